@@ -1,0 +1,71 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Fate is what an error means for the work at hand. It is decided where the error is born.
+type Fate int
+
+// The fates.
+const (
+	Stop  Fate = iota // a person must change something; trying again as it is will not help
+	Pause             // trouble that passes: wait and go on
+)
+
+// Error is what an operator reads: an operation, its object, and what to do next.
+type Error struct {
+	Op     string // "fetch", "submit batch"
+	Object string // "sap:/out/prices/p.csv"
+	Fate   Fate   //
+	Hint   string // what to do next; empty when waiting is all
+	// After is how long the other side asked to be left alone; 0 when it did not say.
+	After time.Duration
+	Err   error
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s %s: %v", e.Op, e.Object, e.Err)
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// Sentinels that callers branch on.
+var (
+	// ErrUncertain: it is unknown whether the shop took a batch.
+	ErrUncertain = errors.New("unknown whether the shop took it")
+	// ErrOperationLost: the shop does not know the operation any more, or it did not end in time.
+	ErrOperationLost = errors.New("the shop no longer knows the operation")
+	// ErrOperationFailed: the batch failed as a whole.
+	ErrOperationFailed = errors.New("the operation failed as a whole")
+	// ErrUnreachable: an end could not be reached (exit code 4).
+	ErrUnreachable = errors.New("not reachable")
+	// ErrLogin: an end refused who we are: pause for longer, so that no account is locked.
+	ErrLogin = errors.New("login refused")
+	// ErrLocked: another bridge holds the state (exit code 5).
+	ErrLocked = errors.New("another bridge holds the state")
+)
+
+// FateOf finds the fate of an error; one that has none stops.
+func FateOf(err error) Fate {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Fate
+	}
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return Pause
+	}
+	return Stop
+}
+
+// HintOf finds what to do about an error.
+func HintOf(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Hint
+	}
+	return ""
+}

@@ -1,0 +1,155 @@
+package bridge
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/orobridge/orobridge/formats"
+)
+
+// This file holds what the domain needs from outside: places with files, a shop, a ledger. Adapters below this
+// package implement it; the domain knows nothing else of them.
+
+// File is one entry of a listing, in the server's own words.
+type File struct {
+	Name  string    // base name, as listed: hostile until [SafeName] has seen it
+	Size  int64     // bytes
+	MTime time.Time // the server's clock, whole seconds where the protocol has no more
+	Dir   bool
+}
+
+// A Remote is a place with files. Paths are slash-separated and relative to the remote's root or absolute on it; they
+// are never built from unchecked names. Every method may be called from several goroutines. Errors are *Error with a
+// fate: Pause for trouble that passes, Stop for what a person must change. Errors wrap fs.ErrNotExist, fs.ErrExist
+// and fs.ErrPermission where they mean that.
+type Remote interface {
+	// List returns the entries of one folder with their attributes, in one listing and no request per file.
+	List(ctx context.Context, folder string) ([]File, error)
+	// Stat asks for one file.
+	Stat(ctx context.Context, path string) (File, error)
+	// Fetch copies a file into w, and returns the number of bytes once it has compared the file's size before and
+	// after: a file that changed meanwhile, or a copy cut short, is an error with fate Pause.
+	Fetch(ctx context.Context, path string, w io.Writer) (int64, error)
+	// Put writes a whole file: a unique temporary name in the same folder, the bytes, size compared, synced where that
+	// is offered, renamed to path. It never overwrites: an existing path is an error wrapping fs.ErrExist. A missing
+	// folder is an error wrapping fs.ErrNotExist. After an error no part of the file stands under path.
+	Put(ctx context.Context, path string, body []byte) error
+	// Move renames a file. It never overwrites: an existing target is an error wrapping fs.ErrExist.
+	Move(ctx context.Context, from, to string) error
+	// Remove deletes one file.
+	Remove(ctx context.Context, path string) error
+	// MakeFolder makes a folder and its parents; one that is there already is no error.
+	MakeFolder(ctx context.Context, folder string) error
+	// Watch sends on the channel when something may have changed in the folder, until ctx ends. Events are a hint and
+	// may be lost; nil, nil when the remote can't tell.
+	Watch(ctx context.Context, folder string) (<-chan struct{}, error)
+	// Check connects and reports, step by step, what works, for `orobridge check`.
+	Check(ctx context.Context) []Finding
+	// Close ends all connections and waits for them.
+	Close() error
+}
+
+// Finding is one thing that `orobridge check` tried.
+type Finding struct {
+	Subject string `json:"subject"`        // "remote sap", "feed prices", "shop"
+	What    string `json:"what"`           // what was tried, in plain words
+	OK      bool   `json:"ok"`             //
+	Detail  string `json:"detail"`         // what was found
+	Hint    string `json:"hint,omitempty"` // what to do about it
+	// Unreachable says that the end could not be reached at all (exit code 4).
+	Unreachable bool `json:"-"`
+}
+
+// Op is what a change does to a record of the shop.
+type Op string
+
+// The operations of a change.
+const (
+	Create Op = "create"
+	Update Op = "update"
+	Remove Op = "remove"
+)
+
+// Change is what a run has to do for one key.
+type Change struct {
+	Op     Op
+	Key    string
+	OroID  string          // the shop's id; empty for a create
+	Values []formats.Value // fields to set, sorted by field; for an update only those that differ
+	Old    []formats.Value // what these fields hold now as far as it is known, same order, for the plan
+	Record *formats.Record // the whole record as the file has it
+	Line   int64
+}
+
+// Found is what the shop holds under a key.
+type Found struct {
+	OroID string
+	// Values are the fields that were asked for and that the shop can tell, canonical, sorted by field.
+	Values []formats.Value
+}
+
+// A Missing parent keeps a record from being loaded until it is there.
+type Missing struct {
+	Entity string // "products"
+	Key    string // "4711"
+}
+
+// Lookup is the answer for one record: exactly one of Found, Missing, Reject is set, or none when the shop does not
+// have the key.
+type Lookup struct {
+	Found   *Found
+	Missing *Missing
+	Reject  *formats.Reject // the key is ambiguous, or a field names something that the shop does not have
+}
+
+// Outcome is what became of one change of a batch. Exactly one of OroID, Reject, Missing, Unknown is set.
+type Outcome struct {
+	OroID   string // accepted
+	Reject  *formats.Reject
+	Missing *Missing // a parent is gone: park it
+	Unknown bool     // neither accepted nor refused: look the key up, then plan it again
+}
+
+// A Batch is a set of changes on its way. Two changes of one key, or a record and its parent, never share one.
+type Batch struct {
+	ID        int64  // ledger's number
+	Entity    string //
+	Changes   []*Change
+	Operation string // the shop's operation id, once it is known
+	Sent      time.Time
+}
+
+// A Shop is an OroCommerce shop. Methods are safe for concurrent use. Errors are *Error with a fate.
+type Shop interface {
+	// Find looks records up by their keys, in bulk, and returns one answer per record, in their order. Found.Values
+	// holds the fields that the record itself carries, so that the caller can compare. fields adds none.
+	Find(ctx context.Context, e *formats.Entity, records []*formats.Record) ([]Lookup, error)
+	// All walks every record of an entity in the shop, page by page, with the given fields.
+	All(ctx context.Context, e *formats.Entity, fields []string, each func(key string, found Found) error) error
+	// Submit sends a batch and returns the shop's operation id. A change that can't be encoded comes back in refused,
+	// by its index; the others are sent. ErrUncertain when it is unknown whether the shop took the batch.
+	Submit(ctx context.Context, b *Batch) (operation string, refused map[int]Outcome, err error)
+	// Await polls an operation until it has ended and says what became of each change of the batch. Wrapped
+	// ErrOperationLost when the shop no longer knows the operation or it did not end in time; ErrOperationFailed when
+	// the batch failed as a whole.
+	Await(ctx context.Context, b *Batch) ([]Outcome, error)
+	// OrdersSince returns a page of orders with updatedAt ≥ since, ordered by updatedAt and id; more says whether a
+	// further page follows.
+	OrdersSince(ctx context.Context, since time.Time, page int) (orders []*formats.Order, more bool, err error)
+	// Order reads one order by its identifier.
+	Order(ctx context.Context, identifier string) (*formats.Order, error)
+	// Requests counts the HTTP requests made so far.
+	Requests() int64
+	// Check reports what works, for `orobridge check`: token, each entity's permission, names that the config needs.
+	Check(ctx context.Context, need Needs) []Finding
+}
+
+// Needs lists what a config expects of the shop.
+type Needs struct {
+	Entities   []string // that feeds load
+	Units      []string // that value lists and constants name
+	PriceLists []string
+	Orders     bool
+	Feedback   bool
+}

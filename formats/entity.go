@@ -1,0 +1,196 @@
+package formats
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+	"strings"
+)
+
+// Kind is how a field's text is checked and brought to its canonical form.
+type Kind int
+
+// The kinds of fields.
+const (
+	Text     Kind = iota // trimmed of surrounding blanks, no control characters but line breaks and tabs
+	Line                 // Text without line breaks
+	Code                 // Line that is looked up in the shop or used as a key
+	Money                // decimal ≥ 0, at most 15 digits before and 4 after the point after rounding is refused, not done
+	Quantity             // decimal, may be negative where the shop allows it, at most 10 decimals
+	Flag                 // 1, X, true, yes, y → "1"; 0, empty, false, no, n → "0"
+	Choice               // one of Field.Values
+	Date                 // YYYY-MM-DD
+	Codes                // words separated by blanks or commas, canonical: single blanks
+	Units                // code:precision:rate …, canonical: single blanks, sorted by code
+	Path                 // titles separated by >, canonical: " > "
+)
+
+// Field describes one canonical column of an entity.
+type Field struct {
+	Name     string   // canonical column name: "sku"; the stem for families: "name", "attr."
+	Kind     Kind     //
+	Key      bool     // part of the business key, in the order of the fields
+	Required bool     // must stand in every row that is not a removal
+	Default  string   // canonical value of a key field whose column is absent or whose cell is empty
+	Max      int      // longest canonical text in characters, 0: the format's own limit
+	Values   []string // the values of a Choice
+	Ref      string   // entity that this field names by key: its parent; empty for none
+	Family   Family   // whether the name stands for many columns
+	Doc      string   // one line for `orobridge formats` and the README
+}
+
+// Family says that a field stands for many columns.
+type Family int
+
+// The families of columns.
+const (
+	Single    Family = iota
+	Localized        // name and name[de_DE]
+	Prefixed         // attr.color
+)
+
+// Entity describes what can be loaded: fields as data, key fields first.
+type Entity struct {
+	Name   string
+	Fields []Field
+	// After lists the entities that must be loaded before this one when several feeds have drops ready.
+	After []string
+}
+
+// RemoveField is the canonical column that marks a removal; it is part of no content.
+const RemoveField = "delete"
+
+// Value is one field of a record with its canonical text. An empty text clears the field.
+type Value struct {
+	Field string // "name[de_DE]"
+	Text  string
+}
+
+// Record is the canonical form of one or more rows.
+type Record struct {
+	Entity *Entity
+	Key    string  // see [Entity.Key]
+	Values []Value // content without the key fields, sorted by field name; what the file does not carry is not there
+	Remove bool    // the row marks a removal
+	Pos    Position
+}
+
+// JoinKey makes a business key of its parts: joined by "|", with "|" and "\" inside a part escaped by "\". It can be
+// read by people and taken apart again by [SplitKey].
+func JoinKey(parts ...string) string {
+	if len(parts) == 1 && !strings.ContainsAny(parts[0], `|\`) {
+		return parts[0]
+	}
+	var b strings.Builder
+	for i, p := range parts {
+		if i > 0 {
+			b.WriteByte('|')
+		}
+		for {
+			j := strings.IndexAny(p, `|\`)
+			if j < 0 {
+				b.WriteString(p)
+				break
+			}
+			b.WriteString(p[:j])
+			b.WriteByte('\\')
+			b.WriteByte(p[j])
+			p = p[j+1:]
+		}
+	}
+	return b.String()
+}
+
+// SplitKey takes a business key apart.
+func SplitKey(key string) []string {
+	var parts []string
+	var b strings.Builder
+	for i := 0; i < len(key); i++ {
+		switch key[i] {
+		case '\\':
+			if i+1 < len(key) {
+				i++
+				b.WriteByte(key[i])
+			}
+		case '|':
+			parts = append(parts, b.String())
+			b.Reset()
+		default:
+			b.WriteByte(key[i])
+		}
+	}
+	return append(parts, b.String())
+}
+
+// Get returns the text of a field and whether the record carries it. Key fields are found as well.
+func (r *Record) Get(field string) (string, bool) {
+	if i, ok := slices.BinarySearchFunc(r.Values, field, func(v Value, f string) int { return cmp.Compare(v.Field, f) }); ok {
+		return r.Values[i].Text, true
+	}
+	n := 0
+	for i := range r.Entity.Fields {
+		f := &r.Entity.Fields[i]
+		if !f.Key {
+			continue
+		}
+		if f.Name == field {
+			parts := SplitKey(r.Key)
+			if n < len(parts) {
+				return parts[n], true
+			}
+			return "", false
+		}
+		n++
+	}
+	return "", false
+}
+
+// Fingerprint hashes a content: equal contents have equal fingerprints, and unequal ones differ but for one chance in
+// 2^64. Values must be sorted by field.
+func Fingerprint(values []Value) int64 {
+	var stack [512]byte
+	b := stack[:0]
+	for _, v := range values {
+		b = append(b, v.Field...)
+		b = append(b, 0)
+		b = append(b, v.Text...)
+		b = append(b, 0)
+	}
+	sum := sha256.Sum256(b)
+	return int64(binary.BigEndian.Uint64(sum[:8]))
+}
+
+// Lookup finds the field that a canonical column name stands for: "sku", "name[de_DE]", "attr.color".
+func (e *Entity) Lookup(column string) (*Field, bool) {
+	stem := column
+	family := Single
+	if i := strings.IndexByte(column, '['); i > 0 && strings.HasSuffix(column, "]") && len(column)-i > 2 {
+		stem, family = column[:i], Localized
+	}
+	for i := range e.Fields {
+		f := &e.Fields[i]
+		switch {
+		case f.Family == Prefixed:
+			if strings.HasPrefix(column, f.Name) && len(column) > len(f.Name) {
+				return f, true
+			}
+		case f.Name == stem && (family == Single || f.Family == Localized):
+			return f, true
+		}
+	}
+	return nil, false
+}
+
+// Entities are all entities that feeds can load, in order of dependency.
+var Entities = []*Entity{Customers, Products, PriceLists, Prices, Inventory, OrderFeedback}
+
+// EntityByName finds an entity by the name that a config uses.
+func EntityByName(name string) (*Entity, bool) {
+	for _, e := range Entities {
+		if e.Name == name {
+			return e, true
+		}
+	}
+	return nil, false
+}

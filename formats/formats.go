@@ -1,0 +1,164 @@
+// Package formats is the pure middle of the bridge: readers that turn files into rows, a mapping that turns rows
+// into records, and the canonical records themselves.
+//
+// Contract: a reader in, rows with positions out; records in, bytes out. Nothing here knows a network, a database
+// or a clock. Every input is hostile until checked: the size of a row, of a cell and of a nesting is bounded by the
+// format that reads it, so memory follows the largest allowed row and never the file.
+//
+// A file format is a package below this one (formats/csv, …) whose options implement [Format]; the program
+// registers it under its kind. An entity is one file here (customers.go, products.go, …) that describes its fields
+// as data.
+package formats
+
+import (
+	"fmt"
+	"io"
+	"slices"
+)
+
+// Position says where a row stands in its file, in the terms of the file's own format.
+type Position struct {
+	Line    int64  // 1-based line on which the row begins; the segment number in an IDoc
+	Offset  int64  // 0-based byte offset of the row's beginning in the decoded stream; -1 when unknown
+	Segment string // "E1KNA1M" in an IDoc, the element's path in XML; empty in CSV
+	Doc     string // DOCNUM of an IDoc; empty elsewhere
+}
+
+func (p Position) String() string {
+	switch {
+	case p.Doc != "":
+		return fmt.Sprintf("IDoc %s segment %d %s", p.Doc, p.Line, p.Segment)
+	case p.Segment != "":
+		return fmt.Sprintf("line %d %s", p.Line, p.Segment)
+	}
+	return fmt.Sprintf("line %d", p.Line)
+}
+
+// Row is one row of a file as its reader found it.
+type Row struct {
+	Pos Position
+	// Cells stand in the order of [Reader.Columns]. The slice is the reader's own and is reused by the next call of
+	// Next; the strings stay valid.
+	Cells []string
+	// Absent marks the cells that this row does not carry at all, as against empty ones; nil when every cell is there.
+	Absent []bool
+}
+
+// A Reader yields the rows of one file, in order.
+type Reader interface {
+	// Columns are the names of the cells as the sender calls them. They do not change while the file is read.
+	Columns() []string
+	// Next fills row. It returns io.EOF after the last row; a *Reject when this row is bad and the next one can
+	// still be read (row.Pos and, as far as they are known, row.Cells are set); any other error, usually a
+	// *FileError, when the file can't be read further.
+	Next(row *Row) error
+}
+
+// A Format reads one kind of file. Its implementation is the struct of its options, with yaml tags, so that a feed's
+// `format:` is decoded straight into it.
+type Format interface {
+	// Check reports options that make no sense, all of them at once (errors.Join), each beginning with the key.
+	Check() error
+	// Numbers and dates are written so.
+	Conventions() Conventions
+	// Open reads what stands before the first row (byte order mark, header, envelope). An empty file, or one with a
+	// header only, opens well and has no rows.
+	Open(r io.Reader, e *Entity) (Reader, error)
+	// Rejects begins a file in the sender's own form and dialect that holds only rows that failed.
+	Rejects(w io.Writer, columns []string) (RejectWriter, error)
+}
+
+// A RejectWriter writes rows that failed, with the reasons, in the form in which they came. Corrected by hand and
+// dropped again, the file is an ordinary drop: the columns _line, _code and _message are ignored by the reader.
+type RejectWriter interface {
+	// Write adds a row with its reject. Cells stand in the order of the columns.
+	Write(cells []string, reject *Reject) error
+	// Close ends the file. It does not close the underlying writer.
+	Close() error
+}
+
+// An OrderFormat writes outbound orders.
+type OrderFormat interface {
+	Check() error
+	// Extension is the usual ending of the file's name, with its dot: ".csv".
+	Extension() string
+	// WriteOrders writes a whole file that holds the orders.
+	WriteOrders(w io.Writer, orders []*Order) error
+}
+
+// Column names that a reject file adds. A reader leaves them out of Columns.
+const (
+	RejectLine    = "_line"
+	RejectCode    = "_code"
+	RejectMessage = "_message"
+)
+
+// Reject says why a row can't be loaded. It is the row's own fault: nothing but another content will help.
+type Reject struct {
+	Pos     Position
+	Key     string // business key as far as it is known
+	Field   string // canonical field; the sender's column when the row never got that far; empty for the whole row
+	Code    string // one of the Code constants, stable: people filter by it
+	Message string // one sentence for the person who mends the file
+}
+
+func (r *Reject) Error() string {
+	if r.Field == "" {
+		return fmt.Sprintf("%s: %s", r.Pos, r.Message)
+	}
+	return fmt.Sprintf("%s, %s: %s", r.Pos, r.Field, r.Message)
+}
+
+// Codes of rejects. The shop's own refusals carry CodeShop and the shop's words.
+const (
+	CodeRagged    = "ragged"    // more or fewer cells than the header
+	CodeTooLong   = "too_long"  // a row or cell over its limit
+	CodeEncoding  = "encoding"  // bytes that the declared encoding does not have
+	CodeControl   = "control"   // NUL or another control character in a cell
+	CodeQuote     = "quote"     // a quote in a place where it can't stand
+	CodeMissing   = "missing"   // a required field is empty
+	CodeAmount    = "amount"    // not a decimal number, or out of bounds
+	CodeDate      = "date"      // not a date of the configured form
+	CodeFlag      = "flag"      // not one of the flags
+	CodeValue     = "value"     // not in the value list, or not one of the field's values
+	CodeExpr      = "expr"      // a mapping expression failed
+	CodeKey       = "key"       // the key is empty or malformed
+	CodeDuplicate = "duplicate" // the key stands twice and the policy is reject
+	CodeParent    = "parent"    // a parent did not come within park_for
+	CodeReference = "reference" // a name that the shop does not have (a tax code, a category, …)
+	CodeAmbiguous = "ambiguous" // a name that the shop has more than once
+	CodeShop      = "shop"      // the shop refused the record
+	CodeStructure = "structure" // a segment or element where it can't stand
+)
+
+// FileError says why a file can't be read further.
+type FileError struct {
+	Pos     Position
+	Column  string
+	Message string // what is wrong
+	Hint    string // what to do next
+}
+
+func (e *FileError) Error() string {
+	where := ""
+	if e.Pos.Line > 0 {
+		where = e.Pos.String() + ": "
+	}
+	if e.Column != "" {
+		where += "column " + e.Column + ": "
+	}
+	return where + e.Message
+}
+
+// A Registry knows the formats by the kind that a config names.
+type Registry map[string]func() Format
+
+// Kinds lists the registered kinds in alphabetical order.
+func (r Registry) Kinds() []string {
+	kinds := make([]string, 0, len(r))
+	for k := range r {
+		kinds = append(kinds, k)
+	}
+	slices.Sort(kinds)
+	return kinds
+}
