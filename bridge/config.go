@@ -1,190 +1,169 @@
 package bridge
 
 import (
-	"regexp"
-	"time"
+	"path/filepath"
 
 	"github.com/orobridge/orobridge/formats"
 )
 
-// Config is orobridge.yaml, checked and with its defaults filled in. The yaml tags are the contract with users.
+// Config is orobridge.yaml, checked and with its defaults filled in.
+//
+// The structs of this file are the contract with users, and its only source: the tag yaml is the key, doc its line in
+// the JSON Schema and in the README, jsonschema says what is required, allowed and the default. [LoadConfig] reads the
+// same tags.
 type Config struct {
-	State   StateConfig              `yaml:"state"`
-	Oro     OroConfig                `yaml:"oro"`
-	Remotes map[string]*RemoteConfig `yaml:"remotes"`
-	Feeds   []*FeedConfig            `yaml:"feeds"`
-	Exports []*ExportConfig          `yaml:"exports"`
-	Admin   AdminConfig              `yaml:"admin"`
+	State   StateConfig              `yaml:"state" doc:"where the bridge keeps what it knows"`
+	Oro     OroConfig                `yaml:"oro" jsonschema:"required" doc:"the shop"`
+	Remotes map[string]*RemoteConfig `yaml:"remotes" doc:"places with files, by name"`
+	Feeds   []*FeedConfig            `yaml:"feeds" doc:"inbound streams"`
+	Exports []*ExportConfig          `yaml:"exports" doc:"outbound streams"`
+	Admin   AdminConfig              `yaml:"admin" doc:"admin page, webhook intake, health and metrics"`
+
+	// Path is the file that the config was read from. Relative paths in it are relative to its folder.
+	Path string `yaml:"-"`
+	// Warnings are what works but should not stay: a secret that everybody can read, a shop without TLS.
+	Warnings ConfigErrors `yaml:"-"`
 }
 
 // StateConfig says where the ledger, the spool and the lock are.
 type StateConfig struct {
-	Dir         string   `yaml:"dir"`          // default ./var
-	KeepArchive Duration `yaml:"keep_archive"` // how long archives, spooled bytes and row details are kept; default 90d
+	Dir         string   `yaml:"dir" jsonschema:"default=./var" doc:"folder of the ledger, the spool and the lock; on a local disk"`
+	KeepArchive Duration `yaml:"keep_archive" jsonschema:"default=90d" doc:"how long archived files, spooled bytes and the details of rows are kept"`
 }
 
 // OroConfig is the shop.
 type OroConfig struct {
-	URL          string   `yaml:"url"`
-	APIPath      string   `yaml:"api_path"`   // default /admin/api
-	TokenPath    string   `yaml:"token_path"` // default /oauth2-token
-	ClientID     string   `yaml:"client_id"`
-	ClientSecret Secret   `yaml:"client_secret"` // also client_secret_file, client_secret_env
-	InFlight     int      `yaml:"in_flight"`     // batches at once, default 4
-	Batch        int      `yaml:"batch"`         // records per batch, default 500
-	Timeout      Duration `yaml:"timeout"`       // of one request, default 60s
-	Settle       Duration `yaml:"settle"`        // how long an operation may take, default 30m
+	URL          string   `yaml:"url" jsonschema:"required" doc:"address of the shop: https://shop.example.com"`
+	APIPath      string   `yaml:"api_path" jsonschema:"default=/admin/api" doc:"path of the back-office API below url"`
+	TokenPath    string   `yaml:"token_path" jsonschema:"default=/oauth2-token" doc:"path of the token endpoint below url"`
+	ClientID     string   `yaml:"client_id" jsonschema:"required" doc:"OAuth application of the bridge (client credentials)"`
+	ClientSecret Secret   `yaml:"client_secret" doc:"its secret"`
+	InFlight     int      `yaml:"in_flight" jsonschema:"default=4,minimum=1,maximum=64" doc:"batches at once"`
+	Batch        int      `yaml:"batch" jsonschema:"default=500,minimum=1,maximum=10000" doc:"records per asynchronous batch"`
+	Timeout      Duration `yaml:"timeout" jsonschema:"default=60s" doc:"of one request"`
+	Settle       Duration `yaml:"settle" jsonschema:"default=30m" doc:"how long the shop may take for a batch before its keys are looked up"`
 }
 
 // RemoteConfig is a place with files.
 type RemoteConfig struct {
 	Name string `yaml:"-"`
-	Kind string `yaml:"kind"` // sftp | dir
+	Kind string `yaml:"kind" jsonschema:"required,enum=sftp,enum=dir" doc:"an SFTP server, or a folder of this machine"`
 
-	Path string `yaml:"path"` // dir: the folder; sftp: root below which feeds' folders stand, default /
+	Path string `yaml:"path" doc:"dir: the folder; sftp: folder below which the feeds' folders stand, / by default"`
 
-	Address        string   `yaml:"address"` // host:port
-	User           string   `yaml:"user"`
-	Password       Secret   `yaml:"password"`
-	PrivateKey     Secret   `yaml:"private_key"` // PEM or OpenSSH text; usually private_key_file
-	Passphrase     Secret   `yaml:"passphrase"`
-	KnownHostsFile string   `yaml:"known_hosts_file"`
-	Connections    int      `yaml:"connections"`     // at most so many at once, default 2
-	ConnectTimeout Duration `yaml:"connect_timeout"` // TCP and handshake each, default 15s
-	ReadTimeout    Duration `yaml:"read_timeout"`    // without a byte from the server, default 60s
-	KeepAlive      Duration `yaml:"keep_alive"`      // default 30s
-	ReadOnly       bool     `yaml:"read_only"`       // claim in the ledger alone, move nothing
+	Address        string   `yaml:"address" doc:"sftp: host, or host:port"`
+	User           string   `yaml:"user" doc:"sftp: user name"`
+	Password       Secret   `yaml:"password" doc:"sftp: password, also for keyboard-interactive"`
+	PrivateKey     Secret   `yaml:"private_key" doc:"sftp: private key in PEM or OpenSSH form; usually private_key_file"`
+	Passphrase     Secret   `yaml:"passphrase" doc:"sftp: passphrase of the private key"`
+	KnownHostsFile string   `yaml:"known_hosts_file" doc:"sftp: file with the server's pinned host keys, as OpenSSH writes it"`
+	Connections    int      `yaml:"connections" jsonschema:"default=2,minimum=1,maximum=64" doc:"sftp: at most so many at once"`
+	ConnectTimeout Duration `yaml:"connect_timeout" jsonschema:"default=15s" doc:"sftp: for connecting and for the handshake, each"`
+	ReadTimeout    Duration `yaml:"read_timeout" jsonschema:"default=60s" doc:"sftp: without a byte from the server"`
+	KeepAlive      Duration `yaml:"keep_alive" jsonschema:"default=30s" doc:"sftp: between signs of life"`
+	ReadOnly       bool     `yaml:"read_only" doc:"claim files in the ledger alone and move nothing"`
 	Overwrites     bool     `yaml:"-"`
 }
 
 // FeedConfig is one inbound stream.
 type FeedConfig struct {
-	Name    string          `yaml:"name"`
-	Entity  *formats.Entity `yaml:"-"`
-	Remote  string          `yaml:"remote"`
-	Folder  string          `yaml:"folder"`
-	Match   Pattern         `yaml:"match"` // glob, or a regular expression between slashes with groups date and seq
-	Ignore  []string        `yaml:"ignore"`
-	Every   Duration        `yaml:"every"` // default 30s
-	Ready   ReadyConfig     `yaml:"ready"`
-	Mode    string          `yaml:"mode"`       // delta (default) | full
-	Missing string          `yaml:"on_missing"` // full: keep | disable | delete | zero
-	Format  formats.Format  `yaml:"-"`          // decoded by its kind
-	Mapping formats.Mapping `yaml:",inline"`    // columns, values, constants, defaults
-	Guards  GuardConfig     `yaml:"guards"`
-	Folders FoldersConfig   `yaml:"folders"`
+	Name    string          `yaml:"name" jsonschema:"required" doc:"small letters, digits, - and _; it stands in the ledger, so keep it"`
+	Entity  *formats.Entity `yaml:"entity" jsonschema:"required" doc:"what the files hold"`
+	Remote  string          `yaml:"remote" jsonschema:"required" doc:"name of the remote"`
+	Folder  string          `yaml:"folder" jsonschema:"default=/" doc:"folder on the remote"`
+	Match   Pattern         `yaml:"match" jsonschema:"required" doc:"names to load: a glob (products_*.csv), or a regular expression between slashes that has to match the whole name, whose groups date and seq order the drops: /prices_(?P<date>\\d{8})_(?P<seq>\\d+)\\.csv/"`
+	Ignore  []string        `yaml:"ignore" doc:"globs of names that are still being written, besides .*, *.tmp, *.part, *.filepart and *.writing"`
+	Every   Duration        `yaml:"every" jsonschema:"default=30s" doc:"between two listings"`
+	Ready   ReadyConfig     `yaml:"ready" doc:"when a file is whole; all that is given must hold"`
+	Mode    string          `yaml:"mode" jsonschema:"default=delta,enum=delta,enum=full" doc:"full: each file holds everything, and what it lacks is treated as on_missing says"`
+	Missing string          `yaml:"on_missing" jsonschema:"default=keep,enum=keep,enum=disable,enum=delete,enum=zero" doc:"mode full, for what the file lacks: keep, disable (products), delete (prices), zero (inventory)"`
+	Format  formats.Format  `yaml:"format" jsonschema:"required" doc:"how the files are written; its kind, and the options of that kind"`
+	Mapping formats.Mapping `yaml:",inline"`
+	Guards  GuardConfig     `yaml:"guards" doc:"limits that hold a drop for approval before anything is sent"`
+	Folders FoldersConfig   `yaml:"folders" doc:"folders below folder"`
 
-	Repeats   string    `yaml:"repeats"`    // keys that repeat in a file: last (default) | first | reject
-	Gap       GapConfig `yaml:"gap"`        // a missing seq: hold | warn | skip after T
-	OnFailure string    `yaml:"on_failure"` // block (default for full) | continue
-	ParkFor   Duration  `yaml:"park_for"`   // default 72h
-	MaxSize   Size      `yaml:"max_size"`   // default 10GB; larger: rejected
-	Empty     string    `yaml:"empty"`      // archive (default) | reject | hold
-	Receipts  []string  `yaml:"receipts"`   // json, csv; none by default
+	Repeats   string    `yaml:"repeats" jsonschema:"default=last,enum=last,enum=first,enum=reject" doc:"which row counts when a key stands twice in a file"`
+	Gap       GapConfig `yaml:"gap" doc:"what to do when a sequence number (group seq of match) is missing: hold, warn, or skip after 2h"`
+	OnFailure string    `yaml:"on_failure" jsonschema:"enum=block,enum=continue" doc:"whether drops behind a failed one wait; block in mode full, else continue"`
+	ParkFor   Duration  `yaml:"park_for" jsonschema:"default=72h" doc:"how long a row waits for its parent before it is a reject"`
+	MaxSize   Size      `yaml:"max_size" jsonschema:"default=10GB" doc:"larger files are rejected"`
+	Empty     string    `yaml:"empty" jsonschema:"default=archive,enum=archive,enum=reject,enum=hold" doc:"what to do with a file without rows"`
+	Receipts  []string  `yaml:"receipts" jsonschema:"enum=json,enum=csv" doc:"receipts to write for each drop; none by default"`
 }
 
 // ReadyConfig says when a file is whole.
 type ReadyConfig struct {
-	Stable   Duration `yaml:"stable"` // same size and time in all listings for so long; default 20s without a marker
-	Marker   string   `yaml:"marker"` // suffix: products.csv + .ok
-	Manifest string   `yaml:"manifest"`
+	Stable   Duration `yaml:"stable" doc:"same size and time in all listings for so long; 20s when nothing else is given"`
+	Marker   string   `yaml:"marker" doc:"suffix of a second file that says so: .ok for products.csv.ok"`
+	Manifest string   `yaml:"manifest" doc:"glob of files that list the names, row counts and sha256 of whole files"`
 }
 
 // GuardConfig holds a drop whose plan looks wrong. A limit is a number or a share.
 type GuardConfig struct {
-	MaxRejects     *Limit            `yaml:"max_rejects"`
-	MaxShrink      *Limit            `yaml:"max_shrink"`
-	MaxRemovals    *Limit            `yaml:"max_removals"`
-	MinRows        int64             `yaml:"min_rows"`
-	MaxPriceChange *PriceChangeLimit `yaml:"max_price_change"`
+	MaxRejects     *Limit            `yaml:"max_rejects" doc:"rejected rows: a number, or a share such as 5%"`
+	MaxShrink      *Limit            `yaml:"max_shrink" doc:"rows less than the last full drops had"`
+	MaxRemovals    *Limit            `yaml:"max_removals" doc:"removals"`
+	MinRows        int64             `yaml:"min_rows" jsonschema:"minimum=0" doc:"rows at least"`
+	MaxPriceChange *PriceChangeLimit `yaml:"max_price_change" doc:"prices that move far"`
 }
 
 // PriceChangeLimit holds a drop when more than Share of its prices move by more than By.
 type PriceChangeLimit struct {
-	By    Limit `yaml:"by"`
-	Share Limit `yaml:"share"`
+	By    Limit `yaml:"by" jsonschema:"required" doc:"how far a price moves: 20%"`
+	Share Limit `yaml:"share" jsonschema:"required" doc:"how many may: 5%, or a number"`
 }
 
 // FoldersConfig names the folders of a feed, relative to Folder.
 type FoldersConfig struct {
-	Work     string `yaml:"work"`     // default .work
-	Archive  string `yaml:"archive"`  // default archive
-	Rejected string `yaml:"rejected"` // default rejected
-	Receipts string `yaml:"receipts"` // default receipts
+	Work     string `yaml:"work" jsonschema:"default=.work" doc:"for files being loaded"`
+	Archive  string `yaml:"archive" jsonschema:"default=archive" doc:"for loaded files"`
+	Rejected string `yaml:"rejected" jsonschema:"default=rejected" doc:"for unreadable files, and for reject files"`
+	Receipts string `yaml:"receipts" jsonschema:"default=receipts" doc:"for receipts"`
 }
 
 // GapConfig says what to do when a sequence number is missing.
 type GapConfig struct {
-	Then  string   `yaml:"then"`  // hold | warn | skip
-	After Duration `yaml:"after"` // skip after
+	Then  string   `yaml:"then" jsonschema:"enum=hold,enum=warn,enum=skip" doc:"hold, warn or skip"`
+	After Duration `yaml:"after" doc:"skip after so long"`
 }
 
 // ExportConfig is one outbound stream.
 type ExportConfig struct {
-	Name         string              `yaml:"name"`
-	Entity       string              `yaml:"entity"` // orders
-	Remote       string              `yaml:"remote"`
-	Folder       string              `yaml:"folder"`
-	Every        Duration            `yaml:"every"`   // default 5s
-	Overlap      Duration            `yaml:"overlap"` // default 10m
-	Since        string              `yaml:"since"`   // now (default) | all | RFC 3339 time
-	File         string              `yaml:"file"`    // {submitted} {number} {identifier} {id} {website}
-	Format       formats.OrderFormat `yaml:"-"`
-	Only         OnlyConfig          `yaml:"only"`
-	Marker       string              `yaml:"marker"` // suffix of an empty file written after it
-	PickupWithin Duration            `yaml:"pickup_within"`
-	AnswerWithin Duration            `yaml:"answer_within"`
+	Name         string              `yaml:"name" jsonschema:"required" doc:"small letters, digits, - and _; it stands in the ledger, so keep it"`
+	Entity       string              `yaml:"entity" jsonschema:"default=orders,enum=orders" doc:"what is written"`
+	Remote       string              `yaml:"remote" jsonschema:"required" doc:"name of the remote"`
+	Folder       string              `yaml:"folder" jsonschema:"default=/" doc:"folder on the remote"`
+	Every        Duration            `yaml:"every" jsonschema:"default=5s" doc:"between two questions to the shop"`
+	Overlap      Duration            `yaml:"overlap" jsonschema:"default=10m" doc:"how far back each question reaches, for orders that commit late"`
+	Since        string              `yaml:"since" jsonschema:"default=now" doc:"first start: now, all, or a time (2026-01-31, 2026-01-31T08:00:00Z)"`
+	File         string              `yaml:"file" doc:"file name of {submitted}, {number}, {identifier}, {id}, {website}; ORD_{submitted}_{number}_{identifier} and the format's extension by default"`
+	Format       formats.OrderFormat `yaml:"format" jsonschema:"required" doc:"how the files are written; its kind, and the options of that kind"`
+	Only         OnlyConfig          `yaml:"only" doc:"which orders; an empty list lets everything pass"`
+	Marker       string              `yaml:"marker" doc:"suffix of an empty file that is written after each file"`
+	PickupWithin Duration            `yaml:"pickup_within" doc:"alarm when the ERP has not taken the file by then"`
+	AnswerWithin Duration            `yaml:"answer_within" doc:"alarm when the ERP has not answered by then"`
 }
 
 // OnlyConfig is the filter of an export. An empty list lets everything pass.
 type OnlyConfig struct {
-	InternalStatus []string `yaml:"internal_status"`
-	Status         []string `yaml:"status"`
-	Website        []string `yaml:"website"`
-	CustomerGroup  []string `yaml:"customer_group"`
-	Currency       []string `yaml:"currency"`
+	InternalStatus []string `yaml:"internal_status" doc:"ids of internal statuses: open, cancelled, …"`
+	Status         []string `yaml:"status" doc:"ids of order statuses"`
+	Website        []string `yaml:"website" doc:"names of websites"`
+	CustomerGroup  []string `yaml:"customer_group" doc:"names of customer groups"`
+	Currency       []string `yaml:"currency" doc:"ISO codes"`
 }
 
 // AdminConfig is the local web side.
 type AdminConfig struct {
-	Listen        string `yaml:"listen"` // default 127.0.0.1:8085
-	WebhookSecret Secret `yaml:"webhook_secret"`
+	Listen        string `yaml:"listen" jsonschema:"default=127.0.0.1:8085" doc:"address and port"`
+	WebhookSecret Secret `yaml:"webhook_secret" doc:"key of the shop's webhook signatures"`
 }
 
-// Secret is a text that never prints. In the config it has three forms: x, x_file and x_env.
-type Secret string
-
-// String hides the secret.
-func (Secret) String() string { return "<secret>" }
-
-// GoString hides the secret from %#v.
-func (Secret) GoString() string { return "<secret>" }
-
-// MarshalText hides the secret from JSON, YAML and slog.
-func (Secret) MarshalText() ([]byte, error) { return []byte("<secret>"), nil }
-
-// Reveal is the secret itself, for the one place that sends it.
-func (s Secret) Reveal() string { return string(s) }
-
-// Duration is a time span in a config: 30s, 20m, 24h, 90d.
-type Duration time.Duration
-
-// D is the span as the standard library has it.
-func (d Duration) D() time.Duration { return time.Duration(d) }
-
-// Size is a number of bytes in a config: 500MB, 10GB.
-type Size int64
-
-// Limit is a number or a share: 100, 5%.
-type Limit struct {
-	Number  int64
-	Percent float64 // used when IsShare
-	IsShare bool
-}
-
-// Pattern matches base names: a glob (products_*.csv), or a regular expression between slashes whose groups named
-// date and seq order the drops.
-type Pattern struct {
-	Text string
-	re   *regexp.Regexp
+// resolve makes a local path of the config absolute or relative to the working folder: in a config, relative paths are
+// relative to the config's folder.
+func (c *Config) resolve(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(c.Path), path)
 }

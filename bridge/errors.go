@@ -45,6 +45,10 @@ var (
 	ErrUnreachable = errors.New("not reachable")
 	// ErrLogin: an end refused who we are: pause for longer, so that no account is locked.
 	ErrLogin = errors.New("login refused")
+	// ErrMoved: what was to be advanced is no longer in the state that it was read in.
+	ErrMoved = errors.New("no longer in that state")
+	// ErrUnknown: the ledger has no such drop, run or order.
+	ErrUnknown = errors.New("not known here")
 	// ErrLocked: another bridge holds the state (exit code 5).
 	ErrLocked = errors.New("another bridge holds the state")
 )
@@ -68,4 +72,13 @@ func HintOf(err error) string {
 		return e.Hint
 	}
 	return ""
+}
+
+// RetryAfter finds how long the other side asked to be left alone; 0 when it did not say.
+func RetryAfter(err error) time.Duration {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.After
+	}
+	return 0
 }

@@ -134,15 +134,37 @@ type Shop interface {
 	// ErrOperationLost when the shop no longer knows the operation or it did not end in time; ErrOperationFailed when
 	// the batch failed as a whole.
 	Await(ctx context.Context, b *Batch) ([]Outcome, error)
+	// Drain returns once no batch of the entity that this client sent before can still be under way in the shop, whether
+	// or not the client knows its operation. After it, a key that is not found will not appear by itself any more.
+	Drain(ctx context.Context, e *formats.Entity) error
 	// OrdersSince returns a page of orders with updatedAt ≥ since, ordered by updatedAt and id; more says whether a
 	// further page follows.
 	OrdersSince(ctx context.Context, since time.Time, page int) (orders []*formats.Order, more bool, err error)
 	// Order reads one order by its identifier.
 	Order(ctx context.Context, identifier string) (*formats.Order, error)
+	// ApplyFeedback writes an ERP's answer into its order: number, shipping status, a tracking, and the status where the
+	// shop lets it be set. What holds already is not written again. An order that the shop does not have is Missing; an
+	// error wrapping ErrUncertain means that the tracking may have been added: apply it again, it is looked for first.
+	ApplyFeedback(ctx context.Context, answer *formats.Record) (Answer, error)
 	// Requests counts the HTTP requests made so far.
 	Requests() int64
 	// Check reports what works, for `orobridge check`: token, each entity's permission, names that the config needs.
 	Check(ctx context.Context, need Needs) []Finding
+}
+
+// Answer is what became of an ERP's answer to an order.
+type Answer struct {
+	Outcome                 // the order's id; Missing when the shop has no such order; Reject when it refused
+	Set            []string // fields that were written now
+	Same           []string // fields that held it already
+	Left           []Left   // fields that the shop keeps to itself, told and not pretended
+	InternalStatus string   // the shop's own status of the order, which nobody can set from outside
+}
+
+// Left is a field that was not written, with the reason.
+type Left struct {
+	Field string
+	Why   string
 }
 
 // Needs lists what a config expects of the shop.

@@ -16,12 +16,12 @@ const (
 	Text     Kind = iota // trimmed of surrounding blanks, no control characters but line breaks and tabs
 	Line                 // Text without line breaks
 	Code                 // Line that is looked up in the shop or used as a key
-	Money                // decimal ≥ 0, at most 15 digits before and 4 after the point after rounding is refused, not done
+	Money                // decimal ≥ 0, at most 15 digits before the point, rounded half up to 4 decimals as the shop stores it
 	Quantity             // decimal, may be negative where the shop allows it, at most 10 decimals
 	Flag                 // 1, X, true, yes, y → "1"; 0, empty, false, no, n → "0"
 	Choice               // one of Field.Values
 	Date                 // YYYY-MM-DD
-	Codes                // words separated by blanks or commas, canonical: single blanks
+	Codes                // words separated by blanks or commas; canonical: in the file's order, single blanks
 	Units                // code:precision:rate …, canonical: single blanks, sorted by code
 	Path                 // titles separated by >, canonical: " > "
 )
@@ -56,6 +56,8 @@ type Entity struct {
 	Fields []Field
 	// After lists the entities that must be loaded before this one when several feeds have drops ready.
 	After []string
+	// Left is what a removal leaves in the shop (a disabled product); nil when nothing is left.
+	Left []Value
 }
 
 // RemoveField is the canonical column that marks a removal; it is part of no content.
@@ -82,24 +84,27 @@ func JoinKey(parts ...string) string {
 	if len(parts) == 1 && !strings.ContainsAny(parts[0], `|\`) {
 		return parts[0]
 	}
-	var b strings.Builder
+	var b []byte
 	for i, p := range parts {
 		if i > 0 {
-			b.WriteByte('|')
+			b = append(b, '|')
 		}
-		for {
-			j := strings.IndexAny(p, `|\`)
-			if j < 0 {
-				b.WriteString(p)
-				break
-			}
-			b.WriteString(p[:j])
-			b.WriteByte('\\')
-			b.WriteByte(p[j])
-			p = p[j+1:]
-		}
+		b = appendKeyPart(b, p)
 	}
-	return b.String()
+	return string(b)
+}
+
+// appendKeyPart appends one part of a key, escaped.
+func appendKeyPart(b []byte, part string) []byte {
+	for {
+		i := strings.IndexAny(part, `|\`)
+		if i < 0 {
+			return append(b, part...)
+		}
+		b = append(b, part[:i]...)
+		b = append(b, '\\', part[i])
+		part = part[i+1:]
+	}
 }
 
 // SplitKey takes a business key apart.

@@ -3,6 +3,7 @@ package formats
 // Inventory is the quantity on hand of a product in one unit (the primary one when the unit is empty).
 var Inventory = &Entity{
 	Name:  "inventory",
+	Left:  []Value{{Field: "quantity", Text: "0"}},
 	After: []string{"products"},
 	Fields: []Field{
 		{Name: "sku", Kind: Code, Key: true, Required: true, Max: 255, Ref: "products"},

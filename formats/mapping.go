@@ -1,25 +1,218 @@
 package formats
 
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
 // Mapping turns a sender's rows into an entity's records: which column is which field, value lists, constants and
 // defaults. It is the part of a feed's config that does not depend on the format.
 type Mapping struct {
 	// Columns maps a source column to a canonical field (MATNR: sku), or a canonical field to an expression over the
-	// source columns (value: 'amount(KBETR) / amount(KPEIN)'). Columns that are not named keep their own names; when
-	// Columns is empty every column must be canonical or is ignored.
+	// source columns (value: 'amount(KBETR) / amount(KPEIN)'). It is a source column when the right side is a field's
+	// name; "-" on the right side leaves a column out. Columns that are not named keep their own names; those that
+	// are no field's name are ignored (see [Mapper.Ignored]).
 	Columns map[string]string `yaml:"columns"`
 	// Values maps, per canonical field, the sender's value to the shop's (unit: {ST: item}). With a list, a value that
-	// is not in it rejects the row.
+	// is not in it rejects the row. Constants and defaults are the shop's values already.
 	Values map[string]map[string]string `yaml:"values"`
 	// Constants set a field in every row.
 	Constants map[string]string `yaml:"constants"`
 	// Defaults set a field whose column is missing or whose cell is empty.
 	Defaults map[string]string `yaml:"defaults"`
+	// Lists name files for the expression lookup(list, value): UTF-8, separated by commas, two columns: value and
+	// result. They are read when the config is loaded and again for each file that is mapped.
+	Lists map[string]string `yaml:"lists"`
+	// Open opens the files of Lists. The program sets it before Check.
+	Open func(name string) (io.ReadCloser, error) `yaml:"-" json:"-"`
 }
 
-// Conventions are a format's ways to write numbers and dates; formats embed them in their options.
+// Conventions are a format's ways to write numbers and dates; formats inline them in their options.
 type Conventions struct {
-	// Decimal is the decimal sign of amounts, "." by default; the other of "." and "," may group digits.
+	// Decimal is the decimal sign of amounts, "." by default.
 	Decimal string `yaml:"decimal"`
-	// Date is the form of dates: "2006-01-02" by default, in Go's notation or as YYYYMMDD, DD.MM.YYYY.
+	// Group is the sign between groups of three digits: ".", ",", " ", "'" or none. Without it blanks and apostrophes
+	// group, and the other of "." and "," where it can't be mistaken for the decimal sign: 1.234,50 and 1.234.567,
+	// but not 1.234.
+	Group string `yaml:"group"`
+	// Date is the form of dates: YYYY-MM-DD by default, YYYYMMDD, DD.MM.YYYY, DD/MM/YYYY, MM/DD/YYYY, or Go's notation.
 	Date string `yaml:"date"`
+}
+
+// wiring is a mapping that was checked against an entity: what feeds which field.
+type wiring struct {
+	sources   map[string]string      // column → field
+	left      map[string]bool        // columns that the mapping leaves out
+	exprs     map[string]*expression // field → expression
+	values    map[string]map[string]string
+	constants map[string]string // field → canonical text
+	defaults  map[string]string
+	env       *exprEnv // that the expressions run in
+}
+
+// Check reports everything in a mapping that can't work for an entity, all of it at once. Each problem begins with its
+// key.
+func (m *Mapping) Check(e *Entity) error {
+	_, err := m.wire(e, Conventions{})
+	return err
+}
+
+func (m *Mapping) wire(e *Entity, c Conventions) (*wiring, error) {
+	lists, problems := m.readLists()
+	w := &wiring{
+		sources: map[string]string{}, left: map[string]bool{}, exprs: map[string]*expression{}, values: map[string]map[string]string{},
+		env: &exprEnv{conventions: c, lists: lists, cells: map[string]any{}},
+	}
+	add := func(key, name string, err error) {
+		problems = append(problems, fmt.Errorf("%s: %s: %w", key, name, err))
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Columns)) {
+		if err := w.column(e, name, m.Columns[name]); err != nil {
+			add("columns", name, err)
+		}
+	}
+	for _, field := range slices.Sorted(maps.Keys(m.Values)) {
+		list, err := canonAll(m.Values[field], func(string) (*Field, error) { return e.field(field) })
+		if err != nil {
+			add("values", field, err)
+		}
+		w.values[field] = list
+	}
+	var err error
+	if w.constants, err = canonAll(m.Constants, e.field); err != nil {
+		problems = append(problems, fmt.Errorf("constants: %w", err))
+	}
+	if w.defaults, err = canonAll(m.Defaults, e.field); err != nil {
+		problems = append(problems, fmt.Errorf("defaults: %w", err))
+	}
+	for _, field := range slices.Sorted(maps.Keys(m.Constants)) {
+		if name, fed := w.fedBy(field); fed {
+			add("constants", field, fmt.Errorf("columns has %s for the same field: keep one of them", name))
+		}
+	}
+	return w, errors.Join(problems...)
+}
+
+// column files one entry of columns: a source column, a column left out, or an expression.
+func (w *wiring) column(e *Entity, left, right string) error {
+	if _, ok := e.Lookup(right); ok {
+		w.sources[left] = right
+		return nil
+	}
+	if right == "-" {
+		w.left[left] = true
+		return nil
+	}
+	if _, err := e.field(left); err != nil {
+		return fmt.Errorf("neither %s nor %s is a field of %s; its fields are %s", left, quote(right), e.Name, e.names())
+	}
+	x, err := compile(right, w.env)
+	if err != nil {
+		return err
+	}
+	w.exprs[left] = x
+	return nil
+}
+
+// fedBy finds what columns says of a field.
+func (w *wiring) fedBy(field string) (string, bool) {
+	for _, column := range slices.Sorted(maps.Keys(w.sources)) {
+		if w.sources[column] == field {
+			return column, true
+		}
+	}
+	_, ok := w.exprs[field]
+	return "an expression", ok
+}
+
+// canonAll brings the values of a map into canonical form; fieldOf tells whose they are.
+func canonAll(texts map[string]string, fieldOf func(name string) (*Field, error)) (map[string]string, error) {
+	out := make(map[string]string, len(texts))
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(texts)) {
+		f, err := fieldOf(name)
+		if err != nil {
+			return out, err
+		}
+		canonical, bad := f.Canon(texts[name], Conventions{})
+		if bad != nil {
+			problems = append(problems, fmt.Errorf("%s: %s", name, bad.Message))
+		}
+		out[name] = canonical
+	}
+	return out, errors.Join(problems...)
+}
+
+// field is Lookup with an error that lists what there is.
+func (e *Entity) field(name string) (*Field, error) {
+	if f, ok := e.Lookup(name); ok {
+		return f, nil
+	}
+	return nil, fmt.Errorf("%s is not a field of %s; its fields are %s", name, e.Name, e.names())
+}
+
+// names lists the fields for a message.
+func (e *Entity) names() string {
+	names := make([]string, len(e.Fields))
+	for i, f := range e.Fields {
+		names[i] = f.Name
+		if f.Family == Prefixed {
+			names[i] += "<name>"
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+// maxListSize bounds the file of a value list.
+const maxListSize = 64 << 20
+
+func (m *Mapping) readLists() (map[string]map[string]string, []error) {
+	lists := make(map[string]map[string]string, len(m.Lists))
+	var problems []error
+	for _, name := range slices.Sorted(maps.Keys(m.Lists)) {
+		list, err := m.readList(m.Lists[name])
+		if err != nil {
+			problems = append(problems, fmt.Errorf("lists: %s: %w", name, err))
+		}
+		lists[name] = list
+	}
+	return lists, problems
+}
+
+func (m *Mapping) readList(path string) (map[string]string, error) {
+	if m.Open == nil {
+		return nil, fmt.Errorf("read %s: value lists can't be opened here", path)
+	}
+	f, err := m.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	limited := &io.LimitedReader{R: f, N: maxListSize + 1}
+	r := csv.NewReader(limited)
+	r.FieldsPerRecord = 2
+	list := map[string]string{}
+	for {
+		cells, err := r.Read()
+		if limited.N <= 0 {
+			return nil, fmt.Errorf("read %s: larger than %d MB", path, maxListSize>>20)
+		}
+		if err == io.EOF {
+			return list, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", path, err)
+		}
+		value, result := strings.TrimSpace(strings.TrimPrefix(cells[0], "\ufeff")), strings.TrimSpace(cells[1])
+		if was, ok := list[value]; ok && was != result {
+			line, _ := r.FieldPos(0)
+			return nil, fmt.Errorf("read %s: line %d: %s stands twice, for %s and %s", path, line, quote(value), quote(was), quote(result))
+		}
+		list[value] = result
+	}
 }

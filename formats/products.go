@@ -3,6 +3,7 @@ package formats
 // Products are what the shop sells. A sku has 3 to 255 characters in a stock shop.
 var Products = &Entity{
 	Name: "products",
+	Left: []Value{{Field: "status", Text: "disabled"}},
 	Fields: []Field{
 		{Name: "sku", Kind: Code, Key: true, Required: true, Max: 255, Doc: "material number (MATNR)"},
 		{Name: "name", Kind: Line, Max: 255, Family: Localized, Doc: "needed to create; name[de_DE] for a localization"},

@@ -1,0 +1,262 @@
+package bridge
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/orobridge/orobridge/formats"
+)
+
+// Load takes a fetched or interrupted drop through planning and applying, and records how it ended. It returns an error
+// only for what keeps the drop from having an end: trouble that outlasted the bridge's patience, or a context that
+// ended; the drop is then due again.
+func (b *Bridge) Load(ctx context.Context, f *FeedConfig, d *Drop) (*Run, error) {
+	run, resumed, err := b.due(ctx, f, d)
+	if err != nil || run == nil {
+		return run, err
+	}
+	before := b.Shop.Requests()
+	err = b.attempt(ctx, f, d, run, resumed)
+	run.Requests += b.Shop.Requests() - before
+	return run, errors.Join(err, b.saveUnfinished(ctx, run, err))
+}
+
+// saveUnfinished keeps the counts of a run that goes on later.
+func (b *Bridge) saveUnfinished(ctx context.Context, run *Run, err error) error {
+	if err == nil || run.State != Running {
+		return nil
+	}
+	return b.Ledger.SaveRun(context.WithoutCancel(ctx), run, nil)
+}
+
+// due finds or starts the run that a drop needs. A drop that says what an earlier one said is a duplicate and needs none.
+func (b *Bridge) due(ctx context.Context, f *FeedConfig, d *Drop) (run *Run, resumed bool, err error) {
+	if d.State == Loading {
+		runs, err := b.Ledger.Runs(ctx, d.ID)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, r := range runs {
+			if r.State == Running {
+				return r, true, nil
+			}
+		}
+	}
+	same, err := b.Ledger.SameContent(ctx, d)
+	if err != nil {
+		return nil, false, err
+	}
+	if same != 0 {
+		d.Same = same
+		return nil, false, b.end(ctx, f, d, nil, Duplicate, fmt.Sprintf("the same content as drop %d: nothing was sent", same))
+	}
+	run = &Run{Kind: FirstRun}
+	b.step("start run")
+	return run, false, b.Ledger.StartRun(ctx, run, d)
+}
+
+// attempt plans and applies a run from its beginning. After a crash it does so again: what was applied has its fate in
+// the ledger, and the rest is found to be different still.
+func (b *Bridge) attempt(ctx context.Context, f *FeedConfig, d *Drop, run *Run, resumed bool) error {
+	run.Counts = Counts{}
+	log := b.Log.With("feed", f.Name, "drop", d.ID, "run", run.ID, "file", d.Name)
+	log.Info("loading", "resumed", resumed)
+	stage, err := b.Ledger.NewStage(ctx, f.Entity, run.ID)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err := stage.Close(); err != nil {
+			log.Error("remove stage", "error", err)
+		}
+	}()
+	a := &applier{b: b, feed: f, drop: d, run: run, stage: stage}
+	if resumed {
+		if err := errors.Join(b.Ledger.PlanAgain(ctx, run.ID), a.resume(ctx)); err != nil {
+			return err
+		}
+	}
+	if err := b.fill(ctx, f, d, run, stage, resumed); err != nil {
+		var unreadable *formats.FileError
+		if errors.As(err, &unreadable) {
+			return b.unreadable(ctx, f, d, run, unreadable)
+		}
+		return err
+	}
+	b.step("planned")
+	if err := a.decideAll(ctx); err != nil {
+		return err
+	}
+	if held, err := b.guard(ctx, f, d, run, stage); err != nil || held {
+		return err
+	}
+	if err := a.applyAll(ctx); err != nil {
+		return err
+	}
+	b.step("applied")
+	log.Info("loaded", "rows", run.Rows, "created", run.Created, "updated", run.Updated, "unchanged", run.Unchanged, "removed", run.Removed,
+		"collapsed", run.Collapsed, "rejected", run.Rejected, "parked", run.Parked)
+	return b.finishRun(ctx, f, d, run)
+}
+
+// fill stages what a run is about: the rows of the drop's spooled bytes, or its parked records.
+func (b *Bridge) fill(ctx context.Context, f *FeedConfig, d *Drop, run *Run, stage Stage, resumed bool) error {
+	if run.Kind == ParkedRun {
+		return b.fillParked(ctx, f, d, run, stage)
+	}
+	file, err := os.Open(b.spool(d))
+	if err != nil {
+		return fmt.Errorf("open spooled drop %d: %w", d.ID, err)
+	}
+	defer file.Close()
+	p := &planner{b: b, feed: f, drop: d, run: run, stage: stage, resumed: resumed}
+	if err := p.read(ctx, bufio.NewReaderSize(file, 256<<10)); err != nil {
+		return err
+	}
+	return p.withdraw(ctx)
+}
+
+// fillParked stages the records of a drop that wait for a parent. What an interrupted attempt has settled is counted.
+func (b *Bridge) fillParked(ctx context.Context, f *FeedConfig, d *Drop, run *Run, stage Stage) error {
+	fates, err := b.Ledger.Fates(ctx, run.ID)
+	if err != nil {
+		return err
+	}
+	for fate, n := range fates {
+		if fate != FateParked { // parked again: it is among the parked still
+			run.count(fate, n)
+			run.Rows += n
+		}
+	}
+	var page []*Staged
+	put := func() error {
+		_, err := stage.Put(ctx, page)
+		page = page[:0]
+		return err
+	}
+	err = b.Ledger.Parked(ctx, f.Name, false, func(p ParkedRow) error {
+		if p.Drop != d.ID {
+			return nil
+		}
+		run.Rows++
+		rec := &formats.Record{Entity: f.Entity, Key: p.Key, Values: p.Record, Remove: p.Remove, Pos: formats.Position{Line: p.Line}}
+		page = append(page, &Staged{Change: Change{Key: p.Key, Record: rec, Line: p.Line}, Remove: p.Remove, Raw: p.Raw})
+		if len(page) < chunkRows {
+			return nil
+		}
+		return put()
+	})
+	if err != nil {
+		return err
+	}
+	return put()
+}
+
+// RetryParked runs a feed's parked records again: with ready, those of drops of which a parent has come; otherwise all.
+func (b *Bridge) RetryParked(ctx context.Context, f *FeedConfig, ready bool) error {
+	var drops []int64
+	err := b.Ledger.Parked(ctx, f.Name, ready, func(p ParkedRow) error {
+		if len(drops) == 0 || drops[len(drops)-1] != p.Drop {
+			drops = append(drops, p.Drop)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, id := range drops {
+		d, err := b.Ledger.Drop(ctx, id)
+		if err != nil {
+			return err
+		}
+		if !d.State.Settled() {
+			continue
+		}
+		run := &Run{Kind: ParkedRun}
+		if err := b.Ledger.StartRun(ctx, run, d); err != nil {
+			return err
+		}
+		if _, err := b.Load(ctx, f, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// unreadable ends a drop whose file can't be read to its end. Nothing of it was sent.
+func (b *Bridge) unreadable(ctx context.Context, f *FeedConfig, d *Drop, run *Run, why *formats.FileError) error {
+	run.State, run.Reason, run.Ended = Failed, why.Error(), b.Clock.Now()
+	if why.Hint != "" {
+		run.Reason += " — " + why.Hint
+	}
+	b.Log.Warn("unreadable", "feed", f.Name, "drop", d.ID, "file", d.Name, "error", why, "hint", why.Hint)
+	return b.end(ctx, f, d, run, Rejected, run.Reason)
+}
+
+// finishRun gives the drop the state that its rows have earned.
+func (b *Bridge) finishRun(ctx context.Context, f *FeedConfig, d *Drop, run *Run) error {
+	if run.Sum() != run.Rows {
+		return fmt.Errorf("run %d read %d rows and accounts for %d: %+v; please report this", run.ID, run.Rows, run.Sum(), run.Counts)
+	}
+	run.State, run.Ended = Done, b.Clock.Now()
+	state, reason := Loaded, ""
+	switch {
+	case run.Kind == ParkedRun:
+		var err error
+		if state, reason, err = b.afterParked(ctx, d, run); err != nil {
+			return err
+		}
+	case run.Rows == 0 && f.Empty == "reject":
+		state, reason = Rejected, "the file has no rows"
+	case run.Rows == 0:
+		reason = "the file has no rows"
+	case run.Rejected == run.Rows:
+		state, reason = Rejected, "every row was rejected"
+	case run.Rejected > 0 || run.Parked > 0:
+		state, reason = Partial, fmt.Sprintf("%d of %d rows rejected, %d parked", run.Rejected, run.Rows, run.Parked)
+	}
+	return b.end(ctx, f, d, run, state, reason)
+}
+
+// afterParked is the state of a drop whose parked records were run again: rejects of its other runs count too.
+func (b *Bridge) afterParked(ctx context.Context, d *Drop, run *Run) (DropState, string, error) {
+	runs, err := b.Ledger.Runs(ctx, d.ID)
+	if err != nil {
+		return "", "", err
+	}
+	rejected := run.Rejected
+	for _, r := range runs {
+		if r.ID != run.ID {
+			rejected += r.Rejected
+		}
+	}
+	if rejected == 0 && run.Parked == 0 {
+		return Loaded, "", nil
+	}
+	return Partial, fmt.Sprintf("%d rows rejected, %d parked", rejected, run.Parked), nil
+}
+
+// end settles a drop: from now on nothing of it is loaded again by itself, and only its last move is owed.
+func (b *Bridge) end(ctx context.Context, f *FeedConfig, d *Drop, run *Run, state DropState, reason string) error {
+	from := d.State
+	d.State, d.Reason, d.SettledAt = state, reason, b.Clock.Now()
+	d.Finish = f.Folders.Archive
+	if state == Rejected {
+		d.Finish = f.Folders.Rejected
+	}
+	if d.Path == "" {
+		d.Finish = "" // handed over by a person: there is nothing to move
+	}
+	b.step("end")
+	err := b.persist(ctx, "feed "+f.Name, func() error {
+		if run != nil {
+			return b.Ledger.SaveRun(ctx, run, d)
+		}
+		return b.Ledger.Advance(ctx, d, from)
+	})
+	b.step("ended")
+	return err
+}

@@ -1,0 +1,177 @@
+package bridge
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// MaxName is the longest base name in bytes: the limit of ext4, XFS, NTFS (in UTF-16 units) and most SFTP servers.
+const MaxName = 255
+
+// ErrName is wrapped by every error about a name or path that can't be used.
+var ErrName = errors.New("name can't be used")
+
+// SafeName says whether name may be used as a base name, on a remote as well as locally: not empty, at most [MaxName]
+// bytes of UTF-8, not "." or "..", without slash, backslash, control characters, line separators or the characters that
+// turn the reading direction (they make a name look like another). Wildcards, blanks and quotes are ordinary characters:
+// no remote expands them.
+func SafeName(name string) error {
+	switch {
+	case name == "":
+		return fmt.Errorf("%w: it is empty", ErrName)
+	case name == "." || name == "..":
+		return fmt.Errorf("%w: %q means a folder", ErrName, name)
+	case len(name) > MaxName:
+		return fmt.Errorf("%w: %q… has %d bytes, more than %d", ErrName, cut(name, 40), len(name), MaxName)
+	case !utf8.ValidString(name):
+		return fmt.Errorf("%w: %q is not UTF-8", ErrName, name)
+	}
+	for _, r := range name {
+		if r == '/' || r == '\\' || hidden(r) {
+			return fmt.Errorf("%w: %q contains %q", ErrName, name, r)
+		}
+	}
+	return nil
+}
+
+// hidden characters can't be seen, or change how what stands beside them is seen.
+func hidden(r rune) bool {
+	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
+}
+
+// Join is the path of the base name in folder, whatever it came from: a name that [SafeName] refuses is an error, so
+// that the path can't leave the folder.
+func Join(folder, name string) (string, error) {
+	if err := SafeName(name); err != nil {
+		return "", err
+	}
+	return path.Join(folder, name), nil
+}
+
+// SplitPath takes the path of a remote (slash-separated, "/" or "" for the root) apart into its elements. An element
+// that [SafeName] refuses is an error, so that the path can't leave the root.
+func SplitPath(p string) ([]string, error) {
+	var elements []string
+	for e := range strings.SplitSeq(p, "/") {
+		if e == "" || e == "." {
+			continue
+		}
+		if err := SafeName(e); err != nil {
+			return nil, err
+		}
+		elements = append(elements, e)
+	}
+	return elements, nil
+}
+
+// temporary are the patterns of names that are still being written, in lower case.
+var temporary = []string{".*", "*.tmp", "*.part", "*.filepart", "*.writing"}
+
+// Temporary says whether a base name is one of a file that is still being written: hidden names, *.tmp, *.part,
+// *.filepart (WinSCP) and *.writing in any case, and the patterns (as of [path.Match]) in extra. A malformed pattern
+// matches nothing.
+func Temporary(name string, extra []string) bool {
+	lower := strings.ToLower(name)
+	for _, pattern := range temporary {
+		if ok, _ := path.Match(pattern, lower); ok {
+			return true
+		}
+	}
+	for _, pattern := range extra {
+		if ok, _ := path.Match(pattern, name); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// The bridge's own temporary names: .orobridge-<random>.tmp.
+const (
+	ownPrefix = ".orobridge-"
+	ownSuffix = ".tmp"
+)
+
+// TempName is a new name for a file that is being written. No two calls return the same.
+func TempName() string {
+	return ownPrefix + strings.ToLower(rand.Text()) + ownSuffix
+}
+
+// OwnTemp says whether a name came from [TempName], in this process or an earlier one.
+func OwnTemp(name string) bool {
+	random, ok := strings.CutPrefix(name, ownPrefix)
+	return ok && strings.HasSuffix(random, ownSuffix)
+}
+
+// ArchiveName is the name that a file gets when a run has settled it: prices.csv of run 17 becomes prices_r17.csv.
+// Names that differ in name or run never become the same.
+func ArchiveName(name string, run int64) string {
+	return DerivedName(name, "_r"+strconv.FormatInt(run, 10))
+}
+
+// DerivedName puts a tag before a name's extension: (prices.csv.gz, _rejects) becomes prices_rejects.csv.gz. The result
+// has at most [MaxName] bytes; where something has to go, a part of the stem gives way to a hash of the whole name, so
+// that different names with the same tag stay different. The tag is short and has no dot.
+func DerivedName(name, tag string) string {
+	ext := extension(name)
+	stem := strings.TrimSuffix(name, ext)
+	if len(name)+len(tag) > MaxName {
+		sum := sha256.Sum256([]byte(name))
+		tag = "~" + hex.EncodeToString(sum[:8]) + tag
+		stem = cut(stem, MaxName-len(tag)-len(ext))
+	}
+	return stem + tag + ext
+}
+
+// maxExtension is the longest extension that is kept when a name is derived.
+const maxExtension = 16
+
+// packed are extensions that stand behind another one.
+var packed = map[string]bool{".gz": true, ".zst": true, ".bz2": true, ".xz": true, ".zip": true, ".pgp": true, ".gpg": true, ".asc": true}
+
+// extension is the extension of a name with its dot, .csv.gz included; empty when it is too long to be one.
+func extension(name string) string {
+	ext := path.Ext(name)
+	if len(ext) > maxExtension {
+		return ""
+	}
+	if packed[strings.ToLower(ext)] {
+		inner := path.Ext(strings.TrimSuffix(name, ext))
+		if len(inner) <= maxExtension {
+			ext = inner + ext
+		}
+	}
+	return ext
+}
+
+// cut shortens s to at most n bytes without splitting a character.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+// FileObject is how an error names a file of a remote: "sap:/out/p.csv". What can't be printed is quoted.
+func FileObject(remote, p string) string {
+	if !utf8.ValidString(p) || strings.ContainsFunc(p, hidden) {
+		p = strconv.Quote(p)
+	}
+	return remote + ":" + p
+}
+
+// NameError is the error for a path that a remote refuses to use.
+func NameError(op, remote, p string, err error) *Error {
+	return &Error{Op: op, Object: FileObject(remote, cut(p, 1024)), Fate: Stop, Err: err,
+		Hint: "paths consist of plain UTF-8 names below the remote's folder: rename the file, or correct the folder in the config"}
+}

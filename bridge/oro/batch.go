@@ -1,0 +1,629 @@
+package oro
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// How a running operation is asked for: soon at first, since a small batch takes a second, then less and less often.
+const (
+	firstPoll = 50 * time.Millisecond
+	lastPoll  = 5 * time.Second
+	errorPage = 200
+)
+
+// A part is one asynchronous request of a batch. Most batches have one; inventory has a second one when statuses change,
+// because those belong to the product.
+type part struct {
+	resource string
+	extID    bool // relationships and ids name products by sku
+	data     []item
+	included []item
+	of       []int // data item → change
+	owner    []int // included item → data item
+}
+
+func (p *part) add(change int, it item, included ...item) {
+	for range included {
+		p.owner = append(p.owner, len(p.data))
+	}
+	p.data, p.included, p.of = append(p.data, it), append(p.included, included...), append(p.of, change)
+}
+
+// effect: an item that is marked as an update sets the same again when it is sent again; any other may be created twice.
+func (p *part) effect() effect {
+	for _, list := range [][]item{p.data, p.included} {
+		for i := range list {
+			if list[i].meta != "update" {
+				return adds
+			}
+		}
+	}
+	return sets
+}
+
+// A bundle is what a batch's changes come to.
+type bundle struct {
+	parts   []*part
+	refused map[int]bridge.Outcome
+	// finish does what needs no operation, such as removing prices, before the parts are sent.
+	finish func(ctx context.Context) error
+}
+
+func (b *bundle) refuse(change int, o *bridge.Outcome) {
+	if b.refused == nil {
+		b.refused = make(map[int]bridge.Outcome)
+	}
+	b.refused[change] = *o
+}
+
+// noOperation is the operation of a batch of which nothing had to wait: everything was refused, or done at once.
+const noOperation = "none"
+
+// Submit sends a batch. See [bridge.Shop].
+func (c *Client) Submit(ctx context.Context, b *bridge.Batch) (string, map[int]bridge.Outcome, error) {
+	ent, err := c.entity(b.Entity)
+	if err != nil {
+		return "", nil, err
+	}
+	seen := make(map[string]bool, len(b.Changes))
+	for _, ch := range b.Changes {
+		if seen[ch.Key] {
+			return "", nil, &bridge.Error{
+				Op: "submit batch of", Object: b.Entity, Fate: bridge.Stop,
+				Err: fmt.Errorf("the key %q stands in it twice: the shop would create it twice", ch.Key),
+			}
+		}
+		seen[ch.Key] = true
+	}
+	out, err := ent.encode(ctx, b.Changes)
+	if err != nil {
+		return "", nil, err
+	}
+	if out.finish != nil {
+		if err := out.finish(ctx); err != nil {
+			return "", out.refused, err
+		}
+	}
+	var operations []string
+	for _, p := range out.parts {
+		if len(p.data) == 0 {
+			continue
+		}
+		id, err := c.submit(ctx, p)
+		if err != nil {
+			return "", out.refused, err
+		}
+		operations = append(operations, id+p.layout(len(b.Changes)))
+	}
+	if len(operations) == 0 {
+		return noOperation, out.refused, nil
+	}
+	return strings.Join(operations, "+"), out.refused, nil
+}
+
+// submit sends one part and returns the operation's id.
+func (c *Client) submit(ctx context.Context, p *part) (string, error) {
+	body := appendDocument(make([]byte, 0, 320*(len(p.data)+len(p.included))), p.data, p.included)
+	header := http.Header{}
+	if p.extID {
+		header.Set(integrationType, "ext_id")
+	}
+	ans, err := c.do(ctx, http.MethodPatch, p.resource, nil, body, p.effect(), header)
+	if err != nil {
+		return "", splittable(err)
+	}
+	var doc struct {
+		Data struct {
+			ID string `json:"id"`
+		} `json:"data"`
+	}
+	if json.Unmarshal(ans.body, &doc) != nil || doc.Data.ID == "" {
+		if at := path.Base(ans.header.Get("Content-Location")); digits(at) {
+			return at, nil
+		}
+		return "", &bridge.Error{
+			Op: "submit batch of", Object: p.resource, Fate: bridge.Pause,
+			Err: fmt.Errorf("%w: status %d without an operation", bridge.ErrUncertain, ans.status),
+		}
+	}
+	return doc.Data.ID, nil
+}
+
+// splittable marks a request that was refused as a whole for what it holds: halves of it may pass.
+func splittable(err error) error {
+	var e *bridge.Error
+	switch statusOf(err) {
+	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
+		if errors.As(err, &e) && !errors.Is(err, bridge.ErrUncertain) {
+			return &bridge.Error{Op: e.Op, Object: e.Object, Fate: bridge.Pause, Err: fmt.Errorf("%w: %w", bridge.ErrOperationFailed, e.Err)}
+		}
+	}
+	return err
+}
+
+// layout notes what Await needs beside the operation's id, since it may run after a restart: the number of changes, and
+// for each data item its change and how many included items are its own. Nothing when data item n is change n, alone.
+//
+//	29              the usual case
+//	29@500:0-499.2  each of 500 changes with two included items
+//	29@3:0.0,2.1    change 1 was refused, change 2 has one included item
+func (p *part) layout(changes int) string {
+	if len(p.included) == 0 && len(p.of) == changes {
+		return ""
+	}
+	own := make([]int, len(p.data))
+	for _, d := range p.owner {
+		own[d]++
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "@%d:", changes)
+	for i := 0; i < len(p.of); {
+		j := i + 1
+		for j < len(p.of) && p.of[j] == p.of[j-1]+1 && own[j] == own[i] {
+			j++
+		}
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		b.WriteString(strconv.Itoa(p.of[i]))
+		if j > i+1 {
+			fmt.Fprintf(&b, "-%d", p.of[j-1])
+		}
+		fmt.Fprintf(&b, ".%d", own[i])
+		i = j
+	}
+	return b.String()
+}
+
+// parseOperation reads one part of an operation's text again. changes is the size of the batch as it is now: with the
+// refused changes or without them.
+func parseOperation(text string, changes int) (id string, p *part, err error) {
+	p = new(part)
+	id, layout, ok := strings.Cut(text, "@")
+	if !ok {
+		for i := range changes {
+			p.of = append(p.of, i)
+		}
+		return id, p, nil
+	}
+	total, list, _ := strings.Cut(layout, ":")
+	for _, run := range strings.Split(list, ",") {
+		var from, to, own int
+		if _, err := fmt.Sscanf(run, "%d-%d.%d", &from, &to, &own); err != nil {
+			if _, err := fmt.Sscanf(run, "%d.%d", &from, &own); err != nil {
+				return "", nil, fmt.Errorf("operation %q: %w", text, err)
+			}
+			to = from
+		}
+		for i := from; i <= to; i++ {
+			for range own {
+				p.owner = append(p.owner, len(p.of))
+			}
+			p.of = append(p.of, i)
+		}
+	}
+	switch strconv.Itoa(changes) {
+	case total:
+	case strconv.Itoa(len(p.of)):
+		for i := range p.of {
+			p.of[i] = i
+		}
+	default:
+		return "", nil, fmt.Errorf("operation %q does not fit a batch of %d changes", text, changes)
+	}
+	for _, ch := range p.of {
+		if ch < 0 || ch >= changes {
+			return "", nil, fmt.Errorf("operation %q does not fit a batch of %d changes", text, changes)
+		}
+	}
+	return id, p, nil
+}
+
+// Await polls a batch's operation until it has ended. See [bridge.Shop].
+func (c *Client) Await(ctx context.Context, b *bridge.Batch) ([]bridge.Outcome, error) {
+	ent, err := c.entity(b.Entity)
+	if err != nil {
+		return nil, err
+	}
+	r := &reading{
+		client: c, entity: ent, changes: complete(b),
+		outcomes: make([]bridge.Outcome, len(b.Changes)), clash: make(map[int][]errorItem),
+	}
+	if b.Operation != noOperation {
+		for _, text := range strings.Split(b.Operation, "+") {
+			id, p, err := parseOperation(text, len(b.Changes))
+			if err != nil {
+				return nil, &bridge.Error{Op: "await", Object: "operation " + b.Operation, Fate: bridge.Stop, Err: err}
+			}
+			op, err := c.await(ctx, id, b.Sent)
+			if err != nil {
+				return nil, err
+			}
+			if err := r.read(ctx, op, p); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := r.settle(ctx); err != nil {
+		return nil, err
+	}
+	return r.outcomes, nil
+}
+
+// complete gives changes that were read back from a ledger, without their records, a record of their key.
+func complete(b *bridge.Batch) []*bridge.Change {
+	changes := make([]*bridge.Change, len(b.Changes))
+	for i, ch := range b.Changes {
+		if changes[i] = ch; ch.Record == nil {
+			with := *ch
+			with.Record = &formats.Record{Key: ch.Key, Values: ch.Values, Pos: formats.Position{Line: ch.Line}}
+			with.Record.Entity, _ = formats.EntityByName(b.Entity)
+			changes[i] = &with
+		}
+	}
+	return changes
+}
+
+// Drain returns once no batch of the entity that was sent before can still be under way. See [bridge.Shop].
+//
+// An empty batch is sent behind the others: the shop takes it, reads nothing and ends it. That its turn has come does not
+// prove that those before it have ended (each is split into messages that queue up anew), but its id is the newest: the
+// operations with the ids before it are asked for one by one, back to the first that is older than a batch may take.
+func (c *Client) Drain(ctx context.Context, e *formats.Entity) error {
+	resources := map[string][]string{
+		formats.Customers.Name: {"customers"}, formats.Products.Name: {"products"}, formats.PriceLists.Name: {"pricelists"},
+		formats.Prices.Name: {"productprices"}, formats.Inventory.Name: {"inventorylevels", "products"},
+	}[e.Name]
+	for _, resource := range resources {
+		id, err := c.submit(ctx, &part{resource: resource})
+		if err != nil {
+			return err
+		}
+		if err := c.drainBefore(ctx, resource, id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// drainOperations is how many operations before the barrier are looked at, at most.
+const drainOperations = 200
+
+func (c *Client) drainBefore(ctx context.Context, resource, barrier string) error {
+	if _, err := c.await(ctx, barrier, time.Time{}); err != nil && !errors.Is(err, bridge.ErrOperationFailed) && !errors.Is(err, bridge.ErrOperationLost) {
+		return err
+	}
+	last, err := strconv.Atoi(barrier)
+	if err != nil {
+		return nil // ids that are no numbers can't be counted down
+	}
+	for id := last - 1; id > 0 && id >= last-drainOperations; id-- {
+		at := "asyncoperations/" + strconv.Itoa(id)
+		op, err := c.operation(ctx, at)
+		switch status := statusOf(err); {
+		case status == http.StatusNotFound || status == http.StatusForbidden:
+			continue // purged, or somebody else's
+		case err != nil:
+			return err
+		case !op.created.IsZero() && c.now().Sub(op.created) > c.settle:
+			return nil
+		case op.entity != resource || (op.status != "new" && op.status != "running"):
+			continue
+		}
+		if _, err := c.await(ctx, op.id, op.created); err != nil && !errors.Is(err, bridge.ErrOperationFailed) && !errors.Is(err, bridge.ErrOperationLost) {
+			return err
+		}
+	}
+	return nil
+}
+
+// An operation is the shop's record of a batch.
+type operation struct {
+	id      string
+	status  string
+	entity  string
+	created time.Time
+	summary summary
+}
+
+// summary counts. createCount and updateCount follow what was asked, not what happened, and are left alone.
+type summary struct {
+	Read    int `json:"readCount"`
+	Written int `json:"writeCount"`
+	Errors  int `json:"errorCount"`
+}
+
+// await waits for the end of one operation, at most until the batch is settle old.
+func (c *Client) await(ctx context.Context, id string, sent time.Time) (*operation, error) {
+	at := "asyncoperations/" + id
+	if sent.IsZero() {
+		sent = c.now()
+	}
+	lost := func(why string, err error) error {
+		return &bridge.Error{Op: "await", Object: at, Fate: bridge.Pause, Err: fmt.Errorf("%w: %s", errors.Join(bridge.ErrOperationLost, err), why)}
+	}
+	for wait := firstPoll; ; wait = min(wait*3/2, lastPoll) {
+		op, err := c.operation(ctx, at)
+		switch {
+		case statusOf(err) == http.StatusNotFound:
+			return nil, lost("it was purged", nil)
+		case err != nil:
+			return nil, err
+		case op.status == "success":
+			return op, nil
+		case op.status != "new" && op.status != "running":
+			return nil, c.failedOperation(ctx, op)
+		case c.now().Add(wait).After(sent.Add(c.settle)):
+			return nil, lost(fmt.Sprintf("it is still %s after %v", op.status, c.now().Sub(sent).Round(time.Second)), nil)
+		}
+		if err := c.sleep(ctx, wait); err != nil {
+			return nil, failure("await", at, err)
+		}
+	}
+}
+
+func (c *Client) operation(ctx context.Context, at string) (*operation, error) {
+	doc, err := c.get(ctx, at, nil)
+	if err != nil {
+		return nil, err
+	}
+	if len(doc.Data) != 1 {
+		return nil, &bridge.Error{Op: "await", Object: at, Fate: bridge.Pause, Err: errors.New("the answer holds no operation")}
+	}
+	r := &doc.Data[0]
+	op := &operation{id: path.Base(at), status: r.text("status"), entity: r.text("entityType")}
+	op.created, _ = time.Parse(time.RFC3339, r.text("createdAt")) // zero when it is unreadable
+	if raw := r.Attributes["summary"]; len(raw) > 0 {
+		if err := json.Unmarshal(raw, &op.summary); err != nil {
+			return nil, &bridge.Error{Op: "await", Object: at, Fate: bridge.Pause, Err: err}
+		}
+	}
+	return op, nil
+}
+
+func (c *Client) failedOperation(ctx context.Context, op *operation) error {
+	words := op.status
+	if items, err := c.operationErrors(ctx, op); err == nil && len(items) > 0 {
+		words += ": " + joinWords(items[:min(len(items), 5)])
+	}
+	return &bridge.Error{
+		Op: "await", Object: "asyncoperations/" + op.id, Fate: bridge.Pause,
+		Err: fmt.Errorf("%w: %s", bridge.ErrOperationFailed, words),
+	}
+}
+
+// operationErrors reads all errors of an operation, page by page.
+func (c *Client) operationErrors(ctx context.Context, op *operation) ([]errorItem, error) {
+	var items []errorItem
+	for doc, err := range c.pages(ctx, "asyncoperations/"+op.id+"/errors", nil, errorPage) {
+		if err != nil {
+			return nil, err
+		}
+		for i := range doc.Data {
+			r := &doc.Data[i]
+			item := errorItem{Status: r.text("status"), Title: r.text("title"), Detail: r.text("detail")}
+			if raw := r.Attributes["source"]; len(raw) > 0 {
+				_ = json.Unmarshal(raw, &item.Source) // an error without a readable place is one without a place
+			}
+			items = append(items, item)
+		}
+	}
+	return items, nil
+}
+
+// A reading turns what an operation says into outcomes.
+type reading struct {
+	client   *Client
+	entity   entity
+	changes  []*bridge.Change
+	outcomes []bridge.Outcome
+	clash    map[int][]errorItem // creates that the shop refused because the key exists
+}
+
+func (r *reading) read(ctx context.Context, op *operation, p *part) error {
+	var items []errorItem
+	if op.summary.Errors > 0 {
+		var err error
+		if items, err = r.client.operationErrors(ctx, op); err != nil {
+			return err
+		}
+	}
+	wrong, loose := attribute(items, p)
+	read := min(op.summary.Read, len(p.of))
+	bad := 0
+	for n, change := range p.of {
+		said := wrong[n]
+		switch {
+		case n >= read:
+			r.outcomes[change] = bridge.Outcome{Unknown: true} // the document was cut short on its way
+		case len(said) > 0:
+			bad++
+			r.blame(change, said)
+		}
+	}
+	if op.summary.Written+bad == read {
+		return nil
+	}
+	if len(loose) > 0 {
+		return &bridge.Error{
+			Op: "await", Object: "asyncoperations/" + op.id, Fate: bridge.Pause,
+			Err: fmt.Errorf("%w: %d of %d records were not written, and the shop does not say which: %s",
+				bridge.ErrOperationFailed, read-op.summary.Written, read, joinWords(loose[:min(len(loose), 5)])),
+		}
+	}
+	for n, change := range p.of[:read] {
+		// A create is looked up anyway; whether an update was written can't be told.
+		if len(wrong[n]) == 0 && r.changes[change].OroID != "" {
+			r.outcomes[change] = bridge.Outcome{Unknown: true}
+		}
+	}
+	return nil
+}
+
+// attribute sorts errors by the data item that they belong to; those that name no place are loose.
+func attribute(items []errorItem, p *part) (wrong map[int][]errorItem, loose []errorItem) {
+	wrong = make(map[int][]errorItem)
+	for _, e := range items {
+		steps := strings.Split(strings.TrimPrefix(e.pointer(), "/"), "/")
+		n := -1
+		if len(steps) >= 2 {
+			if i, err := strconv.Atoi(steps[1]); err == nil {
+				switch {
+				case steps[0] == "data" && i < len(p.of):
+					n = i
+				case steps[0] == "included" && i < len(p.owner):
+					n = p.owner[i]
+				}
+			}
+		}
+		if n < 0 {
+			loose = append(loose, e)
+			continue
+		}
+		wrong[n] = append(wrong[n], e)
+	}
+	return wrong, loose
+}
+
+// The shop's error titles that decide what becomes of a record. A title is part of the error's class
+// (ApiBundle/Util/ExceptionUtil and constraint names); details are words and decide nothing.
+const (
+	titleForm     = "form constraint"          // with a relationship: its target does not exist
+	titleUnique   = "unique entity constraint" // the key exists
+	titleNotFound = "not found http exception" // the record itself does not exist
+)
+
+// blame decides what the errors of one record mean.
+func (r *reading) blame(change int, said []errorItem) {
+	ch := r.changes[change]
+	for _, e := range said {
+		if m := r.missing(ch, e); m != nil {
+			r.outcomes[change] = bridge.Outcome{Missing: m}
+			return
+		}
+	}
+	for _, e := range said {
+		switch {
+		case e.Title == titleUnique && ch.Op == bridge.Create:
+			r.clash[change] = said
+			return
+		case e.Title == titleNotFound && ch.Op != bridge.Create:
+			r.outcomes[change] = bridge.Outcome{Unknown: true} // it was deleted in the shop: look it up, create it again
+			return
+		}
+	}
+	r.outcomes[change] = bridge.Outcome{Reject: r.reject(ch, said)}
+}
+
+// missing is the parent that an error names: its pointer leads to a relationship whose target does not exist.
+func (r *reading) missing(ch *bridge.Change, e errorItem) *bridge.Missing {
+	steps := strings.Split(e.pointer(), "/") // "", data, 1, relationships, product, data
+	if e.Title != titleForm || len(steps) < 5 || steps[1] != "data" || steps[3] != "relationships" {
+		return nil
+	}
+	m := r.entity.parent(ch, steps[4])
+	if m != nil && m.Entity == formats.Products.Name {
+		r.client.skus.drop(m.Key)
+	}
+	return m
+}
+
+// reject makes one reject of all that the shop said about a record.
+func (r *reading) reject(ch *bridge.Change, said []errorItem) *formats.Reject {
+	var words []string
+	field := ""
+	for _, e := range said {
+		name := ""
+		if steps := strings.Split(e.pointer(), "/"); len(steps) > 4 {
+			name = r.entity.field(steps[4])
+		}
+		if field == "" {
+			field = name
+		}
+		text := e.words()
+		if name != "" && len(said) > 1 {
+			text = name + ": " + text
+		}
+		if !slices.Contains(words, text) {
+			words = append(words, text)
+		}
+	}
+	return reject(ch.Record, field, formats.CodeShop, "the shop refused it: %s", strings.Join(words, "; "))
+}
+
+// settle fills in the ids of what was accepted, and finds out about the creates whose key exists.
+func (r *reading) settle(ctx context.Context) error {
+	var keys []string
+	for i, ch := range r.changes {
+		if r.outcomes[i] == (bridge.Outcome{}) {
+			if _, refused := r.clash[i]; !refused && ch.OroID != "" {
+				r.outcomes[i] = bridge.Outcome{OroID: ch.OroID}
+				continue
+			}
+			keys = append(keys, ch.Key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	found, err := r.entity.ids(ctx, keys)
+	if err != nil {
+		return err
+	}
+	twins, err := r.twins(ctx, found)
+	if err != nil {
+		return err
+	}
+	for i, ch := range r.changes {
+		if r.outcomes[i] == (bridge.Outcome{}) {
+			r.outcomes[i] = r.lookedUp(i, ch, found[ch.Key], twins[ch.Key])
+		}
+	}
+	return nil
+}
+
+// lookedUp is the outcome of a change by what the shop holds under its key.
+func (r *reading) lookedUp(i int, ch *bridge.Change, ids []string, twin string) bridge.Outcome {
+	said, refused := r.clash[i]
+	switch {
+	case len(ids) > 1:
+		_, o := only(ids, ch.Record, "", bridge.Missing{Entity: ch.Record.Entity.Name, Key: ch.Key})
+		return *o
+	case len(ids) == 1 && !refused:
+		return bridge.Outcome{OroID: ids[0]}
+	case len(ids) == 0 && twin != "":
+		return bridge.Outcome{Reject: rejectCase(ch.Record, ch.Key, twin)}
+	case len(ids) == 0 && refused:
+		return bridge.Outcome{Reject: r.reject(ch, said)}
+	}
+	return bridge.Outcome{Unknown: true}
+}
+
+// twins looks for the case trap where a product was refused as not unique and its sku is not to be found.
+func (r *reading) twins(ctx context.Context, found map[string][]string) (map[string]string, error) {
+	if _, ok := r.entity.(products); !ok {
+		return nil, nil
+	}
+	var skus []string
+	for i := range r.clash {
+		if key := r.changes[i].Key; len(found[key]) == 0 {
+			skus = append(skus, key)
+		}
+	}
+	if len(skus) == 0 {
+		return nil, nil
+	}
+	return r.client.otherCase(ctx, skus)
+}

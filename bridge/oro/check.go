@@ -1,0 +1,161 @@
+package oro
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// needed lists the resources that an entity is read from.
+var needed = map[string][]string{
+	formats.Customers.Name:     {"customers", "customeraddresses", "customergroups", "paymentterms", "customertaxcodes"},
+	formats.Products.Name:      {"products", "productnames", "productunits", "attributefamilies", "categories", "brands", "producttaxcodes", "localizations"},
+	formats.PriceLists.Name:    {"pricelists"},
+	formats.Prices.Name:        {"pricelists", "products", "productunits"},
+	formats.Inventory.Name:     {"inventorylevels", "products"},
+	formats.OrderFeedback.Name: {"orders", "ordershippingtrackings"},
+}
+
+// orderResources are read with each order.
+var orderResources = []string{"orders", "orderlineitems", "orderaddresses", "customers", "customerusers", "paymentterms"}
+
+// Check tries, step by step, what the bridge needs of the shop. See [bridge.Shop].
+func (c *Client) Check(ctx context.Context, need bridge.Needs) []bridge.Finding {
+	k := &checking{Client: c}
+	if !k.login(ctx) || !k.api(ctx) {
+		return k.findings
+	}
+	k.permissions(ctx, need)
+	for _, unit := range unique(need.Units) {
+		k.has(ctx, units, unit)
+	}
+	for _, name := range unique(need.PriceLists) {
+		k.has(ctx, priceListNames, name)
+	}
+	k.mode(ctx)
+	return k.findings
+}
+
+type checking struct {
+	*Client
+	findings []bridge.Finding
+}
+
+func (k *checking) add(f bridge.Finding) bool {
+	f.Subject = "shop"
+	k.findings = append(k.findings, f)
+	return f.OK
+}
+
+// try files how a step ended.
+func (k *checking) try(what, detail string, err error) bool {
+	f := bridge.Finding{What: what, OK: err == nil, Detail: detail}
+	if err != nil {
+		f.Detail, f.Hint, f.Unreachable = err.Error(), bridge.HintOf(err), errors.Is(err, bridge.ErrUnreachable)
+		if f.Unreachable && f.Hint == "" {
+			f.Hint = "check oro.url, the network and the firewall from this machine; try the address in a browser"
+		}
+	}
+	return k.add(f)
+}
+
+func (k *checking) login(ctx context.Context) bool {
+	secure := "over TLS"
+	if strings.HasPrefix(k.base, "http:") {
+		secure = "without TLS: the secret can be read on the way"
+	}
+	_, err := k.tokens.get(ctx)
+	return k.try("log in at "+k.tokens.url, "the shop gave a token, "+secure, err)
+}
+
+// api asks for something every back office has. An address that is not the API's answers with pages or 404.
+func (k *checking) api(ctx context.Context) bool {
+	_, err := k.get(ctx, "productunits", query{"page[size]": "1"})
+	if statusOf(err) == http.StatusForbidden {
+		err = nil // the API it is; permissions follow
+	}
+	return k.try("find the API at "+k.base, "it answers as JSON:API", err)
+}
+
+func (k *checking) permissions(ctx context.Context, need bridge.Needs) {
+	var resources []string
+	for _, e := range need.Entities {
+		resources = append(resources, needed[e]...)
+	}
+	if need.Orders {
+		resources = append(resources, orderResources...)
+	}
+	if need.Feedback {
+		resources = append(resources, needed[formats.OrderFeedback.Name]...)
+	}
+	for _, r := range unique(resources) {
+		_, err := k.get(ctx, r, query{"page[size]": "1"})
+		k.try("read "+r, "allowed", err)
+	}
+	for _, e := range unique(need.Entities) {
+		if e == formats.Prices.Name {
+			k.prices(ctx)
+		}
+	}
+}
+
+// prices can be read for one list at a time only.
+func (k *checking) prices(ctx context.Context) {
+	lists, err := k.entries(ctx, priceListNames)
+	if err != nil || len(lists) == 0 {
+		k.try("read productprices", "there is no price list yet", err)
+		return
+	}
+	_, err = k.get(ctx, "productprices", query{"filter[priceList]": sortedKeys(lists)[0], "page[size]": "1"})
+	k.try("read productprices", "allowed", err)
+}
+
+// has looks for a name that the config mentions.
+func (k *checking) has(ctx context.Context, kind listKind, name string) {
+	what := fmt.Sprintf("find the %s %q that the config names", listings[kind].what, name)
+	ids, err := k.named(ctx, kind, name)
+	switch {
+	case err != nil:
+		k.try(what, "", err)
+	case len(ids) == 1:
+		k.add(bridge.Finding{What: what, OK: true, Detail: "id " + ids[0]})
+	case len(ids) > 1:
+		k.add(bridge.Finding{What: what, Detail: "the shop has it " + fmt.Sprint(len(ids)) + " times", Hint: "rename all but one in the shop"})
+	default:
+		k.add(bridge.Finding{What: what, Detail: "the shop has none", Hint: "add it in the shop, or correct the config; the shop has: " + k.offers(ctx, kind)})
+	}
+}
+
+func (k *checking) offers(ctx context.Context, kind listKind) string {
+	rows, err := k.entries(ctx, kind)
+	if err != nil {
+		return ""
+	}
+	var names []string
+	for _, id := range sortedKeys(rows) {
+		name, _ := k.shown(ctx, kind, id)
+		names = append(names, name)
+	}
+	if len(names) > 20 {
+		names = append(names[:20], "…")
+	}
+	return strings.Join(names, ", ")
+}
+
+// mode tells which of the two ways to name products the shop knows. Both work.
+func (k *checking) mode(ctx context.Context) {
+	yes, err := k.hasExtID(ctx)
+	detail := "no: products are looked up by sku first (shops before 6.1.10, or without products yet)"
+	if yes {
+		detail = "yes: prices name their product by sku"
+	}
+	if statusOf(err) == http.StatusForbidden {
+		return // said above where it matters
+	}
+	k.try("look for external ids (ext_id mode)", detail, err)
+}

@@ -1,0 +1,289 @@
+package oro
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+)
+
+// A document is a JSON:API answer. A single resource is a list of one.
+type document struct {
+	Data     resources   `json:"data"`
+	Included resources   `json:"included"`
+	Errors   []errorItem `json:"errors"`
+}
+
+type resources []resource
+
+func (r *resources) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '{' {
+		*r = make(resources, 1)
+		return json.Unmarshal(data, &(*r)[0])
+	}
+	return json.Unmarshal(data, (*[]resource)(r))
+}
+
+// A resource is one record of the shop. Only the fields that were asked for are there.
+type resource struct {
+	Type          string                     `json:"type"`
+	ID            string                     `json:"id"`
+	Attributes    map[string]json.RawMessage `json:"attributes"`
+	Relationships map[string]struct {
+		Data refs `json:"data"`
+	} `json:"relationships"`
+}
+
+// A ref points to another resource.
+type ref struct {
+	Type string `json:"type"`
+	ID   string `json:"id"`
+}
+
+type refs []ref
+
+func (r *refs) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '{' {
+		*r = make(refs, 1)
+		return json.Unmarshal(data, &(*r)[0])
+	}
+	return json.Unmarshal(data, (*[]ref)(r))
+}
+
+func (r *resource) ref() ref { return ref{r.Type, r.ID} }
+
+// text is an attribute as canonical text: strings as they are, numbers as plain decimals, booleans as 1 and 0, null and
+// what is absent as nothing.
+func (r *resource) text(name string) string {
+	return rawText(r.Attributes[name])
+}
+
+// decimal is an attribute that holds an amount or a quantity, as a number or as text, in canonical form.
+func (r *resource) decimal(name string) string {
+	return plain(r.text(name))
+}
+
+func rawText(raw json.RawMessage) string {
+	raw = bytes.TrimSpace(raw)
+	if len(raw) == 0 {
+		return ""
+	}
+	switch raw[0] {
+	case '"':
+		var s string
+		if json.Unmarshal(raw, &s) != nil {
+			return ""
+		}
+		return s
+	case 't':
+		return "1"
+	case 'f':
+		return "0"
+	case 'n':
+		return ""
+	case '{', '[':
+		return string(raw)
+	}
+	return plain(string(raw))
+}
+
+// one is the target of a to-one relationship; empty when there is none.
+func (r *resource) one(name string) ref {
+	if data := r.Relationships[name].Data; len(data) > 0 {
+		return data[0]
+	}
+	return ref{}
+}
+
+// many are the targets of a to-many relationship.
+func (r *resource) many(name string) refs {
+	return r.Relationships[name].Data
+}
+
+// index finds included resources.
+func index(list resources) map[ref]*resource {
+	found := make(map[ref]*resource, len(list))
+	for i := range list {
+		found[list[i].ref()] = &list[i]
+	}
+	return found
+}
+
+// An errorItem is one of the shop's errors. Status is a text in answers and a number in the errors of a batch.
+type errorItem struct {
+	Status any     `json:"status"`
+	Title  string  `json:"title"`
+	Detail string  `json:"detail"`
+	Source *source `json:"source"`
+}
+
+type source struct {
+	Pointer   string `json:"pointer"`
+	Parameter string `json:"parameter"`
+}
+
+func (e errorItem) status() string { return fmt.Sprint(e.Status) }
+
+func (e errorItem) pointer() string {
+	if e.Source == nil {
+		return ""
+	}
+	return e.Source.Pointer
+}
+
+// words is what the shop said, for people.
+func (e errorItem) words() string {
+	text := strings.TrimSpace(e.Detail)
+	if text == "" {
+		text = e.Title
+	}
+	if e.Source != nil && e.Source.Parameter != "" {
+		text += " (" + e.Source.Parameter + ")"
+	}
+	return text
+}
+
+// decodeErrors reads the errors of a refused request; nil when the body holds none.
+func decodeErrors(body []byte) []errorItem {
+	var doc struct {
+		Errors []errorItem `json:"errors"`
+	}
+	if json.Unmarshal(body, &doc) != nil {
+		return nil
+	}
+	return doc.Errors
+}
+
+func joinWords(items []errorItem) string {
+	var said []string
+	for _, e := range items {
+		if w := e.words(); w != "" {
+			said = append(said, w)
+		}
+	}
+	return strings.Join(said, "; ")
+}
+
+// An item is a record on its way to the shop, its members in the order in which they were set.
+type item struct {
+	kind, id string
+	meta     string // "update" or "upsert"
+	attrs    []member
+	rels     []member
+}
+
+type member struct {
+	name string
+	json []byte
+}
+
+// set adds a text attribute; an empty text is null.
+func (it *item) set(name, text string) {
+	if text == "" {
+		it.raw(name, "null")
+		return
+	}
+	it.attrs = append(it.attrs, member{name, appendText(nil, text)})
+}
+
+// raw adds an attribute that is JSON already.
+func (it *item) raw(name, value string) {
+	it.attrs = append(it.attrs, member{name, []byte(value)})
+}
+
+// point adds a to-one relationship; an empty id clears it.
+func (it *item) point(name, kind, id string) {
+	if id == "" {
+		it.rels = append(it.rels, member{name, []byte("null")})
+		return
+	}
+	it.rels = append(it.rels, member{name, appendRef(nil, ref{kind, id})})
+}
+
+// points adds a to-many relationship: the whole list.
+func (it *item) points(name string, to refs) {
+	data := append(make([]byte, 0, 2+40*len(to)), '[')
+	for i, r := range to {
+		if i > 0 {
+			data = append(data, ',')
+		}
+		data = appendRef(data, r)
+	}
+	it.rels = append(it.rels, member{name, append(data, ']')})
+}
+
+func (it *item) empty() bool { return len(it.attrs) == 0 && len(it.rels) == 0 }
+
+func (it *item) append(b []byte) []byte {
+	b = append(b, `{"type":"`...)
+	b = append(b, it.kind...)
+	b = append(b, '"')
+	if it.id != "" {
+		b = append(b, `,"id":`...)
+		b = appendText(b, it.id)
+	}
+	if it.meta != "" {
+		b = append(b, `,"meta":{"`...)
+		b = append(b, it.meta...)
+		b = append(b, `":true}`...)
+	}
+	b = appendMembers(b, "attributes", it.attrs, "", "")
+	b = appendMembers(b, "relationships", it.rels, `{"data":`, `}`)
+	return append(b, '}')
+}
+
+func appendMembers(b []byte, name string, members []member, before, after string) []byte {
+	for i, m := range members {
+		if i == 0 {
+			b = append(append(append(b, `,"`...), name...), `":{`...)
+		} else {
+			b = append(b, ',')
+		}
+		b = appendText(b, m.name)
+		b = append(append(append(append(b, ':'), before...), m.json...), after...)
+	}
+	if len(members) > 0 {
+		b = append(b, '}')
+	}
+	return b
+}
+
+func appendRef(b []byte, r ref) []byte {
+	b = append(append(append(b, `{"type":"`...), r.Type...), `","id":`...)
+	return append(appendText(b, r.ID), '}')
+}
+
+// appendText adds a JSON string. Plain ASCII, the usual case, costs nothing.
+func appendText(b []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
+			quoted, _ := json.Marshal(s) // a string can always be encoded
+			return append(b, quoted...)
+		}
+	}
+	return append(append(append(b, '"'), s...), '"')
+}
+
+// appendDocument is the body of a batch.
+func appendDocument(b []byte, data, included []item) []byte {
+	b = append(b, `{"data":[`...)
+	for i := range data {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = data[i].append(b)
+	}
+	b = append(b, ']')
+	for i := range included {
+		if i == 0 {
+			b = append(b, `,"included":[`...)
+		} else {
+			b = append(b, ',')
+		}
+		b = included[i].append(b)
+	}
+	if len(included) > 0 {
+		b = append(b, ']')
+	}
+	return append(b, '}')
+}

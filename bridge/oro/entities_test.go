@@ -1,0 +1,259 @@
+package oro
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
+	"github.com/orobridge/orobridge/formats"
+)
+
+func TestCustomers(t *testing.T) {
+	shop, c := newShop(t)
+	before := shop.Count("customers")
+	load(t, c, record(formats.Customers, "100", "name", "Müller & Söhne \"GmbH\"", "group", "Partners", "payment_term", "net 30",
+		"tax_code", "NON_EXEMPT", "rating", "2 of 5"),
+		record(formats.Customers, "101", "name", "Plain"))
+	if n := shop.Count("customers") - before; n != 2 {
+		t.Fatalf("%d customers were created", n)
+	}
+
+	// Fields change one by one, and empty ones are cleared.
+	load(t, c, record(formats.Customers, "100", "name", "Müller", "group", "", "parent_number", "101", "payment_term", "net 60"))
+	load(t, c, record(formats.Customers, "100", "parent_number", "", "rating", "1_of_5"))
+
+	// The one address comes, changes and goes.
+	load(t, c, record(formats.Customers, "100", "name", "Müller", "address_label", "HQ", "street", "Main 1", "city", "Rochester",
+		"postal_code", "14608", "region", "US-NY", "country", "US", "phone", "1"))
+	load(t, c, record(formats.Customers, "100", "street", "Main 2", "phone", ""))
+	count := shop.Count("customeraddresses")
+	load(t, c, record(formats.Customers, "100", "street", "", "city", "", "postal_code", "", "country", "", "region", "", "phone", "", "address_label", ""))
+	if n := shop.Count("customeraddresses"); n != count-1 {
+		t.Errorf("%d addresses, want %d", n, count-1)
+	}
+	load(t, c, record(formats.Customers, "102", "name", "With address", "street", "Main 1", "city", "Rochester",
+		"postal_code", "14608", "region", "US-NY", "country", "US"))
+	if n := shop.Count("customers") - before; n != 3 {
+		t.Fatalf("%d customers were created", n)
+	}
+
+	for name, tt := range map[string]struct {
+		rec  *formats.Record
+		want string
+	}{
+		"unknown group":   {record(formats.Customers, "1", "name", "A", "group", "Nobody"), `reject reference group: the shop has no customer group "Nobody"`},
+		"comma":           {record(formats.Customers, "1,2", "name", "A"), "reject key customer_number"},
+		"missing parent":  {record(formats.Customers, "1", "name", "A", "parent_number", "99"), "missing customers 99"},
+		"new, known name": {record(formats.Customers, "103", "name", "Plain"), "nothing"},
+	} {
+		got := "nothing"
+		if l := find(t, c, tt.rec); l != (bridge.Lookup{}) {
+			got = show(bridge.Outcome{Reject: l.Reject, Missing: l.Missing})
+		}
+		if !strings.HasPrefix(got, tt.want) {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+
+	rec := record(formats.Customers, "100")
+	outcomes := send(t, c, &bridge.Batch{Entity: "customers", Changes: []*bridge.Change{{Op: bridge.Remove, Key: "100", Record: rec}}})
+	if outcomes[0].Reject == nil {
+		t.Errorf("a customer was removed: %s", show(outcomes[0]))
+	}
+}
+
+func TestProducts(t *testing.T) {
+	shop, c := newShop(t)
+	before := shop.Count("products")
+	load(t, c, record(formats.Products, "T-1", "name", "Lamp", "name[fr_FR]", "Lampe", "short_description", "short", "description", "<p>long</p>",
+		"unit", "item", "precision", "1", "more_units", "kg:3:0.5 set:0:12", "status", "disabled", "inventory_status", "out_of_stock",
+		"category", "Lighting Products", "tax_code", "TAXABLE_ITEMS", "family", "default_family"),
+		record(formats.Products, "T-2", "name", "Lamp 2", "unit", "item"))
+	if n := shop.Count("products") - before; n != 2 {
+		t.Fatalf("%d products were created", n)
+	}
+	names := shop.Count("productnames")
+	for _, change := range [][]string{
+		{"name", "Lamp, new"},
+		{"name[fr_FR]", "Lampe, nouvelle", "name[en_CA]", "Lamp, eh"},
+		{"name[fr_FR]", ""}, // falls back again
+		{"description", "<p>other</p>", "description[en_CA]", "eh", "short_description", ""},
+		{"status", "enabled", "inventory_status", "In Stock"},
+		{"category", "All Products > Lighting Products > Architectural Floodlighting"},
+		{"category", "", "tax_code", ""},
+		{"precision", "2"},
+		{"more_units", "set:0:24"},
+		{"more_units", "each:0:2 set:0:24"},
+		{"more_units", ""},
+		{"unit", "set"},
+		{"brand", ""},
+	} {
+		load(t, c, record(formats.Products, "T-1", change...))
+	}
+	if n := shop.Count("productnames"); n != names {
+		t.Errorf("%d names, want %d: a rename lost or added some", n, names)
+	}
+	if got := find(t, c, record(formats.Products, "T-1", "more_units", "each:0:2 item:2:1 kg:3:0.5")); got.Found.Values[0].Text != "each:0:2 item:2:1 kg:3:0.5" {
+		t.Errorf("units are %v", got.Found.Values)
+	}
+
+	rec := record(formats.Products, "T-1")
+	send(t, c, &bridge.Batch{Entity: "products", Changes: []*bridge.Change{{Op: bridge.Remove, Key: "T-1", Record: rec}}})
+	if got := find(t, c, record(formats.Products, "T-1", "status", "")); got.Found.Values[0].Text != "disabled" {
+		t.Errorf("a removed product is %v", got.Found.Values)
+	}
+
+	for name, tt := range map[string]struct {
+		rec  *formats.Record
+		want string
+	}{
+		"other case":       {record(formats.Products, "t-1", "name", "A"), `reject key sku: the shop has the product as "T-1"`},
+		"unknown unit":     {record(formats.Products, "N", "unit", "KAR"), `reject reference unit: the shop has no unit "KAR"`},
+		"unknown language": {record(formats.Products, "N", "name[xx_YY]", "A"), `reject reference name[xx_YY]`},
+		"unknown category": {record(formats.Products, "N", "category", "No > Such"), `reject reference category`},
+	} {
+		l := find(t, c, tt.rec)
+		if got := show(bridge.Outcome{Reject: l.Reject, Missing: l.Missing}); !strings.HasPrefix(got, tt.want) {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+	rec = record(formats.Products, "N-1", "unit", "item")
+	outcomes := send(t, c, &bridge.Batch{Entity: "products", Changes: []*bridge.Change{{Op: bridge.Create, Key: "N-1", Values: rec.Values, Record: rec}}})
+	if outcomes[0].Reject == nil || outcomes[0].Reject.Field != "name" {
+		t.Errorf("a product without a name: %s", show(outcomes[0]))
+	}
+}
+
+func TestPriceListsAndPrices(t *testing.T) {
+	shop, c := newShop(t)
+	load(t, c, record(formats.PriceLists, "ERP", "currencies", "USD EUR", "active", "1"))
+	load(t, c, record(formats.PriceLists, "ERP", "currencies", "EUR USD CHF", "active", "0"))
+	load(t, c, record(formats.Products, "T-1", "name", "Lamp", "unit", "item", "precision", "1"))
+
+	key := func(parts ...string) string { return formats.JoinKey(parts...) }
+	one, two := key("ERP", "T-1", "item", "1", "EUR"), key("ERP", "T-1", "item", "2.5", "EUR")
+	before := shop.Count("productprices")
+	load(t, c, record(formats.Prices, one, "value", "13.25"), record(formats.Prices, two, "value", "12"), record(formats.Prices, key("ERP", "0RT28", "item", "1", "USD"), "value", "1.1234"))
+	load(t, c, record(formats.Prices, one, "value", "13.5"), record(formats.Prices, two, "value", "0"))
+	if n := shop.Count("productprices") - before; n != 3 {
+		t.Fatalf("%d prices were created", n)
+	}
+
+	// One batch creates, updates and removes.
+	three := key("ERP", "T-1", "item", "10", "EUR")
+	b := plan(t, c, record(formats.Prices, one, "value", "14"), record(formats.Prices, three, "value", "9"))
+	b.Changes = append(b.Changes, &bridge.Change{Op: bridge.Remove, Key: two, Record: record(formats.Prices, two)})
+	for i, o := range send(t, c, b) {
+		if o.OroID == "" {
+			t.Errorf("change %d: %s", i, show(o))
+		}
+	}
+	if got := find(t, c, record(formats.Prices, two, "value", "")); got != (bridge.Lookup{}) {
+		t.Errorf("a removed price is there: %+v", got)
+	}
+	if n := shop.Count("productprices") - before; n != 3 {
+		t.Fatalf("%d prices are there", n)
+	}
+
+	for name, tt := range map[string]struct{ key, want string }{
+		"unknown product": {key("ERP", "NONE", "item", "1", "EUR"), "missing products NONE"},
+		"other case":      {key("ERP", "t-1", "item", "1", "EUR"), `reject key sku: the shop has the product as "T-1"`},
+		"unknown list":    {key("None", "T-1", "item", "1", "EUR"), "missing pricelists None"},
+		"unknown unit":    {key("ERP", "T-1", "KAR", "1", "EUR"), "reject reference unit"},
+	} {
+		l := find(t, c, record(formats.Prices, tt.key, "value", "1"))
+		if got := show(bridge.Outcome{Reject: l.Reject, Missing: l.Missing}); !strings.HasPrefix(got, tt.want) {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+
+	// What only the shop can tell comes back to its change.
+	var changes []*bridge.Change
+	for _, k := range []string{key("ERP", "T-1", "kg", "1", "EUR"), key("ERP", "T-1", "item", "20", "EUR"), key("ERP", "T-1", "item", "1", "XXX"), one} {
+		rec := record(formats.Prices, k, "value", "3")
+		changes = append(changes, &bridge.Change{Op: bridge.Create, Key: k, Values: rec.Values, Record: rec})
+	}
+	outcomes := send(t, c, &bridge.Batch{Entity: "prices", Changes: changes})
+	for i, want := range []string{"reject shop unit: ", "id ", "reject shop currency: ", "unknown"} {
+		if got := show(outcomes[i]); !strings.HasPrefix(got, want) {
+			t.Errorf("change %d: %s, want %s", i, got, want)
+		}
+	}
+	if words := outcomes[2].Reject.Message; strings.Count(words, "currency") < 2 {
+		t.Errorf("two errors of a record are one reject: %s", words)
+	}
+}
+
+func TestPricesOfShopsWithoutExternalIDs(t *testing.T) {
+	_, c := newShop(t, orotest.ExtIDEntities())
+	load(t, c, record(formats.Prices, formats.JoinKey("Default Price List", "0RT28", "item", "77", "USD"), "value", "1"))
+	if c.extID.yes || !c.extID.known {
+		t.Errorf("probe: %+v", &c.extID)
+	}
+	_, c = newShop(t)
+	load(t, c, record(formats.Prices, formats.JoinKey("Default Price List", "0RT28", "item", "77", "USD"), "value", "1"))
+	if !c.extID.yes {
+		t.Error("the probe did not find ext_id mode")
+	}
+}
+
+func TestInventory(t *testing.T) {
+	_, c := newShop(t)
+	load(t, c, record(formats.Products, "T-1", "name", "Lamp", "unit", "item", "more_units", "set:0:12"))
+	load(t, c, record(formats.Inventory, "T-1|", "quantity", "5"), record(formats.Inventory, "T-1|set", "quantity", "7.5", "inventory_status", "out_of_stock"))
+	load(t, c, record(formats.Inventory, "T-1|set", "quantity", "8", "inventory_status", "In Stock"))
+	if got := find(t, c, record(formats.Inventory, "T-1|item", "quantity", "")); got.Found.Values[0].Text != "5" {
+		t.Errorf("the empty unit is not the primary one: %v", got.Found.Values)
+	}
+	send(t, c, &bridge.Batch{Entity: "inventory", Changes: []*bridge.Change{{Op: bridge.Remove, Key: "T-1|", Record: record(formats.Inventory, "T-1|")}}})
+	if got := find(t, c, record(formats.Inventory, "T-1|item", "quantity", "")); got.Found.Values[0].Text != "0" {
+		t.Errorf("a removed quantity is %v", got.Found.Values)
+	}
+	for key, want := range map[string]string{
+		"NONE|":   "missing products NONE",
+		"t-1|":    `reject key sku`,
+		"T-1|kg":  `reject reference unit: the product T-1 has no unit "kg" in the shop, only `,
+		"A,B|set": "reject key sku",
+	} {
+		l := find(t, c, record(formats.Inventory, key, "quantity", "1"))
+		if got := show(bridge.Outcome{Reject: l.Reject, Missing: l.Missing}); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %s, want %s", key, got, want)
+		}
+	}
+}
+
+func TestAll(t *testing.T) {
+	shop, c := newShop(t)
+	load(t, c, record(formats.Customers, "100", "name", "Müller", "group", "Partners"))
+	for e, fields := range map[*formats.Entity][]string{
+		formats.Customers: {"group", "name", "street"}, formats.Products: {"category", "more_units", "name", "unit"},
+		formats.Prices: {"value"}, formats.PriceLists: {"active", "currencies"}, formats.Inventory: {"inventory_status", "quantity"},
+	} {
+		n := 0
+		err := c.All(t.Context(), e, fields, func(key string, found bridge.Found) error {
+			if n++; n > 3 {
+				return nil // the first few are looked up again
+			}
+			rec := record(e, key)
+			rec.Values = found.Values
+			l := find(t, c, rec)
+			if l.Found == nil || l.Found.OroID != found.OroID {
+				t.Errorf("%s %s: %+v", e.Name, key, l)
+				return nil
+			}
+			for i, v := range l.Found.Values {
+				if v != found.Values[i] {
+					t.Errorf("%s %s: all has %v, find %v", e.Name, key, found.Values[i], v)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Errorf("%s: %v", e.Name, err)
+		}
+		if want := shop.Count(map[string]string{"prices": "productprices", "inventory": "inventorylevels"}[e.Name]); n < want || n == 0 {
+			t.Errorf("%s: %d records, the shop has %d", e.Name, n, want)
+		}
+	}
+}

@@ -1,0 +1,156 @@
+package oro
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// feedbackQuery asks for what an ERP's answer may change.
+var feedbackQuery = query{
+	"fields[orders]":                 "identifier,externalId,status,internalStatus,shippingStatus,shippingTrackings",
+	"include":                        "shippingTrackings",
+	"fields[ordershippingtrackings]": "method,number",
+}
+
+// ApplyFeedback writes an ERP's answer into its order. See [bridge.Shop].
+//
+// What holds already is not written, so the same answer twice changes nothing. The shop's internal status is read-only: a
+// request that sets it is answered with 200 and does nothing. It is never asked to; the answer tells what it holds. The
+// order status can be set only where the shop has external status management switched on, which shows in its list of
+// order statuses: without it that list is empty.
+func (c *Client) ApplyFeedback(ctx context.Context, rec *formats.Record) (bridge.Answer, error) {
+	order, trackings, err := c.orderToAnswer(ctx, rec.Key)
+	if err != nil || order == nil {
+		return bridge.Answer{Outcome: bridge.Outcome{Missing: &bridge.Missing{Entity: "orders", Key: rec.Key}}}, err
+	}
+	a := bridge.Answer{Outcome: bridge.Outcome{OroID: order.ID}, InternalStatus: order.one("internalStatus").ID}
+	it := item{kind: "orders", id: order.ID}
+	if text, ok := rec.Get("erp_order_number"); ok {
+		switch {
+		case len([]rune(text)) > 36:
+			a.Left = append(a.Left, bridge.Left{Field: "erp_order_number", Why: "the shop stores at most 36 characters"})
+		case note(&a, "erp_order_number", order.text("externalId") == text):
+			it.set("externalId", text)
+		}
+	}
+	if text, ok := rec.Get("shipping_status"); ok && text != "" && note(&a, "shipping_status", order.one("shippingStatus").ID == text) {
+		it.point("shippingStatus", "ordershippingstatuses", text)
+	}
+	if err := c.orderStatus(ctx, rec, order, &it, &a); err != nil {
+		return a, err
+	}
+	if !it.empty() {
+		if err := c.writeOrder(ctx, rec, &it, &a); err != nil || a.Reject != nil {
+			return a, err
+		}
+	}
+	return a, c.tracking(ctx, rec, order.ID, trackings, &a)
+}
+
+// note files a field under what holds already or under what is set, and says whether it must be written.
+func note(a *bridge.Answer, field string, holds bool) bool {
+	if holds {
+		a.Same = append(a.Same, field)
+		return false
+	}
+	a.Set = append(a.Set, field)
+	return true
+}
+
+func (c *Client) orderToAnswer(ctx context.Context, identifier string) (*resource, resources, error) {
+	if !listable(identifier) {
+		return nil, nil, nil
+	}
+	doc, err := c.get(ctx, "orders", feedbackQuery.with("filter[identifier]", identifier))
+	if err != nil {
+		return nil, nil, err
+	}
+	included := index(doc.Included)
+	for i := range doc.Data {
+		if r := &doc.Data[i]; r.text("identifier") == identifier {
+			var list resources
+			for _, to := range r.many("shippingTrackings") {
+				if t := included[to]; t != nil {
+					list = append(list, *t)
+				}
+			}
+			return r, list, nil
+		}
+	}
+	return nil, nil, nil
+}
+
+// orderStatus sets the status where the shop lets it be set.
+func (c *Client) orderStatus(ctx context.Context, rec *formats.Record, order *resource, it *item, a *bridge.Answer) error {
+	text, ok := rec.Get("status")
+	if !ok || text == "" {
+		return nil
+	}
+	ids, err := c.named(ctx, orderStatuses, text)
+	if err != nil {
+		return err
+	}
+	rows, err := c.entries(ctx, orderStatuses)
+	switch {
+	case err != nil:
+		return err
+	case len(rows) == 0:
+		a.Left = append(a.Left, bridge.Left{Field: "status",
+			Why: "the shop keeps it to itself: external status management is off (System > Configuration > Commerce > Orders)"})
+	case len(ids) != 1:
+		a.Left = append(a.Left, bridge.Left{Field: "status", Why: "the shop has no order status " + text + ": map the value to one it has"})
+	case note(a, "status", order.one("status").ID == ids[0]):
+		it.point("status", string(orderStatuses), ids[0])
+	}
+	return nil
+}
+
+// writeOrder sets what differs. A refusal of this order is the answer's own fault; trouble is trouble.
+func (c *Client) writeOrder(ctx context.Context, rec *formats.Record, it *item, a *bridge.Answer) error {
+	_, err := c.do(ctx, http.MethodPatch, "orders/"+it.id, nil, single(it), sets, nil)
+	return c.answerRefused(rec, a, err)
+}
+
+func (c *Client) answerRefused(rec *formats.Record, a *bridge.Answer, err error) error {
+	var s *statusError
+	switch {
+	case errors.As(err, &s) && s.status == http.StatusBadRequest:
+		a.Outcome = bridge.Outcome{Reject: reject(rec, "", formats.CodeShop, "the shop refused it: %s", joinWords(s.errors))}
+		a.Set = nil
+		return nil
+	case statusOf(err) == http.StatusNotFound:
+		a.Outcome = bridge.Outcome{Missing: &bridge.Missing{Entity: "orders", Key: rec.Key}}
+		a.Set = nil
+		return nil
+	}
+	return err
+}
+
+// tracking adds a parcel unless the order has it. The order's own list is not written: it would lose the others.
+func (c *Client) tracking(ctx context.Context, rec *formats.Record, id string, has resources, a *bridge.Answer) error {
+	number, _ := rec.Get("tracking_number")
+	method, _ := rec.Get("tracking_method")
+	if number == "" {
+		return nil
+	}
+	same := slices.ContainsFunc(has, func(t resource) bool { return t.text("number") == number && t.text("method") == method })
+	if !note(a, "tracking_number", same) {
+		return nil
+	}
+	it := item{kind: "ordershippingtrackings"}
+	it.set("method", method)
+	it.set("number", number)
+	it.points("orders", refs{{"orders", id}})
+	_, err := c.do(ctx, http.MethodPost, "ordershippingtrackings", nil, single(&it), adds, nil)
+	return c.answerRefused(rec, a, err)
+}
+
+// single is the document of one item.
+func single(it *item) []byte {
+	return append(it.append([]byte(`{"data":`)), '}')
+}

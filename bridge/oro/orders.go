@@ -1,0 +1,252 @@
+package oro
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/shopspring/decimal"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// ordersPerPage keeps a page of orders, with all that belongs to them, within a few megabytes.
+const ordersPerPage = 50
+
+// orderQuery asks for an order with everything that an ERP needs.
+var orderQuery = query{
+	"include": "lineItems,lineItems.kitItemLineItems,customer,customer.group,customerUser,billingAddress,shippingAddress," +
+		"discounts,paymentTerm,orderSubtotals",
+	"fields[customers]":      "name,externalId,group",
+	"fields[customergroups]": "name",
+	"fields[customerusers]":  "email,firstName,lastName,externalId",
+	"fields[paymentterms]":   "label",
+	"fields[ordersubtotals]": "orderSubtotalType,label,amount,signedAmount,currency",
+	"fields[orderaddresses]": "label,organization,firstName,lastName,street,street2,city,postalCode,customRegion,phone,region,country",
+	"fields[orderdiscounts]": "description,amount,orderDiscountType",
+}
+
+// OrdersSince returns a page of orders. See [bridge.Shop]. Pages begin at 1.
+func (c *Client) OrdersSince(ctx context.Context, since time.Time, page int) ([]*formats.Order, bool, error) {
+	q := orderQuery.with("sort", "updatedAt,id").
+		with("page[size]", strconv.Itoa(ordersPerPage)).
+		with("page[number]", strconv.Itoa(max(page, 1)))
+	if !since.IsZero() {
+		q = q.with("filter[updatedAt][gte]", since.UTC().Format(time.RFC3339))
+	}
+	doc, err := c.get(ctx, "orders", q)
+	if err != nil {
+		return nil, false, err
+	}
+	return ordersOf(doc), len(doc.Data) == ordersPerPage, nil
+}
+
+// Order reads one order by its identifier. See [bridge.Shop].
+func (c *Client) Order(ctx context.Context, identifier string) (*formats.Order, error) {
+	none := &bridge.Error{
+		Op: "read", Object: "order " + identifier, Fate: bridge.Stop,
+		Err:  &statusError{status: http.StatusNotFound},
+		Hint: "the shop has no order with this number",
+	}
+	if !listable(identifier) {
+		return nil, none
+	}
+	doc, err := c.get(ctx, "orders", orderQuery.with("filter[identifier]", identifier))
+	if err != nil {
+		return nil, err
+	}
+	// The filter takes any case as the same.
+	for _, o := range ordersOf(doc) {
+		if o.Identifier == identifier {
+			return o, nil
+		}
+	}
+	return nil, none
+}
+
+// IsNotFound says that an error is the shop's answer that there is no such thing.
+func IsNotFound(err error) bool {
+	var s *statusError
+	return errors.As(err, &s) && s.status == http.StatusNotFound
+}
+
+func ordersOf(doc *document) []*formats.Order {
+	included := index(doc.Included)
+	list := make([]*formats.Order, 0, len(doc.Data))
+	for i := range doc.Data {
+		list = append(list, orderOf(&doc.Data[i], included))
+	}
+	return list
+}
+
+func orderOf(r *resource, included map[ref]*resource) *formats.Order {
+	o := &formats.Order{
+		ID:                 r.ID,
+		Identifier:         r.text("identifier"),
+		Submitted:          timeOf(r, "createdAt"),
+		Updated:            timeOf(r, "updatedAt"),
+		ExternalID:         r.text("externalId"),
+		InternalStatus:     r.one("internalStatus").ID,
+		Status:             r.one("status").ID,
+		ShippingStatus:     r.one("shippingStatus").ID,
+		PONumber:           r.text("poNumber"),
+		Website:            r.one("website").ID,
+		Currency:           r.text("currency"),
+		Subtotal:           r.decimal("subtotalValue"),
+		Total:              r.decimal("totalValue"),
+		PaymentMethod:      r.text("paymentMethod"),
+		ShippingMethod:     r.text("shippingMethod"),
+		ShippingMethodType: r.text("shippingMethodType"),
+		ShipUntil:          r.text("shipUntil"),
+		Notes:              r.text("customerNotes"),
+		Bill:               addressOf(included[r.one("billingAddress")]),
+		Ship:               addressOf(included[r.one("shippingAddress")]),
+	}
+	if customer := included[r.one("customer")]; customer != nil {
+		o.Customer = formats.Party{ID: customer.ID, ExternalID: customer.text("externalId"), Name: customer.text("name")}
+		if group := included[customer.one("group")]; group != nil {
+			o.CustomerGroup = group.text("name")
+		}
+	}
+	if user := included[r.one("customerUser")]; user != nil {
+		o.User = formats.Party{
+			ID: user.ID, ExternalID: user.text("externalId"), Email: user.text("email"),
+			Name: strings.TrimSpace(user.text("firstName") + " " + user.text("lastName")),
+		}
+	}
+	if term := included[r.one("paymentTerm")]; term != nil {
+		o.PaymentTerm = term.text("label")
+	}
+	addTotals(o, r, included)
+	addLines(o, r, included)
+	o.Flags = flagsOf(o)
+	return o
+}
+
+func timeOf(r *resource, name string) time.Time {
+	at, _ := time.Parse(time.RFC3339, r.text(name)) // zero when the shop has none
+	return at.UTC()
+}
+
+func addressOf(r *resource) formats.Address {
+	if r == nil {
+		return formats.Address{}
+	}
+	return formats.Address{
+		Label: r.text("label"), Organization: r.text("organization"), FirstName: r.text("firstName"), LastName: r.text("lastName"),
+		Street: r.text("street"), Street2: r.text("street2"), City: r.text("city"), PostalCode: r.text("postalCode"),
+		Region: or(r.one("region").ID, r.text("customRegion")), Country: r.one("country").ID, Phone: r.text("phone"),
+	}
+}
+
+// addTotals reads what the shop computed. It lists several subtotals of a type: discounts (on the order, on shipping) add
+// up; of taxes the last one is the sum of those before it (TaxBundle/Provider/TaxSubtotalProviderComposite).
+func addTotals(o *formats.Order, r *resource, included map[ref]*resource) {
+	discount, tax := decimal.Zero, ""
+	var order []ref
+	order = append(order, r.many("orderSubtotals")...)
+	slices.SortFunc(order, func(a, b ref) int { return rank(a.ID) - rank(b.ID) })
+	for _, to := range order {
+		s := included[to]
+		if s == nil {
+			continue
+		}
+		amount := s.decimal("amount")
+		switch s.text("orderSubtotalType") {
+		case "subtotal":
+			o.Subtotal = amount
+		case "discount":
+			discount = discount.Add(sum(amount))
+			if amount != "0" && amount != "" {
+				o.Discounts = append(o.Discounts, formats.NamedAmount{Name: s.text("label"), Amount: amount})
+			}
+		case "shipping_cost":
+			o.Shipping = amount
+		case "tax":
+			tax = amount
+		}
+	}
+	o.Tax = or(tax, "0")
+	o.Discount = plain(discount.String())
+	if discount.IsZero() {
+		o.Discount = or(r.decimal("totalDiscountsAmount"), "0")
+	}
+	o.Shipping = or(o.Shipping, or(or(r.decimal("overriddenShippingCostAmount"), r.decimal("estimatedShippingCostAmount")), "0"))
+}
+
+// rank is the number at the end of a subtotal's id, "27-shipping_cost-3": its place.
+func rank(id string) int {
+	_, last := cutLast(id, "-")
+	n, _ := strconv.Atoi(last)
+	return n
+}
+
+// addLines reads the line items; the parts of a kit follow it as lines of their own that count for nothing in the totals,
+// since the kit's price holds theirs.
+func addLines(o *formats.Order, r *resource, included map[ref]*resource) {
+	for _, to := range r.many("lineItems") {
+		li := included[to]
+		if li == nil {
+			continue
+		}
+		line := lineOf(li)
+		line.Number = len(o.Lines) + 1
+		o.Lines = append(o.Lines, line)
+		for _, kit := range li.many("kitItemLineItems") {
+			if p := included[kit]; p != nil {
+				sub := lineOf(p)
+				sub.Number, sub.KitParent = len(o.Lines)+1, line.Number
+				o.Lines = append(o.Lines, sub)
+			}
+		}
+	}
+}
+
+func lineOf(r *resource) formats.OrderLine {
+	free := r.text("freeFormProduct")
+	line := formats.OrderLine{
+		ID: r.ID, SKU: r.text("productSku"), Product: or(r.text("productName"), free), FreeForm: free != "" && r.one("product").ID == "",
+		Quantity: r.decimal("quantity"), Unit: or(r.text("productUnitCode"), r.one("productUnit").ID),
+		Price: r.decimal("value"), Currency: r.text("currency"), ShipBy: r.text("shipBy"), Notes: r.text("comment"),
+	}
+	line.RowTotal = rowTotal(r, line)
+	return line
+}
+
+// rowTotal is the line before discounts, since those stand in the order's discount: what the shop computed after them plus
+// them, or price times quantity where it says nothing.
+func rowTotal(r *resource, line formats.OrderLine) string {
+	if after := r.decimal("rowTotalAfterDiscount"); after != "" {
+		return plain(sum(after, r.decimal("rowTotalDiscountAmount")).String())
+	}
+	if line.Price == "" || line.Quantity == "" {
+		return ""
+	}
+	return plain(sum(line.Price).Mul(sum(line.Quantity)).String())
+}
+
+// flagsOf compares the amounts, within a cent: "lines" when the lines are not the subtotal, "total" when subtotal, discount,
+// shipping and tax are not the total. Tax may be in the prices already.
+func flagsOf(o *formats.Order) []string {
+	cent := decimal.New(1, -2)
+	var flags []string
+	lines := decimal.Zero
+	for _, l := range o.Lines {
+		if l.KitParent == 0 {
+			lines = lines.Add(sum(l.RowTotal))
+		}
+	}
+	if lines.Sub(sum(o.Subtotal)).Abs().GreaterThan(cent) {
+		flags = append(flags, "lines")
+	}
+	net := sum(o.Subtotal, o.Shipping).Sub(sum(o.Discount)).Sub(sum(o.Total))
+	if net.Abs().GreaterThan(cent) && net.Add(sum(o.Tax)).Abs().GreaterThan(cent) {
+		flags = append(flags, "total")
+	}
+	return flags
+}

@@ -1,0 +1,204 @@
+// Package oro is the bridge's shop: an OroCommerce back office reached through its JSON:API.
+//
+// Contract. A [Client] implements [bridge.Shop] and is safe for concurrent use. Reading and setting by id are repeated
+// when the shop stumbles; a request that may create something is never sent twice unless it is certain that the shop did
+// not take the first one. Every error is a *[bridge.Error] with a fate. Secrets and tokens are never part of an error or a
+// log line.
+//
+// Limits. The client keeps in memory: one token, the shop's small lists (units, groups, categories, …), and at most
+// [skuCacheSize] ids of products. Answers are bounded by [maxAnswer], look-ups by 100 keys and 7,500 bytes of URL.
+//
+// What it knows of the shop was seen on OroCommerce 6.1.11 and read in the sources of oroinc/platform,
+// oroinc/customer-portal and oroinc/orocommerce; comments say which where it matters.
+//
+// One file per entity (customers.go, products.go, …) holds how that entity is looked up, compared and written.
+package oro
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// Options are what a Client needs beside the config. The zero value works.
+type Options struct {
+	// Known asks the caller's ledger for ids before the shop is asked: entity is a name of formats.Entities, the answer
+	// holds the keys that are known. It may be nil.
+	Known func(ctx context.Context, entity string, keys []string) (map[string]string, error)
+	// Log gets one line per request at debug level. It may be nil.
+	Log *slog.Logger
+	// Transport makes the connections; nil for one of the client's own.
+	Transport http.RoundTripper
+	// Now and Sleep are the clock, for tests. Sleep returns the context's error when it ends first.
+	Now   func() time.Time
+	Sleep func(ctx context.Context, d time.Duration) error
+}
+
+// Client is a connection to one shop.
+type Client struct {
+	base     string // https://shop.example.com/admin/api
+	inFlight int
+	settle   time.Duration
+	known    func(ctx context.Context, entity string, keys []string) (map[string]string, error)
+	log      *slog.Logger
+	now      func() time.Time
+	sleep    func(ctx context.Context, d time.Duration) error
+
+	wire   *wire
+	tokens *tokens
+	sender sender
+
+	lists    map[listKind]*list
+	skus     *cache
+	extID    probe
+	shapes   shapes
+	entities map[string]entity
+	requests atomic.Int64
+}
+
+// An entity is how one kind of record is looked up, compared and written.
+type entity interface {
+	// find answers for each record, in order.
+	find(ctx context.Context, records []*formats.Record) ([]bridge.Lookup, error)
+	// all walks the shop's records.
+	all(ctx context.Context, fields []string, each func(key string, found bridge.Found) error) error
+	// encode turns changes into the parts of a batch; what can't be sent is refused by its index.
+	encode(ctx context.Context, changes []*bridge.Change) (*bundle, error)
+	// ids finds what the shop holds under keys; more than one id means that the shop's key is not unique.
+	ids(ctx context.Context, keys []string) (map[string][]string, error)
+	// parent names the record that a relationship of a change points to, nil when it points to no record of a feed.
+	parent(ch *bridge.Change, relationship string) *bridge.Missing
+	// field is the canonical field that an attribute or relationship of the shop stands for.
+	field(name string) string
+}
+
+var _ bridge.Shop = (*Client)(nil)
+
+// New prepares a client. It makes no request.
+func New(cfg bridge.OroConfig, opt Options) (*Client, error) {
+	root, err := url.Parse(strings.TrimRight(cfg.URL, "/"))
+	if err != nil || root.Host == "" || (root.Scheme != "https" && root.Scheme != "http") {
+		return nil, &bridge.Error{
+			Op: "read", Object: "oro.url", Fate: bridge.Stop, Err: errors.New("not an http or https address"),
+			Hint: "write it as https://shop.example.com",
+		}
+	}
+	transport := opt.Transport
+	if transport == nil {
+		transport = newTransport(or(cfg.InFlight, 4))
+	}
+	c := &Client{
+		base:     root.String() + "/" + strings.Trim(or(cfg.APIPath, "/admin/api"), "/"),
+		inFlight: or(cfg.InFlight, 4),
+		settle:   or(cfg.Settle.D(), 30*time.Minute),
+		known:    opt.Known,
+		log:      opt.Log,
+		now:      opt.Now,
+		sleep:    opt.Sleep,
+		lists:    newLists(),
+		skus:     newCache(skuCacheSize),
+	}
+	if c.log == nil {
+		c.log = slog.New(slog.DiscardHandler)
+	}
+	if c.now == nil {
+		c.now = time.Now
+	}
+	if c.sleep == nil {
+		c.sleep = sleep
+	}
+	c.wire = &wire{
+		http:    &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		timeout: or(cfg.Timeout.D(), time.Minute),
+		count:   &c.requests,
+		log:     c.log,
+		now:     c.now,
+	}
+	again := func(next sender) sender {
+		return &retrier{next: next, sleep: c.sleep, jitter: rand.Float64, log: c.log}
+	}
+	c.tokens = &tokens{
+		url:    root.String() + "/" + strings.Trim(or(cfg.TokenPath, "/oauth2-token"), "/"),
+		id:     cfg.ClientID,
+		secret: cfg.ClientSecret,
+		sender: again(c.wire),
+		now:    c.now,
+		gate:   make(chan struct{}, 1),
+	}
+	c.sender = again(&authorizer{next: c.wire, tokens: c.tokens})
+	c.entities = map[string]entity{
+		formats.Customers.Name:  customers{c},
+		formats.Products.Name:   products{c},
+		formats.PriceLists.Name: priceLists{c},
+		formats.Prices.Name:     prices{c},
+		formats.Inventory.Name:  inventory{c},
+	}
+	return c, nil
+}
+
+// Close gives idle connections back. Requests on their way are not cut.
+func (c *Client) Close() {
+	c.wire.http.CloseIdleConnections()
+}
+
+// Requests counts the HTTP requests made so far, tokens and repeats included.
+func (c *Client) Requests() int64 { return c.requests.Load() }
+
+// Find looks records up by their keys, in bulk. See [bridge.Shop].
+func (c *Client) Find(ctx context.Context, e *formats.Entity, records []*formats.Record) ([]bridge.Lookup, error) {
+	ent, err := c.entity(e.Name)
+	if err != nil || len(records) == 0 {
+		return nil, err
+	}
+	return ent.find(ctx, records)
+}
+
+// All walks every record of an entity in the shop. See [bridge.Shop].
+func (c *Client) All(ctx context.Context, e *formats.Entity, fields []string, each func(key string, found bridge.Found) error) error {
+	ent, err := c.entity(e.Name)
+	if err != nil {
+		return err
+	}
+	return ent.all(ctx, fields, each)
+}
+
+func (c *Client) entity(name string) (entity, error) {
+	if ent, ok := c.entities[name]; ok {
+		return ent, nil
+	}
+	return nil, &bridge.Error{Op: "load", Object: name, Fate: bridge.Stop, Err: errors.New("not an entity that goes to the shop in batches")}
+}
+
+// or is the first value unless it is zero.
+func or[T comparable](value, otherwise T) T {
+	var zero T
+	if value == zero {
+		return otherwise
+	}
+	return value
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+func reject(ch *formats.Record, field, code, format string, args ...any) *formats.Reject {
+	return &formats.Reject{Pos: ch.Pos, Key: ch.Key, Field: field, Code: code, Message: fmt.Sprintf(format, args...)}
+}

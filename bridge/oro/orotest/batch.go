@@ -1,0 +1,547 @@
+package orotest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Limits of a synchronous batch.
+const (
+	maxSyncRecords  = 100
+	maxSyncIncluded = 50
+)
+
+// numbered is a record of a batch with its place in the request.
+type numbered struct {
+	index int
+	raw   json.RawMessage
+}
+
+// operation is one batch from its request to its end.
+type operation struct {
+	shop  *Shop
+	id    int
+	table *table
+	extID bool
+	sync  bool
+
+	status             string
+	progress           string // JSON
+	createdAt, updated time.Time
+	spent              time.Duration
+	read, written      int
+	created, changed   int
+	summarised         bool
+	errors             []errorFile
+
+	items   []numbered
+	sources *sources
+	chunks  int // made so far
+	over    int // worked off
+	done    chan struct{}
+	results []*draft // of a synchronous one
+}
+
+// errorFile holds the errors of one chunk; -1 is the operation itself.
+type errorFile struct {
+	chunk    int
+	problems []problem
+}
+
+func (s *Shop) newOperation(t *table, extID, sync bool) *operation {
+	s.lastOperation++
+	now := s.clock()
+	o := &operation{
+		shop: s, id: s.lastOperation, table: t, extID: extID, sync: sync, status: "new", progress: "null",
+		createdAt: now, updated: now, done: make(chan struct{}),
+	}
+	s.operations[o.id] = o
+	return o
+}
+
+// batch answers a PATCH of a list.
+func (c *call) batch(t *table) {
+	s := c.shop
+	if !s.permits("create", "asyncoperations") {
+		c.forbidden("No access to create the asynchronous operation.")
+		return
+	}
+	sync := c.r.Header.Get("X-Mode") == "sync"
+	s.mu.Lock()
+	o := s.newOperation(t, c.extID, sync)
+	if sync {
+		o.split(c.body)
+		o.limit()
+	}
+	failed := o.status == "failed"
+	s.mu.Unlock()
+	if !failed {
+		o.start(c.body)
+		if sync && c.await(o) {
+			return
+		}
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	c.answer.status = http.StatusAccepted
+	c.answer.header.Set("Content-Location", c.base+"asyncoperations/"+strconv.Itoa(o.id))
+	c.answer.body = []byte(`{"data":` + o.object(c.self(o)) + `}`)
+}
+
+func (c *call) self(o *operation) string {
+	if c.asks["noHateoas"] {
+		return ""
+	}
+	return c.base + "asyncoperations/" + strconv.Itoa(o.id)
+}
+
+// limit fails a synchronous operation that is too large.
+func (o *operation) limit() {
+	const detail = "The limit for the maximum number of chunks exceeded"
+	switch {
+	case len(o.items) > maxSyncRecords:
+		o.failWith(detail + ".")
+	case len(o.sources.items) > maxSyncIncluded:
+		o.failWith(detail + ` for the section "included".`)
+	}
+}
+
+func (o *operation) failWith(detail string) {
+	o.note(-1, problem{status: 400, title: "async operation exception", detail: detail})
+	o.end("failed")
+}
+
+func (o *operation) note(chunk int, problems ...problem) {
+	if len(problems) > 0 {
+		o.errors = append(o.errors, errorFile{chunk, problems})
+	}
+}
+
+func (o *operation) end(status string) {
+	o.status, o.summarised, o.updated = status, true, o.shop.clock()
+	if status == "success" {
+		o.progress = "1"
+	}
+	close(o.done)
+}
+
+// split reads the records of a document. What comes after a syntax error is lost without a word.
+func (o *operation) split(body []byte) bool {
+	d := json.NewDecoder(bytes.NewReader(body))
+	o.sources = newSources(nil)
+	if t, err := d.Token(); err != nil || t != json.Delim('{') {
+		return false
+	}
+	for d.More() {
+		key, err := d.Token()
+		if err != nil {
+			break
+		}
+		switch key {
+		case "data":
+			eachElement(d, func(raw json.RawMessage) { o.items = append(o.items, numbered{len(o.items), raw}) })
+		case "included":
+			var items []item
+			eachElement(d, func(raw json.RawMessage) {
+				var it item
+				_ = json.Unmarshal(raw, &it) // an odd one is found by nobody
+				items = append(items, it)
+			})
+			o.sources = newSources(items)
+		default:
+			var skipped json.RawMessage
+			if d.Decode(&skipped) != nil {
+				return true
+			}
+		}
+	}
+	return true
+}
+
+func eachElement(d *json.Decoder, do func(json.RawMessage)) {
+	if t, err := d.Token(); err != nil || t != json.Delim('[') {
+		return
+	}
+	for d.More() {
+		var raw json.RawMessage
+		if d.Decode(&raw) != nil {
+			return
+		}
+		do(raw)
+	}
+	_, _ = d.Token() // the bracket; when it is missing, so is the rest
+}
+
+// start puts the operation into the queue.
+func (o *operation) start(body []byte) {
+	s := o.shop
+	s.queue.push(o.sync, func(ctx context.Context) {
+		s.mu.Lock()
+		o.status, o.updated = "running", s.clock()
+		s.mu.Unlock()
+		s.queue.push(o.sync, func(ctx context.Context) { o.divide(body) })
+	})
+}
+
+// divide cuts the records into chunks, each a message of its own.
+func (o *operation) divide(body []byte) {
+	s := o.shop
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !o.sync && !o.split(body) {
+		o.failWith("Failed to parse the data file.")
+		return
+	}
+	if s.failing > 0 {
+		s.failing--
+		o.failWith("The operation was interrupted.")
+		return
+	}
+	size := s.chunk
+	if o.sync {
+		size = maxSyncRecords
+	}
+	for chunk := range slices.Chunk(o.items, size) {
+		o.queueChunk(chunk, false)
+	}
+	o.items = nil
+	o.advance()
+}
+
+// advance updates the progress: splitting counts as one job, and so does each chunk.
+func (o *operation) advance() {
+	p := float64(1+o.over) / float64(1+o.chunks)
+	o.progress = strconv.FormatFloat(float64(int(p*10000))/10000, 'g', -1, 64)
+	o.updated = o.shop.clock()
+	if o.over == o.chunks {
+		o.shop.queue.push(o.sync, func(context.Context) { o.finish() })
+	}
+}
+
+func (o *operation) queueChunk(items []numbered, extra bool) {
+	index := o.chunks
+	o.chunks++
+	o.shop.queue.push(o.sync, func(ctx context.Context) { o.work(ctx, index, items, extra) })
+}
+
+// work writes one chunk: all of its records or, when one is bad, none of them yet. The good ones then
+// come again as chunks of their own; after a collision in the database every record comes alone.
+func (o *operation) work(ctx context.Context, index int, items []numbered, extra bool) {
+	s := o.shop
+	s.pause(ctx, s.latency.record(o.table.name)*time.Duration(len(items)))
+	began := time.Now()
+	s.mu.Lock()
+	if !extra {
+		o.read += len(items)
+	}
+	drafts := make([]*draft, len(items))
+	var bad []problem
+	for i, it := range items {
+		drafts[i] = o.draft(it)
+		bad = append(bad, drafts[i].problems()...)
+	}
+	var events []event
+	switch {
+	case len(bad) > 0:
+		o.note(index, bad...)
+		o.retry(items, drafts)
+	default:
+		events = o.flush(index, items, drafts)
+	}
+	o.over++
+	o.spent += time.Since(began)
+	o.advance()
+	s.mu.Unlock()
+	s.publish(events)
+}
+
+// draft reads one record of the batch.
+func (o *operation) draft(it numbered) *draft {
+	d := o.shop.draft(o.extID)
+	d.sources = o.sources
+	pointer := pointerAt("data", it.index)
+	refuse := func(status int, title, detail, pointer string) *draft {
+		d.entries = []*entity{{draft: d, violations: []problem{{status: status, title: title, detail: detail, pointer: pointer}}}}
+		return d
+	}
+	var record item
+	if json.Unmarshal(it.raw, &record) != nil {
+		return refuse(400, "request data constraint", "The primary resource object should be an object", pointer)
+	}
+	if record.Type != o.table.name {
+		return refuse(409, "conflict constraint", "The 'type' property of the primary data object should match the requested resource", pointer+"/type")
+	}
+	update := record.meta("update")
+	if !update && o.table.actions&creating == 0 {
+		return refuse(405, "action not allowed exception", "The action is not allowed.", pointer)
+	}
+	d.primary(o.table, &record, pointer, true, update)
+	_, upsert := record.upsertFields()
+	d.counted = update || upsert
+	return d
+}
+
+// retry queues the runs of good records between bad ones. A synchronous batch is all or nothing.
+func (o *operation) retry(items []numbered, drafts []*draft) {
+	if o.sync {
+		return
+	}
+	var run []numbered
+	next := func() {
+		if len(run) > 0 {
+			o.queueChunk(run, true)
+		}
+		run = nil
+	}
+	for i := range items {
+		if len(drafts[i].problems()) > 0 {
+			next()
+			continue
+		}
+		run = append(run, items[i])
+	}
+	next()
+}
+
+// flush writes the drafts of a chunk in one go.
+func (o *operation) flush(index int, items []numbered, drafts []*draft) []event {
+	for i, d := range drafts {
+		err := d.commit()
+		if err == nil {
+			continue
+		}
+		for _, d := range slices.Backward(drafts[:i]) {
+			d.rollback()
+		}
+		o.collided(index, items, err)
+		return nil
+	}
+	var events []event
+	for _, d := range drafts {
+		o.written++
+		if d.counted {
+			o.changed++
+		} else {
+			o.created++
+		}
+		events = append(events, o.shop.events(d.done)...)
+		d.done = nil
+	}
+	if o.sync {
+		o.results = drafts
+	}
+	return events
+}
+
+// collided tells the error of a single record; those of a larger chunk are tried one by one.
+func (o *operation) collided(index int, items []numbered, err error) {
+	if len(items) > 1 && !o.sync {
+		for i := range items {
+			o.queueChunk(items[i:i+1], true)
+		}
+		return
+	}
+	p := flushProblem(err)
+	p.pointer = pointerAt("data", items[0].index)
+	o.note(index, p)
+}
+
+func (o *operation) finish() {
+	s := o.shop
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o.note(-1, o.sources.unlinked()...)
+	o.sources = nil
+	if o.sync && len(o.errors) > 0 {
+		o.end("failed")
+		return
+	}
+	o.end("success")
+}
+
+// await answers a synchronous batch when it ends in time.
+func (c *call) await(o *operation) bool {
+	s := c.shop
+	timeout := time.NewTimer(s.syncTimeout)
+	defer timeout.Stop()
+	select {
+	case <-o.done:
+	case <-timeout.C:
+		return false
+	case <-c.r.Context().Done():
+		return false
+	case <-s.closing:
+		return false
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if problems := o.listErrors(); len(problems) > 0 {
+		l := make([]problem, len(problems))
+		for i, p := range problems {
+			l[i] = p.problem
+		}
+		c.fail(l...)
+		return true
+	}
+	v := c.view(nil)
+	b := []byte(`{"data":[`)
+	var included [][]byte
+	for i, d := range o.results {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		for _, e := range d.entries {
+			if r := e.table.get(e.record.serial); e.index < 0 && r != nil {
+				b = v.record(b, e.table, r, "dataId", e.sentID)
+			}
+		}
+		included = append(included, includedOf(v, d.entries)...)
+	}
+	b = append(b, ']')
+	if len(included) > 0 {
+		b = append(b, `,"included":[`...)
+		b = append(b, bytes.Join(included, []byte{','})...)
+		b = append(b, ']')
+	}
+	if v.base != "" {
+		b = append(b, `,"links":{"self":"`+c.base+o.table.name+`"}`...)
+	}
+	c.answer.body = append(b, '}')
+	return true
+}
+
+// object is the operation as a resource.
+func (o *operation) object(self string) string {
+	summary := "null"
+	if o.summarised {
+		summary = fmt.Sprintf(`{"aggregateTime":%d,"readCount":%d,"writeCount":%d,"errorCount":%d,"createCount":%d,"updateCount":%d}`,
+			o.spent.Milliseconds(), o.read, o.written, len(o.listErrors()), o.created, o.changed)
+	}
+	links := ""
+	if self != "" {
+		links = `,"links":{"self":"` + self + `"}`
+	}
+	return fmt.Sprintf(`{"type":"asyncoperations","id":"%d"%s,"attributes":{"status":"%s","progress":%s,"createdAt":%s,"updatedAt":%s,`+
+		`"elapsedTime":%d,"entityType":"%s","summary":%s},"relationships":{"owner":{"data":{"type":"users","id":"1"}},`+
+		`"organization":{"data":{"type":"organizations","id":"1"}}}}`,
+		o.id, links, o.status, o.progress, stamp(o.createdAt), stamp(o.updated),
+		int(o.updated.Sub(o.createdAt).Seconds()), o.table.name, summary)
+}
+
+// listedError is an error of a batch with its id.
+type listedError struct {
+	problem
+	id string
+}
+
+// listErrors are the errors by chunk. Their ids count chunks from 1, and errors from the chunk's place among
+// those with errors.
+func (o *operation) listErrors() []listedError {
+	files := slices.Clone(o.errors)
+	slices.SortStableFunc(files, func(a, b errorFile) int { return cmp.Compare(a.chunk, b.chunk) })
+	var l []listedError
+	for i, f := range files {
+		for j, p := range f.problems {
+			l = append(l, listedError{p, fmt.Sprintf("%d-%d-%d", o.id, f.chunk+1, i+1+j)})
+		}
+	}
+	return l
+}
+
+// operations answers the addresses below asyncoperations.
+func (c *call) operations(path []string) {
+	s := c.shop
+	if c.r.Method != http.MethodGet {
+		c.refuseMethod([]string{http.MethodGet})
+		return
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if len(path) == 0 {
+		c.notFound()
+		return
+	}
+	id, err := strconv.Atoi(path[0])
+	o := s.operations[id]
+	switch {
+	case err != nil:
+		c.fail(problem{status: 400, title: "entity identifier constraint", detail: `Expected integer value. Given "` + path[0] + `".`})
+	case o == nil:
+		c.notFound()
+	case len(path) == 1:
+		c.answer.body = []byte(`{"data":` + o.object(c.self(o)) + `}`)
+	case len(path) == 2 && path[1] == "errors":
+		c.operationErrors(o)
+	default:
+		c.notFound()
+	}
+}
+
+func (c *call) operationErrors(o *operation) {
+	q := &query{size: defaultPage, page: 1, fields: make(map[string]map[string]bool)}
+	for param := range c.query {
+		switch param {
+		case "page[size]", "page[number]":
+			q.paging(param, c.query.Get(param))
+		default:
+			q.fail(param, "The filter is not supported.")
+		}
+	}
+	if len(q.problems) > 0 {
+		c.fail(q.problems...)
+		return
+	}
+	all := o.listErrors()
+	from, to := 0, len(all)
+	if q.size > 0 {
+		from = min((q.page-1)*q.size, len(all))
+		to = min(from+q.size, len(all))
+	}
+	var l []string
+	for _, p := range all[from:to] {
+		l = append(l, `{"type":"asyncoperationerrors","id":"`+p.id+`","attributes":`+p.object(true)+`}`)
+	}
+	if c.asks["totalCount"] {
+		c.answer.header.Set("X-Include-Total-Count", strconv.Itoa(len(all)))
+	}
+	b := `{"data":[` + strings.Join(l, ",") + `]`
+	if !c.asks["noHateoas"] {
+		b += `,"links":` + c.links("asyncoperations/"+strconv.Itoa(o.id)+"/errors", to < len(all), q.page)
+	}
+	c.answer.body = []byte(b + "}")
+}
+
+// PurgeOperation forgets an operation, as the shop does at night: a later GET is a 404.
+func (s *Shop) PurgeOperation(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n, err := strconv.Atoi(id); err == nil {
+		delete(s.operations, n)
+	}
+}
+
+// PurgeOperations forgets all operations that have ended.
+func (s *Shop) PurgeOperations() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, o := range s.operations {
+		if o.summarised {
+			delete(s.operations, id)
+		}
+	}
+}
+
+// FailOperations makes the next n batches end as failed with nothing written.
+func (s *Shop) FailOperations(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failing = n
+}

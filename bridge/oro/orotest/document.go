@@ -1,0 +1,295 @@
+package orotest
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+
+	"github.com/shopspring/decimal"
+)
+
+// view says how records are to be written into an answer.
+type view struct {
+	shop   *Shop
+	base   string // address of the API; "" leaves the links out
+	extID  bool
+	fields map[string]map[string]bool // fields to write by resource; none is all
+}
+
+func (v *view) wants(t *table, name string) bool {
+	chosen, ok := v.fields[t.name]
+	return !ok || chosen[name]
+}
+
+// id is the id of a record as this view writes it.
+func (v *view) id(t *table, n int32) string {
+	if v.extID && v.shop.byExtID(t) {
+		if r := t.get(n); r != nil {
+			return decodeText(r.attrs[t.byName[t.extKey].slot])
+		}
+	}
+	return t.id(n)
+}
+
+// record appends a resource object. Tag is an entry of its meta, with the value beside it.
+func (v *view) record(b []byte, t *table, r *record, tag, value string) []byte {
+	id := v.id(t, r.serial)
+	b = append(b, `{"type":"`...)
+	b = append(b, t.name...)
+	b = append(b, `","id":`...)
+	b = append(b, encode(id)...)
+	self := ""
+	if v.base != "" {
+		self = v.base + t.name + "/" + id
+		b = append(b, `,"links":{"self":"`+self+`"}`...)
+	}
+	b = v.attributes(b, t, r)
+	b = v.relations(b, t, r, self)
+	if tag != "" {
+		b = append(b, `,"meta":{"`+tag+`":`+encode(value)+`}`...)
+	}
+	return append(b, '}')
+}
+
+func (v *view) attributes(b []byte, t *table, r *record) []byte {
+	first := true
+	put := func(name, value string) {
+		if first {
+			b = append(b, `,"attributes":{`...)
+		} else {
+			b = append(b, ',')
+		}
+		first = false
+		if value == "" {
+			value = "null"
+		}
+		b = append(b, '"')
+		b = append(b, name...)
+		b = append(b, `":`...)
+		b = append(b, value...)
+	}
+	ext := v.extID && v.shop.byExtID(t)
+	if ext && v.wants(t, "dbId") {
+		put("dbId", strconv.Itoa(int(r.serial)))
+	}
+	for i := range t.fields {
+		f := &t.fields[i]
+		if f.kind.relation() || f.hidden || ext && f.name == t.extKey || !v.wants(t, f.name) {
+			continue
+		}
+		value := r.attrs[f.slot]
+		if f.name == "wysiwyg" {
+			value = rendered(value)
+		}
+		put(f.name, value)
+	}
+	if !first {
+		b = append(b, '}')
+	}
+	return b
+}
+
+// rendered adds to a WYSIWYG value what the shop's editor would make of it.
+func rendered(value string) string {
+	var w struct {
+		Value      *string `json:"value"`
+		Style      any     `json:"style"`
+		Properties any     `json:"properties"`
+		Rendered   *string `json:"valueRendered"`
+	}
+	if value == "" || json.Unmarshal([]byte(value), &w) != nil {
+		return value
+	}
+	w.Rendered = w.Value
+	return encode(w)
+}
+
+func (v *view) relations(b []byte, t *table, r *record, self string) []byte {
+	first := true
+	for i := range t.fields {
+		f := &t.fields[i]
+		if !f.kind.relation() || !v.wants(t, f.name) {
+			continue
+		}
+		if first {
+			b = append(b, `,"relationships":{"`...)
+		} else {
+			b = append(b, `,"`...)
+		}
+		first = false
+		b = append(b, f.name...)
+		b = append(b, `":{`...)
+		if self != "" && !f.bare {
+			b = append(b, `"links":{"self":"`...)
+			b = append(b, self...)
+			b = append(b, `/relationships/`...)
+			b = append(b, f.name...)
+			b = append(b, `","related":"`...)
+			b = append(b, self...)
+			b = append(b, '/')
+			b = append(b, f.name...)
+			b = append(b, `"},`...)
+		}
+		b = append(b, `"data":`...)
+		b = v.linkage(b, t, r, f)
+		b = append(b, '}')
+	}
+	if !first {
+		b = append(b, '}')
+	}
+	return b
+}
+
+func (v *view) linkage(b []byte, t *table, r *record, f *field) []byte {
+	link := func(name, id string) {
+		b = append(b, `{"type":"`...)
+		b = append(b, name...)
+		b = append(b, `","id":`...)
+		b = append(b, encode(id)...)
+		b = append(b, '}')
+	}
+	if f.kind == one {
+		if n := r.ones[f.slot]; n != 0 {
+			link(f.target.name, v.id(f.target, n))
+			return b
+		}
+		return append(b, "null"...)
+	}
+	b = append(b, '[')
+	if f.kind == computed {
+		for i, s := range v.shop.subtotals(t, r) {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			link(f.to, s.id)
+		}
+		return append(b, ']')
+	}
+	for i, n := range t.related(r, f) {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		link(f.target.name, v.id(f.target, n))
+	}
+	return append(b, ']')
+}
+
+// includes is a tree of relations to answer along.
+type includes map[string]includes
+
+func (in includes) add(path string) {
+	name, rest, deeper := strings.Cut(path, ".")
+	if in[name] == nil {
+		in[name] = make(includes)
+	}
+	if deeper {
+		in[name].add(rest)
+	}
+}
+
+// inclusion collects the records that an answer includes: depth first, each once, in the order of the fields.
+type inclusion struct {
+	*view
+	seen map[place]bool
+	body []byte
+}
+
+func (in *inclusion) collect(t *table, r *record, tree includes) {
+	for i := range t.fields {
+		f := &t.fields[i]
+		below, ok := tree[f.name]
+		if !ok || !f.kind.relation() || !in.wants(t, f.name) {
+			continue
+		}
+		if f.kind == computed {
+			for _, s := range in.shop.subtotals(t, r) {
+				in.separate()
+				in.body = append(in.body, s.body...)
+			}
+			continue
+		}
+		for _, n := range t.related(r, f) {
+			child := f.target.get(n)
+			if child == nil {
+				continue
+			}
+			in.collect(f.target, child, below)
+			if p := (place{f.target, n}); !in.seen[p] {
+				in.seen[p] = true
+				in.separate()
+				in.body = in.record(in.body, f.target, child, "", "")
+			}
+		}
+	}
+}
+
+func (in *inclusion) separate() {
+	if len(in.body) > 0 {
+		in.body = append(in.body, ',')
+	}
+}
+
+// subtotal is a record that the shop works out from an order.
+type subtotal struct{ id, body string }
+
+// subtotals are the parts of an order's total, in the order of the storefront's summary.
+func (s *Shop) subtotals(t *table, order *record) []subtotal {
+	e := &entity{draft: s.draft(false), table: t, record: order}
+	currency := order.attrs[t.byName["currency"].slot]
+	var l []subtotal
+	add := func(kind, label string, value decimal.Decimal, minus bool, currency, data string) {
+		signed := value
+		if minus {
+			signed = value.Neg()
+		}
+		id := t.id(order.serial) + "-" + kind + "-" + strconv.Itoa(len(l))
+		l = append(l, subtotal{id, `{"type":"ordersubtotals","id":"` + id + `","attributes":{"orderSubtotalType":"` + kind +
+			`","label":` + encode(label) + `,"amount":` + asMoney(value) + `,"signedAmount":` + asMoney(signed) +
+			`,"currency":` + currency + `,"visible":` + strconv.FormatBool(kind == "subtotal" || !value.IsZero()) +
+			`,"data":` + data + `},"relationships":{"order":{"data":{"type":"orders","id":"` + t.id(order.serial) +
+			`"}},"priceList":{"data":null}}}`})
+	}
+	lines := e.members("lineItems")
+	add("subtotal", "Subtotal", decimalOf(e.raw("subtotalValue")), false, currency, "[]")
+	for _, d := range e.members("discounts") {
+		add("discount", d.text("description")+" (Discount)", decimalOf(d.raw("amount")), true, currency, "[]")
+	}
+	add("discount", "Discount", decimal.Zero, true, currency, "[]")
+	add("shipping_cost", "Shipping", shippingCost(e), false, currency, "[]")
+	add("discount", "Shipping Discount", decimal.Zero, true, currency, "[]")
+	taxes := taxData(e, lines, currency)
+	add("tax", "Subtotal Tax", decimal.Zero, false, currency, `{`+taxes+`,"items":[`+taxItems(e, lines, currency)+`]}`)
+	add("tax", "Shipping Tax", decimal.Zero, false, "null", `{`+taxes+`}`)
+	add("tax", "Tax", decimal.Zero, false, currency, `{`+taxes+`}`)
+	return l
+}
+
+// taxResult is one amount of the tax calculation; the sample rules tax nothing.
+func taxResult(name string, value decimal.Decimal, currency string) string {
+	v := value.String()
+	return `"` + name + `":{"includingTax":"` + v + `","excludingTax":"` + v + `","taxAmount":"0","adjustment":"0","currency":` + currency + `}`
+}
+
+func taxData(order *entity, lines []*entity, currency string) string {
+	total := decimal.Zero
+	if taxed(order) {
+		for _, line := range lines {
+			total = total.Add(rowTotal(line))
+		}
+	}
+	return taxResult("items_total", total, currency) + "," + taxResult("total", total, currency) + `,"taxes":[]`
+}
+
+func taxItems(order *entity, lines []*entity, currency string) string {
+	var items []string
+	for _, line := range lines {
+		if taxed(order) {
+			items = append(items, `{`+taxResult("unit", decimalOf(line.raw("value")), currency)+`,`+
+				taxResult("row", rowTotal(line), currency)+`,"taxes":[]}`)
+			continue
+		}
+		items = append(items, `{`+taxResult("items_total", decimal.Zero, currency)+`,`+
+			taxResult("total", decimal.Zero, currency)+`,"taxes":[]}`)
+	}
+	return strings.Join(items, ",")
+}

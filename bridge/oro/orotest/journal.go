@@ -1,0 +1,58 @@
+package orotest
+
+import (
+	"net/http"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Request is one request that the shop saw.
+type Request struct {
+	Method string
+	Path   string // with the query, as it was sent
+	Status int    // 0: no whole answer went out
+	Size   int    // bytes of the request's body
+	Body   []byte // with JournalBodies only
+	When   time.Time
+	Took   time.Duration
+}
+
+type journal struct {
+	mu       sync.Mutex
+	bodies   bool
+	requests []Request
+}
+
+func (j *journal) add(r *http.Request, body []byte, status int, when time.Time) {
+	entry := Request{
+		Method: r.Method, Path: r.URL.RequestURI(), Status: status, Size: len(body), When: when, Took: time.Since(when),
+	}
+	if j.bodies {
+		entry.Body = body
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.requests = append(j.requests, entry)
+}
+
+// Journal lists the requests since the start or the last reset, in the order in which they ended.
+func (s *Shop) Journal() []Request {
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	return slices.Clone(s.journal.requests)
+}
+
+// JournalReset forgets the requests so far.
+func (s *Shop) JournalReset() {
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	s.journal.requests = nil
+}
+
+// Requests is the number of requests in the journal, those for tokens included.
+func (s *Shop) Requests() int {
+	s.journal.mu.Lock()
+	defer s.journal.mu.Unlock()
+	return len(s.journal.requests)
+}

@@ -1,0 +1,287 @@
+package orotest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Shop is a shop in a box. Make one with New; it answers through ServeHTTP, or on an address after Start.
+type Shop struct {
+	clock       func() time.Time
+	clientID    string
+	secret      string
+	latency     Delays
+	chunk       int
+	syncTimeout time.Duration
+	seed        Goods
+	statuses    bool
+	wrap        func(net.Listener) net.Listener
+	extEntities map[string]bool
+
+	mu            sync.RWMutex // of all below, up to the blank line
+	tables        map[string]*table
+	spoken        []language
+	operations    map[int]*operation
+	lastOperation int
+	failing       int
+
+	queue    *queue
+	journal  journal
+	faultsMu sync.Mutex
+	faults   []*Injection
+	accessMu sync.Mutex
+	tokens   map[string]time.Time
+	denied   map[string]bool
+	client   *http.Client
+
+	server    *http.Server
+	url       string
+	serving   sync.WaitGroup // the listener
+	handling  sync.RWMutex   // held for reading by each request
+	closing   chan struct{}
+	closeOnce sync.Once
+}
+
+// Option changes a shop before it is made.
+type Option func(*Shop)
+
+// Goods says what a new shop holds.
+type Goods int
+
+const (
+	// Empty holds the lists that any shop has: organization, user, localization, attribute family, units,
+	// statuses, countries, a default price list, the root category.
+	Empty Goods = iota
+	// Sample holds the sample data that the recordings were made on, as far as they show it.
+	Sample
+)
+
+// Seed chooses the goods; Empty unless told.
+func Seed(g Goods) Option { return func(s *Shop) { s.seed = g } }
+
+// Clock sets the time of the shop; time.Now unless told. The API writes it in whole seconds.
+func Clock(now func() time.Time) Option { return func(s *Shop) { s.clock = now } }
+
+// Consumers sets how many consumers work off the queue; one unless told.
+func Consumers(n int) Option { return func(s *Shop) { s.queue.consumers = n } }
+
+// Credentials sets the API client that the shop knows; demo with secret demo unless told.
+func Credentials(id, secret string) Option {
+	return func(s *Shop) { s.clientID, s.secret = id, secret }
+}
+
+// ExtIDEntities sets the resources that go by their key in ext_id mode, as oro_api.ext_id_entities does;
+// products unless told. Customers, customerusers and orders go by externalId.
+func ExtIDEntities(names ...string) Option {
+	return func(s *Shop) {
+		s.extEntities = make(map[string]bool)
+		for _, name := range names {
+			s.extEntities[name] = true
+		}
+	}
+}
+
+// Chunk sets how many records of a batch are written in one go; 100 unless told.
+func Chunk(n int) Option { return func(s *Shop) { s.chunk = n } }
+
+// SyncTimeout sets how long a synchronous batch may take before it goes on asynchronously; 25 s unless told.
+func SyncTimeout(d time.Duration) Option { return func(s *Shop) { s.syncTimeout = d } }
+
+// ExternalStatusManagement opens the list of order statuses, so that an order's status can be set.
+func ExternalStatusManagement(on bool) Option { return func(s *Shop) { s.statuses = on } }
+
+// DenyPermissions takes permissions away from the API client; see Shop.Deny.
+func DenyPermissions(permissions ...string) Option {
+	return func(s *Shop) { s.Deny(permissions...) }
+}
+
+// ListenerWrap puts something between the network and the shop.
+func ListenerWrap(wrap func(net.Listener) net.Listener) Option {
+	return func(s *Shop) { s.wrap = wrap }
+}
+
+// JournalBodies keeps the bodies of requests in the journal.
+func JournalBodies(on bool) Option { return func(s *Shop) { s.journal.bodies = on } }
+
+// Delays is how long the shop takes. Zero never sleeps.
+type Delays struct {
+	Token   time.Duration            // a token
+	Read    time.Duration            // a GET
+	Write   time.Duration            // a POST, PATCH or DELETE of single records
+	Record  map[string]time.Duration // a record of a batch, by resource; "" is any other
+	Webhook time.Duration            // a delivery
+}
+
+func (l Delays) record(resource string) time.Duration {
+	if d, ok := l.Record[resource]; ok {
+		return d
+	}
+	return l.Record[""]
+}
+
+// Scaled is the same made longer or shorter.
+func (l Delays) Scaled(factor float64) Delays {
+	scale := func(d time.Duration) time.Duration { return time.Duration(float64(d) * factor) }
+	out := Delays{Token: scale(l.Token), Read: scale(l.Read), Write: scale(l.Write), Webhook: scale(l.Webhook)}
+	out.Record = maps.Clone(l.Record)
+	for name, d := range out.Record {
+		out.Record[name] = scale(d)
+	}
+	return out
+}
+
+// None is no delay at all.
+var None Delays
+
+// Real are the delays of a stock shop on two cores with one consumer.
+var Real = Delays{
+	Token: 150 * time.Millisecond, Read: 50 * time.Millisecond, Write: 100 * time.Millisecond, Webhook: 50 * time.Millisecond,
+	Record: map[string]time.Duration{
+		"customers": time.Second / 44, "products": time.Second / 17, "productprices": time.Second / 114,
+		"inventorylevels": time.Second / 62, "": time.Second / 30,
+	},
+}
+
+// Latency sets the delays; None unless told.
+func Latency(d Delays) Option { return func(s *Shop) { s.latency = d } }
+
+// New makes a shop. It runs nothing in the background before Start or the first batch.
+func New(opts ...Option) *Shop {
+	s := &Shop{
+		clock: time.Now, clientID: "demo", secret: "demo", chunk: 100, syncTimeout: 25 * time.Second,
+		extEntities: map[string]bool{"products": true}, operations: make(map[int]*operation),
+		denied: make(map[string]bool), tokens: make(map[string]time.Time), queue: newQueue(1),
+		closing: make(chan struct{}),
+		client:  &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
+	}
+	s.tables = newTables(describe())
+	for _, o := range opts {
+		o(s)
+	}
+	s.plant()
+	return s
+}
+
+// Start listens on an address such as 127.0.0.1:0 and serves until Close.
+func (s *Shop) Start(addr string) error {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("start shop on %s: %w", addr, err)
+	}
+	s.url = "http://" + l.Addr().String()
+	if s.wrap != nil {
+		l = s.wrap(l)
+	}
+	s.server = &http.Server{Handler: s, ReadHeaderTimeout: 10 * time.Second}
+	s.serving.Go(func() { _ = s.server.Serve(l) }) // returns when closed
+	return nil
+}
+
+// URL is the address of a started shop, without a slash at its end.
+func (s *Shop) URL() string { return s.url }
+
+// Close stops the listener, the queue and all that hangs, and waits for them. What waits in the queue is lost.
+func (s *Shop) Close() error {
+	var err error
+	s.closeOnce.Do(func() {
+		close(s.closing)
+		s.faultsMu.Lock()
+		faults := s.faults
+		s.faultsMu.Unlock()
+		for _, in := range faults {
+			in.Release()
+		}
+		s.queue.close()
+		if s.server != nil {
+			if e := s.server.Close(); e != nil && !errors.Is(e, net.ErrClosed) {
+				err = fmt.Errorf("close shop: %w", e)
+			}
+		}
+		s.serving.Wait()
+		s.handling.Lock() // when the last request is over
+		defer s.handling.Unlock()
+		s.client.CloseIdleConnections()
+	})
+	return err
+}
+
+// ServeHTTP answers one request.
+func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.handling.RLock()
+	defer s.handling.RUnlock()
+	began := time.Now()
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		s.journal.add(r, body, 0, began)
+		panic(http.ErrAbortHandler) // the client is gone in the middle of its request
+	}
+	take := func() *answer { return s.serve(r, body) }
+	if in := s.fault(r, body); in != nil {
+		s.journal.add(r, body, in.fault.Effect(in, w, r, take), began)
+		return
+	}
+	a := take()
+	s.journal.add(r, body, a.status, began)
+	a.send(w)
+}
+
+func (s *Shop) base(r *http.Request) string {
+	if s.url != "" {
+		return s.url
+	}
+	return "http://" + r.Host
+}
+
+// grant makes a token that is good for an hour.
+func (s *Shop) grant() string {
+	token := newUUID()
+	s.accessMu.Lock()
+	defer s.accessMu.Unlock()
+	s.tokens[token] = s.clock().Add(time.Hour)
+	return token
+}
+
+// authorised reports whether a token was given, and whether it is good.
+func (s *Shop) authorised(r *http.Request) (given, ok bool) {
+	token, given := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	s.accessMu.Lock()
+	defer s.accessMu.Unlock()
+	return given, given && s.clock().Before(s.tokens[token])
+}
+
+// Deny takes permissions away from the API client: "create products", "view pricelists", "edit customers",
+// "delete productprices", or "create asyncoperations" for all batches.
+func (s *Shop) Deny(permissions ...string) {
+	s.accessMu.Lock()
+	defer s.accessMu.Unlock()
+	for _, p := range permissions {
+		s.denied[p] = true
+	}
+}
+
+func (s *Shop) permits(verb, resource string) bool {
+	s.accessMu.Lock()
+	defer s.accessMu.Unlock()
+	return !s.denied[verb+" "+resource]
+}
+
+// pause sleeps for a latency, unless the client or the shop goes first.
+func (s *Shop) pause(ctx context.Context, d time.Duration) { sleep(ctx, s.closing, d) }
+
+// Count is the number of records of a resource.
+func (s *Shop) Count(resource string) int {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if t := s.tables[resource]; t != nil {
+		return t.count
+	}
+	return 0
+}

@@ -1,0 +1,408 @@
+package oro
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// prices are productprices. Their key is list, product, unit, quantity and currency; their id is a guid with the list's id
+// behind it. The list of prices needs filter[priceList] and takes filter[product]=1,2,….
+type prices struct{ *Client }
+
+// pricesPerProduct is how many prices of one list a product is expected to have, for the size of a page.
+const pricesPerProduct = 10
+
+// A priceKey is a price's key with the parents' ids in it.
+type priceKey struct {
+	list, product, unit, quantity, currency string
+}
+
+// A priced is a record with its parts, its parents' ids, and what is wrong with it.
+type priced struct {
+	listName, sku string
+	key           priceKey
+	out           *bridge.Outcome
+}
+
+func (p prices) find(ctx context.Context, records []*formats.Record) ([]bridge.Lookup, error) {
+	rows, err := p.place(ctx, records, true)
+	if err != nil {
+		return nil, err
+	}
+	held, err := p.held(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	answers := make([]bridge.Lookup, len(records))
+	for i, rec := range records {
+		row := &rows[i]
+		switch price, ok := held[row.key]; {
+		case row.out != nil:
+			answers[i] = bridge.Lookup{Missing: row.out.Missing, Reject: row.out.Reject}
+		case ok:
+			found := bridge.Found{OroID: price.ID}
+			for _, v := range rec.Values {
+				if v.Field == "value" {
+					found.Values = append(found.Values, formats.Value{Field: v.Field, Text: price.decimal("value")})
+				}
+			}
+			answers[i].Found = &found
+		}
+	}
+	return answers, nil
+}
+
+// place resolves the parents of price records: lists, products (unless they are named by sku) and units.
+func (p prices) place(ctx context.Context, records []*formats.Record, products bool) ([]priced, error) {
+	rows := make([]priced, len(records))
+	var skus []string
+	for i, rec := range records {
+		parts := formats.SplitKey(rec.Key)
+		if len(parts) != 5 {
+			rows[i].out = &bridge.Outcome{Reject: reject(rec, "", formats.CodeKey, "the key of a price has five parts, not %d", len(parts))}
+			continue
+		}
+		rows[i] = priced{listName: parts[0], sku: parts[1], key: priceKey{unit: parts[2], quantity: plain(parts[3]), currency: parts[4]}}
+		switch {
+		case unlistable(rec, "sku", parts[1]) != nil:
+			rows[i].out = &bridge.Outcome{Reject: unlistable(rec, "sku", parts[1])}
+		case !isDecimal(rows[i].key.quantity):
+			rows[i].out = &bridge.Outcome{Reject: reject(rec, "quantity", formats.CodeAmount, "%q is not a quantity", parts[3])}
+		default:
+			skus = append(skus, parts[1])
+		}
+	}
+	var ids map[string][]string
+	var err error
+	if products {
+		if ids, err = p.parents(ctx, formats.Products, skus); err != nil {
+			return nil, err
+		}
+	}
+	for i, rec := range records {
+		if rows[i].out == nil {
+			if err := p.placeOne(ctx, rec, &rows[i], ids); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return rows, p.explainCase(ctx, records, rows)
+}
+
+func (p prices) placeOne(ctx context.Context, rec *formats.Record, row *priced, ids map[string][]string) error {
+	lists, err := p.named(ctx, priceListNames, row.listName)
+	if err != nil {
+		return err
+	}
+	if row.key.list, row.out = only(lists, rec, "price_list", bridge.Missing{Entity: formats.PriceLists.Name, Key: row.listName}); row.out != nil {
+		return nil
+	}
+	_, bad, err := p.resolve(ctx, units, rec, "unit", row.key.unit)
+	if bad != nil {
+		row.out = &bridge.Outcome{Reject: bad}
+	}
+	if err != nil || bad != nil || ids == nil {
+		return err
+	}
+	row.key.product, row.out = only(ids[row.sku], rec, "sku", bridge.Missing{Entity: formats.Products.Name, Key: row.sku})
+	return nil
+}
+
+// explainCase turns a missing product that the shop has in other case into a reject: it would be missing forever.
+func (p prices) explainCase(ctx context.Context, records []*formats.Record, rows []priced) error {
+	var skus []string
+	for i := range rows {
+		if o := rows[i].out; o != nil && o.Missing != nil && o.Missing.Entity == formats.Products.Name {
+			skus = append(skus, rows[i].sku)
+		}
+	}
+	if len(skus) == 0 {
+		return nil
+	}
+	twins, err := p.otherCase(ctx, unique(skus))
+	if err != nil {
+		return err
+	}
+	for i := range rows {
+		if o := rows[i].out; o != nil && o.Missing != nil && twins[rows[i].sku] != "" {
+			rows[i].out = &bridge.Outcome{Reject: rejectCase(records[i], rows[i].sku, twins[rows[i].sku])}
+		}
+	}
+	return nil
+}
+
+// held reads the prices of the rows' products, list by list.
+func (p prices) held(ctx context.Context, rows []priced) (map[priceKey]*resource, error) {
+	byList := make(map[string][]string)
+	wanted := make(map[priceKey]bool, len(rows))
+	for i := range rows {
+		if k := rows[i].key; rows[i].out == nil {
+			byList[k.list] = append(byList[k.list], k.product)
+			wanted[k] = true
+		}
+	}
+	held := make(map[priceKey]*resource, len(wanted))
+	for list, ids := range byList {
+		q := query{"filter[priceList]": list}
+		err := p.lookup(ctx, "productprices", "product", unique(ids), q, pricesPerProduct, func(doc *document) error {
+			for i := range doc.Data {
+				r := &doc.Data[i]
+				if k := keyOfPrice(list, r); wanted[k] {
+					held[k] = r
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return held, nil
+}
+
+func keyOfPrice(list string, r *resource) priceKey {
+	return priceKey{list, r.one("product").ID, r.one("unit").ID, r.decimal("quantity"), r.text("currency")}
+}
+
+func (p prices) all(ctx context.Context, fields []string, each func(string, bridge.Found) error) error {
+	lists, err := p.entries(ctx, priceListNames)
+	if err != nil {
+		return err
+	}
+	skus, err := p.allSKUs(ctx)
+	if err != nil {
+		return err
+	}
+	for _, id := range sortedKeys(lists) {
+		list := lists[id]
+		name := list.text("name")
+		if same, err := p.named(ctx, priceListNames, name); err != nil || len(same) > 1 {
+			if err != nil {
+				return err
+			}
+			continue // the name stands for several lists: none of them can be meant
+		}
+		for doc, err := range p.pages(ctx, "productprices", query{"filter[priceList]": id}, pageSize) {
+			if err != nil {
+				return err
+			}
+			for i := range doc.Data {
+				r := &doc.Data[i]
+				sku, ok := skus[r.one("product").ID]
+				if !ok {
+					continue // a product that came meanwhile
+				}
+				found := bridge.Found{OroID: r.ID}
+				if slices.Contains(fields, "value") {
+					found.Values = []formats.Value{{Field: "value", Text: r.decimal("value")}}
+				}
+				k := keyOfPrice(id, r)
+				if err := each(formats.JoinKey(name, sku, k.unit, k.quantity, k.currency), found); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// encode: creates name the product by sku where the shop takes that, so that no look-up is needed; updates carry value and
+// currency, as the shop's own documentation does; removals are a delete by ids.
+func (p prices) encode(ctx context.Context, changes []*bridge.Change) (*bundle, error) {
+	ext, err := p.takesSKUs(ctx, changes)
+	if err != nil {
+		return nil, err
+	}
+	records := make([]*formats.Record, len(changes))
+	for i, ch := range changes {
+		records[i] = ch.Record
+	}
+	blind := slices.ContainsFunc(changes, func(ch *bridge.Change) bool { return ch.Op != bridge.Create && ch.OroID == "" })
+	rows, err := p.place(ctx, records, !ext || blind)
+	if err != nil {
+		return nil, err
+	}
+	if blind {
+		if err := p.fill(ctx, changes, rows); err != nil {
+			return nil, err
+		}
+	}
+	out, batch := new(bundle), &part{resource: "productprices", extID: ext}
+	gone := make(map[string][]string) // list → ids
+	for i, ch := range changes {
+		switch row := &rows[i]; {
+		case row.out != nil && (ch.Op == bridge.Create || ch.OroID == ""):
+			out.refuse(i, row.out)
+		case ch.Op == bridge.Create:
+			p.encodeCreate(out, batch, i, ch, row, ext)
+		case ch.OroID == "":
+			out.refuse(i, &bridge.Outcome{Unknown: true})
+		case ch.Op == bridge.Remove:
+			_, list := cutLast(ch.OroID, "-")
+			gone[list] = append(gone[list], ch.OroID)
+		default:
+			p.encodeUpdate(out, batch, i, ch)
+		}
+	}
+	out.parts = []*part{batch}
+	if len(gone) > 0 {
+		out.finish = func(ctx context.Context) error { return p.remove(ctx, gone) }
+	}
+	return out, nil
+}
+
+func (p prices) encodeCreate(out *bundle, batch *part, i int, ch *bridge.Change, row *priced, ext bool) {
+	value, ok := p.value(out, i, ch)
+	if !ok {
+		return
+	}
+	it := item{kind: "productprices", attrs: make([]member, 0, 3), rels: make([]member, 0, 3)}
+	it.raw("quantity", row.key.quantity)
+	it.set("value", value)
+	it.set("currency", row.key.currency)
+	it.point("priceList", "pricelists", row.key.list)
+	if ext {
+		it.point("product", "products", row.sku)
+	} else {
+		it.point("product", "products", row.key.product)
+	}
+	it.point("unit", string(units), row.key.unit)
+	batch.add(i, it)
+}
+
+func (p prices) encodeUpdate(out *bundle, batch *part, i int, ch *bridge.Change) {
+	value, ok := p.value(out, i, ch)
+	if !ok {
+		return
+	}
+	currency, _ := ch.Record.Get("currency")
+	it := item{kind: "productprices", id: ch.OroID, meta: "update", attrs: make([]member, 0, 2)}
+	it.set("value", value)
+	it.set("currency", currency)
+	batch.add(i, it)
+}
+
+// value is the price; it is checked once more because a number too large fails the whole batch in the shop's database.
+func (p prices) value(out *bundle, i int, ch *bridge.Change) (string, bool) {
+	value, _ := valueOf(ch, "value")
+	whole, _, _ := strings.Cut(value, ".")
+	if !isDecimal(value) || strings.HasPrefix(value, "-") || len(whole) > 15 {
+		out.refuse(i, &bridge.Outcome{Reject: reject(ch.Record, "value", formats.CodeAmount, "%q is not a price of at most 15 digits before the point", value)})
+		return "", false
+	}
+	return value, true
+}
+
+// fill looks up the ids that changes lack.
+func (p prices) fill(ctx context.Context, changes []*bridge.Change, rows []priced) error {
+	held, err := p.held(ctx, rows)
+	if err != nil {
+		return err
+	}
+	for i, ch := range changes {
+		if price, ok := held[rows[i].key]; ok && ch.Op != bridge.Create && ch.OroID == "" {
+			ch.OroID = price.ID
+		}
+	}
+	return nil
+}
+
+// remove deletes prices by id, list by list, at most 100 a request: the shop deletes no more at once. A price that is gone
+// already is no error, so a repeat does no harm. Without ids the request would empty the list: it is never sent so.
+func (p prices) remove(ctx context.Context, gone map[string][]string) error {
+	for _, list := range sortedKeys(gone) {
+		for ids := range chunks(gone[list]) {
+			if len(ids) == 0 || list == "" {
+				return errors.New("prices without ids are never removed")
+			}
+			q := query{"filter[id]": strings.Join(ids, ","), "filter[priceList]": list}
+			ans, err := p.do(ctx, http.MethodDelete, "productprices", q, nil, sets, http.Header{"X-Include": {"deletedCount"}})
+			if err != nil {
+				return err
+			}
+			if n, err := strconv.Atoi(ans.header.Get("X-Include-Deleted-Count")); err == nil && n > len(ids) {
+				return &bridge.Error{
+					Op: "remove", Object: "productprices", Fate: bridge.Stop,
+					Err:  fmt.Errorf("%d prices of the list %s were asked for and the shop removed %d", len(ids), list, n),
+					Hint: "something between bridge and shop drops filter[id]: compare the list's prices with the ERP's",
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (p prices) ids(ctx context.Context, keys []string) (map[string][]string, error) {
+	records := make([]*formats.Record, len(keys))
+	for i, k := range keys {
+		records[i] = &formats.Record{Entity: formats.Prices, Key: k}
+	}
+	rows, err := p.place(ctx, records, true)
+	if err != nil {
+		return nil, err
+	}
+	held, err := p.held(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string][]string, len(keys))
+	for i := range rows {
+		if price, ok := held[rows[i].key]; ok && rows[i].out == nil {
+			found[keys[i]] = []string{price.ID}
+		}
+	}
+	return found, nil
+}
+
+func (prices) parent(ch *bridge.Change, relationship string) *bridge.Missing {
+	parts := formats.SplitKey(ch.Key)
+	switch {
+	case relationship == "product" && len(parts) > 1:
+		return &bridge.Missing{Entity: formats.Products.Name, Key: parts[1]}
+	case relationship == "priceList":
+		return &bridge.Missing{Entity: formats.PriceLists.Name, Key: parts[0]}
+	}
+	return nil
+}
+
+func (prices) field(name string) string {
+	if name == "priceList" {
+		return "price_list"
+	}
+	return name
+}
+
+// valueOf is what a change sets a field to; what it does not carry comes from its record.
+func valueOf(ch *bridge.Change, field string) (string, bool) {
+	for _, v := range ch.Values {
+		if v.Field == field {
+			return v.Text, true
+		}
+	}
+	return ch.Record.Get(field)
+}
+
+// cutLast splits a text at its last separator.
+func cutLast(text, separator string) (before, after string) {
+	if i := strings.LastIndex(text, separator); i >= 0 {
+		return text[:i], text[i+len(separator):]
+	}
+	return text, ""
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

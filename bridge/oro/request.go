@@ -1,0 +1,249 @@
+package oro
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+const (
+	mediaType = "application/vnd.api+json"
+	// keysPerLookup and bytesPerLookup cut look-ups: the web server in front of the shop refuses an address of more than
+	// about 8 KB (414).
+	keysPerLookup  = 100
+	bytesPerLookup = 7000
+	// pageSize is for walking lists; the shop answers pages of thousands.
+	pageSize = 1000
+)
+
+// A query is what follows the question mark.
+type query map[string]string
+
+func (q query) String() string {
+	values := make(url.Values, len(q))
+	for k, v := range q {
+		values.Set(k, v)
+	}
+	return values.Encode()
+}
+
+func (q query) with(key, value string) query {
+	c := make(query, len(q)+1)
+	for k, v := range q {
+		c[k] = v
+	}
+	c[key] = value
+	return c
+}
+
+// get reads one document.
+func (c *Client) get(ctx context.Context, path string, q query) (*document, error) {
+	ans, err := c.do(ctx, http.MethodGet, path, q, nil, reads, nil)
+	if err != nil {
+		return nil, err
+	}
+	return c.decode("read", path, ans)
+}
+
+// do sends one request and returns the answer when its status is below 300, and a *bridge.Error otherwise.
+func (c *Client) do(ctx context.Context, method, path string, q query, body []byte, e effect, header http.Header) (*answer, error) {
+	to := c.base + "/" + path
+	if len(q) > 0 {
+		to += "?" + q.String()
+	}
+	h := http.Header{"Accept": {mediaType}, "Content-Type": {mediaType}, "X-Include": {"noHateoas"}, "User-Agent": {"orobridge"}}
+	for k, v := range header {
+		h[k] = v
+	}
+	ans, err := c.sender.send(ctx, &call{method: method, url: to, object: path, header: h, body: body, effect: e})
+	op := map[string]string{http.MethodGet: "read", http.MethodPatch: "write", http.MethodPost: "add", http.MethodDelete: "remove"}[method]
+	if err != nil {
+		return nil, failure(op, path, err)
+	}
+	if ans.status >= 300 {
+		return nil, c.refused(op, path, ans)
+	}
+	return ans, nil
+}
+
+func (c *Client) decode(op, path string, ans *answer) (*document, error) {
+	doc := new(document)
+	if err := json.Unmarshal(ans.body, doc); err != nil {
+		return nil, &bridge.Error{
+			Op: op, Object: path, Fate: bridge.Pause, Err: fmt.Errorf("the answer is not a JSON:API document: %w", err),
+			Hint: "if this does not pass, check oro.url and oro.api_path: something else answers at " + c.base,
+		}
+	}
+	return doc, nil
+}
+
+// A statusError is an answer that refuses.
+type statusError struct {
+	status int
+	errors []errorItem
+}
+
+func (e *statusError) Error() string {
+	said := joinWords(e.errors)
+	if said == "" {
+		return fmt.Sprintf("status %d %s", e.status, strings.ToLower(http.StatusText(e.status)))
+	}
+	return fmt.Sprintf("status %d: %s", e.status, said)
+}
+
+// statusOf finds the status of a refusal, 0 when err is none.
+func statusOf(err error) int {
+	var s *statusError
+	if errors.As(err, &s) {
+		return s.status
+	}
+	return 0
+}
+
+// refused explains an answer of 300 and more.
+func (c *Client) refused(op, path string, ans *answer) error {
+	resource, _, _ := strings.Cut(path, "/")
+	e := &bridge.Error{Op: op, Object: path, Fate: bridge.Stop, Err: &statusError{ans.status, decodeErrors(ans.body)}}
+	switch s := ans.status; {
+	case s == http.StatusTooManyRequests || s >= 500:
+		e.Fate, e.After = bridge.Pause, retryAfter(ans.header, c.now())
+	case s == http.StatusUnauthorized:
+		e.Fate, e.Err = bridge.Pause, fmt.Errorf("%w: the shop gives a token and then does not accept it", bridge.ErrLogin)
+		e.Hint = "check that the user of the OAuth application is enabled, and that a proxy in front of the shop passes the Authorization header on"
+	case s == http.StatusForbidden:
+		verb := map[string]string{"read": "View", "write": "Create and Edit", "add": "Create", "remove": "Delete"}[op]
+		e.Hint = fmt.Sprintf("give the role of the OAuth application's user the permission %s for %s in the shop", verb, resource)
+	case s == http.StatusNotFound && resource == path:
+		e.Hint = fmt.Sprintf("the shop has no resource %s at %s: check oro.api_path, and that its version and edition offer it", resource, c.base)
+	case s == http.StatusMethodNotAllowed:
+		e.Hint = "this shop does not allow that for " + resource + ": its version or its settings differ"
+	case s >= 300 && s < 400:
+		e.Hint = "the shop sends requests elsewhere (" + ans.header.Get("Location") + "): write that address in oro.url"
+	}
+	return e
+}
+
+// failure explains a call that got no answer at all.
+func failure(op, object string, err error) error {
+	var known *bridge.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	var open *uncertainError
+	if errors.As(err, &open) {
+		return &bridge.Error{
+			Op: op, Object: object, Fate: bridge.Pause, Err: fmt.Errorf("%w: %w", bridge.ErrUncertain, err),
+			Hint: "the keys are looked up before anything is sent again",
+		}
+	}
+	return unreachable(op, object, err)
+}
+
+// unreachable explains a connection that did not work.
+func unreachable(op, object string, err error) error {
+	var known *bridge.Error
+	if errors.As(err, &known) {
+		return err
+	}
+	if errors.Is(err, context.Canceled) {
+		return &bridge.Error{Op: op, Object: object, Fate: bridge.Pause, Err: err}
+	}
+	e := &bridge.Error{Op: op, Object: object, Fate: bridge.Pause, Err: fmt.Errorf("%w: %w", bridge.ErrUnreachable, bare(err))}
+	var cert *tls.CertificateVerificationError
+	var host x509.HostnameError
+	var authority x509.UnknownAuthorityError
+	switch {
+	case errors.As(err, &cert), errors.As(err, &host), errors.As(err, &authority):
+		e.Fate, e.Hint = bridge.Stop, "the shop's certificate is not trusted: check oro.url, or add the issuer to the machine's certificates"
+	case errors.Is(err, errTooLarge):
+		e.Fate, e.Hint = bridge.Stop, "something else than the shop answers: check oro.url and oro.api_path"
+	}
+	return e
+}
+
+// bare takes the address with its query off an error of net/http: what was asked stands in the object already.
+func bare(err error) error {
+	var u *url.Error
+	if errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// pages walks a list until a short page: the shop's products never carry links.next.
+func (c *Client) pages(ctx context.Context, path string, q query, size int) iter.Seq2[*document, error] {
+	return func(yield func(*document, error) bool) {
+		for number := 1; ; number++ {
+			doc, err := c.get(ctx, path, q.with("page[size]", strconv.Itoa(size)).with("page[number]", strconv.Itoa(number)))
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(doc, nil) || len(doc.Data) < size {
+				return
+			}
+		}
+	}
+}
+
+// lookup asks for many keys through filter[name], in requests of at most keysPerLookup keys, several at once. rows is the
+// most that one key can answer with on a page. each is called for one document at a time.
+func (c *Client) lookup(ctx context.Context, path, name string, keys []string, q query, rows int, each func(*document) error) error {
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(c.inFlight)
+	one := make(chan struct{}, 1) // each is not called by two at once
+	for part := range chunks(keys) {
+		group.Go(func() error {
+			asked := q.with("filter["+name+"]", strings.Join(part, ","))
+			for doc, err := range c.pages(ctx, path, asked, max(keysPerLookup, rows*len(part))) {
+				if err != nil {
+					return err
+				}
+				one <- struct{}{}
+				err = each(doc)
+				<-one
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// chunks cuts keys by number and by the length that they have in an address.
+func chunks(keys []string) iter.Seq[[]string] {
+	return func(yield func([]string) bool) {
+		start, length := 0, 0
+		for i, k := range keys {
+			n := len(url.QueryEscape(k)) + len("%2C")
+			if i > start && (i-start == keysPerLookup || length+n > bytesPerLookup) {
+				if !yield(keys[start:i]) {
+					return
+				}
+				start, length = i, 0
+			}
+			length += n
+		}
+		if start < len(keys) {
+			yield(keys[start:])
+		}
+	}
+}
+
+// listable says that a key can be looked up: the shop's filters split at commas and know no escape
+// (NormalizeValue/AbstractProcessor in oroinc/platform).
+func listable(key string) bool { return key != "" && !strings.Contains(key, ",") }

@@ -1,0 +1,128 @@
+package oro
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"sync/atomic"
+	"time"
+)
+
+// maxAnswer bounds the body of one answer, in bytes. A page of 1,000 records with their includes is a few megabytes.
+const maxAnswer = 64 << 20
+
+// An effect says what sending a request a second time does to the shop.
+type effect int
+
+const (
+	reads effect = iota // changes nothing
+	sets                // sets again what is set already
+	adds                // may create again what was created
+)
+
+// A call is one request. Its body is bytes, so that it can be sent again.
+type call struct {
+	method string
+	url    string
+	object string // what it is about, for errors and logs: "products", "asyncoperations/29"
+	header http.Header
+	body   []byte
+	effect effect
+}
+
+// An answer is a whole response.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// A sender carries calls out. Senders are stacked: repeat, then authorize, then the wire.
+type sender interface {
+	send(ctx context.Context, c *call) (*answer, error)
+}
+
+// A wireError is a request that got no whole answer.
+type wireError struct {
+	// taken says that the shop may have taken the request: some of it was written.
+	taken bool
+	err   error
+}
+
+func (e *wireError) Error() string { return e.err.Error() }
+func (e *wireError) Unwrap() error { return e.err }
+
+var errTooLarge = errors.New("the answer is larger than the client reads")
+
+// wire makes single requests, each within its own timeout, body included.
+type wire struct {
+	http    *http.Client
+	timeout time.Duration
+	count   *atomic.Int64
+	log     *slog.Logger
+	now     func() time.Time
+}
+
+func (w *wire) send(ctx context.Context, c *call) (*answer, error) {
+	w.count.Add(1)
+	began := w.now()
+	inner, cancel := context.WithTimeout(ctx, w.timeout)
+	defer cancel()
+	var taken atomic.Bool
+	inner = httptrace.WithClientTrace(inner, &httptrace.ClientTrace{
+		WroteHeaders: func() { taken.Store(true) },
+	})
+	req, err := http.NewRequestWithContext(inner, c.method, c.url, bytes.NewReader(c.body))
+	if err != nil {
+		return nil, &wireError{err: err}
+	}
+	req.Header = c.header.Clone()
+	ans, err := w.do(req)
+	if err != nil {
+		// The caller's own end is not the shop's fault: it is told apart from the timeout of this one request.
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		w.log.DebugContext(ctx, "request", "method", c.method, "object", c.object, "err", err, "took", w.now().Sub(began))
+		return nil, &wireError{taken: taken.Load(), err: err}
+	}
+	w.log.DebugContext(ctx, "request", "method", c.method, "object", c.object, "status", ans.status,
+		"sent", len(c.body), "got", len(ans.body), "took", w.now().Sub(began))
+	return ans, nil
+}
+
+func (w *wire) do(req *http.Request) (*answer, error) {
+	resp, err := w.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(body) > maxAnswer {
+		return nil, fmt.Errorf("%w: over %d bytes", errTooLarge, maxAnswer)
+	}
+	return &answer{status: resp.StatusCode, header: resp.Header, body: body}, nil
+}
+
+// newTransport makes connections for so many batches at once, and as many look-ups beside them.
+func newTransport(inFlight int) *http.Transport {
+	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}
+	return &http.Transport{
+		Proxy:                 http.ProxyFromEnvironment,
+		DialContext:           dialer.DialContext,
+		ForceAttemptHTTP2:     true,
+		MaxIdleConnsPerHost:   2*inFlight + 2,
+		IdleConnTimeout:       60 * time.Second,
+		TLSHandshakeTimeout:   15 * time.Second,
+		ExpectContinueTimeout: time.Second,
+	}
+}

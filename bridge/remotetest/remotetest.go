@@ -1,0 +1,567 @@
+// Package remotetest is the conformance suite of [bridge.Remote]: what every place with files must do.
+package remotetest
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/orobridge/orobridge/bridge"
+)
+
+// Place is a remote with the local folder that it shows, so that the suite can play the other side.
+type Place struct {
+	Remote bridge.Remote
+	Root   string
+}
+
+// Test runs the suite. Each test opens a place of its own, with an empty root.
+func Test(t *testing.T, open func(t *testing.T) Place) {
+	tests := []struct {
+		name string
+		test func(t *testing.T, p Place)
+	}{
+		{"list", testList},
+		{"list many", testListMany},
+		{"stat", testStat},
+		{"fetch", testFetch},
+		{"fetch what changes", testFetchChanging},
+		{"fetch into a writer that fails", testFetchWriter},
+		{"fetch what is no file", testFetchSpecial},
+		{"put", testPut},
+		{"put never overwrites", testPutExisting},
+		{"put at once", testPutRace},
+		{"put into nothing", testPutNoFolder},
+		{"put sweeps", testPutSweeps},
+		{"move", testMove},
+		{"remove", testRemove},
+		{"make folder", testMakeFolder},
+		{"names", testNames},
+		{"names that leave", testHostileNames},
+		{"links that leave", testLinks},
+		{"cancel", testCancel},
+		{"check", testCheck},
+		{"close", testClose},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := open(t)
+			t.Cleanup(func() {
+				if err := p.Remote.Close(); err != nil {
+					t.Errorf("close: %v", err)
+				}
+			})
+			tt.test(t, p)
+		})
+	}
+}
+
+// write makes a file of the other side.
+func (p Place) write(t *testing.T, name string, body []byte) {
+	t.Helper()
+	full := filepath.Join(p.Root, name)
+	if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(full, body, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// read returns what stands under a name, and nil when nothing does.
+func (p Place) read(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(p.Root, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// names are all base names of a folder, hidden ones included, sorted.
+func (p Place) names(t *testing.T, folder string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(p.Root, folder))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names := []string{}
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// fails checks kind and fate of an error, and that an operator can read it.
+func fails(t *testing.T, err, kind error, fate bridge.Fate) {
+	t.Helper()
+	var e *bridge.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("error is %T (%v), want *bridge.Error", err, err)
+	}
+	if kind != nil && !errors.Is(err, kind) {
+		t.Errorf("error %q does not wrap %q", err, kind)
+	}
+	if e.Fate != fate {
+		t.Errorf("fate of %q is %d, want %d", err, e.Fate, fate)
+	}
+	if e.Op == "" || e.Object == "" {
+		t.Errorf("error %q has no operation or object", err)
+	}
+}
+
+func check(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%v (hint: %s)", err, bridge.HintOf(err))
+	}
+}
+
+func random(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return b
+}
+
+func testList(t *testing.T, p Place) {
+	ctx := t.Context()
+	at := time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC)
+	p.write(t, "out/b.csv", []byte("12345"))
+	p.write(t, "out/.hidden", nil)
+	p.write(t, "out/sub/deep.csv", []byte("x"))
+	check(t, os.Chtimes(filepath.Join(p.Root, "out/b.csv"), at, at))
+	for _, folder := range []string{"out", "/out", "out/", "/out/.", "//out"} {
+		files, err := p.Remote.List(ctx, folder)
+		check(t, err)
+		slices.SortFunc(files, func(a, b bridge.File) int { return strings.Compare(a.Name, b.Name) })
+		for i := range files {
+			if files[i].Dir {
+				files[i].Size = 0
+			}
+			if files[i].Name != "b.csv" {
+				files[i].MTime = at
+			}
+		}
+		want := []bridge.File{{Name: ".hidden", MTime: at}, {Name: "b.csv", Size: 5, MTime: at}, {Name: "sub", MTime: at, Dir: true}}
+		if d := cmp.Diff(want, files); d != "" {
+			t.Errorf("list %s: %s", folder, d)
+		}
+	}
+	if _, err := p.Remote.List(ctx, "nowhere"); err == nil {
+		t.Error("a folder that is missing can be listed")
+	} else {
+		fails(t, err, fs.ErrNotExist, bridge.Stop)
+	}
+	files, err := p.Remote.List(ctx, "")
+	check(t, err)
+	if len(files) != 1 || files[0].Name != "out" {
+		t.Errorf("root is %v", files)
+	}
+}
+
+func testListMany(t *testing.T, p Place) {
+	n := 50_000
+	if testing.Short() {
+		n = 2_000
+	}
+	for i := range n {
+		p.write(t, fmt.Sprintf("in/ORD_%06d.csv", i), []byte{'x'})
+	}
+	files, err := p.Remote.List(t.Context(), "in")
+	check(t, err)
+	seen := map[string]bool{}
+	for _, f := range files {
+		if f.Size != 1 || f.MTime.IsZero() || f.Dir {
+			t.Fatalf("entry %+v", f)
+		}
+		seen[f.Name] = true
+	}
+	if len(seen) != n || len(files) != n {
+		t.Errorf("%d entries, %d names, want %d", len(files), len(seen), n)
+	}
+}
+
+func testStat(t *testing.T, p Place) {
+	p.write(t, "a/f.csv", []byte("123"))
+	f, err := p.Remote.Stat(t.Context(), "a/f.csv")
+	check(t, err)
+	if f.Name != "f.csv" || f.Size != 3 || f.Dir || f.MTime.IsZero() || f.MTime.Location() != time.UTC {
+		t.Errorf("stat: %+v", f)
+	}
+	f, err = p.Remote.Stat(t.Context(), "a")
+	check(t, err)
+	if !f.Dir {
+		t.Errorf("folder: %+v", f)
+	}
+	_, err = p.Remote.Stat(t.Context(), "a/none.csv")
+	fails(t, err, fs.ErrNotExist, bridge.Stop)
+}
+
+func testFetch(t *testing.T, p Place) {
+	for _, n := range []int{0, 1, 100, 32<<10 - 1, 32 << 10, 32<<10 + 1, 1 << 20, 2<<20 - 1, 2 << 20, 2<<20 + 1, 5<<20 + 77} {
+		body := random(n)
+		p.write(t, "f.bin", body)
+		var got bytes.Buffer
+		read, err := p.Remote.Fetch(t.Context(), "f.bin", &got)
+		check(t, err)
+		if read != int64(n) || !bytes.Equal(got.Bytes(), body) {
+			t.Errorf("fetch of %d bytes: %d, equal %t", n, read, bytes.Equal(got.Bytes(), body))
+		}
+	}
+	_, err := p.Remote.Fetch(t.Context(), "none.bin", io.Discard)
+	fails(t, err, fs.ErrNotExist, bridge.Stop)
+}
+
+// onFirst calls f before the first bytes are taken.
+type onFirst struct {
+	f    func()
+	once sync.Once
+	n    int64
+}
+
+func (w *onFirst) Write(b []byte) (int, error) {
+	w.once.Do(w.f)
+	w.n += int64(len(b))
+	return len(b), nil
+}
+
+func testFetchChanging(t *testing.T, p Place) {
+	body := random(5 << 20)
+	full := filepath.Join(p.Root, "f.bin")
+	change := map[string]func(){
+		"grows": func() {
+			f, err := os.OpenFile(full, os.O_APPEND|os.O_WRONLY, 0)
+			check(t, err)
+			_, err = f.Write([]byte("more"))
+			check(t, errors.Join(err, f.Close()))
+		},
+		"shrinks":      func() { check(t, os.Truncate(full, 3<<20)) },
+		"is replaced":  func() { check(t, os.WriteFile(full+"2", body[:9], 0o644)); check(t, os.Rename(full+"2", full)) },
+		"gets a time":  func() { check(t, os.Chtimes(full, time.Now(), time.Now().Add(time.Hour))) },
+		"grows by MiB": func() { check(t, os.Truncate(full, 50<<20)) },
+	}
+	for name, f := range change {
+		p.write(t, "f.bin", body)
+		w := &onFirst{f: f}
+		if _, err := p.Remote.Fetch(t.Context(), "f.bin", w); err == nil {
+			t.Errorf("a file that %s is fetched", name)
+		} else {
+			fails(t, err, nil, bridge.Pause)
+		}
+		if w.n > int64(len(body))+1 {
+			t.Errorf("a file that %s: %d bytes were written", name, w.n)
+		}
+	}
+	p.write(t, "f.bin", body)
+	if n, err := p.Remote.Fetch(t.Context(), "f.bin", io.Discard); err != nil || n != int64(len(body)) {
+		t.Errorf("afterwards: %d, %v", n, err)
+	}
+}
+
+type brokenWriter struct{ err error }
+
+func (w brokenWriter) Write([]byte) (int, error) { return 0, w.err }
+
+func testFetchWriter(t *testing.T, p Place) {
+	p.write(t, "f.bin", random(100))
+	full := errors.New("spool is full")
+	_, err := p.Remote.Fetch(t.Context(), "f.bin", brokenWriter{full})
+	fails(t, err, full, bridge.Pause)
+	own := &bridge.Error{Op: "spool", Object: "f.bin", Fate: bridge.Stop, Err: errors.New("larger than max_size")}
+	_, err = p.Remote.Fetch(t.Context(), "f.bin", brokenWriter{own})
+	fails(t, err, own, bridge.Stop)
+}
+
+func testFetchSpecial(t *testing.T, p Place) {
+	check(t, os.Mkdir(filepath.Join(p.Root, "folder"), 0o755))
+	_, err := p.Remote.Fetch(t.Context(), "folder", io.Discard)
+	fails(t, err, nil, bridge.Stop)
+	if !makePipe(t, filepath.Join(p.Root, "pipe")) {
+		return
+	}
+	_, err = p.Remote.Fetch(t.Context(), "pipe", io.Discard)
+	fails(t, err, nil, bridge.Stop)
+}
+
+func testPut(t *testing.T, p Place) {
+	check(t, os.Mkdir(filepath.Join(p.Root, "in"), 0o755))
+	for _, n := range []int{0, 1, 32<<10 - 1, 32 << 10, 32<<10 + 1, 3<<20 + 5} {
+		body := random(n)
+		name := fmt.Sprintf("in/f%d.bin", n)
+		check(t, p.Remote.Put(t.Context(), name, body))
+		if got := p.read(t, name); !bytes.Equal(got, body) || got == nil {
+			t.Errorf("%s holds %d bytes, want %d", name, len(got), n)
+		}
+	}
+	if names := p.names(t, "in"); len(names) != 6 {
+		t.Errorf("folder holds %v", names)
+	}
+}
+
+func testPutExisting(t *testing.T, p Place) {
+	p.write(t, "f.csv", []byte("old"))
+	fails(t, p.Remote.Put(t.Context(), "f.csv", []byte("new")), fs.ErrExist, bridge.Stop)
+	if got := p.read(t, "f.csv"); string(got) != "old" {
+		t.Errorf("it holds %q", got)
+	}
+	check(t, os.Mkdir(filepath.Join(p.Root, "folder"), 0o755))
+	fails(t, p.Remote.Put(t.Context(), "folder", []byte("new")), fs.ErrExist, bridge.Stop)
+	check(t, os.Symlink("nowhere", filepath.Join(p.Root, "dangling")))
+	fails(t, p.Remote.Put(t.Context(), "dangling", []byte("new")), fs.ErrExist, bridge.Stop)
+	if d := cmp.Diff([]string{"dangling", "f.csv", "folder"}, p.names(t, ".")); d != "" {
+		t.Errorf("folder: %s", d)
+	}
+}
+
+func testPutRace(t *testing.T, p Place) {
+	const writers = 8
+	errs := make([]error, writers)
+	var work sync.WaitGroup
+	for i := range writers {
+		work.Go(func() { errs[i] = p.Remote.Put(t.Context(), "f.csv", bytes.Repeat([]byte{byte('a' + i)}, 1000)) })
+	}
+	work.Wait()
+	winner := -1
+	for i, err := range errs {
+		if err != nil {
+			fails(t, err, fs.ErrExist, bridge.Stop)
+			continue
+		}
+		if winner >= 0 {
+			t.Errorf("writers %d and %d both won", winner, i)
+		}
+		winner = i
+	}
+	if winner < 0 || !bytes.Equal(p.read(t, "f.csv"), bytes.Repeat([]byte{byte('a' + winner)}, 1000)) {
+		t.Errorf("the file is not the winner's (%d)", winner)
+	}
+	if names := p.names(t, "."); len(names) != 1 {
+		t.Errorf("left behind: %v", names)
+	}
+}
+
+func testPutNoFolder(t *testing.T, p Place) {
+	fails(t, p.Remote.Put(t.Context(), "none/f.csv", []byte("x")), fs.ErrNotExist, bridge.Stop)
+}
+
+func testPutSweeps(t *testing.T, p Place) {
+	old, young := bridge.TempName(), bridge.TempName()
+	p.write(t, old, []byte("left by a killed process"))
+	p.write(t, young, []byte("perhaps of another bridge"))
+	p.write(t, ".theirs.tmp", []byte("not ours"))
+	past := time.Now().Add(-25 * time.Hour)
+	check(t, os.Chtimes(filepath.Join(p.Root, old), past, past))
+	check(t, os.Chtimes(filepath.Join(p.Root, ".theirs.tmp"), past, past))
+	check(t, p.Remote.Put(t.Context(), "f.csv", nil))
+	want := []string{young, ".theirs.tmp", "f.csv"}
+	slices.Sort(want)
+	if d := cmp.Diff(want, p.names(t, ".")); d != "" {
+		t.Error(d)
+	}
+}
+
+func testMove(t *testing.T, p Place) {
+	ctx := t.Context()
+	p.write(t, "in/f.csv", []byte("one"))
+	p.write(t, "in/g.csv", []byte("two"))
+	check(t, p.Remote.MakeFolder(ctx, "in/.work"))
+	check(t, p.Remote.Move(ctx, "in/f.csv", "in/.work/f.csv"))
+	if p.read(t, "in/f.csv") != nil || string(p.read(t, "in/.work/f.csv")) != "one" {
+		t.Error("the file was not moved")
+	}
+	fails(t, p.Remote.Move(ctx, "in/g.csv", "in/.work/f.csv"), fs.ErrExist, bridge.Stop)
+	if string(p.read(t, "in/g.csv")) != "two" || string(p.read(t, "in/.work/f.csv")) != "one" {
+		t.Error("a refused move changed something")
+	}
+	fails(t, p.Remote.Move(ctx, "in/f.csv", "in/.work/h.csv"), fs.ErrNotExist, bridge.Stop)
+	fails(t, p.Remote.Move(ctx, "in/g.csv", "in/none/g.csv"), fs.ErrNotExist, bridge.Stop)
+	fails(t, p.Remote.Move(ctx, "in/g.csv", "../g.csv"), bridge.ErrName, bridge.Stop)
+
+	// Two that claim one file: one of them gets it.
+	errs := make([]error, 4)
+	var work sync.WaitGroup
+	for i := range errs {
+		work.Go(func() { errs[i] = p.Remote.Move(ctx, "in/g.csv", fmt.Sprintf("in/.work/g%d.csv", i)) })
+	}
+	work.Wait()
+	got := 0
+	for _, err := range errs {
+		if err == nil {
+			got++
+			continue
+		}
+		fails(t, err, fs.ErrNotExist, bridge.Stop)
+	}
+	if got != 1 {
+		t.Errorf("%d got the file", got)
+	}
+}
+
+func testRemove(t *testing.T, p Place) {
+	p.write(t, "f.csv", []byte("x"))
+	check(t, os.Mkdir(filepath.Join(p.Root, "empty"), 0o755))
+	check(t, p.Remote.Remove(t.Context(), "f.csv"))
+	fails(t, p.Remote.Remove(t.Context(), "f.csv"), fs.ErrNotExist, bridge.Stop)
+	fails(t, p.Remote.Remove(t.Context(), "empty"), nil, bridge.Stop)
+	if d := cmp.Diff([]string{"empty"}, p.names(t, ".")); d != "" {
+		t.Error(d)
+	}
+}
+
+func testMakeFolder(t *testing.T, p Place) {
+	for range 2 {
+		check(t, p.Remote.MakeFolder(t.Context(), "/a/b/c"))
+	}
+	check(t, p.Remote.MakeFolder(t.Context(), ""))
+	if d := cmp.Diff([]string{"c"}, p.names(t, "a/b")); d != "" {
+		t.Error(d)
+	}
+	var work sync.WaitGroup
+	for range 4 {
+		work.Go(func() {
+			if err := p.Remote.MakeFolder(t.Context(), "x/y"); err != nil {
+				t.Errorf("at once: %v", err)
+			}
+		})
+	}
+	work.Wait()
+	p.write(t, "file", nil)
+	if p.Remote.MakeFolder(t.Context(), "file") == nil || p.Remote.MakeFolder(t.Context(), "file/below") == nil {
+		t.Error("a file is a folder")
+	}
+}
+
+func testNames(t *testing.T, p Place) {
+	ctx := t.Context()
+	names := []string{
+		"with blank.csv", "*.csv", "a?b[c].csv", "-rf", "~root", "$HOME", "`id`", "'quoted\".csv", "Prüfung_€.csv", "价格.csv",
+		"a;b&c|d.csv", "%2e%2e%2f", "...", strings.Repeat("n", 251) + ".csv",
+	}
+	for _, name := range names {
+		if err := bridge.SafeName(name); err != nil {
+			t.Fatal(err)
+		}
+		body := []byte("body of " + name)
+		check(t, p.Remote.Put(ctx, name, body))
+		var got bytes.Buffer
+		_, err := p.Remote.Fetch(ctx, name, &got)
+		check(t, err)
+		if !bytes.Equal(got.Bytes(), body) {
+			t.Errorf("%q holds %q", name, got.Bytes())
+		}
+		check(t, p.Remote.Move(ctx, name, bridge.ArchiveName(name, 17)))
+	}
+	files, err := p.Remote.List(ctx, "")
+	check(t, err)
+	if len(files) != len(names) {
+		t.Errorf("%d files, want %d: %v", len(files), len(names), files)
+	}
+	for _, name := range names {
+		check(t, p.Remote.Remove(ctx, bridge.ArchiveName(name, 17)))
+	}
+}
+
+func testHostileNames(t *testing.T, p Place) {
+	ctx := t.Context()
+	outside := filepath.Join(filepath.Dir(p.Root), "outside.csv")
+	check(t, os.WriteFile(outside, []byte("secret"), 0o644))
+	p.write(t, "f.csv", []byte("x"))
+	for _, name := range []string{"../outside.csv", "in/../../outside.csv", "/../outside.csv", "a\x00b", "a\nb.csv", "a\x1b[31m.csv", `..\outside.csv`,
+		strings.Repeat("n", 256), "bad\xff.csv", "\u202evsc.exe"} {
+		_, err := p.Remote.Fetch(ctx, name, io.Discard)
+		fails(t, err, bridge.ErrName, bridge.Stop)
+		fails(t, p.Remote.Put(ctx, name, []byte("x")), bridge.ErrName, bridge.Stop)
+		fails(t, p.Remote.Move(ctx, "f.csv", name), bridge.ErrName, bridge.Stop)
+		fails(t, p.Remote.Remove(ctx, name), bridge.ErrName, bridge.Stop)
+		fails(t, p.Remote.MakeFolder(ctx, name), bridge.ErrName, bridge.Stop)
+		if strings.ContainsAny(err.Error(), "\x00\n\x1b\xff\u202e") {
+			t.Errorf("the error prints raw characters: %q", err)
+		}
+	}
+	if b, err := os.ReadFile(outside); err != nil || string(b) != "secret" {
+		t.Errorf("outside: %q, %v", b, err)
+	}
+	// A folder with names that can't be used can still be listed.
+	p.write(t, "line\nbreak.csv", nil)
+	files, err := p.Remote.List(ctx, "")
+	check(t, err)
+	if len(files) != 2 {
+		t.Errorf("listing: %v", files)
+	}
+}
+
+func testLinks(t *testing.T, p Place) {
+	p.write(t, "f.csv", []byte("body"))
+	check(t, os.Symlink("f.csv", filepath.Join(p.Root, "link.csv")))
+	var got bytes.Buffer
+	_, err := p.Remote.Fetch(t.Context(), "link.csv", &got)
+	check(t, err)
+	if got.String() != "body" {
+		t.Errorf("through the link: %q", got.String())
+	}
+	check(t, p.Remote.Remove(t.Context(), "link.csv"))
+	if string(p.read(t, "f.csv")) != "body" {
+		t.Error("removing a link removed its target")
+	}
+}
+
+func testCancel(t *testing.T, p Place) {
+	p.write(t, "f.bin", random(8<<20))
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := p.Remote.Fetch(ctx, "f.bin", &onFirst{f: cancel})
+	fails(t, err, context.Canceled, bridge.Pause)
+	fails(t, p.Remote.Put(ctx, "g.bin", []byte("x")), context.Canceled, bridge.Pause)
+	if p.read(t, "g.bin") != nil {
+		t.Error("a canceled put wrote")
+	}
+	if n, err := p.Remote.Fetch(t.Context(), "f.bin", io.Discard); err != nil || n != 8<<20 {
+		t.Errorf("afterwards: %d, %v", n, err)
+	}
+}
+
+func testCheck(t *testing.T, p Place) {
+	p.write(t, "f.csv", nil)
+	findings := p.Remote.Check(t.Context())
+	if len(findings) == 0 {
+		t.Fatal("no findings")
+	}
+	for _, f := range findings {
+		if !f.OK || f.Subject == "" || f.What == "" || f.Detail == "" {
+			t.Errorf("finding %+v", f)
+		}
+	}
+	if d := cmp.Diff([]string{"f.csv"}, p.names(t, ".")); d != "" {
+		t.Errorf("check wrote: %s", d)
+	}
+}
+
+func testClose(t *testing.T, p Place) {
+	p.write(t, "f.bin", random(8<<20))
+	closed := make(chan error, 1)
+	w := &onFirst{f: func() {
+		go func() { closed <- p.Remote.Close() }()
+	}}
+	_, err := p.Remote.Fetch(t.Context(), "f.bin", w)
+	if err != nil {
+		fails(t, err, fs.ErrClosed, bridge.Stop)
+	}
+	check(t, <-closed)
+	_, err = p.Remote.List(t.Context(), "")
+	fails(t, err, fs.ErrClosed, bridge.Stop)
+	check(t, p.Remote.Close())
+}

@@ -1,0 +1,164 @@
+package sftp
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"golang.org/x/crypto/ssh"
+)
+
+// A stage is how far a dial came.
+type stage int
+
+const (
+	connecting   stage = iota // no TCP connection
+	identifying               // no key of the server that is known
+	loggingIn                 // the server is who it should be
+	startingSFTP              // the user is in
+	ready
+)
+
+// dial makes a connection and says how far it came. Errors are *bridge.Error, or ctx's.
+func (r *Remote) dial(ctx context.Context) (*conn, stage, error) {
+	if err := r.life.Err(); err != nil {
+		return nil, connecting, err
+	}
+	pins, err := r.readPins()
+	if err != nil {
+		return nil, connecting, err
+	}
+	tcp, err := r.connect(ctx)
+	if err != nil {
+		return nil, connecting, err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = tcp.Close() })
+	c, at, err := r.handshake(tcp, pins)
+	if !stop() && err == nil {
+		c.close()
+		return nil, at, ctx.Err()
+	}
+	if err != nil {
+		_ = tcp.Close()
+		return nil, at, err
+	}
+	_ = tcp.SetDeadline(time.Time{})
+	return c, ready, nil
+}
+
+// connect makes the TCP connection.
+func (r *Remote) connect(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.connectTimeout)
+	defer cancel()
+	tcp, err := r.dialTCP(ctx, "tcp", r.address)
+	if err != nil {
+		return nil, r.unreachable("no connection", err, "look whether the address is right, the server runs, and a firewall stands between")
+	}
+	return tcp, nil
+}
+
+// handshake does all that comes after TCP, within one more ConnectTimeout. When it fails, everything that it has
+// started has ended, or ends with the TCP connection, which the caller closes.
+func (r *Remote) handshake(tcp net.Conn, pins *pins) (*conn, stage, error) {
+	_ = tcp.SetDeadline(time.Now().Add(r.connectTimeout))
+	login := &login{user: r.user, signer: r.signer, password: r.password}
+	var keyErr error
+	var known bool
+	config := &ssh.ClientConfig{
+		User: r.user,
+		Auth: login.methods(),
+		HostKeyCallback: func(address string, remote net.Addr, key ssh.PublicKey) error {
+			keyErr = r.checkHostKey(pins, address, remote, key)
+			known = keyErr == nil
+			return keyErr
+		},
+		HostKeyAlgorithms: pins.algorithms,
+		ClientVersion:     "SSH-2.0-orobridge",
+	}
+	sshConn, channels, requests, err := ssh.NewClientConn(tcp, r.address, config)
+	switch {
+	case keyErr != nil:
+		return nil, identifying, keyErr
+	case err != nil && !known:
+		return nil, identifying, r.explainHandshake(pins, err)
+	case err != nil:
+		return nil, loggingIn, r.explainLogin(login, err)
+	}
+	c := &conn{tcp: tcp, ssh: ssh.NewClient(sshConn, channels, requests), gone: make(chan struct{})}
+	c.dog = &watchdog{limit: r.readTimeout, bite: func() { _ = tcp.Close() }}
+	c.budget.Store(-1)
+	c.work.Go(func() {
+		_ = c.ssh.Wait()
+		close(c.gone)
+	})
+	if err := c.open(); err != nil {
+		c.close()
+		return nil, startingSFTP, r.explainOpen(err)
+	}
+	c.work.Go(func() { c.keep(r.keepAlive, r.readTimeout) })
+	return c, ready, nil
+}
+
+// explainHandshake explains why no key was agreed on.
+func (r *Remote) explainHandshake(pins *pins, err error) error {
+	var none *ssh.AlgorithmNegotiationError
+	if !errors.As(err, &none) {
+		return r.unreachable("no SSH handshake", err, "look whether an SSH server answers at this address, and has connections left")
+	}
+	e := &bridge.Error{Op: "connect", Object: r.name + " at " + r.address, Fate: bridge.Stop, Err: err,
+		Hint: "the server is too old for what is safe today, or too new: ask its operator for algorithms"}
+	if len(pins.algorithms) > 0 && !slices.ContainsFunc(none.SupportedAlgorithms, isPinned(pins)) {
+		e.Err = fmt.Errorf("%w: %w", ErrHostKey, err)
+		e.Hint = "the server has no host key of the type that " + r.knownHosts + " pins: ask its operator whether the key was replaced, then pin the new one"
+	}
+	return e
+}
+
+func isPinned(p *pins) func(string) bool {
+	return func(algorithm string) bool { return slices.Contains(p.algorithms, algorithm) }
+}
+
+// explainLogin tells a refusal from a broken connection. x/crypto/ssh has no type for a refusal, but breakage has: a
+// server that has answered at least one attempt, and then neither closed the connection nor ran into the deadline, has
+// refused.
+func (r *Remote) explainLogin(l *login, err error) error {
+	if trouble(err) {
+		hint := "look whether the server is overloaded"
+		if l.tried.Load() {
+			hint = "the server hung up during the login: look whether it refuses user " + r.user + " or has too many connections"
+		}
+		return r.unreachable("no login", err, hint)
+	}
+	return &bridge.Error{Op: "log in", Object: r.name + " at " + r.address, Fate: bridge.Pause,
+		Err:  fmt.Errorf("%w for user %s by %s: %w", bridge.ErrLogin, r.user, l.means(), err),
+		Hint: l.hint()}
+}
+
+// explainOpen says why there is no SFTP session although the login was right.
+func (r *Remote) explainOpen(err error) error {
+	var refused *ssh.OpenChannelError
+	short := errors.As(err, &refused) && refused.Reason == ssh.ResourceShortage
+	if trouble(err) || short {
+		return r.unreachable("no SFTP session", err, "look whether the server allows user "+r.user+" SFTP, and has sessions left")
+	}
+	return &bridge.Error{Op: "start SFTP", Object: r.name + " at " + r.address, Fate: bridge.Stop, Err: err,
+		Hint: "the login works, but the server offers no SFTP to user " + r.user + ": ask its operator to allow it"}
+}
+
+// trouble says whether err is of the connection: closed, reset, timed out.
+func trouble(err error) bool {
+	var network net.Error
+	return errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, os.ErrDeadlineExceeded)
+}
+
+func (r *Remote) unreachable(what string, err error, hint string) error {
+	return &bridge.Error{Op: "connect", Object: r.name + " at " + r.address, Fate: bridge.Pause,
+		Err: fmt.Errorf("%w: %s: %w", bridge.ErrUnreachable, what, err), Hint: hint}
+}

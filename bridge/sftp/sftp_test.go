@@ -1,0 +1,128 @@
+package sftp_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/remotetest"
+	"github.com/orobridge/orobridge/bridge/sftp"
+	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// config is the config of a remote that logs in so.
+func config(t *testing.T, l sftptest.Login) *bridge.RemoteConfig {
+	t.Helper()
+	key, err := os.ReadFile(l.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &bridge.RemoteConfig{Name: "sap", Kind: "sftp", Path: l.Folder, Address: l.Address, User: l.User,
+		PrivateKey: bridge.Secret(key), KnownHostsFile: l.KnownHostsFile}
+}
+
+func open(t *testing.T, cfg *bridge.RemoteConfig, options ...sftp.Option) *sftp.Remote {
+	t.Helper()
+	r, err := sftp.New(cfg, options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = r.Close() })
+	return r
+}
+
+// serve starts a server in this process; its root is empty.
+func serve(t *testing.T, o sftptest.Options) (*sftptest.Server, sftptest.Login) {
+	t.Helper()
+	dir := t.TempDir()
+	if o.Root == "" {
+		o.Root = filepath.Join(dir, "root")
+		if err := os.Mkdir(o.Root, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := sftptest.Serve(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	l, err := s.Login(dir, "oro")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, l
+}
+
+func proxy(t *testing.T, l sftptest.Login) (*sftptest.Proxy, sftptest.Login) {
+	t.Helper()
+	p, err := sftptest.NewProxy(l.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	l, err = l.Via(p.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, l
+}
+
+func write(t *testing.T, l sftptest.Login, name string, body []byte) {
+	t.Helper()
+	if err := os.WriteFile(filepath.Join(l.Root, name), body, 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func fails(t *testing.T, err, kind error, fate bridge.Fate) {
+	t.Helper()
+	var e *bridge.Error
+	if !errors.As(err, &e) {
+		t.Fatalf("error is %T (%v), want *bridge.Error", err, err)
+	}
+	if kind != nil && !errors.Is(err, kind) {
+		t.Errorf("error %q does not wrap %q", err, kind)
+	}
+	if e.Fate != fate {
+		t.Errorf("fate of %q is %d, want %d", err, e.Fate, fate)
+	}
+}
+
+func TestConformanceInProcess(t *testing.T) {
+	remotetest.Test(t, func(t *testing.T) remotetest.Place {
+		_, l := serve(t, sftptest.Options{})
+		return remotetest.Place{Remote: open(t, config(t, l)), Root: l.Root}
+	})
+}
+
+func TestConformancePlainServer(t *testing.T) {
+	remotetest.Test(t, func(t *testing.T) remotetest.Place {
+		_, l := serve(t, sftptest.Options{NoExtensions: true, ShortReads: 10_000})
+		return remotetest.Place{Remote: open(t, config(t, l)), Root: l.Root}
+	})
+}
+
+func TestConformanceOpenSSH(t *testing.T) {
+	remotetest.Test(t, func(t *testing.T) remotetest.Place {
+		s := sftptest.Sshd(t)
+		return remotetest.Place{Remote: open(t, config(t, s.Login)), Root: s.Root}
+	})
+}
+
+func TestConformanceSlowLink(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
+	remotetest.Test(t, func(t *testing.T) remotetest.Place {
+		_, l := serve(t, sftptest.Options{})
+		p, l := proxy(t, l)
+		p.Latency(20 * time.Millisecond)
+		return remotetest.Place{Remote: open(t, config(t, l)), Root: l.Root}
+	})
+}

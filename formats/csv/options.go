@@ -1,0 +1,196 @@
+// Package csv reads and writes delimited text: rows in any dialect, files of rejected rows in the same dialect, and
+// orders.
+//
+// Contract: rows come from encoding/csv with their line and byte offset. A row longer than max_row is rejected without
+// being held in memory. A quote that stands where none can stand, or that never closes, rejects its line; reading goes
+// on with the line after it, so that one bad quote costs one row and not all that follow. Blank lines are no rows.
+//
+// Limits: the quote is one ASCII character, doubled inside a quoted cell; there are no escapes and no comments.
+// Inside a quoted cell CR LF reads as LF. Cells are not checked for their characters here: that is the mapper's work,
+// and only for the columns that it uses.
+package csv
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/formats/charset"
+)
+
+// Limits of a row in bytes of UTF-8.
+const (
+	DefaultMaxRow = 1 << 20
+	maxMaxRow     = 64 << 20
+)
+
+// Options describe a sender's dialect. The zero value reads canonical CSV: UTF-8, commas, double quotes, one header.
+type Options struct {
+	Delimiter string              `yaml:"delimiter"` // one character, or tab; default ","
+	Quote     string              `yaml:"quote"`     // one ASCII character, or none; default "
+	Header    string              `yaml:"header"`    // true (default), or none: then Fields name the columns
+	Fields    []string            `yaml:"fields"`    // columns of a file without a header, in order; "" for one that has no name
+	Encoding  string              `yaml:"encoding"`  // IANA name; default utf-8; a byte order mark in the file wins
+	Numbers   formats.Conventions `yaml:",inline"`
+	Skip      int                 `yaml:"skip"`    // lines before the header, or before the first row
+	Ragged    string              `yaml:"ragged"`  // reject (default), or pad: cells missing at a row's end are not part of it, empty ones too many are dropped
+	MaxRow    int                 `yaml:"max_row"` // bytes; default 1 MiB, at most 64 MiB
+	Trim      bool                `yaml:"trim"`    // blanks before a cell are no part of it, so that a quote may follow them
+}
+
+var _ formats.Format = (*Options)(nil)
+
+// Check reports options that make no sense, all of them at once, each beginning with its key.
+func (o *Options) Check() error {
+	d, problem := newDialect(o.Delimiter, o.Quote)
+	problems := []error{problem, o.checkHeader(), charset.Check(o.Encoding), o.Numbers.Check()}
+	if problem == nil && o.Trim && unicode.IsSpace(d.comma) {
+		problems = append(problems, errors.New("trim: would take the delimiter for a blank"))
+	}
+	if o.Skip < 0 {
+		problems = append(problems, errors.New("skip: is negative"))
+	}
+	if o.Ragged != "" && o.Ragged != "reject" && o.Ragged != "pad" {
+		problems = append(problems, fmt.Errorf("ragged: %q is neither reject nor pad", o.Ragged))
+	}
+	if o.MaxRow < 0 || o.MaxRow > maxMaxRow {
+		problems = append(problems, fmt.Errorf("max_row: %d is not between 1 and %d bytes", o.MaxRow, maxMaxRow))
+	}
+	return errors.Join(problems...)
+}
+
+func (o *Options) checkHeader() error {
+	switch strings.ToLower(o.Header) {
+	case "", "true", "yes":
+		if len(o.Fields) > 0 {
+			return errors.New("fields: the header names the columns already; with header: none the fields do")
+		}
+		return nil
+	case "none", "false", "no":
+	default:
+		return fmt.Errorf("header: %q is neither true nor none", o.Header)
+	}
+	if len(o.Fields) == 0 {
+		return errors.New("fields: a file without a header needs the names of its columns, in order")
+	}
+	for i, f := range o.Fields {
+		if f != "" && slices.Contains(o.Fields[:i], f) {
+			return fmt.Errorf("fields: %s stands twice", f)
+		}
+	}
+	return nil
+}
+
+// headerless says that Fields name the columns.
+func (o *Options) headerless() bool { return len(o.Fields) > 0 }
+
+func (o *Options) maxRow() int {
+	if o.MaxRow > 0 {
+		return o.MaxRow
+	}
+	return DefaultMaxRow
+}
+
+// Conventions tells how numbers and dates are written.
+func (o *Options) Conventions() formats.Conventions { return o.Numbers }
+
+// Open reads the header.
+func (o *Options) Open(r io.Reader, _ *formats.Entity) (formats.Reader, error) {
+	return open(r, o)
+}
+
+// Rejects begins a file of rejected rows.
+func (o *Options) Rejects(w io.Writer, columns []string) (formats.RejectWriter, error) {
+	return newRejects(w, columns, o)
+}
+
+// dialect is how cells are set apart.
+type dialect struct {
+	comma rune
+	quote byte // 0 for none
+}
+
+func newDialect(delimiter, quote string) (dialect, error) {
+	d := dialect{comma: ',', quote: '"'}
+	var problems []error
+	switch delimiter {
+	case "":
+	case "tab", `\t`, "\t":
+		d.comma = '\t'
+	default:
+		r, n := utf8.DecodeRuneInString(delimiter)
+		if n != len(delimiter) || r == utf8.RuneError || r == '"' || unicode.IsControl(r) || unicode.IsLetter(r) || unicode.IsDigit(r) {
+			problems = append(problems, fmt.Errorf("delimiter: %q can't set cells apart; use one character such as ; , | or tab", delimiter))
+		}
+		d.comma = r
+	}
+	switch {
+	case quote == "":
+	case quote == "none":
+		d.quote = 0
+	case len(quote) == 1 && quote[0] > ' ' && quote[0] < 0x7f && rune(quote[0]) != d.comma:
+		d.quote = quote[0]
+	default:
+		problems = append(problems, fmt.Errorf("quote: %q is neither one ASCII character, other than the delimiter, nor none", quote))
+	}
+	return d, errors.Join(problems...)
+}
+
+// encoding/csv knows one quote, '"'. Another one changes places with it before the text reaches encoding/csv, and back
+// in the cells. Without quotes, '"' changes places with bytes that are never part of UTF-8.
+const (
+	noQuote  = 0xff
+	noQuote2 = 0xfe
+)
+
+// swap exchanges the dialect's quote and '"' in place.
+func (d dialect) swap(b []byte) {
+	switch d.quote {
+	case '"':
+	case 0:
+		for i, c := range b {
+			if c == '"' {
+				b[i] = noQuote
+			} else if c == noQuote {
+				b[i] = noQuote2
+			}
+		}
+	default:
+		for i, c := range b {
+			if c == '"' {
+				b[i] = d.quote
+			} else if c == d.quote {
+				b[i] = '"'
+			}
+		}
+	}
+}
+
+// unswap restores a cell.
+func (d dialect) unswap(cell string) string {
+	first, second := d.quote, byte('"')
+	switch d.quote {
+	case '"':
+		return cell
+	case 0:
+		first = noQuote
+	}
+	if strings.IndexByte(cell, first) < 0 && (d.quote == 0 || strings.IndexByte(cell, second) < 0) {
+		return cell
+	}
+	b := []byte(cell)
+	for i, c := range b {
+		switch {
+		case c == first:
+			b[i] = '"'
+		case c == second && d.quote != 0:
+			b[i] = d.quote
+		}
+	}
+	return string(b)
+}

@@ -1,0 +1,362 @@
+package csv
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/formats/charset"
+)
+
+// rawInReject is how much of a row that can't be taken apart a reject keeps, in bytes.
+const rawInReject = 4 << 10
+
+// reader implements formats.Reader.
+type reader struct {
+	options *Options
+	dialect dialect
+	tape    *tape
+	buffer  *bufio.Reader
+	csv     *csv.Reader
+	base    int64 // offset at which csv began
+	offset  int64 // of the next row
+	line    int64 // of the next row, 1-based
+
+	columns []string
+	width   int      // cells of a whole row in the file
+	picked  []int    // the file's cells that are columns, in order; nil for all
+	cells   []string // picked ones, reused
+	absent  []bool   // reused
+	err     error    // why reading ended
+}
+
+func open(r io.Reader, o *Options) (*reader, error) {
+	d, err := newDialect(o.Delimiter, o.Quote)
+	if err != nil {
+		return nil, err
+	}
+	if r, err = decode(r, o.Encoding); err != nil {
+		return nil, err
+	}
+	t := &tape{source: r, dialect: d, limit: o.maxRow()}
+	rd := &reader{options: o, dialect: d, tape: t, buffer: bufio.NewReaderSize(t, chunk), line: 1}
+	for range o.Skip {
+		offset, whole := t.skipLine()
+		rd.offset = offset
+		if !whole {
+			break
+		}
+		rd.line++
+	}
+	rd.begin(rd.offset, rd.line)
+	if o.headerless() {
+		return rd, rd.readFields()
+	}
+	return rd, rd.readHeader()
+}
+
+// decode turns the file into UTF-8.
+func decode(r io.Reader, encoding string) (io.Reader, error) {
+	b := bufio.NewReaderSize(r, chunk)
+	head, err := b.Peek(3)
+	if err != nil && err != io.EOF {
+		return nil, fmt.Errorf("read the file's beginning: %w", err)
+	}
+	if _, n := charset.Mark(head); n == 0 && len(head) > 0 && strings.EqualFold(encoding, "utf-16") {
+		return nil, &formats.FileError{Pos: formats.Position{Line: 1}, Message: "the file has no byte order mark, so utf-16 does not tell which byte comes first",
+			Hint: "set format.encoding to utf-16le or utf-16be"}
+	}
+	if len(head) == 0 {
+		return b, nil
+	}
+	return charset.Decode(b, encoding)
+}
+
+// begin starts encoding/csv at an offset that the tape still holds.
+func (r *reader) begin(offset, line int64) {
+	r.tape.rewind(offset)
+	r.buffer.Reset(r.tape)
+	r.csv = csv.NewReader(r.buffer)
+	r.csv.Comma = r.dialect.comma
+	r.csv.FieldsPerRecord = -1
+	r.csv.ReuseRecord = true
+	r.csv.TrimLeadingSpace = r.options.Trim
+	r.base, r.offset, r.line = offset, offset, line
+}
+
+// Columns are the names in the header, or the fields of the options, without those that a reject file adds.
+func (r *reader) Columns() []string { return r.columns }
+
+// Next reads one row.
+func (r *reader) Next(row *formats.Row) error {
+	row.Cells, row.Absent = nil, nil
+	for r.err == nil {
+		cells, pos, err := r.read()
+		row.Pos = pos
+		if err != nil {
+			if bad, ok := err.(*badRow); ok {
+				row.Cells = []string{bad.raw}
+				return &bad.Reject
+			}
+			r.err = err
+			break
+		}
+		if len(cells) == 1 && r.width > 1 && strings.TrimSpace(cells[0]) == "" {
+			continue // blanks only: a blank line
+		}
+		if len(cells) != r.width {
+			return r.ragged(cells, row)
+		}
+		row.Cells = r.pick(cells)
+		return nil
+	}
+	return r.err
+}
+
+// badRow is a row that could not be taken apart.
+type badRow struct {
+	formats.Reject
+	raw string // its first line
+}
+
+// read takes one row off the stream. A *badRow leaves the reader at the next line.
+func (r *reader) read() ([]string, formats.Position, error) {
+	for {
+		r.tape.row = r.offset
+		cells, err := r.csv.Read()
+		end := r.base + r.csv.InputOffset()
+		raw, line := r.tape.since(r.offset)[:end-r.offset], r.line
+		blank, lines := blankLines(raw)
+		start := r.offset + int64(blank)
+		line += lines
+		pos := formats.Position{Line: line, Offset: start}
+		raw = raw[blank:]
+		switch {
+		case err == nil:
+			r.offset, r.line = end, line+int64(bytes.Count(raw, newline))
+			if len(raw) > r.tape.limit {
+				return nil, pos, &badRow{formats.Reject{Pos: pos, Code: formats.CodeTooLong, Message: r.tooLong()}, r.rawText(raw)}
+			}
+			if r.dialect.quote != '"' {
+				for i := range cells {
+					cells[i] = r.dialect.unswap(cells[i])
+				}
+			}
+			return cells, pos, nil
+		case err == io.EOF:
+			return nil, pos, io.EOF
+		case r.tape.err != nil && r.tape.err != io.EOF && errors.Is(err, r.tape.err):
+			return nil, pos, fmt.Errorf("read line %d: %w", line, err)
+		case err == errRowTooLong && blank > 0:
+			r.begin(start, line)
+			continue
+		}
+		return nil, pos, r.refuse(err, raw, pos)
+	}
+}
+
+var newline = []byte("\n")
+
+// blankLines measures the blank lines before a row, in bytes and in lines.
+func blankLines(raw []byte) (size int, lines int64) {
+	for {
+		switch {
+		case len(raw) > size && raw[size] == '\n':
+			size++
+		case len(raw) > size+1 && raw[size] == '\r' && raw[size+1] == '\n':
+			size += 2
+		default:
+			return size, lines
+		}
+		lines++
+	}
+}
+
+// refuse makes a reject of a row that encoding/csv could not read, and goes on behind the row's first line.
+func (r *reader) refuse(err error, raw []byte, pos formats.Position) error {
+	first, next, whole := raw, pos.Offset, false
+	if i := bytes.IndexByte(raw, '\n'); i >= 0 {
+		first, next, whole = raw[:i], pos.Offset+int64(i)+1, true
+	}
+	bad := &badRow{Reject: formats.Reject{Pos: pos, Code: formats.CodeTooLong}, raw: r.rawText(first)}
+	var parse *csv.ParseError
+	switch {
+	case errors.As(err, &parse):
+		bad.Code, bad.Message = formats.CodeQuote, r.quoteMessage(parse, pos.Line)
+	case whole:
+		bad.Message = fmt.Sprintf("the row goes on over several lines and is longer than %d bytes: a quote on its first line never closes, or format.max_row is too small", r.tape.limit)
+	default:
+		bad.Message = r.tooLong()
+	}
+	r.tape.rewind(next)
+	if !whole {
+		next, _ = r.tape.skipLine()
+	}
+	r.begin(next, pos.Line+1)
+	return bad
+}
+
+func (r *reader) tooLong() string {
+	return fmt.Sprintf("the row is longer than %d bytes (format.max_row)", r.tape.limit)
+}
+
+// rawText is the beginning of a row that could not be taken apart.
+func (r *reader) rawText(raw []byte) string {
+	raw = bytes.TrimSuffix(raw[:min(len(raw), rawInReject)], []byte("\r"))
+	for n := len(raw); n > 0 && n > len(raw)-utf8.UTFMax; n-- {
+		if last, size := utf8.DecodeLastRune(raw[:n]); last != utf8.RuneError || size != 1 {
+			raw = raw[:n]
+			break
+		}
+	}
+	return r.dialect.unswap(string(raw))
+}
+
+func (r *reader) quoteMessage(parse *csv.ParseError, line int64) string {
+	where := fmt.Sprintf("at byte %d", parse.Column)
+	if parse.Line != parse.StartLine {
+		where = fmt.Sprintf("on line %d %s", line+int64(parse.Line-parse.StartLine), where)
+	}
+	if parse.Err == csv.ErrBareQuote {
+		return fmt.Sprintf("the quote %c %s stands inside a cell that is not quoted; quote the cell and double the quote, or set format.quote: none", r.dialect.quote, where)
+	}
+	return fmt.Sprintf("a cell is opened by the quote %c and is not closed before the end of the cell; reading it ended %s; quotes inside a cell are doubled", r.dialect.quote, where)
+}
+
+// ragged decides about a row with more or fewer cells than the header.
+func (r *reader) ragged(cells []string, row *formats.Row) error {
+	if r.options.Ragged == "pad" && (len(cells) < r.width || blankCells(cells[r.width:])) {
+		have := min(len(cells), r.width)
+		row.Cells = r.pick(append(cells[:have:have], make([]string, r.width-have)...))
+		if have < r.width {
+			row.Absent = r.markAbsent(have)
+		}
+		return nil
+	}
+	row.Cells = r.pick(cells)
+	bad := &formats.Reject{Pos: row.Pos, Code: formats.CodeRagged,
+		Message: fmt.Sprintf("the row has %d cells, the header has %d", len(cells), r.width)}
+	if r.options.headerless() {
+		bad.Message = fmt.Sprintf("the row has %d cells, format.fields has %d", len(cells), r.width)
+	}
+	if slices.ContainsFunc(cells, func(c string) bool { return strings.ContainsRune(c, '\r') }) {
+		bad.Message += "; a carriage return stands in it without a line feed"
+	}
+	return bad
+}
+
+func blankCells(cells []string) bool {
+	return !slices.ContainsFunc(cells, func(c string) bool { return strings.TrimSpace(c) != "" })
+}
+
+// markAbsent says which columns a row lacks that has only some cells.
+func (r *reader) markAbsent(have int) []bool {
+	r.absent = r.absent[:0]
+	for i := range r.columns {
+		at := i
+		if r.picked != nil {
+			at = r.picked[i]
+		}
+		r.absent = append(r.absent, at >= have)
+	}
+	return r.absent
+}
+
+// pick leaves out the cells that a reject file adds. Cells beyond the header stay at the end.
+func (r *reader) pick(cells []string) []string {
+	if r.picked == nil {
+		return cells
+	}
+	r.cells = r.cells[:0]
+	for _, i := range r.picked {
+		if i < len(cells) {
+			r.cells = append(r.cells, cells[i])
+		}
+	}
+	if len(cells) > r.width {
+		r.cells = append(r.cells, cells[r.width:]...)
+	}
+	return r.cells
+}
+
+// readHeader takes the first row as the names of the columns.
+func (r *reader) readHeader() error {
+	names, pos, err := r.read()
+	if err == io.EOF {
+		return nil
+	}
+	if bad, ok := err.(*badRow); ok {
+		return &formats.FileError{Pos: pos, Message: "the header can't be read: " + bad.Message, Hint: "see format.delimiter, format.quote and format.skip"}
+	}
+	if err != nil {
+		return err
+	}
+	return r.setHeader(names, pos)
+}
+
+// readFields takes the names from the options. A file of rejects begins with a header all the same: it is recognised by
+// the columns that it adds.
+func (r *reader) readFields() error {
+	offset, line := r.offset, r.line
+	names, pos, err := r.read()
+	if err != nil && err != io.EOF {
+		if _, bad := err.(*badRow); !bad {
+			return err
+		}
+	}
+	if err == nil && slices.Contains(names, formats.RejectLine) && slices.Contains(names, formats.RejectCode) && slices.Contains(names, formats.RejectMessage) {
+		return r.setHeader(names, pos)
+	}
+	r.begin(offset, line)
+	r.columns, r.width = r.options.Fields, len(r.options.Fields)
+	return nil
+}
+
+func (r *reader) setHeader(names []string, pos formats.Position) error {
+	r.width = len(names)
+	for i, name := range names {
+		name = strings.TrimSpace(name)
+		if err := r.checkName(name, i, pos); err != nil {
+			return err
+		}
+		if name == formats.RejectLine || name == formats.RejectCode || name == formats.RejectMessage {
+			continue
+		}
+		r.columns = append(r.columns, strings.Clone(name))
+		r.picked = append(r.picked, i)
+	}
+	if len(r.picked) == len(names) {
+		r.picked = nil
+	}
+	return nil
+}
+
+// checkName refuses a name of a column that shows that the file is not what the options say.
+func (r *reader) checkName(name string, i int, pos formats.Position) error {
+	fail := func(message, hint string) error {
+		return &formats.FileError{Pos: pos, Column: fmt.Sprintf("%d", i+1), Message: message, Hint: hint}
+	}
+	switch {
+	case strings.ContainsRune(name, 0):
+		return fail("the header holds NUL bytes", "a file in UTF-16 without a byte order mark needs format.encoding: utf-16le or utf-16be")
+	case strings.ContainsRune(name, '\r'):
+		return fail("the header holds a carriage return without a line feed", "lines must end in LF or CR LF")
+	case charset.Bad([]byte(name)):
+		return fail(fmt.Sprintf("the name %q holds a byte that the encoding does not have", name), "set format.encoding to the sender's, such as iso-8859-1 or windows-1252")
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return fail(fmt.Sprintf("the name %q holds a control character", name), "see format.encoding and format.skip")
+	case name != "" && slices.Contains(r.columns, name):
+		return fail(fmt.Sprintf("the name %s stands twice in the header", name), "each column needs a name of its own")
+	case r.width == 1 && strings.ContainsAny(name, ";,|\t"):
+		return fail(fmt.Sprintf("the header is one column, %q", name), fmt.Sprintf("set format.delimiter: the file's is not %q", r.dialect.comma))
+	}
+	return nil
+}

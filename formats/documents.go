@@ -1,0 +1,87 @@
+package formats
+
+import (
+	"io"
+	"slices"
+	"time"
+)
+
+// This file holds what a format may offer beyond [Format] and [OrderFormat], each as one small interface.
+
+// A Selector is a Format that computes the entity's own columns and can yield the sender's raw ones beside them (any
+// field of an IDoc's segments): it has to know what a feed's mapping reads.
+type Selector interface {
+	// Select is called once, while the config is loaded and before Check. The format adds the source columns that the
+	// mapping reads (see [Mapping.Inputs]), leaves out its own columns for the fields that the mapping feeds, and uses
+	// the value lists where one canonical text holds several of the sender's values (more_units). The error names the
+	// columns that no row of this format can have.
+	Select(e *Entity, m *Mapping) error
+}
+
+// Inputs lists the source columns that a mapping reads, itself or in expressions, and the fields that it feeds from
+// them or from constants.
+func (m *Mapping) Inputs(e *Entity) (columns, fields []string, err error) {
+	w, err := m.wire(e, Conventions{})
+	if err != nil {
+		return nil, nil, err
+	}
+	for column, field := range w.sources {
+		columns, fields = append(columns, column), append(fields, field)
+	}
+	for field, x := range w.exprs {
+		columns, fields = append(columns, x.columns...), append(fields, field)
+	}
+	for field := range w.constants {
+		fields = append(fields, field)
+	}
+	slices.Sort(columns)
+	slices.Sort(fields)
+	return slices.Compact(columns), slices.Compact(fields), nil
+}
+
+// Clocked is a Format whose rows depend on the day.
+type Clocked interface {
+	// SetClock gives the clock; its time zone decides when a day begins.
+	SetClock(now func() time.Time)
+}
+
+// A RejectCopier is a Format whose rows are parts of larger things that a RejectWriter can't rebuild from cells: an
+// IDoc, an element below its parents, a line below its header line. Its Rejects returns [ErrCopyRejects].
+type RejectCopier interface {
+	// CopyRejects reads the file r again and writes a valid file of the same form and encoding that holds only what
+	// failed. It asks failed about every position at which a row of the file may begin, with Line, Offset and Doc
+	// set as in the rows' own positions. It returns how many it kept.
+	CopyRejects(w io.Writer, r io.Reader, e *Entity, failed func(Position) bool) (int, error)
+}
+
+// ErrCopyRejects is what Rejects returns when a format is a [RejectCopier].
+var ErrCopyRejects = errCopyRejects{}
+
+type errCopyRejects struct{}
+
+func (errCopyRejects) Error() string {
+	return "reject files of this format are copied from the file itself"
+}
+
+// A Counter is a Reader that leaves things out on purpose and says how many.
+type Counter interface {
+	// Counts returns, by a short stable word, how many of each it has left out or noticed so far: "expired",
+	// "other_area", "unknown_segment E1ABCDE". The map is the caller's.
+	Counts() map[string]int64
+}
+
+// A NumberedFormat is an OrderFormat whose files carry document numbers of a range that the ledger keeps.
+type NumberedFormat interface {
+	OrderFormat
+	// Numbered returns a copy whose next WriteOrders gives the first order the number first, the second the one after
+	// it, and so on.
+	Numbered(first int64) OrderFormat
+}
+
+// Codes of rejects that come from a document's envelope and validity.
+const (
+	CodeNotYet  = "not_yet" // valid from a later day on: drop it again then
+	CodeClient  = "client"  // of an SAP client (MANDT) that the feed does not accept
+	CodeTest    = "test"    // marked as a test
+	CodeMessage = "message" // a message type that the feed does not read
+)

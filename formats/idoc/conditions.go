@@ -1,0 +1,349 @@
+package idoc
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/orobridge/orobridge/formats"
+)
+
+// COND_A → prices and pricelists. A condition is E1KOMG (what it depends on) with E1KONH (validity), E1KONP (amount) and
+// E1KONM (scale). The price is KBETR / KPEIN per KMEIN; each line of a scale is a row of its own.
+//
+// Only what is valid today becomes a row; a later one is a reject with the code not_yet, an expired one is counted. A
+// deletion removes the price only while its validity lasts: its key would else be that of another period.
+//
+// The list's name says what the condition depends on beside the material, so that two kinds of prices never share a
+// list: "01" (PLTYP), "customer 4711", "group 02" (KDGRP), "price group 03" (KONDA), several of them joined by blanks,
+// or sales organisation and channel, "1000/10", when there is nothing else. A value list gives it the shop's name.
+var priceRules = entityRule{
+	columns: func(*Format) []string {
+		return []string{"price_list", "sku", "unit", "quantity", "currency", "value", formats.RemoveField}
+	},
+	scope: []string{"E1KONM", "E1KONP", "E1KONH", "E1KOMG"},
+	rules: map[string]rule{"COND_A": func(r *reader, d *Document) error { return r.conditions(d, (*condition).prices) }},
+}
+
+var listRules = entityRule{
+	columns: func(*Format) []string { return []string{"name", "currencies", "active"} },
+	scope:   []string{"E1KONP", "E1KONH", "E1KOMG"},
+	rules:   map[string]rule{"COND_A": func(r *reader, d *Document) error { return r.conditions(d, (*condition).list) }},
+}
+
+// understood are the fields of E1KOMG that the rules take into account or that do not narrow a price. Any other field
+// with a text would make it a price of something narrower than its row says.
+var understood = []string{"KVEWE", "KOTABNR", "KAPPL", "KSCHL", "VAKEY", "VKORG", "VTWEG", "SPART", "KUNNR", "KDGRP", "PLTYP", "KONDA",
+	"WAERK", "MATNR", "MEINS", "VRKME", "EAN11", "EANNR", "MATNR_LONG"}
+
+// condition is where one E1KONP and its parents stand.
+type condition struct {
+	r                *reader
+	d                *Document
+	komg, konh, konp int
+}
+
+// conditions calls each for every condition of the IDoc that may be a price.
+func (r *reader) conditions(d *Document, each func(*condition) error) error {
+	for komg := range d.Children(-1, "E1KOMG") {
+		b := &rowBuilder{r: r, d: d}
+		word := b.unwanted(komg)
+		if b.err != nil {
+			return b.err
+		}
+		if word != "" {
+			r.count(word)
+			continue
+		}
+		field, err := b.narrowed(komg)
+		if err != nil {
+			return err
+		}
+		if field != "" {
+			r.push(d, komg).fail(&d.Segments[komg], field, formats.CodeValue,
+				"the condition depends on %s, which no price list of the shop can express (format.ignore_keys would ignore it)", field)
+			continue
+		}
+		for konh := range d.Children(komg, "E1KONH") {
+			for konp := range d.Children(konh, "E1KONP") {
+				if err := each(&condition{r, d, komg, konh, konp}); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// unwanted says why a condition is none of this feed's, in the word that it is counted under.
+func (b *rowBuilder) unwanted(komg int) string {
+	f, kind := b.r.f, b.value(komg, "KSCHL")
+	usage, application := b.value(komg, "KVEWE"), b.value(komg, "KAPPL")
+	switch {
+	case usage != "" && usage != "A" || application != "" && application != "V":
+		return "other_application"
+	case len(f.ConditionTypes) > 0 && !slices.Contains(f.ConditionTypes, kind):
+		return "other_condition " + kind
+	case !f.inArea(b.d, &b.d.Segments[komg]):
+		return "other_area"
+	}
+	return ""
+}
+
+// narrowed finds a field that makes the condition narrower than a row can say, empty for none.
+func (b *rowBuilder) narrowed(komg int) (string, error) {
+	pairs, err := b.d.pairs(&b.d.Segments[komg])
+	if err != nil {
+		return "", err
+	}
+	for _, p := range pairs {
+		if strings.Trim(p.text, "0 ") != "" && p.text != b.r.f.NoData && !slices.Contains(understood, p.name) && !slices.Contains(b.r.f.IgnoreKeys, p.name) {
+			return p.name, nil
+		}
+	}
+	return "", nil
+}
+
+// validity is where today stands in a condition's time.
+type validity int
+
+const (
+	valid validity = iota
+	expired
+	notYet
+)
+
+// when compares E1KONH's dates with today. The open end is 99991231.
+func (b *rowBuilder) when(konh int) (v validity, from string) {
+	from, to := b.date(konh, "DATAB"), b.date(konh, "DATBI")
+	switch {
+	case b.r.today == "" || b.r.queue[b.row].reject != nil:
+		return valid, from
+	case to != "" && to < b.r.today:
+		return expired, from
+	case from > b.r.today:
+		return notYet, from
+	}
+	return valid, from
+}
+
+// date is a date as YYYYMMDD, empty for SAP's initial one.
+func (b *rowBuilder) date(i int, field string) string {
+	text := b.value(i, field)
+	if strings.Trim(text, "0") == "" {
+		return ""
+	}
+	if len(text) != 8 || strings.Trim(text, "0123456789") != "" {
+		b.fail(&b.d.Segments[i], field, formats.CodeDate, "%s %q is not a date of the form YYYYMMDD", field, text)
+	}
+	return text
+}
+
+// listName is the name of the list that a condition belongs to, see above.
+func (b *rowBuilder) listName(komg int) string {
+	var parts []string
+	for _, p := range [...]struct{ field, prefix string }{{"PLTYP", ""}, {"KUNNR", "customer "}, {"KDGRP", "group "}, {"KONDA", "price group "}} {
+		text := b.value(komg, p.field)
+		if text == "" {
+			continue
+		}
+		if p.field == "KUNNR" {
+			text = b.number(text)
+		}
+		parts = append(parts, p.prefix+text)
+	}
+	if len(parts) == 0 {
+		parts = append(parts, strings.TrimSuffix(b.value(komg, "VKORG")+"/"+b.value(komg, "VTWEG"), "/"))
+	}
+	return strings.Join(parts, " ")
+}
+
+// notPrice says why an E1KONP is no price, in the word that it is counted under: a supplement of another type, or an
+// amount that is not per quantity (a discount of some percent).
+func (b *rowBuilder) notPrice(c *condition) string {
+	own, kind := b.value(c.komg, "KSCHL"), b.value(c.konp, "KSCHL")
+	if kind != "" && own != "" && kind != own {
+		return "supplement"
+	}
+	if k := b.value(c.konp, "KRECH"); k != "" && k != "C" || b.value(c.konp, "KONWA") == "%" {
+		return "not_a_price " + own
+	}
+	return ""
+}
+
+// prices adds the rows of one E1KONP.
+func (c *condition) prices() error {
+	probe := &rowBuilder{r: c.r, d: c.d}
+	word := probe.notPrice(c)
+	gone := isSet(probe.value(c.konp, "LOEVM_KO"))
+	if probe.err != nil {
+		return probe.err
+	}
+	if word != "" {
+		c.r.count(word)
+		return nil
+	}
+	scale, fault := c.scale(probe)
+	if probe.err != nil {
+		return probe.err
+	}
+	for _, konm := range scale {
+		b := c.r.push(c.d, c.konp)
+		state, from := b.when(c.konh)
+		if state == expired || state == notYet && gone {
+			c.r.used-- // leaves no row behind
+			c.r.count("expired")
+			continue
+		}
+		c.price(b, konm, gone)
+		switch {
+		case fault != "":
+			b.fail(&c.d.Segments[c.konp], "quantity", formats.CodeValue, "%s", fault)
+		case state == notYet:
+			b.fail(&c.d.Segments[c.konh], "DATAB", formats.CodeNotYet, "the price is valid from %s-%s-%s on", from[:4], from[4:6], from[6:])
+		}
+		if b.err != nil {
+			return b.err
+		}
+	}
+	return nil
+}
+
+// scale lists the E1KONM of a condition, or -1 alone when it has no scale. The fault says why it can't be expressed.
+func (c *condition) scale(b *rowBuilder) (lines []int, fault string) {
+	for i := range c.d.Children(c.konp, "E1KONM") {
+		lines = append(lines, i)
+	}
+	if c.d.First(c.konp, "E1KONW") >= 0 {
+		fault = "a scale of values (E1KONW) can't be expressed in the shop: its tiers are quantities"
+	}
+	if len(lines) == 0 {
+		return []int{-1}, fault
+	}
+	if k := b.value(c.konp, "STFKZ"); fault == "" && k != "" && k != "A" {
+		fault = fmt.Sprintf("scale type %s can't be expressed in the shop: its tiers hold from a quantity on (type A)", k)
+	}
+	if u := b.value(c.konp, "KONMS"); fault == "" && u != "" && u != b.value(c.konp, "KMEIN") {
+		fault = fmt.Sprintf("the scale is in %s and the price in %s", u, b.value(c.konp, "KMEIN"))
+	}
+	return lines, fault
+}
+
+// price fills one row; konm is the scale's line, -1 for none.
+func (c *condition) price(b *rowBuilder, konm int, gone bool) {
+	b.set("price_list", b.listName(c.komg))
+	sku := b.value(c.komg, "MATNR_LONG")
+	if sku == "" {
+		sku = b.value(c.komg, "MATNR")
+	}
+	b.set("sku", b.number(sku))
+	unit := b.value(c.konp, "KMEIN")
+	for _, field := range [...]string{"VRKME", "MEINS"} {
+		if unit == "" {
+			unit = b.value(c.komg, field)
+		}
+	}
+	b.set("unit", unit)
+	b.set("currency", b.value(c.konp, "KONWA"))
+	b.set(formats.RemoveField, flag(gone))
+	amount := c.konp
+	if konm >= 0 {
+		amount = konm
+		b.set("quantity", b.lowest(konm))
+	} else {
+		b.set("quantity", "1")
+	}
+	if !gone {
+		b.amount(c, amount)
+	}
+	b.raws(konm, c.konp, c.konh, c.komg)
+}
+
+// lowest is the quantity from which a line of a scale holds; SAP's 0 is the shop's 1.
+func (b *rowBuilder) lowest(konm int) string {
+	n, err := formats.CanonDecimal(b.value(konm, "KSTBM"), formats.Conventions{})
+	switch {
+	case err != nil:
+		b.fail(&b.d.Segments[konm], "KSTBM", formats.CodeAmount, "KSTBM %v", err)
+	case n == "0":
+		return "1"
+	}
+	return n
+}
+
+// amount divides KBETR, of E1KONP or of a scale's line, by E1KONP's KPEIN.
+func (b *rowBuilder) amount(c *condition, at int) {
+	rate, err := formats.ParseAmount(b.value(at, "KBETR"), formats.Conventions{})
+	if err != nil {
+		b.fail(&c.d.Segments[at], "KBETR", formats.CodeAmount, "KBETR %v", err)
+		return
+	}
+	text := b.value(c.konp, "KPEIN")
+	if strings.Trim(text, "0") == "" {
+		text = "1"
+	}
+	per, err := formats.ParseAmount(text, formats.Conventions{})
+	if err != nil {
+		b.fail(&c.d.Segments[c.konp], "KPEIN", formats.CodeAmount, "KPEIN %v", err)
+		return
+	}
+	value, err := rate.Div(per, quotientDecimals)
+	if err != nil {
+		b.fail(&c.d.Segments[c.konp], "KPEIN", formats.CodeAmount, "KPEIN is zero")
+		return
+	}
+	b.set("value", value.String())
+}
+
+// priceLists are the lists that a file of conditions names, in the order of their appearance. A list's currencies
+// stand in many conditions: its row can only be made at the end of the file.
+type priceLists struct {
+	names      []string
+	currencies map[string][]string
+	pos        map[string]formats.Position
+}
+
+// maxLists bounds what a feed of price lists keeps in memory.
+const maxLists = 100_000
+
+// list notes the list of one condition.
+func (c *condition) list() error {
+	b := &rowBuilder{r: c.r, d: c.d}
+	word := b.notPrice(c)
+	name, currency := b.listName(c.komg), b.value(c.konp, "KONWA")
+	gone := isSet(b.value(c.konp, "LOEVM_KO"))
+	if b.err != nil {
+		return b.err
+	}
+	if word != "" || gone {
+		return nil
+	}
+	l := &c.r.lists
+	if l.pos == nil {
+		l.currencies, l.pos = map[string][]string{}, map[string]formats.Position{}
+	}
+	if _, ok := l.pos[name]; !ok {
+		if len(l.names) == maxLists {
+			return &formats.FileError{Pos: c.d.position(&c.d.Segments[c.komg]), Message: fmt.Sprintf("the file names more than %d price lists", maxLists),
+				Hint: "load the lists from a file of their own, and take only prices from conditions"}
+		}
+		l.names = append(l.names, name)
+		l.pos[name] = c.d.position(&c.d.Segments[c.komg])
+	}
+	if currency != "" && !slices.Contains(l.currencies[name], currency) {
+		l.currencies[name] = append(l.currencies[name], currency)
+	}
+	return nil
+}
+
+// flushLists adds the rows of the price lists at the end of the file.
+func (r *reader) flushLists() {
+	for _, name := range r.lists.names {
+		b := r.push(nil, -1)
+		r.queue[b.row].pos = r.lists.pos[name]
+		b.set("name", name)
+		b.set("currencies", strings.Join(r.lists.currencies[name], " "))
+		b.set("active", "1")
+	}
+	r.lists = priceLists{}
+}

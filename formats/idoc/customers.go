@@ -1,0 +1,93 @@
+package idoc
+
+import (
+	"strings"
+
+	"github.com/orobridge/orobridge/formats"
+)
+
+// DEBMAS → customers. One row per E1KNA1M. The names of the shop's own things (group, payment_term, tax_code) are not
+// guessed: a feed maps them (columns: {KDGRP: group, ZTERM: payment_term}, with value lists).
+var customerRules = entityRule{
+	columns: func(*Format) []string {
+		return []string{"customer_number", "name", "street", "city", "postal_code", "region", "country", "phone", formats.RemoveField}
+	},
+	scope: []string{"E1KNA1M", "E1KNVVM", "E1KNA11"},
+	rules: map[string]rule{"DEBMAS": customers},
+}
+
+func customers(r *reader, d *Document) error {
+	for i := range d.Children(-1, "E1KNA1M") {
+		area, others := r.salesArea(d, i, "E1KNVVM")
+		if area < 0 && others {
+			r.count("other_area")
+			continue
+		}
+		b := r.push(d, i)
+		b.set("customer_number", b.number(b.value(i, "KUNNR")))
+		b.copy("name", i, "NAME1")
+		b.copy("street", i, "STRAS")
+		b.copy("city", i, "ORT01")
+		b.copy("postal_code", i, "PSTLZ")
+		b.copy("country", i, "LAND1")
+		b.region(b.value(i, "LAND1"), b.value(i, "REGIO"))
+		b.copy("phone", i, "TELF1")
+		gone := b.value(i, "MSGFN") == deleted || isSet(b.value(i, "LOEVM")) ||
+			b.value(area, "MSGFN") == deleted || isSet(b.value(area, "LOEVM"))
+		b.set(formats.RemoveField, flag(gone))
+		b.raws(i, area)
+		if b.err != nil {
+			return b.err
+		}
+	}
+	return nil
+}
+
+func flag(on bool) string {
+	if on {
+		return "1"
+	}
+	return "0"
+}
+
+// region is ISO 3166-2 where SAP's code of the country is (its letters are: US-NY), and what the feed's value list
+// makes of COUNTRY-REGIO elsewhere. Without a list, a code of digits is left out.
+func (b *rowBuilder) region(country, region string) {
+	switch {
+	case region == "" || country == "":
+		b.set("region", "")
+	case b.r.f.areas != nil || strings.Trim(region, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "":
+		b.set("region", country+"-"+region)
+	}
+}
+
+// salesArea finds the segment of the feed's sales area below a segment. Without a configured area it is the only one
+// there is. others says that there are segments of other areas.
+func (r *reader) salesArea(d *Document, below int, typ string) (at int, others bool) {
+	f := r.f
+	n := 0
+	at = -1
+	for i := range d.Children(below, typ) {
+		n++
+		if f.inArea(d, &d.Segments[i]) && at < 0 {
+			at = i
+		}
+	}
+	if f.SalesOrg == "" && f.Channel == "" && f.Division == "" && n > 1 {
+		return -1, false
+	}
+	return at, n > 0
+}
+
+// inArea compares a segment's sales area with the configured one; a field that either leaves open agrees.
+func (f *Format) inArea(d *Document, s *Segment) bool {
+	for _, c := range [...]struct{ want, field string }{{f.SalesOrg, "VKORG"}, {f.Channel, "VTWEG"}, {f.Division, "SPART"}} {
+		if c.want == "" {
+			continue
+		}
+		if text, err := d.Value(s, c.field); err == nil && text != "" && text != c.want {
+			return false
+		}
+	}
+	return true
+}

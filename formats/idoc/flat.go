@@ -1,0 +1,330 @@
+package idoc
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"strconv"
+	"unicode/utf8"
+
+	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/formats/charset"
+)
+
+// maxLine is the length in bytes from which on a line can't be a record, whatever its encoding.
+const maxLine = 8 * recordLength
+
+// flatReader reads the port form: records of 524 and 1063 characters, with line ends or without.
+type flatReader struct {
+	r         *bufio.Reader
+	dict      *Dictionary
+	framed    bool
+	offset    int64
+	line      int64
+	held      []byte // the control record of the next IDoc, already read
+	at        int64  // where held begins
+	atLine    int64
+	padded    bool // every record so far had its full length
+	cut       bool // the record that was read last was the file's last and had no line end
+	buf       []byte
+	types     map[string]named // by SEGNAM
+	doc       Document
+	exhausted bool
+}
+
+// named is what a SEGNAM stands for.
+type named struct {
+	typ, definition string
+	known           *SegmentType
+}
+
+func newFlat(r *bufio.Reader, dict *Dictionary) (*flatReader, error) {
+	f := &flatReader{r: r, dict: dict, padded: true, types: map[string]named{}}
+	head, err := r.Peek(4 * (controlLength + 1))
+	if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
+		return nil, err
+	}
+	head = head[:runeOffset(head, controlLength+2)]
+	f.framed = bytes.IndexByte(head, '\n') >= 0 || utf8.RuneCount(head) <= controlLength
+	return f, nil
+}
+
+// record reads the next record, without its line end. The bytes are valid until the next call. It returns io.EOF at
+// the end; blank lines are skipped.
+func (f *flatReader) record() ([]byte, error) {
+	for {
+		start := f.offset
+		b, err := f.raw()
+		if err != nil {
+			return nil, err
+		}
+		f.line++
+		if f.at, f.atLine = start, f.line; len(bytes.TrimRight(b, " \x1a")) > 0 {
+			return b, nil
+		}
+	}
+}
+
+func (f *flatReader) raw() ([]byte, error) {
+	if !f.framed {
+		return f.block()
+	}
+	b, err := f.r.ReadSlice('\n')
+	f.offset += int64(len(b))
+	f.cut = err == io.EOF
+	switch {
+	case err == bufio.ErrBufferFull || len(b) > maxLine:
+		return nil, &formats.FileError{Pos: formats.Position{Line: f.line + 1, Offset: f.offset},
+			Message: fmt.Sprintf("a line is longer than any IDoc record (%d characters)", recordLength),
+			Hint:    "check that the file is a flat IDoc and that format.encoding is right"}
+	case err == io.EOF && len(b) == 0:
+		return nil, io.EOF
+	case err != nil && err != io.EOF:
+		return nil, err
+	}
+	b = bytes.TrimSuffix(b, []byte("\n"))
+	return bytes.TrimSuffix(b, []byte("\r")), nil
+}
+
+// block reads a record of an unframed file: its kind says its length.
+func (f *flatReader) block() ([]byte, error) {
+	head, err := f.r.Peek(len("EDI_DC40"))
+	if len(head) == 0 {
+		return nil, err
+	}
+	n := recordLength
+	if string(head) == "EDI_DC40" {
+		n = controlLength
+	}
+	f.buf = f.buf[:0]
+	for range n {
+		if f.r.Buffered() == 0 {
+			if _, err := f.r.Peek(1); err == io.EOF {
+				f.cut = true
+				break
+			} else if err != nil {
+				return nil, err
+			}
+		}
+		r, size, err := f.r.ReadRune()
+		if err != nil {
+			return nil, err
+		}
+		f.offset += int64(size)
+		if r == utf8.RuneError && size == 1 {
+			f.buf = append(f.buf, 0xff) // stays a bad byte
+			continue
+		}
+		f.buf = utf8.AppendRune(f.buf, r)
+	}
+	return f.buf, nil
+}
+
+// next reads the next IDoc. It returns io.EOF after the last one.
+func (f *flatReader) next() (*Document, error) {
+	d := &f.doc
+	d.reset()
+	d.flat = true
+	if err := f.begin(d); err != nil {
+		return nil, err
+	}
+	for {
+		b, err := f.record()
+		if err == io.EOF {
+			f.exhausted = true
+			return d, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if bytes.HasPrefix(b, []byte("EDI_DC40")) {
+			f.held = append(f.held[:0], b...)
+			return d, nil
+		}
+		if err := f.segment(d, b); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// begin takes the control record.
+func (f *flatReader) begin(d *Document) error {
+	if f.exhausted {
+		return io.EOF
+	}
+	if len(f.held) == 0 {
+		b, err := f.record()
+		if err != nil {
+			return err
+		}
+		if !bytes.HasPrefix(b, []byte("EDI_DC40")) {
+			return &formats.FileError{Pos: formats.Position{Line: f.line, Offset: f.at}, Message: "the file does not begin with a control record (EDI_DC40)",
+				Hint: "flat IDocs begin with EDI_DC40; the older EDI_DC is not read"}
+		}
+		f.held = append(f.held[:0], b...)
+	}
+	d.Offset, d.Line = f.at, f.atLine
+	b := bytes.TrimRight(f.held, " ")
+	f.held = f.held[:0]
+	s := &d.Control
+	s.start, s.end = 0, len(b)
+	s.wide = !ascii(b)
+	d.text = append(d.text, b...)
+	d.Number, _ = d.Value(s, "DOCNUM")
+	switch {
+	case charset.Bad(b):
+		d.fail(s, "", formats.CodeEncoding, "the control record has a byte that the encoding does not have")
+	case utf8.RuneCount(b) > controlLength:
+		d.fail(s, "", formats.CodeStructure, "the control record is longer than %d characters", controlLength)
+	case !f.framed && f.cut && utf8.RuneCount(f.buf) < controlLength:
+		d.fail(s, "", formats.CodeStructure, "the file ends inside of the control record: it was cut off")
+	}
+	return nil
+}
+
+// segment takes a data record. After a fault of the IDoc, records are passed over.
+func (f *flatReader) segment(d *Document, b []byte) error {
+	if d.Fault != nil {
+		return nil
+	}
+	s := Segment{Number: int64(len(d.Segments) + 1), first: -1, last: -1, Parent: -1}
+	if len(b) < sdataOffset || !ascii(b[:sdataOffset]) {
+		s.Type = "EDI_DD40"
+		d.fail(&s, "", formats.CodeStructure, "line %d is shorter than the %d characters of a data record's head, or is no data record", f.line, sdataOffset)
+		return nil
+	}
+	name := f.name(bytes.TrimRight(b[:30], " "))
+	s.Type, s.Definition, s.Known = name.typ, name.definition, name.known
+	number, ok1 := digits(b[49:55])
+	parent, ok2 := digits(b[55:61])
+	if number > 0 {
+		s.Number = number
+	}
+	f.check(d, &s, b, ok1 && ok2)
+	if d.Fault != nil {
+		return nil
+	}
+	at, ok := f.place(d, &s, parent)
+	if !ok {
+		return nil
+	}
+	data := bytes.TrimRight(b[sdataOffset:], " ")
+	s.wide = !ascii(data)
+	s.start = len(d.text)
+	d.text = append(d.text, data...)
+	s.end = len(d.text)
+	d.add(s, at)
+	return d.tooLarge()
+}
+
+// check compares lengths, DOCNUM and characters of a record.
+func (f *flatReader) check(d *Document, s *Segment, b []byte, numbers bool) {
+	length := len(b)
+	if wide := !ascii(b); wide {
+		length = utf8.RuneCount(b)
+		if charset.Bad(b) {
+			d.fail(s, "", formats.CodeEncoding, "line %d has a byte that the encoding does not have; check format.encoding", f.line)
+			return
+		}
+	}
+	doc := string(bytes.TrimSpace(b[33:49]))
+	switch {
+	case length > recordLength && len(bytes.TrimRight(b[runeOffset(b, recordLength):], " ")) > 0:
+		d.fail(s, "", formats.CodeStructure, "line %d has %d characters, more than the %d of a data record", f.line, length, recordLength)
+	case length < recordLength && f.cut && (!f.framed || f.padded && len(d.Segments) > 0):
+		d.fail(s, "", formats.CodeStructure, "the file ends inside of a data record: it was cut off")
+	case s.Type == "":
+		d.fail(s, "SEGNAM", formats.CodeStructure, "line %d has no segment name", f.line)
+	case !numbers:
+		d.fail(s, "SEGNUM", formats.CodeStructure, "line %d has a segment number that is not a number", f.line)
+	case doc != "" && d.Number != "" && trimZeros(doc) != trimZeros(d.Number):
+		d.fail(s, "DOCNUM", formats.CodeStructure, "line %d belongs to IDoc %s: a control record is missing before it", f.line, doc)
+	}
+	f.padded = f.padded && length >= recordLength
+}
+
+// name finds what a SEGNAM stands for, and remembers it.
+func (f *flatReader) name(segnam []byte) named {
+	if n, ok := f.types[string(segnam)]; ok {
+		return n
+	}
+	n := named{definition: string(segnam)}
+	if t, ok := f.dict.Definition(n.definition); ok {
+		n.known, n.typ = t, t.Type
+	} else {
+		n.typ = typeOf(stem(n.definition))
+	}
+	if len(f.types) < 10_000 {
+		f.types[n.definition] = n
+	}
+	return n
+}
+
+// place finds the parent of a segment: the open segment that PSGNUM names, else the nearest open one that the
+// dictionary allows.
+func (f *flatReader) place(d *Document, s *Segment, psgnum int64) (parent int, ok bool) {
+	if psgnum > 0 {
+		for i := range d.chain {
+			if d.Segments[i].Number != psgnum {
+				continue
+			}
+			if d.fits(s, i) {
+				return i, true
+			}
+			d.misplaced(s, "below "+d.Segments[i].Type)
+			return 0, false
+		}
+		d.fail(s, "PSGNUM", formats.CodeStructure, "%s names segment %d as its parent, which is not open there", s.Type, psgnum)
+		return 0, false
+	}
+	if s.Known == nil || s.Known.below("-") || s.Known.below("*") {
+		return -1, true
+	}
+	for i := range d.chain {
+		if d.fits(s, i) {
+			return i, true
+		}
+	}
+	d.misplaced(s, "below none of its parents")
+	return 0, false
+}
+
+// digits reads a number that may be blank.
+func digits(b []byte) (int64, bool) {
+	b = bytes.TrimSpace(b)
+	if len(b) == 0 {
+		return 0, true
+	}
+	n, err := strconv.ParseUint(string(b), 10, 32)
+	return int64(n), err == nil
+}
+
+func ascii(b []byte) bool {
+	for len(b) >= 8 {
+		if (b[0]|b[1]|b[2]|b[3]|b[4]|b[5]|b[6]|b[7])&0x80 != 0 {
+			return false
+		}
+		b = b[8:]
+	}
+	for _, c := range b {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// trimZeros takes the leading zeros off a number that is all digits, as SAP's ALPHA conversion puts them there.
+func trimZeros(s string) string {
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return s
+		}
+	}
+	i := 0
+	for i < len(s)-1 && s[i] == '0' {
+		i++
+	}
+	return s[i:]
+}

@@ -1,0 +1,217 @@
+// Package idoc reads and writes SAP's IDocs, flat and as XML.
+//
+// Contract: a reader in, rows out whose columns are the entity's own, computed by the reading rules of the message
+// (customers.go, products.go, conditions.go, feedback.go), so that a feed of standard messages needs no mapping; the
+// raw fields that a mapping reads (KUNNR, E1KNVVM_ZTERM) stand beside them. The form, flat or XML, is recognised from
+// the first bytes. Nothing is guessed that could cost money: what a rule does not understand is a reject.
+//
+// Limits: one IDoc is held in memory, at most 200,000 segments or 64 MB; a larger one is a FileError. Memory does not
+// follow the file, but for a feed of price lists, which keeps the names of the lists.
+//
+// Sources of facts: SAP's parser and documentation exports of the types that the dictionary names (see dictionary.go);
+// help.sap.com for the port's record layout, the ALPHA conversion and the qualifiers.
+package idoc
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/formats/charset"
+	"github.com/orobridge/orobridge/formats/xmltok"
+)
+
+// Format is the options of a feed of IDocs.
+type Format struct {
+	// Encoding of a file without a byte order mark. Default: UTF-8, for XML what its declaration says.
+	Encoding string `yaml:"encoding"`
+	// Clients (MANDT) that are accepted; IDocs of others are rejected. Empty: all.
+	Clients []string `yaml:"clients"`
+	// Test says what to do with IDocs that are marked as a test: reject (default) or accept.
+	Test string `yaml:"test"`
+	// Messages gives the standard type of a system's own message types: {ZDEBMAS: DEBMAS}.
+	Messages map[string]string `yaml:"messages"`
+	// Zeros says what becomes of the leading zeros of numbers that are all digits: strip (default) or keep.
+	Zeros string `yaml:"zeros"`
+	// NoData is a text that means that a field is not transferred; SAP's own sign is "/".
+	NoData string `yaml:"no_data"`
+
+	// SalesOrg, Channel and Division choose the sales area (VKORG, VTWEG, SPART). Empty: any.
+	SalesOrg string `yaml:"sales_org"`
+	Channel  string `yaml:"channel"`
+	Division string `yaml:"division"`
+	// Plant (WERKS) whose segment raw columns are taken from.
+	Plant string `yaml:"plant"`
+	// Languages gives the localization of each language that is read (SPRAS_ISO, else SPRAS): {EN: default, DE: de_DE}.
+	// Empty: English is the default, and the only text whatever its language.
+	Languages map[string]string `yaml:"languages"`
+	// Texts names the long text (TDID) of a product's field: {description: GRUN} is the default.
+	Texts map[string]string `yaml:"texts"`
+	// ConditionTypes (KSCHL) that are prices. Empty: all whose amount is per quantity.
+	ConditionTypes []string `yaml:"condition_types"`
+	// IgnoreKeys are fields of E1KOMG that do not narrow a price for this feed.
+	IgnoreKeys []string `yaml:"ignore_keys"`
+
+	// Dictionary is a CSV file of further segments (see [Dictionary.Extend]).
+	Dictionary string `yaml:"dictionary"`
+
+	now   func() time.Time
+	units map[string]string // value list of unit
+	areas map[string]string // value list of region
+	skip  []string          // canonical columns that the mapping feeds
+	raw   []rawColumn
+
+	once    sync.Once
+	dict    *Dictionary
+	dictErr error
+}
+
+// The capabilities beyond formats.Format.
+var (
+	_ formats.Format       = (*Format)(nil)
+	_ formats.Selector     = (*Format)(nil)
+	_ formats.Clocked      = (*Format)(nil)
+	_ formats.RejectCopier = (*Format)(nil)
+)
+
+// SetClock gives the clock that decides which prices are valid.
+func (f *Format) SetClock(now func() time.Time) { f.now = now }
+
+// Conventions are SAP's: a decimal point, and dates as YYYYMMDD.
+func (f *Format) Conventions() formats.Conventions {
+	return formats.Conventions{Decimal: ".", Date: "YYYYMMDD"}
+}
+
+// Check reports options that make no sense.
+func (f *Format) Check() error {
+	var all []error
+	add := func(key string, err error) {
+		if err != nil {
+			all = append(all, fmt.Errorf("%s: %w", key, err))
+		}
+	}
+	add("encoding", charset.Check(f.Encoding))
+	add("test", oneOf(f.Test, "", "reject", "accept"))
+	add("zeros", oneOf(f.Zeros, "", "strip", "keep"))
+	for own, std := range f.Messages {
+		if _, ok := messages[std]; !ok {
+			add("messages", fmt.Errorf("%s is given as %s, which is none of the messages that are read: COND_A, DEBMAS, DESADV, INVOIC, MATMAS, ORDRSP", own, std))
+		}
+	}
+	for _, c := range f.Clients {
+		if len(c) != 3 {
+			add("clients", fmt.Errorf("%q is no client: three characters, in quotes", c))
+		}
+	}
+	defaults := 0
+	for _, l := range f.Languages {
+		if l == defaultLanguage {
+			defaults++
+		}
+	}
+	if defaults > 1 {
+		add("languages", errors.New("only one language can be the default"))
+	}
+	for field := range f.Texts {
+		add("texts", oneOf(field, "description", "short_description"))
+	}
+	_, err := f.dictionary()
+	add("dictionary", err)
+	return errors.Join(all...)
+}
+
+func oneOf(s string, allowed ...string) error {
+	if slices.Contains(allowed, s) {
+		return nil
+	}
+	return fmt.Errorf("%q is none of %s", s, strings.TrimPrefix(strings.Join(allowed, ", "), ", "))
+}
+
+// dictionary is the built-in one, with the user's file when there is one.
+func (f *Format) dictionary() (*Dictionary, error) {
+	f.once.Do(func() {
+		f.dict = Builtin()
+		if f.Dictionary == "" {
+			return
+		}
+		file, err := os.Open(f.Dictionary)
+		if err != nil {
+			f.dictErr = err
+			return
+		}
+		defer file.Close()
+		f.dict, f.dictErr = Builtin().Extend(file)
+	})
+	return f.dict, f.dictErr
+}
+
+// Rejects can't be built of cells: see [Format.CopyRejects].
+func (f *Format) Rejects(io.Writer, []string) (formats.RejectWriter, error) {
+	return nil, formats.ErrCopyRejects
+}
+
+// documents yields the IDocs of a file, in either form.
+type documents interface {
+	// next returns io.EOF after the last one. The Document is valid until the next call.
+	next() (*Document, error)
+}
+
+// open recognises the form of a file. It returns nil, nil for an empty one.
+func (f *Format) open(r io.Reader) (documents, error) {
+	dict, err := f.dictionary()
+	if err != nil {
+		return nil, err
+	}
+	text, markup, err := decode(r, f.Encoding)
+	if err != nil || text == nil {
+		return nil, err
+	}
+	if markup {
+		return newMarkup(text, dict), nil
+	}
+	return newFlat(text, dict)
+}
+
+// decode returns the file's text in UTF-8, nil when there is none, and whether it is XML.
+func decode(r io.Reader, encoding string) (text *bufio.Reader, markup bool, err error) {
+	raw := bufio.NewReaderSize(r, 4096)
+	head, err := raw.Peek(512)
+	if err != nil && err != io.EOF {
+		return nil, false, err
+	}
+	if encoding == "" {
+		encoding = xmltok.Declared(head)
+	}
+	decoded, err := charset.Decode(raw, encoding)
+	if err != nil {
+		return nil, false, &formats.FileError{Message: err.Error(), Hint: "set format.encoding"}
+	}
+	text = bufio.NewReaderSize(decoded, 64<<10)
+	head, err = text.Peek(512)
+	if err != nil && err != io.EOF {
+		return nil, false, err
+	}
+	switch trimmed := bytes.TrimLeft(head, " \t\r\n"); {
+	case len(trimmed) == 0 && err == io.EOF:
+		return nil, false, nil
+	case bytes.HasPrefix(trimmed, []byte("EDI_DC40")):
+		return text, false, nil
+	case bytes.HasPrefix(trimmed, []byte("<")):
+		return text, true, nil
+	}
+	return nil, false, &formats.FileError{Pos: formats.Position{Line: 1}, Message: "the file is neither a flat IDoc (EDI_DC40 …) nor XML",
+		Hint: "check format.kind and format.encoding"}
+}
+
+// CopyRejects writes the IDocs that failed, in the file's own form, framing and encoding.
+func (f *Format) CopyRejects(w io.Writer, r io.Reader, _ *formats.Entity, failed func(formats.Position) bool) (int, error) {
+	return copyRejects(w, r, f, failed)
+}

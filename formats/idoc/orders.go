@@ -1,0 +1,479 @@
+package idoc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/formats/charset"
+)
+
+// Envelope is the options of everything that is written as IDocs: the control record and the form.
+type Envelope struct {
+	// Form is xml (default) or flat.
+	Form string `yaml:"form"`
+	// Encoding of the file, UTF-8 by default. What it lacks is replaced and flagged (see charset.Encoder).
+	Encoding string `yaml:"encoding"`
+	// LineEnd of flat records: lf (default), crlf or none.
+	LineEnd string `yaml:"line_end"`
+	// Client is MANDT, three characters.
+	Client string `yaml:"client"`
+	// Sender and Receiver are the partners.
+	Sender   Partner `yaml:"sender"`
+	Receiver Partner `yaml:"receiver"`
+	// Zone is the time zone of dates, UTC by default: Europe/Berlin.
+	Zone string `yaml:"zone"`
+	// Test marks the IDocs as a test.
+	Test bool `yaml:"test"`
+}
+
+// Partner is one end of an IDoc.
+type Partner struct {
+	Port     string `yaml:"port"`     // SNDPOR, RCVPOR
+	Type     string `yaml:"type"`     // SNDPRT, RCVPRT: LS (default), KU, LI
+	Function string `yaml:"function"` // SNDPFC, RCVPFC
+	Number   string `yaml:"number"`   // SNDPRN, RCVPRN
+}
+
+func (e *Envelope) check() []error {
+	var all []error
+	add := func(key string, err error) {
+		if err != nil {
+			all = append(all, fmt.Errorf("%s: %w", key, err))
+		}
+	}
+	add("form", oneOf(e.Form, "", FormXML, FormFlat))
+	add("line_end", oneOf(e.LineEnd, "", "lf", "crlf", "none"))
+	add("encoding", charset.Check(e.Encoding))
+	if len(e.Client) != 0 && len(e.Client) != 3 {
+		add("client", errors.New("a client has three characters, in quotes"))
+	}
+	if _, err := time.LoadLocation(e.Zone); err != nil {
+		add("zone", err)
+	}
+	for _, p := range [...]struct {
+		key string
+		Partner
+	}{{"sender", e.Sender}, {"receiver", e.Receiver}} {
+		if p.Number == "" || p.Port == "" {
+			add(p.key, errors.New("number and port are needed: SAP finds its partner profile by them"))
+		}
+	}
+	return all
+}
+
+// control makes the fields of a control record.
+func (e *Envelope) control(basic, message string, number int64, at time.Time) []pair {
+	test := ""
+	if e.Test {
+		test = "X"
+	}
+	kind := func(p Partner) string {
+		if p.Type == "" {
+			return "LS"
+		}
+		return p.Type
+	}
+	at = at.In(e.zone())
+	return []pair{
+		{"TABNAM", "EDI_DC40"}, {"MANDT", e.Client}, {"DOCNUM", fmt.Sprintf("%016d", number)}, {"DIRECT", "2"}, {"TEST", test},
+		{"IDOCTYP", basic}, {"MESTYP", message},
+		{"SNDPOR", e.Sender.Port}, {"SNDPRT", kind(e.Sender)}, {"SNDPFC", e.Sender.Function}, {"SNDPRN", e.Sender.Number},
+		{"RCVPOR", e.Receiver.Port}, {"RCVPRT", kind(e.Receiver)}, {"RCVPFC", e.Receiver.Function}, {"RCVPRN", e.Receiver.Number},
+		{"CREDAT", at.Format("20060102")}, {"CRETIM", at.Format("150405")},
+	}
+}
+
+func (e *Envelope) zone() *time.Location {
+	z, err := time.LoadLocation(e.Zone)
+	if err != nil {
+		return time.UTC // Check has refused it
+	}
+	return z
+}
+
+// writer begins a file.
+func (e *Envelope) writer() (*writer, error) {
+	enc, err := charset.NewEncoder(e.Encoding)
+	if err != nil {
+		return nil, err
+	}
+	eol := map[string]string{"": "\n", "lf": "\n", "crlf": "\r\n", "none": ""}[e.LineEnd]
+	return &writer{dict: Builtin(), enc: enc, eol: eol}, nil
+}
+
+func (e *Envelope) form() string {
+	if e.Form == "" {
+		return FormXML
+	}
+	return e.Form
+}
+
+// Orders writes orders as ORDERS05, one IDoc per order. Its numbers come from outside: see [Orders.Numbered].
+//
+// What does not fit into a field is an error that names it, not cut; names and streets go on in the next field of
+// their kind, and texts wrap. An order in which characters had to be replaced gets the flag "encoding".
+type Orders struct {
+	Envelope `yaml:",inline"`
+
+	SalesOrg     string `yaml:"sales_org"`     // E1EDK14 008
+	Channel      string `yaml:"channel"`       // E1EDK14 007
+	Division     string `yaml:"division"`      // E1EDK14 006
+	OrderType    string `yaml:"order_type"`    // E1EDK14 012: TA, OR
+	DocumentType string `yaml:"document_type"` // E1EDK01-BSART
+
+	// Zeros says whether customer and material numbers that are all digits get leading zeros, to 10 and 18 digits: pad
+	// (default) or keep.
+	Zeros string `yaml:"zeros"`
+	// Guest is the sold-to number of orders whose customer has no number in the ERP. Without it such an order is an
+	// error.
+	Guest string `yaml:"guest"`
+	// Units gives the ERP's unit of each unit of the shop; with a list, an unmapped one is an error.
+	Units map[string]string `yaml:"units"`
+	// PaymentTerms gives the ERP's term (ZTERM) of each label. Without a list the term is left to the ERP.
+	PaymentTerms map[string]string `yaml:"payment_terms"`
+	// Conditions are the types (KSCHL) of shipping, discount and price. Without a type of price the price stands in
+	// E1EDP01 alone.
+	Conditions struct {
+		Shipping string `yaml:"shipping"`
+		Discount string `yaml:"discount"`
+		Price    string `yaml:"price"`
+	} `yaml:"conditions"`
+	// MaterialQualifier is E1EDP19's: 002, SAP's material number, by default; 001 the customer's, 003 an EAN.
+	MaterialQualifier string `yaml:"material_qualifier"`
+	// TextID (TDID) and TextLanguage (TSSPRAS_ISO) are those of texts; 0001 by default, and no language.
+	TextID       string `yaml:"text_id"`
+	TextLanguage string `yaml:"text_language"`
+
+	first int64 // DOCNUM of the first order, 0: not given
+}
+
+var _ formats.NumberedFormat = (*Orders)(nil)
+
+// Check reports options that make no sense.
+func (o *Orders) Check() error {
+	all := o.check()
+	if err := oneOf(o.Zeros, "", "pad", "keep"); err != nil {
+		all = append(all, fmt.Errorf("zeros: %w", err))
+	}
+	return errors.Join(all...)
+}
+
+// Extension is the usual ending of a file's name.
+func (o *Orders) Extension() string {
+	if o.form() == FormXML {
+		return ".xml"
+	}
+	return ".idoc"
+}
+
+// Numbered implements formats.NumberedFormat.
+func (o *Orders) Numbered(first int64) formats.OrderFormat {
+	c := *o
+	c.first = first
+	return &c
+}
+
+// maxNumber is the largest DOCNUM: sixteen digits.
+const maxNumber = 9_999_999_999_999_999
+
+// WriteOrders implements formats.OrderFormat.
+func (o *Orders) WriteOrders(w io.Writer, orders []*formats.Order) error {
+	if o.first <= 0 || o.first+int64(len(orders))-1 > maxNumber {
+		return errors.New("idoc: document numbers are needed, from 1 to sixteen digits (see Numbered)")
+	}
+	out, err := o.writer()
+	if err != nil {
+		return err
+	}
+	all := make([]*message, len(orders))
+	for i, order := range orders {
+		if all[i], err = o.message(order, o.first+int64(i)); err != nil {
+			return fmt.Errorf("order %s: %w", order.Identifier, err)
+		}
+		o.flag(order, all[i])
+	}
+	return writeAll(w, out, o.form(), "ORDERS05", o.Encoding, all)
+}
+
+// flag marks an order whose texts the encoding can't hold.
+func (o *Orders) flag(order *formats.Order, m *message) {
+	enc, err := charset.NewEncoder(o.Encoding)
+	if err != nil {
+		return
+	}
+	var walk func(n *node)
+	walk = func(n *node) {
+		for _, f := range n.fields {
+			enc.Text(f.text)
+		}
+		for _, c := range n.children {
+			walk(c)
+		}
+	}
+	walk(m)
+	if enc.Replaced > 0 && !slices.Contains(order.Flags, "encoding") {
+		order.Flags = append(order.Flags, "encoding")
+	}
+}
+
+// message builds the IDoc of one order.
+func (o *Orders) message(order *formats.Order, number int64) (*message, error) {
+	m := &message{typ: "EDI_DC40", fields: o.control("ORDERS05", "ORDERS", number, order.Submitted)}
+	if err := o.header(m, order); err != nil {
+		return nil, err
+	}
+	o.conditions(m, order)
+	if err := o.partners(m, order); err != nil {
+		return nil, err
+	}
+	day := order.Submitted.In(o.zone()).Format("20060102")
+	m.add("E1EDK02", pair{"QUALF", "001"}, pair{"BELNR", order.Identifier}, pair{"DATUM", day})
+	o.text(m, "E1EDKT1", "E1EDKT2", order.Notes)
+	for i := range order.Lines {
+		if err := o.line(m, order, &order.Lines[i]); err != nil {
+			return nil, fmt.Errorf("line %d: %w", order.Lines[i].Number, err)
+		}
+	}
+	m.add("E1EDS01", pair{"SUMID", "001"}, pair{"SUMME", fmt.Sprint(len(order.Lines))})
+	m.add("E1EDS01", pair{"SUMID", "002"}, pair{"SUMME", sapNumber(order.Subtotal)}, pair{"WAERQ", order.Currency})
+	return m, nil
+}
+
+func (o *Orders) header(m *message, order *formats.Order) error {
+	term := ""
+	if len(o.PaymentTerms) > 0 && order.PaymentTerm != "" {
+		var ok bool
+		if term, ok = o.PaymentTerms[order.PaymentTerm]; !ok {
+			return fmt.Errorf("E1EDK01-ZTERM: payment term %q is not in format.payment_terms", order.PaymentTerm)
+		}
+	}
+	m.add("E1EDK01", pair{"CURCY", order.Currency}, pair{"ZTERM", term}, pair{"BSART", o.DocumentType}, pair{"BELNR", order.Identifier})
+	for _, org := range [...]pair{{"008", o.SalesOrg}, {"007", o.Channel}, {"006", o.Division}, {"012", o.OrderType}} {
+		if org.text != "" {
+			m.add("E1EDK14", pair{"QUALF", org.name}, pair{"ORGID", org.text})
+		}
+	}
+	at := order.Submitted.In(o.zone())
+	for _, qualifier := range [...]string{"012", "022"} {
+		m.add("E1EDK03", pair{"IDDAT", qualifier}, pair{"DATUM", at.Format("20060102")}, pair{"UZEIT", at.Format("150405")})
+	}
+	if day := sapDate(order.ShipUntil); day != "" {
+		m.add("E1EDK03", pair{"IDDAT", "002"}, pair{"DATUM", day})
+	}
+	return nil
+}
+
+// conditions writes what is added to or taken off the whole order.
+func (o *Orders) conditions(m *message, order *formats.Order) {
+	add := func(sign, typ, name, amount string) {
+		if strings.Trim(amount, "0.-") == "" {
+			return
+		}
+		m.add("E1EDK05", pair{"ALCKZ", sign}, pair{"KSCHL", typ}, pair{"KOTXT", first(wrap(name, 80))}, pair{"BETRG", strings.TrimPrefix(amount, "-")}, pair{"KOEIN", order.Currency})
+	}
+	add("+", o.Conditions.Shipping, "Shipping", order.Shipping)
+	if len(order.Discounts) == 0 {
+		add("-", o.Conditions.Discount, "Discount", order.Discount)
+	}
+	for _, d := range order.Discounts {
+		add("-", o.Conditions.Discount, d.Name, d.Amount)
+	}
+}
+
+// partners writes sold-to, ship-to and bill-to. The customer's own order number is the sold-to's reference.
+func (o *Orders) partners(m *message, order *formats.Order) error {
+	number := order.Customer.ExternalID
+	if number == "" {
+		number = o.Guest
+	}
+	if number == "" {
+		return fmt.Errorf("E1EDKA1-PARTN: customer %q has no number in the ERP (format.guest would be used)", order.Customer.Name)
+	}
+	number = o.padded(number, 10)
+	sold := m.add("E1EDKA1", pair{"PARVW", "AG"}, pair{"PARTN", number}, pair{"IHREZ", order.PONumber}, pair{"BNAME", first(wrap(order.User.Name, 35))})
+	if err := sold.spread("NAME", order.Customer.Name, "NAME1", "NAME2", "NAME3", "NAME4"); err != nil {
+		return err
+	}
+	for _, p := range [...]struct {
+		role string
+		a    *formats.Address
+	}{{"WE", &order.Ship}, {"RE", &order.Bill}} {
+		if err := address(m.add("E1EDKA1", pair{"PARVW", p.role}, pair{"PARTN", number}), p.a); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func address(n *node, a *formats.Address) error {
+	person := strings.TrimSpace(a.FirstName + " " + a.LastName)
+	names := a.Organization
+	if names == "" {
+		names, person = person, ""
+	}
+	if err := n.spread("NAME", join(wrap(names, 35), wrap(person, 35)), "NAME1", "NAME2", "NAME3", "NAME4"); err != nil {
+		return err
+	}
+	if err := n.spread("STRAS", join(wrap(a.Street, 35), wrap(a.Street2, 35)), "STRAS", "STRS2"); err != nil {
+		return err
+	}
+	_, region, _ := strings.Cut(a.Region, "-")
+	n.fields = append(n.fields, pair{"ORT01", a.City}, pair{"PSTLZ", a.PostalCode}, pair{"LAND1", a.Country}, pair{"TELF1", a.Phone}, pair{"REGIO", region})
+	return nil
+}
+
+// join puts wrapped texts together so that each line stays a line.
+func join(lines ...[]string) string { return strings.Join(slices.Concat(lines...), "\n") }
+
+// spread puts a text into several fields of 35 characters.
+func (n *node) spread(what, text string, fields ...string) error {
+	lines := wrap(text, 35)
+	if len(lines) > len(fields) {
+		return &FieldError{Segment: n.typ, Field: fields[0], Text: text, Length: 35 * len(fields)}
+	}
+	for i, l := range lines {
+		if utf8.RuneCountInString(l) > 35 {
+			return &FieldError{Segment: n.typ, Field: what, Text: l, Length: 35}
+		}
+		n.fields = append(n.fields, pair{fields[i], l})
+	}
+	return nil
+}
+
+// line writes an item.
+func (o *Orders) line(m *message, order *formats.Order, l *formats.OrderLine) error {
+	unit := l.Unit
+	if len(o.Units) > 0 {
+		var ok bool
+		if unit, ok = o.Units[l.Unit]; !ok {
+			return fmt.Errorf("E1EDP01-MENEE: unit %q is not in format.units", l.Unit)
+		}
+	}
+	currency := l.Currency
+	if currency == "" {
+		currency = order.Currency
+	}
+	parent := ""
+	if l.KitParent > 0 {
+		parent = fmt.Sprintf("%06d", l.KitParent)
+	}
+	p := m.add("E1EDP01", pair{"POSEX", fmt.Sprintf("%06d", l.Number)}, pair{"MENGE", sapNumber(l.Quantity)}, pair{"MENEE", unit},
+		pair{"VPREI", sapNumber(l.Price)}, pair{"PEINH", "1"}, pair{"NETWR", sapNumber(l.RowTotal)}, pair{"CURCY", currency}, pair{"UEPOS", parent})
+	if o.Conditions.Price != "" {
+		p.add("E1EDP05", pair{"ALCKZ", "+"}, pair{"KSCHL", o.Conditions.Price}, pair{"KRATE", sapNumber(l.Price)}, pair{"UPRBS", "1"}, pair{"MEAUN", unit}, pair{"KOEIN", currency})
+	}
+	day := sapDate(l.ShipBy)
+	if day == "" {
+		day = sapDate(order.ShipUntil)
+	}
+	p.add("E1EDP20", pair{"WMENG", sapNumber(l.Quantity)}, pair{"EDATU", day})
+	qualifier := o.MaterialQualifier
+	if qualifier == "" {
+		qualifier = "002"
+	}
+	name := wrap(l.Product, 70)
+	p.add("E1EDP19", pair{"QUALF", qualifier}, pair{"IDTNR", o.padded(l.SKU, 18)}, pair{"KTEXT", first(name)})
+	notes := l.Notes
+	if len(name) > 1 { // too long for its field: whole in the text
+		notes = strings.TrimSpace(l.Product + "\n" + notes)
+	}
+	o.text(p, "E1EDPT1", "E1EDPT2", notes)
+	return nil
+}
+
+// text writes a text with its lines; nothing for an empty one.
+func (o *Orders) text(n *node, head, line, text string) {
+	if strings.TrimSpace(text) == "" {
+		return
+	}
+	id := o.TextID
+	if id == "" {
+		id = "0001"
+	}
+	h := n.add(head, pair{"TDID", id}, pair{"TSSPRAS_ISO", o.TextLanguage})
+	for paragraph := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
+		format := "*"
+		for _, l := range wrap(paragraph, 70) {
+			for part, begin := range chunks(l, 70) {
+				if !begin {
+					format = "="
+				}
+				h.add(line, pair{"TDLINE", part}, pair{"TDFORMAT", format})
+				format = ""
+			}
+		}
+	}
+}
+
+// padded puts leading zeros before a number that is all digits.
+func (o *Orders) padded(s string, length int) string {
+	if o.Zeros == "keep" || s == "" || strings.Trim(s, "0123456789") != "" || len(s) >= length {
+		return s
+	}
+	return strings.Repeat("0", length-len(s)) + s
+}
+
+// sapNumber puts the minus sign last.
+func sapNumber(s string) string {
+	if digits, ok := strings.CutPrefix(s, "-"); ok {
+		return digits + "-"
+	}
+	return s
+}
+
+// sapDate turns YYYY-MM-DD into YYYYMMDD; empty for anything else.
+func sapDate(s string) string {
+	if len(s) != 10 {
+		return ""
+	}
+	return strings.ReplaceAll(s, "-", "")
+}
+
+func first(lines []string) string {
+	if len(lines) == 0 {
+		return ""
+	}
+	return lines[0]
+}
+
+// wrap breaks a text into lines of at most length characters, at blanks. A word that is longer is a line of its own.
+func wrap(text string, length int) []string {
+	var lines []string
+	for paragraph := range strings.SplitSeq(text, "\n") {
+		line := ""
+		for _, word := range strings.Fields(paragraph) {
+			switch {
+			case line == "":
+				line = word
+			case utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) <= length:
+				line += " " + word
+			default:
+				lines = append(lines, line)
+				line = word
+			}
+		}
+		if line != "" {
+			lines = append(lines, line)
+		}
+	}
+	return lines
+}
+
+// chunks yields a line in parts of at most length characters; begin marks the first.
+func chunks(line string, length int) func(yield func(part string, begin bool) bool) {
+	return func(yield func(string, bool) bool) {
+		for begin := true; line != ""; begin = false {
+			n := runeOffset([]byte(line), length)
+			if !yield(line[:n], begin) {
+				return
+			}
+			line = line[n:]
+		}
+	}
+}

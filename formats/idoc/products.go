@@ -1,0 +1,240 @@
+package idoc
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/orobridge/orobridge/formats"
+)
+
+// MATMAS → products. One row per E1MARAM. A message may hold only the segments that changed: what hangs on a segment
+// that is not there is absent, not empty.
+var productRules = entityRule{
+	columns: productColumns,
+	scope:   []string{"E1MARAM", "E1MVKEM", "E1MARCM", "E1MARA1"},
+	rules:   map[string]rule{"MATMAS": products},
+}
+
+// defaultLanguage marks the language of the columns without a localization.
+const defaultLanguage = "default"
+
+// columnOf is the column of a localized field.
+func columnOf(field, localization string) string {
+	if localization == defaultLanguage {
+		return field
+	}
+	return field + "[" + localization + "]"
+}
+
+// localizations lists what languages lead to, in a fixed order.
+func (f *Format) localizations() []string {
+	if len(f.Languages) == 0 {
+		return []string{defaultLanguage}
+	}
+	var all []string
+	for _, l := range f.Languages {
+		all = append(all, l)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// texts is Texts with its default.
+func (f *Format) texts() map[string]string {
+	if f.Texts == nil {
+		return map[string]string{"description": "GRUN"}
+	}
+	return f.Texts
+}
+
+func productColumns(f *Format) []string {
+	columns := []string{"sku", "unit", "more_units", formats.RemoveField}
+	fields := []string{"name"}
+	for field := range f.texts() {
+		fields = append(fields, field)
+	}
+	slices.Sort(fields)
+	for _, field := range fields {
+		for _, l := range f.localizations() {
+			columns = append(columns, columnOf(field, l))
+		}
+	}
+	return columns
+}
+
+func products(r *reader, d *Document) error {
+	for i := range d.Children(-1, "E1MARAM") {
+		area, others := r.salesArea(d, i, "E1MVKEM")
+		if area < 0 && others {
+			r.count("other_area")
+			continue
+		}
+		b := r.push(d, i)
+		sku := b.value(i, "MATNR_LONG")
+		if sku == "" {
+			sku = b.value(i, "MATNR")
+		}
+		b.set("sku", b.number(sku))
+		b.copy("unit", i, "MEINS")
+		b.units(i)
+		b.names(i)
+		b.longTexts(i)
+		gone := b.value(i, "MSGFN") == deleted || isSet(b.value(i, "LVORM")) ||
+			b.value(area, "MSGFN") == deleted || isSet(b.value(area, "LVORM"))
+		b.set(formats.RemoveField, flag(gone))
+		b.raws(i, area, b.plant(i))
+		if b.err != nil {
+			return b.err
+		}
+	}
+	return nil
+}
+
+// plant finds the segment of the configured plant, or the only one.
+func (b *rowBuilder) plant(material int) int {
+	at, n := -1, 0
+	for i := range b.d.Children(material, "E1MARCM") {
+		n++
+		if at < 0 && (b.r.f.Plant == "" || b.value(i, "WERKS") == b.r.f.Plant) {
+			at = i
+		}
+	}
+	if b.r.f.Plant == "" && n > 1 {
+		return -1
+	}
+	return at
+}
+
+// language is the localization of a segment's text, empty when the feed does not read its language.
+func (b *rowBuilder) language(i int, iso string) string {
+	code, short := b.value(i, iso), b.value(i, "SPRAS")
+	if short == "" {
+		short = b.value(i, "TDSPRAS")
+	}
+	if len(b.r.f.Languages) == 0 {
+		if code == "EN" || code == "" && short == "E" {
+			return defaultLanguage
+		}
+		return ""
+	}
+	if l, ok := b.r.f.Languages[code]; ok && code != "" {
+		return l
+	}
+	return b.r.f.Languages[short]
+}
+
+// names fills the names from E1MAKTM. Without configured languages a single text is the name, whatever its language.
+func (b *rowBuilder) names(material int) {
+	n, only := 0, -1
+	for i := range b.d.Children(material, "E1MAKTM") {
+		if b.value(i, "MSGFN") == deleted {
+			continue
+		}
+		n, only = n+1, i
+		if l := b.language(i, "SPRAS_ISO"); l != "" {
+			b.copy(columnOf("name", l), i, "MAKTX")
+		}
+	}
+	if n == 1 && len(b.r.f.Languages) == 0 {
+		b.copy("name", only, "MAKTX")
+	}
+}
+
+// units fills more_units from E1MARMM: UMREZ base units are UMREN of the unit. The value list of unit applies to each;
+// one that it maps to nothing is left out.
+func (b *rowBuilder) units(material int) {
+	base, any := b.value(material, "MEINS"), false
+	var list []string
+	for i := range b.d.Children(material, "E1MARMM") {
+		any = true
+		code := b.value(i, "MEINH")
+		if code == base || code == "" || b.value(i, "MSGFN") == deleted {
+			continue
+		}
+		if b.r.f.units != nil {
+			mapped, ok := b.r.f.units[code]
+			if !ok {
+				b.fail(&b.d.Segments[i], "more_units", formats.CodeValue, "unit %q is not in the value list of unit; map it to '' to leave it out", code)
+				return
+			}
+			if code = mapped; code == "" {
+				continue
+			}
+		}
+		rate, ok := b.ratio(i, "UMREZ", "UMREN")
+		if !ok {
+			return
+		}
+		list = append(list, code+":0:"+rate)
+	}
+	if any {
+		b.set("more_units", strings.Join(list, " "))
+	}
+}
+
+// ratio divides two fields of a segment; an empty divisor is 1, as SAP has it.
+func (b *rowBuilder) ratio(i int, over, under string) (string, bool) {
+	c := formats.Conventions{Decimal: "."}
+	s := &b.d.Segments[i]
+	dividend, err := formats.ParseAmount(b.value(i, over), c)
+	if err != nil {
+		b.fail(s, over, formats.CodeAmount, "%s %v", over, err)
+		return "", false
+	}
+	text := b.value(i, under)
+	if text == "" || trimZeros(text) == "0" {
+		text = "1"
+	}
+	divisor, err := formats.ParseAmount(text, c)
+	if err != nil {
+		b.fail(s, under, formats.CodeAmount, "%s %v", under, err)
+		return "", false
+	}
+	result, err := dividend.Div(divisor, quotientDecimals)
+	if err != nil {
+		b.fail(s, under, formats.CodeAmount, "%s is zero", under)
+		return "", false
+	}
+	return result.String(), true
+}
+
+// quotientDecimals is what the shop stores of a quantity; a price keeps four of them.
+const quotientDecimals = 10
+
+// longTexts fills texts from E1MTXHM and its lines.
+func (b *rowBuilder) longTexts(material int) {
+	for i := range b.d.Children(material, "E1MTXHM") {
+		id := b.value(i, "TDID")
+		for field, want := range b.r.f.texts() {
+			l := b.language(i, "SPRAS_ISO")
+			if id != want || l == "" {
+				continue
+			}
+			if b.value(i, "MSGFN") == deleted {
+				b.set(columnOf(field, l), "")
+				continue
+			}
+			b.set(columnOf(field, l), b.lines(i, "E1MTXLM"))
+		}
+	}
+}
+
+// lines joins the lines of a SAPscript text: "*" begins a paragraph, "/" a line, "=" goes on without a blank, and an
+// empty format goes on with one.
+func (b *rowBuilder) lines(below int, typ string) string {
+	var out strings.Builder
+	for i := range b.d.Children(below, typ) {
+		line := b.value(i, "TDLINE")
+		if out.Len() > 0 {
+			switch b.value(i, "TDFORMAT") {
+			case "=":
+			case "":
+				out.WriteByte(' ')
+			default:
+				out.WriteByte('\n')
+			}
+		}
+		out.WriteString(line)
+	}
+	return out.String()
+}

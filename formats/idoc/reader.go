@@ -1,0 +1,424 @@
+package idoc
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/orobridge/orobridge/formats"
+)
+
+// messages are the message types that are read, with the entities that they feed.
+var messages = map[string][]*formats.Entity{
+	"DEBMAS": {formats.Customers},
+	"MATMAS": {formats.Products},
+	"COND_A": {formats.PriceLists, formats.Prices},
+	"ORDRSP": {formats.OrderFeedback},
+	"DESADV": {formats.OrderFeedback},
+	"INVOIC": {formats.OrderFeedback},
+}
+
+// signs tell a message by a segment when the control record does not name it. ORDRSP and INVOIC look alike: there the
+// control record must.
+var signs = map[string]string{"E1KNA1M": "DEBMAS", "E1MARAM": "MATMAS", "E1KOMG": "COND_A", "E1EDL20": "DESADV"}
+
+// rule turns one IDoc into rows.
+type rule func(r *reader, d *Document) error
+
+// entityRule is what an entity's rows are made of.
+type entityRule struct {
+	columns func(f *Format) []string // the entity's own columns
+	scope   []string                 // segments in which a raw column without a segment's name is looked for, in this order
+	rules   map[string]rule          // by message
+}
+
+// rulesOf is the reading rules of an entity, nil when no message feeds it.
+func rulesOf(e *formats.Entity) *entityRule {
+	switch e {
+	case formats.Customers:
+		return &customerRules
+	case formats.Products:
+		return &productRules
+	case formats.PriceLists:
+		return &listRules
+	case formats.Prices:
+		return &priceRules
+	case formats.OrderFeedback:
+		return &feedbackRules
+	}
+	return nil
+}
+
+// rawColumn is a field that a mapping reads, as it names it.
+type rawColumn struct {
+	name    string
+	field   string
+	segment string   // "E1KNVVM_ZTERM", "E1KNVVM.ZTERM"; empty for a bare name
+	types   []string // for a bare name: segments of the scope that have the field
+}
+
+// Select implements formats.Selector.
+func (f *Format) Select(e *formats.Entity, m *formats.Mapping) error {
+	columns, fields, err := m.Inputs(e)
+	if err != nil {
+		return err
+	}
+	dict, err := f.dictionary()
+	if err != nil {
+		return fmt.Errorf("dictionary: %w", err)
+	}
+	rules := rulesOf(e)
+	if rules == nil {
+		return fmt.Errorf("kind: no IDoc message feeds %s; use xml, fixed or csv", e.Name)
+	}
+	f.units, f.areas, f.skip, f.raw = m.Values["unit"], m.Values["region"], nil, nil
+	own := rules.columns(f)
+	var unknown []string
+	for _, name := range columns {
+		if slices.Contains(own, name) {
+			continue
+		}
+		raw, ok := findRaw(dict, rules, name)
+		if !ok {
+			unknown = append(unknown, name)
+			continue
+		}
+		f.raw = append(f.raw, raw)
+	}
+	for _, field := range fields {
+		if slices.Contains(own, field) && !slices.Contains(columns, field) {
+			f.skip = append(f.skip, field)
+		}
+	}
+	if len(unknown) > 0 {
+		return fmt.Errorf("columns: %s: no such field in %s; write SEGMENT_FIELD for another segment of the dictionary",
+			strings.Join(unknown, ", "), strings.Join(rules.scope, ", "))
+	}
+	return nil
+}
+
+// findRaw resolves a column's name.
+func findRaw(dict *Dictionary, rules *entityRule, name string) (rawColumn, bool) {
+	for i := 1; i < len(name)-1; i++ {
+		if name[i] != '.' && name[i] != '_' {
+			continue
+		}
+		if t, ok := lookupType(dict, name[:i]); ok {
+			if _, ok := t.Field(name[i+1:]); ok {
+				return rawColumn{name: name, field: name[i+1:], segment: t.Type}, true
+			}
+		}
+	}
+	raw := rawColumn{name: name, field: name}
+	for _, typ := range append(slices.Clip(rules.scope), "EDI_DC40") {
+		if t, ok := lookupType(dict, typ); ok {
+			if _, ok := t.Field(name); ok {
+				raw.types = append(raw.types, typ)
+			}
+		}
+	}
+	return raw, len(raw.types) > 0
+}
+
+func lookupType(dict *Dictionary, name string) (*SegmentType, bool) {
+	if name == "EDI_DC40" {
+		return control(), true
+	}
+	return dict.Type(name)
+}
+
+// reader implements formats.Reader and formats.Counter.
+type reader struct {
+	f       *Format
+	e       *formats.Entity
+	docs    documents // nil for an empty file
+	rules   *entityRule
+	columns []string
+	at      map[string]int // column → cell
+	queue   []queued       // rows of the current IDoc that are not handed out yet
+	used    int            // rows of queue that are in use
+	next    int
+	counts  map[string]int64
+	today   string
+	lists   priceLists
+	ended   bool
+}
+
+// queued is a row, or a reject with as much of the row as is known.
+type queued struct {
+	pos    formats.Position
+	cells  []string
+	absent []bool
+	reject *formats.Reject
+}
+
+// Open implements formats.Format.
+func (f *Format) Open(r io.Reader, e *formats.Entity) (formats.Reader, error) {
+	rules := rulesOf(e)
+	if rules == nil {
+		return nil, fmt.Errorf("idoc: no message feeds %s", e.Name)
+	}
+	if e == formats.Prices && f.now == nil {
+		return nil, errors.New("idoc: prices need a clock")
+	}
+	docs, err := f.open(r)
+	if err != nil {
+		return nil, err
+	}
+	rd := &reader{f: f, e: e, docs: docs, rules: rules, at: map[string]int{}, counts: map[string]int64{}}
+	for _, c := range rules.columns(f) {
+		if !slices.Contains(f.skip, c) {
+			rd.columns = append(rd.columns, c)
+		}
+	}
+	for _, c := range f.raw {
+		rd.columns = append(rd.columns, c.name)
+	}
+	for i, c := range rd.columns {
+		rd.at[c] = i
+	}
+	if f.now != nil {
+		rd.today = f.now().Format("20060102")
+	}
+	return rd, nil
+}
+
+// Columns implements formats.Reader.
+func (r *reader) Columns() []string { return r.columns }
+
+// Counts implements formats.Counter.
+func (r *reader) Counts() map[string]int64 { return maps.Clone(r.counts) }
+
+// maxCounted bounds the words of counts: a hostile file can hold any number of segment names.
+const maxCounted = 1000
+
+func (r *reader) count(word string) {
+	if _, ok := r.counts[word]; !ok && len(r.counts) >= maxCounted {
+		word = "unknown_segment"
+	}
+	r.counts[word]++
+}
+
+// Next implements formats.Reader.
+func (r *reader) Next(row *formats.Row) error {
+	for r.next == r.used {
+		if err := r.read(); err != nil {
+			return err
+		}
+	}
+	q := &r.queue[r.next]
+	r.next++
+	row.Pos, row.Cells, row.Absent = q.pos, q.cells, q.absent
+	if q.reject != nil {
+		return q.reject
+	}
+	return nil
+}
+
+// read fills the queue from the next IDoc.
+func (r *reader) read() error {
+	r.next, r.used = 0, 0
+	if r.docs == nil || r.ended {
+		return io.EOF
+	}
+	d, err := r.docs.next()
+	if err == io.EOF {
+		r.ended = true
+		r.flushLists()
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	message := r.admit(d)
+	if d.Fault != nil {
+		r.reject(d, d.Fault)
+		return nil
+	}
+	for i := range d.Segments {
+		if s := &d.Segments[i]; s.Known == nil {
+			r.count("unknown_segment " + s.Type)
+		}
+	}
+	return r.rules.rules[message](r, d)
+}
+
+// admit decides whether the IDoc's control record lets it in, and names its message.
+func (r *reader) admit(d *Document) string {
+	if d.Fault != nil {
+		return ""
+	}
+	get := func(field string) string {
+		text, _ := d.Value(&d.Control, field) // every place of the control record is certain
+		return text
+	}
+	client, typ := get("MANDT"), get("MESTYP")
+	message := typ
+	if std, ok := r.f.Messages[typ]; ok {
+		message = std
+	}
+	if message == "" {
+		for i := range d.Segments {
+			if m, ok := signs[d.Segments[i].Type]; ok {
+				message = m
+				break
+			}
+		}
+	}
+	switch _, ok := r.rules.rules[message]; {
+	case len(r.f.Clients) > 0 && !slices.Contains(r.f.Clients, client):
+		d.fail(&d.Control, "MANDT", formats.CodeClient, "the IDoc comes from client %q; this feed accepts %s", client, strings.Join(r.f.Clients, ", "))
+	case get("TEST") != "" && r.f.Test != "accept":
+		d.fail(&d.Control, "TEST", formats.CodeTest, "the IDoc is marked as a test (format.test: accept would load it)")
+	case message == "":
+		d.fail(&d.Control, "MESTYP", formats.CodeMessage, "the control record names no message type, and the segments do not tell it")
+	case !ok:
+		d.fail(&d.Control, "MESTYP", formats.CodeMessage, "message %s does not feed %s; if it is a copy of %s, say so under format.messages",
+			typ, r.e.Name, strings.Join(slices.Sorted(maps.Keys(r.rules.rules)), " or "))
+	}
+	return message
+}
+
+// push adds an empty row to the queue: every cell absent.
+func (r *reader) push(d *Document, at int) *rowBuilder {
+	if r.used == len(r.queue) {
+		r.queue = append(r.queue, queued{cells: make([]string, len(r.columns)), absent: make([]bool, len(r.columns))})
+	}
+	q := &r.queue[r.used]
+	r.used++
+	q.reject = nil
+	for i := range q.cells {
+		q.cells[i], q.absent[i] = "", true
+	}
+	b := &rowBuilder{r: r, d: d, row: r.used - 1}
+	if at >= 0 {
+		q.pos = d.position(&d.Segments[at])
+	} else if d != nil {
+		q.pos = d.position(&d.Control)
+	}
+	return b
+}
+
+// reject adds a row that failed.
+func (r *reader) reject(d *Document, bad *formats.Reject) {
+	r.push(d, -1)
+	q := &r.queue[r.used-1]
+	q.pos, q.reject = bad.Pos, bad
+}
+
+// rowBuilder fills one row.
+type rowBuilder struct {
+	r   *reader
+	d   *Document
+	row int
+	err error // the first FileError
+}
+
+// set fills a column; one that the mapping feeds itself is not there.
+func (b *rowBuilder) set(column, text string) {
+	if i, ok := b.r.at[column]; ok {
+		q := &b.r.queue[b.row]
+		q.cells[i], q.absent[i] = text, false
+	}
+}
+
+// fail turns the row into a reject.
+func (b *rowBuilder) fail(s *Segment, field, code, format string, args ...any) {
+	q := &b.r.queue[b.row]
+	if q.reject == nil {
+		q.reject = &formats.Reject{Pos: b.d.position(s), Field: field, Code: code, Message: fmt.Sprintf(format, args...)}
+		q.pos = q.reject.Pos
+	}
+}
+
+// value reads a field of the segment at index i; empty when i is -1.
+func (b *rowBuilder) value(i int, field string) string {
+	if i < 0 || b.err != nil {
+		return ""
+	}
+	text, err := b.d.Value(&b.d.Segments[i], field)
+	if err != nil {
+		b.err = err
+	}
+	if text != "" && text == b.r.f.NoData {
+		return ""
+	}
+	return text
+}
+
+// copy fills a column from a field when the segment is there and the field is transferred.
+func (b *rowBuilder) copy(column string, i int, field string) {
+	if i < 0 {
+		return
+	}
+	text, err := b.d.Value(&b.d.Segments[i], field)
+	if err != nil && b.err == nil {
+		b.err = err
+	}
+	if text == "" || text != b.r.f.NoData {
+		b.set(column, text)
+	}
+}
+
+// number is a number of SAP's with or without its leading zeros, as the feed wants it.
+func (b *rowBuilder) number(text string) string {
+	if b.r.f.Zeros == "keep" {
+		return text
+	}
+	return trimZeros(text)
+}
+
+// raws fills the raw columns; scope are the segments of this row, the most specific first.
+func (b *rowBuilder) raws(scope ...int) {
+	for k := range b.r.f.raw {
+		c := &b.r.f.raw[k]
+		if s := b.home(c, scope); s != nil {
+			text, err := b.d.Value(s, c.field)
+			if err != nil && b.err == nil {
+				b.err = err
+			}
+			if text == "" || text != b.r.f.NoData {
+				b.set(c.name, text)
+			}
+		}
+	}
+}
+
+// home finds the segment that a raw column is read from, nil when the row has none.
+func (b *rowBuilder) home(c *rawColumn, scope []int) *Segment {
+	if c.segment == "EDI_DC40" {
+		return &b.d.Control
+	}
+	for _, i := range scope {
+		if i < 0 {
+			continue
+		}
+		s := &b.d.Segments[i]
+		if s.Type == c.segment || c.segment == "" && slices.Contains(c.types, s.Type) {
+			return s
+		}
+	}
+	if c.segment == "" {
+		if slices.Contains(c.types, "EDI_DC40") {
+			return &b.d.Control
+		}
+		return nil
+	}
+	root := -1
+	if len(scope) > 0 {
+		root = scope[len(scope)-1] // the row's widest segment
+	}
+	if i := b.d.First(root, c.segment); i >= 0 {
+		return &b.d.Segments[i]
+	}
+	return nil
+}
+
+// isSet says whether a flag is set.
+func isSet(text string) bool { return text != "" }
+
+// deleted is MSGFN's value for a deletion.
+const deleted = "003"

@@ -1,0 +1,173 @@
+-- Times are unix milliseconds, UTC; 0 is "not yet". Contents are JSON objects of canonical values.
+
+CREATE TABLE drops (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    feed       TEXT    NOT NULL,
+    remote     TEXT    NOT NULL,
+    folder     TEXT    NOT NULL,
+    name       TEXT    NOT NULL,
+    path       TEXT    NOT NULL,
+    size       INTEGER NOT NULL,
+    mtime      INTEGER NOT NULL,
+    sha256     TEXT    NOT NULL DEFAULT '',
+    state      TEXT    NOT NULL,
+    reason     TEXT    NOT NULL DEFAULT '',
+    spool      TEXT    NOT NULL DEFAULT '',
+    date       TEXT    NOT NULL DEFAULT '',
+    seq        TEXT    NOT NULL DEFAULT '',
+    previous   INTEGER NOT NULL DEFAULT 0,
+    same       INTEGER NOT NULL DEFAULT 0,
+    finish     TEXT    NOT NULL DEFAULT '',
+    decided_by TEXT    NOT NULL DEFAULT '',
+    seen_at    INTEGER NOT NULL DEFAULT 0,
+    steady_at  INTEGER NOT NULL DEFAULT 0,
+    listed_at  INTEGER NOT NULL DEFAULT 0,
+    ready_at   INTEGER NOT NULL DEFAULT 0,
+    claimed_at INTEGER NOT NULL DEFAULT 0,
+    fetched_at INTEGER NOT NULL DEFAULT 0,
+    settled_at INTEGER NOT NULL DEFAULT 0,
+    decided_at INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX drops_place ON drops (feed, remote, folder, name);
+CREATE INDEX drops_state ON drops (state, feed);
+CREATE INDEX drops_content ON drops (feed, sha256) WHERE sha256 <> '';
+CREATE INDEX drops_finish ON drops (feed) WHERE finish <> '';
+
+CREATE TABLE runs (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    drop_id   INTEGER NOT NULL REFERENCES drops,
+    kind      TEXT    NOT NULL,
+    state     TEXT    NOT NULL,
+    forced    INTEGER NOT NULL DEFAULT 0,
+    approved  INTEGER NOT NULL DEFAULT 0,
+    rows      INTEGER NOT NULL DEFAULT 0,
+    created   INTEGER NOT NULL DEFAULT 0,
+    updated   INTEGER NOT NULL DEFAULT 0,
+    unchanged INTEGER NOT NULL DEFAULT 0,
+    adopted   INTEGER NOT NULL DEFAULT 0,
+    removed   INTEGER NOT NULL DEFAULT 0,
+    collapsed INTEGER NOT NULL DEFAULT 0,
+    rejected  INTEGER NOT NULL DEFAULT 0,
+    parked    INTEGER NOT NULL DEFAULT 0,
+    withdrawn INTEGER NOT NULL DEFAULT 0,
+    requests  INTEGER NOT NULL DEFAULT 0,
+    reason    TEXT    NOT NULL DEFAULT '',
+    started   INTEGER NOT NULL,
+    ended     INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX runs_drop ON runs (drop_id);
+
+-- What planning asks for every row: narrow, and found by one descent of one tree.
+CREATE TABLE links (
+    entity TEXT    NOT NULL,
+    key    TEXT    NOT NULL,
+    id     INTEGER NOT NULL,
+    print  INTEGER NOT NULL, -- fingerprint of accepted.content
+    PRIMARY KEY (entity, key)
+) WITHOUT ROWID;
+
+-- The other half of a link: what Oro last accepted, and who set it.
+CREATE TABLE accepted (
+    link    INTEGER PRIMARY KEY AUTOINCREMENT,
+    entity  TEXT    NOT NULL,
+    key     TEXT    NOT NULL,
+    oro_id  TEXT    NOT NULL,
+    content TEXT    NOT NULL,
+    removed INTEGER NOT NULL DEFAULT 0,
+    feed    TEXT    NOT NULL DEFAULT '',
+    drop_id INTEGER NOT NULL DEFAULT 0,
+    run     INTEGER NOT NULL DEFAULT 0,
+    line    INTEGER NOT NULL DEFAULT 0,
+    at      INTEGER NOT NULL
+);
+
+CREATE TABLE history (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    entity  TEXT    NOT NULL,
+    key     TEXT    NOT NULL,
+    drop_id INTEGER NOT NULL,
+    run     INTEGER NOT NULL,
+    line    INTEGER NOT NULL,
+    fate    TEXT    NOT NULL,
+    sent    TEXT    NOT NULL,
+    detail  TEXT    NOT NULL DEFAULT '',
+    at      INTEGER NOT NULL
+);
+CREATE INDEX history_key ON history (entity, key);
+CREATE INDEX history_run ON history (run, key);
+
+CREATE TABLE rejects (
+    id      INTEGER PRIMARY KEY AUTOINCREMENT,
+    drop_id INTEGER NOT NULL,
+    run     INTEGER NOT NULL,
+    planned INTEGER NOT NULL, -- 1: refused by planning, 0: by the shop
+    line    INTEGER NOT NULL,
+    off     INTEGER NOT NULL,
+    segment TEXT    NOT NULL DEFAULT '',
+    doc     TEXT    NOT NULL DEFAULT '',
+    key     TEXT    NOT NULL,
+    field   TEXT    NOT NULL,
+    code    TEXT    NOT NULL,
+    message TEXT    NOT NULL,
+    row     TEXT    NOT NULL
+);
+CREATE INDEX rejects_drop ON rejects (drop_id, run, line);
+
+CREATE TABLE parked (
+    entity         TEXT    NOT NULL,
+    key            TEXT    NOT NULL,
+    feed           TEXT    NOT NULL,
+    drop_id        INTEGER NOT NULL,
+    run            INTEGER NOT NULL,
+    line           INTEGER NOT NULL,
+    missing_entity TEXT    NOT NULL,
+    missing_key    TEXT    NOT NULL,
+    record         TEXT    NOT NULL,
+    remove         INTEGER NOT NULL DEFAULT 0,
+    row            TEXT    NOT NULL,
+    since          INTEGER NOT NULL,
+    PRIMARY KEY (entity, key)
+) WITHOUT ROWID;
+CREATE INDEX parked_missing ON parked (missing_entity, missing_key);
+
+CREATE TABLE batches (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    run       INTEGER NOT NULL,
+    entity    TEXT    NOT NULL,
+    operation TEXT    NOT NULL DEFAULT '',
+    changes   TEXT    NOT NULL,
+    sent      INTEGER NOT NULL
+);
+CREATE INDEX batches_run ON batches (run);
+
+CREATE TABLE cursors (
+    export TEXT    PRIMARY KEY,
+    at     INTEGER NOT NULL,
+    number INTEGER NOT NULL DEFAULT 0 -- last number given
+) WITHOUT ROWID;
+
+CREATE TABLE outbox (
+    export    TEXT    NOT NULL,
+    number    INTEGER NOT NULL,
+    identifier TEXT   NOT NULL,
+    oro_id    TEXT    NOT NULL,
+    file      TEXT    NOT NULL,
+    body      BLOB    NOT NULL,
+    sha256    TEXT    NOT NULL,
+    state     TEXT    NOT NULL,
+    reason    TEXT    NOT NULL DEFAULT '',
+    submitted INTEGER NOT NULL,
+    owed      INTEGER NOT NULL,
+    written   INTEGER NOT NULL DEFAULT 0,
+    picked_up INTEGER NOT NULL DEFAULT 0,
+    answered  INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (export, number)
+);
+CREATE UNIQUE INDEX outbox_order ON outbox (export, oro_id);
+CREATE UNIQUE INDEX outbox_file ON outbox (export, file);
+CREATE INDEX outbox_state ON outbox (state);
+
+CREATE TABLE notes (
+    name TEXT PRIMARY KEY,
+    text TEXT NOT NULL
+) WITHOUT ROWID;

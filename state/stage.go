@@ -1,0 +1,240 @@
+package state
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// stage is a scratch database beside the ledger. It is never synced: a run that was interrupted makes a new one.
+type stage struct {
+	db     *sql.DB
+	path   string
+	entity *formats.Entity
+}
+
+const stageSchema = `CREATE TABLE changes (
+	seq     INTEGER PRIMARY KEY AUTOINCREMENT,
+	key     TEXT NOT NULL UNIQUE,
+	line    INTEGER NOT NULL,
+	off     INTEGER NOT NULL,
+	segment TEXT NOT NULL,
+	doc     TEXT NOT NULL,
+	op      TEXT NOT NULL,
+	oro_id  TEXT NOT NULL,
+	link    INTEGER NOT NULL,
+	status  INTEGER NOT NULL,
+	cap     INTEGER NOT NULL,
+	remove  INTEGER NOT NULL,
+	implied INTEGER NOT NULL,
+	again   INTEGER NOT NULL,
+	tries   INTEGER NOT NULL,
+	missing_entity TEXT NOT NULL,
+	missing_key    TEXT NOT NULL,
+	record  TEXT NOT NULL,
+	send    TEXT NOT NULL,
+	old     TEXT NOT NULL,
+	raw     TEXT NOT NULL
+);
+CREATE INDEX changes_status ON changes (status, seq)`
+
+// NewStage implements bridge.Ledger.
+func (l *Ledger) NewStage(ctx context.Context, e *formats.Entity, run int64) (bridge.Stage, error) {
+	dir := l.Spool()
+	if run == 0 {
+		dir = os.TempDir()
+	}
+	path := filepath.Join(dir, fmt.Sprintf("orobridge-stage-%d-%d.db", run, os.Getpid()))
+	if err := remove(path); err != nil {
+		return nil, err
+	}
+	db, err := open(path, "_journal_mode=MEMORY&_synchronous=OFF&_txlock=immediate&_cache_size=-4000&_locking_mode=EXCLUSIVE")
+	if err != nil {
+		return nil, err
+	}
+	db.SetMaxOpenConns(1)
+	if _, err := db.ExecContext(ctx, stageSchema); err != nil {
+		return nil, errors.Join(fmt.Errorf("make stage: %w", trouble(err)), db.Close())
+	}
+	return &stage{db: db, path: path, entity: e}, nil
+}
+
+func remove(path string) error {
+	for _, p := range []string{path, path + "-journal"} {
+		if err := os.Remove(p); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("remove old stage: %w", err)
+		}
+	}
+	return nil
+}
+
+// Close implements bridge.Stage.
+func (s *stage) Close() error { return errors.Join(s.db.Close(), remove(s.path)) }
+
+func (s *stage) tx(ctx context.Context, f func(*sql.Tx) error) error {
+	if err := inTx(ctx, s.db, f); err != nil {
+		return fmt.Errorf("write stage: %w", trouble(err))
+	}
+	return nil
+}
+
+// Put implements bridge.Stage.
+func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*bridge.Staged, err error) {
+	err = s.tx(ctx, func(tx *sql.Tx) error {
+		st, err := tx.PrepareContext(ctx, `INSERT INTO changes (line, off, segment, doc, op, oro_id, link, status, cap, remove, implied, again, tries,
+			missing_entity, missing_key, record, send, old, raw, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			ON CONFLICT (key) DO NOTHING RETURNING seq`)
+		if err != nil {
+			return err
+		}
+		defer st.Close()
+		for _, c := range changes {
+			args, err := stagedArgs(c)
+			if err != nil {
+				return err
+			}
+			err = st.QueryRowContext(ctx, args...).Scan(&c.Seq)
+			if errors.Is(err, sql.ErrNoRows) {
+				repeats, err = append(repeats, c), nil
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return repeats, err
+}
+
+// Save implements bridge.Stage.
+func (s *stage) Save(ctx context.Context, changes []*bridge.Staged) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		st, err := tx.PrepareContext(ctx, `UPDATE changes SET line = ?, off = ?, segment = ?, doc = ?, op = ?, oro_id = ?, link = ?, status = ?,
+			cap = ?, remove = ?, implied = ?, again = ?, tries = ?, missing_entity = ?, missing_key = ?, record = ?, send = ?, old = ?, raw = ? WHERE key = ?`)
+		if err != nil {
+			return err
+		}
+		defer st.Close()
+		for _, c := range changes {
+			args, err := stagedArgs(c)
+			if err != nil {
+				return err
+			}
+			if _, err := st.ExecContext(ctx, args...); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func stagedArgs(c *bridge.Staged) ([]any, error) {
+	raw, err := json.Marshal(c.Raw)
+	if err != nil {
+		return nil, err
+	}
+	var missing bridge.Missing
+	if c.Missing != nil {
+		missing = *c.Missing
+	}
+	p := c.Record.Pos
+	return []any{p.Line, p.Offset, p.Segment, p.Doc, string(c.Op), c.OroID, c.Link, int(c.Status), c.Cap, c.Remove, c.Implied, c.Again, c.Tries,
+		missing.Entity, missing.Key, encode(c.Record.Values), encode(c.Values), encode(c.Old), string(raw), c.Key}, nil
+}
+
+const stagedColumns = `seq, line, off, segment, doc, op, oro_id, link, status, cap, remove, implied, again, tries, missing_entity, missing_key,
+	record, send, old, raw, key`
+
+func (s *stage) scan(row interface{ Scan(...any) error }) (*bridge.Staged, error) {
+	c := &bridge.Staged{Change: bridge.Change{Record: &formats.Record{Entity: s.entity}}}
+	p := &c.Record.Pos
+	var missing bridge.Missing
+	var record, send, old, raw string
+	err := row.Scan(&c.Seq, &p.Line, &p.Offset, &p.Segment, &p.Doc, &c.Op, &c.OroID, &c.Link, &c.Status, &c.Cap, &c.Remove, &c.Implied, &c.Again, &c.Tries,
+		&missing.Entity, &missing.Key, &record, &send, &old, &raw, &c.Key)
+	if err != nil {
+		return nil, err
+	}
+	if missing.Entity != "" {
+		c.Missing = &missing
+	}
+	c.Line, c.Record.Key, c.Record.Remove = p.Line, c.Key, c.Remove
+	if c.Record.Values, err = decode(record); err != nil {
+		return nil, err
+	}
+	if c.Values, err = decode(send); err != nil {
+		return nil, err
+	}
+	if c.Old, err = decode(old); err != nil {
+		return nil, err
+	}
+	return c, json.Unmarshal([]byte(raw), &c.Raw)
+}
+
+// Get implements bridge.Stage.
+func (s *stage) Get(ctx context.Context, key string) (*bridge.Staged, error) {
+	c, err := s.scan(s.db.QueryRowContext(ctx, `SELECT `+stagedColumns+` FROM changes WHERE key = ?`, key))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read stage: %w", err)
+	}
+	return c, nil
+}
+
+// Drop implements bridge.Stage.
+func (s *stage) Drop(ctx context.Context, key string) error {
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `DELETE FROM changes WHERE key = ?`, key)
+		return err
+	})
+}
+
+// Next implements bridge.Stage.
+func (s *stage) Next(ctx context.Context, status bridge.StageStatus, after int64, n int) ([]*bridge.Staged, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT `+stagedColumns+` FROM changes WHERE status = ? AND seq > ? ORDER BY seq LIMIT ?`, int(status), after, n)
+	if err != nil {
+		return nil, fmt.Errorf("read stage: %w", err)
+	}
+	defer rows.Close()
+	var changes []*bridge.Staged
+	for rows.Next() {
+		c, err := s.scan(rows)
+		if err != nil {
+			return nil, fmt.Errorf("read stage: %w", err)
+		}
+		changes = append(changes, c)
+	}
+	return changes, rows.Err()
+}
+
+// Count implements bridge.Stage.
+func (s *stage) Count(ctx context.Context) (map[bridge.StageStatus]map[bridge.Op]int64, error) {
+	rows, err := s.db.QueryContext(ctx, `SELECT status, op, count(*) FROM changes GROUP BY status, op`)
+	if err != nil {
+		return nil, fmt.Errorf("count stage: %w", err)
+	}
+	defer rows.Close()
+	counts := map[bridge.StageStatus]map[bridge.Op]int64{}
+	for rows.Next() {
+		var status bridge.StageStatus
+		var op bridge.Op
+		var n int64
+		if err := rows.Scan(&status, &op, &n); err != nil {
+			return nil, err
+		}
+		if counts[status] == nil {
+			counts[status] = map[bridge.Op]int64{}
+		}
+		counts[status][op] = n
+	}
+	return counts, rows.Err()
+}
