@@ -93,7 +93,7 @@ type FeedConfig struct {
 
 // ReadyConfig says when a file is whole.
 type ReadyConfig struct {
-	Stable   Duration `yaml:"stable" doc:"same size and time in all listings for so long; 20s when nothing else is given"`
+	Stable   Duration `yaml:"stable" doc:"same size and time in all listings for so long; 20s when nothing else is given; 0s trusts a sender who renames whole files into the folder"`
 	Marker   string   `yaml:"marker" doc:"suffix of a second file that says so: .ok for products.csv.ok"`
 	Manifest string   `yaml:"manifest" doc:"glob of files that list the names, row counts and sha256 of whole files"`
 }

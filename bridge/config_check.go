@@ -218,10 +218,8 @@ func (k checker) feed(key string, f *FeedConfig) {
 
 func (k checker) ready(key string, f *FeedConfig) {
 	r := &f.Ready
-	if r.Stable == 0 && r.Marker == "" && r.Manifest == "" {
-		if k.given(join(key, "ready.stable")) && !k.failed(join(key, "ready.stable")) {
-			k.problem(join(key, "ready.stable"), "", "must be longer than nothing where neither marker nor manifest is given")
-		}
+	// stable: 0s that is written out is a sender who renames whole files into the folder: taken at its word.
+	if r.Stable == 0 && r.Marker == "" && r.Manifest == "" && !k.given(join(key, "ready.stable")) {
 		r.Stable = Duration(20 * time.Second)
 	}
 	k.suffix(join(key, "ready.marker"), r.Marker)

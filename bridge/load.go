@@ -155,10 +155,14 @@ func (b *Bridge) fillParked(ctx context.Context, f *FeedConfig, d *Drop, run *Ru
 	return put()
 }
 
-// RetryParked runs a feed's parked records again: with ready, those of drops of which a parent has come; otherwise all.
-func (b *Bridge) RetryParked(ctx context.Context, f *FeedConfig, ready bool) error {
+// RetryParked runs parked records of a feed again: those of drops before the given one, which has just been loaded, and
+// with 0 those of drops of which a parent has come.
+func (b *Bridge) RetryParked(ctx context.Context, f *FeedConfig, before int64) error {
 	var drops []int64
-	err := b.Ledger.Parked(ctx, f.Name, ready, func(p ParkedRow) error {
+	err := b.Ledger.Parked(ctx, f.Name, before == 0, func(p ParkedRow) error {
+		if before != 0 && p.Drop >= before {
+			return nil
+		}
 		if len(drops) == 0 || drops[len(drops)-1] != p.Drop {
 			drops = append(drops, p.Drop)
 		}

@@ -80,10 +80,10 @@ func (s *schedule) load(ctx context.Context, f *FeedConfig) error {
 				err = s.b.Finish(ctx, f, d)
 			}
 			if err == nil {
-				err = s.b.RetryParked(ctx, f, false)
+				err = s.b.RetryParked(ctx, f, d.ID)
 			}
 		} else if err == nil && changed == nil {
-			err = s.b.RetryParked(ctx, f, true)
+			err = s.b.RetryParked(ctx, f, 0)
 		}
 		if changed == nil {
 			s.announce(func() { s.busy[f.Entity.Name] = false })
@@ -227,7 +227,7 @@ func (b *Bridge) Round(ctx context.Context) error {
 		failed("feed "+f.Name, b.loadDue(ctx, f))
 	}
 	for _, f := range feeds {
-		failed("feed "+f.Name, b.RetryParked(ctx, f, true))
+		failed("feed "+f.Name, b.RetryParked(ctx, f, 0))
 		failed("feed "+f.Name, b.FinishAll(ctx, f))
 	}
 	for _, e := range b.Config.Exports {
@@ -239,24 +239,21 @@ func (b *Bridge) Round(ctx context.Context) error {
 
 // loadDue loads all drops of a feed that are due.
 func (b *Bridge) loadDue(ctx context.Context, f *FeedConfig) error {
-	loaded := false
 	for {
 		d, err := b.nextDue(ctx, f)
 		if err != nil {
 			return err
 		}
 		if d == nil {
-			break
+			return nil
 		}
 		if _, err := b.Load(ctx, f, d); err != nil {
 			return err
 		}
-		loaded = true
+		if err := b.RetryParked(ctx, f, d.ID); err != nil {
+			return err
+		}
 	}
-	if !loaded {
-		return nil
-	}
-	return b.RetryParked(ctx, f, false)
 }
 
 // byDependency lists the feeds so that none stands before one that it depends on.

@@ -289,7 +289,7 @@ func (p *Mapper) setKey(row *Row, rec *Record) error {
 				first, of = bad, s
 			}
 			raw, _ := s.raw(row)
-			text = cut(strings.ToValidUTF8(raw, "?"))
+			text = cut(strings.TrimSpace(strings.ToValidUTF8(raw, "?")))
 		}
 		if i > 0 {
 			p.key = append(p.key, '|')

@@ -2,6 +2,8 @@ package oro
 
 import (
 	"context"
+	"io"
+	"log/slog"
 	"net/http"
 	"slices"
 	"strings"
@@ -151,4 +153,8 @@ func writes(shop *orotest.Shop, path string) int {
 		}
 	}
 	return n
+}
+
+func debugLog(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelDebug}))
 }

@@ -147,17 +147,26 @@ func Encoding(head []byte, name string) string {
 // form where there is one (“ → ", – → -, ł → l, Ő → O), else as a question mark; each such character is counted.
 type Encoder struct {
 	table    encoding.Encoding // nil: UTF-8
+	mark     []byte            // byte order mark that is still to be written, in UTF-8
 	Replaced int               // characters that the encoding does not have
 }
 
-// NewEncoder returns an encoder; the empty name means UTF-8.
+// NewEncoder returns an encoder; the empty name means UTF-8. UTF-16 without an order of bytes gets a byte order mark.
 func NewEncoder(name string) (*Encoder, error) {
+	if strings.EqualFold(name, "utf-16") {
+		e, err := NewEncoder("utf-16be")
+		e.SetMark()
+		return e, err
+	}
 	e, err := find(name)
 	if err != nil {
 		return nil, err
 	}
 	return &Encoder{table: e}, nil
 }
+
+// SetMark puts a byte order mark before what is encoded next.
+func (e *Encoder) SetMark() { e.mark = []byte("\ufeff") }
 
 // Text returns s as it will be read again, with what the encoding lacks replaced.
 func (e *Encoder) Text(s string) string {
@@ -185,6 +194,10 @@ func (e *Encoder) Text(s string) string {
 
 // Bytes encodes text; what the encoding lacks is replaced.
 func (e *Encoder) Bytes(text []byte) ([]byte, error) {
+	if len(e.mark) > 0 {
+		text = append(e.mark, text...)
+		e.mark = nil
+	}
 	if e.table == nil {
 		return text, nil
 	}

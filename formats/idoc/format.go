@@ -194,8 +194,12 @@ func decode(r io.Reader, encoding string) (text *bufio.Reader, markup bool, err 
 	if err != nil {
 		return nil, false, &formats.FileError{Message: err.Error(), Hint: "set format.encoding"}
 	}
-	text = bufio.NewReaderSize(decoded, 64<<10)
-	head, err = text.Peek(512)
+	return form(bufio.NewReaderSize(decoded, 64<<10))
+}
+
+// form recognises flat IDocs and XML. It returns nil for an empty file.
+func form(text *bufio.Reader) (*bufio.Reader, bool, error) {
+	head, err := text.Peek(512)
 	if err != nil && err != io.EOF {
 		return nil, false, err
 	}
@@ -209,9 +213,4 @@ func decode(r io.Reader, encoding string) (text *bufio.Reader, markup bool, err 
 	}
 	return nil, false, &formats.FileError{Pos: formats.Position{Line: 1}, Message: "the file is neither a flat IDoc (EDI_DC40 …) nor XML",
 		Hint: "check format.kind and format.encoding"}
-}
-
-// CopyRejects writes the IDocs that failed, in the file's own form, framing and encoding.
-func (f *Format) CopyRejects(w io.Writer, r io.Reader, _ *formats.Entity, failed func(formats.Position) bool) (int, error) {
-	return copyRejects(w, r, f, failed)
 }

@@ -117,7 +117,7 @@ func (e *Envelope) form() string {
 // Orders writes orders as ORDERS05, one IDoc per order. Its numbers come from outside: see [Orders.Numbered].
 //
 // What does not fit into a field is an error that names it, not cut; names and streets go on in the next field of
-// their kind, and texts wrap. An order in which characters had to be replaced gets the flag "encoding".
+// their kind, and texts wrap; only the name of a condition is shortened to its 80 characters. An order in which characters had to be replaced gets the flag "encoding".
 type Orders struct {
 	Envelope `yaml:",inline"`
 
@@ -296,7 +296,10 @@ func (o *Orders) partners(m *message, order *formats.Order) error {
 		return fmt.Errorf("E1EDKA1-PARTN: customer %q has no number in the ERP (format.guest would be used)", order.Customer.Name)
 	}
 	number = o.padded(number, 10)
-	sold := m.add("E1EDKA1", pair{"PARVW", "AG"}, pair{"PARTN", number}, pair{"IHREZ", order.PONumber}, pair{"BNAME", first(wrap(order.User.Name, 35))})
+	sold := m.add("E1EDKA1", pair{"PARVW", "AG"}, pair{"PARTN", number}, pair{"IHREZ", order.PONumber})
+	if utf8.RuneCountInString(order.User.Name) <= 35 { // who it was is not needed to deliver: a longer name is left out
+		sold.fields = append(sold.fields, pair{"BNAME", order.User.Name})
+	}
 	if err := sold.spread("NAME", order.Customer.Name, "NAME1", "NAME2", "NAME3", "NAME4"); err != nil {
 		return err
 	}

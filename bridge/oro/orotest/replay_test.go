@@ -607,4 +607,3 @@ func (c *comparison) guidPart(want, got []string, path string) (string, string) 
 	c.id(typ, want[3], got[3], path)
 	return want[2] + want[4], got[2] + got[4]
 }
-

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+// The exit codes, a contract with scripts.
+const (
+	exitDone        = 0
+	exitFailed      = 1
+	exitUsage       = 2
+	exitPartly      = 3
+	exitUnreachable = 4
+	exitLocked      = 5
+)
+
+// exitCodes explains them, for the help and the README.
+var exitCodes = []struct {
+	code    int
+	meaning string
+}{
+	{exitDone, "done"},
+	{exitFailed, "failed"},
+	{exitUsage, "wrong use or config"},
+	{exitPartly, "done, but some rows were rejected or parked, or a drop is held"},
+	{exitUnreachable, "an end could not be reached"},
+	{exitLocked, "another bridge holds the state"},
+}
+
+// exit is an error that only carries an exit code: what there was to say has been printed.
+type exit int
+
+func (e exit) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
+
+// usageError is a wrong use of the command line.
+type usageError struct {
+	message string
+	hint    string
+}
+
+func (e *usageError) Error() string { return e.message }
+
+// exitCode is what a verb's error means for the caller of the program.
+func exitCode(err error) int {
+	var code exit
+	var usage *usageError
+	var config bridge.ConfigErrors
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.As(err, &code):
+		return int(code)
+	case errors.As(err, &usage), errors.As(err, &config):
+		return exitUsage
+	case errors.Is(err, bridge.ErrLocked):
+		return exitLocked
+	case errors.Is(err, bridge.ErrUnreachable):
+		return exitUnreachable
+	}
+	return exitFailed
+}
+
+// report tells the user about an error: one error line each, and a hint where there is one.
+func (a *app) report(err error) {
+	var code exit
+	var usage *usageError
+	var config bridge.ConfigErrors
+	switch {
+	case err == nil, errors.As(err, &code):
+	case errors.As(err, &config):
+		for _, p := range config {
+			say(a.stderr, "error", p.Error(), p.Hint)
+		}
+	case errors.As(err, &usage):
+		say(a.stderr, "error", usage.message, usage.hint)
+	case errors.Is(err, context.Canceled):
+		say(a.stderr, "error", "interrupted", "")
+	default:
+		say(a.stderr, "error", err.Error(), bridge.HintOf(err))
+	}
+}
+
+// say prints a line of talk and its hint.
+func say(w io.Writer, kind, message, hint string) {
+	fmt.Fprintf(w, "%s: %s\n", kind, message)
+	if hint != "" {
+		fmt.Fprintf(w, "hint: %s\n", hint)
+	}
+}

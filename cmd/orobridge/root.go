@@ -1,0 +1,98 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func newRootCommand(a *app) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "orobridge",
+		Short:         "Move an ERP's files into an OroCommerce shop, and its orders out",
+		Long:          longHelp(),
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Args:          cobra.ArbitraryArgs,
+	}
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		return unknownVerb(cmd, args[0])
+	}
+	root.PersistentPreRunE = func(*cobra.Command, []string) error {
+		if a.logFormat != "text" && a.logFormat != "json" {
+			return &usageError{fmt.Sprintf("--log-format %q is not one of text, json", a.logFormat), ""}
+		}
+		return nil
+	}
+	path := "orobridge.yaml"
+	if p, ok := a.env("OROBRIDGE_CONFIG"); ok && p != "" {
+		path = p
+	}
+	flags := root.PersistentFlags()
+	flags.StringVarP(&a.configPath, "config", "c", path, "config `file`, also from OROBRIDGE_CONFIG")
+	flags.StringVar(&a.logFormat, "log-format", "text", "text or json")
+	flags.BoolVar(&a.verbose, "verbose", false, "log each request")
+
+	root.SetIn(a.stdin)
+	root.SetOut(a.stdout)
+	root.SetErr(a.stderr)
+	root.AddCommand(
+		newInitCommand(a),
+		newCheckCommand(a),
+		newConfigCommand(a),
+		newVersionCommand(a),
+	)
+	strict(root)
+	return root
+}
+
+// strict makes wrong flags and arguments usage errors, for a command and all below it.
+func strict(cmd *cobra.Command) {
+	hint := "see " + cmd.CommandPath() + " --help"
+	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error(), hint} })
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			if err := check(cmd, args); err != nil {
+				return &usageError{err.Error(), "usage: " + cmd.UseLine()}
+			}
+			return nil
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		strict(sub)
+	}
+}
+
+// group makes a command that only holds others say which there are when it is given none of them.
+func group(cmd *cobra.Command) *cobra.Command {
+	cmd.Args = cobra.ArbitraryArgs
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return &usageError{cmd.CommandPath() + " needs one of its verbs", "see " + cmd.CommandPath() + " --help"}
+		}
+		return unknownVerb(cmd, args[0])
+	}
+	return cmd
+}
+
+func unknownVerb(cmd *cobra.Command, word string) error {
+	hint := "see " + cmd.CommandPath() + " --help"
+	if near := cmd.SuggestionsFor(word); len(near) > 0 {
+		hint = "did you mean " + strings.Join(near, " or ") + "?"
+	}
+	return &usageError{fmt.Sprintf("%s has no verb %q", cmd.CommandPath(), word), hint}
+}
+
+func longHelp() string {
+	var b strings.Builder
+	b.WriteString("orobridge sits between an ERP that exchanges files and an OroCommerce shop. It loads the files that the ERP\n" +
+		"drops (customers, products, prices, inventory) through the shop's API, and writes the shop's orders as files.\n\nExit codes:\n")
+	for _, c := range exitCodes {
+		fmt.Fprintf(&b, "  %d  %s\n", c.code, c.meaning)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
