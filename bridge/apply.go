@@ -26,13 +26,14 @@ const (
 
 // applier carries out one run's stage.
 type applier struct {
-	b     *Bridge
-	feed  *FeedConfig
-	drop  *Drop
-	run   *Run
-	stage Stage
-	dry   bool
-	again map[string]bool // keys of creates that an earlier attempt may have brought to the shop
+	b        *Bridge
+	feed     *FeedConfig
+	drop     *Drop
+	run      *Run
+	stage    Stage
+	dry      bool            // write nothing to the ledger
+	onReject func(RejectRow) // dry: told of each reject
+	again    map[string]bool // keys of creates that an earlier attempt may have brought to the shop
 
 	mu       sync.Mutex // guards stage, run's counts and accepted
 	accepted int64
@@ -168,6 +169,9 @@ func (a *applier) settle(ctx context.Context, batch int64, settled []Settlement,
 		a.b.step("settled")
 	}
 	for _, s := range settled {
+		if s.Fate == FateRejected && a.onReject != nil {
+			a.onReject(RejectRow{Drop: a.drop.ID, Run: a.run.ID, Reject: *s.Reject, Row: s.Raw})
+		}
 		a.run.count(s.Fate, 1)
 		if s.OroID != "" {
 			a.accepted++

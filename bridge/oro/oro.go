@@ -130,7 +130,7 @@ func New(cfg bridge.OroConfig, opt Options) (*Client, error) {
 	c.tokens = &tokens{
 		url:    root.String() + "/" + strings.Trim(or(cfg.TokenPath, "/oauth2-token"), "/"),
 		id:     cfg.ClientID,
-		secret: cfg.ClientSecret,
+		secret: cfg.ClientSecret.Reveal,
 		sender: again(c.wire),
 		now:    c.now,
 		gate:   make(chan struct{}, 1),

@@ -25,7 +25,7 @@ const (
 type tokens struct {
 	url    string
 	id     string
-	secret bridge.Secret
+	secret func() string // a func prints as an address
 	sender sender
 	now    func() time.Time
 	gate   chan struct{} // held by the one who renews
@@ -83,7 +83,7 @@ func (t *tokens) drop(token string) {
 }
 
 func (t *tokens) renew(ctx context.Context) (string, time.Duration, error) {
-	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {t.id}, "client_secret": {t.secret.Reveal()}}
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {t.id}, "client_secret": {t.secret()}}
 	ans, err := t.sender.send(ctx, &call{
 		method: http.MethodPost,
 		url:    t.url,

@@ -245,7 +245,7 @@ func (c *condition) price(b *rowBuilder, konm int, gone bool) {
 	}
 	b.set("unit", unit)
 	b.set("currency", b.value(c.konp, "KONWA"))
-	b.set(formats.RemoveField, flag(gone))
+	b.set(formats.RemoveField, mark(gone))
 	amount := c.konp
 	if konm >= 0 {
 		amount = konm

@@ -34,7 +34,7 @@ func customers(r *reader, d *Document) error {
 		b.copy("phone", i, "TELF1")
 		gone := b.value(i, "MSGFN") == deleted || isSet(b.value(i, "LOEVM")) ||
 			b.value(area, "MSGFN") == deleted || isSet(b.value(area, "LOEVM"))
-		b.set(formats.RemoveField, flag(gone))
+		b.set(formats.RemoveField, mark(gone))
 		b.raws(i, area)
 		if b.err != nil {
 			return b.err
@@ -43,7 +43,7 @@ func customers(r *reader, d *Document) error {
 	return nil
 }
 
-func flag(on bool) string {
+func mark(on bool) string {
 	if on {
 		return "1"
 	}

@@ -81,7 +81,7 @@ func products(r *reader, d *Document) error {
 		b.longTexts(i)
 		gone := b.value(i, "MSGFN") == deleted || isSet(b.value(i, "LVORM")) ||
 			b.value(area, "MSGFN") == deleted || isSet(b.value(area, "LVORM"))
-		b.set(formats.RemoveField, flag(gone))
+		b.set(formats.RemoveField, mark(gone))
 		b.raws(i, area, b.plant(i))
 		if b.err != nil {
 			return b.err

@@ -75,6 +75,7 @@ func (c *call) batch(t *table) {
 		return
 	}
 	sync := c.r.Header.Get("X-Mode") == "sync"
+	s.pause(c.r.Context(), s.latency.Read) // it only takes the document
 	s.mu.Lock()
 	o := s.newOperation(t, c.extID, sync)
 	if sync {

@@ -78,7 +78,7 @@ func (v *view) attributes(b []byte, t *table, r *record) []byte {
 			continue
 		}
 		value := r.attrs[f.slot]
-		if f.name == "wysiwyg" {
+		if f.kind == wysiwyg {
 			value = rendered(value)
 		}
 		put(f.name, value)

@@ -1,6 +1,7 @@
 package orotest
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 )
@@ -158,7 +159,7 @@ func (e *entity) addLine(l Line) error {
 	}
 	if l.FreeForm != "" {
 		attrs["freeFormProduct"], attrs["productSku"] = l.FreeForm, l.SKU
-		rels["productUnit"] = cmpOr(l.Unit, "item")
+		rels["productUnit"] = cmp.Or(l.Unit, "item")
 	} else {
 		products := e.shop.tables["products"]
 		found := products.texts[products.byName["sku"].slot][encode(l.SKU)]

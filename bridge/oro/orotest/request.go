@@ -2,6 +2,7 @@ package orotest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +16,7 @@ import (
 const (
 	apiPath   = "/admin/api/"
 	mediaType = "application/vnd.api+json"
+	maxURL    = 8 << 10 // of the web server before the shop
 )
 
 // problem is one error of an answer.
@@ -76,6 +78,12 @@ func newAnswer() *answer {
 // serve answers a request of which the body is read.
 func (s *Shop) serve(r *http.Request, body []byte) *answer {
 	a := newAnswer()
+	if len(r.URL.RequestURI()) > maxURL {
+		a.status = http.StatusRequestURITooLong
+		a.header = http.Header{"Content-Type": {"text/html"}}
+		a.body = []byte("<html>\r\n<head><title>414 Request-URI Too Large</title></head>\r\n</html>\r\n")
+		return a
+	}
 	if r.URL.Path == "/oauth2-token" {
 		s.pause(r.Context(), s.latency.Token)
 		s.token(r, body, a)
@@ -345,19 +353,12 @@ func (c *call) listPlain(t *table) {
 		row := `{"id":` + encode(t.id(n))
 		for i := range t.fields {
 			if f := &t.fields[i]; !f.kind.relation() && !f.hidden {
-				row += `,"` + f.name + `":` + cmpOr(t.rows[n].attrs[f.slot], "null")
+				row += `,"` + f.name + `":` + cmp.Or(t.rows[n].attrs[f.slot], "null")
 			}
 		}
 		rows = append(rows, row+"}")
 	}
 	c.answer.body = []byte("[" + strings.Join(rows, ",") + "]")
-}
-
-func cmpOr(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
 }
 
 // locate finds the record that the path names, or answers why not.

@@ -87,7 +87,7 @@ func localized(name, parent, to, value string, kind kind, actions action) resour
 func description(name, value string, kind kind) resource {
 	r := localized(name, "product", "products", value, kind, reading|creating|updating)
 	r.fields[0].max = 0
-	if value == "wysiwyg" { // stands behind its fallback
+	if kind == wysiwyg { // stands behind its fallback
 		r.fields[0], r.fields[1] = r.fields[1], r.fields[0]
 	}
 	return r
@@ -322,7 +322,7 @@ func describe() []resource {
 			complete: withTexts,
 		},
 		localized("productnames", "product", "products", "string", text, reading|creating|updating|deleting),
-		description("productdescriptions", "wysiwyg", object),
+		description("productdescriptions", "wysiwyg", wysiwyg),
 		description("productshortdescriptions", "text", text),
 		{
 			name: "productunitprecisions", actions: reading | creating | updating | deleting, business: []string{"product", "unit"},

@@ -24,6 +24,7 @@ const (
 	moment               // a string, 2026-11-20T20:25:08Z
 	list                 // an array of strings, sorted
 	object               // any JSON, as it was sent
+	wysiwyg              // an object that the editor adds its rendering to
 	one                  // a relation to one record
 	many                 // a relation to several records, kept here
 	inverse              // a relation to several records, kept over there in the field via
@@ -143,7 +144,7 @@ func (f *field) parse(raw json.RawMessage) (string, bool) {
 	switch f.kind {
 	case flag:
 		return string(raw), string(raw) == "true" || string(raw) == "false"
-	case object:
+	case object, wysiwyg:
 		var b bytes.Buffer
 		err := json.Compact(&b, raw)
 		return b.String(), err == nil
@@ -220,6 +221,9 @@ func stamp(t time.Time) string { return t.UTC().Format(`"2006-01-02T15:04:05Z"`)
 
 // encode is v as JSON text, without escapes that only HTML needs.
 func encode(v any) string {
+	if s, ok := v.(string); ok && plain(s) {
+		return `"` + s + `"`
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -227,6 +231,16 @@ func encode(v any) string {
 		return "null"
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// plain reports whether a string stands in JSON as it is.
+func plain(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] >= 0x7f || s[i] == '"' || s[i] == '\\' {
+			return false
+		}
+	}
+	return true
 }
 
 // decodeText is the string that the JSON text of a field holds.

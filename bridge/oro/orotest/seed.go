@@ -3,6 +3,7 @@ package orotest
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"fmt"
@@ -331,7 +332,7 @@ func (s *Shop) AddProduct(sku, name string, units ...Unit) (id string, err error
 		}
 		unit := d.create("productunitprecisions")
 		unit.set("precision", strconv.Itoa(u.Precision))
-		unit.set("conversionRate", cmpOr(u.Rate, "1"))
+		unit.set("conversionRate", cmp.Or(u.Rate, "1"))
 		unit.setRef("unit", n)
 		unit.setRef("product", e.record.serial)
 		withLevel(unit)

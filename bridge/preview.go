@@ -1,0 +1,129 @@
+package bridge
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// Preview is what loading a file would do.
+type Preview struct {
+	Run Run // Rows, Unchanged, Adopted, Collapsed and Rejected as they would be; the rest is in the plan
+	// Creates, Updates, Removes and Waits count the changes that would be sent, and the rows that would be parked.
+	Creates, Updates, Removes, Withdraws, Waits int64
+	Ignored                                     []string // columns of the file that no field takes
+}
+
+// PreviewOptions say what to tell of a plan, and what to compare with.
+type PreviewOptions struct {
+	// Change is told of every change in the order of the file, Reject of every reject, when it is found.
+	Change func(*Staged) error
+	Reject func(RejectRow)
+	// Live compares with the shop instead of with what it last accepted.
+	Live bool
+}
+
+// Plan works out what loading a local file through a feed would do. Nothing is written anywhere but to a scratch file.
+func (b *Bridge) Plan(ctx context.Context, f *FeedConfig, path string, o PreviewOptions) (*Preview, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, &Error{Op: "plan", Object: path, Err: err, Hint: "name a file that this machine can read"}
+	}
+	defer file.Close()
+	stage, err := b.Ledger.NewStage(ctx, f.Entity, 0)
+	if err != nil {
+		return nil, err
+	}
+	v := &Preview{Run: Run{Kind: FirstRun}}
+	err = b.preview(ctx, f, &Drop{Feed: f.Name, Name: filepath.Base(path)}, v, stage, bufio.NewReaderSize(file, 256<<10), o)
+	return v, errors.Join(err, stage.Close())
+}
+
+func (b *Bridge) preview(ctx context.Context, f *FeedConfig, d *Drop, v *Preview, stage Stage, r *bufio.Reader, o PreviewOptions) error {
+	p := &planner{b: b, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject}
+	if err := p.read(ctx, r); err != nil {
+		return err
+	}
+	v.Ignored = p.ignored
+	if err := p.withdraw(ctx); err != nil {
+		return err
+	}
+	a := &applier{b: b, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject}
+	if err := a.decideAll(ctx); err != nil {
+		return err
+	}
+	for _, status := range []StageStatus{Decided, Waiting} {
+		for after := int64(0); ; {
+			page, err := stage.Next(ctx, status, after, lookUpRows*b.Config.Oro.InFlight)
+			if err != nil {
+				return err
+			}
+			if len(page) == 0 {
+				break
+			}
+			after = page[len(page)-1].Seq
+			if err := b.tell(ctx, a, v, page, o); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// tell counts and reports a page of changes.
+func (b *Bridge) tell(ctx context.Context, a *applier, v *Preview, page []*Staged, o PreviewOptions) error {
+	if o.Live {
+		if err := a.compareLive(ctx, page); err != nil {
+			return err
+		}
+	}
+	for _, c := range page {
+		switch {
+		case c.Status == Waiting:
+			v.Waits++
+		case c.Implied:
+			v.Withdraws++
+		case c.Op == Create:
+			v.Creates++
+		case c.Op == Remove:
+			v.Removes++
+		case len(c.Values) == 0:
+			v.Run.Unchanged++
+			continue
+		default:
+			v.Updates++
+		}
+		if o.Change == nil {
+			continue
+		}
+		if err := o.Change(c); err != nil {
+			return fmt.Errorf("report change of %s: %w", c.Key, err)
+		}
+	}
+	return nil
+}
+
+// compareLive sets the old values of updates to what the shop holds at this moment.
+func (a *applier) compareLive(ctx context.Context, page []*Staged) error {
+	var updates []*Staged
+	for _, c := range page {
+		if c.Op == Update && c.Link != 0 {
+			updates = append(updates, c)
+		}
+	}
+	lookups, err := a.find(ctx, updates)
+	if err != nil {
+		return err
+	}
+	for i, c := range updates {
+		if found := lookups[i].Found; found != nil {
+			c.Values, c.Old = differing(c.Record.Values, found.Values, false)
+		} else {
+			c.Op, c.Values, c.Old = Create, c.Record.Values, nil
+		}
+	}
+	return nil
+}

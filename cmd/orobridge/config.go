@@ -1,0 +1,35 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+func newConfigCommand(a *app) *cobra.Command {
+	cmd := group(&cobra.Command{Use: "config", Short: "Look at the config, without touching any end"})
+	cmd.AddCommand(
+		&cobra.Command{
+			Use:   "check",
+			Short: "Read the config and name every problem in it",
+			Args:  cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error {
+				c, err := a.config()
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stderr, "%s is good: %d remotes, %d feeds, %d exports\n", a.configPath, len(c.Remotes), len(c.Feeds), len(c.Exports))
+				return nil
+			},
+		},
+		&cobra.Command{
+			Use:   "schema",
+			Short: "Print the config's JSON Schema, for editors",
+			Args:  cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error {
+				return a.printJSON(configSchema())
+			},
+		},
+	)
+	return cmd
+}
