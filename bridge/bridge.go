@@ -19,6 +19,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -130,7 +131,7 @@ func (b *Bridge) persist(ctx context.Context, what string, f func() error) error
 		if err == nil {
 			if n > 1 {
 				b.Log.Info("trouble has passed", "work", what)
-				return b.Ledger.Note(ctx, "paused "+what, "")
+				return b.Ledger.Note(ctx, pausedNote(what), "")
 			}
 			return nil
 		}
@@ -142,7 +143,7 @@ func (b *Bridge) persist(ctx context.Context, what string, f func() error) error
 			return err
 		}
 		b.Log.Warn("paused", "work", what, "error", err, "hint", HintOf(err), "again_in", wait.Round(time.Second))
-		if noteErr := b.Ledger.Note(ctx, "paused "+what, err.Error()); noteErr != nil {
+		if noteErr := b.Ledger.Note(ctx, pausedNote(what), err.Error()); noteErr != nil {
 			b.Log.Error("note", "work", what, "error", noteErr)
 		}
 		if b.Clock.Wait(ctx, wait) != nil {
@@ -150,6 +151,12 @@ func (b *Bridge) persist(ctx context.Context, what string, f func() error) error
 		}
 	}
 }
+
+// pausedNote is the ledger's note of trouble with a piece of work.
+func pausedNote(work string) string { return "paused " + work }
+
+// PausedNote says whether a note of the ledger tells of trouble, and with what.
+func PausedNote(name string) (work string, ok bool) { return strings.CutPrefix(name, "paused ") }
 
 // raw joins the sender's columns and cells.
 func raw(columns []string, row *formats.Row) map[string]string {

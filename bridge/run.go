@@ -186,7 +186,7 @@ func (b *Bridge) report(ctx context.Context, work string, failed int, err error)
 		failed = 0
 		b.Log.Info("trouble has passed", "work", work)
 	}
-	if err := b.Ledger.Note(ctx, "paused "+work, text); err != nil {
+	if err := b.Ledger.Note(ctx, pausedNote(work), text); err != nil {
 		b.Log.Error("note", "work", work, "error", err)
 	}
 	return failed

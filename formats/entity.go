@@ -96,15 +96,22 @@ func JoinKey(parts ...string) string {
 
 // appendKeyPart appends one part of a key, escaped.
 func appendKeyPart(b []byte, part string) []byte {
-	for {
-		i := strings.IndexAny(part, `|\`)
-		if i < 0 {
-			return append(b, part...)
+	for i := range len(part) {
+		if part[i] == '|' || part[i] == '\\' {
+			return escapeKeyPart(b, part)
 		}
-		b = append(b, part[:i]...)
-		b = append(b, '\\', part[i])
-		part = part[i+1:]
 	}
+	return append(b, part...)
+}
+
+func escapeKeyPart(b []byte, part string) []byte {
+	for i := range len(part) {
+		if part[i] == '|' || part[i] == '\\' {
+			b = append(b, '\\')
+		}
+		b = append(b, part[i])
+	}
+	return b
 }
 
 // SplitKey takes a business key apart.

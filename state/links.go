@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	sqlite3 "github.com/mattn/go-sqlite3"
+
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
 )
@@ -228,4 +230,33 @@ func merge(older, newer []formats.Value) []formats.Value {
 		}
 	}
 	return append(append(merged, older...), newer...)
+}
+
+// OroIDs tells the shop's ids of the keys that have a link.
+func (l *Ledger) OroIDs(ctx context.Context, entity string, keys []string) (map[string]string, error) {
+	list, err := json.Marshal(keys)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := l.read.QueryContext(ctx, `SELECT l.key, a.oro_id FROM json_each(?) j
+		CROSS JOIN links l ON l.entity = ? AND l.key = j.value CROSS JOIN accepted a ON a.link = l.id`, string(list), entity)
+	if err != nil {
+		return nil, fmt.Errorf("read ids of %s: %w", entity, err)
+	}
+	defer rows.Close()
+	ids := make(map[string]string, len(keys))
+	for rows.Next() {
+		var key, id string
+		if err := rows.Scan(&key, &id); err != nil {
+			return nil, err
+		}
+		ids[key] = id
+	}
+	return ids, rows.Err()
+}
+
+// Version is the SQLite that the program carries.
+func Version() string {
+	v, _, _ := sqlite3.Version()
+	return v
 }

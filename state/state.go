@@ -41,6 +41,8 @@ type Ledger struct {
 	read  *sql.DB
 	lock  *os.File
 	now   func() time.Time
+
+	scratch bool // the folder goes when the ledger is closed
 }
 
 var _ bridge.Ledger = (*Ledger)(nil)
@@ -120,7 +122,34 @@ func (l *Ledger) Close() error {
 	if l.lock != nil {
 		errs = append(errs, l.lock.Close())
 	}
+	if l.scratch {
+		errs = append(errs, os.RemoveAll(l.dir))
+	}
 	return errors.Join(errs...)
+}
+
+// Scratch opens an empty ledger in a temporary folder that goes with it.
+func Scratch(ctx context.Context) (*Ledger, error) {
+	dir, err := os.MkdirTemp("", "orobridge-")
+	if err != nil {
+		return nil, fmt.Errorf("make scratch ledger: %w", err)
+	}
+	l, err := Open(ctx, dir, Options{})
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(dir))
+	}
+	l.scratch = true
+	return l, nil
+}
+
+// Locked says whether a process holds the ledger of a folder.
+func Locked(dir string) bool {
+	f, err := os.Open(filepath.Join(dir, "lock"))
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil
 }
 
 // Spool is the folder of fetched files.

@@ -413,7 +413,7 @@ func (c *Client) operationErrors(ctx context.Context, op *operation) ([]errorIte
 		}
 		for i := range doc.Data {
 			r := &doc.Data[i]
-			item := errorItem{Status: r.text("status"), Title: r.text("title"), Detail: r.text("detail")}
+			item := errorItem{Title: r.text("title"), Detail: r.text("detail")}
 			if raw := r.Attributes["source"]; len(raw) > 0 {
 				_ = json.Unmarshal(raw, &item.Source) // an error without a readable place is one without a place
 			}

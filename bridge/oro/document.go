@@ -3,7 +3,6 @@ package oro
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"strings"
 )
 
@@ -109,9 +108,9 @@ func index(list resources) map[ref]*resource {
 	return found
 }
 
-// An errorItem is one of the shop's errors. Status is a text in answers and a number in the errors of a batch.
+// An errorItem is one of the shop's errors. Its status, a text in answers and a number in the errors of a batch, says
+// nothing that the title does not.
 type errorItem struct {
-	Status any     `json:"status"`
 	Title  string  `json:"title"`
 	Detail string  `json:"detail"`
 	Source *source `json:"source"`
@@ -121,8 +120,6 @@ type source struct {
 	Pointer   string `json:"pointer"`
 	Parameter string `json:"parameter"`
 }
-
-func (e errorItem) status() string { return fmt.Sprint(e.Status) }
 
 func (e errorItem) pointer() string {
 	if e.Source == nil {

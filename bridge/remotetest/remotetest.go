@@ -25,6 +25,7 @@ import (
 type Place struct {
 	Remote bridge.Remote
 	Root   string
+	Many   int // files in the large listing; 0: 50,000
 }
 
 // Test runs the suite. Each test opens a place of its own, with an empty root.
@@ -175,12 +176,13 @@ func testList(t *testing.T, p Place) {
 }
 
 func testListMany(t *testing.T, p Place) {
-	n := 50_000
-	if testing.Short() {
-		n = 2_000
+	n := p.Many
+	if n == 0 {
+		n = 50_000
 	}
+	check(t, os.Mkdir(filepath.Join(p.Root, "in"), 0o755))
 	for i := range n {
-		p.write(t, fmt.Sprintf("in/ORD_%06d.csv", i), []byte{'x'})
+		check(t, os.WriteFile(filepath.Join(p.Root, "in", fmt.Sprintf("ORD_%06d.csv", i)), []byte{'x'}, 0o644))
 	}
 	files, err := p.Remote.List(t.Context(), "in")
 	check(t, err)

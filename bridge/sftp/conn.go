@@ -60,6 +60,9 @@ func (in *input) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// errNoSubsystem says that the server refused to start SFTP.
+var errNoSubsystem = errors.New("the server has no subsystem sftp")
+
 // open starts the SFTP session.
 func (c *conn) open() error {
 	session, err := c.ssh.NewSession()
@@ -78,8 +81,13 @@ func (c *conn) open() error {
 	if err != nil {
 		return err
 	}
-	if err := session.RequestSubsystem("sftp"); err != nil {
+	// Session.RequestSubsystem does not tell a refusal from a broken connection.
+	granted, err := session.SendRequest("subsystem", true, ssh.Marshal(struct{ Name string }{"sftp"}))
+	if err != nil {
 		return err
+	}
+	if !granted {
+		return errNoSubsystem
 	}
 	// What nobody reads would fill the window of the channel.
 	c.work.Go(func() { _, _ = io.Copy(io.Discard, stderr) })

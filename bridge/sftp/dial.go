@@ -113,15 +113,11 @@ func (r *Remote) explainHandshake(pins *pins, err error) error {
 	}
 	e := &bridge.Error{Op: "connect", Object: r.name + " at " + r.address, Fate: bridge.Stop, Err: err,
 		Hint: "the server is too old for what is safe today, or too new: ask its operator for algorithms"}
-	if len(pins.algorithms) > 0 && !slices.ContainsFunc(none.SupportedAlgorithms, isPinned(pins)) {
+	if len(pins.algorithms) > 0 && slices.Equal(none.SupportedAlgorithms, pins.algorithms) {
 		e.Err = fmt.Errorf("%w: %w", ErrHostKey, err)
 		e.Hint = "the server has no host key of the type that " + r.knownHosts + " pins: ask its operator whether the key was replaced, then pin the new one"
 	}
 	return e
-}
-
-func isPinned(p *pins) func(string) bool {
-	return func(algorithm string) bool { return slices.Contains(p.algorithms, algorithm) }
 }
 
 // explainLogin tells a refusal from a broken connection. x/crypto/ssh has no type for a refusal, but breakage has: a
@@ -140,11 +136,12 @@ func (r *Remote) explainLogin(l *login, err error) error {
 		Hint: l.hint()}
 }
 
-// explainOpen says why there is no SFTP session although the login was right.
+// explainOpen says why there is no SFTP session although the login was right: the server refused it, which is one of two
+// errors, or the connection broke.
 func (r *Remote) explainOpen(err error) error {
-	var refused *ssh.OpenChannelError
-	short := errors.As(err, &refused) && refused.Reason == ssh.ResourceShortage
-	if trouble(err) || short {
+	var channel *ssh.OpenChannelError
+	refused := errors.As(err, &channel) && channel.Reason != ssh.ResourceShortage
+	if !refused && !errors.Is(err, errNoSubsystem) {
 		return r.unreachable("no SFTP session", err, "look whether the server allows user "+r.user+" SFTP, and has sessions left")
 	}
 	return &bridge.Error{Op: "start SFTP", Object: r.name + " at " + r.address, Fate: bridge.Stop, Err: err,

@@ -104,7 +104,7 @@ func TestConformanceInProcess(t *testing.T) {
 func TestConformancePlainServer(t *testing.T) {
 	remotetest.Test(t, func(t *testing.T) remotetest.Place {
 		_, l := serve(t, sftptest.Options{NoExtensions: true, ShortReads: 10_000})
-		return remotetest.Place{Remote: open(t, config(t, l)), Root: l.Root}
+		return remotetest.Place{Remote: open(t, config(t, l)), Root: l.Root, Many: 2_000}
 	})
 }
 
@@ -116,13 +116,10 @@ func TestConformanceOpenSSH(t *testing.T) {
 }
 
 func TestConformanceSlowLink(t *testing.T) {
-	if testing.Short() {
-		t.Skip("long")
-	}
 	remotetest.Test(t, func(t *testing.T) remotetest.Place {
 		_, l := serve(t, sftptest.Options{})
 		p, l := proxy(t, l)
 		p.Latency(20 * time.Millisecond)
-		return remotetest.Place{Remote: open(t, config(t, l)), Root: l.Root}
+		return remotetest.Place{Remote: open(t, config(t, l)), Root: l.Root, Many: 5_000}
 	})
 }

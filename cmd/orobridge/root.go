@@ -24,7 +24,7 @@ func newRootCommand(a *app) *cobra.Command {
 	}
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
 		if a.logFormat != "text" && a.logFormat != "json" {
-			return &usageError{fmt.Sprintf("--log-format %q is not one of text, json", a.logFormat), ""}
+			return oneOfFlag("log-format", a.logFormat, "text", "json")
 		}
 		return nil
 	}
@@ -41,9 +41,17 @@ func newRootCommand(a *app) *cobra.Command {
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.AddCommand(
+		newRunCommand(a),
+		newLoadCommand(a),
+		newPlanCommand(a),
+		newDropsCommand(a),
+		newDropCommand(a),
+		newRejectsCommand(a),
+		newStatusCommand(a),
 		newInitCommand(a),
 		newCheckCommand(a),
 		newConfigCommand(a),
+		newShopCommand(a),
 		newVersionCommand(a),
 	)
 	strict(root)
@@ -53,6 +61,7 @@ func newRootCommand(a *app) *cobra.Command {
 // strict makes wrong flags and arguments usage errors, for a command and all below it.
 func strict(cmd *cobra.Command) {
 	hint := "see " + cmd.CommandPath() + " --help"
+	cmd.SuggestionsMinimumDistance = 2
 	cmd.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return &usageError{err.Error(), hint} })
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {

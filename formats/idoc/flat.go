@@ -25,7 +25,8 @@ type flatReader struct {
 	held      []byte // the control record of the next IDoc, already read
 	at        int64  // where held begins
 	atLine    int64
-	padded    bool // every record so far had its full length
+	padded    bool // every data record so far had its full length
+	records   int64
 	cut       bool // the record that was read last was the file's last and had no line end
 	buf       []byte
 	types     map[string]named // by SEGNAM
@@ -232,7 +233,7 @@ func (f *flatReader) check(d *Document, s *Segment, b []byte, numbers bool) {
 	switch {
 	case length > recordLength && len(bytes.TrimRight(b[runeOffset(b, recordLength):], " ")) > 0:
 		d.fail(s, "", formats.CodeStructure, "line %d has %d characters, more than the %d of a data record", f.line, length, recordLength)
-	case length < recordLength && f.cut && (!f.framed || f.padded && len(d.Segments) > 0):
+	case length < recordLength && f.cut && (!f.framed || f.padded && f.records > 0):
 		d.fail(s, "", formats.CodeStructure, "the file ends inside of a data record: it was cut off")
 	case s.Type == "":
 		d.fail(s, "SEGNAM", formats.CodeStructure, "line %d has no segment name", f.line)
@@ -242,6 +243,7 @@ func (f *flatReader) check(d *Document, s *Segment, b []byte, numbers bool) {
 		d.fail(s, "DOCNUM", formats.CodeStructure, "line %d belongs to IDoc %s: a control record is missing before it", f.line, doc)
 	}
 	f.padded = f.padded && length >= recordLength
+	f.records++
 }
 
 // name finds what a SEGNAM stands for, and remembers it.

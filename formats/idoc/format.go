@@ -55,6 +55,8 @@ type Format struct {
 	Languages map[string]string `yaml:"languages"`
 	// Texts names the long text (TDID) of a product's field: {description: GRUN} is the default.
 	Texts map[string]string `yaml:"texts"`
+	// Precisions gives the decimals of quantities in a unit of the shop: {kg: 3}. Default: 0.
+	Precisions map[string]int `yaml:"precisions"`
 	// ConditionTypes (KSCHL) that are prices. Empty: all whose amount is per quantity.
 	ConditionTypes []string `yaml:"condition_types"`
 	// IgnoreKeys are fields of E1KOMG that do not narrow a price for this feed.
@@ -122,6 +124,11 @@ func (f *Format) Check() error {
 	}
 	for field := range f.Texts {
 		add("texts", oneOf(field, "description", "short_description"))
+	}
+	for unit, n := range f.Precisions {
+		if n < 0 || n > 9 {
+			add("precisions", fmt.Errorf("%s: %d is not from 0 to 9", unit, n))
+		}
 	}
 	_, err := f.dictionary()
 	add("dictionary", err)

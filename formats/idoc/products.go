@@ -1,7 +1,9 @@
 package idoc
 
 import (
+	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/orobridge/orobridge/formats"
@@ -49,6 +51,9 @@ func (f *Format) texts() map[string]string {
 
 func productColumns(f *Format) []string {
 	columns := []string{"sku", "unit", "more_units", formats.RemoveField}
+	if f.Precisions != nil {
+		columns = append(columns, "precision")
+	}
 	fields := []string{"name"}
 	for field := range f.texts() {
 		fields = append(fields, field)
@@ -76,6 +81,7 @@ func products(r *reader, d *Document) error {
 		}
 		b.set("sku", b.number(sku))
 		b.copy("unit", i, "MEINS")
+		b.precision(i)
 		b.units(i)
 		b.names(i)
 		b.longTexts(i)
@@ -140,6 +146,17 @@ func (b *rowBuilder) names(material int) {
 	}
 }
 
+// precision fills the decimals of the primary unit when the feed says what they are.
+func (b *rowBuilder) precision(material int) {
+	unit := b.value(material, "MEINS")
+	if mapped, ok := b.r.f.units[unit]; ok {
+		unit = mapped
+	}
+	if n, ok := b.r.f.Precisions[unit]; ok {
+		b.set("precision", strconv.Itoa(n))
+	}
+}
+
 // units fills more_units from E1MARMM: UMREZ base units are UMREN of the unit. The value list of unit applies to each;
 // one that it maps to nothing is left out.
 func (b *rowBuilder) units(material int) {
@@ -165,7 +182,7 @@ func (b *rowBuilder) units(material int) {
 		if !ok {
 			return
 		}
-		list = append(list, code+":0:"+rate)
+		list = append(list, fmt.Sprintf("%s:%d:%s", code, b.r.f.Precisions[code], rate))
 	}
 	if any {
 		b.set("more_units", strings.Join(list, " "))

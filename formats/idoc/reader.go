@@ -407,9 +407,11 @@ func (b *rowBuilder) home(c *rawColumn, scope []int) *Segment {
 		}
 		return nil
 	}
-	root := -1
-	if len(scope) > 0 {
-		root = scope[len(scope)-1] // the row's widest segment
+	root := -1 // the row's widest segment: a parent stands before its children
+	for _, i := range scope {
+		if i >= 0 && (root < 0 || i < root) {
+			root = i
+		}
 	}
 	if i := b.d.First(root, c.segment); i >= 0 {
 		return &b.d.Segments[i]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -193,10 +194,10 @@ func (w *writer) segment(n *node, indent string) {
 	w.element(n, t, indent)
 }
 
-// element writes a segment; its fields are checked against the dictionary where it has them.
+// element writes a segment; its fields are checked against the dictionary where it has them, and stand in its order.
 func (w *writer) element(n *node, t *SegmentType, indent string) {
 	fmt.Fprintf(&w.buf, "%s<%s SEGMENT=\"1\">\n", indent, n.typ)
-	for _, f := range n.fields {
+	for _, f := range ordered(n.fields, t) {
 		text := w.text(f.text)
 		if text == "" {
 			continue
@@ -213,6 +214,22 @@ func (w *writer) element(n *node, t *SegmentType, indent string) {
 		w.segment(c, indent+"  ")
 	}
 	fmt.Fprintf(&w.buf, "%s</%s>\n", indent, n.typ)
+}
+
+// ordered sorts fields as the dictionary has them; those that it does not have stay behind.
+func ordered(fields []pair, t *SegmentType) []pair {
+	if t == nil {
+		return fields
+	}
+	place := func(f pair) int {
+		if i, ok := t.index[f.name]; ok {
+			return i
+		}
+		return len(t.Fields)
+	}
+	fields = slices.Clone(fields)
+	slices.SortStableFunc(fields, func(a, b pair) int { return place(a) - place(b) })
+	return fields
 }
 
 var escape = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")

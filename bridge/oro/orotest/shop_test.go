@@ -339,6 +339,20 @@ func TestDeletingAProductTakesItsPricesAndStockAlong(t *testing.T) {
 	}
 }
 
+func TestDeletedRecordIsUnknown(t *testing.T) {
+	c := start(t)
+	id, err := c.shop.AddCustomer("A", "")
+	must(t, err)
+	c.do(http.MethodDelete, "customers/"+id, "")
+	update := `{"type":"customers","id":"` + id + `","meta":{"update":true},"attributes":{"name":"B"}}`
+	if r := c.do(http.MethodPatch, "customers/"+id, `{"data":`+update+`}`); r.status != 404 {
+		t.Errorf("by PATCH: %d", r.status)
+	}
+	if _, op := c.batch("customers", `{"data":[`+update+`]}`); op.Summary.Errors != 1 {
+		t.Errorf("by a batch: %+v", op.Summary)
+	}
+}
+
 func TestUnlinkedIncludedRecordIsRefused(t *testing.T) {
 	c := start(t)
 	r := c.do(http.MethodPost, "customers", `{"data":{"type":"customers","attributes":{"name":"A"}},

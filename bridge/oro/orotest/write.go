@@ -107,7 +107,7 @@ func (e *entity) find(it *item, update bool) bool {
 			return fail(409, "conflict constraint", "The upsert operation founds more than one entity.")
 		}
 	case update:
-		if n, _ = e.shop.lookup(e.table, it.ID, e.extID); n == 0 {
+		if n, _ = e.shop.lookup(e.table, it.ID, e.extID); e.get(e.table, n) == nil {
 			return fail(404, "not found http exception", "An entity with the requested identifier does not exist.")
 		}
 	}
@@ -116,8 +116,7 @@ func (e *entity) find(it *item, update bool) bool {
 		e.touch("updatedAt")
 		return true
 	}
-	made := e.create(e.table.name)
-	e.record, e.created = made.record, true
+	e.record, e.created = e.create(e.table.name).record, true
 	if e.extID && e.shop.byExtID(e.table) {
 		e.set(e.table.extKey, encode(it.ID))
 	}

@@ -1,0 +1,66 @@
+package oro
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// priceBatch is n new prices for the sample's products.
+func priceRecords(n int) []*formats.Record {
+	records := make([]*formats.Record, n)
+	for i := range records {
+		key := formats.JoinKey("Default Price List", "0RT28", "item", fmt.Sprint(1000+i), "USD")
+		records[i] = record(formats.Prices, key, "value", "13.25")
+	}
+	return records
+}
+
+func BenchmarkEncode500Prices(b *testing.B) {
+	_, c := newShop(b)
+	var changes []*bridge.Change
+	for _, rec := range priceRecords(500) {
+		changes = append(changes, &bridge.Change{Op: bridge.Create, Key: rec.Key, Values: rec.Values, Record: rec})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		out, err := prices{c}.encode(context.Background(), changes)
+		if err != nil {
+			b.Fatal(err)
+		}
+		p := out.parts[0]
+		b.SetBytes(int64(len(appendDocument(make([]byte, 0, 320*len(p.data)), p.data, p.included))))
+	}
+}
+
+func BenchmarkFind10000Prices(b *testing.B) {
+	_, c := newShopWith(b, bridge.OroConfig{}, Options{
+		Sleep: func(ctx context.Context, d time.Duration) error { return sleep(ctx, min(d, time.Millisecond)) },
+	}, orotest.Seed(orotest.Sample))
+	var products, records []*formats.Record
+	for i := range 500 {
+		products = append(products, record(formats.Products, fmt.Sprintf("B-%d", i), "name", "Lamp", "unit", "item"))
+	}
+	load(b, c, products...)
+	for i := range 10_000 {
+		key := formats.JoinKey("Default Price List", fmt.Sprintf("B-%d", i%500), "item", fmt.Sprint(1+i/500), "USD")
+		records = append(records, record(formats.Prices, key, "value", "13.25"))
+	}
+	send(b, c, plan(b, c, records...))
+	b.ReportAllocs()
+	before, rounds := c.Requests(), 0
+	for b.Loop() {
+		rounds++
+		answers, err := c.Find(b.Context(), formats.Prices, records)
+		if err != nil || answers[9_999].Found == nil {
+			b.Fatal(answers[9_999], err)
+		}
+	}
+	b.ReportMetric(float64(c.Requests()-before)/float64(rounds), "requests/op")
+	b.ReportMetric(10_000*float64(rounds)/b.Elapsed().Seconds(), "records/s")
+}

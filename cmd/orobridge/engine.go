@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/oro"
+	"github.com/orobridge/orobridge/state"
+)
+
+// patience is how long a verb that somebody waits for puts up with trouble before it gives up; what it was doing is in
+// the ledger and goes on the next time. The daemon has no such limit.
+const patience = 10 * time.Second
+
+// engine is a bridge with its ends opened.
+type engine struct {
+	*bridge.Bridge
+	ledger *state.Ledger
+	shop   *oro.Client
+}
+
+// engine opens the ledger and prepares the ends of a config; nothing is connected yet. Logs go to log, which also may
+// discard them.
+func (a *app) engine(ctx context.Context, c *bridge.Config, log *slog.Logger) (*engine, error) {
+	ledger, err := state.Open(ctx, c.State.Dir, state.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return a.assemble(c, ledger, log)
+}
+
+// viewer opens the ledger for reading beside a running bridge.
+func (a *app) viewer(ctx context.Context) (*bridge.Config, *state.Ledger, error) {
+	c, err := a.config()
+	if err != nil {
+		return nil, nil, err
+	}
+	ledger, err := state.Open(ctx, c.State.Dir, state.Options{ReadOnly: true})
+	return c, ledger, err
+}
+
+func (a *app) assemble(c *bridge.Config, ledger *state.Ledger, log *slog.Logger) (*engine, error) {
+	e := &engine{ledger: ledger, Bridge: &bridge.Bridge{Config: c, Ledger: ledger, Remotes: map[string]bridge.Remote{}, Spool: ledger.Spool(),
+		Clock: bridge.SystemClock{}, Log: log, Step: crashStep(a.env)}}
+	var err error
+	if e.shop, err = oro.New(c.Oro, oro.Options{Log: log, Known: ledger.OroIDs}); err != nil {
+		return nil, errors.Join(err, e.Close())
+	}
+	e.Shop = e.shop
+	for name, rc := range c.Remotes {
+		if e.Remotes[name], err = openRemote(rc); err != nil {
+			delete(e.Remotes, name)
+			return nil, errors.Join(err, e.Close())
+		}
+	}
+	return e, nil
+}
+
+// Close ends all connections and lets go of the ledger.
+func (e *engine) Close() error {
+	var errs []error
+	for _, r := range e.Remotes {
+		errs = append(errs, r.Close())
+	}
+	if e.shop != nil {
+		e.shop.Close()
+	}
+	return errors.Join(append(errs, e.ledger.Close())...)
+}
+
+// feed finds a feed by its name.
+func feedOf(c *bridge.Config, name string) (*bridge.FeedConfig, error) {
+	b := bridge.Bridge{Config: c}
+	if f, ok := b.Feed(name); ok {
+		return f, nil
+	}
+	names := ""
+	for i, f := range c.Feeds {
+		if i > 0 {
+			names += ", "
+		}
+		names += f.Name
+	}
+	return nil, &usageError{fmt.Sprintf("the config has no feed %q", name), "feeds are: " + names}
+}
+
+// progress shows how far long work is, on a terminal only.
+func (a *app) progress(b *bridge.Bridge) (done func()) {
+	if !onTerminal(a.stderr) {
+		return func() {}
+	}
+	var last time.Time
+	b.Progress = func(p bridge.Progress) {
+		if time.Since(last) < 100*time.Millisecond {
+			return
+		}
+		last = time.Now()
+		of := ""
+		if p.Total > 0 {
+			of = fmt.Sprintf(" of %d", p.Total)
+		}
+		fmt.Fprintf(a.stderr, "\r\x1b[K%s %s: %s %d%s", p.Feed, printable(p.File), p.Phase, p.Done, of)
+	}
+	return func() { io.WriteString(a.stderr, "\r\x1b[K") }
+}
+
+// crashStep makes the program kill itself at a named step (OROBRIDGE_CRASH=n:step, at the n-th time that it comes to it),
+// for tests of what a crash leaves behind.
+func crashStep(env func(string) (string, bool)) func(string) {
+	spec, ok := env("OROBRIDGE_CRASH")
+	if !ok {
+		return nil
+	}
+	var left int
+	var step string
+	if _, err := fmt.Sscanf(spec, "%d:%s", &left, &step); err != nil {
+		return nil
+	}
+	return newCrasher(step, left, func() {
+		if p, err := os.FindProcess(os.Getpid()); err == nil {
+			p.Kill()
+		}
+		select {}
+	})
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+func newRunCommand(a *app) *cobra.Command {
+	var once bool
+	cmd := &cobra.Command{
+		Use:   "run",
+		Short: "Be the bridge: poll every feed and export until stopped",
+		Long: "run polls every feed and every export on its own schedule. The first Ctrl-C finishes the work at hand, the second one\n" +
+			"stops at once; either way the next start goes on from the ledger. With --once it makes one round and exits: 0 when\n" +
+			"all went well, 3 when rows were rejected or parked or a drop is held.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if once {
+				return a.runOnce(cmd.Context())
+			}
+			return a.runDaemon(cmd.Context())
+		},
+	}
+	cmd.Flags().BoolVar(&once, "once", false, "make one round of every feed and export, then exit")
+	return cmd
+}
+
+func (a *app) runDaemon(ctx context.Context) (err error) {
+	c, err := a.config()
+	if err != nil {
+		return err
+	}
+	log := a.logger()
+	e, err := a.engine(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer closing(e, &err)
+	log.Info("running", "feeds", len(c.Feeds), "exports", len(c.Exports), "state", c.State.Dir, "shop", c.Oro.URL)
+	defer log.Info("stopped")
+	return e.Run(ctx)
+}
+
+func (a *app) runOnce(ctx context.Context) (err error) {
+	c, err := a.config()
+	if err != nil {
+		return err
+	}
+	e, err := a.engine(ctx, c, a.logger())
+	if err != nil {
+		return err
+	}
+	defer closing(e, &err)
+	e.Patience = patience
+	began := time.Now()
+	if err := e.Round(ctx); err != nil {
+		return err
+	}
+	return a.verdict(ctx, e, began)
+}
+
+// verdict is 3 when a drop of this round was not loaded in full, or waits for somebody.
+func (a *app) verdict(ctx context.Context, e *engine, began time.Time) error {
+	drops, err := e.Ledger.Drops(ctx, bridge.DropFilter{States: []bridge.DropState{bridge.Held, bridge.Partial, bridge.Rejected}, Last: 1000})
+	if err != nil {
+		return err
+	}
+	partly := 0
+	for _, d := range drops {
+		if d.State == bridge.Held || !d.SettledAt.Before(began.Truncate(time.Millisecond)) {
+			partly++
+			fmt.Fprintf(a.stderr, "drop %d %s %s: %s\n", d.ID, printable(d.Name), d.State, printable(d.Reason))
+		}
+	}
+	if partly > 0 {
+		return exit(exitPartly)
+	}
+	return nil
+}

@@ -1,0 +1,278 @@
+package idoc
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orobridge/orobridge/formats"
+)
+
+// rejects reads a file and writes down what was rejected, and how many rows were good.
+func rejects(t *testing.T, f *Format, file []byte, e *formats.Entity) string {
+	t.Helper()
+	rd, err := f.Open(bytes.NewReader(file), e)
+	if err != nil {
+		return "open: " + err.Error()
+	}
+	var row formats.Row
+	var out []string
+	good := 0
+	for {
+		err := rd.Next(&row)
+		var bad *formats.Reject
+		var fault *formats.FileError
+		switch {
+		case err == io.EOF:
+			return fmt.Sprintf("%d good; %s", good, strings.Join(out, "; "))
+		case errors.As(err, &bad):
+			out = append(out, fmt.Sprintf("%s %s %s %s", bad.Code, bad.Pos.Doc, bad.Pos.Segment, bad.Field))
+		case errors.As(err, &fault):
+			out = append(out, "file: "+fault.Message)
+			return fmt.Sprintf("%d good; %s", good, strings.Join(out, "; "))
+		case err != nil:
+			t.Fatal(err)
+		default:
+			good++
+		}
+	}
+}
+
+// TestFaults breaks good files in one place each.
+func TestFaults(t *testing.T) {
+	f := &Format{Dictionary: "testdata/dictionary.csv", Clients: []string{"100"}}
+	xml := string(read(t, "debmas.xml"))
+	flat := string(convert(t, f, []byte(xml), FormFlat, "DEBMAS07"))
+	lines := strings.SplitAfter(flat, "\n")
+	replace := func(s, old, new string) string {
+		if !strings.Contains(s, old) {
+			t.Fatalf("no %q in the fixture", old)
+		}
+		return strings.Replace(s, old, new, 1)
+	}
+	cases := []struct{ name, file, want string }{
+		{"good", flat, "2 good; "},
+		{"empty", "", "0 good; "},
+		{"blank", "  \r\n\n", "0 good; "},
+		{"other client", strings.Replace(flat, "EDI_DC40  100", "EDI_DC40  300", 1), "1 good; client 0000000000001001 EDI_DC40 MANDT"},
+		{"no client", replace(xml, "<MANDT>100</MANDT>", ""), "1 good; client 0000000000001001 EDI_DC40 MANDT"},
+		{"test flag", replace(xml, "<DIRECT>1</DIRECT>", "<DIRECT>1</DIRECT><TEST>X</TEST>"), "1 good; test 0000000000001001 EDI_DC40 TEST"},
+		{"other message", replace(xml, "<MESTYP>DEBMAS<", "<MESTYP>CREMAS<"), "1 good; message 0000000000001001 EDI_DC40 MESTYP"},
+		{"message told by segments", strings.ReplaceAll(xml, "<MESTYP>DEBMAS</MESTYP>", ""), "2 good; "},
+		{"no message, no sign", strings.ReplaceAll(strings.ReplaceAll(xml, "<MESTYP>DEBMAS</MESTYP>", ""), "E1KNA1M", "E1OTHER"), "0 good; message 0000000000001001 EDI_DC40 MESTYP; message 0000000000001002 EDI_DC40 MESTYP"},
+		{"unknown segment", replace(xml, "<E1KNVKM SEGMENT=\"1\">", "<Z1NEW SEGMENT=\"1\"><A>b</A></Z1NEW><E1KNVKM SEGMENT=\"1\">"), "2 good; "},
+		{"unknown segment without a mark", replace(xml, "<E1KNVKM SEGMENT=\"1\">", "<ZNEW><ZLINE><A>b</A></ZLINE></ZNEW><E1KNVKM SEGMENT=\"1\">"), "2 good; "},
+		{"unknown flat segment", replace(flat, "E2KNVKM002", "Z2NEW00000"), "2 good; "},
+		{"other release", replace(flat, "E2KNVKM002", "E2KNVKM   "), "2 good; "},
+		{"out of hierarchy, XML", replace(replace(xml, "<E1KNVKM SEGMENT=\"1\">", "</E1KNA1M><E1KNVPM SEGMENT=\"1\">"), "</E1KNVKM>\n    </E1KNA1M>", "</E1KNVPM>"), "1 good; structure 0000000000001001 E1KNVPM "},
+		{"out of hierarchy, flat", lines[0] + lines[1] + strings.Replace(lines[5], "E2KNVKM002", "E2KNVPM002", 1) + strings.Join(lines[6:], ""), "1 good; structure 0000000000001001 E1KNVPM "},
+		{"parent not open", replace(flat, "00000400000303", "00000400000203"), "1 good; structure 0000000000001001 E1KNVPM PSGNUM"},
+		{"no parent numbers", strings.NewReplacer("00000400000303", "00000400000003", "00000300000102", "00000300000002").Replace(flat), "2 good; "},
+		{"record too long", lines[0] + strings.TrimSuffix(lines[1], "\n") + "x\n" + strings.Join(lines[2:], ""), "1 good; structure 0000000000001001 E1KNA1M "},
+		{"blanks behind a record", lines[0] + strings.TrimSuffix(lines[1], "\n") + "   \n" + strings.Join(lines[2:], ""), "2 good; "},
+		{"head too short", lines[0] + lines[1][:40] + "\n" + strings.Join(lines[2:], ""), "1 good; structure 0000000000001001 EDI_DD40 "},
+		{"bad number", lines[0] + lines[1][:49] + "x00001" + lines[1][55:] + strings.Join(lines[2:], ""), "1 good; structure 0000000000001001 E1KNA1M SEGNUM"},
+		{"control record lost", strings.Join(lines[:6], "") + strings.Join(lines[7:], ""), "0 good; structure 0000000000001001 E1KNA1M DOCNUM"},
+		{"no control record", strings.Join(lines[1:], ""), "open: line 1: the file is neither a flat IDoc (EDI_DC40 …) nor XML"},
+		{"truncated record", flat[:len(flat)-500], "1 good; structure 0000000000001002 E1KNA1M "},
+		{"truncated, unframed", strings.ReplaceAll(flat, "\n", "")[:4000], "0 good; structure 0000000000001001 E1KNVPM "},
+		{"truncated control, unframed", strings.ReplaceAll(flat, "\n", "")[:524+5*1063+100], "1 good; structure 0000000000001002 EDI_DC40 "},
+		{"truncated XML", xml[:len(xml)-400], "1 good; file: the file ends inside of <EDI_DC40>: it was cut off"},
+		{"bad byte", replace(flat, "Domstra", "Dom\xfftra"), "1 good; encoding 0000000000001001 E1KNA1M "},
+		{"bad byte, XML", replace(xml, "Domstra", "Dom\xfftra"), "0 good; file: a byte that is no UTF-8: is the file's encoding declared?"},
+		{"a line that never ends", lines[0] + lines[1][:1000] + strings.Repeat("x", 100000), "0 good; file: a line is longer than any IDoc record (1063 characters)"},
+		{"text in a segment", replace(xml, "<KUNNR>", "x<KUNNR>"), "1 good; structure 0000000000001001 E1KNA1M "},
+		{"not an IDoc", "a;b\n1;2\n", "open: line 1: the file is neither a flat IDoc (EDI_DC40 …) nor XML"},
+		{"doctype", "<!DOCTYPE a [<!ENTITY b \"c\">]><a/>", "0 good; file: a document type declaration is not allowed"},
+		{"deep", "<a><IDOC>" + strings.Repeat("<Z1X SEGMENT=\"1\">", 50), "0 good; file: elements are nested deeper than 40"},
+	}
+	for _, c := range cases {
+		if got := rejects(t, f, []byte(c.file), formats.Customers); got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", c.name, got, c.want)
+		}
+	}
+}
+
+// TestUnconfirmed: a flat field whose place is not certain is refused with what to do, unless nothing stands there.
+func TestUnconfirmed(t *testing.T) {
+	with := &Format{Dictionary: "testdata/dictionary.csv"}
+	flat := convert(t, with, read(t, "cond_a.xml"), FormFlat, "COND_A04")
+	f := &Format{}
+	f.SetClock(today)
+	_, err := dump(f, bytes.NewReader(flat), formats.Prices)
+	var fault *formats.FileError
+	if !errors.As(err, &fault) || fault.Column != "KSTBM" && fault.Column != "LOEVM_KO" && fault.Column != "KBETR" {
+		t.Fatalf("got %v", err)
+	}
+	if !strings.Contains(fault.Hint, "format.dictionary") || !strings.Contains(fault.Hint, "E1KONM,E2KONM,E1KONP,4,") {
+		t.Errorf("hint: %s", fault.Hint)
+	}
+	var short []byte // without the scale and the deletion, nothing is uncertain
+	for line := range bytes.Lines(flat) {
+		if !bytes.HasPrefix(line, []byte("E2KONM")) && !bytes.Contains(line, []byte("302.35-")) {
+			short = append(short, line...)
+		}
+	}
+	if got := rejects(t, f, short, formats.Prices); got != "1 good; not_yet 0000000000003001 E1KONH DATAB; value 0000000000003002 E1KOMG CHARG" {
+		t.Error(got)
+	}
+}
+
+// TestSelect: a mapping's raw columns stand beside the computed ones and take their place.
+func TestSelect(t *testing.T) {
+	f := &Format{SalesOrg: "1000"}
+	m := &formats.Mapping{
+		Columns: map[string]string{"KDGRP": "group", "E1KNVVM_ZTERM": "payment_term", "name": `NAME1 + " " + NAME2`, "E1KNVKM_NAMEV": "address_label"},
+		Values:  map[string]map[string]string{"region": {"DE-05": "DE-NW", "US-NY": "US-NY"}},
+	}
+	if err := f.Select(formats.Customers, m); err != nil {
+		t.Fatal(err)
+	}
+	rd, err := f.Open(bytes.NewReader(read(t, "debmas.xml")), formats.Customers)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapper, err := m.Bind(formats.Customers, rd.Columns(), f.Conventions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var row formats.Row
+	var rec formats.Record
+	if err := rd.Next(&row); err != nil {
+		t.Fatal(err)
+	}
+	if err := mapper.Record(&row, &rec); err != nil {
+		t.Fatal(err)
+	}
+	want := []formats.Value{
+		{Field: "address_label", Text: "Ina"}, {Field: "city", Text: "Köln"}, {Field: "country", Text: "DE"}, {Field: "group", Text: "02"},
+		{Field: "name", Text: "Möbelhaus Ähre & Söhne Filiale Nord"}, {Field: "payment_term", Text: "0002"}, {Field: "phone", Text: "+49 221 5550100"},
+		{Field: "postal_code", Text: "50667"}, {Field: "region", Text: "DE-NW"}, {Field: "street", Text: "Domstraße 1"},
+	}
+	if d := cmp.Diff(want, rec.Values); d != "" || rec.Key != "4711" {
+		t.Errorf("key %s:\n%s", rec.Key, d)
+	}
+	for _, c := range []struct{ column, want string }{{"NOSUCH", "columns: NOSUCH: no such field"}, {"E1KNVVM_NOSUCH", "columns: E1KNVVM_NOSUCH"}} {
+		err := (&Format{}).Select(formats.Customers, &formats.Mapping{Columns: map[string]string{c.column: "group"}})
+		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s: %v", c.column, err)
+		}
+	}
+	if err := (&Format{}).Select(formats.Inventory, &formats.Mapping{}); err == nil {
+		t.Error("inventory has no message")
+	}
+}
+
+// TestExpressionOfRawFields: the price as the issue writes it gives what the rule computes.
+func TestExpressionOfRawFields(t *testing.T) {
+	f := &Format{Dictionary: "testdata/dictionary.csv"}
+	f.SetClock(today)
+	m := &formats.Mapping{Columns: map[string]string{"sku": "trimZeros(MATNR)", "value": "amount(KBETR) / amount(KPEIN)"}}
+	if err := f.Select(formats.Prices, m); err != nil {
+		t.Fatal(err)
+	}
+	rd, err := f.Open(bytes.NewReader(read(t, "cond_a.xml")), formats.Prices)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapper, err := m.Bind(formats.Prices, rd.Columns(), f.Conventions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var row formats.Row
+	var rec formats.Record
+	for _, want := range []string{"01|12345|ST|1|EUR 12.345", "01|12345|ST|10|EUR 11.111"} {
+		if err := rd.Next(&row); err != nil {
+			t.Fatal(err)
+		}
+		if err := mapper.Record(&row, &rec); err != nil {
+			t.Fatal(err)
+		}
+		if got, _ := rec.Get("value"); rec.Key+" "+got != want {
+			t.Errorf("got %s %s, want %s", rec.Key, got, want)
+		}
+	}
+}
+
+// TestUnits: the value list of unit also holds for more_units.
+func TestUnits(t *testing.T) {
+	for _, c := range []struct {
+		list map[string]string
+		want string
+	}{
+		{map[string]string{"ST": "item", "KAR": "set", "KG": "kg"}, "set:0:12 kg:3:0.8"},
+		{map[string]string{"ST": "item", "KAR": "set", "KG": ""}, "set:0:12"},
+		{map[string]string{"ST": "item", "KAR": "set"}, "reject value"},
+	} {
+		f := &Format{Precisions: map[string]int{"kg": 3}}
+		if err := f.Select(formats.Products, &formats.Mapping{Values: map[string]map[string]string{"unit": c.list}}); err != nil {
+			t.Fatal(err)
+		}
+		rd, err := f.Open(bytes.NewReader(read(t, "matmas.xml")), formats.Products)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var row formats.Row
+		var bad *formats.Reject
+		got := ""
+		if err := rd.Next(&row); errors.As(err, &bad) {
+			got = "reject " + bad.Code
+		} else if err == nil {
+			got = row.Cells[2]
+		}
+		if got != c.want {
+			t.Errorf("got %s, want %s", got, c.want)
+		}
+	}
+}
+
+// TestCopyRejects: the reject file has the same form and only the failed IDocs, and reads as those rows did.
+func TestCopyRejects(t *testing.T) {
+	f := &Format{}
+	xml := read(t, "debmas.xml")
+	for form, file := range forms(t, f, xml, "DEBMAS07") {
+		f := &Format{}
+		if strings.HasPrefix(form, "latin1") {
+			f.Encoding = "iso-8859-1"
+		}
+		for _, keep := range []string{"1001", "1002", "none", "100"} {
+			var out bytes.Buffer
+			n, err := f.CopyRejects(&out, bytes.NewReader(file), formats.Customers, func(p formats.Position) bool { return strings.Contains(p.Doc, keep) && p.Line == 1 })
+			if err != nil {
+				t.Fatalf("%s: %v", form, err)
+			}
+			if want := strings.Count("1001 1002", keep); n != want {
+				t.Errorf("%s: kept %d of %s", form, n, keep)
+			}
+			if keep == "100" && !bytes.Equal(out.Bytes(), file) {
+				t.Errorf("%s: not the same bytes", form)
+			}
+			if keep == "none" {
+				continue
+			}
+			got, err := dump(f, bytes.NewReader(out.Bytes()), formats.Customers)
+			if err != nil || strings.Contains(got, "REJECT") || strings.Count(got, "customer_number") != n || !strings.Contains(got, keep) {
+				t.Errorf("%s: %v\n%s", form, err, got)
+			}
+		}
+	}
+}
+
+func TestCheck(t *testing.T) {
+	f := &Format{Encoding: "klingon", Test: "maybe", Zeros: "some", Clients: []string{"1"}, Messages: map[string]string{"ZX": "ABSEN1"},
+		Languages: map[string]string{"DE": "default", "EN": "default"}, Texts: map[string]string{"name": "GRUN"}, Precisions: map[string]int{"kg": 12}, Dictionary: "testdata/none.csv"}
+	err := f.Check()
+	for _, key := range []string{"encoding", "test", "zeros", "clients", "messages", "languages", "texts", "precisions", "dictionary"} {
+		if !strings.Contains(fmt.Sprint(err), key+": ") {
+			t.Errorf("%s is not reported: %v", key, err)
+		}
+	}
+	if err := (&Format{}).Check(); err != nil {
+		t.Error(err)
+	}
+}
