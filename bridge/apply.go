@@ -70,7 +70,7 @@ func (a *applier) decideAll(ctx context.Context) error {
 // find asks the shop for a page of changes, several requests at once.
 func (a *applier) find(ctx context.Context, page []*Staged) ([]Lookup, error) {
 	lookups := make([]Lookup, len(page))
-	g, ctx := errgroup.WithContext(ctx)
+	g, work := errgroup.WithContext(ctx)
 	g.SetLimit(a.b.Config.Oro.InFlight)
 	for from := 0; from < len(page); from += lookUpRows {
 		to := min(from+lookUpRows, len(page))
@@ -79,8 +79,8 @@ func (a *applier) find(ctx context.Context, page []*Staged) ([]Lookup, error) {
 			records = append(records, c.Record)
 		}
 		g.Go(func() error {
-			return a.b.persist(ctx, "feed "+a.feed.Name, func() error {
-				found, err := a.b.Shop.Find(ctx, a.feed.Entity, records)
+			return a.b.persist(work, "feed "+a.feed.Name, func() error {
+				found, err := a.b.Shop.Find(work, a.feed.Entity, records)
 				copy(lookups[from:to], found)
 				return err
 			})
@@ -182,17 +182,17 @@ func (a *applier) settle(ctx context.Context, batch int64, settled []Settlement,
 
 // sendAll sends everything that is decided, several batches at once.
 func (a *applier) sendAll(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
+	g, work := errgroup.WithContext(ctx)
 	g.SetLimit(a.b.Config.Oro.InFlight)
 	var failed error
-	for after := int64(0); ctx.Err() == nil; {
-		batch, err := a.next(ctx, after)
+	for after := int64(0); work.Err() == nil; {
+		batch, err := a.next(work, after)
 		if err != nil || len(batch) == 0 {
 			failed = err
 			break
 		}
 		after = batch[len(batch)-1].Seq
-		g.Go(func() error { return a.send(ctx, batch) })
+		g.Go(func() error { return a.send(work, batch) })
 	}
 	return errors.Join(g.Wait(), failed)
 }

@@ -228,7 +228,7 @@ func (k checker) ready(key string, f *FeedConfig) {
 			k.problem(join(key, "ready.manifest"), "write a glob such as manifest_*.txt", "%q is not a glob of names", r.Manifest)
 		}
 	}
-	if _, _, ok := f.Match.Match("x" + r.Marker); ok && r.Marker != "" && f.Match.Text != "*" {
+	if r.Marker != "" && f.Match.overlaps(Pattern{Text: "*" + r.Marker}) {
 		k.warn(join(key, "match"), "end the pattern with the files' own extension", "matches the marker files as well")
 	}
 }
@@ -281,7 +281,7 @@ func (k checker) mapping(key string, f *FeedConfig) {
 	f.Mapping.Open = k.c.opener
 	err := f.Mapping.Check(f.Entity)
 	k.spread(key, err)
-	if f.Format == nil || k.failed(join(key, "format")) {
+	if f.Format == nil {
 		return
 	}
 	if s, ok := f.Format.(formats.Selector); ok && err == nil {

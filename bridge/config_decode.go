@@ -36,23 +36,36 @@ const (
 	maxSecret = 1 << 20 // bytes of a secret's file
 )
 
-// parse reads the one document of a file into its nodes. It is the only place that knows the YAML library's loader.
+// parse reads the one document of a file into its nodes. It is the only place that calls the YAML library.
 func (d *decoder) parse(data []byte) *yaml.Node {
 	var doc yaml.Node
 	err := yaml.Load(data, &doc)
-	if err == nil && doc.Kind == yaml.DocumentNode && len(doc.Content) == 1 {
-		return doc.Content[0]
+	if err != nil {
+		d.problems = append(d.problems, d.syntax(err))
+		return nil
 	}
-	line, message := 0, "it holds no document"
-	var syntax *yaml.LoadError
-	if errors.As(err, &syntax) {
-		line, message = syntax.Mark.Line, syntax.Message
-	} else if err != nil {
-		message = err.Error()
+	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
+		d.problem("", "begin with oro:, or write a config to begin with by orobridge init", "must be keys and values")
+		return nil
 	}
-	d.problems = append(d.problems, ConfigError{File: d.file, Line: line, Message: "not YAML: " + message,
-		Hint: "quote texts that contain : # { } [ ] , & * ! | > ' \" % @; indent with blanks, not tabs"})
-	return nil
+	return doc.Content[0]
+}
+
+// syntax is the problem of a file that is not YAML.
+func (d *decoder) syntax(err error) ConfigError {
+	p := ConfigError{File: d.file, Message: "not YAML: " + err.Error(), Hint: "a config is one YAML document; orobridge init writes one to begin with"}
+	var at *yaml.LoadError
+	if !errors.As(err, &at) {
+		return p
+	}
+	p.Line, p.Message = at.Mark.Line, "not YAML: "+strings.TrimPrefix(at.Message, "yaml: ")
+	if p.Line > 0 {
+		if at.ContextMark.Line > 0 && at.ContextMsg != "" {
+			p.Message += fmt.Sprintf(" %s that begins on line %d", at.ContextMsg, at.ContextMark.Line)
+		}
+		p.Hint = `quote texts that contain : # { } [ ] , & * ! | > ' " % @; indent with blanks, not tabs`
+	}
+	return p
 }
 
 // problem notes what is wrong with a key, at the line of the key or of what it stands in.
@@ -354,9 +367,9 @@ func (d *decoder) object(path string, entries []entry, v reflect.Value, extra ..
 	fields := members(v)
 	values := map[string]entry{}
 	for _, e := range entries {
-		d.lines[join(path, e.key)] = e.line
 		if !e.empty() {
 			values[e.key] = e
+			d.lines[join(path, e.key)] = e.line
 		}
 	}
 	known := slices.Clone(extra)
@@ -380,24 +393,32 @@ func (d *decoder) object(path string, entries []entry, v reflect.Value, extra ..
 	}
 	for _, e := range entries {
 		if !slices.Contains(known, e.key) {
+			d.lines[join(path, e.key)] = e.line
 			d.problem(join(path, e.key), unknownKey(e.key, known, fields), "the bridge knows no such key here")
 		}
 	}
 }
 
-// unknownKey is the hint for a key that is not known: a near one, the place where it belongs, or the list.
+// unknownKey is the hint for a key that is not known: a near one here or one level down, or the list.
 func unknownKey(key string, known []string, fields []member) string {
 	if hint := didYouMean(key, known); hint != "" {
 		return hint
 	}
+	var below []string
 	for _, m := range fields {
-		if m.value.Kind() != reflect.Struct {
-			continue
-		}
-		for _, inner := range members(m.value) {
-			if inner.key == key {
-				return fmt.Sprintf("it belongs below %s", m.key)
+		if m.value.Kind() == reflect.Struct {
+			for _, inner := range members(m.value) {
+				below = append(below, inner.key+", below "+m.key)
+				if inner.key == key {
+					return fmt.Sprintf("it belongs below %s", m.key)
+				}
 			}
+		}
+	}
+	for _, candidate := range below {
+		word, _, _ := strings.Cut(candidate, ",")
+		if didYouMean(key, []string{word}) != "" {
+			return "did you mean " + candidate + "?"
 		}
 	}
 	slices.Sort(known)
@@ -546,7 +567,11 @@ func (d *decoder) dict(path string, n *yaml.Node, v reflect.Value) {
 		where := join(path, e.key)
 		d.lines[where] = e.line
 		if e.empty() {
-			d.problem(where, "write '' for an empty text", "nothing stands behind the colon")
+			hint := ""
+			if v.Type().Elem().Kind() == reflect.String {
+				hint = "write '' for an empty text"
+			}
+			d.problem(where, hint, "nothing stands behind the colon")
 			continue
 		}
 		element := reflect.New(v.Type().Elem()).Elem()
@@ -612,6 +637,13 @@ func entityNames() []string {
 
 // format decodes a feed's or export's format: its kind says which struct its options go to.
 func (d *decoder) format(path string, n *yaml.Node, kinds []string, create func(kind string) (any, bool)) {
+	if n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	if n.Kind != yaml.MappingNode {
+		d.problem(path, "write format: { kind: csv }", "must be keys and values")
+		return
+	}
 	var kind *yaml.Node
 	entries := d.entries(path, n, 0)
 	for _, e := range entries {

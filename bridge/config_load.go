@@ -91,6 +91,11 @@ func (d *decoder) spread(path string, err error) {
 			}
 			where, message = join(where, key), rest
 		}
-		d.problem(where, "", "%s", strings.ReplaceAll(message, "\n", "; "))
+		if first, _, _ := strings.Cut(message, " "); d.given(join(where, first)) {
+			where = join(where, first)
+		}
+		if where == path || !d.failed(where) {
+			d.problem(where, "", "%s", strings.ReplaceAll(message, "\n", "; "))
+		}
 	}
 }

@@ -216,11 +216,14 @@ func (p *Pattern) UnmarshalText(text []byte) error {
 	case len(s) > 2 && s[0] == '/' && s[len(s)-1] == '/':
 		inner := s[1 : len(s)-1]
 		if _, err := syntax.Parse(inner, syntax.Perl); err != nil {
-			return fmt.Errorf("%s is not a regular expression: %w", s, err)
+			return notRegexp(s, err)
 		}
 		re, err := regexp.Compile(`\A(?:` + inner + `)\z`)
+		if err != nil {
+			return notRegexp(s, err)
+		}
 		*p = Pattern{Text: s, re: re}
-		return err
+		return nil
 	case strings.Contains(s, "/"):
 		return fmt.Errorf("%q contains a slash: the folder stands in folder; a regular expression begins and ends with one", s)
 	}
@@ -229,6 +232,14 @@ func (p *Pattern) UnmarshalText(text []byte) error {
 	}
 	*p = Pattern{Text: s}
 	return nil
+}
+
+func notRegexp(s string, err error) error {
+	var at *syntax.Error
+	if errors.As(err, &at) {
+		return fmt.Errorf("%s is not a regular expression: %s: %s", s, at.Code, at.Expr)
+	}
+	return fmt.Errorf("%s is not a regular expression: %w", s, err)
 }
 
 // Match says whether a base name matches as a whole, and what its groups date and seq hold.

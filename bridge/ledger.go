@@ -127,6 +127,8 @@ type Run struct {
 	Reason   string
 	Started  time.Time
 	Ended    time.Time // zero while it runs
+
+	before int64 // the shop's count of requests less those of this run
 }
 
 // Link is what Oro last accepted under a key.

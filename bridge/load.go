@@ -18,9 +18,8 @@ func (b *Bridge) Load(ctx context.Context, f *FeedConfig, d *Drop) (*Run, error)
 	if err != nil || run == nil {
 		return run, err
 	}
-	before := b.Shop.Requests()
+	run.before = b.Shop.Requests() - run.Requests
 	err = b.attempt(ctx, f, d, run, resumed)
-	run.Requests += b.Shop.Requests() - before
 	return run, errors.Join(err, b.saveUnfinished(ctx, run, err))
 }
 
@@ -29,6 +28,7 @@ func (b *Bridge) saveUnfinished(ctx context.Context, run *Run, err error) error 
 	if err == nil || run.State != Running {
 		return nil
 	}
+	run.Requests = b.Shop.Requests() - run.before
 	return b.Ledger.SaveRun(context.WithoutCancel(ctx), run, nil)
 }
 
@@ -257,6 +257,7 @@ func (b *Bridge) end(ctx context.Context, f *FeedConfig, d *Drop, run *Run, stat
 	b.step("end")
 	err := b.persist(ctx, "feed "+f.Name, func() error {
 		if run != nil {
+			run.Requests = b.Shop.Requests() - run.before
 			return b.Ledger.SaveRun(ctx, run, d)
 		}
 		return b.Ledger.Advance(ctx, d, from)

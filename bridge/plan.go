@@ -84,12 +84,12 @@ func (p *planner) read(ctx context.Context, r io.Reader) error {
 		free <- newChunk()
 	}
 	lookups, ordered := make(chan *chunk, chunksAtOnce), make(chan *chunk, chunksAtOnce)
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return parse(ctx, reader, mapper, free, lookups, ordered) })
+	g, work := errgroup.WithContext(ctx)
+	g.Go(func() error { return parse(work, reader, mapper, free, lookups, ordered) })
 	for range 2 {
 		g.Go(func() error {
 			for c := range lookups {
-				if err := p.b.Ledger.Lookup(ctx, p.feed.Entity.Name, c.keys, c.refs); err != nil && c.err == nil {
+				if err := p.b.Ledger.Lookup(work, p.feed.Entity.Name, c.keys, c.refs); err != nil && c.err == nil {
 					c.err = err
 				}
 				close(c.done)
@@ -97,7 +97,7 @@ func (p *planner) read(ctx context.Context, r io.Reader) error {
 			return nil
 		})
 	}
-	g.Go(func() error { return p.collect(ctx, ordered, free) })
+	g.Go(func() error { return p.collect(work, ordered, free) })
 	if err := g.Wait(); err != nil {
 		return err
 	}

@@ -123,16 +123,21 @@ type Batch struct {
 // A Shop is an OroCommerce shop. Methods are safe for concurrent use. Errors are *Error with a fate.
 type Shop interface {
 	// Find looks records up by their keys, in bulk, and returns one answer per record, in their order. Found.Values
-	// holds the fields that the record itself carries, so that the caller can compare. fields adds none.
+	// holds the fields that the record itself carries, so that the caller can compare: the shop's value in the record's
+	// own words where they mean the same (a rating by id or name, a category with or without the root). It cuts and
+	// parallels its requests itself: a thousand records at once cost least.
 	Find(ctx context.Context, e *formats.Entity, records []*formats.Record) ([]Lookup, error)
 	// All walks every record of an entity in the shop, page by page, with the given fields.
 	All(ctx context.Context, e *formats.Entity, fields []string, each func(key string, found Found) error) error
-	// Submit sends a batch and returns the shop's operation id. A change that can't be encoded comes back in refused,
-	// by its index; the others are sent. ErrUncertain when it is unknown whether the shop took the batch.
+	// Submit sends a batch and returns what Await needs to follow it: usually the shop's operation id, at times more. A
+	// change that can't be encoded comes back in refused, by its index; the others are sent. Prices to be removed are gone
+	// when it returns. It fills in the OroID of updates and removals that lack it. ErrUncertain when it is unknown whether
+	// the shop took the batch; ErrOperationFailed when the shop refused it as a whole for what it holds.
 	Submit(ctx context.Context, b *Batch) (operation string, refused map[int]Outcome, err error)
-	// Await polls an operation until it has ended and says what became of each change of the batch. Wrapped
-	// ErrOperationLost when the shop no longer knows the operation or it did not end in time; ErrOperationFailed when
-	// the batch failed as a whole.
+	// Await polls an operation until it has ended and says what became of each change of the batch; those that Submit
+	// refused come back as Unknown. Changes may be without their records. Wrapped ErrOperationLost when the shop no longer
+	// knows the operation or it did not end in time; ErrOperationFailed when the batch failed as a whole, of which some
+	// may have been written all the same.
 	Await(ctx context.Context, b *Batch) ([]Outcome, error)
 	// Drain returns once no batch of the entity that this client sent before can still be under way in the shop, whether
 	// or not the client knows its operation. After it, a key that is not found will not appear by itself any more.

@@ -19,7 +19,8 @@ type Mapping struct {
 	// are no field's name are ignored (see [Mapper.Ignored]).
 	Columns map[string]string `yaml:"columns"`
 	// Values maps, per canonical field, the sender's value to the shop's (unit: {ST: item}). With a list, a value that
-	// is not in it rejects the row. Constants and defaults are the shop's values already.
+	// is not in it rejects the row. The list applies to what an expression gives, too. Constants and defaults are the
+	// shop's values already.
 	Values map[string]map[string]string `yaml:"values"`
 	// Constants set a field in every row.
 	Constants map[string]string `yaml:"constants"`
@@ -60,6 +61,22 @@ type wiring struct {
 func (m *Mapping) Check(e *Entity) error {
 	_, err := m.wire(e, Conventions{})
 	return err
+}
+
+// SourceColumns lists the sender's columns that the mapping names, those that its expressions read among them, in
+// alphabetical order. What Check would refuse is left out.
+func (m *Mapping) SourceColumns(e *Entity) []string {
+	w, _ := m.wire(e, Conventions{})
+	named := map[string]bool{}
+	for column := range w.sources {
+		named[column] = true
+	}
+	for _, x := range w.exprs {
+		for _, column := range x.columns {
+			named[column] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(named))
 }
 
 func (m *Mapping) wire(e *Entity, c Conventions) (*wiring, error) {

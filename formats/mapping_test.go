@@ -149,6 +149,13 @@ func TestIgnoredAndMissingColumns(t *testing.T) {
 	}
 }
 
+func TestSourceColumns(t *testing.T) {
+	m := formats.Mapping{Columns: map[string]string{"MATNR": "sku", "name": `trim(MAKTX) + col("Art. Nr.") + MATNR`, "X": "-", "brand": "foo(BAD)"}}
+	if diff := cmp.Diff([]string{"Art. Nr.", "MAKTX", "MATNR"}, m.SourceColumns(formats.Products)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // record maps one row, given as "column=cell" pairs.
 func record(t *testing.T, e *formats.Entity, m formats.Mapping, c formats.Conventions, row ...string) (*formats.Record, *formats.Reject) {
 	t.Helper()

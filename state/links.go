@@ -65,6 +65,9 @@ func byField(a, b formats.Value) int { return strings.Compare(a.Field, b.Field) 
 // would cost more than finding it.
 func (l *Ledger) Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error {
 	clear(refs)
+	if len(keys) == 0 {
+		return nil
+	}
 	list := make([]byte, 0, 32*len(keys))
 	for i, k := range keys {
 		if i == 0 {
@@ -78,7 +81,7 @@ func (l *Ledger) Lookup(ctx context.Context, entity string, keys []string, refs 
 	rows, err := l.read.QueryContext(ctx, `SELECT j.key, l.id, l.print FROM json_each(?) j CROSS JOIN links l ON l.entity = ? AND l.key = j.value`,
 		string(list), entity)
 	if err != nil {
-		return fmt.Errorf("look up %s: %w", entity, err)
+		return fmt.Errorf("look up %d keys of %s: %w", len(keys), entity, err)
 	}
 	defer rows.Close()
 	for rows.Next() {

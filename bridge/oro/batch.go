@@ -57,8 +57,9 @@ func (p *part) effect() effect {
 type bundle struct {
 	parts   []*part
 	refused map[int]bridge.Outcome
-	// finish does what needs no operation, such as removing prices, before the parts are sent.
+	// finish does what needs no operation, such as removing prices, before the parts are sent; done are its changes.
 	finish func(ctx context.Context) error
+	done   part
 }
 
 func (b *bundle) refuse(change int, o *bridge.Outcome) {
@@ -68,8 +69,12 @@ func (b *bundle) refuse(change int, o *bridge.Outcome) {
 	b.refused[change] = *o
 }
 
-// noOperation is the operation of a batch of which nothing had to wait: everything was refused, or done at once.
-const noOperation = "none"
+// The operation of a batch may hold, beside ids, what was done at once ("done@3:0-1.0"). noOperation is that of a batch of
+// which everything was refused.
+const (
+	doneAtOnce  = "done"
+	noOperation = "none"
+)
 
 // Submit sends a batch. See [bridge.Shop].
 func (c *Client) Submit(ctx context.Context, b *bridge.Batch) (string, map[int]bridge.Outcome, error) {
@@ -97,6 +102,9 @@ func (c *Client) Submit(ctx context.Context, b *bridge.Batch) (string, map[int]b
 		}
 	}
 	var operations []string
+	if len(out.done.of) > 0 {
+		operations = append(operations, doneAtOnce+out.done.layout(len(b.Changes)))
+	}
 	for _, p := range out.parts {
 		if len(p.data) == 0 {
 			continue
@@ -129,7 +137,7 @@ func (c *Client) submit(ctx context.Context, p *part) (string, error) {
 			ID string `json:"id"`
 		} `json:"data"`
 	}
-	if json.Unmarshal(ans.body, &doc) != nil || doc.Data.ID == "" {
+	if json.Unmarshal(ans.body, &doc) != nil || !digits(doc.Data.ID) {
 		if at := path.Base(ans.header.Get("Content-Location")); digits(at) {
 			return at, nil
 		}
@@ -163,7 +171,7 @@ func (p *part) layout(changes int) string {
 	if len(p.included) == 0 && len(p.of) == changes {
 		return ""
 	}
-	own := make([]int, len(p.data))
+	own := make([]int, len(p.of))
 	for _, d := range p.owner {
 		own[d]++
 	}
@@ -239,21 +247,34 @@ func (c *Client) Await(ctx context.Context, b *bridge.Batch) ([]bridge.Outcome, 
 	}
 	r := &reading{
 		client: c, entity: ent, changes: complete(b),
-		outcomes: make([]bridge.Outcome, len(b.Changes)), clash: make(map[int][]errorItem),
+		outcomes: make([]bridge.Outcome, len(b.Changes)), clash: make(map[int][]errorItem), doubt: make(map[int]bool),
 	}
-	if b.Operation != noOperation {
-		for _, text := range strings.Split(b.Operation, "+") {
-			id, p, err := parseOperation(text, len(b.Changes))
-			if err != nil {
-				return nil, &bridge.Error{Op: "await", Object: "operation " + b.Operation, Fate: bridge.Stop, Err: err}
-			}
-			op, err := c.await(ctx, id, b.Sent)
-			if err != nil {
-				return nil, err
-			}
-			if err := r.read(ctx, op, p); err != nil {
-				return nil, err
-			}
+	sent := make(map[int]bool)
+	for _, text := range strings.Split(b.Operation, "+") {
+		if text == noOperation {
+			continue
+		}
+		id, p, err := parseOperation(text, len(b.Changes))
+		if err != nil {
+			return nil, &bridge.Error{Op: "await", Object: "operation " + b.Operation, Fate: bridge.Stop, Err: err}
+		}
+		for _, change := range p.of {
+			sent[change] = true
+		}
+		if id == doneAtOnce {
+			continue
+		}
+		op, err := c.await(ctx, id, b.Sent)
+		if err != nil {
+			return nil, err
+		}
+		if err := r.read(ctx, op, p); err != nil {
+			return nil, err
+		}
+	}
+	for i := range r.outcomes {
+		if !sent[i] {
+			r.outcomes[i] = bridge.Outcome{Unknown: true} // refused by Submit, which told why
 		}
 	}
 	if err := r.settle(ctx); err != nil {
@@ -302,12 +323,15 @@ func (c *Client) Drain(ctx context.Context, e *formats.Entity) error {
 const drainOperations = 200
 
 func (c *Client) drainBefore(ctx context.Context, resource, barrier string) error {
-	if _, err := c.await(ctx, barrier, time.Time{}); err != nil && !errors.Is(err, bridge.ErrOperationFailed) && !errors.Is(err, bridge.ErrOperationLost) {
-		return err
+	if _, err := c.await(ctx, barrier, time.Time{}); err != nil && !ended(err) {
+		return &bridge.Error{
+			Op: "drain", Object: resource, Fate: bridge.Pause, Err: errors.Unwrap(err),
+			Hint: "the shop's queue does not move: see that its message consumers run",
+		}
 	}
 	last, err := strconv.Atoi(barrier)
 	if err != nil {
-		return nil // ids that are no numbers can't be counted down
+		return &bridge.Error{Op: "drain", Object: resource, Fate: bridge.Stop, Err: err}
 	}
 	for id := last - 1; id > 0 && id >= last-drainOperations; id-- {
 		at := "asyncoperations/" + strconv.Itoa(id)
@@ -322,11 +346,16 @@ func (c *Client) drainBefore(ctx context.Context, resource, barrier string) erro
 		case op.entity != resource || (op.status != "new" && op.status != "running"):
 			continue
 		}
-		if _, err := c.await(ctx, op.id, op.created); err != nil && !errors.Is(err, bridge.ErrOperationFailed) && !errors.Is(err, bridge.ErrOperationLost) {
+		if _, err := c.await(ctx, op.id, op.created); err != nil && !ended(err) && !errors.Is(err, bridge.ErrOperationLost) {
 			return err
 		}
 	}
 	return nil
+}
+
+// ended says that the error of an operation is one after which it does nothing any more.
+func ended(err error) bool {
+	return errors.Is(err, bridge.ErrOperationFailed) || errors.Is(err, errPurged)
 }
 
 // An operation is the shop's record of a batch.
@@ -345,20 +374,22 @@ type summary struct {
 	Errors  int `json:"errorCount"`
 }
 
+var errPurged = errors.New("it was purged")
+
 // await waits for the end of one operation, at most until the batch is settle old.
 func (c *Client) await(ctx context.Context, id string, sent time.Time) (*operation, error) {
 	at := "asyncoperations/" + id
 	if sent.IsZero() {
 		sent = c.now()
 	}
-	lost := func(why string, err error) error {
-		return &bridge.Error{Op: "await", Object: at, Fate: bridge.Pause, Err: fmt.Errorf("%w: %s", errors.Join(bridge.ErrOperationLost, err), why)}
+	lost := func(why error) error {
+		return &bridge.Error{Op: "await", Object: at, Fate: bridge.Pause, Err: fmt.Errorf("%w: %w", bridge.ErrOperationLost, why)}
 	}
 	for wait := firstPoll; ; wait = min(wait*3/2, lastPoll) {
 		op, err := c.operation(ctx, at)
 		switch {
 		case statusOf(err) == http.StatusNotFound:
-			return nil, lost("it was purged", nil)
+			return nil, lost(errPurged)
 		case err != nil:
 			return nil, err
 		case op.status == "success":
@@ -366,7 +397,7 @@ func (c *Client) await(ctx context.Context, id string, sent time.Time) (*operati
 		case op.status != "new" && op.status != "running":
 			return nil, c.failedOperation(ctx, op)
 		case c.now().Add(wait).After(sent.Add(c.settle)):
-			return nil, lost(fmt.Sprintf("it is still %s after %v", op.status, c.now().Sub(sent).Round(time.Second)), nil)
+			return nil, lost(fmt.Errorf("it is still %s after %v", op.status, c.now().Sub(sent).Round(time.Second)))
 		}
 		if err := c.sleep(ctx, wait); err != nil {
 			return nil, failure("await", at, err)
@@ -430,6 +461,7 @@ type reading struct {
 	changes  []*bridge.Change
 	outcomes []bridge.Outcome
 	clash    map[int][]errorItem // creates that the shop refused because the key exists
+	doubt    map[int]bool        // creates of which the shop's counts leave open whether they were written
 }
 
 func (r *reading) read(ctx context.Context, op *operation, p *part) error {
@@ -464,8 +496,11 @@ func (r *reading) read(ctx context.Context, op *operation, p *part) error {
 		}
 	}
 	for n, change := range p.of[:read] {
-		// A create is looked up anyway; whether an update was written can't be told.
-		if len(wrong[n]) == 0 && r.changes[change].OroID != "" {
+		switch {
+		case len(wrong[n]) > 0:
+		case r.changes[change].OroID == "":
+			r.doubt[change] = true // it is looked up
+		default:
 			r.outcomes[change] = bridge.Outcome{Unknown: true}
 		}
 	}
@@ -607,6 +642,10 @@ func (r *reading) lookedUp(i int, ch *bridge.Change, ids []string, twin string) 
 		return bridge.Outcome{Reject: rejectCase(ch.Record, ch.Key, twin)}
 	case len(ids) == 0 && refused:
 		return bridge.Outcome{Reject: r.reject(ch, said)}
+	case len(ids) == 0 && !r.doubt[i]:
+		// Looked up again it would be missing again, and be created again, and again.
+		return bridge.Outcome{Reject: reject(ch.Record, "", formats.CodeShop,
+			"the shop says that it took the record, and does not find it by its key: compare the organization and the permissions of the OAuth application's user")}
 	}
 	return bridge.Outcome{Unknown: true}
 }

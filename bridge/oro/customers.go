@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
@@ -26,6 +27,9 @@ var addressFields = map[string]string{
 	"address_label": "label", "street": "street", "street2": "street2", "city": "city", "postal_code": "postalCode",
 	"phone": "phone", "region": "region", "country": "country",
 }
+
+// maxExternalID is how many characters an externalId has: a longer one ends in a database error that fails its batch.
+const maxExternalID = 36
 
 const addressAttributes = "label,street,street2,city,postalCode,phone,primary,region,country"
 
@@ -250,6 +254,9 @@ func (c customers) encode(ctx context.Context, changes []*bridge.Change) (*bundl
 				"a customer keeps its orders and is not removed from here: disable its users in the shop, or delete it there")})
 		case unlistable(ch.Record, "customer_number", ch.Key) != nil:
 			out.refuse(i, &bridge.Outcome{Reject: unlistable(ch.Record, "customer_number", ch.Key)})
+		case utf8.RuneCountInString(ch.Key) > maxExternalID:
+			out.refuse(i, &bridge.Outcome{Reject: reject(ch.Record, "customer_number", formats.CodeTooLong,
+				"the shop stores at most %d characters of a customer number", maxExternalID)})
 		case ch.Op == bridge.Update && ch.OroID == "":
 			out.refuse(i, &bridge.Outcome{Unknown: true})
 		default:
@@ -283,6 +290,7 @@ func (c customers) item(ctx context.Context, i int, ch *bridge.Change, parents m
 		switch {
 		case addressFields[v.Field] != "":
 			moved = true
+		case v.Text == "" && ch.Op == bridge.Create && v.Field != "name": // nothing to clear
 		case v.Field == "name" && v.Text == "":
 			return it, nil, &bridge.Outcome{Reject: reject(ch.Record, "name", formats.CodeMissing, "a customer has a name")}, nil
 		case v.Field == "name":
@@ -316,6 +324,7 @@ func (c customers) item(ctx context.Context, i int, ch *bridge.Change, parents m
 type heldAddress struct {
 	all  refs
 	kept string
+	name string // the customer's
 }
 
 // address encodes the one address: into the customer's relationship, and as an included item unless it is taken away. An
@@ -338,7 +347,10 @@ func (c customers) address(it *item, i int, ch *bridge.Change, held *heldAddress
 	values := ch.Values
 	if create {
 		name, _ := valueOf(ch, "name")
-		values = ch.Record.Values
+		if held != nil {
+			name = or(name, held.name)
+		}
+		values = ch.Record.Values // the change holds only what differs
 		at.raw("primary", "true")
 		at.raw("types", `[{"default":true,"addressType":"billing"},{"default":true,"addressType":"shipping"}]`)
 		at.set("organization", name)
@@ -373,12 +385,12 @@ func (c customers) addresses(ctx context.Context, changes []*bridge.Change) (map
 		}
 	}
 	held := make(map[string]*heldAddress, len(ids))
-	q := query{"fields[customers]": "addresses", "include": "addresses", "fields[customeraddresses]": "primary"}
+	q := query{"fields[customers]": "name,addresses", "include": "addresses", "fields[customeraddresses]": "primary"}
 	err := c.lookup(ctx, "customers", "id", ids, q, 1, func(doc *document) error {
 		included := index(doc.Included)
 		for i := range doc.Data {
 			r := &doc.Data[i]
-			h := &heldAddress{all: r.many("addresses")}
+			h := &heldAddress{all: r.many("addresses"), name: r.text("name")}
 			if at := keptAddress(r, included); at != nil {
 				h.kept = at.ID
 			}

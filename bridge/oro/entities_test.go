@@ -38,6 +38,9 @@ func TestCustomers(t *testing.T) {
 		t.Fatalf("%d customers were created", n)
 	}
 
+	// A customer that came with its address alone takes the shop's name for it.
+	load(t, c, record(formats.Customers, "101", "street", "Main 1", "city", "Rochester", "postal_code", "14608", "region", "US-NY", "country", "US"))
+
 	for name, tt := range map[string]struct {
 		rec  *formats.Record
 		want string
@@ -88,6 +91,8 @@ func TestProducts(t *testing.T) {
 		{"more_units", ""},
 		{"unit", "set"},
 		{"brand", ""},
+		{"attr.featured", "1", "attr.category_sort_order", "5"},
+		{"attr.featured", "0", "attr.category_sort_order", ""},
 	} {
 		load(t, c, record(formats.Products, "T-1", change...))
 	}
@@ -165,6 +170,15 @@ func TestPriceListsAndPrices(t *testing.T) {
 		l := find(t, c, record(formats.Prices, tt.key, "value", "1"))
 		if got := show(bridge.Outcome{Reject: l.Reject, Missing: l.Missing}); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+
+	// A removal of what can't be there is nothing to do, not a reject.
+	for _, k := range []string{key("ERP", "NONE", "item", "1", "EUR"), key("None", "T-1", "item", "1", "EUR"), key("ERP", "T-1", "KAR", "1", "EUR")} {
+		rec := record(formats.Prices, k)
+		rec.Remove = true
+		if l := find(t, c, rec); l != (bridge.Lookup{}) {
+			t.Errorf("removal of %s: %+v", k, l)
 		}
 	}
 

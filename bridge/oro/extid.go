@@ -15,7 +15,7 @@ const integrationType = "X-Integration-Type"
 
 // A probe keeps what was found out about the shop.
 type probe struct {
-	mu    sync.Mutex
+	mu    sync.Mutex // held while the shop is asked
 	known bool
 	yes   bool
 }

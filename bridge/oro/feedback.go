@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
@@ -32,7 +33,7 @@ func (c *Client) ApplyFeedback(ctx context.Context, rec *formats.Record) (bridge
 	it := item{kind: "orders", id: order.ID}
 	if text, ok := rec.Get("erp_order_number"); ok {
 		switch {
-		case len([]rune(text)) > 36:
+		case utf8.RuneCountInString(text) > maxExternalID:
 			a.Left = append(a.Left, bridge.Left{Field: "erp_order_number", Why: "the shop stores at most 36 characters"})
 		case note(&a, "erp_order_number", order.text("externalId") == text):
 			it.set("externalId", text)

@@ -212,7 +212,11 @@ func (n inventory) encode(ctx context.Context, changes []*bridge.Change) (*bundl
 		if !it.empty() {
 			stock.add(i, it)
 		}
-		if product := places[i].level.product; status != "" && !done[product] {
+		product := places[i].level.product
+		if it.empty() && (status == "" || done[product]) {
+			out.done.of = append(out.done.of, i) // nothing of it is left to send
+		}
+		if status != "" && !done[product] {
 			done[product] = true
 			change := item{kind: "products", id: product, meta: "update"}
 			change.point("inventory_status", string(inventoryStatuses), status)

@@ -14,27 +14,29 @@ import (
 type listKind string
 
 const (
-	units              listKind = "productunits"
-	priceListNames     listKind = "pricelists"
-	inventoryStatuses  listKind = "prodinventorystatuses"
-	customerGroups     listKind = "customergroups"
-	paymentTerms       listKind = "paymentterms"
-	customerTaxCodes   listKind = "customertaxcodes"
-	productTaxCodes    listKind = "producttaxcodes"
-	customerRatings    listKind = "customerratings"
-	brands             listKind = "brands"
-	categories         listKind = "categories"
-	attributeFamilies  listKind = "attributefamilies"
-	localizations      listKind = "localizations"
-	orderStatuses      listKind = "orderstatuses"
-	listRefreshSeconds          = 30
+	units             listKind = "productunits"
+	priceListNames    listKind = "pricelists"
+	inventoryStatuses listKind = "prodinventorystatuses"
+	customerGroups    listKind = "customergroups"
+	paymentTerms      listKind = "paymentterms"
+	customerTaxCodes  listKind = "customertaxcodes"
+	productTaxCodes   listKind = "producttaxcodes"
+	customerRatings   listKind = "customerratings"
+	brands            listKind = "brands"
+	categories        listKind = "categories"
+	attributeFamilies listKind = "attributefamilies"
+	localizations     listKind = "localizations"
+	orderStatuses     listKind = "orderstatuses"
 )
+
+// listRefresh is how old a list must be before it is read again for a name that it lacks.
+const listRefresh = 30 * time.Second
 
 // A listing says how a list is read, and by which names an entry is known; the first one is the one to show.
 type listing struct {
 	what  string // for people
 	query query
-	names func(entry *resource, doc *document, included map[ref]*resource) []string
+	names func(entry *resource, all map[ref]*resource) []string
 }
 
 var listings = map[listKind]listing{
@@ -57,8 +59,8 @@ var listings = map[listKind]listing{
 	}, byPath},
 }
 
-func byID(also string) func(*resource, *document, map[ref]*resource) []string {
-	return func(entry *resource, _ *document, _ map[ref]*resource) []string {
+func byID(also string) func(*resource, map[ref]*resource) []string {
+	return func(entry *resource, _ map[ref]*resource) []string {
 		if name := entry.text(also); name != "" {
 			return []string{entry.ID, name}
 		}
@@ -66,13 +68,13 @@ func byID(also string) func(*resource, *document, map[ref]*resource) []string {
 	}
 }
 
-func byAttribute(name string) func(*resource, *document, map[ref]*resource) []string {
-	return func(entry *resource, _ *document, _ map[ref]*resource) []string { return []string{entry.text(name)} }
+func byAttribute(name string) func(*resource, map[ref]*resource) []string {
+	return func(entry *resource, _ map[ref]*resource) []string { return []string{entry.text(name)} }
 }
 
-func byDefaultText(relationship string) func(*resource, *document, map[ref]*resource) []string {
-	return func(entry *resource, _ *document, included map[ref]*resource) []string {
-		return []string{defaultText(entry, relationship, included)}
+func byDefaultText(relationship string) func(*resource, map[ref]*resource) []string {
+	return func(entry *resource, all map[ref]*resource) []string {
+		return []string{defaultText(entry, relationship, all)}
 	}
 }
 
@@ -87,11 +89,10 @@ func defaultText(entry *resource, relationship string, included map[ref]*resourc
 }
 
 // byPath names a category by the titles from below the root, and by those from the root itself.
-func byPath(entry *resource, doc *document, included map[ref]*resource) []string {
-	byRef := index(doc.Data) // small: the list is read once
+func byPath(entry *resource, all map[ref]*resource) []string {
 	var titles []string
-	for at := entry; at != nil && len(titles) < 100; at = byRef[at.one("parentCategory")] {
-		titles = append(titles, defaultText(at, "titles", included))
+	for at := entry; at != nil && len(titles) < 100; at = all[at.one("parentCategory")] {
+		titles = append(titles, defaultText(at, "titles", all))
 	}
 	slices.Reverse(titles)
 	full := strings.Join(titles, pathSeparator)
@@ -104,7 +105,7 @@ func byPath(entry *resource, doc *document, included map[ref]*resource) []string
 const pathSeparator = " > "
 
 // A list is the shop's small list as it was last read. It is read when it is first needed, and again when a name is not
-// in it, at most every listRefreshSeconds; one reader at a time.
+// in it, at most every listRefresh; one reader at a time.
 type list struct {
 	gate   chan struct{}
 	mu     sync.RWMutex
@@ -143,7 +144,7 @@ func (c *Client) named(ctx context.Context, kind listKind, name string) ([]strin
 	l := c.lists[kind]
 	for {
 		ids, loaded := l.find(name)
-		if len(ids) > 0 || (!loaded.IsZero() && c.now().Sub(loaded) < listRefreshSeconds*time.Second) {
+		if len(ids) > 0 || (!loaded.IsZero() && c.now().Sub(loaded) < listRefresh) {
 			return ids, nil
 		}
 		if err := c.load(ctx, kind, loaded); err != nil {
@@ -165,7 +166,7 @@ func (c *Client) shown(ctx context.Context, kind listKind, id string) (string, e
 		if name != "" {
 			return name, nil
 		}
-		if !loaded.IsZero() && c.now().Sub(loaded) < listRefreshSeconds*time.Second {
+		if !loaded.IsZero() && c.now().Sub(loaded) < listRefresh {
 			break
 		}
 		if err := c.load(ctx, kind, loaded); err != nil {
@@ -228,12 +229,12 @@ func (c *Client) load(ctx context.Context, kind listKind, seen time.Time) error 
 	if err != nil {
 		return err
 	}
-	included := index(doc.Included)
+	all := index(append(doc.Included, doc.Data...))
 	ids, names, rows := make(map[string][]string), make(map[string]string), make(map[string]resource)
 	for i := range doc.Data {
 		entry := &doc.Data[i]
 		rows[entry.ID] = *entry
-		for j, name := range listings[kind].names(entry, doc, included) {
+		for j, name := range listings[kind].names(entry, all) {
 			if j == 0 {
 				names[entry.ID] = name
 			}
@@ -282,6 +283,9 @@ func (c *Client) linkText(ctx context.Context, l link, want, id string) (string,
 
 // checkLinks says which field of a record names an entry that the shop lacks.
 func (c *Client) checkLinks(ctx context.Context, links []link, rec *formats.Record) (*formats.Reject, error) {
+	if rec.Remove {
+		return nil, nil // what else its row says does not matter
+	}
 	for _, v := range rec.Values {
 		l, ok := linked(links, v.Field)
 		if !ok || v.Text == "" {

@@ -20,7 +20,7 @@ const ordersPerPage = 50
 
 // orderQuery asks for an order with everything that an ERP needs.
 var orderQuery = query{
-	"include": "lineItems,lineItems.kitItemLineItems,customer,customer.group,customerUser,billingAddress,shippingAddress," +
+	"include": "lineItems," + kitInclude + "customer,customer.group,customerUser,billingAddress,shippingAddress," +
 		"discounts,paymentTerm,orderSubtotals",
 	"fields[customers]":      "name,externalId,group",
 	"fields[customergroups]": "name",
@@ -39,7 +39,7 @@ func (c *Client) OrdersSince(ctx context.Context, since time.Time, page int) ([]
 	if !since.IsZero() {
 		q = q.with("filter[updatedAt][gte]", since.UTC().Format(time.RFC3339))
 	}
-	doc, err := c.get(ctx, "orders", q)
+	doc, err := c.orders(ctx, q)
 	if err != nil {
 		return nil, false, err
 	}
@@ -56,7 +56,7 @@ func (c *Client) Order(ctx context.Context, identifier string) (*formats.Order, 
 	if !listable(identifier) {
 		return nil, none
 	}
-	doc, err := c.get(ctx, "orders", orderQuery.with("filter[identifier]", identifier))
+	doc, err := c.orders(ctx, orderQuery.with("filter[identifier]", identifier))
 	if err != nil {
 		return nil, err
 	}
@@ -67,6 +67,24 @@ func (c *Client) Order(ctx context.Context, identifier string) (*formats.Order, 
 		}
 	}
 	return nil, none
+}
+
+// kitInclude is refused (400) by shops that have no kits.
+const kitInclude = "lineItems.kitItemLineItems,"
+
+func (c *Client) orders(ctx context.Context, q query) (*document, error) {
+	without := q.with("include", strings.Replace(q["include"], kitInclude, "", 1))
+	if c.noKits.Load() {
+		return c.get(ctx, "orders", without)
+	}
+	doc, err := c.get(ctx, "orders", q)
+	if statusOf(err) != http.StatusBadRequest {
+		return doc, err
+	}
+	if doc, err = c.get(ctx, "orders", without); err == nil {
+		c.noKits.Store(true)
+	}
+	return doc, err
 }
 
 // IsNotFound says that an error is the shop's answer that there is no such thing.

@@ -62,6 +62,7 @@ type Client struct {
 	skus     *cache
 	extID    probe
 	shapes   shapes
+	noKits   atomic.Bool // the shop knows no product kits
 	entities map[string]entity
 	requests atomic.Int64
 }
@@ -125,7 +126,7 @@ func New(cfg bridge.OroConfig, opt Options) (*Client, error) {
 		now:     c.now,
 	}
 	again := func(next sender) sender {
-		return &retrier{next: next, sleep: c.sleep, jitter: rand.Float64, log: c.log}
+		return &retrier{next: next, sleep: c.sleep, jitter: rand.Float64, now: c.now, log: c.log}
 	}
 	c.tokens = &tokens{
 		url:    root.String() + "/" + strings.Trim(or(cfg.TokenPath, "/oauth2-token"), "/"),
@@ -160,7 +161,16 @@ func (c *Client) Find(ctx context.Context, e *formats.Entity, records []*formats
 	if err != nil || len(records) == 0 {
 		return nil, err
 	}
-	return ent.find(ctx, records)
+	answers, err := ent.find(ctx, records)
+	if err != nil {
+		return nil, err
+	}
+	for i, rec := range records {
+		if a := &answers[i]; rec.Remove && a.Found == nil && (a.Missing != nil || a.Reject != nil && a.Reject.Code == formats.CodeReference) {
+			*a = bridge.Lookup{} // without its parent or unit it can't be there
+		}
+	}
+	return answers, nil
 }
 
 // All walks every record of an entity in the shop. See [bridge.Shop].

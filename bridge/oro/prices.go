@@ -177,10 +177,6 @@ func (p prices) all(ctx context.Context, fields []string, each func(string, brid
 	if err != nil {
 		return err
 	}
-	skus, err := p.allSKUs(ctx)
-	if err != nil {
-		return err
-	}
 	for _, id := range sortedKeys(lists) {
 		list := lists[id]
 		name := list.text("name")
@@ -190,22 +186,24 @@ func (p prices) all(ctx context.Context, fields []string, each func(string, brid
 			}
 			continue // the name stands for several lists: none of them can be meant
 		}
-		for doc, err := range p.pages(ctx, "productprices", query{"filter[priceList]": id}, pageSize) {
+		q := query{"filter[priceList]": id, "include": "product", "fields[products]": "sku"}
+		for doc, err := range p.pages(ctx, "productprices", q, pageSize) {
 			if err != nil {
 				return err
 			}
+			included := index(doc.Included)
 			for i := range doc.Data {
 				r := &doc.Data[i]
-				sku, ok := skus[r.one("product").ID]
-				if !ok {
-					continue // a product that came meanwhile
+				product := included[r.one("product")]
+				if product == nil {
+					continue // the API's user may not see it
 				}
 				found := bridge.Found{OroID: r.ID}
 				if slices.Contains(fields, "value") {
 					found.Values = []formats.Value{{Field: "value", Text: r.decimal("value")}}
 				}
 				k := keyOfPrice(id, r)
-				if err := each(formats.JoinKey(name, sku, k.unit, k.quantity, k.currency), found); err != nil {
+				if err := each(formats.JoinKey(name, product.text("sku"), k.unit, k.quantity, k.currency), found); err != nil {
 					return err
 				}
 			}
@@ -226,7 +224,8 @@ func (p prices) encode(ctx context.Context, changes []*bridge.Change) (*bundle, 
 		records[i] = ch.Record
 	}
 	blind := slices.ContainsFunc(changes, func(ch *bridge.Change) bool { return ch.Op != bridge.Create && ch.OroID == "" })
-	rows, err := p.place(ctx, records, !ext || blind)
+	creates := slices.ContainsFunc(changes, func(ch *bridge.Change) bool { return ch.Op == bridge.Create })
+	rows, err := p.place(ctx, records, blind || (creates && !ext))
 	if err != nil {
 		return nil, err
 	}
@@ -248,6 +247,7 @@ func (p prices) encode(ctx context.Context, changes []*bridge.Change) (*bundle, 
 		case ch.Op == bridge.Remove:
 			_, list := cutLast(ch.OroID, "-")
 			gone[list] = append(gone[list], ch.OroID)
+			out.done.of = append(out.done.of, i)
 		default:
 			p.encodeUpdate(out, batch, i, ch)
 		}

@@ -140,6 +140,9 @@ func (p products) find(ctx context.Context, records []*formats.Record) ([]bridge
 
 // check says which field of a record names something that the shop lacks.
 func (p products) check(ctx context.Context, rec *formats.Record) (*formats.Reject, error) {
+	if rec.Remove {
+		return nil, nil // what else its row says does not matter
+	}
 	if bad, err := p.checkLinks(ctx, productLinks, rec); bad != nil || err != nil {
 		return bad, err
 	}
@@ -295,20 +298,6 @@ func (p products) all(ctx context.Context, fields []string, each func(string, br
 	return nil
 }
 
-// allSKUs are the skus of all products by id, for lists that name products by id only.
-func (c *Client) allSKUs(ctx context.Context) (map[string]string, error) {
-	skus := make(map[string]string)
-	for doc, err := range c.pages(ctx, "products", query{"fields[products]": "sku"}, 5*pageSize) {
-		if err != nil {
-			return nil, err
-		}
-		for i := range doc.Data {
-			skus[doc.Data[i].ID] = doc.Data[i].text("sku")
-		}
-	}
-	return skus, nil
-}
-
 // encode. A removal disables the product.
 func (p products) encode(ctx context.Context, changes []*bridge.Change) (*bundle, error) {
 	if err := p.fill(ctx, changes); err != nil {
@@ -332,11 +321,14 @@ func (p products) encode(ctx context.Context, changes []*bridge.Change) (*bundle
 		if w.write(); w.err != nil {
 			return nil, w.err
 		}
-		if w.bad != nil {
+		switch {
+		case w.gone():
+			out.refuse(i, &bridge.Outcome{Unknown: true})
+		case w.bad != nil:
 			out.refuse(i, &bridge.Outcome{Reject: w.bad})
-			continue
+		default:
+			batch.add(i, w.it, w.included...)
 		}
-		batch.add(i, w.it, w.included...)
 	}
 	out.parts = []*part{batch}
 	return out, nil
@@ -374,10 +366,11 @@ func (p products) holding(ctx context.Context, changes []*bridge.Change) (map[st
 // A productWriter encodes one change of a product.
 type productWriter struct {
 	products
-	ctx      context.Context //nolint:containedctx // lives for one call of write
+	ctx      context.Context // of the one call of write
 	n        int
 	ch       *bridge.Change
 	held     *held // nil for a create, and when neither texts nor units change
+	needs    bool  // held is needed
 	it       item
 	included []item
 	bad      *formats.Reject
@@ -388,6 +381,11 @@ func (w *productWriter) refuse(field, code, format string, args ...any) {
 	if w.bad == nil {
 		w.bad = reject(w.ch.Record, field, code, format, args...)
 	}
+}
+
+// gone says that the shop no longer has the product whose texts or units change.
+func (w *productWriter) gone() bool {
+	return w.needs && w.held == nil && w.ch.Op == bridge.Update
 }
 
 func (w *productWriter) write() {
@@ -437,7 +435,7 @@ func (w *productWriter) begin() {
 	if _, ok := carried(w.ch, "status"); !ok {
 		w.it.set("status", "enabled")
 	}
-	if _, ok := carried(w.ch, "inventory_status"); !ok {
+	if text, _ := carried(w.ch, "inventory_status"); text == "" {
 		w.it.point("inventory_status", string(inventoryStatuses), "in_stock")
 	}
 	if text, _ := carried(w.ch, "family"); text == "" {
@@ -465,7 +463,7 @@ func (p products) defaultFamily(ctx context.Context) (string, error) {
 
 func (w *productWriter) link(l link, v formats.Value) {
 	if v.Text == "" {
-		if l.field != "family" { // a product always has one
+		if l.field != "family" && w.ch.Op != bridge.Create { // a product always has a family, and a new one nothing to clear
 			w.it.point(l.relationship, string(l.kind), "")
 		}
 		return
@@ -482,8 +480,8 @@ func (w *productWriter) link(l link, v formats.Value) {
 
 // prose writes texts: all the shop's own are listed, a changed one is included as an update, a new one as itself.
 func (w *productWriter) prose(p prose, values []formats.Value) {
-	if w.ch.Op == bridge.Update && w.held == nil {
-		w.refuse("sku", formats.CodeShop, "the shop no longer has the product with the id %s", w.ch.OroID)
+	w.needs = true
+	if w.gone() {
 		return
 	}
 	var list refs

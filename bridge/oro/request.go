@@ -207,7 +207,8 @@ func (c *Client) lookup(ctx context.Context, path, name string, keys []string, q
 	for part := range chunks(keys) {
 		group.Go(func() error {
 			asked := q.with("filter["+name+"]", strings.Join(part, ","))
-			for doc, err := range c.pages(ctx, path, asked, max(keysPerLookup, rows*len(part))) {
+			// One row more than is expected: a page that is not full needs no second one.
+			for doc, err := range c.pages(ctx, path, asked, rows*len(part)+1) {
 				if err != nil {
 					return err
 				}

@@ -96,13 +96,13 @@ func (r *retrier) send(ctx context.Context, c *call) (*answer, error) {
 	for number := 1; ; number++ {
 		ans, err := r.next.send(ctx, c)
 		t := try{number: number, effect: c.effect, err: err}
-		switch cut, ok := err.(*wireError); { //nolint:errorlint // only the wire's own: a login's failure has been repeated already
+		switch cut, ok := err.(*wireError); { // only the wire's own: the failure of a login has been repeated already
 		case ok:
 			t.taken = cut.taken
 		case err != nil:
 			return nil, err
 		default:
-			t.status, t.after = ans.status, retryAfter(ans.header, r.clock())
+			t.status, t.after = ans.status, retryAfter(ans.header, r.now())
 		}
 		if ctx.Err() != nil && t.err != nil {
 			t.err = context.Canceled
@@ -123,11 +123,4 @@ func (r *retrier) send(ctx context.Context, c *call) (*answer, error) {
 			return ans, err
 		}
 	}
-}
-
-func (r *retrier) clock() time.Time {
-	if r.now == nil {
-		return time.Now()
-	}
-	return r.now()
 }

@@ -64,7 +64,7 @@ func (t *tokens) get(ctx context.Context) (string, error) {
 	return token, nil
 }
 
-func (t *tokens) cached() (string, error, bool) { //nolint:revive // the error is the cached one
+func (t *tokens) cached() (string, error, bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.refused != nil && t.now().Sub(t.asked) < loginPause {

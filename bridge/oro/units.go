@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -57,8 +56,8 @@ const everyUnit = "*"
 // units writes the product's units. The list is written as a whole; units that the file does not name stay in it, because
 // the shop would delete their prices and stock with them.
 func (w *productWriter) units() {
-	if w.ch.Op == bridge.Update && w.held == nil {
-		w.refuse("sku", formats.CodeShop, "the shop no longer has the product with the id %s", w.ch.OroID)
+	w.needs = true
+	if w.gone() {
 		return
 	}
 	h := w.held

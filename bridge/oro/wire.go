@@ -113,6 +113,10 @@ func (w *wire) do(req *http.Request) (*answer, error) {
 	return &answer{status: resp.StatusCode, header: resp.Header, body: body}, nil
 }
 
+// idleTimeout is shorter than the keep-alive of the usual web servers (Apache: 5 s). A batch that is written to a connection
+// which the server closes at that moment leaves open whether it was taken.
+const idleTimeout = 4 * time.Second
+
 // newTransport makes connections for so many batches at once, and as many look-ups beside them.
 func newTransport(inFlight int) *http.Transport {
 	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}
@@ -121,7 +125,7 @@ func newTransport(inFlight int) *http.Transport {
 		DialContext:           dialer.DialContext,
 		ForceAttemptHTTP2:     true,
 		MaxIdleConnsPerHost:   2*inFlight + 2,
-		IdleConnTimeout:       60 * time.Second,
+		IdleConnTimeout:       idleTimeout,
 		TLSHandshakeTimeout:   15 * time.Second,
 		ExpectContinueTimeout: time.Second,
 	}

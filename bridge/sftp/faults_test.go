@@ -124,7 +124,7 @@ func TestPutCutAnywhere(t *testing.T) {
 				fails(t, err, bridge.ErrUnreachable, bridge.Pause)
 			}
 			p.CutAfter(d, -1)
-			// sshd may still be busy with what had arrived: the other end of a session goes after the connection.
+			sshd.Kick() // or its sessions go on with what has arrived, and the end is a race
 			got, rerr := os.ReadFile(target)
 			if rerr == nil && !bytes.Equal(got, body) {
 				t.Fatalf("cut after %d bytes: the target holds %d bytes of %d", at, len(got), len(body))
@@ -192,7 +192,7 @@ func TestStall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p, l := proxy(t, l)
 			cfg := config(t, l)
-			cfg.ReadTimeout = bridge.Duration(300 * time.Millisecond)
+			cfg.ReadTimeout = bridge.Duration(time.Second)
 			r := open(t, cfg)
 			_, err := r.List(t.Context(), "")
 			check(t, err)
@@ -221,22 +221,11 @@ func TestCancelWhileStalled(t *testing.T) {
 	fails(t, r.Put(ctx, "f.bin", nil), context.DeadlineExceeded, bridge.Pause)
 }
 
-func TestSlowWriterIsNoStall(t *testing.T) {
-	_, l := serve(t, sftptest.Options{})
-	write(t, l, "f.bin", random(5<<20))
-	cfg := config(t, l)
-	cfg.ReadTimeout = bridge.Duration(100 * time.Millisecond)
-	r := open(t, cfg)
-	timer := time.NewTimer(400 * time.Millisecond)
-	_, err := r.Fetch(t.Context(), "f.bin", &onFirst{f: func() { <-timer.C }})
-	check(t, err)
-}
-
 func TestSlowLinkIsNoStall(t *testing.T) {
 	_, l := serve(t, sftptest.Options{})
 	p, l := proxy(t, l)
 	cfg := config(t, l)
-	cfg.ReadTimeout = bridge.Duration(500 * time.Millisecond)
+	cfg.ReadTimeout = bridge.Duration(time.Second)
 	r := open(t, cfg)
 	_, err := r.List(t.Context(), "")
 	check(t, err)
@@ -256,7 +245,7 @@ func TestKeepAliveFindsHalfOpen(t *testing.T) {
 	p, l := proxy(t, l)
 	cfg := config(t, l)
 	cfg.KeepAlive = bridge.Duration(50 * time.Millisecond)
-	cfg.ReadTimeout = bridge.Duration(300 * time.Millisecond)
+	cfg.ReadTimeout = bridge.Duration(time.Second)
 	r := open(t, cfg)
 	_, err := r.List(t.Context(), "")
 	check(t, err)

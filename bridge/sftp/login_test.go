@@ -193,3 +193,14 @@ func TestRSALogin(t *testing.T) {
 	_, err = open(t, cfg).List(t.Context(), "")
 	check(t, err)
 }
+
+func TestNoSFTP(t *testing.T) {
+	_, l := serve(t, sftptest.Options{NoSFTP: true})
+	r := open(t, config(t, l))
+	_, err := r.List(t.Context(), "")
+	fails(t, err, nil, bridge.Stop)
+	findings := r.Check(t.Context())
+	if last := findings[len(findings)-1]; len(findings) != 4 || last.OK || last.Hint == "" {
+		t.Errorf("findings %+v", findings)
+	}
+}

@@ -41,6 +41,7 @@ func newRootCommand(a *app) *cobra.Command {
 	root.SetOut(a.stdout)
 	root.SetErr(a.stderr)
 	root.AddCommand(
+		newDemoCommand(a),
 		newRunCommand(a),
 		newLoadCommand(a),
 		newPlanCommand(a),

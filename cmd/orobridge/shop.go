@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -75,6 +74,5 @@ func (a *app) serveShop(ctx context.Context, shop *orotest.Shop, listen string) 
 
 // oneOfFlag is the error for a flag whose value is none of its words.
 func oneOfFlag(name, value string, words ...string) error {
-	slices.Sort(words)
 	return &usageError{message: fmt.Sprintf("--%s %q is not one of %s", name, value, strings.Join(words, ", "))}
 }

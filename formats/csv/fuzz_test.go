@@ -135,8 +135,9 @@ func survives(cells []string, o *csv.Options) bool {
 	if strings.Contains(text, "\r\n") || o.Quote == "none" && strings.ContainsAny(text, delimiter+"\r\n\xff\xfe") {
 		return false
 	}
+	broken := slices.ContainsFunc(cells, func(c string) bool { return !utf8.ValidString(c) })
 	if o.Encoding == "" {
-		return utf8.ValidString(text) || o.Quote != "none" && delimiter != "¦"
+		return !broken || o.Quote != "none" && delimiter != "¦"
 	}
 	most := rune(0x7f)
 	switch o.Encoding {
@@ -145,5 +146,5 @@ func survives(cells []string, o *csv.Options) bool {
 	case "utf-16le", "utf-16":
 		most = utf8.MaxRune
 	}
-	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return r > most || r == utf8.RuneError })
+	return !broken && !strings.ContainsFunc(text, func(r rune) bool { return r > most || r == utf8.RuneError })
 }

@@ -6,6 +6,8 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/charset"
@@ -61,8 +63,9 @@ func (w *writer) mustQuote(c string) bool {
 	if c == "" {
 		return false
 	}
-	first, last := c[0], c[len(c)-1]
-	return first == ' ' || first == '\t' || last == ' ' || last == '\t' || strings.HasPrefix(c, "\ufeff") ||
+	first, _ := utf8.DecodeRuneInString(c)
+	last, _ := utf8.DecodeLastRuneInString(c)
+	return unicode.IsSpace(first) || unicode.IsSpace(last) || strings.HasPrefix(c, "\ufeff") ||
 		strings.IndexByte(c, w.quote) >= 0 || strings.ContainsAny(c, "\r\n") || strings.Contains(c, w.comma)
 }
 

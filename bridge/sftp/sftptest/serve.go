@@ -75,6 +75,7 @@ type Options struct {
 	// HostKeys are further host keys, to play a server that has several.
 	HostKeys []ssh.Signer
 
+	NoSFTP        bool  // the subsystem is refused
 	NoPosixRename bool  // posix-rename@openssh.com is not offered, and refused
 	NoExtensions  bool  // no extension is offered
 	ReadOnly      bool  // writes are refused for lack of permission
@@ -304,7 +305,7 @@ func (s *Server) session(channel ssh.Channel, requests <-chan *ssh.Request, work
 	started := false
 	for r := range requests {
 		var subsystem struct{ Name string }
-		ok := r.Type == "subsystem" && ssh.Unmarshal(r.Payload, &subsystem) == nil && subsystem.Name == "sftp" && !started
+		ok := r.Type == "subsystem" && ssh.Unmarshal(r.Payload, &subsystem) == nil && subsystem.Name == "sftp" && !started && !s.options.NoSFTP
 		if r.WantReply {
 			_ = r.Reply(ok, nil)
 		}

@@ -1,0 +1,44 @@
+package oro
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
+)
+
+func TestSubscribe(t *testing.T) {
+	shop, c := newShop(t)
+	const address = "http://127.0.0.1:9/webhook"
+	did, err := c.Subscribe(t.Context(), address, "shh")
+	if err != nil || !slices.Equal(did, []string{"subscribed to order.created", "subscribed to order.updated"}) {
+		t.Fatalf("%v, %v", did, err)
+	}
+	if did, err = c.Subscribe(t.Context(), address, "other"); err != nil || len(did) != 0 || shop.Count("webhooks") != 2 {
+		t.Errorf("again: %v, %v, %d subscriptions", did, err, shop.Count("webhooks"))
+	}
+	held, err := c.subscriptions(t.Context(), address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	off := item{kind: "webhooks", id: held["order.updated"][0].ID}
+	off.raw("enabled", "false")
+	if _, err := c.do(t.Context(), http.MethodPatch, "webhooks/"+off.id, nil, single(&off), sets, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.removeWebhook(t.Context(), held["order.created"][0].ID); err != nil {
+		t.Fatal(err)
+	}
+	if did, err = c.Subscribe(t.Context(), address, "shh"); err != nil || !slices.Equal(did, []string{"subscribed to order.created", "switched on order.updated"}) {
+		t.Errorf("repair: %v, %v", did, err)
+	}
+	if err := c.Unsubscribe(t.Context(), address); err != nil || shop.Count("webhooks") != 0 {
+		t.Errorf("%v, %d subscriptions", err, shop.Count("webhooks"))
+	}
+	shop.Inject(orotest.Fault{Path: "/admin/api/webhooktopics", Effect: orotest.Respond(404, mediaType, `{"errors":[{"status":"404","title":"resource not accessible exception"}]}`)})
+	if _, err = c.Subscribe(t.Context(), address, "shh"); bridge.FateOf(err) != bridge.Stop || bridge.HintOf(err) == "" {
+		t.Errorf("an older shop: %v", err)
+	}
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"strings"
+	"time"
+
+	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
+	"golang.org/x/text/encoding/charmap"
+
+	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
+)
+
+// erp plays the ERP of the demo: an SFTP client that drops files slowly and takes order files away.
+type erp struct {
+	ssh  *ssh.Client
+	sftp *sftp.Client
+}
+
+func dialERP(l sftptest.Login, host ssh.PublicKey) (*erp, error) {
+	key, err := os.ReadFile(l.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := ssh.ParsePrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := ssh.Dial("tcp", l.Address, &ssh.ClientConfig{User: l.User, Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)},
+		HostKeyCallback: ssh.FixedHostKey(host), Timeout: 5 * time.Second})
+	if err != nil {
+		return nil, fmt.Errorf("dial the demo's SFTP server: %w", err)
+	}
+	client, err := sftp.NewClient(conn)
+	if err != nil {
+		return nil, errors.Join(err, conn.Close())
+	}
+	return &erp{conn, client}, nil
+}
+
+func (e *erp) close() error { return errors.Join(e.sftp.Close(), e.ssh.Close()) }
+
+// drop writes a file in pieces under a temporary name, renames it, and puts a marker beside it if one is asked for.
+func (e *erp) drop(ctx context.Context, f demoFile, name string) error {
+	tmp := path.Join(f.folder, name+".part")
+	file, err := e.sftp.Create(tmp)
+	if err != nil {
+		return fmt.Errorf("drop %s: %w", name, err)
+	}
+	const pieces = 4
+	for i := range pieces {
+		if _, err := file.Write(f.body[len(f.body)*i/pieces : len(f.body)*(i+1)/pieces]); err != nil {
+			return errors.Join(fmt.Errorf("drop %s: %w", name, err), file.Close())
+		}
+		select {
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), file.Close())
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	target := path.Join(f.folder, name)
+	if err := errors.Join(file.Close(), e.sftp.Rename(tmp, target)); err != nil {
+		return fmt.Errorf("drop %s: %w", name, err)
+	}
+	if f.marker == "" {
+		return nil
+	}
+	marker, err := e.sftp.Create(target + f.marker)
+	if err != nil {
+		return fmt.Errorf("drop marker of %s: %w", name, err)
+	}
+	return marker.Close()
+}
+
+// pickUp takes an order file away and returns what it holds.
+func (e *erp) pickUp(file string) ([]byte, error) {
+	f, err := e.sftp.Open(file)
+	if err != nil {
+		return nil, fmt.Errorf("pick up %s: %w", file, err)
+	}
+	var body bytes.Buffer
+	if _, err := io.Copy(&body, io.LimitReader(f, 1<<20)); err != nil {
+		return nil, errors.Join(fmt.Errorf("pick up %s: %w", file, err), f.Close())
+	}
+	return body.Bytes(), errors.Join(f.Close(), e.sftp.Remove(file))
+}
+
+// demoFile is a file that the ERP of the demo drops.
+type demoFile struct {
+	feed   string
+	folder string
+	name   string // %s is the round
+	marker string
+	body   []byte
+}
+
+// How much the demo's ERP has.
+const (
+	demoCustomers = 60
+	demoProducts  = 330
+)
+
+// demoFiles makes the ERP's files, with a few rows that can't be loaded.
+func demoFiles() ([]demoFile, error) {
+	var customers, products, prices, stock strings.Builder
+	customers.WriteString("customer_number,name,parent_number,street,city,postal_code,region,country\n")
+	for i := range demoCustomers {
+		parent := ""
+		if i%6 != 0 {
+			parent = fmt.Sprintf("C%05d", i/6*6)
+		}
+		fmt.Fprintf(&customers, "C%05d,Company %d,%s,%d Main Street,Rochester,14608,US-NY,US\n", i, i, parent, i+1)
+	}
+	customers.WriteString("C-THIS-NUMBER-IS-LONGER-THAN-THE-SHOP-ALLOWS,Company with a long number,,,,,,\n")
+	products.WriteString("sku,name,unit,precision,more_units,status,inventory_status\n")
+	prices.WriteString("PLTYP;MATNR;MAKTX;KMEIN;KSTBM;KONWA;KBETR\r\n")
+	stock.WriteString("sku,unit,quantity\n")
+	for i := range demoProducts {
+		sku := fmt.Sprintf("M%06d", i)
+		fmt.Fprintf(&products, "%s,\"Part %d, 12 mm\",item,0,set:0:10,enabled,in_stock\n", sku, i)
+		fmt.Fprintf(&prices, "01;%s;Teil %d f\u00fcr Geh\u00e4use;ST;1;EUR;%d,%02d\r\n", sku, i, i%90+1, i%100)
+		fmt.Fprintf(&prices, "01;%s;Teil %d f\u00fcr Geh\u00e4use;KAR;1;EUR;%d,50\r\n", sku, i, (i%90+1)*9)
+		fmt.Fprintf(&prices, "02;%s;Teil %d f\u00fcr Geh\u00e4use;ST;100;EUR;%d,%02d\r\n", sku, i, i%80+1, i%100)
+		fmt.Fprintf(&stock, "%s,item,%d\n", sku, i*7%500+1)
+	}
+	prices.WriteString("01;M000001;Einheit fehlt;PAL;1;EUR;99,00\r\n")
+	prices.WriteString("01;M000002;kein Betrag;ST;5;EUR;12,5O\r\n")
+	prices.WriteString("01;M999999;noch nicht da;ST;1;EUR;7,00\r\n")
+	stock.WriteString("M000003,set,a lot\n")
+	latin, err := charmap.ISO8859_1.NewEncoder().String(prices.String())
+	if err != nil {
+		return nil, err
+	}
+	return []demoFile{
+		{"customers", "/out/customers", "customers_%s.csv", "", []byte(customers.String())},
+		{"products", "/out/products", "products_%s.csv", "", []byte(products.String())},
+		{"pricelists", "/out/pricelists", "lists_%s.csv", "", []byte("name,currencies,active\nRetail,EUR,1\nWholesale,EUR,1\n")},
+		{"prices", "/out/prices", "KOND_%s.csv", ".ok", []byte(latin)},
+		{"inventory", "/out/inventory", "stock_%s.csv", "", []byte(stock.String())},
+	}, nil
+}

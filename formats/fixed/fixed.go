@@ -1,0 +1,200 @@
+// Package fixed reads files of fixed width: records whose fields stand at fixed places, with a layout given in the
+// config.
+//
+// Contract: a reader in, rows out with the layout's field names as columns. Places and lengths count characters: the
+// text is decoded first. Record types are told apart by a prefix; a record can have a parent type, whose fields, from
+// the record of that type that stood last before it, are part of its row. Blanks at both ends of a field are no part
+// of it, and a line may lack the blanks at its end.
+//
+// Limits: a record has at most 64 KiB; a longer line is a reject. Memory does not follow the file.
+package fixed
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/formats/charset"
+)
+
+// Options are the layout and the dialect of a feed's files.
+type Options struct {
+	// Numbers are the sender's ways to write numbers and dates.
+	Numbers formats.Conventions `yaml:",inline"`
+	// Encoding of a file without a byte order mark, UTF-8 by default.
+	Encoding string `yaml:"encoding"`
+	// RecordLength is the number of characters of a record in files without line ends; 0: records are lines.
+	RecordLength int `yaml:"record_length"`
+	// Skip is the number of lines before the first record.
+	Skip int `yaml:"skip"`
+	// Unknown says what to do with a line that no record type's prefix fits: reject (default) or skip.
+	Unknown string `yaml:"unknown"`
+	// Records are the record types, the longest prefix first where several fit.
+	Records []Record `yaml:"records"`
+	// Fields is the layout of files with only one record type, instead of Records.
+	Fields []Field `yaml:"fields"`
+}
+
+// Record is a record type.
+type Record struct {
+	Name   string  `yaml:"name"`   // for positions and parents; the prefix when empty
+	Prefix string  `yaml:"prefix"` // what the record begins with; empty: any record that no other type fits
+	At     int     `yaml:"at"`     // where the prefix stands, 0 by default
+	Row    bool    `yaml:"row"`    // each record of the type is a row
+	Parent string  `yaml:"parent"` // type whose last record's fields belong to this one's row
+	Fields []Field `yaml:"fields"`
+}
+
+// Field is a field of a record.
+type Field struct {
+	Name string `yaml:"name"` // column
+	// Offset is the 0-based place of its first character; without one it follows the field before it.
+	Offset *int `yaml:"offset"`
+	Length int  `yaml:"length"`
+	// Decimals is the number of digits behind a decimal point that is not written: 2 turns 001234 into 12.34.
+	Decimals int `yaml:"decimals"`
+}
+
+var (
+	_ formats.Format       = (*Options)(nil)
+	_ formats.RejectCopier = (*Options)(nil)
+)
+
+// kind is a record type, ready to read.
+type kind struct {
+	name    string
+	prefix  string
+	at      int
+	row     bool
+	parent  *kind
+	isAbove bool // is another type's parent
+	fields  []place
+}
+
+// place is a field, ready to read.
+type place struct {
+	column, from, to, decimals int
+}
+
+// Conventions implements formats.Format.
+func (o *Options) Conventions() formats.Conventions { return o.Numbers }
+
+// maxRecord is the longest record in bytes.
+const maxRecord = 64 << 10
+
+// Check reports options that make no sense.
+func (o *Options) Check() error {
+	var all []error
+	if err := o.Numbers.Check(); err != nil {
+		all = append(all, err)
+	}
+	if err := charset.Check(o.Encoding); err != nil {
+		all = append(all, fmt.Errorf("encoding: %w", err))
+	}
+	if !slices.Contains([]string{"", "reject", "skip"}, o.Unknown) {
+		all = append(all, fmt.Errorf("unknown: %q is neither reject nor skip", o.Unknown))
+	}
+	if o.RecordLength < 0 || o.RecordLength > maxRecord/4 {
+		all = append(all, fmt.Errorf("record_length: %d is not from 1 to %d", o.RecordLength, maxRecord/4))
+	}
+	if o.Skip < 0 || o.Skip > 0 && o.RecordLength > 0 {
+		all = append(all, errors.New("skip: a number of lines, for files with lines"))
+	}
+	_, _, err := o.layout()
+	return errors.Join(append(all, err)...)
+}
+
+// records is Records, or what Fields stands for.
+func (o *Options) records() ([]Record, error) {
+	switch {
+	case len(o.Fields) > 0 && len(o.Records) > 0:
+		return nil, errors.New("fields: give the fields of each record type under records, or leave records out")
+	case len(o.Fields) > 0:
+		return []Record{{Row: true, Fields: o.Fields}}, nil
+	case len(o.Records) == 0:
+		return nil, errors.New("fields: the layout is needed: name and length of each field")
+	}
+	return o.Records, nil
+}
+
+// layout compiles the record types, and lists the columns in the order of their appearance.
+func (o *Options) layout() (kinds []*kind, columns []string, err error) {
+	records, err := o.records()
+	if err != nil {
+		return nil, nil, err
+	}
+	var all []error
+	at, rows := map[string]int{}, 0
+	byName := map[string]*kind{}
+	for i := range records {
+		r := &records[i]
+		k := &kind{name: r.Name, prefix: r.Prefix, at: r.At, row: r.Row}
+		if k.name == "" {
+			k.name = strings.TrimSpace(r.Prefix)
+		}
+		if k.row {
+			rows++
+		}
+		key := fmt.Sprintf("records: %s", k.name)
+		if byName[k.name] != nil {
+			all = append(all, fmt.Errorf("%s: stands twice", key))
+		}
+		if err := k.place(r.Fields, at, &columns); err != nil {
+			all = append(all, fmt.Errorf("%s: %w", key, err))
+		}
+		if r.Parent != "" {
+			if k.parent = byName[r.Parent]; k.parent == nil {
+				all = append(all, fmt.Errorf("%s: parent %s is not a record type that stands before it", key, r.Parent))
+			} else {
+				k.parent.isAbove = true
+			}
+		}
+		byName[k.name] = k
+		kinds = append(kinds, k)
+	}
+	if rows == 0 {
+		all = append(all, errors.New("records: none has row: true, so the files have no rows"))
+	}
+	slices.SortStableFunc(kinds, func(a, b *kind) int { return len(b.prefix) - len(a.prefix) })
+	return kinds, columns, errors.Join(all...)
+}
+
+// place finds the places of a type's fields, and their columns.
+func (k *kind) place(fields []Field, at map[string]int, columns *[]string) error {
+	next := 0
+	own := map[string]bool{}
+	for _, f := range fields {
+		from := next
+		if f.Offset != nil {
+			from = *f.Offset
+		}
+		next = from + f.Length
+		switch {
+		case f.Length < 1 || from < 0 || next > maxRecord:
+			return fmt.Errorf("field %s: a length from 1 on and an offset from 0 on are needed", f.Name)
+		case f.Decimals < 0 || f.Decimals > f.Length:
+			return fmt.Errorf("field %s: decimals: %d is not from 0 to its length", f.Name, f.Decimals)
+		case f.Name == "":
+			continue // a filler
+		case own[f.Name]:
+			return fmt.Errorf("field %s stands twice", f.Name)
+		}
+		own[f.Name] = true
+		column, ok := at[f.Name]
+		if !ok {
+			column = len(*columns)
+			at[f.Name] = column
+			*columns = append(*columns, f.Name)
+		}
+		k.fields = append(k.fields, place{column, from, next, f.Decimals})
+	}
+	return nil
+}
+
+// Rejects can't be built of cells: see [Options.CopyRejects].
+func (o *Options) Rejects(io.Writer, []string) (formats.RejectWriter, error) {
+	return nil, formats.ErrCopyRejects
+}

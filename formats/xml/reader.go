@@ -1,0 +1,227 @@
+package xml
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/formats/charset"
+	"github.com/orobridge/orobridge/formats/xmltok"
+)
+
+// maxRow is the largest sum of a row's texts in bytes.
+const maxRow = 4 << 20
+
+// reader implements formats.Reader.
+type reader struct {
+	o     *Options
+	plan  *plan
+	s     *xmltok.Scanner // nil for an empty file
+	stack []*element      // of the open elements; nil where no path leads
+	text  [][]byte        // of the open elements with a column, by depth
+	cells []string
+	seen  []bool
+	gone  []bool // not seen
+	size  []int  // of the cells
+	pos   formats.Position
+	bad   *formats.Reject
+	end   int64 // of the record that was read last
+}
+
+// Open implements formats.Format.
+func (o *Options) Open(r io.Reader, _ *formats.Entity) (formats.Reader, error) {
+	raw := bufio.NewReaderSize(r, 4096)
+	head, err := raw.Peek(512)
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	name := o.Encoding
+	if name == "" {
+		name = xmltok.Declared(head)
+	}
+	text, err := charset.Decode(raw, name)
+	if err != nil {
+		return nil, &formats.FileError{Message: err.Error(), Hint: "set format.encoding"}
+	}
+	return o.reader(text)
+}
+
+func (o *Options) reader(text io.Reader) (*reader, error) {
+	p, err := o.compile()
+	if err != nil {
+		return nil, fmt.Errorf("xml: %w", err)
+	}
+	n := len(p.columns)
+	rd := &reader{o: o, plan: p, stack: []*element{p.root}, cells: make([]string, n), seen: make([]bool, n), gone: make([]bool, n), size: make([]int, n)}
+	b := bufio.NewReaderSize(text, 64<<10)
+	head, err := b.Peek(1)
+	if err == io.EOF && len(head) == 0 {
+		return rd, nil
+	}
+	rd.s = xmltok.New(b, xmltok.Limits{})
+	return rd, nil
+}
+
+// Columns implements formats.Reader.
+func (r *reader) Columns() []string { return r.plan.columns }
+
+// Next implements formats.Reader.
+func (r *reader) Next(row *formats.Row) error {
+	if r.s == nil {
+		return io.EOF
+	}
+	for {
+		k, err := r.s.Next()
+		if err != nil {
+			return fileError(err)
+		}
+		switch k {
+		case xmltok.Start:
+			r.start()
+		case xmltok.Text:
+			if e := r.top(); e != nil && e.text >= 0 {
+				r.add(e.text, r.s.Text())
+			}
+		case xmltok.End:
+			if !r.finish() {
+				continue
+			}
+			r.end = r.s.EndOffset()
+			for i := range r.seen {
+				r.gone[i] = !r.seen[i]
+			}
+			row.Pos, row.Cells, row.Absent = r.pos, r.cells, r.gone
+			if r.bad != nil {
+				return r.bad
+			}
+			return nil
+		}
+	}
+}
+
+func fileError(err error) error {
+	var e *xmltok.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	return &formats.FileError{Pos: formats.Position{Line: e.Line, Offset: e.Offset}, Message: e.Message,
+		Hint: "the file is not well-formed XML from here on: have it sent again, or mend it"}
+}
+
+func (r *reader) top() *element { return r.stack[len(r.stack)-1] }
+
+// start enters an element.
+func (r *reader) start() {
+	e := r.top().match(r.s, len(r.o.Namespaces) > 0)
+	r.stack = append(r.stack, e)
+	var text []byte
+	if n := len(r.text); n < cap(r.text) {
+		text = r.text[:n+1][n][:0] // use the buffer again
+	}
+	r.text = append(r.text, text)
+	if e == nil {
+		return
+	}
+	for _, i := range e.resets {
+		r.cells[i], r.seen[i], r.size[i] = "", false, 0
+	}
+	if e.record {
+		r.bad = nil
+		r.pos = formats.Position{Line: r.s.Line(), Offset: r.s.Offset(), Segment: r.o.Record}
+	}
+	for _, have := range r.s.Attrs() {
+		for _, want := range e.attrs {
+			if string(have.Name) == want.name {
+				r.set(want.column, have.Value)
+			}
+		}
+	}
+}
+
+// add collects the text of the open element.
+func (r *reader) add(column int, text []byte) {
+	n := len(r.text) - 1
+	if r.size[column]+len(r.text[n])+len(text) > maxRow {
+		r.fail(column, formats.CodeTooLong, "the record is longer than %d bytes", maxRow)
+		return
+	}
+	r.text[n] = append(r.text[n], text...)
+}
+
+// set fills a cell; a second text is joined, or is a fault of the record.
+func (r *reader) set(column int, text []byte) {
+	text = bytes.TrimSpace(text)
+	r.size[column] += len(text)
+	switch {
+	case r.size[column] > maxRow:
+		r.fail(column, formats.CodeTooLong, "the record is longer than %d bytes", maxRow)
+	case !r.seen[column]:
+		r.cells[column], r.seen[column] = string(text), true
+	case r.o.Join == "":
+		r.fail(column, formats.CodeStructure, "%s stands several times in one record (format.join would join its texts)", r.o.Fields[r.plan.columns[column]])
+	default:
+		r.cells[column] += r.o.Join + string(text)
+		r.size[column] += len(r.o.Join)
+	}
+}
+
+func (r *reader) fail(column int, code, format string, args ...any) {
+	if r.bad == nil {
+		r.bad = &formats.Reject{Pos: r.pos, Field: r.plan.columns[column], Code: code, Message: fmt.Sprintf(format, args...)}
+	}
+}
+
+// finish leaves an element; true when it was a record.
+func (r *reader) finish() bool {
+	e := r.top()
+	n := len(r.text) - 1
+	if e != nil && e.text >= 0 {
+		r.set(e.text, r.text[n])
+	}
+	r.stack, r.text = r.stack[:len(r.stack)-1], r.text[:n]
+	if e == nil || !e.record {
+		return false
+	}
+	if r.bad != nil {
+		r.bad.Pos = r.pos
+	}
+	return true
+}
+
+// CopyRejects implements formats.RejectCopier: it leaves out the records that did not fail, and keeps all else.
+func (o *Options) CopyRejects(w io.Writer, r io.Reader, _ *formats.Entity, failed func(formats.Position) bool) (int, error) {
+	c, err := charset.NewCopier(w, r, o.Encoding, xmltok.Declared)
+	if err != nil {
+		return 0, err
+	}
+	rd, err := o.reader(c)
+	if err != nil {
+		return 0, err
+	}
+	kept := 0
+	var row formats.Row
+	for {
+		err := rd.Next(&row)
+		if err == io.EOF {
+			return kept, c.Copy(c.Rest())
+		}
+		var bad *formats.Reject
+		if err != nil && !errors.As(err, &bad) {
+			return kept, err
+		}
+		if err := c.Copy(row.Pos.Offset); err != nil {
+			return kept, err
+		}
+		if !failed(row.Pos) {
+			c.Drop(rd.end)
+			continue
+		}
+		kept++
+		if err := c.Copy(rd.end); err != nil {
+			return kept, err
+		}
+	}
+}
