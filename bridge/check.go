@@ -93,9 +93,13 @@ func (f *FeedConfig) census(files []File) string {
 	for _, file := range files {
 		names[file.Name] = true
 	}
+	marks := func(name string) bool { // name is the marker of another file
+		of, ok := strings.CutSuffix(name, f.Ready.Marker)
+		return ok && f.Ready.Marker != "" && names[of]
+	}
 	match, unmarked, foreign := 0, 0, 0
 	for _, file := range files {
-		if file.Dir || Temporary(file.Name, f.Ignore) {
+		if file.Dir || Temporary(file.Name, f.Ignore) || marks(file.Name) {
 			continue
 		}
 		if _, _, ok := f.Match.Match(file.Name); !ok {

@@ -132,7 +132,7 @@ func (w *productWriter) attribute(v formats.Value) {
 	case s.first == 't':
 		w.it.raw(name, map[bool]string{true: "true", false: "false"}[isYes(v.Text)])
 	case s.first == '0' && isDecimal(v.Text):
-		w.it.raw(name, v.Text)
+		w.it.raw(name, plain(v.Text))
 	default:
 		w.it.set(name, v.Text)
 	}

@@ -77,6 +77,10 @@ func TestProducts(t *testing.T) {
 		t.Fatalf("%d products were created", n)
 	}
 	names := shop.Count("productnames")
+	brand, err := c.shown(t.Context(), brands, "1")
+	if err != nil || brand == "" || brand == "1" {
+		t.Fatalf("brand %q, %v", brand, err)
+	}
 	for _, change := range [][]string{
 		{"name", "Lamp, new"},
 		{"name[fr_FR]", "Lampe, nouvelle", "name[en_CA]", "Lamp, eh"},
@@ -90,6 +94,7 @@ func TestProducts(t *testing.T) {
 		{"more_units", "each:0:2 set:0:24"},
 		{"more_units", ""},
 		{"unit", "set"},
+		{"brand", brand},
 		{"brand", ""},
 		{"attr.featured", "1", "attr.category_sort_order", "5"},
 		{"attr.featured", "0", "attr.category_sort_order", ""},

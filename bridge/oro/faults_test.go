@@ -106,6 +106,42 @@ func TestReadsAreRepeated(t *testing.T) {
 	}
 }
 
+// TestAnswersOfSomethingElse: what is not a list of the shop is never taken for an empty one.
+func TestAnswersOfSomethingElse(t *testing.T) {
+	shop, c := newShop(t)
+	for _, body := range []string{"<html>maintenance", "", "null", "{}", `{"data":null}`, `[]`, `"x"`, `{"data":"x"}`, `{"data":[`} {
+		shop.Inject(orotest.Fault{Method: http.MethodGet, Path: apiCustomers, Effect: orotest.Respond(200, mediaType, body)})
+		answers, err := c.Find(t.Context(), formats.Customers, []*formats.Record{record(formats.Customers, "1", "name", "A")})
+		if err == nil || bridge.FateOf(err) != bridge.Pause {
+			t.Errorf("%q: %+v, %v", body, answers, err)
+		}
+	}
+	full := `{"data":[{"type":"customers","id":"1","attributes":{"externalId":"1"}}` + strings.Repeat(`,{"type":"customers","id":"2"}`, 2) + `]}`
+	shop.Inject(orotest.Fault{Method: http.MethodGet, Path: apiCustomers, Times: 9, Effect: orotest.Respond(200, mediaType, full)})
+	_, err := c.Find(t.Context(), formats.Customers, []*formats.Record{record(formats.Customers, "1", "name", "A")})
+	if bridge.FateOf(err) != bridge.Stop || err == nil {
+		t.Errorf("the same page again and again: %v", err)
+	}
+}
+
+func TestLedgerIsAskedFirst(t *testing.T) {
+	asked := 0
+	known := func(_ context.Context, entity string, keys []string) (map[string]string, error) {
+		asked++
+		return map[string]string{"0RT28": "1"}, nil
+	}
+	shop, c := newShopWith(t, bridge.OroConfig{}, Options{Known: known}, orotest.Seed(orotest.Sample), orotest.ExtIDEntities())
+	load(t, c, record(formats.Prices, formats.JoinKey("Default Price List", "0RT28", "item", "77", "USD"), "value", "1"))
+	for _, r := range shop.Journal() {
+		if strings.Contains(r.Path, "filter%5Bsku%5D") {
+			t.Errorf("the shop was asked: %s", r.Path)
+		}
+	}
+	if asked == 0 {
+		t.Error("the ledger was not asked")
+	}
+}
+
 func TestBusyShopIsWaitedFor(t *testing.T) {
 	var mu sync.Mutex
 	var waits []time.Duration

@@ -80,7 +80,11 @@ func (c *Client) do(ctx context.Context, method, path string, q query, body []by
 
 func (c *Client) decode(op, path string, ans *answer) (*document, error) {
 	doc := new(document)
-	if err := json.Unmarshal(ans.body, doc); err != nil {
+	err := json.Unmarshal(ans.body, doc)
+	if err == nil && doc.Data == nil {
+		err = errors.New("it holds no data") // taken for an empty list it would have everything created anew
+	}
+	if err != nil {
 		return nil, &bridge.Error{
 			Op: op, Object: path, Fate: bridge.Pause, Err: fmt.Errorf("the answer is not a JSON:API document: %w", err),
 			Hint: "if this does not pass, check oro.url and oro.api_path: something else answers at " + c.base,
@@ -185,11 +189,21 @@ func bare(err error) error {
 // pages walks a list until a short page: the shop's products never carry links.next.
 func (c *Client) pages(ctx context.Context, path string, q query, size int) iter.Seq2[*document, error] {
 	return func(yield func(*document, error) bool) {
+		var first ref
 		for number := 1; ; number++ {
 			doc, err := c.get(ctx, path, q.with("page[size]", strconv.Itoa(size)).with("page[number]", strconv.Itoa(number)))
+			if err == nil && number > 1 && len(doc.Data) > 0 && doc.Data[0].ref() == first {
+				err = &bridge.Error{
+					Op: "read", Object: path, Fate: bridge.Stop, Err: fmt.Errorf("page %d begins as the page before", number),
+					Hint: "something between bridge and shop drops page[number]",
+				}
+			}
 			if err != nil {
 				yield(nil, err)
 				return
+			}
+			if len(doc.Data) > 0 {
+				first = doc.Data[0].ref()
 			}
 			if !yield(doc, nil) || len(doc.Data) < size {
 				return

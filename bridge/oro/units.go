@@ -104,9 +104,11 @@ func (w *productWriter) wantedPrimary(now unit) unit {
 		to.precision = precision
 	}
 	to.precision, to.rate = or(to.precision, "0"), "1"
-	if n, err := strconv.Atoi(to.precision); err != nil || n < 0 || n > 9 {
+	n, err := strconv.Atoi(to.precision)
+	if err != nil || n < 0 || n > 9 {
 		w.refuse("precision", formats.CodeAmount, "%q is not a number of decimals from 0 to 9", to.precision)
 	}
+	to.precision = strconv.Itoa(n)
 	return to
 }
 

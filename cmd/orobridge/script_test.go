@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"flag"
+	"os/exec"
+	"strconv"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -27,7 +30,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("ORO_CLIENT_SECRET", "demo")
 			return nil
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"box": box},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"box": box, "exits": exits},
 	})
 }
 
@@ -40,4 +43,25 @@ func box(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(shop.Start("127.0.0.1:0"))
 	ts.Defer(func() { shop.Close() })
 	ts.Setenv("SHOP", shop.URL())
+}
+
+// exits runs a command and wants an exit code of it: exits 2 orobridge chek.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits code command ...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	err = ts.Exec(args[1], args[2:]...)
+	got := 0
+	var exit *exec.ExitError
+	switch {
+	case errors.As(err, &exit):
+		got = exit.ExitCode()
+	case err != nil:
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
 }

@@ -1,3 +1,5 @@
+//go:build pgp
+
 package envelope
 
 import (
