@@ -18,7 +18,7 @@ import (
 // change whose fate stays unknown (a broken connection, an operation that was lost or failed as a whole) becomes
 // undecided again and is looked up before anything is created a second time.
 const (
-	lookUpRows    = 100    // keys of one request
+	lookUpRows    = 1000   // keys of one look-up
 	settleRows    = 1000   // settlements of one transaction
 	triesAlone    = 6      // how often a record that travels alone may get lost before it is rejected
 	operationLost = "lost" // in place of an operation: nobody knows it
@@ -43,9 +43,8 @@ type applier struct {
 
 // decideAll looks up what is undecided, page by page.
 func (a *applier) decideAll(ctx context.Context) error {
-	at := a.b.Config.Oro.InFlight
 	for after := int64(0); ; {
-		page, err := a.stage.Next(ctx, Undecided, after, lookUpRows*at)
+		page, err := a.stage.Next(ctx, Undecided, after, lookUpRows)
 		if err != nil || len(page) == 0 {
 			return err
 		}
@@ -67,26 +66,17 @@ func (a *applier) decideAll(ctx context.Context) error {
 	}
 }
 
-// find asks the shop for a page of changes, several requests at once.
-func (a *applier) find(ctx context.Context, page []*Staged) ([]Lookup, error) {
-	lookups := make([]Lookup, len(page))
-	g, work := errgroup.WithContext(ctx)
-	g.SetLimit(a.b.Config.Oro.InFlight)
-	for from := 0; from < len(page); from += lookUpRows {
-		to := min(from+lookUpRows, len(page))
-		records := make([]*formats.Record, 0, lookUpRows)
-		for _, c := range page[from:to] {
-			records = append(records, c.Record)
-		}
-		g.Go(func() error {
-			return a.b.persist(work, "feed "+a.feed.Name, func() error {
-				found, err := a.b.Shop.Find(work, a.feed.Entity, records)
-				copy(lookups[from:to], found)
-				return err
-			})
-		})
+// find asks the shop for a page of changes. The shop's client cuts it into requests.
+func (a *applier) find(ctx context.Context, page []*Staged) (lookups []Lookup, err error) {
+	records := make([]*formats.Record, len(page))
+	for i, c := range page {
+		records[i] = c.Record
 	}
-	return lookups, g.Wait()
+	err = a.b.persist(ctx, "feed "+a.feed.Name, func() (err error) {
+		lookups, err = a.b.Shop.Find(ctx, a.feed.Entity, records)
+		return err
+	})
+	return lookups, err
 }
 
 // decide turns a look-up into a change, or into a settlement when nothing is left to do.
@@ -226,7 +216,7 @@ func (a *applier) send(ctx context.Context, changes []*Staged) error {
 	if err != nil {
 		return err
 	}
-	outcomes, err := a.carry(ctx, b)
+	outcomes, err := a.paced(ctx, b)
 	switch {
 	case errors.Is(err, ErrOperationFailed):
 		return a.split(ctx, b, changes, err)
@@ -255,12 +245,27 @@ func (a *applier) send(ctx context.Context, changes []*Staged) error {
 	return nil
 }
 
+// paced carries a batch when it is its turn.
+func (a *applier) paced(ctx context.Context, b *Batch) ([]Outcome, error) {
+	p := a.b.pace()
+	beside, err := p.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	began := a.b.Clock.Now()
+	tries := 0
+	outcomes, err := a.carry(ctx, b, &tries)
+	p.give(a.b.Clock.Now().Sub(began), len(b.Changes), beside, err != nil || tries > 2)
+	return outcomes, err
+}
+
 // carry submits a batch and waits for its end. Trouble that certainly came before the shop took the batch is waited out
-// here; so is trouble while asking how far it is.
-func (a *applier) carry(ctx context.Context, b *Batch) ([]Outcome, error) {
+// here; so is trouble while asking how far it is. Tries counts the attempts at both: without trouble there are two.
+func (a *applier) carry(ctx context.Context, b *Batch, tries *int) ([]Outcome, error) {
 	var refused map[int]Outcome
 	var doubt error
 	err := a.b.persist(ctx, "feed "+a.feed.Name, func() (err error) {
+		*tries++
 		a.b.step("submit")
 		b.Operation, refused, err = a.b.Shop.Submit(ctx, b)
 		if errors.Is(err, ErrUncertain) || errors.Is(err, ErrOperationFailed) {
@@ -276,7 +281,7 @@ func (a *applier) carry(ctx context.Context, b *Batch) ([]Outcome, error) {
 	if err := a.b.persist(ctx, "feed "+a.feed.Name, func() error { return a.b.Ledger.SetOperation(ctx, b) }); err != nil {
 		return nil, err
 	}
-	outcomes, err := a.await(ctx, b)
+	outcomes, err := a.await(ctx, b, tries)
 	for i, o := range refused {
 		if err == nil {
 			outcomes[i] = o
@@ -285,9 +290,10 @@ func (a *applier) carry(ctx context.Context, b *Batch) ([]Outcome, error) {
 	return outcomes, err
 }
 
-func (a *applier) await(ctx context.Context, b *Batch) (outcomes []Outcome, err error) {
+func (a *applier) await(ctx context.Context, b *Batch, tries *int) (outcomes []Outcome, err error) {
 	var end error
 	err = a.b.persist(ctx, "feed "+a.feed.Name, func() (err error) {
+		*tries++
 		a.b.step("await")
 		outcomes, err = a.b.Shop.Await(ctx, b)
 		if errors.Is(err, ErrOperationLost) || errors.Is(err, ErrOperationFailed) {
@@ -492,6 +498,11 @@ func (a *applier) park(ctx context.Context) error {
 	return a.waiting(ctx, func(page []*Staged) error {
 		settled := make([]Settlement, len(page))
 		for i, c := range page {
+			if a.overdue(c) {
+				settled[i] = a.rejected(c, &formats.Reject{Code: formats.CodeParent, Message: fmt.Sprintf("%s %s did not come within %s",
+					c.Missing.Entity, c.Missing.Key, a.feed.ParkFor)})
+				continue
+			}
 			s := a.settlement(c, FateParked)
 			s.Missing, s.Remove = c.Missing, c.Remove
 			c.Status = Finished
@@ -499,6 +510,11 @@ func (a *applier) park(ctx context.Context) error {
 		}
 		return a.settle(ctx, 0, settled, page)
 	})
+}
+
+// overdue says that a record has waited for its parent for longer than its feed allows.
+func (a *applier) overdue(c *Staged) bool {
+	return !c.Parked.IsZero() && c.Parked.Before(a.b.waitedSince(a.feed))
 }
 
 // resume settles the batches that an interrupted attempt left on their way. What the shop still knows is settled as if
@@ -512,7 +528,7 @@ func (a *applier) resume(ctx context.Context) error {
 	lost := false
 	for _, b := range batches {
 		if b.Operation != "" && b.Operation != operationLost {
-			outcomes, err := a.await(ctx, b)
+			outcomes, err := a.await(ctx, b, new(int))
 			if err == nil {
 				if err := a.settleResumed(ctx, b, outcomes); err != nil {
 					return err

@@ -9,7 +9,9 @@
 //   - plan.go: rows → records → changes
 //   - apply.go: changes → batches → outcomes
 //   - settle.go: reject file, receipt, last move
-//   - outbound.go: orders noticed → owed → written → picked up
+//   - notice.go: the shop's orders → noticed → owed
+//   - outbound.go: owed → written → picked up; resend.go: again
+//   - answers.go: the ERP's answers → the shop's orders; alarms.go: what a person has to look at
 //   - run.go: the daemon that does all of it, each feed and export on its own schedule
 package bridge
 
@@ -32,9 +34,12 @@ type Bridge struct {
 	Ledger  Ledger
 	Shop    Shop
 	Remotes map[string]Remote
-	Spool   string // local folder for fetched files
-	Clock   Clock
-	Log     *slog.Logger
+	// OrderRemotes are ways to remotes that only exports use, so that no import's file is in front of an order. A remote
+	// that is not here is used by both.
+	OrderRemotes map[string]Remote
+	Spool        string // local folder for fetched files
+	Clock        Clock
+	Log          *slog.Logger
 	// Patience bounds how long one piece of work waits for trouble to pass; 0 waits for as long as it takes.
 	Patience time.Duration
 	// Progress is told how a run goes on, often; it may be nil.
@@ -43,6 +48,9 @@ type Bridge struct {
 	Step func(name string)
 
 	finishing sync.Mutex // one last move at a time
+	outbound  outboundState
+	paceOnce  sync.Once
+	shared    *pace // batches on their way, of all feeds
 }
 
 // Progress says how far a run is.
@@ -89,6 +97,12 @@ func (b *Bridge) progress(p Progress) {
 	if b.Progress != nil {
 		b.Progress(p)
 	}
+}
+
+// pace is shared by all feeds: it is one shop.
+func (b *Bridge) pace() *pace {
+	b.paceOnce.Do(func() { b.shared = newPace(b.Config.Oro.InFlight) })
+	return b.shared
 }
 
 // spool is the path of a drop's local copy.

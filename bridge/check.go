@@ -152,7 +152,7 @@ func (p *probe) makeFolder(ctx context.Context, folder string) bool {
 
 func (p *probe) put(ctx context.Context, folder string) bool {
 	p.at = path.Join(folder, TempName())
-	return p.try("write a file into "+folder, "written", p.remote.Put(ctx, p.at, []byte("orobridge check\n")))
+	return p.try("write a file into "+folder, "written", p.remote.Put(ctx, p.at, strings.NewReader("orobridge check\n")))
 }
 
 func (p *probe) move(ctx context.Context, folder string) bool {

@@ -139,24 +139,38 @@ type ExportConfig struct {
 	File         string              `yaml:"file" doc:"file name of {submitted}, {number}, {identifier}, {id}, {website}; ORD_{submitted}_{number}_{identifier} and the format's extension by default"`
 	Format       formats.OrderFormat `yaml:"format" jsonschema:"required" doc:"how the files are written; its kind, and the options of that kind"`
 	Only         OnlyConfig          `yaml:"only" doc:"which orders; an empty list lets everything pass"`
+	OnChange     string              `yaml:"on_change" jsonschema:"default=ignore,enum=ignore,enum=new_version" doc:"an order that changes after it was written, in lines, addresses, totals or by being cancelled: ignore, or write it again under a name that ends in _v2"`
+	Collect      CollectConfig       `yaml:"collect" doc:"put several orders into a file: 50 orders or 1m; each order has its own by default"`
+	Gzip         bool                `yaml:"gzip" doc:"compress the files; their names end in .gz"`
 	Marker       string              `yaml:"marker" doc:"suffix of an empty file that is written after each file"`
 	PickupWithin Duration            `yaml:"pickup_within" doc:"alarm when the ERP has not taken the file by then"`
 	AnswerWithin Duration            `yaml:"answer_within" doc:"alarm when the ERP has not answered by then"`
+}
+
+// CollectConfig puts several orders into a file. The file is made when it is full, or when its first order has waited
+// long enough.
+type CollectConfig struct {
+	Orders int      `yaml:"orders" jsonschema:"minimum=1" doc:"so many"`
+	Within Duration `yaml:"within" doc:"or what there is after so long"`
 }
 
 // OnlyConfig is the filter of an export. An empty list lets everything pass.
 type OnlyConfig struct {
 	InternalStatus []string `yaml:"internal_status" doc:"ids of internal statuses: open, cancelled, …"`
 	Status         []string `yaml:"status" doc:"ids of order statuses"`
-	Website        []string `yaml:"website" doc:"names of websites"`
+	Website        []string `yaml:"website" doc:"ids of websites"`
 	CustomerGroup  []string `yaml:"customer_group" doc:"names of customer groups"`
 	Currency       []string `yaml:"currency" doc:"ISO codes"`
+	When           string   `yaml:"when" doc:"an expression over the columns of the order's head: amount(total) >= 1000 && customer_group != 'Test'"`
+
+	condition *formats.Condition
 }
 
 // AdminConfig is the local web side.
 type AdminConfig struct {
 	Listen        string `yaml:"listen" jsonschema:"default=127.0.0.1:8085" doc:"address and port"`
-	WebhookSecret Secret `yaml:"webhook_secret" doc:"key of the shop's webhook signatures"`
+	WebhookSecret Secret `yaml:"webhook_secret" doc:"key of the shop's webhook signatures; without it there is no webhook intake"`
+	WebhookURL    string `yaml:"webhook_url" doc:"address at which the shop reaches this side's /webhook; the bridge then registers itself there and keeps it so"`
 }
 
 // resolve makes a local path of the config absolute or relative to the working folder: in a config, relative paths are

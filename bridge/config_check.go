@@ -309,6 +309,16 @@ func (k checker) export(key string, e *ExportConfig) {
 	k.file(join(key, "file"), e.File)
 	k.since(join(key, "since"), e)
 	k.suffix(join(key, "marker"), e.Marker)
+	if (e.Collect.Orders > 0) != (e.Collect.Within > 0) && !k.failed(join(key, "collect")) {
+		k.problem(join(key, "collect"), "write collect: 50 orders or 1m", "orders and within belong together")
+	}
+	if e.Only.When != "" {
+		condition, err := formats.NewCondition(e.Only.When)
+		if err != nil {
+			k.problem(join(key, "only.when"), "write a condition such as amount(total) >= 1000", "%v", err)
+		}
+		e.Only.condition = condition
+	}
 }
 
 // file checks the pattern of an export's file names: known placeholders, unique names, names in order.
@@ -393,6 +403,15 @@ func (k checker) collisions() {
 }
 
 func (k checker) admin() {
+	if a := k.c.Admin; a.WebhookURL != "" {
+		u, err := url.Parse(a.WebhookURL)
+		switch {
+		case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+			k.problem("admin.webhook_url", "write https://bridge.example.com/webhook", "%q is not an address", a.WebhookURL)
+		case !k.anyForm("admin", "webhook_secret"):
+			k.problem("admin", "write webhook_secret_env: ORO_WEBHOOK_SECRET", "webhook_url needs webhook_secret")
+		}
+	}
 	host, port, err := net.SplitHostPort(k.c.Admin.Listen)
 	switch {
 	case err != nil || port == "":

@@ -190,6 +190,29 @@ func (g *GapConfig) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q is not a rule for gaps: write hold, warn, or skip after 2h", text)
 }
 
+// String writes the rule as the config's short form has it.
+func (c CollectConfig) String() string {
+	if c.Orders == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d orders or %s", c.Orders, c.Within)
+}
+
+// UnmarshalText reads the short form: 50 orders or 1m.
+func (c *CollectConfig) UnmarshalText(text []byte) error {
+	words := strings.Fields(string(text))
+	bad := fmt.Errorf("%q does not say how to collect orders: write 50 orders or 1m", text)
+	if len(words) < 4 || words[1] != "orders" || words[2] != "or" {
+		return bad
+	}
+	n, err := strconv.Atoi(words[0])
+	if err != nil || n < 1 {
+		return bad
+	}
+	c.Orders = n
+	return c.Within.UnmarshalText([]byte(strings.Join(words[3:], "")))
+}
+
 // Pattern matches base names: a glob (products_*.csv), or a regular expression between slashes whose groups named
 // date and seq order the drops. The zero Pattern matches nothing.
 type Pattern struct {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/orobridge/orobridge/formats"
 )
 
 // guard looks at a plan before anything is sent and holds the drop when it goes over a limit of its feed.
@@ -41,6 +43,13 @@ func (b *Bridge) guard(ctx context.Context, f *FeedConfig, d *Drop, run *Run, st
 			over("max_shrink", g.MaxShrink, median-run.Rows, median)
 		}
 	}
+	if g.MaxPriceChange != nil {
+		moved, err := farMoved(ctx, stage, g.MaxPriceChange.By)
+		if err != nil {
+			return false, err
+		}
+		over(fmt.Sprintf("max_price_change (by more than %s)", g.MaxPriceChange.By), &g.MaxPriceChange.Share, moved, run.Rows)
+	}
 	if len(reasons) == 0 {
 		return false, nil
 	}
@@ -49,6 +58,67 @@ func (b *Bridge) guard(ctx context.Context, f *FeedConfig, d *Drop, run *Run, st
 	b.Log.Warn("held", "feed", f.Name, "drop", d.ID, "file", d.Name, "reason", run.Reason,
 		"hint", fmt.Sprintf("look at `orobridge drop %d`, then `orobridge approve %d` or `orobridge discard %d`", d.ID, d.ID, d.ID))
 	return true, b.Ledger.SaveRun(ctx, run, d)
+}
+
+// farMoved counts the prices that a plan moves by more than the limit, up or down. A price that was 0 moves without bound.
+func farMoved(ctx context.Context, stage Stage, by Limit) (n int64, err error) {
+	for after := int64(0); ; {
+		page, err := stage.Next(ctx, Decided, after, chunkRows)
+		if err != nil || len(page) == 0 {
+			return n, err
+		}
+		after = page[len(page)-1].Seq
+		for _, c := range page {
+			if c.Op != Update {
+				continue
+			}
+			far, err := movedFar(c, by)
+			if err != nil {
+				return n, err
+			}
+			if far {
+				n++
+			}
+		}
+	}
+}
+
+func movedFar(c *Staged, by Limit) (bool, error) {
+	for i, v := range c.Values {
+		if v.Field != "value" || i >= len(c.Old) || c.Old[i].Text == "" || v.Text == "" {
+			continue
+		}
+		was, err := formats.ParseAmount(c.Old[i].Text, formats.Conventions{})
+		if err != nil {
+			return false, fmt.Errorf("old price of %s: %w", c.Key, err)
+		}
+		is, err := formats.ParseAmount(v.Text, formats.Conventions{})
+		if err != nil {
+			return false, fmt.Errorf("new price of %s: %w", c.Key, err)
+		}
+		return by.exceededBy(was, is)
+	}
+	return false, nil
+}
+
+// exceededBy says whether an amount moves by more than the limit: by a share of what it was, or by a number.
+func (l Limit) exceededBy(was, is formats.Amount) (bool, error) {
+	move := is.Sub(was)
+	if move.Cmp(formats.Amount{}) < 0 {
+		move = was.Sub(is)
+	}
+	limit, err := formats.ParseAmount(strings.TrimSuffix(l.String(), "%"), formats.Conventions{})
+	if err != nil {
+		return false, fmt.Errorf("limit %s: %w", l, err)
+	}
+	if l.IsShare {
+		hundred, err := formats.ParseAmount("100", formats.Conventions{})
+		if err != nil {
+			return false, err
+		}
+		move, limit = move.Mul(hundred), limit.Mul(was)
+	}
+	return move.Cmp(limit) > 0, nil
 }
 
 // medianRows is the median of the rows of the last five drops of a feed; 0 when there is none.

@@ -253,3 +253,9 @@ func TestTheSameFilesAgainSendNothing(t *testing.T) {
 		t.Errorf("the second drop is %s", d.State)
 	}
 }
+
+func writeFile(path, content string) error { return os.WriteFile(path, []byte(content), 0o600) }
+
+func openLedger(w *world) (*state.Ledger, error) {
+	return state.Open(context.Background(), w.state, state.Options{})
+}

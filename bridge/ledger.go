@@ -180,6 +180,15 @@ type Settlement struct {
 	Remove  bool            // the parked row marks a removal
 	Raw     map[string]string
 	Forget  bool // FateRemoved, FateWithdrawn: nothing is left in the shop, so the link goes too
+
+	// Detail is more to say in the history.
+	Detail string
+	// Wait is the key under which the row waits when it is parked, where several rows of one key may; Key by default.
+	Wait string
+	// Answer is what the ERP says of the outbox's order Key; it counts as answered.
+	Answer string
+	// Alarm is what Answer means: AlarmRefused, or none.
+	Alarm Alarm
 }
 
 // RejectRow is a reject as the ledger keeps it.
@@ -285,8 +294,9 @@ type Ledger interface {
 	// Forget removes links whose records the shop no longer has.
 	Forget(ctx context.Context, entity string, keys []string) error
 
-	// Parked walks records that wait for a parent. With ready, only those whose parent has a link now.
-	Parked(ctx context.Context, feed string, ready bool, each func(ParkedRow) error) error
+	// Parked walks records that wait for a parent, of one feed or of all. With a time, only those that are due: their
+	// parent has a link now, or they have waited since before that time.
+	Parked(ctx context.Context, feed string, waitedSince time.Time, each func(ParkedRow) error) error
 	// Unpark cancels parked rows of these keys that came from drops before the given one.
 	Unpark(ctx context.Context, entity string, keys []string, before int64) (int64, error)
 	// CountParked counts what waits of an entity.
@@ -303,60 +313,164 @@ type Ledger interface {
 	// opened on a ledger that was opened for reading.
 	NewStage(ctx context.Context, e *formats.Entity, run int64) (Stage, error)
 
-	// Cursor reads an export's cursor; zero time and false at first.
-	Cursor(ctx context.Context, export string) (time.Time, bool, error)
-	// Owe enters orders in the outbox, with the cursor, in one transaction. Render makes name and bytes once the
-	// number is known. An order that is known already is left alone. It returns how many were new.
-	Owe(ctx context.Context, export string, cursor time.Time, orders []*formats.Order, render func(*formats.Order, int64) (name string, body []byte, err error)) (int, error)
-	// Known tells which of the shop's order ids the outbox of an export holds already.
-	Known(ctx context.Context, export string, ids []string) (map[string]bool, error)
-	// Outbox lists orders. SaveOwed advances one if it is still in the state from.
+	// Cursor tells how far an export has read the shop's orders; false before its first start.
+	Cursor(ctx context.Context, export string) (Cursor, bool, error)
+	// Unsettled keeps of the sightings those that the export has to look at: unknown ones, ones with another time
+	// stamp, and ones that were looked at before the given time, last, while they could still change without another
+	// time stamp.
+	Unsettled(ctx context.Context, export string, seen []Sighting, before time.Time) ([]Sighting, error)
+	// Versions tells the newest version of each of the shop's order ids that the outbox of an export holds.
+	Versions(ctx context.Context, export string, ids []string) (map[string]Version, error)
+	// Owe enters in the outbox what a look at the shop has brought, in one transaction: cursor, orders, and for each
+	// file that is due its number, name, bytes and hash. Numbers have no gaps and are never given twice. It returns
+	// the files that were made.
+	Owe(ctx context.Context, export string, in *Intake) ([]*Outfile, error)
+	// Outbox lists orders with the files that hold them.
 	Outbox(ctx context.Context, f OutboxFilter) ([]*Owed, error)
+	// Outfiles lists files in the order of their numbers.
+	Outfiles(ctx context.Context, f OutfileFilter) ([]*Outfile, error)
 	// Body reads the exact bytes of an outbound file.
 	Body(ctx context.Context, export string, number int64) ([]byte, error)
-	SaveOwed(ctx context.Context, o *Owed, from OwedState) error
+	// SaveOutfiles advances files that are still in the state from, all or none (ErrMoved). A step other than "" is
+	// entered in the history of each order of theirs, with the detail.
+	SaveOutfiles(ctx context.Context, from OwedState, step RowFate, detail string, files ...*Outfile) error
+	// SaveOwed saves alarm and answer of an order; the step is entered in its history.
+	SaveOwed(ctx context.Context, o *Owed, step RowFate, detail string) error
+	// SendAgain makes a file owed once more, as it is, whatever its state; its orders count as not answered.
+	SendAgain(ctx context.Context, f *Outfile, detail string) error
+	// Alarms counts an export's alarms, each with the name of the oldest file or order that it is about.
+	Alarms(ctx context.Context, export string) (map[Alarm]AlarmCount, error)
 
 	// Note keeps a small fact under a name, such as why an end is paused; an empty text removes it.
 	Note(ctx context.Context, name, text string) error
 	Notes(ctx context.Context) (map[string]string, error)
 }
 
+// Cursor is how far an export has read the shop's orders.
+type Cursor struct {
+	At    time.Time // newest updatedAt that was seen, by the shop's clock
+	Floor time.Time // orders submitted before are none of the export's business
+}
+
+// Sighting is an order as a listing of the shop shows it.
+type Sighting struct {
+	OroID     string
+	Submitted time.Time
+	Updated   time.Time
+}
+
+// Look is a sighting that was looked at. Its order may still change without another time stamp, which has whole
+// seconds, unless it is Settled. An Ignored one is never looked at again.
+type Look struct {
+	Sighting
+	Settled bool
+	Ignored bool
+}
+
+// Version is an order as the outbox has it.
+type Version struct {
+	Version int
+	Print   int64 // see [OrderFingerprint]
+}
+
+// Entry is an order on its way into the outbox.
+type Entry struct {
+	Order   *formats.Order
+	Version int
+	Print   int64
+	Stuck   string // why it can't be written at all; empty otherwise
+}
+
+// Intake is what one look at the shop brings to the outbox of an export.
+type Intake struct {
+	Cursor  Cursor // the later At counts; the zero Cursor changes nothing
+	Looks   []Look
+	Orders  []*Entry
+	Forget  time.Time // looks at what was updated before are forgotten
+	PerFile int       // orders of a file, at least 1
+	Flush   time.Time // what was noticed before goes into a file, full or not
+	Render  Render
+}
+
+// Render makes a file of orders once its number is known; document is the number of the first document in it.
+type Render func(orders []*formats.Order, number, document int64) (name string, body []byte, err error)
+
 // OwedState is where an outbound order stands.
 type OwedState string
 
-// The states of an outbound order.
+// The states of an outbound order, in the order of its journey.
 const (
-	OwedNow  OwedState = "owed"      // in the outbox, not on the remote yet
-	Written  OwedState = "written"   // the file stands on the remote
-	PickedUp OwedState = "picked_up" // the file left the folder
-	Answered OwedState = "answered"  // the ERP answered
-	Conflict OwedState = "conflict"  // another file of that name is in the way
+	Collected OwedState = "collected" // waits for more orders to share its file
+	OwedNow   OwedState = "owed"      // has its file in the outbox, not on the remote yet
+	Written   OwedState = "written"   // the file stands on the remote
+	PickedUp  OwedState = "picked_up" // the file left the folder
+	Answered  OwedState = "answered"  // the ERP answered
+	Conflict  OwedState = "conflict"  // another file of that name is in the way; later ones go on
+	Stuck     OwedState = "stuck"     // it can't be written in the export's format; later ones go on
 )
 
-// Owed is one order of the outbox.
+// Outfile is one file of the outbox. Name and bytes never change.
+type Outfile struct {
+	Export   string
+	Number   int64
+	Name     string
+	SHA256   string
+	Size     int64
+	State    OwedState // owed, written, picked_up or conflict
+	Alarm    Alarm
+	Reason   string
+	Staged   string   // the temporary file beside its place that holds the bytes already
+	Orders   []string // identifiers
+	OwedAt   time.Time
+	Written  time.Time
+	Marked   time.Time // when it was whole for the ERP: with its marker, if it has one
+	MTime    time.Time // the server's time of the file as it was first listed
+	PickedUp time.Time
+}
+
+// Owed is one order of the outbox, in one version.
 type Owed struct {
+	ID        int64
 	Export    string
-	Number    int64
+	Number    int64  // of its file; 0 while it has none
 	Order     string // identifier
 	OroID     string
+	Version   int
 	File      string
 	SHA256    string
 	Size      int64
 	State     OwedState
+	Alarm     Alarm // its own, or its file's
 	Reason    string
+	Flags     []string // what was noticed and not corrected
+	Answer    string   // what the ERP said last
 	Submitted time.Time
+	Noticed   time.Time
 	OwedAt    time.Time
 	WrittenAt time.Time
 	PickedUp  time.Time
-	Answered  time.Time
+	Answered  time.Time // first answer
 }
 
 // OutboxFilter chooses orders; zero fields choose all.
 type OutboxFilter struct {
-	Export string
-	States []OwedState
-	Order  string // identifier or number
-	Last   int
+	Export     string
+	States     []OwedState
+	Order      string    // identifier, or number of the file
+	From, To   time.Time // submitted
+	Unanswered time.Time // written before, not answered, and without an alarm of their own
+	Alarmed    bool      // only those with an alarm
+	Last       int       // only the last so many; the answer is oldest first all the same
+}
+
+// OutfileFilter chooses files; zero fields choose all.
+type OutfileFilter struct {
+	Export  string
+	States  []OwedState
+	Alarm   Alarm
+	Names   []string
+	Pending bool // owed, or written and waiting for their marker
+	Number  int64
 }
 
 // StageStatus is how far a staged change is.
@@ -384,6 +498,7 @@ type Staged struct {
 	Again   bool // a create of it may have been accepted: when it is found in the shop, it counts as created
 	Missing *Missing
 	Raw     map[string]string
+	Parked  time.Time // since when the record has been parked; zero for a row of the file
 }
 
 // A Stage holds the changes of one run between planning and sending, on disk, one per key. It does not outlast its run:

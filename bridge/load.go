@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"time"
 
 	"github.com/orobridge/orobridge/formats"
 )
@@ -73,6 +74,9 @@ func (b *Bridge) attempt(ctx context.Context, f *FeedConfig, d *Drop, run *Run, 
 			log.Error("remove stage", "error", err)
 		}
 	}()
+	if f.Entity == formats.OrderFeedback {
+		return b.answer(ctx, f, d, run, stage, resumed)
+	}
 	a := &applier{b: b, feed: f, drop: d, run: run, stage: stage}
 	if resumed {
 		if err := errors.Join(b.Ledger.PlanAgain(ctx, run.ID), a.resume(ctx)); err != nil {
@@ -104,16 +108,23 @@ func (b *Bridge) attempt(ctx context.Context, f *FeedConfig, d *Drop, run *Run, 
 
 // fill stages what a run is about: the rows of the drop's spooled bytes, or its parked records.
 func (b *Bridge) fill(ctx context.Context, f *FeedConfig, d *Drop, run *Run, stage Stage, resumed bool) error {
-	if run.Kind == ParkedRun {
+	p := &planner{b: b, feed: f, drop: d, run: run, stage: stage, resumed: resumed}
+	switch run.Kind {
+	case ParkedRun:
 		return b.fillParked(ctx, f, d, run, stage)
+	case RetryRun:
+		rows, err := b.rejectedRows(ctx, f, d, run)
+		if err != nil {
+			return err
+		}
+		return p.read(ctx, rows)
 	}
 	file, err := os.Open(b.spool(d))
 	if err != nil {
 		return fmt.Errorf("open spooled drop %d: %w", d.ID, err)
 	}
 	defer file.Close()
-	p := &planner{b: b, feed: f, drop: d, run: run, stage: stage, resumed: resumed}
-	if err := p.read(ctx, bufio.NewReaderSize(file, 256<<10)); err != nil {
+	if err := p.open(ctx, bufio.NewReaderSize(file, 256<<10)); err != nil {
 		return err
 	}
 	return p.withdraw(ctx)
@@ -137,13 +148,12 @@ func (b *Bridge) fillParked(ctx context.Context, f *FeedConfig, d *Drop, run *Ru
 		page = page[:0]
 		return err
 	}
-	err = b.Ledger.Parked(ctx, f.Name, false, func(p ParkedRow) error {
+	err = b.Ledger.Parked(ctx, f.Name, time.Time{}, func(p ParkedRow) error {
 		if p.Drop != d.ID {
 			return nil
 		}
 		run.Rows++
-		rec := &formats.Record{Entity: f.Entity, Key: p.Key, Values: p.Record, Remove: p.Remove, Pos: formats.Position{Line: p.Line}}
-		page = append(page, &Staged{Change: Change{Key: p.Key, Record: rec, Line: p.Line}, Remove: p.Remove, Raw: p.Raw})
+		page = append(page, parkedChange(f, p))
 		if len(page) < chunkRows {
 			return nil
 		}
@@ -155,11 +165,23 @@ func (b *Bridge) fillParked(ctx context.Context, f *FeedConfig, d *Drop, run *Ru
 	return put()
 }
 
+func parkedChange(f *FeedConfig, p ParkedRow) *Staged {
+	rec := &formats.Record{Entity: f.Entity, Key: p.Key, Values: p.Record, Remove: p.Remove, Pos: formats.Position{Line: p.Line}}
+	return &Staged{Change: Change{Key: p.Key, Record: rec, Line: p.Line}, Remove: p.Remove, Raw: p.Raw, Parked: p.Since}
+}
+
+// waitedSince is the time before which a record that is parked still has waited for too long.
+func (b *Bridge) waitedSince(f *FeedConfig) time.Time { return b.Clock.Now().Add(-f.ParkFor.D()) }
+
 // RetryParked runs parked records of a feed again: those of drops before the given one, which has just been loaded, and
-// with 0 those of drops of which a parent has come.
+// with 0 those of drops of which a parent has come, or a record has waited for too long.
 func (b *Bridge) RetryParked(ctx context.Context, f *FeedConfig, before int64) error {
 	var drops []int64
-	err := b.Ledger.Parked(ctx, f.Name, before == 0, func(p ParkedRow) error {
+	var due time.Time
+	if before == 0 {
+		due = b.waitedSince(f)
+	}
+	err := b.Ledger.Parked(ctx, f.Name, due, func(p ParkedRow) error {
 		if before != 0 && p.Drop >= before {
 			return nil
 		}
@@ -206,41 +228,49 @@ func (b *Bridge) finishRun(ctx context.Context, f *FeedConfig, d *Drop, run *Run
 		return fmt.Errorf("run %d read %d rows and accounts for %d: %+v; please report this", run.ID, run.Rows, run.Sum(), run.Counts)
 	}
 	run.State, run.Ended = Done, b.Clock.Now()
-	state, reason := Loaded, ""
-	switch {
-	case run.Kind == ParkedRun:
-		var err error
-		if state, reason, err = b.afterParked(ctx, d, run); err != nil {
-			return err
-		}
-	case run.Rows == 0 && f.Empty == "reject":
-		state, reason = Rejected, "the file has no rows"
-	case run.Rows == 0:
-		reason = "the file has no rows"
-	case run.Rejected == run.Rows:
-		state, reason = Rejected, "every row was rejected"
-	case run.Rejected > 0 || run.Parked > 0:
-		state, reason = Partial, fmt.Sprintf("%d of %d rows rejected, %d parked", run.Rejected, run.Rows, run.Parked)
+	state, reason, err := b.earned(ctx, f, d, run)
+	if err != nil {
+		return err
 	}
 	return b.end(ctx, f, d, run, state, reason)
 }
 
-// afterParked is the state of a drop whose parked records were run again: rejects of its other runs count too.
-func (b *Bridge) afterParked(ctx context.Context, d *Drop, run *Run) (DropState, string, error) {
-	runs, err := b.Ledger.Runs(ctx, d.ID)
-	if err != nil {
-		return "", "", err
-	}
-	rejected := run.Rejected
-	for _, r := range runs {
-		if r.ID != run.ID {
-			rejected += r.Rejected
+// earned is the state of a drop after a run. What runs of some of its rows did not touch counts as it was.
+func (b *Bridge) earned(ctx context.Context, f *FeedConfig, d *Drop, run *Run) (DropState, string, error) {
+	rejected, parked := run.Rejected, run.Parked
+	switch run.Kind {
+	case ParkedRun:
+		last, err := b.lastRejects(ctx, d, run.ID)
+		if err != nil {
+			return "", "", err
+		}
+		if last != nil {
+			rejected += last.Rejected
+		}
+	case RetryRun:
+		err := b.Ledger.Parked(ctx, f.Name, time.Time{}, func(p ParkedRow) error {
+			if p.Drop == d.ID && p.Run != run.ID {
+				parked++
+			}
+			return nil
+		})
+		if err != nil {
+			return "", "", err
+		}
+	default:
+		switch {
+		case run.Rows == 0 && f.Empty == "reject":
+			return Rejected, "the file has no rows", nil
+		case run.Rows == 0:
+			return Loaded, "the file has no rows", nil
+		case rejected == run.Rows:
+			return Rejected, "every row was rejected", nil
 		}
 	}
-	if rejected == 0 && run.Parked == 0 {
+	if rejected == 0 && parked == 0 {
 		return Loaded, "", nil
 	}
-	return Partial, fmt.Sprintf("%d rows rejected, %d parked", rejected, run.Parked), nil
+	return Partial, fmt.Sprintf("%d rows rejected, %d parked", rejected, parked), nil
 }
 
 // end settles a drop: from now on nothing of it is loaded again by itself, and only its last move is owed.

@@ -9,237 +9,404 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
-	"strings"
+	"sync"
 	"time"
-
-	"github.com/orobridge/orobridge/formats"
 )
+
+// Writing and watching. A file goes out in two steps, each recorded before the next: its bytes under a temporary name of
+// its own in the same folder ("staged"), then its name. A bridge that was killed, or whose connection broke, finds out
+// from what stands in the folder which of them was done: with both names gone the file had its name and the ERP has
+// taken it, so that it is not written a second time. Files go out in the order of their numbers; trouble stops them where
+// they are, and only a conflict lets later ones pass.
+
+// outboundState is what a running bridge remembers of its exports beside the ledger. Losing it costs a request.
+type outboundState struct {
+	mu     sync.Mutex
+	deep   map[string]time.Time // last list that reached a day back
+	listed map[string]time.Time // last listing of the folder
+	wake   map[string]chan struct{}
+}
+
+func (o *outboundState) get(m *map[string]time.Time, export string) (time.Time, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	t, ok := (*m)[export]
+	return t, ok
+}
+
+func (o *outboundState) set(m *map[string]time.Time, export string, t time.Time) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if *m == nil {
+		*m = map[string]time.Time{}
+	}
+	(*m)[export] = t
+}
+
+// waker is the channel that wakes an export's loop.
+func (o *outboundState) waker(export string) chan struct{} {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.wake == nil {
+		o.wake = map[string]chan struct{}{}
+	}
+	if o.wake[export] == nil {
+		o.wake[export] = make(chan struct{}, 1)
+	}
+	return o.wake[export]
+}
+
+// WakeExports makes every export ask the shop at once, as a webhook does. It never blocks.
+func (b *Bridge) WakeExports() {
+	for _, e := range b.Config.Exports {
+		select {
+		case b.outbound.waker(e.Name) <- struct{}{}:
+		default: // it is awake already
+		}
+	}
+}
 
 // Export makes one round of an export: notice, write, watch. It returns how many orders were new.
 func (b *Bridge) Export(ctx context.Context, e *ExportConfig) (noticed int, err error) {
 	noticed, err = b.notice(ctx, e)
 	// What is owed is written even when the shop can't be asked at the moment.
-	return noticed, errors.Join(err, b.writeOwed(ctx, e), b.watchPickup(ctx, e))
+	return noticed, errors.Join(err, b.flush(ctx, e), b.deliver(ctx, e), b.watch(ctx, e), b.tellAlarms(ctx, e))
 }
 
-// notice asks the shop for orders that were updated since the cursor less the overlap, and owes those that pass the
-// filter and are not known. Pages are taken by time, not by number: an order that is updated meanwhile moves to the end
-// of the list and would push another one over the edge of a page.
-func (b *Bridge) notice(ctx context.Context, e *ExportConfig) (noticed int, err error) {
-	cursor, ok, err := b.Ledger.Cursor(ctx, e.Name)
-	if err != nil {
-		return 0, err
+// remote is the export's own way to its remote, so that no import's file is in front of an order.
+func (b *Bridge) remoteOf(e *ExportConfig) Remote {
+	if r, ok := b.OrderRemotes[e.Remote]; ok {
+		return r
 	}
-	if !ok {
-		if cursor, err = b.firstCursor(e); err != nil {
-			return 0, err
-		}
-		if _, err := b.Ledger.Owe(ctx, e.Name, cursor, nil, nil); err != nil {
-			return 0, err
-		}
-	}
-	since := cursor.Add(-e.Overlap.D())
-	if !ok {
-		since = cursor
-	}
-	for page := 1; ; {
-		b.step("poll orders")
-		orders, more, err := b.Shop.OrdersSince(ctx, since, page)
-		if err != nil {
-			return noticed, err
-		}
-		n, err := b.owe(ctx, e, orders)
-		noticed += n
-		if err != nil || !more || len(orders) == 0 {
-			return noticed, err
-		}
-		if last := orders[len(orders)-1].Updated; last.After(since) {
-			since, page = last, 1
-		} else {
-			page++
-		}
-	}
+	return b.Remotes[e.Remote]
 }
 
-// firstCursor is where an export begins: with orders from now on, with all of them, or with those since a time.
-func (b *Bridge) firstCursor(e *ExportConfig) (time.Time, error) {
-	switch e.Since {
-	case "", "now":
-		return b.Clock.Now(), nil
-	case "all":
-		return time.Unix(0, 0).UTC(), nil
-	}
-	t, err := time.Parse(time.RFC3339, e.Since)
-	if err != nil {
-		return time.Time{}, &Error{Op: "read config", Object: "exports." + e.Name + ".since", Err: err, Hint: "write now, all, or a time as 2026-01-31T00:00:00Z"}
-	}
-	return t.UTC(), nil
-}
-
-// owe enters the orders of a page that pass the filter and are new, oldest submission first.
-func (b *Bridge) owe(ctx context.Context, e *ExportConfig, orders []*formats.Order) (int, error) {
-	if len(orders) == 0 {
-		return 0, nil
-	}
-	cursor := orders[len(orders)-1].Updated
-	ids := make([]string, len(orders))
-	for i, o := range orders {
-		ids[i] = o.ID
-	}
-	known, err := b.Ledger.Known(ctx, e.Name, ids)
-	if err != nil {
-		return 0, err
-	}
-	fresh := slices.DeleteFunc(slices.Clone(orders), func(o *formats.Order) bool { return known[o.ID] || !e.Only.Passes(o) })
-	slices.SortStableFunc(fresh, func(x, y *formats.Order) int { return x.Submitted.Compare(y.Submitted) })
-	b.step("owe")
-	n, err := b.Ledger.Owe(ctx, e.Name, cursor, fresh, func(o *formats.Order, number int64) (string, []byte, error) {
-		return e.render(o, number)
-	})
-	b.step("owed")
-	for _, o := range fresh {
-		b.Log.Info("owed", "export", e.Name, "order", o.Identifier, "flags", o.Flags)
-	}
-	return n, err
-}
-
-// Passes says whether an order is one that the export wants now. An order that does not pass may do so after its next
-// update.
-func (f *OnlyConfig) Passes(o *formats.Order) bool {
-	among := func(list []string, value string) bool { return len(list) == 0 || slices.Contains(list, value) }
-	return among(f.InternalStatus, o.InternalStatus) && among(f.Status, o.Status) && among(f.Website, o.Website) &&
-		among(f.CustomerGroup, o.CustomerGroup) && among(f.Currency, o.Currency)
-}
-
-// render makes an order's file: from here on its name and bytes never change.
-func (e *ExportConfig) render(o *formats.Order, number int64) (name string, body []byte, err error) {
-	var buf bytes.Buffer
-	if err := e.Format.WriteOrders(&buf, []*formats.Order{o}); err != nil {
-		return "", nil, &Error{Op: "write order", Object: o.Identifier, Err: err}
-	}
-	name = e.FileName(o, number)
-	if err := SafeName(name); err != nil {
-		return "", nil, &Error{Op: "name order", Object: o.Identifier, Err: err, Hint: "change exports." + e.Name + ".file"}
-	}
-	return name, buf.Bytes(), nil
-}
-
-// FileName builds an outbound name. The time of submission stands as 20260131T235959Z and the number with ten digits, so
-// that names which begin with either sort in the order of submission.
-func (e *ExportConfig) FileName(o *formats.Order, number int64) string {
-	return strings.NewReplacer(
-		"{submitted}", o.Submitted.UTC().Format("20060102T150405Z"),
-		"{number}", fmt.Sprintf("%010d", number),
-		"{identifier}", plain(o.Identifier),
-		"{id}", plain(o.ID),
-		"{website}", plain(o.Website),
-	).Replace(e.File)
-}
-
-// plain keeps of a text what is harmless in every file system: letters, digits, dots and dashes.
-func plain(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '.', r == '_':
-			return r
-		}
-		return '-'
-	}, s)
-	return s[:min(len(s), 100)]
-}
-
-// writeOwed writes what is owed, in order. Trouble stops it where it is: a later order never overtakes an earlier one.
-func (b *Bridge) writeOwed(ctx context.Context, e *ExportConfig) error {
-	list, err := b.Ledger.Outbox(ctx, OutboxFilter{Export: e.Name, States: []OwedState{OwedNow}})
+// deliver writes what is owed, in order.
+func (b *Bridge) deliver(ctx context.Context, e *ExportConfig) error {
+	files, err := b.Ledger.Outfiles(ctx, OutfileFilter{Export: e.Name, Pending: true})
 	if err != nil {
 		return err
 	}
-	for _, o := range list {
-		if err := b.write(ctx, e, o); err != nil {
+	for _, f := range files {
+		d := &delivery{Bridge: b, e: e, f: f, remote: b.remoteOf(e), target: path.Join(e.Folder, f.Name)}
+		if err := d.run(ctx); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *Bridge) write(ctx context.Context, e *ExportConfig, o *Owed) error {
-	body, err := b.Ledger.Body(ctx, e.Name, o.Number)
-	if err != nil {
-		return err
-	}
-	r, target := b.Remotes[e.Remote], path.Join(e.Folder, o.File)
-	b.step("write order")
-	err = r.Put(ctx, target, body)
-	if errors.Is(err, fs.ErrExist) {
-		if err = b.sameBytes(ctx, r, target, o); errors.Is(err, errOtherBytes) {
-			o.State, o.Reason = Conflict, "another file of this name stands in the folder; it was left alone"
-			b.Log.Error("another file is in the way", "export", e.Name, "order", o.Order, "file", o.File,
-				"hint", "move the file away, then run the order again")
-			return b.Ledger.SaveOwed(ctx, o, OwedNow)
+// delivery is one file on its way to the remote.
+type delivery struct {
+	*Bridge
+	e       *ExportConfig
+	f       *Outfile
+	remote  Remote
+	target  string
+	renamed bool // a rename was tried before, and nobody knows how it ended
+}
+
+func (d *delivery) run(ctx context.Context) error {
+	if d.f.State == OwedNow {
+		if err := d.stage(ctx); err != nil {
+			return err
+		}
+		if err := d.place(ctx); err != nil {
+			return err
 		}
 	}
-	if err == nil && e.Marker != "" {
-		if err = r.Put(ctx, target+e.Marker, nil); errors.Is(err, fs.ErrExist) {
-			err = nil
-		}
+	if d.f.State == Written && d.f.Marked.IsZero() {
+		return d.mark(ctx)
 	}
-	if err != nil {
-		return err
-	}
-	b.step("written")
-	o.State, o.WrittenAt = Written, b.Clock.Now()
-	if err := b.Ledger.SaveOwed(ctx, o, OwedNow); err != nil {
-		return err
-	}
-	b.Log.Info("written", "export", e.Name, "order", o.Order, "file", o.File, "bytes", o.Size, "sha256", o.SHA256)
 	return nil
+}
+
+func (d *delivery) save(ctx context.Context, step RowFate, detail string) error {
+	return d.Ledger.SaveOutfiles(ctx, OwedNow, step, detail, d.f)
+}
+
+// temp is the path of the staged bytes.
+func (d *delivery) temp() string { return path.Join(d.e.Folder, d.f.Staged) }
+
+// stage writes the bytes under a name that nobody reads: hidden, and not among those that are swept away.
+func (d *delivery) stage(ctx context.Context) error {
+	if d.f.Staged != "" {
+		d.renamed = true
+		return nil
+	}
+	body, err := d.Ledger.Body(ctx, d.f.Export, d.f.Number)
+	if err != nil {
+		return err
+	}
+	d.f.Staged = fmt.Sprintf("%s%s-%010d.part", ownPrefix, d.f.Export, d.f.Number)
+	d.step("stage order")
+	err = d.remote.Put(ctx, d.temp(), bytes.NewReader(body))
+	if errors.Is(err, fs.ErrExist) { // an attempt that was cut short wrote it
+		if err = d.sameBytes(ctx, d.temp()); errors.Is(err, errOtherBytes) {
+			if err = d.remote.Remove(ctx, d.temp()); err == nil {
+				err = d.remote.Put(ctx, d.temp(), bytes.NewReader(body))
+			}
+		}
+	}
+	if err != nil {
+		return err
+	}
+	d.step("staged order")
+	return d.save(ctx, "", "")
+}
+
+// place gives the staged bytes their name.
+func (d *delivery) place(ctx context.Context) error {
+	d.step("write order")
+	err := d.remote.Move(ctx, d.temp(), d.target)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return d.inTheWay(ctx)
+	case errors.Is(err, fs.ErrNotExist):
+		return d.gone(ctx, err)
+	case err != nil:
+		return err
+	}
+	return d.written(ctx)
+}
+
+// inTheWay looks at a file that has the name already: the same bytes are an attempt that was cut short, other ones are
+// somebody else's and are left alone.
+func (d *delivery) inTheWay(ctx context.Context) error {
+	err := d.sameBytes(ctx, d.target)
+	if err != nil && !errors.Is(err, errOtherBytes) {
+		return err
+	}
+	if removeErr := d.remote.Remove(ctx, d.temp()); removeErr != nil && !errors.Is(removeErr, fs.ErrNotExist) {
+		return removeErr
+	}
+	if err == nil {
+		return d.written(ctx)
+	}
+	d.f.State, d.f.Alarm, d.f.Staged = Conflict, AlarmConflict, ""
+	d.f.Reason = "another file of this name stands in the folder; it was left alone"
+	d.sound(d.e.Name, AlarmConflict, d.f.Name, d.f.Reason)
+	return d.save(ctx, RowFate(Conflict), d.f.Reason)
+}
+
+// gone finds out why the staged bytes are not there.
+func (d *delivery) gone(ctx context.Context, why error) error {
+	listing, err := d.remote.List(ctx, d.e.Folder)
+	if err != nil {
+		return err // the folder itself is missing: the order stays owed
+	}
+	for _, file := range listing {
+		switch file.Name {
+		case d.f.Staged:
+			return why
+		case d.f.Name:
+			return d.inTheWay(ctx)
+		}
+	}
+	if !d.renamed {
+		d.f.Staged = ""
+		return errors.Join(why, d.save(ctx, "", ""))
+	}
+	d.step("written order")
+	now := d.Clock.Now()
+	d.f.State, d.f.Staged, d.f.Written, d.f.Marked, d.f.PickedUp = PickedUp, "", now, now, now
+	d.f.Alarm, d.f.Reason = AlarmUnseen, "the file had left the folder before the bridge could see it there"
+	if d.e.Marker != "" {
+		// Nobody takes a file before its marker is there: somebody has cleared the folder.
+		d.f.Reason = "the file left the folder before its marker was written"
+	}
+	d.sound(d.e.Name, AlarmUnseen, d.f.Name, d.f.Reason)
+	return d.save(ctx, RowFate(PickedUp), d.f.Reason)
+}
+
+// written records that the file stands in the folder.
+func (d *delivery) written(ctx context.Context) error {
+	d.step("written order")
+	d.f.State, d.f.Written, d.f.Staged = Written, d.Clock.Now(), ""
+	if d.e.Marker == "" {
+		d.f.Marked = d.f.Written
+	}
+	if err := d.save(ctx, RowFate(Written), ""); err != nil {
+		return err
+	}
+	d.Log.Info("written", "export", d.e.Name, "orders", d.f.Orders, "file", d.f.Name, "bytes", d.f.Size, "sha256", d.f.SHA256)
+	return nil
+}
+
+// mark writes the marker that tells the ERP to take the file. One that is there already was written by an attempt that
+// was cut short.
+func (d *delivery) mark(ctx context.Context) error {
+	if d.e.Marker != "" {
+		d.step("write marker")
+		if err := d.remote.Put(ctx, d.target+d.e.Marker, bytes.NewReader(nil)); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+		d.step("marked order")
+	}
+	d.f.Marked = d.Clock.Now()
+	return d.Ledger.SaveOutfiles(ctx, Written, "", "", d.f)
 }
 
 var errOtherBytes = errors.New("other bytes")
 
-// sameBytes says whether the file that is there already is the one to be written: an attempt that was cut short wrote it.
-func (b *Bridge) sameBytes(ctx context.Context, r Remote, target string, o *Owed) error {
-	file, err := r.Stat(ctx, target)
+// sameBytes says whether a file of the remote holds exactly the bytes of this one.
+func (d *delivery) sameBytes(ctx context.Context, at string) error {
+	return sameBytes(ctx, d.remote, at, d.f)
+}
+
+func sameBytes(ctx context.Context, r Remote, at string, f *Outfile) error {
+	file, err := r.Stat(ctx, at)
 	if err != nil {
 		return err
 	}
-	if file.Size != o.Size {
+	if file.Size != f.Size {
 		return errOtherBytes
 	}
 	hash := sha256.New()
-	if _, err := r.Fetch(ctx, target, hash); err != nil {
+	if _, err := r.Fetch(ctx, at, hash); err != nil {
 		return err
 	}
-	if hex.EncodeToString(hash.Sum(nil)) != o.SHA256 {
+	if hex.EncodeToString(hash.Sum(nil)) != f.SHA256 {
 		return errOtherBytes
 	}
 	return nil
 }
 
-// watchPickup sees which files the ERP has taken: those that have left the folder.
-func (b *Bridge) watchPickup(ctx context.Context, e *ExportConfig) error {
-	list, err := b.Ledger.Outbox(ctx, OutboxFilter{Export: e.Name, States: []OwedState{Written}})
-	if err != nil || len(list) == 0 {
-		return err
-	}
-	listing, err := b.Remotes[e.Remote].List(ctx, e.Folder)
+// idleListing is how long the folder is not listed when no file waits to be picked up there.
+const idleListing = time.Minute
+
+// watch sees which files the ERP has taken (they have left the folder), which it should have, which somebody changed or
+// put back, and which orders it should have answered.
+func (b *Bridge) watch(ctx context.Context, e *ExportConfig) error {
+	files, err := b.Ledger.Outfiles(ctx, OutfileFilter{Export: e.Name, States: []OwedState{Written}})
 	if err != nil {
 		return err
 	}
-	there := make(map[string]bool, len(listing))
-	for _, f := range listing {
-		there[f.Name] = true
-	}
-	for _, o := range list {
-		if there[o.File] {
-			continue
-		}
-		o.State, o.PickedUp = PickedUp, b.Clock.Now()
-		if err := b.Ledger.SaveOwed(ctx, o, Written); err != nil {
+	now := b.Clock.Now()
+	if last, ok := b.outbound.get(&b.outbound.listed, e.Name); len(files) > 0 || !ok || now.Sub(last) >= idleListing {
+		listing, err := b.remoteOf(e).List(ctx, e.Folder)
+		if err != nil {
 			return err
 		}
-		b.Log.Info("picked up", "export", e.Name, "order", o.Order, "file", o.File)
+		b.outbound.set(&b.outbound.listed, e.Name, now)
+		there := make(map[string]File, len(listing))
+		for _, file := range listing {
+			there[file.Name] = file
+		}
+		if err := errors.Join(b.watchPickup(ctx, e, files, there), b.watchReturns(ctx, e, there)); err != nil {
+			return err
+		}
+	}
+	return b.watchAnswers(ctx, e, now)
+}
+
+// watchPickup compares the files that were written with what stands in the folder.
+func (b *Bridge) watchPickup(ctx context.Context, e *ExportConfig, files []*Outfile, there map[string]File) error {
+	var seen, taken []*Outfile
+	for _, f := range files {
+		file, ok := there[f.Name]
+		switch {
+		case !ok:
+			f.State, f.PickedUp = PickedUp, b.Clock.Now()
+			if f.Marked.IsZero() {
+				f.Marked = f.PickedUp // there is nothing left to mark
+			}
+			if f.Alarm == AlarmOverdue {
+				f.Alarm = ""
+			}
+			taken = append(taken, f)
+		default:
+			before := *f
+			if err := b.inspect(ctx, e, f, file); err != nil {
+				return err
+			}
+			if f.Alarm != before.Alarm || !f.MTime.Equal(before.MTime) {
+				seen = append(seen, f)
+			}
+		}
+	}
+	if err := b.Ledger.SaveOutfiles(ctx, Written, "", "", seen...); err != nil {
+		return err
+	}
+	b.step("pick up order")
+	if err := b.Ledger.SaveOutfiles(ctx, Written, RowFate(PickedUp), "", taken...); err != nil {
+		return err
+	}
+	for _, f := range taken {
+		b.Log.Info("picked up", "export", e.Name, "orders", f.Orders, "file", f.Name)
+	}
+	return nil
+}
+
+// inspect looks at a file that waits to be picked up: is it late, has somebody changed it.
+func (b *Bridge) inspect(ctx context.Context, e *ExportConfig, f *Outfile, file File) error {
+	changed := file.Size != f.Size
+	if !changed && !f.MTime.IsZero() && !file.MTime.Equal(f.MTime) {
+		err := sameBytes(ctx, b.remoteOf(e), path.Join(e.Folder, f.Name), f)
+		if err != nil && !errors.Is(err, errOtherBytes) && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		changed = errors.Is(err, errOtherBytes)
+	}
+	f.MTime = file.MTime
+	switch late := b.Clock.Now().Sub(f.Written); {
+	case changed && f.Alarm != AlarmChanged:
+		f.Alarm = AlarmChanged
+		b.sound(e.Name, f.Alarm, f.Name, fmt.Sprintf("%d bytes were written, %d stand there", f.Size, file.Size))
+	case f.Alarm == "" && e.PickupWithin > 0 && late > e.PickupWithin.D():
+		f.Alarm = AlarmOverdue
+		b.sound(e.Name, f.Alarm, f.Name, "not picked up within "+e.PickupWithin.String())
+	}
+	return nil
+}
+
+// watchReturns sees files that were picked up and stand in the folder again.
+func (b *Bridge) watchReturns(ctx context.Context, e *ExportConfig, there map[string]File) error {
+	names := make([]string, 0, len(there))
+	for name := range there {
+		names = append(names, name)
+	}
+	back, err := b.Ledger.Outfiles(ctx, OutfileFilter{Export: e.Name, States: []OwedState{PickedUp}, Names: names})
+	if err != nil {
+		return err
+	}
+	var changed []*Outfile
+	for _, f := range back {
+		if f.Alarm != AlarmReturned {
+			f.Alarm = AlarmReturned
+			changed = append(changed, f)
+			b.sound(e.Name, f.Alarm, f.Name, "picked up at "+f.PickedUp.Format(time.RFC3339))
+		}
+	}
+	alarmed, err := b.Ledger.Outfiles(ctx, OutfileFilter{Export: e.Name, States: []OwedState{PickedUp}, Alarm: AlarmReturned})
+	if err != nil {
+		return err
+	}
+	for _, f := range alarmed {
+		if _, ok := there[f.Name]; !ok {
+			f.Alarm = ""
+			changed = append(changed, f)
+		}
+	}
+	return b.Ledger.SaveOutfiles(ctx, PickedUp, "", "", changed...)
+}
+
+// watchAnswers raises an alarm for each order that the ERP should have answered.
+func (b *Bridge) watchAnswers(ctx context.Context, e *ExportConfig, now time.Time) error {
+	if e.AnswerWithin <= 0 {
+		return nil
+	}
+	late, err := b.Ledger.Outbox(ctx, OutboxFilter{Export: e.Name, Unanswered: now.Add(-e.AnswerWithin.D())})
+	if err != nil {
+		return err
+	}
+	for _, o := range late {
+		o.Alarm = AlarmUnanswered
+		detail := "no answer within " + e.AnswerWithin.String()
+		if err := b.Ledger.SaveOwed(ctx, o, RowFate(AlarmUnanswered), detail); err != nil {
+			return err
+		}
+		b.sound(e.Name, AlarmUnanswered, o.Order, detail)
 	}
 	return nil
 }

@@ -60,13 +60,18 @@ type planRow struct {
 	ref    int    // into chunk.refs; -1 for a reject
 }
 
-// read plans all rows of a file. Rejected rows are recorded and counted, changes are staged; the counts of the run hold
-// rows, rejects, collapsed and unchanged ones afterwards.
-func (p *planner) read(ctx context.Context, r io.Reader) error {
+// open plans all rows of a file.
+func (p *planner) open(ctx context.Context, r io.Reader) error {
 	reader, err := p.feed.Format.Open(r, p.feed.Entity)
 	if err != nil {
 		return err
 	}
+	return p.read(ctx, reader)
+}
+
+// read plans all rows of a reader. Rejected rows are recorded and counted, changes are staged; the counts of the run hold
+// rows, rejects, collapsed and unchanged ones afterwards.
+func (p *planner) read(ctx context.Context, reader formats.Reader) error {
 	p.columns = reader.Columns()
 	mapper, err := p.feed.Mapping.Bind(p.feed.Entity, p.columns, p.feed.Format.Conventions())
 	if err != nil {

@@ -33,8 +33,9 @@ type Remote interface {
 	Fetch(ctx context.Context, path string, w io.Writer) (int64, error)
 	// Put writes a whole file: a unique temporary name in the same folder, the bytes, size compared, synced where that
 	// is offered, renamed to path. It never overwrites: an existing path is an error wrapping fs.ErrExist. A missing
-	// folder is an error wrapping fs.ErrNotExist. After an error no part of the file stands under path.
-	Put(ctx context.Context, path string, body []byte) error
+	// folder is an error wrapping fs.ErrNotExist. After an error no part of the file stands under path. The body is read
+	// from its beginning, so that one body serves several tries, and never held in memory as a whole.
+	Put(ctx context.Context, path string, body io.ReadSeeker) error
 	// Move renames a file. It never overwrites: an existing target is an error wrapping fs.ErrExist.
 	Move(ctx context.Context, from, to string) error
 	// Remove deletes one file.
@@ -142,9 +143,11 @@ type Shop interface {
 	// Drain returns once no batch of the entity that this client sent before can still be under way in the shop, whether
 	// or not the client knows its operation. After it, a key that is not found will not appear by itself any more.
 	Drain(ctx context.Context, e *formats.Entity) error
-	// OrdersSince returns a page of orders with updatedAt ≥ since, ordered by updatedAt and id; more says whether a
-	// further page follows.
-	OrdersSince(ctx context.Context, since time.Time, page int) (orders []*formats.Order, more bool, err error)
+	// Sightings returns a page, from 1, of the orders with updatedAt ≥ since, by id and times alone, ordered by updatedAt
+	// and id; more says whether a further page follows.
+	Sightings(ctx context.Context, since time.Time, page int) (seen []Sighting, more bool, err error)
+	// Orders reads orders in full by the shop's ids, at most 50, in no order. One that is gone is left out.
+	Orders(ctx context.Context, ids []string) ([]*formats.Order, error)
 	// Order reads one order by its identifier.
 	Order(ctx context.Context, identifier string) (*formats.Order, error)
 	// ApplyFeedback writes an ERP's answer into its order: number, shipping status, a tracking, and the status where the

@@ -5,8 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
+
+	"github.com/orobridge/orobridge/formats"
 )
 
 // Preview is what loading a file would do.
@@ -38,13 +41,45 @@ func (b *Bridge) Plan(ctx context.Context, f *FeedConfig, path string, o Preview
 		return nil, err
 	}
 	v := &Preview{Run: Run{Kind: FirstRun}}
-	err = b.preview(ctx, f, &Drop{Feed: f.Name, Name: filepath.Base(path)}, v, stage, bufio.NewReaderSize(file, 256<<10), o)
+	rows, err := f.Format.Open(bufio.NewReaderSize(file, 256<<10), f.Entity)
+	if err == nil {
+		err = b.preview(ctx, f, &Drop{Feed: f.Name, Name: filepath.Base(path)}, v, stage, rows, o)
+	}
 	return v, errors.Join(err, stage.Close())
 }
 
-func (b *Bridge) preview(ctx context.Context, f *FeedConfig, d *Drop, v *Preview, stage Stage, r *bufio.Reader, o PreviewOptions) error {
+// PlanDrop works out what running a settled drop again would do. Nothing is written anywhere but to a scratch file.
+func (b *Bridge) PlanDrop(ctx context.Context, f *FeedConfig, d *Drop, r RerunOptions, o PreviewOptions) (*Preview, error) {
+	if err := b.haveBytes(ctx, d); err != nil {
+		return nil, err
+	}
+	stage, err := b.Ledger.NewStage(ctx, f.Entity, 0)
+	if err != nil {
+		return nil, err
+	}
+	v := &Preview{Run: Run{Kind: ReRun, Force: r.Force}}
+	var rows formats.Reader
+	if r.Rejected {
+		v.Run.Kind = RetryRun
+		v.Run.ID = math.MaxInt64 // after all others
+		rows, err = b.rejectedRows(ctx, f, d, &v.Run)
+	}
+	file, openErr := os.Open(b.spool(d))
+	if err = errors.Join(err, openErr); err == nil {
+		if rows == nil {
+			rows, err = f.Format.Open(bufio.NewReaderSize(file, 256<<10), f.Entity)
+		}
+		if err == nil {
+			err = b.preview(ctx, f, d, v, stage, rows, o)
+		}
+		err = errors.Join(err, file.Close())
+	}
+	return v, errors.Join(err, stage.Close())
+}
+
+func (b *Bridge) preview(ctx context.Context, f *FeedConfig, d *Drop, v *Preview, stage Stage, rows formats.Reader, o PreviewOptions) error {
 	p := &planner{b: b, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject}
-	if err := p.read(ctx, r); err != nil {
+	if err := p.read(ctx, rows); err != nil {
 		return err
 	}
 	v.Ignored = p.ignored
@@ -57,7 +92,7 @@ func (b *Bridge) preview(ctx context.Context, f *FeedConfig, d *Drop, v *Preview
 	}
 	for _, status := range []StageStatus{Decided, Waiting} {
 		for after := int64(0); ; {
-			page, err := stage.Next(ctx, status, after, lookUpRows*b.Config.Oro.InFlight)
+			page, err := stage.Next(ctx, status, after, lookUpRows)
 			if err != nil {
 				return err
 			}

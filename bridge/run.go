@@ -131,7 +131,7 @@ func (s *schedule) next(ctx context.Context, f *FeedConfig) (changed <-chan stru
 	}
 	if d == nil {
 		ready := false
-		err := s.b.Ledger.Parked(ctx, f.Name, true, func(ParkedRow) error { ready = true; return errEnough })
+		err := s.b.Ledger.Parked(ctx, f.Name, s.b.waitedSince(f), func(ParkedRow) error { ready = true; return errEnough })
 		if err != nil && !errors.Is(err, errEnough) {
 			return nil, nil, err
 		}

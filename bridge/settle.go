@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path"
@@ -91,7 +92,7 @@ func (b *Bridge) writeRejects(ctx context.Context, f *FeedConfig, d *Drop, run *
 		return err
 	}
 	b.step("write rejects")
-	return b.putInto(ctx, b.Remotes[d.Remote], path.Join(f.Folder, f.Folders.Rejected, name), body)
+	return b.putInto(ctx, b.Remotes[d.Remote], path.Join(f.Folder, f.Folders.Rejected, name), bytes.NewReader(body))
 }
 
 // rejectFile makes the reject file of a run; nil when nothing was rejected. A file that could not be read gets a note
@@ -130,7 +131,7 @@ func (b *Bridge) rejectFile(ctx context.Context, f *FeedConfig, d *Drop, run *Ru
 
 // putInto writes a file of which it is known that nobody else writes one of its name: one that stands there already was
 // written by an attempt that was cut short.
-func (b *Bridge) putInto(ctx context.Context, r Remote, target string, body []byte) error {
+func (b *Bridge) putInto(ctx context.Context, r Remote, target string, body io.ReadSeeker) error {
 	err := r.Put(ctx, target, body)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := r.MakeFolder(ctx, path.Dir(target)); err != nil {

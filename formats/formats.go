@@ -19,7 +19,7 @@ import (
 // Position says where a row stands in its file, in the terms of the file's own format.
 type Position struct {
 	Line    int64  // 1-based line on which the row begins; the segment number in an IDoc
-	Offset  int64  // 0-based byte offset of the row's beginning in the decoded stream; -1 when unknown
+	Offset  int64  // 0-based byte offset of the row's beginning (of its IDoc's in an IDoc file) in the decoded stream; -1 when unknown
 	Segment string // "E1KNA1M" in an IDoc, the element's path in XML; empty in CSV
 	Doc     string // DOCNUM of an IDoc; empty elsewhere
 }

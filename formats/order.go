@@ -34,7 +34,10 @@ type Order struct {
 	Ship               Address       `json:"ship"`
 	Lines              []OrderLine   `json:"lines"`
 	Discounts          []NamedAmount `json:"discounts,omitempty"`
-	// Flags name what the bridge noticed and did not correct: "total" when the amounts do not add up within a cent.
+	// Version is 2 and more for an order that has changed since it was written first.
+	Version int `json:"version,omitempty"`
+	// Flags name what the bridge noticed and did not correct: amounts that do not add up within a cent
+	// (see [Order.CheckTotals]), characters that had to be replaced.
 	Flags []string `json:"flags,omitempty"`
 }
 

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -180,14 +181,14 @@ func (l *Ledger) Settle(ctx context.Context, r *bridge.Run, d *bridge.Drop, batc
 }
 
 func settle(ctx context.Context, tx *sql.Tx, r *bridge.Run, d *bridge.Drop, s *bridge.Settlement, at time.Time) error {
-	detail := ""
+	detail := s.Detail
 	var err error
 	switch s.Fate {
 	case bridge.FateRejected:
 		detail = s.Reject.Code + ": " + s.Reject.Message
 		err = insertReject(ctx, tx, r, s.Reject, s.Raw, false)
 	case bridge.FateParked:
-		detail = "waits for " + s.Missing.Entity + " " + s.Missing.Key
+		detail = strings.TrimPrefix(s.Detail+"; waits for "+s.Missing.Entity+" "+s.Missing.Key, "; ")
 		err = park(ctx, tx, r, d, s, at)
 	default:
 		err = accept(ctx, tx, r, d, s, at)
@@ -196,7 +197,12 @@ func settle(ctx context.Context, tx *sql.Tx, r *bridge.Run, d *bridge.Drop, s *b
 		return err
 	}
 	if s.Fate != bridge.FateParked {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM parked WHERE entity = ? AND key = ? AND drop_id <= ?`, s.Entity, s.Key, d.ID); err != nil {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM parked WHERE entity = ? AND key = ? AND drop_id <= ?`, s.Entity, waitKey(s), d.ID); err != nil {
+			return err
+		}
+	}
+	if s.Answer != "" {
+		if err := answered(ctx, tx, s, at); err != nil {
 			return err
 		}
 	}
@@ -216,8 +222,16 @@ func park(ctx context.Context, tx *sql.Tx, r *bridge.Run, d *bridge.Drop, s *bri
 		ON CONFLICT (entity, key) DO UPDATE SET feed = excluded.feed, run = excluded.run, line = excluded.line,
 			missing_entity = excluded.missing_entity, missing_key = excluded.missing_key, record = excluded.record, remove = excluded.remove,
 			row = excluded.row, since = iif(parked.drop_id = excluded.drop_id, parked.since, excluded.since), drop_id = excluded.drop_id`,
-		s.Entity, s.Key, d.Feed, d.ID, r.ID, s.Line, s.Missing.Entity, s.Missing.Key, encode(s.Record), s.Remove, string(raw), millis(at))
+		s.Entity, waitKey(s), d.Feed, d.ID, r.ID, s.Line, s.Missing.Entity, s.Missing.Key, encode(s.Record), s.Remove, string(raw), millis(at))
 	return err
+}
+
+// waitKey is the key under which a row is parked.
+func waitKey(s *bridge.Settlement) string {
+	if s.Wait != "" {
+		return s.Wait
+	}
+	return s.Key
 }
 
 // Settled implements bridge.Ledger.
@@ -287,11 +301,11 @@ func (l *Ledger) History(ctx context.Context, entity, key string) ([]bridge.Even
 }
 
 // Parked implements bridge.Ledger.
-func (l *Ledger) Parked(ctx context.Context, feed string, ready bool, each func(bridge.ParkedRow) error) error {
+func (l *Ledger) Parked(ctx context.Context, feed string, waitedSince time.Time, each func(bridge.ParkedRow) error) error {
 	var w where
 	query := `SELECT p.entity, p.key, p.feed, p.drop_id, p.run, p.line, p.missing_entity, p.missing_key, p.record, p.remove, p.row, p.since FROM parked p`
-	if ready {
-		w.add(`EXISTS (SELECT 1 FROM links l WHERE l.entity = p.missing_entity AND l.key = p.missing_key)`)
+	if !waitedSince.IsZero() {
+		w.add(`(EXISTS (SELECT 1 FROM links l WHERE l.entity = p.missing_entity AND l.key = p.missing_key) OR p.since < ?)`, millis(waitedSince))
 	}
 	if feed != "" {
 		w.add("p.feed = ?", feed)

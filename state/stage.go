@@ -41,7 +41,8 @@ const stageSchema = `CREATE TABLE changes (
 	record  TEXT NOT NULL,
 	send    TEXT NOT NULL,
 	old     TEXT NOT NULL,
-	raw     TEXT NOT NULL
+	raw     TEXT NOT NULL,
+	parked  INTEGER NOT NULL
 );
 CREATE INDEX changes_status ON changes (status, seq)`
 
@@ -89,7 +90,7 @@ func (s *stage) tx(ctx context.Context, f func(*sql.Tx) error) error {
 func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*bridge.Staged, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
 		st, err := tx.PrepareContext(ctx, `INSERT INTO changes (line, off, segment, doc, op, oro_id, link, status, cap, remove, implied, again, tries,
-			missing_entity, missing_key, record, send, old, raw, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			missing_entity, missing_key, record, send, old, raw, parked, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (key) DO NOTHING RETURNING seq`)
 		if err != nil {
 			return err
@@ -117,7 +118,7 @@ func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*b
 func (s *stage) Save(ctx context.Context, changes []*bridge.Staged) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
 		st, err := tx.PrepareContext(ctx, `UPDATE changes SET line = ?, off = ?, segment = ?, doc = ?, op = ?, oro_id = ?, link = ?, status = ?,
-			cap = ?, remove = ?, implied = ?, again = ?, tries = ?, missing_entity = ?, missing_key = ?, record = ?, send = ?, old = ?, raw = ? WHERE key = ?`)
+			cap = ?, remove = ?, implied = ?, again = ?, tries = ?, missing_entity = ?, missing_key = ?, record = ?, send = ?, old = ?, raw = ?, parked = ? WHERE key = ?`)
 		if err != nil {
 			return err
 		}
@@ -146,11 +147,11 @@ func stagedArgs(c *bridge.Staged) ([]any, error) {
 	}
 	p := c.Record.Pos
 	return []any{p.Line, p.Offset, p.Segment, p.Doc, string(c.Op), c.OroID, c.Link, int(c.Status), c.Cap, c.Remove, c.Implied, c.Again, c.Tries,
-		missing.Entity, missing.Key, encode(c.Record.Values), encode(c.Values), encode(c.Old), string(raw), c.Key}, nil
+		missing.Entity, missing.Key, encode(c.Record.Values), encode(c.Values), encode(c.Old), string(raw), millis(c.Parked), c.Key}, nil
 }
 
 const stagedColumns = `seq, line, off, segment, doc, op, oro_id, link, status, cap, remove, implied, again, tries, missing_entity, missing_key,
-	record, send, old, raw, key`
+	record, send, old, raw, parked, key`
 
 func (s *stage) scan(row interface{ Scan(...any) error }) (*bridge.Staged, error) {
 	c := &bridge.Staged{Change: bridge.Change{Record: &formats.Record{Entity: s.entity}}}
@@ -158,7 +159,7 @@ func (s *stage) scan(row interface{ Scan(...any) error }) (*bridge.Staged, error
 	var missing bridge.Missing
 	var record, send, old, raw string
 	err := row.Scan(&c.Seq, &p.Line, &p.Offset, &p.Segment, &p.Doc, &c.Op, &c.OroID, &c.Link, &c.Status, &c.Cap, &c.Remove, &c.Implied, &c.Again, &c.Tries,
-		&missing.Entity, &missing.Key, &record, &send, &old, &raw, &c.Key)
+		&missing.Entity, &missing.Key, &record, &send, &old, &raw, stamp{&c.Parked}, &c.Key)
 	if err != nil {
 		return nil, err
 	}

@@ -51,6 +51,7 @@ var _ bridge.Ledger = (*Ledger)(nil)
 type Options struct {
 	Now      func() time.Time // default time.Now
 	ReadOnly bool             // for verbs that only look: takes no lock, changes nothing, and needs an existing ledger
+	Beside   bool             // for verbs that change a word or two beside a running bridge: takes no lock
 }
 
 // Open opens the ledger in a folder, making both if need be, and brings its schema up to date. It returns an error
@@ -60,15 +61,15 @@ func Open(ctx context.Context, dir string, o Options) (*Ledger, error) {
 		o.Now = time.Now
 	}
 	l := &Ledger{dir: dir, now: o.Now}
-	if err := l.open(ctx, o.ReadOnly); err != nil {
+	if err := l.open(ctx, o); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
 	return l, nil
 }
 
-func (l *Ledger) open(ctx context.Context, readOnly bool) error {
+func (l *Ledger) open(ctx context.Context, o Options) error {
 	path := filepath.Join(l.dir, "ledger.db")
-	if readOnly {
+	if o.ReadOnly {
 		if _, err := os.Stat(path); err != nil {
 			return &bridge.Error{Op: "open ledger", Object: path, Err: err,
 				Hint: "nothing has run with this config yet; check state.dir, or start `orobridge run`"}
@@ -77,11 +78,12 @@ func (l *Ledger) open(ctx context.Context, readOnly bool) error {
 		if err := os.MkdirAll(filepath.Join(l.dir, "spool"), 0o700); err != nil {
 			return fmt.Errorf("make state folder: %w", err)
 		}
-		lock, err := takeLock(filepath.Join(l.dir, "lock"))
-		if err != nil {
-			return err
+		var err error
+		if !o.Beside {
+			if l.lock, err = takeLock(filepath.Join(l.dir, "lock")); err != nil {
+				return err
+			}
 		}
-		l.lock = lock
 		if l.write, err = open(path, "_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000&_foreign_keys=on&_cache_size=-4000"); err != nil {
 			return err
 		}
@@ -90,11 +92,11 @@ func (l *Ledger) open(ctx context.Context, readOnly bool) error {
 			return fmt.Errorf("migrate ledger %s: %w", path, err)
 		}
 	}
-	var err error
-	l.read, err = open(path, "_query_only=1&_busy_timeout=5000&_cache_size=-4000")
+	read, err := open(path, "_query_only=1&_busy_timeout=5000&_cache_size=-4000")
 	if err != nil {
 		return err
 	}
+	l.read = read
 	l.read.SetMaxOpenConns(2)
 	l.read.SetMaxIdleConns(2)
 	return l.checkVersion(ctx)

@@ -200,14 +200,14 @@ func (r *Remote) copy(ctx context.Context, w io.Writer, f io.Reader, size int64)
 }
 
 // Put writes a whole file, as [bridge.Remote] says.
-func (r *Remote) Put(ctx context.Context, p string, body []byte) error {
+func (r *Remote) Put(ctx context.Context, p string, body io.ReadSeeker) error {
 	return r.do(ctx, "put", p, func(root *os.Root, local string) error {
 		if _, err := root.Lstat(local); err == nil {
 			return fs.ErrExist
 		}
 		folder := path.Dir(local)
 		temp := path.Join(folder, bridge.TempName())
-		err := write(root, temp, body)
+		err := write(ctx, root, temp, body)
 		if err == nil {
 			err = r.alive(ctx)
 		}
@@ -227,12 +227,15 @@ func (r *Remote) Put(ctx context.Context, p string, body []byte) error {
 }
 
 // write makes the file, which must not exist.
-func write(root *os.Root, local string, body []byte) error {
+func write(ctx context.Context, root *os.Root, local string, body io.ReadSeeker) error {
+	if _, err := body.Seek(0, io.SeekStart); err != nil {
+		return err
+	}
 	f, err := root.OpenFile(local, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(body)
+	n, err := io.Copy(f, &mindful{ctx: ctx, r: body})
 	if err == nil {
 		err = f.Sync()
 	}
@@ -240,10 +243,23 @@ func write(root *os.Root, local string, body []byte) error {
 	if err = errors.Join(err, serr, f.Close()); err != nil {
 		return err
 	}
-	if info.Size() != int64(len(body)) {
-		return fmt.Errorf("the file has %d bytes of %d that were written: %w", info.Size(), len(body), io.ErrShortWrite)
+	if info.Size() != n {
+		return fmt.Errorf("the file has %d bytes of %d that were written: %w", info.Size(), n, io.ErrShortWrite)
 	}
 	return nil
+}
+
+// mindful stops reading when its context ends.
+type mindful struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (m *mindful) Read(p []byte) (int, error) {
+	if err := m.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return m.r.Read(p)
 }
 
 func syncFolder(root *os.Root, folder string) error {

@@ -1,6 +1,7 @@
 package dir_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -92,7 +93,7 @@ func TestLinkThatLeaves(t *testing.T) {
 	if _, err := r.Fetch(t.Context(), "link", io.Discard); err == nil || bridge.FateOf(err) != bridge.Stop {
 		t.Errorf("fetch through a link: %v", err)
 	}
-	if err := r.Put(t.Context(), "up/new", []byte("x")); err == nil {
+	if err := r.Put(t.Context(), "up/new", bytes.NewReader([]byte("x"))); err == nil {
 		t.Error("put through a link that leaves")
 	}
 	if err := r.Move(t.Context(), "link", "up/link"); err == nil {

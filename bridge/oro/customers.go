@@ -354,6 +354,7 @@ func (c customers) address(it *item, i int, ch *bridge.Change, held *heldAddress
 		at.raw("primary", "true")
 		at.raw("types", `[{"default":true,"addressType":"billing"},{"default":true,"addressType":"shipping"}]`)
 		at.set("organization", name)
+		at.point("customer", it.kind, it.id)
 		if held != nil {
 			all = slices.Clone(held.all)
 		}

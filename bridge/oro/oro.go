@@ -5,7 +5,7 @@
 // not take the first one. Every error is a *[bridge.Error] with a fate. Secrets and tokens are never part of an error or a
 // log line.
 //
-// Limits. The client keeps in memory: one token, the shop's small lists (units, groups, categories, …), and at most
+// Limits. The client keeps in memory: one token, the shop's small lists (units, groups, categories, …), and at most twice
 // [skuCacheSize] ids of products. Answers are bounded by [maxAnswer], look-ups by 100 keys and 7,500 bytes of URL.
 //
 // What it knows of the shop was seen on OroCommerce 6.1.11 and read in the sources of oroinc/platform,
@@ -118,6 +118,19 @@ func New(cfg bridge.OroConfig, opt Options) (*Client, error) {
 	if c.sleep == nil {
 		c.sleep = sleep
 	}
+	c.connect(cfg, root.String(), transport)
+	c.entities = map[string]entity{
+		formats.Customers.Name:  customers{c},
+		formats.Products.Name:   products{c},
+		formats.PriceLists.Name: priceLists{c},
+		formats.Prices.Name:     prices{c},
+		formats.Inventory.Name:  inventory{c},
+	}
+	return c, nil
+}
+
+// connect stacks what a request passes: repeat, then authorize, then the wire. Asking for a token is repeated as well.
+func (c *Client) connect(cfg bridge.OroConfig, root string, transport http.RoundTripper) {
 	c.wire = &wire{
 		http:    &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		timeout: or(cfg.Timeout.D(), time.Minute),
@@ -129,7 +142,7 @@ func New(cfg bridge.OroConfig, opt Options) (*Client, error) {
 		return &retrier{next: next, sleep: c.sleep, jitter: rand.Float64, now: c.now, log: c.log}
 	}
 	c.tokens = &tokens{
-		url:    root.String() + "/" + strings.Trim(or(cfg.TokenPath, "/oauth2-token"), "/"),
+		url:    root + "/" + strings.Trim(or(cfg.TokenPath, "/oauth2-token"), "/"),
 		id:     cfg.ClientID,
 		secret: cfg.ClientSecret.Reveal,
 		sender: again(c.wire),
@@ -137,14 +150,6 @@ func New(cfg bridge.OroConfig, opt Options) (*Client, error) {
 		gate:   make(chan struct{}, 1),
 	}
 	c.sender = again(&authorizer{next: c.wire, tokens: c.tokens})
-	c.entities = map[string]entity{
-		formats.Customers.Name:  customers{c},
-		formats.Products.Name:   products{c},
-		formats.PriceLists.Name: priceLists{c},
-		formats.Prices.Name:     prices{c},
-		formats.Inventory.Name:  inventory{c},
-	}
-	return c, nil
 }
 
 // Close gives idle connections back. Requests on their way are not cut.

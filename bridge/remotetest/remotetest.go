@@ -306,7 +306,7 @@ func testPut(t *testing.T, p Place) {
 	for _, n := range []int{0, 1, 32<<10 - 1, 32 << 10, 32<<10 + 1, 3<<20 + 5} {
 		body := random(n)
 		name := fmt.Sprintf("in/f%d.bin", n)
-		check(t, p.Remote.Put(t.Context(), name, body))
+		check(t, p.Remote.Put(t.Context(), name, bytes.NewReader(body)))
 		if got := p.read(t, name); !bytes.Equal(got, body) || got == nil {
 			t.Errorf("%s holds %d bytes, want %d", name, len(got), n)
 		}
@@ -318,14 +318,14 @@ func testPut(t *testing.T, p Place) {
 
 func testPutExisting(t *testing.T, p Place) {
 	p.write(t, "f.csv", []byte("old"))
-	fails(t, p.Remote.Put(t.Context(), "f.csv", []byte("new")), fs.ErrExist, bridge.Stop)
+	fails(t, p.Remote.Put(t.Context(), "f.csv", bytes.NewReader([]byte("new"))), fs.ErrExist, bridge.Stop)
 	if got := p.read(t, "f.csv"); string(got) != "old" {
 		t.Errorf("it holds %q", got)
 	}
 	check(t, os.Mkdir(filepath.Join(p.Root, "folder"), 0o755))
-	fails(t, p.Remote.Put(t.Context(), "folder", []byte("new")), fs.ErrExist, bridge.Stop)
+	fails(t, p.Remote.Put(t.Context(), "folder", bytes.NewReader([]byte("new"))), fs.ErrExist, bridge.Stop)
 	check(t, os.Symlink("nowhere", filepath.Join(p.Root, "dangling")))
-	fails(t, p.Remote.Put(t.Context(), "dangling", []byte("new")), fs.ErrExist, bridge.Stop)
+	fails(t, p.Remote.Put(t.Context(), "dangling", bytes.NewReader([]byte("new"))), fs.ErrExist, bridge.Stop)
 	if d := cmp.Diff([]string{"dangling", "f.csv", "folder"}, p.names(t, ".")); d != "" {
 		t.Errorf("folder: %s", d)
 	}
@@ -336,7 +336,9 @@ func testPutRace(t *testing.T, p Place) {
 	errs := make([]error, writers)
 	var work sync.WaitGroup
 	for i := range writers {
-		work.Go(func() { errs[i] = p.Remote.Put(t.Context(), "f.csv", bytes.Repeat([]byte{byte('a' + i)}, 1000)) })
+		work.Go(func() {
+			errs[i] = p.Remote.Put(t.Context(), "f.csv", bytes.NewReader(bytes.Repeat([]byte{byte('a' + i)}, 1000)))
+		})
 	}
 	work.Wait()
 	winner := -1
@@ -359,7 +361,7 @@ func testPutRace(t *testing.T, p Place) {
 }
 
 func testPutNoFolder(t *testing.T, p Place) {
-	fails(t, p.Remote.Put(t.Context(), "none/f.csv", []byte("x")), fs.ErrNotExist, bridge.Stop)
+	fails(t, p.Remote.Put(t.Context(), "none/f.csv", bytes.NewReader([]byte("x"))), fs.ErrNotExist, bridge.Stop)
 }
 
 func testPutSweeps(t *testing.T, p Place) {
@@ -370,7 +372,7 @@ func testPutSweeps(t *testing.T, p Place) {
 	past := time.Now().Add(-25 * time.Hour)
 	check(t, os.Chtimes(filepath.Join(p.Root, old), past, past))
 	check(t, os.Chtimes(filepath.Join(p.Root, ".theirs.tmp"), past, past))
-	check(t, p.Remote.Put(t.Context(), "f.csv", nil))
+	check(t, p.Remote.Put(t.Context(), "f.csv", bytes.NewReader(nil)))
 	want := []string{young, ".theirs.tmp", "f.csv"}
 	slices.Sort(want)
 	if d := cmp.Diff(want, p.names(t, ".")); d != "" {
@@ -460,7 +462,7 @@ func testNames(t *testing.T, p Place) {
 			t.Fatal(err)
 		}
 		body := []byte("body of " + name)
-		check(t, p.Remote.Put(ctx, name, body))
+		check(t, p.Remote.Put(ctx, name, bytes.NewReader(body)))
 		var got bytes.Buffer
 		_, err := p.Remote.Fetch(ctx, name, &got)
 		check(t, err)
@@ -488,7 +490,7 @@ func testHostileNames(t *testing.T, p Place) {
 		strings.Repeat("n", 256), "bad\xff.csv", "\u202evsc.exe"} {
 		_, err := p.Remote.Fetch(ctx, name, io.Discard)
 		fails(t, err, bridge.ErrName, bridge.Stop)
-		fails(t, p.Remote.Put(ctx, name, []byte("x")), bridge.ErrName, bridge.Stop)
+		fails(t, p.Remote.Put(ctx, name, bytes.NewReader([]byte("x"))), bridge.ErrName, bridge.Stop)
 		fails(t, p.Remote.Move(ctx, "f.csv", name), bridge.ErrName, bridge.Stop)
 		fails(t, p.Remote.Remove(ctx, name), bridge.ErrName, bridge.Stop)
 		fails(t, p.Remote.MakeFolder(ctx, name), bridge.ErrName, bridge.Stop)
@@ -528,7 +530,7 @@ func testCancel(t *testing.T, p Place) {
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := p.Remote.Fetch(ctx, "f.bin", &onFirst{f: cancel})
 	fails(t, err, context.Canceled, bridge.Pause)
-	fails(t, p.Remote.Put(ctx, "g.bin", []byte("x")), context.Canceled, bridge.Pause)
+	fails(t, p.Remote.Put(ctx, "g.bin", bytes.NewReader([]byte("x"))), context.Canceled, bridge.Pause)
 	if p.read(t, "g.bin") != nil {
 		t.Error("a canceled put wrote")
 	}

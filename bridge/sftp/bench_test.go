@@ -1,6 +1,7 @@
 package sftp_test
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -54,7 +55,7 @@ func BenchmarkTransfer(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				n++
-				if err := r.Put(b.Context(), fmt.Sprintf("ORD_%v_%d.csv", roundTrip, n), order); err != nil {
+				if err := r.Put(b.Context(), fmt.Sprintf("ORD_%v_%d.csv", roundTrip, n), bytes.NewReader(order)); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -116,7 +116,8 @@ func (c *conn) broken(err error) bool {
 	var done *bridge.Error
 	var writer *writerError
 	var size *sizeError
-	known := err == nil || serverSaid(err) || errors.As(err, &writer) || errors.As(err, &size) ||
+	var body *bodyError
+	known := err == nil || serverSaid(err) || errors.As(err, &writer) || errors.As(err, &size) || errors.As(err, &body) ||
 		errors.As(err, &done) && !errors.Is(err, bridge.ErrUnreachable)
 	return !known || c.dog.bit() || c.tooMuch.Load()
 }

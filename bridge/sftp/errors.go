@@ -48,10 +48,11 @@ func (r *Remote) explain(op, p string, c *conn, err error) *bridge.Error {
 	var done *bridge.Error
 	var size *sizeError
 	var writer *writerError
+	var body *bodyError
 	switch {
 	case errors.As(err, &done):
 		return done
-	case errors.As(err, &writer), errors.As(err, &size):
+	case errors.As(err, &writer), errors.As(err, &size), errors.As(err, &body):
 	case c.tooMuch.Load():
 		e.Fate = bridge.Stop
 		e.Err = fmt.Errorf("the listing is larger than %d MiB", maxListing>>20)
@@ -114,7 +115,7 @@ func also(err, target error) error {
 }
 
 // explainFull finds out whether an unexplained failure is a full disk.
-func (c *conn) explainFull(folder string, need int, err error) error {
+func (c *conn) explainFull(folder string, need int64, err error) error {
 	if statusCode(err) != sftp.ErrSSHFxFailure {
 		return err
 	}

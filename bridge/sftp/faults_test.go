@@ -114,12 +114,12 @@ func TestPutCutAnywhere(t *testing.T) {
 		_, err := r.List(t.Context(), "")
 		check(t, err)
 		before := p.Passed(d)
-		check(t, r.Put(t.Context(), "f.bin", body))
+		check(t, r.Put(t.Context(), "f.bin", bytes.NewReader(body)))
 		for _, at := range cuts(p.Passed(d) - before) {
 			check(t, os.Remove(target))
 			until(t, func() error { _, err := r.List(t.Context(), ""); return err })
 			p.CutAfter(d, at)
-			err := r.Put(t.Context(), "f.bin", body)
+			err := r.Put(t.Context(), "f.bin", bytes.NewReader(body))
 			if err != nil {
 				fails(t, err, bridge.ErrUnreachable, bridge.Pause)
 			}
@@ -133,7 +133,7 @@ func TestPutCutAnywhere(t *testing.T) {
 				t.Fatalf("cut after %d bytes: it is reported as written, but %v", at, rerr)
 			}
 			until(t, func() error {
-				if err := r.Put(t.Context(), "f.bin", body); !errors.Is(err, fs.ErrExist) {
+				if err := r.Put(t.Context(), "f.bin", bytes.NewReader(body)); !errors.Is(err, fs.ErrExist) {
 					return err
 				}
 				return nil
@@ -144,7 +144,7 @@ func TestPutCutAnywhere(t *testing.T) {
 			}
 		}
 		check(t, os.Remove(target))
-		check(t, r.Put(t.Context(), "f.bin", body))
+		check(t, r.Put(t.Context(), "f.bin", bytes.NewReader(body)))
 		if d := cmp.Diff([]string{"f.bin"}, names(t, l)); d != "" {
 			t.Errorf("left behind: %s", d)
 		}
@@ -181,11 +181,11 @@ func TestStall(t *testing.T) {
 		},
 		"put": func(r *sftp.Remote, p *sftptest.Proxy) error {
 			p.Stall(true)
-			return r.Put(context.Background(), "g.bin", random(8<<20))
+			return r.Put(context.Background(), "g.bin", bytes.NewReader(random(8<<20)))
 		},
 		"half-open": func(r *sftp.Remote, p *sftptest.Proxy) error {
 			p.HalfOpen()
-			return r.Put(context.Background(), "h.bin", random(8<<20))
+			return r.Put(context.Background(), "h.bin", bytes.NewReader(random(8<<20)))
 		},
 	}
 	for name, operation := range operations {
@@ -214,11 +214,11 @@ func TestCancelWhileStalled(t *testing.T) {
 	p.Stall(true)
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	fails(t, r.Put(ctx, "f.bin", random(20<<20)), context.DeadlineExceeded, bridge.Pause)
+	fails(t, r.Put(ctx, "f.bin", bytes.NewReader(random(20<<20))), context.DeadlineExceeded, bridge.Pause)
 	// Also while it connects.
 	ctx, cancel = context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
-	fails(t, r.Put(ctx, "f.bin", nil), context.DeadlineExceeded, bridge.Pause)
+	fails(t, r.Put(ctx, "f.bin", bytes.NewReader(nil)), context.DeadlineExceeded, bridge.Pause)
 }
 
 func TestSlowLinkIsNoStall(t *testing.T) {
@@ -231,7 +231,7 @@ func TestSlowLinkIsNoStall(t *testing.T) {
 	check(t, err)
 	p.Bandwidth(1 << 20)
 	body := random(2 << 20) // two seconds
-	check(t, r.Put(t.Context(), "f.bin", body))
+	check(t, r.Put(t.Context(), "f.bin", bytes.NewReader(body)))
 	var got bytes.Buffer
 	_, err = r.Fetch(t.Context(), "f.bin", &got)
 	check(t, err)
@@ -346,7 +346,7 @@ func TestReadOnlyFolder(t *testing.T) {
 	_, l := serve(t, sftptest.Options{ReadOnly: true})
 	write(t, l, "f.csv", []byte("x"))
 	r := open(t, config(t, l))
-	fails(t, r.Put(t.Context(), "g.csv", []byte("x")), fs.ErrPermission, bridge.Stop)
+	fails(t, r.Put(t.Context(), "g.csv", bytes.NewReader([]byte("x"))), fs.ErrPermission, bridge.Stop)
 	fails(t, r.Move(t.Context(), "f.csv", "g.csv"), fs.ErrPermission, bridge.Stop)
 	fails(t, r.Remove(t.Context(), "f.csv"), fs.ErrPermission, bridge.Stop)
 	fails(t, r.MakeFolder(t.Context(), "folder"), fs.ErrPermission, bridge.Stop)
@@ -360,12 +360,12 @@ func TestReadOnlyFolder(t *testing.T) {
 func TestDiskFull(t *testing.T) {
 	s, l := serve(t, sftptest.Options{Space: 100_000})
 	r := open(t, config(t, l))
-	fails(t, r.Put(t.Context(), "f.csv", random(300_000)), nil, bridge.Pause)
+	fails(t, r.Put(t.Context(), "f.csv", bytes.NewReader(random(300_000))), nil, bridge.Pause)
 	if d := cmp.Diff([]string{}, names(t, l)); d != "" {
 		t.Errorf("left behind: %s", d)
 	}
 	s.SetSpace(-1)
-	check(t, r.Put(t.Context(), "f.csv", random(300_000)))
+	check(t, r.Put(t.Context(), "f.csv", bytes.NewReader(random(300_000))))
 }
 
 func TestReadOnceServer(t *testing.T) {
@@ -414,7 +414,7 @@ func TestRealClient(t *testing.T) {
 			local := filepath.Join(t.TempDir(), "prices.csv")
 			body := random(100_000)
 			check(t, os.WriteFile(local, body, 0o644))
-			check(t, r.Put(t.Context(), "ORD_1.csv", []byte("order")))
+			check(t, r.Put(t.Context(), "ORD_1.csv", bytes.NewReader([]byte("order"))))
 			got := filepath.Join(t.TempDir(), "got.csv")
 			out := sftptest.Batch(t, l, "put "+local+" .prices.csv.part", "rename .prices.csv.part prices.csv", "ls -1",
 				"get ORD_1.csv "+got, "rm ORD_1.csv", "mkdir archive", "-mkdir archive", "rename prices.csv archive/prices.csv", "ls -1 archive")

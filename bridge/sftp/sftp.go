@@ -21,7 +21,6 @@
 package sftp
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -273,7 +272,7 @@ func (e *writerError) Error() string { return fmt.Sprintf("write what was fetche
 func (e *writerError) Unwrap() error { return e.err }
 
 // Put writes a whole file, as [bridge.Remote] says.
-func (r *Remote) Put(ctx context.Context, p string, body []byte) error {
+func (r *Remote) Put(ctx context.Context, p string, body io.ReadSeeker) error {
 	return r.do(ctx, "put", p, func(c *conn, full string) error {
 		r.removeStale(c)
 		if err := c.absent(full); err != nil {
@@ -281,48 +280,72 @@ func (r *Remote) Put(ctx context.Context, p string, body []byte) error {
 		}
 		folder := path.Dir(full)
 		temp := path.Join(folder, bridge.TempName())
-		err := c.write(temp, body)
+		size, err := c.write(temp, body)
 		if err == nil {
 			err = r.rename(ctx, c, temp, full)
 		}
 		if err != nil {
 			r.discard(c, temp, err)
-			return c.explainFull(folder, len(body), err)
+			return c.explainFull(folder, size, err)
 		}
 		r.sweep(c, folder)
 		return nil
 	})
 }
 
-// write makes the file, which must not exist, and compares its size with the body's.
-func (c *conn) write(full string, body []byte) error {
+// write makes the file, which must not exist, compares its size with the body's, and returns that.
+func (c *conn) write(full string, body io.ReadSeeker) (size int64, err error) {
+	if size, err = body.Seek(0, io.SeekEnd); err == nil {
+		_, err = body.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return 0, &bodyError{err}
+	}
 	// Write only: some servers refuse to open for reading and writing at once, as Create does.
 	f, err := c.files.OpenFile(full, createExclusive)
 	if err != nil {
-		return err
+		return size, err
 	}
-	if _, err = f.ReadFromWithConcurrency(bytes.NewReader(body), 0); err == nil {
+	if _, err = f.ReadFromWithConcurrency(&bodyReader{body}, 0); err == nil {
 		if _, ok := c.files.HasExtension("fsync@openssh.com"); ok {
 			err = ignoreAnswer(f.Sync()) // best effort
 		}
 	}
 	if err != nil {
-		if serverSaid(err) {
+		var local *bodyError
+		if serverSaid(err) || errors.As(err, &local) {
 			_ = f.Close()
 		}
-		return err
+		return size, err
 	}
 	if err := f.Close(); err != nil {
-		return err
+		return size, err
 	}
 	info, err := c.files.Lstat(full)
 	if err != nil {
-		return err
+		return size, err
 	}
-	if info.Size() != int64(len(body)) {
-		return &sizeError{want: int64(len(body)), got: info.Size()}
+	if info.Size() != size {
+		return size, &sizeError{want: size, got: info.Size()}
 	}
-	return nil
+	return size, nil
+}
+
+// bodyError is an error of the caller's reader: neither the server's nor the connection's.
+type bodyError struct{ err error }
+
+func (e *bodyError) Error() string { return fmt.Sprintf("read what is to be written: %v", e.err) }
+func (e *bodyError) Unwrap() error { return e.err }
+
+// bodyReader tells the caller's errors from all others.
+type bodyReader struct{ r io.Reader }
+
+func (b *bodyReader) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	if err != nil && err != io.EOF {
+		err = &bodyError{err}
+	}
+	return n, err
 }
 
 // ignoreAnswer forgives what the server said, but not a broken connection.

@@ -258,7 +258,7 @@ func (d *demo) showRejects(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return d.engine.Ledger.Parked(ctx, "", false, func(p bridge.ParkedRow) error {
+	return d.engine.Ledger.Parked(ctx, "", time.Time{}, func(p bridge.ParkedRow) error {
 		d.tell("   - drop %d line %d is parked: it waits for %s %s", p.Drop, p.Line, p.Missing.Entity, p.Missing.Key)
 		return nil
 	})

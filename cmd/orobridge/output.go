@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"text/tabwriter"
 )
@@ -36,6 +37,11 @@ func (a *app) table(heading []string, rows [][]string, none string) error {
 		}
 	}
 	return w.Flush()
+}
+
+// sortBy sorts a list by a text, keeping the order of equal ones.
+func sortBy[T any](list []T, key func(T) string) {
+	slices.SortStableFunc(list, func(x, y T) int { return strings.Compare(key(x), key(y)) })
 }
 
 // printable replaces what would move the cursor: cells hold names and rows from outside.

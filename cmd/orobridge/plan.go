@@ -83,19 +83,28 @@ func (a *app) plan(ctx context.Context, feed, path string, live, quiet bool) (er
 	}
 	defer closing(e, &err)
 	e.Patience = patience
-	v := planView{Feed: f.Name, File: path, Ignored: []string{}, Changes: []changeView{}, Rejects: []rejectView{}}
-	o := bridge.PreviewOptions{Live: live}
-	if !quiet {
-		o.Reject = func(r bridge.RejectRow) { a.planReject(&v, r) }
-		o.Change = func(s *bridge.Staged) error { return a.planChange(&v, s) }
-	}
+	v := newPlanView(f.Name, path)
 	done := a.progress(e.Bridge)
-	p, err := e.Plan(ctx, f, path, o)
+	p, err := e.Plan(ctx, f, path, a.previewOptions(v, live, quiet))
 	done()
 	if err != nil {
 		return explain(err)
 	}
-	return a.printPlan(&v, p)
+	return a.printPlan(v, p)
+}
+
+func newPlanView(feed, file string) *planView {
+	return &planView{Feed: feed, File: file, Ignored: []string{}, Changes: []changeView{}, Rejects: []rejectView{}}
+}
+
+// previewOptions print what a plan finds, or collect it for the JSON.
+func (a *app) previewOptions(v *planView, live, quiet bool) bridge.PreviewOptions {
+	o := bridge.PreviewOptions{Live: live}
+	if !quiet {
+		o.Reject = func(r bridge.RejectRow) { a.planReject(v, r) }
+		o.Change = func(s *bridge.Staged) error { return a.planChange(v, s) }
+	}
+	return o
 }
 
 // openForPlan opens the ledger beside a running bridge; where nothing has run yet an empty one in memory's place serves.

@@ -48,6 +48,12 @@ func newRootCommand(a *app) *cobra.Command {
 		newDropsCommand(a),
 		newDropCommand(a),
 		newRejectsCommand(a),
+		newParkedCommand(a),
+		newApproveCommand(a),
+		newDiscardCommand(a),
+		newRerunCommand(a),
+		newTraceCommand(a),
+		newAdoptCommand(a),
 		newStatusCommand(a),
 		newInitCommand(a),
 		newCheckCommand(a),
@@ -67,7 +73,7 @@ func strict(cmd *cobra.Command) {
 	if check := cmd.Args; check != nil {
 		cmd.Args = func(cmd *cobra.Command, args []string) error {
 			if err := check(cmd, args); err != nil {
-				return &usageError{err.Error(), "usage: " + cmd.UseLine()}
+				return &usageError{err.Error(), "write " + cmd.UseLine()}
 			}
 			return nil
 		}

@@ -40,7 +40,39 @@ func docOf(t reflect.Type, field string) string {
 		return ""
 	}
 	f, _ := t.FieldByName(field)
-	return f.Tag.Get("doc")
+	if doc := f.Tag.Get("doc"); doc != "" {
+		return doc
+	}
+	return formatDocs[t.String()+"."+field]
+}
+
+// formatDocs describes options whose structs have no tag doc.
+var formatDocs = map[string]string{
+	"formats.Mapping.Columns":     "source column to canonical field (MATNR: sku), or canonical field to an expression over source columns (value: 'amount(KBETR) / amount(KPEIN)'); - leaves a column out",
+	"formats.Mapping.Values":      "per canonical field, the sender's value to the shop's (unit: { ST: item }); a value that is not in the list rejects the row",
+	"formats.Mapping.Constants":   "canonical fields that have one value in every row",
+	"formats.Mapping.Defaults":    "canonical fields whose column is missing or whose cell is empty",
+	"formats.Mapping.Lists":       "files for the expression lookup(list, value): UTF-8, two columns set apart by a comma",
+	"formats.Conventions.Decimal": "decimal sign, . by default",
+	"formats.Conventions.Group":   "sign between groups of three digits",
+	"formats.Conventions.Date":    "form of dates: YYYY-MM-DD by default, YYYYMMDD, DD.MM.YYYY, DD/MM/YYYY, MM/DD/YYYY",
+	"csv.Options.Delimiter":       "one character, or tab; a comma by default",
+	"csv.Options.Quote":           "one ASCII character, or none; a double quote by default",
+	"csv.Options.Header":          "true by default, or none: then fields names the columns",
+	"csv.Options.Fields":          "columns of a file without a header, in order",
+	"csv.Options.Encoding":        "utf-8 by default, iso-8859-1, windows-1252, utf-16, …; a byte order mark in the file wins",
+	"csv.Options.Skip":            "lines before the header",
+	"csv.Options.Ragged":          "reject by default, or pad: cells that a row lacks at its end count as absent",
+	"csv.Options.MaxRow":          "longest row in bytes, 1 MiB by default",
+	"csv.Options.Trim":            "take blanks before a cell off",
+	"csv.OrderOptions.Delimiter":  "one character, or tab; a comma by default",
+	"csv.OrderOptions.Encoding":   "utf-8 by default",
+	"csv.OrderOptions.Decimal":    "decimal sign, . by default",
+	"csv.OrderOptions.Header":     "true by default, or none",
+	"csv.OrderOptions.Layout":     "lines by default: one row per line item; header_lines: a row H per order and a row L per line item",
+	"csv.OrderOptions.CRLF":       "end lines with CR LF",
+	"csv.OrderOptions.BOM":        "begin with a byte order mark, as spreadsheets like it",
+	"csv.OrderOptions.Formulas":   "keep by default, or neutralise: a ' before what a spreadsheet would compute",
 }
 
 // fromEnv begins the pattern of a value that may come from the environment as well.
@@ -61,6 +93,9 @@ func valueSchema(t reflect.Type) *jsonschema.Schema {
 	case reflect.TypeFor[bridge.GapConfig]():
 		type keys bridge.GapConfig
 		return oneOf(text(fromEnv+`^(hold|warn|skip after .+)$`), reflectSchema(reflect.TypeFor[keys]()))
+	case reflect.TypeFor[bridge.CollectConfig]():
+		type keys bridge.CollectConfig
+		return oneOf(text(fromEnv+`^[0-9]+ orders or .+$`), reflectSchema(reflect.TypeFor[keys]()))
 	case reflect.TypeFor[formats.Entity]():
 		names := text("")
 		for _, e := range formats.Entities {

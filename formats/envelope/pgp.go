@@ -1,5 +1,3 @@
-//go:build pgp
-
 package envelope
 
 import (

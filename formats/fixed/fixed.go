@@ -72,6 +72,9 @@ type kind struct {
 	parent  *kind
 	isAbove bool // is another type's parent
 	fields  []place
+
+	open  bool     // a record of the type stands before the current one, and no parent of it came since
+	cells []string // its cells, kept for a type that is a parent
 }
 
 // place is a field, ready to read.

@@ -20,7 +20,6 @@ type reader struct {
 	columns []string
 	cells   []string
 	absent  []bool
-	open    map[*kind][]string // cells of the record of a parent type that stood last
 }
 
 // Open implements formats.Format.
@@ -37,7 +36,7 @@ func (o *Options) reader(text io.Reader) (*reader, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fixed: %w", err)
 	}
-	rd := &reader{o: o, kinds: kinds, columns: columns, open: map[*kind][]string{},
+	rd := &reader{o: o, kinds: kinds, columns: columns,
 		records: &records{r: bufio.NewReaderSize(text, maxRecord+2), length: o.RecordLength},
 		cells:   make([]string, len(columns)), absent: make([]bool, len(columns))}
 	for range o.Skip {
@@ -120,30 +119,29 @@ func (r *reader) kindOf(b []byte, wide bool) *kind {
 // take fills the cells from a record and from the parents that are open.
 func (r *reader) take(k *kind, b []byte, wide bool) error {
 	for p := k.parent; p != nil; p = p.parent {
-		cells, ok := r.open[p]
-		if !ok {
+		if !p.open {
 			return &formats.Reject{Code: formats.CodeStructure, Message: fmt.Sprintf("a record %s stands before its parent, a record %s", k.name, p.name)}
 		}
 		for i, f := range p.fields {
-			r.cells[f.column], r.absent[f.column] = cells[i], false
+			r.cells[f.column], r.absent[f.column] = p.cells[i], false
 		}
 	}
-	own := make([]string, 0, 16)
+	k.cells = k.cells[:0]
 	for _, f := range k.fields {
 		text := string(bytes.TrimSpace(part(b, wide, f.from, f.to)))
 		if f.decimals > 0 {
 			text = point(text, f.decimals)
 		}
 		r.cells[f.column], r.absent[f.column] = text, false
-		own = append(own, text)
+		if k.isAbove {
+			k.cells = append(k.cells, text)
+		}
 	}
 	if k.isAbove {
-		for other := range r.open {
-			if other.under(k) {
-				delete(r.open, other)
-			}
+		for _, other := range r.kinds {
+			other.open = other.open && !other.under(k)
 		}
-		r.open[k] = own
+		k.open = true
 	}
 	return nil
 }

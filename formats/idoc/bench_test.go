@@ -3,7 +3,6 @@ package idoc
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -12,7 +11,7 @@ import (
 )
 
 // landscape is a file of n IDocs of one message, made of its fixture.
-func landscape(b *testing.B, f *Format, file, root, form string, n int) []byte {
+func landscape(b *testing.B, f *Options, file, root, form string, n int) []byte {
 	xml := string(read(b, file+".xml"))
 	from, to := strings.Index(xml, "  <IDOC "), strings.Index(xml, "</IDOC>\n")+len("</IDOC>\n")
 	var out strings.Builder
@@ -53,7 +52,7 @@ func BenchmarkReader(b *testing.B) {
 	}
 }
 
-func readAll(b *testing.B, f *Format, file []byte, e *formats.Entity) (rows int) {
+func readAll(b *testing.B, f *Options, file []byte, e *formats.Entity) (rows int) {
 	rd, err := f.Open(bytes.NewReader(file), e)
 	if err != nil {
 		b.Fatal(err)
@@ -92,7 +91,7 @@ func BenchmarkOrders(b *testing.B) {
 // FuzzReader reads anything: no panic, no endless loop, and every row of it stays within its bounds. What is good
 // converts into the other form and back without a difference.
 func FuzzReader(f *testing.F) {
-	format := &Format{Dictionary: "testdata/dictionary.csv"}
+	format := &Options{Dictionary: "testdata/dictionary.csv"}
 	format.SetClock(today)
 	for i, x := range fixtures() {
 		xml := read(f, x.file+".xml")
@@ -125,7 +124,7 @@ func FuzzReader(f *testing.F) {
 	})
 }
 
-func roundTrip(t *testing.T, format *Format, file []byte) {
+func roundTrip(t *testing.T, format *Options, file []byte) {
 	var flat, xml, again bytes.Buffer
 	if format.Convert(&flat, bytes.NewReader(file), FormFlat, "R") != nil {
 		return
@@ -137,6 +136,6 @@ func roundTrip(t *testing.T, format *Format, file []byte) {
 		t.Fatalf("what was written can't be read: %v", err)
 	}
 	if !bytes.Equal(flat.Bytes(), again.Bytes()) {
-		t.Fatal(fmt.Sprintf("flat → flat differs:\n%s\n%s", flat.Bytes(), again.Bytes()))
+		t.Fatalf("flat → flat differs:\n%s\n%s", flat.Bytes(), again.Bytes())
 	}
 }

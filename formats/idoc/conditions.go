@@ -18,7 +18,7 @@ import (
 // list: "01" (PLTYP), "customer 4711", "group 02" (KDGRP), "price group 03" (KONDA), several of them joined by blanks,
 // or sales organisation and channel, "1000/10", when there is nothing else. A value list gives it the shop's name.
 var priceRules = entityRule{
-	columns: func(*Format) []string {
+	columns: func(*Options) []string {
 		return []string{"price_list", "sku", "unit", "quantity", "currency", "value", formats.RemoveField}
 	},
 	scope: []string{"E1KONM", "E1KONP", "E1KONH", "E1KOMG"},
@@ -26,7 +26,7 @@ var priceRules = entityRule{
 }
 
 var listRules = entityRule{
-	columns: func(*Format) []string { return []string{"name", "currencies", "active"} },
+	columns: func(*Options) []string { return []string{"name", "currencies", "active"} },
 	scope:   []string{"E1KONP", "E1KONH", "E1KOMG"},
 	rules:   map[string]rule{"COND_A": func(r *reader, d *Document) error { return r.conditions(d, (*condition).list) }},
 }

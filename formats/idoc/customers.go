@@ -9,7 +9,7 @@ import (
 // DEBMAS → customers. One row per E1KNA1M. The names of the shop's own things (group, payment_term, tax_code) are not
 // guessed: a feed maps them (columns: {KDGRP: group, ZTERM: payment_term}, with value lists).
 var customerRules = entityRule{
-	columns: func(*Format) []string {
+	columns: func(*Options) []string {
 		return []string{"customer_number", "name", "street", "city", "postal_code", "region", "country", "phone", formats.RemoveField}
 	},
 	scope: []string{"E1KNA1M", "E1KNVVM", "E1KNA11"},
@@ -80,7 +80,7 @@ func (r *reader) salesArea(d *Document, below int, typ string) (at int, others b
 }
 
 // inArea compares a segment's sales area with the configured one; a field that either leaves open agrees.
-func (f *Format) inArea(d *Document, s *Segment) bool {
+func (f *Options) inArea(d *Document, s *Segment) bool {
 	for _, c := range [...]struct{ want, field string }{{f.SalesOrg, "VKORG"}, {f.Channel, "VTWEG"}, {f.Division, "SPART"}} {
 		if c.want == "" {
 			continue

@@ -30,6 +30,7 @@ type Segment struct {
 	start, end  int  // of SDATA in Document.text, without blanks at the end; flat only
 	wide        bool // SDATA has characters beyond ASCII
 	first, last int  // of the fields in Document.fields, -1 for none; XML only
+	count       int  // of the fields
 }
 
 // Document is one IDoc: its control record and its segments in their order, as a tree. A reader uses the same Document
@@ -132,7 +133,7 @@ func (d *Document) position(s *Segment) formats.Position {
 // fail notes the first fault of the IDoc.
 func (d *Document) fail(s *Segment, field, code, format string, args ...any) {
 	if d.Fault == nil {
-		d.Fault = &formats.Reject{Pos: d.position(s), Key: d.Number, Field: field, Code: code, Message: fmt.Sprintf(format, args...)}
+		d.Fault = &formats.Reject{Pos: d.position(s), Field: field, Code: code, Message: fmt.Sprintf(format, args...)}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,7 +15,7 @@ import (
 )
 
 // rejects reads a file and writes down what was rejected, and how many rows were good.
-func rejects(t *testing.T, f *Format, file []byte, e *formats.Entity) string {
+func rejects(t *testing.T, f *Options, file []byte, e *formats.Entity) string {
 	t.Helper()
 	rd, err := f.Open(bytes.NewReader(file), e)
 	if err != nil {
@@ -45,7 +46,7 @@ func rejects(t *testing.T, f *Format, file []byte, e *formats.Entity) string {
 
 // TestFaults breaks good files in one place each.
 func TestFaults(t *testing.T) {
-	f := &Format{Dictionary: "testdata/dictionary.csv", Clients: []string{"100"}}
+	f := &Options{Dictionary: "testdata/dictionary.csv", Clients: []string{"100"}}
 	xml := string(read(t, "debmas.xml"))
 	flat := string(convert(t, f, []byte(xml), FormFlat, "DEBMAS07"))
 	lines := strings.SplitAfter(flat, "\n")
@@ -100,9 +101,9 @@ func TestFaults(t *testing.T) {
 
 // TestUnconfirmed: a flat field whose place is not certain is refused with what to do, unless nothing stands there.
 func TestUnconfirmed(t *testing.T) {
-	with := &Format{Dictionary: "testdata/dictionary.csv"}
+	with := &Options{Dictionary: "testdata/dictionary.csv"}
 	flat := convert(t, with, read(t, "cond_a.xml"), FormFlat, "COND_A04")
-	f := &Format{}
+	f := &Options{}
 	f.SetClock(today)
 	_, err := dump(f, bytes.NewReader(flat), formats.Prices)
 	var fault *formats.FileError
@@ -125,7 +126,7 @@ func TestUnconfirmed(t *testing.T) {
 
 // TestSelect: a mapping's raw columns stand beside the computed ones and take their place.
 func TestSelect(t *testing.T) {
-	f := &Format{SalesOrg: "1000"}
+	f := &Options{SalesOrg: "1000"}
 	m := &formats.Mapping{
 		Columns: map[string]string{"KDGRP": "group", "E1KNVVM_ZTERM": "payment_term", "name": `NAME1 + " " + NAME2`, "E1KNVKM_NAMEV": "address_label"},
 		Values:  map[string]map[string]string{"region": {"DE-05": "DE-NW", "US-NY": "US-NY"}},
@@ -158,19 +159,19 @@ func TestSelect(t *testing.T) {
 		t.Errorf("key %s:\n%s", rec.Key, d)
 	}
 	for _, c := range []struct{ column, want string }{{"NOSUCH", "columns: NOSUCH: no such field"}, {"E1KNVVM_NOSUCH", "columns: E1KNVVM_NOSUCH"}} {
-		err := (&Format{}).Select(formats.Customers, &formats.Mapping{Columns: map[string]string{c.column: "group"}})
+		err := (&Options{}).Select(formats.Customers, &formats.Mapping{Columns: map[string]string{c.column: "group"}})
 		if err == nil || !strings.HasPrefix(err.Error(), c.want) {
 			t.Errorf("%s: %v", c.column, err)
 		}
 	}
-	if err := (&Format{}).Select(formats.Inventory, &formats.Mapping{}); err == nil {
+	if err := (&Options{}).Select(formats.Inventory, &formats.Mapping{}); err == nil {
 		t.Error("inventory has no message")
 	}
 }
 
 // TestExpressionOfRawFields: the price as the issue writes it gives what the rule computes.
 func TestExpressionOfRawFields(t *testing.T) {
-	f := &Format{Dictionary: "testdata/dictionary.csv"}
+	f := &Options{Dictionary: "testdata/dictionary.csv"}
 	f.SetClock(today)
 	m := &formats.Mapping{Columns: map[string]string{"sku": "trimZeros(MATNR)", "value": "amount(KBETR) / amount(KPEIN)"}}
 	if err := f.Select(formats.Prices, m); err != nil {
@@ -209,7 +210,7 @@ func TestUnits(t *testing.T) {
 		{map[string]string{"ST": "item", "KAR": "set", "KG": ""}, "set:0:12"},
 		{map[string]string{"ST": "item", "KAR": "set"}, "reject value"},
 	} {
-		f := &Format{Precisions: map[string]int{"kg": 3}}
+		f := &Options{Precisions: map[string]int{"kg": 3}}
 		if err := f.Select(formats.Products, &formats.Mapping{Values: map[string]map[string]string{"unit": c.list}}); err != nil {
 			t.Fatal(err)
 		}
@@ -233,10 +234,10 @@ func TestUnits(t *testing.T) {
 
 // TestCopyRejects: the reject file has the same form and only the failed IDocs, and reads as those rows did.
 func TestCopyRejects(t *testing.T) {
-	f := &Format{}
+	f := &Options{}
 	xml := read(t, "debmas.xml")
 	for form, file := range forms(t, f, xml, "DEBMAS07") {
-		f := &Format{}
+		f := &Options{}
 		if strings.HasPrefix(form, "latin1") {
 			f.Encoding = "iso-8859-1"
 		}
@@ -264,7 +265,7 @@ func TestCopyRejects(t *testing.T) {
 }
 
 func TestCheck(t *testing.T) {
-	f := &Format{Encoding: "klingon", Test: "maybe", Zeros: "some", Clients: []string{"1"}, Messages: map[string]string{"ZX": "ABSEN1"},
+	f := &Options{Encoding: "klingon", Test: "maybe", Zeros: "some", Clients: []string{"1"}, Messages: map[string]string{"ZX": "ABSEN1"},
 		Languages: map[string]string{"DE": "default", "EN": "default"}, Texts: map[string]string{"name": "GRUN"}, Precisions: map[string]int{"kg": 12}, Dictionary: "testdata/none.csv"}
 	err := f.Check()
 	for _, key := range []string{"encoding", "test", "zeros", "clients", "messages", "languages", "texts", "precisions", "dictionary"} {
@@ -272,7 +273,20 @@ func TestCheck(t *testing.T) {
 			t.Errorf("%s is not reported: %v", key, err)
 		}
 	}
-	if err := (&Format{}).Check(); err != nil {
+	if err := (&Options{}).Check(); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestMessagesOfEntities(t *testing.T) {
+	for _, e := range formats.Entities {
+		for _, m := range Messages(e) {
+			if !slices.Contains(messages[m], e) {
+				t.Errorf("%s does not list %s", m, e.Name)
+			}
+		}
+	}
+	if got := fmt.Sprint(Messages(formats.OrderFeedback), Messages(formats.Inventory)); got != "[DESADV INVOIC ORDRSP] []" {
+		t.Error(got)
 	}
 }

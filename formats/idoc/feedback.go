@@ -10,7 +10,7 @@ import (
 // ORDRSP, DESADV and INVOIC → order_feedback. The order is found by the customer's order number, into which an outbound
 // ORDERS puts the shop's own identifier (E1EDK02 and E1EDL41 with qualifier 001).
 var feedbackRules = entityRule{
-	columns: func(*Format) []string {
+	columns: func(*Options) []string {
 		return []string{"order", "erp_order_number", "status", "shipping_status", "tracking_number", "message"}
 	},
 	scope: []string{"E1EDK01", "E1EDL24", "E1EDL20"},

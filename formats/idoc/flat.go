@@ -235,8 +235,8 @@ func (f *flatReader) check(d *Document, s *Segment, b []byte, numbers bool) {
 		d.fail(s, "", formats.CodeStructure, "line %d has %d characters, more than the %d of a data record", f.line, length, recordLength)
 	case length < recordLength && f.cut && (!f.framed || f.padded && f.records > 0):
 		d.fail(s, "", formats.CodeStructure, "the file ends inside of a data record: it was cut off")
-	case s.Type == "":
-		d.fail(s, "SEGNAM", formats.CodeStructure, "line %d has no segment name", f.line)
+	case !isName(s.Definition):
+		d.fail(s, "SEGNAM", formats.CodeStructure, "line %d has no segment name, or one with characters that no name has", f.line)
 	case !numbers:
 		d.fail(s, "SEGNUM", formats.CodeStructure, "line %d has a segment number that is not a number", f.line)
 	case doc != "" && d.Number != "" && trimZeros(doc) != trimZeros(d.Number):
@@ -244,6 +244,17 @@ func (f *flatReader) check(d *Document, s *Segment, b []byte, numbers bool) {
 	}
 	f.padded = f.padded && length >= recordLength
 	f.records++
+}
+
+// isName says whether a text can be the name of a segment: letters, digits, "_", and "/" around a namespace.
+func isName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' && c != '/' {
+			return false
+		}
+	}
+	return s != ""
 }
 
 // name finds what a SEGNAM stands for, and remembers it.

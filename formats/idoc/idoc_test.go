@@ -30,22 +30,22 @@ type fixture struct {
 	file   string
 	root   string
 	entity *formats.Entity
-	format Format
+	format Options
 }
 
 func fixtures() []*fixture {
 	return []*fixture{
-		{"debmas", "DEBMAS07", formats.Customers, Format{SalesOrg: "1000", Channel: "10"}},
-		{"matmas", "MATMAS05", formats.Products, Format{Languages: map[string]string{"EN": "default", "DE": "de_DE"}, SalesOrg: "1000"}},
-		{"cond_a", "COND_A04", formats.Prices, Format{}},
-		{"cond_a", "COND_A04", formats.PriceLists, Format{}},
-		{"ordrsp", "ORDERS05", formats.OrderFeedback, Format{}},
-		{"desadv", "DELVRY03", formats.OrderFeedback, Format{}},
-		{"invoic", "INVOIC02", formats.OrderFeedback, Format{}},
+		{"debmas", "DEBMAS07", formats.Customers, Options{SalesOrg: "1000", Channel: "10"}},
+		{"matmas", "MATMAS05", formats.Products, Options{Languages: map[string]string{"EN": "default", "DE": "de_DE"}, SalesOrg: "1000"}},
+		{"cond_a", "COND_A04", formats.Prices, Options{}},
+		{"cond_a", "COND_A04", formats.PriceLists, Options{}},
+		{"ordrsp", "ORDERS05", formats.OrderFeedback, Options{}},
+		{"desadv", "DELVRY03", formats.OrderFeedback, Options{}},
+		{"invoic", "INVOIC02", formats.OrderFeedback, Options{}},
 	}
 }
 
-func (x *fixture) open() *Format {
+func (x *fixture) open() *Options {
 	f := &x.format
 	f.Dictionary = "testdata/dictionary.csv"
 	f.SetClock(today)
@@ -62,7 +62,7 @@ func read(t testing.TB, name string) []byte {
 }
 
 // dump reads a whole file and writes its rows as lines, without offsets.
-func dump(f *Format, r io.Reader, e *formats.Entity) (string, error) {
+func dump(f *Options, r io.Reader, e *formats.Entity) (string, error) {
 	rd, err := f.Open(r, e)
 	if err != nil {
 		return "", err
@@ -135,7 +135,7 @@ func TestMessages(t *testing.T) {
 }
 
 // forms are the same file in all the forms in which it may come.
-func forms(t testing.TB, f *Format, xml []byte, root string) map[string][]byte {
+func forms(t testing.TB, f *Options, xml []byte, root string) map[string][]byte {
 	t.Helper()
 	flat := convert(t, f, xml, FormFlat, root)
 	lines := bytes.Split(bytes.TrimSuffix(flat, []byte("\n")), []byte("\n"))
@@ -167,7 +167,7 @@ func forms(t testing.TB, f *Format, xml []byte, root string) map[string][]byte {
 	}
 }
 
-func convert(t testing.TB, f *Format, in []byte, form, root string) []byte {
+func convert(t testing.TB, f *Options, in []byte, form, root string) []byte {
 	t.Helper()
 	var out bytes.Buffer
 	if err := f.Convert(&out, bytes.NewReader(in), form, root); err != nil {

@@ -19,6 +19,8 @@ type markupReader struct {
 	open  []int  // indexes of the open segments of the IDoc, -2 for the control record
 	field string // name of the open field, empty for none
 	text  int    // where the open field's text begins in doc.text
+	// between, when it is set, hears how far the file was read between two IDocs.
+	between func(offset int64) error
 }
 
 const inControl = -2
@@ -36,6 +38,11 @@ func (m *markupReader) next() (*Document, error) {
 		}
 		if k == xmltok.Start && string(m.s.Name()) == "IDOC" {
 			return m.idoc()
+		}
+		if m.between != nil {
+			if err := m.between(m.s.EndOffset()); err != nil {
+				return nil, err
+			}
 		}
 	}
 }
@@ -69,7 +76,7 @@ func (m *markupReader) idoc() (*Document, error) {
 					d.Number, _ = d.Value(&d.Control, "DOCNUM")
 				}
 				if d.Fault != nil {
-					d.Fault.Pos.Doc, d.Fault.Key = d.Number, d.Number
+					d.Fault.Pos.Doc = d.Number
 				}
 				return d, nil
 			}
@@ -188,6 +195,9 @@ func (m *markupReader) end(d *Document) {
 		d.fields[s.last].next = at
 	}
 	s.last = at
+	if s.count++; s.count > sdataLength {
+		d.fail(s, name, formats.CodeStructure, "%s has more than %d fields, which no segment can have", s.Type, sdataLength)
+	}
 }
 
 // intern returns the name as a string, the same one each time as long as a file has a sane number of names.

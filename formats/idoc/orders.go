@@ -114,11 +114,11 @@ func (e *Envelope) form() string {
 	return e.Form
 }
 
-// Orders writes orders as ORDERS05, one IDoc per order. Its numbers come from outside: see [Orders.Numbered].
+// OrderOptions writes orders as ORDERS05, one IDoc per order. Its numbers come from outside: see [OrderOptions.Numbered].
 //
 // What does not fit into a field is an error that names it, not cut; names and streets go on in the next field of
 // their kind, and texts wrap; only the name of a condition is shortened to its 80 characters. An order in which characters had to be replaced gets the flag "encoding".
-type Orders struct {
+type OrderOptions struct {
 	Envelope `yaml:",inline"`
 
 	SalesOrg     string `yaml:"sales_org"`     // E1EDK14 008
@@ -153,10 +153,10 @@ type Orders struct {
 	first int64 // DOCNUM of the first order, 0: not given
 }
 
-var _ formats.NumberedFormat = (*Orders)(nil)
+var _ formats.NumberedFormat = (*OrderOptions)(nil)
 
 // Check reports options that make no sense.
-func (o *Orders) Check() error {
+func (o *OrderOptions) Check() error {
 	all := o.check()
 	if err := oneOf(o.Zeros, "", "pad", "keep"); err != nil {
 		all = append(all, fmt.Errorf("zeros: %w", err))
@@ -165,7 +165,7 @@ func (o *Orders) Check() error {
 }
 
 // Extension is the usual ending of a file's name.
-func (o *Orders) Extension() string {
+func (o *OrderOptions) Extension() string {
 	if o.form() == FormXML {
 		return ".xml"
 	}
@@ -173,7 +173,7 @@ func (o *Orders) Extension() string {
 }
 
 // Numbered implements formats.NumberedFormat.
-func (o *Orders) Numbered(first int64) formats.OrderFormat {
+func (o *OrderOptions) Numbered(first int64) formats.OrderFormat {
 	c := *o
 	c.first = first
 	return &c
@@ -183,7 +183,7 @@ func (o *Orders) Numbered(first int64) formats.OrderFormat {
 const maxNumber = 9_999_999_999_999_999
 
 // WriteOrders implements formats.OrderFormat.
-func (o *Orders) WriteOrders(w io.Writer, orders []*formats.Order) error {
+func (o *OrderOptions) WriteOrders(w io.Writer, orders []*formats.Order) error {
 	if o.first <= 0 || o.first+int64(len(orders))-1 > maxNumber {
 		return errors.New("idoc: document numbers are needed, from 1 to sixteen digits (see Numbered)")
 	}
@@ -202,7 +202,7 @@ func (o *Orders) WriteOrders(w io.Writer, orders []*formats.Order) error {
 }
 
 // flag marks an order whose texts the encoding can't hold.
-func (o *Orders) flag(order *formats.Order, m *message) {
+func (o *OrderOptions) flag(order *formats.Order, m *message) {
 	enc, err := charset.NewEncoder(o.Encoding)
 	if err != nil {
 		return
@@ -223,7 +223,7 @@ func (o *Orders) flag(order *formats.Order, m *message) {
 }
 
 // message builds the IDoc of one order.
-func (o *Orders) message(order *formats.Order, number int64) (*message, error) {
+func (o *OrderOptions) message(order *formats.Order, number int64) (*message, error) {
 	m := &message{typ: "EDI_DC40", fields: o.control("ORDERS05", "ORDERS", number, order.Submitted)}
 	if err := o.header(m, order); err != nil {
 		return nil, err
@@ -245,7 +245,7 @@ func (o *Orders) message(order *formats.Order, number int64) (*message, error) {
 	return m, nil
 }
 
-func (o *Orders) header(m *message, order *formats.Order) error {
+func (o *OrderOptions) header(m *message, order *formats.Order) error {
 	term := ""
 	if len(o.PaymentTerms) > 0 && order.PaymentTerm != "" {
 		var ok bool
@@ -270,7 +270,7 @@ func (o *Orders) header(m *message, order *formats.Order) error {
 }
 
 // conditions writes what is added to or taken off the whole order.
-func (o *Orders) conditions(m *message, order *formats.Order) {
+func (o *OrderOptions) conditions(m *message, order *formats.Order) {
 	add := func(sign, typ, name, amount string) {
 		if strings.Trim(amount, "0.-") == "" {
 			return
@@ -287,7 +287,7 @@ func (o *Orders) conditions(m *message, order *formats.Order) {
 }
 
 // partners writes sold-to, ship-to and bill-to. The customer's own order number is the sold-to's reference.
-func (o *Orders) partners(m *message, order *formats.Order) error {
+func (o *OrderOptions) partners(m *message, order *formats.Order) error {
 	number := order.Customer.ExternalID
 	if number == "" {
 		number = o.Guest
@@ -350,7 +350,7 @@ func (n *node) spread(what, text string, fields ...string) error {
 }
 
 // line writes an item.
-func (o *Orders) line(m *message, order *formats.Order, l *formats.OrderLine) error {
+func (o *OrderOptions) line(m *message, order *formats.Order, l *formats.OrderLine) error {
 	unit := l.Unit
 	if len(o.Units) > 0 {
 		var ok bool
@@ -391,7 +391,7 @@ func (o *Orders) line(m *message, order *formats.Order, l *formats.OrderLine) er
 }
 
 // text writes a text with its lines; nothing for an empty one.
-func (o *Orders) text(n *node, head, line, text string) {
+func (o *OrderOptions) text(n *node, head, line, text string) {
 	if strings.TrimSpace(text) == "" {
 		return
 	}
@@ -415,7 +415,7 @@ func (o *Orders) text(n *node, head, line, text string) {
 }
 
 // padded puts leading zeros before a number that is all digits.
-func (o *Orders) padded(s string, length int) string {
+func (o *OrderOptions) padded(s string, length int) string {
 	if o.Zeros == "keep" || s == "" || strings.Trim(s, "0123456789") != "" || len(s) >= length {
 		return s
 	}

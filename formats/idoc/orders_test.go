@@ -29,8 +29,8 @@ func order() *formats.Order {
 	}
 }
 
-func encoder() *Orders {
-	o := &Orders{Envelope: Envelope{Client: "100", Zone: "Europe/Berlin",
+func encoder() *OrderOptions {
+	o := &OrderOptions{Envelope: Envelope{Client: "100", Zone: "Europe/Berlin",
 		Sender: Partner{Port: "OROBRIDGE", Number: "SHOP"}, Receiver: Partner{Port: "SAPERP", Number: "ERPCLNT100"}},
 		SalesOrg: "1000", Channel: "10", Division: "00", OrderType: "TA", Units: map[string]string{"item": "ST", "set": "KAR"},
 		PaymentTerms: map[string]string{"net 30": "0002"}, TextLanguage: "EN"}
@@ -65,7 +65,7 @@ func TestOrders(t *testing.T) {
 		if err := o.Numbered(9001).WriteOrders(&flat, []*formats.Order{order(), second}); err != nil {
 			t.Fatal(err)
 		}
-		back := convert(t, &Format{}, flat.Bytes(), FormXML, "ORDERS05")
+		back := convert(t, &Options{}, flat.Bytes(), FormXML, "ORDERS05")
 		if d := cmp.Diff(xml.String(), string(back)); d != "" {
 			t.Errorf("%s: flat and XML differ:\n%s", end, d)
 		}
@@ -141,7 +141,7 @@ func TestStatus(t *testing.T) {
 	if err := e.WriteStatus(&flat, 7, all); err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(xml.String(), string(convert(t, &Format{}, flat.Bytes(), FormXML, "SYSTAT01"))); d != "" {
+	if d := cmp.Diff(xml.String(), string(convert(t, &Options{}, flat.Bytes(), FormXML, "SYSTAT01"))); d != "" {
 		t.Error(d)
 	}
 	for _, want := range []string{"<MESTYP>STATUS</MESTYP>", "<DOCNUM>0000000000001001</DOCNUM>", "<STATUS>17</STATUS>", "<SEGNUM>000003</SEGNUM>", "<SEGFLD>KDGRP</SEGFLD>", "<STAPA1>"} {

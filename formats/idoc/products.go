@@ -29,7 +29,7 @@ func columnOf(field, localization string) string {
 }
 
 // localizations lists what languages lead to, in a fixed order.
-func (f *Format) localizations() []string {
+func (f *Options) localizations() []string {
 	if len(f.Languages) == 0 {
 		return []string{defaultLanguage}
 	}
@@ -42,14 +42,14 @@ func (f *Format) localizations() []string {
 }
 
 // texts is Texts with its default.
-func (f *Format) texts() map[string]string {
+func (f *Options) texts() map[string]string {
 	if f.Texts == nil {
 		return map[string]string{"description": "GRUN"}
 	}
 	return f.Texts
 }
 
-func productColumns(f *Format) []string {
+func productColumns(f *Options) []string {
 	columns := []string{"sku", "unit", "more_units", formats.RemoveField}
 	if f.Precisions != nil {
 		columns = append(columns, "precision")

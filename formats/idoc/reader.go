@@ -30,9 +30,9 @@ type rule func(r *reader, d *Document) error
 
 // entityRule is what an entity's rows are made of.
 type entityRule struct {
-	columns func(f *Format) []string // the entity's own columns
-	scope   []string                 // segments in which a raw column without a segment's name is looked for, in this order
-	rules   map[string]rule          // by message
+	columns func(f *Options) []string // the entity's own columns
+	scope   []string                  // segments in which a raw column without a segment's name is looked for, in this order
+	rules   map[string]rule           // by message
 }
 
 // rulesOf is the reading rules of an entity, nil when no message feeds it.
@@ -61,7 +61,7 @@ type rawColumn struct {
 }
 
 // Select implements formats.Selector.
-func (f *Format) Select(e *formats.Entity, m *formats.Mapping) error {
+func (f *Options) Select(e *formats.Entity, m *formats.Mapping) error {
 	columns, fields, err := m.Inputs(e)
 	if err != nil {
 		return err
@@ -132,7 +132,7 @@ func lookupType(dict *Dictionary, name string) (*SegmentType, bool) {
 
 // reader implements formats.Reader and formats.Counter.
 type reader struct {
-	f       *Format
+	f       *Options
 	e       *formats.Entity
 	docs    documents // nil for an empty file
 	rules   *entityRule
@@ -144,7 +144,14 @@ type reader struct {
 	counts  map[string]int64
 	today   string
 	lists   priceLists
+	firsts  map[place]int // what home has looked for in the current IDoc
 	ended   bool
+}
+
+// place is a segment type below a segment.
+type place struct {
+	root int
+	typ  string
 }
 
 // queued is a row, or a reject with as much of the row as is known.
@@ -156,7 +163,7 @@ type queued struct {
 }
 
 // Open implements formats.Format.
-func (f *Format) Open(r io.Reader, e *formats.Entity) (formats.Reader, error) {
+func (f *Options) Open(r io.Reader, e *formats.Entity) (formats.Reader, error) {
 	rules := rulesOf(e)
 	if rules == nil {
 		return nil, fmt.Errorf("idoc: no message feeds %s", e.Name)
@@ -168,7 +175,7 @@ func (f *Format) Open(r io.Reader, e *formats.Entity) (formats.Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	rd := &reader{f: f, e: e, docs: docs, rules: rules, at: map[string]int{}, counts: map[string]int64{}}
+	rd := &reader{f: f, e: e, docs: docs, rules: rules, at: map[string]int{}, counts: map[string]int64{}, firsts: map[place]int{}}
 	for _, c := range rules.columns(f) {
 		if !slices.Contains(f.skip, c) {
 			rd.columns = append(rd.columns, c)
@@ -221,6 +228,7 @@ func (r *reader) Next(row *formats.Row) error {
 // read fills the queue from the next IDoc.
 func (r *reader) read() error {
 	r.next, r.used = 0, 0
+	clear(r.firsts)
 	if r.docs == nil || r.ended {
 		return io.EOF
 	}
@@ -413,10 +421,16 @@ func (b *rowBuilder) home(c *rawColumn, scope []int) *Segment {
 			root = i
 		}
 	}
-	if i := b.d.First(root, c.segment); i >= 0 {
-		return &b.d.Segments[i]
+	key := place{root, c.segment}
+	i, known := b.r.firsts[key]
+	if !known {
+		i = b.d.First(root, c.segment)
+		b.r.firsts[key] = i
 	}
-	return nil
+	if i < 0 {
+		return nil
+	}
+	return &b.d.Segments[i]
 }
 
 // isSet says whether a flag is set.
@@ -424,3 +438,12 @@ func isSet(text string) bool { return text != "" }
 
 // deleted is MSGFN's value for a deletion.
 const deleted = "003"
+
+// Messages lists the message types that feed an entity, nil for one that no message does, for people who ask.
+func Messages(e *formats.Entity) []string {
+	rules := rulesOf(e)
+	if rules == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(rules.rules))
+}

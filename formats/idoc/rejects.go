@@ -11,7 +11,7 @@ import (
 
 // CopyRejects implements formats.RejectCopier: it writes the IDocs that have a failed row, byte for byte, with what
 // stands around them. Failed is asked with Line 0 for the IDoc as a whole and with the number of each segment.
-func (f *Format) CopyRejects(w io.Writer, r io.Reader, _ *formats.Entity, failed func(formats.Position) bool) (int, error) {
+func (f *Options) CopyRejects(w io.Writer, r io.Reader, _ *formats.Entity, failed func(formats.Position) bool) (int, error) {
 	dict, err := f.dictionary()
 	if err != nil {
 		return 0, err
@@ -28,6 +28,7 @@ func (f *Format) CopyRejects(w io.Writer, r io.Reader, _ *formats.Entity, failed
 	var end func() int64 // of the IDoc that was read last
 	if markup {
 		m := newMarkup(text, dict)
+		m.between = c.Copy
 		docs, end = m, m.s.EndOffset
 	} else {
 		flat, err := newFlat(text, dict)

@@ -99,7 +99,7 @@ func (w *writer) record(m *message, n *node, parent, depth int, number *int) {
 		w.fail(&FieldError{Segment: n.typ, Field: "SEGNAM", Text: definition, Length: 30})
 		return
 	}
-	fmt.Fprintf(&w.buf, "%-30s%-3s%-16s%06d%06d%02d", definition, fieldOf(m, "MANDT"), fieldOf(m, "DOCNUM"), own, parent, level)
+	fmt.Fprintf(&w.buf, "%-30s%-3s%-16s%06d%06d%02d", w.text(definition), w.text(fieldOf(m, "MANDT")), w.text(fieldOf(m, "DOCNUM")), own, parent, level)
 	if known {
 		w.fixed(n.typ, t, n.fields, sdataLength)
 	} else {
@@ -118,7 +118,7 @@ func (w *writer) opaque(n *node) {
 		w.fail(fmt.Errorf("%s: the dictionary does not have the segment, so its fields have no place in a flat file", n.typ))
 		return
 	}
-	w.pad(text, sdataLength)
+	w.pad(w.text(text), sdataLength)
 }
 
 // fixed writes fields at their places, blanks between them.
@@ -290,7 +290,7 @@ func outline(d *Document) (*message, error) {
 
 // Convert reads a file of IDocs in either form and writes it in the given one, in UTF-8. Root is the element around
 // the IDocs in XML. An IDoc that has a fault ends it with that fault.
-func (f *Format) Convert(out io.Writer, in io.Reader, form, root string) error {
+func (f *Options) Convert(out io.Writer, in io.Reader, form, root string) error {
 	docs, err := f.open(in)
 	if err != nil || docs == nil {
 		return err

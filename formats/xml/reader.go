@@ -29,6 +29,9 @@ type reader struct {
 	pos   formats.Position
 	bad   *formats.Reject
 	end   int64 // of the record that was read last
+	in    bool  // inside of a record
+	// between, when it is set, hears how far the file was read between two records.
+	between func(offset int64) error
 }
 
 // Open implements formats.Format.
@@ -87,7 +90,7 @@ func (r *reader) Next(row *formats.Row) error {
 			}
 		case xmltok.End:
 			if !r.finish() {
-				continue
+				break
 			}
 			r.end = r.s.EndOffset()
 			for i := range r.seen {
@@ -98,6 +101,11 @@ func (r *reader) Next(row *formats.Row) error {
 				return r.bad
 			}
 			return nil
+		}
+		if !r.in && r.between != nil {
+			if err := r.between(r.s.EndOffset()); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -129,7 +137,7 @@ func (r *reader) start() {
 		r.cells[i], r.seen[i], r.size[i] = "", false, 0
 	}
 	if e.record {
-		r.bad = nil
+		r.bad, r.in = nil, true
 		r.pos = formats.Position{Line: r.s.Line(), Offset: r.s.Offset(), Segment: r.o.Record}
 	}
 	for _, have := range r.s.Attrs() {
@@ -185,6 +193,7 @@ func (r *reader) finish() bool {
 	if e == nil || !e.record {
 		return false
 	}
+	r.in = false
 	if r.bad != nil {
 		r.bad.Pos = r.pos
 	}
@@ -201,6 +210,7 @@ func (o *Options) CopyRejects(w io.Writer, r io.Reader, _ *formats.Entity, faile
 	if err != nil {
 		return 0, err
 	}
+	rd.between = c.Copy
 	kept := 0
 	var row formats.Row
 	for {

@@ -140,32 +140,70 @@ CREATE TABLE batches (
 );
 CREATE INDEX batches_run ON batches (run);
 
+-- How far an export has read the shop's orders, and the last numbers that it gave.
 CREATE TABLE cursors (
-    export TEXT    PRIMARY KEY,
-    at     INTEGER NOT NULL,
-    number INTEGER NOT NULL DEFAULT 0 -- last number given
+    export   TEXT    PRIMARY KEY,
+    at       INTEGER NOT NULL,
+    floor    INTEGER NOT NULL DEFAULT 0, -- orders submitted before are none of its business
+    number   INTEGER NOT NULL DEFAULT 0, -- of files
+    document INTEGER NOT NULL DEFAULT 0  -- of documents inside the files
 ) WITHOUT ROWID;
 
-CREATE TABLE outbox (
+-- Which orders of the shop an export has looked at, and in which version.
+CREATE TABLE sightings (
+    export  TEXT    NOT NULL,
+    oro_id  TEXT    NOT NULL,
+    updated INTEGER NOT NULL, -- the shop's updatedAt when it was looked at
+    again   INTEGER NOT NULL, -- when it was looked at, while it could change without another time stamp; else 0
+    ignored INTEGER NOT NULL, -- it stood in the shop before the export's first start
+    PRIMARY KEY (export, oro_id)
+) WITHOUT ROWID;
+
+-- A file for the ERP. Once it stands here, its name and its bytes never change.
+CREATE TABLE outfiles (
     export    TEXT    NOT NULL,
     number    INTEGER NOT NULL,
-    identifier TEXT   NOT NULL,
-    oro_id    TEXT    NOT NULL,
-    file      TEXT    NOT NULL,
+    name      TEXT    NOT NULL,
     body      BLOB    NOT NULL,
     sha256    TEXT    NOT NULL,
     state     TEXT    NOT NULL,
+    alarm     TEXT    NOT NULL DEFAULT '',
     reason    TEXT    NOT NULL DEFAULT '',
-    submitted INTEGER NOT NULL,
+    staged    TEXT    NOT NULL DEFAULT '', -- the temporary file that holds the bytes and waits for its name
     owed      INTEGER NOT NULL,
     written   INTEGER NOT NULL DEFAULT 0,
+    marked    INTEGER NOT NULL DEFAULT 0,  -- its marker is there too
+    mtime     INTEGER NOT NULL DEFAULT 0,  -- the server's time of the file as it was first listed
     picked_up INTEGER NOT NULL DEFAULT 0,
-    answered  INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (export, number)
 );
-CREATE UNIQUE INDEX outbox_order ON outbox (export, oro_id);
-CREATE UNIQUE INDEX outbox_file ON outbox (export, file);
-CREATE INDEX outbox_state ON outbox (state);
+CREATE UNIQUE INDEX outfiles_name ON outfiles (export, name);
+CREATE INDEX outfiles_state ON outfiles (export, state);
+CREATE INDEX outfiles_alarm ON outfiles (export, alarm) WHERE alarm <> '';
+
+-- An order in one of its versions, and the file that holds it.
+CREATE TABLE outbox (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    export     TEXT    NOT NULL,
+    number     INTEGER NOT NULL DEFAULT 0, -- of its file; 0 while it has none
+    identifier TEXT    NOT NULL,
+    oro_id     TEXT    NOT NULL,
+    version    INTEGER NOT NULL,
+    print      INTEGER NOT NULL,           -- fingerprint of what the ERP cares about
+    content    TEXT    NOT NULL DEFAULT '',-- the order, while it waits for its file
+    flags      TEXT    NOT NULL DEFAULT '',-- what was noticed and not corrected, separated by blanks
+    stuck      TEXT    NOT NULL DEFAULT '',-- why it can't be written at all
+    alarm      TEXT    NOT NULL DEFAULT '',
+    submitted  INTEGER NOT NULL,
+    noticed    INTEGER NOT NULL,
+    answered   INTEGER NOT NULL DEFAULT 0,
+    answer     TEXT    NOT NULL DEFAULT ''
+);
+CREATE UNIQUE INDEX outbox_order ON outbox (export, oro_id, version);
+CREATE INDEX outbox_identifier ON outbox (identifier);
+CREATE INDEX outbox_file ON outbox (export, number);
+CREATE INDEX outbox_alarm ON outbox (export, alarm) WHERE alarm <> '';
+CREATE INDEX outbox_open ON outbox (export, id) WHERE answered = 0;
 
 CREATE TABLE notes (
     name TEXT PRIMARY KEY,

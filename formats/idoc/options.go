@@ -29,8 +29,8 @@ import (
 	"github.com/orobridge/orobridge/formats/xmltok"
 )
 
-// Format is the options of a feed of IDocs.
-type Format struct {
+// Options say which IDocs a feed reads and how.
+type Options struct {
 	// Encoding of a file without a byte order mark. Default: UTF-8, for XML what its declaration says.
 	Encoding string `yaml:"encoding"`
 	// Clients (MANDT) that are accepted; IDocs of others are rejected. Empty: all.
@@ -78,22 +78,22 @@ type Format struct {
 
 // The capabilities beyond formats.Format.
 var (
-	_ formats.Format       = (*Format)(nil)
-	_ formats.Selector     = (*Format)(nil)
-	_ formats.Clocked      = (*Format)(nil)
-	_ formats.RejectCopier = (*Format)(nil)
+	_ formats.Format       = (*Options)(nil)
+	_ formats.Selector     = (*Options)(nil)
+	_ formats.Clocked      = (*Options)(nil)
+	_ formats.RejectCopier = (*Options)(nil)
 )
 
 // SetClock gives the clock that decides which prices are valid.
-func (f *Format) SetClock(now func() time.Time) { f.now = now }
+func (f *Options) SetClock(now func() time.Time) { f.now = now }
 
 // Conventions are SAP's: a decimal point, and dates as YYYYMMDD.
-func (f *Format) Conventions() formats.Conventions {
+func (f *Options) Conventions() formats.Conventions {
 	return formats.Conventions{Decimal: ".", Date: "YYYYMMDD"}
 }
 
 // Check reports options that make no sense.
-func (f *Format) Check() error {
+func (f *Options) Check() error {
 	var all []error
 	add := func(key string, err error) {
 		if err != nil {
@@ -143,7 +143,7 @@ func oneOf(s string, allowed ...string) error {
 }
 
 // dictionary is the built-in one, with the user's file when there is one.
-func (f *Format) dictionary() (*Dictionary, error) {
+func (f *Options) dictionary() (*Dictionary, error) {
 	f.once.Do(func() {
 		f.dict = Builtin()
 		if f.Dictionary == "" {
@@ -160,8 +160,8 @@ func (f *Format) dictionary() (*Dictionary, error) {
 	return f.dict, f.dictErr
 }
 
-// Rejects can't be built of cells: see [Format.CopyRejects].
-func (f *Format) Rejects(io.Writer, []string) (formats.RejectWriter, error) {
+// Rejects can't be built of cells: see [Options.CopyRejects].
+func (f *Options) Rejects(io.Writer, []string) (formats.RejectWriter, error) {
 	return nil, formats.ErrCopyRejects
 }
 
@@ -172,7 +172,7 @@ type documents interface {
 }
 
 // open recognises the form of a file. It returns nil, nil for an empty one.
-func (f *Format) open(r io.Reader) (documents, error) {
+func (f *Options) open(r io.Reader) (documents, error) {
 	dict, err := f.dictionary()
 	if err != nil {
 		return nil, err

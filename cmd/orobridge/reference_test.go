@@ -1,0 +1,177 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/invopop/jsonschema"
+)
+
+// golden compares a file with what it should hold.
+func golden(t *testing.T, name, want string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	got, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(got), want); diff != "" {
+		t.Errorf("%s is out of date (-is +should), go test ./cmd/orobridge -update writes it anew:\n%s", name, diff)
+	}
+}
+
+func TestSchemaGolden(t *testing.T) {
+	data, err := json.MarshalIndent(configSchema(), "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "testdata/schema.json", string(data)+"\n")
+}
+
+// TestReadme keeps the README's tables equal to the program: config keys, verbs, exit codes. Every key must have a
+// description: a tag doc at its field.
+func TestReadme(t *testing.T) {
+	const name = "../../README.md"
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(data)
+	for _, part := range []struct{ title, body string }{
+		{"config", configReference(t)},
+		{"verbs", verbReference()},
+		{"exit codes", exitReference()},
+	} {
+		begin, end := "<!-- "+part.title+" begin -->\n", "<!-- "+part.title+" end -->"
+		i, j := strings.Index(text, begin), strings.Index(text, end)
+		if i < 0 || j < i {
+			t.Fatalf("%s lacks the marks %s and %s", name, strings.TrimSpace(begin), end)
+		}
+		text = text[:i+len(begin)] + "\n" + part.body + "\n" + text[j:]
+	}
+	golden(t, name, text)
+}
+
+func exitReference() string {
+	var b strings.Builder
+	b.WriteString("| code | meaning |\n| --- | --- |\n")
+	for _, c := range exitCodes {
+		fmt.Fprintf(&b, "| %d | %s |\n", c.code, c.meaning)
+	}
+	return b.String()
+}
+
+func verbReference() string {
+	var b strings.Builder
+	b.WriteString("| verb | what it does |\n| --- | --- |\n")
+	root := newRootCommand(&app{env: func(string) (string, bool) { return "", false }})
+	for _, cmd := range root.Commands() {
+		verbs := cmd.Commands()
+		if len(verbs) == 0 {
+			verbs = append(verbs, cmd)
+		}
+		for _, v := range verbs {
+			if v.Name() != "help" && !v.Hidden {
+				use := strings.TrimSuffix(strings.TrimPrefix(v.UseLine(), "orobridge "), " [flags]")
+				fmt.Fprintf(&b, "| `%s` | %s |\n", use, cell(v.Short))
+			}
+		}
+	}
+	return b.String()
+}
+
+func configReference(t *testing.T) string {
+	s := configSchema()
+	var b strings.Builder
+	for pair := s.Properties.Oldest(); pair != nil; pair = pair.Next() {
+		at := pair.Value
+		fmt.Fprintf(&b, "**`%s`**: %s\n\n", pair.Key, at.Description)
+		switch {
+		case at.Items != nil:
+			at = at.Items
+		case at.AdditionalProperties != nil && at.AdditionalProperties.Properties != nil:
+			at = at.AdditionalProperties
+		}
+		b.WriteString("| key | meaning | default |\n| --- | --- | --- |\n")
+		var formats []*jsonschema.Schema
+		keys(t, &b, &formats, "", at)
+		b.WriteString("\n")
+		for _, f := range formats {
+			fmt.Fprintf(&b, "`format: { kind: %s }` of `%s`:\n\n| key | meaning | default |\n| --- | --- | --- |\n", f.Title, pair.Key)
+			keys(t, &b, nil, "", f)
+			b.WriteString("\n")
+		}
+	}
+	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// keys writes a row for each key, those of inner structs behind a dot; the kinds of format are left for tables of
+// their own.
+func keys(t *testing.T, b *strings.Builder, formats *[]*jsonschema.Schema, prefix string, s *jsonschema.Schema) {
+	for pair := s.Properties.Oldest(); pair != nil; pair = pair.Next() {
+		key, p := prefix+pair.Key, pair.Value
+		if p.Const != nil || strings.HasSuffix(key, "_file") && hasKey(s, strings.TrimSuffix(pair.Key, "_file")) || strings.HasSuffix(key, "_env") {
+			continue
+		}
+		if p.Description == "" {
+			t.Errorf("%s has no description", key)
+		}
+		meaning := cell(p.Description)
+		if p.Properties != nil && p.Properties.Len() > 0 {
+			keys(t, b, nil, key+".", p)
+			continue
+		}
+		if slices.Contains(s.Required, pair.Key) {
+			meaning = "**required**; " + meaning
+		}
+		if hasKey(s, pair.Key+"_file") && hasKey(s, pair.Key+"_env") {
+			meaning += fmt.Sprintf("; also `%s_file`, `%s_env`", pair.Key, pair.Key)
+		}
+		if words := enum(p); words != "" {
+			meaning += ": " + words
+		}
+		fmt.Fprintf(b, "| `%s` | %s | %s |\n", key, meaning, preset(p))
+		if pair.Key == "format" && formats != nil {
+			*formats = p.OneOf
+		}
+	}
+}
+
+func hasKey(s *jsonschema.Schema, key string) bool {
+	_, ok := s.Properties.Get(key)
+	return ok
+}
+
+func enum(p *jsonschema.Schema) string {
+	values := p.Enum
+	if p.Items != nil {
+		values = p.Items.Enum
+	}
+	words := make([]string, len(values))
+	for i, v := range values {
+		words[i] = fmt.Sprintf("`%v`", v)
+	}
+	return strings.Join(words, ", ")
+}
+
+func preset(p *jsonschema.Schema) string {
+	if p.Default == nil {
+		return ""
+	}
+	return fmt.Sprintf("`%v`", p.Default)
+}
+
+// cell makes a text fit into a table.
+func cell(s string) string {
+	return strings.NewReplacer("|", `\|`, "*", `\*`, "<", `\<`, "_", `\_`).Replace(s)
+}

@@ -1,0 +1,47 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"testing"
+)
+
+// The shop in a box answers as soon as it has said where it is, and goes with Ctrl-C.
+func TestShop(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	out, in := io.Pipe()
+	code := make(chan int, 1)
+	go func() {
+		code <- run(ctx, []string{"shop", "--listen", "127.0.0.1:0", "--json"}, bytes.NewReader(nil), in, io.Discard)
+		in.Close()
+	}()
+	var login struct {
+		URL    string `json:"url"`
+		ID     string `json:"client_id"`
+		Secret string `json:"client_secret"`
+	}
+	if err := json.NewDecoder(bufio.NewReader(out)).Decode(&login); err != nil {
+		t.Fatal(err)
+	}
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {login.ID}, "client_secret": {login.Secret}}
+	answer, err := http.PostForm(login.URL+"/oauth2-token", form)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Errorf("token: %s", answer.Status)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	stop()
+	_, _ = io.Copy(io.Discard, out)
+	if c := <-code; c != exitDone {
+		t.Errorf("exit code %d", c)
+	}
+}
