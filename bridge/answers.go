@@ -9,6 +9,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/orobridge/orobridge/formats"
 )
@@ -157,7 +158,7 @@ func (a *answering) open(ctx context.Context) (reader formats.Reader, done func(
 // parked applies the answers of the drop that wait for their order.
 func (a *answering) parked(ctx context.Context) error {
 	var waiting []ParkedRow
-	err := a.Ledger.Parked(ctx, a.feed.Name, a.Clock.Now(), func(p ParkedRow) error {
+	err := a.Ledger.Parked(ctx, a.feed.Name, time.Time{}, func(p ParkedRow) error {
 		if p.Drop == a.drop.ID {
 			waiting = append(waiting, p)
 		}

@@ -23,6 +23,9 @@ func (b *Bridge) Run(ctx context.Context) error {
 	for _, e := range b.Config.Exports {
 		g.Go(func() error { return s.export(ctx, e) })
 	}
+	if len(b.Config.Exports) > 0 && b.Config.Admin.WebhookURL != "" {
+		g.Go(func() error { return s.subscribe(ctx) })
+	}
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil
@@ -161,6 +164,39 @@ func (s *schedule) export(ctx context.Context, e *ExportConfig) error {
 		wait := e.Every.D()
 		if n = s.b.report(ctx, "export "+e.Name, n, err); n > 0 {
 			wait = max(wait, pause(n, err, 0.5))
+		}
+		if err := s.b.waitOr(ctx, wait, s.b.outbound.waker(e.Name)); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// A Subscriber is a shop that tells of new orders.
+type Subscriber interface {
+	// Subscribe makes sure that the shop tells the address of new and changed orders, signed with the secret, and mends
+	// what is wrong with that. It returns what it did, in words; empty when all was well.
+	Subscribe(ctx context.Context, address string, secret Secret) (done string, err error)
+}
+
+// subscribeEvery is how often the shop's subscription is looked at.
+const subscribeEvery = 24 * time.Hour
+
+// subscribe keeps the shop's subscription in order. Orders go out without it, only later.
+func (s *schedule) subscribe(ctx context.Context) error {
+	shop, ok := s.b.Shop.(Subscriber)
+	if !ok {
+		return nil
+	}
+	admin := s.b.Config.Admin
+	for n := 0; ctx.Err() == nil; {
+		done, err := shop.Subscribe(ctx, admin.WebhookURL, admin.WebhookSecret)
+		if done != "" {
+			s.b.Log.Info("webhook", "address", admin.WebhookURL, "done", done)
+		}
+		wait := subscribeEvery
+		if n = s.b.report(ctx, "webhook", n, err); n > 0 {
+			wait = pause(n, err, 0.5)
 		}
 		if err := s.b.Clock.Wait(ctx, wait); err != nil {
 			return err

@@ -1,0 +1,139 @@
+// Package web is the bridge's web side: the intake of the shop's webhooks.
+//
+// Contract. A delivery is believed only with a signature over its exact bytes, and even then it only wakes the exports,
+// which ask the shop themselves: webhooks are lossy, may be repeated, and wait in the shop's queue behind imports. Answers
+// are quick and never 410, at which the shop would forget its subscription. Nothing of a delivery is kept or logged.
+//
+// Limits: a body of at most maxDelivery bytes, a request of at most requestTime. The server has no TLS: a proxy in front
+// of it does.
+package web
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+const (
+	// HookPath is where the shop delivers.
+	HookPath = "/webhook"
+	// maxDelivery is far above a thin delivery's 150 bytes and a full order's 2 KB.
+	maxDelivery = 1 << 20
+	requestTime = 10 * time.Second
+)
+
+// Server answers the shop and people. Set its fields before the first request.
+type Server struct {
+	Secret bridge.Secret // of the shop's signatures; without one there is no intake
+	Wake   func()        // called for each believed delivery; it must not block
+	Log    *slog.Logger
+
+	counts counts
+}
+
+type counts struct{ accepted, refused, oversize atomic.Int64 }
+
+// Counts are deliveries since the start.
+type Counts struct {
+	Accepted int64 `json:"accepted"`
+	Refused  int64 `json:"refused"`  // without a signature, or with a wrong one
+	Oversize int64 `json:"oversize"` // longer than any delivery is
+}
+
+// Counts tells how many deliveries there were.
+func (s *Server) Counts() Counts {
+	return Counts{s.counts.accepted.Load(), s.counts.refused.Load(), s.counts.oversize.Load()}
+}
+
+// Handler routes the requests.
+func (s *Server) Handler() http.Handler {
+	mux := http.NewServeMux()
+	if s.Secret != "" {
+		mux.HandleFunc("POST "+HookPath, s.hook)
+	}
+	return mux
+}
+
+// Serve listens on an address and answers until ctx ends; then it lets the requests at hand finish.
+func (s *Server) Serve(ctx context.Context, address string) error {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
+	if err != nil {
+		return &bridge.Error{Op: "listen on", Object: address, Err: err, Hint: "choose another admin.listen, or stop what uses the port"}
+	}
+	return s.ServeListener(ctx, listener)
+}
+
+// ServeListener is [Server.Serve] on a listener that is there already; it is closed at the end.
+func (s *Server) ServeListener(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: requestTime, ReadTimeout: requestTime, WriteTimeout: requestTime,
+		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)}
+	done := make(chan error, 1)
+	go func() { done <- server.Serve(listener) }()
+	select {
+	case err := <-done:
+		return fmt.Errorf("serve on %s: %w", listener.Addr(), err)
+	case <-ctx.Done():
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTime)
+	defer cancel()
+	err := server.Shutdown(end)
+	if serveErr := <-done; !errors.Is(serveErr, http.ErrServerClosed) {
+		err = errors.Join(err, serveErr)
+	}
+	return err
+}
+
+// hook takes a delivery.
+func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxDelivery))
+	var large *http.MaxBytesError
+	switch {
+	case errors.As(err, &large):
+		s.refuse(w, r, &s.counts.oversize, http.StatusRequestEntityTooLarge, "too long")
+		return
+	case err != nil:
+		s.refuse(w, r, &s.counts.refused, http.StatusBadRequest, "cut short")
+		return
+	case !s.signed(r.Header, body):
+		s.refuse(w, r, &s.counts.refused, http.StatusUnauthorized, "the signature is missing or wrong")
+		return
+	}
+	s.counts.accepted.Add(1)
+	s.Wake()
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// signed compares the signature with the body's own, in constant time. The shop signs with HMAC-SHA256, in hex.
+func (s *Server) signed(h http.Header, body []byte) bool {
+	if a := h.Get("Webhook-Signature-Algorithm"); a != "" && !strings.EqualFold(a, "HMAC-SHA256") {
+		return false
+	}
+	given, err := hex.DecodeString(h.Get("Webhook-Signature"))
+	if err != nil {
+		return false
+	}
+	mac := hmac.New(sha256.New, []byte(s.Secret.Reveal()))
+	mac.Write(body)
+	return hmac.Equal(given, mac.Sum(nil))
+}
+
+// refuse counts and tells the first and then every hundredth refusal, so that nobody floods the log.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, count *atomic.Int64, status int, why string) {
+	if n := count.Add(1); n%100 == 1 {
+		s.Log.Warn("webhook refused", "from", r.RemoteAddr, "reason", why, "refused", n,
+			"hint", "compare admin.webhook_secret with the secret of the shop's webhook")
+	}
+	w.WriteHeader(status)
+}

@@ -1,0 +1,107 @@
+package web
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A delivery of OroCommerce 6.1.11 and its signature; the secret is shh.
+const (
+	recorded  = `{"topic":"order.created","eventData":{"data":{"type":"orders","id":"26"}},"timestamp":1795206328,"messageId":"8811857b-982d-4f76-8b28-0fa62e6b3bbd"}`
+	signature = "59d8ec75d271db8ee03b2f29eaf22c59f5dc1d2bb87f9e79d295305005176d72"
+)
+
+func sign(secret, body string) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte(body))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+func TestIntake(t *testing.T) {
+	long := strings.Repeat("x", maxDelivery+1)
+	tests := []struct {
+		name, method, path, body, signature, algorithm string
+		want                                           int
+	}{
+		{"a delivery as the shop sends it", "POST", "/webhook", recorded, signature, "HMAC-SHA256", 202},
+		{"signed with our own code", "POST", "/webhook", "{}", sign("shh", "{}"), "", 202},
+		{"upper case", "POST", "/webhook", recorded, strings.ToUpper(signature), "HMAC-SHA256", 202},
+		{"no signature", "POST", "/webhook", recorded, "", "HMAC-SHA256", 401},
+		{"another secret", "POST", "/webhook", recorded, sign("other", recorded), "HMAC-SHA256", 401},
+		{"another body", "POST", "/webhook", recorded + " ", signature, "HMAC-SHA256", 401},
+		{"half a signature", "POST", "/webhook", recorded, signature[:32], "HMAC-SHA256", 401},
+		{"no hex", "POST", "/webhook", recorded, "zz" + signature[2:], "HMAC-SHA256", 401},
+		{"another algorithm", "POST", "/webhook", recorded, signature, "HMAC-MD5", 401},
+		{"too long", "POST", "/webhook", long, sign("shh", long), "", 413},
+		{"a look", "GET", "/webhook", "", "", "", 405},
+		{"another path", "POST", "/", recorded, signature, "", 404},
+	}
+	var woken atomic.Int64
+	s := &Server{Secret: "shh", Wake: func() { woken.Add(1) }, Log: slog.New(slog.DiscardHandler)}
+	h := s.Handler()
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := httptest.NewRequest(test.method, test.path, strings.NewReader(test.body))
+			r.Header.Set("Webhook-Signature", test.signature)
+			r.Header.Set("Webhook-Signature-Algorithm", test.algorithm)
+			w := httptest.NewRecorder()
+			before := woken.Load()
+			h.ServeHTTP(w, r)
+			if w.Code != test.want {
+				t.Errorf("status %d, want %d", w.Code, test.want)
+			}
+			if woke := woken.Load() > before; woke != (test.want == 202) {
+				t.Errorf("woken: %v", woke)
+			}
+		})
+	}
+	if c := s.Counts(); c != (Counts{Accepted: 3, Refused: 6, Oversize: 1}) {
+		t.Errorf("%+v", c)
+	}
+	w := httptest.NewRecorder()
+	(&Server{Log: s.Log}).Handler().ServeHTTP(w, httptest.NewRequest("POST", "/webhook", strings.NewReader(recorded)))
+	if w.Code != 404 {
+		t.Errorf("without a secret: %d", w.Code)
+	}
+}
+
+func TestServeEndsWithItsContext(t *testing.T) {
+	s := &Server{Secret: "shh", Wake: func() {}, Log: slog.New(slog.DiscardHandler)}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.ServeListener(ctx, l) }()
+	r, _ := http.NewRequest("POST", "http://"+l.Addr().String()+HookPath, strings.NewReader(recorded))
+	r.Header.Set("Webhook-Signature", signature)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil || resp.StatusCode != http.StatusAccepted {
+		t.Fatal(resp, err)
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	http.DefaultClient.CloseIdleConnections()
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	if err := s.Serve(t.Context(), "256.0.0.1:1"); err == nil {
+		t.Error("listened on nothing")
+	}
+}
