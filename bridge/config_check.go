@@ -301,6 +301,9 @@ func (k checker) export(key string, e *ExportConfig) {
 		k.problem(join(key, "remote"), "choose another remote", "%s is read_only: no order can be written there", e.Remote)
 	}
 	if e.Format != nil {
+		if f, ok := e.Format.(formats.FileReader); ok {
+			f.SetOpen(k.c.opener)
+		}
 		k.spread(join(key, "format"), e.Format.Check())
 		if e.File == "" {
 			e.File = "ORD_{submitted}_{number}_{identifier}" + e.Format.Extension()

@@ -53,6 +53,16 @@ type Drop struct {
 	Spool  string // local copy, relative to the spool; empty when pruned
 	Date   string // group "date" of the feed's pattern
 	Seq    string // group "seq"
+	Gap    string // what was missing before it, by its number, in words
+
+	// Corrects says that it is a file of rejects that came back: some rows only, whatever the feed's mode.
+	Corrects bool
+	// Lists says that it is a manifest: it lists files and holds no rows.
+	Lists bool
+
+	ListedBy     int64  // the manifest that lists it; 0 if none does
+	ListedRows   int64  // rows that the manifest promises; -1 when it does not say
+	ListedSHA256 string // empty when the manifest does not say
 
 	Previous int64 // an earlier drop of the same name
 	Same     int64 // an earlier drop of the same content
@@ -127,6 +137,8 @@ type Run struct {
 	Reason   string
 	Started  time.Time
 	Ended    time.Time // zero while it runs
+
+	Told bool // its reject file and receipts are written
 
 	before int64 // the shop's count of requests less those of this run
 }
@@ -231,6 +243,7 @@ type Event struct {
 // DropFilter chooses drops; zero fields choose all.
 type DropFilter struct {
 	Feed     string
+	Name     string
 	States   []DropState
 	From, To time.Time // seen
 	Owed     bool      // only those whose last move is still owed
@@ -245,14 +258,63 @@ type RejectFilter struct {
 	Last int
 }
 
+// A Listing is what a listing of a feed's folder has shown, sifted: files of the feed, and its manifests.
+type Listing struct {
+	Files   []File
+	Refused []Refusal
+	At      time.Time
+	// Keep: on this remote nothing is moved, so a file that the ledger knows in this size and time is known for good.
+	Keep bool
+}
+
+// A Refusal is a file whose name can't be used. It is left alone; the ledger keeps that it was there.
+type Refusal struct {
+	File        // Name is quoted and cut: it can be printed, and is no path
+	Why  string //
+}
+
+// A ManifestEntry is what a manifest says of one file.
+type ManifestEntry struct {
+	Name   string
+	Rows   int64  // -1: not said
+	Size   int64  // -1: not said
+	SHA256 string // empty: not said
+}
+
+// Awaited is an entry of a manifest whose file has not come yet, or is on its way.
+type Awaited struct {
+	ManifestEntry
+	Manifest int64
+	Drop     int64 // the file, while it is ready or claimed; 0: it has not come
+}
+
+// A RowLine is the fate of one row in one run, as `orobridge drop ID --rows` lists it.
+type RowLine struct {
+	Run    int64
+	Line   int64
+	Key    string
+	Fate   RowFate
+	Detail string
+}
+
 // A Ledger keeps everything that must outlast a crash. One bridge at a time holds it. Every method is one transaction;
 // an error leaves the ledger as it was. Lists are oldest first.
 type Ledger interface {
 	// Listed records a listing of a feed's folder: unknown files become drops, changed ones start to be watched anew,
-	// and those that are gone before they were claimed are vanished. It returns the drops that stand in the folder and
-	// are not claimed yet. With keep, a file that some drop of the feed has in this size and time is known for good
-	// (a remote on which nothing is moved).
-	Listed(ctx context.Context, f *FeedConfig, files []File, at time.Time, keep bool) ([]*Drop, error)
+	// and those that are gone before they were claimed are vanished. A refused name becomes a rejected drop, once. It
+	// returns the drops that stand in the folder and are not claimed yet.
+	Listed(ctx context.Context, f *FeedConfig, l Listing) ([]*Drop, error)
+	// Watched saves drops that were seen and have become ready, or wait for something else now.
+	Watched(ctx context.Context, drops []*Drop) error
+	// Expect saves a manifest that was claimed, with what it lists.
+	Expect(ctx context.Context, manifest *Drop, entries []ManifestEntry) error
+	// Awaited lists what a feed's manifests still wait for. An entry that a later manifest lists again is not awaited.
+	Awaited(ctx context.Context, feed string) ([]Awaited, error)
+	// Newest is the last drop of a feed, in the feed's order, that was loaded; nil if there is none. Files handed over
+	// by a person and corrected rejects have no place in that order.
+	Newest(ctx context.Context, feed string) (*Drop, error)
+	// Numbered is the drop with the next lower date and number of the feed, whatever its state; nil if there is none.
+	Numbered(ctx context.Context, d *Drop) (*Drop, error)
 	// AddDrop enters a file that was handed over by a person.
 	AddDrop(ctx context.Context, d *Drop) error
 	// Advance saves a drop if it is still in the state from; otherwise it returns ErrMoved.
@@ -269,6 +331,14 @@ type Ledger interface {
 	// SaveRun saves counts and state of a run; with a drop, both in one transaction.
 	SaveRun(ctx context.Context, r *Run, d *Drop) error
 	Runs(ctx context.Context, drop int64) ([]*Run, error)
+	// Told records that a run's reject file and receipts are written.
+	Told(ctx context.Context, run int64) error
+	// Old lists up to n drops after an id that were settled before a time, are put away, and still have bytes somewhere.
+	Old(ctx context.Context, settled time.Time, after int64, n int) ([]*Drop, error)
+	// Prune removes up to n rejects and events each of runs that ended before a time; more says that some are left.
+	Prune(ctx context.Context, ended time.Time, n int) (more bool, err error)
+	// RowLines walks what is known of single rows of a drop, by run and line.
+	RowLines(ctx context.Context, drop int64, each func(RowLine) error) error
 	// FullRows returns the row counts of a feed's last n loaded drops, newest first.
 	FullRows(ctx context.Context, feed string, n int) ([]int64, error)
 

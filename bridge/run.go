@@ -190,9 +190,9 @@ func (s *schedule) subscribe(ctx context.Context) error {
 	}
 	admin := s.b.Config.Admin
 	for n := 0; ctx.Err() == nil; {
-		done, err := shop.Subscribe(ctx, admin.WebhookURL, admin.WebhookSecret)
-		if done != "" {
-			s.b.Log.Info("webhook", "address", admin.WebhookURL, "done", done)
+		did, err := shop.Subscribe(ctx, admin.WebhookURL, admin.WebhookSecret)
+		if len(did) > 0 {
+			s.b.Log.Info("webhook", "address", admin.WebhookURL, "did", did)
 		}
 		wait := subscribeEvery
 		if n = s.b.report(ctx, "webhook", n, err); n > 0 {

@@ -63,6 +63,12 @@ func (errCopyRejects) Error() string {
 	return "reject files of this format are copied from the file itself"
 }
 
+// A FileReader is a format whose options name files of their own, such as a template.
+type FileReader interface {
+	// SetOpen is called once, while the config is loaded and before Check. Relative names are relative to the config.
+	SetOpen(open func(name string) (io.ReadCloser, error))
+}
+
 // A Counter is a Reader that leaves things out on purpose and says how many.
 type Counter interface {
 	// Counts returns, by a short stable word, how many of each it has left out or noticed so far: "expired",

@@ -165,7 +165,7 @@ func (l *Ledger) Forget(ctx context.Context, entity string, keys []string) error
 	})
 }
 
-func forget(ctx context.Context, tx *sql.Tx, entity, key string) error {
+func forget(ctx context.Context, tx statements, entity, key string) error {
 	if _, err := tx.ExecContext(ctx, `DELETE FROM accepted WHERE link = (SELECT id FROM links WHERE entity = ? AND key = ?)`, entity, key); err != nil {
 		return err
 	}
@@ -174,7 +174,7 @@ func forget(ctx context.Context, tx *sql.Tx, entity, key string) error {
 }
 
 // accept lays a record over the link of its key, making the link if need be.
-func accept(ctx context.Context, tx *sql.Tx, r *bridge.Run, d *bridge.Drop, s *bridge.Settlement, at time.Time) error {
+func accept(ctx context.Context, tx statements, r *bridge.Run, d *bridge.Drop, s *bridge.Settlement, at time.Time) error {
 	if s.Forget {
 		return forget(ctx, tx, s.Entity, s.Key)
 	}

@@ -305,7 +305,7 @@ func (o *owing) freeName(ctx context.Context, name string) (string, error) {
 }
 
 // record enters a step in an order's history.
-func record(ctx context.Context, tx *sql.Tx, identifier string, step bridge.RowFate, detail string, at time.Time) error {
+func record(ctx context.Context, tx statements, identifier string, step bridge.RowFate, detail string, at time.Time) error {
 	_, err := tx.ExecContext(ctx, `INSERT INTO history (entity, key, drop_id, run, line, fate, sent, detail, at) VALUES (?, ?, 0, 0, 0, ?, '{}', ?, ?)`,
 		orders, identifier, step, detail, millis(at))
 	return err
@@ -487,7 +487,7 @@ func (l *Ledger) SendAgain(ctx context.Context, f *bridge.Outfile, detail string
 }
 
 // answered marks an order as answered, in the transaction that settles the answer. What it says already is no news.
-func answered(ctx context.Context, tx *sql.Tx, s *bridge.Settlement, at time.Time) error {
+func answered(ctx context.Context, tx statements, s *bridge.Settlement, at time.Time) error {
 	res, err := tx.ExecContext(ctx, `UPDATE outbox SET answered = iif(answered = 0, ?1, answered), answer = ?2, alarm = ?3
 		WHERE identifier = ?4 AND stuck = '' AND (answered = 0 OR answer <> ?2 OR alarm <> ?3)`, millis(at), s.Answer, s.Alarm, s.Key)
 	if err != nil {

@@ -54,7 +54,7 @@ func (l *Ledger) SaveRun(ctx context.Context, r *bridge.Run, d *bridge.Drop) err
 // Runs implements bridge.Ledger.
 func (l *Ledger) Runs(ctx context.Context, drop int64) ([]*bridge.Run, error) {
 	rows, err := l.read.QueryContext(ctx, `SELECT id, drop_id, kind, state, forced, approved, rows, created, updated, unchanged, adopted, removed,
-		collapsed, rejected, parked, withdrawn, requests, reason, started, ended FROM runs WHERE drop_id = ? ORDER BY id`, drop)
+		collapsed, rejected, parked, withdrawn, requests, reason, started, ended, told FROM runs WHERE drop_id = ? ORDER BY id`, drop)
 	if err != nil {
 		return nil, fmt.Errorf("list runs of drop %d: %w", drop, err)
 	}
@@ -63,7 +63,7 @@ func (l *Ledger) Runs(ctx context.Context, drop int64) ([]*bridge.Run, error) {
 	for rows.Next() {
 		r := &bridge.Run{}
 		if err := rows.Scan(&r.ID, &r.Drop, &r.Kind, &r.State, &r.Force, &r.Approved, &r.Rows, &r.Created, &r.Updated, &r.Unchanged, &r.Adopted,
-			&r.Removed, &r.Collapsed, &r.Rejected, &r.Parked, &r.Withdrawn, &r.Requests, &r.Reason, stamp{&r.Started}, stamp{&r.Ended}); err != nil {
+			&r.Removed, &r.Collapsed, &r.Rejected, &r.Parked, &r.Withdrawn, &r.Requests, &r.Reason, stamp{&r.Started}, stamp{&r.Ended}, &r.Told); err != nil {
 			return nil, fmt.Errorf("list runs of drop %d: %w", drop, err)
 		}
 		runs = append(runs, r)
@@ -71,10 +71,18 @@ func (l *Ledger) Runs(ctx context.Context, drop int64) ([]*bridge.Run, error) {
 	return runs, rows.Err()
 }
 
+// Told implements bridge.Ledger.
+func (l *Ledger) Told(ctx context.Context, run int64) error {
+	return l.tx(ctx, fmt.Sprintf("record what run %d was answered", run), func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(ctx, `UPDATE runs SET told = 1 WHERE id = ?`, run)
+		return err
+	})
+}
+
 // FullRows implements bridge.Ledger.
 func (l *Ledger) FullRows(ctx context.Context, feed string, n int) ([]int64, error) {
 	rows, err := l.read.QueryContext(ctx, `SELECT r.rows FROM runs r JOIN drops d ON d.id = r.drop_id
-		WHERE d.feed = ? AND r.kind = 'load' AND r.state = 'done' AND d.state IN ('loaded', 'partial') ORDER BY r.id DESC LIMIT ?`, feed, n)
+		WHERE d.feed = ? AND d.corrects = 0 AND r.kind = 'load' AND r.state = 'done' AND d.state IN ('loaded', 'partial') ORDER BY r.id DESC LIMIT ?`, feed, n)
 	if err != nil {
 		return nil, fmt.Errorf("read row counts of %s: %w", feed, err)
 	}
@@ -100,7 +108,7 @@ func (l *Ledger) PlanAgain(ctx context.Context, run int64) error {
 
 // RejectRows implements bridge.Ledger.
 func (l *Ledger) RejectRows(ctx context.Context, r *bridge.Run, rows []bridge.RejectRow) error {
-	return l.tx(ctx, fmt.Sprintf("record rejects of run %d", r.ID), func(tx *sql.Tx) error {
+	return l.many(ctx, fmt.Sprintf("record rejects of run %d", r.ID), func(tx statements) error {
 		for i := range rows {
 			if err := insertReject(ctx, tx, r, &rows[i].Reject, rows[i].Row, true); err != nil {
 				return err
@@ -110,7 +118,7 @@ func (l *Ledger) RejectRows(ctx context.Context, r *bridge.Run, rows []bridge.Re
 	})
 }
 
-func insertReject(ctx context.Context, tx *sql.Tx, r *bridge.Run, x *formats.Reject, raw map[string]string, planned bool) error {
+func insertReject(ctx context.Context, tx statements, r *bridge.Run, x *formats.Reject, raw map[string]string, planned bool) error {
 	row, err := json.Marshal(raw)
 	if err != nil {
 		return err
@@ -165,7 +173,7 @@ func (l *Ledger) Rejects(ctx context.Context, f bridge.RejectFilter, each func(b
 
 // Settle implements bridge.Ledger.
 func (l *Ledger) Settle(ctx context.Context, r *bridge.Run, d *bridge.Drop, batch int64, done []bridge.Settlement) error {
-	return l.tx(ctx, fmt.Sprintf("settle changes of run %d", r.ID), func(tx *sql.Tx) error {
+	return l.many(ctx, fmt.Sprintf("settle changes of run %d", r.ID), func(tx statements) error {
 		at := l.now()
 		for i := range done {
 			if err := settle(ctx, tx, r, d, &done[i], at); err != nil {
@@ -180,7 +188,7 @@ func (l *Ledger) Settle(ctx context.Context, r *bridge.Run, d *bridge.Drop, batc
 	})
 }
 
-func settle(ctx context.Context, tx *sql.Tx, r *bridge.Run, d *bridge.Drop, s *bridge.Settlement, at time.Time) error {
+func settle(ctx context.Context, tx statements, r *bridge.Run, d *bridge.Drop, s *bridge.Settlement, at time.Time) error {
 	detail := s.Detail
 	var err error
 	switch s.Fate {
@@ -211,7 +219,7 @@ func settle(ctx context.Context, tx *sql.Tx, r *bridge.Run, d *bridge.Drop, s *b
 	return err
 }
 
-func park(ctx context.Context, tx *sql.Tx, r *bridge.Run, d *bridge.Drop, s *bridge.Settlement, at time.Time) error {
+func park(ctx context.Context, tx statements, r *bridge.Run, d *bridge.Drop, s *bridge.Settlement, at time.Time) error {
 	raw, err := json.Marshal(s.Raw)
 	if err != nil {
 		return err

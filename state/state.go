@@ -292,6 +292,51 @@ func (l *Ledger) tx(ctx context.Context, what string, f func(*sql.Tx) error) err
 	return nil
 }
 
+// statements is what a transaction offers, so that one which repeats itself a thousand times can prepare its statements.
+type statements interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// prepared is a transaction that compiles each statement once.
+type prepared struct {
+	tx    *sql.Tx
+	cache map[string]*sql.Stmt
+}
+
+// many runs f in one writing transaction with prepared statements.
+func (l *Ledger) many(ctx context.Context, what string, f func(statements) error) error {
+	return l.tx(ctx, what, func(tx *sql.Tx) error { return f(&prepared{tx, map[string]*sql.Stmt{}}) })
+}
+
+// statement finds or compiles a statement. The transaction's end closes it.
+func (p *prepared) statement(ctx context.Context, query string) (*sql.Stmt, error) {
+	if st := p.cache[query]; st != nil {
+		return st, nil
+	}
+	st, err := p.tx.PrepareContext(ctx, query)
+	if err == nil {
+		p.cache[query] = st
+	}
+	return st, err
+}
+
+func (p *prepared) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	st, err := p.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return st.ExecContext(ctx, args...)
+}
+
+func (p *prepared) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	st, err := p.statement(ctx, query)
+	if err != nil {
+		return p.tx.QueryRowContext(ctx, query, args...) // fails in the same way, with a Row to say so
+	}
+	return st.QueryRowContext(ctx, args...)
+}
+
 func inTx(ctx context.Context, db *sql.DB, f func(*sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, nil)
 	if err != nil {

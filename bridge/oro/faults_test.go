@@ -174,7 +174,7 @@ func TestUnreachable(t *testing.T) {
 	if !errors.Is(err, bridge.ErrUnreachable) || errors.Is(err, bridge.ErrUncertain) || bridge.FateOf(err) != bridge.Pause {
 		t.Errorf("submit: %v", err)
 	}
-	if _, _, err := c.OrdersSince(t.Context(), time.Time{}, 1); !errors.Is(err, bridge.ErrUnreachable) {
+	if _, _, err := c.Sightings(t.Context(), time.Time{}, 1); !errors.Is(err, bridge.ErrUnreachable) {
 		t.Errorf("orders: %v", err)
 	}
 	if n := c.Requests(); n != 2*maxTries {

@@ -33,9 +33,13 @@ func TestOrders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	orders, more, err := c.OrdersSince(t.Context(), when, 1)
-	if err != nil || more || len(orders) != 1 {
-		t.Fatalf("%d orders, %v, %v", len(orders), more, err)
+	seen, more, err := c.Sightings(t.Context(), when, 1)
+	if want := []bridge.Sighting{{OroID: id, Submitted: when, Updated: when}}; err != nil || more || !slices.Equal(seen, want) {
+		t.Fatalf("%v, %v, %v", seen, more, err)
+	}
+	orders, err := c.Orders(t.Context(), []string{id, "987654"})
+	if err != nil || len(orders) != 1 {
+		t.Fatalf("%d orders, %v", len(orders), err)
 	}
 	addr := formats.Address{
 		Label: "HQ", Organization: "Müller", Street: "Hauptstraße 1", Street2: "2. Stock", City: "Bad Zwischenahn", PostalCode: "26160",
@@ -67,11 +71,11 @@ func TestOrders(t *testing.T) {
 	}
 }
 
-func TestOrdersPageByPage(t *testing.T) {
+func TestSightingsPageByPage(t *testing.T) {
 	shop, c := newShop(t)
 	when := time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)
 	var want []string
-	for i := range 2*ordersPerPage + 7 {
+	for i := range pageSize + 7 {
 		id, err := shop.SubmitOrder(orotest.Order{
 			Identifier: fmt.Sprintf("O-%d", i), Customer: "1", CreatedAt: when.Add(time.Duration(i/10) * time.Second),
 			Lines: []orotest.Line{{SKU: "0RT28", Quantity: "1", Price: "1"}},
@@ -83,20 +87,26 @@ func TestOrdersPageByPage(t *testing.T) {
 	}
 	var got []string
 	for page, more := 1, true; more; page++ {
-		orders, next, err := c.OrdersSince(t.Context(), when, page)
+		seen, next, err := c.Sightings(t.Context(), when, page)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, o := range orders {
-			got = append(got, o.ID)
-			if len(o.Flags) > 0 {
-				t.Errorf("order %s: %v", o.Identifier, o.Flags)
-			}
+		for _, s := range seen {
+			got = append(got, s.OroID)
 		}
 		more = next
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got %v, want %v", got, want)
+	}
+	orders, err := c.Orders(t.Context(), want[:ordersPerPage])
+	if err != nil || len(orders) != ordersPerPage {
+		t.Fatalf("%d orders, %v", len(orders), err)
+	}
+	for _, o := range orders {
+		if len(o.Flags) > 0 {
+			t.Errorf("order %s: %v", o.Identifier, o.Flags)
+		}
 	}
 }
 

@@ -83,7 +83,10 @@ type entity interface {
 	field(name string) string
 }
 
-var _ bridge.Shop = (*Client)(nil)
+var (
+	_ bridge.Shop       = (*Client)(nil)
+	_ bridge.Subscriber = (*Client)(nil)
+)
 
 // New prepares a client. It makes no request.
 func New(cfg bridge.OroConfig, opt Options) (*Client, error) {

@@ -15,6 +15,12 @@ CREATE TABLE drops (
     spool      TEXT    NOT NULL DEFAULT '',
     date       TEXT    NOT NULL DEFAULT '',
     seq        TEXT    NOT NULL DEFAULT '',
+    gap        TEXT    NOT NULL DEFAULT '', -- what was missing before it, in words
+    corrects   INTEGER NOT NULL DEFAULT 0,  -- a file of rejects that came back
+    lists      INTEGER NOT NULL DEFAULT 0,  -- a manifest
+    listed_by  INTEGER NOT NULL DEFAULT 0,  -- the manifest that lists it, and what that says of it
+    listed_rows INTEGER NOT NULL DEFAULT -1,
+    listed_sha256 TEXT NOT NULL DEFAULT '',
     previous   INTEGER NOT NULL DEFAULT 0,
     same       INTEGER NOT NULL DEFAULT 0,
     finish     TEXT    NOT NULL DEFAULT '',
@@ -32,6 +38,21 @@ CREATE INDEX drops_place ON drops (feed, remote, folder, name);
 CREATE INDEX drops_state ON drops (state, feed);
 CREATE INDEX drops_content ON drops (feed, sha256) WHERE sha256 <> '';
 CREATE INDEX drops_finish ON drops (feed) WHERE finish <> '';
+CREATE INDEX drops_listed ON drops (listed_by, name) WHERE listed_by <> 0;
+-- A feed's own order: bridge.inOrder.
+CREATE INDEX drops_order ON drops (feed, date, length(ltrim(seq, '0')), ltrim(seq, '0'), mtime, name, id);
+
+-- What a manifest lists.
+CREATE TABLE manifest_files (
+    manifest INTEGER NOT NULL REFERENCES drops,
+    feed     TEXT    NOT NULL,
+    name     TEXT    NOT NULL,
+    rows     INTEGER NOT NULL, -- -1: not said
+    size     INTEGER NOT NULL, -- -1: not said
+    sha256   TEXT    NOT NULL, -- '': not said
+    PRIMARY KEY (manifest, name)
+) WITHOUT ROWID;
+CREATE INDEX manifest_files_name ON manifest_files (feed, name);
 
 CREATE TABLE runs (
     id        INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -53,7 +74,8 @@ CREATE TABLE runs (
     requests  INTEGER NOT NULL DEFAULT 0,
     reason    TEXT    NOT NULL DEFAULT '',
     started   INTEGER NOT NULL,
-    ended     INTEGER NOT NULL DEFAULT 0
+    ended     INTEGER NOT NULL DEFAULT 0,
+    told      INTEGER NOT NULL DEFAULT 0 -- its reject file and receipts are written
 );
 CREATE INDEX runs_drop ON runs (drop_id);
 
