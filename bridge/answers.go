@@ -1,12 +1,10 @@
 package bridge
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"time"
@@ -20,7 +18,9 @@ import (
 // whole file was found to be readable and within the feed's guards. Each row's fate is committed with what it means for the
 // outbox; an interrupted run goes on behind the rows that have one.
 //
-// What the shop holds already is not written again, so that the same answer twice does nothing.
+// What the shop holds already is not written again, so that the same answer twice does nothing; an older answer that comes
+// again after a newer one is the newest, since answers carry no time. An empty cell says
+// nothing: unlike elsewhere it does not clear the field, since the answers of one file differ in what they have to say.
 
 // outboxEntity is the entity under which the ledger links orders that were entered in the outbox.
 const outboxEntity = "orders"
@@ -33,8 +33,8 @@ type answering struct {
 	run  *Run
 }
 
-// answer carries out a run of an order_feedback drop.
-func (b *Bridge) answer(ctx context.Context, f *FeedConfig, d *Drop, run *Run, stage Stage, resumed bool) error {
+// applyAnswers carries out a run of an order_feedback drop.
+func (b *Bridge) applyAnswers(ctx context.Context, f *FeedConfig, d *Drop, run *Run, stage Stage, resumed bool) error {
 	a := &answering{Bridge: b, feed: f, drop: d, run: run}
 	if run.Kind != ParkedRun {
 		if err := a.rehearse(ctx); err != nil {
@@ -107,11 +107,11 @@ func (a *answering) apply(ctx context.Context, resumed bool) error {
 
 // rows reads the run's rows: those of the file, or only those that were rejected.
 func (a *answering) rows(ctx context.Context, each func(rec *formats.Record, reject *formats.Reject, raw map[string]string) error) error {
-	reader, done, err := a.open(ctx)
+	reader, err := a.rowsOf(ctx, a.feed, a.drop, a.run)
 	if err != nil {
 		return err
 	}
-	defer done()
+	defer reader.Close() // it was only read
 	columns := reader.Columns()
 	mapper, err := a.feed.Mapping.Bind(a.feed.Entity, columns, a.feed.Format.Conventions())
 	if err != nil {
@@ -123,6 +123,7 @@ func (a *answering) rows(ctx context.Context, each func(rec *formats.Record, rej
 		rec := &formats.Record{}
 		err := reader.Next(&row)
 		if errors.Is(err, io.EOF) {
+			a.run.Skipped = reader.Counts()
 			return nil
 		}
 		if err == nil {
@@ -139,22 +140,6 @@ func (a *answering) rows(ctx context.Context, each func(rec *formats.Record, rej
 	return ctx.Err()
 }
 
-func (a *answering) open(ctx context.Context) (reader formats.Reader, done func(), err error) {
-	if a.run.Kind == RetryRun {
-		reader, err := a.rejectedRows(ctx, a.feed, a.drop, a.run)
-		return reader, func() {}, err
-	}
-	file, err := os.Open(a.spool(a.drop))
-	if err != nil {
-		return nil, nil, fmt.Errorf("open spooled drop %d: %w", a.drop.ID, err)
-	}
-	reader, err = a.feed.Format.Open(bufio.NewReaderSize(file, 64<<10), a.feed.Entity)
-	if err != nil {
-		return nil, nil, errors.Join(err, file.Close())
-	}
-	return reader, func() { file.Close() }, nil // it was only read
-}
-
 // parked applies the answers of the drop that wait for their order.
 func (a *answering) parked(ctx context.Context) error {
 	var waiting []ParkedRow
@@ -168,7 +153,7 @@ func (a *answering) parked(ctx context.Context) error {
 		return err
 	}
 	for _, p := range waiting {
-		rec := &formats.Record{Entity: a.feed.Entity, Key: formats.SplitKey(p.Key)[0], Values: p.Record, Pos: formats.Position{Line: p.Line}}
+		rec := &formats.Record{Entity: a.feed.Entity, Key: formats.SplitKey(p.Key)[0], Values: p.Record, Pos: p.Pos}
 		if err := a.one(ctx, rec, p.Raw, p.Key, p); err != nil {
 			return err
 		}
@@ -178,7 +163,8 @@ func (a *answering) parked(ctx context.Context) error {
 
 // one applies one answer. An answer to an order that the bridge never sent waits for it, for park_for at most.
 func (a *answering) one(ctx context.Context, rec *formats.Record, raw map[string]string, wait string, before ParkedRow) error {
-	s := Settlement{Entity: a.feed.Entity.Name, Key: rec.Key, Line: rec.Pos.Line, Record: rec.Values, Raw: raw, Wait: wait}
+	rec.Values = slices.DeleteFunc(rec.Values, func(v formats.Value) bool { return v.Text == "" })
+	s := Settlement{Entity: a.feed.Entity.Name, Key: rec.Key, Line: rec.Pos.Line, Pos: rec.Pos, Record: rec.Values, Raw: raw, Wait: wait}
 	sent := make([]LinkRef, 1)
 	if err := a.Ledger.Lookup(ctx, outboxEntity, []string{rec.Key}, sent); err != nil {
 		return err

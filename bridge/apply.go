@@ -59,6 +59,9 @@ func (a *applier) decideAll(ctx context.Context) error {
 				settled = append(settled, s)
 			}
 		}
+		if err := a.forgetParents(ctx, page); err != nil {
+			return err
+		}
 		if err := a.settle(ctx, 0, settled, page); err != nil {
 			return err
 		}
@@ -103,18 +106,20 @@ func (a *applier) decide(c *Staged, l Lookup) (Settlement, bool) {
 			return Settlement{}, false
 		}
 		c.Status = Finished
-		fate := FateAdopted
-		if again {
-			fate = FateCreated
+		switch {
+		case again:
+			return a.settlement(c, FateCreated), true
+		case c.Op == Update: // sent before, and found to have arrived
+			return a.settlement(c, FateUpdated), true
 		}
-		return a.settlement(c, fate), true
+		return a.settlement(c, FateAdopted), true
 	}
 	return Settlement{}, false
 }
 
 // settlement records a fate of a change.
 func (a *applier) settlement(c *Staged, fate RowFate) Settlement {
-	s := Settlement{Fate: fate, Entity: a.feed.Entity.Name, Key: c.Key, Line: c.Line, OroID: c.OroID, Record: c.Record.Values, Sent: c.Values, Raw: c.Raw}
+	s := Settlement{Fate: fate, Entity: a.feed.Entity.Name, Key: c.Key, Line: c.Line, Pos: c.Record.Pos, OroID: c.OroID, Record: c.Record.Values, Sent: c.Values, Raw: c.Raw}
 	switch fate {
 	case FateRemoved, FateWithdrawn:
 		s.Record, s.Sent = a.feed.Entity.Left, a.feed.Entity.Left
@@ -146,12 +151,7 @@ func (a *applier) settle(ctx context.Context, batch int64, settled []Settlement,
 	if !a.dry && (len(settled) > 0 || batch != 0) {
 		a.b.step("settle")
 		err := a.b.persist(ctx, "feed "+a.feed.Name, func() error {
-			for part := range slices.Chunk(settled, settleRows) {
-				if err := a.b.Ledger.Settle(ctx, a.run, a.drop, 0, part); err != nil {
-					return err
-				}
-			}
-			return a.b.Ledger.Settle(ctx, a.run, a.drop, batch, nil)
+			return a.b.Ledger.Settle(ctx, a.run, a.drop, batch, settled)
 		})
 		if err != nil {
 			return err
@@ -332,9 +332,12 @@ func (a *applier) outcome(c *Staged, o Outcome) (Settlement, bool) {
 // forgetParents drops the links of parents that the shop says it does not have: the ledger was wrong about them, and the
 // next drop that carries them creates them again.
 func (a *applier) forgetParents(ctx context.Context, changes []*Staged) error {
+	if a.dry {
+		return nil
+	}
 	gone := map[string][]string{}
 	for _, c := range changes {
-		if c.Status == Waiting && c.Missing.Entity != a.feed.Entity.Name {
+		if c.Status == Waiting {
 			gone[c.Missing.Entity] = append(gone[c.Missing.Entity], c.Missing.Key)
 		}
 	}
@@ -402,8 +405,8 @@ func (a *applier) undecide(ctx context.Context, b *Batch, changes []*Staged, lim
 // applyAll sends the stage until every change has its fate. A record whose parent came in this very file is sent once
 // its parent is there; when a whole pass has brought nothing new, the rest is parked.
 func (a *applier) applyAll(ctx context.Context) error {
-	for {
-		before := a.accepted
+	for idle := 0; ; {
+		before, settled := a.accepted, a.run.Sum()
 		if err := a.decideAll(ctx); err != nil {
 			return err
 		}
@@ -415,6 +418,11 @@ func (a *applier) applyAll(ctx context.Context) error {
 			return err
 		}
 		if open.undecided > 0 {
+			if idle++; a.run.Sum() > settled {
+				idle = 0
+			} else if err := a.b.Clock.Wait(ctx, pause(idle, nil, rand.Float64())); err != nil {
+				return err
+			}
 			continue
 		}
 		if open.waiting == 0 {

@@ -8,7 +8,9 @@
 //   - inbound.go: listing → seen → ready → claimed → fetched
 //   - plan.go: rows → records → changes
 //   - apply.go: changes → batches → outcomes
-//   - settle.go: reject file, receipt, last move
+//   - order.go: which drop is the next, and what keeps it
+//   - settle.go, receipt.go: reject file, receipt, last move
+//   - prune.go: what is old goes
 //   - notice.go: the shop's orders → noticed → owed
 //   - outbound.go: owed → written → picked up; resend.go: again
 //   - answers.go: the ERP's answers → the shop's orders; alarms.go: what a person has to look at
@@ -176,7 +178,10 @@ func PausedNote(name string) (work string, ok bool) { return strings.CutPrefix(n
 func raw(columns []string, row *formats.Row) map[string]string {
 	m := make(map[string]string, len(row.Cells))
 	for i, c := range row.Cells {
-		if i < len(columns) && (row.Absent == nil || !row.Absent[i]) {
+		switch {
+		case i >= len(columns):
+			m[extraCell(i)] = c
+		case row.Absent == nil || !row.Absent[i]:
 			m[columns[i]] = c
 		}
 	}

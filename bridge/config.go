@@ -4,6 +4,7 @@ import (
 	"path/filepath"
 
 	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/formats/envelope"
 )
 
 // Config is orobridge.yaml, checked and with its defaults filled in.
@@ -78,6 +79,7 @@ type FeedConfig struct {
 	Mode    string          `yaml:"mode" jsonschema:"default=delta,enum=delta,enum=full" doc:"full: each file holds everything, and what it lacks is treated as on_missing says"`
 	Missing string          `yaml:"on_missing" jsonschema:"default=keep,enum=keep,enum=disable,enum=delete,enum=zero" doc:"mode full, for what the file lacks: keep, disable (products), delete (prices), zero (inventory)"`
 	Format  formats.Format  `yaml:"format" jsonschema:"required" doc:"how the files are written; its kind, and the options of that kind"`
+	Unwrap  []UnwrapConfig  `yaml:"unwrap" doc:"what the files are wrapped in, the outermost first: [gzip], [zip], or { kind: pgp, … }; rows are read once a file came out whole and signed as it must be"`
 	Mapping formats.Mapping `yaml:",inline"`
 	Guards  GuardConfig     `yaml:"guards" doc:"limits that hold a drop for approval before anything is sent"`
 	Folders FoldersConfig   `yaml:"folders" doc:"folders below folder"`
@@ -91,11 +93,39 @@ type FeedConfig struct {
 	Receipts  []string  `yaml:"receipts" jsonschema:"enum=json,enum=csv" doc:"receipts to write for each drop; none by default"`
 }
 
+// UnwrapConfig is one wrapping of a feed's files. A reject file is wrapped in the same way; for pgp it is encrypted to the
+// signers, and without any there is none.
+type UnwrapConfig struct {
+	Kind       string   `yaml:"kind" jsonschema:"required,enum=gzip,enum=zip,enum=pgp" doc:"gzip, zip with one or several files, or pgp (OpenPGP)"`
+	MaxSize    Size     `yaml:"max_size" jsonschema:"default=10GB" doc:"so much may come out, all files together"`
+	MaxRatio   int64    `yaml:"max_ratio" jsonschema:"default=200,minimum=1" doc:"gzip, zip: and so many times what went in; the first MiB is free"`
+	Match      string   `yaml:"match" doc:"zip: glob of the files to read, without their folders; all by default"`
+	MaxFiles   int      `yaml:"max_files" jsonschema:"default=100,minimum=1" doc:"zip: so many files at most"`
+	Key        Secret   `yaml:"key" doc:"pgp: private key, armored; several one after the other while keys change"`
+	Passphrase Secret   `yaml:"passphrase" doc:"pgp: passphrase of the private key"`
+	Signers    []string `yaml:"signers" doc:"pgp: files with the sender's public keys, armored"`
+	Signature  string   `yaml:"signature" jsonschema:"default=required,enum=required,enum=optional" doc:"pgp: optional accepts a message that is not signed; a signature that is there must be a signer's"`
+
+	layer envelope.Layer
+}
+
+// layers are the wrappings of the feed's files, ready to use.
+func (f *FeedConfig) layers() envelope.Layers {
+	var all envelope.Layers
+	for i := range f.Unwrap {
+		all = append(all, f.Unwrap[i].layer)
+	}
+	return all
+}
+
 // ReadyConfig says when a file is whole.
 type ReadyConfig struct {
 	Stable   Duration `yaml:"stable" doc:"same size and time in all listings for so long; 20s when nothing else is given; 0s trusts a sender who renames whole files into the folder"`
 	Marker   string   `yaml:"marker" doc:"suffix of a second file that says so: .ok for products.csv.ok"`
-	Manifest string   `yaml:"manifest" doc:"glob of files that list the names, row counts and sha256 of whole files"`
+	Manifest string   `yaml:"manifest" doc:"glob of files that list whole files: CSV with the columns file, rows, sha256 and size, all but file optional"`
+
+	// ManifestStable is Stable for the manifests themselves, which nothing else says to be whole.
+	ManifestStable Duration `yaml:"-"`
 }
 
 // GuardConfig holds a drop whose plan looks wrong. A limit is a number or a share.
@@ -142,9 +172,20 @@ type ExportConfig struct {
 	OnChange     string              `yaml:"on_change" jsonschema:"default=ignore,enum=ignore,enum=new_version" doc:"an order that changes after it was written, in lines, addresses, totals or by being cancelled: ignore, or write it again under a name that ends in _v2"`
 	Collect      CollectConfig       `yaml:"collect" doc:"put several orders into a file: 50 orders or 1m; each order has its own by default"`
 	Gzip         bool                `yaml:"gzip" doc:"compress the files; their names end in .gz"`
+	Encrypt      *EncryptConfig      `yaml:"encrypt" doc:"encrypt the files by OpenPGP; their names end in .pgp, or .asc"`
 	Marker       string              `yaml:"marker" doc:"suffix of an empty file that is written after each file"`
 	PickupWithin Duration            `yaml:"pickup_within" doc:"alarm when the ERP has not taken the file by then"`
 	AnswerWithin Duration            `yaml:"answer_within" doc:"alarm when the ERP has not answered by then"`
+}
+
+// EncryptConfig says for whom files are encrypted and who signs them.
+type EncryptConfig struct {
+	Recipients []string `yaml:"recipients" jsonschema:"required" doc:"files with the receivers' public keys, armored"`
+	SignKey    Secret   `yaml:"sign_key" doc:"private key that signs, armored; without one the files are not signed"`
+	Passphrase Secret   `yaml:"passphrase" doc:"passphrase of sign_key"`
+	Armor      bool     `yaml:"armor" doc:"write text instead of bytes"`
+
+	seal envelope.Seal
 }
 
 // CollectConfig puts several orders into a file. The file is made when it is full, or when its first order has waited

@@ -112,6 +112,9 @@ func (k checker) remote(key string, r *RemoteConfig) {
 	if !validName(r.Name) {
 		k.problem(key, nameHint, "%q is not a name", r.Name)
 	}
+	if r.Name == ByHand {
+		k.problem(key, "choose another name", "%q is the bridge's own word for files that a person loads", r.Name)
+	}
 	switch r.Kind {
 	case "dir":
 		for _, other := range remoteKeys["sftp"] {
@@ -211,6 +214,9 @@ func (k checker) feed(key string, f *FeedConfig) {
 	if c := f.Guards.MaxPriceChange; c != nil && f.Entity != nil && f.Entity != formats.Prices {
 		k.problem(join(key, "guards.max_price_change"), "", "has a meaning for prices only")
 	}
+	for i := range f.Unwrap {
+		k.unwrap(join(join(key, "unwrap"), number(i)), &f.Unwrap[i])
+	}
 	if f.Entity != nil {
 		k.mapping(key, f)
 	}
@@ -224,6 +230,10 @@ func (k checker) ready(key string, f *FeedConfig) {
 	}
 	k.suffix(join(key, "ready.marker"), r.Marker)
 	if r.Manifest != "" {
+		r.ManifestStable = r.Stable
+		if !k.given(join(key, "ready.stable")) {
+			r.ManifestStable = Duration(20 * time.Second)
+		}
 		if _, err := path.Match(r.Manifest, ""); err != nil || strings.Contains(r.Manifest, "/") {
 			k.problem(join(key, "ready.manifest"), "write a glob such as manifest_*.txt", "%q is not a glob of names", r.Manifest)
 		}
@@ -284,8 +294,14 @@ func (k checker) mapping(key string, f *FeedConfig) {
 	if f.Format == nil {
 		return
 	}
+	if c, ok := f.Format.(formats.Clocked); ok {
+		c.SetClock(time.Now)
+	}
+	if r, ok := f.Format.(formats.FileReader); ok {
+		r.SetOpen(k.c.opener)
+	}
 	if s, ok := f.Format.(formats.Selector); ok && err == nil {
-		k.spread(join(key, "columns"), s.Select(f.Entity, &f.Mapping))
+		k.spread(key, s.Select(f.Entity, &f.Mapping))
 	}
 	k.spread(join(key, "format"), f.Format.Check())
 }
@@ -312,6 +328,9 @@ func (k checker) export(key string, e *ExportConfig) {
 	k.file(join(key, "file"), e.File)
 	k.since(join(key, "since"), e)
 	k.suffix(join(key, "marker"), e.Marker)
+	if e.Encrypt != nil {
+		k.encrypt(join(key, "encrypt"), e.Encrypt)
+	}
 	if (e.Collect.Orders > 0) != (e.Collect.Within > 0) && !k.failed(join(key, "collect")) {
 		k.problem(join(key, "collect"), "write collect: 50 orders or 1m", "orders and within belong together")
 	}

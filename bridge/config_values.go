@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/orobridge/orobridge/formats/envelope"
 )
 
 // This file holds the values that a config knows beyond texts and numbers. Each is read by UnmarshalText and written
@@ -211,6 +213,18 @@ func (c *CollectConfig) UnmarshalText(text []byte) error {
 	}
 	c.Orders = n
 	return c.Within.UnmarshalText([]byte(strings.Join(words[3:], "")))
+}
+
+// UnmarshalText reads the short form: gzip, zip.
+func (u *UnwrapConfig) UnmarshalText(text []byte) error {
+	switch kind := string(text); kind {
+	case envelope.Gzip, envelope.Zip:
+		*u = UnwrapConfig{Kind: kind}
+		return nil
+	case envelope.PGP:
+		return errors.New("pgp needs keys: write { kind: pgp, key_file: private.asc, signers: [erp.asc] }")
+	}
+	return fmt.Errorf("%q is not one of gzip, zip, pgp", text)
 }
 
 // Pattern matches base names: a glob (products_*.csv), or a regular expression between slashes whose groups named

@@ -31,10 +31,18 @@ func (b *Bridge) guard(ctx context.Context, f *FeedConfig, d *Drop, run *Run, st
 	g := f.Guards
 	over("max_rejects", g.MaxRejects, run.Rejected, run.Rows)
 	over("max_removals", g.MaxRemovals, removals, run.Rows+removals)
-	if run.Rows < g.MinRows {
+	// Parked and rejected rows that run again, and rejects that came back corrected, are a part of a file.
+	whole := (run.Kind == FirstRun || run.Kind == ReRun) && !d.Corrects
+	if whole && run.Rows == 0 && f.Empty == "hold" {
+		reasons = append(reasons, "empty: the file has no rows")
+	}
+	if whole && d.ListedBy != 0 && d.ListedRows >= 0 && run.Rows != d.ListedRows {
+		reasons = append(reasons, fmt.Sprintf("manifest: %d rows, manifest %d says %d", run.Rows, d.ListedBy, d.ListedRows))
+	}
+	if whole && run.Rows < g.MinRows {
 		reasons = append(reasons, fmt.Sprintf("min_rows: %d rows, the least is %d", run.Rows, g.MinRows))
 	}
-	if g.MaxShrink != nil {
+	if whole && g.MaxShrink != nil {
 		median, err := b.medianRows(ctx, f)
 		if err != nil {
 			return false, err
@@ -51,7 +59,9 @@ func (b *Bridge) guard(ctx context.Context, f *FeedConfig, d *Drop, run *Run, st
 		over(fmt.Sprintf("max_price_change (by more than %s)", g.MaxPriceChange.By), &g.MaxPriceChange.Share, moved, run.Rows)
 	}
 	if len(reasons) == 0 {
-		return false, nil
+		// After a crash the plan is what is left of it, with what the shop has refused meanwhile: guards are asked once.
+		run.Approved = true
+		return false, b.Ledger.SaveRun(ctx, run, nil)
 	}
 	run.State, run.Reason = RunHeld, strings.Join(reasons, "; ")
 	d.State, d.Reason = Held, run.Reason

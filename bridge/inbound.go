@@ -13,120 +13,252 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
 
 // Poll lists a feed's folder once and brings every drop as far as it can go: seen, ready, claimed, fetched. It returns
-// how many drops are fetched and wait for their turn.
+// how many drops are fetched and wait for their turn. Trouble with one file does not keep the others.
 func (b *Bridge) Poll(ctx context.Context, f *FeedConfig) (fetched int, err error) {
-	r := b.Remotes[f.Remote]
-	listing, err := r.List(ctx, f.Folder)
+	// What an earlier process began comes first: a listing can't tell a file that was moved by half.
+	if err := b.resumeClaims(ctx, f); err != nil {
+		return 0, err
+	}
+	listing, err := b.Remotes[f.Remote].List(ctx, f.Folder)
 	if err != nil {
 		return 0, err
 	}
-	files, markers := b.sift(f, listing)
+	s := f.sift(listing)
 	b.step("list")
-	drops, err := b.Ledger.Listed(ctx, f, files, b.Clock.Now(), b.Config.Remotes[f.Remote].ReadOnly)
+	drops, err := b.Ledger.Listed(ctx, f, Listing{Files: s.files, Refused: s.refused, At: b.Clock.Now(), Keep: b.readOnly(f.Remote)})
 	if err != nil {
 		return 0, err
 	}
-	for _, d := range drops {
-		if d.State == Seen && b.whole(f, d, markers) {
-			d.State, d.ReadyAt = Ready, b.Clock.Now()
-			if err := b.Ledger.Advance(ctx, d, Seen); err != nil {
-				return 0, err
-			}
-			b.Log.Info("ready", "feed", f.Name, "drop", d.ID, "file", d.Name, "bytes", d.Size)
+	b.step("listed")
+	if s.tooMany > 0 {
+		b.Log.Warn("more names that can't be used than are kept of one listing", "feed", f.Name, "more", s.tooMany)
+	}
+	for again := true; again; {
+		if err := b.watch(ctx, f, drops, s); err != nil {
+			return 0, err
+		}
+		// A manifest that was read now makes files ready that were listed with it.
+		if fetched, again, err = b.take(ctx, f); again {
+			drops = slices.DeleteFunc(drops, func(d *Drop) bool { return d.State != Seen })
 		}
 	}
-	return b.take(ctx, f)
+	return fetched, errors.Join(err, b.closeManifests(ctx, f), b.sweepMarkers(ctx, f, s))
 }
 
-// sift keeps the files of a listing that are the feed's, and the names of the markers. Names that can't be trusted are
-// told to the log and left alone.
-func (b *Bridge) sift(f *FeedConfig, listing []File) (files []File, markers map[string]bool) {
-	markers = map[string]bool{}
+func (b *Bridge) readOnly(remote string) bool {
+	r := b.Config.Remotes[remote]
+	return r != nil && r.ReadOnly
+}
+
+// sifted is a listing of a feed's folder, taken apart.
+type sifted struct {
+	files   []File
+	markers map[string]File
+	refused []Refusal
+	tooMany int // refused names beyond the limit
+}
+
+// maxRefused bounds how many names that can't be used are kept of one listing: they cost a server that plays tricks
+// nothing, and each stays in the ledger.
+const maxRefused = 100
+
+// sift keeps the files of a listing that are the feed's, its manifests, and the markers. A name that can't be used is
+// refused if the feed would have taken it otherwise.
+func (f *FeedConfig) sift(listing []File) *sifted {
+	s := &sifted{markers: map[string]File{}}
 	for _, file := range listing {
-		if file.Dir || Temporary(file.Name, f.Ignore) {
+		switch {
+		case file.Dir || Temporary(file.Name, f.Ignore):
+			continue
+		case f.Ready.Marker != "" && strings.HasSuffix(file.Name, f.Ready.Marker):
+			s.markers[file.Name] = file
 			continue
 		}
-		if f.Ready.Marker != "" && strings.HasSuffix(file.Name, f.Ready.Marker) {
-			markers[file.Name] = true
+		_, _, ours := f.Match.Match(strings.ReplaceAll(file.Name, "/", "_"))
+		if !ours && !f.Ready.Lists(file.Name) {
 			continue
 		}
-		if _, _, ok := f.Match.Match(file.Name); !ok {
-			continue
+		if err := SafeName(file.Name); err == nil {
+			s.files = append(s.files, file)
+		} else if len(s.refused) < maxRefused {
+			s.refused = append(s.refused, refuse(file, err))
+		} else {
+			s.tooMany++
 		}
-		if err := SafeName(file.Name); err != nil {
-			b.Log.Warn("a name that is not safe to use: left alone", "feed", f.Name, "name", file.Name, "error", err)
-			continue
-		}
-		files = append(files, file)
 	}
-	slices.SortFunc(files, func(x, y File) int { return cmp.Or(x.MTime.Compare(y.MTime), cmp.Compare(x.Name, y.Name)) })
-	return files, markers
+	slices.SortFunc(s.files, func(x, y File) int { return cmp.Or(x.MTime.Compare(y.MTime), cmp.Compare(x.Name, y.Name)) })
+	return s
 }
 
-// whole says whether a drop's sender has finished writing it.
-func (b *Bridge) whole(f *FeedConfig, d *Drop, markers map[string]bool) bool {
-	if f.Ready.Marker != "" && !markers[d.Name+f.Ready.Marker] {
-		return false
+// refuse makes a name printable and short, so that names which differ stay different.
+func refuse(file File, why error) Refusal {
+	sum := sha256.Sum256([]byte(file.Name))
+	name := strconv.QuoteToASCII(cut(file.Name, MaxName))
+	if len(file.Name) > MaxName {
+		name += "~" + hex.EncodeToString(sum[:8])
 	}
-	return d.ListedAt.Sub(d.SteadyAt) >= f.Ready.Stable.D()
+	file.Name = name
+	return Refusal{File: file, Why: why.Error() + "; it was left alone: have it sent under another name"}
 }
 
-// take claims and fetches every drop of a feed that is whole, in the feed's order.
-func (b *Bridge) take(ctx context.Context, f *FeedConfig) (fetched int, err error) {
+// Lists says whether a name is that of a manifest.
+func (r ReadyConfig) Lists(name string) bool {
+	ok, err := path.Match(r.Manifest, name)
+	return ok && err == nil && r.Manifest != ""
+}
+
+// watch finds out which of the drops that were listed are whole, and what the others wait for.
+func (b *Bridge) watch(ctx context.Context, f *FeedConfig, drops []*Drop, s *sifted) error {
+	awaited, err := b.awaited(ctx, f)
+	if err != nil {
+		return err
+	}
+	var changed []*Drop
+	for _, d := range drops {
+		if d.State != Seen {
+			continue
+		}
+		why, whole := b.whole(f, d, s.markers, awaited)
+		if whole {
+			d.State, d.Reason, d.ReadyAt = Ready, "", b.Clock.Now()
+			b.Log.Info("ready", "feed", f.Name, "drop", d.ID, "file", d.Name, "bytes", d.Size)
+		} else if d.Reason == why {
+			continue
+		}
+		d.Reason = why
+		changed = append(changed, d)
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	b.step("ready")
+	return b.Ledger.Watched(ctx, changed)
+}
+
+// whole says whether a drop's sender has finished writing it, and what is missing in words if something has to come yet.
+func (b *Bridge) whole(f *FeedConfig, d *Drop, markers map[string]File, awaited map[string]Awaited) (why string, ok bool) {
+	steady := d.ListedAt.Sub(d.SteadyAt)
+	if d.Lists {
+		return "", steady >= f.Ready.ManifestStable.D()
+	}
+	if f.Ready.Marker != "" {
+		marker, ok := markers[d.Name+f.Ready.Marker]
+		switch {
+		case !ok:
+			return "waits for its marker " + d.Name + f.Ready.Marker, false
+		case d.Previous != 0 && b.readOnly(d.Remote) && marker.MTime.Before(d.MTime):
+			return "waits for a marker that is not older than the file", false // the one that is there stays forever
+		}
+	}
+	if f.Ready.Manifest != "" {
+		entry, ok := awaited[d.Name]
+		switch {
+		case !ok:
+			return "waits for a manifest that lists it", false
+		case entry.Size >= 0 && entry.Size != d.Size:
+			return fmt.Sprintf("it has %d bytes, manifest %d says %d", d.Size, entry.Manifest, entry.Size), false
+		}
+		d.ListedBy, d.ListedRows, d.ListedSHA256 = entry.Manifest, entry.Rows, entry.SHA256
+	}
+	return "", steady >= f.Ready.Stable.D()
+}
+
+// resumeClaims finishes the claims that were cut short.
+func (b *Bridge) resumeClaims(ctx context.Context, f *FeedConfig) error {
+	drops, err := b.Ledger.Drops(ctx, DropFilter{Feed: f.Name, States: []DropState{Ready}})
+	for _, d := range drops {
+		if err != nil {
+			break
+		}
+		if err = b.claim(ctx, f, d); err != nil && FateOf(err) == Stop {
+			err = nil // told when its turn comes
+		}
+	}
+	return err
+}
+
+// take claims and fetches every drop of a feed that is whole, in the feed's order. Trouble with one file that does not
+// pass by itself is kept with the drop, and the others go on. It says whether a manifest was read.
+func (b *Bridge) take(ctx context.Context, f *FeedConfig) (fetched int, listed bool, err error) {
 	drops, err := b.Ledger.Drops(ctx, DropFilter{Feed: f.Name, States: []DropState{Ready, Claimed, Fetched, Loading}})
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
 	slices.SortStableFunc(drops, inOrder)
+	var errs []error
 	for _, d := range drops {
-		if d.State == Ready {
-			if err := b.claim(ctx, f, d); err != nil {
-				return fetched, err
+		before := d.State
+		if err := b.bring(ctx, f, d); err != nil {
+			errs = append(errs, err)
+			if FateOf(err) == Pause {
+				break
 			}
+			errs = append(errs, b.stuck(ctx, d, err))
 		}
-		if d.State == Claimed {
-			if err := b.fetch(ctx, f, d); err != nil {
-				return fetched, err
-			}
-		}
-		if d.State == Fetched || d.State == Loading {
+		listed = listed || d.Lists && d.State == Fetched && before != Fetched
+		if !d.Lists && (d.State == Fetched || d.State == Loading) {
 			fetched++
 		}
 	}
-	return fetched, nil
+	return fetched, listed && len(errs) == 0, errors.Join(errs...)
 }
 
-// inOrder is the order in which a feed's drops are loaded: what the name says, then the server's time, then the name.
-func inOrder(x, y *Drop) int {
-	return cmp.Or(cmp.Compare(x.Date, y.Date), compareSeq(x.Seq, y.Seq), x.MTime.Compare(y.MTime), cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID))
+// bring takes one drop as far as it can go now.
+func (b *Bridge) bring(ctx context.Context, f *FeedConfig, d *Drop) error {
+	if d.State == Ready {
+		if err := b.claim(ctx, f, d); err != nil {
+			return err
+		}
+	}
+	switch {
+	case d.State != Claimed:
+		return nil
+	case d.Remote == ByHand:
+		d.State, d.Reason, d.SettledAt = Vanished, "the copying of the file was cut short: load it again", b.Clock.Now()
+		return b.Ledger.Advance(ctx, d, Claimed)
+	case d.Size > int64(f.MaxSize):
+		return b.end(ctx, f, d, nil, Rejected, fmt.Sprintf("it has %d bytes, more than max_size allows (%s)", d.Size, f.MaxSize))
+	case b.Clock.Now().Sub(d.SteadyAt) < f.Ready.Stable.D():
+		return nil // it grew after it was claimed
+	case d.Lists:
+		return b.fetchManifest(ctx, f, d)
+	}
+	return b.fetch(ctx, f, d)
 }
 
-// compareSeq compares sequence numbers as numbers of any length.
-func compareSeq(x, y string) int {
-	x, y = strings.TrimLeft(x, "0"), strings.TrimLeft(y, "0")
-	return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y))
+// stuck keeps with a drop why it does not go on.
+func (b *Bridge) stuck(ctx context.Context, d *Drop, why error) error {
+	reason := why.Error()
+	if hint := HintOf(why); hint != "" {
+		reason += " — " + hint
+	}
+	if d.Reason == reason || d.State != Ready && d.State != Claimed {
+		return nil
+	}
+	d.Reason = reason
+	return b.Ledger.Advance(ctx, d, d.State)
 }
 
-// claim moves a drop into the work folder, under a name that no other drop can have. A crash in between is seen by the
-// file standing there already.
+// claim moves a drop into the work folder, its marker first: a marker that stayed behind would make the next file of
+// that name look whole. What an attempt that was cut short has moved stands there already, in the size and time that the
+// ledger knows; another file in that place is left alone.
 func (b *Bridge) claim(ctx context.Context, f *FeedConfig, d *Drop) error {
-	r := b.Remotes[d.Remote]
-	if !b.Config.Remotes[d.Remote].ReadOnly {
-		target := path.Join(f.Folder, f.Folders.Work, DerivedName(d.Name, fmt.Sprintf("_d%d", d.ID)))
+	if !b.readOnly(d.Remote) {
+		r, err := b.remote(d)
+		if err != nil {
+			return err
+		}
 		b.step("claim")
-		err := b.moveInto(ctx, r, d.Path, target)
-		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
-			if _, statErr := r.Stat(ctx, target); statErr == nil {
-				err = nil // moved by an attempt that was cut short
-			} else if errors.Is(err, fs.ErrNotExist) && errors.Is(statErr, fs.ErrNotExist) {
-				d.State, d.Reason, d.SettledAt = Vanished, "the file left the folder before it could be claimed", b.Clock.Now()
-				return b.Ledger.Advance(ctx, d, Ready)
-			}
+		target, err := b.moveToWork(ctx, r, f, d)
+		if gone(err) {
+			d.State, d.Reason, d.Path, d.SettledAt = Vanished, "the file left the folder before it could be claimed", "", b.Clock.Now()
+			return b.Ledger.Advance(ctx, d, Ready)
 		}
 		if err != nil {
 			return err
@@ -134,14 +266,119 @@ func (b *Bridge) claim(ctx context.Context, f *FeedConfig, d *Drop) error {
 		d.Path = target
 	}
 	b.step("claimed")
-	d.State, d.ClaimedAt = Claimed, b.Clock.Now()
+	d.State, d.Reason, d.ClaimedAt = Claimed, "", b.Clock.Now()
 	return b.Ledger.Advance(ctx, d, Ready)
 }
+
+// moveToWork moves a drop and its marker into the work folder and returns where it stands. An error that is [gone] says
+// that the drop is nowhere.
+func (b *Bridge) moveToWork(ctx context.Context, r Remote, f *FeedConfig, d *Drop) (string, error) {
+	for n := 1; ; n++ {
+		target := path.Join(d.Folder, f.Folders.Work, numbered(DerivedName(d.Name, fmt.Sprintf("_d%d", d.ID)), n))
+		file, err := r.Stat(ctx, target)
+		switch {
+		case err == nil && file.Size == d.Size && sameTime(file.MTime, d.MTime):
+			return target, b.moveMarker(ctx, r, f, d.Path, target)
+		case err == nil:
+			if _, err := r.Stat(ctx, d.Path); gone(err) {
+				return target, nil // it grew while it was moved
+			} else if err != nil || n == maxStrangers {
+				return "", errors.Join(err, &Error{Op: "claim", Object: FileObject(d.Remote, target), Err: fs.ErrExist, Hint: "clear the work folder"})
+			}
+			continue
+		case !gone(err):
+			return "", err
+		}
+		if err := b.moveMarker(ctx, r, f, d.Path, target); err != nil {
+			return "", err
+		}
+		b.step("move to work")
+		return target, b.moveInto(ctx, r, d.Path, target)
+	}
+}
+
+// moveMarker moves the marker of a file along with it. One that came again is taken away.
+func (b *Bridge) moveMarker(ctx context.Context, r Remote, f *FeedConfig, from, to string) error {
+	if f.Ready.Marker == "" {
+		return nil
+	}
+	from, to = beside(from, f.Ready.Marker), beside(to, f.Ready.Marker)
+	err := b.moveInto(ctx, r, from, to)
+	if errors.Is(err, fs.ErrExist) {
+		err = r.Remove(ctx, from)
+	}
+	if gone(err) {
+		return nil
+	}
+	return err
+}
+
+// beside is the path of a file's marker, wherever the file stands.
+func beside(p, marker string) string {
+	return path.Join(path.Dir(p), DerivedName(path.Base(p)+marker, ""))
+}
+
+// maxSwept bounds the markers that one poll takes away.
+const maxSwept = 20
+
+// sweepMarkers takes away markers that came again after their file was claimed: they would make the next file of that
+// name look whole before it is.
+func (b *Bridge) sweepMarkers(ctx context.Context, f *FeedConfig, s *sifted) error {
+	if f.Ready.Marker == "" || b.readOnly(f.Remote) {
+		return nil
+	}
+	for _, file := range s.files {
+		delete(s.markers, file.Name+f.Ready.Marker)
+	}
+	left := maxSwept
+	for name := range s.markers {
+		of := strings.TrimSuffix(name, f.Ready.Marker)
+		if left--; left < 0 {
+			break
+		}
+		last, err := b.Ledger.Drops(ctx, DropFilter{Feed: f.Name, Name: of, Last: 1})
+		if err != nil {
+			return err
+		}
+		if len(last) == 0 || last[0].ClaimedAt.IsZero() || SafeName(name) != nil {
+			continue
+		}
+		r := b.Remotes[f.Remote]
+		if _, err := r.Stat(ctx, path.Join(f.Folder, of)); !gone(err) {
+			continue
+		}
+		if err := r.Remove(ctx, path.Join(f.Folder, name)); err != nil && !gone(err) {
+			return err
+		}
+		b.Log.Warn("a marker without its file: taken away", "feed", f.Name, "name", name)
+	}
+	return nil
+}
+
+// maxStrangers is how many files of others may stand where one of ours should.
+const maxStrangers = 20
+
+// numbered is another name for a file when the first is taken.
+func numbered(name string, n int) string {
+	if n == 1 {
+		return name
+	}
+	return DerivedName(name, fmt.Sprintf("_%d", n))
+}
+
+// gone says that a file is not there, as against a remote that is not.
+func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrUnreachable) }
+
+// sameTime compares a server's time with one that the ledger has kept.
+func sameTime(x, kept time.Time) bool { return x.Truncate(time.Millisecond).Equal(kept) }
 
 // moveInto moves a file, making the target's folder when it is not there.
 func (b *Bridge) moveInto(ctx context.Context, r Remote, from, to string) error {
 	err := r.Move(ctx, from, to)
-	if errors.Is(err, fs.ErrNotExist) {
+	if gone(err) {
+		if _, err := r.Stat(ctx, path.Dir(to)); !gone(err) {
+			return errors.Join(err, &Error{Op: "move", Object: from, Err: fs.ErrNotExist})
+		}
 		if err := r.MakeFolder(ctx, path.Dir(to)); err != nil {
 			return err
 		}
@@ -150,27 +387,71 @@ func (b *Bridge) moveInto(ctx context.Context, r Remote, from, to string) error 
 	return err
 }
 
-// fetch copies a claimed drop into the spool. What arrives must have the size of the listing; a file that has changed
-// since it was claimed is watched anew.
+// remote is where a drop stands. A config that no longer has it keeps the drop as it is.
+func (b *Bridge) remote(d *Drop) (Remote, error) {
+	if r, ok := b.Remotes[d.Remote]; ok {
+		return r, nil
+	}
+	return nil, &Error{Op: "reach", Object: fmt.Sprintf("drop %d", d.ID), Err: fmt.Errorf("the config has no remote %q any more", d.Remote),
+		Hint: "put the remote back until all of its drops are put away"}
+}
+
+// fetch copies a claimed drop into the spool. A file that has changed since it was listed is watched anew where it
+// stands; one that a sender took back from a remote on which nothing is moved is gone.
 func (b *Bridge) fetch(ctx context.Context, f *FeedConfig, d *Drop) error {
-	name := fmt.Sprintf("%d", d.ID)
-	b.step("fetch")
-	size, sum, err := fetchTo(ctx, b.Remotes[d.Remote], d.Path, filepath.Join(b.Spool, name))
+	name := strconv.FormatInt(d.ID, 10)
+	r, err := b.remote(d)
 	if err != nil {
 		return err
 	}
-	if size != d.Size {
-		return &Error{Op: "fetch", Object: d.Remote + ":" + d.Path, Fate: Pause,
-			Err:  fmt.Errorf("%d bytes arrived, the listing said %d", size, d.Size),
-			Hint: "the sender was still writing: give the feed a marker, or a longer ready.stable"}
+	b.step("fetch")
+	size, sum, err := fetchTo(ctx, r, d.Path, filepath.Join(b.Spool, name))
+	if err != nil || size != d.Size {
+		return b.changed(ctx, r, d, err)
 	}
 	b.step("fetched")
-	d.State, d.SHA256, d.Spool, d.FetchedAt = Fetched, sum, name, b.Clock.Now()
+	d.State, d.Reason, d.SHA256, d.Spool, d.FetchedAt = Fetched, "", sum, name, b.Clock.Now()
+	if d.ListedSHA256 != "" && d.ListedSHA256 != sum {
+		d.State = Claimed
+		return b.end(ctx, f, d, nil, Rejected, fmt.Sprintf("its sha256 is %s, manifest %d says %s: it was not sent whole", sum, d.ListedBy, d.ListedSHA256))
+	}
+	d.Corrects = b.corrects(f, d)
 	if err := b.Ledger.Advance(ctx, d, Claimed); err != nil {
 		return err
 	}
 	b.Log.Info("fetched", "feed", f.Name, "drop", d.ID, "file", d.Name, "bytes", size, "sha256", sum)
 	return nil
+}
+
+// changed finds out why a claimed file could not be fetched as it was listed.
+func (b *Bridge) changed(ctx context.Context, r Remote, d *Drop, why error) error {
+	file, err := r.Stat(ctx, d.Path)
+	switch {
+	case gone(err) && b.readOnly(d.Remote), err == nil && b.readOnly(d.Remote) && (file.Size != d.Size || !sameTime(file.MTime, d.MTime)):
+		d.State, d.Reason, d.Path, d.SettledAt = Vanished, "the sender replaced the file before it could be fetched", "", b.Clock.Now()
+		return b.Ledger.Advance(ctx, d, Claimed)
+	case err == nil && file.Size != d.Size:
+		d.Reason = fmt.Sprintf("it had %d bytes when it was claimed and has %d now: the sender was still writing; give the feed a marker, or a longer ready.stable", d.Size, file.Size)
+		d.Size, d.SteadyAt = file.Size, b.Clock.Now()
+		b.Log.Warn("still written to", "feed", d.Feed, "drop", d.ID, "file", d.Name, "bytes", d.Size)
+		return b.Ledger.Advance(ctx, d, Claimed)
+	case why == nil:
+		return &Error{Op: "fetch", Object: FileObject(d.Remote, d.Path), Fate: Pause, Err: errors.New("another number of bytes arrived than the file has")}
+	}
+	return why
+}
+
+// corrects says whether a file of a feed whose files hold everything is one of rejects that came back corrected.
+func (b *Bridge) corrects(f *FeedConfig, d *Drop) bool {
+	if f.Mode != "full" {
+		return false
+	}
+	rows, err := b.openRows(f, b.spool(d))
+	if err != nil {
+		return false // planning tells what is wrong with it
+	}
+	defer rows.Close() // it was only read
+	return rows.corrects
 }
 
 // fetchTo copies a remote file to a local path: temporary name, sync, rename, sync of the folder.
@@ -209,6 +490,9 @@ func spoolTrouble(err error) error {
 	return &Error{Op: "write", Object: "spool", Fate: Pause, Err: err, Hint: "make room on the disk of state.dir; the bridge goes on by itself"}
 }
 
+// ByHand is the remote of a drop that a person handed over.
+const ByHand = "local"
+
 // HandOver copies a local file into the spool as a drop of a feed, as `orobridge load` does.
 func (b *Bridge) HandOver(ctx context.Context, f *FeedConfig, file string) (*Drop, error) {
 	info, err := os.Stat(file)
@@ -222,9 +506,13 @@ func (b *Bridge) HandOver(ctx context.Context, f *FeedConfig, file string) (*Dro
 	if err := SafeName(name); err != nil {
 		return nil, &Error{Op: "load", Object: file, Err: err, Hint: "rename the file"}
 	}
+	if info.Size() > int64(f.MaxSize) {
+		return nil, &Error{Op: "load", Object: file, Err: fmt.Errorf("it has %d bytes, more than max_size allows (%s)", info.Size(), f.MaxSize), Hint: "raise max_size of the feed"}
+	}
 	now := b.Clock.Now()
-	d := &Drop{Feed: f.Name, Remote: "local", Folder: filepath.Dir(file), Name: name, Size: info.Size(), MTime: info.ModTime().UTC().Truncate(time.Millisecond),
-		State: Claimed, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
+	d := &Drop{Feed: f.Name, Remote: ByHand, Folder: filepath.Dir(file), Name: name, Size: info.Size(), MTime: info.ModTime().UTC().Truncate(time.Millisecond),
+		State: Claimed, ListedRows: -1, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
+	d.Date, d.Seq, _ = f.Match.Match(name)
 	if err := b.Ledger.AddDrop(ctx, d); err != nil {
 		return nil, err
 	}
@@ -234,6 +522,7 @@ func (b *Bridge) HandOver(ctx context.Context, f *FeedConfig, file string) (*Dro
 		return nil, err
 	}
 	d.Size, d.SHA256, d.Spool, d.State, d.FetchedAt = size, sum, spool, Fetched, b.Clock.Now()
+	d.Corrects = b.corrects(f, d)
 	return d, b.Ledger.Advance(ctx, d, Claimed)
 }
 

@@ -3,8 +3,12 @@ package bridge_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"io"
 	"log/slog"
+	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -258,4 +262,68 @@ func writeFile(path, content string) error { return os.WriteFile(path, []byte(co
 
 func openLedger(w *world) (*state.Ledger, error) {
 	return state.Open(context.Background(), w.state, state.Options{})
+}
+
+// call asks the shop's API as a person with the bridge's own rights would.
+func (w *world) call(method, path string) []byte {
+	w.t.Helper()
+	resp, err := http.PostForm(w.shop.URL()+"/oauth2-token", url.Values{"grant_type": {"client_credentials"}, "client_id": {"demo"}, "client_secret": {"demo"}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var token struct {
+		AccessToken string `json:"access_token"`
+	}
+	err = json.NewDecoder(resp.Body).Decode(&token)
+	resp.Body.Close()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req, err := http.NewRequest(method, w.shop.URL()+"/admin/api"+path, nil)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token.AccessToken)
+	req.Header.Set("Accept", "application/vnd.api+json")
+	resp, err = http.DefaultClient.Do(req)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode >= 300 {
+		w.t.Fatalf("%s %s: %d %s %v", method, path, resp.StatusCode, body, err)
+	}
+	http.DefaultClient.CloseIdleConnections()
+	return body
+}
+
+// listID is the shop's id of a price list.
+func (w *world) listID(name string) string {
+	w.t.Helper()
+	var doc struct {
+		Data []struct {
+			ID         string
+			Attributes struct{ Name string }
+		}
+	}
+	if err := json.Unmarshal(w.call("GET", "/pricelists?page[size]=-1"), &doc); err != nil {
+		w.t.Fatal(err)
+	}
+	for _, d := range doc.Data {
+		if d.Attributes.Name == name {
+			return d.ID
+		}
+	}
+	w.t.Fatalf("the shop has no price list %s", name)
+	return ""
+}
+
+func (w *world) link(entity, key string) *bridge.Link {
+	w.t.Helper()
+	links, err := w.ledger.Links(context.Background(), entity, []string{key})
+	if err != nil || links[key] == nil {
+		w.t.Fatalf("no link of %s %s: %v", entity, key, err)
+	}
+	return links[key]
 }

@@ -131,9 +131,10 @@ type Run struct {
 	Kind     RunKind
 	State    RunState
 	Force    bool // unchanged rows are sent too, newer values are overwritten
-	Approved bool // guards were overruled
+	Approved bool // the guards have let it pass, or were overruled
 	Counts
-	Requests int64 // HTTP requests to the shop
+	Requests int64            // HTTP requests to the shop
+	Skipped  map[string]int64 // what the reader left out on purpose, by word (see formats.Counter): no rows
 	Reason   string
 	Started  time.Time
 	Ended    time.Time // zero while it runs
@@ -184,12 +185,13 @@ type Settlement struct {
 	Entity  string
 	Key     string
 	Line    int64
-	OroID   string          // of what was created, updated or adopted
-	Record  []formats.Value // all fields of the row's record: they are laid over the link's content
-	Sent    []formats.Value // the fields that were sent, for the history
-	Reject  *formats.Reject // FateRejected
-	Missing *Missing        // FateParked
-	Remove  bool            // the parked row marks a removal
+	Pos     formats.Position // FateParked: where the row stands
+	OroID   string           // of what was created, updated or adopted
+	Record  []formats.Value  // all fields of the row's record: they are laid over the link's content
+	Sent    []formats.Value  // the fields that were sent, for the history
+	Reject  *formats.Reject  // FateRejected
+	Missing *Missing         // FateParked
+	Remove  bool             // the parked row marks a removal
 	Raw     map[string]string
 	Forget  bool // FateRemoved, FateWithdrawn: nothing is left in the shop, so the link goes too
 
@@ -220,6 +222,7 @@ type ParkedRow struct {
 	Drop    int64
 	Run     int64
 	Line    int64
+	Pos     formats.Position
 	Missing Missing
 	Record  []formats.Value
 	Remove  bool

@@ -1,11 +1,9 @@
 package bridge
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/orobridge/orobridge/formats"
@@ -75,7 +73,7 @@ func (b *Bridge) attempt(ctx context.Context, f *FeedConfig, d *Drop, run *Run, 
 		}
 	}()
 	if f.Entity == formats.OrderFeedback {
-		return b.answer(ctx, f, d, run, stage, resumed)
+		return b.applyAnswers(ctx, f, d, run, stage, resumed)
 	}
 	a := &applier{b: b, feed: f, drop: d, run: run, stage: stage}
 	if resumed {
@@ -102,29 +100,23 @@ func (b *Bridge) attempt(ctx context.Context, f *FeedConfig, d *Drop, run *Run, 
 	}
 	b.step("applied")
 	log.Info("loaded", "rows", run.Rows, "created", run.Created, "updated", run.Updated, "unchanged", run.Unchanged, "removed", run.Removed,
-		"collapsed", run.Collapsed, "rejected", run.Rejected, "parked", run.Parked)
+		"collapsed", run.Collapsed, "rejected", run.Rejected, "parked", run.Parked, "skipped", skippedLine(run.Skipped))
 	return b.finishRun(ctx, f, d, run)
 }
 
 // fill stages what a run is about: the rows of the drop's spooled bytes, or its parked records.
 func (b *Bridge) fill(ctx context.Context, f *FeedConfig, d *Drop, run *Run, stage Stage, resumed bool) error {
 	p := &planner{b: b, feed: f, drop: d, run: run, stage: stage, resumed: resumed}
-	switch run.Kind {
-	case ParkedRun:
+	if run.Kind == ParkedRun {
 		return b.fillParked(ctx, f, d, run, stage)
-	case RetryRun:
-		rows, err := b.rejectedRows(ctx, f, d, run)
-		if err != nil {
-			return err
-		}
-		return p.read(ctx, rows)
 	}
-	file, err := os.Open(b.spool(d))
+	rows, err := b.rowsOf(ctx, f, d, run)
 	if err != nil {
-		return fmt.Errorf("open spooled drop %d: %w", d.ID, err)
+		return err
 	}
-	defer file.Close()
-	if err := p.open(ctx, bufio.NewReaderSize(file, 256<<10)); err != nil {
+	err = p.read(ctx, rows)
+	run.Skipped = rows.Counts()
+	if err = errors.Join(err, rows.Close()); err != nil {
 		return err
 	}
 	return p.withdraw(ctx)
@@ -166,7 +158,7 @@ func (b *Bridge) fillParked(ctx context.Context, f *FeedConfig, d *Drop, run *Ru
 }
 
 func parkedChange(f *FeedConfig, p ParkedRow) *Staged {
-	rec := &formats.Record{Entity: f.Entity, Key: p.Key, Values: p.Record, Remove: p.Remove, Pos: formats.Position{Line: p.Line}}
+	rec := &formats.Record{Entity: f.Entity, Key: p.Key, Values: p.Record, Remove: p.Remove, Pos: p.Pos}
 	return &Staged{Change: Change{Key: p.Key, Record: rec, Line: p.Line}, Remove: p.Remove, Raw: p.Raw, Parked: p.Since}
 }
 

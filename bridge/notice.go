@@ -347,6 +347,12 @@ func (e *ExportConfig) render(orders []*formats.Order, number, document int64) (
 	} else {
 		body = buf.Bytes()
 	}
+	if e.Encrypt != nil {
+		if body, err = e.Encrypt.encrypted(body); err != nil {
+			return "", nil, &Error{Op: "encrypt order", Object: orders[0].Identifier, Err: err}
+		}
+		name += e.Encrypt.seal.Extension()
+	}
 	if name = DerivedName(name, ""); SafeName(name) != nil {
 		return "", nil, &Error{Op: "name order", Object: orders[0].Identifier, Err: SafeName(name), Hint: "change exports." + e.Name + ".file"}
 	}
@@ -358,6 +364,18 @@ func pack(body []byte) ([]byte, error) {
 	var buf bytes.Buffer
 	w := gzip.NewWriter(&buf)
 	_, err := w.Write(body)
+	err = errors.Join(err, w.Close())
+	return buf.Bytes(), err
+}
+
+// encrypted encrypts and, with a key for it, signs. Unlike all else that makes a file it never gives the same bytes twice.
+func (e *EncryptConfig) encrypted(body []byte) ([]byte, error) {
+	var buf bytes.Buffer
+	w, err := e.seal.Writer(&buf)
+	if err != nil {
+		return nil, err
+	}
+	_, err = w.Write(body)
 	err = errors.Join(err, w.Close())
 	return buf.Bytes(), err
 }

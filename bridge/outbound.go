@@ -70,7 +70,7 @@ func (b *Bridge) WakeExports() {
 func (b *Bridge) Export(ctx context.Context, e *ExportConfig) (noticed int, err error) {
 	noticed, err = b.notice(ctx, e)
 	// What is owed is written even when the shop can't be asked at the moment.
-	return noticed, errors.Join(err, b.flush(ctx, e), b.deliver(ctx, e), b.watch(ctx, e), b.tellAlarms(ctx, e))
+	return noticed, errors.Join(err, b.flush(ctx, e), b.deliver(ctx, e), b.watchFolder(ctx, e), b.tellAlarms(ctx, e))
 }
 
 // remote is the export's own way to its remote, so that no import's file is in front of an order.
@@ -275,9 +275,9 @@ func sameBytes(ctx context.Context, r Remote, at string, f *Outfile) error {
 // idleListing is how long the folder is not listed when no file waits to be picked up there.
 const idleListing = time.Minute
 
-// watch sees which files the ERP has taken (they have left the folder), which it should have, which somebody changed or
+// watchFolder sees which files the ERP has taken (they have left the folder), which it should have, which somebody changed or
 // put back, and which orders it should have answered.
-func (b *Bridge) watch(ctx context.Context, e *ExportConfig) error {
+func (b *Bridge) watchFolder(ctx context.Context, e *ExportConfig) error {
 	files, err := b.Ledger.Outfiles(ctx, OutfileFilter{Export: e.Name, States: []OwedState{Written}})
 	if err != nil {
 		return err

@@ -60,15 +60,6 @@ type planRow struct {
 	ref    int    // into chunk.refs; -1 for a reject
 }
 
-// open plans all rows of a file.
-func (p *planner) open(ctx context.Context, r io.Reader) error {
-	reader, err := p.feed.Format.Open(r, p.feed.Entity)
-	if err != nil {
-		return err
-	}
-	return p.read(ctx, reader)
-}
-
 // read plans all rows of a reader. Rejected rows are recorded and counted, changes are staged; the counts of the run hold
 // rows, rejects, collapsed and unchanged ones afterwards.
 func (p *planner) read(ctx context.Context, reader formats.Reader) error {
@@ -505,6 +496,12 @@ func (p *planner) withdraw(ctx context.Context) error {
 	if p.feed.Mode != "full" || p.feed.Missing == "keep" || p.run.Kind != FirstRun && p.run.Kind != ReRun {
 		return nil
 	}
+	if p.run.Rows == 0 || p.drop.Corrects {
+		return nil // an empty file says nothing, and corrected rejects are only some rows
+	}
+	if err := p.countWithdrawn(ctx); err != nil {
+		return err
+	}
 	var page []*Staged
 	flush := func() error {
 		_, err := p.stage.Put(ctx, page)
@@ -523,6 +520,16 @@ func (p *planner) withdraw(ctx context.Context) error {
 		return err
 	}
 	return flush()
+}
+
+// countWithdrawn counts what an interrupted attempt has withdrawn: no row of the file tells of it.
+func (p *planner) countWithdrawn(ctx context.Context) error {
+	if !p.resumed {
+		return nil
+	}
+	fates, err := p.b.Ledger.Fates(ctx, p.run.ID)
+	p.run.count(FateWithdrawn, fates[FateWithdrawn])
+	return err
 }
 
 // differing returns the fields whose texts differ from the older content, and the older texts. Both are sorted. With

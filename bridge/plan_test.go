@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -36,7 +38,7 @@ func (w *world) stock(skus ...string) (list string, products map[string]string) 
 	return list, products
 }
 
-func (w *world) want(feed string, state bridge.DropState, counts bridge.Counts) *bridge.Drop {
+func (w *world) expect(feed string, state bridge.DropState, counts bridge.Counts) *bridge.Drop {
 	w.t.Helper()
 	d, run := w.last(feed)
 	if d.State != state {
@@ -90,7 +92,7 @@ func TestAKeyThatRepeatsInAFileCollapses(t *testing.T) {
 			w.stock("SKU1", "SKU2")
 			w.drop("prices", "a.csv", priceHead+price("SKU1", "1")+price("SKU1", "2")+price("SKU2", "9")+price("SKU1", "3"))
 			w.round()
-			w.want("prices", want.state, want.counts)
+			w.expect("prices", want.state, want.counts)
 			if got := w.priceOf("SKU1"); got != want.value {
 				t.Errorf("the shop has %s, want %s", got, want.value)
 			}
@@ -117,7 +119,7 @@ func TestAKnownKeyThatRepeatsCollapsesToTheLastRow(t *testing.T) {
 			w.round()
 			w.drop("prices", "b.csv", priceHead+rows.second)
 			w.round()
-			w.want("prices", bridge.Loaded, rows.counts)
+			w.expect("prices", bridge.Loaded, rows.counts)
 			if got := w.priceOf("SKU1"); got != rows.value {
 				t.Errorf("the shop has %s, want %s", got, rows.value)
 			}
@@ -135,7 +137,7 @@ func TestAFirstDropOnALivingShopSendsOnlyWhatDiffers(t *testing.T) {
 	}
 	w.drop("prices", "a.csv", priceHead+price("SKU1", "10.50")+price("SKU2", "8")+price("SKU3", "1"))
 	w.round()
-	w.want("prices", bridge.Loaded, bridge.Counts{Rows: 3, Created: 1, Updated: 1, Unchanged: 1, Adopted: 1})
+	w.expect("prices", bridge.Loaded, bridge.Counts{Rows: 3, Created: 1, Updated: 1, Unchanged: 1, Adopted: 1})
 }
 
 func TestAnAdoptedFeedSendsNothing(t *testing.T) {
@@ -156,7 +158,7 @@ func TestAnAdoptedFeedSendsNothing(t *testing.T) {
 	w.shop.JournalReset()
 	w.drop("prices", "a.csv", body)
 	w.round()
-	w.want("prices", bridge.Loaded, bridge.Counts{Rows: 2, Unchanged: 2})
+	w.expect("prices", bridge.Loaded, bridge.Counts{Rows: 2, Unchanged: 2})
 	if sent := w.written(); len(sent) > 0 {
 		t.Errorf("sent %v", sent)
 	}
@@ -169,13 +171,13 @@ func TestAFullDropWithdrawsWhatItLacks(t *testing.T) {
 	w.round()
 	w.drop("prices", "b.csv", priceHead+price("SKU2", "2"))
 	w.round()
-	w.want("prices", bridge.Loaded, bridge.Counts{Rows: 1, Unchanged: 1, Withdrawn: 1})
+	w.expect("prices", bridge.Loaded, bridge.Counts{Rows: 1, Unchanged: 1, Withdrawn: 1})
 	if n := w.shop.Count("productprices"); n != 1 {
 		t.Errorf("the shop has %d prices, want 1", n)
 	}
 	w.drop("prices", "c.csv", priceHead+price("SKU1", "1")+price("SKU2", "2"))
 	w.round()
-	w.want("prices", bridge.Loaded, bridge.Counts{Rows: 2, Created: 1, Unchanged: 1})
+	w.expect("prices", bridge.Loaded, bridge.Counts{Rows: 2, Created: 1, Unchanged: 1})
 }
 
 func TestADisabledProductComesBackWhenItIsListedAgain(t *testing.T) {
@@ -184,13 +186,13 @@ func TestADisabledProductComesBackWhenItIsListedAgain(t *testing.T) {
 	w.round()
 	w.drop("products", "b.csv", "sku,name,unit\nSKU2,Nut,item\n")
 	w.round()
-	w.want("products", bridge.Loaded, bridge.Counts{Rows: 1, Unchanged: 1, Withdrawn: 1})
+	w.expect("products", bridge.Loaded, bridge.Counts{Rows: 1, Unchanged: 1, Withdrawn: 1})
 	w.drop("products", "c.csv", "sku,name,unit\nSKU1,Bolt,item\nSKU2,Nut,item\n")
 	w.round()
-	w.want("products", bridge.Loaded, bridge.Counts{Rows: 2, Updated: 1, Unchanged: 1})
+	w.expect("products", bridge.Loaded, bridge.Counts{Rows: 2, Updated: 1, Unchanged: 1})
 	w.drop("products", "d.csv", "sku,name,unit\nSKU2,Nut,item\nSKU1,Bolt,item\n")
 	w.round()
-	w.want("products", bridge.Loaded, bridge.Counts{Rows: 2, Unchanged: 2})
+	w.expect("products", bridge.Loaded, bridge.Counts{Rows: 2, Unchanged: 2})
 }
 
 func TestGuardsHoldBeforeAnythingIsSent(t *testing.T) {
@@ -210,7 +212,7 @@ func TestGuardsHoldBeforeAnythingIsSent(t *testing.T) {
 			w.stock("SKU1", "SKU2", "SKU3")
 			w.drop("prices", "a.csv", priceHead+price("SKU1", "1")+price("SKU2", "1")+price("SKU3", "1"))
 			w.round()
-			w.want("prices", bridge.Loaded, bridge.Counts{Rows: 3, Created: 3})
+			w.expect("prices", bridge.Loaded, bridge.Counts{Rows: 3, Created: 3})
 			w.shop.JournalReset()
 			w.drop("prices", "b.csv", priceHead+c.second)
 			w.round()
@@ -268,7 +270,7 @@ func TestAPriceWithoutItsProductIsParkedUntilTheProductComes(t *testing.T) {
 	w.stock("SKU1")
 	w.drop("prices", "a.csv", priceHead+price("SKU1", "1")+price("SKU9", "9"))
 	w.round()
-	d := w.want("prices", bridge.Partial, bridge.Counts{Rows: 2, Created: 1, Parked: 1})
+	d := w.expect("prices", bridge.Partial, bridge.Counts{Rows: 2, Created: 1, Parked: 1})
 	w.drop("products", "p.csv", "sku,name,unit\nSKU9,Late,item\n")
 	w.round()
 	again, run := w.last("prices")
@@ -287,10 +289,10 @@ func TestAParkedRowIsRejectedWhenItsParentDoesNotCome(t *testing.T) {
 	w.round()
 	w.clock.Wait(context.Background(), 47*time.Hour)
 	w.round()
-	d := w.want("prices", bridge.Partial, bridge.Counts{Rows: 1, Parked: 1})
+	d := w.expect("prices", bridge.Partial, bridge.Counts{Rows: 1, Parked: 1})
 	w.clock.Wait(context.Background(), 2*time.Hour)
 	w.round()
-	w.want("prices", bridge.Partial, bridge.Counts{Rows: 1, Rejected: 1})
+	w.expect("prices", bridge.Partial, bridge.Counts{Rows: 1, Rejected: 1})
 	if r := w.rejects(d); len(r) != 1 || !strings.Contains(r[0], "parent: products SKU9 did not come within") {
 		t.Errorf("rejects: %q", r)
 	}
@@ -355,7 +357,7 @@ func TestOnlyRejectedRowsRunAgain(t *testing.T) {
 	w := newWorld(t, feedWith("products", ""))
 	w.drop("products", "a.csv", "sku,name,unit,brand\nSKU1,Bolt,item,\nSKU2,Nut,item,Acme\n")
 	w.round()
-	d := w.want("products", bridge.Partial, bridge.Counts{Rows: 2, Created: 1, Rejected: 1})
+	d := w.expect("products", bridge.Partial, bridge.Counts{Rows: 2, Created: 1, Rejected: 1})
 	if _, err := w.shop.Add("brands", map[string]any{"defaultTitle": "Acme"}, nil); err != nil {
 		t.Skip("the box can't be given a brand:", err)
 	}
@@ -363,7 +365,7 @@ func TestOnlyRejectedRowsRunAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.round()
-	w.want("products", bridge.Loaded, bridge.Counts{Rows: 1, Created: 1})
+	w.expect("products", bridge.Loaded, bridge.Counts{Rows: 1, Created: 1})
 }
 
 func TestABatchThatFailsAsAWholeIsSplitUntilTheGuiltyRowIsFound(t *testing.T) {
@@ -379,7 +381,7 @@ func TestABatchThatFailsAsAWholeIsSplitUntilTheGuiltyRowIsFound(t *testing.T) {
 	}, Effect: orotest.ServerError()})
 	w.drop("prices", "a.csv", body)
 	w.round()
-	d := w.want("prices", bridge.Partial, bridge.Counts{Rows: 50, Created: 49, Rejected: 1})
+	d := w.expect("prices", bridge.Partial, bridge.Counts{Rows: 50, Created: 49, Rejected: 1})
 	if r := w.rejects(d); len(r) != 1 || !strings.HasPrefix(r[0], "34 ") {
 		t.Errorf("rejects: %q", r)
 	}
@@ -398,7 +400,7 @@ func TestNothingIsCreatedTwiceWhenTheAnswerIsLost(t *testing.T) {
 	}
 	w.drop("customers", "a.csv", body)
 	w.round()
-	w.want("customers", bridge.Loaded, bridge.Counts{Rows: 250, Created: 250})
+	w.expect("customers", bridge.Loaded, bridge.Counts{Rows: 250, Created: 250})
 	if n := w.shop.Count("customers") - before; n != 250 {
 		t.Errorf("the shop has %d new customers, want 250", n)
 	}
@@ -422,7 +424,7 @@ func TestAnOutagePausesAndLosesNothing(t *testing.T) {
 	}
 	in.Release()
 	w.round()
-	w.want("prices", bridge.Loaded, bridge.Counts{Rows: 2, Created: 2})
+	w.expect("prices", bridge.Loaded, bridge.Counts{Rows: 2, Created: 2})
 }
 
 func TestAnUnreadableFileIsRejectedWhole(t *testing.T) {
@@ -475,6 +477,96 @@ func TestWhatAPlanShowsIsWhatALoadDoes(t *testing.T) {
 	drops, err := w.ledger.Drops(context.Background(), bridge.DropFilter{})
 	if err != nil || len(drops) != 1 {
 		t.Errorf("planning left %d drops: %v", len(drops), err)
+	}
+}
+
+func TestWhatAnAdminDeletedInTheShopIsMadeAgain(t *testing.T) {
+	w := newWorld(t, feedWith("prices", ""))
+	w.stock("SKU1")
+	w.drop("prices", "a.csv", priceHead+price("SKU1", "1"))
+	w.round()
+	w.call("DELETE", "/productprices?filter[priceList]="+w.listID("Retail"))
+	w.drop("prices", "b.csv", priceHead+price("SKU1", "2"))
+	w.round()
+	d, run := w.last("prices")
+	if d.State != bridge.Loaded || w.shop.Count("productprices") != 1 {
+		t.Errorf("%s %s %+v; %d prices\n%v", d.State, d.Reason, run.Counts, w.shop.Count("productprices"), w.rejects(d))
+	}
+}
+
+func TestAPriceOfAProductThatAnAdminDeletedIsParkedAndComesBack(t *testing.T) {
+	w := newWorld(t, pricesAndProducts)
+	w.stock()
+	w.drop("products", "p.csv", "sku,name,unit\nSKU1,Bolt,item\n")
+	w.round()
+	w.call("DELETE", "/products/"+w.link("products", "SKU1").OroID)
+	w.drop("prices", "a.csv", priceHead+price("SKU1", "1"))
+	w.round()
+	w.expect("prices", bridge.Partial, bridge.Counts{Rows: 1, Parked: 1})
+	w.drop("products", "p2.csv", "sku,name,unit\nSKU1,Bolt M8,item\n")
+	w.round()
+	d, run := w.last("prices")
+	if d.State != bridge.Loaded {
+		t.Errorf("%s %s %+v", d.State, d.Reason, run.Counts)
+	}
+}
+
+func TestALivePlanComparesWithTheShopAsItIs(t *testing.T) {
+	w := newWorld(t, feedWith("prices", ""))
+	list, products := w.stock("SKU1")
+	if _, err := w.shop.AddPrice(list, products["SKU1"], "item", "1", "EUR", "7"); err != nil {
+		t.Fatal(err)
+	}
+	w.drop("prices", "a.csv", priceHead+price("SKU1", "7"))
+	w.round()
+	w.call("DELETE", "/productprices?filter[priceList]="+list)
+	if _, err := w.shop.AddPrice(list, products["SKU1"], "item", "1", "EUR", "9"); err != nil {
+		t.Fatal(err)
+	}
+	f, _ := w.b.Feed("prices")
+	path := t.TempDir() + "/b.csv"
+	if err := writeFile(path, priceHead+price("SKU1", "8")); err != nil {
+		t.Fatal(err)
+	}
+	for live, old := range map[bool]string{false: "7", true: "9"} {
+		_, err := w.b.Plan(context.Background(), f, path, bridge.PreviewOptions{Live: live, Change: func(s *bridge.Staged) error {
+			if s.Old[0].Text != old {
+				t.Errorf("live %v: the old value is %s, want %s", live, s.Old[0].Text, old)
+			}
+			return nil
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestAFirstDropOfPricesThatTheShopHoldsSendsNothing(t *testing.T) {
+	n := 5_000
+	if os.Getenv("OROBRIDGE_SOAK") != "" {
+		n = 100_000
+	}
+	w := newWorld(t, feedWith("prices", ""))
+	const tiers = 20
+	skus := make([]string, n/tiers)
+	for i := range skus {
+		skus[i] = fmt.Sprintf("SKU%06d", i)
+	}
+	list, products := w.stock(skus...)
+	body := strings.Builder{}
+	body.WriteString(priceHead)
+	for i := range n {
+		sku, quantity, value := skus[i/tiers], strconv.Itoa(i%tiers+1), strconv.Itoa(i%900+1)
+		if _, err := w.shop.AddPrice(list, products[sku], "item", quantity, "EUR", value); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&body, "Retail,%s,item,%s,EUR,%s\n", sku, quantity, value)
+	}
+	w.drop("prices", "a.csv", body.String())
+	w.round()
+	w.expect("prices", bridge.Loaded, bridge.Counts{Rows: int64(n), Unchanged: int64(n), Adopted: int64(n)})
+	if sent := w.written(); len(sent) > 0 {
+		t.Errorf("sent %v", sent[:1])
 	}
 }
 

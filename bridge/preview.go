@@ -1,15 +1,12 @@
 package bridge
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"os"
 	"path/filepath"
-
-	"github.com/orobridge/orobridge/formats"
 )
 
 // Preview is what loading a file would do.
@@ -31,19 +28,18 @@ type PreviewOptions struct {
 
 // Plan works out what loading a local file through a feed would do. Nothing is written anywhere but to a scratch file.
 func (b *Bridge) Plan(ctx context.Context, f *FeedConfig, path string, o PreviewOptions) (*Preview, error) {
-	file, err := os.Open(path)
-	if err != nil {
+	if _, err := os.Stat(path); err != nil {
 		return nil, &Error{Op: "plan", Object: path, Err: err, Hint: "name a file that this machine can read"}
 	}
-	defer file.Close()
 	stage, err := b.Ledger.NewStage(ctx, f.Entity, 0)
 	if err != nil {
 		return nil, err
 	}
 	v := &Preview{Run: Run{Kind: FirstRun}}
-	rows, err := f.Format.Open(bufio.NewReaderSize(file, 256<<10), f.Entity)
+	rows, err := b.openRows(f, path)
 	if err == nil {
 		err = b.preview(ctx, f, &Drop{Feed: f.Name, Name: filepath.Base(path)}, v, stage, rows, o)
+		err = errors.Join(err, rows.Close())
 	}
 	return v, errors.Join(err, stage.Close())
 }
@@ -58,31 +54,24 @@ func (b *Bridge) PlanDrop(ctx context.Context, f *FeedConfig, d *Drop, r RerunOp
 		return nil, err
 	}
 	v := &Preview{Run: Run{Kind: ReRun, Force: r.Force}}
-	var rows formats.Reader
 	if r.Rejected {
 		v.Run.Kind = RetryRun
 		v.Run.ID = math.MaxInt64 // after all others
-		rows, err = b.rejectedRows(ctx, f, d, &v.Run)
 	}
-	file, openErr := os.Open(b.spool(d))
-	if err = errors.Join(err, openErr); err == nil {
-		if rows == nil {
-			rows, err = f.Format.Open(bufio.NewReaderSize(file, 256<<10), f.Entity)
-		}
-		if err == nil {
-			err = b.preview(ctx, f, d, v, stage, rows, o)
-		}
-		err = errors.Join(err, file.Close())
+	rows, err := b.rowsOf(ctx, f, d, &v.Run)
+	if err == nil {
+		err = b.preview(ctx, f, d, v, stage, rows, o)
+		err = errors.Join(err, rows.Close())
 	}
 	return v, errors.Join(err, stage.Close())
 }
 
-func (b *Bridge) preview(ctx context.Context, f *FeedConfig, d *Drop, v *Preview, stage Stage, rows formats.Reader, o PreviewOptions) error {
+func (b *Bridge) preview(ctx context.Context, f *FeedConfig, d *Drop, v *Preview, stage Stage, rows rowSource, o PreviewOptions) error {
 	p := &planner{b: b, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject}
 	if err := p.read(ctx, rows); err != nil {
 		return err
 	}
-	v.Ignored = p.ignored
+	v.Ignored, v.Run.Skipped = p.ignored, rows.Counts()
 	if err := p.withdraw(ctx); err != nil {
 		return err
 	}

@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
-
-	"github.com/orobridge/orobridge/formats"
+	"strings"
 )
 
 // What an admin decides about a drop is a change of the ledger and nothing more: the bridge that holds the state sees a
@@ -34,23 +32,34 @@ func (b *Bridge) Approve(ctx context.Context, d *Drop, who string) error {
 	return b.Ledger.Advance(ctx, d, Held)
 }
 
-// Discard throws a held drop away: nothing of it is sent, and its file goes to the rejected folder.
+// Discard throws a drop away that is held, waits, or was rejected: nothing of it is sent, its file goes to the rejected
+// folder, and what waits behind it goes on.
 func (b *Bridge) Discard(ctx context.Context, f *FeedConfig, d *Drop, who string) error {
-	run, err := b.heldRun(ctx, d)
-	if err != nil {
-		return err
-	}
-	if run != nil {
-		run.State, run.Ended, run.Reason = Failed, b.Clock.Now(), run.Reason+"; discarded by "+who
-		if err := b.Ledger.SaveRun(ctx, run, nil); err != nil {
+	from := d.State
+	switch {
+	case from == Held:
+		run, err := b.heldRun(ctx, d)
+		if err != nil {
 			return err
 		}
+		if run != nil {
+			run.State, run.Ended, run.Reason = Failed, b.Clock.Now(), run.Reason+"; discarded by "+who
+			if err := b.Ledger.SaveRun(ctx, run, nil); err != nil {
+				return err
+			}
+		}
+	case from == Loading, from.Settled() && from != Rejected:
+		return &Error{Op: "discard", Object: fmt.Sprintf("drop %d", d.ID), Err: fmt.Errorf("it is %s", from),
+			Hint: "only a drop that is held, waits or was rejected can be discarded"}
 	}
-	d.State, d.Reason, d.DecidedBy, d.DecidedAt, d.SettledAt = Discarded, d.Reason+"; discarded by "+who, who, b.Clock.Now(), b.Clock.Now()
+	d.State, d.Reason, d.DecidedBy, d.DecidedAt = Discarded, strings.TrimPrefix(d.Reason+"; discarded by "+who, "; "), who, b.Clock.Now()
+	if d.SettledAt.IsZero() || from != Rejected {
+		d.SettledAt = b.Clock.Now()
+	}
 	if d.Path != "" {
 		d.Finish = f.Folders.Rejected
 	}
-	return b.Ledger.Advance(ctx, d, Held)
+	return b.Ledger.Advance(ctx, d, from)
 }
 
 func (b *Bridge) heldRun(ctx context.Context, d *Drop) (*Run, error) {
@@ -135,51 +144,3 @@ func (b *Bridge) lastRejects(ctx context.Context, d *Drop, before int64) (*Run, 
 
 // InOrder sorts drops in the order in which they were meant to be loaded.
 func InOrder(drops []*Drop) { slices.SortStableFunc(drops, inOrder) }
-
-// rejectedRows reads rows from the ledger instead of from a file: those that a run rejected, with the columns that the
-// drop's file has.
-type rejectedRows struct {
-	columns []string
-	rows    []RejectRow
-}
-
-func (b *Bridge) rejectedRows(ctx context.Context, f *FeedConfig, d *Drop, run *Run) (*rejectedRows, error) {
-	last, err := b.lastRejects(ctx, d, run.ID)
-	if err != nil || last == nil {
-		return nil, errors.Join(err, fmt.Errorf("drop %d: no run before %d rejected rows", d.ID, run.ID))
-	}
-	file, err := os.Open(b.spool(d))
-	if err != nil {
-		return nil, fmt.Errorf("open spooled drop %d: %w", d.ID, err)
-	}
-	defer file.Close()
-	reader, err := f.Format.Open(file, f.Entity)
-	if err != nil {
-		return nil, err
-	}
-	rr := &rejectedRows{columns: slices.Clone(reader.Columns())}
-	err = b.Ledger.Rejects(ctx, RejectFilter{Run: last.ID}, func(r RejectRow) error {
-		rr.rows = append(rr.rows, r)
-		return nil
-	})
-	return rr, err
-}
-
-// Columns implements formats.Reader.
-func (r *rejectedRows) Columns() []string { return r.columns }
-
-// Next implements formats.Reader.
-func (r *rejectedRows) Next(row *formats.Row) error {
-	if len(r.rows) == 0 {
-		return io.EOF
-	}
-	x := r.rows[0]
-	r.rows = r.rows[1:]
-	row.Pos = x.Pos
-	row.Cells, row.Absent = make([]string, len(r.columns)), make([]bool, len(r.columns))
-	for i, c := range r.columns {
-		text, ok := x.Row[c]
-		row.Cells[i], row.Absent[i] = text, !ok
-	}
-	return nil
-}

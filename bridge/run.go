@@ -26,6 +26,7 @@ func (b *Bridge) Run(ctx context.Context) error {
 	if len(b.Config.Exports) > 0 && b.Config.Admin.WebhookURL != "" {
 		g.Go(func() error { return s.subscribe(ctx) })
 	}
+	g.Go(func() error { return b.pruneLoop(ctx) })
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil
@@ -148,15 +149,6 @@ func (s *schedule) next(ctx context.Context, f *FeedConfig) (changed <-chan stru
 
 var errEnough = errors.New("seen enough")
 
-// nextDue is the feed's next drop to load; nil if there is none.
-func (b *Bridge) nextDue(ctx context.Context, f *FeedConfig) (*Drop, error) {
-	drops, err := b.Ledger.Drops(ctx, DropFilter{Feed: f.Name, States: []DropState{Fetched, Loading}})
-	if err != nil || len(drops) == 0 {
-		return nil, err
-	}
-	return slices.MinFunc(drops, inOrder), nil
-}
-
 // export makes round after round of an export.
 func (s *schedule) export(ctx context.Context, e *ExportConfig) error {
 	for n := 0; ctx.Err() == nil; {
@@ -176,7 +168,7 @@ func (s *schedule) export(ctx context.Context, e *ExportConfig) error {
 type Subscriber interface {
 	// Subscribe makes sure that the shop tells the address of new and changed orders, signed with the secret, and mends
 	// what is wrong with that. It returns what it did, in words; empty when all was well.
-	Subscribe(ctx context.Context, address string, secret Secret) (done string, err error)
+	Subscribe(ctx context.Context, address string, secret Secret) (did []string, err error)
 }
 
 // subscribeEvery is how often the shop's subscription is looked at.
@@ -270,6 +262,8 @@ func (b *Bridge) Round(ctx context.Context) error {
 		_, err := b.Export(ctx, e)
 		failed("export "+e.Name, err)
 	}
+	_, err := b.PruneDue(ctx)
+	failed("prune", err)
 	return errors.Join(errs...)
 }
 

@@ -1,7 +1,6 @@
 package bridge
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,138 +8,227 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
+	"strings"
+
+	"github.com/orobridge/orobridge/formats/envelope"
 )
 
-// FinishAll carries out the last moves that a feed still owes.
+// FinishAll carries out the last moves that a feed still owes. Trouble with one does not keep the others.
 func (b *Bridge) FinishAll(ctx context.Context, f *FeedConfig) error {
 	drops, err := b.Ledger.Drops(ctx, DropFilter{Feed: f.Name, Owed: true})
 	if err != nil {
 		return err
 	}
+	var errs []error
 	for _, d := range drops {
-		if err := b.Finish(ctx, f, d); err != nil {
+		err := b.Finish(ctx, f, d)
+		errs = append(errs, err)
+		if ctx.Err() != nil || errors.Is(err, ErrUnreachable) {
+			break
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Finish writes what the sender gets of a settled drop and moves its file away. Each part may be repeated: names carry
+// the run, and what stands there already was written by an attempt that was cut short. It never loads anything. On a
+// remote on which nothing is moved it only closes the drop in the ledger, which has all of it.
+func (b *Bridge) Finish(ctx context.Context, f *FeedConfig, d *Drop) error {
+	b.finishing.Lock()
+	defer b.finishing.Unlock()
+	now, err := b.Ledger.Drop(ctx, d.ID)
+	if err != nil {
+		return err
+	}
+	if *d = *now; d.Finish == "" || !d.State.Settled() {
+		return nil // done meanwhile, or run again: its end comes later
+	}
+	if !b.readOnly(d.Remote) {
+		r, err := b.remote(d)
+		if err != nil {
+			return err
+		}
+		runs, err := b.Ledger.Runs(ctx, d.ID)
+		if err != nil {
+			return err
+		}
+		if err := b.answer(ctx, r, f, d, runs); err != nil {
+			return err
+		}
+		if err := b.putAway(ctx, r, f, d, runs); err != nil {
+			return err
+		}
+	}
+	d.Finish = ""
+	b.step("finish recorded")
+	err = b.Ledger.Advance(ctx, d, d.State)
+	b.step("finished")
+	return err
+}
+
+// answer writes for each run that has ended what the sender gets of it: a file with the rejects, and receipts. A drop that
+// never had a run gets them once as well.
+func (b *Bridge) answer(ctx context.Context, r Remote, f *FeedConfig, d *Drop, runs []*Run) error {
+	if len(runs) == 0 {
+		return b.answerRun(ctx, r, f, d, nil)
+	}
+	for _, run := range runs {
+		if run.Told || run.State != Done && run.State != Failed {
+			continue
+		}
+		if err := b.answerRun(ctx, r, f, d, run); err != nil {
+			return err
+		}
+		b.step("told")
+		if err := b.Ledger.Told(ctx, run.ID); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// Finish writes what the sender gets of a settled drop and moves its file away. Each part may be repeated: names carry
-// the run, and what stands there already was written by an attempt that was cut short. It never loads anything.
-func (b *Bridge) Finish(ctx context.Context, f *FeedConfig, d *Drop) error {
-	b.finishing.Lock()
-	defer b.finishing.Unlock()
-	if d.Finish == "" {
-		return nil
-	}
-	runs, err := b.Ledger.Runs(ctx, d.ID)
-	if err != nil {
+func (b *Bridge) answerRun(ctx context.Context, r Remote, f *FeedConfig, d *Drop, run *Run) error {
+	if err := b.writeRejects(ctx, r, f, d, run); err != nil {
 		return err
 	}
-	readOnly := b.Config.Remotes[d.Remote].ReadOnly
-	tag := fmt.Sprintf("_d%d", d.ID)
+	return b.writeReceipts(ctx, r, f, d, run)
+}
+
+// tag is what the names of a run's files carry.
+func tag(d *Drop, run *Run) string {
+	if run == nil {
+		return fmt.Sprintf("_d%d", d.ID)
+	}
+	return fmt.Sprintf("_r%d", run.ID)
+}
+
+// putAway moves a settled drop, with its marker, out of the way. A file that somebody has taken away meanwhile is not
+// looked for forever.
+func (b *Bridge) putAway(ctx context.Context, r Remote, f *FeedConfig, d *Drop, runs []*Run) error {
+	folder := path.Join(d.Folder, d.Finish)
+	if d.Path == "" || path.Dir(d.Path) == folder {
+		return nil
+	}
+	var last *Run
 	if len(runs) > 0 {
-		last := runs[len(runs)-1]
-		tag = fmt.Sprintf("_r%d", last.ID)
-		if !readOnly {
-			if err := b.writeRejects(ctx, f, d, last, tag); err != nil {
+		last = runs[len(runs)-1]
+	}
+	name := DerivedName(d.Name, tag(d, last))
+	b.step("finish")
+	for n := 1; ; n++ {
+		target := path.Join(folder, numbered(name, n))
+		err := b.moveMarker(ctx, r, f, d.Path, target)
+		if err == nil {
+			b.step("move away")
+			err = b.moveInto(ctx, r, d.Path, target)
+		}
+		switch {
+		case err == nil:
+			d.Path = target
+			return nil
+		case errors.Is(err, fs.ErrExist) && n < maxStrangers:
+			if _, err := r.Stat(ctx, d.Path); err == nil {
+				continue // another file has that name, of a ledger that is no more
+			} else if !gone(err) {
+				return err
+			}
+			d.Path = target // moved by an attempt that was cut short
+			return nil
+		case gone(err):
+			return b.search(ctx, r, f, d, runs)
+		default:
+			return err
+		}
+	}
+}
+
+// search looks for a file that does not stand where the ledger says: an attempt that was cut short may have moved it
+// under the name of an earlier run.
+func (b *Bridge) search(ctx context.Context, r Remote, f *FeedConfig, d *Drop, runs []*Run) error {
+	for _, run := range append([]*Run{nil}, runs...) {
+		for _, folder := range []string{f.Folders.Archive, f.Folders.Rejected} {
+			at := path.Join(d.Folder, folder, DerivedName(d.Name, tag(d, run)))
+			if _, err := r.Stat(ctx, at); err == nil {
+				d.Path = at
+				return nil
+			} else if !gone(err) {
 				return err
 			}
 		}
 	}
-	if !readOnly && !b.putAway(f, d) {
-		target := path.Join(f.Folder, d.Finish, DerivedName(d.Name, tag))
-		if err := b.moveAway(ctx, f, d, target); err != nil {
-			return err
-		}
-		d.Path = target
-	}
-	d.Finish = ""
-	b.step("finished")
-	return b.Ledger.Advance(ctx, d, d.State)
+	b.Log.Warn("the file of a settled drop is gone", "feed", f.Name, "drop", d.ID, "path", d.Path)
+	d.Reason = strings.TrimPrefix(d.Reason+"; its file was taken away from "+d.Path, "; ")
+	d.Path = ""
+	return nil
 }
 
-// putAway says that a drop's file was moved away by an earlier run already.
-func (b *Bridge) putAway(f *FeedConfig, d *Drop) bool {
-	folder := path.Dir(d.Path)
-	return folder == path.Join(f.Folder, f.Folders.Archive) || folder == path.Join(f.Folder, f.Folders.Rejected)
-}
-
-// moveAway moves a settled drop, and its marker, out of the way.
-func (b *Bridge) moveAway(ctx context.Context, f *FeedConfig, d *Drop, target string) error {
-	r := b.Remotes[d.Remote]
-	if f.Ready.Marker != "" {
-		marker := path.Join(f.Folder, d.Name+f.Ready.Marker)
-		if err := b.moveInto(ctx, r, marker, target+f.Ready.Marker); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-	}
-	b.step("finish")
-	err := b.moveInto(ctx, r, d.Path, target)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrExist) {
-		if _, statErr := r.Stat(ctx, target); statErr == nil {
-			return nil // moved by an attempt that was cut short
-		}
-	}
-	return err
-}
-
-// writeRejects writes the reject file of a run beside the rejected drops: the sender's own columns and dialect, and why.
-func (b *Bridge) writeRejects(ctx context.Context, f *FeedConfig, d *Drop, run *Run, tag string) error {
-	name, body, err := b.rejectFile(ctx, f, d, run, tag)
-	if err != nil || body == nil {
-		return err
-	}
+// writeRejects writes, beside the rejected drops, the rows that a run rejected, in the sender's own columns and dialect
+// and with the reasons: corrected and dropped again it is an ordinary drop. A file that could not be read, or was never
+// loaded, gets a note in plain text instead.
+func (b *Bridge) writeRejects(ctx context.Context, r Remote, f *FeedConfig, d *Drop, run *Run) error {
+	folder := path.Join(d.Folder, f.Folders.Rejected)
 	b.step("write rejects")
-	return b.putInto(ctx, b.Remotes[d.Remote], path.Join(f.Folder, f.Folders.Rejected, name), bytes.NewReader(body))
-}
-
-// rejectFile makes the reject file of a run; nil when nothing was rejected. A file that could not be read gets a note
-// in plain text instead.
-func (b *Bridge) rejectFile(ctx context.Context, f *FeedConfig, d *Drop, run *Run, tag string) (name string, body []byte, err error) {
-	if run.State == Failed {
-		return DerivedName(d.Name, tag+"_error") + ".txt", []byte(run.Reason + "\n"), nil
-	}
-	if run.Rejected == 0 {
-		return "", nil, nil
-	}
-	file, err := os.Open(b.spool(d))
-	if err != nil {
-		return "", nil, fmt.Errorf("open spooled drop %d: %w", d.ID, err)
-	}
-	defer file.Close()
-	reader, err := f.Format.Open(file, f.Entity)
-	if err != nil {
-		return "", nil, err
-	}
-	var buf bytes.Buffer
-	columns := reader.Columns()
-	w, err := f.Format.Rejects(&buf, columns)
-	if err != nil {
-		return "", nil, err
-	}
-	cells := make([]string, len(columns))
-	err = b.Ledger.Rejects(ctx, RejectFilter{Run: run.ID}, func(r RejectRow) error {
-		for i, c := range columns {
-			cells[i] = r.Row[c]
-		}
-		return w.Write(cells, &r.Reject)
-	})
-	return DerivedName(d.Name, tag+"_rejects"), buf.Bytes(), errors.Join(err, w.Close())
-}
-
-// putInto writes a file of which it is known that nobody else writes one of its name: one that stands there already was
-// written by an attempt that was cut short.
-func (b *Bridge) putInto(ctx context.Context, r Remote, target string, body io.ReadSeeker) error {
-	err := r.Put(ctx, target, body)
-	if errors.Is(err, fs.ErrNotExist) {
-		if err := r.MakeFolder(ctx, path.Dir(target)); err != nil {
-			return err
-		}
-		err = r.Put(ctx, target, body)
-	}
-	if errors.Is(err, fs.ErrExist) {
+	switch {
+	case run == nil && d.State == Rejected:
+		return b.putInto(ctx, r, folder, DerivedName(d.Name+".txt", tag(d, run)+"_error"), strings.NewReader(d.Reason+"\n"))
+	case run != nil && run.State == Failed:
+		return b.putInto(ctx, r, folder, DerivedName(d.Name+".txt", tag(d, run)+"_error"), strings.NewReader(run.Reason+"\n"))
+	case run == nil || run.Rejected == 0:
 		return nil
 	}
-	return err
+	file, err := os.CreateTemp(b.Spool, "rejects-*.part")
+	if err != nil {
+		return spoolTrouble(err)
+	}
+	switch err = b.rejectFile(ctx, f, d, run, file); {
+	case errors.Is(err, envelope.ErrNobody):
+		b.Log.Warn("no reject file: the feed's files are encrypted, and no signer is known to encrypt to", "feed", f.Name, "drop", d.ID,
+			"hint", "name the sender's public key in signers, below unwrap")
+		err = nil
+	case err == nil:
+		err = b.putInto(ctx, r, folder, DerivedName(d.Name, tag(d, run)+"_rejects"), file)
+	}
+	return errors.Join(err, file.Close(), os.Remove(file.Name()))
+}
+
+// putInto writes a file under a name that carries its run. One of the same size that stands there already was written by
+// an attempt that was cut short; another one belongs to a ledger that is no more, and is left alone.
+func (b *Bridge) putInto(ctx context.Context, r Remote, folder, name string, body io.ReadSeeker) error {
+	size, err := body.Seek(0, io.SeekEnd)
+	if err != nil {
+		return spoolTrouble(err)
+	}
+	for n := 1; ; n++ {
+		target := path.Join(folder, numbered(name, n))
+		err := r.Put(ctx, target, body)
+		if gone(err) {
+			if err := r.MakeFolder(ctx, folder); err != nil {
+				return err
+			}
+			err = r.Put(ctx, target, body)
+		}
+		if !errors.Is(err, fs.ErrExist) || n == maxStrangers {
+			return err
+		}
+		if there, err := r.Stat(ctx, target); err != nil || there.Size == size {
+			return err
+		}
+	}
+}
+
+// written are the paths of what answer has written of a run, or of a drop without runs.
+func (f *FeedConfig) written(d *Drop, run *Run) []string {
+	rejected, receipts := path.Join(d.Folder, f.Folders.Rejected), path.Join(d.Folder, f.Folders.Receipts)
+	var paths []string
+	switch {
+	case run == nil && d.State == Rejected, run != nil && run.State == Failed:
+		paths = append(paths, path.Join(rejected, DerivedName(d.Name+".txt", tag(d, run)+"_error")))
+	case run != nil && run.Rejected > 0:
+		paths = append(paths, path.Join(rejected, DerivedName(d.Name, tag(d, run)+"_rejects")))
+	}
+	for _, kind := range slices.Sorted(slices.Values(f.Receipts)) {
+		paths = append(paths, path.Join(receipts, receiptName(d, run, kind)))
+	}
+	return paths
 }

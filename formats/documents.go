@@ -14,7 +14,7 @@ type Selector interface {
 	// Select is called once, while the config is loaded and before Check. The format adds the source columns that the
 	// mapping reads (see [Mapping.Inputs]), leaves out its own columns for the fields that the mapping feeds, and uses
 	// the value lists where one canonical text holds several of the sender's values (more_units). The error names the
-	// columns that no row of this format can have.
+	// columns that no row of this format can have; it begins with the feed's key (columns, format).
 	Select(e *Entity, m *Mapping) error
 }
 

@@ -22,9 +22,14 @@ type Position struct {
 	Offset  int64  // 0-based byte offset of the row's beginning (of its IDoc's in an IDoc file) in the decoded stream; -1 when unknown
 	Segment string // "E1KNA1M" in an IDoc, the element's path in XML; empty in CSV
 	Doc     string // DOCNUM of an IDoc; empty elsewhere
+	Part    string // which file of an archive with several; empty elsewhere
 }
 
 func (p Position) String() string {
+	if part := p.Part; part != "" {
+		p.Part = ""
+		return part + " " + p.String()
+	}
 	switch {
 	case p.Doc != "":
 		return fmt.Sprintf("IDoc %s segment %d %s", p.Doc, p.Line, p.Segment)
@@ -52,6 +57,12 @@ type Reader interface {
 	// still be read (row.Pos and, as far as they are known, row.Cells are set); any other error, usually a
 	// *FileError, when the file can't be read further.
 	Next(row *Row) error
+}
+
+// A Corrector is a [Reader] that can tell a file of rejects that came back from an ordinary one: such a file holds only
+// some rows, even where files hold everything.
+type Corrector interface {
+	Corrects() bool
 }
 
 // A Format reads one kind of file. Its implementation is the struct of its options, with yaml tags, so that a feed's
@@ -141,8 +152,11 @@ type FileError struct {
 
 func (e *FileError) Error() string {
 	where := ""
-	if e.Pos.Line > 0 {
+	switch {
+	case e.Pos.Line > 0:
 		where = e.Pos.String() + ": "
+	case e.Pos.Part != "":
+		where = e.Pos.Part + ": "
 	}
 	if e.Column != "" {
 		where += "column " + e.Column + ": "

@@ -12,19 +12,20 @@ import (
 
 // inFlight is a change of a batch on its way, as it is kept until its outcome is known.
 type inFlight struct {
-	Op     bridge.Op       `json:"op"`
-	Key    string          `json:"key"`
-	OroID  string          `json:"oro_id,omitempty"`
-	Line   int64           `json:"line"`
-	Values json.RawMessage `json:"values"`
-	Record json.RawMessage `json:"record"`
+	Op     bridge.Op        `json:"op"`
+	Key    string           `json:"key"`
+	OroID  string           `json:"oro_id,omitempty"`
+	Line   int64            `json:"line"`
+	Pos    formats.Position `json:"pos"`
+	Values json.RawMessage  `json:"values"`
+	Record json.RawMessage  `json:"record"`
 }
 
 // OpenBatch implements bridge.Ledger.
 func (l *Ledger) OpenBatch(ctx context.Context, run int64, b *bridge.Batch) error {
 	list := make([]inFlight, len(b.Changes))
 	for i, c := range b.Changes {
-		list[i] = inFlight{Op: c.Op, Key: c.Key, OroID: c.OroID, Line: c.Line,
+		list[i] = inFlight{Op: c.Op, Key: c.Key, OroID: c.OroID, Line: c.Line, Pos: c.Record.Pos,
 			Values: json.RawMessage(encode(c.Values)), Record: json.RawMessage(encode(c.Record.Values))}
 	}
 	text, err := json.Marshal(list)
@@ -92,7 +93,7 @@ func decodeChanges(entity, text string) ([]*bridge.Change, error) {
 			return nil, err
 		}
 		changes[i] = &bridge.Change{Op: f.Op, Key: f.Key, OroID: f.OroID, Line: f.Line, Values: values,
-			Record: &formats.Record{Entity: e, Key: f.Key, Values: record, Pos: formats.Position{Line: f.Line}}}
+			Record: &formats.Record{Entity: e, Key: f.Key, Values: record, Pos: f.Pos}}
 	}
 	return changes, nil
 }

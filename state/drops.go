@@ -329,25 +329,53 @@ func (l *Ledger) Old(ctx context.Context, settled time.Time, after int64, n int)
 	return drops, nil
 }
 
-// Prune implements bridge.Ledger. Ids grow with time, so only the first of each table are looked at.
+// Prune implements bridge.Ledger. A run that has nothing left is not looked at again.
 func (l *Ledger) Prune(ctx context.Context, ended time.Time, n int) (more bool, err error) {
 	err = l.tx(ctx, "prune details", func(tx *sql.Tx) error {
-		more = false
-		for _, table := range []string{"rejects", "history"} {
-			r, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE id IN (SELECT x.id FROM (SELECT id, run FROM `+table+` ORDER BY id LIMIT ?) x
-				JOIN runs r ON r.id = x.run WHERE r.ended > 0 AND r.ended < ?)`, n, millis(ended))
-			if err != nil {
-				return err
-			}
-			gone, err := r.RowsAffected()
-			if err != nil {
-				return err
-			}
-			more = more || gone == int64(n)
+		rows, err := tx.QueryContext(ctx, `SELECT id FROM runs WHERE pruned = 0 AND ended > 0 AND ended < ? ORDER BY ended LIMIT ?`, millis(ended), n)
+		if err != nil {
+			return err
 		}
-		return nil
+		runs, err := ids(rows)
+		left := int64(n)
+		for _, run := range runs {
+			for _, table := range []string{"rejects", "history"} {
+				if err == nil && left > 0 {
+					left, err = pruneRun(ctx, tx, table, run, left)
+				}
+			}
+			if err != nil || left == 0 {
+				break
+			}
+			_, err = tx.ExecContext(ctx, `UPDATE runs SET pruned = 1 WHERE id = ?`, run)
+		}
+		more = left == 0 || len(runs) == n
+		return err
 	})
 	return more, err
+}
+
+// pruneRun removes up to so many rows of a run, and returns how many more may go.
+func pruneRun(ctx context.Context, tx *sql.Tx, table string, run, left int64) (int64, error) {
+	r, err := tx.ExecContext(ctx, `DELETE FROM `+table+` WHERE id IN (SELECT id FROM `+table+` WHERE run = ? LIMIT ?)`, run, left)
+	if err != nil {
+		return left, err
+	}
+	gone, err := r.RowsAffected()
+	return left - gone, err
+}
+
+func ids(rows *sql.Rows) ([]int64, error) {
+	defer rows.Close()
+	var list []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		list = append(list, id)
+	}
+	return list, rows.Err()
 }
 
 // RowLines implements bridge.Ledger. What planning refused is among the rejects only, everything else in the history.

@@ -513,10 +513,11 @@ func answered(ctx context.Context, tx statements, s *bridge.Settlement, at time.
 // Alarms implements bridge.Ledger.
 func (l *Ledger) Alarms(ctx context.Context, export string) (map[bridge.Alarm]bridge.AlarmCount, error) {
 	counts := map[bridge.Alarm]bridge.AlarmCount{}
-	err := l.each(ctx, `SELECT alarm, count(*), (SELECT name FROM outfiles g WHERE g.export = f.export AND g.number = min(f.number)) FROM outfiles f
-		WHERE export = ? AND alarm <> '' GROUP BY alarm
-		UNION ALL SELECT alarm, count(*), (SELECT identifier FROM outbox p WHERE p.id = min(o.id)) FROM outbox o WHERE export = ? AND alarm <> '' GROUP BY alarm`,
-		[]any{export, export}, func(rows *sql.Rows) error {
+	err := l.each(ctx, `SELECT a.alarm, a.n, f.name FROM (SELECT alarm, count(*) n, min(number) first FROM outfiles WHERE export = ? AND alarm <> '' GROUP BY alarm) a
+		JOIN outfiles f ON f.export = ? AND f.number = a.first
+		UNION ALL SELECT a.alarm, a.n, o.identifier FROM (SELECT alarm, count(*) n, min(id) first FROM outbox WHERE export = ? AND alarm <> '' GROUP BY alarm) a
+		JOIN outbox o ON o.id = a.first`,
+		[]any{export, export, export}, func(rows *sql.Rows) error {
 			var a bridge.Alarm
 			var c bridge.AlarmCount
 			err := rows.Scan(&a, &c.N, &c.First)

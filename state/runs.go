@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -33,9 +34,9 @@ func (l *Ledger) StartRun(ctx context.Context, r *bridge.Run, d *bridge.Drop) er
 func (l *Ledger) SaveRun(ctx context.Context, r *bridge.Run, d *bridge.Drop) error {
 	return l.tx(ctx, fmt.Sprintf("save run %d", r.ID), func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, approved = ?, rows = ?, created = ?, updated = ?, unchanged = ?, adopted = ?,
-			removed = ?, collapsed = ?, rejected = ?, parked = ?, withdrawn = ?, requests = ?, reason = ?, ended = ? WHERE id = ?`,
+			removed = ?, collapsed = ?, rejected = ?, parked = ?, withdrawn = ?, requests = ?, skipped = ?, reason = ?, ended = ? WHERE id = ?`,
 			r.State, r.Approved, r.Rows, r.Created, r.Updated, r.Unchanged, r.Adopted, r.Removed, r.Collapsed, r.Rejected, r.Parked,
-			r.Withdrawn, r.Requests, r.Reason, millis(r.Ended), r.ID)
+			r.Withdrawn, r.Requests, words(r.Skipped), r.Reason, millis(r.Ended), r.ID)
 		if err != nil {
 			return err
 		}
@@ -54,7 +55,7 @@ func (l *Ledger) SaveRun(ctx context.Context, r *bridge.Run, d *bridge.Drop) err
 // Runs implements bridge.Ledger.
 func (l *Ledger) Runs(ctx context.Context, drop int64) ([]*bridge.Run, error) {
 	rows, err := l.read.QueryContext(ctx, `SELECT id, drop_id, kind, state, forced, approved, rows, created, updated, unchanged, adopted, removed,
-		collapsed, rejected, parked, withdrawn, requests, reason, started, ended, told FROM runs WHERE drop_id = ? ORDER BY id`, drop)
+		collapsed, rejected, parked, withdrawn, requests, skipped, reason, started, ended, told FROM runs WHERE drop_id = ? ORDER BY id`, drop)
 	if err != nil {
 		return nil, fmt.Errorf("list runs of drop %d: %w", drop, err)
 	}
@@ -62,13 +63,29 @@ func (l *Ledger) Runs(ctx context.Context, drop int64) ([]*bridge.Run, error) {
 	var runs []*bridge.Run
 	for rows.Next() {
 		r := &bridge.Run{}
+		var skipped []byte
 		if err := rows.Scan(&r.ID, &r.Drop, &r.Kind, &r.State, &r.Force, &r.Approved, &r.Rows, &r.Created, &r.Updated, &r.Unchanged, &r.Adopted,
-			&r.Removed, &r.Collapsed, &r.Rejected, &r.Parked, &r.Withdrawn, &r.Requests, &r.Reason, stamp{&r.Started}, stamp{&r.Ended}, &r.Told); err != nil {
+			&r.Removed, &r.Collapsed, &r.Rejected, &r.Parked, &r.Withdrawn, &r.Requests, &skipped, &r.Reason, stamp{&r.Started}, stamp{&r.Ended}, &r.Told); err != nil {
 			return nil, fmt.Errorf("list runs of drop %d: %w", drop, err)
+		}
+		if err := json.Unmarshal(skipped, &r.Skipped); err != nil {
+			return nil, fmt.Errorf("read run %d: %w", r.ID, err)
 		}
 		runs = append(runs, r)
 	}
 	return runs, rows.Err()
+}
+
+// words is a column that counts by word.
+func words(counts map[string]int64) string {
+	if len(counts) == 0 {
+		return "{}"
+	}
+	b, err := json.Marshal(counts)
+	if err != nil {
+		panic(err) // texts and numbers always marshal
+	}
+	return string(b)
 }
 
 // Told implements bridge.Ledger.
@@ -123,9 +140,9 @@ func insertReject(ctx context.Context, tx statements, r *bridge.Run, x *formats.
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO rejects (drop_id, run, planned, line, off, segment, doc, key, field, code, message, row)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		r.Drop, r.ID, planned, x.Pos.Line, x.Pos.Offset, x.Pos.Segment, x.Pos.Doc, x.Key, x.Field, x.Code, x.Message, string(row))
+	_, err = tx.ExecContext(ctx, `INSERT INTO rejects (drop_id, run, planned, line, off, segment, doc, part, key, field, code, message, row)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		r.Drop, r.ID, planned, x.Pos.Line, x.Pos.Offset, x.Pos.Segment, x.Pos.Doc, x.Pos.Part, x.Key, x.Field, x.Code, x.Message, string(row))
 	return err
 }
 
@@ -148,8 +165,8 @@ func (l *Ledger) Rejects(ctx context.Context, f bridge.RejectFilter, each func(b
 			tail = " WHERE" + tail[len(" AND"):]
 		}
 	}
-	rows, err := l.read.QueryContext(ctx, `SELECT r.id, r.drop_id, r.run, r.line, r.off, r.segment, r.doc, r.key, r.field, r.code, r.message, r.row
-		FROM rejects r JOIN drops d ON d.id = r.drop_id`+tail+` ORDER BY r.drop_id, r.run, r.line, r.id`, w.args...)
+	rows, err := l.read.QueryContext(ctx, `SELECT r.id, r.drop_id, r.run, r.line, r.off, r.segment, r.doc, r.part, r.key, r.field, r.code, r.message, r.row
+		FROM rejects r JOIN drops d ON d.id = r.drop_id`+tail+` ORDER BY r.drop_id, r.run, r.part, iif(r.doc = '', 0, r.off), r.line, r.id`, w.args...)
 	if err != nil {
 		return fmt.Errorf("list rejects: %w", err)
 	}
@@ -157,7 +174,7 @@ func (l *Ledger) Rejects(ctx context.Context, f bridge.RejectFilter, each func(b
 	for rows.Next() {
 		var x bridge.RejectRow
 		var raw string
-		if err := rows.Scan(&x.ID, &x.Drop, &x.Run, &x.Pos.Line, &x.Pos.Offset, &x.Pos.Segment, &x.Pos.Doc, &x.Key, &x.Field, &x.Code,
+		if err := rows.Scan(&x.ID, &x.Drop, &x.Run, &x.Pos.Line, &x.Pos.Offset, &x.Pos.Segment, &x.Pos.Doc, &x.Pos.Part, &x.Key, &x.Field, &x.Code,
 			&x.Message, &raw); err != nil {
 			return fmt.Errorf("list rejects: %w", err)
 		}
@@ -224,13 +241,17 @@ func park(ctx context.Context, tx statements, r *bridge.Run, d *bridge.Drop, s *
 	if err != nil {
 		return err
 	}
+	pos, err := json.Marshal(s.Pos)
+	if err != nil {
+		return err
+	}
 	// A record that is parked again keeps the time since when it waits.
-	_, err = tx.ExecContext(ctx, `INSERT INTO parked (entity, key, feed, drop_id, run, line, missing_entity, missing_key, record, remove, row, since)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-		ON CONFLICT (entity, key) DO UPDATE SET feed = excluded.feed, run = excluded.run, line = excluded.line,
+	_, err = tx.ExecContext(ctx, `INSERT INTO parked (entity, key, feed, drop_id, run, line, pos, missing_entity, missing_key, record, remove, row, since)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (entity, key) DO UPDATE SET feed = excluded.feed, run = excluded.run, line = excluded.line, pos = excluded.pos,
 			missing_entity = excluded.missing_entity, missing_key = excluded.missing_key, record = excluded.record, remove = excluded.remove,
 			row = excluded.row, since = iif(parked.drop_id = excluded.drop_id, parked.since, excluded.since), drop_id = excluded.drop_id`,
-		s.Entity, waitKey(s), d.Feed, d.ID, r.ID, s.Line, s.Missing.Entity, s.Missing.Key, encode(s.Record), s.Remove, string(raw), millis(at))
+		s.Entity, waitKey(s), d.Feed, d.ID, r.ID, s.Line, string(pos), s.Missing.Entity, s.Missing.Key, encode(s.Record), s.Remove, string(raw), millis(at))
 	return err
 }
 
@@ -311,7 +332,7 @@ func (l *Ledger) History(ctx context.Context, entity, key string) ([]bridge.Even
 // Parked implements bridge.Ledger.
 func (l *Ledger) Parked(ctx context.Context, feed string, waitedSince time.Time, each func(bridge.ParkedRow) error) error {
 	var w where
-	query := `SELECT p.entity, p.key, p.feed, p.drop_id, p.run, p.line, p.missing_entity, p.missing_key, p.record, p.remove, p.row, p.since FROM parked p`
+	query := `SELECT p.entity, p.key, p.feed, p.drop_id, p.run, p.line, p.pos, p.missing_entity, p.missing_key, p.record, p.remove, p.row, p.since FROM parked p`
 	if !waitedSince.IsZero() {
 		w.add(`(EXISTS (SELECT 1 FROM links l WHERE l.entity = p.missing_entity AND l.key = p.missing_key) OR p.since < ?)`, millis(waitedSince))
 	}
@@ -326,14 +347,15 @@ func (l *Ledger) Parked(ctx context.Context, feed string, waitedSince time.Time,
 	for rows.Next() {
 		var p bridge.ParkedRow
 		var record, raw string
-		if err := rows.Scan(&p.Entity, &p.Key, &p.Feed, &p.Drop, &p.Run, &p.Line, &p.Missing.Entity, &p.Missing.Key, &record, &p.Remove, &raw,
+		var pos []byte
+		if err := rows.Scan(&p.Entity, &p.Key, &p.Feed, &p.Drop, &p.Run, &p.Line, &pos, &p.Missing.Entity, &p.Missing.Key, &record, &p.Remove, &raw,
 			stamp{&p.Since}); err != nil {
 			return fmt.Errorf("list parked records: %w", err)
 		}
 		if p.Record, err = decode(record); err != nil {
 			return err
 		}
-		if err := json.Unmarshal([]byte(raw), &p.Raw); err != nil {
+		if err := errors.Join(json.Unmarshal(pos, &p.Pos), json.Unmarshal([]byte(raw), &p.Raw)); err != nil {
 			return err
 		}
 		if err := each(p); err != nil {

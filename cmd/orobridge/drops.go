@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
 )
 
 func newDropsCommand(a *app) *cobra.Command {
@@ -54,10 +55,13 @@ func (a *app) printDrops(drops []*bridge.Drop) error {
 }
 
 func newDropCommand(a *app) *cobra.Command {
-	return a.jsonFlag(&cobra.Command{
+	var rows bool
+	cmd := a.jsonFlag(&cobra.Command{
 		Use:   "drop ID",
 		Short: "Show one inbound file: its runs, and what became of its rows",
-		Args:  cobra.ExactArgs(1),
+		Long: "drop shows a file, its runs and the counts of its rows. --rows lists the fate of every row that was created, updated,\n" +
+			"removed, adopted, rejected or parked; rows that were unchanged or collapsed are only counted.",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			id, err := number("drop", args[0])
 			if err != nil {
@@ -76,13 +80,26 @@ func newDropCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.printDrop(d, runs)
+			var lines []rowView
+			if rows {
+				lines = []rowView{}
+				err = ledger.RowLines(cmd.Context(), id, func(r bridge.RowLine) error {
+					lines = append(lines, rowView(r))
+					return nil
+				})
+				if err != nil {
+					return err
+				}
+			}
+			return a.printDrop(d, runs, lines)
 		},
 	})
+	cmd.Flags().BoolVar(&rows, "rows", false, "list the fate of single rows")
+	return cmd
 }
 
 // printDrop prints a drop with all its runs. The JSON has the fields of its last run at the top.
-func (a *app) printDrop(d *bridge.Drop, runs []*bridge.Run) error {
+func (a *app) printDrop(d *bridge.Drop, runs []*bridge.Run, lines []rowView) error {
 	if a.json {
 		views := make([]runView, len(runs))
 		for i, r := range runs {
@@ -96,13 +113,17 @@ func (a *app) printDrop(d *bridge.Drop, runs []*bridge.Run) error {
 			runView
 			Details dropView  `json:"details"`
 			Runs    []runView `json:"runs"`
-		}{last, viewDrop(d), views})
+			Fates   []rowView `json:"fates,omitempty"`
+		}{last, viewDrop(d), views, lines})
 	}
 	fmt.Fprintf(a.stdout, "drop %d of feed %s: %s\n", d.ID, d.Feed, d.State)
 	if d.Reason != "" {
 		fmt.Fprintf(a.stdout, "  reason   %s\n", printable(d.Reason))
 	}
 	fmt.Fprintf(a.stdout, "  file     %s:%s, %d bytes, %s\n", d.Remote, printable(d.Name), d.Size, stamp(d.MTime))
+	if d.Gap != "" {
+		fmt.Fprintf(a.stdout, "  gap      %s\n", d.Gap)
+	}
 	if d.Path != "" {
 		fmt.Fprintf(a.stdout, "  now at   %s\n", printable(d.Path))
 	}
@@ -112,8 +133,18 @@ func (a *app) printDrop(d *bridge.Drop, runs []*bridge.Run) error {
 	fmt.Fprintf(a.stdout, "  seen     %s\n  settled  %s\n", stamp(d.SeenAt), stamp(d.SettledAt))
 	for _, r := range runs {
 		fmt.Fprintf(a.stdout, "run %d (%s, %s, %s): %s; %d requests\n", r.ID, r.Kind, r.State, stamp(r.Started), countsLine(r.Counts), r.Requests)
+		if len(r.Skipped) > 0 {
+			fmt.Fprintf(a.stdout, "  left out: %s\n", printable(skippedLine(r.Skipped)))
+		}
 	}
-	return nil
+	if lines == nil {
+		return nil
+	}
+	table := make([][]string, len(lines))
+	for i, l := range lines {
+		table[i] = []string{strconv.FormatInt(l.Run, 10), strconv.FormatInt(l.Line, 10), string(l.Fate), l.Key, l.Detail}
+	}
+	return a.table([]string{"RUN", "LINE", "FATE", "KEY", "DETAIL"}, table, "nothing is known of single rows")
 }
 
 // number reads an id from the command line.
@@ -163,13 +194,18 @@ func newRejectsCommand(a *app) *cobra.Command {
 	return cmd
 }
 
+// where is the reject's place in its file: a line, or in an IDoc its number, segment number and segment.
+func (v *rejectView) where() string {
+	return formats.Position{Line: v.Line, Segment: v.Segment, Doc: v.Doc, Part: v.Part}.String()
+}
+
 func (a *app) printRejects(views []rejectView) error {
 	if a.json {
 		return a.printJSON(views)
 	}
 	rows := make([][]string, len(views))
 	for i, v := range views {
-		rows[i] = []string{strconv.FormatInt(v.Drop, 10), strconv.FormatInt(v.Line, 10), v.Key, v.Field, v.Code, v.Message, compact(v.Row)}
+		rows[i] = []string{strconv.FormatInt(v.Drop, 10), v.where(), v.Key, v.Field, v.Code, v.Message, compact(v.Row)}
 	}
-	return a.table([]string{"DROP", "LINE", "KEY", "FIELD", "CODE", "MESSAGE", "ROW"}, rows, "no rejects")
+	return a.table([]string{"DROP", "WHERE", "KEY", "FIELD", "CODE", "MESSAGE", "ROW"}, rows, "no rejects")
 }

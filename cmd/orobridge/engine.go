@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -46,7 +48,7 @@ func (a *app) viewer(ctx context.Context) (*bridge.Config, *state.Ledger, error)
 }
 
 func (a *app) assemble(c *bridge.Config, ledger *state.Ledger, log *slog.Logger) (*engine, error) {
-	e := &engine{ledger: ledger, Bridge: &bridge.Bridge{Config: c, Ledger: ledger, Remotes: map[string]bridge.Remote{}, Spool: ledger.Spool(),
+	e := &engine{ledger: ledger, Bridge: &bridge.Bridge{Config: c, Ledger: ledger, Remotes: map[string]bridge.Remote{}, OrderRemotes: map[string]bridge.Remote{}, Spool: ledger.Spool(),
 		Clock: bridge.SystemClock{}, Log: log, Step: crashStep(a.env)}}
 	var err error
 	if e.shop, err = oro.New(c.Oro, oro.Options{Log: log, Known: ledger.OroIDs}); err != nil {
@@ -59,6 +61,15 @@ func (a *app) assemble(c *bridge.Config, ledger *state.Ledger, log *slog.Logger)
 			return nil, errors.Join(err, e.Close())
 		}
 	}
+	for _, x := range c.Exports {
+		if e.OrderRemotes[x.Remote] != nil {
+			continue
+		}
+		if e.OrderRemotes[x.Remote], err = openRemote(c.Remotes[x.Remote]); err != nil {
+			delete(e.OrderRemotes, x.Remote)
+			return nil, errors.Join(err, e.Close())
+		}
+	}
 	return e, nil
 }
 
@@ -66,6 +77,9 @@ func (a *app) assemble(c *bridge.Config, ledger *state.Ledger, log *slog.Logger)
 func (e *engine) Close() error {
 	var errs []error
 	for _, r := range e.Remotes {
+		errs = append(errs, r.Close())
+	}
+	for _, r := range e.OrderRemotes {
 		errs = append(errs, r.Close())
 	}
 	if e.shop != nil {
@@ -117,9 +131,9 @@ func crashStep(env func(string) (string, bool)) func(string) {
 	if !ok {
 		return nil
 	}
-	var left int
-	var step string
-	if _, err := fmt.Sscanf(spec, "%d:%s", &left, &step); err != nil {
+	count, step, _ := strings.Cut(spec, ":") // steps have blanks in their names
+	left, err := strconv.Atoi(count)
+	if err != nil {
 		return nil
 	}
 	return newCrasher(step, left, func() {

@@ -64,6 +64,9 @@ func (a *app) printRun(d *bridge.Drop, run *bridge.Run) error {
 		fmt.Fprintf(a.stdout, "drop %d %s: %s\n", d.ID, printable(d.Name), d.State)
 		if run != nil {
 			fmt.Fprintln(a.stdout, countsLine(run.Counts))
+			if len(run.Skipped) > 0 {
+				fmt.Fprintf(a.stdout, "left out: %s\n", printable(skippedLine(run.Skipped)))
+			}
 		}
 		if d.Reason != "" {
 			fmt.Fprintln(a.stdout, printable(d.Reason))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 
 	"github.com/spf13/cobra"
 
@@ -15,21 +16,22 @@ import (
 
 // planView is the JSON of a plan.
 type planView struct {
-	Feed      string       `json:"feed"`
-	File      string       `json:"file"`
-	Rows      int64        `json:"rows"`
-	Create    int64        `json:"create"`
-	Update    int64        `json:"update"`
-	Remove    int64        `json:"remove"`
-	Withdraw  int64        `json:"withdraw"`
-	Unchanged int64        `json:"unchanged"`
-	Adopt     int64        `json:"adopt"` // of the unchanged
-	Collapsed int64        `json:"collapsed"`
-	Reject    int64        `json:"reject"`
-	Park      int64        `json:"park"`
-	Ignored   []string     `json:"ignored_columns"`
-	Changes   []changeView `json:"changes"`
-	Rejects   []rejectView `json:"rejects"`
+	Feed      string           `json:"feed"`
+	File      string           `json:"file"`
+	Rows      int64            `json:"rows"`
+	Create    int64            `json:"create"`
+	Update    int64            `json:"update"`
+	Remove    int64            `json:"remove"`
+	Withdraw  int64            `json:"withdraw"`
+	Unchanged int64            `json:"unchanged"`
+	Adopt     int64            `json:"adopt"` // of the unchanged
+	Collapsed int64            `json:"collapsed"`
+	Reject    int64            `json:"reject"`
+	Park      int64            `json:"park"`
+	Skipped   map[string]int64 `json:"skipped"` // what the reader left out, by word: no rows
+	Ignored   []string         `json:"ignored_columns"`
+	Changes   []changeView     `json:"changes"`
+	Rejects   []rejectView     `json:"rejects"`
 }
 
 type changeView struct {
@@ -94,7 +96,7 @@ func (a *app) plan(ctx context.Context, feed, path string, live, quiet bool) (er
 }
 
 func newPlanView(feed, file string) *planView {
-	return &planView{Feed: feed, File: file, Ignored: []string{}, Changes: []changeView{}, Rejects: []rejectView{}}
+	return &planView{Feed: feed, File: file, Ignored: []string{}, Skipped: map[string]int64{}, Changes: []changeView{}, Rejects: []rejectView{}}
 }
 
 // previewOptions print what a plan finds, or collect it for the JSON.
@@ -121,7 +123,7 @@ func (a *app) planReject(v *planView, r bridge.RejectRow) {
 		v.Rejects = append(v.Rejects, viewReject(r))
 		return
 	}
-	fmt.Fprintf(a.stdout, "reject  line %d  %s  %s: %s\n", r.Pos.Line, printable(r.Key), r.Code, printable(r.Reject.Error()))
+	fmt.Fprintf(a.stdout, "reject  %s  %s  %s: %s\n", printable(r.Pos.String()), printable(r.Key), r.Code, printable(r.Reject.Error()))
 }
 
 func (a *app) planChange(v *planView, s *bridge.Staged) error {
@@ -159,6 +161,7 @@ func (a *app) printPlan(v *planView, p *bridge.Preview) error {
 	v.Rows, v.Unchanged, v.Adopt, v.Collapsed, v.Reject = p.Run.Rows, p.Run.Unchanged, p.Run.Adopted, p.Run.Collapsed, p.Run.Rejected
 	v.Create, v.Update, v.Remove, v.Withdraw, v.Park = p.Creates, p.Updates, p.Removes, p.Withdraws, p.Waits
 	v.Ignored = append(v.Ignored, p.Ignored...)
+	maps.Copy(v.Skipped, p.Run.Skipped)
 	if a.json {
 		return a.printJSON(v)
 	}
@@ -166,6 +169,9 @@ func (a *app) printPlan(v *planView, p *bridge.Preview) error {
 		v.Rows, v.Create, v.Update, v.Remove, v.Unchanged, v.Adopt, v.Collapsed, v.Reject, v.Park)
 	if v.Withdraw > 0 {
 		fmt.Fprintf(a.stdout, "%d keys that the file lacks would be removed\n", v.Withdraw)
+	}
+	if len(v.Skipped) > 0 {
+		fmt.Fprintf(a.stdout, "left out of the file: %s\n", printable(skippedLine(v.Skipped)))
 	}
 	if len(v.Ignored) > 0 {
 		fmt.Fprintf(a.stdout, "columns that no field takes: %s\n", printable(fmt.Sprint(v.Ignored)))

@@ -115,7 +115,7 @@ func configReference(t *testing.T) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// keys writes a row for each key, those of inner structs behind a dot; the kinds of format are left for tables of
+// keys writes a row for each key, those of inner structs behind a dot and those of lists behind []; the kinds of format are left for tables of
 // their own.
 func keys(t *testing.T, b *strings.Builder, formats *[]*jsonschema.Schema, prefix string, s *jsonschema.Schema) {
 	for pair := s.Properties.Oldest(); pair != nil; pair = pair.Next() {
@@ -144,7 +144,23 @@ func keys(t *testing.T, b *strings.Builder, formats *[]*jsonschema.Schema, prefi
 		if pair.Key == "format" && formats != nil {
 			*formats = p.OneOf
 		}
+		if e := element(p); e != nil {
+			keys(t, b, nil, key+"[].", e)
+		}
 	}
+}
+
+// element is what a list of keys and values holds; nil for all else.
+func element(list *jsonschema.Schema) *jsonschema.Schema {
+	if list.Items == nil {
+		return nil
+	}
+	for _, s := range append([]*jsonschema.Schema{list.Items}, list.Items.OneOf...) {
+		if s.Properties != nil && s.Properties.Len() > 0 {
+			return s
+		}
+	}
+	return nil
 }
 
 func hasKey(s *jsonschema.Schema, key string) bool {

@@ -9,6 +9,11 @@ import (
 	"github.com/orobridge/orobridge/bridge/sftp"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/csv"
+	"github.com/orobridge/orobridge/formats/fixed"
+	"github.com/orobridge/orobridge/formats/idoc"
+	"github.com/orobridge/orobridge/formats/json"
+	"github.com/orobridge/orobridge/formats/xml"
+	"github.com/orobridge/orobridge/formats/xmlorders"
 )
 
 // This file is where the program learns of its adapters: one line each.
@@ -16,14 +21,20 @@ import (
 // readers are the formats that feeds may name.
 func readers() formats.Registry {
 	return formats.Registry{
-		"csv": func() formats.Format { return &csv.Options{} },
+		"csv":   func() formats.Format { return &csv.Options{} },
+		"fixed": func() formats.Format { return &fixed.Options{} },
+		"idoc":  func() formats.Format { return &idoc.Options{} },
+		"xml":   func() formats.Format { return &xml.Options{} },
 	}
 }
 
 // writers are the formats that exports may name.
 func writers() bridge.OrderFormats {
 	return bridge.OrderFormats{
-		"csv": func() formats.OrderFormat { return &csv.OrderOptions{} },
+		"csv":  func() formats.OrderFormat { return &csv.OrderOptions{} },
+		"idoc": func() formats.OrderFormat { return &idoc.OrderOptions{} },
+		"json": func() formats.OrderFormat { return &json.OrderOptions{} },
+		"xml":  func() formats.OrderFormat { return &xmlorders.Options{} },
 	}
 }
 

@@ -33,7 +33,7 @@ func newApproveCommand(a *app) *cobra.Command {
 func newDiscardCommand(a *app) *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
 		Use:   "discard DROP",
-		Short: "Throw a held drop away: nothing of it is sent",
+		Short: "Throw a drop away that is held, waits or was rejected: nothing of it is sent",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.decide(cmd.Context(), args[0], func(e *engine, f *bridge.FeedConfig, d *bridge.Drop) error {

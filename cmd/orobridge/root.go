@@ -52,6 +52,8 @@ func newRootCommand(a *app) *cobra.Command {
 		newApproveCommand(a),
 		newDiscardCommand(a),
 		newRerunCommand(a),
+		newOrdersCommand(a),
+		newOrderCommand(a),
 		newTraceCommand(a),
 		newAdoptCommand(a),
 		newStatusCommand(a),

@@ -3,11 +3,14 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/web"
 )
 
 func newRunCommand(a *app) *cobra.Command {
@@ -43,7 +46,27 @@ func (a *app) runDaemon(ctx context.Context) (err error) {
 	defer closing(e, &err)
 	log.Info("running", "feeds", len(c.Feeds), "exports", len(c.Exports), "state", c.State.Dir, "shop", c.Oro.URL)
 	defer log.Info("stopped")
-	return e.Run(ctx)
+	return runBeside(ctx, e, webServer(c, e, log))
+}
+
+// webServer is the bridge's web side; nil while it has nothing to serve.
+func webServer(c *bridge.Config, e *engine, log *slog.Logger) func(context.Context) error {
+	if c.Admin.WebhookSecret == "" {
+		return nil
+	}
+	s := &web.Server{Secret: c.Admin.WebhookSecret, Wake: e.WakeExports, Log: log}
+	return func(ctx context.Context) error { return s.Serve(ctx, c.Admin.Listen) }
+}
+
+// runBeside runs the bridge, and serve beside it unless it is nil. When one of them ends, so does the other.
+func runBeside(ctx context.Context, e *engine, serve func(context.Context) error) error {
+	if serve == nil {
+		return e.Run(ctx)
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return e.Run(ctx) })
+	g.Go(func() error { return serve(ctx) })
+	return g.Wait()
 }
 
 func (a *app) runOnce(ctx context.Context) (err error) {

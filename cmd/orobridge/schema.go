@@ -96,6 +96,9 @@ func valueSchema(t reflect.Type) *jsonschema.Schema {
 	case reflect.TypeFor[bridge.CollectConfig]():
 		type keys bridge.CollectConfig
 		return oneOf(text(fromEnv+`^[0-9]+ orders or .+$`), reflectSchema(reflect.TypeFor[keys]()))
+	case reflect.TypeFor[bridge.UnwrapConfig]():
+		type keys bridge.UnwrapConfig
+		return oneOf(&jsonschema.Schema{Type: "string", Enum: []any{"gzip", "zip"}}, reflectSchema(reflect.TypeFor[keys]()))
 	case reflect.TypeFor[formats.Entity]():
 		names := text("")
 		for _, e := range formats.Entities {

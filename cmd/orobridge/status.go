@@ -21,6 +21,7 @@ type statusView struct {
 	Feeds   []feedStatus      `json:"feeds"`
 	Exports []exportStatus    `json:"exports"`
 	Paused  map[string]string `json:"paused"` // what waits for trouble to pass, and why
+	Alarms  map[string]string `json:"alarms"` // what is wrong with orders: "orders overdue"
 }
 
 type feedStatus struct {
@@ -28,6 +29,7 @@ type feedStatus struct {
 	Entity  string           `json:"entity"`
 	Waiting int              `json:"waiting"` // drops that are not settled
 	Held    int              `json:"held"`
+	Blocked []string         `json:"blocked"` // drops that can't be loaded now, and why
 	Parked  int64            `json:"parked"`
 	Last    string           `json:"last_file"`
 	State   bridge.DropState `json:"last_state"`
@@ -73,7 +75,7 @@ func newStatusCommand(a *app) *cobra.Command {
 }
 
 func gatherStatus(ctx context.Context, c *bridge.Config, ledger *state.Ledger) (statusView, error) {
-	v := statusView{Running: state.Locked(c.State.Dir), Feeds: []feedStatus{}, Exports: []exportStatus{}, Paused: map[string]string{}}
+	v := statusView{Running: state.Locked(c.State.Dir), Feeds: []feedStatus{}, Exports: []exportStatus{}, Paused: map[string]string{}, Alarms: map[string]string{}}
 	notes, err := ledger.Notes(ctx)
 	if err != nil {
 		return v, err
@@ -81,6 +83,9 @@ func gatherStatus(ctx context.Context, c *bridge.Config, ledger *state.Ledger) (
 	for name, text := range notes {
 		if work, ok := bridge.PausedNote(name); ok {
 			v.Paused[work] = text
+		}
+		if alarm, ok := bridge.AlarmNote(name); ok {
+			v.Alarms[alarm] = text
 		}
 	}
 	for _, f := range c.Feeds {
@@ -115,7 +120,7 @@ func gatherStatus(ctx context.Context, c *bridge.Config, ledger *state.Ledger) (
 }
 
 func feedStatusOf(ctx context.Context, ledger *state.Ledger, f *bridge.FeedConfig) (feedStatus, error) {
-	s := feedStatus{Feed: f.Name, Entity: f.Entity.Name}
+	s := feedStatus{Feed: f.Name, Entity: f.Entity.Name, Blocked: []string{}}
 	open, err := ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name,
 		States: []bridge.DropState{bridge.Seen, bridge.Ready, bridge.Claimed, bridge.Fetched, bridge.Loading, bridge.Held}})
 	if err != nil {
@@ -124,6 +129,9 @@ func feedStatusOf(ctx context.Context, ledger *state.Ledger, f *bridge.FeedConfi
 	for _, d := range open {
 		if d.State == bridge.Held {
 			s.Held++
+		}
+		if d.Reason != "" {
+			s.Blocked = append(s.Blocked, fmt.Sprintf("drop %d %s (%s): %s", d.ID, d.Name, d.State, d.Reason))
 		}
 	}
 	s.Waiting = len(open)
@@ -160,11 +168,26 @@ func (a *app) printStatus(v statusView) error {
 	if err := a.table([]string{"EXPORT", "OWED", "WRITTEN", "CONFLICT", "TOTAL", "LAST WRITTEN"}, exports, "no exports"); err != nil {
 		return err
 	}
+	for _, s := range v.Feeds {
+		for i, text := range s.Blocked {
+			if i == maxBlocked {
+				fmt.Fprintf(a.stdout, "waits: %s: %d more\n", s.Feed, len(s.Blocked)-i)
+				break
+			}
+			fmt.Fprintf(a.stdout, "waits: %s: %s\n", s.Feed, printable(text))
+		}
+	}
 	for _, work := range slices.Sorted(maps.Keys(v.Paused)) {
 		fmt.Fprintf(a.stdout, "paused: %s: %s\n", printable(work), printable(v.Paused[work]))
 	}
+	for _, alarm := range slices.Sorted(maps.Keys(v.Alarms)) {
+		fmt.Fprintf(a.stdout, "alarm: %s: %s\n", printable(alarm), printable(v.Alarms[alarm]))
+	}
 	return nil
 }
+
+// maxBlocked is how many drops that wait are shown of a feed.
+const maxBlocked = 5
 
 func moment(t *time.Time) string {
 	if t == nil {

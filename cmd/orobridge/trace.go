@@ -52,8 +52,8 @@ func newTraceCommand(a *app) *cobra.Command {
 			"with | between them: trace prices 'Retail|SKU1|item|1|EUR'.",
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			if _, ok := formats.EntityByName(args[0]); !ok {
-				return &usageError{fmt.Sprintf("there is no entity %q", args[0]), "entities are customers, products, pricelists, prices, inventory, order_feedback"}
+			if _, ok := formats.EntityByName(args[0]); !ok && args[0] != "orders" {
+				return &usageError{fmt.Sprintf("there is no entity %q", args[0]), "entities are customers, products, pricelists, prices, inventory, order_feedback, orders"}
 			}
 			_, ledger, err := a.viewer(cmd.Context())
 			if err != nil {

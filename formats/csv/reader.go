@@ -95,6 +95,9 @@ func (r *reader) begin(offset, line int64) {
 // Columns are the names in the header, or the fields of the options, without those that a reject file adds.
 func (r *reader) Columns() []string { return r.columns }
 
+// Corrects says that the file has the columns that a reject file adds: it came back corrected.
+func (r *reader) Corrects() bool { return r.picked != nil }
+
 // Next reads one row.
 func (r *reader) Next(row *formats.Row) error {
 	row.Cells, row.Absent = nil, nil

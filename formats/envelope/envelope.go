@@ -21,26 +21,17 @@ import (
 	"github.com/klauspost/compress/zip"
 )
 
-// Layer is one wrapping, the outermost first in a config.
+// Layer is one wrapping. Keys are texts, armored, several one after the other.
 type Layer struct {
-	// Kind is gzip, zip or pgp.
-	Kind string `yaml:"kind"`
-	// MaxSize is the largest sum of the files that come out, in bytes; 10 GB by default.
-	MaxSize int64 `yaml:"max_size"`
-	// MaxRatio is the largest ratio of what comes out to what went in; 200 by default. The first MiB is free.
-	MaxRatio int64 `yaml:"max_ratio"`
-	// Match picks files of a zip by their base names: *.csv. Empty: all.
-	Match string `yaml:"match"`
-	// MaxEntries is the largest number of files in a zip, 100 by default.
-	MaxEntries int `yaml:"max_entries"`
-	// Keys are files with one private key each that a message may be encrypted to.
-	Keys []string `yaml:"keys"`
-	// PassphraseFile holds the passphrase of the keys; a line end behind it is no part of it.
-	PassphraseFile string `yaml:"passphrase_file"`
-	// Signers are files with one public key each. A message that is signed must be signed by one of them.
-	Signers []string `yaml:"signers"`
-	// Signature is required (default) or optional; when optional, an unsigned message is accepted.
-	Signature string `yaml:"signature"`
+	Kind       string // Gzip, Zip or PGP
+	MaxSize    int64  // largest sum of the files that come out, in bytes; 10 GB by default
+	MaxRatio   int64  // largest ratio of what comes out to what went in; 200 by default. The first MiB is free
+	Match      string // picks files of a zip by their base names: *.csv; empty: all
+	MaxEntries int    // largest number of files in a zip, 100 by default
+	Keys       string // private keys that a message may be encrypted to
+	Passphrase string // of the private keys
+	Signers    string // public keys. A message that is signed must be signed by one of them
+	Optional   bool   // an unsigned message is accepted
 }
 
 // The kinds of layers.
@@ -53,24 +44,14 @@ const (
 // Layers are the wrappings of a feed's files.
 type Layers []Layer
 
-// Check reports options that make no sense, and keys that can't be read.
-func (ls Layers) Check() error {
-	var all []error
-	for i := range ls {
-		if err := ls[i].check(); err != nil {
-			all = append(all, fmt.Errorf("layer %d: %w", i+1, err))
-		}
-	}
-	return errors.Join(all...)
-}
-
-func (l *Layer) check() error {
+// Check reports what makes no sense, and keys that can't be read, each beginning with the layer's option.
+func (l *Layer) Check() error {
 	var all []error
 	if !slices.Contains([]string{Gzip, Zip, PGP}, l.Kind) {
 		all = append(all, fmt.Errorf("kind: %q is none of gzip, zip, pgp", l.Kind))
 	}
 	if l.MaxSize < 0 || l.MaxRatio < 0 || l.MaxEntries < 0 {
-		all = append(all, errors.New("max_size, max_ratio, max_entries: can't be negative"))
+		all = append(all, errors.New("max_size, max_ratio, max_files: can't be negative"))
 	}
 	if _, err := path.Match(l.Match, ""); err != nil {
 		all = append(all, fmt.Errorf("match: %w", err))

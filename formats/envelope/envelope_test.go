@@ -129,16 +129,15 @@ func TestUnwrap(t *testing.T) {
 
 func TestCheck(t *testing.T) {
 	for want, l := range map[string]Layer{
-		"kind: ":      {Kind: "rar"},
-		"match: ":     {Kind: Zip, Match: "["},
-		"max_size, ":  {Kind: Gzip, MaxSize: -1},
-		"layer 1: ki": {},
+		"kind: ":     {Kind: "rar"},
+		"match: ":    {Kind: Zip, Match: "["},
+		"max_size, ": {Kind: Gzip, MaxSize: -1},
 	} {
-		if err := (Layers{l}).Check(); err == nil || !strings.Contains(err.Error(), want) {
+		if err := l.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
-	if err := (Layers{{Kind: Gzip}, {Kind: Zip, Match: "*.csv"}}).Check(); err != nil {
+	if err := (&Layer{Kind: Zip, Match: "*.csv"}).Check(); err != nil {
 		t.Error(err)
 	}
 }

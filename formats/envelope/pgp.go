@@ -1,64 +1,46 @@
 package envelope
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/ProtonMail/gopenpgp/v3/constants"
 	"github.com/ProtonMail/gopenpgp/v3/crypto"
 )
 
-// maxKeyFile bounds a file with a key.
-const maxKeyFile = 1 << 20
-
-func readLimited(name string) ([]byte, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	b, err := io.ReadAll(io.LimitReader(f, maxKeyFile+1))
-	if err == nil && len(b) > maxKeyFile {
-		err = fmt.Errorf("%s is larger than any key", name)
-	}
-	return b, err
-}
-
-// readKeys reads one key from each file, armored or binary, and unlocks private ones.
-func readKeys(files []string, passphraseFile string, private bool) (*crypto.KeyRing, error) {
-	var passphrase []byte
-	if passphraseFile != "" {
-		b, err := readLimited(passphraseFile)
-		if err != nil {
-			return nil, err
-		}
-		passphrase = bytes.TrimRight(b, "\r\n")
-	}
+// readKeys reads armored keys, one after the other, and unlocks private ones. Of private keys that stand where public
+// ones are wanted only the public half is used.
+func readKeys(text, passphrase string, private bool) (*crypto.KeyRing, error) {
 	ring, err := crypto.NewKeyRing(nil)
 	if err != nil {
 		return nil, err
 	}
-	for _, name := range files {
-		key, err := readKey(name, passphrase, private)
+	const begin = "-----BEGIN PGP "
+	for n, rest := 1, strings.TrimSpace(text); rest != ""; n++ {
+		if !strings.HasPrefix(rest, begin) {
+			return nil, fmt.Errorf("key %d: it is not armored: write it by gpg --armor", n)
+		}
+		next := strings.Index(rest[1:], begin) + 1
+		if next == 0 {
+			next = len(rest)
+		}
+		key, err := readKey(rest[:next], passphrase, private)
 		if err == nil {
 			err = ring.AddKey(key)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("key %s: %w", name, err)
+			return nil, fmt.Errorf("key %d: %w", n, err)
 		}
+		rest = rest[next:]
 	}
 	return ring, nil
 }
 
-func readKey(name string, passphrase []byte, private bool) (*crypto.Key, error) {
-	b, err := readLimited(name)
-	if err != nil {
-		return nil, err
-	}
-	key, err := crypto.NewKeyFromReader(bytes.NewReader(b))
+func readKey(text, passphrase string, private bool) (*crypto.Key, error) {
+	key, err := crypto.NewKeyFromArmored(text)
 	if err != nil {
 		return nil, err
 	}
@@ -75,24 +57,21 @@ func readKey(name string, passphrase []byte, private bool) (*crypto.Key, error) 
 	if err != nil || !locked {
 		return key, err
 	}
-	return key.Unlock(passphrase)
+	return key.Unlock([]byte(passphrase))
 }
 
 func (l *Layer) checkKeys() error {
 	var all []error
-	if len(l.Keys) == 0 {
-		all = append(all, errors.New("keys: a private key is needed"))
+	if l.Keys == "" {
+		all = append(all, errors.New("key: a private key is needed"))
 	}
-	if _, err := readKeys(l.Keys, l.PassphraseFile, true); err != nil {
-		all = append(all, fmt.Errorf("keys: %w", err))
+	if _, err := readKeys(l.Keys, l.Passphrase, true); err != nil {
+		all = append(all, fmt.Errorf("key: %w", err))
 	}
 	if _, err := readKeys(l.Signers, "", false); err != nil {
 		all = append(all, fmt.Errorf("signers: %w", err))
 	}
-	switch {
-	case l.Signature != "" && l.Signature != "required" && l.Signature != "optional":
-		all = append(all, fmt.Errorf("signature: %q is neither required nor optional", l.Signature))
-	case l.Signature != "optional" && len(l.Signers) == 0:
+	if !l.Optional && l.Signers == "" {
 		all = append(all, errors.New("signers: the sender's public key is needed, or signature: optional"))
 	}
 	return errors.Join(all...)
@@ -101,13 +80,13 @@ func (l *Layer) checkKeys() error {
 // decrypt decrypts a message, armored or binary, and then looks at its signature: what was written before is good only
 // when there is no error.
 func (l *Layer) decrypt(f *os.File, c *caps, part Part) error {
-	keys, err := readKeys(l.Keys, l.PassphraseFile, true)
+	keys, err := readKeys(l.Keys, l.Passphrase, true)
 	if err != nil {
 		return err
 	}
 	defer keys.ClearPrivateParams()
 	builder := crypto.PGP().Decryption().DecryptionKeys(keys).MaxDecompressedMessageSize(c.left + 1)
-	if len(l.Signers) > 0 {
+	if l.Signers != "" {
 		signers, err := readKeys(l.Signers, "", false)
 		if err != nil {
 			return err
@@ -138,24 +117,20 @@ func (l *Layer) verify(r *crypto.VerifyDataReader) error {
 	switch {
 	case bad == nil:
 		return nil
-	case l.Signature == "optional" && bad.Status == constants.SIGNATURE_NOT_SIGNED:
+	case l.Optional && bad.Status == constants.SIGNATURE_NOT_SIGNED:
 		return nil
-	case l.Signature == "optional" && len(l.Signers) == 0:
+	case l.Optional && l.Signers == "":
 		return nil // nobody to compare it with
 	}
 	return fmt.Errorf("%w: %w", ErrSignature, *bad)
 }
 
-// Seal is how outbound files are encrypted and signed.
+// Seal is how outbound files are encrypted and signed. Keys are texts, armored.
 type Seal struct {
-	// Recipients are files with one public key each.
-	Recipients []string `yaml:"recipients"`
-	// SignKey is a file with the private key that signs; empty: not signed.
-	SignKey string `yaml:"sign_key"`
-	// PassphraseFile holds its passphrase.
-	PassphraseFile string `yaml:"passphrase_file"`
-	// Armor writes text instead of bytes.
-	Armor bool `yaml:"armor"`
+	Recipients string // public keys, one after the other
+	SignKey    string // private key that signs; empty: not signed
+	Passphrase string // of SignKey
+	Armor      bool   // writes text instead of bytes
 }
 
 // Check reports keys that can't be read.
@@ -173,7 +148,7 @@ func (s *Seal) Extension() string {
 }
 
 func (s *Seal) handle() (crypto.PGPEncryption, error) {
-	if len(s.Recipients) == 0 {
+	if s.Recipients == "" {
 		return nil, errors.New("recipients: the receiver's public key is needed")
 	}
 	recipients, err := readKeys(s.Recipients, "", false)
@@ -182,7 +157,7 @@ func (s *Seal) handle() (crypto.PGPEncryption, error) {
 	}
 	builder := crypto.PGP().Encryption().Recipients(recipients)
 	if s.SignKey != "" {
-		ring, err := readKeys([]string{s.SignKey}, s.PassphraseFile, true)
+		ring, err := readKeys(s.SignKey, s.Passphrase, true)
 		if err != nil {
 			return nil, fmt.Errorf("sign_key: %w", err)
 		}

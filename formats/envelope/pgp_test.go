@@ -3,15 +3,13 @@ package envelope
 import (
 	"bytes"
 	"errors"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/ProtonMail/gopenpgp/v3/crypto"
 )
 
-// person is somebody with a key pair in files.
+// person is somebody with a key pair.
 type person struct{ private, public, passphrase string }
 
 func newPerson(t *testing.T, name string) person {
@@ -32,14 +30,7 @@ func newPerson(t *testing.T, name string) person {
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	p := person{filepath.Join(dir, "private.asc"), filepath.Join(dir, "public.asc"), filepath.Join(dir, "passphrase")}
-	for file, text := range map[string]string{p.private: private, p.public: public, p.passphrase: "secret of " + name + "\n"} {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return p
+	return person{private, public, "secret of " + name}
 }
 
 func seal(t *testing.T, s Seal, text string) []byte {
@@ -65,18 +56,20 @@ func TestPGP(t *testing.T) {
 	shop, erp, other := newPerson(t, "shop"), newPerson(t, "erp"), newPerson(t, "other")
 	text := strings.Repeat("a;b\n", 50_000)
 	from := func(p person) Seal {
-		return Seal{Recipients: []string{shop.public}, SignKey: p.private, PassphraseFile: p.passphrase}
+		return Seal{Recipients: shop.public, SignKey: p.private, Passphrase: p.passphrase}
 	}
 	armored := from(erp)
 	armored.Armor = true
-	unsigned := Seal{Recipients: []string{shop.public}}
-	strict := Layer{Kind: PGP, Keys: []string{shop.private}, PassphraseFile: shop.passphrase, Signers: []string{erp.public}}
+	unsigned := Seal{Recipients: shop.public}
+	strict := Layer{Kind: PGP, Keys: shop.private, Passphrase: shop.passphrase, Signers: erp.public}
 	loose := strict
-	loose.Signature = "optional"
+	loose.Optional = true
 	nobody := loose
-	nobody.Signers = nil
-	if err := (Layers{strict, loose, nobody}).Check(); err != nil {
-		t.Fatal(err)
+	nobody.Signers = ""
+	for _, l := range []Layer{strict, loose, nobody} {
+		if err := l.Check(); err != nil {
+			t.Fatal(err)
+		}
 	}
 	good := seal(t, from(erp), text)
 	bent := bytes.Clone(good)
@@ -96,11 +89,11 @@ func TestPGP(t *testing.T) {
 		{"unsigned, may be", seal(t, unsigned, text), []Layer{loose}, nil},
 		{"signed by another", seal(t, from(other), text), []Layer{strict}, ErrSignature},
 		{"signed by another, may be", seal(t, from(other), text), []Layer{loose}, ErrSignature},
-		{"for another", seal(t, Seal{Recipients: []string{other.public}}, text), []Layer{loose}, ErrBroken},
+		{"for another", seal(t, Seal{Recipients: other.public}, text), []Layer{loose}, ErrBroken},
 		{"changed on its way", bent, []Layer{strict}, ErrBroken},
 		{"cut off", good[:len(good)-100], []Layer{strict}, ErrBroken},
 		{"no message", []byte(text), []Layer{strict}, ErrBroken},
-		{"over its size", good, []Layer{{Kind: PGP, Keys: strict.Keys, PassphraseFile: strict.PassphraseFile, Signers: strict.Signers, MaxSize: 1000}}, ErrLimit},
+		{"over its size", good, []Layer{{Kind: PGP, Keys: strict.Keys, Passphrase: strict.Passphrase, Signers: strict.Signers, MaxSize: 1000}}, ErrLimit},
 	} {
 		got, err := unwrap(t, c.file, c.layers...)
 		if !errors.Is(err, c.err) {
@@ -115,17 +108,53 @@ func TestPGP(t *testing.T) {
 func TestKeyFaults(t *testing.T) {
 	shop, erp := newPerson(t, "shop"), newPerson(t, "erp")
 	for want, l := range map[string]Layer{
-		"keys: a private key": {Kind: PGP, Signature: "optional"},
-		"it is a public key":  {Kind: PGP, Signature: "optional", Keys: []string{shop.public}},
-		"keys: key ":          {Kind: PGP, Signature: "optional", Keys: []string{shop.private}, PassphraseFile: erp.passphrase},
-		"signers: the sender": {Kind: PGP, Keys: []string{shop.private}, PassphraseFile: shop.passphrase},
-		"signature: ":         {Kind: PGP, Signature: "some", Signers: []string{erp.public}, Keys: []string{shop.private}, PassphraseFile: shop.passphrase},
+		"key: a private key":  {Kind: PGP, Optional: true},
+		"it is a public key":  {Kind: PGP, Optional: true, Keys: shop.public},
+		"key: key 1":          {Kind: PGP, Optional: true, Keys: shop.private, Passphrase: erp.passphrase},
+		"signers: the sender": {Kind: PGP, Keys: shop.private, Passphrase: shop.passphrase},
 	} {
-		if err := (Layers{l}).Check(); err == nil || !strings.Contains(err.Error(), want) {
+		if err := l.Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
 		}
 	}
 	if err := (&Seal{}).Check(); err == nil {
 		t.Error("no recipient is no fault")
+	}
+}
+
+// TestWrap puts files back: what comes out again is what went in, for who may read it.
+func TestWrap(t *testing.T) {
+	shop, erp := newPerson(t, "shop"), newPerson(t, "erp")
+	in := Layer{Kind: PGP, Keys: shop.private + "\n" + erp.private, Passphrase: shop.passphrase, Signers: erp.public, Optional: true}
+	if err := in.Check(); err == nil {
+		t.Error("a key with another passphrase is no fault")
+	}
+	in.Keys = shop.private
+	back := Layer{Kind: PGP, Keys: erp.private, Passphrase: erp.passphrase, Signers: shop.public, Optional: true}
+	files := []File{{"a.csv", []byte("A")}, {"b.csv", []byte("B")}}
+	for _, c := range []struct {
+		name       string
+		wrap, open Layers
+		files      []File
+		want       string
+	}{
+		{"gzip", Layers{{Kind: Gzip}}, Layers{{Kind: Gzip}}, files[:1], "a.csv=A;"},
+		{"zip", Layers{{Kind: Zip}}, Layers{{Kind: Zip}}, files, "a.csv=A;b.csv=B;"},
+		{"gzip in zip", Layers{{Kind: Zip}, {Kind: Gzip}}, Layers{{Kind: Zip}, {Kind: Gzip}}, files, "a.csv=A;b.csv=B;"},
+		{"zip in pgp", Layers{in, {Kind: Zip}}, Layers{back, {Kind: Zip}}, files, "a.csv=A;b.csv=B;"},
+	} {
+		body, err := c.wrap.Wrap(c.files)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if got, err := unwrap(t, body, c.open...); err != nil || got != c.want {
+			t.Errorf("%s: %q, %v", c.name, got, err)
+		}
+	}
+	if _, err := (Layers{{Kind: PGP, Optional: true}}).Wrap(files[:1]); !errors.Is(err, ErrNobody) {
+		t.Errorf("without a signer: %v", err)
+	}
+	if _, err := (Layers{{Kind: Gzip}}).Wrap(files); err == nil {
+		t.Error("two files fit into a gzip")
 	}
 }

@@ -20,42 +20,33 @@ import (
 	"github.com/orobridge/orobridge/formats/charset"
 )
 
-// Options are the layout and the dialect of a feed's files.
+// Options are the layout and the dialect of a feed's files. Their tags doc are the reference.
 type Options struct {
-	// Numbers are the sender's ways to write numbers and dates.
-	Numbers formats.Conventions `yaml:",inline"`
-	// Encoding of a file without a byte order mark, UTF-8 by default.
-	Encoding string `yaml:"encoding"`
-	// RecordLength is the number of characters of a record in files without line ends; 0: records are lines.
-	RecordLength int `yaml:"record_length"`
-	// Skip is the number of lines before the first record.
-	Skip int `yaml:"skip"`
-	// Unknown says what to do with a line that no record type's prefix fits: reject (default) or skip.
-	Unknown string `yaml:"unknown"`
-	// Records are the record types, the longest prefix first where several fit.
-	Records []Record `yaml:"records"`
-	// Fields is the layout of files with only one record type, instead of Records.
-	Fields []Field `yaml:"fields"`
+	Numbers      formats.Conventions `yaml:",inline"`
+	Encoding     string              `yaml:"encoding" doc:"of a file without a byte order mark; utf-8 by default"`
+	RecordLength int                 `yaml:"record_length" doc:"characters of a record in files without line ends; without it records are lines"`
+	Skip         int                 `yaml:"skip" doc:"lines before the first record"`
+	Unknown      string              `yaml:"unknown" doc:"a line that no record type's prefix fits: reject by default, or skip"`
+	Records      []Record            `yaml:"records" doc:"the record types; where several fit, the longest prefix counts"`
+	Fields       []Field             `yaml:"fields" doc:"instead of records: the layout of files with only one record type"`
 }
 
 // Record is a record type.
 type Record struct {
-	Name   string  `yaml:"name"`   // for positions and parents; the prefix when empty
-	Prefix string  `yaml:"prefix"` // what the record begins with; empty: any record that no other type fits
-	At     int     `yaml:"at"`     // where the prefix stands, 0 by default
-	Row    bool    `yaml:"row"`    // each record of the type is a row
-	Parent string  `yaml:"parent"` // type whose last record's fields belong to this one's row
-	Fields []Field `yaml:"fields"`
+	Name   string  `yaml:"name" doc:"for positions and parents; the prefix by default"`
+	Prefix string  `yaml:"prefix" doc:"what the record begins with; without it any record that no other type fits"`
+	At     int     `yaml:"at" doc:"where the prefix stands, from 0"`
+	Row    bool    `yaml:"row" doc:"each record of the type is a row"`
+	Parent string  `yaml:"parent" doc:"type whose last record's fields belong to this one's row"`
+	Fields []Field `yaml:"fields" doc:"the layout"`
 }
 
 // Field is a field of a record.
 type Field struct {
-	Name string `yaml:"name"` // column
-	// Offset is the 0-based place of its first character; without one it follows the field before it.
-	Offset *int `yaml:"offset"`
-	Length int  `yaml:"length"`
-	// Decimals is the number of digits behind a decimal point that is not written: 2 turns 001234 into 12.34.
-	Decimals int `yaml:"decimals"`
+	Name     string `yaml:"name" doc:"column; without one the field is skipped"`
+	Offset   *int   `yaml:"offset" doc:"place of its first character, from 0; by default it follows the field before it"`
+	Length   int    `yaml:"length" doc:"characters"`
+	Decimals int    `yaml:"decimals" doc:"digits behind a decimal point that is not written: 2 turns 001234 into 12.34"`
 }
 
 var (

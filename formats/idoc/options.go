@@ -29,43 +29,30 @@ import (
 	"github.com/orobridge/orobridge/formats/xmltok"
 )
 
-// Options say which IDocs a feed reads and how.
+// Options say which IDocs a feed reads and how. Their tags doc are the reference.
 type Options struct {
-	// Encoding of a file without a byte order mark. Default: UTF-8, for XML what its declaration says.
-	Encoding string `yaml:"encoding"`
-	// Clients (MANDT) that are accepted; IDocs of others are rejected. Empty: all.
-	Clients []string `yaml:"clients"`
-	// Test says what to do with IDocs that are marked as a test: reject (default) or accept.
-	Test string `yaml:"test"`
-	// Messages gives the standard type of a system's own message types: {ZDEBMAS: DEBMAS}.
-	Messages map[string]string `yaml:"messages"`
-	// Zeros says what becomes of the leading zeros of numbers that are all digits: strip (default) or keep.
-	Zeros string `yaml:"zeros"`
-	// NoData is a text that means that a field is not transferred; SAP's own sign is "/".
-	NoData string `yaml:"no_data"`
+	Encoding string            `yaml:"encoding" doc:"of a file without a byte order mark; utf-8 by default, for XML what its declaration says"`
+	Clients  []string          `yaml:"clients" doc:"clients (MANDT) that are accepted, IDocs of others are rejected; all by default"`
+	Test     string            `yaml:"test" doc:"IDocs that are marked as a test: reject by default, or accept"`
+	Messages map[string]string `yaml:"messages" doc:"standard type of a system's own message types: { ZDEBMAS: DEBMAS }"`
+	Zeros    string            `yaml:"zeros" doc:"leading zeros of numbers that are all digits: strip by default, or keep"`
+	NoData   string            `yaml:"no_data" doc:"a text that means that a field is not transferred; SAP's own sign is /"`
 
-	// SalesOrg, Channel and Division choose the sales area (VKORG, VTWEG, SPART). Empty: any.
-	SalesOrg string `yaml:"sales_org"`
-	Channel  string `yaml:"channel"`
-	Division string `yaml:"division"`
-	// Plant (WERKS) whose segment raw columns are taken from.
-	Plant string `yaml:"plant"`
-	// Languages gives the localization of each language that is read (SPRAS_ISO, else SPRAS): {EN: default, DE: de_DE}.
-	// Empty: English is the default, and the only text whatever its language.
-	Languages map[string]string `yaml:"languages"`
-	// Texts names the long text (TDID) of a product's field: {description: GRUN} is the default.
-	Texts map[string]string `yaml:"texts"`
-	// Precisions gives the decimals of quantities in a unit of the shop: {kg: 3}. Default: 0.
-	Precisions map[string]int `yaml:"precisions"`
-	// ConditionTypes (KSCHL) that are prices. Empty: all whose amount is per quantity.
-	ConditionTypes []string `yaml:"condition_types"`
-	// IgnoreKeys are fields of E1KOMG that do not narrow a price for this feed.
-	IgnoreKeys []string `yaml:"ignore_keys"`
+	SalesOrg string `yaml:"sales_org" doc:"sales organisation (VKORG); any by default"`
+	Channel  string `yaml:"channel" doc:"distribution channel (VTWEG); any by default"`
+	Division string `yaml:"division" doc:"division (SPART); any by default"`
+	Plant    string `yaml:"plant" doc:"plant (WERKS) from which raw columns of E1MARCM are taken; the only one by default"`
 
-	// Dictionary is a CSV file of further segments (see [Dictionary.Extend]).
-	Dictionary string `yaml:"dictionary"`
+	Languages      map[string]string `yaml:"languages" doc:"localization of each language that is read (SPRAS_ISO, else SPRAS): { EN: default, DE: de_DE }; by default English, or the only text there is"`
+	Texts          map[string]string `yaml:"texts" doc:"long text (TDID) of a product's field; { description: GRUN } by default"`
+	Precisions     map[string]int    `yaml:"precisions" doc:"decimals of quantities in a unit of the shop: { kg: 3 }; 0 by default"`
+	ConditionTypes []string          `yaml:"condition_types" doc:"condition types (KSCHL) that are prices; by default all whose amount is per quantity"`
+	IgnoreKeys     []string          `yaml:"ignore_keys" doc:"fields of E1KOMG that do not narrow a price for this feed"`
+
+	Dictionary string `yaml:"dictionary" doc:"CSV file with further segments, or with those of another release: segment, definition, parents, level, fields"`
 
 	now   func() time.Time
+	files func(name string) (io.ReadCloser, error)
 	units map[string]string // value list of unit
 	areas map[string]string // value list of region
 	skip  []string          // canonical columns that the mapping feeds
@@ -81,6 +68,7 @@ var (
 	_ formats.Format       = (*Options)(nil)
 	_ formats.Selector     = (*Options)(nil)
 	_ formats.Clocked      = (*Options)(nil)
+	_ formats.FileReader   = (*Options)(nil)
 	_ formats.RejectCopier = (*Options)(nil)
 )
 
@@ -142,6 +130,16 @@ func oneOf(s string, allowed ...string) error {
 	return fmt.Errorf("%q is none of %s", s, strings.TrimPrefix(strings.Join(allowed, ", "), ", "))
 }
 
+// SetOpen implements formats.FileReader: it opens the dictionary.
+func (f *Options) SetOpen(open func(name string) (io.ReadCloser, error)) { f.files = open }
+
+func (f *Options) openFile(name string) (io.ReadCloser, error) {
+	if f.files == nil {
+		return os.Open(name)
+	}
+	return f.files(name)
+}
+
 // dictionary is the built-in one, with the user's file when there is one.
 func (f *Options) dictionary() (*Dictionary, error) {
 	f.once.Do(func() {
@@ -149,7 +147,7 @@ func (f *Options) dictionary() (*Dictionary, error) {
 		if f.Dictionary == "" {
 			return
 		}
-		file, err := os.Open(f.Dictionary)
+		file, err := f.openFile(f.Dictionary)
 		if err != nil {
 			f.dictErr = err
 			return

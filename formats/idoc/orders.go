@@ -13,31 +13,25 @@ import (
 	"github.com/orobridge/orobridge/formats/charset"
 )
 
-// Envelope is the options of everything that is written as IDocs: the control record and the form.
+// Envelope is the options of everything that is written as IDocs: the control record and the form. What the encoding
+// lacks is replaced and flagged (see charset.Encoder).
 type Envelope struct {
-	// Form is xml (default) or flat.
-	Form string `yaml:"form"`
-	// Encoding of the file, UTF-8 by default. What it lacks is replaced and flagged (see charset.Encoder).
-	Encoding string `yaml:"encoding"`
-	// LineEnd of flat records: lf (default), crlf or none.
-	LineEnd string `yaml:"line_end"`
-	// Client is MANDT, three characters.
-	Client string `yaml:"client"`
-	// Sender and Receiver are the partners.
-	Sender   Partner `yaml:"sender"`
-	Receiver Partner `yaml:"receiver"`
-	// Zone is the time zone of dates, UTC by default: Europe/Berlin.
-	Zone string `yaml:"zone"`
-	// Test marks the IDocs as a test.
-	Test bool `yaml:"test"`
+	Form     string  `yaml:"form" doc:"xml by default, or flat"`
+	Encoding string  `yaml:"encoding" doc:"utf-8 by default; a character that it lacks is replaced by its nearest, and the order is flagged"`
+	LineEnd  string  `yaml:"line_end" doc:"flat: lf by default, crlf or none"`
+	Client   string  `yaml:"client" doc:"MANDT, three characters in quotes"`
+	Sender   Partner `yaml:"sender" doc:"the bridge, as SAP's partner profiles know it: port and number"`
+	Receiver Partner `yaml:"receiver" doc:"the SAP system: port and number"`
+	Zone     string  `yaml:"zone" doc:"time zone of dates: Europe/Berlin; UTC by default"`
+	Test     bool    `yaml:"test" doc:"mark the IDocs as a test"`
 }
 
 // Partner is one end of an IDoc.
 type Partner struct {
-	Port     string `yaml:"port"`     // SNDPOR, RCVPOR
-	Type     string `yaml:"type"`     // SNDPRT, RCVPRT: LS (default), KU, LI
-	Function string `yaml:"function"` // SNDPFC, RCVPFC
-	Number   string `yaml:"number"`   // SNDPRN, RCVPRN
+	Port     string `yaml:"port" doc:"SNDPOR, RCVPOR"`
+	Type     string `yaml:"type" doc:"SNDPRT, RCVPRT: LS by default, KU, LI"`
+	Function string `yaml:"function" doc:"SNDPFC, RCVPFC"`
+	Number   string `yaml:"number" doc:"SNDPRN, RCVPRN"`
 }
 
 func (e *Envelope) check() []error {
@@ -117,40 +111,34 @@ func (e *Envelope) form() string {
 // OrderOptions writes orders as ORDERS05, one IDoc per order. Its numbers come from outside: see [OrderOptions.Numbered].
 //
 // What does not fit into a field is an error that names it, not cut; names and streets go on in the next field of
-// their kind, and texts wrap; only the name of a condition is shortened to its 80 characters. An order in which characters had to be replaced gets the flag "encoding".
+// their kind, and texts wrap; only the name of a condition is shortened to its 80 characters. An order in which characters had to be replaced gets the flag "encoding". Their tags doc are the reference.
 type OrderOptions struct {
 	Envelope `yaml:",inline"`
 
-	SalesOrg     string `yaml:"sales_org"`     // E1EDK14 008
-	Channel      string `yaml:"channel"`       // E1EDK14 007
-	Division     string `yaml:"division"`      // E1EDK14 006
-	OrderType    string `yaml:"order_type"`    // E1EDK14 012: TA, OR
-	DocumentType string `yaml:"document_type"` // E1EDK01-BSART
+	SalesOrg     string `yaml:"sales_org" doc:"E1EDK14 008"`
+	Channel      string `yaml:"channel" doc:"E1EDK14 007"`
+	Division     string `yaml:"division" doc:"E1EDK14 006"`
+	OrderType    string `yaml:"order_type" doc:"E1EDK14 012: TA, OR"`
+	DocumentType string `yaml:"document_type" doc:"E1EDK01-BSART"`
 
-	// Zeros says whether customer and material numbers that are all digits get leading zeros, to 10 and 18 digits: pad
-	// (default) or keep.
-	Zeros string `yaml:"zeros"`
-	// Guest is the sold-to number of orders whose customer has no number in the ERP. Without it such an order is an
-	// error.
-	Guest string `yaml:"guest"`
-	// Units gives the ERP's unit of each unit of the shop; with a list, an unmapped one is an error.
-	Units map[string]string `yaml:"units"`
-	// PaymentTerms gives the ERP's term (ZTERM) of each label. Without a list the term is left to the ERP.
-	PaymentTerms map[string]string `yaml:"payment_terms"`
-	// Conditions are the types (KSCHL) of shipping, discount and price. Without a type of price the price stands in
-	// E1EDP01 alone.
-	Conditions struct {
-		Shipping string `yaml:"shipping"`
-		Discount string `yaml:"discount"`
-		Price    string `yaml:"price"`
-	} `yaml:"conditions"`
-	// MaterialQualifier is E1EDP19's: 002, SAP's material number, by default; 001 the customer's, 003 an EAN.
-	MaterialQualifier string `yaml:"material_qualifier"`
-	// TextID (TDID) and TextLanguage (TSSPRAS_ISO) are those of texts; 0001 by default, and no language.
-	TextID       string `yaml:"text_id"`
-	TextLanguage string `yaml:"text_language"`
+	Zeros        string            `yaml:"zeros" doc:"customer and material numbers that are all digits: pad to 10 and 18 digits by default, or keep"`
+	Guest        string            `yaml:"guest" doc:"sold-to number of orders whose customer has no number in the ERP; without it such an order is stuck"`
+	Units        map[string]string `yaml:"units" doc:"the ERP's unit of each unit of the shop: { item: ST }; with a list, an order with another unit is stuck"`
+	PaymentTerms map[string]string `yaml:"payment_terms" doc:"the ERP's term (ZTERM) of each label; without a list the term is left to the ERP"`
+	Conditions   Conditions        `yaml:"conditions" doc:"condition types of the order"`
+
+	MaterialQualifier string `yaml:"material_qualifier" doc:"E1EDP19-QUALF of the SKU: 002, SAP's material number, by default; 001 the customer's, 003 an EAN"`
+	TextID            string `yaml:"text_id" doc:"TDID of texts; 0001 by default"`
+	TextLanguage      string `yaml:"text_language" doc:"TSSPRAS_ISO of texts; none by default"`
 
 	first int64 // DOCNUM of the first order, 0: not given
+}
+
+// Conditions are the condition types (KSCHL) of what is added to or taken off an order.
+type Conditions struct {
+	Shipping string `yaml:"shipping" doc:"KSCHL of shipping costs"`
+	Discount string `yaml:"discount" doc:"KSCHL of discounts"`
+	Price    string `yaml:"price" doc:"KSCHL of a line's price; without one the price stands in E1EDP01 alone"`
 }
 
 var _ formats.NumberedFormat = (*OrderOptions)(nil)

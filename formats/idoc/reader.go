@@ -68,11 +68,11 @@ func (f *Options) Select(e *formats.Entity, m *formats.Mapping) error {
 	}
 	dict, err := f.dictionary()
 	if err != nil {
-		return fmt.Errorf("dictionary: %w", err)
+		return fmt.Errorf("format: dictionary: %w", err)
 	}
 	rules := rulesOf(e)
 	if rules == nil {
-		return fmt.Errorf("kind: no IDoc message feeds %s; use xml, fixed or csv", e.Name)
+		return fmt.Errorf("format: kind: no IDoc message feeds %s; use xml, fixed or csv", e.Name)
 	}
 	f.units, f.areas, f.skip, f.raw = m.Values["unit"], m.Values["region"], nil, nil
 	own := rules.columns(f)

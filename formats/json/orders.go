@@ -14,7 +14,7 @@ import (
 
 // OrderOptions describe the document. The zero value is indented.
 type OrderOptions struct {
-	Compact bool `yaml:"compact"` // everything on one line
+	Compact bool `yaml:"compact" doc:"everything on one line"`
 }
 
 var _ formats.OrderFormat = (*OrderOptions)(nil)

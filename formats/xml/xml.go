@@ -22,22 +22,14 @@ import (
 	"github.com/orobridge/orobridge/formats/xmltok"
 )
 
-// Options say where the rows and the fields stand.
+// Options say where the rows and the fields stand. Their tags doc are the reference.
 type Options struct {
-	// Numbers are the sender's ways to write numbers and dates.
-	Numbers formats.Conventions `yaml:",inline"`
-	// Encoding of a file without a byte order mark. Default: what the XML declaration says.
-	Encoding string `yaml:"encoding"`
-	// Record is the path of the element that is a row, from the root: /Stock/Item.
-	Record string `yaml:"record"`
-	// Fields are the columns with their paths: Quantity, Price/@currency, @id, . (the record's own text), ../@name and
-	// ../../Head/Date (around the record and before it), /Stock/Head/Date (from the root).
-	Fields map[string]string `yaml:"fields"`
-	// Namespaces gives the URI of each prefix that paths use. Empty: namespaces are ignored, and so are prefixes.
-	Namespaces map[string]string `yaml:"namespaces"`
-	// Join is put between the texts of an element that stands several times in a record. Empty: such a record is
-	// rejected.
-	Join string `yaml:"join"`
+	Numbers    formats.Conventions `yaml:",inline"`
+	Encoding   string              `yaml:"encoding" doc:"of a file without a byte order mark; by default what the XML declaration says"`
+	Record     string              `yaml:"record" doc:"path of the element that is a row, from the root: /Stock/Item"`
+	Fields     map[string]string   `yaml:"fields" doc:"columns with their paths: Quantity, Price/@currency, @id, . (the record's own text), ../@name and ../../Head/Date (around the record and before it), /Stock/Head/Date (from the root)"`
+	Namespaces map[string]string   `yaml:"namespaces" doc:"URI of each prefix that paths use; by default namespaces and prefixes are ignored"`
+	Join       string              `yaml:"join" doc:"put between the texts of an element that stands several times in a record; without it such a record is rejected"`
 }
 
 var (

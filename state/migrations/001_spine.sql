@@ -72,12 +72,15 @@ CREATE TABLE runs (
     parked    INTEGER NOT NULL DEFAULT 0,
     withdrawn INTEGER NOT NULL DEFAULT 0,
     requests  INTEGER NOT NULL DEFAULT 0,
+    skipped   TEXT    NOT NULL DEFAULT '{}', -- what the reader left out, counted by word
     reason    TEXT    NOT NULL DEFAULT '',
     started   INTEGER NOT NULL,
     ended     INTEGER NOT NULL DEFAULT 0,
-    told      INTEGER NOT NULL DEFAULT 0 -- its reject file and receipts are written
+    told      INTEGER NOT NULL DEFAULT 0, -- its reject file and receipts are written
+    pruned    INTEGER NOT NULL DEFAULT 0  -- nothing is left of its rejects and history
 );
 CREATE INDEX runs_drop ON runs (drop_id);
+CREATE INDEX runs_old ON runs (ended) WHERE pruned = 0;
 
 -- What planning asks for every row: narrow, and found by one descent of one tree.
 CREATE TABLE links (
@@ -127,6 +130,7 @@ CREATE TABLE rejects (
     off     INTEGER NOT NULL,
     segment TEXT    NOT NULL DEFAULT '',
     doc     TEXT    NOT NULL DEFAULT '',
+    part    TEXT    NOT NULL DEFAULT '',
     key     TEXT    NOT NULL,
     field   TEXT    NOT NULL,
     code    TEXT    NOT NULL,
@@ -134,6 +138,7 @@ CREATE TABLE rejects (
     row     TEXT    NOT NULL
 );
 CREATE INDEX rejects_drop ON rejects (drop_id, run, line);
+CREATE INDEX rejects_run ON rejects (run);
 
 CREATE TABLE parked (
     entity         TEXT    NOT NULL,
@@ -142,6 +147,7 @@ CREATE TABLE parked (
     drop_id        INTEGER NOT NULL,
     run            INTEGER NOT NULL,
     line           INTEGER NOT NULL,
+    pos            TEXT    NOT NULL, -- all of the position
     missing_entity TEXT    NOT NULL,
     missing_key    TEXT    NOT NULL,
     record         TEXT    NOT NULL,

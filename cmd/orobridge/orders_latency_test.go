@@ -1,0 +1,122 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// TestLatency measures how long an order takes from its commit in the shop to its file under its name on a real sshd,
+// with the real program, idle and during an import of 100,000 customers. Orders go first: the import may add about one
+// request's time.
+func TestLatency(t *testing.T) {
+	orders, rows := 40, 3000
+	if soak {
+		orders, rows = 1000, 100_000
+	}
+	for _, busy := range []bool{false, true} {
+		t.Run(fmt.Sprintf("during an import: %v", busy), func(t *testing.T) {
+			w := newOrderWorld(t, "", `feeds:
+  - { name: customers, entity: customers, remote: sap, folder: customers, match: '*.csv', every: 100ms, ready: { stable: 0s }, format: { kind: csv } }
+`)
+			if busy {
+				w.customers(rows)
+			}
+			cmd := w.start("")
+			defer func() {
+				_ = cmd.Process.Kill()
+				_ = cmd.Wait()
+			}()
+			if busy {
+				w.await("the import", func() bool { return w.shop.Count("customers") > 50 })
+			} else {
+				w.await("the first poll", func() bool { return w.shop.Requests() > 1 })
+			}
+			took := w.measure(orders, 20*time.Millisecond)
+			slices.Sort(took)
+			at := func(share float64) time.Duration { return took[min(len(took)-1, int(share*float64(len(took))))] }
+			t.Logf("%d orders: p50 %v, p90 %v, p99 %v, longest %v (polled every 100ms); customers in the shop at the end: %d", len(took),
+				at(0.5).Round(time.Millisecond), at(0.9).Round(time.Millisecond), at(0.99).Round(time.Millisecond), at(1).Round(time.Millisecond), w.shop.Count("customers"))
+			if at(0.99) > 5*time.Second {
+				t.Errorf("p99 %v", at(0.99))
+			}
+		})
+	}
+}
+
+// customers drops a file of so many customers.
+func (w *orderWorld) customers(rows int) {
+	w.t.Helper()
+	var b strings.Builder
+	b.WriteString("customer_number,name\n")
+	for i := range rows {
+		fmt.Fprintf(&b, "C%07d,Customer %d\n", i, i)
+	}
+	if err := os.WriteFile(filepath.Join(w.sshd.Root, "customers", "all.csv"), []byte(b.String()), 0o644); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *orderWorld) await(what string, done func() bool) {
+	w.t.Helper()
+	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			log, _ := os.ReadFile(filepath.Join(w.dir, "log"))
+			w.t.Fatalf("%s did not come\n%s", what, log)
+		}
+	}
+}
+
+// measure submits orders and tells for each how long it took until its file stood in the folder.
+func (w *orderWorld) measure(orders int, every time.Duration) []time.Duration {
+	w.t.Helper()
+	watch, err := fsnotify.NewWatcher()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer watch.Close()
+	if err := watch.Add(filepath.Join(w.sshd.Root, "orders")); err != nil {
+		w.t.Fatal(err)
+	}
+	submitted := make([]time.Time, orders)
+	took := make([]time.Duration, 0, orders)
+	next, end := 0, time.After(5*time.Minute)
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for len(took) < orders {
+		select {
+		case <-tick.C:
+			if next == orders {
+				continue
+			}
+			submitted[next] = time.Now()
+			if err := w.submit(next); err != nil {
+				w.t.Fatal(err)
+			}
+			next++
+		case e := <-watch.Events:
+			name := filepath.Base(e.Name)
+			if !e.Has(fsnotify.Create) || !strings.HasPrefix(name, "ORD_") {
+				continue
+			}
+			var i int
+			if _, err := fmt.Sscanf(name[strings.LastIndexByte(name, '_')+1:], "A%05d.csv", &i); err != nil {
+				w.t.Fatal(err)
+			}
+			took = append(took, time.Since(submitted[i]))
+			if err := os.Remove(e.Name); err != nil {
+				w.t.Fatal(err)
+			}
+		case <-end:
+			log, _ := os.ReadFile(filepath.Join(w.dir, "log"))
+			w.t.Fatalf("%d of %d orders after five minutes\n%s", len(took), orders, log)
+		}
+	}
+	return took
+}
