@@ -33,7 +33,7 @@ type applier struct {
 	stage    Stage
 	dry      bool            // write nothing to the ledger
 	onReject func(RejectRow) // dry: told of each reject
-	again    map[string]bool // keys of creates that an earlier attempt may have brought to the shop
+	sent     map[string]Op   // changes that an earlier attempt may have brought to the shop, by key
 
 	mu       sync.Mutex // guards stage, run's counts and accepted
 	accepted int64
@@ -84,7 +84,7 @@ func (a *applier) find(ctx context.Context, page []*Staged) (lookups []Lookup, e
 
 // decide turns a look-up into a change, or into a settlement when nothing is left to do.
 func (a *applier) decide(c *Staged, l Lookup) (Settlement, bool) {
-	again := c.Again || a.again[c.Key]
+	sent := a.sent[c.Key]
 	switch {
 	case l.Reject != nil:
 		return a.rejected(c, l.Reject), true
@@ -92,6 +92,9 @@ func (a *applier) decide(c *Staged, l Lookup) (Settlement, bool) {
 		c.Status, c.Missing = Waiting, l.Missing
 	case l.Found == nil && c.Remove:
 		c.Status = Finished
+		if sent == Remove {
+			return a.settlement(c, FateRemoved), true
+		}
 		return a.settlement(c, FateUnchanged), true
 	case l.Found == nil:
 		c.Status, c.Op, c.OroID = Decided, Create, ""
@@ -107,9 +110,9 @@ func (a *applier) decide(c *Staged, l Lookup) (Settlement, bool) {
 		}
 		c.Status = Finished
 		switch {
-		case again:
+		case c.Again || sent == Create:
 			return a.settlement(c, FateCreated), true
-		case c.Op == Update: // sent before, and found to have arrived
+		case c.Op == Update || sent == Update: // sent before, and found to have arrived
 			return a.settlement(c, FateUpdated), true
 		}
 		return a.settlement(c, FateAdopted), true
@@ -526,13 +529,13 @@ func (a *applier) overdue(c *Staged) bool {
 }
 
 // resume settles the batches that an interrupted attempt left on their way. What the shop still knows is settled as if
-// nothing had happened; the keys of the rest are remembered, so that what is found in the shop counts as created.
+// nothing had happened; the keys of the rest are remembered, so that what is found in the shop counts as what it was sent for.
 func (a *applier) resume(ctx context.Context) error {
 	batches, err := a.b.Ledger.OpenBatches(ctx, a.run.ID)
 	if err != nil {
 		return err
 	}
-	a.again = map[string]bool{}
+	a.sent = map[string]Op{}
 	lost := false
 	for _, b := range batches {
 		if b.Operation != "" && b.Operation != operationLost {
@@ -549,8 +552,8 @@ func (a *applier) resume(ctx context.Context) error {
 		}
 		lost = lost || b.Operation != operationLost
 		for _, c := range b.Changes {
-			if c.Op == Create {
-				a.again[c.Key] = true
+			if a.sent[c.Key] != Create {
+				a.sent[c.Key] = c.Op
 			}
 		}
 	}

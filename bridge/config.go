@@ -113,7 +113,11 @@ type UnwrapConfig struct {
 func (f *FeedConfig) layers() envelope.Layers {
 	var all envelope.Layers
 	for i := range f.Unwrap {
-		all = append(all, f.Unwrap[i].layer)
+		l := f.Unwrap[i].layer
+		if l.Kind == "" { // a config that was not read by ParseConfig
+			l.Kind = f.Unwrap[i].Kind
+		}
+		all = append(all, l)
 	}
 	return all
 }

@@ -66,7 +66,7 @@ func (b *Bridge) PlanDrop(ctx context.Context, f *FeedConfig, d *Drop, r RerunOp
 	return v, errors.Join(err, stage.Close())
 }
 
-func (b *Bridge) preview(ctx context.Context, f *FeedConfig, d *Drop, v *Preview, stage Stage, rows rowSource, o PreviewOptions) error {
+func (b *Bridge) preview(ctx context.Context, f *FeedConfig, d *Drop, v *Preview, stage Stage, rows RowSource, o PreviewOptions) error {
 	p := &planner{b: b, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject}
 	if err := p.read(ctx, rows); err != nil {
 		return err

@@ -138,7 +138,7 @@ func (b *Bridge) failed(ctx context.Context, run *Run) (map[spot]bool, error) {
 }
 
 // rejectedRows opens the rows that a drop's last run before this one rejected.
-func (b *Bridge) rejectedRows(ctx context.Context, f *FeedConfig, d *Drop, run *Run) (rowSource, error) {
+func (b *Bridge) rejectedRows(ctx context.Context, f *FeedConfig, d *Drop, run *Run) (RowSource, error) {
 	last, err := b.lastRejects(ctx, d, run.ID)
 	if err != nil || last == nil {
 		return nil, errors.Join(err, fmt.Errorf("drop %d: no run before %d rejected rows", d.ID, run.ID))

@@ -17,20 +17,23 @@ import (
 // Everything that reads the rows of a file reads them through this file of the program: a drop's first run, a run again, a
 // plan, the reject file.
 
-// rowSource is rows that come from something that has to be closed.
-type rowSource interface {
+// RowSource is rows that come from something that has to be closed.
+type RowSource interface {
 	formats.Reader
 	formats.Counter
 	io.Closer
 }
 
 // rowsOf opens the rows that a run of a drop is about: all of its file, or those that its last run rejected.
-func (b *Bridge) rowsOf(ctx context.Context, f *FeedConfig, d *Drop, run *Run) (rowSource, error) {
+func (b *Bridge) rowsOf(ctx context.Context, f *FeedConfig, d *Drop, run *Run) (RowSource, error) {
 	if run.Kind == RetryRun {
 		return b.rejectedRows(ctx, f, d, run)
 	}
 	return b.openRows(f, b.spool(d))
 }
+
+// Rows opens the rows of a file of this machine as a feed reads them. Only the bridge's spool is used.
+func (b *Bridge) Rows(f *FeedConfig, path string) (RowSource, error) { return b.openRows(f, path) }
 
 // fileRows reads the rows of a file part by part. A file that is not wrapped, or holds only one, is one part without a
 // name; of several each row's position names its part.

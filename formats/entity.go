@@ -26,6 +26,15 @@ const (
 	Path                 // titles separated by >, canonical: " > "
 )
 
+// String is the kind's name, for people.
+func (k Kind) String() string {
+	names := [...]string{"text", "line", "code", "money", "quantity", "flag", "choice", "date", "codes", "units", "path"}
+	if k < 0 || int(k) >= len(names) {
+		return "unknown"
+	}
+	return names[k]
+}
+
 // Field describes one canonical column of an entity.
 type Field struct {
 	Name     string   // canonical column name: "sku"; the stem for families: "name", "attr."

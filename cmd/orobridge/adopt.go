@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/orobridge/orobridge/bridge"
 )
 
 func newAdoptCommand(a *app) *cobra.Command {
@@ -18,34 +20,20 @@ func newAdoptCommand(a *app) *cobra.Command {
 	})
 }
 
-func (a *app) adopt(ctx context.Context, feed string) (err error) {
-	c, err := a.config()
-	if err != nil {
-		return err
-	}
-	f, err := feedOf(c, feed)
-	if err != nil {
-		return err
-	}
-	e, err := a.engine(ctx, c, a.quietLogger())
-	if err != nil {
-		return err
-	}
-	defer closing(e, &err)
-	e.Patience = patience
-	done := a.progress(e.Bridge)
-	adopted, known, err := e.Adopt(ctx, f)
-	done()
-	if err != nil {
-		return err
-	}
-	if a.json {
-		return a.printJSON(struct {
-			Feed    string `json:"feed"`
-			Adopted int64  `json:"adopted"`
-			Known   int64  `json:"known"`
-		}{feed, adopted, known})
-	}
-	fmt.Fprintf(a.stdout, "%d %s adopted, %d were known\n", adopted, f.Entity.Name, known)
-	return nil
+func (a *app) adopt(ctx context.Context, feed string) error {
+	return a.onFeed(ctx, feed, openLedger, func(e *engine, f *bridge.FeedConfig) error {
+		adopted, known, err := e.Adopt(ctx, f)
+		if err != nil {
+			return err
+		}
+		if a.json {
+			return a.printJSON(struct {
+				Feed    string `json:"feed"`
+				Adopted int64  `json:"adopted"`
+				Known   int64  `json:"known"`
+			}{feed, adopted, known})
+		}
+		fmt.Fprintf(a.stdout, "%d %s adopted, %d were known\n", adopted, f.Entity.Name, known)
+		return nil
+	})
 }

@@ -30,7 +30,7 @@ type engine struct {
 // engine opens the ledger and prepares the ends of a config; nothing is connected yet. Logs go to log, which also may
 // discard them.
 func (a *app) engine(ctx context.Context, c *bridge.Config, log *slog.Logger) (*engine, error) {
-	ledger, err := state.Open(ctx, c.State.Dir, state.Options{})
+	ledger, err := openLedger(ctx, c)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,39 @@ func (e *engine) Close() error {
 	return errors.Join(append(errs, e.ledger.Close())...)
 }
 
-// feed finds a feed by its name.
+// onFeed opens a bridge on the ledger that open finds and does a piece of work that somebody waits for with one of its
+// feeds, showing on a terminal how far it is.
+func (a *app) onFeed(ctx context.Context, name string, open func(context.Context, *bridge.Config) (*state.Ledger, error),
+	work func(*engine, *bridge.FeedConfig) error) (err error) {
+	c, err := a.config()
+	if err != nil {
+		return err
+	}
+	f, err := feedOf(c, name)
+	if err != nil {
+		return err
+	}
+	ledger, err := open(ctx, c)
+	if err != nil {
+		return err
+	}
+	e, err := a.assemble(c, ledger, a.quietLogger())
+	if err != nil {
+		return err
+	}
+	defer closing(e, &err)
+	e.Patience = patience
+	done := a.progress(e.Bridge)
+	defer done()
+	return work(e, f)
+}
+
+// openLedger takes the ledger of a config for oneself.
+func openLedger(ctx context.Context, c *bridge.Config) (*state.Ledger, error) {
+	return state.Open(ctx, c.State.Dir, state.Options{})
+}
+
+// feedOf finds a feed by its name.
 func feedOf(c *bridge.Config, name string) (*bridge.FeedConfig, error) {
 	b := bridge.Bridge{Config: c}
 	if f, ok := b.Feed(name); ok {

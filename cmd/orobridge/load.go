@@ -23,35 +23,21 @@ func newLoadCommand(a *app) *cobra.Command {
 	})
 }
 
-func (a *app) load(ctx context.Context, feed, path string) (err error) {
-	c, err := a.config()
-	if err != nil {
-		return err
-	}
-	f, err := feedOf(c, feed)
-	if err != nil {
-		return err
-	}
-	e, err := a.engine(ctx, c, a.quietLogger())
-	if err != nil {
-		return err
-	}
-	defer closing(e, &err)
-	e.Patience = patience
-	done := a.progress(e.Bridge)
-	d, err := e.HandOver(ctx, f, path)
-	if err != nil {
-		return err
-	}
-	run, err := e.Load(ctx, f, d)
-	done()
-	if err != nil {
-		return fmt.Errorf("drop %d goes on with the next `orobridge run`: %w", d.ID, err)
-	}
-	if err := e.RetryParked(ctx, f, d.ID); err != nil {
-		return err
-	}
-	return a.printRun(d, run)
+func (a *app) load(ctx context.Context, feed, path string) error {
+	return a.onFeed(ctx, feed, openLedger, func(e *engine, f *bridge.FeedConfig) error {
+		d, err := e.HandOver(ctx, f, path)
+		if err != nil {
+			return err
+		}
+		run, err := e.Load(ctx, f, d)
+		if err != nil {
+			return fmt.Errorf("drop %d goes on with the next `orobridge run`: %w", d.ID, err)
+		}
+		if err := e.RetryParked(ctx, f, d.ID); err != nil {
+			return err
+		}
+		return a.printRun(d, run)
+	})
 }
 
 // printRun prints what became of a drop, and turns it into an exit code.

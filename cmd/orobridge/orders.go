@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
@@ -231,6 +232,16 @@ type orderRerun struct {
 	export   string // --export, with --orders
 	from, to string // --from, --to, with --orders
 }
+
+func (r *orderRerun) flags(flags *pflag.FlagSet) {
+	flags.StringVar(&r.order, "order", "", "write this `order`'s file once more: identifier, or number of the file")
+	flags.BoolVar(&r.render, "render", false, "with --order: make a new version from the shop's present state")
+	flags.BoolVar(&r.all, "orders", false, "write all orders that were submitted from --from to --to once more")
+	flags.StringVar(&r.export, "export", "", "with --orders: only those of this `export`")
+}
+
+// wanted says that the user asked for orders, and not for drops.
+func (r *orderRerun) wanted() bool { return r.order != "" || r.render || r.all || r.export != "" }
 
 // rerunOrders makes orders owed once more, and writes them unless a bridge is running, which does.
 func (a *app) rerunOrders(ctx context.Context, r orderRerun) (err error) {

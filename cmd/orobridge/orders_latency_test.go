@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,40 +14,71 @@ import (
 )
 
 // TestLatency measures how long an order takes from its commit in the shop to its file under its name on a real sshd,
-// with the real program, idle and during an import of 100,000 customers. Orders go first: the import may add about one
-// request's time.
+// with the real program: polling, during an import of 100,000 customers, and woken by webhooks alone. Orders go first: the
+// import may add about one request's time.
 func TestLatency(t *testing.T) {
 	orders, rows := 40, 3000
 	if soak {
 		orders, rows = 1000, 100_000
 	}
-	for _, busy := range []bool{false, true} {
-		t.Run(fmt.Sprintf("during an import: %v", busy), func(t *testing.T) {
-			w := newOrderWorld(t, "", `feeds:
+	const feed = `feeds:
   - { name: customers, entity: customers, remote: sap, folder: customers, match: '*.csv', every: 100ms, ready: { stable: 0s }, format: { kind: csv } }
-`)
-			if busy {
-				w.customers(rows)
-			}
-			cmd := w.start("")
-			defer func() {
-				_ = cmd.Process.Kill()
-				_ = cmd.Wait()
-			}()
-			if busy {
-				w.await("the import", func() bool { return w.shop.Count("customers") > 50 })
-			} else {
-				w.await("the first poll", func() bool { return w.shop.Requests() > 1 })
-			}
-			took := w.measure(orders, 20*time.Millisecond)
-			slices.Sort(took)
-			at := func(share float64) time.Duration { return took[min(len(took)-1, int(share*float64(len(took))))] }
-			t.Logf("%d orders: p50 %v, p90 %v, p99 %v, longest %v (polled every 100ms); customers in the shop at the end: %d", len(took),
-				at(0.5).Round(time.Millisecond), at(0.9).Round(time.Millisecond), at(0.99).Round(time.Millisecond), at(1).Round(time.Millisecond), w.shop.Count("customers"))
-			if at(0.99) > 5*time.Second {
-				t.Errorf("p99 %v", at(0.99))
-			}
-		})
+`
+	t.Run("idle, polled every 100ms", func(t *testing.T) {
+		w := newOrderWorld(t, "", feed)
+		w.running()
+		w.await("the first poll", func() bool { return w.shop.Requests() > 1 })
+		w.report(w.measure(orders, 100*time.Millisecond))
+	})
+	t.Run("during an import, polled every 100ms", func(t *testing.T) {
+		w := newOrderWorld(t, "", feed)
+		w.customers(rows)
+		w.running()
+		w.await("the import", func() bool { return w.shop.Count("customers") > 50 })
+		took := w.measure(orders, 100*time.Millisecond)
+		t.Logf("%d customers in the shop at the end", w.shop.Count("customers"))
+		w.report(took)
+	})
+	t.Run("idle, polled every 5m and woken by webhooks", func(t *testing.T) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := l.Addr().String()
+		l.Close()
+		w := newOrderWorld(t, "", fmt.Sprintf("admin: { listen: '%s', webhook_secret: hush, webhook_url: 'http://%s/webhook' }\n", address, address))
+		text, err := os.ReadFile(w.config)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(w.config, []byte(strings.Replace(string(text), "every: 100ms", "every: 5m", 1)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		w.running()
+		w.await("the subscriptions", func() bool { return w.shop.Count("webhooks") == 2 })
+		w.report(w.measure(min(orders, 200), 100*time.Millisecond))
+	})
+}
+
+// running starts the program until the test's end.
+func (w *orderWorld) running() {
+	cmd := w.start("")
+	w.t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+}
+
+// report tells the distribution of times.
+func (w *orderWorld) report(took []time.Duration) {
+	w.t.Helper()
+	slices.Sort(took)
+	at := func(share float64) time.Duration {
+		return took[min(len(took)-1, int(share*float64(len(took))))].Round(time.Millisecond)
+	}
+	w.t.Logf("%d orders: p50 %v, p90 %v, p99 %v, longest %v", len(took), at(0.5), at(0.9), at(0.99), at(1))
+	if at(0.99) > 5*time.Second {
+		w.t.Errorf("p99 %v", at(0.99))
 	}
 }
 

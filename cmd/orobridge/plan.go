@@ -66,33 +66,15 @@ func newPlanCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) plan(ctx context.Context, feed, path string, live, quiet bool) (err error) {
-	c, err := a.config()
-	if err != nil {
-		return err
-	}
-	f, err := feedOf(c, feed)
-	if err != nil {
-		return err
-	}
-	ledger, err := openForPlan(ctx, c)
-	if err != nil {
-		return err
-	}
-	e, err := a.assemble(c, ledger, a.quietLogger())
-	if err != nil {
-		return err
-	}
-	defer closing(e, &err)
-	e.Patience = patience
-	v := newPlanView(f.Name, path)
-	done := a.progress(e.Bridge)
-	p, err := e.Plan(ctx, f, path, a.previewOptions(v, live, quiet))
-	done()
-	if err != nil {
-		return explain(err)
-	}
-	return a.printPlan(v, p)
+func (a *app) plan(ctx context.Context, feed, path string, live, quiet bool) error {
+	return a.onFeed(ctx, feed, openForPlan, func(e *engine, f *bridge.FeedConfig) error {
+		v := newPlanView(f.Name, path)
+		p, err := e.Plan(ctx, f, path, a.previewOptions(v, live, quiet))
+		if err != nil {
+			return explain(err)
+		}
+		return a.printPlan(v, p)
+	})
 }
 
 func newPlanView(feed, file string) *planView {
@@ -123,7 +105,11 @@ func (a *app) planReject(v *planView, r bridge.RejectRow) {
 		v.Rejects = append(v.Rejects, viewReject(r))
 		return
 	}
-	fmt.Fprintf(a.stdout, "reject  %s  %s  %s: %s\n", printable(r.Pos.String()), printable(r.Key), r.Code, printable(r.Reject.Error()))
+	field := ""
+	if r.Field != "" {
+		field = r.Field + ": "
+	}
+	fmt.Fprintf(a.stdout, "reject  %s  %s  %s: %s\n", printable(r.Pos.String()), printable(r.Key), r.Code, printable(field+r.Message))
 }
 
 func (a *app) planChange(v *planView, s *bridge.Staged) error {
@@ -143,10 +129,10 @@ func (a *app) planChange(v *planView, s *bridge.Staged) error {
 		return nil
 	}
 	if c.Parked != "" {
-		_, err := fmt.Fprintf(a.stdout, "park    line %d  %s  waits for %s\n", c.Line, printable(c.Key), printable(c.Parked))
+		_, err := fmt.Fprintf(a.stdout, "park    %s  %s  waits for %s\n", printable(s.Record.Pos.String()), printable(c.Key), printable(c.Parked))
 		return err
 	}
-	_, err := fmt.Fprintf(a.stdout, "%-7s line %d  %s\n", c.Op, c.Line, printable(c.Key))
+	_, err := fmt.Fprintf(a.stdout, "%-7s %s  %s\n", c.Op, printable(s.Record.Pos.String()), printable(c.Key))
 	for _, f := range c.Fields {
 		if f.Old != nil {
 			fmt.Fprintf(a.stdout, "        %s: %q → %q\n", f.Field, *f.Old, f.New)

@@ -57,17 +57,27 @@ func whoami() string {
 
 func newRerunCommand(a *app) *cobra.Command {
 	var r rerun
+	var orders orderRerun
 	cmd := a.jsonFlag(&cobra.Command{
 		Use:   "rerun [DROP]",
 		Short: "Load drops again, or only their rejected rows",
 		Long: "rerun DROP loads a settled drop again from the bytes that were kept; rows that are unchanged are not sent, and keys that a\n" +
 			"newer drop has set since are left alone. --rejected takes only the rows that its last run rejected, after something was\n" +
 			"mended in the shop. --feed with --from and --to runs all drops of a feed that were seen in that time, in their order.\n" +
-			"--force sends unchanged rows too and overwrites what newer drops have set. --dry-run shows what would happen.",
+			"--force sends unchanged rows too and overwrites what newer drops have set. --dry-run shows what would happen.\n\n" +
+			"rerun --order ORDER writes an order's file once more, the same bytes under the same name; with --render it makes a new version\n" +
+			"from the shop's present state. --orders with --from and --to does so for all orders that were submitted in that time.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
 				r.drop = args[0]
+			}
+			if orders.wanted() {
+				if r.drop != "" || r.feed != "" || r.dry || r.options != (bridge.RerunOptions{}) {
+					return &usageError{"--order and --orders take no drop, feed, --rejected, --force or --dry-run", "see orobridge rerun --help"}
+				}
+				orders.from, orders.to = r.from, r.to
+				return a.rerunOrders(cmd.Context(), orders)
 			}
 			return a.rerun(cmd.Context(), r)
 		},
@@ -78,6 +88,7 @@ func newRerunCommand(a *app) *cobra.Command {
 	flags.StringVar(&r.to, "to", "", "seen before this `time`")
 	flags.BoolVar(&r.options.Rejected, "rejected", false, "only the rows that the last run rejected")
 	flags.BoolVar(&r.options.Force, "force", false, "send unchanged rows too, and overwrite what newer drops have set")
+	orders.flags(flags)
 	flags.BoolVar(&r.dry, "dry-run", false, "show what would happen, and change nothing")
 	return cmd
 }

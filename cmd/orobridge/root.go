@@ -57,6 +57,8 @@ func newRootCommand(a *app) *cobra.Command {
 		newTraceCommand(a),
 		newAdoptCommand(a),
 		newStatusCommand(a),
+		newFormatsCommand(a),
+		newInspectCommand(a),
 		newInitCommand(a),
 		newCheckCommand(a),
 		newConfigCommand(a),

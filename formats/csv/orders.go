@@ -94,6 +94,8 @@ type OrderHead struct {
 	ShipRegion       string `csv:"ship_region"`
 	ShipCountry      string `csv:"ship_country"`
 	ShipPhone        string `csv:"ship_phone"`
+	InternalStatus   string `csv:"internal_status"` // open, cancelled, …
+	Version          string `csv:"version"`         // 1; 2 and more for an order that changed after it was written
 }
 
 // OrderItem is the columns of a line item. KitParent is the line of the kit that this one is a part of: its price is in
@@ -234,6 +236,7 @@ func (o *OrderOptions) head(order *formats.Order) OrderHead {
 		ShipLastName: text(ship.LastName), ShipStreet: text(ship.Street), ShipStreet2: text(ship.Street2),
 		ShipCity: text(ship.City), ShipPostalCode: text(ship.PostalCode), ShipRegion: text(ship.Region),
 		ShipCountry: text(ship.Country), ShipPhone: text(ship.Phone),
+		InternalStatus: text(order.InternalStatus), Version: fmt.Sprint(max(order.Version, 1)),
 	}
 	if !order.Submitted.IsZero() {
 		h.Submitted = order.Submitted.UTC().Format(time.RFC3339)

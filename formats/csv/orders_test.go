@@ -89,7 +89,7 @@ func TestAnotherReaderReadsOrders(t *testing.T) {
 	}
 	const columns = "submitted,order,po_number,customer_number,customer,email,currency,subtotal,discount,shipping,tax,total,payment_term,payment_method,shipping_method,ship_until,notes," +
 		"bill_label,bill_organization,bill_first_name,bill_last_name,bill_street,bill_street2,bill_city,bill_postal_code,bill_region,bill_country,bill_phone," +
-		"ship_label,ship_organization,ship_first_name,ship_last_name,ship_street,ship_street2,ship_city,ship_postal_code,ship_region,ship_country,ship_phone," +
+		"ship_label,ship_organization,ship_first_name,ship_last_name,ship_street,ship_street2,ship_city,ship_postal_code,ship_region,ship_country,ship_phone,internal_status,version," +
 		"line,sku,product,quantity,unit,price,row_total,line_notes,kit_parent"
 	if got := strings.Join(rows[0], ","); got != columns {
 		t.Errorf("columns %s", got)

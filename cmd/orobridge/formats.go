@@ -1,0 +1,170 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/formats/idoc"
+)
+
+// kindDocs says in a line what each kind of format is.
+var kindDocs = map[string]string{
+	"csv":   "delimited text, with or without a header",
+	"fixed": "records of fixed width, by a layout",
+	"idoc":  "SAP's IDocs, flat or XML, recognised by themselves: DEBMAS, MATMAS, COND_A, ORDRSP, DESADV, INVOIC",
+	"xml":   "any XML, by the paths of its elements",
+}
+
+// orderKindDocs says what each kind of order file is.
+var orderKindDocs = map[string]string{
+	"csv":  "one row per line item, or a row per order with its lines below it",
+	"idoc": "SAP's ORDERS05, flat or XML",
+	"json": "every field of an order",
+	"xml":  "any XML, by a template",
+}
+
+type kindView struct {
+	Kind string `json:"kind"`
+	Doc  string `json:"doc"`
+}
+
+type entityView struct {
+	Entity string            `json:"entity"`
+	IDocs  []string          `json:"idocs"` // message types that feed it
+	Fields []entityFieldView `json:"fields"`
+}
+
+type entityFieldView struct {
+	Field    string   `json:"field"`
+	Kind     string   `json:"kind"`
+	Key      bool     `json:"key"`
+	Required bool     `json:"required"`
+	Default  string   `json:"default,omitempty"`
+	Values   []string `json:"values,omitempty"`
+	Max      int      `json:"max,omitempty"`
+	Doc      string   `json:"doc"`
+}
+
+type formatsView struct {
+	Feeds    []kindView   `json:"feeds"`
+	Exports  []kindView   `json:"exports"`
+	Entities []entityView `json:"entities"`
+}
+
+func newFormatsCommand(a *app) *cobra.Command {
+	return a.jsonFlag(&cobra.Command{
+		Use:   "formats [ENTITY]",
+		Short: "List the formats of files, the entities and their fields",
+		Long: "formats lists what `format: { kind: … }` may say, and the canonical fields of each entity, to which a feed's columns\n" +
+			"are mapped. `orobridge config schema` and the README have the options of each format.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(_ *cobra.Command, args []string) error {
+			v, err := viewFormats(args)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return a.printJSON(v)
+			}
+			return a.printFormats(v)
+		},
+	})
+}
+
+// viewFormats collects the formats and entities, or one entity alone.
+func viewFormats(args []string) (*formatsView, error) {
+	v := &formatsView{Feeds: viewKinds(readers().Kinds(), kindDocs), Exports: viewKinds(writers().Kinds(), orderKindDocs), Entities: []entityView{}}
+	for _, e := range formats.Entities {
+		if len(args) == 0 || args[0] == e.Name {
+			v.Entities = append(v.Entities, viewEntity(e))
+		}
+	}
+	if len(v.Entities) == 0 {
+		names := make([]string, len(formats.Entities))
+		for i, e := range formats.Entities {
+			names[i] = e.Name
+		}
+		return nil, &usageError{fmt.Sprintf("there is no entity %q", args[0]), "entities are: " + strings.Join(names, ", ")}
+	}
+	return v, nil
+}
+
+func viewKinds(kinds []string, docs map[string]string) []kindView {
+	all := make([]kindView, len(kinds))
+	for i, k := range kinds {
+		all[i] = kindView{k, docs[k]}
+	}
+	return all
+}
+
+func viewEntity(e *formats.Entity) entityView {
+	v := entityView{Entity: e.Name, IDocs: slices.Concat([]string{}, idoc.Messages(e))}
+	for i := range e.Fields {
+		f := &e.Fields[i]
+		name := f.Name
+		switch f.Family {
+		case formats.Localized:
+			name += ", " + f.Name + "[<localization>]"
+		case formats.Prefixed:
+			name += "<name>"
+		}
+		v.Fields = append(v.Fields, entityFieldView{Field: name, Kind: f.Kind.String(), Key: f.Key, Required: f.Required, Default: f.Default,
+			Values: f.Values, Max: f.Max, Doc: f.Doc})
+	}
+	return v
+}
+
+func (a *app) printFormats(v *formatsView) error {
+	for _, part := range []struct {
+		heading string
+		kinds   []kindView
+	}{{"FEED", v.Feeds}, {"EXPORT", v.Exports}} {
+		rows := make([][]string, len(part.kinds))
+		for i, k := range part.kinds {
+			rows[i] = []string{k.Kind, k.Doc}
+		}
+		if err := a.table([]string{part.heading, "FILES"}, rows, "none"); err != nil {
+			return err
+		}
+		fmt.Fprintln(a.stdout)
+	}
+	for i, e := range v.Entities {
+		if i > 0 {
+			fmt.Fprintln(a.stdout)
+		}
+		if err := a.table([]string{strings.ToUpper(e.Entity), "KIND", "", "MEANING"}, e.rows(), "no fields"); err != nil {
+			return err
+		}
+		if len(e.IDocs) > 0 {
+			fmt.Fprintf(a.stdout, "IDocs: %s\n", strings.Join(e.IDocs, ", "))
+		}
+	}
+	return nil
+}
+
+// rows are the fields as a table.
+func (e *entityView) rows() [][]string {
+	rows := make([][]string, len(e.Fields))
+	for i, f := range e.Fields {
+		must := ""
+		switch {
+		case f.Key:
+			must = "key"
+		case f.Required:
+			must = "required"
+		}
+		doc := f.Doc
+		if len(f.Values) > 0 {
+			doc += ": " + strings.Join(f.Values, ", ")
+		}
+		if f.Default != "" {
+			doc += " (default " + f.Default + ")"
+		}
+		rows[i] = []string{f.Field, f.Kind, must, doc}
+	}
+	return rows
+}
