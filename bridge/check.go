@@ -99,7 +99,7 @@ func (f *FeedConfig) census(files []File) string {
 	}
 	match, unmarked, foreign := 0, 0, 0
 	for _, file := range files {
-		if file.Dir || Temporary(file.Name, f.Ignore) || marks(file.Name) {
+		if file.Dir || Temporary(file.Name, f.Ignore) || marks(file.Name) || f.Ready.Lists(file.Name) {
 			continue
 		}
 		if _, _, ok := f.Match.Match(file.Name); !ok {

@@ -90,7 +90,7 @@ type FeedConfig struct {
 	ParkFor   Duration  `yaml:"park_for" jsonschema:"default=72h" doc:"how long a row waits for its parent before it is a reject"`
 	MaxSize   Size      `yaml:"max_size" jsonschema:"default=10GB" doc:"larger files are rejected"`
 	Empty     string    `yaml:"empty" jsonschema:"default=archive,enum=archive,enum=reject,enum=hold" doc:"what to do with a file without rows"`
-	Receipts  []string  `yaml:"receipts" jsonschema:"enum=json,enum=csv" doc:"receipts to write for each drop; none by default"`
+	Receipts  []string  `yaml:"receipts" jsonschema:"enum=json,enum=csv,enum=idoc" doc:"receipts to write for each drop, idoc as a STATUS for each IDoc; none by default"`
 }
 
 // UnwrapConfig is one wrapping of a feed's files. A reject file is wrapped in the same way; for pgp it is encrypted to the

@@ -214,6 +214,9 @@ func (k checker) feed(key string, f *FeedConfig) {
 	if c := f.Guards.MaxPriceChange; c != nil && f.Entity != nil && f.Entity != formats.Prices {
 		k.problem(join(key, "guards.max_price_change"), "", "has a meaning for prices only")
 	}
+	if r, ok := f.Format.(formats.Receipter); slices.Contains(f.Receipts, documentReceipt) && (!ok || !r.Receipts()) {
+		k.problem(join(key, "receipts"), "write format: { kind: idoc, receipt: { client: '100', sender: …, receiver: … } }", "idoc needs a format of kind idoc with receipt")
+	}
 	for i := range f.Unwrap {
 		k.unwrap(join(join(key, "unwrap"), number(i)), &f.Unwrap[i])
 	}

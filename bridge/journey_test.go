@@ -22,6 +22,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/csv"
+	"github.com/orobridge/orobridge/formats/idoc"
 	"github.com/orobridge/orobridge/state"
 )
 
@@ -95,7 +96,7 @@ func newWorld(t testing.TB, feeds string, options ...orotest.Option) *world {
 func (w *world) open() {
 	w.t.Helper()
 	cfg, err := bridge.ParseConfig("orobridge.yaml", []byte(w.config),
-		formats.Registry{"csv": func() formats.Format { return &csv.Options{} }},
+		formats.Registry{"csv": func() formats.Format { return &csv.Options{} }, "idoc": func() formats.Format { return &idoc.Options{} }},
 		bridge.OrderFormats{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }}, os.LookupEnv)
 	if err != nil {
 		w.t.Fatal(err)

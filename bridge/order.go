@@ -37,6 +37,9 @@ func (b *Bridge) nextDue(ctx context.Context, f *FeedConfig) (*Drop, error) {
 		return nil, nil
 	}
 	l := &line{b: b, f: f, drops: drops}
+	if err := l.findGaps(ctx); err != nil {
+		return nil, err
+	}
 	if l.newest, err = b.Ledger.Newest(ctx, f.Name); err != nil {
 		return nil, err
 	}
@@ -55,6 +58,24 @@ type line struct {
 	f      *FeedConfig
 	drops  []*Drop // not settled, or failed and in the way of others; in order
 	newest *Drop   // the last one that was loaded, in order; nil if there is none
+	gaps   []int64 // drops that are held because a number is missing before them
+}
+
+// findGaps tells the drops that are held for a number from those that a guard holds: these had a run.
+func (l *line) findGaps(ctx context.Context) error {
+	for _, d := range l.drops {
+		if d.State != Held || d.Gap == "" || l.f.Gap.Then != "hold" {
+			continue
+		}
+		runs, err := l.b.Ledger.Runs(ctx, d.ID)
+		if err != nil {
+			return err
+		}
+		if len(runs) == 0 {
+			l.gaps = append(l.gaps, d.ID)
+		}
+	}
+	return nil
 }
 
 // supersede settles, in mode full, the drops that a newer one makes useless: one that is fetched, or one that is loaded
@@ -137,7 +158,7 @@ func (l *line) next(ctx context.Context) (next *Drop, err error) {
 func (l *line) blocks(d *Drop, why string) string {
 	who := fmt.Sprintf("drop %d (%s)", d.ID, d.Name)
 	switch {
-	case d.State == Fetched && why != "", d.State == Held && l.heldForGap(d):
+	case d.State == Fetched && why != "", l.heldForGap(d):
 		return fmt.Sprintf("waits behind %s, which waits for a number that is missing", who)
 	case d.State == Held, d.State == Rejected:
 		if l.f.OnFailure != "block" || l.replaced(d) {
@@ -155,7 +176,7 @@ func (l *line) blocks(d *Drop, why string) string {
 }
 
 func (l *line) heldForGap(d *Drop) bool {
-	return d.State == Held && d.Gap != "" && l.f.Gap.Then == "hold"
+	return d.State == Held && slices.Contains(l.gaps, d.ID)
 }
 
 // gap applies the feed's rule for missing numbers to a drop whose turn it is, and says what it waits for.
@@ -176,6 +197,7 @@ func (l *line) gap(ctx context.Context, d *Drop) (why string, err error) {
 		return missing, nil
 	case l.f.Gap.Then == "hold":
 		d.State, d.Gap, d.Reason = Held, missing, missing+" (gap: hold)"
+		l.gaps = append(l.gaps, d.ID)
 		l.b.Log.Warn("held", "feed", l.f.Name, "drop", d.ID, "file", d.Name, "reason", d.Reason,
 			"hint", fmt.Sprintf("send what is missing, or go on with `orobridge approve %d`", d.ID))
 		return missing, moved(l.b.Ledger.Advance(ctx, d, Fetched))

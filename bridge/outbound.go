@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"sync"
 	"time"
 )
@@ -81,19 +82,74 @@ func (b *Bridge) remoteOf(e *ExportConfig) Remote {
 	return b.Remotes[e.Remote]
 }
 
+// deliverAtOnce is how many files go through a step together: what they share is the ledger's transaction, for which an
+// import may be in front once.
+const deliverAtOnce = 20
+
 // deliver writes what is owed, in order.
 func (b *Bridge) deliver(ctx context.Context, e *ExportConfig) error {
 	files, err := b.Ledger.Outfiles(ctx, OutfileFilter{Export: e.Name, Pending: true})
 	if err != nil {
 		return err
 	}
-	for _, f := range files {
-		d := &delivery{Bridge: b, e: e, f: f, remote: b.remoteOf(e), target: path.Join(e.Folder, f.Name)}
-		if err := d.run(ctx); err != nil {
+	for part := range slices.Chunk(files, deliverAtOnce) {
+		all := make([]*delivery, len(part))
+		for i, f := range part {
+			all[i] = &delivery{Bridge: b, e: e, f: f, remote: b.remoteOf(e), target: path.Join(e.Folder, f.Name),
+				begun: f.State == Written, renamed: f.Staged != ""}
+		}
+		if err := b.deliverTogether(ctx, e, all); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// deliverTogether brings some files through the steps, each step in order. A file that meets trouble stops those behind
+// it; those before it go on.
+func (b *Bridge) deliverTogether(ctx context.Context, e *ExportConfig, all []*delivery) error {
+	all, trouble := each(all, func(d *delivery) error { return d.stage(ctx) })
+	if err := b.saveStep(ctx, "staged order", OwedNow, "", all, func(d *delivery) bool { return d.fresh }); err != nil {
+		return errors.Join(trouble, err)
+	}
+	all, err := each(all, func(d *delivery) error { return d.place(ctx) })
+	trouble = errors.Join(trouble, err)
+	if err := b.saveStep(ctx, "written order", OwedNow, RowFate(Written), all, func(d *delivery) bool { return d.f.State == Written && !d.begun }); err != nil {
+		return errors.Join(trouble, err)
+	}
+	for _, d := range all {
+		if d.f.State == Written && !d.begun {
+			b.Log.Info("written", "export", e.Name, "orders", d.f.Orders, "file", d.f.Name, "bytes", d.f.Size, "sha256", d.f.SHA256)
+		}
+	}
+	all, err = each(all, func(d *delivery) error { return d.mark(ctx) })
+	trouble = errors.Join(trouble, err)
+	return errors.Join(trouble, b.saveStep(ctx, "marked order", Written, "", all, func(d *delivery) bool { return d.marked }))
+}
+
+// each does something with deliveries in order and returns those before the first that met trouble.
+func each(all []*delivery, do func(*delivery) error) ([]*delivery, error) {
+	for i, d := range all {
+		if err := do(d); err != nil {
+			return all[:i], err
+		}
+	}
+	return all, nil
+}
+
+// saveStep records a step of those deliveries that have made it.
+func (b *Bridge) saveStep(ctx context.Context, name string, from OwedState, step RowFate, all []*delivery, made func(*delivery) bool) error {
+	var files []*Outfile
+	for _, d := range all {
+		if made(d) {
+			files = append(files, d.f)
+		}
+	}
+	if len(files) == 0 {
+		return nil
+	}
+	b.step(name)
+	return b.Ledger.SaveOutfiles(ctx, from, step, "", files...)
 }
 
 // delivery is one file on its way to the remote.
@@ -103,26 +159,10 @@ type delivery struct {
 	f       *Outfile
 	remote  Remote
 	target  string
-	renamed bool // a rename was tried before, and nobody knows how it ended
-}
-
-func (d *delivery) run(ctx context.Context) error {
-	if d.f.State == OwedNow {
-		if err := d.stage(ctx); err != nil {
-			return err
-		}
-		if err := d.place(ctx); err != nil {
-			return err
-		}
-	}
-	if d.f.State == Written && d.f.Marked.IsZero() {
-		return d.mark(ctx)
-	}
-	return nil
-}
-
-func (d *delivery) save(ctx context.Context, step RowFate, detail string) error {
-	return d.Ledger.SaveOutfiles(ctx, OwedNow, step, detail, d.f)
+	begun   bool // an earlier attempt has written it
+	renamed bool // a rename may have been tried before, and nobody knows how it ended
+	fresh   bool // staged now
+	marked  bool // marked now
 }
 
 // temp is the path of the staged bytes.
@@ -130,33 +170,36 @@ func (d *delivery) temp() string { return path.Join(d.e.Folder, d.f.Staged) }
 
 // stage writes the bytes under a name that nobody reads: hidden, and not among those that are swept away.
 func (d *delivery) stage(ctx context.Context) error {
-	if d.f.Staged != "" {
-		d.renamed = true
+	if d.f.State != OwedNow || d.f.Staged != "" {
 		return nil
 	}
 	body, err := d.Ledger.Body(ctx, d.f.Export, d.f.Number)
 	if err != nil {
 		return err
 	}
-	d.f.Staged = fmt.Sprintf("%s%s-%010d.part", ownPrefix, d.f.Export, d.f.Number)
+	name := fmt.Sprintf("%s%s-%010d.part", ownPrefix, d.f.Export, d.f.Number)
+	at := path.Join(d.e.Folder, name)
 	d.step("stage order")
-	err = d.remote.Put(ctx, d.temp(), bytes.NewReader(body))
+	err = d.remote.Put(ctx, at, bytes.NewReader(body))
 	if errors.Is(err, fs.ErrExist) { // an attempt that was cut short wrote it
-		if err = d.sameBytes(ctx, d.temp()); errors.Is(err, errOtherBytes) {
-			if err = d.remote.Remove(ctx, d.temp()); err == nil {
-				err = d.remote.Put(ctx, d.temp(), bytes.NewReader(body))
+		if err = sameBytes(ctx, d.remote, at, d.f); errors.Is(err, errOtherBytes) {
+			if err = d.remote.Remove(ctx, at); err == nil {
+				err = d.remote.Put(ctx, at, bytes.NewReader(body))
 			}
 		}
 	}
 	if err != nil {
 		return err
 	}
-	d.step("staged order")
-	return d.save(ctx, "", "")
+	d.f.Staged, d.fresh = name, true
+	return nil
 }
 
 // place gives the staged bytes their name.
 func (d *delivery) place(ctx context.Context) error {
+	if d.f.State != OwedNow {
+		return nil
+	}
 	d.step("write order")
 	err := d.remote.Move(ctx, d.temp(), d.target)
 	switch {
@@ -167,13 +210,14 @@ func (d *delivery) place(ctx context.Context) error {
 	case err != nil:
 		return err
 	}
-	return d.written(ctx)
+	d.written()
+	return nil
 }
 
 // inTheWay looks at a file that has the name already: the same bytes are an attempt that was cut short, other ones are
 // somebody else's and are left alone.
 func (d *delivery) inTheWay(ctx context.Context) error {
-	err := d.sameBytes(ctx, d.target)
+	err := sameBytes(ctx, d.remote, d.target, d.f)
 	if err != nil && !errors.Is(err, errOtherBytes) {
 		return err
 	}
@@ -181,12 +225,13 @@ func (d *delivery) inTheWay(ctx context.Context) error {
 		return removeErr
 	}
 	if err == nil {
-		return d.written(ctx)
+		d.written()
+		return nil
 	}
 	d.f.State, d.f.Alarm, d.f.Staged = Conflict, AlarmConflict, ""
 	d.f.Reason = "another file of this name stands in the folder; it was left alone"
 	d.sound(d.e.Name, AlarmConflict, d.f.Name, d.f.Reason)
-	return d.save(ctx, RowFate(Conflict), d.f.Reason)
+	return d.Ledger.SaveOutfiles(ctx, OwedNow, RowFate(Conflict), d.f.Reason, d.f)
 }
 
 // gone finds out why the staged bytes are not there.
@@ -205,9 +250,8 @@ func (d *delivery) gone(ctx context.Context, why error) error {
 	}
 	if !d.renamed {
 		d.f.Staged = ""
-		return errors.Join(why, d.save(ctx, "", ""))
+		return errors.Join(why, d.Ledger.SaveOutfiles(ctx, OwedNow, "", "", d.f))
 	}
-	d.step("written order")
 	now := d.Clock.Now()
 	d.f.State, d.f.Staged, d.f.Written, d.f.Marked, d.f.PickedUp = PickedUp, "", now, now, now
 	d.f.Alarm, d.f.Reason = AlarmUnseen, "the file had left the folder before the bridge could see it there"
@@ -216,44 +260,44 @@ func (d *delivery) gone(ctx context.Context, why error) error {
 		d.f.Reason = "the file left the folder before its marker was written"
 	}
 	d.sound(d.e.Name, AlarmUnseen, d.f.Name, d.f.Reason)
-	return d.save(ctx, RowFate(PickedUp), d.f.Reason)
+	return d.Ledger.SaveOutfiles(ctx, OwedNow, RowFate(PickedUp), d.f.Reason, d.f)
 }
 
-// written records that the file stands in the folder.
-func (d *delivery) written(ctx context.Context) error {
-	d.step("written order")
+// written says that the file stands in the folder.
+func (d *delivery) written() {
 	d.f.State, d.f.Written, d.f.Staged = Written, d.Clock.Now(), ""
 	if d.e.Marker == "" {
 		d.f.Marked = d.f.Written
 	}
-	if err := d.save(ctx, RowFate(Written), ""); err != nil {
-		return err
-	}
-	d.Log.Info("written", "export", d.e.Name, "orders", d.f.Orders, "file", d.f.Name, "bytes", d.f.Size, "sha256", d.f.SHA256)
-	return nil
 }
 
 // mark writes the marker that tells the ERP to take the file. One that is there already was written by an attempt that
-// was cut short.
+// was cut short; so was one that the ERP has taken with its file.
 func (d *delivery) mark(ctx context.Context) error {
-	if d.e.Marker != "" {
+	if d.f.State != Written || !d.f.Marked.IsZero() {
+		return nil
+	}
+	wanted := d.e.Marker != ""
+	if wanted && d.begun {
+		_, err := d.remote.Stat(ctx, d.target)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		wanted = err == nil
+	}
+	if wanted {
 		d.step("write marker")
 		if err := d.remote.Put(ctx, d.target+d.e.Marker, bytes.NewReader(nil)); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
-		d.step("marked order")
 	}
-	d.f.Marked = d.Clock.Now()
-	return d.Ledger.SaveOutfiles(ctx, Written, "", "", d.f)
+	d.f.Marked, d.marked = d.Clock.Now(), true
+	return nil
 }
 
 var errOtherBytes = errors.New("other bytes")
 
-// sameBytes says whether a file of the remote holds exactly the bytes of this one.
-func (d *delivery) sameBytes(ctx context.Context, at string) error {
-	return sameBytes(ctx, d.remote, at, d.f)
-}
-
+// sameBytes says whether a file of the remote holds exactly the bytes of an outbound one.
 func sameBytes(ctx context.Context, r Remote, at string, f *Outfile) error {
 	file, err := r.Stat(ctx, at)
 	if err != nil {

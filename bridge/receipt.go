@@ -64,6 +64,12 @@ func (b *Bridge) writeReceipts(ctx context.Context, r Remote, f *FeedConfig, d *
 		return err
 	}
 	for _, kind := range f.Receipts {
+		if kind == documentReceipt {
+			if err := b.writeDocuments(ctx, r, f, d, run); err != nil {
+				return err
+			}
+			continue
+		}
 		body, err := c.write(kind)
 		if err != nil {
 			return fmt.Errorf("write receipt of drop %d: %w", d.ID, err)

@@ -104,7 +104,7 @@ func (b *Bridge) partRejects(ctx context.Context, rows *fileRows, run *Run, p pa
 
 // cells puts a row's cells into the order of the columns, as many as the row has: fewer than the header or more.
 func cells(columns []string, row map[string]string) []string {
-	all := make([]string, len(columns), len(row)+1)
+	all := make([]string, len(columns), max(len(columns), len(row)+1))
 	last := 0
 	for i, c := range columns {
 		text, ok := row[c]

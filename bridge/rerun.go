@@ -19,10 +19,9 @@ func (b *Bridge) Approve(ctx context.Context, d *Drop, who string) error {
 	if err != nil {
 		return err
 	}
-	if run == nil { // held before it was planned
-		run = &Run{Kind: FirstRun, Approved: true}
-		d.DecidedBy, d.DecidedAt = who, b.Clock.Now()
-		return b.Ledger.StartRun(ctx, run, d)
+	if run == nil { // held for a number that is missing: its guards have not looked at it yet
+		d.State, d.Reason, d.DecidedBy, d.DecidedAt = Fetched, "", who, b.Clock.Now()
+		return b.Ledger.Advance(ctx, d, Held)
 	}
 	run.State, run.Approved, run.Reason = Running, true, ""
 	if err := b.Ledger.SaveRun(ctx, run, nil); err != nil {

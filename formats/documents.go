@@ -69,6 +69,24 @@ type FileReader interface {
 	SetOpen(open func(name string) (io.ReadCloser, error))
 }
 
+// A Receipter is a Format in whose own documents a sender can be told what became of his.
+type Receipter interface {
+	// Receipts says whether the options hold what receipts need.
+	Receipts() bool
+	// WriteReceipt reads the parts of a file again and writes what became of each document, up to where the file can't
+	// be read any more. It returns how many it told of; w stays empty when there are none.
+	WriteReceipt(w io.Writer, parts []io.Reader, o Receipt) (int, error)
+}
+
+// Receipt is what to tell of a run.
+type Receipt struct {
+	First int64     // number of the first document that is written
+	At    time.Time // when the run ended
+	Text  string    // what is said of each document that was taken
+	// Fate says why the document at a place of a part failed, nil if it did not, and whether to tell of it at all.
+	Fate func(part int, at Position) (why *Reject, tell bool)
+}
+
 // A Counter is a Reader that leaves things out on purpose and says how many.
 type Counter interface {
 	// Counts returns, by a short stable word, how many of each it has left out or noticed so far: "expired",

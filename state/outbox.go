@@ -22,7 +22,7 @@ const orders = "orders"
 // Cursor implements bridge.Ledger.
 func (l *Ledger) Cursor(ctx context.Context, export string) (bridge.Cursor, bool, error) {
 	var c bridge.Cursor
-	err := l.read.QueryRowContext(ctx, `SELECT at, floor FROM cursors WHERE export = ?`, export).Scan(stamp{&c.At}, stamp{&c.Floor})
+	err := l.front.QueryRowContext(ctx, `SELECT at, floor FROM cursors WHERE export = ?`, export).Scan(stamp{&c.At}, stamp{&c.Floor})
 	if errors.Is(err, sql.ErrNoRows) {
 		return c, false, nil
 	}
@@ -94,7 +94,7 @@ func list(texts []string) string {
 
 // each runs a query and hands its rows on, one by one.
 func (l *Ledger) each(ctx context.Context, query string, args []any, row func(*sql.Rows) error) error {
-	rows, err := l.read.QueryContext(ctx, query, args...)
+	rows, err := l.front.QueryContext(ctx, query, args...)
 	if err != nil {
 		return err
 	}
@@ -109,7 +109,7 @@ func (l *Ledger) each(ctx context.Context, query string, args []any, row func(*s
 
 // Owe implements bridge.Ledger.
 func (l *Ledger) Owe(ctx context.Context, export string, in *bridge.Intake) (made []*bridge.Outfile, err error) {
-	err = l.tx(ctx, "owe orders of "+export, func(tx *sql.Tx) error {
+	err = l.order(ctx, "owe orders of "+export, func(tx *sql.Tx) error {
 		made = nil
 		o := &owing{tx: tx, export: export, in: in, at: l.now()}
 		if err := o.counters(ctx); err != nil {
@@ -412,7 +412,7 @@ func (l *Ledger) Outfiles(ctx context.Context, f bridge.OutfileFilter) ([]*bridg
 // Body implements bridge.Ledger.
 func (l *Ledger) Body(ctx context.Context, export string, number int64) ([]byte, error) {
 	var body []byte
-	if err := l.read.QueryRowContext(ctx, `SELECT body FROM outfiles WHERE export = ? AND number = ?`, export, number).Scan(&body); err != nil {
+	if err := l.front.QueryRowContext(ctx, `SELECT body FROM outfiles WHERE export = ? AND number = ?`, export, number).Scan(&body); err != nil {
 		return nil, fmt.Errorf("read bytes of order file %d of %s: %w", number, export, err)
 	}
 	return body, nil
@@ -423,7 +423,7 @@ func (l *Ledger) SaveOutfiles(ctx context.Context, from bridge.OwedState, step b
 	if len(files) == 0 {
 		return nil
 	}
-	return l.tx(ctx, fmt.Sprintf("advance order file %d of %s", files[0].Number, files[0].Export), func(tx *sql.Tx) error {
+	return l.order(ctx, fmt.Sprintf("advance order file %d of %s", files[0].Number, files[0].Export), func(tx *sql.Tx) error {
 		for _, f := range files {
 			if err := saveOutfile(ctx, tx, f, from); err != nil {
 				return err
@@ -456,7 +456,7 @@ func saveOutfile(ctx context.Context, tx *sql.Tx, f *bridge.Outfile, from bridge
 
 // SaveOwed implements bridge.Ledger.
 func (l *Ledger) SaveOwed(ctx context.Context, o *bridge.Owed, step bridge.RowFate, detail string) error {
-	return l.tx(ctx, "save order "+o.Order, func(tx *sql.Tx) error {
+	return l.order(ctx, "save order "+o.Order, func(tx *sql.Tx) error {
 		_, err := tx.ExecContext(ctx, `UPDATE outbox SET alarm = ?, answer = ?, answered = ? WHERE id = ?`, o.Alarm, o.Answer, millis(o.Answered), o.ID)
 		if err != nil {
 			return err
@@ -467,7 +467,7 @@ func (l *Ledger) SaveOwed(ctx context.Context, o *bridge.Owed, step bridge.RowFa
 
 // SendAgain implements bridge.Ledger.
 func (l *Ledger) SendAgain(ctx context.Context, f *bridge.Outfile, detail string) error {
-	return l.tx(ctx, fmt.Sprintf("send order file %d of %s again", f.Number, f.Export), func(tx *sql.Tx) error {
+	return l.order(ctx, fmt.Sprintf("send order file %d of %s again", f.Number, f.Export), func(tx *sql.Tx) error {
 		from := f.State
 		f.State, f.Alarm, f.Reason, f.Staged = bridge.OwedNow, "", "", ""
 		f.Written, f.Marked, f.MTime, f.PickedUp = time.Time{}, time.Time{}, time.Time{}, time.Time{}
@@ -532,7 +532,7 @@ func (l *Ledger) Alarms(ctx context.Context, export string) (map[bridge.Alarm]br
 
 // Note implements bridge.Ledger.
 func (l *Ledger) Note(ctx context.Context, name, text string) error {
-	return l.tx(ctx, "note "+name, func(tx *sql.Tx) error {
+	return l.order(ctx, "note "+name, func(tx *sql.Tx) error {
 		if text == "" {
 			_, err := tx.ExecContext(ctx, `DELETE FROM notes WHERE name = ?`, name)
 			return err
@@ -544,7 +544,7 @@ func (l *Ledger) Note(ctx context.Context, name, text string) error {
 
 // Notes implements bridge.Ledger.
 func (l *Ledger) Notes(ctx context.Context) (map[string]string, error) {
-	rows, err := l.read.QueryContext(ctx, `SELECT name, text FROM notes`)
+	rows, err := l.front.QueryContext(ctx, `SELECT name, text FROM notes`)
 	if err != nil {
 		return nil, fmt.Errorf("read notes: %w", err)
 	}

@@ -5,7 +5,8 @@
 // gets bridge.ErrLocked. The state folder belongs on a local disk: SQLite's locks and its write-ahead log do not work
 // over network file systems (https://www.sqlite.org/wal.html).
 //
-// Limits: one writing connection and two reading ones, of 8 MB page cache at most together with the writer's 4 MB.
+// Limits: one writing connection of 4 MB page cache, two reading ones of 4 MB each, and one of 1 MB for orders, so that
+// these never stand in line behind an import.
 package state
 
 import (
@@ -39,6 +40,8 @@ type Ledger struct {
 	dir   string
 	write *sql.DB
 	read  *sql.DB
+	front *sql.DB // reads for orders, past an import's look-ups
+	turns turns   // of writers
 	lock  *os.File
 	now   func() time.Time
 
@@ -99,6 +102,10 @@ func (l *Ledger) open(ctx context.Context, o Options) error {
 	l.read = read
 	l.read.SetMaxOpenConns(2)
 	l.read.SetMaxIdleConns(2)
+	if l.front, err = open(path, "_query_only=1&_busy_timeout=5000&_cache_size=-1000"); err != nil {
+		return err
+	}
+	l.front.SetMaxOpenConns(1)
 	return l.checkVersion(ctx)
 }
 
@@ -117,6 +124,9 @@ func (l *Ledger) Close() error {
 	var errs []error
 	if l.read != nil {
 		errs = append(errs, l.read.Close())
+	}
+	if l.front != nil {
+		errs = append(errs, l.front.Close())
 	}
 	if l.write != nil {
 		errs = append(errs, l.write.Close())
@@ -283,9 +293,22 @@ func (l *Ledger) checkVersion(ctx context.Context) error {
 
 // tx runs f in one writing transaction.
 func (l *Ledger) tx(ctx context.Context, what string, f func(*sql.Tx) error) error {
+	return l.inTurn(ctx, false, what, f)
+}
+
+// order is tx for orders, which go before what else waits.
+func (l *Ledger) order(ctx context.Context, what string, f func(*sql.Tx) error) error {
+	return l.inTurn(ctx, true, what, f)
+}
+
+func (l *Ledger) inTurn(ctx context.Context, order bool, what string, f func(*sql.Tx) error) error {
 	if l.write == nil {
 		return fmt.Errorf("%s: the ledger was opened for reading", what)
 	}
+	if err := l.turns.take(ctx, order); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	defer l.turns.give()
 	if err := inTx(ctx, l.write, f); err != nil {
 		return fmt.Errorf("%s: %w", what, trouble(err))
 	}

@@ -43,6 +43,7 @@ func Test(t *testing.T, open func(t *testing.T) Place) {
 		{"fetch into a writer that fails", testFetchWriter},
 		{"fetch what is no file", testFetchSpecial},
 		{"put", testPut},
+		{"put reads from the beginning", testPutBody},
 		{"put never overwrites", testPutExisting},
 		{"put at once", testPutRace},
 		{"put into nothing", testPutNoFolder},
@@ -313,6 +314,37 @@ func testPut(t *testing.T, p Place) {
 	}
 	if names := p.names(t, "in"); len(names) != 6 {
 		t.Errorf("folder holds %v", names)
+	}
+}
+
+// cutBody is a body that ends in an error.
+type cutBody struct{ *bytes.Reader }
+
+var errCut = errors.New("the local disk failed")
+
+func (b cutBody) Read(p []byte) (int, error) {
+	n, err := b.Reader.Read(p)
+	if err == io.EOF {
+		err = errCut
+	}
+	return n, err
+}
+
+func testPutBody(t *testing.T, p Place) {
+	body := bytes.NewReader([]byte("whole"))
+	for _, name := range []string{"a", "b"} { // the second time it stands at its end
+		check(t, p.Remote.Put(t.Context(), name, body))
+		if got := p.read(t, name); string(got) != "whole" {
+			t.Errorf("%s holds %q", name, got)
+		}
+	}
+	err := p.Remote.Put(t.Context(), "c", cutBody{bytes.NewReader(random(100_000))})
+	if !errors.Is(err, errCut) {
+		t.Errorf("the body's error came back as %v", err)
+	}
+	check(t, p.Remote.Put(t.Context(), "d", body))
+	if d := cmp.Diff([]string{"a", "b", "d"}, p.names(t, ".")); d != "" {
+		t.Error(d)
 	}
 }
 

@@ -6,9 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -154,24 +151,4 @@ func (a *app) progress(b *bridge.Bridge) (done func()) {
 		fmt.Fprintf(a.stderr, "\r\x1b[K%s %s: %s %d%s", p.Feed, printable(p.File), p.Phase, p.Done, of)
 	}
 	return func() { io.WriteString(a.stderr, "\r\x1b[K") }
-}
-
-// crashStep makes the program kill itself at a named step (OROBRIDGE_CRASH=n:step, at the n-th time that it comes to it),
-// for tests of what a crash leaves behind.
-func crashStep(env func(string) (string, bool)) func(string) {
-	spec, ok := env("OROBRIDGE_CRASH")
-	if !ok {
-		return nil
-	}
-	count, step, _ := strings.Cut(spec, ":") // steps have blanks in their names
-	left, err := strconv.Atoi(count)
-	if err != nil {
-		return nil
-	}
-	return newCrasher(step, left, func() {
-		if p, err := os.FindProcess(os.Getpid()); err == nil {
-			p.Kill()
-		}
-		select {}
-	})
 }

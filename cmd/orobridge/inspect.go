@@ -269,7 +269,7 @@ func viewRecord(rec *formats.Record) recordView {
 	r := recordView{Where: rec.Pos.String(), Key: rec.Key, Remove: rec.Remove, Fields: map[string]string{}}
 	for i := range rec.Entity.Fields {
 		f := &rec.Entity.Fields[i]
-		if text, ok := rec.Get(f.Name); ok && f.Key {
+		if text, _ := rec.Get(f.Name); f.Key && text != "" {
 			r.Fields[f.Name] = text
 		}
 	}

@@ -191,3 +191,16 @@ func preset(p *jsonschema.Schema) string {
 func cell(s string) string {
 	return strings.NewReplacer("|", `\|`, "*", `\*`, "<", `\<`, "_", `\_`).Replace(s)
 }
+
+// TestKindsAreDescribed keeps `orobridge formats` complete.
+func TestKindsAreDescribed(t *testing.T) {
+	v, err := viewFormats(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range append(v.Feeds, v.Exports...) {
+		if k.Doc == "" {
+			t.Errorf("kind %s has no description", k.Kind)
+		}
+	}
+}

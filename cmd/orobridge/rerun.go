@@ -283,7 +283,7 @@ func (a *app) follow(ctx context.Context, e *engine, f *bridge.FeedConfig, d *br
 	}
 	var run *bridge.Run
 	var err error
-	if d.State == bridge.Loading {
+	if d.State == bridge.Loading || d.State == bridge.Fetched {
 		done := a.progress(e.Bridge)
 		run, err = e.Load(ctx, f, d)
 		done()

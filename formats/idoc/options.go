@@ -51,6 +51,8 @@ type Options struct {
 
 	Dictionary string `yaml:"dictionary" doc:"CSV file with further segments, or with those of another release: segment, definition, parents, level, fields"`
 
+	Receipt *Envelope `yaml:"receipt" doc:"control record of the STATUS (SYSTAT01) that tell what became of each IDoc; for receipts: [idoc]"`
+
 	now   func() time.Time
 	files func(name string) (io.ReadCloser, error)
 	units map[string]string // value list of unit
@@ -70,6 +72,7 @@ var (
 	_ formats.Clocked      = (*Options)(nil)
 	_ formats.FileReader   = (*Options)(nil)
 	_ formats.RejectCopier = (*Options)(nil)
+	_ formats.Receipter    = (*Options)(nil)
 )
 
 // SetClock gives the clock that decides which prices are valid.
@@ -120,6 +123,11 @@ func (f *Options) Check() error {
 	}
 	_, err := f.dictionary()
 	add("dictionary", err)
+	if f.Receipt != nil {
+		for _, err := range f.Receipt.check() {
+			add("receipt", err)
+		}
+	}
 	return errors.Join(all...)
 }
 

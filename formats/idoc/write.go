@@ -242,26 +242,45 @@ const (
 
 // writeAll writes a file of IDocs. The root of XML is the basic type.
 func writeAll(out io.Writer, w *writer, form, root, encoding string, all []*message) error {
-	if form == FormXML {
-		if encoding == "" {
-			encoding = "UTF-8"
-		}
-		fmt.Fprintf(&w.buf, "<?xml version=\"1.0\" encoding=\"%s\"?>\n<%s>\n", strings.ToUpper(encoding), root)
-	}
+	w.begin(form, root, encoding)
 	for _, m := range all {
-		if form == FormXML {
-			w.markup(m)
-		} else {
-			w.flat(m)
-		}
-		if err := w.flush(out); err != nil {
-			return fmt.Errorf("IDoc %s: %w", fieldOf(m, "DOCNUM"), err)
+		if err := w.message(out, form, m); err != nil {
+			return err
 		}
 	}
+	w.end(form, root)
+	return w.flush(out)
+}
+
+// begin writes what stands before the first IDoc.
+func (w *writer) begin(form, root, encoding string) {
+	if form != FormXML {
+		return
+	}
+	if encoding == "" {
+		encoding = "UTF-8"
+	}
+	fmt.Fprintf(&w.buf, "<?xml version=\"1.0\" encoding=\"%s\"?>\n<%s>\n", strings.ToUpper(encoding), root)
+}
+
+// message writes one IDoc.
+func (w *writer) message(out io.Writer, form string, m *message) error {
+	if form == FormXML {
+		w.markup(m)
+	} else {
+		w.flat(m)
+	}
+	if err := w.flush(out); err != nil {
+		return fmt.Errorf("IDoc %s: %w", fieldOf(m, "DOCNUM"), err)
+	}
+	return nil
+}
+
+// end writes what stands behind the last IDoc.
+func (w *writer) end(form, root string) {
 	if form == FormXML {
 		fmt.Fprintf(&w.buf, "</%s>\n", root)
 	}
-	return w.flush(out)
 }
 
 // outline turns a Document that was read into one that can be written.
