@@ -9,7 +9,8 @@
 //   - plan.go: rows → records → changes
 //   - apply.go: changes → batches → outcomes
 //   - order.go: which drop is the next, and what keeps it
-//   - settle.go, receipt.go: reject file, receipt, last move
+//   - rows.go, rejects.go: the rows of a file, out of its wrappings; those that were rejected
+//   - settle.go, receipt.go, receipt_documents.go: reject file, receipt, last move
 //   - prune.go: what is old goes
 //   - notice.go: the shop's orders → noticed → owed
 //   - outbound.go: owed → written → picked up; resend.go: again

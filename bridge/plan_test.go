@@ -368,6 +368,19 @@ func TestOnlyRejectedRowsRunAgain(t *testing.T) {
 	w.expect("products", bridge.Loaded, bridge.Counts{Rows: 1, Created: 1})
 }
 
+// A ragged row that runs again is judged as it stands in the file: it is not padded to a row that looks whole.
+func TestARowThatCouldNotBeReadIsRejectedAgain(t *testing.T) {
+	w := newWorld(t, feedWith("products", ""))
+	w.drop("products", "a.csv", "sku,name,unit,description\nSKU1,Bolt,item,long\nSKU2,Nut,item\n")
+	w.round()
+	d := w.expect("products", bridge.Partial, bridge.Counts{Rows: 2, Created: 1, Rejected: 1})
+	if _, err := w.b.Rerun(context.Background(), d, bridge.RerunOptions{Rejected: true}); err != nil {
+		t.Fatal(err)
+	}
+	w.round()
+	w.expect("products", bridge.Partial, bridge.Counts{Rows: 1, Rejected: 1})
+}
+
 func TestABatchThatFailsAsAWholeIsSplitUntilTheGuiltyRowIsFound(t *testing.T) {
 	w := newWorld(t, feedWith("prices", ""))
 	w.stock("SKU1")

@@ -15,9 +15,9 @@ import (
 	"github.com/orobridge/orobridge/formats/envelope"
 )
 
-// Rejected rows exist twice: the ledger has their cells and positions, the drop's bytes have them as they came. Formats
-// whose rows are parts of larger things (an IDoc, an element below its parents) are read and copied from the bytes;
-// others from the ledger.
+// Rejected rows exist twice: the ledger has their cells and positions, the drop's bytes have them as they came. They run
+// again from the bytes, at the positions that the ledger knows. Reject files of formats whose rows are parts of larger
+// things (an IDoc, an element below its parents) are copied from the bytes, too; others are written from the ledger.
 
 // spot is where a rejected row stands. Rows of one IDoc have one spot: it fails, is copied and runs again as a whole.
 type spot struct {
@@ -147,22 +147,11 @@ func (b *Bridge) rejectedRows(ctx context.Context, f *FeedConfig, d *Drop, run *
 	if err != nil {
 		return nil, err
 	}
-	if _, ok := f.Format.(formats.RejectCopier); ok {
-		failed, err := b.failed(ctx, last)
-		if err != nil {
-			return nil, errors.Join(err, rows.Close())
-		}
-		return &failedRows{fileRows: rows, failed: failed}, nil
+	failed, err := b.failed(ctx, last)
+	if err != nil {
+		return nil, errors.Join(err, rows.Close())
 	}
-	r := &ledgerRows{columns: slices.Clone(rows.columns)}
-	err = b.Ledger.Rejects(ctx, RejectFilter{Run: last.ID}, func(x RejectRow) error {
-		r.rows = append(r.rows, x)
-		return nil
-	})
-	if err = errors.Join(err, rows.Close()); err != nil {
-		return nil, err
-	}
-	return r, nil
+	return &failedRows{fileRows: rows, failed: failed}, nil
 }
 
 // failedRows reads a file's rows again, and only those that stand where one was rejected: a reader's own rules, such as
@@ -181,37 +170,6 @@ func (r *failedRows) Next(row *formats.Row) error {
 			return err
 		}
 	}
-}
-
-// ledgerRows reads rows from the ledger, with the columns that the drop's file has.
-type ledgerRows struct {
-	columns []string
-	rows    []RejectRow
-}
-
-// Columns implements formats.Reader.
-func (r *ledgerRows) Columns() []string { return r.columns }
-
-// Counts implements formats.Counter: nothing is left out.
-func (r *ledgerRows) Counts() map[string]int64 { return map[string]int64{} }
-
-// Close has nothing to do.
-func (r *ledgerRows) Close() error { return nil }
-
-// Next implements formats.Reader.
-func (r *ledgerRows) Next(row *formats.Row) error {
-	if len(r.rows) == 0 {
-		return io.EOF
-	}
-	x := r.rows[0]
-	r.rows = r.rows[1:]
-	row.Pos = x.Pos
-	row.Cells, row.Absent = make([]string, len(r.columns)), make([]bool, len(r.columns))
-	for i, c := range r.columns {
-		text, ok := x.Row[c]
-		row.Cells[i], row.Absent[i] = text, !ok
-	}
-	return nil
 }
 
 // skippedLine says in one line what a reader has left out.

@@ -90,6 +90,9 @@ func (b *Bridge) Rerun(ctx context.Context, d *Drop, o RerunOptions) (*Run, erro
 	if !d.State.Settled() || d.State == Vanished {
 		return nil, &Error{Op: "run again", Object: object, Err: fmt.Errorf("it is %s", d.State), Hint: "only a drop that has come to its end can be run again"}
 	}
+	if d.Lists {
+		return nil, &Error{Op: "run again", Object: object, Err: errors.New("it is a manifest and holds no rows"), Hint: "run the files that it lists again"}
+	}
 	run := &Run{Kind: ReRun, Force: o.Force, Approved: true}
 	if o.Rejected {
 		run.Kind = RetryRun

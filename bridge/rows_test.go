@@ -320,6 +320,29 @@ func TestOpenPGP(t *testing.T) {
 	w.nothingLeft()
 }
 
+// An order goes out encrypted and signed, packed first; it is written with the bytes that the outbox holds.
+func TestOrdersAreEncrypted(t *testing.T) {
+	ours, oursPublic := keyPair(t, "shop")
+	theirs, theirsPublic := keyPair(t, "erp")
+	w := exporting(t, fmt.Sprintf(", gzip: true, encrypt: { recipients: [%s], sign_key_file: %s, passphrase: secret }", theirsPublic, ours))
+	w.mustOut()
+	w.submit("A1")
+	w.mustOut()
+	names := w.there()
+	if len(names) != 1 || !strings.HasSuffix(names[0], "_A1.csv.gz.pgp") {
+		t.Fatalf("%v\n%s", names, w.log)
+	}
+	file, err := os.Open(filepath.Join(w.folder, "orders", names[0]))
+	w.must(err)
+	defer file.Close()
+	var got strings.Builder
+	l := envelope.Layers{{Kind: envelope.PGP, Keys: fileText(t, theirs), Passphrase: "secret", Signers: fileText(t, oursPublic)}, {Kind: envelope.Gzip}}
+	err = l.Unwrap(file, t.TempDir(), func(string) (io.WriteCloser, error) { return discard{&got}, nil })
+	if err != nil || !strings.Contains(got.String(), "A1") {
+		t.Errorf("%s, %v", got.String(), err)
+	}
+}
+
 type discard struct{ io.Writer }
 
 func (discard) Close() error { return nil }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
 )
 
 // TestLatency measures how long an order takes from its commit in the shop to its file under its name on a real sshd,
@@ -32,7 +34,8 @@ func TestLatency(t *testing.T) {
 		w.report(w.measure(orders, 40*time.Millisecond))
 	})
 	t.Run("during an import", func(t *testing.T) {
-		w := newOrderWorld(t, "", feed)
+		// So slow that the import lasts as long as the measurement.
+		w := newOrderWorld(t, "", feed, orotest.Latency(orotest.Delays{Record: map[string]time.Duration{"customers": 400 * time.Microsecond}}))
 		w.customers(rows)
 		w.running()
 		w.await("the import", func() bool { return w.shop.Count("customers") > 50 })

@@ -89,13 +89,14 @@ var buildOnce = sync.OnceValues(func() (string, error) {
 	return binary, nil
 })
 
-func newOrderWorld(t *testing.T, marker, more string) *orderWorld {
+func newOrderWorld(t *testing.T, marker, more string, options ...orotest.Option) *orderWorld {
 	t.Helper()
 	binary, err := buildOnce()
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &orderWorld{t: t, binary: binary, dir: t.TempDir(), sshd: sftptest.Sshd(t), shop: orotest.New(orotest.Seed(orotest.Sample))}
+	w := &orderWorld{t: t, binary: binary, dir: t.TempDir(), sshd: sftptest.Sshd(t),
+		shop: orotest.New(append(options, orotest.Seed(orotest.Sample))...)}
 	if err := w.shop.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/user"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -140,6 +141,7 @@ func (r rerun) choose(ctx context.Context, ledger *state.Ledger) ([]*bridge.Drop
 		return nil, err
 	}
 	drops, err := ledger.Drops(ctx, f)
+	drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool { return d.Lists })
 	bridge.InOrder(drops)
 	return drops, err
 }
