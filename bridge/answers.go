@@ -112,8 +112,17 @@ func (a *answering) rows(ctx context.Context, each func(rec *formats.Record, rej
 		return err
 	}
 	defer reader.Close() // it was only read
+	if err := eachAnswer(ctx, a.feed, reader, each); err != nil {
+		return err
+	}
+	a.run.Skipped = reader.Counts()
+	return nil
+}
+
+// eachAnswer maps rows to answers, in the order of the file.
+func eachAnswer(ctx context.Context, f *FeedConfig, reader formats.Reader, each func(rec *formats.Record, reject *formats.Reject, raw map[string]string) error) error {
 	columns := reader.Columns()
-	mapper, err := a.feed.Mapping.Bind(a.feed.Entity, columns, a.feed.Format.Conventions())
+	mapper, err := f.Mapping.Bind(f.Entity, columns, f.Format.Conventions())
 	if err != nil {
 		return err
 	}
@@ -123,7 +132,6 @@ func (a *answering) rows(ctx context.Context, each func(rec *formats.Record, rej
 		rec := &formats.Record{}
 		err := reader.Next(&row)
 		if errors.Is(err, io.EOF) {
-			a.run.Skipped = reader.Counts()
 			return nil
 		}
 		if err == nil {
@@ -138,6 +146,26 @@ func (a *answering) rows(ctx context.Context, each func(rec *formats.Record, rej
 		}
 	}
 	return ctx.Err()
+}
+
+// previewAnswers tells what the rows of a file say about orders. Whether an order holds it already shows only when the
+// answer is applied.
+func previewAnswers(ctx context.Context, f *FeedConfig, v *Preview, rows formats.Reader, o PreviewOptions) error {
+	return eachAnswer(ctx, f, rows, func(rec *formats.Record, reject *formats.Reject, raw map[string]string) error {
+		v.Run.Rows++
+		if reject != nil {
+			v.Run.Rejected++
+			if o.Reject != nil {
+				o.Reject(RejectRow{Reject: *reject, Row: raw})
+			}
+			return nil
+		}
+		v.Updates++
+		if o.Change == nil {
+			return nil
+		}
+		return o.Change(&Staged{Change: Change{Op: Update, Key: rec.Key, Record: rec, Line: rec.Pos.Line, Values: rec.Values}})
+	})
 }
 
 // parked applies the answers of the drop that wait for their order.

@@ -20,7 +20,7 @@ import (
 const (
 	lookUpRows    = 1000   // keys of one look-up
 	settleRows    = 1000   // settlements of one transaction
-	triesAlone    = 6      // how often a record that travels alone may get lost before it is rejected
+	triesAlone    = 6      // how often a record that travels alone may get lost or fail before it is rejected
 	operationLost = "lost" // in place of an operation: nobody knows it
 )
 
@@ -222,7 +222,7 @@ func (a *applier) send(ctx context.Context, changes []*Staged) error {
 	outcomes, err := a.paced(ctx, b)
 	switch {
 	case errors.Is(err, ErrOperationFailed):
-		return a.split(ctx, b, changes, err)
+		return a.failed(ctx, b, changes, err)
 	case errors.Is(err, ErrUncertain), errors.Is(err, ErrOperationLost):
 		return a.lost(ctx, b, changes, err)
 	case err != nil:
@@ -378,13 +378,32 @@ func (a *applier) lost(ctx context.Context, b *Batch, changes []*Staged, why err
 	}
 }
 
+// failed is a batch that failed as a whole. A record that travels alone is tried again for a while, since a shop in trouble
+// gives up every batch; one that the shop did not even take is guilty at once.
+func (a *applier) failed(ctx context.Context, b *Batch, changes []*Staged, why error) error {
+	c := changes[0]
+	if len(changes) > 1 || b.Operation == "" {
+		return a.split(ctx, b, changes, why)
+	}
+	if c.Tries++; c.Tries == triesAlone {
+		return a.split(ctx, b, changes, why)
+	}
+	if err := a.b.Clock.Wait(ctx, pause(c.Tries, nil, rand.Float64())); err != nil {
+		return err
+	}
+	return a.undecide(ctx, b, changes, 1)
+}
+
 // split is a batch that failed as a whole: its changes go out again in halves, until the guilty one stands alone.
 func (a *applier) split(ctx context.Context, b *Batch, changes []*Staged, why error) error {
 	if len(changes) > 1 {
 		return a.undecide(ctx, b, changes, (len(changes)+1)/2)
 	}
-	s := a.rejected(changes[0], &formats.Reject{Code: formats.CodeShop,
-		Message: fmt.Sprintf("the shop can't process this record (%v); its log may say why", errors.Unwrap(why))})
+	var shop *Error
+	if errors.As(why, &shop) {
+		why = shop.Err
+	}
+	s := a.rejected(changes[0], &formats.Reject{Code: formats.CodeShop, Message: fmt.Sprintf("the shop can't process this record (%v); its log may say why", why)})
 	return a.settle(ctx, b.ID, []Settlement{s}, changes)
 }
 

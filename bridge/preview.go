@@ -7,6 +7,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+
+	"github.com/orobridge/orobridge/formats"
 )
 
 // Preview is what loading a file would do.
@@ -67,6 +69,9 @@ func (b *Bridge) PlanDrop(ctx context.Context, f *FeedConfig, d *Drop, r RerunOp
 }
 
 func (b *Bridge) preview(ctx context.Context, f *FeedConfig, d *Drop, v *Preview, stage Stage, rows RowSource, o PreviewOptions) error {
+	if f.Entity == formats.OrderFeedback {
+		return previewAnswers(ctx, f, v, rows, o)
+	}
 	p := &planner{b: b, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject}
 	if err := p.read(ctx, rows); err != nil {
 		return err

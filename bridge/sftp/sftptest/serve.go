@@ -387,6 +387,19 @@ func (s *Server) SetSpace(n int64) {
 	}
 }
 
+// SetReadOnly takes the permission to write away, or gives it back.
+func (s *Server) SetReadOnly(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.options.ReadOnly = on
+}
+
+func (s *Server) readOnly() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.options.ReadOnly
+}
+
 // Close ends the server and all its connections, and waits for them.
 func (s *Server) Close() error {
 	s.mu.Lock()

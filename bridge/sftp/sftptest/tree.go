@@ -101,7 +101,7 @@ func (t *tree) Fileread(r *sftp.Request) (io.ReaderAt, error) {
 
 // Filewrite opens for writing.
 func (t *tree) Filewrite(r *sftp.Request) (io.WriterAt, error) {
-	if t.server.options.ReadOnly {
+	if t.server.readOnly() {
 		return nil, sftp.ErrSSHFxPermissionDenied
 	}
 	want := r.Pflags()
@@ -126,7 +126,7 @@ func (t *tree) Filewrite(r *sftp.Request) (io.WriterAt, error) {
 
 // Filecmd does what is neither reading, writing nor listing.
 func (t *tree) Filecmd(r *sftp.Request) error {
-	if t.server.options.ReadOnly {
+	if t.server.readOnly() {
 		return sftp.ErrSSHFxPermissionDenied
 	}
 	root, p := t.server.root, local(r.Filepath)
@@ -161,7 +161,7 @@ func (t *tree) PosixRename(r *sftp.Request) error {
 	switch {
 	case t.server.options.NoPosixRename, t.server.options.NoExtensions:
 		return sftp.ErrSSHFxOpUnsupported
-	case t.server.options.ReadOnly:
+	case t.server.readOnly():
 		return sftp.ErrSSHFxPermissionDenied
 	}
 	return answer(t.server.root.Rename(local(r.Filepath), local(r.Target)))
