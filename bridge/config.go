@@ -18,7 +18,7 @@ type Config struct {
 	Remotes map[string]*RemoteConfig `yaml:"remotes" doc:"places with files, by name"`
 	Feeds   []*FeedConfig            `yaml:"feeds" doc:"inbound streams"`
 	Exports []*ExportConfig          `yaml:"exports" doc:"outbound streams"`
-	Admin   AdminConfig              `yaml:"admin" doc:"admin page, webhook intake, health and metrics"`
+	Admin   AdminConfig              `yaml:"admin" doc:"intake of the shop's webhooks"`
 
 	// Path is the file that the config was read from. Relative paths in it are relative to its folder.
 	Path string `yaml:"-"`

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
+)
+
+// These tests measure the program as users have it: built without the race detector.
+
+// buildProgram makes the program.
+func buildProgram(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "orobridge")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	return binary
+}
+
+// play runs the program and returns what it printed, its exit code and the most memory that it had, in bytes.
+func play(t *testing.T, dir, binary string, args ...string) (out []byte, code int, peak int64) {
+	t.Helper()
+	cmd := exec.Command(binary, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "GOMEMLIMIT=off", "GOGC=100")
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if stderr.Len() > 0 {
+		t.Logf("stderr: %s", stderr.Bytes())
+	}
+	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+		peak = usage.Maxrss
+		if runtime.GOOS == "linux" {
+			peak <<= 10
+		}
+	}
+	return stdout.Bytes(), cmd.ProcessState.ExitCode(), peak
+}
+
+// The demo ends within the time that somebody waits for one.
+func TestDemoTime(t *testing.T) {
+	began := time.Now()
+	out, code, _ := play(t, t.TempDir(), buildProgram(t), "demo", "--once", "--json")
+	took := time.Since(began)
+	if code != exitDone || !json.Valid(out) {
+		t.Errorf("exit code %d, %s", code, out)
+	}
+	if t.Logf("%s", took.Round(time.Millisecond)); took > 20*time.Second {
+		t.Errorf("the demo took %s", took)
+	}
+}
+
+// Memory follows the batch, not the file: a file of 100,000 rows is loaded in the memory of one of 10,000.
+func TestLargeFile(t *testing.T) {
+	binary := buildProgram(t)
+	shop := orotest.New(orotest.Credentials(shopClient, shopSecret))
+	if err := shop.Start("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	defer shop.Close()
+	dir := t.TempDir()
+	config := fmt.Sprintf(`oro: { url: '%s', client_id: demo, client_secret: demo }
+remotes:
+  disk: { kind: dir, path: . }
+feeds:
+  - { name: products, entity: products, remote: disk, folder: /drops, match: '*.csv', format: { kind: csv } }
+`, shop.URL())
+	if err := os.WriteFile(filepath.Join(dir, "orobridge.yaml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	peaks := map[int]int64{}
+	for _, n := range []int{10_000, 100_000} {
+		name := fmt.Sprintf("products_%d.csv", n)
+		if err := os.WriteFile(filepath.Join(dir, name), products(n), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		out, code, peak := play(t, dir, binary, "load", "products", name, "--json")
+		var run runView
+		if err := json.Unmarshal(out, &run); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		if code != exitDone || run.Rows != int64(n) || run.Created+run.Unchanged != int64(n) {
+			t.Errorf("%s: exit code %d, %+v", name, code, run)
+		}
+		peaks[n] = peak
+		t.Logf("%s: peak %d MiB, %s, %d requests", name, peak>>20, time.Since(began).Round(time.Millisecond), run.Requests)
+	}
+	if peaks[100_000] > peaks[10_000]*3/2 || peaks[100_000] > 256<<20 {
+		t.Errorf("memory grows with the file: %v", peaks)
+	}
+}
+
+// products is a file of so many products.
+func products(n int) []byte {
+	var b bytes.Buffer
+	b.WriteString("sku,name,unit\n")
+	for i := range n {
+		fmt.Fprintf(&b, "SKU%07d,\"Part %d, 12 mm\",item\n", i, i)
+	}
+	return b.Bytes()
+}
