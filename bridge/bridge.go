@@ -160,7 +160,7 @@ func (b *Bridge) persist(ctx context.Context, what string, f func() error) error
 			return err
 		}
 		b.Log.Warn("paused", "work", what, "error", err, "hint", HintOf(err), "again_in", wait.Round(time.Second))
-		if noteErr := b.Ledger.Note(ctx, pausedNote(what), err.Error()); noteErr != nil {
+		if noteErr := b.Ledger.Note(ctx, pausedNote(what), err.Error()); noteErr != nil && !errors.Is(noteErr, ErrReading) {
 			b.Log.Error("note", "work", what, "error", noteErr)
 		}
 		if b.Clock.Wait(ctx, wait) != nil {

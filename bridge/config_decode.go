@@ -25,6 +25,7 @@ type decoder struct {
 	readers  formats.Registry
 	writers  OrderFormats
 	lines    map[string]int // where each key that was given stands, by its path: "feeds.prices.match"
+	blind    bool           // secrets are not read
 	budget   int            // nodes that may still be visited: aliases can blow a small file up
 	problems ConfigErrors
 	warnings ConfigErrors
@@ -495,6 +496,10 @@ func (d *decoder) secret(path string, m member, values map[string]entry) {
 	where := join(path, forms[0])
 	text, ok := d.text(where, values[forms[0]].value)
 	if !ok {
+		return
+	}
+	if d.blind {
+		m.value.SetString("not read")
 		return
 	}
 	switch forms[0] {

@@ -30,18 +30,32 @@ const maxConfig = 4 << 20
 // and exports may name; env looks an environment variable up (os.LookupEnv). Secrets are read, and so are the files of
 // value lists; no network is touched. The error is a ConfigErrors that holds every problem there is.
 func LoadConfig(path string, readers formats.Registry, writers OrderFormats, env func(string) (string, bool)) (*Config, error) {
+	return loadConfig(path, readers, writers, env, false)
+}
+
+// ViewConfig is [LoadConfig] without the secrets: for those who look at the ledger, and neither have the secrets nor need
+// them. No end can be reached with such a config.
+func ViewConfig(path string, readers formats.Registry, writers OrderFormats, env func(string) (string, bool)) (*Config, error) {
+	return loadConfig(path, readers, writers, env, true)
+}
+
+func loadConfig(path string, readers formats.Registry, writers OrderFormats, env func(string) (string, bool), blind bool) (*Config, error) {
 	data, err := readLimited(path, maxConfig)
 	if err != nil {
 		return nil, ConfigErrors{{File: path, Message: "read: " + reason(err).Error(),
 			Hint: "name the config with --config FILE, or write one with orobridge init"}}
 	}
-	return ParseConfig(path, data, readers, writers, env)
+	return parseConfig(path, data, readers, writers, env, blind)
 }
 
 // ParseConfig is [LoadConfig] for a config that was read already; relative paths in it are relative to path's folder.
 func ParseConfig(path string, data []byte, readers formats.Registry, writers OrderFormats, env func(string) (string, bool)) (*Config, error) {
+	return parseConfig(path, data, readers, writers, env, false)
+}
+
+func parseConfig(path string, data []byte, readers formats.Registry, writers OrderFormats, env func(string) (string, bool), blind bool) (*Config, error) {
 	c := &Config{Path: path}
-	d := &decoder{file: path, resolve: c.resolve, env: env, readers: readers, writers: writers, lines: map[string]int{}, budget: maxNodes}
+	d := &decoder{blind: blind, file: path, resolve: c.resolve, env: env, readers: readers, writers: writers, lines: map[string]int{}, budget: maxNodes}
 	if root := d.parse(data); root != nil {
 		d.object("", d.entries("", root, 0), reflect.ValueOf(c).Elem())
 		if d.budget < 0 {

@@ -14,6 +14,9 @@ import (
 // Run is the daemon: every feed and every export on its own schedule, until ctx ends. Trouble at one end pauses what
 // needs that end and nothing else. It returns nil when ctx ends, once the work at hand is recorded.
 func (b *Bridge) Run(ctx context.Context) error {
+	if err := b.forgetTrouble(ctx); err != nil {
+		return err
+	}
 	s := &schedule{b: b, polled: map[string]bool{}, busy: map[string]bool{}, changed: make(chan struct{})}
 	g, ctx := errgroup.WithContext(ctx)
 	for _, f := range b.Config.Feeds {
@@ -220,6 +223,24 @@ func (b *Bridge) report(ctx context.Context, work string, failed int, err error)
 	return failed
 }
 
+// forgetTrouble takes away what the ledger notes about trouble that an earlier process was in: whether it lasts is found
+// out now.
+func (b *Bridge) forgetTrouble(ctx context.Context) error {
+	notes, err := b.Ledger.Notes(ctx)
+	if err != nil {
+		return err
+	}
+	for name := range notes {
+		if _, ok := PausedNote(name); !ok {
+			continue
+		}
+		if err := b.Ledger.Note(ctx, name, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // waitOr waits for a time, or less when the channel says that there is something to do.
 func (b *Bridge) waitOr(ctx context.Context, d time.Duration, wake <-chan struct{}) error {
 	ctx2, cancel := context.WithCancel(ctx)
@@ -239,6 +260,9 @@ func (b *Bridge) waitOr(ctx context.Context, d time.Duration, wake <-chan struct
 // Round makes one round: every feed is polled, what is ready is loaded in the order of dependency, every export is
 // looked after. It goes on to the next piece of work when one fails, and returns all errors.
 func (b *Bridge) Round(ctx context.Context) error {
+	if err := b.forgetTrouble(ctx); err != nil {
+		return err
+	}
 	var errs []error
 	failed := func(what string, err error) bool {
 		if err != nil {

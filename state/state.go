@@ -303,7 +303,7 @@ func (l *Ledger) order(ctx context.Context, what string, f func(*sql.Tx) error) 
 
 func (l *Ledger) inTurn(ctx context.Context, order bool, what string, f func(*sql.Tx) error) error {
 	if l.write == nil {
-		return fmt.Errorf("%s: the ledger was opened for reading", what)
+		return fmt.Errorf("%s: %w", what, bridge.ErrReading)
 	}
 	if err := l.turns.take(ctx, order); err != nil {
 		return fmt.Errorf("%s: %w", what, err)

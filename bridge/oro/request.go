@@ -173,6 +173,8 @@ func unreachable(op, object string, err error) error {
 		e.Fate, e.Hint = bridge.Stop, "the shop's certificate is not trusted: check oro.url, or add the issuer to the machine's certificates"
 	case errors.Is(err, errTooLarge):
 		e.Fate, e.Hint = bridge.Stop, "something else than the shop answers: check oro.url and oro.api_path"
+	default:
+		e.Hint = "check oro.url, the network and the firewall from this machine"
 	}
 	return e
 }

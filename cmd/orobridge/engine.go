@@ -34,9 +34,10 @@ func (a *app) engine(ctx context.Context, c *bridge.Config, log *slog.Logger) (*
 	return a.assemble(c, ledger, log)
 }
 
-// viewer opens the ledger for reading beside a running bridge.
+// viewer opens the ledger for reading beside a running bridge. It needs no secrets: whoever looks at the ledger may have
+// none.
 func (a *app) viewer(ctx context.Context) (*bridge.Config, *state.Ledger, error) {
-	c, err := a.config()
+	c, err := bridge.ViewConfig(a.configPath, readers(), writers(), a.env)
 	if err != nil {
 		return nil, nil, err
 	}

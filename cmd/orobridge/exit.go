@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
 )
@@ -81,8 +82,38 @@ func (a *app) report(err error) {
 	case errors.Is(err, context.Canceled):
 		say(a.stderr, "error", "interrupted", "")
 	default:
-		say(a.stderr, "error", err.Error(), bridge.HintOf(err))
+		said := map[string]bool{}
+		for _, e := range apart(err, "") {
+			if !said[e.text] {
+				say(a.stderr, "error", e.text, e.hint)
+			}
+			said[e.text] = true
+		}
 	}
+}
+
+// told is one error of several that were joined.
+type told struct{ text, hint string }
+
+// apart takes joined errors apart, so that each gets a line and a hint of its own. What was written before a join stands
+// before each of its errors.
+func apart(err error, before string) []told {
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		joined, ok := e.(interface{ Unwrap() []error })
+		if !ok {
+			continue
+		}
+		prefix, ends := strings.CutSuffix(err.Error(), e.Error())
+		if !ends || !strings.Contains(e.Error(), "\n") {
+			break // one sentence made of several errors
+		}
+		var all []told
+		for _, part := range joined.Unwrap() {
+			all = append(all, apart(part, before+prefix)...)
+		}
+		return all
+	}
+	return []told{{before + err.Error(), bridge.HintOf(err)}}
 }
 
 // say prints a line of talk and its hint.

@@ -197,7 +197,11 @@ func (a *app) rerunFeed(ctx context.Context, r rerun) (err error) {
 }
 
 func (a *app) rerunDry(ctx context.Context, r rerun) (err error) {
-	c, ledger, err := a.viewer(ctx)
+	c, err := a.config()
+	if err != nil {
+		return err
+	}
+	ledger, err := state.Open(ctx, c.State.Dir, state.Options{ReadOnly: true})
 	if err != nil {
 		return err
 	}

@@ -91,12 +91,12 @@ func newTraceCommand(a *app) *cobra.Command {
 }
 
 func (a *app) printTrace(v traceView) error {
+	if v.OroID == "" && v.Parked == nil && len(v.History) == 0 {
+		return &bridge.Error{Op: "trace", Object: v.Entity + " " + printable(v.Key), Err: bridge.ErrUnknown,
+			Hint: "write the key as the files have it, its parts with | between them; see orobridge trace --help"}
+	}
 	if a.json {
 		return a.printJSON(v)
-	}
-	if v.OroID == "" && v.Parked == nil && len(v.History) == 0 {
-		fmt.Fprintf(a.stdout, "the ledger knows nothing about %s %s\n", v.Entity, printable(v.Key))
-		return exit(exitFailed)
 	}
 	fmt.Fprintf(a.stdout, "%s %s\n", v.Entity, printable(v.Key))
 	if v.OroID != "" {

@@ -1,0 +1,35 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+// Each of several errors gets its own line and its own hint, once.
+func TestReport(t *testing.T) {
+	down := &bridge.Error{Op: "connect", Object: "sap", Err: bridge.ErrUnreachable, Hint: "look whether the server runs"}
+	full := &bridge.Error{Op: "write", Object: "spool", Err: errors.New("no space"), Hint: "make room"}
+	err := errors.Join(fmt.Errorf("feed prices: %w", errors.Join(down, full)), fmt.Errorf("feed prices: %w", down), errors.New("bare"),
+		&bridge.Error{Op: "rename", Object: "a", Err: fmt.Errorf("%w: %w", bridge.ErrUnreachable, errors.New("gone"))})
+	var b bytes.Buffer
+	(&app{stderr: &b}).report(err)
+	const want = `error: feed prices: connect sap: not reachable
+hint: look whether the server runs
+error: feed prices: write spool: no space
+hint: make room
+error: bare
+error: rename a: not reachable: gone
+`
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	if code := exitCode(err); code != exitUnreachable {
+		t.Errorf("exit code %d", code)
+	}
+}
