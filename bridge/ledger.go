@@ -370,8 +370,8 @@ type Ledger interface {
 	// Parked walks records that wait for a parent, of one feed or of all. With a time, only those that are due: their
 	// parent has a link now, or they have waited since before that time.
 	Parked(ctx context.Context, feed string, waitedSince time.Time, each func(ParkedRow) error) error
-	// Unpark cancels parked rows of these keys that came from drops before the given one.
-	Unpark(ctx context.Context, entity string, keys []string, before int64) (int64, error)
+	// Unpark cancels the parked rows of these keys.
+	Unpark(ctx context.Context, entity string, keys []string) (int64, error)
 	// CountParked counts what waits of an entity.
 	CountParked(ctx context.Context, entity string) (int64, error)
 

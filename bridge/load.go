@@ -81,7 +81,8 @@ func (b *Bridge) attempt(ctx context.Context, f *FeedConfig, d *Drop, run *Run, 
 			return err
 		}
 	}
-	if err := b.fill(ctx, f, d, run, stage, resumed); err != nil {
+	p := &planner{b: b, feed: f, drop: d, run: run, stage: stage, resumed: resumed}
+	if err := p.fill(ctx); err != nil {
 		var unreadable *formats.FileError
 		if errors.As(err, &unreadable) {
 			return b.unreadable(ctx, f, d, run, unreadable)
@@ -95,6 +96,9 @@ func (b *Bridge) attempt(ctx context.Context, f *FeedConfig, d *Drop, run *Run, 
 	if held, err := b.guard(ctx, f, d, run, stage); err != nil || held {
 		return err
 	}
+	if err := p.cancelParked(ctx); err != nil {
+		return err
+	}
 	if err := a.applyAll(ctx); err != nil {
 		return err
 	}
@@ -105,17 +109,16 @@ func (b *Bridge) attempt(ctx context.Context, f *FeedConfig, d *Drop, run *Run, 
 }
 
 // fill stages what a run is about: the rows of the drop's spooled bytes, or its parked records.
-func (b *Bridge) fill(ctx context.Context, f *FeedConfig, d *Drop, run *Run, stage Stage, resumed bool) error {
-	p := &planner{b: b, feed: f, drop: d, run: run, stage: stage, resumed: resumed}
-	if run.Kind == ParkedRun {
-		return b.fillParked(ctx, f, d, run, stage)
+func (p *planner) fill(ctx context.Context) error {
+	if p.run.Kind == ParkedRun {
+		return p.b.fillParked(ctx, p.feed, p.drop, p.run, p.stage)
 	}
-	rows, err := b.rowsOf(ctx, f, d, run)
+	rows, err := p.b.rowsOf(ctx, p.feed, p.drop, p.run)
 	if err != nil {
 		return err
 	}
 	err = p.read(ctx, rows)
-	run.Skipped = rows.Counts()
+	p.run.Skipped = rows.Counts()
 	if err = errors.Join(err, rows.Close()); err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -35,7 +36,7 @@ type planner struct {
 	ignored  []string
 	seen     bitmap // links that the file names
 	rejects  []RejectRow
-	parked   bool            // some records of the entity are parked: newer rows cancel them
+	later    map[string]bool // a run again: keys of which a newer drop has parked a row
 	onReject func(RejectRow) // dry: told of each reject
 }
 
@@ -69,11 +70,9 @@ func (p *planner) read(ctx context.Context, reader formats.Reader) error {
 		return err
 	}
 	p.ignored = mapper.Ignored()
-	n, err := p.b.Ledger.CountParked(ctx, p.feed.Entity.Name)
-	if err != nil {
+	if p.later, err = p.parkedLater(ctx); err != nil {
 		return err
 	}
-	p.parked = n > 0
 
 	free := make(chan *chunk, chunksAtOnce)
 	for range chunksAtOnce {
@@ -227,9 +226,6 @@ func (p *planner) chunk(ctx context.Context, c *chunk) error {
 	if err != nil {
 		return err
 	}
-	if err := p.cancelParked(ctx, c.keys); err != nil {
-		return err
-	}
 	s := &chunkPlan{planner: p, c: c, links: links, fates: fates, pending: map[string]*Staged{}}
 	for i := range c.rows {
 		p.run.Rows++
@@ -263,13 +259,73 @@ func (p *planner) changedLinks(ctx context.Context, c *chunk) (map[string]*Link,
 	return p.b.Ledger.Links(ctx, p.feed.Entity.Name, keys)
 }
 
-// cancelParked drops parked records of earlier drops whose keys come again: the newer row counts.
-func (p *planner) cancelParked(ctx context.Context, keys []string) error {
-	if p.dry || !p.parked || p.run.Kind == ParkedRun {
+// parkedLater tells, for a run again, the keys of which a newer drop has parked a row: that row counts.
+func (p *planner) parkedLater(ctx context.Context) (map[string]bool, error) {
+	if p.run.Kind == FirstRun || p.run.Force {
+		return nil, nil
+	}
+	later := map[string]bool{}
+	err := p.b.Ledger.Parked(ctx, "", time.Time{}, func(r ParkedRow) error {
+		if r.Entity == p.feed.Entity.Name && r.Drop > p.drop.ID {
+			later[r.Key] = true
+		}
+		return nil
+	})
+	return later, err
+}
+
+// cancelParked drops parked records of earlier drops whose keys come again, since the newer row counts, and those that a
+// full drop lacks. It comes after the guards: a drop that is held cancels nothing.
+func (p *planner) cancelParked(ctx context.Context) error {
+	if p.run.Kind == ParkedRun {
 		return nil
 	}
-	_, err := p.b.Ledger.Unpark(ctx, p.feed.Entity.Name, keys, p.drop.ID)
-	return err
+	var gone, parked []string
+	err := p.b.Ledger.Parked(ctx, "", time.Time{}, func(r ParkedRow) error {
+		switch {
+		case r.Entity != p.feed.Entity.Name, r.Drop == p.drop.ID, p.later[r.Key]:
+		case p.withdraws() && r.Feed == p.feed.Name:
+			gone = append(gone, r.Key)
+		default:
+			parked = append(parked, r.Key)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	named, err := p.named(ctx, parked)
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(append(gone, named...), chunkRows) {
+		if _, err := p.b.Ledger.Unpark(ctx, p.feed.Entity.Name, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// named keeps the keys that the drop has rows of.
+func (p *planner) named(ctx context.Context, keys []string) (named []string, err error) {
+	refs := make([]LinkRef, len(keys))
+	if err := p.b.Ledger.Lookup(ctx, p.feed.Entity.Name, keys, refs); err != nil {
+		return nil, err
+	}
+	for i, key := range keys {
+		if refs[i].ID != 0 && p.seen.has(refs[i].ID) {
+			named = append(named, key)
+			continue
+		}
+		c, err := p.stage.Get(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			named = append(named, key)
+		}
+	}
+	return named, nil
 }
 
 // chunkPlan is the work on one chunk.
@@ -314,6 +370,9 @@ func (s *chunkPlan) add(c *Staged) {
 
 // change compares a row with its link; nil when nothing has to be done.
 func (s *chunkPlan) change(r *planRow, ref LinkRef) *Staged {
+	if s.later[r.rec.Key] {
+		return nil
+	}
 	if ref.ID == 0 {
 		return s.staged(r, Undecided)
 	}
@@ -321,8 +380,8 @@ func (s *chunkPlan) change(r *planRow, ref LinkRef) *Staged {
 	if link == nil { // the fingerprint matched
 		return nil
 	}
-	if s.run.Kind != FirstRun && link.Drop > s.drop.ID && !s.run.Force {
-		return nil // a newer drop has set this key since
+	if s.setLater(link) {
+		return nil
 	}
 	if r.rec.Remove && link.Removed && !s.run.Force {
 		return nil
@@ -342,6 +401,11 @@ func (s *chunkPlan) change(r *planRow, ref LinkRef) *Staged {
 		return nil
 	}
 	return c
+}
+
+// setLater says, for a run again, that a newer drop has set a key since.
+func (p *planner) setLater(link *Link) bool {
+	return p.run.Kind != FirstRun && link.Drop > p.drop.ID && !p.run.Force
 }
 
 // revive makes a product that was disabled by a removal buyable again when the sender lists it again, unless the row
@@ -491,13 +555,15 @@ func (p *planner) flushRejects(ctx context.Context) error {
 	return nil
 }
 
+// withdraws says that what the drop lacks is removed. An empty file says nothing, and corrected rejects are only some rows.
+func (p *planner) withdraws() bool {
+	return p.feed.Mode == "full" && p.feed.Missing != "keep" && (p.run.Kind == FirstRun || p.run.Kind == ReRun) && p.run.Rows > 0 && !p.drop.Corrects
+}
+
 // withdraw stages the removal of every key that earlier drops of this full feed have set and that this one lacks.
 func (p *planner) withdraw(ctx context.Context) error {
-	if p.feed.Mode != "full" || p.feed.Missing == "keep" || p.run.Kind != FirstRun && p.run.Kind != ReRun {
+	if !p.withdraws() {
 		return nil
-	}
-	if p.run.Rows == 0 || p.drop.Corrects {
-		return nil // an empty file says nothing, and corrected rejects are only some rows
 	}
 	if err := p.countWithdrawn(ctx); err != nil {
 		return err
@@ -509,6 +575,9 @@ func (p *planner) withdraw(ctx context.Context) error {
 		return err
 	}
 	err := p.b.Ledger.Unseen(ctx, p.feed.Entity.Name, p.feed.Name, p.seen.has, func(k *Link) error {
+		if p.setLater(k) {
+			return nil
+		}
 		rec := &formats.Record{Entity: p.feed.Entity, Key: k.Key, Remove: true}
 		page = append(page, &Staged{Change: Change{Op: Remove, Key: k.Key, OroID: k.OroID, Record: rec}, Link: k.ID, Remove: true, Implied: true, Status: Decided})
 		if len(page) < chunkRows {

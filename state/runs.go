@@ -222,7 +222,7 @@ func settle(ctx context.Context, tx statements, r *bridge.Run, d *bridge.Drop, s
 		return err
 	}
 	if s.Fate != bridge.FateParked {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM parked WHERE entity = ? AND key = ? AND drop_id <= ?`, s.Entity, waitKey(s), d.ID); err != nil {
+		if err := endWait(ctx, tx, d, s); err != nil {
 			return err
 		}
 	}
@@ -233,6 +233,17 @@ func settle(ctx context.Context, tx statements, r *bridge.Run, d *bridge.Drop, s
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO history (entity, key, drop_id, run, line, fate, sent, detail, at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		s.Entity, s.Key, d.ID, r.ID, s.Line, s.Fate, encode(s.Sent), detail, millis(at))
+	return err
+}
+
+// endWait forgets that a row is parked. What other drops have parked under its key is the bridge's to cancel, once no guard
+// can hold the drop any more; answers have no guards.
+func endWait(ctx context.Context, tx statements, d *bridge.Drop, s *bridge.Settlement) error {
+	query := `DELETE FROM parked WHERE entity = ? AND key = ? AND drop_id = ?`
+	if s.Wait != "" {
+		query = `DELETE FROM parked WHERE entity = ? AND key = ? AND drop_id <= ?`
+	}
+	_, err := tx.ExecContext(ctx, query, s.Entity, waitKey(s), d.ID)
 	return err
 }
 
@@ -366,14 +377,13 @@ func (l *Ledger) Parked(ctx context.Context, feed string, waitedSince time.Time,
 }
 
 // Unpark implements bridge.Ledger.
-func (l *Ledger) Unpark(ctx context.Context, entity string, keys []string, before int64) (n int64, err error) {
+func (l *Ledger) Unpark(ctx context.Context, entity string, keys []string) (n int64, err error) {
 	list, err := json.Marshal(keys)
 	if err != nil {
 		return 0, err
 	}
 	err = l.tx(ctx, "cancel parked records", func(tx *sql.Tx) error {
-		res, err := tx.ExecContext(ctx, `DELETE FROM parked WHERE entity = ? AND drop_id < ? AND key IN (SELECT value FROM json_each(?))`,
-			entity, before, string(list))
+		res, err := tx.ExecContext(ctx, `DELETE FROM parked WHERE entity = ? AND key IN (SELECT value FROM json_each(?))`, entity, string(list))
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,324 @@
+package crashtest
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
+	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
+)
+
+// A site is everything that a bridge works with: a shop in a box, an SFTP server, a config, and a state folder.
+type site struct {
+	t    testing.TB
+	shop *orotest.Shop
+	erp  sftptest.Login // as the bridge reaches the server
+	root string         // the server's folder on this machine
+	dir  string         // of config and state
+}
+
+var folders = []string{"customers", "products", "pricelists", "prices", "offers", "inventory"}
+
+const config = `
+state: { dir: var }
+oro: { url: %s, client_id: demo, client_secret: demo, batch: 10, in_flight: 3, timeout: %s, settle: %s }
+remotes:
+  erp: { kind: sftp, address: '%s', user: %s, private_key_file: '%s', known_hosts_file: '%s', path: '%s', connect_timeout: %s, read_timeout: %s, keep_alive: %[9]s }
+feeds:
+  - { name: customers, entity: customers, remote: erp, folder: customers, match: '*.csv', every: %[11]s, ready: { stable: 0s }, format: { kind: csv } }
+  - { name: products, entity: products, remote: erp, folder: products, match: '*.csv', every: %[11]s, ready: { stable: 0s }, format: { kind: csv } }
+  - { name: pricelists, entity: pricelists, remote: erp, folder: pricelists, match: '*.csv', every: %[11]s, ready: { stable: 0s }, format: { kind: csv } }
+  - { name: prices, entity: prices, remote: erp, folder: prices, match: '*.csv', every: %[11]s, ready: { stable: 0s }, format: { kind: csv } }
+  - { name: offers, entity: prices, remote: erp, folder: offers, match: '*.csv', every: %[11]s, ready: { stable: 0s }, format: { kind: csv }, mode: full, on_missing: delete }
+  - { name: inventory, entity: inventory, remote: erp, folder: inventory, match: '*.csv', every: %[11]s, ready: { stable: 0s }, format: { kind: csv } }
+`
+
+// limits are the times of a config: how long to wait for the shop, for its batches and for the server, and between
+// listings.
+type limits struct{ request, settle, server, every time.Duration }
+
+// newSite builds a site around a server. The folder becomes the feeds' root.
+func newSite(t testing.TB, erp sftptest.Login, folder string, l limits, options ...orotest.Option) *site {
+	t.Helper()
+	s := &site{t: t, erp: erp, root: filepath.Join(erp.Root, folder), dir: t.TempDir()}
+	s.shop = orotest.New(append([]orotest.Option{orotest.JournalBodies(true)}, options...)...)
+	if err := s.shop.Start("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.shop.Close() })
+	for _, f := range folders {
+		if err := os.MkdirAll(filepath.Join(s.root, f), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := fmt.Sprintf(config, s.shop.URL(), l.request, l.settle, erp.Address, erp.User, erp.KeyFile, erp.KnownHostsFile,
+		filepath.ToSlash(filepath.Join(erp.Folder, folder)), l.server, l.server, l.every)
+	if err := os.WriteFile(filepath.Join(s.dir, "orobridge.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// drop puts files into the feeds' folders as a careful sender does: under a name that the feed ignores, then renamed.
+func (s *site) drop(files []file) {
+	s.t.Helper()
+	for _, f := range files {
+		path := filepath.Join(s.root, f.feed, f.name)
+		for _, err := range []error{os.WriteFile(path+".tmp", []byte(f.body), 0o644), os.Chtimes(path+".tmp", f.at, f.at), os.Rename(path+".tmp", path)} {
+			if err != nil {
+				s.t.Fatal(err)
+			}
+		}
+	}
+}
+
+// command prepares the program on the site's config.
+func (s *site) command(args ...string) *exec.Cmd {
+	cmd := exec.Command(binary(s.t), append([]string{"--config", filepath.Join(s.dir, "orobridge.yaml")}, args...)...)
+	cmd.Dir = s.dir
+	return cmd
+}
+
+// ask reads what a verb prints with --json.
+func (s *site) ask(into any, args ...string) {
+	s.t.Helper()
+	out, err := s.command(append(args, "--json")...).Output()
+	if err == nil {
+		err = json.Unmarshal(out, into)
+	}
+	if err != nil {
+		s.t.Fatalf("orobridge %s: %v", strings.Join(args, " "), err)
+	}
+}
+
+// An end is all that must be the same whatever happened on the way.
+type end struct {
+	Shop    orotest.Snapshot
+	Drops   map[string]*fate  // by feed and name
+	Files   map[string]string // path below the root → hash of the content
+	Created map[string]int    // how often the shop took a request that created something, by what was created
+}
+
+// fate is what became of a drop.
+type fate struct {
+	State   bridge.DropState
+	Moved   bool
+	Load    bridge.Counts // of its first run
+	Later   bridge.Counts // of its parked rows, all attempts together: what they became in the end
+	Waiting []string      // keys that are parked still
+	Rejects []string
+}
+
+type dropJSON struct {
+	Drop  int64            `json:"drop"`
+	Feed  string           `json:"feed"`
+	File  string           `json:"file"`
+	State bridge.DropState `json:"state"`
+	Moved bool             `json:"moved"`
+	Runs  []struct {
+		Run   int64          `json:"run"`
+		Kind  bridge.RunKind `json:"kind"`
+		Ended *time.Time     `json:"ended"`
+		bridge.Counts
+	} `json:"runs"`
+}
+
+// drops lists what the bridge knows of its files.
+func (s *site) drops() []*dropJSON {
+	s.t.Helper()
+	var list []*dropJSON
+	s.ask(&list, "drops", "--last", "0")
+	for _, d := range list {
+		s.ask(d, "drop", strconv.FormatInt(d.Drop, 10))
+	}
+	return list
+}
+
+// end looks at the site once the bridge is still.
+func (s *site) end() *end {
+	s.t.Helper()
+	e := &end{Shop: s.shop.Snapshot(), Drops: map[string]*fate{}, Created: s.created()}
+	runs := map[string]string{}
+	var parked []struct {
+		Drop int64
+		Key  string
+	}
+	s.ask(&parked, "parked")
+	for _, d := range s.drops() {
+		runs[fmt.Sprintf("_d%d", d.Drop)] = d.File
+		f := &fate{State: d.State, Moved: d.Moved}
+		e.Drops[d.Feed+"/"+d.File] = f
+		for _, r := range d.Runs {
+			runs[fmt.Sprintf("_r%d", r.Run)] = d.File
+			if r.Ended == nil {
+				s.t.Errorf("run %d of %s has no end", r.Run, d.File)
+			}
+			if r.Rows != r.Sum() {
+				s.t.Errorf("run %d of %s: %d rows, %d accounted for", r.Run, d.File, r.Rows, r.Sum())
+			}
+			if r.Kind == bridge.FirstRun {
+				f.Load = r.Counts
+				continue
+			}
+			add(&f.Later, r.Counts)
+			f.Later.Parked = 0
+		}
+		for _, p := range parked {
+			if p.Drop == d.Drop {
+				f.Waiting = append(f.Waiting, p.Key)
+			}
+		}
+		var rejects []struct {
+			Line               int64
+			Key, Code, Message string
+		}
+		s.ask(&rejects, "rejects", strconv.FormatInt(d.Drop, 10))
+		for _, r := range rejects {
+			f.Rejects = append(f.Rejects, fmt.Sprintf("%d %s %s: %s", r.Line, r.Key, r.Code, r.Message))
+		}
+	}
+	e.Files = s.files(runs)
+	return e
+}
+
+var tag = regexp.MustCompile(`_[dr]\d+`)
+
+// files lists all files of the server by name and content. Names carry the number of a run or a drop, which depends on
+// how often parked rows were tried: what counts is whose number it is. So with reject files: what counts is which rows
+// came back. Temporary files that a killed bridge has left behind are swept a day later.
+func (s *site) files(owner map[string]string) map[string]string {
+	s.t.Helper()
+	lines := map[string][]string{}
+	err := filepath.WalkDir(s.root, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() || bridge.OwnTemp(e.Name()) || strings.HasPrefix(e.Name(), foreign) {
+			return err
+		}
+		body, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(s.root, path)
+		name = tag.ReplaceAllStringFunc(name, func(t string) string { return t[:2] + "(" + owner[t] + ")" })
+		if lines[name] != nil && !strings.HasSuffix(name, "_rejects.csv") {
+			s.t.Errorf("two files of one kind: %s", name)
+		}
+		lines[name] = append(lines[name], strings.SplitAfter(string(body), "\n")...)
+		return err
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	files := map[string]string{}
+	for name, l := range lines {
+		if strings.HasSuffix(name, "_rejects.csv") {
+			slices.Sort(l)
+			l = slices.Compact(l)
+		}
+		sum := sha256.Sum256([]byte(strings.Join(l, "")))
+		files[name] = hex.EncodeToString(sum[:4])
+	}
+	return files
+}
+
+// foreign is how the names of files begin that are not the feeds'.
+const foreign = "note_"
+
+// created counts how often the shop took a request to create a record.
+func (s *site) created() map[string]int {
+	s.t.Helper()
+	made := map[string]int{}
+	for _, r := range s.shop.Journal() {
+		if r.Method != "PATCH" || r.Status != 202 {
+			continue
+		}
+		var doc struct {
+			Data []struct {
+				Type       string
+				Meta       struct{ Update bool }
+				Attributes struct {
+					ExternalID, SKU, Name, Currency string
+					Quantity                        json.RawMessage
+				}
+				Relationships map[string]struct{ Data json.RawMessage }
+			}
+		}
+		if err := json.Unmarshal(r.Body, &doc); err != nil {
+			s.t.Fatal(err)
+		}
+		for _, d := range doc.Data {
+			if d.Meta.Update {
+				continue
+			}
+			key := d.Type + " " + d.Attributes.ExternalID + d.Attributes.SKU
+			switch d.Type {
+			case "pricelists":
+				key += d.Attributes.Name
+			case "productprices":
+				key += fmt.Sprintf("%s %s %s of %s in list %s", d.Attributes.Quantity, d.Relationships["unit"].Data, d.Attributes.Currency,
+					d.Relationships["product"].Data, d.Relationships["priceList"].Data)
+			}
+			made[key]++
+		}
+	}
+	return made
+}
+
+// inTheEnd leaves out what a trouble may delay: a row that had to wait for its parent, and became something later.
+func (e *end) inTheEnd() *end {
+	late := *e
+	late.Drops = map[string]*fate{}
+	for name, f := range e.Drops {
+		sum := f.Load
+		add(&sum, f.Later)
+		sum.Rows, sum.Parked = 0, 0
+		late.Drops[name] = &fate{State: f.State, Moved: f.Moved, Load: sum, Waiting: f.Waiting, Rejects: f.Rejects}
+	}
+	return &late
+}
+
+// add adds what became of rows.
+func add(sum *bridge.Counts, c bridge.Counts) {
+	sum.Created += c.Created
+	sum.Updated += c.Updated
+	sum.Unchanged += c.Unchanged
+	sum.Adopted += c.Adopted
+	sum.Removed += c.Removed
+	sum.Collapsed += c.Collapsed
+	sum.Rejected += c.Rejected
+	sum.Parked += c.Parked
+	sum.Withdrawn += c.Withdrawn
+}
+
+// same compares an end with that of an undisturbed bridge.
+func (e *end) same(t testing.TB, got *end) {
+	t.Helper()
+	if diff := e.Shop.Diff(got.Shop); diff != "" {
+		t.Errorf("the shop is another one (- undisturbed, + now):\n%s", diff)
+	}
+	if diff := cmp.Diff(e.Drops, got.Drops); diff != "" {
+		t.Errorf("drops (- undisturbed, + now):\n%s", diff)
+	}
+	if diff := cmp.Diff(e.Files, got.Files); diff != "" {
+		t.Errorf("files (- undisturbed, + now):\n%s", diff)
+	}
+	for key, n := range got.Created {
+		if n > 1 && !refused(key) {
+			t.Errorf("%s was created %d times", key, n)
+		}
+	}
+}
