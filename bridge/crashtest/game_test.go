@@ -125,9 +125,9 @@ func (f *flaky) Put(ctx context.Context, path string, body io.ReadSeeker) error 
 func (f *flaky) Move(ctx context.Context, from, to string) error {
 	if err := f.down("move"); err != nil {
 		if f.broken.Load()%2 == 0 {
-			err = errors.Join(err, f.Remote.Move(ctx, from, to))
+			_ = f.Remote.Move(ctx, from, to)
 		}
-		return &bridge.Error{Op: "move", Object: from, Fate: bridge.Pause, Err: bridge.ErrUnreachable}
+		return &bridge.Error{Op: "move", Object: from, Fate: bridge.Pause, Err: errors.Join(bridge.ErrUnreachable, err)}
 	}
 	return f.Remote.Move(ctx, from, to)
 }
