@@ -2,7 +2,6 @@ package crashtest
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -463,7 +462,7 @@ func (m *model) run(d *bridge.Drop, r *bridge.Run) (wrong string) {
 	}
 	for key, e := range last {
 		if !newer(key) {
-			m.take(key, e)
+			m.take(key, e, r.Force)
 		}
 	}
 	if full {
@@ -473,18 +472,19 @@ func (m *model) run(d *bridge.Drop, r *bridge.Run) (wrong string) {
 	return ""
 }
 
-// take puts an entry where it waits for its parent.
-func (m *model) take(key string, e entry) {
+// take puts an entry where it waits for its parent. Who says again what holds already has not set it.
+func (m *model) take(key string, e entry, force bool) {
 	delete(m.waits, key)
-	switch held, ok := m.held[key]; {
-	case !e.gone:
-		m.waits[key] = e
-	case ok && e.feed == "products":
-		held.text, held.drop = strings.TrimSuffix(held.text, "enabled")+"disabled", e.drop
-		held.text = strings.Replace(held.text, "disableddisabled", "disabled", 1)
-		m.held[key] = held
-	default:
+	held, ok := m.held[key]
+	if e.gone && ok && e.feed == "products" { // disabled, and its name stays
+		name, _, _ := strings.Cut(held.text, ",")
+		e.text, e.gone = name+",disabled", false
+	}
+	switch {
+	case e.gone:
 		delete(m.held, key)
+	case !ok || held.text != e.text || force:
+		m.waits[key] = e
 	}
 }
 
@@ -516,7 +516,7 @@ func (m *model) release() {
 func (m *model) shop() map[string]string {
 	held := map[string]string{}
 	for key, e := range m.held {
-		held[key] = cmp.Or(e.text, "")
+		held[key] = e.text
 	}
 	return held
 }
