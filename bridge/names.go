@@ -30,7 +30,7 @@ func SafeName(name string) error {
 	case name == "." || name == "..":
 		return fmt.Errorf("%w: %q means a folder", ErrName, name)
 	case len(name) > MaxName:
-		return fmt.Errorf("%w: %q… has %d bytes, more than %d", ErrName, cut(name, 40), len(name), MaxName)
+		return fmt.Errorf("%w: %q… has %d bytes, more than %d", ErrName, Shorten(name, 40), len(name), MaxName)
 	case !utf8.ValidString(name):
 		return fmt.Errorf("%w: %q is not UTF-8", ErrName, name)
 	}
@@ -95,18 +95,18 @@ func Temporary(name string, extra []string) bool {
 
 // The bridge's own temporary names: .orobridge-<random>.tmp.
 const (
-	ownPrefix = ".orobridge-"
+	OwnPrefix = ".orobridge-"
 	ownSuffix = ".tmp"
 )
 
 // TempName is a new name for a file that is being written. No two calls return the same.
 func TempName() string {
-	return ownPrefix + strings.ToLower(rand.Text()) + ownSuffix
+	return OwnPrefix + strings.ToLower(rand.Text()) + ownSuffix
 }
 
 // OwnTemp says whether a name came from [TempName], in this process or an earlier one.
 func OwnTemp(name string) bool {
-	random, ok := strings.CutPrefix(name, ownPrefix)
+	random, ok := strings.CutPrefix(name, OwnPrefix)
 	return ok && strings.HasSuffix(random, ownSuffix)
 }
 
@@ -125,7 +125,7 @@ func DerivedName(name, tag string) string {
 	if len(name)+len(tag) > MaxName {
 		sum := sha256.Sum256([]byte(name))
 		tag = "~" + hex.EncodeToString(sum[:8]) + tag
-		stem = cut(stem, MaxName-len(tag)-len(ext))
+		stem = Shorten(stem, MaxName-len(tag)-len(ext))
 	}
 	return stem + tag + ext
 }
@@ -152,7 +152,7 @@ func extension(name string) string {
 }
 
 // cut shortens s to at most n bytes without splitting a character.
-func cut(s string, n int) string {
+func Shorten(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
@@ -172,6 +172,6 @@ func FileObject(remote, p string) string {
 
 // NameError is the error for a path that a remote refuses to use.
 func NameError(op, remote, p string, err error) *Error {
-	return &Error{Op: op, Object: FileObject(remote, cut(p, 1024)), Fate: Stop, Err: err,
+	return &Error{Op: op, Object: FileObject(remote, Shorten(p, 1024)), Fate: Stop, Err: err,
 		Hint: "paths consist of plain UTF-8 names below the remote's folder: rename the file, or correct the folder in the config"}
 }

@@ -7,8 +7,9 @@ import (
 	"testing"
 	"unicode/utf8"
 
-	"github.com/orobridge/orobridge/bridge"
 	"pgregory.net/rapid"
+
+	"github.com/orobridge/orobridge/bridge"
 )
 
 func TestSafeName(t *testing.T) {

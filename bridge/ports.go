@@ -8,8 +8,9 @@ import (
 	"github.com/orobridge/orobridge/formats"
 )
 
-// This file holds what the domain needs from outside: places with files, a shop, a ledger. Adapters below this
-// package implement it; the domain knows nothing else of them.
+// This file holds what the journeys need from outside, in the words that they share: places with files, and what is asked
+// of a shop and answered. Adapters implement it; each journey declares the methods of the shop and of the ledger that it
+// calls.
 
 // File is one entry of a listing, in the server's own words.
 type File struct {
@@ -119,45 +120,6 @@ type Batch struct {
 	Changes   []*Change
 	Operation string // the shop's operation id, once it is known
 	Sent      time.Time
-}
-
-// A Shop is an OroCommerce shop. Methods are safe for concurrent use. Errors are *Error with a fate.
-type Shop interface {
-	// Find looks records up by their keys, in bulk, and returns one answer per record, in their order. Found.Values
-	// holds the fields that the record itself carries, so that the caller can compare: the shop's value in the record's
-	// own words where they mean the same (a rating by id or name, a category with or without the root). It cuts and
-	// parallels its requests itself: a thousand records at once cost least.
-	Find(ctx context.Context, e *formats.Entity, records []*formats.Record) ([]Lookup, error)
-	// All walks every record of an entity in the shop, page by page, with the given fields.
-	All(ctx context.Context, e *formats.Entity, fields []string, each func(key string, found Found) error) error
-	// Submit sends a batch and returns what Await needs to follow it: usually the shop's operation id, at times more. A
-	// change that can't be encoded comes back in refused, by its index; the others are sent. Prices to be removed are gone
-	// when it returns. It fills in the OroID of updates and removals that lack it. ErrUncertain when it is unknown whether
-	// the shop took the batch; ErrOperationFailed when the shop refused it as a whole for what it holds.
-	Submit(ctx context.Context, b *Batch) (operation string, refused map[int]Outcome, err error)
-	// Await polls an operation until it has ended and says what became of each change of the batch; those that Submit
-	// refused come back as Unknown. Changes may be without their records. Wrapped ErrOperationLost when the shop no longer
-	// knows the operation or it did not end in time; ErrOperationFailed when the batch failed as a whole, of which some
-	// may have been written all the same.
-	Await(ctx context.Context, b *Batch) ([]Outcome, error)
-	// Drain returns once no batch of the entity that this client sent before can still be under way in the shop, whether
-	// or not the client knows its operation. After it, a key that is not found will not appear by itself any more.
-	Drain(ctx context.Context, e *formats.Entity) error
-	// Sightings returns a page, from 1, of the orders with updatedAt ≥ since, by id and times alone, ordered by updatedAt
-	// and id; more says whether a further page follows.
-	Sightings(ctx context.Context, since time.Time, page int) (seen []Sighting, more bool, err error)
-	// Orders reads orders in full by the shop's ids, at most 50, in no order. One that is gone is left out.
-	Orders(ctx context.Context, ids []string) ([]*formats.Order, error)
-	// Order reads one order by its identifier.
-	Order(ctx context.Context, identifier string) (*formats.Order, error)
-	// ApplyFeedback writes an ERP's answer into its order: number, shipping status, a tracking, and the status where the
-	// shop lets it be set. What holds already is not written again. An order that the shop does not have is Missing; an
-	// error wrapping ErrUncertain means that the tracking may have been added: apply it again, it is looked for first.
-	ApplyFeedback(ctx context.Context, answer *formats.Record) (Answer, error)
-	// Requests counts the HTTP requests made so far.
-	Requests() int64
-	// Check reports what works, for `orobridge check`: token, each entity's permission, names that the config needs.
-	Check(ctx context.Context, need Needs) []Finding
 }
 
 // Answer is what became of an ERP's answer to an order.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 )
 
 const dropColumns = `id, feed, remote, folder, name, path, size, mtime, sha256, state, reason, spool, date, seq, gap, corrects,
@@ -19,7 +20,7 @@ const dropColumns = `id, feed, remote, folder, name, path, size, mtime, sha256, 
 func scanDrop(row interface{ Scan(...any) error }) (*bridge.Drop, error) {
 	d := &bridge.Drop{}
 	err := row.Scan(&d.ID, &d.Feed, &d.Remote, &d.Folder, &d.Name, &d.Path, &d.Size, stamp{&d.MTime}, &d.SHA256, &d.State,
-		&d.Reason, &d.Spool, &d.Date, &d.Seq, &d.Gap, &d.Corrects, &d.Lists, &d.ListedBy, &d.ListedRows, &d.ListedSHA256, &d.Previous, &d.Same, &d.Finish, &d.DecidedBy, stamp{&d.SeenAt}, stamp{&d.SteadyAt},
+		&d.Reason, &d.Spool, &d.Date, &d.Seq, &d.Gap, &d.Correction, &d.Manifest, &d.ListedBy, &d.ListedRows, &d.ListedSHA256, &d.Previous, &d.Same, &d.Finish, &d.DecidedBy, stamp{&d.SeenAt}, stamp{&d.SteadyAt},
 		stamp{&d.ListedAt}, stamp{&d.ReadyAt}, stamp{&d.ClaimedAt}, stamp{&d.FetchedAt}, stamp{&d.SettledAt}, stamp{&d.DecidedAt})
 	return d, err
 }
@@ -47,7 +48,7 @@ func queryDrops(ctx context.Context, q querier, tail string, args ...any) ([]*br
 
 // Listed implements bridge.Ledger. Which drops of the folder are still open is read once, so that a poll costs one
 // query for each file that has no open drop, and one write for each that is new or has changed.
-func (l *Ledger) Listed(ctx context.Context, f *bridge.FeedConfig, in bridge.Listing) ([]*bridge.Drop, error) {
+func (l *Ledger) Listed(ctx context.Context, f *config.Feed, in bridge.Listing) ([]*bridge.Drop, error) {
 	var waiting []*bridge.Drop
 	err := l.tx(ctx, "record listing of "+f.Name, func(tx *sql.Tx) error {
 		waiting = nil
@@ -83,7 +84,7 @@ func (l *Ledger) Listed(ctx context.Context, f *bridge.FeedConfig, in bridge.Lis
 // sighting is the work on one listing.
 type sighting struct {
 	tx        *sql.Tx
-	feed      *bridge.FeedConfig
+	feed      *config.Feed
 	in        *bridge.Listing
 	unchanged []int64
 }
@@ -111,7 +112,7 @@ func (s *sighting) file(ctx context.Context, file bridge.File, d *bridge.Drop) (
 		return nil, err
 	}
 	d = &bridge.Drop{Feed: f.Name, Remote: f.Remote, Folder: f.Folder, Name: file.Name, Path: place, Size: file.Size,
-		MTime: file.MTime.UTC(), State: bridge.Seen, Lists: f.Ready.Lists(file.Name), ListedRows: -1, SeenAt: at, SteadyAt: at, ListedAt: at}
+		MTime: file.MTime.UTC(), State: bridge.Seen, Manifest: f.Ready.Lists(file.Name), ListedRows: -1, SeenAt: at, SteadyAt: at, ListedAt: at}
 	d.Date, d.Seq, _ = f.Match.Match(file.Name)
 	return d, insertDrop(ctx, s.tx, d)
 }
@@ -193,7 +194,7 @@ func saveDrop(ctx context.Context, tx *sql.Tx, d *bridge.Drop) error {
 	_, err := tx.ExecContext(ctx, `UPDATE drops SET path = ?, size = ?, mtime = ?, sha256 = ?, state = ?, reason = ?, spool = ?, date = ?, seq = ?,
 		gap = ?, corrects = ?, lists = ?, listed_by = ?, listed_rows = ?, listed_sha256 = ?, previous = ?, same = ?, finish = ?, decided_by = ?, seen_at = ?, steady_at = ?, listed_at = ?, ready_at = ?, claimed_at = ?,
 		fetched_at = ?, settled_at = ?, decided_at = ? WHERE id = ?`,
-		d.Path, d.Size, millis(d.MTime), d.SHA256, d.State, d.Reason, d.Spool, d.Date, d.Seq, d.Gap, d.Corrects, d.Lists, d.ListedBy,
+		d.Path, d.Size, millis(d.MTime), d.SHA256, d.State, d.Reason, d.Spool, d.Date, d.Seq, d.Gap, d.Correction, d.Manifest, d.ListedBy,
 		d.ListedRows, d.ListedSHA256, d.Previous, d.Same, d.Finish, d.DecidedBy,
 		millis(d.SeenAt), millis(d.SteadyAt), millis(d.ListedAt), millis(d.ReadyAt), millis(d.ClaimedAt), millis(d.FetchedAt),
 		millis(d.SettledAt), millis(d.DecidedAt), d.ID)

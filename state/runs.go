@@ -65,7 +65,7 @@ func (l *Ledger) Runs(ctx context.Context, drop int64) ([]*bridge.Run, error) {
 		r := &bridge.Run{}
 		var skipped []byte
 		if err := rows.Scan(&r.ID, &r.Drop, &r.Kind, &r.State, &r.Force, &r.Approved, &r.Rows, &r.Created, &r.Updated, &r.Unchanged, &r.Adopted,
-			&r.Removed, &r.Collapsed, &r.Rejected, &r.Parked, &r.Withdrawn, &r.Requests, &skipped, &r.Reason, stamp{&r.Started}, stamp{&r.Ended}, &r.Told); err != nil {
+			&r.Removed, &r.Collapsed, &r.Rejected, &r.Parked, &r.Withdrawn, &r.Requests, &skipped, &r.Reason, stamp{&r.Started}, stamp{&r.Ended}, &r.Reported); err != nil {
 			return nil, fmt.Errorf("list runs of drop %d: %w", drop, err)
 		}
 		if err := json.Unmarshal(skipped, &r.Skipped); err != nil {
@@ -318,16 +318,16 @@ func (l *Ledger) Fates(ctx context.Context, run int64) (map[bridge.RowFate]int64
 }
 
 // History implements bridge.Ledger.
-func (l *Ledger) History(ctx context.Context, entity, key string) ([]bridge.Event, error) {
+func (l *Ledger) History(ctx context.Context, entity, key string) ([]bridge.HistoryEntry, error) {
 	rows, err := l.read.QueryContext(ctx, `SELECT entity, key, drop_id, run, line, fate, sent, detail, at FROM history
 		WHERE entity = ? AND key = ? ORDER BY id`, entity, key)
 	if err != nil {
 		return nil, fmt.Errorf("read history of %s %s: %w", entity, key, err)
 	}
 	defer rows.Close()
-	var events []bridge.Event
+	var events []bridge.HistoryEntry
 	for rows.Next() {
-		var e bridge.Event
+		var e bridge.HistoryEntry
 		var sent string
 		if err := rows.Scan(&e.Entity, &e.Key, &e.Drop, &e.Run, &e.Line, &e.Fate, &sent, &e.Detail, stamp{&e.At}); err != nil {
 			return nil, err

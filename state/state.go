@@ -48,8 +48,6 @@ type Ledger struct {
 	scratch bool // the folder goes when the ledger is closed
 }
 
-var _ bridge.Ledger = (*Ledger)(nil)
-
 // Options change how a ledger is opened.
 type Options struct {
 	Now      func() time.Time // default time.Now

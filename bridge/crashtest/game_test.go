@@ -20,6 +20,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/daemon"
 	"github.com/orobridge/orobridge/bridge/dir"
 	"github.com/orobridge/orobridge/bridge/oro"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
@@ -41,7 +43,7 @@ type game struct {
 	steps  atomic.Value // func(string)
 	sent   []file
 
-	b      *bridge.Bridge
+	b      *daemon.Daemon
 	ledger *state.Ledger
 	client *oro.Client
 	files  *flaky
@@ -190,8 +192,8 @@ func (g *game) story() string {
 
 // open starts a bridge on the game's state, as a new process would.
 func (g *game) open() {
-	cfg, err := bridge.ParseConfig("orobridge.yaml", []byte(g.config), formats.Registry{"csv": func() formats.Format { return &csv.Options{} }},
-		bridge.OrderFormats{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }}, os.LookupEnv)
+	cfg, err := config.Parse("orobridge.yaml", []byte(g.config), formats.Registry{"csv": func() formats.Format { return &csv.Options{} }},
+		config.OrderFormats{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }}, os.LookupEnv)
 	g.must(err)
 	g.ledger, err = state.Open(context.Background(), cfg.State.Dir, state.Options{Now: g.clock.Now})
 	g.must(err)
@@ -199,14 +201,14 @@ func (g *game) open() {
 	g.must(err)
 	g.client, err = oro.New(cfg.Oro, oro.Options{Now: g.clock.Now, Sleep: g.clock.Wait, Known: g.ledger.OroIDs})
 	g.must(err)
-	g.watch.Shop = g.client
+	g.watch.Client = g.client
 	var step sync.Mutex
-	g.b = &bridge.Bridge{Config: cfg, Ledger: g.ledger, Shop: g.watch, Remotes: map[string]bridge.Remote{"disk": g.files}, Spool: g.ledger.Spool(),
+	g.b = daemon.Assemble(cfg, daemon.Ends{Ledger: g.ledger, Shop: g.watch, Remotes: map[string]bridge.Remote{"disk": g.files}, Spool: g.ledger.Spool(),
 		Clock: g.clock, Log: slog.New(slog.NewTextHandler(&g.log, nil)), Patience: time.Hour, Step: func(name string) {
 			step.Lock()
 			defer step.Unlock()
 			g.steps.Load().(func(string))(name)
-		}}
+		}})
 }
 
 func (g *game) close() {
@@ -288,7 +290,7 @@ func (g *game) inShop() map[string]string {
 
 // A watch stands between bridge and shop and remembers what the shop has accepted.
 type watch struct {
-	bridge.Shop
+	*oro.Client
 	mu    sync.Mutex
 	held  map[string]map[string]string // by entity and key
 	doubt map[string]bool              // on their way, or nobody knows
@@ -324,7 +326,7 @@ func (w *watch) Submit(ctx context.Context, b *bridge.Batch) (string, map[int]br
 		w.doubt[name] = true
 	}
 	w.mu.Unlock()
-	return w.Shop.Submit(ctx, b)
+	return w.Client.Submit(ctx, b)
 }
 
 func (w *watch) look(name string, c *bridge.Change) {
@@ -345,7 +347,7 @@ func (w *watch) look(name string, c *bridge.Change) {
 
 // Await looks at what was accepted.
 func (w *watch) Await(ctx context.Context, b *bridge.Batch) ([]bridge.Outcome, error) {
-	outcomes, err := w.Shop.Await(ctx, b)
+	outcomes, err := w.Client.Await(ctx, b)
 	if err != nil {
 		return outcomes, err
 	}

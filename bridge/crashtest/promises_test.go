@@ -17,6 +17,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 )
 
@@ -183,8 +184,8 @@ func (g *game) rerun(t *rapid.T) {
 		t.Skip("no drop is settled")
 	}
 	d := rapid.SampledFrom(settled).Draw(t, "drop")
-	o := bridge.RerunOptions{Force: rapid.Bool().Draw(t, "force"), Rejected: rapid.IntRange(0, 3).Draw(t, "rejected") == 0}
-	_, err := g.b.Rerun(context.Background(), d, o)
+	o := inbound.RerunOptions{Force: rapid.Bool().Draw(t, "force"), Rejected: rapid.IntRange(0, 3).Draw(t, "rejected") == 0}
+	_, err := g.b.In.Rerun(context.Background(), d, o)
 	var known *bridge.Error
 	if err != nil && !errors.As(err, &known) {
 		g.must(err)
@@ -202,11 +203,11 @@ func (g *game) decide(t *rapid.T) {
 	}
 	d := rapid.SampledFrom(held).Draw(t, "drop")
 	if rapid.Bool().Draw(t, "approve") {
-		g.must(g.b.Approve(context.Background(), d, "somebody"))
+		g.must(g.b.In.Approve(context.Background(), d, "somebody"))
 		return
 	}
-	f, _ := g.b.Feed(d.Feed)
-	g.must(g.b.Discard(context.Background(), f, d, "somebody"))
+	f, _ := g.b.In.Feed(d.Feed)
+	g.must(g.b.In.Discard(context.Background(), f, d, "somebody"))
 }
 
 // check is what must hold at any time.

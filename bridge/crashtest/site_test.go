@@ -34,7 +34,7 @@ type site struct {
 
 var folders = []string{"customers", "products", "pricelists", "prices", "offers", "inventory"}
 
-const config = `
+const siteConfig = `
 state: { dir: var }
 oro: { url: %s, client_id: demo, client_secret: demo, batch: 10, in_flight: 3, timeout: %s, settle: %s }
 remotes:
@@ -66,7 +66,7 @@ func newSite(t testing.TB, erp sftptest.Login, folder string, l limits, options 
 			t.Fatal(err)
 		}
 	}
-	text := fmt.Sprintf(config, s.shop.URL(), l.request, l.settle, erp.Address, erp.User, erp.KeyFile, erp.KnownHostsFile,
+	text := fmt.Sprintf(siteConfig, s.shop.URL(), l.request, l.settle, erp.Address, erp.User, erp.KeyFile, erp.KnownHostsFile,
 		filepath.ToSlash(filepath.Join(erp.Folder, folder)), l.server, l.server, l.every)
 	if err := os.WriteFile(filepath.Join(s.dir, "orobridge.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)

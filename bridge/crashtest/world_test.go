@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/daemon"
 	"github.com/orobridge/orobridge/bridge/oro"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/bridge/sftp"
@@ -134,7 +136,7 @@ func (w *world) run(files int, f fault) (hit bool) {
 	return hit
 }
 
-func (w *world) open() (b *bridge.Bridge, stop func()) {
+func (w *world) open() (b *daemon.Daemon, stop func()) {
 	w.t.Helper()
 	check := func(err error) {
 		w.t.Helper()
@@ -142,8 +144,8 @@ func (w *world) open() (b *bridge.Bridge, stop func()) {
 			w.t.Fatal(err)
 		}
 	}
-	cfg, err := bridge.LoadConfig(filepath.Join(w.dir, "orobridge.yaml"), formats.Registry{"csv": func() formats.Format { return &csv.Options{} }},
-		bridge.OrderFormats{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }}, os.LookupEnv)
+	cfg, err := config.Load(filepath.Join(w.dir, "orobridge.yaml"), formats.Registry{"csv": func() formats.Format { return &csv.Options{} }},
+		config.OrderFormats{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }}, os.LookupEnv)
 	check(err)
 	ledger, err := state.Open(context.Background(), cfg.State.Dir, state.Options{Now: w.clock.Now})
 	check(err)
@@ -151,8 +153,8 @@ func (w *world) open() (b *bridge.Bridge, stop func()) {
 	check(err)
 	shop, err := oro.New(cfg.Oro, oro.Options{Now: w.clock.Now, Sleep: w.clock.Wait, Known: ledger.OroIDs})
 	check(err)
-	return &bridge.Bridge{Config: cfg, Ledger: ledger, Shop: shop, Remotes: map[string]bridge.Remote{"erp": remote}, Spool: ledger.Spool(),
-			Clock: w.clock, Log: slog.New(slog.NewTextHandler(w, nil)), Step: w.step}, func() {
+	return daemon.Assemble(cfg, daemon.Ends{Ledger: ledger, Shop: shop, Remotes: map[string]bridge.Remote{"erp": remote}, Spool: ledger.Spool(),
+			Clock: w.clock, Log: slog.New(slog.NewTextHandler(w, nil)), Step: w.step}), func() {
 			shop.Close()
 			remote.Close()
 			if err := ledger.Close(); err != nil {
@@ -162,8 +164,8 @@ func (w *world) open() (b *bridge.Bridge, stop func()) {
 }
 
 // settled says that nothing is left to do.
-func (w *world) settled(ctx context.Context, b *bridge.Bridge, files int) bool {
-	drops, err := b.Ledger.Drops(ctx, bridge.DropFilter{})
+func (w *world) settled(ctx context.Context, b *daemon.Daemon, files int) bool {
+	drops, err := b.In.Ledger.Drops(ctx, bridge.DropFilter{})
 	if err != nil || len(drops) < files {
 		return false
 	}
@@ -173,7 +175,7 @@ func (w *world) settled(ctx context.Context, b *bridge.Bridge, files int) bool {
 		}
 	}
 	due := 0
-	err = b.Ledger.Parked(ctx, "", b.Clock.Now().Add(-72*time.Hour), func(bridge.ParkedRow) error { due++; return nil })
+	err = b.In.Ledger.Parked(ctx, "", b.Clock.Now().Add(-72*time.Hour), func(bridge.ParkedRow) error { due++; return nil })
 	return err == nil && due == 0
 }
 

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 )
 
 const chunkSize = 1 << 20 // of a fetch
@@ -41,7 +42,7 @@ type Remote struct {
 var _ bridge.Remote = (*Remote)(nil)
 
 // New checks the config; it does not look whether the folder is there. Errors are *bridge.Error with fate Stop.
-func New(cfg *bridge.RemoteConfig) (*Remote, error) {
+func New(cfg *config.Remote) (*Remote, error) {
 	full, err := filepath.Abs(cfg.Path)
 	if cfg.Path == "" {
 		err = errors.New("there is no path")

@@ -10,17 +10,19 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/dir"
 	"github.com/orobridge/orobridge/bridge/remotetest"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func open(t *testing.T, root string) *dir.Remote {
 	t.Helper()
-	r, err := dir.New(&bridge.RemoteConfig{Name: "disk", Kind: "dir", Path: root})
+	r, err := dir.New(&config.Remote{Name: "disk", Kind: "dir", Path: root})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/formats"
 )
@@ -39,7 +40,7 @@ func BenchmarkEncode500Prices(b *testing.B) {
 }
 
 func BenchmarkFind10000Prices(b *testing.B) {
-	_, c := newShopWith(b, bridge.OroConfig{}, Options{
+	_, c := newShopWith(b, config.Shop{}, Options{
 		Sleep: func(ctx context.Context, d time.Duration) error { return sleep(ctx, min(d, time.Millisecond)) },
 	}, orotest.Seed(orotest.Sample))
 	var products, records []*formats.Record

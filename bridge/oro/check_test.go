@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 )
 
@@ -46,7 +47,7 @@ func TestCheck(t *testing.T) {
 		}
 	}
 
-	for name, cfg := range map[string]bridge.OroConfig{
+	for name, cfg := range map[string]config.Shop{
 		"secret": {ClientSecret: "wrong"}, "token path": {TokenPath: "/token"}, "API path": {APIPath: "/api"},
 	} {
 		_, c := newShopWith(t, cfg, Options{})

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/formats"
 )
@@ -50,7 +51,7 @@ func TestNoCreateIsRepeated(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			cfg := bridge.OroConfig{Timeout: bridge.Duration(200 * time.Millisecond)}
+			cfg := config.Shop{Timeout: bridge.Duration(200 * time.Millisecond)}
 			shop, c := newShopWith(t, cfg, Options{}, orotest.Seed(orotest.Sample))
 			in := shop.Inject(orotest.Fault{Method: http.MethodPatch, Path: apiCustomers, Times: 100, Effect: tt.effect})
 			before := shop.Count("customers")
@@ -79,7 +80,7 @@ func TestUpdatesAreRepeated(t *testing.T) {
 		"hang": orotest.Hang(), "busy": orotest.TooManyRequests(time.Second),
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := bridge.OroConfig{Timeout: bridge.Duration(200 * time.Millisecond)}
+			cfg := config.Shop{Timeout: bridge.Duration(200 * time.Millisecond)}
 			shop, c := newShopWith(t, cfg, Options{}, orotest.Seed(orotest.Sample))
 			load(t, c, record(formats.Customers, "100", "name", "A"))
 			shop.Inject(orotest.Fault{Method: http.MethodPatch, Path: apiCustomers, Times: 2, Effect: effect})
@@ -96,7 +97,7 @@ func TestReadsAreRepeated(t *testing.T) {
 		"500": orotest.ServerError(), "cut before": orotest.CutBefore(), "cut in the middle": orotest.CutAfter(200), "hang": orotest.Hang(),
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := bridge.OroConfig{Timeout: bridge.Duration(200 * time.Millisecond)}
+			cfg := config.Shop{Timeout: bridge.Duration(200 * time.Millisecond)}
 			shop, c := newShopWith(t, cfg, Options{}, orotest.Seed(orotest.Sample))
 			in := shop.Inject(orotest.Fault{Method: http.MethodGet, Path: "/admin/api/products", Times: 2, Effect: effect})
 			if got := find(t, c, record(formats.Products, "0RT28", "status", "")); got.Found == nil || in.Hits() != 2 {
@@ -130,7 +131,7 @@ func TestLedgerIsAskedFirst(t *testing.T) {
 		asked++
 		return map[string]string{"0RT28": "1"}, nil
 	}
-	shop, c := newShopWith(t, bridge.OroConfig{}, Options{Known: known}, orotest.Seed(orotest.Sample), orotest.ExtIDEntities())
+	shop, c := newShopWith(t, config.Shop{}, Options{Known: known}, orotest.Seed(orotest.Sample), orotest.ExtIDEntities())
 	load(t, c, record(formats.Prices, formats.JoinKey("Default Price List", "0RT28", "item", "77", "USD"), "value", "1"))
 	for _, r := range shop.Journal() {
 		if strings.Contains(r.Path, "filter%5Bsku%5D") {
@@ -151,7 +152,7 @@ func TestBusyShopIsWaitedFor(t *testing.T) {
 		waits = append(waits, d)
 		return sleep(ctx, time.Millisecond)
 	}
-	shop, c := newShopWith(t, bridge.OroConfig{}, Options{Sleep: nap}, orotest.Seed(orotest.Sample))
+	shop, c := newShopWith(t, config.Shop{}, Options{Sleep: nap}, orotest.Seed(orotest.Sample))
 	before := shop.Count("customers")
 	shop.Inject(orotest.Fault{Method: http.MethodPatch, Path: apiCustomers, Times: 2, Effect: orotest.TooManyRequests(7 * time.Second)})
 	load(t, c, record(formats.Customers, "100", "name", "A"))
@@ -227,7 +228,7 @@ func TestTokenIsSharedAndRenewed(t *testing.T) {
 
 func TestWrongSecretIsAskedOnce(t *testing.T) {
 	var log bytes.Buffer
-	shop, c := newShopWith(t, bridge.OroConfig{ClientSecret: "hush-hush"}, Options{Log: debugLog(&log)})
+	shop, c := newShopWith(t, config.Shop{ClientSecret: "hush-hush"}, Options{Log: debugLog(&log)})
 	for range 5 {
 		_, err := c.Find(t.Context(), formats.Customers, []*formats.Record{record(formats.Customers, "1")})
 		if !errors.Is(err, bridge.ErrLogin) || bridge.FateOf(err) != bridge.Pause || bridge.HintOf(err) == "" {
@@ -316,7 +317,7 @@ func (c cutter) RoundTrip(r *http.Request) (*http.Response, error) {
 func TestCutShortBatch(t *testing.T) {
 	transport := newTransport(2)
 	defer transport.CloseIdleConnections()
-	shop, c := newShopWith(t, bridge.OroConfig{}, Options{Transport: cutter{transport}}, orotest.Seed(orotest.Sample))
+	shop, c := newShopWith(t, config.Shop{}, Options{Transport: cutter{transport}}, orotest.Seed(orotest.Sample))
 	before := shop.Count("customers")
 	outcomes := send(t, c, creates(100, 9))
 	written := 0

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/formats"
 )
@@ -22,10 +23,10 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // newShop starts a shop in a box and a client for it that never sleeps long.
 func newShop(t testing.TB, opts ...orotest.Option) (*orotest.Shop, *Client) {
 	t.Helper()
-	return newShopWith(t, bridge.OroConfig{}, Options{}, append([]orotest.Option{orotest.Seed(orotest.Sample)}, opts...)...)
+	return newShopWith(t, config.Shop{}, Options{}, append([]orotest.Option{orotest.Seed(orotest.Sample)}, opts...)...)
 }
 
-func newShopWith(t testing.TB, cfg bridge.OroConfig, opt Options, opts ...orotest.Option) (*orotest.Shop, *Client) {
+func newShopWith(t testing.TB, cfg config.Shop, opt Options, opts ...orotest.Option) (*orotest.Shop, *Client) {
 	t.Helper()
 	shop := orotest.New(opts...)
 	if err := shop.Start("127.0.0.1:0"); err != nil {

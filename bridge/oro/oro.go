@@ -27,6 +27,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -83,13 +84,8 @@ type entity interface {
 	field(name string) string
 }
 
-var (
-	_ bridge.Shop       = (*Client)(nil)
-	_ bridge.Subscriber = (*Client)(nil)
-)
-
 // New prepares a client. It makes no request.
-func New(cfg bridge.OroConfig, opt Options) (*Client, error) {
+func New(cfg config.Shop, opt Options) (*Client, error) {
 	root, err := url.Parse(strings.TrimRight(cfg.URL, "/"))
 	if err != nil || root.Host == "" || (root.Scheme != "https" && root.Scheme != "http") {
 		return nil, &bridge.Error{
@@ -133,7 +129,7 @@ func New(cfg bridge.OroConfig, opt Options) (*Client, error) {
 }
 
 // connect stacks what a request passes: repeat, then authorize, then the wire. Asking for a token is repeated as well.
-func (c *Client) connect(cfg bridge.OroConfig, root string, transport http.RoundTripper) {
+func (c *Client) connect(cfg config.Shop, root string, transport http.RoundTripper) {
 	c.wire = &wire{
 		http:    &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		timeout: or(cfg.Timeout.D(), time.Minute),

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/sftp"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 )
@@ -35,7 +36,7 @@ func BenchmarkTransfer(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		r, err := sftp.New(&bridge.RemoteConfig{Name: "sap", Path: l.Folder, Address: l.Address, User: l.User,
+		r, err := sftp.New(&config.Remote{Name: "sap", Path: l.Folder, Address: l.Address, User: l.User,
 			PrivateKey: bridge.Secret(key), KnownHostsFile: l.KnownHostsFile})
 		if err != nil {
 			b.Fatal(err)

@@ -13,9 +13,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 	"github.com/pkg/sftp"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 )
 
 func TestWatchdog(t *testing.T) {
@@ -68,7 +70,7 @@ func place(t *testing.T) (*Remote, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := New(&bridge.RemoteConfig{Name: "sap", Address: l.Address, User: l.User, PrivateKey: bridge.Secret(key), KnownHostsFile: l.KnownHostsFile})
+	r, err := New(&config.Remote{Name: "sap", Address: l.Address, User: l.User, PrivateKey: bridge.Secret(key), KnownHostsFile: l.KnownHostsFile})
 	if err != nil {
 		t.Fatal(err)
 	}

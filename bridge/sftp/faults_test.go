@@ -16,7 +16,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/sftp"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 )
@@ -76,7 +78,7 @@ func TestFetchCutAnywhere(t *testing.T) {
 	body := random(300_000)
 	write(t, l, "f.bin", body)
 	fetch := func() ([]byte, error) {
-		r := open(t, config(t, l))
+		r := open(t, loginConfig(t, l))
 		defer r.Close()
 		var got bytes.Buffer
 		_, err := r.Fetch(t.Context(), "f.bin", &got)
@@ -110,7 +112,7 @@ func TestPutCutAnywhere(t *testing.T) {
 	body := random(300_000)
 	target := filepath.Join(l.Root, "f.bin")
 	for _, d := range []sftptest.Direction{sftptest.Up, sftptest.Down} {
-		r := open(t, config(t, l))
+		r := open(t, loginConfig(t, l))
 		_, err := r.List(t.Context(), "")
 		check(t, err)
 		before := p.Passed(d)
@@ -191,7 +193,7 @@ func TestStall(t *testing.T) {
 	for name, operation := range operations {
 		t.Run(name, func(t *testing.T) {
 			p, l := proxy(t, l)
-			cfg := config(t, l)
+			cfg := loginConfig(t, l)
 			cfg.ReadTimeout = bridge.Duration(time.Second)
 			r := open(t, cfg)
 			_, err := r.List(t.Context(), "")
@@ -208,7 +210,7 @@ func TestStall(t *testing.T) {
 func TestCancelWhileStalled(t *testing.T) {
 	_, l := serve(t, sftptest.Options{})
 	p, l := proxy(t, l)
-	r := open(t, config(t, l))
+	r := open(t, loginConfig(t, l))
 	_, err := r.List(t.Context(), "")
 	check(t, err)
 	p.Stall(true)
@@ -224,7 +226,7 @@ func TestCancelWhileStalled(t *testing.T) {
 func TestSlowLinkIsNoStall(t *testing.T) {
 	_, l := serve(t, sftptest.Options{})
 	p, l := proxy(t, l)
-	cfg := config(t, l)
+	cfg := loginConfig(t, l)
 	cfg.ReadTimeout = bridge.Duration(time.Second)
 	r := open(t, cfg)
 	_, err := r.List(t.Context(), "")
@@ -243,7 +245,7 @@ func TestSlowLinkIsNoStall(t *testing.T) {
 func TestKeepAliveFindsHalfOpen(t *testing.T) {
 	_, l := serve(t, sftptest.Options{})
 	p, l := proxy(t, l)
-	cfg := config(t, l)
+	cfg := loginConfig(t, l)
 	cfg.KeepAlive = bridge.Duration(50 * time.Millisecond)
 	cfg.ReadTimeout = bridge.Duration(time.Second)
 	r := open(t, cfg)
@@ -271,7 +273,7 @@ func TestKeepAliveFindsHalfOpen(t *testing.T) {
 
 func TestReconnect(t *testing.T) {
 	sshd := sftptest.Sshd(t)
-	r := open(t, config(t, sshd.Login))
+	r := open(t, loginConfig(t, sshd.Login))
 	_, err := r.List(t.Context(), "")
 	check(t, err)
 	sshd.Kick()
@@ -292,15 +294,15 @@ func TestReconnect(t *testing.T) {
 func TestUnreachable(t *testing.T) {
 	_, l := serve(t, sftptest.Options{})
 	p, l := proxy(t, l)
-	cfg := config(t, l)
+	cfg := loginConfig(t, l)
 	cfg.ConnectTimeout = bridge.Duration(300 * time.Millisecond)
 	tests := map[string]struct {
-		set func(cfg *bridge.RemoteConfig)
+		set func(cfg *config.Remote)
 	}{
-		"refused":      {func(cfg *bridge.RemoteConfig) { cfg.Address = "127.0.0.1:1" }},
-		"hung up":      {func(*bridge.RemoteConfig) { p.Refuse(true) }},
-		"no greeting":  {func(*bridge.RemoteConfig) { p.Refuse(false); p.Stall(true) }},
-		"no such host": {func(cfg *bridge.RemoteConfig) { cfg.Address = "sftp.invalid:22" }},
+		"refused":      {func(cfg *config.Remote) { cfg.Address = "127.0.0.1:1" }},
+		"hung up":      {func(*config.Remote) { p.Refuse(true) }},
+		"no greeting":  {func(*config.Remote) { p.Refuse(false); p.Stall(true) }},
+		"no such host": {func(cfg *config.Remote) { cfg.Address = "sftp.invalid:22" }},
 	}
 	for _, name := range []string{"refused", "hung up", "no greeting", "no such host"} {
 		t.Run(name, func(t *testing.T) {
@@ -327,7 +329,7 @@ func TestPoolIsBounded(t *testing.T) {
 	_, l := serve(t, sftptest.Options{})
 	p, l := proxy(t, l)
 	p.Latency(5 * time.Millisecond)
-	cfg := config(t, l)
+	cfg := loginConfig(t, l)
 	cfg.Connections = 3
 	r := open(t, cfg)
 	errs := make(chan error)
@@ -345,7 +347,7 @@ func TestPoolIsBounded(t *testing.T) {
 func TestReadOnlyFolder(t *testing.T) {
 	_, l := serve(t, sftptest.Options{ReadOnly: true})
 	write(t, l, "f.csv", []byte("x"))
-	r := open(t, config(t, l))
+	r := open(t, loginConfig(t, l))
 	fails(t, r.Put(t.Context(), "g.csv", bytes.NewReader([]byte("x"))), fs.ErrPermission, bridge.Stop)
 	fails(t, r.Move(t.Context(), "f.csv", "g.csv"), fs.ErrPermission, bridge.Stop)
 	fails(t, r.Remove(t.Context(), "f.csv"), fs.ErrPermission, bridge.Stop)
@@ -359,7 +361,7 @@ func TestReadOnlyFolder(t *testing.T) {
 
 func TestDiskFull(t *testing.T) {
 	s, l := serve(t, sftptest.Options{Space: 100_000})
-	r := open(t, config(t, l))
+	r := open(t, loginConfig(t, l))
 	fails(t, r.Put(t.Context(), "f.csv", bytes.NewReader(random(300_000))), nil, bridge.Pause)
 	if d := cmp.Diff([]string{}, names(t, l)); d != "" {
 		t.Errorf("left behind: %s", d)
@@ -372,7 +374,7 @@ func TestReadOnceServer(t *testing.T) {
 	_, l := serve(t, sftptest.Options{ReadOnce: true})
 	body := random(3 << 20)
 	write(t, l, "f.bin", body)
-	r := open(t, config(t, l))
+	r := open(t, loginConfig(t, l))
 	var got bytes.Buffer
 	n, err := r.Fetch(t.Context(), "f.bin", &got)
 	check(t, err)
@@ -395,7 +397,7 @@ func TestRootAndLoginFolder(t *testing.T) {
 		{"", "out", "b.csv"}, {"", "/out", "b.csv"}, {"/", "out", "b.csv"},
 	}
 	for _, tt := range tests {
-		cfg := config(t, l)
+		cfg := loginConfig(t, l)
 		cfg.Path = tt.root
 		r := open(t, cfg)
 		files, err := r.List(t.Context(), tt.folder)
@@ -410,7 +412,7 @@ func TestRealClient(t *testing.T) {
 	_, inProcess := serve(t, sftptest.Options{})
 	for name, l := range map[string]sftptest.Login{"in process": inProcess, "OpenSSH": sftptest.Sshd(t).Login} {
 		t.Run(name, func(t *testing.T) {
-			r := open(t, config(t, l))
+			r := open(t, loginConfig(t, l))
 			local := filepath.Join(t.TempDir(), "prices.csv")
 			body := random(100_000)
 			check(t, os.WriteFile(local, body, 0o644))

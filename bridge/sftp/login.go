@@ -7,12 +7,14 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"github.com/orobridge/orobridge/bridge"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 )
 
 // parseKey reads the private key of a config; nil without one.
-func parseKey(cfg *bridge.RemoteConfig) (ssh.Signer, error) {
+func parseKey(cfg *config.Remote) (ssh.Signer, error) {
 	wrong := func(err error, hint string) error {
 		return &bridge.Error{Op: "read private key of", Object: cfg.Name, Fate: bridge.Stop, Err: err, Hint: hint}
 	}

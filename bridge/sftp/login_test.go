@@ -10,10 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/crypto/ssh"
+
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/sftp"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
-	"golang.org/x/crypto/ssh"
 )
 
 func pin(t *testing.T, l sftptest.Login, lines ...string) {
@@ -45,7 +47,7 @@ func TestHostKeyUnknown(t *testing.T) {
 		func() { check(t, os.Remove(l.KnownHostsFile)) },
 	} {
 		prepare()
-		r := open(t, config(t, l))
+		r := open(t, loginConfig(t, l))
 		_, err := r.List(t.Context(), "")
 		fails(t, err, sftp.ErrHostKey, bridge.Stop)
 		if !strings.Contains(bridge.HintOf(err), s.KnownHost()) || !strings.Contains(err.Error(), ssh.FingerprintSHA256(s.HostKey().PublicKey())) {
@@ -68,7 +70,7 @@ func TestHostKeyChanged(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, l := serve(t, sftptest.Options{})
 			pin(t, l, sftptest.KnownHost(s.Address, pinned.PublicKey()))
-			_, err := open(t, config(t, l)).List(t.Context(), "")
+			_, err := open(t, loginConfig(t, l)).List(t.Context(), "")
 			fails(t, err, sftp.ErrHostKey, bridge.Stop)
 			if bridge.HintOf(err) == "" {
 				t.Error("no hint")
@@ -81,7 +83,7 @@ func TestHostKeyChanged(t *testing.T) {
 func TestHostKeyRevoked(t *testing.T) {
 	s, l := serve(t, sftptest.Options{})
 	pin(t, l, s.KnownHost(), "@revoked * "+strings.TrimSpace(string(ssh.MarshalAuthorizedKey(s.HostKey().PublicKey()))))
-	_, err := open(t, config(t, l)).List(t.Context(), "")
+	_, err := open(t, loginConfig(t, l)).List(t.Context(), "")
 	fails(t, err, sftp.ErrHostKey, bridge.Stop)
 }
 
@@ -91,7 +93,7 @@ func TestHostKeyOneOfSeveral(t *testing.T) {
 	s, l := serve(t, sftptest.Options{HostKeys: []ssh.Signer{rsaKey}})
 	for _, key := range []ssh.PublicKey{rsaKey.PublicKey(), s.HostKey().PublicKey()} {
 		pin(t, l, sftptest.KnownHost(s.Address, key))
-		_, err := open(t, config(t, l)).List(t.Context(), "")
+		_, err := open(t, loginConfig(t, l)).List(t.Context(), "")
 		check(t, err)
 	}
 }
@@ -104,7 +106,7 @@ func TestHostKeyAuthority(t *testing.T) {
 	check(t, err)
 	s, l := serve(t, sftptest.Options{HostKeys: []ssh.Signer{signer}})
 	pin(t, l, "@cert-authority "+sftptest.KnownHost(s.Address, authority.PublicKey()))
-	_, err = open(t, config(t, l)).List(t.Context(), "")
+	_, err = open(t, loginConfig(t, l)).List(t.Context(), "")
 	check(t, err)
 }
 
@@ -115,7 +117,7 @@ func TestPassword(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, l := serve(t, sftptest.Options{Users: map[string]sftptest.User{"erp": u}})
-			cfg := config(t, l)
+			cfg := loginConfig(t, l)
 			cfg.PrivateKey, cfg.User, cfg.Password = "", "erp", "geheim"
 			_, err := open(t, cfg).List(t.Context(), "")
 			check(t, err)
@@ -139,8 +141,8 @@ func TestPassword(t *testing.T) {
 func TestLoginRefusedByOpenSSH(t *testing.T) {
 	sshd := sftptest.Sshd(t)
 	_, other := serve(t, sftptest.Options{})
-	cfg := config(t, sshd.Login)
-	cfg.PrivateKey = config(t, other).PrivateKey
+	cfg := loginConfig(t, sshd.Login)
+	cfg.PrivateKey = loginConfig(t, other).PrivateKey
 	_, err := open(t, cfg).List(t.Context(), "")
 	fails(t, err, bridge.ErrLogin, bridge.Pause)
 	if !strings.Contains(bridge.HintOf(err), "ssh-ed25519 ") {
@@ -159,16 +161,16 @@ func TestKeys(t *testing.T) {
 	block, err := ssh.MarshalPrivateKeyWithPassphrase(key, "", []byte("satz"))
 	check(t, err)
 	_, l := serve(t, sftptest.Options{Users: map[string]sftptest.User{"erp": {Keys: []ssh.PublicKey{signer.PublicKey()}}}})
-	cfg := config(t, l)
+	cfg := loginConfig(t, l)
 	cfg.User, cfg.PrivateKey, cfg.Passphrase = "erp", bridge.Secret(pem.EncodeToMemory(block)), "satz"
 	_, err = open(t, cfg).List(t.Context(), "")
 	check(t, err)
 
-	for name, change := range map[string]func(cfg *bridge.RemoteConfig){
-		"no passphrase":    func(cfg *bridge.RemoteConfig) { cfg.Passphrase = "" },
-		"wrong passphrase": func(cfg *bridge.RemoteConfig) { cfg.Passphrase = "falsch" },
-		"no key at all":    func(cfg *bridge.RemoteConfig) { cfg.PrivateKey = "PuTTY-User-Key-File-3: ssh-ed25519" },
-		"nothing":          func(cfg *bridge.RemoteConfig) { cfg.PrivateKey = "" },
+	for name, change := range map[string]func(cfg *config.Remote){
+		"no passphrase":    func(cfg *config.Remote) { cfg.Passphrase = "" },
+		"wrong passphrase": func(cfg *config.Remote) { cfg.Passphrase = "falsch" },
+		"no key at all":    func(cfg *config.Remote) { cfg.PrivateKey = "PuTTY-User-Key-File-3: ssh-ed25519" },
+		"nothing":          func(cfg *config.Remote) { cfg.PrivateKey = "" },
 	} {
 		cfg := *cfg
 		change(&cfg)
@@ -188,7 +190,7 @@ func TestRSALogin(t *testing.T) {
 	block, err := ssh.MarshalPrivateKey(key, "")
 	check(t, err)
 	_, l := serve(t, sftptest.Options{Users: map[string]sftptest.User{"erp": {Keys: []ssh.PublicKey{signer.PublicKey()}}}})
-	cfg := config(t, l)
+	cfg := loginConfig(t, l)
 	cfg.User, cfg.PrivateKey = "erp", bridge.Secret(pem.EncodeToMemory(block))
 	_, err = open(t, cfg).List(t.Context(), "")
 	check(t, err)
@@ -196,7 +198,7 @@ func TestRSALogin(t *testing.T) {
 
 func TestNoSFTP(t *testing.T) {
 	_, l := serve(t, sftptest.Options{NoSFTP: true})
-	r := open(t, config(t, l))
+	r := open(t, loginConfig(t, l))
 	_, err := r.List(t.Context(), "")
 	fails(t, err, nil, bridge.Stop)
 	findings := r.Check(t.Context())

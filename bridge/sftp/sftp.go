@@ -33,9 +33,11 @@ import (
 	"sync"
 	"time"
 
-	"github.com/orobridge/orobridge/bridge"
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 )
 
 // Defaults of the config.
@@ -90,7 +92,7 @@ func WithDialer(dial func(ctx context.Context, network, address string) (net.Con
 
 // New checks the config and the key; it does not connect. Zero numbers of the config mean their defaults. Errors are
 // *bridge.Error with fate Stop.
-func New(cfg *bridge.RemoteConfig, options ...Option) (*Remote, error) {
+func New(cfg *config.Remote, options ...Option) (*Remote, error) {
 	signer, err := parseKey(cfg)
 	if err != nil {
 		return nil, err

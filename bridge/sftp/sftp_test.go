@@ -7,27 +7,29 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/remotetest"
 	"github.com/orobridge/orobridge/bridge/sftp"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
-	"go.uber.org/goleak"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// config is the config of a remote that logs in so.
-func config(t *testing.T, l sftptest.Login) *bridge.RemoteConfig {
+// loginConfig is the config of a remote that logs in so.
+func loginConfig(t *testing.T, l sftptest.Login) *config.Remote {
 	t.Helper()
 	key, err := os.ReadFile(l.KeyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &bridge.RemoteConfig{Name: "sap", Kind: "sftp", Path: l.Folder, Address: l.Address, User: l.User,
+	return &config.Remote{Name: "sap", Kind: "sftp", Path: l.Folder, Address: l.Address, User: l.User,
 		PrivateKey: bridge.Secret(key), KnownHostsFile: l.KnownHostsFile}
 }
 
-func open(t *testing.T, cfg *bridge.RemoteConfig, options ...sftp.Option) *sftp.Remote {
+func open(t *testing.T, cfg *config.Remote, options ...sftp.Option) *sftp.Remote {
 	t.Helper()
 	r, err := sftp.New(cfg, options...)
 	if err != nil {
@@ -97,21 +99,21 @@ func fails(t *testing.T, err, kind error, fate bridge.Fate) {
 func TestConformanceInProcess(t *testing.T) {
 	remotetest.Test(t, func(t *testing.T) remotetest.Place {
 		_, l := serve(t, sftptest.Options{})
-		return remotetest.Place{Remote: open(t, config(t, l)), Root: l.Root}
+		return remotetest.Place{Remote: open(t, loginConfig(t, l)), Root: l.Root}
 	})
 }
 
 func TestConformancePlainServer(t *testing.T) {
 	remotetest.Test(t, func(t *testing.T) remotetest.Place {
 		_, l := serve(t, sftptest.Options{NoExtensions: true, ShortReads: 10_000})
-		return remotetest.Place{Remote: open(t, config(t, l)), Root: l.Root, Many: 2_000}
+		return remotetest.Place{Remote: open(t, loginConfig(t, l)), Root: l.Root, Many: 2_000}
 	})
 }
 
 func TestConformanceOpenSSH(t *testing.T) {
 	remotetest.Test(t, func(t *testing.T) remotetest.Place {
 		s := sftptest.Sshd(t)
-		return remotetest.Place{Remote: open(t, config(t, s.Login)), Root: s.Root}
+		return remotetest.Place{Remote: open(t, loginConfig(t, s.Login)), Root: s.Root}
 	})
 }
 
@@ -120,6 +122,6 @@ func TestConformanceSlowLink(t *testing.T) {
 		_, l := serve(t, sftptest.Options{})
 		p, l := proxy(t, l)
 		p.Latency(20 * time.Millisecond)
-		return remotetest.Place{Remote: open(t, config(t, l)), Root: l.Root, Many: 5_000}
+		return remotetest.Place{Remote: open(t, loginConfig(t, l)), Root: l.Root, Many: 5_000}
 	})
 }

@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 )
 
 func newAdoptCommand(a *app) *cobra.Command {
@@ -21,8 +21,8 @@ func newAdoptCommand(a *app) *cobra.Command {
 }
 
 func (a *app) adopt(ctx context.Context, feed string) error {
-	return a.onFeed(ctx, feed, openLedger, func(e *engine, f *bridge.FeedConfig) error {
-		adopted, known, err := e.Adopt(ctx, f)
+	return a.onFeed(ctx, feed, openLedger, func(e *engine, f *config.Feed) error {
+		adopted, known, err := e.In.Adopt(ctx, f)
 		if err != nil {
 			return err
 		}

@@ -7,7 +7,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 )
 
 // app is what the verbs share: the ends of the process and the global flags.
@@ -35,8 +35,8 @@ func (a *app) jsonFlag(cmd *cobra.Command) *cobra.Command {
 }
 
 // config loads the config that the user named and says what should not stay as it is.
-func (a *app) config() (*bridge.Config, error) {
-	c, err := bridge.LoadConfig(a.configPath, readers(), writers(), a.env)
+func (a *app) config() (*config.Config, error) {
+	c, err := config.Load(a.configPath, readers(), writers(), a.env)
 	if err != nil {
 		return nil, err
 	}

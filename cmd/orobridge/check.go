@@ -9,6 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/operate"
 )
 
 func newCheckCommand(a *app) *cobra.Command {
@@ -35,7 +37,7 @@ func newCheckCommand(a *app) *cobra.Command {
 // checkup collects what check finds and prints it as it comes.
 type checkup struct {
 	*app
-	config   *bridge.Config
+	config   *config.Config
 	findings []bridge.Finding
 	subject  string // of the last line
 }
@@ -56,7 +58,7 @@ func (k *checkup) run(ctx context.Context) error {
 }
 
 // remote checks one remote, and, when it can be reached, the feeds and exports that use it.
-func (k *checkup) remote(ctx context.Context, c *bridge.RemoteConfig) {
+func (k *checkup) remote(ctx context.Context, c *config.Remote) {
 	r, err := openRemote(c)
 	if err != nil {
 		k.add([]bridge.Finding{{Subject: "remote " + c.Name, What: "read its config", Detail: err.Error(), Hint: bridge.HintOf(err)}})
@@ -70,12 +72,12 @@ func (k *checkup) remote(ctx context.Context, c *bridge.RemoteConfig) {
 	}
 	for _, f := range k.config.Feeds {
 		if f.Remote == c.Name {
-			k.add(bridge.CheckFeed(ctx, r, f, c.ReadOnly))
+			k.add(operate.CheckFeed(ctx, r, f, c.ReadOnly))
 		}
 	}
 	for _, e := range k.config.Exports {
 		if e.Remote == c.Name {
-			k.add(bridge.CheckExport(ctx, r, e))
+			k.add(operate.CheckExport(ctx, r, e))
 		}
 	}
 }

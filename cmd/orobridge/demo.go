@@ -209,7 +209,7 @@ func (d *demo) dropAll(ctx context.Context, round string) error {
 // settled waits until a file has come to its end in the archive.
 func (d *demo) settled(ctx context.Context, feed, name string) (drop *bridge.Drop, run *bridge.Run, err error) {
 	err = d.until(ctx, name+" is settled", func() (bool, error) {
-		drops, err := d.engine.Ledger.Drops(ctx, bridge.DropFilter{Feed: feed, Last: 1})
+		drops, err := d.engine.ledger.Drops(ctx, bridge.DropFilter{Feed: feed, Last: 1})
 		if err != nil || len(drops) == 0 || drops[0].Name != name || !drops[0].State.Settled() || drops[0].Finish != "" {
 			return false, err
 		}
@@ -219,7 +219,7 @@ func (d *demo) settled(ctx context.Context, feed, name string) (drop *bridge.Dro
 	if err != nil {
 		return nil, nil, err
 	}
-	runs, err := d.engine.Ledger.Runs(ctx, drop.ID)
+	runs, err := d.engine.ledger.Runs(ctx, drop.ID)
 	if err == nil && len(runs) > 0 {
 		run = runs[0]
 	}
@@ -251,14 +251,14 @@ func (d *demo) showRejects(ctx context.Context) error {
 		return nil
 	}
 	d.tell("   All files are settled. Rows that could not be loaded, and why (`orobridge rejects`):")
-	err := d.engine.Ledger.Rejects(ctx, bridge.RejectFilter{}, func(r bridge.RejectRow) error {
+	err := d.engine.ledger.Rejects(ctx, bridge.RejectFilter{}, func(r bridge.RejectRow) error {
 		d.tell("   - drop %d line %d, %s: %s", r.Drop, r.Pos.Line, r.Field, r.Message)
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return d.engine.Ledger.Parked(ctx, "", time.Time{}, func(p bridge.ParkedRow) error {
+	return d.engine.ledger.Parked(ctx, "", time.Time{}, func(p bridge.ParkedRow) error {
 		d.tell("   - drop %d line %d is parked: it waits for %s %s", p.Drop, p.Line, p.Missing.Entity, p.Missing.Key)
 		return nil
 	})
@@ -279,7 +279,7 @@ func (d *demo) order(ctx context.Context) error {
 	var owed *bridge.Owed
 	reached := func(state bridge.OwedState) error {
 		return d.until(ctx, "the order is "+string(state), func() (bool, error) {
-			list, err := d.engine.Ledger.Outbox(ctx, bridge.OutboxFilter{Order: "DEMO-1"})
+			list, err := d.engine.ledger.Outbox(ctx, bridge.OutboxFilter{Order: "DEMO-1"})
 			if err != nil || len(list) == 0 || list[0].State != state {
 				return false, err
 			}
@@ -311,7 +311,7 @@ func (d *demo) sum() error {
 			Runs     []runView   `json:"runs"`
 			Orders   []orderView `json:"orders"`
 			Requests int64       `json:"requests"`
-		}{d.runs, d.orders, d.engine.Shop.Requests()})
+		}{d.runs, d.orders, d.engine.shop.Requests()})
 	}
 	d.tell("\nWhat happened:")
 	var rows [][]string
@@ -323,7 +323,7 @@ func (d *demo) sum() error {
 		return err
 	}
 	d.tell("\nOrder %s went out as %s (sha256 %s…) and is %s.", d.orders[0].Order, d.orders[0].File, d.orders[0].SHA256[:12], d.orders[0].State)
-	d.tell("%d requests to the shop in all. To do this with your own server and shop: `orobridge init`, then `orobridge check`.", d.engine.Shop.Requests())
+	d.tell("%d requests to the shop in all. To do this with your own server and shop: `orobridge init`, then `orobridge check`.", d.engine.shop.Requests())
 	return nil
 }
 

@@ -9,6 +9,9 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/daemon"
+	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/bridge/oro"
 	"github.com/orobridge/orobridge/state"
 )
@@ -19,14 +22,17 @@ const patience = 10 * time.Second
 
 // engine is a bridge with its ends opened.
 type engine struct {
-	*bridge.Bridge
-	ledger *state.Ledger
-	shop   *oro.Client
+	*daemon.Daemon
+	config  *config.Config
+	ledger  *state.Ledger
+	shop    *oro.Client
+	remotes map[string]bridge.Remote
+	orders  map[string]bridge.Remote // ways of their own for exports
 }
 
 // engine opens the ledger and prepares the ends of a config; nothing is connected yet. Logs go to log, which also may
 // discard them.
-func (a *app) engine(ctx context.Context, c *bridge.Config, log *slog.Logger) (*engine, error) {
+func (a *app) engine(ctx context.Context, c *config.Config, log *slog.Logger) (*engine, error) {
 	ledger, err := openLedger(ctx, c)
 	if err != nil {
 		return nil, err
@@ -36,8 +42,8 @@ func (a *app) engine(ctx context.Context, c *bridge.Config, log *slog.Logger) (*
 
 // viewer opens the ledger for reading beside a running bridge. It needs no secrets: whoever looks at the ledger may have
 // none.
-func (a *app) viewer(ctx context.Context) (*bridge.Config, *state.Ledger, error) {
-	c, err := bridge.ViewConfig(a.configPath, readers(), writers(), a.env)
+func (a *app) viewer(ctx context.Context) (*config.Config, *state.Ledger, error) {
+	c, err := config.View(a.configPath, readers(), writers(), a.env)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -45,39 +51,54 @@ func (a *app) viewer(ctx context.Context) (*bridge.Config, *state.Ledger, error)
 	return c, ledger, err
 }
 
-func (a *app) assemble(c *bridge.Config, ledger *state.Ledger, log *slog.Logger) (*engine, error) {
-	e := &engine{ledger: ledger, Bridge: &bridge.Bridge{Config: c, Ledger: ledger, Remotes: map[string]bridge.Remote{}, OrderRemotes: map[string]bridge.Remote{}, Spool: ledger.Spool(),
-		Clock: bridge.SystemClock{}, Log: log, Step: crashStep(a.env)}}
-	var err error
-	if e.shop, err = oro.New(c.Oro, oro.Options{Log: log, Known: ledger.OroIDs}); err != nil {
+func (a *app) assemble(c *config.Config, ledger *state.Ledger, log *slog.Logger) (*engine, error) {
+	e := &engine{config: c, ledger: ledger, remotes: map[string]bridge.Remote{}, orders: map[string]bridge.Remote{}}
+	err := e.open(log)
+	if err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
-	e.Shop = e.shop
-	for name, rc := range c.Remotes {
-		if e.Remotes[name], err = openRemote(rc); err != nil {
-			delete(e.Remotes, name)
-			return nil, errors.Join(err, e.Close())
-		}
-	}
-	for _, x := range c.Exports {
-		if e.OrderRemotes[x.Remote] != nil {
-			continue
-		}
-		if e.OrderRemotes[x.Remote], err = openRemote(c.Remotes[x.Remote]); err != nil {
-			delete(e.OrderRemotes, x.Remote)
-			return nil, errors.Join(err, e.Close())
+	e.Daemon = daemon.Assemble(c, daemon.Ends{Ledger: ledger, Shop: e.shop, Remotes: e.remotes, OrderRemotes: e.orders, Spool: ledger.Spool(),
+		Clock: bridge.SystemClock{}, Log: log, Step: crashStep(a.env)})
+	if w := c.Admin; w.WebhookURL != "" && len(c.Exports) > 0 {
+		e.Subscribe = func(ctx context.Context) ([]string, error) {
+			return e.shop.Subscribe(ctx, w.WebhookURL, w.WebhookSecret)
 		}
 	}
 	return e, nil
 }
 
+// open prepares the ends.
+func (e *engine) open(log *slog.Logger) (err error) {
+	if e.shop, err = oro.New(e.config.Oro, oro.Options{Log: log, Known: e.ledger.OroIDs}); err != nil {
+		return err
+	}
+	for name, rc := range e.config.Remotes {
+		r, err := openRemote(rc)
+		if err != nil {
+			return err
+		}
+		e.remotes[name] = r
+	}
+	for _, x := range e.config.Exports {
+		if e.orders[x.Remote] != nil {
+			continue
+		}
+		r, err := openRemote(e.config.Remotes[x.Remote])
+		if err != nil {
+			return err
+		}
+		e.orders[x.Remote] = r
+	}
+	return nil
+}
+
 // Close ends all connections and lets go of the ledger.
 func (e *engine) Close() error {
 	var errs []error
-	for _, r := range e.Remotes {
+	for _, r := range e.remotes {
 		errs = append(errs, r.Close())
 	}
-	for _, r := range e.OrderRemotes {
+	for _, r := range e.orders {
 		errs = append(errs, r.Close())
 	}
 	if e.shop != nil {
@@ -88,8 +109,8 @@ func (e *engine) Close() error {
 
 // onFeed opens a bridge on the ledger that open finds and does a piece of work that somebody waits for with one of its
 // feeds, showing on a terminal how far it is.
-func (a *app) onFeed(ctx context.Context, name string, open func(context.Context, *bridge.Config) (*state.Ledger, error),
-	work func(*engine, *bridge.FeedConfig) error) (err error) {
+func (a *app) onFeed(ctx context.Context, name string, open func(context.Context, *config.Config) (*state.Ledger, error),
+	work func(*engine, *config.Feed) error) (err error) {
 	c, err := a.config()
 	if err != nil {
 		return err
@@ -107,22 +128,23 @@ func (a *app) onFeed(ctx context.Context, name string, open func(context.Context
 		return err
 	}
 	defer closing(e, &err)
-	e.Patience = patience
-	done := a.progress(e.Bridge)
+	e.In.Patience = patience
+	done := a.progress(e.In)
 	defer done()
 	return work(e, f)
 }
 
 // openLedger takes the ledger of a config for oneself.
-func openLedger(ctx context.Context, c *bridge.Config) (*state.Ledger, error) {
+func openLedger(ctx context.Context, c *config.Config) (*state.Ledger, error) {
 	return state.Open(ctx, c.State.Dir, state.Options{})
 }
 
 // feedOf finds a feed by its name.
-func feedOf(c *bridge.Config, name string) (*bridge.FeedConfig, error) {
-	b := bridge.Bridge{Config: c}
-	if f, ok := b.Feed(name); ok {
-		return f, nil
+func feedOf(c *config.Config, name string) (*config.Feed, error) {
+	for _, f := range c.Feeds {
+		if f.Name == name {
+			return f, nil
+		}
 	}
 	names := ""
 	for i, f := range c.Feeds {
@@ -135,12 +157,12 @@ func feedOf(c *bridge.Config, name string) (*bridge.FeedConfig, error) {
 }
 
 // progress shows how far long work is, on a terminal only.
-func (a *app) progress(b *bridge.Bridge) (done func()) {
+func (a *app) progress(b *inbound.Engine) (done func()) {
 	if !onTerminal(a.stderr) {
 		return func() {}
 	}
 	var last time.Time
-	b.Progress = func(p bridge.Progress) {
+	b.Progress = func(p inbound.Progress) {
 		if time.Since(last) < 100*time.Millisecond {
 			return
 		}

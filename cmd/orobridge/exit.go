@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 )
 
 // The exit codes, a contract with scripts.
@@ -50,7 +51,7 @@ func (e *usageError) Error() string { return e.message }
 func exitCode(err error) int {
 	var code exit
 	var usage *usageError
-	var config bridge.ConfigErrors
+	var config config.Problems
 	switch {
 	case err == nil:
 		return exitDone
@@ -70,7 +71,7 @@ func exitCode(err error) int {
 func (a *app) report(err error) {
 	var code exit
 	var usage *usageError
-	var config bridge.ConfigErrors
+	var config config.Problems
 	switch {
 	case err == nil, errors.As(err, &code):
 	case errors.As(err, &config):

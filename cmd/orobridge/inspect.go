@@ -14,6 +14,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/csv"
 	"github.com/orobridge/orobridge/formats/idoc"
@@ -163,12 +165,12 @@ func inside(kind string, file *os.File, size int64) []byte {
 }
 
 // likely is a feed that could read the file, made of what it looks like; nil when nothing tells.
-func (v *inspection) likely() *bridge.FeedConfig {
+func (v *inspection) likely() *config.Feed {
 	guess := v.Is
-	f := &bridge.FeedConfig{}
+	f := &config.Feed{}
 	if v.Inside != nil {
 		guess = *v.Inside
-		f.Unwrap = []bridge.UnwrapConfig{{Kind: v.Is.Kind}}
+		f.Unwrap = []config.Wrapping{{Kind: v.Is.Kind}}
 	}
 	switch guess.Kind {
 	case "idoc":
@@ -216,13 +218,13 @@ func holding(columns []string) *formats.Entity {
 }
 
 // read reads the file to its end as a feed would.
-func (v *inspection) read(f *bridge.FeedConfig, path string, records int) (err error) {
+func (v *inspection) read(f *config.Feed, path string, records int) (err error) {
 	spool, err := os.MkdirTemp("", "orobridge-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(spool)) }()
-	b := &bridge.Bridge{Spool: spool}
+	b := &inbound.Engine{Spool: spool}
 	rows, err := b.Rows(f, path)
 	if err != nil {
 		return v.fail(err)

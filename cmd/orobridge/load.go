@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 )
 
 func newLoadCommand(a *app) *cobra.Command {
@@ -24,16 +25,16 @@ func newLoadCommand(a *app) *cobra.Command {
 }
 
 func (a *app) load(ctx context.Context, feed, path string) error {
-	return a.onFeed(ctx, feed, openLedger, func(e *engine, f *bridge.FeedConfig) error {
-		d, err := e.HandOver(ctx, f, path)
+	return a.onFeed(ctx, feed, openLedger, func(e *engine, f *config.Feed) error {
+		d, err := e.In.HandOver(ctx, f, path)
 		if err != nil {
 			return err
 		}
-		run, err := e.Load(ctx, f, d)
+		run, err := e.In.Load(ctx, f, d)
 		if err != nil {
 			return fmt.Errorf("drop %d goes on with the next `orobridge run`: %w", d.ID, err)
 		}
-		if err := e.RetryParked(ctx, f, d.ID); err != nil {
+		if err := e.In.RetryParked(ctx, f, d.ID); err != nil {
 			return err
 		}
 		return a.printRun(d, run)

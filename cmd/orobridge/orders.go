@@ -13,6 +13,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/state"
 )
 
 // orderStates are the words of --state.
@@ -146,7 +147,7 @@ func newOrderCommand(a *app) *cobra.Command {
 }
 
 // orderDetails gathers all orders that a word names: a file may hold several.
-func orderDetails(ctx context.Context, ledger bridge.Ledger, word string) ([]*orderDetail, error) {
+func orderDetails(ctx context.Context, ledger *state.Ledger, word string) ([]*orderDetail, error) {
 	named, err := ledger.Outbox(ctx, bridge.OutboxFilter{Order: word})
 	if err != nil {
 		return nil, err
@@ -180,7 +181,7 @@ func orderDetails(ctx context.Context, ledger bridge.Ledger, word string) ([]*or
 }
 
 // gather merges the order's own history with that of its answers.
-func (d *orderDetail) gather(ctx context.Context, ledger bridge.Ledger) error {
+func (d *orderDetail) gather(ctx context.Context, ledger *state.Ledger) error {
 	for _, entity := range []string{"orders", formats.OrderFeedback.Name} {
 		events, err := ledger.History(ctx, entity, d.Order)
 		if err != nil {
@@ -254,7 +255,7 @@ func (a *app) rerunOrders(ctx context.Context, r orderRerun) (err error) {
 		return err
 	}
 	defer closing(e, &err)
-	files, err := r.mark(ctx, e.Bridge)
+	files, err := r.mark(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -262,20 +263,20 @@ func (a *app) rerunOrders(ctx context.Context, r orderRerun) (err error) {
 		fmt.Fprintln(a.stderr, "the running bridge writes them now: see `orobridge orders`")
 	} else {
 		for _, x := range c.Exports {
-			if err := e.Deliver(ctx, x); err != nil {
+			if err := e.Out.Deliver(ctx, x); err != nil {
 				return fmt.Errorf("the files are owed and go out with the next `orobridge run`: %w", err)
 			}
 		}
 	}
-	return a.printOutfiles(ctx, e.Bridge, files)
+	return a.printOutfiles(ctx, e, files)
 }
 
-func (r orderRerun) mark(ctx context.Context, b *bridge.Bridge) ([]*bridge.Outfile, error) {
+func (r orderRerun) mark(ctx context.Context, b *engine) ([]*bridge.Outfile, error) {
 	switch {
 	case r.order != "" && r.all:
 		return nil, &usageError{"rerun takes --order or --orders, not both", "see orobridge rerun --help"}
 	case r.order != "":
-		return b.SendOrderAgain(ctx, r.order, r.render)
+		return b.Out.SendOrderAgain(ctx, r.order, r.render)
 	case r.render:
 		return nil, &usageError{"--render goes with --order", "see orobridge rerun --help"}
 	case r.from == "":
@@ -289,14 +290,14 @@ func (r orderRerun) mark(ctx context.Context, b *bridge.Bridge) ([]*bridge.Outfi
 	if err != nil {
 		return nil, err
 	}
-	return b.SendOrdersAgain(ctx, r.export, from, to)
+	return b.Out.SendOrdersAgain(ctx, r.export, from, to)
 }
 
-func (a *app) printOutfiles(ctx context.Context, b *bridge.Bridge, files []*bridge.Outfile) error {
+func (a *app) printOutfiles(ctx context.Context, b *engine, files []*bridge.Outfile) error {
 	views := []orderView{}
 	for _, f := range files {
 		for _, order := range f.Orders {
-			list, err := b.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: f.Export, Order: order})
+			list, err := b.ledger.Outbox(ctx, bridge.OutboxFilter{Export: f.Export, Order: order})
 			if err != nil {
 				return err
 			}

@@ -10,6 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/state"
 )
@@ -67,9 +69,9 @@ func newPlanCommand(a *app) *cobra.Command {
 }
 
 func (a *app) plan(ctx context.Context, feed, path string, live, quiet bool) error {
-	return a.onFeed(ctx, feed, openForPlan, func(e *engine, f *bridge.FeedConfig) error {
+	return a.onFeed(ctx, feed, openForPlan, func(e *engine, f *config.Feed) error {
 		v := newPlanView(f.Name, path)
-		p, err := e.Plan(ctx, f, path, a.previewOptions(v, live, quiet))
+		p, err := e.In.Plan(ctx, f, path, a.previewOptions(v, live, quiet))
 		if err != nil {
 			return explain(err)
 		}
@@ -82,8 +84,8 @@ func newPlanView(feed, file string) *planView {
 }
 
 // previewOptions print what a plan finds, or collect it for the JSON.
-func (a *app) previewOptions(v *planView, live, quiet bool) bridge.PreviewOptions {
-	o := bridge.PreviewOptions{Live: live}
+func (a *app) previewOptions(v *planView, live, quiet bool) inbound.PreviewOptions {
+	o := inbound.PreviewOptions{Live: live}
 	if !quiet {
 		o.Reject = func(r bridge.RejectRow) { a.planReject(v, r) }
 		o.Change = func(s *bridge.Staged) error { return a.planChange(v, s) }
@@ -92,7 +94,7 @@ func (a *app) previewOptions(v *planView, live, quiet bool) bridge.PreviewOption
 }
 
 // openForPlan opens the ledger beside a running bridge; where nothing has run yet an empty one in memory's place serves.
-func openForPlan(ctx context.Context, c *bridge.Config) (*state.Ledger, error) {
+func openForPlan(ctx context.Context, c *config.Config) (*state.Ledger, error) {
 	ledger, err := state.Open(ctx, c.State.Dir, state.Options{ReadOnly: true})
 	if errors.Is(err, fs.ErrNotExist) {
 		return state.Scratch(ctx)
@@ -143,7 +145,7 @@ func (a *app) planChange(v *planView, s *bridge.Staged) error {
 	return err
 }
 
-func (a *app) printPlan(v *planView, p *bridge.Preview) error {
+func (a *app) printPlan(v *planView, p *inbound.Preview) error {
 	v.Rows, v.Unchanged, v.Adopt, v.Collapsed, v.Reject = p.Run.Rows, p.Run.Unchanged, p.Run.Adopted, p.Run.Collapsed, p.Run.Rejected
 	v.Create, v.Update, v.Remove, v.Withdraw, v.Park = p.Creates, p.Updates, p.Removes, p.Withdraws, p.Waits
 	v.Ignored = append(v.Ignored, p.Ignored...)

@@ -4,6 +4,7 @@ import (
 	"log/slog"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/dir"
 	"github.com/orobridge/orobridge/bridge/oro"
 	"github.com/orobridge/orobridge/bridge/sftp"
@@ -29,8 +30,8 @@ func readers() formats.Registry {
 }
 
 // writers are the formats that exports may name.
-func writers() bridge.OrderFormats {
-	return bridge.OrderFormats{
+func writers() config.OrderFormats {
+	return config.OrderFormats{
 		"csv":  func() formats.OrderFormat { return &csv.OrderOptions{} },
 		"idoc": func() formats.OrderFormat { return &idoc.OrderOptions{} },
 		"json": func() formats.OrderFormat { return &json.OrderOptions{} },
@@ -39,17 +40,17 @@ func writers() bridge.OrderFormats {
 }
 
 // remoteKinds are the places that remotes may be.
-var remoteKinds = map[string]func(*bridge.RemoteConfig) (bridge.Remote, error){
-	"sftp": func(c *bridge.RemoteConfig) (bridge.Remote, error) { return sftp.New(c) },
-	"dir":  func(c *bridge.RemoteConfig) (bridge.Remote, error) { return dir.New(c) },
+var remoteKinds = map[string]func(*config.Remote) (bridge.Remote, error){
+	"sftp": func(c *config.Remote) (bridge.Remote, error) { return sftp.New(c) },
+	"dir":  func(c *config.Remote) (bridge.Remote, error) { return dir.New(c) },
 }
 
 // openRemote makes a remote of its config. It does not connect yet.
-func openRemote(c *bridge.RemoteConfig) (bridge.Remote, error) {
+func openRemote(c *config.Remote) (bridge.Remote, error) {
 	return remoteKinds[c.Kind](c)
 }
 
 // openShop makes a shop of its config. It does not connect yet.
-func openShop(c bridge.OroConfig, log *slog.Logger) (bridge.Shop, error) {
+func openShop(c config.Shop, log *slog.Logger) (*oro.Client, error) {
 	return oro.New(c, oro.Options{Log: log})
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/state"
 )
 
@@ -24,8 +26,8 @@ func newApproveCommand(a *app) *cobra.Command {
 		Short: "Let a held drop go on in spite of its guards",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.decide(cmd.Context(), args[0], func(e *engine, _ *bridge.FeedConfig, d *bridge.Drop) error {
-				return e.Approve(cmd.Context(), d, whoami())
+			return a.decide(cmd.Context(), args[0], func(e *engine, _ *config.Feed, d *bridge.Drop) error {
+				return e.In.Approve(cmd.Context(), d, whoami())
 			})
 		},
 	})
@@ -37,8 +39,8 @@ func newDiscardCommand(a *app) *cobra.Command {
 		Short: "Throw a drop away that is held, waits or was rejected: nothing of it is sent",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.decide(cmd.Context(), args[0], func(e *engine, f *bridge.FeedConfig, d *bridge.Drop) error {
-				return e.Discard(cmd.Context(), f, d, whoami())
+			return a.decide(cmd.Context(), args[0], func(e *engine, f *config.Feed, d *bridge.Drop) error {
+				return e.In.Discard(cmd.Context(), f, d, whoami())
 			})
 		},
 	})
@@ -74,7 +76,7 @@ func newRerunCommand(a *app) *cobra.Command {
 				r.drop = args[0]
 			}
 			if orders.wanted() {
-				if r.drop != "" || r.feed != "" || r.dry || r.options != (bridge.RerunOptions{}) {
+				if r.drop != "" || r.feed != "" || r.dry || r.options != (inbound.RerunOptions{}) {
 					return &usageError{"--order and --orders take no drop, feed, --rejected, --force or --dry-run", "see orobridge rerun --help"}
 				}
 				orders.from, orders.to = r.from, r.to
@@ -97,7 +99,7 @@ func newRerunCommand(a *app) *cobra.Command {
 // rerun is what the user asked to run again.
 type rerun struct {
 	drop, feed, from, to string
-	options              bridge.RerunOptions
+	options              inbound.RerunOptions
 	dry                  bool
 }
 
@@ -114,8 +116,8 @@ func (a *app) rerun(ctx context.Context, r rerun) error {
 		return a.rerunDry(ctx, r)
 	}
 	if r.drop != "" {
-		return a.decide(ctx, r.drop, func(e *engine, _ *bridge.FeedConfig, d *bridge.Drop) error {
-			_, err := e.Rerun(ctx, d, r.options)
+		return a.decide(ctx, r.drop, func(e *engine, _ *config.Feed, d *bridge.Drop) error {
+			_, err := e.In.Rerun(ctx, d, r.options)
 			return err
 		})
 	}
@@ -141,8 +143,8 @@ func (r rerun) choose(ctx context.Context, ledger *state.Ledger) ([]*bridge.Drop
 		return nil, err
 	}
 	drops, err := ledger.Drops(ctx, f)
-	drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool { return d.Lists })
-	bridge.InOrder(drops)
+	drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool { return d.Manifest })
+	inbound.InOrder(drops)
 	return drops, err
 }
 
@@ -182,7 +184,7 @@ func (a *app) rerunFeed(ctx context.Context, r rerun) (err error) {
 	}
 	var worst error
 	for _, d := range drops {
-		if _, err := e.Rerun(ctx, d, r.options); err != nil {
+		if _, err := e.In.Rerun(ctx, d, r.options); err != nil {
 			return err
 		}
 		if err := a.follow(ctx, e, f, d, alone); err != nil {
@@ -210,7 +212,7 @@ func (a *app) rerunDry(ctx context.Context, r rerun) (err error) {
 		return err
 	}
 	defer closing(e, &err)
-	e.Patience = patience
+	e.In.Patience = patience
 	drops, err := r.choose(ctx, ledger)
 	if err != nil {
 		return err
@@ -221,7 +223,7 @@ func (a *app) rerunDry(ctx context.Context, r rerun) (err error) {
 			return err
 		}
 		v := newPlanView(f.Name, d.Name)
-		p, err := e.PlanDrop(ctx, f, d, r.options, a.previewOptions(v, false, false))
+		p, err := e.In.PlanDrop(ctx, f, d, r.options, a.previewOptions(v, false, false))
 		if err != nil {
 			return explain(err)
 		}
@@ -233,7 +235,7 @@ func (a *app) rerunDry(ctx context.Context, r rerun) (err error) {
 }
 
 // beside opens the state whether or not a bridge is running on it; alone says that none is.
-func (a *app) beside(ctx context.Context, c *bridge.Config) (e *engine, alone bool, err error) {
+func (a *app) beside(ctx context.Context, c *config.Config) (e *engine, alone bool, err error) {
 	ledger, err := state.Open(ctx, c.State.Dir, state.Options{})
 	alone = err == nil
 	if errors.Is(err, bridge.ErrLocked) {
@@ -244,13 +246,13 @@ func (a *app) beside(ctx context.Context, c *bridge.Config) (e *engine, alone bo
 	}
 	e, err = a.assemble(c, ledger, a.quietLogger())
 	if err == nil {
-		e.Patience = patience
+		e.In.Patience = patience
 	}
 	return e, alone, err
 }
 
 // decide changes what the ledger says about a drop, and sees the work through when no bridge is running.
-func (a *app) decide(ctx context.Context, drop string, change func(*engine, *bridge.FeedConfig, *bridge.Drop) error) (err error) {
+func (a *app) decide(ctx context.Context, drop string, change func(*engine, *config.Feed, *bridge.Drop) error) (err error) {
 	id, err := number("drop", drop)
 	if err != nil {
 		return err
@@ -279,7 +281,7 @@ func (a *app) decide(ctx context.Context, drop string, change func(*engine, *bri
 }
 
 // follow loads and moves a drop that was made due, or says who does.
-func (a *app) follow(ctx context.Context, e *engine, f *bridge.FeedConfig, d *bridge.Drop, alone bool) error {
+func (a *app) follow(ctx context.Context, e *engine, f *config.Feed, d *bridge.Drop, alone bool) error {
 	if !alone {
 		fmt.Fprintf(a.stderr, "drop %d is in the hands of the running bridge: see `orobridge drop %d`\n", d.ID, d.ID)
 		if a.json {
@@ -290,14 +292,14 @@ func (a *app) follow(ctx context.Context, e *engine, f *bridge.FeedConfig, d *br
 	var run *bridge.Run
 	var err error
 	if d.State == bridge.Loading || d.State == bridge.Fetched {
-		done := a.progress(e.Bridge)
-		run, err = e.Load(ctx, f, d)
+		done := a.progress(e.In)
+		run, err = e.In.Load(ctx, f, d)
 		done()
 		if err != nil {
 			return err
 		}
 	}
-	if err := e.Finish(ctx, f, d); err != nil {
+	if err := e.In.Finish(ctx, f, d); err != nil {
 		fmt.Fprintf(a.stderr, "warning: its last move is still owed, the next run tries again: %v\n", err)
 	}
 	return a.printRun(d, run)

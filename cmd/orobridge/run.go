@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/web"
 )
 
@@ -50,11 +51,11 @@ func (a *app) runDaemon(ctx context.Context) (err error) {
 }
 
 // webServer is the bridge's web side; nil while it has nothing to serve.
-func webServer(c *bridge.Config, e *engine, log *slog.Logger) func(context.Context) error {
+func webServer(c *config.Config, e *engine, log *slog.Logger) func(context.Context) error {
 	if c.Admin.WebhookSecret == "" {
 		return nil
 	}
-	s := &web.Server{Secret: c.Admin.WebhookSecret, Wake: e.WakeExports, Log: log}
+	s := &web.Server{Secret: c.Admin.WebhookSecret, Wake: e.Out.WakeExports, Log: log}
 	return func(ctx context.Context) error { return s.Serve(ctx, c.Admin.Listen) }
 }
 
@@ -79,7 +80,7 @@ func (a *app) runOnce(ctx context.Context) (err error) {
 		return err
 	}
 	defer closing(e, &err)
-	e.Patience = patience
+	e.In.Patience = patience
 	began := time.Now()
 	if err := e.Round(ctx); err != nil {
 		return err
@@ -89,7 +90,7 @@ func (a *app) runOnce(ctx context.Context) (err error) {
 
 // verdict is 3 when a drop of this round was not loaded in full, or waits for somebody.
 func (a *app) verdict(ctx context.Context, e *engine, began time.Time) error {
-	drops, err := e.Ledger.Drops(ctx, bridge.DropFilter{States: []bridge.DropState{bridge.Held, bridge.Partial, bridge.Rejected}, Last: 1000})
+	drops, err := e.ledger.Drops(ctx, bridge.DropFilter{States: []bridge.DropState{bridge.Held, bridge.Partial, bridge.Rejected}, Last: 1000})
 	if err != nil {
 		return err
 	}

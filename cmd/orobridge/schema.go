@@ -7,13 +7,14 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/formats"
 )
 
 // configSchema describes the config for editors. It is made of the structs that the config is decoded into, and of the
 // registered formats.
 func configSchema() *jsonschema.Schema {
-	s := reflectSchema(reflect.TypeFor[bridge.Config]())
+	s := reflectSchema(reflect.TypeFor[config.Config]())
 	s.Version = jsonschema.Version
 	s.Title = "orobridge.yaml"
 	return s
@@ -82,22 +83,22 @@ const fromEnv = `^\$\{|`
 func valueSchema(t reflect.Type) *jsonschema.Schema {
 	text := func(pattern string) *jsonschema.Schema { return &jsonschema.Schema{Type: "string", Pattern: pattern} }
 	switch t {
-	case reflect.TypeFor[bridge.Secret](), reflect.TypeFor[bridge.Pattern]():
+	case reflect.TypeFor[bridge.Secret](), reflect.TypeFor[config.Pattern]():
 		return text("")
 	case reflect.TypeFor[bridge.Duration]():
 		return text(fromEnv + `^([0-9.]+(ms|s|m|h|d))+$`)
 	case reflect.TypeFor[bridge.Size]():
 		return text(fromEnv + `^[0-9.]+ ?([KMGTkmgt]i?)?[Bb]$`)
-	case reflect.TypeFor[bridge.Limit]():
+	case reflect.TypeFor[config.Limit]():
 		return oneOf(&jsonschema.Schema{Type: "integer"}, text(fromEnv+`^[0-9.]+ ?%$`))
-	case reflect.TypeFor[bridge.GapConfig]():
-		type keys bridge.GapConfig
+	case reflect.TypeFor[config.Gap]():
+		type keys config.Gap
 		return oneOf(text(fromEnv+`^(hold|warn|skip after .+)$`), reflectSchema(reflect.TypeFor[keys]()))
-	case reflect.TypeFor[bridge.CollectConfig]():
-		type keys bridge.CollectConfig
+	case reflect.TypeFor[config.Collect]():
+		type keys config.Collect
 		return oneOf(text(fromEnv+`^[0-9]+ orders or .+$`), reflectSchema(reflect.TypeFor[keys]()))
-	case reflect.TypeFor[bridge.UnwrapConfig]():
-		type keys bridge.UnwrapConfig
+	case reflect.TypeFor[config.Wrapping]():
+		type keys config.Wrapping
 		return oneOf(&jsonschema.Schema{Type: "string", Enum: []any{"gzip", "zip"}}, reflectSchema(reflect.TypeFor[keys]()))
 	case reflect.TypeFor[formats.Entity]():
 		names := text("")

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/outbound"
 	"github.com/orobridge/orobridge/state"
 )
 
@@ -74,17 +76,17 @@ func newStatusCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func gatherStatus(ctx context.Context, c *bridge.Config, ledger *state.Ledger) (statusView, error) {
+func gatherStatus(ctx context.Context, c *config.Config, ledger *state.Ledger) (statusView, error) {
 	v := statusView{Running: state.Locked(c.State.Dir), Feeds: []feedStatus{}, Exports: []exportStatus{}, Paused: map[string]string{}, Alarms: map[string]string{}}
 	notes, err := ledger.Notes(ctx)
 	if err != nil {
 		return v, err
 	}
 	for name, text := range notes {
-		if work, ok := bridge.PausedNote(name); ok {
+		if work, ok := bridge.PausedWork(name); ok {
 			v.Paused[work] = text
 		}
-		if alarm, ok := bridge.AlarmNote(name); ok {
+		if alarm, ok := outbound.AlarmNote(name); ok {
 			v.Alarms[alarm] = text
 		}
 	}
@@ -119,7 +121,7 @@ func gatherStatus(ctx context.Context, c *bridge.Config, ledger *state.Ledger) (
 	return v, nil
 }
 
-func feedStatusOf(ctx context.Context, ledger *state.Ledger, f *bridge.FeedConfig) (feedStatus, error) {
+func feedStatusOf(ctx context.Context, ledger *state.Ledger, f *config.Feed) (feedStatus, error) {
 	s := feedStatus{Feed: f.Name, Entity: f.Entity.Name, Blocked: []string{}}
 	open, err := ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name,
 		States: []bridge.DropState{bridge.Seen, bridge.Ready, bridge.Claimed, bridge.Fetched, bridge.Loading, bridge.Held}})

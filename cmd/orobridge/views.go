@@ -78,7 +78,7 @@ type dropView struct {
 
 func viewDrop(d *bridge.Drop) dropView {
 	return dropView{Drop: d.ID, Feed: d.Feed, File: d.Name, Size: d.Size, SHA256: d.SHA256, State: d.State, Reason: d.Reason, Remote: d.Remote, Path: d.Path,
-		Same: d.Same, Previous: d.Previous, Gap: d.Gap, Manifest: d.Lists, ListedBy: d.ListedBy, MTime: when(d.MTime), Seen: when(d.SeenAt), Fetched: when(d.FetchedAt), Settled: when(d.SettledAt),
+		Same: d.Same, Previous: d.Previous, Gap: d.Gap, Manifest: d.Manifest, ListedBy: d.ListedBy, MTime: when(d.MTime), Seen: when(d.SeenAt), Fetched: when(d.FetchedAt), Settled: when(d.SettledAt),
 		Moved: d.State.Settled() && d.Finish == ""}
 }
 

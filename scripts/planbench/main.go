@@ -25,6 +25,8 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/formats"
 	formatcsv "github.com/orobridge/orobridge/formats/csv"
 	"github.com/orobridge/orobridge/state"
@@ -153,11 +155,11 @@ func (b *bench) plan() error {
 	if err != nil {
 		return err
 	}
-	feed := &bridge.FeedConfig{Name: "prices", Entity: formats.Prices, Mode: "delta", Repeats: "last", Format: &formatcsv.Options{}}
-	engine := &bridge.Bridge{Config: &bridge.Config{Feeds: []*bridge.FeedConfig{feed}, Oro: bridge.OroConfig{InFlight: 4, Batch: 500}}, Ledger: ledger,
+	feed := &config.Feed{Name: "prices", Entity: formats.Prices, Mode: "delta", Repeats: "last", Format: &formatcsv.Options{}}
+	engine := &inbound.Engine{Feeds: []*config.Feed{feed}, InFlight: 4, Batch: 500, Ledger: ledger,
 		Clock: bridge.SystemClock{}, Log: slog.New(slog.DiscardHandler)}
 	began := time.Now()
-	v, err := engine.Plan(ctx, feed, b.file(), bridge.PreviewOptions{})
+	v, err := engine.Plan(ctx, feed, b.file(), inbound.PreviewOptions{})
 	if err != nil {
 		return err
 	}

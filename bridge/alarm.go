@@ -1,0 +1,55 @@
+package bridge
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+)
+
+// Alarm is what is wrong with an outbound order or its file, for a person to look at. It is raised once, stands in the
+// outbox as long as it holds, and is cleared by what ends it.
+type Alarm string
+
+// The alarms. Those of files come first.
+const (
+	AlarmOverdue    Alarm = "overdue"    // not picked up within pickup_within; cleared when the file goes
+	AlarmChanged    Alarm = "changed"    // somebody changed the file in the folder
+	AlarmReturned   Alarm = "returned"   // picked up, and there again: the ERP may take it twice; cleared when it goes
+	AlarmUnseen     Alarm = "unseen"     // gone before the bridge saw it there; cleared by the ERP's answer
+	AlarmConflict   Alarm = "conflict"   // another file of the name is in the way; cleared by running the order again
+	AlarmStuck      Alarm = "stuck"      // the order can't be written in the format; cleared by rendering it again
+	AlarmUnanswered Alarm = "unanswered" // no answer within answer_within; cleared by the answer
+	AlarmRefused    Alarm = "refused"    // the ERP refused the order; cleared by another answer
+)
+
+// AlarmCount is how many files or orders an alarm is about.
+type AlarmCount struct {
+	N     int64
+	First string // name of the oldest one
+}
+
+// String says it in a few words.
+func (c AlarmCount) String() string {
+	if c.N == 1 {
+		return c.First
+	}
+	return fmt.Sprintf("%d, the oldest is %s", c.N, c.First)
+}
+
+// hints say what to do about an alarm.
+var alarmHints = map[Alarm]string{
+	AlarmOverdue:    "check that the ERP's channel runs and looks into this folder",
+	AlarmChanged:    "compare the file with `orobridge order`; run the order again if the ERP took the wrong bytes",
+	AlarmReturned:   "check in the ERP that the order is not there twice",
+	AlarmUnseen:     "check that the ERP has the order; if not, run it again",
+	AlarmConflict:   "move the other file away, then run the order again",
+	AlarmStuck:      "mend the order or the export's format, then `orobridge rerun --order … --render`",
+	AlarmUnanswered: "look the order up in the ERP",
+	AlarmRefused:    "see the reason with `orobridge order`",
+}
+
+// Hint says what to do about an alarm.
+func (a Alarm) Hint() string { return alarmHints[a] }
+
+// Alarms lists every kind of alarm.
+func Alarms() []Alarm { return slices.Sorted(maps.Keys(alarmHints)) }

@@ -1,0 +1,448 @@
+package config
+
+import (
+	"maps"
+	"net"
+	"net/netip"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// A checker looks at a decoded config for what its keys can't say by themselves.
+type checker struct {
+	*decoder
+	c *Config
+}
+
+func (k checker) config() {
+	k.c.State.Dir = k.c.resolve(k.c.State.Dir)
+	if k.given("oro") {
+		k.oro()
+	}
+	for _, name := range slices.Sorted(maps.Keys(k.c.Remotes)) {
+		r := k.c.Remotes[name]
+		r.Name = name
+		k.remote("remotes."+name, r)
+	}
+	for i, f := range k.c.Feeds {
+		k.feed(k.element("feeds", i, f.Name), f)
+	}
+	for i, e := range k.c.Exports {
+		k.export(k.element("exports", i, e.Name), e)
+	}
+	k.names()
+	k.collisions()
+	k.admin()
+}
+
+// element is the path that the decoder gave to an element of a list.
+func (k checker) element(list string, i int, name string) string {
+	if name != "" && k.given(join(list, name)) && !k.given(join(list, number(i))) {
+		return join(list, name)
+	}
+	return join(list, number(i))
+}
+
+var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
+
+func validName(name string) bool { return len(name) <= 64 && nameForm.MatchString(name) }
+
+const nameHint = "use small letters, digits, - and _, at most 64"
+
+func (k checker) oro() {
+	o := &k.c.Oro
+	if !k.anyForm("oro", "client_secret") {
+		k.problem("oro", "write client_secret_env: ORO_CLIENT_SECRET, or client_secret_file", "client_secret is missing")
+	}
+	k.rooted("oro.api_path", o.APIPath)
+	k.rooted("oro.token_path", o.TokenPath)
+	k.positive("oro.timeout", o.Timeout)
+	k.positive("oro.settle", o.Settle)
+	if o.URL == "" {
+		return
+	}
+	u, err := url.Parse(o.URL)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		k.problem("oro.url", "write https://shop.example.com", "%q is not the address of a shop", o.URL)
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		k.problem("oro.url", "write scheme, host and, if need be, a path", "must hold no user, query or fragment")
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		k.warn("oro.url", "use https", "%s is not encrypted: secrets and orders can be read on the way", o.URL)
+	}
+}
+
+func loopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.IsLoopback()
+}
+
+func (k checker) rooted(key, p string) {
+	if !strings.HasPrefix(p, "/") && !k.failed(key) {
+		k.problem(key, "", "must begin with /")
+	}
+}
+
+// needed reports a key that its neighbours need.
+func (k checker) needed(key, name, value, hint string) {
+	if value == "" && !k.failed(join(key, name)) {
+		k.problem(key, hint, "%s is missing", name)
+	}
+}
+
+func (k checker) positive(key string, d bridge.Duration) {
+	if d <= 0 && !k.failed(key) {
+		k.problem(key, "", "must be longer than nothing")
+	}
+}
+
+// remoteKeys are the keys that only one kind of remote has.
+var remoteKeys = map[string][]string{
+	"sftp": {"address", "user", "password", "password_file", "password_env", "private_key", "private_key_file", "private_key_env",
+		"passphrase", "passphrase_file", "passphrase_env", "known_hosts_file", "connections", "connect_timeout", "read_timeout", "keep_alive"},
+}
+
+func (k checker) remote(key string, r *Remote) {
+	if !validName(r.Name) {
+		k.problem(key, nameHint, "%q is not a name", r.Name)
+	}
+	if r.Name == bridge.ByHand {
+		k.problem(key, "choose another name", "%q is the bridge's own word for files that a person loads", r.Name)
+	}
+	switch r.Kind {
+	case "dir":
+		for _, other := range remoteKeys["sftp"] {
+			if k.given(join(key, other)) {
+				k.problem(join(key, other), "remove it, or set kind: sftp", "has no meaning for a remote of kind dir")
+			}
+		}
+		k.needed(key, "path", r.Path, "the folder that kind dir stands for")
+		r.Path = k.c.resolve(r.Path)
+	case "sftp":
+		k.sftp(key, r)
+	}
+}
+
+func (k checker) sftp(key string, r *Remote) {
+	k.needed(key, "address", r.Address, "write host, or host:port")
+	if strings.ContainsAny(r.Address, "/@ ") {
+		k.problem(join(key, "address"), "write host:port; the user stands in user", "%q is not an address", r.Address)
+	}
+	k.needed(key, "user", r.User, "")
+	k.needed(key, "known_hosts_file", r.KnownHostsFile, "name a file; orobridge check prints the line to put into it")
+	r.KnownHostsFile = k.c.resolve(r.KnownHostsFile)
+	hasKey, hasPassword := k.anyForm(key, "private_key"), k.anyForm(key, "password")
+	if !hasKey && !hasPassword {
+		k.problem(key, "write private_key_file, or password_env", "neither a private key nor a password is given")
+	}
+	if !hasKey && k.anyForm(key, "passphrase") {
+		k.problem(key, "add private_key_file, or remove passphrase", "passphrase is given without a private key")
+	}
+	k.positive(join(key, "connect_timeout"), r.ConnectTimeout)
+	k.positive(join(key, "read_timeout"), r.ReadTimeout)
+	if r.Path != "" {
+		k.folder(join(key, "path"), r.Path)
+	}
+}
+
+// anyForm says whether a secret is given in any of its forms, whether or not it could be read.
+func (k checker) anyForm(key, name string) bool {
+	return k.given(join(key, name)) || k.given(join(key, name+"_file")) || k.given(join(key, name+"_env"))
+}
+
+// folder checks the path of a folder on a remote.
+func (k checker) folder(key, p string) {
+	if _, err := bridge.SplitPath(p); err != nil {
+		k.problem(key, "", "%q can't be used as a folder: %v", p, err)
+	}
+}
+
+// stream checks what feeds and exports have in common, and returns the remote when there is one.
+func (k checker) stream(key, name, remote, folder string, every bridge.Duration) *Remote {
+	if name != "" && !validName(name) {
+		k.problem(join(key, "name"), nameHint, "%q is not a name", name)
+	}
+	k.folder(join(key, "folder"), folder)
+	k.positive(join(key, "every"), every)
+	r, ok := k.c.Remotes[remote]
+	if !ok && remote != "" {
+		hint := didYouMean(remote, slices.Sorted(maps.Keys(k.c.Remotes)))
+		if hint == "" {
+			hint = "describe it below remotes"
+		}
+		k.problem(join(key, "remote"), hint, "there is no remote %q", remote)
+	}
+	return r
+}
+
+// onMissing lists what may become of the records that a full file lacks.
+var onMissing = map[string][]string{
+	"customers":      {"keep", "delete"},
+	"products":       {"keep", "disable"},
+	"pricelists":     {"keep", "disable"},
+	"prices":         {"keep", "delete"},
+	"inventory":      {"keep", "zero"},
+	"order_feedback": {"keep"},
+}
+
+func (k checker) feed(key string, f *Feed) {
+	k.stream(key, f.Name, f.Remote, f.Folder, f.Every)
+	k.ready(key, f)
+	k.mode(key, f)
+	k.subfolders(key, f.Folders)
+	for _, glob := range f.Ignore {
+		if _, err := path.Match(glob, ""); err != nil || strings.Contains(glob, "/") {
+			k.problem(join(key, "ignore"), "write globs such as *.busy", "%q is not a glob of names", glob)
+		}
+	}
+	if f.Gap.Then != "" && f.Match.Text != "" && !f.Match.HasGroup("seq") {
+		k.problem(join(key, "gap"), `write match: '/prices_(?P<seq>\d+)\.csv/'`, "needs a group seq in match")
+	}
+	if (f.Gap.Then == "skip") != (f.Gap.After > 0) && !k.failed(join(key, "gap")) {
+		k.problem(join(key, "gap"), "write gap: skip after 2h", "after belongs to skip, and skip needs it")
+	}
+	k.positive(join(key, "park_for"), f.ParkFor)
+	if f.MaxSize <= 0 && !k.failed(join(key, "max_size")) {
+		k.problem(join(key, "max_size"), "", "must be larger than nothing")
+	}
+	if c := f.Guards.MaxPriceChange; c != nil && f.Entity != nil && f.Entity != formats.Prices {
+		k.problem(join(key, "guards.max_price_change"), "", "has a meaning for prices only")
+	}
+	if r, ok := f.Format.(formats.Receipter); slices.Contains(f.Receipts, DocumentReceipt) && (!ok || !r.Receipts()) {
+		k.problem(join(key, "receipts"), "write format: { kind: idoc, receipt: { client: '100', sender: …, receiver: … } }", "idoc needs a format of kind idoc with receipt")
+	}
+	for i := range f.Unwrap {
+		k.unwrap(join(join(key, "unwrap"), number(i)), &f.Unwrap[i])
+	}
+	if f.Entity != nil {
+		k.mapping(key, f)
+	}
+}
+
+func (k checker) ready(key string, f *Feed) {
+	r := &f.Ready
+	// stable: 0s that is written out is a sender who renames whole files into the folder: taken at its word.
+	if r.Stable == 0 && r.Marker == "" && r.Manifest == "" && !k.given(join(key, "ready.stable")) {
+		r.Stable = bridge.Duration(20 * time.Second)
+	}
+	k.suffix(join(key, "ready.marker"), r.Marker)
+	if r.Manifest != "" {
+		r.ManifestStable = r.Stable
+		if !k.given(join(key, "ready.stable")) {
+			r.ManifestStable = bridge.Duration(20 * time.Second)
+		}
+		if _, err := path.Match(r.Manifest, ""); err != nil || strings.Contains(r.Manifest, "/") {
+			k.problem(join(key, "ready.manifest"), "write a glob such as manifest_*.txt", "%q is not a glob of names", r.Manifest)
+		}
+	}
+	if r.Marker != "" && f.Match.overlaps(Pattern{Text: "*" + r.Marker}) {
+		k.warn(join(key, "match"), "end the pattern with the files' own extension", "matches the marker files as well")
+	}
+}
+
+// suffix checks the suffix of a marker file.
+func (k checker) suffix(key, s string) {
+	if s != "" && (bridge.SafeName("x"+s) != nil || strings.ContainsAny(s, "*?[")) {
+		k.problem(key, "write .ok", "%q is not the suffix of a file name", s)
+	}
+}
+
+func (k checker) mode(key string, f *Feed) {
+	if f.OnFailure == "" {
+		f.OnFailure = "continue"
+		if f.Mode == "full" {
+			f.OnFailure = "block"
+		}
+	}
+	missing := join(key, "on_missing")
+	if f.Entity == nil || !k.given(missing) || k.failed(missing) || k.failed(join(key, "mode")) {
+		return
+	}
+	if legal := onMissing[f.Entity.Name]; !slices.Contains(legal, f.Missing) {
+		k.problem(missing, "", "%s can't be done to %s; one of %s can", f.Missing, f.Entity.Name, strings.Join(legal, ", "))
+	} else if f.Mode != "full" && f.Missing != "keep" {
+		k.problem(missing, "set mode: full if each file holds everything, or remove on_missing", "has a meaning only in mode full")
+	}
+}
+
+func (k checker) subfolders(key string, f Folders) {
+	seen := map[string]string{}
+	for _, sub := range []struct{ key, path string }{{"work", f.Work}, {"archive", f.Archive}, {"rejected", f.Rejected}, {"receipts", f.Receipts}} {
+		where := join(key, "folders."+sub.key)
+		elements, err := bridge.SplitPath(sub.path)
+		clean := path.Clean(sub.path)
+		switch {
+		case err != nil:
+			k.problem(where, "", "%q can't be used as a folder: %v", sub.path, err)
+		case len(elements) == 0 || strings.HasPrefix(sub.path, "/"):
+			k.problem(where, "", "must be a folder below the feed's folder, and not %q", sub.path)
+		case seen[clean] != "" && (sub.key != "receipts" && seen[clean] != "receipts"):
+			k.problem(where, "", "is the same folder as %s", seen[clean])
+		}
+		seen[clean] = sub.key
+	}
+}
+
+// mapping lets the mapping and the format check themselves.
+func (k checker) mapping(key string, f *Feed) {
+	f.Mapping.Open = k.c.opener
+	err := f.Mapping.Check(f.Entity)
+	k.spread(key, err)
+	if f.Format == nil {
+		return
+	}
+	if c, ok := f.Format.(formats.Clocked); ok {
+		c.SetClock(time.Now)
+	}
+	if r, ok := f.Format.(formats.FileReader); ok {
+		r.SetOpen(k.c.opener)
+	}
+	if s, ok := f.Format.(formats.Selector); ok && err == nil {
+		k.spread(key, s.Select(f.Entity, &f.Mapping))
+	}
+	k.spread(join(key, "format"), f.Format.Check())
+}
+
+// placeholders of an export's file name.
+var placeholders = []string{"{submitted}", "{number}", "{identifier}", "{id}", "{website}"}
+
+var braces = regexp.MustCompile(`\{[^{}]*\}`)
+
+func (k checker) export(key string, e *Export) {
+	r := k.stream(key, e.Name, e.Remote, e.Folder, e.Every)
+	if r != nil && r.ReadOnly {
+		k.problem(join(key, "remote"), "choose another remote", "%s is read_only: no order can be written there", e.Remote)
+	}
+	if e.Format != nil {
+		if f, ok := e.Format.(formats.FileReader); ok {
+			f.SetOpen(k.c.opener)
+		}
+		k.spread(join(key, "format"), e.Format.Check())
+		if e.File == "" {
+			e.File = "ORD_{submitted}_{number}_{identifier}" + e.Format.Extension()
+		}
+	}
+	k.file(join(key, "file"), e.File)
+	k.since(join(key, "since"), e)
+	k.suffix(join(key, "marker"), e.Marker)
+	if e.Encrypt != nil {
+		k.encrypt(join(key, "encrypt"), e.Encrypt)
+	}
+	if (e.Collect.Orders > 0) != (e.Collect.Within > 0) && !k.failed(join(key, "collect")) {
+		k.problem(join(key, "collect"), "write collect: 50 orders or 1m", "orders and within belong together")
+	}
+	if e.Only.When != "" {
+		condition, err := formats.NewCondition(e.Only.When)
+		if err != nil {
+			k.problem(join(key, "only.when"), "write a condition such as amount(total) >= 1000", "%v", err)
+		}
+		e.Only.condition = condition
+	}
+}
+
+// file checks the pattern of an export's file names: known placeholders, unique names, names in order.
+func (k checker) file(key, pattern string) {
+	if pattern == "" {
+		return
+	}
+	for _, p := range braces.FindAllString(pattern, -1) {
+		if !slices.Contains(placeholders, p) {
+			k.problem(key, didYouMean(p, placeholders), "%s is not one of %s", p, strings.Join(placeholders, ", "))
+		}
+	}
+	rest := braces.ReplaceAllString(pattern, "x")
+	if err := bridge.SafeName(rest); err != nil || strings.ContainsAny(rest, "{}") || bridge.Temporary(rest, nil) {
+		k.problem(key, "write ORD_{submitted}_{number}_{identifier}.csv", "%q can't be used as a file name", pattern)
+		return
+	}
+	has := func(p string) bool { return strings.Contains(pattern, p) }
+	if !has("{number}") && !has("{identifier}") && !has("{id}") {
+		k.problem(key, "add {number}", "two orders would get the same name")
+		return
+	}
+	if first := braces.FindString(pattern); first != "{submitted}" && first != "{number}" {
+		k.warn(key, "begin with {submitted} or {number}", "names do not sort in the order of submission; SAP PI reads files in alphabetical order")
+	}
+}
+
+func (k checker) since(key string, e *Export) {
+	if e.Since == "now" || e.Since == "all" {
+		return
+	}
+	for _, form := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(form, e.Since); err == nil {
+			e.Since = t.UTC().Format(time.RFC3339)
+			return
+		}
+	}
+	k.problem(key, "write now, all, 2026-01-31, or 2026-01-31T08:00:00Z", "%q is not a time", e.Since)
+}
+
+// names checks that no two feeds or exports have one name: verbs and the ledger know them by it.
+func (k checker) names() {
+	seen := map[string]bool{}
+	for i, f := range k.c.Feeds {
+		k.unique(seen, k.element("feeds", i, f.Name), f.Name)
+	}
+	for i, e := range k.c.Exports {
+		k.unique(seen, k.element("exports", i, e.Name), e.Name)
+	}
+}
+
+func (k checker) unique(seen map[string]bool, key, name string) {
+	if name != "" && seen[name] {
+		k.problem(join(key, "name"), "give each feed and export a name of its own", "%q stands twice", name)
+	}
+	seen[name] = true
+}
+
+// collisions finds feeds that would take each other's files, and exports that would write each other's.
+func (k checker) collisions() {
+	for i, f := range k.c.Feeds {
+		for j, g := range k.c.Feeds[:i] {
+			if f.Remote != g.Remote || path.Clean("/"+f.Folder) != path.Clean("/"+g.Folder) || f.Match.Text == "" {
+				continue
+			}
+			key := join(k.element("feeds", i, f.Name), "match")
+			switch other := k.element("feeds", j, g.Name); {
+			case f.Match.Text == g.Match.Text:
+				k.problem(key, "choose another folder or pattern", "%s takes the same files", other)
+			case f.Match.overlaps(g.Match):
+				k.warn(key, "make the patterns narrower", "some names match %s as well: both would load the file", other)
+			}
+		}
+	}
+	for i, e := range k.c.Exports {
+		for j, g := range k.c.Exports[:i] {
+			if e.Remote == g.Remote && path.Clean("/"+e.Folder) == path.Clean("/"+g.Folder) && e.File == g.File {
+				k.problem(join(k.element("exports", i, e.Name), "file"), "choose another folder or name", "%s writes files of the same names", k.element("exports", j, g.Name))
+			}
+		}
+	}
+}
+
+func (k checker) admin() {
+	if a := k.c.Admin; a.WebhookURL != "" {
+		u, err := url.Parse(a.WebhookURL)
+		switch {
+		case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+			k.problem("admin.webhook_url", "write https://bridge.example.com/webhook", "%q is not an address", a.WebhookURL)
+		case !k.anyForm("admin", "webhook_secret"):
+			k.problem("admin", "write webhook_secret_env: ORO_WEBHOOK_SECRET", "webhook_url needs webhook_secret")
+		}
+	}
+	host, port, err := net.SplitHostPort(k.c.Admin.Listen)
+	switch {
+	case err != nil || port == "":
+		k.problem("admin.listen", "write 127.0.0.1:8085", "%q is not an address with a port", k.c.Admin.Listen)
+	case !loopback(host):
+		k.warn("admin.listen", "listen on 127.0.0.1 behind a proxy that asks who is there", "others than this machine can reach the admin page")
+	}
+}

@@ -1,0 +1,239 @@
+package config
+
+import (
+	"path"
+	"path/filepath"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/formats/envelope"
+)
+
+// Config is orobridge.yaml, checked and with its defaults filled in.
+//
+// The structs of this file are the contract with users, and its only source: the tag yaml is the key, doc its line in
+// the JSON Schema and in the README, jsonschema says what is required, allowed and the default. [LoadConfig] reads the
+// same tags.
+type Config struct {
+	State   State              `yaml:"state" doc:"where the bridge keeps what it knows"`
+	Oro     Shop               `yaml:"oro" jsonschema:"required" doc:"the shop"`
+	Remotes map[string]*Remote `yaml:"remotes" doc:"places with files, by name"`
+	Feeds   []*Feed            `yaml:"feeds" doc:"inbound streams"`
+	Exports []*Export          `yaml:"exports" doc:"outbound streams"`
+	Admin   Admin              `yaml:"admin" doc:"intake of the shop's webhooks"`
+
+	// Path is the file that the config was read from. Relative paths in it are relative to its folder.
+	Path string `yaml:"-"`
+	// Warnings are what works but should not stay: a secret that everybody can read, a shop without TLS.
+	Warnings Problems `yaml:"-"`
+}
+
+// StateConfig says where the ledger, the spool and the lock are.
+type State struct {
+	Dir         string          `yaml:"dir" jsonschema:"default=./var" doc:"folder of the ledger, the spool and the lock; on a local disk"`
+	KeepArchive bridge.Duration `yaml:"keep_archive" jsonschema:"default=90d" doc:"how long archived files, spooled bytes and the details of rows are kept"`
+}
+
+// OroConfig is the shop.
+type Shop struct {
+	URL          string          `yaml:"url" jsonschema:"required" doc:"address of the shop: https://shop.example.com"`
+	APIPath      string          `yaml:"api_path" jsonschema:"default=/admin/api" doc:"path of the back-office API below url"`
+	TokenPath    string          `yaml:"token_path" jsonschema:"default=/oauth2-token" doc:"path of the token endpoint below url"`
+	ClientID     string          `yaml:"client_id" jsonschema:"required" doc:"OAuth application of the bridge (client credentials)"`
+	ClientSecret bridge.Secret   `yaml:"client_secret" doc:"its secret"`
+	InFlight     int             `yaml:"in_flight" jsonschema:"default=4,minimum=1,maximum=64" doc:"batches at once"`
+	Batch        int             `yaml:"batch" jsonschema:"default=500,minimum=1,maximum=10000" doc:"records per asynchronous batch"`
+	Timeout      bridge.Duration `yaml:"timeout" jsonschema:"default=60s" doc:"of one request"`
+	Settle       bridge.Duration `yaml:"settle" jsonschema:"default=30m" doc:"how long the shop may take for a batch before its keys are looked up"`
+}
+
+// RemoteConfig is a place with files.
+type Remote struct {
+	Name string `yaml:"-"`
+	Kind string `yaml:"kind" jsonschema:"required,enum=sftp,enum=dir" doc:"an SFTP server, or a folder of this machine"`
+
+	Path string `yaml:"path" doc:"dir: the folder; sftp: folder below which the feeds' folders stand, / by default"`
+
+	Address        string          `yaml:"address" doc:"sftp: host, or host:port"`
+	User           string          `yaml:"user" doc:"sftp: user name"`
+	Password       bridge.Secret   `yaml:"password" doc:"sftp: password, also for keyboard-interactive"`
+	PrivateKey     bridge.Secret   `yaml:"private_key" doc:"sftp: private key in PEM or OpenSSH form; usually private_key_file"`
+	Passphrase     bridge.Secret   `yaml:"passphrase" doc:"sftp: passphrase of the private key"`
+	KnownHostsFile string          `yaml:"known_hosts_file" doc:"sftp: file with the server's pinned host keys, as OpenSSH writes it"`
+	Connections    int             `yaml:"connections" jsonschema:"default=2,minimum=1,maximum=64" doc:"sftp: at most so many at once"`
+	ConnectTimeout bridge.Duration `yaml:"connect_timeout" jsonschema:"default=15s" doc:"sftp: for connecting and for the handshake, each"`
+	ReadTimeout    bridge.Duration `yaml:"read_timeout" jsonschema:"default=60s" doc:"sftp: without a byte from the server"`
+	KeepAlive      bridge.Duration `yaml:"keep_alive" jsonschema:"default=30s" doc:"sftp: between signs of life"`
+	ReadOnly       bool            `yaml:"read_only" doc:"claim files in the ledger alone and move nothing"`
+	Overwrites     bool            `yaml:"-"`
+}
+
+// FeedConfig is one inbound stream.
+type Feed struct {
+	Name    string          `yaml:"name" jsonschema:"required" doc:"small letters, digits, - and _; it stands in the ledger, so keep it"`
+	Entity  *formats.Entity `yaml:"entity" jsonschema:"required" doc:"what the files hold"`
+	Remote  string          `yaml:"remote" jsonschema:"required" doc:"name of the remote"`
+	Folder  string          `yaml:"folder" jsonschema:"default=/" doc:"folder on the remote"`
+	Match   Pattern         `yaml:"match" jsonschema:"required" doc:"names to load: a glob (products_*.csv), or a regular expression between slashes that has to match the whole name, whose groups date and seq order the drops: /prices_(?P<date>\\d{8})_(?P<seq>\\d+)\\.csv/"`
+	Ignore  []string        `yaml:"ignore" doc:"globs of names that are still being written, besides .*, *.tmp, *.part, *.filepart and *.writing"`
+	Every   bridge.Duration `yaml:"every" jsonschema:"default=30s" doc:"between two listings"`
+	Ready   Ready           `yaml:"ready" doc:"when a file is whole; all that is given must hold"`
+	Mode    string          `yaml:"mode" jsonschema:"default=delta,enum=delta,enum=full" doc:"full: each file holds everything, and what it lacks is treated as on_missing says"`
+	Missing string          `yaml:"on_missing" jsonschema:"default=keep,enum=keep,enum=disable,enum=delete,enum=zero" doc:"mode full, for what the file lacks: keep, disable (products), delete (prices), zero (inventory)"`
+	Format  formats.Format  `yaml:"format" jsonschema:"required" doc:"how the files are written; its kind, and the options of that kind"`
+	Unwrap  []Wrapping      `yaml:"unwrap" doc:"what the files are wrapped in, the outermost first: [gzip], [zip], or { kind: pgp, … }; rows are read once a file came out whole and signed as it must be"`
+	Mapping formats.Mapping `yaml:",inline"`
+	Guards  Guards          `yaml:"guards" doc:"limits that hold a drop for approval before anything is sent"`
+	Folders Folders         `yaml:"folders" doc:"folders below folder"`
+
+	Repeats   string          `yaml:"repeats" jsonschema:"default=last,enum=last,enum=first,enum=reject" doc:"which row counts when a key stands twice in a file"`
+	Gap       Gap             `yaml:"gap" doc:"what to do when a sequence number (group seq of match) is missing: hold, warn, or skip after 2h"`
+	OnFailure string          `yaml:"on_failure" jsonschema:"enum=block,enum=continue" doc:"whether drops behind a failed one wait; block in mode full, else continue"`
+	ParkFor   bridge.Duration `yaml:"park_for" jsonschema:"default=72h" doc:"how long a row waits for its parent before it is a reject"`
+	MaxSize   bridge.Size     `yaml:"max_size" jsonschema:"default=10GB" doc:"larger files are rejected"`
+	Empty     string          `yaml:"empty" jsonschema:"default=archive,enum=archive,enum=reject,enum=hold" doc:"what to do with a file without rows"`
+	Receipts  []string        `yaml:"receipts" jsonschema:"enum=json,enum=csv,enum=idoc" doc:"receipts to write for each drop, idoc as a STATUS for each IDoc; none by default"`
+}
+
+// UnwrapConfig is one wrapping of a feed's files. A reject file is wrapped in the same way; for pgp it is encrypted to the
+// signers, and without any there is none.
+type Wrapping struct {
+	Kind       string        `yaml:"kind" jsonschema:"required,enum=gzip,enum=zip,enum=pgp" doc:"gzip, zip with one or several files, or pgp (OpenPGP)"`
+	MaxSize    bridge.Size   `yaml:"max_size" jsonschema:"default=10GB" doc:"so much may come out, all files together"`
+	MaxRatio   int64         `yaml:"max_ratio" jsonschema:"default=200,minimum=1" doc:"gzip, zip: and so many times what went in; the first MiB is free"`
+	Match      string        `yaml:"match" doc:"zip: glob of the files to read, without their folders; all by default"`
+	MaxFiles   int           `yaml:"max_files" jsonschema:"default=100,minimum=1" doc:"zip: so many files at most"`
+	Key        bridge.Secret `yaml:"key" doc:"pgp: private key, armored; several one after the other while keys change"`
+	Passphrase bridge.Secret `yaml:"passphrase" doc:"pgp: passphrase of the private key"`
+	Signers    []string      `yaml:"signers" doc:"pgp: files with the sender's public keys, armored"`
+	Signature  string        `yaml:"signature" jsonschema:"default=required,enum=required,enum=optional" doc:"pgp: optional accepts a message that is not signed; a signature that is there must be a signer's"`
+
+	layer envelope.Layer
+}
+
+// layers are the wrappings of the feed's files, ready to use.
+func (f *Feed) Layers() envelope.Layers {
+	var all envelope.Layers
+	for i := range f.Unwrap {
+		l := f.Unwrap[i].layer
+		if l.Kind == "" { // a config that was not read by ParseConfig
+			l.Kind = f.Unwrap[i].Kind
+		}
+		all = append(all, l)
+	}
+	return all
+}
+
+// ReadyConfig says when a file is whole.
+type Ready struct {
+	Stable   bridge.Duration `yaml:"stable" doc:"same size and time in all listings for so long; 20s when nothing else is given; 0s trusts a sender who renames whole files into the folder"`
+	Marker   string          `yaml:"marker" doc:"suffix of a second file that says so: .ok for products.csv.ok"`
+	Manifest string          `yaml:"manifest" doc:"glob of files that list whole files: CSV with the columns file, rows, sha256 and size, all but file optional"`
+
+	// ManifestStable is Stable for the manifests themselves, which nothing else says to be whole.
+	ManifestStable bridge.Duration `yaml:"-"`
+}
+
+// GuardConfig holds a drop whose plan looks wrong. A limit is a number or a share.
+type Guards struct {
+	MaxRejects     *Limit            `yaml:"max_rejects" doc:"rejected rows: a number, or a share such as 5%"`
+	MaxShrink      *Limit            `yaml:"max_shrink" doc:"rows less than the last full drops had"`
+	MaxRemovals    *Limit            `yaml:"max_removals" doc:"removals"`
+	MinRows        int64             `yaml:"min_rows" jsonschema:"minimum=0" doc:"rows at least"`
+	MaxPriceChange *PriceChangeLimit `yaml:"max_price_change" doc:"prices that move far"`
+}
+
+// PriceChangeLimit holds a drop when more than Share of its prices move by more than By.
+type PriceChangeLimit struct {
+	By    Limit `yaml:"by" jsonschema:"required" doc:"how far a price moves: 20%"`
+	Share Limit `yaml:"share" jsonschema:"required" doc:"how many may: 5%, or a number"`
+}
+
+// FoldersConfig names the folders of a feed, relative to Folder.
+type Folders struct {
+	Work     string `yaml:"work" jsonschema:"default=.work" doc:"for files being loaded"`
+	Archive  string `yaml:"archive" jsonschema:"default=archive" doc:"for loaded files"`
+	Rejected string `yaml:"rejected" jsonschema:"default=rejected" doc:"for unreadable files, and for reject files"`
+	Receipts string `yaml:"receipts" jsonschema:"default=receipts" doc:"for receipts"`
+}
+
+// GapConfig says what to do when a sequence number is missing.
+type Gap struct {
+	Then  string          `yaml:"then" jsonschema:"enum=hold,enum=warn,enum=skip" doc:"hold, warn or skip"`
+	After bridge.Duration `yaml:"after" doc:"skip after so long"`
+}
+
+// ExportConfig is one outbound stream.
+type Export struct {
+	Name         string              `yaml:"name" jsonschema:"required" doc:"small letters, digits, - and _; it stands in the ledger, so keep it"`
+	Entity       string              `yaml:"entity" jsonschema:"default=orders,enum=orders" doc:"what is written"`
+	Remote       string              `yaml:"remote" jsonschema:"required" doc:"name of the remote"`
+	Folder       string              `yaml:"folder" jsonschema:"default=/" doc:"folder on the remote"`
+	Every        bridge.Duration     `yaml:"every" jsonschema:"default=5s" doc:"between two questions to the shop"`
+	Overlap      bridge.Duration     `yaml:"overlap" jsonschema:"default=10m" doc:"how far back each question reaches, for orders that commit late"`
+	Since        string              `yaml:"since" jsonschema:"default=now" doc:"first start: now, all, or a time (2026-01-31, 2026-01-31T08:00:00Z)"`
+	File         string              `yaml:"file" doc:"file name of {submitted}, {number}, {identifier}, {id}, {website}; ORD_{submitted}_{number}_{identifier} and the format's extension by default"`
+	Format       formats.OrderFormat `yaml:"format" jsonschema:"required" doc:"how the files are written; its kind, and the options of that kind"`
+	Only         Only                `yaml:"only" doc:"which orders; an empty list lets everything pass"`
+	OnChange     string              `yaml:"on_change" jsonschema:"default=ignore,enum=ignore,enum=new_version" doc:"an order that changes after it was written, in lines, addresses, totals or by being cancelled: ignore, or write it again under a name that ends in _v2"`
+	Collect      Collect             `yaml:"collect" doc:"put several orders into a file: 50 orders or 1m; each order has its own by default"`
+	Gzip         bool                `yaml:"gzip" doc:"compress the files; their names end in .gz"`
+	Encrypt      *Encrypt            `yaml:"encrypt" doc:"encrypt the files by OpenPGP; their names end in .pgp, or .asc"`
+	Marker       string              `yaml:"marker" doc:"suffix of an empty file that is written after each file"`
+	PickupWithin bridge.Duration     `yaml:"pickup_within" doc:"alarm when the ERP has not taken the file by then"`
+	AnswerWithin bridge.Duration     `yaml:"answer_within" doc:"alarm when the ERP has not answered by then"`
+}
+
+// EncryptConfig says for whom files are encrypted and who signs them.
+type Encrypt struct {
+	Recipients []string      `yaml:"recipients" jsonschema:"required" doc:"files with the receivers' public keys, armored"`
+	SignKey    bridge.Secret `yaml:"sign_key" doc:"private key that signs, armored; without one the files are not signed"`
+	Passphrase bridge.Secret `yaml:"passphrase" doc:"passphrase of sign_key"`
+	Armor      bool          `yaml:"armor" doc:"write text instead of bytes"`
+
+	Seal envelope.Seal
+}
+
+// CollectConfig puts several orders into a file. The file is made when it is full, or when its first order has waited
+// long enough.
+type Collect struct {
+	Orders int             `yaml:"orders" jsonschema:"minimum=1" doc:"so many"`
+	Within bridge.Duration `yaml:"within" doc:"or what there is after so long"`
+}
+
+// OnlyConfig is the filter of an export. An empty list lets everything pass.
+type Only struct {
+	InternalStatus []string `yaml:"internal_status" doc:"ids of internal statuses: open, cancelled, …"`
+	Status         []string `yaml:"status" doc:"ids of order statuses"`
+	Website        []string `yaml:"website" doc:"ids of websites"`
+	CustomerGroup  []string `yaml:"customer_group" doc:"names of customer groups"`
+	Currency       []string `yaml:"currency" doc:"ISO codes"`
+	When           string   `yaml:"when" doc:"an expression over the columns of the order's head: amount(total) >= 1000 && customer_group != 'Test'"`
+
+	condition *formats.Condition
+}
+
+// AdminConfig is the local web side.
+type Admin struct {
+	Listen        string        `yaml:"listen" jsonschema:"default=127.0.0.1:8085" doc:"address and port"`
+	WebhookSecret bridge.Secret `yaml:"webhook_secret" doc:"key of the shop's webhook signatures; without it there is no webhook intake"`
+	WebhookURL    string        `yaml:"webhook_url" doc:"address at which the shop reaches this side's /webhook; the bridge then registers itself there and keeps it so"`
+}
+
+// resolve makes a local path of the config absolute or relative to the working folder: in a config, relative paths are
+// relative to the config's folder.
+func (c *Config) resolve(path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(c.Path), path)
+}
+
+// Lists says whether a name is that of a manifest.
+func (r Ready) Lists(name string) bool {
+	ok, err := path.Match(r.Manifest, name)
+	return ok && err == nil && r.Manifest != ""
+}
+
+// documentReceipt is the kind of receipts that are documents of the sender's own kind, one for each of his.
+const DocumentReceipt = "idoc"

@@ -1,0 +1,115 @@
+package config
+
+import (
+	"io"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/orobridge/orobridge/formats"
+)
+
+// OrderFormats knows the formats of outbound orders by the kind that a config names.
+type OrderFormats map[string]func() formats.OrderFormat
+
+// Kinds lists the registered kinds in alphabetical order.
+func (f OrderFormats) Kinds() []string {
+	kinds := make([]string, 0, len(f))
+	for k := range f {
+		kinds = append(kinds, k)
+	}
+	slices.Sort(kinds)
+	return kinds
+}
+
+// maxConfig is the longest config in bytes.
+const maxConfig = 4 << 20
+
+// LoadConfig reads a config, checks it and fills in the defaults. readers and writers are the kinds of format that feeds
+// and exports may name; env looks an environment variable up (os.LookupEnv). Secrets are read, and so are the files of
+// value lists; no network is touched. The error is a ConfigErrors that holds every problem there is.
+func Load(path string, readers formats.Registry, writers OrderFormats, env func(string) (string, bool)) (*Config, error) {
+	return loadConfig(path, readers, writers, env, false)
+}
+
+// ViewConfig is [LoadConfig] without the secrets: for those who look at the ledger, and neither have the secrets nor need
+// them. No end can be reached with such a config.
+func View(path string, readers formats.Registry, writers OrderFormats, env func(string) (string, bool)) (*Config, error) {
+	return loadConfig(path, readers, writers, env, true)
+}
+
+func loadConfig(path string, readers formats.Registry, writers OrderFormats, env func(string) (string, bool), blind bool) (*Config, error) {
+	data, err := readLimited(path, maxConfig)
+	if err != nil {
+		return nil, Problems{{File: path, Message: "read: " + reason(err).Error(),
+			Hint: "name the config with --config FILE, or write one with orobridge init"}}
+	}
+	return parseConfig(path, data, readers, writers, env, blind)
+}
+
+// ParseConfig is [LoadConfig] for a config that was read already; relative paths in it are relative to path's folder.
+func Parse(path string, data []byte, readers formats.Registry, writers OrderFormats, env func(string) (string, bool)) (*Config, error) {
+	return parseConfig(path, data, readers, writers, env, false)
+}
+
+func parseConfig(path string, data []byte, readers formats.Registry, writers OrderFormats, env func(string) (string, bool), blind bool) (*Config, error) {
+	c := &Config{Path: path}
+	d := &decoder{blind: blind, file: path, resolve: c.resolve, env: env, readers: readers, writers: writers, lines: map[string]int{}, budget: maxNodes}
+	if root := d.parse(data); root != nil {
+		d.object("", d.entries("", root, 0), reflect.ValueOf(c).Elem())
+		if d.budget < 0 {
+			d.problem("", "write out what its aliases repeat", "the config is too large")
+		} else {
+			check := checker{d, c}
+			check.config()
+		}
+	}
+	d.problems.sort()
+	d.warnings.sort()
+	if len(d.problems) > 0 {
+		return nil, d.problems
+	}
+	c.Warnings = d.warnings
+	return c, nil
+}
+
+// opener opens the files of value lists; relative names are relative to the config's folder.
+func (c *Config) opener(name string) (io.ReadCloser, error) { return os.Open(c.resolve(name)) }
+
+// flatten takes joined errors apart.
+func flatten(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, flatten(e)...)
+	}
+	return all
+}
+
+// spread notes the problems that a format's or mapping's own check found. Each begins with its keys, which say on
+// which line it belongs.
+func (d *decoder) spread(path string, err error) {
+	if err == nil {
+		return
+	}
+	for _, e := range flatten(err) {
+		where, message := path, e.Error()
+		for {
+			key, rest, ok := strings.Cut(message, ": ")
+			if !ok || !d.given(join(where, key)) {
+				break
+			}
+			where, message = join(where, key), rest
+		}
+		if first, _, _ := strings.Cut(message, " "); d.given(join(where, first)) {
+			where = join(where, first)
+		}
+		if where == path || !d.failed(where) {
+			d.problem(where, "", "%s", strings.ReplaceAll(message, "\n", "; "))
+		}
+	}
+}

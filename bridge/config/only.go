@@ -1,0 +1,28 @@
+package config
+
+import (
+	"slices"
+
+	"github.com/orobridge/orobridge/formats"
+)
+
+// Passes says whether an order is one that the export wants now. The error says that the expression can't be computed
+// for it.
+func (f *Only) Passes(o *formats.Order) (bool, error) {
+	among := func(list []string, value string) bool { return len(list) == 0 || slices.Contains(list, value) }
+	if !among(f.InternalStatus, o.InternalStatus) || !among(f.Status, o.Status) || !among(f.Website, o.Website) ||
+		!among(f.CustomerGroup, o.CustomerGroup) || !among(f.Currency, o.Currency) {
+		return false, nil
+	}
+	if f.When == "" {
+		return true, nil
+	}
+	if f.condition == nil { // a config that was not read by ParseConfig
+		condition, err := formats.NewCondition(f.When)
+		if err != nil {
+			return false, err
+		}
+		f.condition = condition
+	}
+	return f.condition.Holds(o)
+}

@@ -1,0 +1,48 @@
+package daemon
+
+import (
+	"cmp"
+	"log/slog"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/outbound"
+)
+
+// Ends are what the engines of a shop work with.
+type Ends struct {
+	Ledger interface {
+		inbound.Ledger
+		outbound.Ledger
+	}
+	Shop interface {
+		inbound.Shop
+		outbound.Shop
+	}
+	Remotes map[string]bridge.Remote
+	// OrderRemotes are ways to remotes of their own for exports, so that no import's file is in front of an order. One that
+	// is not here is used by both.
+	OrderRemotes map[string]bridge.Remote
+	Spool        string // local folder for fetched files
+	Clock        bridge.Clock
+	Log          *slog.Logger
+	Step         func(name string) // told before each step that a crash could follow; nil in ordinary life
+	// Patience bounds how long one piece of work waits for trouble to pass; 0 waits for as long as it takes.
+	Patience time.Duration
+}
+
+// Assemble makes the engines of a config's shop and who drives them.
+func Assemble(c *config.Config, e Ends) *Daemon {
+	readOnly := map[string]bool{}
+	orders := map[string]bridge.Remote{}
+	for name, r := range c.Remotes {
+		readOnly[name] = r.ReadOnly
+		orders[name] = cmp.Or(e.OrderRemotes[name], e.Remotes[name])
+	}
+	in := &inbound.Engine{Feeds: c.Feeds, InFlight: c.Oro.InFlight, Batch: c.Oro.Batch, Ledger: e.Ledger, Shop: e.Shop, Remotes: e.Remotes,
+		ReadOnly: readOnly, Spool: e.Spool, Keep: c.State.KeepArchive.D(), Clock: e.Clock, Log: e.Log, Step: e.Step, Patience: e.Patience}
+	out := &outbound.Engine{Exports: c.Exports, Ledger: e.Ledger, Shop: e.Shop, Remotes: orders, Clock: e.Clock, Log: e.Log, Step: e.Step}
+	return &Daemon{In: in, Out: out, Ledger: e.Ledger, Clock: e.Clock, Log: e.Log}
+}

@@ -1,0 +1,363 @@
+// Package daemon says who works on what, when: every feed and every export on a schedule of its own, an entity's drops
+// one after the other, what others depend on first.
+//
+// Contract. Trouble at one end pauses what needs that end and nothing else; it stands in the ledger's notes while it
+// lasts. What is to be done is found out from the ledger again and again, so that a bridge which was killed goes on, and
+// a decision that another process took is seen. Nothing is held while the ledger or an end is waited for.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/outbound"
+)
+
+// Daemon runs the engines of one shop. Its fields are set once, before any method is called.
+type Daemon struct {
+	In     *inbound.Engine
+	Out    *outbound.Engine
+	Ledger Ledger
+	Clock  bridge.Clock
+	Log    *slog.Logger
+	// Subscribe keeps the shop's webhooks in order and says what it did; nil when nobody listens for them.
+	Subscribe func(ctx context.Context) (did []string, err error)
+}
+
+// A Ledger keeps notes of trouble while it lasts.
+type Ledger interface {
+	// Note keeps a small fact under a name, such as why an end is paused; an empty text removes it.
+	Note(ctx context.Context, name, text string) error
+	Notes(ctx context.Context) (map[string]string, error)
+}
+
+// Run works until ctx ends. It returns nil then, once the work at hand is recorded.
+func (d *Daemon) Run(ctx context.Context) error {
+	if err := d.forgetTrouble(ctx); err != nil {
+		return err
+	}
+	s := &schedule{Daemon: d, polled: map[string]bool{}, taken: map[string]chan struct{}{}, loading: map[string]bool{},
+		changed: make(chan struct{})}
+	g, ctx := errgroup.WithContext(ctx)
+	for _, f := range d.In.Feeds {
+		g.Go(func() error { return s.poll(ctx, f) })
+		g.Go(func() error { return s.load(ctx, f) })
+	}
+	for _, x := range d.Out.Exports {
+		g.Go(func() error { return s.export(ctx, x) })
+	}
+	if d.Subscribe != nil {
+		g.Go(func() error { return s.subscribe(ctx) })
+	}
+	g.Go(func() error { return s.prune(ctx) })
+	err := g.Wait()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// schedule is what the goroutines of a running bridge share.
+type schedule struct {
+	*Daemon
+
+	mu      sync.Mutex
+	polled  map[string]bool          // feeds whose folder was listed, or could not be, at least once
+	taken   map[string]chan struct{} // entities that a feed has, each with the channel that is closed when it gives it back
+	loading map[string]bool          // entities that are being loaded
+	changed chan struct{}            // closed and replaced whenever something above or a drop has changed
+}
+
+// announce wakes everybody who waits for a change.
+func (s *schedule) announce(change func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	change()
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// poll lists a feed's folder again and again, and carries out the last moves of its drops.
+func (s *schedule) poll(ctx context.Context, f *config.Feed) error {
+	wake, err := s.In.Remotes[f.Remote].Watch(ctx, f.Folder)
+	if err != nil {
+		s.Log.Warn("watch", "feed", f.Name, "error", err, "hint", bridge.HintOf(err))
+	}
+	for n := 0; ctx.Err() == nil; {
+		_, err := s.In.Poll(ctx, f)
+		err = errors.Join(err, s.In.FinishAll(ctx, f))
+		s.announce(func() { s.polled[f.Name] = true })
+		wait := f.Every.D()
+		n = s.report(ctx, "feed "+f.Name, n, err)
+		if n > 0 {
+			wait = max(wait, bridge.Backoff(n, err, 0.5))
+		}
+		if err := s.waitOr(ctx, wait, wake); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// load loads the drops of a feed, one after the other, as soon as what it depends on has nothing left to load.
+func (s *schedule) load(ctx context.Context, f *config.Feed) error {
+	for n := 0; ctx.Err() == nil; {
+		found, changed, err := s.turn(ctx, f)
+		if ctx.Err() != nil {
+			break
+		}
+		n = s.report(ctx, "feed "+f.Name, n, err)
+		switch {
+		case n > 0:
+			err = s.Clock.Wait(ctx, bridge.Backoff(n, err, 0.5))
+		case !found:
+			err = s.waitOr(ctx, time.Hour, changed)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// turn takes the feed's entity and loads what is next of it; found says whether something was. With nothing to do, or
+// something to wait for, changed tells when to ask again. No lock is held while the ledger or an end is waited for: the
+// other feeds go on.
+func (s *schedule) turn(ctx context.Context, f *config.Feed) (found bool, changed <-chan struct{}, err error) {
+	changed, taken := s.take(f.Entity.Name)
+	if !taken {
+		return false, changed, nil
+	}
+	defer s.giveBack(f.Entity.Name)
+	free, err := s.parentsLoaded(ctx, f)
+	if err != nil || !free {
+		return false, changed, err
+	}
+	d, err := s.In.NextDue(ctx, f)
+	if err != nil {
+		return false, changed, err
+	}
+	if d == nil {
+		due, err := s.In.ParkedDue(ctx, f)
+		if err != nil || !due {
+			return false, changed, err
+		}
+	}
+	s.setLoading(f.Entity.Name, true)
+	defer s.setLoading(f.Entity.Name, false)
+	if d == nil {
+		return true, changed, s.In.RetryParked(ctx, f, 0)
+	}
+	return true, changed, s.loadOne(ctx, f, d)
+}
+
+// take reserves an entity. It returns the channel that tells of changes from now on; for an entity that another feed has,
+// the one that tells when that feed gives it back.
+func (s *schedule) take(entity string) (changed <-chan struct{}, taken bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if freed, busy := s.taken[entity]; busy {
+		return freed, false
+	}
+	s.taken[entity] = make(chan struct{})
+	return s.changed, true
+}
+
+func (s *schedule) giveBack(entity string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(s.taken[entity])
+	delete(s.taken, entity)
+}
+
+// setLoading tells those who depend on an entity whether it is being loaded.
+func (s *schedule) setLoading(entity string, on bool) {
+	s.announce(func() { s.loading[entity] = on })
+}
+
+// parentsLoaded says that nothing is left to load of the feeds that a feed's entity depends on.
+func (s *schedule) parentsLoaded(ctx context.Context, f *config.Feed) (bool, error) {
+	for _, g := range s.In.Feeds {
+		if !slices.Contains(f.Entity.After, g.Entity.Name) {
+			continue
+		}
+		s.mu.Lock()
+		open := !s.polled[g.Name] || s.loading[g.Entity.Name]
+		s.mu.Unlock()
+		if open {
+			return false, nil
+		}
+		waiting, err := s.In.NextDue(ctx, g)
+		if err != nil || waiting != nil {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+func (s *schedule) loadOne(ctx context.Context, f *config.Feed, d *bridge.Drop) error {
+	if _, err := s.In.Load(ctx, f, d); err != nil {
+		return err
+	}
+	if err := s.In.Finish(ctx, f, d); err != nil {
+		return err
+	}
+	return s.In.RetryParked(ctx, f, d.ID)
+}
+
+// export makes round after round of an export.
+func (s *schedule) export(ctx context.Context, x *config.Export) error {
+	for n := 0; ctx.Err() == nil; {
+		_, err := s.Out.Export(ctx, x)
+		wait := x.Every.D()
+		if n = s.report(ctx, "export "+x.Name, n, err); n > 0 {
+			wait = max(wait, bridge.Backoff(n, err, 0.5))
+		}
+		if err := s.waitOr(ctx, wait, s.Out.Waker(x.Name)); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// subscribeEvery is how often the shop's subscription is looked at.
+const subscribeEvery = 24 * time.Hour
+
+// subscribe keeps the shop's subscription in order. Orders go out without it, only later.
+func (s *schedule) subscribe(ctx context.Context) error {
+	for n := 0; ctx.Err() == nil; {
+		did, err := s.Subscribe(ctx)
+		if len(did) > 0 {
+			s.Log.Info("webhook", "did", did)
+		}
+		wait := subscribeEvery
+		if n = s.report(ctx, "webhook", n, err); n > 0 {
+			wait = bridge.Backoff(n, err, 0.5)
+		}
+		if err := s.Clock.Wait(ctx, wait); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// prune lets go of what is old, once a day.
+func (s *schedule) prune(ctx context.Context) error {
+	for n := 0; ctx.Err() == nil; {
+		wait, err := s.In.PruneDue(ctx)
+		if n = s.report(ctx, "prune", n, err); n > 0 {
+			wait = max(time.Hour, bridge.Backoff(n, err, 0.5))
+		}
+		if err := s.Clock.Wait(ctx, wait); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// report keeps an admin informed of trouble: a note in the ledger while it lasts, and log lines when it begins, at every
+// further try, and when it has passed. It returns how often in a row the work has failed.
+func (d *Daemon) report(ctx context.Context, work string, failed int, err error) int {
+	if ctx.Err() != nil {
+		return failed
+	}
+	text := ""
+	if err != nil {
+		failed++
+		text = err.Error()
+		d.Log.Warn("paused", "work", work, "error", err, "hint", bridge.HintOf(err), "failed", failed)
+	} else if failed == 0 {
+		return 0
+	} else {
+		failed = 0
+		d.Log.Info("trouble has passed", "work", work)
+	}
+	if err := d.Ledger.Note(ctx, bridge.PausedNote(work), text); err != nil {
+		d.Log.Error("note", "work", work, "error", err)
+	}
+	return failed
+}
+
+// forgetTrouble takes away what the ledger notes about trouble that an earlier process was in: whether it lasts is found
+// out now.
+func (d *Daemon) forgetTrouble(ctx context.Context) error {
+	notes, err := d.Ledger.Notes(ctx)
+	if err != nil {
+		return err
+	}
+	for name := range notes {
+		if _, ok := bridge.PausedWork(name); !ok {
+			continue
+		}
+		if err := d.Ledger.Note(ctx, name, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// waitOr waits for a time, or less when the channel says that there is something to do.
+func (d *Daemon) waitOr(ctx context.Context, wait time.Duration, wake <-chan struct{}) error {
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- d.Clock.Wait(waiting, wait) }()
+	select {
+	case err := <-done:
+		return err
+	case <-wake:
+	}
+	cancel()
+	<-done
+	return ctx.Err()
+}
+
+// Round makes one round: every feed is polled, what is ready is loaded in the order of dependency, every export is
+// looked after. It goes on to the next piece of work when one fails, and returns all errors.
+func (d *Daemon) Round(ctx context.Context) error {
+	if err := d.forgetTrouble(ctx); err != nil {
+		return err
+	}
+	var errs []error
+	failed := func(what string, err error) {
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", what, err))
+		}
+	}
+	feeds := d.byDependency()
+	for _, f := range feeds {
+		_, err := d.In.Poll(ctx, f)
+		failed("feed "+f.Name, err)
+	}
+	for _, f := range feeds {
+		failed("feed "+f.Name, d.In.LoadDue(ctx, f))
+	}
+	for _, f := range feeds {
+		failed("feed "+f.Name, d.In.RetryParked(ctx, f, 0))
+		failed("feed "+f.Name, d.In.FinishAll(ctx, f))
+	}
+	for _, x := range d.Out.Exports {
+		_, err := d.Out.Export(ctx, x)
+		failed("export "+x.Name, err)
+	}
+	_, err := d.In.PruneDue(ctx)
+	failed("prune", err)
+	return errors.Join(errs...)
+}
+
+// byDependency lists the feeds so that none stands before one that it depends on.
+func (d *Daemon) byDependency() []*config.Feed {
+	feeds := slices.Clone(d.In.Feeds)
+	slices.SortStableFunc(feeds, func(x, y *config.Feed) int { return len(x.Entity.After) - len(y.Entity.After) })
+	return feeds
+}

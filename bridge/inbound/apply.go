@@ -1,0 +1,601 @@
+package inbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// Applying turns a stage into batches and gives every change its fate. What the ledger does not know is looked up in the
+// shop first; then batches go out, several at once, each recorded before it is sent and settled in one transaction. A
+// change whose fate stays unknown (a broken connection, an operation that was lost or failed as a whole) becomes
+// undecided again and is looked up before anything is created a second time.
+const (
+	lookUpRows    = 1000   // keys of one look-up
+	settleRows    = 1000   // settlements of one transaction
+	triesAlone    = 6      // how often a record that travels alone may get lost or fail before it is rejected
+	operationLost = "lost" // in place of an operation: nobody knows it
+)
+
+// applier carries out one run's stage.
+type applier struct {
+	b        *Engine
+	feed     *config.Feed
+	drop     *bridge.Drop
+	run      *bridge.Run
+	stage    bridge.Stage
+	dry      bool                   // write nothing to the ledger
+	onReject func(bridge.RejectRow) // dry: told of each reject
+	sent     map[string]bridge.Op   // changes that an earlier attempt may have brought to the shop, by key
+
+	mu       sync.Mutex // guards stage, run's counts and accepted
+	accepted int64
+	total    int64
+	done     int64
+}
+
+// decideAll looks up what is undecided, page by page.
+func (a *applier) decideAll(ctx context.Context) error {
+	for after := int64(0); ; {
+		page, err := a.stage.Next(ctx, bridge.Undecided, after, lookUpRows)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		after = page[len(page)-1].Seq
+		lookups, err := a.find(ctx, page)
+		if err != nil {
+			return err
+		}
+		var settled []bridge.Settlement
+		for i, c := range page {
+			if s, ok := a.decide(c, lookups[i]); ok {
+				settled = append(settled, s)
+			}
+		}
+		if err := a.forgetParents(ctx, page); err != nil {
+			return err
+		}
+		if err := a.settle(ctx, 0, settled, page); err != nil {
+			return err
+		}
+		a.b.progress(Progress{Feed: a.feed.Name, File: a.drop.Name, Phase: "looking up", Done: after})
+	}
+}
+
+// find asks the shop for a page of changes. The shop's client cuts it into requests.
+func (a *applier) find(ctx context.Context, page []*bridge.Staged) (lookups []bridge.Lookup, err error) {
+	records := make([]*formats.Record, len(page))
+	for i, c := range page {
+		records[i] = c.Record
+	}
+	err = a.b.persist(ctx, "feed "+a.feed.Name, func() (err error) {
+		lookups, err = a.b.Shop.Find(ctx, a.feed.Entity, records)
+		return err
+	})
+	return lookups, err
+}
+
+// decide turns a look-up into a change, or into a settlement when nothing is left to do.
+func (a *applier) decide(c *bridge.Staged, l bridge.Lookup) (bridge.Settlement, bool) {
+	sent := a.sent[c.Key]
+	switch {
+	case l.Reject != nil:
+		return a.rejected(c, l.Reject), true
+	case l.Missing != nil:
+		c.Status, c.Missing = bridge.Waiting, l.Missing
+	case l.Found == nil && c.Remove:
+		c.Status = bridge.Finished
+		if sent == bridge.Remove {
+			return a.settlement(c, bridge.FateRemoved), true
+		}
+		return a.settlement(c, bridge.FateUnchanged), true
+	case l.Found == nil:
+		c.Status, c.Op, c.OroID = bridge.Decided, bridge.Create, ""
+		c.Values, c.Old = c.Record.Values, nil
+	case c.Remove:
+		c.Status, c.Op, c.OroID = bridge.Decided, bridge.Remove, l.Found.OroID
+	default:
+		c.OroID = l.Found.OroID
+		c.Values, c.Old = differing(c.Record.Values, l.Found.Values, a.run.Force)
+		if len(c.Values) > 0 {
+			c.Status, c.Op = bridge.Decided, bridge.Update
+			return bridge.Settlement{}, false
+		}
+		c.Status = bridge.Finished
+		switch {
+		case c.Again || sent == bridge.Create:
+			return a.settlement(c, bridge.FateCreated), true
+		case c.Op == bridge.Update || sent == bridge.Update: // sent before, and found to have arrived
+			return a.settlement(c, bridge.FateUpdated), true
+		}
+		return a.settlement(c, bridge.FateAdopted), true
+	}
+	return bridge.Settlement{}, false
+}
+
+// settlement records a fate of a change.
+func (a *applier) settlement(c *bridge.Staged, fate bridge.RowFate) bridge.Settlement {
+	s := bridge.Settlement{Fate: fate, Entity: a.feed.Entity.Name, Key: c.Key, Line: c.Line, Pos: c.Record.Pos, OroID: c.OroID, Record: c.Record.Values, Sent: c.Values, Raw: c.Raw}
+	switch fate {
+	case bridge.FateRemoved, bridge.FateWithdrawn:
+		s.Record, s.Sent = a.feed.Entity.Left, a.feed.Entity.Left
+		s.Forget = s.Record == nil
+	case bridge.FateUnchanged:
+		s.Record, s.Sent, s.Forget = nil, nil, c.Remove
+	case bridge.FateAdopted:
+		s.Sent = nil
+	}
+	return s
+}
+
+func (a *applier) rejected(c *bridge.Staged, why *formats.Reject) bridge.Settlement {
+	c.Status = bridge.Finished
+	r := *why
+	r.Pos = c.Record.Pos
+	if r.Key == "" {
+		r.Key = c.Key
+	}
+	s := a.settlement(c, bridge.FateRejected)
+	s.Reject = &r
+	return s
+}
+
+// settle commits settlements, saves the stage and counts. A crash after the commit finds the fates in the ledger.
+func (a *applier) settle(ctx context.Context, batch int64, settled []bridge.Settlement, changed []*bridge.Staged) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.dry && (len(settled) > 0 || batch != 0) {
+		a.b.step("settle")
+		err := a.b.persist(ctx, "feed "+a.feed.Name, func() error {
+			return a.b.Ledger.Settle(ctx, a.run, a.drop, batch, settled)
+		})
+		if err != nil {
+			return err
+		}
+		a.b.step("settled")
+	}
+	for _, s := range settled {
+		if s.Fate == bridge.FateRejected && a.onReject != nil {
+			a.onReject(bridge.RejectRow{Drop: a.drop.ID, Run: a.run.ID, Reject: *s.Reject, Row: s.Raw})
+		}
+		a.run.Add(s.Fate, 1)
+		if s.OroID != "" {
+			a.accepted++
+		}
+	}
+	return a.stage.Save(ctx, changed)
+}
+
+// sendAll sends everything that is decided, several batches at once.
+func (a *applier) sendAll(ctx context.Context) error {
+	g, work := errgroup.WithContext(ctx)
+	g.SetLimit(a.b.InFlight)
+	var failed error
+	for after := int64(0); work.Err() == nil; {
+		batch, err := a.next(work, after)
+		if err != nil || len(batch) == 0 {
+			failed = err
+			break
+		}
+		after = batch[len(batch)-1].Seq
+		g.Go(func() error { return a.send(work, batch) })
+	}
+	return errors.Join(g.Wait(), failed)
+}
+
+// next takes the next changes that may travel together: of one direction, not more than the smallest of their caps.
+func (a *applier) next(ctx context.Context, after int64) ([]*bridge.Staged, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	page, err := a.stage.Next(ctx, bridge.Decided, after, a.b.Batch)
+	if err != nil || len(page) == 0 {
+		return nil, err
+	}
+	n := 1
+	for n < len(page) && (page[n].Op == bridge.Remove) == (page[0].Op == bridge.Remove) && page[n].Cap == page[0].Cap && (page[0].Cap == 0 || n < page[0].Cap) {
+		n++
+	}
+	page = page[:n]
+	for _, c := range page {
+		c.Status = bridge.Sent
+	}
+	return page, a.stage.Save(ctx, page)
+}
+
+// send brings one batch to the shop and settles it.
+func (a *applier) send(ctx context.Context, changes []*bridge.Staged) error {
+	b := &bridge.Batch{Entity: a.feed.Entity.Name}
+	for _, c := range changes {
+		b.Changes = append(b.Changes, &c.Change)
+	}
+	err := a.b.persist(ctx, "feed "+a.feed.Name, func() error { return a.b.Ledger.OpenBatch(ctx, a.run.ID, b) })
+	if err != nil {
+		return err
+	}
+	outcomes, err := a.paced(ctx, b)
+	switch {
+	case errors.Is(err, bridge.ErrOperationFailed):
+		return a.failed(ctx, b, changes, err)
+	case errors.Is(err, bridge.ErrUncertain), errors.Is(err, bridge.ErrOperationLost):
+		return a.lost(ctx, b, changes, err)
+	case err != nil:
+		return err
+	}
+	settled := make([]bridge.Settlement, 0, len(changes))
+	for i, c := range changes {
+		if s, ok := a.outcome(c, outcomes[i]); ok {
+			settled = append(settled, s)
+		}
+	}
+	if err := a.forgetParents(ctx, changes); err != nil {
+		return err
+	}
+	if err := a.settle(ctx, b.ID, settled, changes); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	a.done += int64(len(changes))
+	done := a.done
+	a.mu.Unlock()
+	a.b.progress(Progress{Feed: a.feed.Name, File: a.drop.Name, Phase: "sending", Done: done, Total: a.total})
+	return nil
+}
+
+// paced carries a batch when it is its turn.
+func (a *applier) paced(ctx context.Context, b *bridge.Batch) ([]bridge.Outcome, error) {
+	p := a.b.pace()
+	beside, err := p.take(ctx)
+	if err != nil {
+		return nil, err
+	}
+	began := a.b.Clock.Now()
+	tries := 0
+	outcomes, err := a.carry(ctx, b, &tries)
+	p.give(a.b.Clock.Now().Sub(began), len(b.Changes), beside, err != nil || tries > 2)
+	return outcomes, err
+}
+
+// carry submits a batch and waits for its end. Trouble that certainly came before the shop took the batch is waited out
+// here; so is trouble while asking how far it is. Tries counts the attempts at both: without trouble there are two.
+func (a *applier) carry(ctx context.Context, b *bridge.Batch, tries *int) ([]bridge.Outcome, error) {
+	var refused map[int]bridge.Outcome
+	var doubt error
+	err := a.b.persist(ctx, "feed "+a.feed.Name, func() (err error) {
+		*tries++
+		a.b.step("submit")
+		b.Operation, refused, err = a.b.Shop.Submit(ctx, b)
+		if errors.Is(err, bridge.ErrUncertain) || errors.Is(err, bridge.ErrOperationFailed) {
+			doubt = err
+			return nil
+		}
+		return err
+	})
+	if err = errors.Join(err, doubt); err != nil {
+		return nil, err
+	}
+	a.b.step("submitted")
+	if err := a.b.persist(ctx, "feed "+a.feed.Name, func() error { return a.b.Ledger.SetOperation(ctx, b) }); err != nil {
+		return nil, err
+	}
+	outcomes, err := a.await(ctx, b, tries)
+	for i, o := range refused {
+		if err == nil {
+			outcomes[i] = o
+		}
+	}
+	return outcomes, err
+}
+
+func (a *applier) await(ctx context.Context, b *bridge.Batch, tries *int) (outcomes []bridge.Outcome, err error) {
+	var end error
+	err = a.b.persist(ctx, "feed "+a.feed.Name, func() (err error) {
+		*tries++
+		a.b.step("await")
+		outcomes, err = a.b.Shop.Await(ctx, b)
+		if errors.Is(err, bridge.ErrOperationLost) || errors.Is(err, bridge.ErrOperationFailed) {
+			end = err
+			return nil
+		}
+		return err
+	})
+	return outcomes, errors.Join(err, end)
+}
+
+// outcome turns what the shop said of a change into its settlement, or leaves the change to be looked at again.
+func (a *applier) outcome(c *bridge.Staged, o bridge.Outcome) (bridge.Settlement, bool) {
+	switch {
+	case o.Reject != nil:
+		return a.rejected(c, o.Reject), true
+	case o.Missing != nil:
+		c.Status, c.Missing = bridge.Waiting, o.Missing
+		return bridge.Settlement{}, false
+	case o.Unknown:
+		c.Status, c.Again = bridge.Undecided, c.Again || c.Op == bridge.Create
+		return bridge.Settlement{}, false
+	}
+	c.Status, c.OroID = bridge.Finished, o.OroID
+	switch {
+	case c.Implied:
+		return a.settlement(c, bridge.FateWithdrawn), true
+	case c.Op == bridge.Remove:
+		return a.settlement(c, bridge.FateRemoved), true
+	case c.Op == bridge.Create:
+		return a.settlement(c, bridge.FateCreated), true
+	}
+	return a.settlement(c, bridge.FateUpdated), true
+}
+
+// forgetParents drops the links of parents that the shop says it does not have: the ledger was wrong about them, and the
+// next drop that carries them creates them again.
+func (a *applier) forgetParents(ctx context.Context, changes []*bridge.Staged) error {
+	if a.dry {
+		return nil
+	}
+	gone := map[string][]string{}
+	for _, c := range changes {
+		if c.Status == bridge.Waiting {
+			gone[c.Missing.Entity] = append(gone[c.Missing.Entity], c.Missing.Key)
+		}
+	}
+	for entity, keys := range gone {
+		if err := a.b.persist(ctx, "feed "+a.feed.Name, func() error { return a.b.Ledger.Forget(ctx, entity, keys) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// lost is a batch of which nobody knows whether the shop took it. Once nothing of it can be under way any more its
+// changes are looked up again, and only what is missing is sent. When that happens again and again although the shop is
+// well otherwise, something in the batch is guilty: it is split like one that failed.
+func (a *applier) lost(ctx context.Context, b *bridge.Batch, changes []*bridge.Staged, why error) error {
+	a.b.Log.Warn("unknown whether the shop took a batch: looking its keys up", "feed", a.feed.Name, "batch", b.ID, "records", len(changes), "error", why)
+	tries := 0
+	for _, c := range changes {
+		c.Tries++
+		tries = max(tries, c.Tries)
+	}
+	if tries > 1 {
+		if err := a.b.Clock.Wait(ctx, bridge.Backoff(tries-1, nil, rand.Float64())); err != nil {
+			return err
+		}
+	}
+	if err := a.b.persist(ctx, "feed "+a.feed.Name, func() error { return a.b.Shop.Drain(ctx, a.feed.Entity) }); err != nil {
+		return err
+	}
+	switch {
+	case tries == 1, len(changes) == 1 && tries < triesAlone:
+		return a.undecide(ctx, b, changes, len(changes))
+	default:
+		return a.split(ctx, b, changes, why)
+	}
+}
+
+// failed is a batch that failed as a whole. A record that travels alone is tried again for a while, since a shop in trouble
+// gives up every batch; one that the shop did not even take is guilty at once.
+func (a *applier) failed(ctx context.Context, b *bridge.Batch, changes []*bridge.Staged, why error) error {
+	c := changes[0]
+	if len(changes) > 1 || b.Operation == "" {
+		return a.split(ctx, b, changes, why)
+	}
+	if c.Tries++; c.Tries == triesAlone {
+		return a.split(ctx, b, changes, why)
+	}
+	if err := a.b.Clock.Wait(ctx, bridge.Backoff(c.Tries, nil, rand.Float64())); err != nil {
+		return err
+	}
+	return a.undecide(ctx, b, changes, 1)
+}
+
+// split is a batch that failed as a whole: its changes go out again in halves, until the guilty one stands alone.
+func (a *applier) split(ctx context.Context, b *bridge.Batch, changes []*bridge.Staged, why error) error {
+	if len(changes) > 1 {
+		return a.undecide(ctx, b, changes, (len(changes)+1)/2)
+	}
+	var shop *bridge.Error
+	if errors.As(why, &shop) {
+		why = shop.Err
+	}
+	s := a.rejected(changes[0], &formats.Reject{Code: formats.CodeShop, Message: fmt.Sprintf("the shop can't process this record (%v); its log may say why", why)})
+	return a.settle(ctx, b.ID, []bridge.Settlement{s}, changes)
+}
+
+func (a *applier) undecide(ctx context.Context, b *bridge.Batch, changes []*bridge.Staged, limit int) error {
+	for _, c := range changes {
+		c.Status, c.Again, c.Cap = bridge.Undecided, c.Again || c.Op == bridge.Create, limit
+		if c.Op != bridge.Create {
+			c.Status = bridge.Decided // an update or a removal can be repeated as it is
+		}
+	}
+	b.Operation = operationLost
+	err := a.b.persist(ctx, "feed "+a.feed.Name, func() error { return a.b.Ledger.SetOperation(ctx, b) })
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.stage.Save(ctx, changes)
+}
+
+// applyAll sends the stage until every change has its fate. A record whose parent came in this very file is sent once
+// its parent is there; when a whole pass has brought nothing new, the rest is parked.
+func (a *applier) applyAll(ctx context.Context) error {
+	for idle := 0; ; {
+		before, settled := a.accepted, a.run.Sum()
+		if err := a.decideAll(ctx); err != nil {
+			return err
+		}
+		if err := a.sendAll(ctx); err != nil {
+			return err
+		}
+		open, err := a.count(ctx)
+		if err != nil {
+			return err
+		}
+		if open.undecided > 0 {
+			if idle++; a.run.Sum() > settled {
+				idle = 0
+			} else if err := a.b.Clock.Wait(ctx, bridge.Backoff(idle, nil, rand.Float64())); err != nil {
+				return err
+			}
+			continue
+		}
+		if open.waiting == 0 {
+			return nil
+		}
+		released := 0
+		if a.accepted > before {
+			if released, err = a.release(ctx); err != nil {
+				return err
+			}
+		}
+		if released == 0 {
+			return a.park(ctx)
+		}
+	}
+}
+
+type openChanges struct{ undecided, waiting int64 }
+
+func (a *applier) count(ctx context.Context) (openChanges, error) {
+	counts, err := a.stage.Count(ctx)
+	var o openChanges
+	for status, ops := range counts {
+		for _, n := range ops {
+			switch status {
+			case bridge.Undecided, bridge.Decided, bridge.Sent:
+				o.undecided += n
+			case bridge.Waiting:
+				o.waiting += n
+			}
+		}
+	}
+	return o, err
+}
+
+// waiting walks the changes whose parents are not there.
+func (a *applier) waiting(ctx context.Context, each func(page []*bridge.Staged) error) error {
+	for after := int64(0); ; {
+		page, err := a.stage.Next(ctx, bridge.Waiting, after, settleRows)
+		if err != nil || len(page) == 0 {
+			return err
+		}
+		after = page[len(page)-1].Seq
+		if err := each(page); err != nil {
+			return err
+		}
+	}
+}
+
+// release lets those go on whose parents are of the same entity and have been accepted meanwhile.
+func (a *applier) release(ctx context.Context) (n int, err error) {
+	err = a.waiting(ctx, func(page []*bridge.Staged) error {
+		var parents []string
+		for _, c := range page {
+			if c.Missing.Entity == a.feed.Entity.Name {
+				parents = append(parents, c.Missing.Key)
+			}
+		}
+		refs := make([]bridge.LinkRef, len(parents))
+		if err := a.b.Ledger.Lookup(ctx, a.feed.Entity.Name, parents, refs); err != nil {
+			return err
+		}
+		var free []*bridge.Staged
+		for i, c := range slices.DeleteFunc(page, func(c *bridge.Staged) bool { return c.Missing.Entity != a.feed.Entity.Name }) {
+			if refs[i].ID != 0 {
+				c.Status, c.Missing = bridge.Undecided, nil
+				if c.Link != 0 {
+					c.Status = bridge.Decided
+				}
+				free = append(free, c)
+			}
+		}
+		n += len(free)
+		return a.stage.Save(ctx, free)
+	})
+	return n, err
+}
+
+// park gives what still waits for a parent into the ledger's keeping.
+func (a *applier) park(ctx context.Context) error {
+	return a.waiting(ctx, func(page []*bridge.Staged) error {
+		settled := make([]bridge.Settlement, len(page))
+		for i, c := range page {
+			if a.overdue(c) {
+				settled[i] = a.rejected(c, &formats.Reject{Code: formats.CodeParent, Message: fmt.Sprintf("%s %s did not come within %s",
+					c.Missing.Entity, c.Missing.Key, a.feed.ParkFor)})
+				continue
+			}
+			s := a.settlement(c, bridge.FateParked)
+			s.Missing, s.Remove = c.Missing, c.Remove
+			c.Status = bridge.Finished
+			settled[i] = s
+		}
+		return a.settle(ctx, 0, settled, page)
+	})
+}
+
+// overdue says that a record has waited for its parent for longer than its feed allows.
+func (a *applier) overdue(c *bridge.Staged) bool {
+	return !c.Parked.IsZero() && c.Parked.Before(a.b.waitedSince(a.feed))
+}
+
+// resume settles the batches that an interrupted attempt left on their way. What the shop still knows is settled as if
+// nothing had happened; the keys of the rest are remembered, so that what is found in the shop counts as what it was sent for.
+func (a *applier) resume(ctx context.Context) error {
+	batches, err := a.b.Ledger.OpenBatches(ctx, a.run.ID)
+	if err != nil {
+		return err
+	}
+	a.sent = map[string]bridge.Op{}
+	lost := false
+	for _, b := range batches {
+		if b.Operation != "" && b.Operation != operationLost {
+			outcomes, err := a.await(ctx, b, new(int))
+			if err == nil {
+				if err := a.settleResumed(ctx, b, outcomes); err != nil {
+					return err
+				}
+				continue
+			}
+			if !errors.Is(err, bridge.ErrOperationLost) && !errors.Is(err, bridge.ErrOperationFailed) {
+				return err
+			}
+		}
+		lost = lost || b.Operation != operationLost
+		for _, c := range b.Changes {
+			if a.sent[c.Key] != bridge.Create {
+				a.sent[c.Key] = c.Op
+			}
+		}
+	}
+	if !lost {
+		return nil
+	}
+	return a.b.persist(ctx, "feed "+a.feed.Name, func() error { return a.b.Shop.Drain(ctx, a.feed.Entity) })
+}
+
+// settleResumed settles what an interrupted attempt's batch brought. Rejects and parked rows are left to the new plan:
+// it has the sender's cells, which the batch has not.
+func (a *applier) settleResumed(ctx context.Context, b *bridge.Batch, outcomes []bridge.Outcome) error {
+	var settled []bridge.Settlement
+	for i, c := range b.Changes {
+		if outcomes[i].OroID == "" {
+			continue
+		}
+		staged := &bridge.Staged{Change: *c, Implied: c.Op == bridge.Remove && c.Line == 0}
+		if s, ok := a.outcome(staged, outcomes[i]); ok {
+			settled = append(settled, s)
+		}
+	}
+	return a.b.persist(ctx, "feed "+a.feed.Name, func() error { return a.b.Ledger.Settle(ctx, a.run, a.drop, b.ID, settled) })
+}

@@ -1,0 +1,124 @@
+package inbound
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// guard looks at a plan before anything is sent and holds the drop when it goes over a limit of its feed.
+func (b *Engine) guard(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, stage bridge.Stage) (held bool, err error) {
+	if run.Approved {
+		return false, nil
+	}
+	counts, err := stage.Count(ctx)
+	if err != nil {
+		return false, err
+	}
+	var removals int64
+	for _, ops := range counts {
+		removals += ops[bridge.Remove]
+	}
+	var reasons []string
+	over := func(name string, limit *config.Limit, n, of int64) {
+		if limit != nil && limit.Exceeded(n, of) {
+			reasons = append(reasons, fmt.Sprintf("%s: %d of %d, the limit is %s", name, n, of, limit))
+		}
+	}
+	g := f.Guards
+	over("max_rejects", g.MaxRejects, run.Rejected, run.Rows)
+	over("max_removals", g.MaxRemovals, removals, run.Rows+removals)
+	// Parked and rejected rows that run again, and rejects that came back corrected, are a part of a file.
+	whole := (run.Kind == bridge.FirstRun || run.Kind == bridge.ReRun) && !d.Correction
+	if whole && run.Rows == 0 && f.Empty == "hold" {
+		reasons = append(reasons, "empty: the file has no rows")
+	}
+	if whole && d.ListedBy != 0 && d.ListedRows >= 0 && run.Rows != d.ListedRows {
+		reasons = append(reasons, fmt.Sprintf("manifest: %d rows, manifest %d says %d", run.Rows, d.ListedBy, d.ListedRows))
+	}
+	if whole && run.Rows < g.MinRows {
+		reasons = append(reasons, fmt.Sprintf("min_rows: %d rows, the least is %d", run.Rows, g.MinRows))
+	}
+	if whole && g.MaxShrink != nil {
+		median, err := b.medianRows(ctx, f)
+		if err != nil {
+			return false, err
+		}
+		if median > run.Rows {
+			over("max_shrink", g.MaxShrink, median-run.Rows, median)
+		}
+	}
+	if g.MaxPriceChange != nil {
+		moved, err := farMoved(ctx, stage, g.MaxPriceChange.By)
+		if err != nil {
+			return false, err
+		}
+		over(fmt.Sprintf("max_price_change (by more than %s)", g.MaxPriceChange.By), &g.MaxPriceChange.Share, moved, run.Rows)
+	}
+	if len(reasons) == 0 {
+		// After a crash the plan is what is left of it, with what the shop has refused meanwhile: guards are asked once.
+		run.Approved = true
+		return false, b.Ledger.SaveRun(ctx, run, nil)
+	}
+	run.State, run.Reason = bridge.RunHeld, strings.Join(reasons, "; ")
+	d.State, d.Reason = bridge.Held, run.Reason
+	b.Log.Warn("held", "feed", f.Name, "drop", d.ID, "file", d.Name, "reason", run.Reason,
+		"hint", fmt.Sprintf("look at `orobridge drop %d`, then `orobridge approve %d` or `orobridge discard %d`", d.ID, d.ID, d.ID))
+	return true, b.Ledger.SaveRun(ctx, run, d)
+}
+
+// farMoved counts the prices that a plan moves by more than the limit, up or down. A price that was 0 moves without bound.
+func farMoved(ctx context.Context, stage bridge.Stage, by config.Limit) (n int64, err error) {
+	for after := int64(0); ; {
+		page, err := stage.Next(ctx, bridge.Decided, after, chunkRows)
+		if err != nil || len(page) == 0 {
+			return n, err
+		}
+		after = page[len(page)-1].Seq
+		for _, c := range page {
+			if c.Op != bridge.Update {
+				continue
+			}
+			far, err := movedFar(c, by)
+			if err != nil {
+				return n, err
+			}
+			if far {
+				n++
+			}
+		}
+	}
+}
+
+func movedFar(c *bridge.Staged, by config.Limit) (bool, error) {
+	for i, v := range c.Values {
+		if v.Field != "value" || i >= len(c.Old) || c.Old[i].Text == "" || v.Text == "" {
+			continue
+		}
+		was, err := formats.ParseAmount(c.Old[i].Text, formats.Conventions{})
+		if err != nil {
+			return false, fmt.Errorf("old price of %s: %w", c.Key, err)
+		}
+		is, err := formats.ParseAmount(v.Text, formats.Conventions{})
+		if err != nil {
+			return false, fmt.Errorf("new price of %s: %w", c.Key, err)
+		}
+		return by.ExceededBy(was, is)
+	}
+	return false, nil
+}
+
+// medianRows is the median of the rows of the last five drops of a feed; 0 when there is none.
+func (b *Engine) medianRows(ctx context.Context, f *config.Feed) (int64, error) {
+	rows, err := b.Ledger.FullRows(ctx, f.Name, 5)
+	if err != nil || len(rows) == 0 {
+		return 0, err
+	}
+	slices.Sort(rows)
+	return rows[len(rows)/2], nil
+}

@@ -1,0 +1,651 @@
+package inbound
+
+import (
+	"context"
+	"errors"
+	"io"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// Planning reads a drop's rows, compares each with what Oro last accepted under its key, and leaves a stage that holds
+// only what differs. It is a pipeline: one goroutine parses chunks of rows, two look their keys up in the ledger, and
+// the caller's takes the chunks in the file's order. Memory is a few chunks, and one bit for each key of the ledger that
+// the file names.
+const (
+	chunkRows    = 1000
+	chunksAtOnce = 6
+)
+
+// planner plans one run.
+type planner struct {
+	b       *Engine
+	feed    *config.Feed
+	drop    *bridge.Drop
+	run     *bridge.Run
+	stage   bridge.Stage
+	dry     bool // write nothing to the ledger
+	resumed bool // the run was interrupted: some keys have their fate already
+
+	columns  []string
+	ignored  []string
+	seen     bitmap // links that the file names
+	rejects  []bridge.RejectRow
+	later    map[string]bool        // a run again: keys of which a newer drop has parked a row
+	onReject func(bridge.RejectRow) // dry: told of each reject
+}
+
+// chunk is a piece of the file on its way through the pipeline. Its slices are used again.
+type chunk struct {
+	rows   []planRow
+	cells  []string
+	absent []bool
+	values []formats.Value
+	keys   []string
+	refs   []bridge.LinkRef
+	err    error // of the reader, after the rows; or of the look-up
+	done   chan struct{}
+}
+
+// planRow is one row of a chunk.
+type planRow struct {
+	rec    formats.Record
+	reject *formats.Reject
+	cells  [2]int // into chunk.cells
+	values [2]int // into chunk.values
+	ref    int    // into chunk.refs; -1 for a reject
+}
+
+// read plans all rows of a reader. Rejected rows are recorded and counted, changes are staged; the counts of the run hold
+// rows, rejects, collapsed and unchanged ones afterwards.
+func (p *planner) read(ctx context.Context, reader formats.Reader) error {
+	p.columns = reader.Columns()
+	mapper, err := p.feed.Mapping.Bind(p.feed.Entity, p.columns, p.feed.Format.Conventions())
+	if err != nil {
+		return err
+	}
+	p.ignored = mapper.Ignored()
+	if p.later, err = p.parkedLater(ctx); err != nil {
+		return err
+	}
+
+	free := make(chan *chunk, chunksAtOnce)
+	for range chunksAtOnce {
+		free <- newChunk()
+	}
+	lookups, ordered := make(chan *chunk, chunksAtOnce), make(chan *chunk, chunksAtOnce)
+	g, work := errgroup.WithContext(ctx)
+	g.Go(func() error { return parse(work, reader, mapper, free, lookups, ordered) })
+	for range 2 {
+		g.Go(func() error {
+			for c := range lookups {
+				if err := p.b.Ledger.Lookup(work, p.feed.Entity.Name, c.keys, c.refs); err != nil && c.err == nil {
+					c.err = err
+				}
+				close(c.done)
+			}
+			return nil
+		})
+	}
+	g.Go(func() error { return p.collect(work, ordered, free) })
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return p.flushRejects(ctx)
+}
+
+func newChunk() *chunk {
+	return &chunk{rows: make([]planRow, 0, chunkRows), keys: make([]string, 0, chunkRows), refs: make([]bridge.LinkRef, 0, chunkRows)}
+}
+
+func (c *chunk) reset() {
+	clear(c.rows)
+	clear(c.cells)
+	c.rows, c.cells, c.absent, c.values, c.keys, c.refs = c.rows[:0], c.cells[:0], c.absent[:0], c.values[:0], c.keys[:0], c.refs[:0]
+	c.err, c.done = nil, make(chan struct{})
+}
+
+// parse fills chunks until the file ends. The reader's error travels in the last chunk, so that all rows before it are
+// planned first.
+func parse(ctx context.Context, reader formats.Reader, mapper *formats.Mapper, free <-chan *chunk, lookups, ordered chan<- *chunk) error {
+	defer close(lookups)
+	defer close(ordered)
+	for {
+		var c *chunk
+		select {
+		case c = <-free:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		c.reset()
+		c.fill(reader, mapper)
+		ended := c.err != nil
+		// Both channels hold as many chunks as there are: sending never blocks.
+		ordered <- c
+		lookups <- c
+		if ended {
+			return nil
+		}
+	}
+}
+
+// fill reads up to chunkRows rows.
+func (c *chunk) fill(reader formats.Reader, mapper *formats.Mapper) {
+	var row formats.Row
+	var rec formats.Record
+	for len(c.rows) < chunkRows {
+		row.Cells, row.Absent = nil, nil
+		err := reader.Next(&row)
+		var reject *formats.Reject
+		if err != nil && !errors.As(err, &reject) {
+			c.err = err
+			break
+		}
+		if reject == nil {
+			rec.Values = rec.Values[:0]
+			if err := mapper.Record(&row, &rec); err != nil && !errors.As(err, &reject) {
+				c.err = err
+				break
+			}
+		}
+		c.add(&row, &rec, reject)
+	}
+	for i := range c.rows {
+		r := &c.rows[i]
+		r.rec.Values = c.values[r.values[0]:r.values[1]:r.values[1]]
+	}
+	c.refs = slices.Grow(c.refs, len(c.keys))[:len(c.keys)]
+}
+
+func (c *chunk) add(row *formats.Row, rec *formats.Record, reject *formats.Reject) {
+	r := planRow{reject: reject, ref: -1}
+	r.cells[0], r.values[0] = len(c.cells), len(c.values)
+	c.cells = append(c.cells, row.Cells...)
+	if row.Absent != nil {
+		c.absent = append(append(c.absent, make([]bool, r.cells[0]-len(c.absent))...), row.Absent...)
+	}
+	r.cells[1] = len(c.cells)
+	if reject == nil {
+		c.values = append(c.values, rec.Values...)
+		r.ref, c.keys = len(c.keys), append(c.keys, rec.Key)
+		r.rec = formats.Record{Entity: rec.Entity, Key: rec.Key, Remove: rec.Remove, Pos: rec.Pos}
+	}
+	r.values[1] = len(c.values)
+	c.rows = append(c.rows, r)
+}
+
+// row gives back a row's cells.
+func (c *chunk) row(r *planRow) *formats.Row {
+	row := &formats.Row{Pos: r.rec.Pos, Cells: c.cells[r.cells[0]:r.cells[1]]}
+	if len(c.absent) >= r.cells[1] {
+		row.Absent = c.absent[r.cells[0]:r.cells[1]]
+	}
+	return row
+}
+
+// collect takes the chunks in order.
+func (p *planner) collect(ctx context.Context, ordered <-chan *chunk, free chan<- *chunk) error {
+	for c := range ordered {
+		select {
+		case <-c.done:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		err := c.err
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		var unreadable *formats.FileError
+		if err != nil && !errors.As(err, &unreadable) {
+			return err
+		}
+		if planErr := p.chunk(ctx, c); planErr != nil {
+			return planErr
+		}
+		if err != nil {
+			return err
+		}
+		p.b.progress(Progress{Feed: p.feed.Name, File: p.drop.Name, Phase: "reading", Done: p.run.Rows})
+		free <- c
+	}
+	return nil
+}
+
+// chunk decides about the rows of one chunk.
+func (p *planner) chunk(ctx context.Context, c *chunk) error {
+	fates, err := p.fates(ctx, c.keys)
+	if err != nil {
+		return err
+	}
+	links, err := p.changedLinks(ctx, c)
+	if err != nil {
+		return err
+	}
+	s := &chunkPlan{planner: p, c: c, links: links, fates: fates, pending: map[string]*bridge.Staged{}}
+	for i := range c.rows {
+		p.run.Rows++
+		if err := s.row(ctx, &c.rows[i]); err != nil {
+			return err
+		}
+	}
+	return s.flush(ctx)
+}
+
+// fates reads what an interrupted run has already done.
+func (p *planner) fates(ctx context.Context, keys []string) (map[string]bridge.RowFate, error) {
+	if !p.resumed {
+		return nil, nil
+	}
+	return p.b.Ledger.Settled(ctx, p.run.ID, keys)
+}
+
+// changedLinks reads the content of the links that do not match their rows at first sight.
+func (p *planner) changedLinks(ctx context.Context, c *chunk) (map[string]*bridge.Link, error) {
+	var keys []string
+	for i := range c.rows {
+		r := &c.rows[i]
+		if r.reject == nil && c.refs[r.ref].ID != 0 && (p.run.Force || r.rec.Remove || c.refs[r.ref].Fingerprint != formats.Fingerprint(r.rec.Values)) {
+			keys = append(keys, r.rec.Key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	return p.b.Ledger.Links(ctx, p.feed.Entity.Name, keys)
+}
+
+// parkedLater tells, for a run again, the keys of which a newer drop has parked a row: that row counts.
+func (p *planner) parkedLater(ctx context.Context) (map[string]bool, error) {
+	if p.run.Kind == bridge.FirstRun || p.run.Force {
+		return nil, nil
+	}
+	later := map[string]bool{}
+	err := p.b.Ledger.Parked(ctx, "", time.Time{}, func(r bridge.ParkedRow) error {
+		if r.Entity == p.feed.Entity.Name && r.Drop > p.drop.ID {
+			later[r.Key] = true
+		}
+		return nil
+	})
+	return later, err
+}
+
+// cancelParked drops parked records of earlier drops whose keys come again, since the newer row counts, and those that a
+// full drop lacks. It comes after the guards: a drop that is held cancels nothing.
+func (p *planner) cancelParked(ctx context.Context) error {
+	if p.run.Kind == bridge.ParkedRun {
+		return nil
+	}
+	var gone, parked []string
+	err := p.b.Ledger.Parked(ctx, "", time.Time{}, func(r bridge.ParkedRow) error {
+		switch {
+		case r.Entity != p.feed.Entity.Name, r.Drop == p.drop.ID, p.later[r.Key]:
+		case p.withdraws() && r.Feed == p.feed.Name:
+			gone = append(gone, r.Key)
+		default:
+			parked = append(parked, r.Key)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	named, err := p.named(ctx, parked)
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(append(gone, named...), chunkRows) {
+		if _, err := p.b.Ledger.Unpark(ctx, p.feed.Entity.Name, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// named keeps the keys that the drop has rows of.
+func (p *planner) named(ctx context.Context, keys []string) (named []string, err error) {
+	refs := make([]bridge.LinkRef, len(keys))
+	if err := p.b.Ledger.Lookup(ctx, p.feed.Entity.Name, keys, refs); err != nil {
+		return nil, err
+	}
+	for i, key := range keys {
+		if refs[i].ID != 0 && p.seen.has(refs[i].ID) {
+			named = append(named, key)
+			continue
+		}
+		c, err := p.stage.Get(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			named = append(named, key)
+		}
+	}
+	return named, nil
+}
+
+// chunkPlan is the work on one chunk.
+type chunkPlan struct {
+	*planner
+	c       *chunk
+	links   map[string]*bridge.Link
+	fates   map[string]bridge.RowFate
+	pending map[string]*bridge.Staged // staged by this chunk, not written yet
+	order   []*bridge.Staged
+}
+
+// row decides about one row: rejected, settled by an earlier attempt of the run, a repeated key, unchanged, or a change.
+func (s *chunkPlan) row(ctx context.Context, r *planRow) error {
+	if r.reject != nil {
+		return s.reject(ctx, r, r.reject)
+	}
+	ref := s.c.refs[r.ref]
+	if ref.ID != 0 && s.seen.set(ref.ID) || ref.ID == 0 && s.pending[r.rec.Key] != nil {
+		return s.repeat(ctx, r, ref)
+	}
+	if fate, ok := s.fates[r.rec.Key]; ok {
+		if ref.ID == 0 {
+			s.add(s.staged(r, bridge.Finished))
+		}
+		s.run.Add(fate, 1)
+		return nil
+	}
+	c := s.change(r, ref)
+	if c == nil {
+		s.run.Unchanged++
+		return nil
+	}
+	s.add(c)
+	return nil
+}
+
+func (s *chunkPlan) add(c *bridge.Staged) {
+	s.pending[c.Key] = c
+	s.order = append(s.order, c)
+}
+
+// change compares a row with its link; nil when nothing has to be done.
+func (s *chunkPlan) change(r *planRow, ref bridge.LinkRef) *bridge.Staged {
+	if s.later[r.rec.Key] {
+		return nil
+	}
+	if ref.ID == 0 {
+		return s.staged(r, bridge.Undecided)
+	}
+	link := s.links[r.rec.Key]
+	if link == nil { // the fingerprint matched
+		return nil
+	}
+	if s.setLater(link) {
+		return nil
+	}
+	if r.rec.Remove && link.Removed && !s.run.Force {
+		return nil
+	}
+	c := s.staged(r, bridge.Decided)
+	c.Link, c.OroID = link.ID, link.OroID
+	if r.rec.Remove {
+		c.Op = bridge.Remove
+		return c
+	}
+	c.Op = bridge.Update
+	c.Values, c.Old = differing(c.Record.Values, link.Content, s.run.Force)
+	if link.Removed {
+		revive(c, link)
+	}
+	if len(c.Values) == 0 {
+		return nil
+	}
+	return c
+}
+
+// setLater says, for a run again, that a newer drop has set a key since.
+func (p *planner) setLater(link *bridge.Link) bool {
+	return p.run.Kind != bridge.FirstRun && link.Drop > p.drop.ID && !p.run.Force
+}
+
+// revive makes a product that was disabled by a removal buyable again when the sender lists it again, unless the row
+// itself says what its status is.
+func revive(c *bridge.Staged, link *bridge.Link) {
+	if _, ok := c.Record.Entity.Lookup("status"); !ok {
+		return
+	}
+	status := formats.Value{Field: "status", Text: "enabled"}
+	if i, ok := slices.BinarySearchFunc(c.Record.Values, status, byField); ok {
+		status = c.Record.Values[i]
+	} else {
+		c.Record.Values = slices.Insert(c.Record.Values, i, status)
+	}
+	if i, ok := slices.BinarySearchFunc(c.Values, status, byField); !ok {
+		c.Values = slices.Insert(c.Values, i, status)
+		c.Old = slices.Insert(c.Old, i, formats.Value{Field: "status", Text: "disabled"})
+	}
+	_ = link
+}
+
+// staged copies a row out of its chunk.
+func (s *chunkPlan) staged(r *planRow, status bridge.StageStatus) *bridge.Staged {
+	rec := r.rec
+	rec.Values = slices.Clone(r.rec.Values)
+	return &bridge.Staged{Change: bridge.Change{Key: rec.Key, Record: &rec, Line: rec.Pos.Line}, Remove: rec.Remove, Status: status, Raw: raw(s.columns, s.c.row(r))}
+}
+
+// repeat handles a key that came before in this file: the feed's policy says which row counts.
+func (s *chunkPlan) repeat(ctx context.Context, r *planRow, ref bridge.LinkRef) error {
+	switch s.feed.Repeats {
+	case "first":
+		s.run.Collapsed++
+		return nil
+	case "reject":
+		return s.reject(ctx, r, &formats.Reject{Pos: r.rec.Pos, Key: r.rec.Key, Code: formats.CodeDuplicate,
+			Message: "the key stands in an earlier row of this file already"})
+	}
+	s.run.Collapsed++
+	if _, ok := s.fates[r.rec.Key]; ok {
+		return nil // what the interrupted run sent was the last row's content already
+	}
+	newer := s.change(r, ref)
+	older, err := s.earlier(ctx, r.rec.Key)
+	if err != nil {
+		return err
+	}
+	switch {
+	case older == nil && newer == nil: // unchanged twice
+	case older == nil: // the earlier row was unchanged
+		s.run.Unchanged--
+		s.add(newer)
+	case newer == nil:
+		s.run.Unchanged++
+		return s.take(ctx, older)
+	default:
+		newer.Seq = older.Seq
+		*older = *newer
+		if older.Seq != 0 {
+			return s.stage.Save(ctx, []*bridge.Staged{older})
+		}
+	}
+	return nil
+}
+
+// earlier finds what the file's earlier row of a key has staged.
+func (s *chunkPlan) earlier(ctx context.Context, key string) (*bridge.Staged, error) {
+	if c := s.pending[key]; c != nil {
+		return c, nil
+	}
+	return s.stage.Get(ctx, key)
+}
+
+// take takes a staged change away again.
+func (s *chunkPlan) take(ctx context.Context, c *bridge.Staged) error {
+	if s.pending[c.Key] == nil {
+		return s.stage.Drop(ctx, c.Key)
+	}
+	delete(s.pending, c.Key)
+	s.order = slices.DeleteFunc(s.order, func(x *bridge.Staged) bool { return x == c })
+	return nil
+}
+
+// flush writes the chunk's changes to the stage. A key without a link that came in an earlier chunk shows here.
+func (s *chunkPlan) flush(ctx context.Context) error {
+	if len(s.order) == 0 {
+		return nil
+	}
+	repeats, err := s.stage.Put(ctx, s.order)
+	if err != nil {
+		return err
+	}
+	for _, c := range repeats {
+		if c.Status == bridge.Finished {
+			// Settled by an earlier attempt of this run and counted again just now: the key repeats.
+			s.run.Add(s.fates[c.Key], -1)
+			s.run.Collapsed++
+			continue
+		}
+		switch s.feed.Repeats {
+		case "first":
+			s.run.Collapsed++
+		case "reject":
+			s.keep(bridge.RejectRow{Row: c.Raw, Reject: formats.Reject{Pos: c.Record.Pos, Key: c.Key, Code: formats.CodeDuplicate,
+				Message: "the key stands in an earlier row of this file already"}})
+		default:
+			s.run.Collapsed++
+			if err := s.stage.Save(ctx, []*bridge.Staged{c}); err != nil {
+				return err
+			}
+		}
+	}
+	return s.flushFullRejects(ctx)
+}
+
+func (s *chunkPlan) reject(ctx context.Context, r *planRow, why *formats.Reject) error {
+	s.keep(bridge.RejectRow{Reject: *why, Row: raw(s.columns, s.c.row(r))})
+	return s.flushFullRejects(ctx)
+}
+
+func (p *planner) keep(r bridge.RejectRow) {
+	p.run.Rejected++
+	r.Drop, r.Run = p.drop.ID, p.run.ID
+	if p.onReject != nil {
+		p.onReject(r)
+	}
+	if !p.dry {
+		p.rejects = append(p.rejects, r)
+	}
+}
+
+func (p *planner) flushFullRejects(ctx context.Context) error {
+	if len(p.rejects) < 500 {
+		return nil
+	}
+	return p.flushRejects(ctx)
+}
+
+func (p *planner) flushRejects(ctx context.Context) error {
+	if len(p.rejects) == 0 {
+		return nil
+	}
+	if err := p.b.Ledger.RejectRows(ctx, p.run, p.rejects); err != nil {
+		return err
+	}
+	p.rejects = p.rejects[:0]
+	return nil
+}
+
+// withdraws says that what the drop lacks is removed. An empty file says nothing, and corrected rejects are only some rows.
+func (p *planner) withdraws() bool {
+	return p.feed.Mode == "full" && p.feed.Missing != "keep" && (p.run.Kind == bridge.FirstRun || p.run.Kind == bridge.ReRun) && p.run.Rows > 0 && !p.drop.Correction
+}
+
+// withdraw stages the removal of every key that earlier drops of this full feed have set and that this one lacks.
+func (p *planner) withdraw(ctx context.Context) error {
+	if !p.withdraws() {
+		return nil
+	}
+	if err := p.countWithdrawn(ctx); err != nil {
+		return err
+	}
+	var page []*bridge.Staged
+	flush := func() error {
+		_, err := p.stage.Put(ctx, page)
+		page = page[:0]
+		return err
+	}
+	err := p.b.Ledger.Unseen(ctx, p.feed.Entity.Name, p.feed.Name, p.seen.has, func(k *bridge.Link) error {
+		if p.setLater(k) {
+			return nil
+		}
+		rec := &formats.Record{Entity: p.feed.Entity, Key: k.Key, Remove: true}
+		page = append(page, &bridge.Staged{Change: bridge.Change{Op: bridge.Remove, Key: k.Key, OroID: k.OroID, Record: rec}, Link: k.ID, Remove: true, Implied: true, Status: bridge.Decided})
+		if len(page) < chunkRows {
+			return nil
+		}
+		return flush()
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+// countWithdrawn counts what an interrupted attempt has withdrawn: no row of the file tells of it.
+func (p *planner) countWithdrawn(ctx context.Context) error {
+	if !p.resumed {
+		return nil
+	}
+	fates, err := p.b.Ledger.Fates(ctx, p.run.ID)
+	p.run.Add(bridge.FateWithdrawn, fates[bridge.FateWithdrawn])
+	return err
+}
+
+// differing returns the fields whose texts differ from the older content, and the older texts. Both are sorted. With
+// all, every field is returned.
+func differing(newer, older []formats.Value, all bool) (values, old []formats.Value) {
+	for _, v := range newer {
+		i, ok := slices.BinarySearchFunc(older, v, byField)
+		if ok && older[i].Text == v.Text && !all {
+			continue
+		}
+		values = append(values, v)
+		was := formats.Value{Field: v.Field}
+		if ok {
+			was.Text = older[i].Text
+		}
+		old = append(old, was)
+	}
+	return values, old
+}
+
+func byField(a, b formats.Value) int {
+	switch {
+	case a.Field < b.Field:
+		return -1
+	case a.Field > b.Field:
+		return 1
+	}
+	return 0
+}
+
+// bitmap is a set of small numbers.
+type bitmap []uint64
+
+// set adds a number and says whether it was there.
+func (b *bitmap) set(id int64) bool {
+	word := int(id >> 6)
+	if word >= len(*b) {
+		*b = append(*b, make([]uint64, word+1-len(*b))...)
+	}
+	bit := uint64(1) << (id & 63)
+	was := (*b)[word]&bit != 0
+	(*b)[word] |= bit
+	return was
+}
+
+func (b bitmap) has(id int64) bool {
+	word := int(id >> 6)
+	return word < len(b) && b[word]&(1<<(id&63)) != 0
+}

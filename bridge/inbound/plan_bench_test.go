@@ -1,0 +1,95 @@
+package inbound_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/bridgetest"
+	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// priceFile writes n canonical prices, and enters them in the ledger as if the shop had accepted them.
+func priceFile(b testing.TB, w *bridgetest.World, n int, link bool) string {
+	path := filepath.Join(b.TempDir(), "prices.csv")
+	f, err := os.Create(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	out := bufio.NewWriter(f)
+	fmt.Fprintln(out, "price_list,sku,unit,quantity,currency,value")
+	run, drop := &bridge.Run{ID: 1, Drop: 1}, &bridge.Drop{ID: 1, Feed: "prices"}
+	var page []bridge.Settlement
+	for i := range n {
+		value := fmt.Sprintf("%d.%d", i%900+1, i%9+1)
+		fmt.Fprintf(out, "Retail EUR,SKU-%07d,item,1,EUR,%s\n", i, value)
+		if !link {
+			continue
+		}
+		page = append(page, bridge.Settlement{Fate: bridge.FateCreated, Entity: "prices", Key: fmt.Sprintf("Retail EUR|SKU-%07d|item|1|EUR", i),
+			OroID: "1", Record: []formats.Value{{Field: "value", Text: value}}})
+		if len(page) == 5000 || i == n-1 {
+			if err := w.Ledger.Settle(context.Background(), run, drop, 0, page); err != nil {
+				b.Fatal(err)
+			}
+			page = page[:0]
+		}
+	}
+	if err := errors.Join(out.Flush(), f.Close()); err != nil {
+		b.Fatal(err)
+	}
+	return path
+}
+
+// BenchmarkPlanUnchangedPrices plans a re-drop of prices that the shop has all accepted, and reads the same file with
+// nothing but encoding/csv for comparison.
+func BenchmarkPlanUnchangedPrices(b *testing.B) {
+	const n = 200_000
+	w := bridgetest.NewWorld(b, bridgetest.FiveFeeds)
+	path := priceFile(b, w, n, true)
+	feed, _ := w.B.In.Feed("prices")
+	b.ReportAllocs()
+	var planning, reading time.Duration
+	for b.Loop() {
+		began := time.Now()
+		v, err := w.B.In.Plan(context.Background(), feed, path, inbound.PreviewOptions{})
+		if err != nil {
+			b.Fatal(err)
+		}
+		if v.Run.Unchanged != n {
+			b.Fatalf("%+v", v)
+		}
+		planning += time.Since(began)
+		began = time.Now()
+		bareCSV(b, path)
+		reading += time.Since(began)
+	}
+	b.ReportMetric(float64(n)*float64(b.N)/planning.Seconds(), "rows/s")
+	b.ReportMetric(float64(planning)/float64(reading), "times-bare-csv")
+}
+
+func bareCSV(b testing.TB, path string) {
+	f, err := os.Open(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer f.Close()
+	r := csv.NewReader(bufio.NewReaderSize(f, 256<<10))
+	r.ReuseRecord = true
+	for {
+		if _, err := r.Read(); errors.Is(err, io.EOF) {
+			return
+		} else if err != nil {
+			b.Fatal(err)
+		}
+	}
+}

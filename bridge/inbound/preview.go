@@ -1,0 +1,160 @@
+package inbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// Preview is what loading a file would do.
+type Preview struct {
+	Run bridge.Run // Rows, Unchanged, Adopted, Collapsed and Rejected as they would be; the rest is in the plan
+	// Creates, Updates, Removes and Waits count the changes that would be sent, and the rows that would be parked.
+	Creates, Updates, Removes, Withdraws, Waits int64
+	Ignored                                     []string // columns of the file that no field takes
+}
+
+// PreviewOptions say what to tell of a plan, and what to compare with.
+type PreviewOptions struct {
+	// Change is told of every change in the order of the file, Reject of every reject, when it is found.
+	Change func(*bridge.Staged) error
+	Reject func(bridge.RejectRow)
+	// Live compares with the shop instead of with what it last accepted.
+	Live bool
+}
+
+// Plan works out what loading a local file through a feed would do. Nothing is written anywhere but to a scratch file.
+func (b *Engine) Plan(ctx context.Context, f *config.Feed, path string, o PreviewOptions) (*Preview, error) {
+	if _, err := os.Stat(path); err != nil {
+		return nil, &bridge.Error{Op: "plan", Object: path, Err: err, Hint: "name a file that this machine can read"}
+	}
+	stage, err := b.Ledger.NewStage(ctx, f.Entity, 0)
+	if err != nil {
+		return nil, err
+	}
+	v := &Preview{Run: bridge.Run{Kind: bridge.FirstRun}}
+	rows, err := b.openRows(f, path)
+	if err == nil {
+		err = b.preview(ctx, f, &bridge.Drop{Feed: f.Name, Name: filepath.Base(path)}, v, stage, rows, o)
+		err = errors.Join(err, rows.Close())
+	}
+	return v, errors.Join(err, stage.Close())
+}
+
+// PlanDrop works out what running a settled drop again would do. Nothing is written anywhere but to a scratch file.
+func (b *Engine) PlanDrop(ctx context.Context, f *config.Feed, d *bridge.Drop, r RerunOptions, o PreviewOptions) (*Preview, error) {
+	if err := b.haveBytes(ctx, d); err != nil {
+		return nil, err
+	}
+	stage, err := b.Ledger.NewStage(ctx, f.Entity, 0)
+	if err != nil {
+		return nil, err
+	}
+	v := &Preview{Run: bridge.Run{Kind: bridge.ReRun, Force: r.Force}}
+	if r.Rejected {
+		v.Run.Kind = bridge.RetryRun
+		v.Run.ID = math.MaxInt64 // after all others
+	}
+	rows, err := b.rowsOf(ctx, f, d, &v.Run)
+	if err == nil {
+		err = b.preview(ctx, f, d, v, stage, rows, o)
+		err = errors.Join(err, rows.Close())
+	}
+	return v, errors.Join(err, stage.Close())
+}
+
+func (b *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v *Preview, stage bridge.Stage, rows RowSource, o PreviewOptions) error {
+	if f.Entity == formats.OrderFeedback {
+		return previewAnswers(ctx, f, v, rows, o)
+	}
+	p := &planner{b: b, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject}
+	if err := p.read(ctx, rows); err != nil {
+		return err
+	}
+	v.Ignored, v.Run.Skipped = p.ignored, rows.Counts()
+	if err := p.withdraw(ctx); err != nil {
+		return err
+	}
+	a := &applier{b: b, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject}
+	if err := a.decideAll(ctx); err != nil {
+		return err
+	}
+	for _, status := range []bridge.StageStatus{bridge.Decided, bridge.Waiting} {
+		for after := int64(0); ; {
+			page, err := stage.Next(ctx, status, after, lookUpRows)
+			if err != nil {
+				return err
+			}
+			if len(page) == 0 {
+				break
+			}
+			after = page[len(page)-1].Seq
+			if err := b.tell(ctx, a, v, page, o); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// tell counts and reports a page of changes.
+func (b *Engine) tell(ctx context.Context, a *applier, v *Preview, page []*bridge.Staged, o PreviewOptions) error {
+	if o.Live {
+		if err := a.compareLive(ctx, page); err != nil {
+			return err
+		}
+	}
+	for _, c := range page {
+		switch {
+		case c.Status == bridge.Waiting:
+			v.Waits++
+		case c.Implied:
+			v.Withdraws++
+		case c.Op == bridge.Create:
+			v.Creates++
+		case c.Op == bridge.Remove:
+			v.Removes++
+		case len(c.Values) == 0:
+			v.Run.Unchanged++
+			continue
+		default:
+			v.Updates++
+		}
+		if o.Change == nil {
+			continue
+		}
+		if err := o.Change(c); err != nil {
+			return fmt.Errorf("report change of %s: %w", c.Key, err)
+		}
+	}
+	return nil
+}
+
+// compareLive sets the old values of updates to what the shop holds at this moment.
+func (a *applier) compareLive(ctx context.Context, page []*bridge.Staged) error {
+	var updates []*bridge.Staged
+	for _, c := range page {
+		if c.Op == bridge.Update && c.Link != 0 {
+			updates = append(updates, c)
+		}
+	}
+	lookups, err := a.find(ctx, updates)
+	if err != nil {
+		return err
+	}
+	for i, c := range updates {
+		if found := lookups[i].Found; found != nil {
+			c.Values, c.Old = differing(c.Record.Values, found.Values, false)
+		} else {
+			c.Op, c.Values, c.Old = bridge.Create, c.Record.Values, nil
+		}
+	}
+	return nil
+}

@@ -1,0 +1,189 @@
+package inbound
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gocarina/gocsv"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+)
+
+// receiptRejects is how many rejects a receipt shows; the reject file has all of them.
+const receiptRejects = 100
+
+// receipt is what the sender can read of one run, or of a drop that never had one.
+type receipt struct {
+	Drop          int64            `json:"drop"`
+	Feed          string           `json:"feed"`
+	File          string           `json:"file"`
+	SHA256        string           `json:"sha256"`
+	Size          int64            `json:"size"`
+	State         bridge.DropState `json:"state"`
+	Reason        string           `json:"reason,omitempty"`
+	Run           int64            `json:"run"`
+	Kind          bridge.RunKind   `json:"kind,omitempty"`
+	bridge.Counts                  // of this run
+	Requests      int64            `json:"requests"`
+	Seconds       float64          `json:"seconds"`
+
+	Seen    *time.Time `json:"seen"`
+	Fetched *time.Time `json:"fetched"`
+	Started *time.Time `json:"started"`
+	Ended   *time.Time `json:"ended"`
+	Settled *time.Time `json:"settled"`
+
+	Rejects []receiptReject `json:"rejects"` // the first of them
+}
+
+type receiptReject struct {
+	Line    int64             `json:"line"`
+	Key     string            `json:"key"`
+	Field   string            `json:"field"`
+	Code    string            `json:"code"`
+	Message string            `json:"message"`
+	Row     map[string]string `json:"row"`
+}
+
+// receiptName is the name of a receipt: the drop's whole name, the run, and the kind.
+func receiptName(d *bridge.Drop, run *bridge.Run, kind string) string {
+	return bridge.DerivedName(d.Name+"."+kind, tag(d, run)+"_receipt")
+}
+
+// writeReceipts writes the receipts that the feed asks for.
+func (b *Engine) writeReceipts(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run) error {
+	if len(f.Receipts) == 0 || d.Manifest {
+		return nil
+	}
+	c, err := b.receipt(ctx, d, run)
+	if err != nil {
+		return err
+	}
+	for _, kind := range f.Receipts {
+		if kind == config.DocumentReceipt {
+			if err := b.writeDocuments(ctx, r, f, d, run); err != nil {
+				return err
+			}
+			continue
+		}
+		body, err := c.write(kind)
+		if err != nil {
+			return fmt.Errorf("write receipt of drop %d: %w", d.ID, err)
+		}
+		b.step("write receipt")
+		if err := b.putInto(ctx, r, path.Join(d.Folder, f.Folders.Receipts), receiptName(d, run, kind), bytes.NewReader(body)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *Engine) receipt(ctx context.Context, d *bridge.Drop, run *bridge.Run) (*receipt, error) {
+	c := &receipt{Drop: d.ID, Feed: d.Feed, File: d.Name, SHA256: d.SHA256, Size: d.Size, State: d.State, Reason: d.Reason,
+		Seen: orNull(d.SeenAt), Fetched: orNull(d.FetchedAt), Settled: orNull(d.SettledAt), Rejects: []receiptReject{}}
+	if run == nil {
+		return c, nil
+	}
+	c.Run, c.Kind, c.Counts, c.Requests = run.ID, run.Kind, run.Counts, run.Requests
+	c.Started, c.Ended = orNull(run.Started), orNull(run.Ended)
+	if !run.Ended.IsZero() {
+		c.Seconds = run.Ended.Sub(run.Started).Seconds()
+	}
+	err := b.Ledger.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
+		c.Rejects = append(c.Rejects, receiptReject{Line: r.Pos.Line, Key: r.Key, Field: r.Field, Code: r.Code, Message: r.Message, Row: r.Row})
+		if len(c.Rejects) == receiptRejects {
+			return errEnough
+		}
+		return nil
+	})
+	if err == errEnough {
+		err = nil
+	}
+	return c, err
+}
+
+// orNull is a time in JSON: RFC 3339, UTC, or null.
+func orNull(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+func (c *receipt) write(kind string) ([]byte, error) {
+	if kind == "csv" {
+		return c.spreadsheet()
+	}
+	var buf bytes.Buffer
+	e := json.NewEncoder(&buf)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	err := e.Encode(c)
+	return buf.Bytes(), err
+}
+
+// receiptRow is a line of a receipt for spreadsheets: one of kind "file" with the counts, then one of kind "reject" for
+// each reject, so that a column of counts may be summed over many receipts.
+type receiptRow struct {
+	Kind      string `csv:"kind"`
+	File      string `csv:"file"`
+	SHA256    string `csv:"sha256"`
+	Drop      string `csv:"drop"`
+	Run       string `csv:"run"`
+	State     string `csv:"state"`
+	Rows      string `csv:"rows"`
+	Created   string `csv:"created"`
+	Updated   string `csv:"updated"`
+	Unchanged string `csv:"unchanged"`
+	Removed   string `csv:"removed"`
+	Collapsed string `csv:"collapsed"`
+	Rejected  string `csv:"rejected"`
+	Parked    string `csv:"parked"`
+	Withdrawn string `csv:"withdrawn"`
+	Seen      string `csv:"seen"`
+	Started   string `csv:"started"`
+	Ended     string `csv:"ended"`
+	Line      string `csv:"line"`
+	Key       string `csv:"key"`
+	Field     string `csv:"field"`
+	Code      string `csv:"code"`
+	Message   string `csv:"message"`
+}
+
+func (c *receipt) spreadsheet() ([]byte, error) {
+	n := func(v int64) string { return strconv.FormatInt(v, 10) }
+	at := func(t *time.Time) string {
+		if t == nil {
+			return ""
+		}
+		return t.Format(time.RFC3339)
+	}
+	head := receiptRow{Kind: "file", File: harmless(c.File), SHA256: c.SHA256, Drop: n(c.Drop), Run: n(c.Run), State: string(c.State), Rows: n(c.Rows),
+		Created: n(c.Created), Updated: n(c.Updated), Unchanged: n(c.Unchanged), Removed: n(c.Removed), Collapsed: n(c.Collapsed), Rejected: n(c.Rejected),
+		Parked: n(c.Parked), Withdrawn: n(c.Withdrawn), Seen: at(c.Seen), Started: at(c.Started), Ended: at(c.Ended), Message: harmless(c.Reason)}
+	rows := []receiptRow{head}
+	for _, r := range c.Rejects {
+		rows = append(rows, receiptRow{Kind: "reject", File: head.File, Drop: head.Drop, Run: head.Run, Line: n(r.Line), Key: harmless(r.Key),
+			Field: harmless(r.Field), Code: r.Code, Message: harmless(r.Message)})
+	}
+	var buf bytes.Buffer
+	buf.WriteString("\ufeff") // without it Excel takes UTF-8 for something else
+	err := gocsv.Marshal(rows, &buf)
+	return buf.Bytes(), err
+}
+
+// harmless keeps a spreadsheet from computing a text that came from outside.
+func harmless(s string) string {
+	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
+		return "'" + s
+	}
+	return s
+}

@@ -1,0 +1,115 @@
+package inbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path"
+	"path/filepath"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// Numbers of the documents of receipts: sixteen digits, 9 with a run's id and 8 with a drop's, then the place in the
+// receipt. So they need no counter, and a receipt that is written twice is the same.
+const (
+	firstOfRun  = 9_000_000_000_000_000
+	firstOfDrop = 8_000_000_000_000_000
+	perReceipt  = 1_000_000
+)
+
+// writeDocuments writes a receipt that tells of each document of a drop.
+func (b *Engine) writeDocuments(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run) error {
+	format, ok := f.Format.(formats.Receipter)
+	if !ok || d.Spool == "" {
+		return nil
+	}
+	rows, err := b.openRows(f, b.spool(d))
+	var unreadable *formats.FileError
+	if errors.As(err, &unreadable) {
+		return nil // there is no document to tell of
+	}
+	if err != nil {
+		return err
+	}
+	err = b.putDocuments(ctx, r, f, d, run, format, rows)
+	return errors.Join(err, rows.Close())
+}
+
+func (b *Engine) putDocuments(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run, format formats.Receipter, rows *fileRows) error {
+	o, err := b.told(ctx, d, run, rows)
+	if err != nil {
+		return err
+	}
+	var parts []io.Reader
+	for _, p := range rows.parts {
+		file, err := os.Open(p.path)
+		if err != nil {
+			return fmt.Errorf("open %s: %w", filepath.Base(p.path), err)
+		}
+		defer file.Close()
+		parts = append(parts, file)
+	}
+	to, err := os.CreateTemp(b.Spool, "receipt-*.part")
+	if err != nil {
+		return spoolTrouble(err)
+	}
+	n, err := format.WriteReceipt(to, parts, o)
+	if err == nil && n > 0 {
+		b.step("write receipt")
+		err = b.putInto(ctx, r, path.Join(d.Folder, f.Folders.Receipts), receiptName(d, run, config.DocumentReceipt), to)
+	}
+	return errors.Join(err, to.Close(), os.Remove(to.Name()))
+}
+
+// told says what to tell of a drop's documents: what the run rejected, and of a run of some rows nothing else.
+func (b *Engine) told(ctx context.Context, d *bridge.Drop, run *bridge.Run, rows *fileRows) (formats.Receipt, error) {
+	if run == nil || run.State == bridge.Failed {
+		return toldAsOne(d, run), nil
+	}
+	o := formats.Receipt{First: firstOfRun + run.ID*perReceipt + 1, At: run.Ended}
+	rejects := map[spot]*formats.Reject{}
+	err := b.Ledger.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
+		if at := spotOf(r.Pos); rejects[at] == nil {
+			rejects[at] = &r.Reject
+		}
+		return nil
+	})
+	if err != nil {
+		return o, err
+	}
+	all, before := run.Kind == bridge.FirstRun || run.Kind == bridge.ReRun, map[spot]bool{}
+	if run.Kind == bridge.RetryRun {
+		last, err := b.lastRejects(ctx, d, run.ID)
+		if err == nil && last != nil {
+			before, err = b.failed(ctx, last)
+		}
+		if err != nil {
+			return o, err
+		}
+	}
+	o.Fate = func(part int, at formats.Position) (*formats.Reject, bool) {
+		at.Part = rows.parts[part].name
+		why := rejects[spotOf(at)]
+		return why, all || why != nil || before[spotOf(at)]
+	}
+	return o, nil
+}
+
+// toldAsOne is what to tell when all documents of a drop had one fate: it could not be read, or was not loaded.
+func toldAsOne(d *bridge.Drop, run *bridge.Run) formats.Receipt {
+	o := formats.Receipt{First: firstOfDrop + d.ID*perReceipt + 1, At: d.SettledAt, Text: d.Reason}
+	if run != nil {
+		o.First, o.At = firstOfRun+run.ID*perReceipt+1, run.Ended
+	}
+	var why *formats.Reject
+	if d.State == bridge.Rejected {
+		why = &formats.Reject{Message: d.Reason}
+	}
+	o.Fate = func(int, formats.Position) (*formats.Reject, bool) { return why, true }
+	return o
+}

@@ -1,0 +1,240 @@
+package inbound
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/formats/envelope"
+)
+
+// Everything that reads the rows of a file reads them through this file of the program: a drop's first run, a run again, a
+// plan, the reject file.
+
+// RowSource is rows that come from something that has to be closed.
+type RowSource interface {
+	formats.Reader
+	formats.Counter
+	io.Closer
+}
+
+// rowsOf opens the rows that a run of a drop is about: all of its file, or those that its last run rejected.
+func (b *Engine) rowsOf(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run) (RowSource, error) {
+	if run.Kind == bridge.RetryRun {
+		return b.rejectedRows(ctx, f, d, run)
+	}
+	return b.openRows(f, b.spool(d))
+}
+
+// Rows opens the rows of a file of this machine as a feed reads them. Only the bridge's spool is used.
+func (b *Engine) Rows(f *config.Feed, path string) (RowSource, error) { return b.openRows(f, path) }
+
+// fileRows reads the rows of a file part by part. A file that is not wrapped, or holds only one, is one part without a
+// name; of several each row's position names its part.
+type fileRows struct {
+	feed     *config.Feed
+	dir      string // of what was unwrapped; empty for a file that is not wrapped
+	parts    []part
+	columns  []string
+	corrects bool             // it is a file of rejects that came back
+	counts   map[string]int64 // of the parts that were read to their end
+
+	at     int // of parts
+	file   *os.File
+	reader formats.Reader // nil before the first row of a part
+}
+
+// part is one file that came out of a drop.
+type part struct{ name, path string }
+
+// openRows opens a file of a feed. Nothing of a wrapped file is read before all of it came out whole, and signed as it must
+// be. The error is a *formats.FileError when the file is at fault.
+func (b *Engine) openRows(f *config.Feed, path string) (*fileRows, error) {
+	r := &fileRows{feed: f, parts: []part{{path: path}}, counts: map[string]int64{}}
+	err := b.unwrap(r, path)
+	if err == nil {
+		err = r.head()
+	}
+	if err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
+	return r, nil
+}
+
+// leftOver is the pattern of what a killed bridge may leave in its spool.
+const leftOver = "unwrapped-*"
+
+// unwrap takes a file out of its wrappings into a folder of its own in the spool, which goes when the rows are closed.
+func (b *Engine) unwrap(r *fileRows, path string) error {
+	layers := r.feed.Layers()
+	if len(layers) == 0 {
+		return nil
+	}
+	src, err := os.Open(path)
+	if err != nil {
+		return fmt.Errorf("open %s: %w", filepath.Base(path), err)
+	}
+	defer src.Close()
+	if r.dir, err = os.MkdirTemp(b.Spool, leftOver); err != nil {
+		return spoolTrouble(err)
+	}
+	r.parts = nil
+	err = layers.Unwrap(src, r.dir, func(name string) (io.WriteCloser, error) {
+		p := part{name: r.freeName(name), path: filepath.Join(r.dir, fmt.Sprintf("%d", len(r.parts)+1))}
+		r.parts = append(r.parts, p)
+		return os.OpenFile(p.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	})
+	if len(r.parts) == 1 {
+		r.parts[0].name = ""
+	}
+	return notUnwrapped(err)
+}
+
+// freeName keeps names of parts apart that differ only in their folders.
+func (r *fileRows) freeName(name string) string {
+	taken := func(n string) bool { return slices.ContainsFunc(r.parts, func(p part) bool { return p.name == n }) }
+	free := name
+	for n := 2; taken(free); n++ {
+		free = fmt.Sprintf("%s (%d)", name, n)
+	}
+	return free
+}
+
+// notUnwrapped tells what is the file's own fault from trouble of the disk.
+func notUnwrapped(err error) error {
+	for _, fault := range []struct {
+		err  error
+		hint string
+	}{
+		{envelope.ErrLimit, "if the sender's files are that large, raise max_size, max_ratio or max_files below unwrap"},
+		{envelope.ErrBroken, "check unwrap (what the files are wrapped in, and the keys), then let the sender send the file again"},
+		{envelope.ErrSignature, "let the sender sign with a key that is in signers; signature: optional accepts files without a signature"},
+	} {
+		if errors.Is(err, fault.err) {
+			return &formats.FileError{Message: err.Error(), Hint: fault.hint}
+		}
+	}
+	return spoolTrouble(err)
+}
+
+// head reads the head of each part: all of them must have the same columns. An empty part has none.
+func (r *fileRows) head() error {
+	for i, p := range r.parts {
+		if err := r.open(i); err != nil {
+			return err
+		}
+		columns := r.reader.Columns()
+		if c, ok := r.reader.(formats.Corrector); ok && c.Corrects() {
+			r.corrects = true
+		}
+		switch {
+		case len(r.columns) == 0:
+			r.columns = slices.Clone(columns)
+		case len(columns) > 0 && !slices.Equal(columns, r.columns):
+			return &formats.FileError{Pos: formats.Position{Part: p.name}, Message: "has other columns than the files before it in the archive",
+				Hint: "one archive may hold several files of one kind; pick them by match below unwrap"}
+		}
+		if len(r.parts) == 1 {
+			return nil
+		}
+		if err := r.closeFile(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open begins a part.
+func (r *fileRows) open(i int) (err error) {
+	if r.file, err = os.Open(r.parts[i].path); err != nil {
+		return fmt.Errorf("open %s: %w", filepath.Base(r.parts[i].path), err)
+	}
+	r.reader, err = r.feed.Format.Open(bufio.NewReaderSize(r.file, 256<<10), r.feed.Entity)
+	return r.within(i, err)
+}
+
+// within names the part in an error about the file.
+func (r *fileRows) within(i int, err error) error {
+	var unreadable *formats.FileError
+	var reject *formats.Reject
+	switch name := r.parts[i].name; {
+	case name == "":
+	case errors.As(err, &reject):
+		reject.Pos.Part = name
+	case errors.As(err, &unreadable):
+		unreadable.Pos.Part = name
+	}
+	return err
+}
+
+// Columns implements formats.Reader.
+func (r *fileRows) Columns() []string { return r.columns }
+
+// Next implements formats.Reader: the parts' rows one after the other.
+func (r *fileRows) Next(row *formats.Row) error {
+	for {
+		if r.at == len(r.parts) {
+			return io.EOF
+		}
+		if r.reader == nil {
+			if err := r.open(r.at); err != nil {
+				return err
+			}
+		}
+		err := r.reader.Next(row)
+		row.Pos.Part = r.parts[r.at].name
+		if !errors.Is(err, io.EOF) {
+			return r.within(r.at, err)
+		}
+		addCounts(r.counts, r.reader)
+		r.at++
+		if err := r.closeFile(); err != nil {
+			return err
+		}
+	}
+}
+
+// Counts implements formats.Counter.
+func (r *fileRows) Counts() map[string]int64 {
+	counts := map[string]int64{}
+	for word, n := range r.counts {
+		counts[word] += n
+	}
+	addCounts(counts, r.reader)
+	return counts
+}
+
+// addCounts adds what a reader has left out, if it tells.
+func addCounts(sum map[string]int64, r formats.Reader) {
+	if c, ok := r.(formats.Counter); ok {
+		for word, n := range c.Counts() {
+			sum[word] += n
+		}
+	}
+}
+
+func (r *fileRows) closeFile() error {
+	if r.file == nil {
+		return nil
+	}
+	err := r.file.Close()
+	r.file, r.reader = nil, nil
+	return err
+}
+
+// Close throws away what was unwrapped.
+func (r *fileRows) Close() error {
+	err := r.closeFile()
+	if r.dir != "" {
+		err = errors.Join(err, os.RemoveAll(r.dir))
+	}
+	return err
+}

@@ -1,0 +1,52 @@
+package bridge
+
+import (
+	"context"
+	"time"
+)
+
+// StageStatus is how far a staged change is.
+type StageStatus int
+
+// The statuses of staged changes.
+const (
+	Undecided StageStatus = iota // the ledger does not know the key: the shop has to be asked
+	Decided                      // Op, Values and Old are set
+	Waiting                      // its parent is not there yet
+	Sent                         // in a batch on its way
+	Finished                     // has its fate
+)
+
+// Staged is one change of a run's plan, with all that is needed to send and to settle it.
+type Staged struct {
+	Seq int64 // order of the file; 0 until it is put
+	Change
+	Link    int64 // 0: the ledger does not know the key
+	Remove  bool  // the row marks a removal
+	Implied bool  // not a row of the file: a full drop lacks the key
+	Status  StageStatus
+	Cap     int  // largest batch it may travel in; 0: no bound of its own
+	Tries   int  // how often it was on its way in a batch of which nobody knows what became
+	Again   bool // a create of it may have been accepted: when it is found in the shop, it counts as created
+	Missing *Missing
+	Raw     map[string]string
+	Parked  time.Time // since when the record has been parked; zero for a row of the file
+}
+
+// A Stage holds the changes of one run between planning and sending, on disk, one per key. It does not outlast its run:
+// after a crash the run is planned again. Not safe for concurrent use.
+type Stage interface {
+	// Put adds changes, and returns those whose keys the stage holds already: they were not added.
+	Put(ctx context.Context, changes []*Staged) (repeats []*Staged, err error)
+	// Get finds a change by key; nil if there is none.
+	Get(ctx context.Context, key string) (*Staged, error)
+	// Save writes changes back; Drop takes one away.
+	Save(ctx context.Context, changes []*Staged) error
+	Drop(ctx context.Context, key string) error
+	// Next returns up to n changes of a status after a sequence number, in order.
+	Next(ctx context.Context, status StageStatus, after int64, n int) ([]*Staged, error)
+	// Count counts changes by status and operation.
+	Count(ctx context.Context) (map[StageStatus]map[Op]int64, error)
+	// Close removes the stage.
+	Close() error
+}
