@@ -54,11 +54,14 @@ type Drop struct {
 	Spool  string // local copy, relative to the spool; empty when pruned
 	Date   string // group "date" of the feed's pattern
 	Seq    string // group "seq"
-	Gap    string // what was missing before it, by its number, in words
+	// Rank is the drop's place in the feed's order, compared as text; empty for one that has no place in it. See
+	// package inbound for what it is made of.
+	Rank string
+	Gap  string // what was missing before it, by its number, in words
 
-	// Corrects says that it is a file of rejects that came back: some rows only, whatever the feed's mode.
+	// Correction says that it is a file of rejects that came back: some rows only, whatever the feed's mode.
 	Correction bool
-	// Lists says that it is a manifest: it lists files and holds no rows.
+	// Manifest says that it lists files and holds no rows.
 	Manifest bool
 
 	ListedBy     int64  // the manifest that lists it; 0 if none does
@@ -91,11 +94,26 @@ type Counts struct {
 	Updated   int64 `json:"updated"`
 	Unchanged int64 `json:"unchanged"` // with Adopted
 	Adopted   int64 `json:"adopted"`   // of Unchanged: the shop held them already, they were only linked
-	Removed   int64 `json:"removed"`   // rows that mark a removal
-	Collapsed int64 `json:"collapsed"` // rows whose key came again in the same file
-	Rejected  int64 `json:"rejected"`
-	Parked    int64 `json:"parked"`
-	Withdrawn int64 `json:"withdrawn"` // keys that a full drop lacks and that were removed: no rows of the file
+	// Superseded are those of Unchanged that a drop which is later in the feed's order has set: they were left alone.
+	Superseded int64 `json:"superseded"`
+	Removed    int64 `json:"removed"`   // rows that mark a removal
+	Collapsed  int64 `json:"collapsed"` // rows whose key came again in the same file
+	Rejected   int64 `json:"rejected"`
+	Parked     int64 `json:"parked"`
+	Withdrawn  int64 `json:"withdrawn"` // keys that a full drop lacks and that were removed: no rows of the file
+}
+
+// NamedCount is one of the counts of a run under the name that it has in JSON.
+type NamedCount struct {
+	Name string
+	N    int64
+}
+
+// Each lists the counts in their order.
+func (c Counts) Each() []NamedCount {
+	return []NamedCount{{"rows", c.Rows}, {"created", c.Created}, {"updated", c.Updated}, {"unchanged", c.Unchanged}, {"adopted", c.Adopted},
+		{"superseded", c.Superseded}, {"removed", c.Removed}, {"collapsed", c.Collapsed}, {"rejected", c.Rejected}, {"parked", c.Parked},
+		{"withdrawn", c.Withdrawn}}
 }
 
 // Sum is the right side of the first promise.
@@ -106,26 +124,36 @@ func (c Counts) Sum() int64 {
 // DropFilter chooses drops; zero fields choose all.
 type DropFilter struct {
 	Feed     string
+	Remote   string
+	Folder   string
 	Name     string
+	SHA256   string
+	Other    string // another sha256 than this one
+	After    int64  // a higher id
 	States   []DropState
 	From, To time.Time // seen
 	Owed     bool      // only those whose last move is still owed
 	Last     int       // only the last so many; the answer is oldest first all the same
 }
 
-// A Listing is what a listing of a feed's folder has shown, sifted: files of the feed, and its manifests.
-type Listing struct {
-	Files   []File
-	Refused []Refusal
-	At      time.Time
-	// Keep: on this remote nothing is moved, so a file that the ledger knows in this size and time is known for good.
-	Keep bool
+// A Move is a drop on its way: it is saved if the ledger still has it in the state From.
+type Move struct {
+	*Drop
+	From DropState
 }
 
-// A Refusal is a file whose name can't be used. It is left alone; the ledger keeps that it was there.
-type Refusal struct {
-	File        // Name is quoted and cut: it can be printed, and is no path
-	Why  string //
+// A Listing is what a listing of a feed's folder has brought.
+type Listing struct {
+	New   []*Drop // not known before; they get their numbers, and the drop before them of the same place
+	Moves []Move  // changed, or gone
+	Same  []int64 // listed again as they were
+	At    time.Time
+}
+
+// A Place is where a drop of a listed name, size and time was entered.
+type Place struct {
+	Name string
+	Path string // where it stands now; empty once it is gone
 }
 
 // A ManifestEntry is what a manifest says of one file.
@@ -136,11 +164,17 @@ type ManifestEntry struct {
 	SHA256 string // empty: not said
 }
 
-// Awaited is an entry of a manifest whose file has not come yet, or is on its way.
-type Awaited struct {
+// A ListedEntry is an entry of a manifest that was kept.
+type ListedEntry struct {
 	ManifestEntry
-	Manifest int64
-	Drop     int64 // the file, while it is ready or claimed; 0: it has not come
+	Again bool // a later manifest of the feed lists it, too
+}
+
+// A ManifestList is a manifest that is fetched and not settled: what it lists, and which drops came for it.
+type ManifestList struct {
+	*Drop
+	Entries []ListedEntry
+	Came    []*Drop // listed by it, in any state
 }
 
 // Add counts n rows of a fate.
@@ -156,6 +190,9 @@ func (c *Counts) Add(fate RowFate, n int64) {
 		c.Adopted += n
 		c.Unchanged += n
 	case FateUnchanged:
+		c.Unchanged += n
+	case FateSuperseded:
+		c.Superseded += n
 		c.Unchanged += n
 	case FateRejected:
 		c.Rejected += n

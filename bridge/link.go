@@ -1,6 +1,8 @@
 package bridge
 
 import (
+	"cmp"
+	"slices"
 	"time"
 
 	"github.com/orobridge/orobridge/formats"
@@ -8,16 +10,19 @@ import (
 
 // Link is what Oro last accepted under a key.
 type Link struct {
-	ID      int64
+	ID      int64 // 0: new
 	Entity  string
 	Key     string
 	OroID   string
 	Content []formats.Value // sorted by field
 	Removed bool            // the last change was a removal
-	Drop    int64           // drop, run and line that set it; 0 when it was adopted without a file
+	Feed    string          // feed, drop, run and line that set it last; empty and 0 when it was adopted without a file
+	Drop    int64
 	Run     int64
 	Line    int64
 	At      time.Time
+	// Origins are the drops that set fields before: those of them that Drop has not set since.
+	Origins map[string]int64
 }
 
 // LinkRef is the short form of a link that planning reads for every row.
@@ -26,15 +31,77 @@ type LinkRef struct {
 	Fingerprint int64
 }
 
-// Event is one entry of a key's history.
+// Fingerprint is what planning compares. That of a removed record matches no row, so that a sender who lists it again is
+// always looked at closely.
+func (k *Link) Fingerprint() int64 {
+	if k.Removed {
+		return ^formats.Fingerprint(k.Content)
+	}
+	return formats.Fingerprint(k.Content)
+}
+
+// Origin is the drop that set a field; 0 when no file has.
+func (k *Link) Origin(field string) int64 {
+	if drop, ok := k.Origins[field]; ok {
+		return drop
+	}
+	return k.Drop
+}
+
+// Lay lays the fields of a newer record over the link's own and returns what those of them were that it changes. The
+// fields are sorted. A link remembers which drop set each field.
+func (k *Link) Lay(fields []formats.Value, setter Link) (before []formats.Value) {
+	origins := map[string]int64{}
+	for _, v := range k.Content {
+		if from := k.Origin(v.Field); from != setter.Drop {
+			origins[v.Field] = from
+		}
+	}
+	for _, v := range fields {
+		delete(origins, v.Field)
+		i, ok := slices.BinarySearchFunc(k.Content, v, ByField)
+		switch {
+		case ok && k.Content[i].Text != v.Text:
+			before = append(before, k.Content[i])
+		case !ok:
+			before = append(before, formats.Value{Field: v.Field})
+		}
+	}
+	k.Content, k.Origins = merge(k.Content, fields), origins
+	k.OroID = cmp.Or(setter.OroID, k.OroID)
+	k.Removed, k.Feed, k.Drop, k.Run, k.Line, k.At = setter.Removed, setter.Feed, setter.Drop, setter.Run, setter.Line, setter.At
+	return before
+}
+
+// ByField is the order of a content's values.
+func ByField(a, b formats.Value) int { return cmp.Compare(a.Field, b.Field) }
+
+// merge lays newer fields over older ones. Both are sorted by field, and so is the result.
+func merge(older, newer []formats.Value) []formats.Value {
+	merged := make([]formats.Value, 0, len(older)+len(newer))
+	for len(older) > 0 && len(newer) > 0 {
+		switch c := ByField(older[0], newer[0]); {
+		case c < 0:
+			merged, older = append(merged, older[0]), older[1:]
+		case c > 0:
+			merged, newer = append(merged, newer[0]), newer[1:]
+		default:
+			merged, older, newer = append(merged, newer[0]), older[1:], newer[1:]
+		}
+	}
+	return append(append(merged, older...), newer...)
+}
+
+// HistoryEntry is one entry of a key's history.
 type HistoryEntry struct {
-	Entity string          `json:"entity"`
-	Key    string          `json:"key"`
-	Drop   int64           `json:"drop"`
-	Run    int64           `json:"run"`
-	Line   int64           `json:"line"`
-	Fate   RowFate         `json:"fate"`
-	Sent   []formats.Value `json:"sent"`
-	Detail string          `json:"detail,omitempty"`
-	At     time.Time       `json:"at"`
+	Entity string
+	Key    string
+	Drop   int64
+	Run    int64
+	Line   int64
+	Fate   RowFate
+	Sent   []formats.Value // the fields that were sent
+	Before []formats.Value // what they were as far as the ledger knew; an empty text is a field that it did not know
+	Detail string
+	At     time.Time
 }

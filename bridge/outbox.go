@@ -2,8 +2,6 @@ package bridge
 
 import (
 	"time"
-
-	"github.com/orobridge/orobridge/formats"
 )
 
 // Cursor is how far an export has read the shop's orders.
@@ -19,41 +17,68 @@ type Sighting struct {
 	Updated   time.Time
 }
 
-// Look is a sighting that was looked at. Its order may still change without another time stamp, which has whole
-// seconds, unless it is Settled. An Ignored one is never looked at again.
+// Look is a sighting that was looked at. At is when, while the order may still change without another time stamp, which
+// has whole seconds; zero once that is over. An Ignored one is never looked at again.
 type Look struct {
 	Sighting
-	Settled bool
+	At      time.Time
 	Ignored bool
 }
 
 // Version is an order as the outbox has it.
 type Version struct {
 	Version int
-	Print   int64 // see [OrderFingerprint]
+	Print   int64 // fingerprint of what the ERP cares about
 }
 
-// Entry is an order on its way into the outbox.
+// Book is how far an export has come: its cursor, and the last numbers that it gave.
+type Book struct {
+	Cursor
+	Number   int64 // of files
+	Document int64 // of documents inside the files
+}
+
+// Document is what goes out: one version of a record of the shop, of a kind that package outbound knows.
+type Document struct {
+	Kind       string // "orders"
+	ID         string // the shop's id
+	Identifier string // what people call it by
+	Version    int
+	Submitted  time.Time
+	Flags      []string // what was noticed and not corrected
+	Record     any      // *formats.Order
+}
+
+// Entry is a document on its way into the outbox.
 type Entry struct {
-	Order   *formats.Order
-	Version int
+	ID int64 // of the outbox; 0 before it is entered
+	*Document
+	Content []byte // the record as it is kept while it waits for its file; empty when it is stuck
 	Print   int64
 	Stuck   string // why it can't be written at all; empty otherwise
+	Alarm   Alarm  // AlarmStuck then
+	Noticed time.Time
+}
+
+// NewFile is a file that was made of orders, on its way into the outbox.
+type NewFile struct {
+	Outfile
+	Body    []byte
+	Members []*Entry // entered before, or in the same Intake
 }
 
 // Intake is what one look at the shop brings to the outbox of an export.
 type Intake struct {
-	Cursor  Cursor // the later At counts; the zero Cursor changes nothing
-	Looks   []Look
-	Orders  []*Entry
-	Forget  time.Time // looks at what was updated before are forgotten
-	PerFile int       // orders of a file, at least 1
-	Flush   time.Time // what was noticed before goes into a file, full or not
-	Render  Render
+	Since  Book // as it was read: another one's work in between makes it ErrMoved
+	Book   Book // as it stands from now on
+	Looks  []Look
+	Orders []*Entry
+	Files  []*NewFile
+	Forget time.Time // looks at what was updated before are forgotten; zero forgets none
+	// Links and History are those of the orders that were entered.
+	Links   []*Link
+	History []HistoryEntry
 }
-
-// Render makes a file of orders once its number is known; document is the number of the first document in it.
-type Render func(orders []*formats.Order, number, document int64) (name string, body []byte, err error)
 
 // OwedState is where an outbound order stands.
 type OwedState string
@@ -100,7 +125,9 @@ type Owed struct {
 	SHA256    string
 	Size      int64
 	State     OwedState
-	Alarm     Alarm // its own, or its file's
+	Alarm     Alarm // its own, or that of its file
+	OwnAlarm  Alarm
+	FileAlarm Alarm
 	Reason    string
 	Flags     []string // what was noticed and not corrected
 	Answer    string   // what the ERP said last
@@ -112,14 +139,29 @@ type Owed struct {
 	Answered  time.Time // first answer
 }
 
+// FileMove is a file of the outbox on its way: it is saved if the ledger still has it in the state From.
+type FileMove struct {
+	*Outfile
+	From OwedState
+}
+
+// OutboxChange is what happened to some files and orders of the outbox: all of it is saved, or nothing (ErrMoved).
+type OutboxChange struct {
+	Files   []FileMove
+	Owed    []*Owed // alarm and answer
+	History []HistoryEntry
+}
+
 // OutboxFilter chooses orders; zero fields choose all.
 type OutboxFilter struct {
 	Export     string
 	States     []OwedState
-	Order      string    // identifier, or number of the file
+	Order      string    // identifier, or number of the file: what people type
+	Identifier string    //
+	Number     int64     // of the file
 	From, To   time.Time // submitted
 	Unanswered time.Time // written before, not answered, and without an alarm of their own
-	Alarmed    bool      // only those with an alarm
+	Alarmed    bool      // only those with an alarm, or whose file has one
 	Last       int       // only the last so many; the answer is oldest first all the same
 }
 
@@ -132,3 +174,6 @@ type OutfileFilter struct {
 	Pending bool // owed, or written and waiting for their marker
 	Number  int64
 }
+
+// Orders is the kind of documents that orders are, and the entity under which the ledger keeps their history and links.
+const Orders = "orders"

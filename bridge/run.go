@@ -44,8 +44,6 @@ type Run struct {
 	Ended    time.Time // zero while it runs
 
 	Reported bool // its reject file and receipts are written
-
-	Before int64 // the shop's count of requests less those of this run
 }
 
 // RowFate is the fate of a row that took part in a run and whose outcome must outlast a crash.
@@ -53,40 +51,28 @@ type RowFate string
 
 // The fates of rows.
 const (
-	FateCreated   RowFate = "created"
-	FateUpdated   RowFate = "updated"
-	FateRemoved   RowFate = "removed"
-	FateAdopted   RowFate = "adopted"
-	FateUnchanged RowFate = "unchanged" // looked up and found to need nothing
-	FateRejected  RowFate = "rejected"
-	FateParked    RowFate = "parked"
-	FateWithdrawn RowFate = "withdrawn" // removed because a full drop lacks it
+	FateCreated    RowFate = "created"
+	FateUpdated    RowFate = "updated"
+	FateRemoved    RowFate = "removed"
+	FateAdopted    RowFate = "adopted"
+	FateUnchanged  RowFate = "unchanged"  // looked up and found to need nothing
+	FateSuperseded RowFate = "superseded" // a later drop has set all that it says
+	FateRejected   RowFate = "rejected"
+	FateParked     RowFate = "parked"
+	FateWithdrawn  RowFate = "withdrawn" // removed because a full drop lacks it
 )
 
-// Settlement is the outcome of one change. The ledger makes its link, history, reject and parked entries of it.
+// Settlement is the outcome of one row or change, as it is committed: what stands in the key's history, and what it makes
+// of the ledger's link, rejects, parked rows and outbox.
 type Settlement struct {
-	Fate    RowFate
-	Entity  string
-	Key     string
-	Line    int64
-	Pos     formats.Position // FateParked: where the row stands
-	OroID   string           // of what was created, updated or adopted
-	Record  []formats.Value  // all fields of the row's record: they are laid over the link's content
-	Sent    []formats.Value  // the fields that were sent, for the history
-	Reject  *formats.Reject  // FateRejected
-	Missing *Missing         // FateParked
-	Remove  bool             // the parked row marks a removal
-	Raw     map[string]string
-	Forget  bool // FateRemoved, FateWithdrawn: nothing is left in the shop, so the link goes too
-
-	// Detail is more to say in the history.
-	Detail string
-	// Wait is the key under which the row waits when it is parked, where several rows of one key may; Key by default.
-	Wait string
-	// Answer is what the ERP says of the outbox's order Key; it counts as answered.
-	Answer string
-	// Alarm is what Answer means: AlarmRefused, or none.
-	Alarm Alarm
+	HistoryEntry
+	Link   *Link      // the key's link as it stands from now on; nil leaves it as it is
+	Forget bool       // nothing is left in the shop: the link goes
+	Reject *RejectRow // FateRejected
+	Park   *ParkedRow // FateParked
+	Unpark string     // key of a parked row of this drop whose wait is over; empty for none
+	Owed   []*Owed    // orders of the outbox, as an answer leaves them
+	Files  []*Outfile // and their files
 }
 
 // RejectRow is a reject as the ledger keeps it.

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -124,7 +125,7 @@ func (w *World) Alarms() []string {
 func (w *World) Sounded(alarm bridge.Alarm) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return strings.Count(w.Log.String(), "msg=alarm export=orders alarm="+string(alarm)+" ")
+	return len(regexp.MustCompile(`msg="alarm raised" export=orders .*alarm=`+string(alarm)+" ").FindAllString(w.Log.String(), -1))
 }
 
 // faulty is a remote that fails when a test wants it to.

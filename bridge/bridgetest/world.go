@@ -39,8 +39,11 @@ type World struct {
 	mu     sync.Mutex
 
 	B      *daemon.Daemon
-	Ledger *state.Ledger
+	Ledger *state.State
+	Events *bridge.Events
 	Client *oro.Client
+
+	stopSteps func()
 }
 
 // clock stands still until a test moves it; waiting moves it, too.
@@ -114,8 +117,10 @@ func (w *World) Open() {
 	if err != nil {
 		w.T.Fatal(err)
 	}
+	w.Events = &bridge.Events{}
+	w.Events.Observe(bridge.LogEvents(slog.New(slog.NewTextHandler(&locked{w: w}, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	w.B = daemon.Assemble(cfg, daemon.Ends{Ledger: w.Ledger, Shop: w.Client, Remotes: map[string]bridge.Remote{"disk": remote}, Spool: w.Ledger.Spool(),
-		Clock: w.Clock, Log: slog.New(slog.NewTextHandler(&locked{w: w}, nil)), Patience: time.Hour})
+		Clock: w.Clock, Events: w.Events, Patience: time.Hour})
 }
 
 type locked struct{ w *World }
@@ -214,7 +219,7 @@ func (w *World) DropAll(tag string) {
 
 func WriteFile(path, content string) error { return os.WriteFile(path, []byte(content), 0o600) }
 
-func OpenLedger(w *World) (*state.Ledger, error) {
+func OpenLedger(w *World) (*state.State, error) {
 	return state.Open(context.Background(), w.State, state.Options{})
 }
 
@@ -282,8 +287,17 @@ func (w *World) Link(entity, key string) *bridge.Link {
 	return links[key]
 }
 
-// OnStep has a function told of each step of both engines.
-func (w *World) OnStep(step func(name string)) { w.B.In.Step, w.B.Out.Step = step, step }
+// OnStep has a function told of each step of both engines, instead of the one before.
+func (w *World) OnStep(step func(name string)) {
+	if w.stopSteps != nil {
+		w.stopSteps()
+	}
+	w.stopSteps = w.Events.Observe(func(e *bridge.Event) {
+		if e.Kind == bridge.StepReached && step != nil {
+			step(e.Text)
+		}
+	})
+}
 
 // Replace puts another remote in the place of the folder.
 func (w *World) Replace(r bridge.Remote) { w.B.In.Remotes["disk"], w.B.Out.Remotes["disk"] = r, r }

@@ -44,7 +44,7 @@ type game struct {
 	sent   []file
 
 	b      *daemon.Daemon
-	ledger *state.Ledger
+	ledger *state.State
 	client *oro.Client
 	files  *flaky
 	watch  *watch
@@ -203,12 +203,17 @@ func (g *game) open() {
 	g.must(err)
 	g.watch.Client = g.client
 	var step sync.Mutex
-	g.b = daemon.Assemble(cfg, daemon.Ends{Ledger: g.ledger, Shop: g.watch, Remotes: map[string]bridge.Remote{"disk": g.files}, Spool: g.ledger.Spool(),
-		Clock: g.clock, Log: slog.New(slog.NewTextHandler(&g.log, nil)), Patience: time.Hour, Step: func(name string) {
+	events := &bridge.Events{}
+	events.Observe(bridge.LogEvents(slog.New(slog.NewTextHandler(&g.log, nil))))
+	events.Observe(func(e *bridge.Event) {
+		if e.Kind == bridge.StepReached {
 			step.Lock()
 			defer step.Unlock()
-			g.steps.Load().(func(string))(name)
-		}})
+			g.steps.Load().(func(string))(e.Text)
+		}
+	})
+	g.b = daemon.Assemble(cfg, daemon.Ends{Ledger: g.ledger, Shop: g.watch, Remotes: map[string]bridge.Remote{"disk": g.files}, Spool: g.ledger.Spool(),
+		Clock: g.clock, Events: events, Patience: time.Hour})
 }
 
 func (g *game) close() {

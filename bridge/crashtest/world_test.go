@@ -86,7 +86,7 @@ func newWorld(t testing.TB, inProcess bool) *world {
 func (w *world) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if bytes.Contains(p, []byte("msg=paused")) || bytes.Contains(p, []byte(`msg="unknown whether`)) {
+	if bytes.Contains(p, []byte(`msg="work paused"`)) || bytes.Contains(p, []byte(`msg="batch lost"`)) {
 		select {
 		case w.trouble <- struct{}{}:
 		default:
@@ -153,8 +153,15 @@ func (w *world) open() (b *daemon.Daemon, stop func()) {
 	check(err)
 	shop, err := oro.New(cfg.Oro, oro.Options{Now: w.clock.Now, Sleep: w.clock.Wait, Known: ledger.OroIDs})
 	check(err)
+	events := &bridge.Events{}
+	events.Observe(bridge.LogEvents(slog.New(slog.NewTextHandler(w, nil))))
+	events.Observe(func(e *bridge.Event) {
+		if e.Kind == bridge.StepReached {
+			w.step(e.Text)
+		}
+	})
 	return daemon.Assemble(cfg, daemon.Ends{Ledger: ledger, Shop: shop, Remotes: map[string]bridge.Remote{"erp": remote}, Spool: ledger.Spool(),
-			Clock: w.clock, Log: slog.New(slog.NewTextHandler(w, nil)), Step: w.step}), func() {
+			Clock: w.clock, Events: events}), func() {
 			shop.Close()
 			remote.Close()
 			if err := ledger.Close(); err != nil {

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"cmp"
-	"log/slog"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -27,8 +26,7 @@ type Ends struct {
 	OrderRemotes map[string]bridge.Remote
 	Spool        string // local folder for fetched files
 	Clock        bridge.Clock
-	Log          *slog.Logger
-	Step         func(name string) // told before each step that a crash could follow; nil in ordinary life
+	Events       *bridge.Events
 	// Patience bounds how long one piece of work waits for trouble to pass; 0 waits for as long as it takes.
 	Patience time.Duration
 }
@@ -42,7 +40,7 @@ func Assemble(c *config.Config, e Ends) *Daemon {
 		orders[name] = cmp.Or(e.OrderRemotes[name], e.Remotes[name])
 	}
 	in := &inbound.Engine{Feeds: c.Feeds, InFlight: c.Oro.InFlight, Batch: c.Oro.Batch, Ledger: e.Ledger, Shop: e.Shop, Remotes: e.Remotes,
-		ReadOnly: readOnly, Spool: e.Spool, Keep: c.State.KeepArchive.D(), Clock: e.Clock, Log: e.Log, Step: e.Step, Patience: e.Patience}
-	out := &outbound.Engine{Exports: c.Exports, Ledger: e.Ledger, Shop: e.Shop, Remotes: orders, Clock: e.Clock, Log: e.Log, Step: e.Step}
-	return &Daemon{In: in, Out: out, Ledger: e.Ledger, Clock: e.Clock, Log: e.Log}
+		ReadOnly: readOnly, Spool: e.Spool, Keep: c.State.KeepArchive.D(), Clock: e.Clock, Events: e.Events, Patience: e.Patience}
+	out := &outbound.Engine{Exports: c.Exports, Ledger: e.Ledger, Shop: e.Shop, Remotes: orders, Clock: e.Clock, Events: e.Events}
+	return &Daemon{In: in, Out: out, Ledger: e.Ledger, Clock: e.Clock, Events: e.Events}
 }

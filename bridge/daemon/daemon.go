@@ -10,8 +10,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,7 +29,7 @@ type Daemon struct {
 	Out    *outbound.Engine
 	Ledger Ledger
 	Clock  bridge.Clock
-	Log    *slog.Logger
+	Events *bridge.Events
 	// Subscribe keeps the shop's webhooks in order and says what it did; nil when nobody listens for them.
 	Subscribe func(ctx context.Context) (did []string, err error)
 }
@@ -37,7 +37,7 @@ type Daemon struct {
 // A Ledger keeps notes of trouble while it lasts.
 type Ledger interface {
 	// Note keeps a small fact under a name, such as why an end is paused; an empty text removes it.
-	Note(ctx context.Context, name, text string) error
+	Note(ctx context.Context, name, text string, events ...*bridge.Event) error
 	Notes(ctx context.Context) (map[string]string, error)
 }
 
@@ -91,7 +91,7 @@ func (s *schedule) announce(change func()) {
 func (s *schedule) poll(ctx context.Context, f *config.Feed) error {
 	wake, err := s.In.Remotes[f.Remote].Watch(ctx, f.Folder)
 	if err != nil {
-		s.Log.Warn("watch", "feed", f.Name, "error", err, "hint", bridge.HintOf(err))
+		s.Events.Tell(&bridge.Event{At: s.Clock.Now(), Kind: bridge.Noted, Feed: f.Name, Text: err.Error(), Hint: bridge.HintOf(err)})
 	}
 	for n := 0; ctx.Err() == nil; {
 		_, err := s.In.Poll(ctx, f)
@@ -238,7 +238,7 @@ func (s *schedule) subscribe(ctx context.Context) error {
 	for n := 0; ctx.Err() == nil; {
 		did, err := s.Subscribe(ctx)
 		if len(did) > 0 {
-			s.Log.Info("webhook", "did", did)
+			s.Events.Tell(&bridge.Event{At: s.Clock.Now(), Kind: bridge.Noted, Work: "webhook", Text: strings.Join(did, "; ")})
 		}
 		wait := subscribeEvery
 		if n = s.report(ctx, "webhook", n, err); n > 0 {
@@ -265,26 +265,24 @@ func (s *schedule) prune(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// report keeps an admin informed of trouble: a note in the ledger while it lasts, and log lines when it begins, at every
+// report keeps an admin informed of trouble: a note in the ledger while it lasts, and events when it begins, at every
 // further try, and when it has passed. It returns how often in a row the work has failed.
 func (d *Daemon) report(ctx context.Context, work string, failed int, err error) int {
-	if ctx.Err() != nil {
+	if ctx.Err() != nil || err == nil && failed == 0 {
 		return failed
 	}
 	text := ""
-	if err != nil {
-		failed++
+	if failed++; err != nil {
 		text = err.Error()
-		d.Log.Warn("paused", "work", work, "error", err, "hint", bridge.HintOf(err), "failed", failed)
-	} else if failed == 0 {
-		return 0
 	} else {
 		failed = 0
-		d.Log.Info("trouble has passed", "work", work)
 	}
-	if err := d.Ledger.Note(ctx, bridge.PausedNote(work), text); err != nil {
-		d.Log.Error("note", "work", work, "error", err)
+	event := bridge.Trouble(d.Clock.Now(), work, err)
+	if noteErr := d.Ledger.Note(ctx, bridge.PausedNote(work), text, event); noteErr != nil {
+		// The ledger itself is in trouble: whoever observes hears of it, and the next try notes it.
+		event = bridge.Trouble(d.Clock.Now(), work, errors.Join(err, noteErr))
 	}
+	d.Events.Tell(event)
 	return failed
 }
 

@@ -2,6 +2,7 @@ package inbound
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
@@ -10,9 +11,9 @@ import (
 
 // Adopt fills the ledger's links of a feed's entity from the shop, without a file: what the shop holds counts as accepted.
 // Keys that have a link are left alone. It returns how many were adopted and how many had a link.
-func (b *Engine) Adopt(ctx context.Context, f *config.Feed) (adopted, known int64, err error) {
-	page := &adoption{b: b, f: f}
-	err = b.Shop.All(ctx, f.Entity, ownFields(f.Entity), func(key string, found bridge.Found) error {
+func (e *Engine) Adopt(ctx context.Context, f *config.Feed) (adopted, known int64, err error) {
+	page := &adoption{e: e, f: f}
+	err = e.Shop.All(ctx, f.Entity, ownFields(f.Entity), func(key string, found bridge.Found) error {
 		page.keys = append(page.keys, key)
 		page.found = append(page.found, found)
 		if len(page.keys) < settleRows {
@@ -22,6 +23,9 @@ func (b *Engine) Adopt(ctx context.Context, f *config.Feed) (adopted, known int6
 	})
 	if err == nil {
 		err = page.flush(ctx)
+	}
+	if err == nil {
+		err = e.keep(ctx, &bridge.Event{At: e.Clock.Now(), Kind: bridge.LinksAdopted, Feed: f.Name, Text: fmt.Sprintf("%d from the shop", page.adopted)})
 	}
 	return page.adopted, page.known, err
 }
@@ -40,7 +44,7 @@ func ownFields(e *formats.Entity) []string {
 
 // adoption is one page of records on their way into the ledger.
 type adoption struct {
-	b              *Engine
+	e              *Engine
 	f              *config.Feed
 	keys           []string
 	found          []bridge.Found
@@ -49,7 +53,7 @@ type adoption struct {
 
 func (p *adoption) flush(ctx context.Context) error {
 	refs := make([]bridge.LinkRef, len(p.keys))
-	if err := p.b.Ledger.Lookup(ctx, p.f.Entity.Name, p.keys, refs); err != nil {
+	if err := p.e.Ledger.Lookup(ctx, p.f.Entity.Name, p.keys, refs); err != nil {
 		return err
 	}
 	var settled []bridge.Settlement
@@ -59,9 +63,13 @@ func (p *adoption) flush(ctx context.Context) error {
 			continue
 		}
 		p.adopted++
-		settled = append(settled, bridge.Settlement{Fate: bridge.FateAdopted, Entity: p.f.Entity.Name, Key: key, OroID: p.found[i].OroID, Record: p.found[i].Values})
+		now := p.e.Clock.Now()
+		settled = append(settled, bridge.Settlement{
+			HistoryEntry: bridge.HistoryEntry{Entity: p.f.Entity.Name, Key: key, Fate: bridge.FateAdopted, At: now},
+			Link:         &bridge.Link{Entity: p.f.Entity.Name, Key: key, OroID: p.found[i].OroID, Content: p.found[i].Values, Feed: p.f.Name, At: now},
+		})
 	}
 	p.keys, p.found = p.keys[:0], p.found[:0]
-	p.b.progress(Progress{Feed: p.f.Name, Phase: "adopting", Done: p.adopted})
-	return p.b.Ledger.Settle(ctx, &bridge.Run{}, &bridge.Drop{Feed: p.f.Name}, 0, settled)
+	p.e.Events.Tell(&bridge.Event{Kind: bridge.Progressed, Feed: p.f.Name, Phase: "adopting", Done: p.adopted})
+	return p.e.Ledger.Settle(ctx, 0, settled)
 }

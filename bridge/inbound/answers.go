@@ -24,9 +24,6 @@ import (
 // again after a newer one is the newest, since answers carry no time. An empty cell says
 // nothing: unlike elsewhere it does not clear the field, since the answers of one file differ in what they have to say.
 
-// outboxEntity is the entity under which the ledger links orders that were entered in the outbox.
-const outboxEntity = "orders"
-
 // answering is one run of an order_feedback drop.
 type answering struct {
 	*Engine
@@ -36,28 +33,22 @@ type answering struct {
 }
 
 // applyAnswers carries out a run of an order_feedback drop.
-func (b *Engine) applyAnswers(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, stage bridge.Stage, resumed bool) error {
-	a := &answering{Engine: b, feed: f, drop: d, run: run}
+func (e *Engine) applyAnswers(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, stage bridge.Stage, resumed bool) (v verdict, err error) {
+	a := &answering{Engine: e, feed: f, drop: d, run: run}
 	if run.Kind != bridge.ParkedRun {
 		if err := a.rehearse(ctx); err != nil {
-			var unreadable *formats.FileError
-			if errors.As(err, &unreadable) {
-				return b.unreadable(ctx, f, d, run, unreadable)
-			}
-			return err
+			return e.unreadable(run, err)
 		}
-		if held, err := b.guard(ctx, f, d, run, stage); err != nil || held {
-			return err
+		if v, err := e.guard(ctx, f, d, run, stage); err != nil || v.state == bridge.Held {
+			return v, err
 		}
 	}
-	b.step("planned")
+	e.Events.Step("planned")
 	if err := a.apply(ctx, resumed); err != nil {
-		return err
+		return v, err
 	}
-	b.step("applied")
-	b.Log.Info("answers applied", "feed", f.Name, "drop", d.ID, "rows", run.Rows, "updated", run.Updated, "unchanged", run.Unchanged,
-		"rejected", run.Rejected, "parked", run.Parked)
-	return b.finishRun(ctx, f, d, run)
+	e.Events.Step("applied")
+	return e.verdict(ctx, f, d, run)
 }
 
 // rehearse reads the whole file and counts, as far as that can be told without the shop.
@@ -98,10 +89,10 @@ func (a *answering) apply(ctx context.Context, resumed bool) error {
 		if at++; at <= done {
 			return nil
 		}
-		s := bridge.Settlement{Fate: bridge.FateRejected, Entity: a.feed.Entity.Name, Raw: raw, Reject: reject}
 		if reject != nil {
-			s.Key, s.Line = reject.Key, reject.Pos.Line
-			return a.settle(ctx, s)
+			s := a.settlement(reject.Key, reject.Pos)
+			a.reject(&s, reject, raw)
+			return a.settle(ctx, s, "")
 		}
 		return a.one(ctx, rec, raw, formats.JoinKey(rec.Key, fmt.Sprint(a.drop.ID), fmt.Sprint(at)), bridge.ParkedRow{})
 	})
@@ -194,22 +185,17 @@ func (a *answering) parked(ctx context.Context) error {
 // one applies one answer. An answer to an order that the bridge never sent waits for it, for park_for at most.
 func (a *answering) one(ctx context.Context, rec *formats.Record, raw map[string]string, wait string, before bridge.ParkedRow) error {
 	rec.Values = slices.DeleteFunc(rec.Values, func(v formats.Value) bool { return v.Text == "" })
-	s := bridge.Settlement{Entity: a.feed.Entity.Name, Key: rec.Key, Line: rec.Pos.Line, Pos: rec.Pos, Record: rec.Values, Raw: raw, Wait: wait}
+	s := a.settlement(rec.Key, rec.Pos)
+	s.Unpark = wait
 	sent := make([]bridge.LinkRef, 1)
-	if err := a.Ledger.Lookup(ctx, outboxEntity, []string{rec.Key}, sent); err != nil {
+	if err := a.Ledger.Lookup(ctx, bridge.Orders, []string{rec.Key}, sent); err != nil {
 		return err
 	}
 	if sent[0].ID == 0 {
-		s.Fate, s.Missing = bridge.FateParked, &bridge.Missing{Entity: outboxEntity, Key: rec.Key}
-		s.Detail = "the bridge has not sent this order"
-		if !before.Since.IsZero() && before.Since.Before(a.waitedSince(a.feed)) {
-			s.Fate, s.Missing = bridge.FateRejected, nil
-			s.Reject = &formats.Reject{Pos: rec.Pos, Key: rec.Key, Field: "order", Code: formats.CodeParent,
-				Message: "the bridge did not send this order within " + a.feed.ParkFor.String()}
-		}
-		return a.settle(ctx, s)
+		a.unsent(&s, rec, raw, wait, before)
+		return a.settle(ctx, s, "")
 	}
-	a.step("answer")
+	a.Events.Step("answer")
 	var got bridge.Answer
 	err := a.persist(ctx, "feed "+a.feed.Name, func() (err error) {
 		got, err = a.Shop.ApplyFeedback(ctx, rec)
@@ -218,22 +204,52 @@ func (a *answering) one(ctx context.Context, rec *formats.Record, raw map[string
 	if err != nil {
 		return err
 	}
-	a.step("applied answer")
-	a.outcome(&s, rec, got)
-	return a.settle(ctx, s)
+	a.Events.Step("applied answer")
+	if a.outcome(&s, rec, raw, got); s.Reject != nil {
+		return a.settle(ctx, s, "")
+	}
+	alarm, err := a.answered(ctx, &s, rec)
+	if err != nil {
+		return err
+	}
+	return a.settle(ctx, s, alarm)
+}
+
+func (a *answering) settlement(key string, pos formats.Position) bridge.Settlement {
+	return bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: a.feed.Entity.Name, Key: key, Drop: a.drop.ID, Run: a.run.ID, Line: pos.Line,
+		At: a.Clock.Now()}}
+}
+
+func (a *answering) reject(s *bridge.Settlement, why *formats.Reject, raw map[string]string) {
+	s.Fate, s.Detail = bridge.FateRejected, why.Code+": "+why.Message
+	s.Reject = &bridge.RejectRow{Drop: a.drop.ID, Run: a.run.ID, Reject: *why, Row: raw}
+}
+
+// unsent parks an answer to an order that the bridge has not sent, or rejects one that has waited for too long.
+func (a *answering) unsent(s *bridge.Settlement, rec *formats.Record, raw map[string]string, wait string, before bridge.ParkedRow) {
+	if !before.Since.IsZero() && before.Since.Before(a.waitedSince(a.feed)) {
+		a.reject(s, &formats.Reject{Pos: rec.Pos, Key: rec.Key, Field: "order", Code: formats.CodeParent,
+			Message: "the bridge did not send this order within " + a.feed.ParkFor.String()}, raw)
+		return
+	}
+	since := s.At
+	if !before.Since.IsZero() {
+		since = before.Since
+	}
+	s.Fate, s.Unpark, s.Detail = bridge.FateParked, "", "the bridge has not sent this order; waits for "+bridge.Orders+" "+rec.Key
+	s.Park = &bridge.ParkedRow{Entity: a.feed.Entity.Name, Key: wait, Feed: a.drop.Feed, Drop: a.drop.ID, Run: a.run.ID, Line: rec.Pos.Line, Pos: rec.Pos,
+		Missing: bridge.Missing{Entity: bridge.Orders, Key: rec.Key}, Record: rec.Values, Raw: raw, Since: since}
 }
 
 // outcome says what became of an answer.
-func (a *answering) outcome(s *bridge.Settlement, rec *formats.Record, got bridge.Answer) {
-	s.OroID = got.OroID
+func (a *answering) outcome(s *bridge.Settlement, rec *formats.Record, raw map[string]string, got bridge.Answer) {
 	switch {
 	case got.Reject != nil:
-		s.Fate, s.Reject = bridge.FateRejected, got.Reject
+		a.reject(s, got.Reject, raw)
 		return
 	case got.Missing != nil:
-		s.Fate = bridge.FateRejected
-		s.Reject = &formats.Reject{Pos: rec.Pos, Key: rec.Key, Field: "order", Code: formats.CodeReference,
-			Message: "the shop does not have this order any more"}
+		a.reject(s, &formats.Reject{Pos: rec.Pos, Key: rec.Key, Field: "order", Code: formats.CodeReference,
+			Message: "the shop does not have this order any more"}, raw)
 		return
 	}
 	s.Fate = bridge.FateUnchanged
@@ -248,7 +264,52 @@ func (a *answering) outcome(s *bridge.Settlement, rec *formats.Record, got bridg
 	for _, l := range got.Left {
 		s.Detail = strings.TrimPrefix(s.Detail+"; "+l.Field+" not set: "+l.Why, "; ")
 	}
-	s.Answer, s.Alarm = said(rec)
+	s.Link = &bridge.Link{Entity: a.feed.Entity.Name, Key: rec.Key, OroID: got.OroID}
+}
+
+// answered lays an answer over the link of its order, and says what it means for the outbox: the order counts as answered,
+// and since the file must have arrived, its alarm for not having been seen is over.
+func (a *answering) answered(ctx context.Context, s *bridge.Settlement, rec *formats.Record) (alarm bridge.Alarm, err error) {
+	links, err := a.Ledger.Links(ctx, s.Entity, []string{rec.Key})
+	if err != nil {
+		return "", err
+	}
+	link, id := links[rec.Key], s.Link.OroID
+	if link == nil {
+		link = s.Link
+	}
+	s.Before = link.Lay(rec.Values, bridge.Link{OroID: id, Feed: a.drop.Feed, Drop: a.drop.ID, Run: a.run.ID, Line: s.Line, At: s.At})
+	s.Link = link
+	owed, err := a.Ledger.Outbox(ctx, bridge.OutboxFilter{Identifier: rec.Key})
+	if err != nil {
+		return "", err
+	}
+	text, alarm := said(rec)
+	for _, o := range owed {
+		if o.State == bridge.Stuck || !o.Answered.IsZero() && o.Answer == text && o.OwnAlarm == alarm {
+			continue // what it says already is no news
+		}
+		if o.Answered.IsZero() {
+			o.Answered = s.At
+		}
+		o.Answer, o.OwnAlarm = text, alarm
+		s.Owed = append(s.Owed, o)
+		if o.FileAlarm != bridge.AlarmUnseen {
+			continue
+		}
+		files, err := a.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: o.Export, Number: o.Number})
+		if err != nil {
+			return "", err
+		}
+		for _, f := range files {
+			f.Alarm = ""
+			s.Files = append(s.Files, f)
+		}
+	}
+	if len(s.Owed) == 0 {
+		alarm = ""
+	}
+	return alarm, nil
 }
 
 // said is an answer in a few words, and the alarm that it is.
@@ -270,19 +331,32 @@ func said(rec *formats.Record) (answer string, alarm bridge.Alarm) {
 	return strings.Join(words, ", "), alarm
 }
 
-// settle commits a row's fate.
-func (a *answering) settle(ctx context.Context, s bridge.Settlement) error {
-	a.step("settle answer")
-	err := a.persist(ctx, "feed "+a.feed.Name, func() error { return a.Ledger.Settle(ctx, a.run, a.drop, 0, []bridge.Settlement{s}) })
+// settle commits a row's fate, with what it means for the orders of the outbox.
+func (a *answering) settle(ctx context.Context, s bridge.Settlement, alarm bridge.Alarm) error {
+	var events []*bridge.Event
+	for _, o := range s.Owed {
+		event := a.event(bridge.OrderAnswered, a.drop, o.Answer)
+		event.Export, event.Order, event.Run = o.Export, o.Order, a.run.ID
+		events = append(events, event)
+		if alarm == "" {
+			continue
+		}
+		events = append(events, &bridge.Event{At: s.At, Kind: bridge.AlarmRaised, Export: o.Export, Order: o.Order, Alarm: alarm, Text: o.Answer, Hint: alarm.Hint()})
+	}
+	a.Events.Step("settle answer")
+	settled := []bridge.Settlement{s}
+	if len(s.Owed) > 0 {
+		settled = append(settled, bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: bridge.Orders, Key: s.Key, Fate: bridge.RowFate(bridge.Answered),
+			Detail: strings.TrimSuffix(s.Owed[0].Answer+"; "+s.Detail, "; "), At: s.At}})
+	}
+	err := a.persist(ctx, "feed "+a.feed.Name, func() error { return a.Ledger.Settle(ctx, 0, settled, events...) })
 	if err != nil {
 		return err
 	}
-	a.step("settled answer")
+	a.Events.Tell(events...)
+	a.Events.Step("settled answer")
 	a.run.Rows++
 	a.run.Add(s.Fate, 1)
-	if s.Alarm != "" {
-		a.Log.Error("alarm", "export", "orders", "alarm", string(s.Alarm), "object", s.Key, "detail", s.Answer, "hint", s.Alarm.Hint())
-	}
-	a.progress(Progress{Feed: a.feed.Name, File: a.drop.Name, Phase: "sending", Done: a.run.Rows})
+	a.Events.Tell(&bridge.Event{Kind: bridge.Progressed, Feed: a.feed.Name, Drop: a.drop.ID, File: a.drop.Name, Phase: "sending", Done: a.run.Rows})
 	return nil
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -28,7 +31,7 @@ const (
 
 // applier carries out one run's stage.
 type applier struct {
-	b        *Engine
+	e        *Engine
 	feed     *config.Feed
 	drop     *bridge.Drop
 	run      *bridge.Run
@@ -55,19 +58,19 @@ func (a *applier) decideAll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		var settled []bridge.Settlement
+		var ended []fate
 		for i, c := range page {
-			if s, ok := a.decide(c, lookups[i]); ok {
-				settled = append(settled, s)
+			if f, ok := a.decide(c, lookups[i]); ok {
+				ended = append(ended, f)
 			}
 		}
 		if err := a.forgetParents(ctx, page); err != nil {
 			return err
 		}
-		if err := a.settle(ctx, 0, settled, page); err != nil {
+		if err := a.settle(ctx, 0, ended, page); err != nil {
 			return err
 		}
-		a.b.progress(Progress{Feed: a.feed.Name, File: a.drop.Name, Phase: "looking up", Done: after})
+		a.e.Events.Tell(&bridge.Event{Kind: bridge.Progressed, Feed: a.feed.Name, File: a.drop.Name, Phase: "looking up", Done: after})
 	}
 }
 
@@ -77,15 +80,15 @@ func (a *applier) find(ctx context.Context, page []*bridge.Staged) (lookups []br
 	for i, c := range page {
 		records[i] = c.Record
 	}
-	err = a.b.persist(ctx, "feed "+a.feed.Name, func() (err error) {
-		lookups, err = a.b.Shop.Find(ctx, a.feed.Entity, records)
+	err = a.e.persist(ctx, "feed "+a.feed.Name, func() (err error) {
+		lookups, err = a.e.Shop.Find(ctx, a.feed.Entity, records)
 		return err
 	})
 	return lookups, err
 }
 
 // decide turns a look-up into a change, or into a settlement when nothing is left to do.
-func (a *applier) decide(c *bridge.Staged, l bridge.Lookup) (bridge.Settlement, bool) {
+func (a *applier) decide(c *bridge.Staged, l bridge.Lookup) (fate, bool) {
 	sent := a.sent[c.Key]
 	switch {
 	case l.Reject != nil:
@@ -95,9 +98,9 @@ func (a *applier) decide(c *bridge.Staged, l bridge.Lookup) (bridge.Settlement, 
 	case l.Found == nil && c.Remove:
 		c.Status = bridge.Finished
 		if sent == bridge.Remove {
-			return a.settlement(c, bridge.FateRemoved), true
+			return fate{change: c, fate: bridge.FateRemoved}, true
 		}
-		return a.settlement(c, bridge.FateUnchanged), true
+		return fate{change: c, fate: bridge.FateUnchanged}, true
 	case l.Found == nil:
 		c.Status, c.Op, c.OroID = bridge.Decided, bridge.Create, ""
 		c.Values, c.Old = c.Record.Values, nil
@@ -108,77 +111,151 @@ func (a *applier) decide(c *bridge.Staged, l bridge.Lookup) (bridge.Settlement, 
 		c.Values, c.Old = differing(c.Record.Values, l.Found.Values, a.run.Force)
 		if len(c.Values) > 0 {
 			c.Status, c.Op = bridge.Decided, bridge.Update
-			return bridge.Settlement{}, false
+			return fate{}, false
 		}
 		c.Status = bridge.Finished
 		switch {
 		case c.Again || sent == bridge.Create:
-			return a.settlement(c, bridge.FateCreated), true
+			return fate{change: c, fate: bridge.FateCreated}, true
 		case c.Op == bridge.Update || sent == bridge.Update: // sent before, and found to have arrived
-			return a.settlement(c, bridge.FateUpdated), true
+			return fate{change: c, fate: bridge.FateUpdated}, true
 		}
-		return a.settlement(c, bridge.FateAdopted), true
+		return fate{change: c, fate: bridge.FateAdopted}, true
 	}
-	return bridge.Settlement{}, false
+	return fate{}, false
 }
 
-// settlement records a fate of a change.
-func (a *applier) settlement(c *bridge.Staged, fate bridge.RowFate) bridge.Settlement {
-	s := bridge.Settlement{Fate: fate, Entity: a.feed.Entity.Name, Key: c.Key, Line: c.Line, Pos: c.Record.Pos, OroID: c.OroID, Record: c.Record.Values, Sent: c.Values, Raw: c.Raw}
-	switch fate {
-	case bridge.FateRemoved, bridge.FateWithdrawn:
-		s.Record, s.Sent = a.feed.Entity.Left, a.feed.Entity.Left
-		s.Forget = s.Record == nil
-	case bridge.FateUnchanged:
-		s.Record, s.Sent, s.Forget = nil, nil, c.Remove
-	case bridge.FateAdopted:
-		s.Sent = nil
-	}
-	return s
+// fate is what became of a change.
+type fate struct {
+	change *bridge.Staged
+	fate   bridge.RowFate
+	reject *formats.Reject // FateRejected
 }
 
-func (a *applier) rejected(c *bridge.Staged, why *formats.Reject) bridge.Settlement {
+func (a *applier) rejected(c *bridge.Staged, why *formats.Reject) fate {
 	c.Status = bridge.Finished
 	r := *why
 	r.Pos = c.Record.Pos
 	if r.Key == "" {
 		r.Key = c.Key
 	}
-	s := a.settlement(c, bridge.FateRejected)
-	s.Reject = &r
-	return s
+	return fate{change: c, fate: bridge.FateRejected, reject: &r}
 }
 
-// settle commits settlements, saves the stage and counts. A crash after the commit finds the fates in the ledger.
-func (a *applier) settle(ctx context.Context, batch int64, settled []bridge.Settlement, changed []*bridge.Staged) error {
+// settle commits fates, saves the stage and counts. A crash after the commit finds the fates in the ledger.
+func (a *applier) settle(ctx context.Context, batch int64, ended []fate, changed []*bridge.Staged, events ...*bridge.Event) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.dry && (len(settled) > 0 || batch != 0) {
-		a.b.step("settle")
-		err := a.b.persist(ctx, "feed "+a.feed.Name, func() error {
-			return a.b.Ledger.Settle(ctx, a.run, a.drop, batch, settled)
-		})
-		if err != nil {
+	if !a.dry && (len(ended) > 0 || batch != 0) {
+		if err := a.commit(ctx, batch, ended, events...); err != nil {
 			return err
 		}
-		a.b.step("settled")
 	}
-	for _, s := range settled {
-		if s.Fate == bridge.FateRejected && a.onReject != nil {
-			a.onReject(bridge.RejectRow{Drop: a.drop.ID, Run: a.run.ID, Reject: *s.Reject, Row: s.Raw})
+	for _, f := range ended {
+		if f.reject != nil && a.onReject != nil {
+			a.onReject(a.rejectRow(f))
 		}
-		a.run.Add(s.Fate, 1)
-		if s.OroID != "" {
+		a.run.Add(f.fate, 1)
+		if f.change.OroID != "" {
 			a.accepted++
 		}
 	}
 	return a.stage.Save(ctx, changed)
 }
 
+// commit writes fates into the ledger, and forgets the batch (0: none) that carried their changes.
+func (a *applier) commit(ctx context.Context, batch int64, ended []fate, events ...*bridge.Event) error {
+	a.e.Events.Step("settle")
+	err := a.e.persist(ctx, "feed "+a.feed.Name, func() error {
+		settled, err := a.settlements(ctx, ended)
+		if err != nil {
+			return err
+		}
+		return a.e.Ledger.Settle(ctx, batch, settled, events...)
+	})
+	if err != nil {
+		return err
+	}
+	a.e.Events.Tell(events...)
+	a.e.Events.Step("settled")
+	return nil
+}
+
+// settlements says what fates make of the ledger. The links are read first: what a record says is laid over what its link
+// holds.
+func (a *applier) settlements(ctx context.Context, ended []fate) ([]bridge.Settlement, error) {
+	var keys []string
+	for _, f := range ended {
+		if f.fate != bridge.FateRejected && f.fate != bridge.FateParked {
+			keys = append(keys, f.change.Key)
+		}
+	}
+	links, err := a.e.Ledger.Links(ctx, a.feed.Entity.Name, keys)
+	if err != nil {
+		return nil, err
+	}
+	settled := make([]bridge.Settlement, len(ended))
+	for i, f := range ended {
+		settled[i] = a.settlement(f, links[f.change.Key])
+	}
+	return settled, nil
+}
+
+func (a *applier) settlement(f fate, link *bridge.Link) bridge.Settlement {
+	c, now := f.change, a.e.Clock.Now()
+	s := bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: a.feed.Entity.Name, Key: c.Key, Drop: a.drop.ID, Run: a.run.ID, Line: c.Line,
+		Fate: f.fate, At: now}, Unpark: c.Key}
+	setter := bridge.Link{OroID: c.OroID, Feed: a.drop.Feed, Drop: a.drop.ID, Run: a.run.ID, Line: c.Line, At: now}
+	fields := c.Record.Values
+	switch f.fate {
+	case bridge.FateRejected:
+		reject := a.rejectRow(f)
+		s.Reject, s.Detail = &reject, f.reject.Code+": "+f.reject.Message
+		return s
+	case bridge.FateParked:
+		s.Park, s.Unpark = a.parkedRow(c, now), ""
+		s.Detail = "waits for " + c.Missing.Entity + " " + c.Missing.Key
+		return s
+	case bridge.FateUnchanged: // a removal of what the shop does not have
+		s.Forget = c.Remove
+		return s
+	case bridge.FateRemoved, bridge.FateWithdrawn:
+		if a.feed.Entity.Left == nil {
+			if s.Forget = true; link != nil {
+				s.Before = link.Content
+			}
+			return s
+		}
+		fields, setter.Removed = a.feed.Entity.Left, true
+		s.Sent = fields
+	case bridge.FateCreated, bridge.FateUpdated:
+		s.Sent = c.Values
+	}
+	if link == nil {
+		link = &bridge.Link{Entity: a.feed.Entity.Name, Key: c.Key}
+	}
+	s.Before, s.Link = link.Lay(fields, setter), link
+	return s
+}
+
+func (a *applier) rejectRow(f fate) bridge.RejectRow {
+	return bridge.RejectRow{Drop: a.drop.ID, Run: a.run.ID, Reject: *f.reject, Row: f.change.Raw}
+}
+
+// parkedRow is a change that waits for a parent. One that is parked again keeps the time since when it waits.
+func (a *applier) parkedRow(c *bridge.Staged, now time.Time) *bridge.ParkedRow {
+	since := now
+	if !c.Parked.IsZero() {
+		since = c.Parked
+	}
+	return &bridge.ParkedRow{Entity: a.feed.Entity.Name, Key: c.Key, Feed: a.drop.Feed, Drop: a.drop.ID, Run: a.run.ID, Line: c.Line, Pos: c.Record.Pos,
+		Missing: *c.Missing, Record: c.Record.Values, Remove: c.Remove, Raw: c.Raw, Since: since}
+}
+
 // sendAll sends everything that is decided, several batches at once.
 func (a *applier) sendAll(ctx context.Context) error {
 	g, work := errgroup.WithContext(ctx)
-	g.SetLimit(a.b.InFlight)
+	g.SetLimit(a.e.InFlight)
 	var failed error
 	for after := int64(0); work.Err() == nil; {
 		batch, err := a.next(work, after)
@@ -196,7 +273,7 @@ func (a *applier) sendAll(ctx context.Context) error {
 func (a *applier) next(ctx context.Context, after int64) ([]*bridge.Staged, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	page, err := a.stage.Next(ctx, bridge.Decided, after, a.b.Batch)
+	page, err := a.stage.Next(ctx, bridge.Decided, after, a.e.Batch)
 	if err != nil || len(page) == 0 {
 		return nil, err
 	}
@@ -217,10 +294,13 @@ func (a *applier) send(ctx context.Context, changes []*bridge.Staged) error {
 	for _, c := range changes {
 		b.Changes = append(b.Changes, &c.Change)
 	}
-	err := a.b.persist(ctx, "feed "+a.feed.Name, func() error { return a.b.Ledger.OpenBatch(ctx, a.run.ID, b) })
+	b.Sent = a.e.Clock.Now()
+	sent := a.batchEvent(bridge.BatchSent, b, fmt.Sprintf("%d records", len(changes)))
+	err := a.e.persist(ctx, "feed "+a.feed.Name, func() error { return a.e.Ledger.OpenBatch(ctx, a.run.ID, b, sent) })
 	if err != nil {
 		return err
 	}
+	a.e.Events.Tell(sent)
 	outcomes, err := a.paced(ctx, b)
 	switch {
 	case errors.Is(err, bridge.ErrOperationFailed):
@@ -230,37 +310,57 @@ func (a *applier) send(ctx context.Context, changes []*bridge.Staged) error {
 	case err != nil:
 		return err
 	}
-	settled := make([]bridge.Settlement, 0, len(changes))
+	ended := make([]fate, 0, len(changes))
 	for i, c := range changes {
-		if s, ok := a.outcome(c, outcomes[i]); ok {
-			settled = append(settled, s)
+		if f, ok := a.outcome(c, outcomes[i]); ok {
+			ended = append(ended, f)
 		}
 	}
 	if err := a.forgetParents(ctx, changes); err != nil {
 		return err
 	}
-	if err := a.settle(ctx, b.ID, settled, changes); err != nil {
+	judged := a.batchEvent(bridge.BatchJudged, b, judgement(ended))
+	if err := a.settle(ctx, b.ID, ended, changes, judged); err != nil {
 		return err
 	}
 	a.mu.Lock()
 	a.done += int64(len(changes))
 	done := a.done
 	a.mu.Unlock()
-	a.b.progress(Progress{Feed: a.feed.Name, File: a.drop.Name, Phase: "sending", Done: done, Total: a.total})
+	a.e.Events.Tell(&bridge.Event{Kind: bridge.Progressed, Feed: a.feed.Name, File: a.drop.Name, Phase: "sending", Done: done, Total: a.total})
 	return nil
+}
+
+func (a *applier) batchEvent(kind bridge.EventKind, b *bridge.Batch, text string) *bridge.Event {
+	event := a.e.event(kind, a.drop, text)
+	event.Run, event.Batch = a.run.ID, b.ID
+	return event
+}
+
+// judgement counts fates in words: "498 created, 2 rejected".
+func judgement(ended []fate) string {
+	counts := map[string]int64{}
+	for _, f := range ended {
+		counts[string(f.fate)]++
+	}
+	words := make([]string, 0, len(counts))
+	for _, word := range slices.Sorted(maps.Keys(counts)) {
+		words = append(words, fmt.Sprintf("%d %s", counts[word], word))
+	}
+	return strings.Join(words, ", ")
 }
 
 // paced carries a batch when it is its turn.
 func (a *applier) paced(ctx context.Context, b *bridge.Batch) ([]bridge.Outcome, error) {
-	p := a.b.pace()
+	p := a.e.pace()
 	beside, err := p.take(ctx)
 	if err != nil {
 		return nil, err
 	}
-	began := a.b.Clock.Now()
+	began := a.e.Clock.Now()
 	tries := 0
 	outcomes, err := a.carry(ctx, b, &tries)
-	p.give(a.b.Clock.Now().Sub(began), len(b.Changes), beside, err != nil || tries > 2)
+	p.give(a.e.Clock.Now().Sub(began), len(b.Changes), beside, err != nil || tries > 2)
 	return outcomes, err
 }
 
@@ -269,10 +369,10 @@ func (a *applier) paced(ctx context.Context, b *bridge.Batch) ([]bridge.Outcome,
 func (a *applier) carry(ctx context.Context, b *bridge.Batch, tries *int) ([]bridge.Outcome, error) {
 	var refused map[int]bridge.Outcome
 	var doubt error
-	err := a.b.persist(ctx, "feed "+a.feed.Name, func() (err error) {
+	err := a.e.persist(ctx, "feed "+a.feed.Name, func() (err error) {
 		*tries++
-		a.b.step("submit")
-		b.Operation, refused, err = a.b.Shop.Submit(ctx, b)
+		a.e.Events.Step("submit")
+		b.Operation, refused, err = a.e.Shop.Submit(ctx, b)
 		if errors.Is(err, bridge.ErrUncertain) || errors.Is(err, bridge.ErrOperationFailed) {
 			doubt = err
 			return nil
@@ -282,8 +382,8 @@ func (a *applier) carry(ctx context.Context, b *bridge.Batch, tries *int) ([]bri
 	if err = errors.Join(err, doubt); err != nil {
 		return nil, err
 	}
-	a.b.step("submitted")
-	if err := a.b.persist(ctx, "feed "+a.feed.Name, func() error { return a.b.Ledger.SetOperation(ctx, b) }); err != nil {
+	a.e.Events.Step("submitted")
+	if err := a.e.persist(ctx, "feed "+a.feed.Name, func() error { return a.e.Ledger.SetOperation(ctx, b) }); err != nil {
 		return nil, err
 	}
 	outcomes, err := a.await(ctx, b, tries)
@@ -297,10 +397,10 @@ func (a *applier) carry(ctx context.Context, b *bridge.Batch, tries *int) ([]bri
 
 func (a *applier) await(ctx context.Context, b *bridge.Batch, tries *int) (outcomes []bridge.Outcome, err error) {
 	var end error
-	err = a.b.persist(ctx, "feed "+a.feed.Name, func() (err error) {
+	err = a.e.persist(ctx, "feed "+a.feed.Name, func() (err error) {
 		*tries++
-		a.b.step("await")
-		outcomes, err = a.b.Shop.Await(ctx, b)
+		a.e.Events.Step("await")
+		outcomes, err = a.e.Shop.Await(ctx, b)
 		if errors.Is(err, bridge.ErrOperationLost) || errors.Is(err, bridge.ErrOperationFailed) {
 			end = err
 			return nil
@@ -311,27 +411,27 @@ func (a *applier) await(ctx context.Context, b *bridge.Batch, tries *int) (outco
 }
 
 // outcome turns what the shop said of a change into its settlement, or leaves the change to be looked at again.
-func (a *applier) outcome(c *bridge.Staged, o bridge.Outcome) (bridge.Settlement, bool) {
+func (a *applier) outcome(c *bridge.Staged, o bridge.Outcome) (fate, bool) {
 	switch {
 	case o.Reject != nil:
 		return a.rejected(c, o.Reject), true
 	case o.Missing != nil:
 		c.Status, c.Missing = bridge.Waiting, o.Missing
-		return bridge.Settlement{}, false
+		return fate{}, false
 	case o.Unknown:
 		c.Status, c.Again = bridge.Undecided, c.Again || c.Op == bridge.Create
-		return bridge.Settlement{}, false
+		return fate{}, false
 	}
 	c.Status, c.OroID = bridge.Finished, o.OroID
 	switch {
 	case c.Implied:
-		return a.settlement(c, bridge.FateWithdrawn), true
+		return fate{change: c, fate: bridge.FateWithdrawn}, true
 	case c.Op == bridge.Remove:
-		return a.settlement(c, bridge.FateRemoved), true
+		return fate{change: c, fate: bridge.FateRemoved}, true
 	case c.Op == bridge.Create:
-		return a.settlement(c, bridge.FateCreated), true
+		return fate{change: c, fate: bridge.FateCreated}, true
 	}
-	return a.settlement(c, bridge.FateUpdated), true
+	return fate{change: c, fate: bridge.FateUpdated}, true
 }
 
 // forgetParents drops the links of parents that the shop says it does not have: the ledger was wrong about them, and the
@@ -347,7 +447,7 @@ func (a *applier) forgetParents(ctx context.Context, changes []*bridge.Staged) e
 		}
 	}
 	for entity, keys := range gone {
-		if err := a.b.persist(ctx, "feed "+a.feed.Name, func() error { return a.b.Ledger.Forget(ctx, entity, keys) }); err != nil {
+		if err := a.e.persist(ctx, "feed "+a.feed.Name, func() error { return a.e.Ledger.Forget(ctx, entity, keys) }); err != nil {
 			return err
 		}
 	}
@@ -358,18 +458,18 @@ func (a *applier) forgetParents(ctx context.Context, changes []*bridge.Staged) e
 // changes are looked up again, and only what is missing is sent. When that happens again and again although the shop is
 // well otherwise, something in the batch is guilty: it is split like one that failed.
 func (a *applier) lost(ctx context.Context, b *bridge.Batch, changes []*bridge.Staged, why error) error {
-	a.b.Log.Warn("unknown whether the shop took a batch: looking its keys up", "feed", a.feed.Name, "batch", b.ID, "records", len(changes), "error", why)
+	a.e.Events.Tell(a.batchEvent(bridge.BatchLost, b, fmt.Sprintf("unknown whether the shop took its %d records, they are looked up: %v", len(changes), why)))
 	tries := 0
 	for _, c := range changes {
 		c.Tries++
 		tries = max(tries, c.Tries)
 	}
 	if tries > 1 {
-		if err := a.b.Clock.Wait(ctx, bridge.Backoff(tries-1, nil, rand.Float64())); err != nil {
+		if err := a.e.Clock.Wait(ctx, bridge.Backoff(tries-1, nil, rand.Float64())); err != nil {
 			return err
 		}
 	}
-	if err := a.b.persist(ctx, "feed "+a.feed.Name, func() error { return a.b.Shop.Drain(ctx, a.feed.Entity) }); err != nil {
+	if err := a.e.persist(ctx, "feed "+a.feed.Name, func() error { return a.e.Shop.Drain(ctx, a.feed.Entity) }); err != nil {
 		return err
 	}
 	switch {
@@ -390,7 +490,7 @@ func (a *applier) failed(ctx context.Context, b *bridge.Batch, changes []*bridge
 	if c.Tries++; c.Tries == triesAlone {
 		return a.split(ctx, b, changes, why)
 	}
-	if err := a.b.Clock.Wait(ctx, bridge.Backoff(c.Tries, nil, rand.Float64())); err != nil {
+	if err := a.e.Clock.Wait(ctx, bridge.Backoff(c.Tries, nil, rand.Float64())); err != nil {
 		return err
 	}
 	return a.undecide(ctx, b, changes, 1)
@@ -405,8 +505,8 @@ func (a *applier) split(ctx context.Context, b *bridge.Batch, changes []*bridge.
 	if errors.As(why, &shop) {
 		why = shop.Err
 	}
-	s := a.rejected(changes[0], &formats.Reject{Code: formats.CodeShop, Message: fmt.Sprintf("the shop can't process this record (%v); its log may say why", why)})
-	return a.settle(ctx, b.ID, []bridge.Settlement{s}, changes)
+	f := a.rejected(changes[0], &formats.Reject{Code: formats.CodeShop, Message: fmt.Sprintf("the shop can't process this record (%v); its log may say why", why)})
+	return a.settle(ctx, b.ID, []fate{f}, changes)
 }
 
 func (a *applier) undecide(ctx context.Context, b *bridge.Batch, changes []*bridge.Staged, limit int) error {
@@ -417,7 +517,7 @@ func (a *applier) undecide(ctx context.Context, b *bridge.Batch, changes []*brid
 		}
 	}
 	b.Operation = operationLost
-	err := a.b.persist(ctx, "feed "+a.feed.Name, func() error { return a.b.Ledger.SetOperation(ctx, b) })
+	err := a.e.persist(ctx, "feed "+a.feed.Name, func() error { return a.e.Ledger.SetOperation(ctx, b) })
 	if err != nil {
 		return err
 	}
@@ -444,7 +544,7 @@ func (a *applier) applyAll(ctx context.Context) error {
 		if open.undecided > 0 {
 			if idle++; a.run.Sum() > settled {
 				idle = 0
-			} else if err := a.b.Clock.Wait(ctx, bridge.Backoff(idle, nil, rand.Float64())); err != nil {
+			} else if err := a.e.Clock.Wait(ctx, bridge.Backoff(idle, nil, rand.Float64())); err != nil {
 				return err
 			}
 			continue
@@ -506,7 +606,7 @@ func (a *applier) release(ctx context.Context) (n int, err error) {
 			}
 		}
 		refs := make([]bridge.LinkRef, len(parents))
-		if err := a.b.Ledger.Lookup(ctx, a.feed.Entity.Name, parents, refs); err != nil {
+		if err := a.e.Ledger.Lookup(ctx, a.feed.Entity.Name, parents, refs); err != nil {
 			return err
 		}
 		var free []*bridge.Staged
@@ -528,31 +628,29 @@ func (a *applier) release(ctx context.Context) (n int, err error) {
 // park gives what still waits for a parent into the ledger's keeping.
 func (a *applier) park(ctx context.Context) error {
 	return a.waiting(ctx, func(page []*bridge.Staged) error {
-		settled := make([]bridge.Settlement, len(page))
+		ended := make([]fate, len(page))
 		for i, c := range page {
 			if a.overdue(c) {
-				settled[i] = a.rejected(c, &formats.Reject{Code: formats.CodeParent, Message: fmt.Sprintf("%s %s did not come within %s",
+				ended[i] = a.rejected(c, &formats.Reject{Code: formats.CodeParent, Message: fmt.Sprintf("%s %s did not come within %s",
 					c.Missing.Entity, c.Missing.Key, a.feed.ParkFor)})
 				continue
 			}
-			s := a.settlement(c, bridge.FateParked)
-			s.Missing, s.Remove = c.Missing, c.Remove
 			c.Status = bridge.Finished
-			settled[i] = s
+			ended[i] = fate{change: c, fate: bridge.FateParked}
 		}
-		return a.settle(ctx, 0, settled, page)
+		return a.settle(ctx, 0, ended, page)
 	})
 }
 
 // overdue says that a record has waited for its parent for longer than its feed allows.
 func (a *applier) overdue(c *bridge.Staged) bool {
-	return !c.Parked.IsZero() && c.Parked.Before(a.b.waitedSince(a.feed))
+	return !c.Parked.IsZero() && c.Parked.Before(a.e.waitedSince(a.feed))
 }
 
 // resume settles the batches that an interrupted attempt left on their way. What the shop still knows is settled as if
 // nothing had happened; the keys of the rest are remembered, so that what is found in the shop counts as what it was sent for.
 func (a *applier) resume(ctx context.Context) error {
-	batches, err := a.b.Ledger.OpenBatches(ctx, a.run.ID)
+	batches, err := a.e.Ledger.OpenBatches(ctx, a.run.ID)
 	if err != nil {
 		return err
 	}
@@ -581,21 +679,21 @@ func (a *applier) resume(ctx context.Context) error {
 	if !lost {
 		return nil
 	}
-	return a.b.persist(ctx, "feed "+a.feed.Name, func() error { return a.b.Shop.Drain(ctx, a.feed.Entity) })
+	return a.e.persist(ctx, "feed "+a.feed.Name, func() error { return a.e.Shop.Drain(ctx, a.feed.Entity) })
 }
 
 // settleResumed settles what an interrupted attempt's batch brought. Rejects and parked rows are left to the new plan:
 // it has the sender's cells, which the batch has not.
 func (a *applier) settleResumed(ctx context.Context, b *bridge.Batch, outcomes []bridge.Outcome) error {
-	var settled []bridge.Settlement
+	var ended []fate
 	for i, c := range b.Changes {
 		if outcomes[i].OroID == "" {
 			continue
 		}
 		staged := &bridge.Staged{Change: *c, Implied: c.Op == bridge.Remove && c.Line == 0}
-		if s, ok := a.outcome(staged, outcomes[i]); ok {
-			settled = append(settled, s)
+		if f, ok := a.outcome(staged, outcomes[i]); ok {
+			ended = append(ended, f)
 		}
 	}
-	return a.b.persist(ctx, "feed "+a.feed.Name, func() error { return a.b.Ledger.Settle(ctx, a.run, a.drop, b.ID, settled) })
+	return a.commit(ctx, b.ID, ended, a.batchEvent(bridge.BatchJudged, b, judgement(ended)))
 }

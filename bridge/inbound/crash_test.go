@@ -104,7 +104,7 @@ func TestANewFileOfTheSameNameDuringACrashIsADropOfItsOwn(t *testing.T) {
 func TestAnInterruptedHandOverIsTold(t *testing.T) {
 	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ""))
 	d := &bridge.Drop{Feed: "prices", Remote: bridge.ByHand, Name: "a.csv", State: bridge.Claimed, ListedRows: -1, SeenAt: w.Clock.Now()}
-	w.Must(w.Ledger.AddDrop(t.Context(), d))
+	w.Must(w.Ledger.Listed(t.Context(), bridge.Listing{New: []*bridge.Drop{d}}))
 	w.Round()
 	w.Stands("a.csv vanished the copying of the file was cut short: load it again")
 }

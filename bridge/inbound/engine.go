@@ -1,9 +1,27 @@
+// Package inbound is a drop's life: how a file on a remote becomes records of the shop, and what its sender gets back.
+//
+// Contract. Each step is recorded in the ledger before the next begins, so that a bridge that was killed goes on from
+// there; what was recorded is told as an event in the same transaction. Trouble pauses the work and rejects nothing. The
+// package declares the ledger and the shop that it needs (ports.go) and knows no network, no SQL and no file format. An
+// Engine belongs to one shop. At most one drop of an entity is loaded at a time: who calls Load sees to that.
+//
+// In the order of a drop's states:
+//
+//   - seen.go: listing → seen → ready; manifest.go: files that list files
+//   - claim.go, fetch.go: ready → claimed → fetched
+//   - rank.go, queue.go: which drop is the next, and what keeps it
+//   - load.go: fetched → loading → loaded, partial, rejected, held
+//   - rows.go, rejects.go: the rows of a file, out of its wrappings; those that were rejected
+//   - plan.go: rows → records → changes; guards.go: limits; apply.go, pace.go: changes → batches → outcomes
+//   - answers.go: the ERP's answers to orders, which travel one by one
+//   - settle.go, receipt.go, receipt_documents.go: reject file, receipts, last move
+//   - decide.go: approve, discard, run again; preview.go: plan without doing; adopt.go: links without a file
+//   - prune.go: what is old goes
 package inbound
 
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"math/rand/v2"
 	"path/filepath"
 	"sync"
@@ -26,52 +44,27 @@ type Engine struct {
 	Spool    string          // local folder for fetched files
 	Keep     time.Duration   // how long archived files, spooled bytes and the details of rows are kept; 0 keeps them
 	Clock    bridge.Clock
-	Log      *slog.Logger
+	Events   *bridge.Events
 	// Patience bounds how long one piece of work waits for trouble to pass; 0 waits for as long as it takes.
 	Patience time.Duration
-	// Progress is told how a run goes on, often; it may be nil.
-	Progress func(Progress)
-	// Step is called before each step that a crash could follow, with the step's name. Crash tests set it.
-	Step func(name string)
 
 	finishing sync.Mutex // one last move at a time
 	paceOnce  sync.Once
 	shared    *pace // batches on their way, of all feeds
 }
 
-// Progress says how far a run is.
-type Progress struct {
-	Feed  string
-	File  string
-	Phase string // "reading", "looking up", "sending"
-	Done  int64
-	Total int64 // 0: not known
-}
-
-func (b *Engine) step(name string) {
-	if b.Step != nil {
-		b.Step(name)
-	}
-}
-
-func (b *Engine) progress(p Progress) {
-	if b.Progress != nil {
-		b.Progress(p)
-	}
-}
-
 // pace is shared by all feeds: it is one shop.
-func (b *Engine) pace() *pace {
-	b.paceOnce.Do(func() { b.shared = newPace(b.InFlight) })
-	return b.shared
+func (e *Engine) pace() *pace {
+	e.paceOnce.Do(func() { e.shared = newPace(e.InFlight) })
+	return e.shared
 }
 
 // spool is the path of a drop's local copy.
-func (b *Engine) spool(d *bridge.Drop) string { return filepath.Join(b.Spool, d.Spool) }
+func (e *Engine) spool(d *bridge.Drop) string { return filepath.Join(e.Spool, d.Spool) }
 
-// Feed finds a feed of the config by its name.
-func (b *Engine) Feed(name string) (*config.Feed, bool) {
-	for _, f := range b.Feeds {
+// Feed finds a feed by its name.
+func (e *Engine) Feed(name string) (*config.Feed, bool) {
+	for _, f := range e.Feeds {
 		if f.Name == name {
 			return f, true
 		}
@@ -79,17 +72,64 @@ func (b *Engine) Feed(name string) (*config.Feed, bool) {
 	return nil, false
 }
 
+// event is something that happened to a drop.
+func (e *Engine) event(kind bridge.EventKind, d *bridge.Drop, text string) *bridge.Event {
+	return &bridge.Event{At: e.Clock.Now(), Kind: kind, Feed: d.Feed, Drop: d.ID, File: d.Name, Text: text}
+}
+
+// runEvent is something that happened to a run, with its counts.
+func (e *Engine) runEvent(kind bridge.EventKind, d *bridge.Drop, run *bridge.Run, text string) *bridge.Event {
+	event := e.event(kind, d, text)
+	counts := run.Counts
+	event.Run, event.Counts = run.ID, &counts
+	return event
+}
+
+// settledText says where a drop has come to its end, and why.
+func settledText(d *bridge.Drop) string {
+	if d.Reason == "" {
+		return string(d.State)
+	}
+	return string(d.State) + ": " + d.Reason
+}
+
+// advance saves a drop that was in the state from, with what has happened, and tells it.
+func (e *Engine) advance(ctx context.Context, d *bridge.Drop, from bridge.DropState, events ...*bridge.Event) error {
+	return e.advanceAll(ctx, []bridge.Move{{Drop: d, From: from}}, events...)
+}
+
+func (e *Engine) advanceAll(ctx context.Context, moves []bridge.Move, events ...*bridge.Event) error {
+	err := e.Ledger.Advance(ctx, moves, events...)
+	if err == nil {
+		e.Events.Tell(events...)
+	}
+	return err
+}
+
+// keep enters events in the journal that no other change goes with, and tells them.
+func (e *Engine) keep(ctx context.Context, events ...*bridge.Event) error {
+	err := e.Ledger.Keep(ctx, events...)
+	if err == nil {
+		e.Events.Tell(events...)
+	}
+	return err
+}
+
+// note keeps in the journal what is worth knowing of a drop.
+func (e *Engine) note(ctx context.Context, d *bridge.Drop, text string) error {
+	return e.keep(ctx, e.event(bridge.Noted, d, text))
+}
+
 // persist does f until it succeeds: trouble pauses the work, it does not end it. What it waits for stands in the
 // ledger's notes under the given name, so that an admin can see it. It gives up with f's last error when ctx ends, and,
 // where the bridge's patience is bounded, when that is used up or when waiting could not help.
-func (b *Engine) persist(ctx context.Context, what string, f func() error) error {
-	began := b.Clock.Now()
+func (e *Engine) persist(ctx context.Context, what string, f func() error) error {
+	began := e.Clock.Now()
 	for n := 1; ; n++ {
 		err := f()
 		if err == nil {
 			if n > 1 {
-				b.Log.Info("trouble has passed", "work", what)
-				return b.Ledger.Note(ctx, bridge.PausedNote(what), "")
+				return e.trouble(ctx, what, nil)
 			}
 			return nil
 		}
@@ -97,17 +137,30 @@ func (b *Engine) persist(ctx context.Context, what string, f func() error) error
 			return err
 		}
 		wait := bridge.Backoff(n, err, rand.Float64())
-		if b.Patience > 0 && (bridge.FateOf(err) != bridge.Pause || b.Clock.Now().Add(wait).Sub(began) > b.Patience) {
+		if e.Patience > 0 && (bridge.FateOf(err) != bridge.Pause || e.Clock.Now().Add(wait).Sub(began) > e.Patience) {
 			return err
 		}
-		b.Log.Warn("paused", "work", what, "error", err, "hint", bridge.HintOf(err), "again_in", wait.Round(time.Second))
-		if noteErr := b.Ledger.Note(ctx, bridge.PausedNote(what), err.Error()); noteErr != nil && !errors.Is(noteErr, bridge.ErrReading) {
-			b.Log.Error("note", "work", what, "error", noteErr)
+		// The ledger itself may be what is in trouble: the work goes on waiting, and the observers hear of both.
+		if noteErr := e.trouble(ctx, what, err); noteErr != nil && !errors.Is(noteErr, bridge.ErrReading) {
+			e.Events.Tell(bridge.Trouble(e.Clock.Now(), what, errors.Join(err, noteErr)))
 		}
-		if b.Clock.Wait(ctx, wait) != nil {
+		if e.Clock.Wait(ctx, wait) != nil {
 			return err
 		}
 	}
+}
+
+// trouble notes what a piece of work waits for, or that nothing keeps it any more.
+func (e *Engine) trouble(ctx context.Context, work string, why error) error {
+	event, text := bridge.Trouble(e.Clock.Now(), work, why), ""
+	if why != nil {
+		text = why.Error()
+	}
+	err := e.Ledger.Note(ctx, bridge.PausedNote(work), text, event)
+	if err == nil {
+		e.Events.Tell(event)
+	}
+	return err
 }
 
 // raw joins the sender's columns and cells.

@@ -12,13 +12,13 @@ import (
 )
 
 // guard looks at a plan before anything is sent and holds the drop when it goes over a limit of its feed.
-func (b *Engine) guard(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, stage bridge.Stage) (held bool, err error) {
+func (e *Engine) guard(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, stage bridge.Stage) (v verdict, err error) {
 	if run.Approved {
-		return false, nil
+		return v, nil
 	}
 	counts, err := stage.Count(ctx)
 	if err != nil {
-		return false, err
+		return v, err
 	}
 	var removals int64
 	for _, ops := range counts {
@@ -45,9 +45,9 @@ func (b *Engine) guard(ctx context.Context, f *config.Feed, d *bridge.Drop, run 
 		reasons = append(reasons, fmt.Sprintf("min_rows: %d rows, the least is %d", run.Rows, g.MinRows))
 	}
 	if whole && g.MaxShrink != nil {
-		median, err := b.medianRows(ctx, f)
+		median, err := e.medianRows(ctx, f)
 		if err != nil {
-			return false, err
+			return v, err
 		}
 		if median > run.Rows {
 			over("max_shrink", g.MaxShrink, median-run.Rows, median)
@@ -56,20 +56,16 @@ func (b *Engine) guard(ctx context.Context, f *config.Feed, d *bridge.Drop, run 
 	if g.MaxPriceChange != nil {
 		moved, err := farMoved(ctx, stage, g.MaxPriceChange.By)
 		if err != nil {
-			return false, err
+			return v, err
 		}
 		over(fmt.Sprintf("max_price_change (by more than %s)", g.MaxPriceChange.By), &g.MaxPriceChange.Share, moved, run.Rows)
 	}
 	if len(reasons) == 0 {
 		// After a crash the plan is what is left of it, with what the shop has refused meanwhile: guards are asked once.
 		run.Approved = true
-		return false, b.Ledger.SaveRun(ctx, run, nil)
+		return v, e.saveRun(ctx, run, nil)
 	}
-	run.State, run.Reason = bridge.RunHeld, strings.Join(reasons, "; ")
-	d.State, d.Reason = bridge.Held, run.Reason
-	b.Log.Warn("held", "feed", f.Name, "drop", d.ID, "file", d.Name, "reason", run.Reason,
-		"hint", fmt.Sprintf("look at `orobridge drop %d`, then `orobridge approve %d` or `orobridge discard %d`", d.ID, d.ID, d.ID))
-	return true, b.Ledger.SaveRun(ctx, run, d)
+	return verdict{state: bridge.Held, reason: strings.Join(reasons, "; ")}, nil
 }
 
 // farMoved counts the prices that a plan moves by more than the limit, up or down. A price that was 0 moves without bound.
@@ -114,8 +110,8 @@ func movedFar(c *bridge.Staged, by config.Limit) (bool, error) {
 }
 
 // medianRows is the median of the rows of the last five drops of a feed; 0 when there is none.
-func (b *Engine) medianRows(ctx context.Context, f *config.Feed) (int64, error) {
-	rows, err := b.Ledger.FullRows(ctx, f.Name, 5)
+func (e *Engine) medianRows(ctx context.Context, f *config.Feed) (int64, error) {
+	rows, err := e.Ledger.RowCounts(ctx, f.Name, 5)
 	if err != nil || len(rows) == 0 {
 		return 0, err
 	}

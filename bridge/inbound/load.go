@@ -14,29 +14,36 @@ import (
 // Load takes a fetched or interrupted drop through planning and applying, and records how it ended. It returns an error
 // only for what keeps the drop from having an end: trouble that outlasted the bridge's patience, or a context that
 // ended; the drop is then due again.
-func (b *Engine) Load(ctx context.Context, f *config.Feed, d *bridge.Drop) (*bridge.Run, error) {
-	run, resumed, err := b.due(ctx, f, d)
+func (e *Engine) Load(ctx context.Context, f *config.Feed, d *bridge.Drop) (*bridge.Run, error) {
+	run, resumed, err := e.due(ctx, f, d)
 	if err != nil || run == nil {
 		return run, err
 	}
-	run.Before = b.Shop.Requests() - run.Requests
-	err = b.attempt(ctx, f, d, run, resumed)
-	return run, errors.Join(err, b.saveUnfinished(ctx, run, err))
+	before := e.Shop.Requests() - run.Requests
+	v, err := e.attempt(ctx, f, d, run, resumed)
+	run.Requests = e.Shop.Requests() - before
+	switch {
+	case err != nil: // its counts are kept until it goes on
+		return run, errors.Join(err, e.saveRun(context.WithoutCancel(ctx), run, nil))
+	case v.state == bridge.Held:
+		return run, e.hold(ctx, d, run, v.reason)
+	}
+	return run, e.end(ctx, f, d, run, v)
 }
 
-// saveUnfinished keeps the counts of a run that goes on later.
-func (b *Engine) saveUnfinished(ctx context.Context, run *bridge.Run, err error) error {
-	if err == nil || run.State != bridge.Running {
-		return nil
+// saveRun saves a run, and its drop if it moves, with what has happened, and tells it.
+func (e *Engine) saveRun(ctx context.Context, run *bridge.Run, moves []bridge.Move, events ...*bridge.Event) error {
+	err := e.Ledger.SaveRun(ctx, run, moves, events...)
+	if err == nil {
+		e.Events.Tell(events...)
 	}
-	run.Requests = b.Shop.Requests() - run.Before
-	return b.Ledger.SaveRun(context.WithoutCancel(ctx), run, nil)
+	return err
 }
 
 // due finds or starts the run that a drop needs. A drop that says what an earlier one said is a duplicate and needs none.
-func (b *Engine) due(ctx context.Context, f *config.Feed, d *bridge.Drop) (run *bridge.Run, resumed bool, err error) {
+func (e *Engine) due(ctx context.Context, f *config.Feed, d *bridge.Drop) (run *bridge.Run, resumed bool, err error) {
 	if d.State == bridge.Loading {
-		runs, err := b.Ledger.Runs(ctx, d.ID)
+		runs, err := e.Ledger.Runs(ctx, d.ID)
 		if err != nil {
 			return nil, false, err
 		}
@@ -46,76 +53,93 @@ func (b *Engine) due(ctx context.Context, f *config.Feed, d *bridge.Drop) (run *
 			}
 		}
 	}
-	same, err := b.Ledger.SameContent(ctx, d)
-	if err != nil {
+	if d.Same, err = e.sameContent(ctx, d); err != nil {
 		return nil, false, err
 	}
-	if same != 0 {
-		d.Same = same
-		return nil, false, b.end(ctx, f, d, nil, bridge.Duplicate, fmt.Sprintf("the same content as drop %d: nothing was sent", same))
+	if d.Same != 0 {
+		return nil, false, e.end(ctx, f, d, nil, verdict{state: bridge.Duplicate, reason: fmt.Sprintf("the same content as drop %d: nothing was sent", d.Same)})
 	}
 	run = &bridge.Run{Kind: bridge.FirstRun}
-	b.step("start run")
-	return run, false, b.Ledger.StartRun(ctx, run, d)
+	e.Events.Step("start run")
+	return run, false, e.startRun(ctx, run, d)
+}
+
+// startRun enters a run of a drop, which is loading from then on. A drop that somebody else has moved meanwhile is
+// ErrMoved.
+func (e *Engine) startRun(ctx context.Context, run *bridge.Run, d *bridge.Drop) error {
+	from := d.State
+	run.Drop, run.State, run.Started = d.ID, bridge.Running, e.Clock.Now()
+	d.State, d.Reason = bridge.Loading, ""
+	event := e.event(bridge.RunStarted, d, string(run.Kind))
+	err := e.Ledger.StartRun(ctx, run, bridge.Move{Drop: d, From: from}, event)
+	if err == nil {
+		e.Events.Tell(event)
+	}
+	return err
+}
+
+// sameContent finds the drop right before d in the feed's order, of those that were loaded or are about to be, if it says
+// the same; 0 otherwise. A file that repeats an earlier state after a newer one ("stock 0", "stock 5", "stock 0") is news.
+func (e *Engine) sameContent(ctx context.Context, d *bridge.Drop) (int64, error) {
+	before, err := e.Ledger.Ranked(ctx, d.Feed, d.Rank, bridge.Loaded, bridge.Partial, bridge.Loading, bridge.Held)
+	if err != nil || before == nil || before.SHA256 != d.SHA256 {
+		return 0, err
+	}
+	return before.ID, nil
+}
+
+// verdict is where a drop ends, or is held, after a run.
+type verdict struct {
+	state  bridge.DropState
+	reason string
+	hint   string
 }
 
 // attempt plans and applies a run from its beginning. After a crash it does so again: what was applied has its fate in
 // the ledger, and the rest is found to be different still.
-func (b *Engine) attempt(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, resumed bool) error {
+func (e *Engine) attempt(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, resumed bool) (v verdict, err error) {
 	run.Counts = bridge.Counts{}
-	log := b.Log.With("feed", f.Name, "drop", d.ID, "run", run.ID, "file", d.Name)
-	log.Info("loading", "resumed", resumed)
-	stage, err := b.Ledger.NewStage(ctx, f.Entity, run.ID)
+	stage, err := e.Ledger.NewStage(ctx, f.Entity, run.ID)
 	if err != nil {
-		return err
+		return v, err
 	}
-	defer func() {
-		if err := stage.Close(); err != nil {
-			log.Error("remove stage", "error", err)
-		}
-	}()
+	defer func() { err = errors.Join(err, stage.Close()) }()
 	if f.Entity == formats.OrderFeedback {
-		return b.applyAnswers(ctx, f, d, run, stage, resumed)
+		return e.applyAnswers(ctx, f, d, run, stage, resumed)
 	}
-	a := &applier{b: b, feed: f, drop: d, run: run, stage: stage}
+	a := &applier{e: e, feed: f, drop: d, run: run, stage: stage}
 	if resumed {
-		if err := errors.Join(b.Ledger.PlanAgain(ctx, run.ID), a.resume(ctx)); err != nil {
-			return err
+		if err := errors.Join(e.Ledger.PlanAgain(ctx, run.ID), a.resume(ctx)); err != nil {
+			return v, err
 		}
 	}
-	p := &planner{b: b, feed: f, drop: d, run: run, stage: stage, resumed: resumed}
+	p := &planner{e: e, feed: f, drop: d, run: run, stage: stage, resumed: resumed}
 	if err := p.fill(ctx); err != nil {
-		var unreadable *formats.FileError
-		if errors.As(err, &unreadable) {
-			return b.unreadable(ctx, f, d, run, unreadable)
-		}
-		return err
+		return e.unreadable(run, err)
 	}
-	b.step("planned")
+	e.Events.Step("planned")
 	if err := a.decideAll(ctx); err != nil {
-		return err
+		return v, err
 	}
-	if held, err := b.guard(ctx, f, d, run, stage); err != nil || held {
-		return err
+	if v, err := e.guard(ctx, f, d, run, stage); err != nil || v.state == bridge.Held {
+		return v, err
 	}
 	if err := p.cancelParked(ctx); err != nil {
-		return err
+		return v, err
 	}
 	if err := a.applyAll(ctx); err != nil {
-		return err
+		return v, err
 	}
-	b.step("applied")
-	log.Info("loaded", "rows", run.Rows, "created", run.Created, "updated", run.Updated, "unchanged", run.Unchanged, "removed", run.Removed,
-		"collapsed", run.Collapsed, "rejected", run.Rejected, "parked", run.Parked, "skipped", skippedLine(run.Skipped))
-	return b.finishRun(ctx, f, d, run)
+	e.Events.Step("applied")
+	return e.verdict(ctx, f, d, run)
 }
 
 // fill stages what a run is about: the rows of the drop's spooled bytes, or its parked records.
 func (p *planner) fill(ctx context.Context) error {
 	if p.run.Kind == bridge.ParkedRun {
-		return p.b.fillParked(ctx, p.feed, p.drop, p.run, p.stage)
+		return p.e.fillParked(ctx, p.feed, p.drop, p.run, p.stage)
 	}
-	rows, err := p.b.rowsOf(ctx, p.feed, p.drop, p.run)
+	rows, err := p.e.rowsOf(ctx, p.feed, p.drop, p.run)
 	if err != nil {
 		return err
 	}
@@ -128,8 +152,8 @@ func (p *planner) fill(ctx context.Context) error {
 }
 
 // fillParked stages the records of a drop that wait for a parent. What an interrupted attempt has settled is counted.
-func (b *Engine) fillParked(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, stage bridge.Stage) error {
-	fates, err := b.Ledger.Fates(ctx, run.ID)
+func (e *Engine) fillParked(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, stage bridge.Stage) error {
+	fates, err := e.Ledger.Fates(ctx, run.ID)
 	if err != nil {
 		return err
 	}
@@ -145,7 +169,7 @@ func (b *Engine) fillParked(ctx context.Context, f *config.Feed, d *bridge.Drop,
 		page = page[:0]
 		return err
 	}
-	err = b.Ledger.Parked(ctx, f.Name, time.Time{}, func(p bridge.ParkedRow) error {
+	err = e.Ledger.Parked(ctx, f.Name, time.Time{}, func(p bridge.ParkedRow) error {
 		if p.Drop != d.ID {
 			return nil
 		}
@@ -168,11 +192,11 @@ func parkedChange(f *config.Feed, p bridge.ParkedRow) *bridge.Staged {
 }
 
 // waitedSince is the time before which a record that is parked still has waited for too long.
-func (b *Engine) waitedSince(f *config.Feed) time.Time { return b.Clock.Now().Add(-f.ParkFor.D()) }
+func (e *Engine) waitedSince(f *config.Feed) time.Time { return e.Clock.Now().Add(-f.ParkFor.D()) }
 
 // ParkedDue says that a record of a feed is parked whose parent has come, or that has waited for too long.
-func (b *Engine) ParkedDue(ctx context.Context, f *config.Feed) (due bool, err error) {
-	err = b.Ledger.Parked(ctx, f.Name, b.waitedSince(f), func(bridge.ParkedRow) error { due = true; return errEnough })
+func (e *Engine) ParkedDue(ctx context.Context, f *config.Feed) (due bool, err error) {
+	err = e.Ledger.Parked(ctx, f.Name, e.waitedSince(f), func(bridge.ParkedRow) error { due = true; return errEnough })
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
@@ -181,13 +205,13 @@ func (b *Engine) ParkedDue(ctx context.Context, f *config.Feed) (due bool, err e
 
 // RetryParked runs parked records of a feed again: those of drops before the given one, which has just been loaded, and
 // with 0 those of drops of which a parent has come, or a record has waited for too long.
-func (b *Engine) RetryParked(ctx context.Context, f *config.Feed, before int64) error {
+func (e *Engine) RetryParked(ctx context.Context, f *config.Feed, before int64) error {
 	var drops []int64
 	var due time.Time
 	if before == 0 {
-		due = b.waitedSince(f)
+		due = e.waitedSince(f)
 	}
-	err := b.Ledger.Parked(ctx, f.Name, due, func(p bridge.ParkedRow) error {
+	err := e.Ledger.Parked(ctx, f.Name, due, func(p bridge.ParkedRow) error {
 		if before != 0 && p.Drop >= before {
 			return nil
 		}
@@ -200,53 +224,53 @@ func (b *Engine) RetryParked(ctx context.Context, f *config.Feed, before int64) 
 		return err
 	}
 	for _, id := range drops {
-		d, err := b.Ledger.Drop(ctx, id)
+		d, err := e.Ledger.Drop(ctx, id)
 		if err != nil {
 			return err
 		}
 		if !d.State.Settled() {
 			continue
 		}
-		run := &bridge.Run{Kind: bridge.ParkedRun}
-		if err := b.Ledger.StartRun(ctx, run, d); err != nil {
+		if err := e.startRun(ctx, &bridge.Run{Kind: bridge.ParkedRun}, d); err != nil {
 			return err
 		}
-		if _, err := b.Load(ctx, f, d); err != nil {
+		if _, err := e.Load(ctx, f, d); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// unreadable ends a drop whose file can't be read to its end. Nothing of it was sent.
-func (b *Engine) unreadable(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, why *formats.FileError) error {
-	run.State, run.Reason, run.Ended = bridge.Failed, why.Error(), b.Clock.Now()
-	if why.Hint != "" {
-		run.Reason += " — " + why.Hint
+// unreadable is the verdict on a drop whose file can't be read to its end: nothing of it was sent. Any other error is
+// handed on.
+func (e *Engine) unreadable(run *bridge.Run, why error) (verdict, error) {
+	var file *formats.FileError
+	if !errors.As(why, &file) {
+		return verdict{}, why
 	}
-	b.Log.Warn("unreadable", "feed", f.Name, "drop", d.ID, "file", d.Name, "error", why, "hint", why.Hint)
-	return b.end(ctx, f, d, run, bridge.Rejected, run.Reason)
+	run.State, run.Reason, run.Ended = bridge.Failed, file.Error(), e.Clock.Now()
+	if file.Hint != "" {
+		run.Reason += " — " + file.Hint
+	}
+	return verdict{state: bridge.Rejected, reason: run.Reason, hint: file.Hint}, nil
 }
 
-// finishRun gives the drop the state that its rows have earned.
-func (b *Engine) finishRun(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run) error {
+// verdict ends a run that has given every row its fate.
+func (e *Engine) verdict(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run) (v verdict, err error) {
 	if run.Sum() != run.Rows {
-		return fmt.Errorf("run %d read %d rows and accounts for %d: %+v; please report this", run.ID, run.Rows, run.Sum(), run.Counts)
+		return v, fmt.Errorf("run %d read %d rows and accounts for %d: %+v; please report this", run.ID, run.Rows, run.Sum(), run.Counts)
 	}
-	run.State, run.Ended = bridge.Done, b.Clock.Now()
-	state, reason, err := b.earned(ctx, f, d, run)
-	if err != nil {
-		return err
-	}
-	return b.end(ctx, f, d, run, state, reason)
+	run.State, run.Ended = bridge.Done, e.Clock.Now()
+	v.state, v.reason, err = e.earned(ctx, f, d, run)
+	return v, err
 }
 
 // earned is the state of a drop after a run. What runs of some of its rows did not touch counts as it was.
-func (b *Engine) earned(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run) (bridge.DropState, string, error) {
+func (e *Engine) earned(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run) (bridge.DropState, string, error) {
 	rejected, parked := run.Rejected, run.Parked
 	switch run.Kind {
 	case bridge.ParkedRun:
-		last, err := b.lastRejects(ctx, d, run.ID)
+		last, err := e.lastRejects(ctx, d, run.ID)
 		if err != nil {
 			return "", "", err
 		}
@@ -254,7 +278,7 @@ func (b *Engine) earned(ctx context.Context, f *config.Feed, d *bridge.Drop, run
 			rejected += last.Rejected
 		}
 	case bridge.RetryRun:
-		err := b.Ledger.Parked(ctx, f.Name, time.Time{}, func(p bridge.ParkedRow) error {
+		err := e.Ledger.Parked(ctx, f.Name, time.Time{}, func(p bridge.ParkedRow) error {
 			if p.Drop == d.ID && p.Run != run.ID {
 				parked++
 			}
@@ -279,25 +303,40 @@ func (b *Engine) earned(ctx context.Context, f *config.Feed, d *bridge.Drop, run
 	return bridge.Partial, fmt.Sprintf("%d rows rejected, %d parked", rejected, parked), nil
 }
 
-// end settles a drop: from now on nothing of it is loaded again by itself, and only its last move is owed.
-func (b *Engine) end(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, state bridge.DropState, reason string) error {
+// hold keeps a drop until somebody decides.
+func (e *Engine) hold(ctx context.Context, d *bridge.Drop, run *bridge.Run, reason string) error {
 	from := d.State
-	d.State, d.Reason, d.SettledAt = state, reason, b.Clock.Now()
+	run.State, run.Reason = bridge.RunHeld, reason
+	d.State, d.Reason = bridge.Held, reason
+	event := e.runEvent(bridge.DropHeld, d, run, reason)
+	event.Hint = fmt.Sprintf("look at `orobridge drop %d`, then `orobridge approve %d` or `orobridge discard %d`", d.ID, d.ID, d.ID)
+	return e.saveRun(ctx, run, []bridge.Move{{Drop: d, From: from}}, event)
+}
+
+// end settles a drop: from now on nothing of it is loaded again by itself, and only its last move is owed.
+func (e *Engine) end(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, v verdict) error {
+	from := d.State
+	d.State, d.Reason, d.SettledAt = v.state, v.reason, e.Clock.Now()
 	d.Finish = f.Folders.Archive
-	if state == bridge.Rejected {
+	if v.state == bridge.Rejected {
 		d.Finish = f.Folders.Rejected
 	}
 	if d.Path == "" {
 		d.Finish = "" // handed over by a person: there is nothing to move
 	}
-	b.step("end")
-	err := b.persist(ctx, "feed "+f.Name, func() error {
-		if run != nil {
-			run.Requests = b.Shop.Requests() - run.Before
-			return b.Ledger.SaveRun(ctx, run, d)
+	e.Events.Step("end")
+	move := bridge.Move{Drop: d, From: from}
+	event := e.event(bridge.DropSettled, d, settledText(d))
+	event.Hint = v.hint
+	if v.state == bridge.Rejected && event.Hint == "" {
+		event.Hint = fmt.Sprintf("see `orobridge rejects %d`", d.ID)
+	}
+	err := e.persist(ctx, "feed "+f.Name, func() error {
+		if run == nil {
+			return e.advanceAll(ctx, []bridge.Move{move}, event)
 		}
-		return b.Ledger.Advance(ctx, d, from)
+		return e.saveRun(ctx, run, []bridge.Move{move}, e.runEvent(bridge.RunEnded, d, run, skippedLine(run.Skipped)), event)
 	})
-	b.step("ended")
+	e.Events.Step("ended")
 	return err
 }

@@ -40,30 +40,30 @@ type manifestRow struct {
 }
 
 // fetchManifest reads a manifest that was claimed and records what it lists.
-func (b *Engine) fetchManifest(ctx context.Context, f *config.Feed, d *bridge.Drop) error {
+func (e *Engine) fetchManifest(ctx context.Context, f *config.Feed, d *bridge.Drop) error {
 	if d.Size > maxManifest {
-		return b.end(ctx, f, d, nil, bridge.Rejected, fmt.Sprintf("a manifest of %d bytes: at most %s are read", d.Size, bridge.Size(maxManifest)))
+		return e.end(ctx, f, d, nil, verdict{state: bridge.Rejected, reason: fmt.Sprintf("a manifest of %d bytes: at most %s are read", d.Size, bridge.Size(maxManifest))})
 	}
-	r, err := b.remote(d)
+	r, err := e.remote(d)
 	if err != nil {
 		return err
 	}
 	name := strconv.FormatInt(d.ID, 10)
-	b.step("fetch")
-	size, sum, err := fetchTo(ctx, r, d.Path, filepath.Join(b.Spool, name))
+	e.Events.Step("fetch")
+	size, sum, err := fetchTo(ctx, r, d.Path, filepath.Join(e.Spool, name))
 	if err != nil || size != d.Size {
-		return b.changed(ctx, r, d, err)
+		return e.changed(ctx, r, d, err)
 	}
-	b.step("fetched")
-	d.SHA256, d.Spool, d.FetchedAt = sum, name, b.Clock.Now()
-	file, err := os.Open(b.spool(d))
+	e.Events.Step("fetched")
+	d.SHA256, d.Spool, d.FetchedAt = sum, name, e.Clock.Now()
+	file, err := os.Open(e.spool(d))
 	if err != nil {
 		return spoolTrouble(err)
 	}
 	defer file.Close()
 	entries, err := readManifest(file)
 	if err != nil {
-		return b.end(ctx, f, d, nil, bridge.Rejected, "not a manifest: "+err.Error())
+		return e.end(ctx, f, d, nil, verdict{state: bridge.Rejected, reason: "not a manifest: " + err.Error()})
 	}
 	// What another feed takes from the same folder is none of this one's business.
 	entries = slices.DeleteFunc(entries, func(e bridge.ManifestEntry) bool {
@@ -71,13 +71,14 @@ func (b *Engine) fetchManifest(ctx context.Context, f *config.Feed, d *bridge.Dr
 		return !ours || bridge.Temporary(e.Name, f.Ignore)
 	})
 	if len(entries) == 0 {
-		return b.end(ctx, f, d, nil, bridge.Rejected, "it lists no file that this feed takes")
+		return e.end(ctx, f, d, nil, verdict{state: bridge.Rejected, reason: "it lists no file that this feed takes"})
 	}
 	d.State, d.Reason = bridge.Fetched, ""
-	if err := b.Ledger.Expect(ctx, d, entries); err != nil {
+	event := e.event(bridge.ManifestRead, d, fmt.Sprintf("it lists %d files", len(entries)))
+	if err := e.Ledger.Expect(ctx, bridge.Move{Drop: d, From: bridge.Claimed}, entries, event); err != nil {
 		return err
 	}
-	b.Log.Info("manifest", "feed", f.Name, "drop", d.ID, "file", d.Name, "lists", len(entries))
+	e.Events.Tell(event)
 	return nil
 }
 
@@ -179,50 +180,71 @@ func (l *manifestLines) ReadAll() ([][]string, error) {
 	}
 }
 
-// awaited tells by name what a feed's manifests wait for; of two manifests that list one name the later counts.
-func (b *Engine) awaited(ctx context.Context, f *config.Feed) (map[string]bridge.Awaited, error) {
+// awaitedFile is a file that a manifest lists and that has not come yet.
+type awaitedFile struct {
+	bridge.ManifestEntry
+	manifest int64
+	onItsWay bool // a drop of it is ready or claimed
+}
+
+// waitingFor lists what a manifest still waits for. A file has come once a drop of it was fetched that is what the
+// manifest says; one that was other bytes leaves the manifest waiting for the right ones. An entry that a later manifest
+// lists again is not awaited.
+func waitingFor(m *bridge.ManifestList) []awaitedFile {
+	came := map[string]bool{}
+	onItsWay := map[string]bool{}
+	for _, d := range m.Came {
+		switch d.State {
+		case bridge.Seen, bridge.Vanished:
+		case bridge.Ready, bridge.Claimed:
+			onItsWay[d.Name] = true
+		default:
+			came[d.Name] = came[d.Name] || d.SHA256 == "" || d.ListedSHA256 == "" || d.SHA256 == d.ListedSHA256
+		}
+	}
+	var left []awaitedFile
+	for _, entry := range m.Entries {
+		if !came[entry.Name] && !entry.Again {
+			left = append(left, awaitedFile{entry.ManifestEntry, m.ID, onItsWay[entry.Name]})
+		}
+	}
+	return left
+}
+
+// awaited tells by name what a feed's manifests wait for.
+func (e *Engine) awaited(ctx context.Context, f *config.Feed) (map[string]awaitedFile, error) {
 	if f.Ready.Manifest == "" {
 		return nil, nil
 	}
-	list, err := b.Ledger.Awaited(ctx, f.Name)
-	byName := make(map[string]bridge.Awaited, len(list))
-	for _, a := range list {
-		if a.Drop == 0 {
-			byName[a.Name] = a
+	lists, err := e.Ledger.Manifests(ctx, f.Name)
+	byName := map[string]awaitedFile{}
+	for _, m := range lists {
+		for _, a := range waitingFor(m) {
+			if !a.onItsWay {
+				byName[a.Name] = a
+			}
 		}
 	}
 	return byName, err
 }
 
 // closeManifests settles the manifests whose files have all come, and says of the others what they wait for.
-func (b *Engine) closeManifests(ctx context.Context, f *config.Feed) error {
+func (e *Engine) closeManifests(ctx context.Context, f *config.Feed) error {
 	if f.Ready.Manifest == "" {
 		return nil
 	}
-	manifests, err := b.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, States: []bridge.DropState{bridge.Fetched}})
+	lists, err := e.Ledger.Manifests(ctx, f.Name)
 	if err != nil {
 		return err
 	}
-	list, err := b.Ledger.Awaited(ctx, f.Name)
-	if err != nil {
-		return err
-	}
-	waits := map[int64][]string{}
-	for _, a := range list {
-		waits[a.Manifest] = append(waits[a.Manifest], a.Name)
-	}
-	for _, d := range manifests {
-		if !d.Manifest {
-			continue
+	for _, m := range lists {
+		left := waitingFor(m)
+		if len(left) == 0 {
+			err = e.end(ctx, f, m.Drop, nil, verdict{state: bridge.Loaded, reason: "all files that it lists have come"})
+		} else {
+			err = e.explain(ctx, m.Drop, waitsFor(left))
 		}
-		names := waits[d.ID]
-		if len(names) == 0 {
-			if err := b.end(ctx, f, d, nil, bridge.Loaded, "all files that it lists have come"); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := b.explain(ctx, d, waitsFor(names)); err != nil {
+		if err != nil {
 			return err
 		}
 	}
@@ -230,10 +252,13 @@ func (b *Engine) closeManifests(ctx context.Context, f *config.Feed) error {
 }
 
 // waitsFor names the first few of the files that have not come.
-func waitsFor(names []string) string {
+func waitsFor(files []awaitedFile) string {
 	const few = 3
-	text := fmt.Sprintf("waits for %d of its files: %s", len(names), strings.Join(names[:min(len(names), few)], ", "))
-	if len(names) > few {
+	text := fmt.Sprintf("waits for %d of its files", len(files))
+	for i, a := range files[:min(len(files), few)] {
+		text += []string{": ", ", "}[min(i, 1)] + a.Name
+	}
+	if len(files) > few {
 		text += ", …"
 	}
 	return text

@@ -25,7 +25,7 @@ const (
 
 // planner plans one run.
 type planner struct {
-	b       *Engine
+	e       *Engine
 	feed    *config.Feed
 	drop    *bridge.Drop
 	run     *bridge.Run
@@ -36,6 +36,8 @@ type planner struct {
 	columns  []string
 	ignored  []string
 	seen     bitmap // links that the file names
+	kept     bitmap // links of which a row was left alone, since a later drop has set all that it says
+	order    *order // nil for a drop behind which nothing of its feed was loaded
 	rejects  []bridge.RejectRow
 	later    map[string]bool        // a run again: keys of which a newer drop has parked a row
 	onReject func(bridge.RejectRow) // dry: told of each reject
@@ -71,6 +73,9 @@ func (p *planner) read(ctx context.Context, reader formats.Reader) error {
 		return err
 	}
 	p.ignored = mapper.Ignored()
+	if p.order, err = p.e.orderOf(ctx, p.drop, p.run); err != nil {
+		return err
+	}
 	if p.later, err = p.parkedLater(ctx); err != nil {
 		return err
 	}
@@ -85,7 +90,7 @@ func (p *planner) read(ctx context.Context, reader formats.Reader) error {
 	for range 2 {
 		g.Go(func() error {
 			for c := range lookups {
-				if err := p.b.Ledger.Lookup(work, p.feed.Entity.Name, c.keys, c.refs); err != nil && c.err == nil {
+				if err := p.e.Ledger.Lookup(work, p.feed.Entity.Name, c.keys, c.refs); err != nil && c.err == nil {
 					c.err = err
 				}
 				close(c.done)
@@ -211,7 +216,7 @@ func (p *planner) collect(ctx context.Context, ordered <-chan *chunk, free chan<
 		if err != nil {
 			return err
 		}
-		p.b.progress(Progress{Feed: p.feed.Name, File: p.drop.Name, Phase: "reading", Done: p.run.Rows})
+		p.e.Events.Tell(&bridge.Event{Kind: bridge.Progressed, Feed: p.feed.Name, File: p.drop.Name, Phase: "reading", Done: p.run.Rows})
 		free <- c
 	}
 	return nil
@@ -227,7 +232,11 @@ func (p *planner) chunk(ctx context.Context, c *chunk) error {
 	if err != nil {
 		return err
 	}
-	s := &chunkPlan{planner: p, c: c, links: links, fates: fates, pending: map[string]*bridge.Staged{}}
+	removed, err := p.removedLater(ctx, c)
+	if err != nil {
+		return err
+	}
+	s := &chunkPlan{planner: p, c: c, links: links, fates: fates, removed: removed, pending: map[string]*bridge.Staged{}}
 	for i := range c.rows {
 		p.run.Rows++
 		if err := s.row(ctx, &c.rows[i]); err != nil {
@@ -242,7 +251,7 @@ func (p *planner) fates(ctx context.Context, keys []string) (map[string]bridge.R
 	if !p.resumed {
 		return nil, nil
 	}
-	return p.b.Ledger.Settled(ctx, p.run.ID, keys)
+	return p.e.Ledger.Settled(ctx, p.run.ID, keys)
 }
 
 // changedLinks reads the content of the links that do not match their rows at first sight.
@@ -257,22 +266,48 @@ func (p *planner) changedLinks(ctx context.Context, c *chunk) (map[string]*bridg
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	return p.b.Ledger.Links(ctx, p.feed.Entity.Name, keys)
+	return p.e.Ledger.Links(ctx, p.feed.Entity.Name, keys)
 }
 
-// parkedLater tells, for a run again, the keys of which a newer drop has parked a row: that row counts.
+// parkedLater tells the keys of which a later drop has parked a row: that row counts.
 func (p *planner) parkedLater(ctx context.Context) (map[string]bool, error) {
-	if p.run.Kind == bridge.FirstRun || p.run.Force {
+	if p.order == nil {
 		return nil, nil
 	}
 	later := map[string]bool{}
-	err := p.b.Ledger.Parked(ctx, "", time.Time{}, func(r bridge.ParkedRow) error {
-		if r.Entity == p.feed.Entity.Name && r.Drop > p.drop.ID {
-			later[r.Key] = true
+	err := p.e.Ledger.Parked(ctx, "", time.Time{}, func(r bridge.ParkedRow) error {
+		if r.Entity != p.feed.Entity.Name || later[r.Key] {
+			return nil
 		}
-		return nil
+		is, err := p.order.later(ctx, r.Drop)
+		later[r.Key] = is
+		return err
 	})
 	return later, err
+}
+
+// removedLater tells which of the keys without a link a later drop has removed.
+func (p *planner) removedLater(ctx context.Context, c *chunk) (map[string]bool, error) {
+	if p.order == nil {
+		return nil, nil
+	}
+	var keys []string
+	for i, key := range c.keys {
+		if c.refs[i].ID == 0 {
+			keys = append(keys, key)
+		}
+	}
+	drops, err := p.e.Ledger.RemovedBy(ctx, p.feed.Entity.Name, keys)
+	if err != nil {
+		return nil, err
+	}
+	removed := map[string]bool{}
+	for key, drop := range drops {
+		if removed[key], err = p.order.later(ctx, drop); err != nil {
+			return nil, err
+		}
+	}
+	return removed, nil
 }
 
 // cancelParked drops parked records of earlier drops whose keys come again, since the newer row counts, and those that a
@@ -282,7 +317,7 @@ func (p *planner) cancelParked(ctx context.Context) error {
 		return nil
 	}
 	var gone, parked []string
-	err := p.b.Ledger.Parked(ctx, "", time.Time{}, func(r bridge.ParkedRow) error {
+	err := p.e.Ledger.Parked(ctx, "", time.Time{}, func(r bridge.ParkedRow) error {
 		switch {
 		case r.Entity != p.feed.Entity.Name, r.Drop == p.drop.ID, p.later[r.Key]:
 		case p.withdraws() && r.Feed == p.feed.Name:
@@ -300,7 +335,7 @@ func (p *planner) cancelParked(ctx context.Context) error {
 		return err
 	}
 	for part := range slices.Chunk(append(gone, named...), chunkRows) {
-		if _, err := p.b.Ledger.Unpark(ctx, p.feed.Entity.Name, part); err != nil {
+		if _, err := p.e.Ledger.Unpark(ctx, p.feed.Entity.Name, part); err != nil {
 			return err
 		}
 	}
@@ -310,7 +345,7 @@ func (p *planner) cancelParked(ctx context.Context) error {
 // named keeps the keys that the drop has rows of.
 func (p *planner) named(ctx context.Context, keys []string) (named []string, err error) {
 	refs := make([]bridge.LinkRef, len(keys))
-	if err := p.b.Ledger.Lookup(ctx, p.feed.Entity.Name, keys, refs); err != nil {
+	if err := p.e.Ledger.Lookup(ctx, p.feed.Entity.Name, keys, refs); err != nil {
 		return nil, err
 	}
 	for i, key := range keys {
@@ -335,6 +370,7 @@ type chunkPlan struct {
 	c       *chunk
 	links   map[string]*bridge.Link
 	fates   map[string]bridge.RowFate
+	removed map[string]bool           // keys that a later drop has removed
 	pending map[string]*bridge.Staged // staged by this chunk, not written yet
 	order   []*bridge.Staged
 }
@@ -355,13 +391,24 @@ func (s *chunkPlan) row(ctx context.Context, r *planRow) error {
 		s.run.Add(fate, 1)
 		return nil
 	}
-	c := s.change(r, ref)
+	c, fate, err := s.change(ctx, r, ref)
+	if err != nil {
+		return err
+	}
 	if c == nil {
-		s.run.Unchanged++
+		s.unchanged(ref, fate, 1)
 		return nil
 	}
 	s.add(c)
 	return nil
+}
+
+// unchanged counts a row that needs nothing: the shop has what it says, or a later drop has set it.
+func (s *chunkPlan) unchanged(ref bridge.LinkRef, fate bridge.RowFate, n int64) {
+	s.run.Add(fate, n)
+	if fate == bridge.FateSuperseded && n > 0 && ref.ID != 0 {
+		s.kept.set(ref.ID)
+	}
 }
 
 func (s *chunkPlan) add(c *bridge.Staged) {
@@ -369,63 +416,97 @@ func (s *chunkPlan) add(c *bridge.Staged) {
 	s.order = append(s.order, c)
 }
 
-// change compares a row with its link; nil when nothing has to be done.
-func (s *chunkPlan) change(r *planRow, ref bridge.LinkRef) *bridge.Staged {
-	if s.later[r.rec.Key] {
-		return nil
+// change compares a row with its link. Without a change, fate says why: it is unchanged or superseded.
+func (s *chunkPlan) change(ctx context.Context, r *planRow, ref bridge.LinkRef) (c *bridge.Staged, fate bridge.RowFate, err error) {
+	if s.later[r.rec.Key] || s.removed[r.rec.Key] {
+		return nil, bridge.FateSuperseded, nil
 	}
 	if ref.ID == 0 {
-		return s.staged(r, bridge.Undecided)
+		return s.staged(r, bridge.Undecided), "", nil
 	}
 	link := s.links[r.rec.Key]
 	if link == nil { // the fingerprint matched
-		return nil
+		return nil, bridge.FateUnchanged, nil
 	}
-	if s.setLater(link) {
-		return nil
+	if r.rec.Remove || link.Removed {
+		if later, err := s.setLater(ctx, link.Drop); err != nil || later {
+			return nil, bridge.FateSuperseded, err
+		}
 	}
 	if r.rec.Remove && link.Removed && !s.run.Force {
-		return nil
+		return nil, bridge.FateUnchanged, nil
 	}
-	c := s.staged(r, bridge.Decided)
+	c = s.staged(r, bridge.Decided)
 	c.Link, c.OroID = link.ID, link.OroID
 	if r.rec.Remove {
 		c.Op = bridge.Remove
-		return c
+		return c, "", nil
 	}
 	c.Op = bridge.Update
+	if err := s.leaveLater(ctx, c, link); err != nil {
+		return nil, "", err
+	}
+	all := len(c.Record.Values) == len(r.rec.Values)
 	c.Values, c.Old = differing(c.Record.Values, link.Content, s.run.Force)
 	if link.Removed {
-		revive(c, link)
+		revive(c)
 	}
-	if len(c.Values) == 0 {
-		return nil
+	switch {
+	case len(c.Values) > 0:
+		return c, "", nil
+	case all:
+		return nil, bridge.FateUnchanged, nil
 	}
-	return c
+	return nil, bridge.FateSuperseded, nil
 }
 
-// setLater says, for a run again, that a newer drop has set a key since.
-func (p *planner) setLater(link *bridge.Link) bool {
-	return p.run.Kind != bridge.FirstRun && link.Drop > p.drop.ID && !p.run.Force
+// leaveLater takes the fields off a change that a later drop has set.
+func (p *planner) leaveLater(ctx context.Context, c *bridge.Staged, link *bridge.Link) error {
+	if p.order == nil {
+		return nil
+	}
+	kept := c.Record.Values[:0]
+	for _, v := range c.Record.Values {
+		i, ok := slices.BinarySearchFunc(link.Content, v, bridge.ByField)
+		if ok && link.Content[i].Text != v.Text {
+			later, err := p.order.later(ctx, link.Origin(v.Field))
+			if err != nil {
+				return err
+			}
+			if later {
+				continue
+			}
+		}
+		kept = append(kept, v)
+	}
+	c.Record.Values = kept
+	return nil
+}
+
+// setLater says that a drop stands behind this one in the feed's order.
+func (p *planner) setLater(ctx context.Context, drop int64) (bool, error) {
+	if p.order == nil {
+		return false, nil
+	}
+	return p.order.later(ctx, drop)
 }
 
 // revive makes a product that was disabled by a removal buyable again when the sender lists it again, unless the row
 // itself says what its status is.
-func revive(c *bridge.Staged, link *bridge.Link) {
+func revive(c *bridge.Staged) {
 	if _, ok := c.Record.Entity.Lookup("status"); !ok {
 		return
 	}
 	status := formats.Value{Field: "status", Text: "enabled"}
-	if i, ok := slices.BinarySearchFunc(c.Record.Values, status, byField); ok {
+	if i, ok := slices.BinarySearchFunc(c.Record.Values, status, bridge.ByField); ok {
 		status = c.Record.Values[i]
 	} else {
 		c.Record.Values = slices.Insert(c.Record.Values, i, status)
 	}
-	if i, ok := slices.BinarySearchFunc(c.Values, status, byField); !ok {
+	if i, ok := slices.BinarySearchFunc(c.Values, status, bridge.ByField); !ok {
 		c.Values = slices.Insert(c.Values, i, status)
 		c.Old = slices.Insert(c.Old, i, formats.Value{Field: "status", Text: "disabled"})
 	}
-	_ = link
 }
 
 // staged copies a row out of its chunk.
@@ -449,7 +530,10 @@ func (s *chunkPlan) repeat(ctx context.Context, r *planRow, ref bridge.LinkRef) 
 	if _, ok := s.fates[r.rec.Key]; ok {
 		return nil // what the interrupted run sent was the last row's content already
 	}
-	newer := s.change(r, ref)
+	newer, fate, err := s.change(ctx, r, ref)
+	if err != nil {
+		return err
+	}
 	older, err := s.earlier(ctx, r.rec.Key)
 	if err != nil {
 		return err
@@ -457,11 +541,15 @@ func (s *chunkPlan) repeat(ctx context.Context, r *planRow, ref bridge.LinkRef) 
 	switch {
 	case older == nil && newer == nil: // unchanged twice
 	case older == nil: // the earlier row was unchanged
-		s.run.Unchanged--
+		was := bridge.FateUnchanged
+		if s.kept.has(ref.ID) {
+			was = bridge.FateSuperseded
+		}
+		s.unchanged(ref, was, -1)
 		s.add(newer)
 	case newer == nil:
-		s.run.Unchanged++
-		return s.take(ctx, older)
+		s.unchanged(ref, fate, 1)
+		return s.unstage(ctx, older)
 	default:
 		newer.Seq = older.Seq
 		*older = *newer
@@ -480,8 +568,8 @@ func (s *chunkPlan) earlier(ctx context.Context, key string) (*bridge.Staged, er
 	return s.stage.Get(ctx, key)
 }
 
-// take takes a staged change away again.
-func (s *chunkPlan) take(ctx context.Context, c *bridge.Staged) error {
+// unstage takes a staged change away again.
+func (s *chunkPlan) unstage(ctx context.Context, c *bridge.Staged) error {
 	if s.pending[c.Key] == nil {
 		return s.stage.Drop(ctx, c.Key)
 	}
@@ -549,7 +637,7 @@ func (p *planner) flushRejects(ctx context.Context) error {
 	if len(p.rejects) == 0 {
 		return nil
 	}
-	if err := p.b.Ledger.RejectRows(ctx, p.run, p.rejects); err != nil {
+	if err := p.e.Ledger.RejectRows(ctx, p.rejects); err != nil {
 		return err
 	}
 	p.rejects = p.rejects[:0]
@@ -575,9 +663,9 @@ func (p *planner) withdraw(ctx context.Context) error {
 		page = page[:0]
 		return err
 	}
-	err := p.b.Ledger.Unseen(ctx, p.feed.Entity.Name, p.feed.Name, p.seen.has, func(k *bridge.Link) error {
-		if p.setLater(k) {
-			return nil
+	err := p.e.Ledger.Unseen(ctx, p.feed.Entity.Name, p.feed.Name, p.seen.has, func(k *bridge.Link) error {
+		if later, err := p.setLater(ctx, k.Drop); err != nil || later {
+			return err
 		}
 		rec := &formats.Record{Entity: p.feed.Entity, Key: k.Key, Remove: true}
 		page = append(page, &bridge.Staged{Change: bridge.Change{Op: bridge.Remove, Key: k.Key, OroID: k.OroID, Record: rec}, Link: k.ID, Remove: true, Implied: true, Status: bridge.Decided})
@@ -597,7 +685,7 @@ func (p *planner) countWithdrawn(ctx context.Context) error {
 	if !p.resumed {
 		return nil
 	}
-	fates, err := p.b.Ledger.Fates(ctx, p.run.ID)
+	fates, err := p.e.Ledger.Fates(ctx, p.run.ID)
 	p.run.Add(bridge.FateWithdrawn, fates[bridge.FateWithdrawn])
 	return err
 }
@@ -606,7 +694,7 @@ func (p *planner) countWithdrawn(ctx context.Context) error {
 // all, every field is returned.
 func differing(newer, older []formats.Value, all bool) (values, old []formats.Value) {
 	for _, v := range newer {
-		i, ok := slices.BinarySearchFunc(older, v, byField)
+		i, ok := slices.BinarySearchFunc(older, v, bridge.ByField)
 		if ok && older[i].Text == v.Text && !all {
 			continue
 		}
@@ -618,16 +706,6 @@ func differing(newer, older []formats.Value, all bool) (values, old []formats.Va
 		old = append(old, was)
 	}
 	return values, old
-}
-
-func byField(a, b formats.Value) int {
-	switch {
-	case a.Field < b.Field:
-		return -1
-	case a.Field > b.Field:
-		return 1
-	}
-	return 0
 }
 
 // bitmap is a set of small numbers.

@@ -27,7 +27,6 @@ func priceFile(b testing.TB, w *bridgetest.World, n int, link bool) string {
 	}
 	out := bufio.NewWriter(f)
 	fmt.Fprintln(out, "price_list,sku,unit,quantity,currency,value")
-	run, drop := &bridge.Run{ID: 1, Drop: 1}, &bridge.Drop{ID: 1, Feed: "prices"}
 	var page []bridge.Settlement
 	for i := range n {
 		value := fmt.Sprintf("%d.%d", i%900+1, i%9+1)
@@ -35,10 +34,11 @@ func priceFile(b testing.TB, w *bridgetest.World, n int, link bool) string {
 		if !link {
 			continue
 		}
-		page = append(page, bridge.Settlement{Fate: bridge.FateCreated, Entity: "prices", Key: fmt.Sprintf("Retail EUR|SKU-%07d|item|1|EUR", i),
-			OroID: "1", Record: []formats.Value{{Field: "value", Text: value}}})
+		key := fmt.Sprintf("Retail EUR|SKU-%07d|item|1|EUR", i)
+		link := &bridge.Link{Entity: "prices", Key: key, OroID: "1", Feed: "prices", Drop: 1, Run: 1, Content: []formats.Value{{Field: "value", Text: value}}}
+		page = append(page, bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Fate: bridge.FateCreated, Entity: "prices", Key: key, Drop: 1, Run: 1}, Link: link})
 		if len(page) == 5000 || i == n-1 {
-			if err := w.Ledger.Settle(context.Background(), run, drop, 0, page); err != nil {
+			if err := w.Ledger.Settle(context.Background(), 0, page); err != nil {
 				b.Fatal(err)
 			}
 			page = page[:0]

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -41,81 +40,88 @@ type Shop interface {
 	Requests() int64
 }
 
-// A Ledger keeps what must outlast a crash. One bridge at a time holds it. Every method is one transaction; an error
-// leaves the ledger as it was. Lists are oldest first.
+// A Ledger keeps what must outlast a crash. One bridge at a time holds it. Every method is one transaction, and an error
+// leaves the ledger as it was. It stores and finds; what the states of a drop mean is decided here. Events that go with a
+// change are kept in the same transaction; the ledger fills in numbers that it gives. Lists are oldest first.
 type Ledger interface {
-	// Listed records a listing of a feed's folder: unknown files become drops, changed ones start to be watched anew,
-	// and those that are gone before they were claimed are vanished. A refused name becomes a rejected drop, once. It
-	// returns the drops that stand in the folder and are not claimed yet.
-	Listed(ctx context.Context, f *config.Feed, l bridge.Listing) ([]*bridge.Drop, error)
-	// Watched saves drops that were seen and have become ready, or wait for something else now.
-	Watched(ctx context.Context, drops []*bridge.Drop) error
-	// Expect saves a manifest that was claimed, with what it lists.
-	Expect(ctx context.Context, manifest *bridge.Drop, entries []bridge.ManifestEntry) error
-	// Awaited lists what a feed's manifests still wait for. An entry that a later manifest lists again is not awaited.
-	Awaited(ctx context.Context, feed string) ([]bridge.Awaited, error)
-	// Newest is the last drop of a feed, in the feed's order, that was loaded; nil if there is none. Files handed over
-	// by a person and corrected rejects have no place in that order.
-	Newest(ctx context.Context, feed string) (*bridge.Drop, error)
-	// Numbered is the drop with the next lower date and number of the feed, whatever its state; nil if there is none.
-	Numbered(ctx context.Context, d *bridge.Drop) (*bridge.Drop, error)
-	// AddDrop enters a file that was handed over by a person.
-	AddDrop(ctx context.Context, d *bridge.Drop) error
-	// Advance saves a drop if it is still in the state from; otherwise it returns ErrMoved.
-	Advance(ctx context.Context, d *bridge.Drop, from bridge.DropState) error
 	Drop(ctx context.Context, id int64) (*bridge.Drop, error)
 	Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error)
-	// SameContent finds the last loaded drop of the feed that says the same as d, other than d itself; 0 if there is
-	// none, or if the sender has said something else in between: a file that repeats an earlier state after a newer
-	// one ("stock 0", "stock 5", "stock 0") is news, unless its own time stamp is older than the newer one's.
-	SameContent(ctx context.Context, d *bridge.Drop) (int64, error)
-	// StartRun enters a run and sets its drop to loading.
-	StartRun(ctx context.Context, r *bridge.Run, d *bridge.Drop) error
-	// SaveRun saves counts and state of a run; with a drop, both in one transaction.
-	SaveRun(ctx context.Context, r *bridge.Run, d *bridge.Drop) error
-	Runs(ctx context.Context, drop int64) ([]*bridge.Run, error)
-	// Told records that a run's reject file and receipts are written.
-	Told(ctx context.Context, run int64) error
+	// Ranked finds the drop of a feed whose rank is the highest below a bound ("": of all), in one of some states (none: in
+	// any); nil if there is none.
+	Ranked(ctx context.Context, feed, below string, states ...bridge.DropState) (*bridge.Drop, error)
+	// Places finds the drops of a feed's folder that were entered with exactly the names, sizes and times of some files,
+	// and did not vanish.
+	Places(ctx context.Context, feed, remote, folder string, files []bridge.File) ([]bridge.Place, error)
+	// Listed enters what a listing has brought, or a file that was handed over.
+	Listed(ctx context.Context, l bridge.Listing, events ...*bridge.Event) error
+	// Advance saves drops that are still in the states from which they are moved: all, or none with ErrMoved.
+	Advance(ctx context.Context, moves []bridge.Move, events ...*bridge.Event) error
+	// Expect saves a manifest that was claimed, with what it lists.
+	Expect(ctx context.Context, manifest bridge.Move, entries []bridge.ManifestEntry, events ...*bridge.Event) error
+	// Manifests lists the manifests of a feed that are fetched and not settled.
+	Manifests(ctx context.Context, feed string) ([]*bridge.ManifestList, error)
+	// Reported records the paths of what was written of a drop for its sender, and, unless run is 0, that this is all of a
+	// run. Papers lists them.
+	Reported(ctx context.Context, drop, run int64, paths []string, events ...*bridge.Event) error
+	Papers(ctx context.Context, drop int64) ([]string, error)
 	// Old lists up to n drops after an id that were settled before a time, are put away, and still have bytes somewhere.
 	Old(ctx context.Context, settled time.Time, after int64, n int) ([]*bridge.Drop, error)
-	// Prune removes up to n rejects and events each of runs that ended before a time; more says that some are left.
+	// Prune removes up to n rejects and history entries each of runs that ended before a time, PruneEvents events; more
+	// says that some are left.
 	Prune(ctx context.Context, ended time.Time, n int) (more bool, err error)
-	// FullRows returns the row counts of a feed's last n loaded drops, newest first.
-	FullRows(ctx context.Context, feed string, n int) ([]int64, error)
-	// PlanAgain drops what an interrupted run's planning recorded about rows that never got as far as a change.
+	PruneEvents(ctx context.Context, before time.Time, n int) (more bool, err error)
+
+	// StartRun enters a run and moves its drop. SaveRun saves counts and state of a run, and moves its drop if it moves.
+	StartRun(ctx context.Context, r *bridge.Run, m bridge.Move, events ...*bridge.Event) error
+	SaveRun(ctx context.Context, r *bridge.Run, moves []bridge.Move, events ...*bridge.Event) error
+	Runs(ctx context.Context, drop int64) ([]*bridge.Run, error)
+	// RowCounts are the rows of the last n first runs of a feed's drops that were loaded, newest first.
+	RowCounts(ctx context.Context, feed string, n int) ([]int64, error)
+	// PlanAgain forgets what an interrupted run's planning recorded about rows that never got as far as a change.
 	PlanAgain(ctx context.Context, run int64) error
 	// RejectRows records rows that planning refused.
-	RejectRows(ctx context.Context, r *bridge.Run, rows []bridge.RejectRow) error
-	// Settle records what became of changes, and forgets the batch (0: none) that carried them.
-	Settle(ctx context.Context, r *bridge.Run, d *bridge.Drop, batch int64, done []bridge.Settlement) error
-	// Settled tells the fate that a run has already given to some of the keys.
+	RejectRows(ctx context.Context, rows []bridge.RejectRow) error
+	// Settle commits what became of rows and changes, and forgets the batch (0: none) that carried them.
+	Settle(ctx context.Context, batch int64, settled []bridge.Settlement, events ...*bridge.Event) error
+	// Settled tells the fate that a run has already given to some of the keys, Fates how often it has given each.
 	Settled(ctx context.Context, run int64, keys []string) (map[string]bridge.RowFate, error)
-	// Fates counts the fates that a run has given.
 	Fates(ctx context.Context, run int64) (map[bridge.RowFate]int64, error)
+	// Rejects walks rejects in the order of their files.
 	Rejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error
+
 	// Lookup answers for many keys at once, in their order. It is the hot path of planning.
 	Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error
 	// Links reads the full links of some keys; what is unknown is left out.
 	Links(ctx context.Context, entity string, keys []string) (map[string]*bridge.Link, error)
-	// Unseen walks the links of an entity that are not removed, whose ids are not in seen, and which a drop of the feed set.
+	// Unseen walks the links of an entity that are not removed, whose ids are not in seen, and which a drop of the feed set
+	// last.
 	Unseen(ctx context.Context, entity, feed string, seen func(id int64) bool, each func(*bridge.Link) error) error
-	// Forget removes links whose records the shop no longer has.
+	// RemovedBy tells the drops that removed some of the keys last.
+	RemovedBy(ctx context.Context, entity string, keys []string) (map[string]int64, error)
+	// Forget removes the links of some keys.
 	Forget(ctx context.Context, entity string, keys []string) error
+
 	// Parked walks records that wait for a parent, of one feed or of all. With a time, only those that are due: their
-	// parent has a link now, or they have waited since before that time.
+	// parent has a link now, or they have waited since before that time. Unpark cancels them.
 	Parked(ctx context.Context, feed string, waitedSince time.Time, each func(bridge.ParkedRow) error) error
-	// Unpark cancels the parked rows of these keys.
 	Unpark(ctx context.Context, entity string, keys []string) (int64, error)
-	// OpenBatch records a batch before it is sent, and numbers it.
-	OpenBatch(ctx context.Context, run int64, b *bridge.Batch) error
-	// SetOperation records the shop's operation of a batch.
-	SetOperation(ctx context.Context, b *bridge.Batch) error
+
+	// OpenBatch records a batch before it is sent, and numbers it. SetOperation records the shop's operation of it.
 	// OpenBatches lists the batches of a run whose outcome is not known.
+	OpenBatch(ctx context.Context, run int64, b *bridge.Batch, events ...*bridge.Event) error
+	SetOperation(ctx context.Context, b *bridge.Batch, events ...*bridge.Event) error
 	OpenBatches(ctx context.Context, run int64) ([]*bridge.Batch, error)
-	// NewStage opens an empty stage for the changes of one run; run 0 is a plan that nobody carries out, and may be
-	// opened on a ledger that was opened for reading.
+	// NewStage opens an empty stage for the changes of one run; run 0 is a plan that nobody carries out, and may be opened
+	// on a ledger that was opened for reading.
 	NewStage(ctx context.Context, e *formats.Entity, run int64) (bridge.Stage, error)
+
+	// Outbox lists orders with the files that hold them: answers are written beside them.
+	Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*bridge.Owed, error)
+	Outfiles(ctx context.Context, f bridge.OutfileFilter) ([]*bridge.Outfile, error)
+
 	// Note keeps a small fact under a name, such as why an end is paused; an empty text removes it.
-	Note(ctx context.Context, name, text string) error
+	Note(ctx context.Context, name, text string, events ...*bridge.Event) error
 	Notes(ctx context.Context) (map[string]string, error)
+	// Keep enters events in the journal that no other change goes with.
+	Keep(ctx context.Context, events ...*bridge.Event) error
 }

@@ -31,29 +31,29 @@ type PreviewOptions struct {
 }
 
 // Plan works out what loading a local file through a feed would do. Nothing is written anywhere but to a scratch file.
-func (b *Engine) Plan(ctx context.Context, f *config.Feed, path string, o PreviewOptions) (*Preview, error) {
+func (e *Engine) Plan(ctx context.Context, f *config.Feed, path string, o PreviewOptions) (*Preview, error) {
 	if _, err := os.Stat(path); err != nil {
 		return nil, &bridge.Error{Op: "plan", Object: path, Err: err, Hint: "name a file that this machine can read"}
 	}
-	stage, err := b.Ledger.NewStage(ctx, f.Entity, 0)
+	stage, err := e.Ledger.NewStage(ctx, f.Entity, 0)
 	if err != nil {
 		return nil, err
 	}
 	v := &Preview{Run: bridge.Run{Kind: bridge.FirstRun}}
-	rows, err := b.openRows(f, path)
+	rows, err := e.openRows(f, path)
 	if err == nil {
-		err = b.preview(ctx, f, &bridge.Drop{Feed: f.Name, Name: filepath.Base(path)}, v, stage, rows, o)
+		err = e.preview(ctx, f, &bridge.Drop{Feed: f.Name, Name: filepath.Base(path)}, v, stage, rows, o)
 		err = errors.Join(err, rows.Close())
 	}
 	return v, errors.Join(err, stage.Close())
 }
 
 // PlanDrop works out what running a settled drop again would do. Nothing is written anywhere but to a scratch file.
-func (b *Engine) PlanDrop(ctx context.Context, f *config.Feed, d *bridge.Drop, r RerunOptions, o PreviewOptions) (*Preview, error) {
-	if err := b.haveBytes(ctx, d); err != nil {
+func (e *Engine) PlanDrop(ctx context.Context, f *config.Feed, d *bridge.Drop, r RerunOptions, o PreviewOptions) (*Preview, error) {
+	if err := e.haveBytes(ctx, d); err != nil {
 		return nil, err
 	}
-	stage, err := b.Ledger.NewStage(ctx, f.Entity, 0)
+	stage, err := e.Ledger.NewStage(ctx, f.Entity, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -62,19 +62,19 @@ func (b *Engine) PlanDrop(ctx context.Context, f *config.Feed, d *bridge.Drop, r
 		v.Run.Kind = bridge.RetryRun
 		v.Run.ID = math.MaxInt64 // after all others
 	}
-	rows, err := b.rowsOf(ctx, f, d, &v.Run)
+	rows, err := e.rowsOf(ctx, f, d, &v.Run)
 	if err == nil {
-		err = b.preview(ctx, f, d, v, stage, rows, o)
+		err = e.preview(ctx, f, d, v, stage, rows, o)
 		err = errors.Join(err, rows.Close())
 	}
 	return v, errors.Join(err, stage.Close())
 }
 
-func (b *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v *Preview, stage bridge.Stage, rows RowSource, o PreviewOptions) error {
+func (e *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v *Preview, stage bridge.Stage, rows RowSource, o PreviewOptions) error {
 	if f.Entity == formats.OrderFeedback {
 		return previewAnswers(ctx, f, v, rows, o)
 	}
-	p := &planner{b: b, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject}
+	p := &planner{e: e, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject}
 	if err := p.read(ctx, rows); err != nil {
 		return err
 	}
@@ -82,7 +82,7 @@ func (b *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v 
 	if err := p.withdraw(ctx); err != nil {
 		return err
 	}
-	a := &applier{b: b, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject}
+	a := &applier{e: e, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject}
 	if err := a.decideAll(ctx); err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (b *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v 
 				break
 			}
 			after = page[len(page)-1].Seq
-			if err := b.tell(ctx, a, v, page, o); err != nil {
+			if err := e.tell(ctx, a, v, page, o); err != nil {
 				return err
 			}
 		}
@@ -105,7 +105,7 @@ func (b *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v 
 }
 
 // tell counts and reports a page of changes.
-func (b *Engine) tell(ctx context.Context, a *applier, v *Preview, page []*bridge.Staged, o PreviewOptions) error {
+func (e *Engine) tell(ctx context.Context, a *applier, v *Preview, page []*bridge.Staged, o PreviewOptions) error {
 	if o.Live {
 		if err := a.compareLive(ctx, page); err != nil {
 			return err

@@ -31,34 +31,34 @@ const (
 )
 
 // PruneDue makes a pass if the last one was a day ago, and returns when to ask again.
-func (b *Engine) PruneDue(ctx context.Context) (wait time.Duration, err error) {
-	if b.Keep <= 0 {
+func (e *Engine) PruneDue(ctx context.Context) (wait time.Duration, err error) {
+	if e.Keep <= 0 {
 		return pruneEvery, nil
 	}
-	notes, err := b.Ledger.Notes(ctx)
+	notes, err := e.Ledger.Notes(ctx)
 	if err != nil {
 		return pruneEvery, err
 	}
-	now := b.Clock.Now()
+	now := e.Clock.Now()
 	if last, err := time.Parse(time.RFC3339, notes[prunedNote]); err == nil && now.Sub(last) < pruneEvery && !last.After(now) {
 		return pruneEvery - now.Sub(last), nil
 	}
-	more, err := b.prune(ctx, now.Add(-b.Keep))
+	more, err := e.prune(ctx, now.Add(-e.Keep))
 	if err != nil {
 		return pruneEvery, err
 	}
 	if more {
 		return pruneMore, nil
 	}
-	return pruneEvery, b.Ledger.Note(ctx, prunedNote, now.UTC().Format(time.RFC3339))
+	return pruneEvery, e.Ledger.Note(ctx, prunedNote, now.UTC().Format(time.RFC3339))
 }
 
 // prune makes one pass; more says that something old is left.
-func (b *Engine) prune(ctx context.Context, before time.Time) (more bool, err error) {
+func (e *Engine) prune(ctx context.Context, before time.Time) (more bool, err error) {
 	var errs []error
 	left, after := pruneFiles, int64(0)
 	for left > 0 {
-		drops, err := b.Ledger.Old(ctx, before, after, left)
+		drops, err := e.Ledger.Old(ctx, before, after, left)
 		if err != nil || len(drops) == 0 {
 			errs = append(errs, err)
 			break
@@ -66,7 +66,7 @@ func (b *Engine) prune(ctx context.Context, before time.Time) (more bool, err er
 		for _, d := range drops {
 			after = d.ID
 			left--
-			if err := b.pruneDrop(ctx, d); err != nil {
+			if err := e.pruneDrop(ctx, d); err != nil {
 				errs = append(errs, err)
 				if ctx.Err() != nil || errors.Is(err, bridge.ErrUnreachable) {
 					return false, errors.Join(errs...)
@@ -74,72 +74,66 @@ func (b *Engine) prune(ctx context.Context, before time.Time) (more bool, err er
 			}
 		}
 	}
-	rows, err := b.Ledger.Prune(ctx, before, pruneRows)
-	errs = append(errs, err, b.pruneSpool(ctx))
-	return left == 0 || rows, errors.Join(errs...)
+	rows, err := e.Ledger.Prune(ctx, before, pruneRows)
+	told, eventsErr := e.Ledger.PruneEvents(ctx, before, pruneRows)
+	errs = append(errs, err, eventsErr, e.pruneSpool(ctx))
+	return left == 0 || rows || told, errors.Join(errs...)
 }
 
 // pruneDrop removes the files of one drop: those that the ledger knows, and nothing else.
-func (b *Engine) pruneDrop(ctx context.Context, d *bridge.Drop) error {
-	r, known := b.Remotes[d.Remote]
-	f, fed := b.Feed(d.Feed)
+func (e *Engine) pruneDrop(ctx context.Context, d *bridge.Drop) error {
+	r, known := e.Remotes[d.Remote]
+	f, fed := e.Feed(d.Feed)
 	// A file that still stands in the feed's folder may be another one by now.
-	if known && fed && !b.ReadOnly[d.Remote] && d.Path != "" && path.Dir(d.Path) != path.Clean(d.Folder) {
-		runs, err := b.Ledger.Runs(ctx, d.ID)
+	if known && fed && !e.ReadOnly[d.Remote] && d.Path != "" && path.Dir(d.Path) != path.Clean(d.Folder) {
+		paths, err := e.Ledger.Papers(ctx, d.ID)
 		if err != nil {
 			return err
 		}
-		paths := []string{d.Path}
 		if f.Ready.Marker != "" {
 			paths = append(paths, beside(d.Path, f.Ready.Marker))
 		}
-		if len(runs) == 0 {
-			paths = append(paths, written(f, d, nil)...)
-		}
-		for _, run := range runs {
-			paths = append(paths, written(f, d, run)...)
-		}
-		for _, p := range paths {
-			b.step("prune file")
+		for _, p := range append(paths, d.Path) {
+			e.Events.Step("prune file")
 			if err := r.Remove(ctx, p); err != nil && !gone(err) {
 				return err
 			}
 		}
 	}
 	if d.Spool != "" {
-		if err := os.Remove(b.spool(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(e.spool(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return spoolTrouble(err)
 		}
 	}
 	d.Path, d.Spool = "", ""
-	b.step("prune drop")
-	return moved(b.Ledger.Advance(ctx, d, d.State))
+	e.Events.Step("prune drop")
+	return moved(e.advance(ctx, d, d.State))
 }
 
 // pruneSpool removes what a process that was killed has left in the spool: parts of files, and copies of which the
 // ledger does not know.
-func (b *Engine) pruneSpool(ctx context.Context) error {
-	entries, err := os.ReadDir(b.Spool)
+func (e *Engine) pruneSpool(ctx context.Context) error {
+	entries, err := os.ReadDir(e.Spool)
 	if err != nil {
 		return spoolTrouble(err)
 	}
 	var errs []error
-	for _, e := range entries {
-		info, err := e.Info()
-		if unwrapped, _ := filepath.Match(leftOver, e.Name()); unwrapped && err == nil && info.IsDir() && time.Since(info.ModTime()) > leftoverTime {
-			errs = append(errs, os.RemoveAll(filepath.Join(b.Spool, e.Name())))
+	for _, entry := range entries {
+		info, err := entry.Info()
+		if unwrapped, _ := filepath.Match(leftOver, entry.Name()); unwrapped && err == nil && info.IsDir() && time.Since(info.ModTime()) > leftoverTime {
+			errs = append(errs, os.RemoveAll(filepath.Join(e.Spool, entry.Name())))
 			continue
 		}
 		if err != nil || !info.Mode().IsRegular() || time.Since(info.ModTime()) < leftoverTime {
 			continue
 		}
-		stale := strings.HasSuffix(e.Name(), ".part")
-		if id, err := strconv.ParseInt(e.Name(), 10, 64); err == nil {
-			d, err := b.Ledger.Drop(ctx, id)
-			stale = errors.Is(err, bridge.ErrUnknown) || err == nil && d.State.Settled() && d.Spool != e.Name()
+		stale := strings.HasSuffix(entry.Name(), ".part")
+		if id, err := strconv.ParseInt(entry.Name(), 10, 64); err == nil {
+			d, err := e.Ledger.Drop(ctx, id)
+			stale = errors.Is(err, bridge.ErrUnknown) || err == nil && d.State.Settled() && d.Spool != entry.Name()
 		}
 		if stale {
-			errs = append(errs, os.Remove(filepath.Join(b.Spool, e.Name())))
+			errs = append(errs, os.Remove(filepath.Join(e.Spool, entry.Name())))
 		}
 	}
 	return errors.Join(errs...)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"path"
 	"strconv"
@@ -58,34 +59,42 @@ func receiptName(d *bridge.Drop, run *bridge.Run, kind string) string {
 }
 
 // writeReceipts writes the receipts that the feed asks for.
-func (b *Engine) writeReceipts(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run) error {
+func (e *Engine) writeReceipts(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run) (paths []string, err error) {
 	if len(f.Receipts) == 0 || d.Manifest {
-		return nil
+		return nil, nil
 	}
-	c, err := b.receipt(ctx, d, run)
+	c, err := e.receipt(ctx, d, run)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, kind := range f.Receipts {
+		at := ""
 		if kind == config.DocumentReceipt {
-			if err := b.writeDocuments(ctx, r, f, d, run); err != nil {
-				return err
-			}
-			continue
+			at, err = e.writeDocuments(ctx, r, f, d, run)
+		} else {
+			at, err = e.writeReceipt(ctx, r, f, d, run, c, kind)
 		}
-		body, err := c.write(kind)
 		if err != nil {
-			return fmt.Errorf("write receipt of drop %d: %w", d.ID, err)
+			return nil, err
 		}
-		b.step("write receipt")
-		if err := b.putInto(ctx, r, path.Join(d.Folder, f.Folders.Receipts), receiptName(d, run, kind), bytes.NewReader(body)); err != nil {
-			return err
+		if at != "" {
+			paths = append(paths, at)
 		}
 	}
-	return nil
+	return paths, nil
 }
 
-func (b *Engine) receipt(ctx context.Context, d *bridge.Drop, run *bridge.Run) (*receipt, error) {
+// writeReceipt writes one receipt and returns its path.
+func (e *Engine) writeReceipt(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run, c *receipt, kind string) (string, error) {
+	body, err := c.write(kind)
+	if err != nil {
+		return "", fmt.Errorf("write receipt of drop %d: %w", d.ID, err)
+	}
+	e.Events.Step("write receipt")
+	return e.putInto(ctx, r, path.Join(d.Folder, f.Folders.Receipts), receiptName(d, run, kind), bytes.NewReader(body))
+}
+
+func (e *Engine) receipt(ctx context.Context, d *bridge.Drop, run *bridge.Run) (*receipt, error) {
 	c := &receipt{Drop: d.ID, Feed: d.Feed, File: d.Name, SHA256: d.SHA256, Size: d.Size, State: d.State, Reason: d.Reason,
 		Seen: orNull(d.SeenAt), Fetched: orNull(d.FetchedAt), Settled: orNull(d.SettledAt), Rejects: []receiptReject{}}
 	if run == nil {
@@ -96,14 +105,14 @@ func (b *Engine) receipt(ctx context.Context, d *bridge.Drop, run *bridge.Run) (
 	if !run.Ended.IsZero() {
 		c.Seconds = run.Ended.Sub(run.Started).Seconds()
 	}
-	err := b.Ledger.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
+	err := e.Ledger.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
 		c.Rejects = append(c.Rejects, receiptReject{Line: r.Pos.Line, Key: r.Key, Field: r.Field, Code: r.Code, Message: r.Message, Row: r.Row})
 		if len(c.Rejects) == receiptRejects {
 			return errEnough
 		}
 		return nil
 	})
-	if err == errEnough {
+	if errors.Is(err, errEnough) {
 		err = nil
 	}
 	return c, err
@@ -187,3 +196,6 @@ func harmless(s string) string {
 	}
 	return s
 }
+
+// errEnough ends a walk early.
+var errEnough = errors.New("seen enough")

@@ -22,58 +22,59 @@ const (
 	perReceipt  = 1_000_000
 )
 
-// writeDocuments writes a receipt that tells of each document of a drop.
-func (b *Engine) writeDocuments(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run) error {
+// writeDocuments writes a receipt that tells of each document of a drop, and returns its path; empty when there is none.
+func (e *Engine) writeDocuments(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run) (string, error) {
 	format, ok := f.Format.(formats.Receipter)
 	if !ok || d.Spool == "" {
-		return nil
+		return "", nil
 	}
-	rows, err := b.openRows(f, b.spool(d))
+	rows, err := e.openRows(f, e.spool(d))
 	var unreadable *formats.FileError
 	if errors.As(err, &unreadable) {
-		return nil // there is no document to tell of
+		return "", nil // there is no document to tell of
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
-	err = b.putDocuments(ctx, r, f, d, run, format, rows)
-	return errors.Join(err, rows.Close())
+	at, err := e.putDocuments(ctx, r, f, d, run, format, rows)
+	return at, errors.Join(err, rows.Close())
 }
 
-func (b *Engine) putDocuments(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run, format formats.Receipter, rows *fileRows) error {
-	o, err := b.told(ctx, d, run, rows)
+func (e *Engine) putDocuments(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run, format formats.Receipter,
+	rows *fileRows) (at string, err error) {
+	o, err := e.told(ctx, d, run, rows)
 	if err != nil {
-		return err
+		return "", err
 	}
 	var parts []io.Reader
 	for _, p := range rows.parts {
 		file, err := os.Open(p.path)
 		if err != nil {
-			return fmt.Errorf("open %s: %w", filepath.Base(p.path), err)
+			return "", fmt.Errorf("open %s: %w", filepath.Base(p.path), err)
 		}
 		defer file.Close()
 		parts = append(parts, file)
 	}
-	to, err := os.CreateTemp(b.Spool, "receipt-*.part")
+	to, err := os.CreateTemp(e.Spool, "receipt-*.part")
 	if err != nil {
-		return spoolTrouble(err)
+		return "", spoolTrouble(err)
 	}
 	n, err := format.WriteReceipt(to, parts, o)
 	if err == nil && n > 0 {
-		b.step("write receipt")
-		err = b.putInto(ctx, r, path.Join(d.Folder, f.Folders.Receipts), receiptName(d, run, config.DocumentReceipt), to)
+		e.Events.Step("write receipt")
+		at, err = e.putInto(ctx, r, path.Join(d.Folder, f.Folders.Receipts), receiptName(d, run, config.DocumentReceipt), to)
 	}
-	return errors.Join(err, to.Close(), os.Remove(to.Name()))
+	return at, errors.Join(err, to.Close(), os.Remove(to.Name()))
 }
 
 // told says what to tell of a drop's documents: what the run rejected, and of a run of some rows nothing else.
-func (b *Engine) told(ctx context.Context, d *bridge.Drop, run *bridge.Run, rows *fileRows) (formats.Receipt, error) {
+func (e *Engine) told(ctx context.Context, d *bridge.Drop, run *bridge.Run, rows *fileRows) (formats.Receipt, error) {
 	if run == nil || run.State == bridge.Failed {
 		return toldAsOne(d, run), nil
 	}
 	o := formats.Receipt{First: firstOfRun + run.ID*perReceipt + 1, At: run.Ended}
 	rejects := map[spot]*formats.Reject{}
-	err := b.Ledger.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
+	err := e.Ledger.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
 		if at := spotOf(r.Pos); rejects[at] == nil {
 			rejects[at] = &r.Reject
 		}
@@ -84,9 +85,9 @@ func (b *Engine) told(ctx context.Context, d *bridge.Drop, run *bridge.Run, rows
 	}
 	all, before := run.Kind == bridge.FirstRun || run.Kind == bridge.ReRun, map[spot]bool{}
 	if run.Kind == bridge.RetryRun {
-		last, err := b.lastRejects(ctx, d, run.ID)
+		last, err := e.lastRejects(ctx, d, run.ID)
 		if err == nil && last != nil {
-			before, err = b.failed(ctx, last)
+			before, err = e.failed(ctx, last)
 		}
 		if err != nil {
 			return o, err

@@ -31,23 +31,23 @@ func spotOf(p formats.Position) spot { return spot{p.Part, p.Doc, p.Offset} }
 
 // rejectFile writes the rows that a run rejected, in the form and the wrappings in which they came. It returns
 // [envelope.ErrNobody] when there is nobody whom they could be encrypted to.
-func (b *Engine) rejectFile(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, to io.Writer) error {
-	rows, err := b.openRows(f, b.spool(d))
+func (e *Engine) rejectFile(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, to io.Writer) error {
+	rows, err := e.openRows(f, e.spool(d))
 	if err != nil {
 		return err
 	}
 	if rows.dir == "" {
-		err = b.partRejects(ctx, rows, run, rows.parts[0], to)
+		err = e.partRejects(ctx, rows, run, rows.parts[0], to)
 	} else {
-		err = b.wrappedRejects(ctx, rows, run, to)
+		err = e.wrappedRejects(ctx, rows, run, to)
 	}
 	return errors.Join(err, rows.Close())
 }
 
 // wrappedRejects writes a wrapped reject file. It is made in memory.
-func (b *Engine) wrappedRejects(ctx context.Context, rows *fileRows, run *bridge.Run, to io.Writer) error {
+func (e *Engine) wrappedRejects(ctx context.Context, rows *fileRows, run *bridge.Run, to io.Writer) error {
 	guilty := map[string]bool{}
-	err := b.Ledger.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
+	err := e.Ledger.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
 		guilty[r.Pos.Part] = true
 		return nil
 	})
@@ -60,7 +60,7 @@ func (b *Engine) wrappedRejects(ctx context.Context, rows *fileRows, run *bridge
 			continue
 		}
 		var buf bytes.Buffer
-		if err := b.partRejects(ctx, rows, run, p, &buf); err != nil {
+		if err := e.partRejects(ctx, rows, run, p, &buf); err != nil {
 			return err
 		}
 		files = append(files, envelope.File{Name: p.name, Body: buf.Bytes()})
@@ -74,9 +74,9 @@ func (b *Engine) wrappedRejects(ctx context.Context, rows *fileRows, run *bridge
 }
 
 // partRejects writes the rejects of one part.
-func (b *Engine) partRejects(ctx context.Context, rows *fileRows, run *bridge.Run, p part, to io.Writer) error {
+func (e *Engine) partRejects(ctx context.Context, rows *fileRows, run *bridge.Run, p part, to io.Writer) error {
 	if copier, ok := rows.feed.Format.(formats.RejectCopier); ok {
-		failed, err := b.failed(ctx, run)
+		failed, err := e.failed(ctx, run)
 		if err != nil {
 			return err
 		}
@@ -95,7 +95,7 @@ func (b *Engine) partRejects(ctx context.Context, rows *fileRows, run *bridge.Ru
 	if err != nil {
 		return err
 	}
-	err = b.Ledger.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
+	err = e.Ledger.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
 		if r.Pos.Part != p.name {
 			return nil
 		}
@@ -130,9 +130,9 @@ func cells(columns []string, row map[string]string) []string {
 func extraCell(i int) string { return fmt.Sprintf("_%d", i+1) }
 
 // failed are the spots of the rows that a run rejected.
-func (b *Engine) failed(ctx context.Context, run *bridge.Run) (map[spot]bool, error) {
+func (e *Engine) failed(ctx context.Context, run *bridge.Run) (map[spot]bool, error) {
 	failed := map[spot]bool{}
-	err := b.Ledger.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
+	err := e.Ledger.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
 		failed[spotOf(r.Pos)] = true
 		return nil
 	})
@@ -140,16 +140,16 @@ func (b *Engine) failed(ctx context.Context, run *bridge.Run) (map[spot]bool, er
 }
 
 // rejectedRows opens the rows that a drop's last run before this one rejected.
-func (b *Engine) rejectedRows(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run) (RowSource, error) {
-	last, err := b.lastRejects(ctx, d, run.ID)
+func (e *Engine) rejectedRows(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run) (RowSource, error) {
+	last, err := e.lastRejects(ctx, d, run.ID)
 	if err != nil || last == nil {
 		return nil, errors.Join(err, fmt.Errorf("drop %d: no run before %d rejected rows", d.ID, run.ID))
 	}
-	rows, err := b.openRows(f, b.spool(d))
+	rows, err := e.openRows(f, e.spool(d))
 	if err != nil {
 		return nil, err
 	}
-	failed, err := b.failed(ctx, last)
+	failed, err := e.failed(ctx, last)
 	if err != nil {
 		return nil, errors.Join(err, rows.Close())
 	}

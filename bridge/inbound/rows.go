@@ -27,15 +27,15 @@ type RowSource interface {
 }
 
 // rowsOf opens the rows that a run of a drop is about: all of its file, or those that its last run rejected.
-func (b *Engine) rowsOf(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run) (RowSource, error) {
+func (e *Engine) rowsOf(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run) (RowSource, error) {
 	if run.Kind == bridge.RetryRun {
-		return b.rejectedRows(ctx, f, d, run)
+		return e.rejectedRows(ctx, f, d, run)
 	}
-	return b.openRows(f, b.spool(d))
+	return e.openRows(f, e.spool(d))
 }
 
 // Rows opens the rows of a file of this machine as a feed reads them. Only the bridge's spool is used.
-func (b *Engine) Rows(f *config.Feed, path string) (RowSource, error) { return b.openRows(f, path) }
+func (e *Engine) Rows(f *config.Feed, path string) (RowSource, error) { return e.openRows(f, path) }
 
 // fileRows reads the rows of a file part by part. A file that is not wrapped, or holds only one, is one part without a
 // name; of several each row's position names its part.
@@ -57,9 +57,9 @@ type part struct{ name, path string }
 
 // openRows opens a file of a feed. Nothing of a wrapped file is read before all of it came out whole, and signed as it must
 // be. The error is a *formats.FileError when the file is at fault.
-func (b *Engine) openRows(f *config.Feed, path string) (*fileRows, error) {
+func (e *Engine) openRows(f *config.Feed, path string) (*fileRows, error) {
 	r := &fileRows{feed: f, parts: []part{{path: path}}, counts: map[string]int64{}}
-	err := b.unwrap(r, path)
+	err := e.unwrap(r, path)
 	if err == nil {
 		err = r.head()
 	}
@@ -73,7 +73,7 @@ func (b *Engine) openRows(f *config.Feed, path string) (*fileRows, error) {
 const leftOver = "unwrapped-*"
 
 // unwrap takes a file out of its wrappings into a folder of its own in the spool, which goes when the rows are closed.
-func (b *Engine) unwrap(r *fileRows, path string) error {
+func (e *Engine) unwrap(r *fileRows, path string) error {
 	layers := r.feed.Layers()
 	if len(layers) == 0 {
 		return nil
@@ -83,7 +83,7 @@ func (b *Engine) unwrap(r *fileRows, path string) error {
 		return fmt.Errorf("open %s: %w", filepath.Base(path), err)
 	}
 	defer src.Close()
-	if r.dir, err = os.MkdirTemp(b.Spool, leftOver); err != nil {
+	if r.dir, err = os.MkdirTemp(e.Spool, leftOver); err != nil {
 		return spoolTrouble(err)
 	}
 	r.parts = nil

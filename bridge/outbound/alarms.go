@@ -16,35 +16,37 @@ func alarmNote(export string, a bridge.Alarm) string { return alarmPrefix + expo
 // AlarmNote says whether a note of the ledger tells of an alarm, and of which: "orders overdue".
 func AlarmNote(name string) (alarm string, ok bool) { return strings.CutPrefix(name, alarmPrefix) }
 
-// raise tells the log of a new alarm.
-func (b *Engine) raise(export string, a bridge.Alarm, object, detail string) {
-	b.Log.Error("alarm", "export", export, "alarm", string(a), "object", object, "detail", detail, "hint", a.Hint())
+// alarm is the event of a new alarm of an order or a file.
+func (e *Engine) alarm(export string, a bridge.Alarm, order, file, why string) *bridge.Event {
+	return &bridge.Event{At: e.Clock.Now(), Kind: bridge.AlarmRaised, Export: export, Alarm: a, Order: order, File: file, Text: why, Hint: a.Hint()}
 }
 
 // tellAlarms keeps the ledger's notes of an export's alarms up to date: one for each kind, while it lasts.
-func (b *Engine) tellAlarms(ctx context.Context, e *config.Export) error {
-	counts, err := b.Ledger.Alarms(ctx, e.Name)
+func (e *Engine) tellAlarms(ctx context.Context, x *config.Export) error {
+	counts, err := e.Ledger.Alarms(ctx, x.Name)
 	if err != nil {
 		return err
 	}
-	notes, err := b.Ledger.Notes(ctx)
+	notes, err := e.Ledger.Notes(ctx)
 	if err != nil {
 		return err
 	}
 	for _, a := range bridge.Alarms() {
-		name, text := alarmNote(e.Name, a), ""
+		name, text := alarmNote(x.Name, a), ""
 		if c, ok := counts[a]; ok {
 			text = c.String()
 		}
 		if notes[name] == text {
 			continue
 		}
-		if err := b.Ledger.Note(ctx, name, text); err != nil {
+		var events []*bridge.Event
+		if text == "" {
+			events = append(events, &bridge.Event{At: e.Clock.Now(), Kind: bridge.AlarmCleared, Export: x.Name, Alarm: a})
+		}
+		if err := e.Ledger.Note(ctx, name, text, events...); err != nil {
 			return err
 		}
-		if text == "" {
-			b.Log.Info("alarm is over", "export", e.Name, "alarm", string(a))
-		}
+		e.Events.Tell(events...)
 	}
 	return nil
 }

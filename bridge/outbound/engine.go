@@ -1,35 +1,46 @@
 // Package outbound is the life of a document on its way from the shop to the ERP: noticed, owed, written, picked up,
-// answered. Today the documents are orders.
+// answered. Today the documents are orders; a second kind is one more implementation of the interface kind.
 //
-//   - notice.go: the shop's orders → noticed → owed
-//   - outbound.go: owed → written → picked up
-//   - resend.go: again
-//   - alarms.go: what a person has to look at
+// Contract. Every document that an export wants is written once, whole, in order, under one name and with one content,
+// whatever crashes. Each step is recorded in the ledger before the next begins; what was recorded is told as an event in
+// the same transaction. The package declares the ledger and the shop that it needs (ports.go). An Engine belongs to one
+// shop.
+//
+//   - kind.go: what must be known of a kind of documents
+//   - notice.go: the shop's documents → noticed; owe.go, render.go: → owed, with number, name and bytes
+//   - deliver.go: owed → written; watch.go: written → picked up
+//   - resend.go: again; alarms.go: what a person has to look at
 package outbound
 
 import (
-	"log/slog"
+	"context"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 )
 
-// Engine carries the orders of one shop out. Its fields are set once, before any method is called.
+// Engine carries the documents of one shop out. Its fields are set once, before any method is called.
 type Engine struct {
 	Exports []*config.Export
 	Ledger  Ledger
 	Shop    Shop
 	Remotes map[string]bridge.Remote
 	Clock   bridge.Clock
-	Log     *slog.Logger
-	// Step is called before each step that a crash could follow, with the step's name. Crash tests set it.
-	Step func(name string)
+	Events  *bridge.Events
 
 	memory memory
 }
 
-func (b *Engine) step(name string) {
-	if b.Step != nil {
-		b.Step(name)
+// event is something that happened to a file, or to one order in it.
+func (e *Engine) event(kind bridge.EventKind, f *bridge.Outfile, order string) *bridge.Event {
+	return &bridge.Event{At: e.Clock.Now(), Kind: kind, Export: f.Export, File: f.Name, Order: order}
+}
+
+// save saves what happened to files and orders, and tells it.
+func (e *Engine) save(ctx context.Context, c bridge.OutboxChange, events ...*bridge.Event) error {
+	err := e.Ledger.SaveOutbox(ctx, c, events...)
+	if err == nil {
+		e.Events.Tell(events...)
 	}
+	return err
 }

@@ -15,9 +15,9 @@ import (
 // SendOrderAgain makes the newest file of an order owed once more: the same bytes under the same name. With render it
 // makes a new version from the shop's present state instead. The order is named by its identifier or by the number of a
 // file; a file that holds several orders goes as a whole. What is owed is written by the export's next round, or by
-// [Bridge.Deliver].
-func (b *Engine) SendOrderAgain(ctx context.Context, order string, render bool) ([]*bridge.Outfile, error) {
-	found, err := b.Ledger.Outbox(ctx, bridge.OutboxFilter{Order: order})
+// [Engine.Deliver].
+func (e *Engine) SendOrderAgain(ctx context.Context, order string, render bool) ([]*bridge.Outfile, error) {
+	found, err := e.Ledger.Outbox(ctx, bridge.OutboxFilter{Order: order})
 	if err != nil {
 		return nil, err
 	}
@@ -29,12 +29,12 @@ func (b *Engine) SendOrderAgain(ctx context.Context, order string, render bool) 
 		return nil, &bridge.Error{Op: "run again", Object: "order " + order, Err: bridge.ErrUnknown, Hint: "`orobridge orders` lists what the outbox holds"}
 	}
 	var all []*bridge.Outfile
-	for _, e := range b.Exports {
-		o, ok := newest[e.Name]
+	for _, x := range e.Exports {
+		o, ok := newest[x.Name]
 		if !ok {
 			continue
 		}
-		files, err := b.sendAgain(ctx, e, o, render)
+		files, err := e.sendAgain(ctx, x, o, render)
 		if err != nil {
 			return all, err
 		}
@@ -48,8 +48,8 @@ func (b *Engine) SendOrderAgain(ctx context.Context, order string, render bool) 
 
 // SendOrdersAgain makes the files of all orders of an export ("": of every export) owed once more that were submitted
 // from a time on and before another.
-func (b *Engine) SendOrdersAgain(ctx context.Context, export string, from, to time.Time) ([]*bridge.Outfile, error) {
-	found, err := b.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: export, From: from, To: to})
+func (e *Engine) SendOrdersAgain(ctx context.Context, export string, from, to time.Time) ([]*bridge.Outfile, error) {
+	found, err := e.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: export, From: from, To: to})
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func (b *Engine) SendOrdersAgain(ctx context.Context, export string, from, to ti
 			continue
 		}
 		done[at] = true
-		files, err := b.resend(ctx, o.Export, o.Number, "submitted "+from.Format(time.RFC3339)+" to "+to.Format(time.RFC3339))
+		files, err := e.resend(ctx, o.Export, o.Number, "submitted "+from.Format(time.RFC3339)+" to "+to.Format(time.RFC3339))
 		if err != nil {
 			return all, err
 		}
@@ -74,19 +74,19 @@ func (b *Engine) SendOrdersAgain(ctx context.Context, export string, from, to ti
 	return all, nil
 }
 
-func (b *Engine) sendAgain(ctx context.Context, e *config.Export, o *bridge.Owed, render bool) ([]*bridge.Outfile, error) {
+func (e *Engine) sendAgain(ctx context.Context, x *config.Export, o *bridge.Owed, render bool) ([]*bridge.Outfile, error) {
 	if render {
-		return b.renderAgain(ctx, e, o)
+		return e.renderAgain(ctx, x, o)
 	}
 	if o.Number == 0 {
 		return nil, &bridge.Error{Op: "run again", Object: "order " + o.Order, Err: fmt.Errorf("it is %s and has no file yet", o.State),
 			Hint: "add --render to make one from the shop's present state"}
 	}
-	return b.resend(ctx, e.Name, o.Number, "")
+	return e.resend(ctx, x.Name, o.Number, "")
 }
 
-func (b *Engine) resend(ctx context.Context, export string, number int64, detail string) ([]*bridge.Outfile, error) {
-	files, err := b.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: export, Number: number})
+func (e *Engine) resend(ctx context.Context, export string, number int64, detail string) ([]*bridge.Outfile, error) {
+	files, err := e.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: export, Number: number})
 	if err != nil {
 		return nil, err
 	}
@@ -94,38 +94,60 @@ func (b *Engine) resend(ctx context.Context, export string, number int64, detail
 		if f.State == bridge.OwedNow {
 			continue // it is on its way
 		}
-		if err := b.Ledger.SendAgain(ctx, f, detail); err != nil {
+		if err := e.sendFileAgain(ctx, f, detail); err != nil {
 			return nil, err
 		}
-		b.Log.Info("sent again", "export", export, "file", f.Name, "orders", f.Orders)
 	}
 	return files, nil
 }
 
+// sendFileAgain makes a file owed once more, as it is, whatever its state; its orders count as not answered.
+func (e *Engine) sendFileAgain(ctx context.Context, f *bridge.Outfile, detail string) error {
+	owed, err := e.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: f.Export, Number: f.Number})
+	if err != nil {
+		return err
+	}
+	for _, o := range owed {
+		o.OwnAlarm, o.Answer, o.Answered = "", "", time.Time{}
+	}
+	from := f.State
+	f.State, f.Alarm, f.Reason, f.Staged = bridge.OwedNow, "", "", ""
+	f.Written, f.Marked, f.MTime, f.PickedUp = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+	c := bridge.OutboxChange{Files: []bridge.FileMove{{Outfile: f, From: from}}, Owed: owed, History: e.history(f, "rerun", detail)}
+	return e.save(ctx, c, e.fileEvents(bridge.OrderAgain, f)...)
+}
+
 // renderAgain makes a new version of an order, in a file of its own.
-func (b *Engine) renderAgain(ctx context.Context, e *config.Export, o *bridge.Owed) ([]*bridge.Outfile, error) {
-	order, err := b.Shop.Order(ctx, o.Order)
+func (e *Engine) renderAgain(ctx context.Context, x *config.Export, o *bridge.Owed) ([]*bridge.Outfile, error) {
+	k := e.kindOf(x)
+	doc, err := k.find(ctx, o.Order)
 	if err != nil {
 		return nil, err
 	}
-	entry := &bridge.Entry{Order: order, Version: o.Version + 1, Print: OrderFingerprint(order)}
-	prove(e, entry)
+	doc.Version = o.Version + 1
+	entry := &bridge.Entry{Document: doc.Document, Print: k.fingerprint(doc), Noticed: e.Clock.Now()}
+	if err := prove(k, x, doc, entry); err != nil {
+		return nil, err
+	}
 	if entry.Stuck != "" {
 		return nil, &bridge.Error{Op: "render", Object: "order " + o.Order, Err: errors.New(entry.Stuck), Hint: "mend the order or the export's format"}
 	}
-	c, _, err := b.Ledger.Cursor(ctx, e.Name)
-	if err != nil {
+	alone := *x
+	alone.Collect = config.Collect{}
+	in := &bridge.Intake{Orders: []*bridge.Entry{entry}}
+	if err := e.owe(ctx, &alone, in); err != nil {
 		return nil, err
 	}
-	files, err := b.Ledger.Owe(ctx, e.Name, &bridge.Intake{Cursor: c, Orders: []*bridge.Entry{entry}, PerFile: 1, Render: renderer(e)})
-	if err != nil {
-		return nil, err
+	files := make([]*bridge.Outfile, len(in.Files))
+	for i, f := range in.Files {
+		files[i] = &f.Outfile
 	}
-	o.Alarm = ""
-	return files, b.Ledger.SaveOwed(ctx, o, "rerun", fmt.Sprintf("rendered again as version %d", entry.Version))
+	o.OwnAlarm = ""
+	return files, e.save(ctx, bridge.OutboxChange{Owed: []*bridge.Owed{o}, History: []bridge.HistoryEntry{{Entity: bridge.Orders, Key: o.Order, Fate: "rerun",
+		Detail: fmt.Sprintf("rendered again as version %d", doc.Version), At: e.Clock.Now()}}})
 }
 
 // Deliver writes what an export owes, in order, without asking the shop for more.
-func (b *Engine) Deliver(ctx context.Context, e *config.Export) error {
-	return errors.Join(b.deliver(ctx, e), b.tellAlarms(ctx, e))
+func (e *Engine) Deliver(ctx context.Context, x *config.Export) error {
+	return errors.Join(e.deliver(ctx, x), e.tellAlarms(ctx, x))
 }

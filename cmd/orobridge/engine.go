@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/daemon"
-	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/bridge/oro"
 	"github.com/orobridge/orobridge/state"
 )
@@ -24,7 +24,7 @@ const patience = 10 * time.Second
 type engine struct {
 	*daemon.Daemon
 	config  *config.Config
-	ledger  *state.Ledger
+	ledger  *state.State
 	shop    *oro.Client
 	remotes map[string]bridge.Remote
 	orders  map[string]bridge.Remote // ways of their own for exports
@@ -42,7 +42,7 @@ func (a *app) engine(ctx context.Context, c *config.Config, log *slog.Logger) (*
 
 // viewer opens the ledger for reading beside a running bridge. It needs no secrets: whoever looks at the ledger may have
 // none.
-func (a *app) viewer(ctx context.Context) (*config.Config, *state.Ledger, error) {
+func (a *app) viewer(ctx context.Context) (*config.Config, *state.State, error) {
 	c, err := config.View(a.configPath, readers(), writers(), a.env)
 	if err != nil {
 		return nil, nil, err
@@ -51,14 +51,23 @@ func (a *app) viewer(ctx context.Context) (*config.Config, *state.Ledger, error)
 	return c, ledger, err
 }
 
-func (a *app) assemble(c *config.Config, ledger *state.Ledger, log *slog.Logger) (*engine, error) {
+func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) (*engine, error) {
 	e := &engine{config: c, ledger: ledger, remotes: map[string]bridge.Remote{}, orders: map[string]bridge.Remote{}}
 	err := e.open(log)
 	if err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
+	events := &bridge.Events{}
+	events.Observe(bridge.LogEvents(log))
+	if step := crashStep(a.env); step != nil {
+		events.Observe(func(event *bridge.Event) {
+			if event.Kind == bridge.StepReached {
+				step(event.Text)
+			}
+		})
+	}
 	e.Daemon = daemon.Assemble(c, daemon.Ends{Ledger: ledger, Shop: e.shop, Remotes: e.remotes, OrderRemotes: e.orders, Spool: ledger.Spool(),
-		Clock: bridge.SystemClock{}, Log: log, Step: crashStep(a.env)})
+		Clock: bridge.SystemClock{}, Events: events})
 	if w := c.Admin; w.WebhookURL != "" && len(c.Exports) > 0 {
 		e.Subscribe = func(ctx context.Context) ([]string, error) {
 			return e.shop.Subscribe(ctx, w.WebhookURL, w.WebhookSecret)
@@ -109,7 +118,7 @@ func (e *engine) Close() error {
 
 // onFeed opens a bridge on the ledger that open finds and does a piece of work that somebody waits for with one of its
 // feeds, showing on a terminal how far it is.
-func (a *app) onFeed(ctx context.Context, name string, open func(context.Context, *config.Config) (*state.Ledger, error),
+func (a *app) onFeed(ctx context.Context, name string, open func(context.Context, *config.Config) (*state.State, error),
 	work func(*engine, *config.Feed) error) (err error) {
 	c, err := a.config()
 	if err != nil {
@@ -129,13 +138,13 @@ func (a *app) onFeed(ctx context.Context, name string, open func(context.Context
 	}
 	defer closing(e, &err)
 	e.In.Patience = patience
-	done := a.progress(e.In)
+	done := a.progress(e)
 	defer done()
 	return work(e, f)
 }
 
 // openLedger takes the ledger of a config for oneself.
-func openLedger(ctx context.Context, c *config.Config) (*state.Ledger, error) {
+func openLedger(ctx context.Context, c *config.Config) (*state.State, error) {
 	return state.Open(ctx, c.State.Dir, state.Options{})
 }
 
@@ -157,21 +166,27 @@ func feedOf(c *config.Config, name string) (*config.Feed, error) {
 }
 
 // progress shows how far long work is, on a terminal only.
-func (a *app) progress(b *inbound.Engine) (done func()) {
+func (a *app) progress(e *engine) (done func()) {
 	if !onTerminal(a.stderr) {
 		return func() {}
 	}
+	var mu sync.Mutex
 	var last time.Time
-	b.Progress = func(p inbound.Progress) {
-		if time.Since(last) < 100*time.Millisecond {
+	stop := e.Events.Observe(func(event *bridge.Event) {
+		mu.Lock()
+		defer mu.Unlock()
+		if event.Kind != bridge.Progressed || time.Since(last) < 100*time.Millisecond {
 			return
 		}
 		last = time.Now()
 		of := ""
-		if p.Total > 0 {
-			of = fmt.Sprintf(" of %d", p.Total)
+		if event.Total > 0 {
+			of = fmt.Sprintf(" of %d", event.Total)
 		}
-		fmt.Fprintf(a.stderr, "\r\x1b[K%s %s: %s %d%s", p.Feed, printable(p.File), p.Phase, p.Done, of)
+		fmt.Fprintf(a.stderr, "\r\x1b[K%s %s: %s %d%s", event.Feed, printable(event.File), event.Phase, event.Done, of)
+	})
+	return func() {
+		stop()
+		io.WriteString(a.stderr, "\r\x1b[K")
 	}
-	return func() { io.WriteString(a.stderr, "\r\x1b[K") }
 }

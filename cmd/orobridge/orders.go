@@ -147,7 +147,7 @@ func newOrderCommand(a *app) *cobra.Command {
 }
 
 // orderDetails gathers all orders that a word names: a file may hold several.
-func orderDetails(ctx context.Context, ledger *state.Ledger, word string) ([]*orderDetail, error) {
+func orderDetails(ctx context.Context, ledger *state.State, word string) ([]*orderDetail, error) {
 	named, err := ledger.Outbox(ctx, bridge.OutboxFilter{Order: word})
 	if err != nil {
 		return nil, err
@@ -181,7 +181,7 @@ func orderDetails(ctx context.Context, ledger *state.Ledger, word string) ([]*or
 }
 
 // gather merges the order's own history with that of its answers.
-func (d *orderDetail) gather(ctx context.Context, ledger *state.Ledger) error {
+func (d *orderDetail) gather(ctx context.Context, ledger *state.State) error {
 	for _, entity := range []string{"orders", formats.OrderFeedback.Name} {
 		events, err := ledger.History(ctx, entity, d.Order)
 		if err != nil {

@@ -94,7 +94,7 @@ func (a *app) previewOptions(v *planView, live, quiet bool) inbound.PreviewOptio
 }
 
 // openForPlan opens the ledger beside a running bridge; where nothing has run yet an empty one in memory's place serves.
-func openForPlan(ctx context.Context, c *config.Config) (*state.Ledger, error) {
+func openForPlan(ctx context.Context, c *config.Config) (*state.State, error) {
 	ledger, err := state.Open(ctx, c.State.Dir, state.Options{ReadOnly: true})
 	if errors.Is(err, fs.ErrNotExist) {
 		return state.Scratch(ctx)

@@ -125,7 +125,7 @@ func (a *app) rerun(ctx context.Context, r rerun) error {
 }
 
 // choose finds the drops that are meant, in their order.
-func (r rerun) choose(ctx context.Context, ledger *state.Ledger) ([]*bridge.Drop, error) {
+func (r rerun) choose(ctx context.Context, ledger *state.State) ([]*bridge.Drop, error) {
 	if r.drop != "" {
 		id, err := number("drop", r.drop)
 		if err != nil {
@@ -292,7 +292,7 @@ func (a *app) follow(ctx context.Context, e *engine, f *config.Feed, d *bridge.D
 	var run *bridge.Run
 	var err error
 	if d.State == bridge.Loading || d.State == bridge.Fetched {
-		done := a.progress(e.In)
+		done := a.progress(e)
 		run, err = e.In.Load(ctx, f, d)
 		done()
 		if err != nil {

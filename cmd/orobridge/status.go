@@ -76,7 +76,7 @@ func newStatusCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func gatherStatus(ctx context.Context, c *config.Config, ledger *state.Ledger) (statusView, error) {
+func gatherStatus(ctx context.Context, c *config.Config, ledger *state.State) (statusView, error) {
 	v := statusView{Running: state.Locked(c.State.Dir), Feeds: []feedStatus{}, Exports: []exportStatus{}, Paused: map[string]string{}, Alarms: map[string]string{}}
 	notes, err := ledger.Notes(ctx)
 	if err != nil {
@@ -121,7 +121,7 @@ func gatherStatus(ctx context.Context, c *config.Config, ledger *state.Ledger) (
 	return v, nil
 }
 
-func feedStatusOf(ctx context.Context, ledger *state.Ledger, f *config.Feed) (feedStatus, error) {
+func feedStatusOf(ctx context.Context, ledger *state.State, f *config.Feed) (feedStatus, error) {
 	s := feedStatus{Feed: f.Name, Entity: f.Entity.Name, Blocked: []string{}}
 	open, err := ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name,
 		States: []bridge.DropState{bridge.Seen, bridge.Ready, bridge.Claimed, bridge.Fetched, bridge.Loading, bridge.Held}})

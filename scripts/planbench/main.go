@@ -15,7 +15,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -126,7 +125,6 @@ func (b *bench) prepare() error {
 	}
 	out := bufio.NewWriter(file)
 	fmt.Fprintln(out, "price_list,sku,unit,quantity,currency,value")
-	run, drop := &bridge.Run{ID: 1, Drop: 1}, &bridge.Drop{ID: 1, Feed: "prices"}
 	var page []bridge.Settlement
 	for n := range b.rows {
 		i := n
@@ -134,10 +132,11 @@ func (b *bench) prepare() error {
 			i = int(int64(n) * 7_368_787 % int64(b.rows))
 		}
 		fmt.Fprintf(out, "Retail EUR,SKU-%08d,item,1,EUR,%s\n", i, price(i))
-		page = append(page, bridge.Settlement{Fate: bridge.FateCreated, Entity: "prices", Key: fmt.Sprintf("Retail EUR|SKU-%08d|item|1|EUR", n),
-			OroID: "1", Record: []formats.Value{{Field: "value", Text: price(n)}}})
+		key := fmt.Sprintf("Retail EUR|SKU-%08d|item|1|EUR", n)
+		link := &bridge.Link{Entity: "prices", Key: key, OroID: "1", Feed: "prices", Drop: 1, Run: 1, Content: []formats.Value{{Field: "value", Text: price(n)}}}
+		page = append(page, bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Fate: bridge.FateCreated, Entity: "prices", Key: key, Drop: 1, Run: 1}, Link: link})
 		if len(page) == 20_000 || n == b.rows-1 {
-			if err := ledger.Settle(ctx, run, drop, 0, page); err != nil {
+			if err := ledger.Settle(ctx, 0, page); err != nil {
 				return err
 			}
 			page = page[:0]
@@ -157,7 +156,7 @@ func (b *bench) plan() error {
 	}
 	feed := &config.Feed{Name: "prices", Entity: formats.Prices, Mode: "delta", Repeats: "last", Format: &formatcsv.Options{}}
 	engine := &inbound.Engine{Feeds: []*config.Feed{feed}, InFlight: 4, Batch: 500, Ledger: ledger,
-		Clock: bridge.SystemClock{}, Log: slog.New(slog.DiscardHandler)}
+		Clock: bridge.SystemClock{}}
 	began := time.Now()
 	v, err := engine.Plan(ctx, feed, b.file(), inbound.PreviewOptions{})
 	if err != nil {

@@ -1,4 +1,4 @@
-package state
+package sqlite
 
 import (
 	"context"
@@ -21,56 +21,57 @@ type inFlight struct {
 	Record json.RawMessage  `json:"record"`
 }
 
-// OpenBatch implements bridge.Ledger.
-func (l *Ledger) OpenBatch(ctx context.Context, run int64, b *bridge.Batch) error {
+// OpenBatch records a batch before it is sent, and numbers it.
+func (l *Ledger) OpenBatch(ctx context.Context, run int64, b *bridge.Batch, events ...*bridge.Event) error {
 	list := make([]inFlight, len(b.Changes))
 	for i, c := range b.Changes {
 		list[i] = inFlight{Op: c.Op, Key: c.Key, OroID: c.OroID, Line: c.Line, Pos: c.Record.Pos,
-			Values: json.RawMessage(encode(c.Values)), Record: json.RawMessage(encode(c.Record.Values))}
+			Values: formats.AppendContent(nil, c.Values), Record: formats.AppendContent(nil, c.Record.Values)}
 	}
 	text, err := json.Marshal(list)
 	if err != nil {
 		return fmt.Errorf("encode batch: %w", err)
 	}
-	return l.tx(ctx, "open batch", func(tx *sql.Tx) error {
-		b.Sent = l.now().UTC()
+	return l.tx(ctx, "open batch", func(tx statements) error {
 		res, err := tx.ExecContext(ctx, `INSERT INTO batches (run, entity, changes, sent) VALUES (?, ?, ?, ?)`, run, b.Entity, string(text), millis(b.Sent))
 		if err != nil {
 			return err
 		}
-		b.ID, err = res.LastInsertId()
-		return err
+		if b.ID, err = res.LastInsertId(); err != nil {
+			return err
+		}
+		for _, e := range events {
+			e.Batch = b.ID
+		}
+		return keep(ctx, tx, events)
 	})
 }
 
-// SetOperation implements bridge.Ledger.
-func (l *Ledger) SetOperation(ctx context.Context, b *bridge.Batch) error {
-	return l.tx(ctx, fmt.Sprintf("record operation of batch %d", b.ID), func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE batches SET operation = ? WHERE id = ?`, b.Operation, b.ID)
-		return err
+// SetOperation records the shop's operation of a batch.
+func (l *Ledger) SetOperation(ctx context.Context, b *bridge.Batch, events ...*bridge.Event) error {
+	return l.tx(ctx, fmt.Sprintf("record operation of batch %d", b.ID), func(tx statements) error {
+		if _, err := tx.ExecContext(ctx, `UPDATE batches SET operation = ? WHERE id = ?`, b.Operation, b.ID); err != nil {
+			return err
+		}
+		return keep(ctx, tx, events)
 	})
 }
 
-// OpenBatches implements bridge.Ledger.
+// OpenBatches lists the batches of a run whose outcome is not known.
 func (l *Ledger) OpenBatches(ctx context.Context, run int64) ([]*bridge.Batch, error) {
-	rows, err := l.read.QueryContext(ctx, `SELECT id, entity, operation, changes, sent FROM batches WHERE run = ? ORDER BY id`, run)
-	if err != nil {
-		return nil, fmt.Errorf("list batches of run %d: %w", run, err)
-	}
-	defer rows.Close()
 	var batches []*bridge.Batch
-	for rows.Next() {
+	err := walk(ctx, l.read, `SELECT id, entity, operation, changes, sent FROM batches WHERE run = ? ORDER BY id`, []any{run}, func(rows *sql.Rows) error {
 		b := &bridge.Batch{}
 		var text string
-		if err := rows.Scan(&b.ID, &b.Entity, &b.Operation, &text, stamp{&b.Sent}); err != nil {
-			return nil, fmt.Errorf("list batches of run %d: %w", run, err)
+		err := rows.Scan(&b.ID, &b.Entity, &b.Operation, &text, stamp{&b.Sent})
+		if err != nil {
+			return err
 		}
-		if b.Changes, err = decodeChanges(b.Entity, text); err != nil {
-			return nil, fmt.Errorf("read batch %d: %w", b.ID, err)
-		}
+		b.Changes, err = decodeChanges(b.Entity, text)
 		batches = append(batches, b)
-	}
-	return batches, rows.Err()
+		return err
+	})
+	return batches, wrap(fmt.Sprintf("list batches of run %d", run), err)
 }
 
 func decodeChanges(entity, text string) ([]*bridge.Change, error) {
@@ -84,11 +85,11 @@ func decodeChanges(entity, text string) ([]*bridge.Change, error) {
 	}
 	changes := make([]*bridge.Change, len(list))
 	for i, f := range list {
-		values, err := decode(string(f.Values))
+		values, err := formats.ParseContent(string(f.Values))
 		if err != nil {
 			return nil, err
 		}
-		record, err := decode(string(f.Record))
+		record, err := formats.ParseContent(string(f.Record))
 		if err != nil {
 			return nil, err
 		}

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -61,23 +62,23 @@ func (o *memory) waker(export string) chan struct{} {
 }
 
 // WakeExports makes every export ask the shop at once, as a webhook does. It never blocks.
-func (b *Engine) WakeExports() {
-	for _, e := range b.Exports {
+func (e *Engine) WakeExports() {
+	for _, x := range e.Exports {
 		select {
-		case b.memory.waker(e.Name) <- struct{}{}:
+		case e.memory.waker(x.Name) <- struct{}{}:
 		default: // it is awake already
 		}
 	}
 }
 
 // Waker is the channel on which an export is woken.
-func (b *Engine) Waker(export string) <-chan struct{} { return b.memory.waker(export) }
+func (e *Engine) Waker(export string) <-chan struct{} { return e.memory.waker(export) }
 
 // Export makes one round of an export: notice, write, watch. It returns how many orders were new.
-func (b *Engine) Export(ctx context.Context, e *config.Export) (noticed int, err error) {
-	noticed, err = b.notice(ctx, e)
+func (e *Engine) Export(ctx context.Context, x *config.Export) (noticed int, err error) {
+	noticed, err = e.notice(ctx, x)
 	// What is owed is written even when the shop can't be asked at the moment.
-	return noticed, errors.Join(err, b.flush(ctx, e), b.deliver(ctx, e), b.watchFolder(ctx, e), b.tellAlarms(ctx, e))
+	return noticed, errors.Join(err, e.flush(ctx, x), e.deliver(ctx, x), e.watchFolder(ctx, x), e.tellAlarms(ctx, x))
 }
 
 // deliverAtOnce is how many files go through a step together: what they share is the ledger's transaction, for which an
@@ -85,18 +86,18 @@ func (b *Engine) Export(ctx context.Context, e *config.Export) (noticed int, err
 const deliverAtOnce = 20
 
 // deliver writes what is owed, in order.
-func (b *Engine) deliver(ctx context.Context, e *config.Export) error {
-	files, err := b.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: e.Name, Pending: true})
+func (e *Engine) deliver(ctx context.Context, x *config.Export) error {
+	files, err := e.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: x.Name, Pending: true})
 	if err != nil {
 		return err
 	}
 	for part := range slices.Chunk(files, deliverAtOnce) {
 		all := make([]*delivery, len(part))
 		for i, f := range part {
-			all[i] = &delivery{Engine: b, e: e, f: f, remote: b.Remotes[e.Remote], target: path.Join(e.Folder, f.Name),
+			all[i] = &delivery{Engine: e, x: x, f: f, remote: e.Remotes[x.Remote], target: path.Join(x.Folder, f.Name),
 				begun: f.State == bridge.Written, renamed: f.Staged != ""}
 		}
-		if err := b.deliverTogether(ctx, e, all); err != nil {
+		if err := e.deliverTogether(ctx, all); err != nil {
 			return err
 		}
 	}
@@ -105,24 +106,19 @@ func (b *Engine) deliver(ctx context.Context, e *config.Export) error {
 
 // deliverTogether brings some files through the steps, each step in order. A file that meets trouble stops those behind
 // it; those before it go on.
-func (b *Engine) deliverTogether(ctx context.Context, e *config.Export, all []*delivery) error {
+func (e *Engine) deliverTogether(ctx context.Context, all []*delivery) error {
 	all, trouble := each(all, func(d *delivery) error { return d.stage(ctx) })
-	if err := b.saveStep(ctx, "staged order", bridge.OwedNow, "", all, func(d *delivery) bool { return d.fresh }); err != nil {
+	if err := e.saveStep(ctx, "staged order", bridge.OwedNow, all, func(d *delivery) bool { return d.fresh }); err != nil {
 		return errors.Join(trouble, err)
 	}
 	all, err := each(all, func(d *delivery) error { return d.place(ctx) })
 	trouble = errors.Join(trouble, err)
-	if err := b.saveStep(ctx, "written order", bridge.OwedNow, bridge.RowFate(bridge.Written), all, func(d *delivery) bool { return d.f.State == bridge.Written && !d.begun }); err != nil {
+	if err := e.saveStep(ctx, "written order", bridge.OwedNow, all, func(d *delivery) bool { return d.f.State == bridge.Written && !d.begun }); err != nil {
 		return errors.Join(trouble, err)
-	}
-	for _, d := range all {
-		if d.f.State == bridge.Written && !d.begun {
-			b.Log.Info("written", "export", e.Name, "orders", d.f.Orders, "file", d.f.Name, "bytes", d.f.Size, "sha256", d.f.SHA256)
-		}
 	}
 	all, err = each(all, func(d *delivery) error { return d.mark(ctx) })
 	trouble = errors.Join(trouble, err)
-	return errors.Join(trouble, b.saveStep(ctx, "marked order", bridge.Written, "", all, func(d *delivery) bool { return d.marked }))
+	return errors.Join(trouble, e.saveStep(ctx, "marked order", bridge.Written, all, func(d *delivery) bool { return d.marked }))
 }
 
 // each does something with deliveries in order and returns those before the first that met trouble.
@@ -136,24 +132,49 @@ func each(all []*delivery, do func(*delivery) error) ([]*delivery, error) {
 }
 
 // saveStep records a step of those deliveries that have made it.
-func (b *Engine) saveStep(ctx context.Context, name string, from bridge.OwedState, step bridge.RowFate, all []*delivery, made func(*delivery) bool) error {
-	var files []*bridge.Outfile
+func (e *Engine) saveStep(ctx context.Context, name string, from bridge.OwedState, all []*delivery, made func(*delivery) bool) error {
+	var c bridge.OutboxChange
+	var events []*bridge.Event
 	for _, d := range all {
-		if made(d) {
-			files = append(files, d.f)
+		if !made(d) {
+			continue
+		}
+		c.Files = append(c.Files, bridge.FileMove{Outfile: d.f, From: from})
+		if d.f.State == bridge.Written && from == bridge.OwedNow {
+			c.History = append(c.History, e.history(d.f, bridge.RowFate(bridge.Written), "")...)
+			events = append(events, e.fileEvents(bridge.OrderWritten, d.f)...)
 		}
 	}
-	if len(files) == 0 {
+	if len(c.Files) == 0 {
 		return nil
 	}
-	b.step(name)
-	return b.Ledger.SaveOutfiles(ctx, from, step, "", files...)
+	e.Events.Step(name)
+	return e.save(ctx, c, events...)
+}
+
+// history is a step of a file in the history of each order in it.
+func (e *Engine) history(f *bridge.Outfile, step bridge.RowFate, detail string) []bridge.HistoryEntry {
+	all := make([]bridge.HistoryEntry, len(f.Orders))
+	for i, order := range f.Orders {
+		all[i] = bridge.HistoryEntry{Entity: bridge.Orders, Key: order, Fate: step, Detail: strings.TrimSpace("file " + f.Name + " " + detail), At: e.Clock.Now()}
+	}
+	return all
+}
+
+// fileEvents are what happened to a file, for each order in it.
+func (e *Engine) fileEvents(kind bridge.EventKind, f *bridge.Outfile) []*bridge.Event {
+	all := make([]*bridge.Event, len(f.Orders))
+	for i, order := range f.Orders {
+		all[i] = e.event(kind, f, order)
+		all[i].Bytes, all[i].SHA256 = f.Size, f.SHA256
+	}
+	return all
 }
 
 // delivery is one file on its way to the remote.
 type delivery struct {
 	*Engine
-	e       *config.Export
+	x       *config.Export
 	f       *bridge.Outfile
 	remote  bridge.Remote
 	target  string
@@ -164,7 +185,7 @@ type delivery struct {
 }
 
 // temp is the path of the staged bytes.
-func (d *delivery) temp() string { return path.Join(d.e.Folder, d.f.Staged) }
+func (d *delivery) temp() string { return path.Join(d.x.Folder, d.f.Staged) }
 
 // stage writes the bytes under a name that nobody reads: hidden, and not among those that are swept away.
 func (d *delivery) stage(ctx context.Context) error {
@@ -176,8 +197,8 @@ func (d *delivery) stage(ctx context.Context) error {
 		return err
 	}
 	name := fmt.Sprintf("%s%s-%010d.part", bridge.OwnPrefix, d.f.Export, d.f.Number)
-	at := path.Join(d.e.Folder, name)
-	d.step("stage order")
+	at := path.Join(d.x.Folder, name)
+	d.Events.Step("stage order")
 	err = d.remote.Put(ctx, at, bytes.NewReader(body))
 	if errors.Is(err, fs.ErrExist) { // an attempt that was cut short wrote it
 		if err = sameBytes(ctx, d.remote, at, d.f); errors.Is(err, errOtherBytes) {
@@ -198,7 +219,7 @@ func (d *delivery) place(ctx context.Context) error {
 	if d.f.State != bridge.OwedNow {
 		return nil
 	}
-	d.step("write order")
+	d.Events.Step("write order")
 	err := d.remote.Move(ctx, d.temp(), d.target)
 	switch {
 	case errors.Is(err, fs.ErrExist):
@@ -228,13 +249,18 @@ func (d *delivery) inTheWay(ctx context.Context) error {
 	}
 	d.f.State, d.f.Alarm, d.f.Staged = bridge.Conflict, bridge.AlarmConflict, ""
 	d.f.Reason = "another file of this name stands in the folder; it was left alone"
-	d.raise(d.e.Name, bridge.AlarmConflict, d.f.Name, d.f.Reason)
-	return d.Ledger.SaveOutfiles(ctx, bridge.OwedNow, bridge.RowFate(bridge.Conflict), d.f.Reason, d.f)
+	return d.saveAlarm(ctx, bridge.RowFate(bridge.Conflict))
+}
+
+// saveAlarm records that a file which was owed has come to an end that a person has to look at.
+func (d *delivery) saveAlarm(ctx context.Context, step bridge.RowFate) error {
+	return d.save(ctx, bridge.OutboxChange{Files: []bridge.FileMove{{Outfile: d.f, From: bridge.OwedNow}}, History: d.history(d.f, step, d.f.Reason)},
+		d.alarm(d.f.Export, d.f.Alarm, "", d.f.Name, d.f.Reason))
 }
 
 // gone finds out why the staged bytes are not there.
 func (d *delivery) gone(ctx context.Context, why error) error {
-	listing, err := d.remote.List(ctx, d.e.Folder)
+	listing, err := d.remote.List(ctx, d.x.Folder)
 	if err != nil {
 		return err // the folder itself is missing: the order stays owed
 	}
@@ -248,23 +274,22 @@ func (d *delivery) gone(ctx context.Context, why error) error {
 	}
 	if !d.renamed {
 		d.f.Staged = ""
-		return errors.Join(why, d.Ledger.SaveOutfiles(ctx, bridge.OwedNow, "", "", d.f))
+		return errors.Join(why, d.save(ctx, bridge.OutboxChange{Files: []bridge.FileMove{{Outfile: d.f, From: bridge.OwedNow}}}))
 	}
 	now := d.Clock.Now()
 	d.f.State, d.f.Staged, d.f.Written, d.f.Marked, d.f.PickedUp = bridge.PickedUp, "", now, now, now
 	d.f.Alarm, d.f.Reason = bridge.AlarmUnseen, "the file had left the folder before the bridge could see it there"
-	if d.e.Marker != "" {
+	if d.x.Marker != "" {
 		// Nobody takes a file before its marker is there: somebody has cleared the folder.
 		d.f.Reason = "the file left the folder before its marker was written"
 	}
-	d.raise(d.e.Name, bridge.AlarmUnseen, d.f.Name, d.f.Reason)
-	return d.Ledger.SaveOutfiles(ctx, bridge.OwedNow, bridge.RowFate(bridge.PickedUp), d.f.Reason, d.f)
+	return d.saveAlarm(ctx, bridge.RowFate(bridge.PickedUp))
 }
 
 // written says that the file stands in the folder.
 func (d *delivery) written() {
 	d.f.State, d.f.Written, d.f.Staged = bridge.Written, d.Clock.Now(), ""
-	if d.e.Marker == "" {
+	if d.x.Marker == "" {
 		d.f.Marked = d.f.Written
 	}
 }
@@ -275,7 +300,7 @@ func (d *delivery) mark(ctx context.Context) error {
 	if d.f.State != bridge.Written || !d.f.Marked.IsZero() {
 		return nil
 	}
-	wanted := d.e.Marker != ""
+	wanted := d.x.Marker != ""
 	if wanted && d.begun {
 		_, err := d.remote.Stat(ctx, d.target)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -284,8 +309,8 @@ func (d *delivery) mark(ctx context.Context) error {
 		wanted = err == nil
 	}
 	if wanted {
-		d.step("write marker")
-		if err := d.remote.Put(ctx, d.target+d.e.Marker, bytes.NewReader(nil)); err != nil && !errors.Is(err, fs.ErrExist) {
+		d.Events.Step("write marker")
+		if err := d.remote.Put(ctx, d.target+d.x.Marker, bytes.NewReader(nil)); err != nil && !errors.Is(err, fs.ErrExist) {
 			return err
 		}
 	}
@@ -310,145 +335,6 @@ func sameBytes(ctx context.Context, r bridge.Remote, at string, f *bridge.Outfil
 	}
 	if hex.EncodeToString(hash.Sum(nil)) != f.SHA256 {
 		return errOtherBytes
-	}
-	return nil
-}
-
-// idleListing is how long the folder is not listed when no file waits to be picked up there.
-const idleListing = time.Minute
-
-// watchFolder sees which files the ERP has taken (they have left the folder), which it should have, which somebody changed or
-// put back, and which orders it should have answered.
-func (b *Engine) watchFolder(ctx context.Context, e *config.Export) error {
-	files, err := b.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: e.Name, States: []bridge.OwedState{bridge.Written}})
-	if err != nil {
-		return err
-	}
-	now := b.Clock.Now()
-	if last, ok := b.memory.get(&b.memory.listed, e.Name); len(files) > 0 || !ok || now.Sub(last) >= idleListing {
-		listing, err := b.Remotes[e.Remote].List(ctx, e.Folder)
-		if err != nil {
-			return err
-		}
-		b.memory.set(&b.memory.listed, e.Name, now)
-		there := make(map[string]bridge.File, len(listing))
-		for _, file := range listing {
-			there[file.Name] = file
-		}
-		if err := errors.Join(b.watchPickup(ctx, e, files, there), b.watchReturns(ctx, e, there)); err != nil {
-			return err
-		}
-	}
-	return b.watchAnswers(ctx, e, now)
-}
-
-// watchPickup compares the files that were written with what stands in the folder.
-func (b *Engine) watchPickup(ctx context.Context, e *config.Export, files []*bridge.Outfile, there map[string]bridge.File) error {
-	var seen, taken []*bridge.Outfile
-	for _, f := range files {
-		file, ok := there[f.Name]
-		switch {
-		case !ok:
-			f.State, f.PickedUp = bridge.PickedUp, b.Clock.Now()
-			if f.Marked.IsZero() {
-				f.Marked = f.PickedUp // there is nothing left to mark
-			}
-			if f.Alarm == bridge.AlarmOverdue {
-				f.Alarm = ""
-			}
-			taken = append(taken, f)
-		default:
-			before := *f
-			if err := b.inspect(ctx, e, f, file); err != nil {
-				return err
-			}
-			if f.Alarm != before.Alarm || !f.MTime.Equal(before.MTime) {
-				seen = append(seen, f)
-			}
-		}
-	}
-	if err := b.Ledger.SaveOutfiles(ctx, bridge.Written, "", "", seen...); err != nil {
-		return err
-	}
-	b.step("pick up order")
-	if err := b.Ledger.SaveOutfiles(ctx, bridge.Written, bridge.RowFate(bridge.PickedUp), "", taken...); err != nil {
-		return err
-	}
-	for _, f := range taken {
-		b.Log.Info("picked up", "export", e.Name, "orders", f.Orders, "file", f.Name)
-	}
-	return nil
-}
-
-// inspect looks at a file that waits to be picked up: is it late, has somebody changed it.
-func (b *Engine) inspect(ctx context.Context, e *config.Export, f *bridge.Outfile, file bridge.File) error {
-	changed := file.Size != f.Size
-	if !changed && !f.MTime.IsZero() && !file.MTime.Equal(f.MTime) {
-		err := sameBytes(ctx, b.Remotes[e.Remote], path.Join(e.Folder, f.Name), f)
-		if err != nil && !errors.Is(err, errOtherBytes) && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		changed = errors.Is(err, errOtherBytes)
-	}
-	f.MTime = file.MTime
-	switch late := b.Clock.Now().Sub(f.Written); {
-	case changed && f.Alarm != bridge.AlarmChanged:
-		f.Alarm = bridge.AlarmChanged
-		b.raise(e.Name, f.Alarm, f.Name, fmt.Sprintf("%d bytes were written, %d stand there", f.Size, file.Size))
-	case f.Alarm == "" && e.PickupWithin > 0 && late > e.PickupWithin.D():
-		f.Alarm = bridge.AlarmOverdue
-		b.raise(e.Name, f.Alarm, f.Name, "not picked up within "+e.PickupWithin.String())
-	}
-	return nil
-}
-
-// watchReturns sees files that were picked up and stand in the folder again.
-func (b *Engine) watchReturns(ctx context.Context, e *config.Export, there map[string]bridge.File) error {
-	names := make([]string, 0, len(there))
-	for name := range there {
-		names = append(names, name)
-	}
-	back, err := b.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: e.Name, States: []bridge.OwedState{bridge.PickedUp}, Names: names})
-	if err != nil {
-		return err
-	}
-	var changed []*bridge.Outfile
-	for _, f := range back {
-		if f.Alarm != bridge.AlarmReturned {
-			f.Alarm = bridge.AlarmReturned
-			changed = append(changed, f)
-			b.raise(e.Name, f.Alarm, f.Name, "picked up at "+f.PickedUp.Format(time.RFC3339))
-		}
-	}
-	alarmed, err := b.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: e.Name, States: []bridge.OwedState{bridge.PickedUp}, Alarm: bridge.AlarmReturned})
-	if err != nil {
-		return err
-	}
-	for _, f := range alarmed {
-		if _, ok := there[f.Name]; !ok {
-			f.Alarm = ""
-			changed = append(changed, f)
-		}
-	}
-	return b.Ledger.SaveOutfiles(ctx, bridge.PickedUp, "", "", changed...)
-}
-
-// watchAnswers raises an alarm for each order that the ERP should have answered.
-func (b *Engine) watchAnswers(ctx context.Context, e *config.Export, now time.Time) error {
-	if e.AnswerWithin <= 0 {
-		return nil
-	}
-	late, err := b.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: e.Name, Unanswered: now.Add(-e.AnswerWithin.D())})
-	if err != nil {
-		return err
-	}
-	for _, o := range late {
-		o.Alarm = bridge.AlarmUnanswered
-		detail := "no answer within " + e.AnswerWithin.String()
-		if err := b.Ledger.SaveOwed(ctx, o, bridge.RowFate(bridge.AlarmUnanswered), detail); err != nil {
-			return err
-		}
-		b.raise(e.Name, bridge.AlarmUnanswered, o.Order, detail)
 	}
 	return nil
 }

@@ -17,59 +17,65 @@ import (
 // drop that is due, whether it is this process or another one.
 
 // Approve lets a held drop go on in spite of its guards. Who approved it is kept.
-func (b *Engine) Approve(ctx context.Context, d *bridge.Drop, who string) error {
-	run, err := b.heldRun(ctx, d)
+func (e *Engine) Approve(ctx context.Context, d *bridge.Drop, who string) error {
+	run, err := e.heldRun(ctx, d)
 	if err != nil {
 		return err
 	}
+	d.Reason, d.DecidedBy, d.DecidedAt = "", who, e.Clock.Now()
 	if run == nil { // held for a number that is missing: its guards have not looked at it yet
-		d.State, d.Reason, d.DecidedBy, d.DecidedAt = bridge.Fetched, "", who, b.Clock.Now()
-		return b.Ledger.Advance(ctx, d, bridge.Held)
+		d.State = bridge.Fetched
+		return e.advance(ctx, d, bridge.Held, e.decision(d, who, "approved"))
 	}
+	d.State = bridge.Loading
 	run.State, run.Approved, run.Reason = bridge.Running, true, ""
-	if err := b.Ledger.SaveRun(ctx, run, nil); err != nil {
-		return err
-	}
-	d.State, d.Reason, d.DecidedBy, d.DecidedAt = bridge.Loading, "", who, b.Clock.Now()
-	return b.Ledger.Advance(ctx, d, bridge.Held)
+	return e.saveRun(ctx, run, []bridge.Move{{Drop: d, From: bridge.Held}}, e.decision(d, who, "approved"))
+}
+
+// decision is the event of what somebody decided about a drop.
+func (e *Engine) decision(d *bridge.Drop, who, what string) *bridge.Event {
+	event := e.event(bridge.DecisionTaken, d, what)
+	event.Who = who
+	return event
 }
 
 // Discard throws a drop away that is held, waits, or was rejected: nothing of it is sent, its file goes to the rejected
 // folder, and what waits behind it goes on.
-func (b *Engine) Discard(ctx context.Context, f *config.Feed, d *bridge.Drop, who string) error {
+func (e *Engine) Discard(ctx context.Context, f *config.Feed, d *bridge.Drop, who string) error {
 	from := d.State
-	switch {
-	case from == bridge.Held:
-		run, err := b.heldRun(ctx, d)
-		if err != nil {
-			return err
-		}
-		if run != nil {
-			run.State, run.Ended, run.Reason = bridge.Failed, b.Clock.Now(), run.Reason+"; discarded by "+who
-			if err := b.Ledger.SaveRun(ctx, run, nil); err != nil {
-				return err
-			}
-		}
-	case from == bridge.Loading, from.Settled() && from != bridge.Rejected:
+	if from == bridge.Loading || from.Settled() && from != bridge.Rejected {
 		return &bridge.Error{Op: "discard", Object: fmt.Sprintf("drop %d", d.ID), Err: fmt.Errorf("it is %s", from),
 			Hint: "only a drop that is held, waits or was rejected can be discarded"}
 	}
-	d.State, d.Reason, d.DecidedBy, d.DecidedAt = bridge.Discarded, strings.TrimPrefix(d.Reason+"; discarded by "+who, "; "), who, b.Clock.Now()
+	var run *bridge.Run
+	var err error
+	if from == bridge.Held {
+		if run, err = e.heldRun(ctx, d); err != nil {
+			return err
+		}
+	}
+	now := e.Clock.Now()
+	d.State, d.Reason, d.DecidedBy, d.DecidedAt = bridge.Discarded, strings.TrimPrefix(d.Reason+"; discarded by "+who, "; "), who, now
 	if d.SettledAt.IsZero() || from != bridge.Rejected {
-		d.SettledAt = b.Clock.Now()
+		d.SettledAt = now
 	}
 	if d.Path != "" {
 		d.Finish = f.Folders.Rejected
 	}
-	return b.Ledger.Advance(ctx, d, from)
+	move := bridge.Move{Drop: d, From: from}
+	if run == nil {
+		return e.advanceAll(ctx, []bridge.Move{move}, e.decision(d, who, "discarded"))
+	}
+	run.State, run.Ended, run.Reason = bridge.Failed, now, run.Reason+"; discarded by "+who
+	return e.saveRun(ctx, run, []bridge.Move{move}, e.decision(d, who, "discarded"))
 }
 
-func (b *Engine) heldRun(ctx context.Context, d *bridge.Drop) (*bridge.Run, error) {
+func (e *Engine) heldRun(ctx context.Context, d *bridge.Drop) (*bridge.Run, error) {
 	if d.State != bridge.Held {
 		return nil, &bridge.Error{Op: "decide about", Object: fmt.Sprintf("drop %d", d.ID), Err: fmt.Errorf("it is %s, not held", d.State),
 			Hint: "see `orobridge drops --state held`"}
 	}
-	runs, err := b.Ledger.Runs(ctx, d.ID)
+	runs, err := e.Ledger.Runs(ctx, d.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +94,7 @@ type RerunOptions struct {
 }
 
 // Rerun makes a settled drop due again. Its bytes come from the spool or, when they were pruned there, from the archive.
-func (b *Engine) Rerun(ctx context.Context, d *bridge.Drop, o RerunOptions) (*bridge.Run, error) {
+func (e *Engine) Rerun(ctx context.Context, d *bridge.Drop, o RerunOptions) (*bridge.Run, error) {
 	object := fmt.Sprintf("drop %d", d.ID)
 	if !d.State.Settled() || d.State == bridge.Vanished {
 		return nil, &bridge.Error{Op: "run again", Object: object, Err: fmt.Errorf("it is %s", d.State), Hint: "only a drop that has come to its end can be run again"}
@@ -99,30 +105,30 @@ func (b *Engine) Rerun(ctx context.Context, d *bridge.Drop, o RerunOptions) (*br
 	run := &bridge.Run{Kind: bridge.ReRun, Force: o.Force, Approved: true}
 	if o.Rejected {
 		run.Kind = bridge.RetryRun
-		if last, err := b.lastRejects(ctx, d, 0); err != nil || last == nil {
+		if last, err := e.lastRejects(ctx, d, 0); err != nil || last == nil {
 			return nil, errors.Join(err, &bridge.Error{Op: "run again", Object: object, Err: errors.New("its last run rejected no row"), Hint: "see `orobridge rejects`"})
 		}
 	}
-	if err := b.haveBytes(ctx, d); err != nil {
+	if err := e.haveBytes(ctx, d); err != nil {
 		return nil, err
 	}
-	return run, b.Ledger.StartRun(ctx, run, d)
+	return run, e.startRun(ctx, run, d)
 }
 
 // haveBytes brings a drop's bytes back into the spool.
-func (b *Engine) haveBytes(ctx context.Context, d *bridge.Drop) error {
+func (e *Engine) haveBytes(ctx context.Context, d *bridge.Drop) error {
 	if d.Spool != "" {
-		if _, err := os.Stat(b.spool(d)); err == nil {
+		if _, err := os.Stat(e.spool(d)); err == nil {
 			return nil
 		}
 	}
-	r, ok := b.Remotes[d.Remote]
+	r, ok := e.Remotes[d.Remote]
 	if !ok || d.Path == "" {
 		return &bridge.Error{Op: "run again", Object: fmt.Sprintf("drop %d", d.ID), Err: errors.New("its bytes are no longer kept"),
 			Hint: "load the file again: orobridge load " + d.Feed + " FILE"}
 	}
 	d.Spool = fmt.Sprintf("%d", d.ID)
-	_, sum, err := fetchTo(ctx, r, d.Path, filepath.Join(b.Spool, d.Spool))
+	_, sum, err := fetchTo(ctx, r, d.Path, filepath.Join(e.Spool, d.Spool))
 	if err == nil && d.SHA256 != "" && sum != d.SHA256 {
 		err = &bridge.Error{Op: "run again", Object: d.Remote + ":" + d.Path, Err: errors.New("the archived file is not the one that was loaded"),
 			Hint: "drop it into the feed's folder if it is to be loaded as it is now"}
@@ -131,8 +137,8 @@ func (b *Engine) haveBytes(ctx context.Context, d *bridge.Drop) error {
 }
 
 // lastRejects finds the newest run of a drop, before the given one, that rejected rows; nil if none did.
-func (b *Engine) lastRejects(ctx context.Context, d *bridge.Drop, before int64) (*bridge.Run, error) {
-	runs, err := b.Ledger.Runs(ctx, d.ID)
+func (e *Engine) lastRejects(ctx context.Context, d *bridge.Drop, before int64) (*bridge.Run, error) {
+	runs, err := e.Ledger.Runs(ctx, d.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -1,7 +1,6 @@
 package inbound
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -21,8 +20,8 @@ var standing = []bridge.DropState{bridge.Seen, bridge.Ready, bridge.Claimed, bri
 
 // nextDue is the feed's next drop that may be loaded; nil if there is none. What was begun goes on first, and what a
 // person handed over does not stand in line. A drop that has to wait says why.
-func (b *Engine) NextDue(ctx context.Context, f *config.Feed) (*bridge.Drop, error) {
-	drops, err := b.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, States: standing})
+func (e *Engine) NextDue(ctx context.Context, f *config.Feed) (*bridge.Drop, error) {
+	drops, err := e.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, States: standing})
 	if err != nil {
 		return nil, err
 	}
@@ -39,25 +38,25 @@ func (b *Engine) NextDue(ctx context.Context, f *config.Feed) (*bridge.Drop, err
 	if !slices.ContainsFunc(drops, func(d *bridge.Drop) bool { return d.State == bridge.Fetched || d.State == bridge.Held }) {
 		return nil, nil
 	}
-	l := &line{b: b, f: f, drops: drops}
-	if err := l.findGaps(ctx); err != nil {
+	q := &queue{e: e, f: f, drops: drops}
+	if err := q.findGaps(ctx); err != nil {
 		return nil, err
 	}
-	if l.newest, err = b.Ledger.Newest(ctx, f.Name); err != nil {
+	if q.newest, err = e.ranked(ctx, f.Name, "", bridge.Loaded, bridge.Partial, bridge.Duplicate); err != nil {
 		return nil, err
 	}
-	if err := l.supersede(ctx); err != nil {
+	if err := q.supersede(ctx); err != nil {
 		return nil, err
 	}
-	if err := l.addFailed(ctx); err != nil {
+	if err := q.addFailed(ctx); err != nil {
 		return nil, err
 	}
-	return l.next(ctx)
+	return q.next(ctx)
 }
 
-// line is what stands in line for a feed.
-type line struct {
-	b      *Engine
+// queue is what stands in line for a feed.
+type queue struct {
+	e      *Engine
 	f      *config.Feed
 	drops  []*bridge.Drop // not settled, or failed and in the way of others; in order
 	newest *bridge.Drop   // the last one that was loaded, in order; nil if there is none
@@ -65,17 +64,17 @@ type line struct {
 }
 
 // findGaps tells the drops that are held for a number from those that a guard holds: these had a run.
-func (l *line) findGaps(ctx context.Context) error {
-	for _, d := range l.drops {
-		if d.State != bridge.Held || d.Gap == "" || l.f.Gap.Then != "hold" {
+func (q *queue) findGaps(ctx context.Context) error {
+	for _, d := range q.drops {
+		if d.State != bridge.Held || d.Gap == "" || q.f.Gap.Then != "hold" {
 			continue
 		}
-		runs, err := l.b.Ledger.Runs(ctx, d.ID)
+		runs, err := q.e.Ledger.Runs(ctx, d.ID)
 		if err != nil {
 			return err
 		}
 		if len(runs) == 0 {
-			l.gaps = append(l.gaps, d.ID)
+			q.gaps = append(q.gaps, d.ID)
 		}
 	}
 	return nil
@@ -83,67 +82,67 @@ func (l *line) findGaps(ctx context.Context) error {
 
 // supersede settles, in mode full, the drops that a newer one makes useless: one that is fetched, or one that is loaded
 // already when the older comes late. A held drop is only left behind where failures do not block.
-func (l *line) supersede(ctx context.Context) error {
-	if l.f.Mode != "full" {
+func (q *queue) supersede(ctx context.Context) error {
+	if q.f.Mode != "full" {
 		return nil
 	}
-	newest := l.newest
-	for _, d := range l.drops {
+	newest := q.newest
+	for _, d := range q.drops {
 		if d.State == bridge.Fetched && !d.Correction && (newest == nil || inOrder(d, newest) > 0) {
 			newest = d
 		}
 	}
 	var left []*bridge.Drop
-	for _, d := range l.drops {
-		idle := d.State == bridge.Fetched && !d.Correction || d.State == bridge.Held && (l.f.OnFailure == "continue" || l.replaced(d))
+	for _, d := range q.drops {
+		idle := d.State == bridge.Fetched && !d.Correction || d.State == bridge.Held && (q.f.OnFailure == "continue" || q.replaced(d))
 		if !idle || newest == nil || inOrder(d, newest) >= 0 {
 			left = append(left, d)
 			continue
 		}
 		why := fmt.Sprintf("drop %d (%s) is newer and holds everything", newest.ID, newest.Name)
-		if err := l.b.end(ctx, l.f, d, nil, bridge.Superseded, why); err != nil && !errors.Is(err, bridge.ErrMoved) {
+		if err := q.e.end(ctx, q.f, d, nil, verdict{state: bridge.Superseded, reason: why}); err != nil && !errors.Is(err, bridge.ErrMoved) {
 			return err
 		}
 	}
-	l.drops = left
+	q.drops = left
 	return nil
 }
 
 // addFailed puts the rejected drops into the line that nobody has decided about and that no later one was loaded after.
-func (l *line) addFailed(ctx context.Context) error {
-	if l.f.OnFailure != "block" {
+func (q *queue) addFailed(ctx context.Context) error {
+	if q.f.OnFailure != "block" {
 		return nil
 	}
-	failed, err := l.b.Ledger.Drops(ctx, bridge.DropFilter{Feed: l.f.Name, States: []bridge.DropState{bridge.Rejected}})
+	failed, err := q.e.Ledger.Drops(ctx, bridge.DropFilter{Feed: q.f.Name, States: []bridge.DropState{bridge.Rejected}})
 	for _, d := range failed {
 		undecided := d.DecidedAt.IsZero() && !d.ClaimedAt.IsZero() && d.Remote != bridge.ByHand && !d.Manifest
-		if undecided && (l.newest == nil || inOrder(d, l.newest) > 0) {
-			l.drops = append(l.drops, d)
+		if undecided && (q.newest == nil || inOrder(d, q.newest) > 0) {
+			q.drops = append(q.drops, d)
 		}
 	}
-	slices.SortStableFunc(l.drops, inOrder)
+	slices.SortStableFunc(q.drops, inOrder)
 	return err
 }
 
 // replaced says that the sender has sent a failed drop again, under the same name.
-func (l *line) replaced(failed *bridge.Drop) bool {
-	return slices.ContainsFunc(l.drops, func(d *bridge.Drop) bool {
+func (q *queue) replaced(failed *bridge.Drop) bool {
+	return slices.ContainsFunc(q.drops, func(d *bridge.Drop) bool {
 		return d.Name == failed.Name && d.ID > failed.ID && d.State != bridge.Held && d.State != bridge.Rejected
 	})
 }
 
-// next walks the line to the first drop that may be loaded, and tells those that can't be what they wait for.
-func (l *line) next(ctx context.Context) (next *bridge.Drop, err error) {
+// next walks the queue to the first drop that may be loaded, and tells those that can't be what they wait for.
+func (q *queue) next(ctx context.Context) (next *bridge.Drop, err error) {
 	behind := "" // why those that come now have to wait
-	for _, d := range l.drops {
+	for _, d := range q.drops {
 		why := behind
 		if why == "" && next == nil {
-			if why, err = l.gap(ctx, d); err != nil {
+			if why, err = q.gap(ctx, d); err != nil {
 				return nil, err
 			}
 		}
 		if d.State == bridge.Fetched {
-			if err := l.b.explain(ctx, d, why); err != nil {
+			if err := q.e.explain(ctx, d, why); err != nil {
 				return nil, err
 			}
 			if why == "" && next == nil {
@@ -151,26 +150,26 @@ func (l *line) next(ctx context.Context) (next *bridge.Drop, err error) {
 			}
 		}
 		if next == nil && behind == "" {
-			behind = l.blocks(d, why)
+			behind = q.blocks(d, why)
 		}
 	}
 	return next, nil
 }
 
 // blocks says why the drops behind one have to wait; empty when they need not.
-func (l *line) blocks(d *bridge.Drop, why string) string {
+func (q *queue) blocks(d *bridge.Drop, why string) string {
 	who := fmt.Sprintf("drop %d (%s)", d.ID, d.Name)
 	switch {
-	case d.State == bridge.Fetched && why != "", l.heldForGap(d):
+	case d.State == bridge.Fetched && why != "", q.heldForGap(d):
 		return fmt.Sprintf("waits behind %s, which waits for a number that is missing", who)
 	case d.State == bridge.Held, d.State == bridge.Rejected:
-		if l.f.OnFailure != "block" || l.replaced(d) {
+		if q.f.OnFailure != "block" || q.replaced(d) {
 			return ""
 		}
 		return fmt.Sprintf("waits behind %s, which is %s (on_failure: block): discard it, or run it again", who, d.State)
 	case d.State == bridge.Seen, d.State == bridge.Ready, d.State == bridge.Claimed:
 		// The name promises an order. A time stamp does not: what is not whole gets a newer one anyway.
-		if l.f.Mode == "full" || d.Date == "" && d.Seq == "" {
+		if q.f.Mode == "full" || d.Date == "" && d.Seq == "" {
 			return ""
 		}
 		return fmt.Sprintf("waits behind %s, which has not come whole yet", who)
@@ -178,48 +177,47 @@ func (l *line) blocks(d *bridge.Drop, why string) string {
 	return ""
 }
 
-func (l *line) heldForGap(d *bridge.Drop) bool {
-	return d.State == bridge.Held && slices.Contains(l.gaps, d.ID)
+func (q *queue) heldForGap(d *bridge.Drop) bool {
+	return d.State == bridge.Held && slices.Contains(q.gaps, d.ID)
 }
 
 // gap applies the feed's rule for missing numbers to a drop whose turn it is, and says what it waits for.
-func (l *line) gap(ctx context.Context, d *bridge.Drop) (why string, err error) {
-	held := l.heldForGap(d)
-	if l.f.Gap.Then == "" || d.State != bridge.Fetched && !held || d.Correction || d.State == bridge.Fetched && d.Gap != "" {
+func (q *queue) gap(ctx context.Context, d *bridge.Drop) (why string, err error) {
+	held := q.heldForGap(d)
+	if q.f.Gap.Then == "" || d.State != bridge.Fetched && !held || d.Correction || d.State == bridge.Fetched && d.Gap != "" {
 		return "", nil
 	}
-	missing, err := l.missing(ctx, d)
+	missing, err := q.missing(ctx, d)
 	if err != nil {
 		return "", err
 	}
 	switch {
 	case held && missing == "":
 		d.State, d.Reason, d.Gap = bridge.Fetched, "", ""
-		return "", moved(l.b.Ledger.Advance(ctx, d, bridge.Held))
+		return "", moved(q.e.advance(ctx, d, bridge.Held))
 	case held, missing == "":
 		return missing, nil
-	case l.f.Gap.Then == "hold":
+	case q.f.Gap.Then == "hold":
 		d.State, d.Gap, d.Reason = bridge.Held, missing, missing+" (gap: hold)"
-		l.gaps = append(l.gaps, d.ID)
-		l.b.Log.Warn("held", "feed", l.f.Name, "drop", d.ID, "file", d.Name, "reason", d.Reason,
-			"hint", fmt.Sprintf("send what is missing, or go on with `orobridge approve %d`", d.ID))
-		return missing, moved(l.b.Ledger.Advance(ctx, d, bridge.Fetched))
-	case l.f.Gap.Then == "skip" && l.b.Clock.Now().Before(d.FetchedAt.Add(l.f.Gap.After.D())):
-		return fmt.Sprintf("%s: waits for it until %s", missing, d.FetchedAt.Add(l.f.Gap.After.D()).Format("2006-01-02 15:04:05Z07:00")), nil
+		q.gaps = append(q.gaps, d.ID)
+		event := q.e.event(bridge.DropHeld, d, d.Reason)
+		event.Hint = fmt.Sprintf("send what is missing, or go on with `orobridge approve %d`", d.ID)
+		return missing, moved(q.e.advance(ctx, d, bridge.Fetched, event))
+	case q.f.Gap.Then == "skip" && q.e.Clock.Now().Before(d.FetchedAt.Add(q.f.Gap.After.D())):
+		return fmt.Sprintf("%s: waits for it until %s", missing, d.FetchedAt.Add(q.f.Gap.After.D()).Format("2006-01-02 15:04:05Z07:00")), nil
 	}
 	d.Gap = missing
-	l.b.Log.Warn("a number is missing; going on", "feed", l.f.Name, "drop", d.ID, "file", d.Name, "missing", missing)
-	return "", moved(l.b.Ledger.Advance(ctx, d, bridge.Fetched))
+	return "", moved(q.e.advance(ctx, d, bridge.Fetched, q.e.event(bridge.Noted, d, missing+"; going on")))
 }
 
 // missing says which numbers are missing right before a drop. They count within a date where names have one; at a new
 // date they may begin anew, with 0 or 1, or go on. Before the first drop of a feed nothing is missing.
-func (l *line) missing(ctx context.Context, d *bridge.Drop) (string, error) {
+func (q *queue) missing(ctx context.Context, d *bridge.Drop) (string, error) {
 	n, ok := parseSeq(d.Seq)
 	if !ok {
 		return "", nil
 	}
-	p, err := l.b.Ledger.Numbered(ctx, d)
+	p, err := q.e.ranked(ctx, d.Feed, numberRank(d))
 	if err != nil || p == nil {
 		return "", err
 	}
@@ -249,15 +247,16 @@ func parseSeq(s string) (uint64, bool) {
 }
 
 // explain keeps with a fetched drop what it waits for; empty when it waits for nothing but its turn.
-func (b *Engine) explain(ctx context.Context, d *bridge.Drop, why string) error {
+func (e *Engine) explain(ctx context.Context, d *bridge.Drop, why string) error {
 	if d.Reason == why {
 		return nil
 	}
 	d.Reason = why
+	var events []*bridge.Event
 	if why != "" {
-		b.Log.Info("waits", "feed", d.Feed, "drop", d.ID, "file", d.Name, "reason", why)
+		events = append(events, e.event(bridge.DropWaits, d, why))
 	}
-	return moved(b.Ledger.Advance(ctx, d, bridge.Fetched))
+	return moved(e.advance(ctx, d, bridge.Fetched, events...))
 }
 
 // moved forgives that a drop has gone on meanwhile: whoever moved it knew better.
@@ -268,33 +267,17 @@ func moved(err error) error {
 	return err
 }
 
-// inOrder is the order in which a feed's drops are loaded: what the name says, then the server's time, then the name.
-func inOrder(x, y *bridge.Drop) int {
-	return cmp.Or(cmp.Compare(x.Date, y.Date), compareSeq(x.Seq, y.Seq), x.MTime.Compare(y.MTime), cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID))
-}
-
-// compareSeq compares sequence numbers as numbers of any length.
-func compareSeq(x, y string) int {
-	x, y = strings.TrimLeft(x, "0"), strings.TrimLeft(y, "0")
-	return cmp.Or(cmp.Compare(len(x), len(y)), cmp.Compare(x, y))
-}
-
-var errEnough = errors.New("seen enough")
-
 // LoadDue loads all drops of a feed that are due.
-func (b *Engine) LoadDue(ctx context.Context, f *config.Feed) error {
+func (e *Engine) LoadDue(ctx context.Context, f *config.Feed) error {
 	for {
-		d, err := b.NextDue(ctx, f)
-		if err != nil {
+		d, err := e.NextDue(ctx, f)
+		if err != nil || d == nil {
 			return err
 		}
-		if d == nil {
-			return nil
-		}
-		if _, err := b.Load(ctx, f, d); err != nil {
+		if _, err := e.Load(ctx, f, d); err != nil {
 			return err
 		}
-		if err := b.RetryParked(ctx, f, d.ID); err != nil {
+		if err := e.RetryParked(ctx, f, d.ID); err != nil {
 			return err
 		}
 	}

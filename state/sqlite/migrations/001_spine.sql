@@ -15,6 +15,7 @@ CREATE TABLE drops (
     spool      TEXT    NOT NULL DEFAULT '',
     date       TEXT    NOT NULL DEFAULT '',
     seq        TEXT    NOT NULL DEFAULT '',
+    place      TEXT    NOT NULL DEFAULT '', -- its place in the feed's order, compared as text; '': it has none
     gap        TEXT    NOT NULL DEFAULT '', -- what was missing before it, in words
     corrects   INTEGER NOT NULL DEFAULT 0,  -- a file of rejects that came back
     lists      INTEGER NOT NULL DEFAULT 0,  -- a manifest
@@ -39,8 +40,15 @@ CREATE INDEX drops_state ON drops (state, feed);
 CREATE INDEX drops_content ON drops (feed, sha256) WHERE sha256 <> '';
 CREATE INDEX drops_finish ON drops (feed) WHERE finish <> '';
 CREATE INDEX drops_listed ON drops (listed_by, name) WHERE listed_by <> 0;
--- A feed's own order: bridge.inOrder.
-CREATE INDEX drops_order ON drops (feed, date, length(ltrim(seq, '0')), ltrim(seq, '0'), mtime, name, id);
+CREATE INDEX drops_order ON drops (feed, place) WHERE place <> '';
+CREATE INDEX drops_path ON drops (remote, path) WHERE path <> '';
+
+-- What was written of a drop for its sender: reject files and receipts.
+CREATE TABLE papers (
+    drop_id INTEGER NOT NULL REFERENCES drops,
+    path    TEXT    NOT NULL,
+    PRIMARY KEY (drop_id, path)
+) WITHOUT ROWID;
 
 -- What a manifest lists.
 CREATE TABLE manifest_files (
@@ -66,6 +74,7 @@ CREATE TABLE runs (
     updated   INTEGER NOT NULL DEFAULT 0,
     unchanged INTEGER NOT NULL DEFAULT 0,
     adopted   INTEGER NOT NULL DEFAULT 0,
+    superseded INTEGER NOT NULL DEFAULT 0,
     removed   INTEGER NOT NULL DEFAULT 0,
     collapsed INTEGER NOT NULL DEFAULT 0,
     rejected  INTEGER NOT NULL DEFAULT 0,
@@ -103,8 +112,10 @@ CREATE TABLE accepted (
     drop_id INTEGER NOT NULL DEFAULT 0,
     run     INTEGER NOT NULL DEFAULT 0,
     line    INTEGER NOT NULL DEFAULT 0,
+    origins TEXT    NOT NULL DEFAULT '', -- JSON: the drops that set fields before, where drop_id has not set them since
     at      INTEGER NOT NULL
 );
+CREATE INDEX accepted_feed ON accepted (entity, feed) WHERE removed = 0;
 
 CREATE TABLE history (
     id      INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -115,6 +126,7 @@ CREATE TABLE history (
     line    INTEGER NOT NULL,
     fate    TEXT    NOT NULL,
     sent    TEXT    NOT NULL,
+    before  TEXT    NOT NULL DEFAULT '{}', -- what the fields of sent were
     detail  TEXT    NOT NULL DEFAULT '',
     at      INTEGER NOT NULL
 );
@@ -213,6 +225,7 @@ CREATE INDEX outfiles_alarm ON outfiles (export, alarm) WHERE alarm <> '';
 CREATE TABLE outbox (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     export     TEXT    NOT NULL,
+    kind       TEXT    NOT NULL,           -- of the document: orders
     number     INTEGER NOT NULL DEFAULT 0, -- of its file; 0 while it has none
     identifier TEXT    NOT NULL,
     oro_id     TEXT    NOT NULL,
@@ -232,6 +245,21 @@ CREATE INDEX outbox_identifier ON outbox (identifier);
 CREATE INDEX outbox_file ON outbox (export, number);
 CREATE INDEX outbox_alarm ON outbox (export, alarm) WHERE alarm <> '';
 CREATE INDEX outbox_open ON outbox (export, id) WHERE answered = 0;
+
+-- What happened, for people.
+CREATE TABLE events (
+    id     INTEGER PRIMARY KEY AUTOINCREMENT,
+    at     INTEGER NOT NULL,
+    kind   TEXT    NOT NULL,
+    feed   TEXT    NOT NULL DEFAULT '',
+    export TEXT    NOT NULL DEFAULT '',
+    drop_id INTEGER NOT NULL DEFAULT 0,
+    doc    TEXT    NOT NULL DEFAULT '', -- the order
+    rest   TEXT    NOT NULL DEFAULT '{}' -- JSON: the other fields
+);
+CREATE INDEX events_at ON events (at);
+CREATE INDEX events_drop ON events (drop_id) WHERE drop_id <> 0;
+CREATE INDEX events_order ON events (doc) WHERE doc <> '';
 
 CREATE TABLE notes (
     name TEXT PRIMARY KEY,

@@ -1,4 +1,4 @@
-package state
+package sqlite
 
 import (
 	"context"
@@ -47,12 +47,8 @@ const stageSchema = `CREATE TABLE changes (
 );
 CREATE INDEX changes_status ON changes (status, seq)`
 
-// NewStage implements bridge.Ledger.
-func (l *Ledger) NewStage(ctx context.Context, e *formats.Entity, run int64) (bridge.Stage, error) {
-	dir := l.Spool()
-	if run == 0 {
-		dir = os.TempDir()
-	}
+// NewStage opens an empty stage for the changes of one run in a folder.
+func NewStage(ctx context.Context, dir string, e *formats.Entity, run int64) (bridge.Stage, error) {
 	path := filepath.Join(dir, fmt.Sprintf("orobridge-stage-%d-%d.db", run, os.Getpid()))
 	if err := remove(path); err != nil {
 		return nil, err
@@ -148,7 +144,7 @@ func stagedArgs(c *bridge.Staged) ([]any, error) {
 	}
 	p := c.Record.Pos
 	return []any{p.Line, p.Offset, p.Segment, p.Doc, p.Part, string(c.Op), c.OroID, c.Link, int(c.Status), c.Cap, c.Remove, c.Implied, c.Again, c.Tries,
-		missing.Entity, missing.Key, encode(c.Record.Values), encode(c.Values), encode(c.Old), string(raw), millis(c.Parked), c.Key}, nil
+		missing.Entity, missing.Key, content(c.Record.Values), content(c.Values), content(c.Old), string(raw), millis(c.Parked), c.Key}, nil
 }
 
 const stagedColumns = `seq, line, off, segment, doc, part, op, oro_id, link, status, cap, remove, implied, again, tries, missing_entity, missing_key,
@@ -168,13 +164,13 @@ func (s *stage) scan(row interface{ Scan(...any) error }) (*bridge.Staged, error
 		c.Missing = &missing
 	}
 	c.Line, c.Record.Key, c.Record.Remove = p.Line, c.Key, c.Remove
-	if c.Record.Values, err = decode(record); err != nil {
+	if c.Record.Values, err = formats.ParseContent(record); err != nil {
 		return nil, err
 	}
-	if c.Values, err = decode(send); err != nil {
+	if c.Values, err = formats.ParseContent(send); err != nil {
 		return nil, err
 	}
-	if c.Old, err = decode(old); err != nil {
+	if c.Old, err = formats.ParseContent(old); err != nil {
 		return nil, err
 	}
 	return c, json.Unmarshal([]byte(raw), &c.Raw)

@@ -1,0 +1,202 @@
+package bridge
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// EventKind names what happened, in the field's words.
+type EventKind string
+
+// What is kept in the ledger's journal.
+const (
+	DropSeen     EventKind = "drop seen"     // a listing shows a file that the ledger does not know, or that has changed
+	DropReady    EventKind = "drop ready"    // it is whole
+	DropClaimed  EventKind = "drop claimed"  // it stands in the work folder, or is the bridge's by the ledger alone
+	DropFetched  EventKind = "drop fetched"  // its bytes are in the spool
+	DropWaits    EventKind = "drop waits"    // for another drop, for a number, for its manifest
+	DropTrouble  EventKind = "drop trouble"  // with this one file; the others go on
+	DropHeld     EventKind = "drop held"     // a guard or a gap stopped it
+	DropSettled  EventKind = "drop settled"  // nothing of it is left to load; Text says in which state and why
+	DropPutAway  EventKind = "drop put away" // reject file and receipts are written, the file is in its last folder
+	ManifestRead EventKind = "manifest read"
+	RunStarted   EventKind = "run started"
+	RunEnded     EventKind = "run ended" // with its counts
+	BatchSent    EventKind = "batch sent"
+	BatchJudged  EventKind = "batch judged" // the shop has said what became of each record
+	BatchLost    EventKind = "batch lost"   // nobody knows what became of it: its keys are looked up
+	LinksAdopted EventKind = "links adopted"
+
+	OrderOwed     EventKind = "order owed" // it has its file in the outbox
+	OrderWritten  EventKind = "order written"
+	OrderPickedUp EventKind = "order picked up"
+	OrderAnswered EventKind = "order answered"
+	OrderAgain    EventKind = "order again" // its file is owed once more
+
+	AlarmRaised   EventKind = "alarm raised"
+	AlarmCleared  EventKind = "alarm cleared"
+	WorkPaused    EventKind = "work paused" // trouble that is waited out; told when it begins and at each further try
+	WorkResumed   EventKind = "work resumed"
+	DecisionTaken EventKind = "decision taken"
+	Pruned        EventKind = "pruned"
+	Noted         EventKind = "note" // worth knowing, with no consequence of its own
+)
+
+// What is told to observers and kept nowhere.
+const (
+	StepReached EventKind = "step"     // a step that a crash could follow is about to be taken; Text names it
+	Progressed  EventKind = "progress" // how far a run is: Phase, Done, Total
+)
+
+// Kept says whether events of a kind stand in the journal.
+func (k EventKind) Kept() bool { return k != StepReached && k != Progressed }
+
+// Event is one thing that happened. It is made in one place; the journal, log lines, progress and what crash tests hang
+// on come from it. Fields that have no meaning for its kind are empty.
+type Event struct {
+	ID     int64 // the journal's number; 0 before it is kept
+	At     time.Time
+	Kind   EventKind
+	Feed   string
+	Export string
+	Drop   int64
+	Run    int64
+	Batch  int64
+	File   string
+	Order  string // identifier
+	Alarm  Alarm
+	Work   string // what is paused: "feed prices"
+	Who    string // who decided
+	Bytes  int64
+	SHA256 string
+	Text   string // the rest in words
+	Hint   string // what to do about it
+	Counts *Counts
+	Phase  string // "reading", "looking up", "sending"
+	Done   int64
+	Total  int64 // 0: not known
+}
+
+// Level is how loud an event is in a log.
+func (e *Event) Level() slog.Level {
+	switch e.Kind {
+	case AlarmRaised:
+		return slog.LevelError
+	case WorkPaused, DropHeld, DropTrouble, BatchLost, Noted:
+		return slog.LevelWarn
+	case DropSettled:
+		if e.Hint != "" {
+			return slog.LevelWarn
+		}
+	case DropSeen, DropClaimed, DropWaits, DropPutAway, BatchSent, BatchJudged, StepReached, Progressed:
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+// Attrs are the fields that are not empty, under the keys that every log line and the journal use.
+func (e *Event) Attrs() []slog.Attr {
+	var all []slog.Attr
+	text := func(key, value string) {
+		if value != "" {
+			all = append(all, slog.String(key, value))
+		}
+	}
+	number := func(key string, value int64) {
+		if value != 0 {
+			all = append(all, slog.Int64(key, value))
+		}
+	}
+	text("feed", e.Feed)
+	text("export", e.Export)
+	number("drop", e.Drop)
+	number("run", e.Run)
+	number("batch", e.Batch)
+	text("file", e.File)
+	text("order", e.Order)
+	text("alarm", string(e.Alarm))
+	text("work", e.Work)
+	text("who", e.Who)
+	number("bytes", e.Bytes)
+	text("sha256", e.SHA256)
+	if c := e.Counts; c != nil {
+		for _, n := range c.Each() {
+			number(n.Name, n.N)
+		}
+	}
+	text("text", e.Text)
+	text("hint", e.Hint)
+	text("phase", e.Phase)
+	number("done", e.Done)
+	number("total", e.Total)
+	return all
+}
+
+// Events hands what happens to whoever observes. The zero value is ready, and nil tells nobody.
+type Events struct {
+	mu        sync.RWMutex
+	observers map[int]func(*Event)
+	next      int
+}
+
+// Observe has a function told of everything from now on, in the order in which it happens, until stop is called. It is
+// called by whoever does the work and must be quick; it may be called from several goroutines at once.
+func (e *Events) Observe(f func(*Event)) (stop func()) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.observers == nil {
+		e.observers = map[int]func(*Event){}
+	}
+	id := e.next
+	e.next++
+	e.observers[id] = f
+	return func() {
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		delete(e.observers, id)
+	}
+}
+
+// Tell hands events on.
+func (e *Events) Tell(events ...*Event) {
+	if e == nil {
+		return
+	}
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	for _, event := range events {
+		for _, f := range e.observers {
+			f(event)
+		}
+	}
+}
+
+// Step tells that a named step is about to be taken.
+func (e *Events) Step(name string) { e.Tell(&Event{Kind: StepReached, Text: name}) }
+
+// LogEvents writes events as log lines: the kind as the message, the fields as attributes.
+func LogEvents(log *slog.Logger) func(*Event) {
+	return func(e *Event) {
+		if e.Kind.Kept() {
+			log.LogAttrs(nil, e.Level(), string(e.Kind), e.Attrs()...) //nolint:staticcheck // no handler of ours asks for a context
+		}
+	}
+}
+
+// EventFilter chooses events of the journal; zero fields choose all.
+type EventFilter struct {
+	After int64 // a higher number
+	Drop  int64
+	Order string
+	Since time.Time
+	Last  int // only the last so many; the answer is oldest first all the same
+}
+
+// Trouble is the event of a piece of work that has to wait, or, without a reason, of one that goes on.
+func Trouble(at time.Time, work string, why error) *Event {
+	if why == nil {
+		return &Event{At: at, Kind: WorkResumed, Work: work, Text: "trouble has passed"}
+	}
+	return &Event{At: at, Kind: WorkPaused, Work: work, Text: why.Error(), Hint: HintOf(why)}
+}

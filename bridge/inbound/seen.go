@@ -1,0 +1,345 @@
+package inbound
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+)
+
+// Poll lists a feed's folder once and brings every drop as far as it can go: seen, ready, claimed, fetched. It returns
+// how many drops are fetched and wait for their turn. Trouble with one file does not keep the others.
+func (e *Engine) Poll(ctx context.Context, f *config.Feed) (fetched int, err error) {
+	// What an earlier process began comes first: a listing can't tell a file that was moved by half.
+	if err := e.resumeClaims(ctx, f); err != nil {
+		return 0, err
+	}
+	listing, err := e.Remotes[f.Remote].List(ctx, f.Folder)
+	if err != nil {
+		return 0, err
+	}
+	s := sift(f, listing)
+	e.Events.Step("list")
+	drops, err := e.enter(ctx, f, s)
+	if err != nil {
+		return 0, err
+	}
+	e.Events.Step("listed")
+	for again := true; again; {
+		if err := e.watch(ctx, f, drops, s); err != nil {
+			return 0, err
+		}
+		// A manifest that was read now makes files ready that were listed with it.
+		if fetched, again, err = e.claimAndFetch(ctx, f); again {
+			drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool { return d.State != bridge.Seen })
+		}
+	}
+	return fetched, errors.Join(err, e.closeManifests(ctx, f), e.sweepMarkers(ctx, f, s))
+}
+
+// sifted is a listing of a feed's folder, taken apart.
+type sifted struct {
+	files   []bridge.File
+	markers map[string]bridge.File
+	refused []refusal
+	tooMany int // refused names beyond the limit
+	foreign int // files that the feed does not take
+}
+
+// A refusal is a file whose name can't be used. It is left alone; the ledger keeps that it was there.
+type refusal struct {
+	bridge.File        // Name is quoted and cut: it can be printed, and is no path
+	why         string //
+}
+
+// maxRefused bounds how many names that can't be used are kept of one listing: they cost a server that plays tricks
+// nothing, and each stays in the ledger.
+const maxRefused = 100
+
+// sift keeps the files of a listing that are the feed's, its manifests, and the markers. A name that can't be used is
+// refused if the feed would have taken it otherwise.
+func sift(f *config.Feed, listing []bridge.File) *sifted {
+	s := &sifted{markers: map[string]bridge.File{}}
+	for _, file := range listing {
+		switch {
+		case file.Dir || bridge.Temporary(file.Name, f.Ignore):
+			continue
+		case f.Ready.Marker != "" && strings.HasSuffix(file.Name, f.Ready.Marker):
+			s.markers[file.Name] = file
+			continue
+		}
+		_, _, ours := f.Match.Match(strings.ReplaceAll(file.Name, "/", "_"))
+		if !ours && !f.Ready.Lists(file.Name) {
+			s.foreign++
+			continue
+		}
+		if err := bridge.SafeName(file.Name); err == nil {
+			s.files = append(s.files, file)
+		} else if len(s.refused) < maxRefused {
+			s.refused = append(s.refused, refuse(file, err))
+		} else {
+			s.tooMany++
+		}
+	}
+	slices.SortFunc(s.files, func(x, y bridge.File) int { return cmp.Or(x.MTime.Compare(y.MTime), cmp.Compare(x.Name, y.Name)) })
+	return s
+}
+
+// refuse makes a name printable and short, so that names which differ stay different.
+func refuse(file bridge.File, why error) refusal {
+	sum := sha256.Sum256([]byte(file.Name))
+	name := strconv.QuoteToASCII(bridge.Shorten(file.Name, bridge.MaxName))
+	if len(file.Name) > bridge.MaxName {
+		name += "~" + hex.EncodeToString(sum[:8])
+	}
+	file.Name = name
+	return refusal{File: file, why: why.Error() + "; it was left alone: have it sent under another name"}
+}
+
+// enter compares a listing with what the ledger knows, all of it and not what is newer than some time stamp: unknown
+// files become drops, changed ones start to be watched anew, and those that are gone before they were claimed have
+// vanished. It returns the drops that stand in the folder and are not claimed yet.
+func (e *Engine) enter(ctx context.Context, f *config.Feed, s *sifted) (waiting []*bridge.Drop, err error) {
+	open, err := e.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, Remote: f.Remote, Folder: f.Folder,
+		States: []bridge.DropState{bridge.Seen, bridge.Ready}})
+	if err != nil {
+		return nil, err
+	}
+	n := &census{e: e, f: f, at: e.Clock.Now(), open: make(map[string]*bridge.Drop, len(open))}
+	n.listing.At = n.at
+	for _, d := range open {
+		n.open[d.Name] = d
+	}
+	var unknown []bridge.File
+	for _, file := range s.files {
+		if d := n.open[file.Name]; d != nil {
+			waiting = append(waiting, n.again(d, file))
+			delete(n.open, file.Name)
+			continue
+		}
+		unknown = append(unknown, file)
+	}
+	news, err := n.news(ctx, unknown)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.refuse(ctx, s); err != nil {
+		return nil, err
+	}
+	n.vanish()
+	err = e.Ledger.Listed(ctx, n.listing, n.events...)
+	if err == nil {
+		e.Events.Tell(n.events...)
+	}
+	return append(waiting, news...), err
+}
+
+// census is the comparison of one listing with the ledger.
+type census struct {
+	e       *Engine
+	f       *config.Feed
+	at      time.Time
+	open    map[string]*bridge.Drop // not claimed, not seen in the listing yet
+	listing bridge.Listing
+	events  []*bridge.Event
+}
+
+// again is an open drop that is listed again: as it was, or changed.
+func (n *census) again(d *bridge.Drop, file bridge.File) *bridge.Drop {
+	d.ListedAt = n.at
+	if d.Size == file.Size && sameTime(file.MTime, d.MTime) {
+		n.listing.Same = append(n.listing.Same, d.ID)
+		return d
+	}
+	n.listing.Moves = append(n.listing.Moves, bridge.Move{Drop: d, From: d.State})
+	d.Size, d.MTime, d.State, d.Reason, d.SteadyAt = file.Size, file.MTime.UTC(), bridge.Seen, "", n.at
+	d.ListedBy, d.ListedRows, d.ListedSHA256 = 0, -1, ""
+	if !d.Manifest {
+		d.Rank = rankOf(d)
+	}
+	return d
+}
+
+// news enters the files that have no open drop, but for those that are known for good: one that was claimed on a remote
+// where nothing is moved, and one that was settled where it stands and is not moved yet.
+func (n *census) news(ctx context.Context, files []bridge.File) (drops []*bridge.Drop, err error) {
+	places, err := n.e.Ledger.Places(ctx, n.f.Name, n.f.Remote, n.f.Folder, files)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, p := range places {
+		if n.e.ReadOnly[n.f.Remote] || p.Path == path.Join(n.f.Folder, p.Name) {
+			known[p.Name] = true
+		}
+	}
+	for _, file := range files {
+		if known[file.Name] {
+			continue
+		}
+		d := n.drop(file)
+		d.Path, d.State, d.SteadyAt, d.Manifest = path.Join(n.f.Folder, file.Name), bridge.Seen, n.at, n.f.Ready.Lists(file.Name)
+		d.Date, d.Seq, _ = n.f.Match.Match(file.Name)
+		if !d.Manifest {
+			d.Rank = rankOf(d)
+		}
+		n.add(d)
+		drops = append(drops, d)
+	}
+	return drops, nil
+}
+
+func (n *census) drop(file bridge.File) *bridge.Drop {
+	return &bridge.Drop{Feed: n.f.Name, Remote: n.f.Remote, Folder: n.f.Folder, Name: file.Name, Size: file.Size, MTime: file.MTime.UTC(),
+		ListedRows: -1, SeenAt: n.at, ListedAt: n.at}
+}
+
+func (n *census) add(d *bridge.Drop) {
+	n.listing.New = append(n.listing.New, d)
+	event := n.e.event(bridge.DropSeen, d, d.Reason)
+	event.Bytes = d.Size
+	n.events = append(n.events, event)
+}
+
+// refuse enters files whose names can't be used, each once, as rejected drops without a path: nothing is ever done to
+// them.
+func (n *census) refuse(ctx context.Context, s *sifted) error {
+	for _, r := range s.refused {
+		before, err := n.e.Ledger.Drops(ctx, bridge.DropFilter{Feed: n.f.Name, Remote: n.f.Remote, Folder: n.f.Folder, Name: r.Name, Last: 1})
+		if err != nil {
+			return err
+		}
+		if len(before) > 0 {
+			continue
+		}
+		d := n.drop(r.File)
+		d.State, d.Reason, d.SettledAt = bridge.Rejected, r.why, n.at
+		n.add(d)
+	}
+	if s.tooMany > 0 {
+		n.events = append(n.events, &bridge.Event{At: n.at, Kind: bridge.Noted, Feed: n.f.Name,
+			Text: fmt.Sprintf("%d more names that can't be used than are kept of one listing", s.tooMany)})
+	}
+	return nil
+}
+
+// vanish ends the drops whose files were taken back. A file that is being claimed may be gone from the folder because it
+// was moved: the claim finds out.
+func (n *census) vanish() {
+	for _, d := range n.open {
+		if d.State != bridge.Seen {
+			continue
+		}
+		d.State, d.Reason, d.Path, d.SettledAt = bridge.Vanished, "the file left the folder before it was whole", "", n.at
+		n.listing.Moves = append(n.listing.Moves, bridge.Move{Drop: d, From: bridge.Seen})
+		n.events = append(n.events, n.e.event(bridge.DropSettled, d, settledText(d)))
+	}
+}
+
+// watch finds out which of the drops that were listed are whole, and what the others wait for.
+func (e *Engine) watch(ctx context.Context, f *config.Feed, drops []*bridge.Drop, s *sifted) error {
+	awaited, err := e.awaited(ctx, f)
+	if err != nil {
+		return err
+	}
+	var moves []bridge.Move
+	var events []*bridge.Event
+	for _, d := range drops {
+		if d.State != bridge.Seen {
+			continue
+		}
+		why, whole := e.whole(f, d, s.markers, awaited)
+		if whole {
+			d.State, d.ReadyAt, why = bridge.Ready, e.Clock.Now(), ""
+			event := e.event(bridge.DropReady, d, "")
+			event.Bytes = d.Size
+			events = append(events, event)
+		} else if d.Reason == why {
+			continue
+		}
+		d.Reason = why
+		moves = append(moves, bridge.Move{Drop: d, From: bridge.Seen})
+	}
+	if len(moves) == 0 {
+		return nil
+	}
+	e.Events.Step("ready")
+	return e.advanceAll(ctx, moves, events...)
+}
+
+// whole says whether a drop's sender has finished writing it, and what is missing in words if something has to come yet.
+func (e *Engine) whole(f *config.Feed, d *bridge.Drop, markers map[string]bridge.File, awaited map[string]awaitedFile) (why string, ok bool) {
+	steady := d.ListedAt.Sub(d.SteadyAt)
+	if d.Manifest {
+		return "", steady >= f.Ready.ManifestStable.D()
+	}
+	if f.Ready.Marker != "" {
+		marker, ok := markers[d.Name+f.Ready.Marker]
+		switch {
+		case !ok:
+			return "waits for its marker " + d.Name + f.Ready.Marker, false
+		case d.Previous != 0 && e.ReadOnly[d.Remote] && marker.MTime.Before(d.MTime):
+			return "waits for a marker that is not older than the file", false // the one that is there stays forever
+		}
+	}
+	if f.Ready.Manifest != "" {
+		entry, ok := awaited[d.Name]
+		switch {
+		case !ok:
+			return "waits for a manifest that lists it", false
+		case entry.Size >= 0 && entry.Size != d.Size:
+			return fmt.Sprintf("it has %d bytes, manifest %d says %d", d.Size, entry.manifest, entry.Size), false
+		}
+		d.ListedBy, d.ListedRows, d.ListedSHA256 = entry.manifest, entry.Rows, entry.SHA256
+	}
+	return "", steady >= f.Ready.Stable.D()
+}
+
+// maxSwept bounds the markers that one poll takes away.
+const maxSwept = 20
+
+// sweepMarkers takes away markers that came again after their file was claimed: they would make the next file of that
+// name look whole before it is.
+func (e *Engine) sweepMarkers(ctx context.Context, f *config.Feed, s *sifted) error {
+	if f.Ready.Marker == "" || e.ReadOnly[f.Remote] {
+		return nil
+	}
+	for _, file := range s.files {
+		delete(s.markers, file.Name+f.Ready.Marker)
+	}
+	left := maxSwept
+	for name := range s.markers {
+		of := strings.TrimSuffix(name, f.Ready.Marker)
+		if left--; left < 0 {
+			break
+		}
+		last, err := e.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, Name: of, Last: 1})
+		if err != nil {
+			return err
+		}
+		if len(last) == 0 || last[0].ClaimedAt.IsZero() || bridge.SafeName(name) != nil {
+			continue
+		}
+		r := e.Remotes[f.Remote]
+		if _, err := r.Stat(ctx, path.Join(f.Folder, of)); !gone(err) {
+			continue
+		}
+		if err := r.Remove(ctx, path.Join(f.Folder, name)); err != nil && !gone(err) {
+			return err
+		}
+		if err := e.note(ctx, last[0], "marker "+name+" came without its file: it was taken away"); err != nil {
+			return err
+		}
+	}
+	return nil
+}

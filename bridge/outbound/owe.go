@@ -1,0 +1,196 @@
+package outbound
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+)
+
+// Owing. What a look at the shop has brought enters the outbox in one transaction with the cursor: the orders, and each
+// file that is due with its number, its name and its bytes. Numbers have no gaps and are never given twice: should another
+// process have given some meanwhile, the files are made once more with the next ones.
+
+// owe enters what a look has brought, and makes the files that are due.
+func (e *Engine) owe(ctx context.Context, x *config.Export, in *bridge.Intake) error {
+	cursor := in.Book.Cursor
+	e.Events.Step("owe")
+	for {
+		o := &owing{Engine: e, x: x, k: e.kindOf(x), in: in, at: e.Clock.Now()}
+		if err := o.prepare(ctx, cursor); err != nil {
+			return err
+		}
+		err := e.Ledger.Owe(ctx, x.Name, in, o.events...)
+		if errors.Is(err, bridge.ErrMoved) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		e.Events.Step("owed")
+		e.Events.Tell(o.events...)
+		return nil
+	}
+}
+
+// owing prepares one attempt to owe.
+type owing struct {
+	*Engine
+	x      *config.Export
+	k      kind
+	in     *bridge.Intake
+	at     time.Time
+	events []*bridge.Event
+}
+
+// waiting is an entry that waits for its file.
+type waiting struct {
+	entry *bridge.Entry
+	doc   *document
+}
+
+// prepare completes the intake from what the ledger has now.
+func (o *owing) prepare(ctx context.Context, cursor bridge.Cursor) error {
+	book, known, err := o.Ledger.Book(ctx, o.x.Name)
+	if err != nil {
+		return err
+	}
+	o.in.Since, o.in.Book = book, book
+	if !known {
+		o.in.Book.Floor = cursor.Floor
+	}
+	if cursor.At.After(book.At) {
+		o.in.Book.At = cursor.At
+	}
+	o.in.Files, o.in.Links, o.in.History = nil, nil, nil
+	if err := o.entered(ctx); err != nil {
+		return err
+	}
+	line, err := o.line(ctx)
+	if err != nil {
+		return err
+	}
+	perFile := max(1, o.x.Collect.Orders)
+	for len(line) > 0 {
+		part := line[:min(perFile, len(line))]
+		if len(part) < perFile && o.at.Sub(part[0].entry.Noticed) <= o.x.Collect.Within.D() {
+			break // it waits for more
+		}
+		if err := o.file(ctx, part); err != nil {
+			return err
+		}
+		line = line[len(part):]
+	}
+	return nil
+}
+
+// entered says what the new orders make of links, history and journal. An answer that came too early waits for the link.
+func (o *owing) entered(ctx context.Context) error {
+	var names []string
+	for _, entry := range o.in.Orders {
+		names = append(names, entry.Identifier)
+	}
+	links, err := o.Ledger.Links(ctx, bridge.Orders, names)
+	if err != nil {
+		return err
+	}
+	for _, entry := range o.in.Orders {
+		if entry.Stuck != "" {
+			o.record(entry, bridge.RowFate(bridge.Stuck), entry.Stuck)
+			o.events = append(o.events, o.alarm(o.x.Name, bridge.AlarmStuck, entry.Identifier, "", entry.Stuck))
+			continue
+		}
+		link := links[entry.Identifier]
+		if link == nil {
+			link = &bridge.Link{Entity: bridge.Orders, Key: entry.Identifier}
+			links[entry.Identifier] = link
+		}
+		link.Lay(nil, bridge.Link{OroID: entry.Document.ID, At: o.at})
+		o.in.Links = append(o.in.Links, link)
+	}
+	return nil
+}
+
+func (o *owing) record(entry *bridge.Entry, step bridge.RowFate, detail string) {
+	o.in.History = append(o.in.History, bridge.HistoryEntry{Entity: bridge.Orders, Key: entry.Identifier, Fate: step, Detail: detail, At: o.at})
+}
+
+// line lists what waits for a file: what was entered before, then what comes now.
+func (o *owing) line(ctx context.Context) ([]waiting, error) {
+	before, err := o.Ledger.Collected(ctx, o.x.Name, math.MaxInt32)
+	if err != nil {
+		return nil, err
+	}
+	var line []waiting
+	for _, entry := range append(before, o.in.Orders...) {
+		if entry.Stuck != "" {
+			continue
+		}
+		version := entry.Version
+		doc, err := o.k.decode(entry)
+		if err != nil {
+			return nil, err
+		}
+		doc.Version = version
+		line = append(line, waiting{entry, doc})
+	}
+	return line, nil
+}
+
+// file makes one file.
+func (o *owing) file(ctx context.Context, part []waiting) error {
+	f := &bridge.NewFile{Outfile: bridge.Outfile{Export: o.x.Name, Number: o.in.Book.Number + 1, State: bridge.OwedNow, OwedAt: o.at}}
+	docs := make([]*document, len(part))
+	for i, w := range part {
+		docs[i] = w.doc
+		f.Members = append(f.Members, w.entry)
+		f.Orders = append(f.Orders, w.entry.Identifier)
+	}
+	name, body, err := render(o.k, o.x, docs, f.Number, o.in.Book.Document+1)
+	if err != nil {
+		return err
+	}
+	if f.Name, err = o.freeName(ctx, name, f.Number); err != nil {
+		return err
+	}
+	sum := sha256.Sum256(body)
+	f.Body, f.Size, f.SHA256 = body, int64(len(body)), hex.EncodeToString(sum[:])
+	o.in.Files = append(o.in.Files, f)
+	o.in.Book.Number, o.in.Book.Document = f.Number, o.in.Book.Document+int64(len(part))
+	for i, w := range part {
+		w.entry.Flags = docs[i].Flags
+		o.record(w.entry, bridge.RowFate(bridge.OwedNow), "file "+f.Name+", sha256 "+f.SHA256)
+		event := o.event(bridge.OrderOwed, &f.Outfile, w.entry.Identifier)
+		event.Bytes, event.SHA256 = f.Size, f.SHA256
+		o.events = append(o.events, event)
+	}
+	return nil
+}
+
+// freeName gives way when another file of the export has the name already.
+func (o *owing) freeName(ctx context.Context, name string, number int64) (string, error) {
+	free := name
+	for n := 0; ; n++ {
+		taken, err := o.Ledger.Taken(ctx, o.x.Name, []string{free})
+		if err != nil {
+			return "", err
+		}
+		for _, f := range o.in.Files {
+			taken[f.Name] = true
+		}
+		if !taken[free] {
+			return free, nil
+		}
+		tag := fmt.Sprintf("_n%d", number)
+		if n > 0 {
+			tag = fmt.Sprintf("%s-%d", tag, n)
+		}
+		free = bridge.DerivedName(name, tag)
+	}
+}

@@ -1,0 +1,154 @@
+package outbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+)
+
+// idleListing is how long the folder is not listed when no file waits to be picked up there.
+const idleListing = time.Minute
+
+// watchFolder sees which files the ERP has taken (they have left the folder), which it should have, which somebody changed or
+// put back, and which orders it should have answered.
+func (e *Engine) watchFolder(ctx context.Context, x *config.Export) error {
+	files, err := e.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: x.Name, States: []bridge.OwedState{bridge.Written}})
+	if err != nil {
+		return err
+	}
+	now := e.Clock.Now()
+	if last, ok := e.memory.get(&e.memory.listed, x.Name); len(files) > 0 || !ok || now.Sub(last) >= idleListing {
+		listing, err := e.Remotes[x.Remote].List(ctx, x.Folder)
+		if err != nil {
+			return err
+		}
+		e.memory.set(&e.memory.listed, x.Name, now)
+		there := make(map[string]bridge.File, len(listing))
+		for _, file := range listing {
+			there[file.Name] = file
+		}
+		if err := errors.Join(e.watchPickup(ctx, x, files, there), e.watchReturns(ctx, x, there)); err != nil {
+			return err
+		}
+	}
+	return e.watchAnswers(ctx, x, now)
+}
+
+// watchPickup compares the files that were written with what stands in the folder.
+func (e *Engine) watchPickup(ctx context.Context, x *config.Export, files []*bridge.Outfile, there map[string]bridge.File) error {
+	var seen, taken bridge.OutboxChange
+	var raised, pickedUp []*bridge.Event
+	for _, f := range files {
+		file, ok := there[f.Name]
+		if !ok {
+			f.State, f.PickedUp = bridge.PickedUp, e.Clock.Now()
+			if f.Marked.IsZero() {
+				f.Marked = f.PickedUp // there is nothing left to mark
+			}
+			if f.Alarm == bridge.AlarmOverdue {
+				f.Alarm = ""
+			}
+			taken.Files = append(taken.Files, bridge.FileMove{Outfile: f, From: bridge.Written})
+			taken.History = append(taken.History, e.history(f, bridge.RowFate(bridge.PickedUp), "")...)
+			pickedUp = append(pickedUp, e.fileEvents(bridge.OrderPickedUp, f)...)
+			continue
+		}
+		before := *f
+		why, err := e.inspect(ctx, x, f, file)
+		if err != nil {
+			return err
+		}
+		if f.Alarm != before.Alarm {
+			raised = append(raised, e.alarm(x.Name, f.Alarm, "", f.Name, why))
+		}
+		if f.Alarm != before.Alarm || !f.MTime.Equal(before.MTime) {
+			seen.Files = append(seen.Files, bridge.FileMove{Outfile: f, From: bridge.Written})
+		}
+	}
+	if err := e.save(ctx, seen, raised...); err != nil {
+		return err
+	}
+	e.Events.Step("pick up order")
+	return e.save(ctx, taken, pickedUp...)
+}
+
+// inspect looks at a file that waits to be picked up: is it late, has somebody changed it. It says why it raises an alarm.
+func (e *Engine) inspect(ctx context.Context, x *config.Export, f *bridge.Outfile, file bridge.File) (why string, err error) {
+	changed := file.Size != f.Size
+	if !changed && !f.MTime.IsZero() && !file.MTime.Equal(f.MTime) {
+		err := sameBytes(ctx, e.Remotes[x.Remote], path.Join(x.Folder, f.Name), f)
+		if err != nil && !errors.Is(err, errOtherBytes) && !errors.Is(err, fs.ErrNotExist) {
+			return "", err
+		}
+		changed = errors.Is(err, errOtherBytes)
+	}
+	f.MTime = file.MTime
+	switch late := e.Clock.Now().Sub(f.Written); {
+	case changed && f.Alarm != bridge.AlarmChanged:
+		f.Alarm = bridge.AlarmChanged
+		return fmt.Sprintf("%d bytes were written, %d stand there", f.Size, file.Size), nil
+	case f.Alarm == "" && x.PickupWithin > 0 && late > x.PickupWithin.D():
+		f.Alarm = bridge.AlarmOverdue
+		return "not picked up within " + x.PickupWithin.String(), nil
+	}
+	return "", nil
+}
+
+// watchReturns sees files that were picked up and stand in the folder again.
+func (e *Engine) watchReturns(ctx context.Context, x *config.Export, there map[string]bridge.File) error {
+	names := make([]string, 0, len(there))
+	for name := range there {
+		names = append(names, name)
+	}
+	back, err := e.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: x.Name, States: []bridge.OwedState{bridge.PickedUp}, Names: names})
+	if err != nil {
+		return err
+	}
+	var c bridge.OutboxChange
+	var raised []*bridge.Event
+	for _, f := range back {
+		if f.Alarm != bridge.AlarmReturned {
+			f.Alarm = bridge.AlarmReturned
+			c.Files = append(c.Files, bridge.FileMove{Outfile: f, From: bridge.PickedUp})
+			raised = append(raised, e.alarm(x.Name, f.Alarm, "", f.Name, "picked up at "+f.PickedUp.Format(time.RFC3339)))
+		}
+	}
+	alarmed, err := e.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: x.Name, States: []bridge.OwedState{bridge.PickedUp}, Alarm: bridge.AlarmReturned})
+	if err != nil {
+		return err
+	}
+	for _, f := range alarmed {
+		if _, ok := there[f.Name]; !ok {
+			f.Alarm = ""
+			c.Files = append(c.Files, bridge.FileMove{Outfile: f, From: bridge.PickedUp})
+		}
+	}
+	return e.save(ctx, c, raised...)
+}
+
+// watchAnswers raises an alarm for each order that the ERP should have answered.
+func (e *Engine) watchAnswers(ctx context.Context, x *config.Export, now time.Time) error {
+	if x.AnswerWithin <= 0 {
+		return nil
+	}
+	late, err := e.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: x.Name, Unanswered: now.Add(-x.AnswerWithin.D())})
+	if err != nil {
+		return err
+	}
+	var c bridge.OutboxChange
+	var raised []*bridge.Event
+	detail := "no answer within " + x.AnswerWithin.String()
+	for _, o := range late {
+		o.OwnAlarm = bridge.AlarmUnanswered
+		c.Owed = append(c.Owed, o)
+		c.History = append(c.History, bridge.HistoryEntry{Entity: bridge.Orders, Key: o.Order, Fate: bridge.RowFate(bridge.AlarmUnanswered), Detail: detail, At: now})
+		raised = append(raised, e.alarm(x.Name, o.OwnAlarm, o.Order, "", detail))
+	}
+	return e.save(ctx, c, raised...)
+}

@@ -1,0 +1,296 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+const dropColumns = `id, feed, remote, folder, name, path, size, mtime, sha256, state, reason, spool, date, seq, place, gap, corrects,
+	lists, listed_by, listed_rows, listed_sha256, previous, same, finish, decided_by, seen_at, steady_at, listed_at, ready_at, claimed_at,
+	fetched_at, settled_at, decided_at`
+
+func scanDrop(row interface{ Scan(...any) error }) (*bridge.Drop, error) {
+	d := &bridge.Drop{}
+	err := row.Scan(&d.ID, &d.Feed, &d.Remote, &d.Folder, &d.Name, &d.Path, &d.Size, stamp{&d.MTime}, &d.SHA256, &d.State,
+		&d.Reason, &d.Spool, &d.Date, &d.Seq, &d.Rank, &d.Gap, &d.Correction, &d.Manifest, &d.ListedBy, &d.ListedRows, &d.ListedSHA256,
+		&d.Previous, &d.Same, &d.Finish, &d.DecidedBy, stamp{&d.SeenAt}, stamp{&d.SteadyAt}, stamp{&d.ListedAt}, stamp{&d.ReadyAt},
+		stamp{&d.ClaimedAt}, stamp{&d.FetchedAt}, stamp{&d.SettledAt}, stamp{&d.DecidedAt})
+	return d, err
+}
+
+// queryDrops lists drops by what stands behind FROM drops.
+func (l *Ledger) queryDrops(ctx context.Context, tail string, args ...any) ([]*bridge.Drop, error) {
+	rows, err := l.read.QueryContext(ctx, `SELECT `+dropColumns+` FROM drops`+tail, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var drops []*bridge.Drop
+	for rows.Next() {
+		d, err := scanDrop(rows)
+		if err != nil {
+			return nil, err
+		}
+		drops = append(drops, d)
+	}
+	return drops, rows.Err()
+}
+
+// Drop reads one drop. An unknown id is an error wrapping bridge.ErrUnknown.
+func (l *Ledger) Drop(ctx context.Context, id int64) (*bridge.Drop, error) {
+	drops, err := l.queryDrops(ctx, ` WHERE id = ?`, id)
+	if err != nil {
+		return nil, fmt.Errorf("read drop %d: %w", id, err)
+	}
+	if len(drops) == 0 {
+		return nil, fmt.Errorf("drop %d: %w", id, bridge.ErrUnknown)
+	}
+	return drops[0], nil
+}
+
+// Drops lists drops, oldest first.
+func (l *Ledger) Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error) {
+	var w where
+	for _, c := range []struct{ column, is string }{{"feed", f.Feed}, {"remote", f.Remote}, {"folder", f.Folder}, {"name", f.Name}, {"sha256", f.SHA256}} {
+		if c.is != "" {
+			w.add(c.column+" = ?", c.is)
+		}
+	}
+	if f.Other != "" {
+		w.add("sha256 <> ?", f.Other)
+	}
+	if f.After != 0 {
+		w.add("id > ?", f.After)
+	}
+	if len(f.States) > 0 {
+		c, args := in("state", f.States)
+		w.add(c, args...)
+	}
+	if !f.From.IsZero() {
+		w.add("seen_at >= ?", millis(f.From))
+	}
+	if !f.To.IsZero() {
+		w.add("seen_at < ?", millis(f.To))
+	}
+	if f.Owed {
+		w.add("finish <> ''")
+	}
+	tail := w.String() + " ORDER BY id"
+	if f.Last > 0 {
+		tail = w.String() + fmt.Sprintf(" ORDER BY id DESC LIMIT %d", f.Last)
+	}
+	drops, err := l.queryDrops(ctx, tail, w.args...)
+	if err != nil {
+		return nil, fmt.Errorf("list drops: %w", err)
+	}
+	if f.Last > 0 {
+		slices.Reverse(drops)
+	}
+	return drops, nil
+}
+
+// Ranked finds the drop of a feed whose rank is the highest below a bound ("": of all), in one of some states (none: in
+// any); nil if there is none.
+func (l *Ledger) Ranked(ctx context.Context, feed, below string, states ...bridge.DropState) (*bridge.Drop, error) {
+	var w where
+	w.add("feed = ? AND place <> ''", feed)
+	if below != "" {
+		w.add("place < ?", below)
+	}
+	if len(states) > 0 {
+		c, args := in("state", states)
+		w.add(c, args...)
+	}
+	drops, err := l.queryDrops(ctx, w.String()+` ORDER BY place DESC LIMIT 1`, w.args...)
+	if err != nil || len(drops) == 0 {
+		return nil, wrap("read the order of drops of "+feed, err)
+	}
+	return drops[0], nil
+}
+
+// Places finds the drops of a feed's folder that were entered with exactly the names, sizes and times of some files, and
+// did not vanish.
+func (l *Ledger) Places(ctx context.Context, feed, remote, folder string, files []bridge.File) ([]bridge.Place, error) {
+	if len(files) == 0 {
+		return nil, nil
+	}
+	type asked struct {
+		Name  string `json:"n"`
+		Size  int64  `json:"s"`
+		MTime int64  `json:"t"`
+	}
+	list := make([]asked, len(files))
+	for i, f := range files {
+		list[i] = asked{f.Name, f.Size, millis(f.MTime)}
+	}
+	text, err := json.Marshal(list)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := l.read.QueryContext(ctx, `SELECT d.name, d.path FROM json_each(?) j CROSS JOIN drops d ON d.feed = ? AND d.remote = ? AND d.folder = ?
+		AND d.name = json_extract(j.value, '$.n') WHERE d.size = json_extract(j.value, '$.s') AND d.mtime = json_extract(j.value, '$.t')
+		AND d.state <> 'vanished'`, string(text), feed, remote, folder)
+	if err != nil {
+		return nil, fmt.Errorf("find files of %s: %w", feed, err)
+	}
+	defer rows.Close()
+	var places []bridge.Place
+	for rows.Next() {
+		var p bridge.Place
+		if err := rows.Scan(&p.Name, &p.Path); err != nil {
+			return nil, err
+		}
+		places = append(places, p)
+	}
+	return places, rows.Err()
+}
+
+// Listed enters what a listing has brought. Moves are saved, all or nothing; a new drop gets its number, and the number
+// of the drop before it of the same place.
+func (l *Ledger) Listed(ctx context.Context, in bridge.Listing, events ...*bridge.Event) error {
+	if len(in.New)+len(in.Moves)+len(in.Same) == 0 {
+		return nil
+	}
+	return l.tx(ctx, "record listing", func(tx statements) error {
+		for _, d := range in.New {
+			if err := insertDrop(ctx, tx, d); err != nil {
+				return err
+			}
+		}
+		if err := moveDrops(ctx, tx, in.Moves); err != nil {
+			return err
+		}
+		if len(in.Same) > 0 {
+			ids, err := json.Marshal(in.Same)
+			if err != nil {
+				return err
+			}
+			_, err = tx.ExecContext(ctx, `UPDATE drops SET listed_at = ? WHERE id IN (SELECT value FROM json_each(?))`, millis(in.At), string(ids))
+			if err != nil {
+				return err
+			}
+		}
+		for _, e := range events {
+			if e.Drop == 0 {
+				e.Drop = dropNamed(in.New, e.File)
+			}
+		}
+		return keep(ctx, tx, events)
+	})
+}
+
+// dropNamed finds the number that a new drop was given.
+func dropNamed(drops []*bridge.Drop, name string) int64 {
+	i := slices.IndexFunc(drops, func(d *bridge.Drop) bool { return d.Name == name })
+	if i < 0 {
+		return 0
+	}
+	return drops[i].ID
+}
+
+// Advance saves drops that are still in the states from which they are moved: all, or none with ErrMoved.
+func (l *Ledger) Advance(ctx context.Context, moves []bridge.Move, events ...*bridge.Event) error {
+	if len(moves) == 0 {
+		return nil
+	}
+	return l.tx(ctx, fmt.Sprintf("advance drop %d", moves[0].ID), func(tx statements) error {
+		if err := moveDrops(ctx, tx, moves); err != nil {
+			return err
+		}
+		return keep(ctx, tx, events)
+	})
+}
+
+func moveDrops(ctx context.Context, tx statements, moves []bridge.Move) error {
+	for _, m := range moves {
+		if err := stillIn(ctx, tx, m.ID, m.From); err != nil {
+			return err
+		}
+		if err := saveDrop(ctx, tx, m.Drop); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func insertDrop(ctx context.Context, tx statements, d *bridge.Drop) error {
+	err := tx.QueryRowContext(ctx, `SELECT coalesce(max(id), 0) FROM drops WHERE feed = ? AND remote = ? AND folder = ? AND name = ?`,
+		d.Feed, d.Remote, d.Folder, d.Name).Scan(&d.Previous)
+	if err != nil {
+		return err
+	}
+	r, err := tx.ExecContext(ctx, `INSERT INTO drops (feed, remote, folder, name, path, size, mtime, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+		d.Feed, d.Remote, d.Folder, d.Name, d.Path, d.Size, millis(d.MTime), d.State)
+	if err != nil {
+		return err
+	}
+	if d.ID, err = r.LastInsertId(); err != nil {
+		return err
+	}
+	return saveDrop(ctx, tx, d)
+}
+
+func saveDrop(ctx context.Context, tx statements, d *bridge.Drop) error {
+	_, err := tx.ExecContext(ctx, `UPDATE drops SET path = ?, size = ?, mtime = ?, sha256 = ?, state = ?, reason = ?, spool = ?, date = ?, seq = ?,
+		place = ?, gap = ?, corrects = ?, lists = ?, listed_by = ?, listed_rows = ?, listed_sha256 = ?, previous = ?, same = ?, finish = ?,
+		decided_by = ?, seen_at = ?, steady_at = ?, listed_at = ?, ready_at = ?, claimed_at = ?, fetched_at = ?, settled_at = ?, decided_at = ?
+		WHERE id = ?`,
+		d.Path, d.Size, millis(d.MTime), d.SHA256, d.State, d.Reason, d.Spool, d.Date, d.Seq, d.Rank, d.Gap, d.Correction, d.Manifest, d.ListedBy,
+		d.ListedRows, d.ListedSHA256, d.Previous, d.Same, d.Finish, d.DecidedBy,
+		millis(d.SeenAt), millis(d.SteadyAt), millis(d.ListedAt), millis(d.ReadyAt), millis(d.ClaimedAt), millis(d.FetchedAt),
+		millis(d.SettledAt), millis(d.DecidedAt), d.ID)
+	return err
+}
+
+func stillIn(ctx context.Context, tx statements, drop int64, from bridge.DropState) error {
+	var state bridge.DropState
+	err := tx.QueryRowContext(ctx, `SELECT state FROM drops WHERE id = ?`, drop).Scan(&state)
+	if errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("drop %d: %w", drop, bridge.ErrUnknown)
+	}
+	if err == nil && state != from {
+		err = fmt.Errorf("drop %d is %s, not %s: %w", drop, state, from, bridge.ErrMoved)
+	}
+	return err
+}
+
+// Old lists up to n drops after an id that were settled before a time, are put away, and still have bytes somewhere.
+func (l *Ledger) Old(ctx context.Context, settled time.Time, after int64, n int) ([]*bridge.Drop, error) {
+	drops, err := l.queryDrops(ctx, ` WHERE id > ? AND settled_at > 0 AND settled_at < ? AND finish = '' AND (path <> '' OR spool <> '')
+		AND state IN ('loaded', 'partial', 'rejected', 'duplicate', 'superseded', 'discarded', 'vanished') ORDER BY id LIMIT ?`,
+		after, millis(settled), n)
+	return drops, wrap("list old drops", err)
+}
+
+// Papers are the paths of what was written of a drop for its sender.
+func (l *Ledger) Papers(ctx context.Context, drop int64) ([]string, error) {
+	rows, err := l.read.QueryContext(ctx, `SELECT path FROM papers WHERE drop_id = ? ORDER BY path`, drop)
+	if err != nil {
+		return nil, fmt.Errorf("list papers of drop %d: %w", drop, err)
+	}
+	defer rows.Close()
+	var paths []string
+	for rows.Next() {
+		var p string
+		if err := rows.Scan(&p); err != nil {
+			return nil, err
+		}
+		paths = append(paths, p)
+	}
+	return paths, rows.Err()
+}
+
+// wrap says what was tried, when it failed.
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
+}

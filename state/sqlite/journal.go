@@ -1,0 +1,137 @@
+package sqlite
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+// eventRest is what of an event has no column of its own.
+type eventRest struct {
+	Run    int64          `json:"run,omitempty"`
+	Batch  int64          `json:"batch,omitempty"`
+	File   string         `json:"file,omitempty"`
+	Alarm  bridge.Alarm   `json:"alarm,omitempty"`
+	Work   string         `json:"work,omitempty"`
+	Who    string         `json:"who,omitempty"`
+	Bytes  int64          `json:"bytes,omitempty"`
+	SHA256 string         `json:"sha256,omitempty"`
+	Text   string         `json:"text,omitempty"`
+	Hint   string         `json:"hint,omitempty"`
+	Counts *bridge.Counts `json:"counts,omitempty"`
+}
+
+// keep enters events in the journal and numbers them.
+func keep(ctx context.Context, tx statements, events []*bridge.Event) error {
+	for _, e := range events {
+		rest, err := json.Marshal(eventRest{e.Run, e.Batch, e.File, e.Alarm, e.Work, e.Who, e.Bytes, e.SHA256, e.Text, e.Hint, e.Counts})
+		if err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, `INSERT INTO events (at, kind, feed, export, drop_id, doc, rest) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			millis(e.At), string(e.Kind), e.Feed, e.Export, e.Drop, e.Order, string(rest))
+		if err != nil {
+			return err
+		}
+		if e.ID, err = res.LastInsertId(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Keep enters events in the journal that no other change of the ledger goes with.
+func (l *Ledger) Keep(ctx context.Context, events ...*bridge.Event) error {
+	return l.order(ctx, "keep events", func(tx statements) error { return keep(ctx, tx, events) })
+}
+
+// Events walks the journal, oldest first.
+func (l *Ledger) Events(ctx context.Context, f bridge.EventFilter, each func(*bridge.Event) error) error {
+	var w where
+	if f.After != 0 {
+		w.add("id > ?", f.After)
+	}
+	if f.Drop != 0 {
+		w.add("drop_id = ?", f.Drop)
+	}
+	if f.Order != "" {
+		w.add("doc = ?", f.Order)
+	}
+	if !f.Since.IsZero() {
+		w.add("at >= ?", millis(f.Since))
+	}
+	query := `SELECT id, at, kind, feed, export, drop_id, doc, rest FROM events` + w.String()
+	if f.Last > 0 {
+		query = `SELECT * FROM (` + query + fmt.Sprintf(` ORDER BY id DESC LIMIT %d)`, f.Last)
+	}
+	rows, err := l.read.QueryContext(ctx, query+` ORDER BY id`, w.args...)
+	if err != nil {
+		return fmt.Errorf("read journal: %w", err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		e, rest := &bridge.Event{}, eventRest{}
+		var text []byte
+		if err := rows.Scan(&e.ID, stamp{&e.At}, &e.Kind, &e.Feed, &e.Export, &e.Drop, &e.Order, &text); err != nil {
+			return fmt.Errorf("read journal: %w", err)
+		}
+		if err := json.Unmarshal(text, &rest); err != nil {
+			return fmt.Errorf("read event %d: %w", e.ID, err)
+		}
+		e.Run, e.Batch, e.File, e.Alarm, e.Work, e.Who = rest.Run, rest.Batch, rest.File, rest.Alarm, rest.Work, rest.Who
+		e.Bytes, e.SHA256, e.Text, e.Hint, e.Counts = rest.Bytes, rest.SHA256, rest.Text, rest.Hint, rest.Counts
+		if err := each(e); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// PruneEvents removes up to n events from before a time; more says that some are left.
+func (l *Ledger) PruneEvents(ctx context.Context, before time.Time, n int) (more bool, err error) {
+	err = l.tx(ctx, "prune journal", func(tx statements) error {
+		res, err := tx.ExecContext(ctx, `DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ? LIMIT ?)`, millis(before), n)
+		if err != nil {
+			return err
+		}
+		gone, err := res.RowsAffected()
+		more = gone == int64(n)
+		return err
+	})
+	return more, err
+}
+
+// Note keeps a small fact under a name, such as why an end is paused; an empty text removes it.
+func (l *Ledger) Note(ctx context.Context, name, text string, events ...*bridge.Event) error {
+	return l.order(ctx, "note "+name, func(tx statements) error {
+		query, args := `INSERT INTO notes VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET text = excluded.text`, []any{name, text}
+		if text == "" {
+			query, args = `DELETE FROM notes WHERE name = ?1`, args[:1]
+		}
+		if _, err := tx.ExecContext(ctx, query, args...); err != nil {
+			return err
+		}
+		return keep(ctx, tx, events)
+	})
+}
+
+// Notes reads all notes.
+func (l *Ledger) Notes(ctx context.Context) (map[string]string, error) {
+	rows, err := l.front.QueryContext(ctx, `SELECT name, text FROM notes`)
+	if err != nil {
+		return nil, fmt.Errorf("read notes: %w", err)
+	}
+	defer rows.Close()
+	notes := map[string]string{}
+	for rows.Next() {
+		var name, text string
+		if err := rows.Scan(&name, &text); err != nil {
+			return nil, err
+		}
+		notes[name] = text
+	}
+	return notes, rows.Err()
+}

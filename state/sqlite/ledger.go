@@ -1,0 +1,377 @@
+// Package sqlite is the ledger as one SQLite file.
+//
+// Contract: nothing outside this package speaks SQL. Every method of [Ledger] is one transaction, committed with
+// synchronous=FULL, so that what a caller was told is on the disk. It stores, finds, and saves what is still as the caller
+// read it; what that means for a drop or an order is decided in the packages that declare its methods (bridge/inbound,
+// bridge/outbound, bridge/daemon, bridge/operate). state/ledgertest says what they may rely on.
+//
+// Limits: one writing connection of 4 MB page cache, two reading ones of 4 MB each, and one of 1 MB for orders, so that
+// these never stand in line behind an import.
+package sqlite
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	sqlite3 "github.com/mattn/go-sqlite3"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Ledger is an open ledger.
+type Ledger struct {
+	path  string
+	write *sql.DB
+	read  *sql.DB
+	front *sql.DB // reads for orders, past an import's look-ups
+	turns turns   // of writers
+	now   func() time.Time
+}
+
+// Options change how a ledger is opened.
+type Options struct {
+	Now      func() time.Time // default time.Now
+	ReadOnly bool             // take no notes, and need a ledger that is there
+}
+
+// Open opens the ledger in a file, making it if need be, and brings its schema up to date. It refuses a ledger of a newer
+// program.
+func Open(ctx context.Context, path string, o Options) (*Ledger, error) {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	l := &Ledger{path: path, now: o.Now}
+	if err := l.open(ctx, o); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+func (l *Ledger) open(ctx context.Context, o Options) (err error) {
+	if !o.ReadOnly {
+		l.write, err = open(l.path, "_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000&_foreign_keys=on&_cache_size=-4000")
+		if err != nil {
+			return err
+		}
+		l.write.SetMaxOpenConns(1)
+		if err := migrate(ctx, l.write); err != nil {
+			return fmt.Errorf("migrate ledger %s: %w", l.path, err)
+		}
+	}
+	if l.read, err = open(l.path, "_query_only=1&_busy_timeout=5000&_cache_size=-4000"); err != nil {
+		return err
+	}
+	l.read.SetMaxOpenConns(2)
+	l.read.SetMaxIdleConns(2)
+	if l.front, err = open(l.path, "_query_only=1&_busy_timeout=5000&_cache_size=-1000"); err != nil {
+		return err
+	}
+	l.front.SetMaxOpenConns(1)
+	return l.checkVersion(ctx)
+}
+
+func open(path, options string) (*sql.DB, error) {
+	// The path is escaped for SQLite's URI form: a "?" or "#" in a folder's name would end it.
+	u := (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()
+	db, err := sql.Open("sqlite3", "file:"+u+"?"+options)
+	if err != nil {
+		return nil, fmt.Errorf("open ledger %s: %w", path, err)
+	}
+	return db, nil
+}
+
+// Close ends all connections.
+func (l *Ledger) Close() error {
+	var errs []error
+	for _, db := range []*sql.DB{l.read, l.front, l.write} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// migrate applies the numbered files that the ledger does not have yet, each in a transaction with its checksum. A file
+// that was applied with another content, or one that this program does not know, stops it.
+func migrate(ctx context.Context, db *sql.DB) error {
+	if _, err := db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS migrations (name TEXT PRIMARY KEY, sha256 TEXT NOT NULL, at INTEGER NOT NULL)`); err != nil {
+		return err
+	}
+	applied, err := appliedMigrations(ctx, db)
+	if err != nil {
+		return err
+	}
+	names, sums, err := knownMigrations()
+	if err != nil {
+		return err
+	}
+	for name, sum := range applied {
+		if sums[name] == "" {
+			return fmt.Errorf("the ledger has migration %s, which this program does not know: it was written by a newer orobridge", name)
+		}
+		if sums[name] != sum {
+			return fmt.Errorf("migration %s is not the one that was applied to this ledger", name)
+		}
+	}
+	for _, name := range names {
+		if applied[name] != "" {
+			continue
+		}
+		text, err := migrations.ReadFile("migrations/" + name)
+		if err != nil {
+			return err
+		}
+		err = inTx(ctx, db, func(tx *sql.Tx) error {
+			if _, err := tx.ExecContext(ctx, string(text)); err != nil {
+				return err
+			}
+			_, err := tx.ExecContext(ctx, `INSERT INTO migrations VALUES (?, ?, ?)`, name, sums[name], time.Now().UnixMilli())
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+func appliedMigrations(ctx context.Context, db *sql.DB) (map[string]string, error) {
+	rows, err := db.QueryContext(ctx, `SELECT name, sha256 FROM migrations`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	applied := map[string]string{}
+	for rows.Next() {
+		var name, sum string
+		if err := rows.Scan(&name, &sum); err != nil {
+			return nil, err
+		}
+		applied[name] = sum
+	}
+	return applied, rows.Err()
+}
+
+func knownMigrations() (names []string, sums map[string]string, err error) {
+	paths, err := fs.Glob(migrations, "migrations/*.sql")
+	if err != nil {
+		return nil, nil, err
+	}
+	slices.Sort(paths)
+	sums = map[string]string{}
+	for _, p := range paths {
+		text, err := migrations.ReadFile(p)
+		if err != nil {
+			return nil, nil, err
+		}
+		sum := sha256.Sum256(text)
+		name := filepath.Base(p)
+		names, sums[name] = append(names, name), hex.EncodeToString(sum[:])
+	}
+	return names, sums, nil
+}
+
+// checkVersion refuses a ledger whose schema is not exactly this program's: a reader must not guess.
+func (l *Ledger) checkVersion(ctx context.Context) error {
+	applied, err := appliedMigrations(ctx, l.read)
+	if err != nil {
+		return fmt.Errorf("read ledger's schema: %w", err)
+	}
+	names, _, err := knownMigrations()
+	if err != nil {
+		return err
+	}
+	if len(applied) != len(names) {
+		return &bridge.Error{Op: "open ledger", Object: l.path, Err: errors.New("its schema is another program version's"),
+			Hint: "start `orobridge run` of the newest version once"}
+	}
+	return nil
+}
+
+// tx runs f in one writing transaction.
+func (l *Ledger) tx(ctx context.Context, what string, f func(statements) error) error {
+	return l.inTurn(ctx, false, what, f)
+}
+
+// order is tx for orders, which go before what else waits.
+func (l *Ledger) order(ctx context.Context, what string, f func(statements) error) error {
+	return l.inTurn(ctx, true, what, f)
+}
+
+func (l *Ledger) inTurn(ctx context.Context, order bool, what string, f func(statements) error) error {
+	if l.write == nil {
+		return fmt.Errorf("%s: %w", what, bridge.ErrReading)
+	}
+	if err := l.turns.take(ctx, order); err != nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	defer l.turns.give()
+	err := inTx(ctx, l.write, func(tx *sql.Tx) error { return f(statements{tx, map[string]*sql.Stmt{}}) })
+	return wrap(what, trouble(err))
+}
+
+// statements is a transaction that compiles each statement once, since most repeat themselves for each row.
+type statements struct {
+	tx    *sql.Tx
+	cache map[string]*sql.Stmt
+}
+
+// statement finds or compiles a statement. The transaction's end closes it.
+func (s statements) statement(ctx context.Context, query string) (*sql.Stmt, error) {
+	if st := s.cache[query]; st != nil {
+		return st, nil
+	}
+	st, err := s.tx.PrepareContext(ctx, query)
+	if err == nil {
+		s.cache[query] = st
+	}
+	return st, err
+}
+
+// ExecContext runs a statement that returns no rows.
+func (s statements) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	st, err := s.statement(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return st.ExecContext(ctx, args...)
+}
+
+// QueryRowContext runs a statement that returns one row.
+func (s statements) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
+	st, err := s.statement(ctx, query)
+	if err != nil {
+		return s.tx.QueryRowContext(ctx, query, args...) // fails in the same way, with a Row to say so
+	}
+	return st.QueryRowContext(ctx, args...)
+}
+
+func inTx(ctx context.Context, db *sql.DB, f func(*sql.Tx) error) error {
+	tx, err := db.BeginTx(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if err := f(tx); err != nil {
+		return errors.Join(err, tx.Rollback())
+	}
+	return tx.Commit()
+}
+
+// trouble gives SQLite's errors their fate: a full or failing disk passes once somebody has made room.
+func trouble(err error) error {
+	var e sqlite3.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code {
+	case sqlite3.ErrFull, sqlite3.ErrIoErr, sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrNomem:
+		return &bridge.Error{Op: "write", Object: "ledger", Fate: bridge.Pause, Err: err,
+			Hint: "make room on the disk of state.dir; the bridge goes on by itself"}
+	}
+	return err
+}
+
+// millis and fromMillis keep times as unix milliseconds, with 0 for the zero time.
+func millis(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMilli()
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// stamp scans milliseconds into a time.
+type stamp struct{ t *time.Time }
+
+func (s stamp) Scan(v any) error {
+	ms, ok := v.(int64)
+	if !ok {
+		return fmt.Errorf("a time is stored as %T", v)
+	}
+	*s.t = fromMillis(ms)
+	return nil
+}
+
+// where collects conditions and their arguments.
+type where struct {
+	conditions []string
+	args       []any
+}
+
+func (w *where) add(condition string, args ...any) {
+	w.conditions = append(w.conditions, condition)
+	w.args = append(w.args, args...)
+}
+
+func (w *where) String() string {
+	if len(w.conditions) == 0 {
+		return ""
+	}
+	return " WHERE " + strings.Join(w.conditions, " AND ")
+}
+
+func in[T ~string](column string, values []T) (string, []any) {
+	args := make([]any, len(values))
+	for i, v := range values {
+		args[i] = string(v)
+	}
+	return column + " IN (" + strings.TrimSuffix(strings.Repeat("?,", len(values)), ",") + ")", args
+}
+
+// list is a parameter of many texts, for json_each.
+func list(texts []string) string {
+	b := make([]byte, 0, 32*len(texts)+2)
+	b = append(b, '[')
+	for i, t := range texts {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = formats.AppendText(b, t)
+	}
+	return string(append(b, ']'))
+}
+
+// content is a content as it is stored.
+func content(values []formats.Value) string { return string(formats.AppendContent(nil, values)) }
+
+// walk runs a reading query and hands its rows on, one by one.
+func walk(ctx context.Context, db *sql.DB, query string, args []any, row func(*sql.Rows) error) error {
+	rows, err := db.QueryContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// Version is the SQLite that the program carries.
+func Version() string {
+	v, _, _ := sqlite3.Version()
+	return v
+}

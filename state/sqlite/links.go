@@ -1,0 +1,150 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// Lookup answers for many keys at once, in their order: one query for all of them, which SQLite takes apart itself, since
+// binding each key would cost more than finding it.
+func (l *Ledger) Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error {
+	clear(refs)
+	if len(keys) == 0 {
+		return nil
+	}
+	rows, err := l.read.QueryContext(ctx, `SELECT j.key, l.id, l.print FROM json_each(?) j CROSS JOIN links l ON l.entity = ? AND l.key = j.value`,
+		list(keys), entity)
+	if err != nil {
+		return fmt.Errorf("look up %d keys of %s: %w", len(keys), entity, err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var i int
+		var r bridge.LinkRef
+		if err := rows.Scan(&i, &r.ID, &r.Fingerprint); err != nil {
+			return fmt.Errorf("look up %s: %w", entity, err)
+		}
+		refs[i] = r
+	}
+	return rows.Err()
+}
+
+const linkColumns = `a.link, a.entity, a.key, a.oro_id, a.content, a.removed, a.feed, a.drop_id, a.run, a.line, a.origins, a.at`
+
+func scanLink(row interface{ Scan(...any) error }) (*bridge.Link, error) {
+	k := &bridge.Link{}
+	var content, origins string
+	err := row.Scan(&k.ID, &k.Entity, &k.Key, &k.OroID, &content, &k.Removed, &k.Feed, &k.Drop, &k.Run, &k.Line, &origins, stamp{&k.At})
+	if err != nil {
+		return nil, err
+	}
+	if origins != "" {
+		if err := json.Unmarshal([]byte(origins), &k.Origins); err != nil {
+			return nil, fmt.Errorf("read origins of %s: %w", k.Key, err)
+		}
+	}
+	k.Content, err = formats.ParseContent(content)
+	return k, err
+}
+
+// Links reads the full links of some keys; what is unknown is left out.
+func (l *Ledger) Links(ctx context.Context, entity string, keys []string) (map[string]*bridge.Link, error) {
+	links := make(map[string]*bridge.Link, len(keys))
+	err := walk(ctx, l.read, `SELECT `+linkColumns+` FROM json_each(?) j CROSS JOIN links l ON l.entity = ? AND l.key = j.value
+		CROSS JOIN accepted a ON a.link = l.id`, []any{list(keys), entity}, func(rows *sql.Rows) error {
+		k, err := scanLink(rows)
+		if err == nil {
+			links[k.Key] = k
+		}
+		return err
+	})
+	return links, wrap("read links of "+entity, err)
+}
+
+// Unseen walks the links of an entity that are not removed, whose ids are not in seen, and which a drop of the feed set
+// last.
+func (l *Ledger) Unseen(ctx context.Context, entity, feed string, seen func(int64) bool, each func(*bridge.Link) error) error {
+	err := walk(ctx, l.read, `SELECT `+linkColumns+` FROM accepted a WHERE a.entity = ? AND a.feed = ? AND a.removed = 0 ORDER BY a.link`,
+		[]any{entity, feed}, func(rows *sql.Rows) error {
+			k, err := scanLink(rows)
+			if err != nil || seen(k.ID) {
+				return err
+			}
+			return each(k)
+		})
+	return wrap("walk links of "+entity, err)
+}
+
+// OroIDs tells the shop's ids of the keys that have a link.
+func (l *Ledger) OroIDs(ctx context.Context, entity string, keys []string) (map[string]string, error) {
+	ids := make(map[string]string, len(keys))
+	err := walk(ctx, l.read, `SELECT l.key, a.oro_id FROM json_each(?) j CROSS JOIN links l ON l.entity = ? AND l.key = j.value
+		CROSS JOIN accepted a ON a.link = l.id`, []any{list(keys), entity}, func(rows *sql.Rows) error {
+		var key, id string
+		err := rows.Scan(&key, &id)
+		ids[key] = id
+		return err
+	})
+	return ids, wrap("read ids of "+entity, err)
+}
+
+// Forget removes the links of some keys.
+func (l *Ledger) Forget(ctx context.Context, entity string, keys []string) error {
+	return l.tx(ctx, "forget links of "+entity, func(tx statements) error {
+		for _, k := range keys {
+			if err := forget(ctx, tx, entity, k); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+func forget(ctx context.Context, tx statements, entity, key string) error {
+	_, err := tx.ExecContext(ctx, `DELETE FROM accepted WHERE link = (SELECT id FROM links WHERE entity = ? AND key = ?)`, entity, key)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `DELETE FROM links WHERE entity = ? AND key = ?`, entity, key)
+	return err
+}
+
+// saveLink writes a link as it stands. One without a number replaces what stands under its key.
+func saveLink(ctx context.Context, tx statements, k *bridge.Link) error {
+	origins := ""
+	if len(k.Origins) > 0 {
+		text, err := json.Marshal(k.Origins)
+		if err != nil {
+			return err
+		}
+		origins = string(text)
+	}
+	if k.ID == 0 {
+		if err := forget(ctx, tx, k.Entity, k.Key); err != nil {
+			return err
+		}
+		res, err := tx.ExecContext(ctx, `INSERT INTO accepted (entity, key, oro_id, content, removed, feed, drop_id, run, line, origins, at)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			k.Entity, k.Key, k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At))
+		if err != nil {
+			return err
+		}
+		if k.ID, err = res.LastInsertId(); err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `INSERT INTO links (entity, key, id, print) VALUES (?, ?, ?, ?)`, k.Entity, k.Key, k.ID, k.Fingerprint())
+		return err
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE accepted SET oro_id = ?, content = ?, removed = ?, feed = ?, drop_id = ?, run = ?, line = ?, origins = ?,
+		at = ? WHERE link = ?`, k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At), k.ID)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `UPDATE links SET print = ? WHERE entity = ? AND key = ?`, k.Fingerprint(), k.Entity, k.Key)
+	return err
+}
