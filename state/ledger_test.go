@@ -336,3 +336,43 @@ func BenchmarkSettle(b *testing.B) {
 	}
 	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "rows/s")
 }
+
+// The last so many rejects of a drop, a run or a feed are counted among its own.
+func TestTheLastRejectsAreCountedAmongThoseThatWereAskedFor(t *testing.T) {
+	l := openIn(t, t.TempDir(), Options{})
+	older, first := started(t, l)
+	reject := func(r *bridge.Run, keys ...string) {
+		var rows []bridge.RejectRow
+		for i, key := range keys {
+			rows = append(rows, bridge.RejectRow{Reject: formats.Reject{Pos: formats.Position{Line: int64(i + 2)}, Key: key, Code: "required"}})
+		}
+		must(t, l.RejectRows(t.Context(), r, rows))
+	}
+	reject(first, "A", "B", "C")
+	newer := &bridge.Drop{Feed: "prices", Remote: "sap", Folder: "/out", Name: "k.csv", State: bridge.Fetched, SeenAt: at}
+	must(t, l.AddDrop(t.Context(), newer))
+	second := &bridge.Run{Kind: bridge.FirstRun}
+	must(t, l.StartRun(t.Context(), second, newer))
+	reject(second, "D", "E", "F")
+	for name, c := range map[string]struct {
+		filter bridge.RejectFilter
+		want   []string
+	}{
+		"of a drop":       {bridge.RejectFilter{Drop: older.ID, Last: 2}, []string{"B", "C"}},
+		"of a run":        {bridge.RejectFilter{Run: first.ID, Last: 3}, []string{"A", "B", "C"}},
+		"of a feed":       {bridge.RejectFilter{Feed: "products", Last: 1}, []string{"C"}},
+		"of the ledger":   {bridge.RejectFilter{Last: 4}, []string{"C", "D", "E", "F"}},
+		"without a limit": {bridge.RejectFilter{Drop: older.ID}, []string{"A", "B", "C"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var keys []string
+			must(t, l.Rejects(t.Context(), c.filter, func(r bridge.RejectRow) error {
+				keys = append(keys, r.Key)
+				return nil
+			}))
+			if diff := cmp.Diff(c.want, keys); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}

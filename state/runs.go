@@ -158,15 +158,13 @@ func (l *Ledger) Rejects(ctx context.Context, f bridge.RejectFilter, each func(b
 	if f.Feed != "" {
 		w.add("d.feed = ?", f.Feed)
 	}
-	tail := w.String()
+	newest := ""
 	if f.Last > 0 {
-		tail += fmt.Sprintf(" AND r.id > (SELECT coalesce(max(id), 0) - %d FROM rejects)", f.Last)
-		if len(w.conditions) == 0 {
-			tail = " WHERE" + tail[len(" AND"):]
-		}
+		newest = fmt.Sprintf(" ORDER BY r.id DESC LIMIT %d", f.Last)
 	}
-	rows, err := l.read.QueryContext(ctx, `SELECT r.id, r.drop_id, r.run, r.line, r.off, r.segment, r.doc, r.part, r.key, r.field, r.code, r.message, r.row
-		FROM rejects r JOIN drops d ON d.id = r.drop_id`+tail+` ORDER BY r.drop_id, r.run, r.part, iif(r.doc = '', 0, r.off), r.line, r.id`, w.args...)
+	rows, err := l.read.QueryContext(ctx, `SELECT id, drop_id, run, line, off, segment, doc, part, key, field, code, message, row
+		FROM (SELECT r.* FROM rejects r JOIN drops d ON d.id = r.drop_id`+w.String()+newest+`)
+		ORDER BY drop_id, run, part, iif(doc = '', 0, off), line, id`, w.args...)
 	if err != nil {
 		return fmt.Errorf("list rejects: %w", err)
 	}
