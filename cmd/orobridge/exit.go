@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
@@ -51,13 +50,13 @@ func (e *usageError) Error() string { return e.message }
 func exitCode(err error) int {
 	var code exit
 	var usage *usageError
-	var config config.Problems
+	var problems config.Problems
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &code):
 		return int(code)
-	case errors.As(err, &usage), errors.As(err, &config):
+	case errors.As(err, &usage), errors.As(err, &problems):
 		return exitUsage
 	case errors.Is(err, bridge.ErrLocked):
 		return exitLocked
@@ -71,11 +70,11 @@ func exitCode(err error) int {
 func (a *app) report(err error) {
 	var code exit
 	var usage *usageError
-	var config config.Problems
+	var problems config.Problems
 	switch {
 	case err == nil, errors.As(err, &code):
-	case errors.As(err, &config):
-		for _, p := range config {
+	case errors.As(err, &problems):
+		for _, p := range problems {
 			say(a.stderr, "error", p.Error(), p.Hint)
 		}
 	case errors.As(err, &usage):
@@ -84,37 +83,14 @@ func (a *app) report(err error) {
 		say(a.stderr, "error", "interrupted", "")
 	default:
 		said := map[string]bool{}
-		for _, e := range apart(err, "") {
-			if !said[e.text] {
-				say(a.stderr, "error", e.text, e.hint)
+		for _, e := range bridge.Joined(err) {
+			text := e.Error()
+			if !said[text] {
+				say(a.stderr, "error", text, bridge.HintOf(e))
 			}
-			said[e.text] = true
+			said[text] = true
 		}
 	}
-}
-
-// told is one error of several that were joined.
-type told struct{ text, hint string }
-
-// apart takes joined errors apart, so that each gets a line and a hint of its own. What was written before a join stands
-// before each of its errors.
-func apart(err error, before string) []told {
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		joined, ok := e.(interface{ Unwrap() []error })
-		if !ok {
-			continue
-		}
-		prefix, ends := strings.CutSuffix(err.Error(), e.Error())
-		if !ends || !strings.Contains(e.Error(), "\n") {
-			break // one sentence made of several errors
-		}
-		var all []told
-		for _, part := range joined.Unwrap() {
-			all = append(all, apart(part, before+prefix)...)
-		}
-		return all
-	}
-	return []told{{before + err.Error(), bridge.HintOf(err)}}
 }
 
 // say prints a line of talk and its hint.

@@ -15,7 +15,7 @@ import (
 func TestReport(t *testing.T) {
 	down := &bridge.Error{Op: "connect", Object: "sap", Err: bridge.ErrUnreachable, Hint: "look whether the server runs"}
 	full := &bridge.Error{Op: "write", Object: "spool", Err: errors.New("no space"), Hint: "make room"}
-	err := errors.Join(fmt.Errorf("feed prices: %w", errors.Join(down, full)), fmt.Errorf("feed prices: %w", down), errors.New("bare"),
+	err := errors.Join(bridge.Within("feed prices", errors.Join(down, full)), bridge.Within("feed prices", down), errors.New("bare"),
 		&bridge.Error{Op: "rename", Object: "a", Err: fmt.Errorf("%w: %w", bridge.ErrUnreachable, errors.New("gone"))})
 	var b bytes.Buffer
 	(&app{stderr: &b}).report(err)
