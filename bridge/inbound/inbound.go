@@ -32,15 +32,15 @@ func (b *Engine) Poll(ctx context.Context, f *config.Feed) (fetched int, err err
 	if err != nil {
 		return 0, err
 	}
-	s := sift(f, listing)
+	s := Sift(f, listing)
 	b.step("list")
-	drops, err := b.Ledger.Listed(ctx, f, bridge.Listing{Files: s.files, Refused: s.refused, At: b.Clock.Now(), Keep: b.ReadOnly[f.Remote]})
+	drops, err := b.Ledger.Listed(ctx, f, bridge.Listing{Files: s.Files, Refused: s.Refused, At: b.Clock.Now(), Keep: b.ReadOnly[f.Remote]})
 	if err != nil {
 		return 0, err
 	}
 	b.step("listed")
-	if s.tooMany > 0 {
-		b.Log.Warn("more names that can't be used than are kept of one listing", "feed", f.Name, "more", s.tooMany)
+	if s.TooMany > 0 {
+		b.Log.Warn("more names that can't be used than are kept of one listing", "feed", f.Name, "more", s.TooMany)
 	}
 	for again := true; again; {
 		if err := b.watch(ctx, f, drops, s); err != nil {
@@ -54,43 +54,45 @@ func (b *Engine) Poll(ctx context.Context, f *config.Feed) (fetched int, err err
 	return fetched, errors.Join(err, b.closeManifests(ctx, f), b.sweepMarkers(ctx, f, s))
 }
 
-// sifted is a listing of a feed's folder, taken apart.
-type sifted struct {
-	files   []bridge.File
-	markers map[string]bridge.File
-	refused []bridge.Refusal
-	tooMany int // refused names beyond the limit
+// Sifted is a listing of a feed's folder, taken apart.
+type Sifted struct {
+	Files   []bridge.File // the feed's and its manifests, oldest first
+	Markers map[string]bridge.File
+	Refused []bridge.Refusal // names that can't be used, of files that the feed would take otherwise
+	TooMany int              // more of them, beyond the limit
+	Foreign int              // files that are no business of the feed
 }
 
 // maxRefused bounds how many names that can't be used are kept of one listing: they cost a server that plays tricks
 // nothing, and each stays in the ledger.
 const maxRefused = 100
 
-// sift keeps the files of a listing that are the feed's, its manifests, and the markers. A name that can't be used is
-// refused if the feed would have taken it otherwise.
-func sift(f *config.Feed, listing []bridge.File) *sifted {
-	s := &sifted{markers: map[string]bridge.File{}}
+// Sift tells which files of a listing are the feed's, its manifests, and their markers. Folders and files under temporary
+// names are left out.
+func Sift(f *config.Feed, listing []bridge.File) *Sifted {
+	s := &Sifted{Markers: map[string]bridge.File{}}
 	for _, file := range listing {
 		switch {
 		case file.Dir || bridge.Temporary(file.Name, f.Ignore):
 			continue
 		case f.Ready.Marker != "" && strings.HasSuffix(file.Name, f.Ready.Marker):
-			s.markers[file.Name] = file
+			s.Markers[file.Name] = file
 			continue
 		}
 		_, _, ours := f.Match.Match(strings.ReplaceAll(file.Name, "/", "_"))
 		if !ours && !f.Ready.Lists(file.Name) {
+			s.Foreign++
 			continue
 		}
 		if err := bridge.SafeName(file.Name); err == nil {
-			s.files = append(s.files, file)
-		} else if len(s.refused) < maxRefused {
-			s.refused = append(s.refused, refuse(file, err))
+			s.Files = append(s.Files, file)
+		} else if len(s.Refused) < maxRefused {
+			s.Refused = append(s.Refused, refuse(file, err))
 		} else {
-			s.tooMany++
+			s.TooMany++
 		}
 	}
-	slices.SortFunc(s.files, func(x, y bridge.File) int { return cmp.Or(x.MTime.Compare(y.MTime), cmp.Compare(x.Name, y.Name)) })
+	slices.SortFunc(s.Files, func(x, y bridge.File) int { return cmp.Or(x.MTime.Compare(y.MTime), cmp.Compare(x.Name, y.Name)) })
 	return s
 }
 
@@ -106,7 +108,7 @@ func refuse(file bridge.File, why error) bridge.Refusal {
 }
 
 // watch finds out which of the drops that were listed are whole, and what the others wait for.
-func (b *Engine) watch(ctx context.Context, f *config.Feed, drops []*bridge.Drop, s *sifted) error {
+func (b *Engine) watch(ctx context.Context, f *config.Feed, drops []*bridge.Drop, s *Sifted) error {
 	awaited, err := b.awaited(ctx, f)
 	if err != nil {
 		return err
@@ -116,7 +118,7 @@ func (b *Engine) watch(ctx context.Context, f *config.Feed, drops []*bridge.Drop
 		if d.State != bridge.Seen {
 			continue
 		}
-		why, whole := b.whole(f, d, s.markers, awaited)
+		why, whole := b.whole(f, d, s.Markers, awaited)
 		if whole {
 			d.State, d.Reason, d.ReadyAt = bridge.Ready, "", b.Clock.Now()
 			b.Log.Info("ready", "feed", f.Name, "drop", d.ID, "file", d.Name, "bytes", d.Size)
@@ -315,15 +317,15 @@ const maxSwept = 20
 
 // sweepMarkers takes away markers that came again after their file was claimed: they would make the next file of that
 // name look whole before it is.
-func (b *Engine) sweepMarkers(ctx context.Context, f *config.Feed, s *sifted) error {
+func (b *Engine) sweepMarkers(ctx context.Context, f *config.Feed, s *Sifted) error {
 	if f.Ready.Marker == "" || b.ReadOnly[f.Remote] {
 		return nil
 	}
-	for _, file := range s.files {
-		delete(s.markers, file.Name+f.Ready.Marker)
+	for _, file := range s.Files {
+		delete(s.Markers, file.Name+f.Ready.Marker)
 	}
 	left := maxSwept
-	for name := range s.markers {
+	for name := range s.Markers {
 		of := strings.TrimSuffix(name, f.Ready.Marker)
 		if left--; left < 0 {
 			break

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -26,6 +28,8 @@ type app struct {
 	json       bool
 	logFormat  string
 	verbose    bool
+
+	progress bool // a line of it stands on the terminal
 }
 
 // jsonFlag gives a reading verb its --json.
@@ -56,6 +60,23 @@ func (a *app) logger() *slog.Logger {
 		return slog.New(slog.NewJSONHandler(a.stderr, options))
 	}
 	return slog.New(slog.NewTextHandler(a.stderr, options))
+}
+
+// quietLogger is for verbs whose result is printed: warnings only, unless all was asked for.
+func (a *app) quietLogger() *slog.Logger {
+	if a.verbose {
+		return a.logger()
+	}
+	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+// number reads an id from the command line.
+func number(what, text string) (int64, error) {
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id <= 0 {
+		return 0, &usageError{fmt.Sprintf("%q is not the number of a %s", text, what), "see `orobridge " + what + "s`"}
+	}
+	return id, nil
 }
 
 // onTerminal says whether w is a screen: progress is for people, plain lines for everything else.

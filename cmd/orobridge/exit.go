@@ -8,6 +8,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/operate"
 )
 
 // The exit codes, a contract with scripts.
@@ -50,13 +51,14 @@ func (e *usageError) Error() string { return e.message }
 func exitCode(err error) int {
 	var code exit
 	var usage *usageError
+	var mistake *operate.Mistake
 	var problems config.Problems
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &code):
 		return int(code)
-	case errors.As(err, &usage), errors.As(err, &problems):
+	case errors.As(err, &usage), errors.As(err, &mistake), errors.As(err, &problems):
 		return exitUsage
 	case errors.Is(err, bridge.ErrLocked):
 		return exitLocked
@@ -70,6 +72,7 @@ func exitCode(err error) int {
 func (a *app) report(err error) {
 	var code exit
 	var usage *usageError
+	var mistake *operate.Mistake
 	var problems config.Problems
 	switch {
 	case err == nil, errors.As(err, &code):
@@ -79,6 +82,8 @@ func (a *app) report(err error) {
 		}
 	case errors.As(err, &usage):
 		say(a.stderr, "error", usage.message, usage.hint)
+	case errors.As(err, &mistake):
+		say(a.stderr, "error", mistake.Message, mistake.Hint)
 	case errors.Is(err, context.Canceled):
 		say(a.stderr, "error", "interrupted", "")
 	default:

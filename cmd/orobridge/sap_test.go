@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 	"github.com/orobridge/orobridge/formats/idoc"
@@ -94,14 +95,14 @@ func (w *sapWorld) drop(name string, body []byte) {
 }
 
 // loaded is the last run of a feed's last drop.
-func (w *sapWorld) loaded(feed string) runView {
+func (w *sapWorld) loaded(feed string) operate.Run {
 	w.t.Helper()
-	var drops []dropView
+	var drops []operate.Drop
 	w.read(&drops, "drops", "--feed", feed)
 	if len(drops) == 0 {
 		w.t.Fatalf("feed %s has no drop", feed)
 	}
-	var v runView
+	var v operate.Run
 	w.read(&v, "drop", fmt.Sprint(drops[len(drops)-1].Drop))
 	return v
 }
@@ -342,7 +343,7 @@ func TestSAPLandscape(t *testing.T) {
 // rejected looks at what the other client's IDoc and the later prices left behind.
 func (w *sapWorld) rejected(customers int64, l landscape) {
 	w.t.Helper()
-	var rejects []rejectView
+	var rejects []operate.Reject
 	w.read(&rejects, "rejects", "--feed", "customers")
 	if len(rejects) != 1 || rejects[0].Code != "client" || rejects[0].Doc != fmt.Sprintf("%016d", customers+1) || rejects[0].Segment != "EDI_DC40" || rejects[0].Field != "MANDT" {
 		w.t.Errorf("%+v", rejects)
@@ -362,7 +363,7 @@ func (w *sapWorld) rejected(customers int64, l landscape) {
 		if err != nil || len(files) != 1 {
 			w.t.Fatalf("reject files of %s: %v %v", folder, files, err)
 		}
-		var v inspection
+		var v operate.Inspection
 		w.read(&v, "inspect", files[0])
 		if v.Failure != nil || v.Is.Kind != "idoc" || v.Is.Form != form {
 			w.t.Errorf("the reject file of %s is %+v", folder, v)
@@ -482,9 +483,9 @@ func TestSAPOrders(t *testing.T) {
 	w.drop("out/answers/A2.idoc", shipments.flat(t))
 	w.run(exitDone, "run", "--once")
 	w.want("answers", bridge.Loaded, bridge.Counts{Rows: orders - 1, Updated: orders - 1}, nil)
-	var views []orderView
+	var views []operate.Order
 	w.read(&views, "orders", "--last", "0")
-	answered := slices.DeleteFunc(slices.Clone(views), func(o orderView) bool { return o.State != bridge.Answered })
+	answered := slices.DeleteFunc(slices.Clone(views), func(o operate.Order) bool { return o.State != bridge.Answered })
 	if len(answered) != orders {
 		t.Errorf("%d of %d orders are answered", len(answered), len(views))
 	}
