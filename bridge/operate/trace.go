@@ -3,6 +3,7 @@ package operate
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -85,9 +86,9 @@ func (k *Desk) Trace(ctx context.Context, entity, key string) (*Trace, error) {
 
 // entityNames lists what can be traced.
 func entityNames() string {
-	names := ""
+	var names []string
 	for _, e := range formats.Entities {
-		names += e.Name + ", "
+		names = append(names, e.Name)
 	}
-	return names + outboxEntity
+	return strings.Join(append(names, outboxEntity), ", ")
 }

@@ -20,7 +20,8 @@ func newApproveCommand(a *app) *cobra.Command {
 }
 
 // decideDrop takes a decision about the drop that the user named and prints what became of it.
-func (a *app) decideDrop(ctx context.Context, drop string, decision func(*operate.Desk, context.Context, int64) (*operate.Result, error)) error {
+func (a *app) decideDrop(ctx context.Context, drop string,
+	decision func(*operate.Desk, context.Context, int64) (*operate.Result, error)) error {
 	id, err := number("drop", drop)
 	if err != nil {
 		return err

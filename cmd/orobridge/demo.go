@@ -9,7 +9,6 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
@@ -274,9 +273,11 @@ func (d *demo) order(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	address := &orotest.Address{FirstName: "Amanda", LastName: "Cole", Street: "2 Main Street", City: "Rochester", PostalCode: "14608", Country: "US", Region: "US-NY"}
-	_, err = d.shop.SubmitOrder(orotest.Order{Identifier: "DEMO-1", PONumber: "PO 4711", Notes: "Please ring twice", Currency: "EUR", Customer: ids["C00001"],
-		Billing: address, Shipping: address, Lines: []orotest.Line{{SKU: "M000001", Quantity: "5", Price: "2.01"}, {SKU: "M000002", Unit: "set", Quantity: "1", Price: "27.50"}}})
+	address := &orotest.Address{FirstName: "Amanda", LastName: "Cole", Street: "2 Main Street", City: "Rochester",
+		PostalCode: "14608", Country: "US", Region: "US-NY"}
+	_, err = d.shop.SubmitOrder(orotest.Order{Identifier: "DEMO-1", PONumber: "PO 4711", Notes: "Please ring twice", Currency: "EUR",
+		Customer: ids["C00001"], Billing: address, Shipping: address,
+		Lines: []orotest.Line{{SKU: "M000001", Quantity: "5", Price: "2.01"}, {SKU: "M000002", Unit: "set", Quantity: "1", Price: "27.50"}}})
 	if err != nil {
 		return err
 	}
@@ -320,21 +321,28 @@ func (d *demo) sum() error {
 	d.tell("\nWhat happened:")
 	var rows [][]string
 	for _, r := range d.runs {
-		n := func(v int64) string { return strconv.FormatInt(v, 10) }
-		rows = append(rows, []string{r.File, string(r.State), n(r.Rows), n(r.Created), n(r.Updated), n(r.Unchanged), n(r.Rejected), n(r.Parked), n(r.Requests), fmt.Sprintf("%.2f s", r.Seconds)})
+		row := []string{r.File, string(r.State)}
+		for _, n := range []int64{r.Rows, r.Created, r.Updated, r.Unchanged, r.Rejected, r.Parked, r.Requests} {
+			row = append(row, decimal(n))
+		}
+		rows = append(rows, append(row, fmt.Sprintf("%.2f s", r.Seconds)))
 	}
-	if err := d.table([]string{"FILE", "STATE", "ROWS", "CREATED", "UPDATED", "UNCHANGED", "REJECTED", "PARKED", "REQUESTS", "TIME"}, rows, ""); err != nil {
+	heading := []string{"FILE", "STATE", "ROWS", "CREATED", "UPDATED", "UNCHANGED", "REJECTED", "PARKED", "REQUESTS", "TIME"}
+	if err := d.table(heading, rows, ""); err != nil {
 		return err
 	}
-	d.tell("\nOrder %s went out as %s (sha256 %s…) and is %s.", d.orders[0].Order, d.orders[0].File, d.orders[0].SHA256[:12], d.orders[0].State)
-	d.tell("%d requests to the shop in all. To do this with your own server and shop: `orobridge init`, then `orobridge check`.", d.engine.shop.Requests())
+	o := d.orders[0]
+	d.tell("\nOrder %s went out as %s (sha256 %s…) and is %s.", o.Order, o.File, o.SHA256[:12], o.State)
+	d.tell("%d requests to the shop in all. To do this with your own server and shop: `orobridge init`, then `orobridge check`.",
+		d.engine.shop.Requests())
 	return nil
 }
 
 // stay keeps everything running for somebody who wants to play.
 func (d *demo) stay(ctx context.Context) error {
 	d.tell("\nEverything goes on until Ctrl-C. To play along:")
-	d.tell("  sftp -i %s -o UserKnownHostsFile=%s -P %s erp@127.0.0.1", filepath.Join(d.dir, "id_erp"), filepath.Join(d.dir, "known_hosts"), port(d.server.Address))
+	d.tell("  sftp -i %s -o UserKnownHostsFile=%s -P %s erp@127.0.0.1", filepath.Join(d.dir, "id_erp"),
+		filepath.Join(d.dir, "known_hosts"), port(d.server.Address))
 	d.tell("  orobridge -c %s drops", d.configPath)
 	d.tell("  shop: %s, client demo, secret demo", d.shop.URL())
 	select {

@@ -59,7 +59,8 @@ func (a *app) printDrop(v *operate.DropDetails) {
 	}
 	fmt.Fprintf(a.stdout, "  seen     %s\n  settled  %s\n", moment(d.Seen), moment(d.Settled))
 	for _, r := range v.Runs {
-		fmt.Fprintf(a.stdout, "run %d (%s, %s, %s): %s; %d requests\n", r.Run, r.Kind, r.Stage, moment(r.Started), countsLine(r.Counts), r.Requests)
+		fmt.Fprintf(a.stdout, "run %d (%s, %s, %s): %s; %d requests\n", r.Run, r.Kind, r.Stage, moment(r.Started),
+			countsLine(r.Counts), r.Requests)
 		if len(r.Skipped) > 0 {
 			fmt.Fprintf(a.stdout, "  left out: %s\n", printable(skippedLine(r.Skipped)))
 		}

@@ -77,7 +77,8 @@ func newFormatsCommand(a *app) *cobra.Command {
 
 // viewFormats collects the formats and entities, or one entity alone.
 func viewFormats(args []string) (*formatsView, error) {
-	v := &formatsView{Feeds: viewKinds(readers().Kinds(), kindDocs), Exports: viewKinds(writers().Kinds(), orderKindDocs), Entities: []entityView{}}
+	v := &formatsView{Feeds: viewKinds(readers().Kinds(), kindDocs), Exports: viewKinds(writers().Kinds(), orderKindDocs),
+		Entities: []entityView{}}
 	for _, e := range formats.Entities {
 		if len(args) == 0 || args[0] == e.Name {
 			v.Entities = append(v.Entities, viewEntity(e))

@@ -63,7 +63,8 @@ func (a *app) printOrders(orders []operate.Order, now time.Time) error {
 	}
 	alarmed, calm := [][]string{}, [][]string{}
 	for _, o := range orders {
-		row := []string{fileNumber(o.Number), o.Order, string(o.State), string(o.Alarm), age(now, o.Submitted), o.File, strings.Join(o.Flags, " ")}
+		row := []string{fileNumber(o.Number), o.Order, string(o.State), string(o.Alarm), age(now, o.Submitted), o.File,
+			strings.Join(o.Flags, " ")}
 		if o.Alarm != "" {
 			alarmed = append(alarmed, row)
 		} else {

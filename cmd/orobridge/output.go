@@ -91,7 +91,8 @@ func compact(row map[string]string) string {
 // printable replaces what would move the cursor: cells hold names and rows from outside.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
+		if r < ' ' || r >= 0x7f && r < 0xa0 ||
+			r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
 			return '\ufffd'
 		}
 		return r

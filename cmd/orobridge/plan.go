@@ -76,7 +76,8 @@ func (a *app) printPlan(v *operate.Plan) error {
 	if a.json {
 		return a.printJSON(v)
 	}
-	fmt.Fprintf(a.stdout, "%d rows: %d to create, %d to update, %d to remove, %d unchanged (%d of them adopted), %d collapsed, %d rejected, %d parked\n",
+	fmt.Fprintf(a.stdout, "%d rows: %d to create, %d to update, %d to remove, %d unchanged (%d of them adopted), "+
+		"%d collapsed, %d rejected, %d parked\n",
 		v.Rows, v.Create, v.Update, v.Remove, v.Unchanged, v.Adopt, v.Collapsed, v.Reject, v.Park)
 	if v.Withdraw > 0 {
 		fmt.Fprintf(a.stdout, "%d keys that the file lacks would be removed\n", v.Withdraw)
