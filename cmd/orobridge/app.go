@@ -16,7 +16,9 @@ import (
 //
 // A verb is a function newXCommand(a *app) *cobra.Command, listed in newRootCommand. Its RunE takes the context from
 // cmd.Context(), which ends with the first signal; work that must be finished then goes on under context.WithoutCancel.
-// It prints data with a.table or a.printJSON, and returns errors as they are: run turns them into lines and an exit code.
+// A verb that shows what the ledger knows stands in a.look; one that works stands in a.work, and one that decides, beside a
+// running bridge as well, in a.decide. What is shown and decided comes from the desk of bridge/operate: the verb reads flags
+// and prints, with a.table or a.printJSON. It returns errors as they are: run turns them into lines and an exit code.
 // A verb that has printed everything itself returns exit(code).
 type app struct {
 	stdin  io.Reader

@@ -98,10 +98,10 @@ func (a *app) report(err error) {
 	}
 }
 
-// say prints a line of talk and its hint.
+// say prints a line of talk and its hint. Both may quote what came from outside.
 func say(w io.Writer, kind, message, hint string) {
-	fmt.Fprintf(w, "%s: %s\n", kind, message)
+	fmt.Fprintf(w, "%s: %s\n", kind, printableLines(message))
 	if hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", hint)
+		fmt.Fprintf(w, "hint: %s\n", printableLines(hint))
 	}
 }

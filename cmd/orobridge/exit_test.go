@@ -33,3 +33,13 @@ error: rename a: not reachable: gone
 		t.Errorf("exit code %d", code)
 	}
 }
+
+// What an error quotes from outside can't move the cursor.
+func TestReportIsHarmless(t *testing.T) {
+	var b bytes.Buffer
+	(&app{stderr: &b}).report(&bridge.Error{Op: "fetch", Object: "sap:/out/\x1b[2Jp\u202e.csv", Err: errors.New("gone\nfor good")})
+	const want = "error: fetch sap:/out/\ufffd[2Jp\ufffd.csv: gone\nfor good\n"
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}

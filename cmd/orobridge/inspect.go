@@ -157,7 +157,7 @@ func (a *app) tellInspection(v *operate.Inspection) error {
 		fmt.Fprintf(a.stdout, "columns that no field takes: %s\n", printable(strings.Join(v.Ignored, ", ")))
 	}
 	if v.Failure != nil {
-		say(a.stderr, "error", printable(v.Failure.Message), printable(v.Failure.Hint))
+		say(a.stderr, "error", v.Failure.Message, v.Failure.Hint)
 	}
 	return nil
 }

@@ -34,7 +34,7 @@ func (a *app) printResult(v *operate.Result) error {
 		fmt.Fprintf(a.stderr, "drop %d is in the hands of the running bridge: see `orobridge drop %d`\n", v.Drop, v.Drop)
 	}
 	if v.Unmoved != nil {
-		fmt.Fprintf(a.stderr, "warning: its last move is still owed, the next run tries again: %v\n", v.Unmoved)
+		say(a.stderr, "warning", "its last move is still owed, the next run tries again: "+v.Unmoved.Error(), "")
 	}
 	if a.json {
 		if err := a.printJSON(v.Run); err != nil {

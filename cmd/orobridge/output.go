@@ -98,3 +98,12 @@ func printable(s string) string {
 		return r
 	}, s)
 }
+
+// printableLines is printable for texts of several lines.
+func printableLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return strings.Join(lines, "\n")
+}
