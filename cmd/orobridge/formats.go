@@ -11,6 +11,22 @@ import (
 	"github.com/orobridge/orobridge/formats/idoc"
 )
 
+// kindDocs says in a line what each kind of format is.
+var kindDocs = map[string]string{
+	"csv":   "delimited text, with or without a header",
+	"fixed": "records of fixed width, by a layout",
+	"idoc":  "SAP's IDocs, flat or XML, recognised by themselves: DEBMAS, MATMAS, COND_A, ORDRSP, DESADV, INVOIC",
+	"xml":   "any XML, by the paths of its elements",
+}
+
+// orderKindDocs says what each kind of order file is.
+var orderKindDocs = map[string]string{
+	"csv":  "one row per line item, or a row per order with its lines below it",
+	"idoc": "SAP's ORDERS05, flat or XML",
+	"json": "every field of an order",
+	"xml":  "any XML, by a template",
+}
+
 type kindView struct {
 	Kind string `json:"kind"`
 	Doc  string `json:"doc"`
@@ -61,8 +77,7 @@ func newFormatsCommand(a *app) *cobra.Command {
 
 // viewFormats collects the formats and entities, or one entity alone.
 func viewFormats(args []string) (*formatsView, error) {
-	v := &formatsView{Feeds: viewKinds(readers().Kinds(), readerDocs), Exports: viewKinds(writers().Kinds(), writerDocs),
-		Entities: []entityView{}}
+	v := &formatsView{Feeds: viewKinds(readers().Kinds(), kindDocs), Exports: viewKinds(writers().Kinds(), orderKindDocs), Entities: []entityView{}}
 	for _, e := range formats.Entities {
 		if len(args) == 0 || args[0] == e.Name {
 			v.Entities = append(v.Entities, viewEntity(e))

@@ -17,7 +17,7 @@ import (
 	"github.com/orobridge/orobridge/formats/xmlorders"
 )
 
-// This file is where the program learns of its adapters: a line for each, and one that says what it is.
+// This file is where the program learns of its adapters: one line each.
 
 // readers are the formats that feeds may name.
 func readers() formats.Registry {
@@ -29,14 +29,6 @@ func readers() formats.Registry {
 	}
 }
 
-// readerDocs says in a line what each kind of format is.
-var readerDocs = map[string]string{
-	"csv":   "delimited text, with or without a header",
-	"fixed": "records of fixed width, by a layout",
-	"idoc":  "SAP's IDocs, flat or XML, recognised by themselves: DEBMAS, MATMAS, COND_A, ORDRSP, DESADV, INVOIC",
-	"xml":   "any XML, by the paths of its elements",
-}
-
 // writers are the formats that exports may name.
 func writers() config.OrderFormats {
 	return config.OrderFormats{
@@ -45,14 +37,6 @@ func writers() config.OrderFormats {
 		"json": func() formats.OrderFormat { return &json.OrderOptions{} },
 		"xml":  func() formats.OrderFormat { return &xmlorders.Options{} },
 	}
-}
-
-// writerDocs says what each kind of order file is.
-var writerDocs = map[string]string{
-	"csv":  "one row per line item, or a row per order with its lines below it",
-	"idoc": "SAP's ORDERS05, flat or XML",
-	"json": "every field of an order",
-	"xml":  "any XML, by a template",
 }
 
 // remoteKinds are the places that remotes may be.

@@ -49,10 +49,8 @@ func docOf(t reflect.Type, field string) string {
 
 // formatDocs describes options whose structs have no tag doc.
 var formatDocs = map[string]string{
-	"formats.Mapping.Columns": "source column to canonical field (MATNR: sku), or canonical field to an expression over source columns " +
-		"(value: 'amount(KBETR) / amount(KPEIN)'); - leaves a column out",
-	"formats.Mapping.Values": "per canonical field, the sender's value to the shop's (unit: { ST: item }); " +
-		"a value that is not in the list rejects the row",
+	"formats.Mapping.Columns":     "source column to canonical field (MATNR: sku), or canonical field to an expression over source columns (value: 'amount(KBETR) / amount(KPEIN)'); - leaves a column out",
+	"formats.Mapping.Values":      "per canonical field, the sender's value to the shop's (unit: { ST: item }); a value that is not in the list rejects the row",
 	"formats.Mapping.Constants":   "canonical fields that have one value in every row",
 	"formats.Mapping.Defaults":    "canonical fields whose column is missing or whose cell is empty",
 	"formats.Mapping.Lists":       "files for the expression lookup(list, value): UTF-8, two columns set apart by a comma",
