@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"time"
 )
 
@@ -83,4 +84,33 @@ func RetryAfter(err error) time.Duration {
 		return e.After
 	}
 	return 0
+}
+
+// joinedType is what errors.Join makes. An error of fmt with several %w holds several, too, but is one sentence.
+var joinedType = reflect.TypeOf(errors.Join(errors.ErrUnsupported))
+
+// Joined takes apart what errors.Join has put together, however deep. An error of another kind is alone; nil is none.
+func Joined(err error) []error {
+	if err == nil {
+		return nil
+	}
+	list, ok := err.(interface{ Unwrap() []error })
+	if !ok || reflect.TypeOf(err) != joinedType {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range list.Unwrap() {
+		all = append(all, Joined(e)...)
+	}
+	return all
+}
+
+// Within says of each of the errors joined in err where it came about, so that each stays a sentence with a hint of its
+// own: "feed prices: connect sap: …". It returns nil for nil.
+func Within(where string, err error) error {
+	var all []error
+	for _, e := range Joined(err) {
+		all = append(all, fmt.Errorf("%s: %w", where, e))
+	}
+	return errors.Join(all...)
 }

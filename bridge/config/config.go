@@ -191,7 +191,7 @@ type Encrypt struct {
 	Passphrase bridge.Secret `yaml:"passphrase" doc:"passphrase of sign_key"`
 	Armor      bool          `yaml:"armor" doc:"write text instead of bytes"`
 
-	Seal envelope.Seal
+	Seal envelope.Seal `yaml:"-"` // made of the above
 }
 
 // CollectConfig puts several orders into a file. The file is made when it is full, or when its first order has waited

@@ -9,7 +9,6 @@ package daemon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -327,11 +326,7 @@ func (d *Daemon) Round(ctx context.Context) error {
 		return err
 	}
 	var errs []error
-	failed := func(what string, err error) {
-		if err != nil {
-			errs = append(errs, fmt.Errorf("%s: %w", what, err))
-		}
-	}
+	failed := func(what string, err error) { errs = append(errs, bridge.Within(what, err)) }
 	feeds := d.byDependency()
 	for _, f := range feeds {
 		_, err := d.In.Poll(ctx, f)

@@ -2,9 +2,7 @@ package inbound
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -54,7 +52,7 @@ func (e *Engine) applyAnswers(ctx context.Context, f *config.Feed, d *bridge.Dro
 // rehearse reads the whole file and counts, as far as that can be told without the shop.
 func (a *answering) rehearse(ctx context.Context) error {
 	a.run.Counts = bridge.Counts{}
-	return a.rows(ctx, func(_ *formats.Record, reject *formats.Reject, _ map[string]string) error {
+	return a.rows(ctx, func(_ *formats.Record, reject *formats.Reject, _ func() map[string]string) error {
 		a.run.Rows++
 		if reject != nil {
 			a.run.Rejected++
@@ -85,71 +83,42 @@ func (a *answering) apply(ctx context.Context, resumed bool) error {
 		return a.parked(ctx)
 	}
 	at := int64(0)
-	return a.rows(ctx, func(rec *formats.Record, reject *formats.Reject, raw map[string]string) error {
+	return a.rows(ctx, func(rec *formats.Record, reject *formats.Reject, raw func() map[string]string) error {
 		if at++; at <= done {
 			return nil
 		}
 		if reject != nil {
 			s := a.settlement(reject.Key, reject.Pos)
-			a.reject(&s, reject, raw)
+			a.reject(&s, reject, raw())
 			return a.settle(ctx, s, "")
 		}
-		return a.one(ctx, rec, raw, formats.JoinKey(rec.Key, fmt.Sprint(a.drop.ID), fmt.Sprint(at)), bridge.ParkedRow{})
+		return a.one(ctx, rec, raw(), formats.JoinKey(rec.Key, fmt.Sprint(a.drop.ID), fmt.Sprint(at)), bridge.ParkedRow{})
 	})
 }
 
 // rows reads the run's rows: those of the file, or only those that were rejected.
-func (a *answering) rows(ctx context.Context, each func(rec *formats.Record, reject *formats.Reject, raw map[string]string) error) error {
+func (a *answering) rows(ctx context.Context, each func(rec *formats.Record, reject *formats.Reject, raw func() map[string]string) error) error {
 	reader, err := a.rowsOf(ctx, a.feed, a.drop, a.run)
 	if err != nil {
 		return err
 	}
 	defer reader.Close() // it was only read
-	if err := eachAnswer(ctx, a.feed, reader, each); err != nil {
+	if _, err := EachRecord(ctx, a.feed, reader, each); err != nil {
 		return err
 	}
 	a.run.Skipped = reader.Counts()
 	return nil
 }
 
-// eachAnswer maps rows to answers, in the order of the file.
-func eachAnswer(ctx context.Context, f *config.Feed, reader formats.Reader, each func(rec *formats.Record, reject *formats.Reject, raw map[string]string) error) error {
-	columns := reader.Columns()
-	mapper, err := f.Mapping.Bind(f.Entity, columns, f.Format.Conventions())
-	if err != nil {
-		return err
-	}
-	var row formats.Row
-	for ctx.Err() == nil {
-		row = formats.Row{}
-		rec := &formats.Record{}
-		err := reader.Next(&row)
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err == nil {
-			err = mapper.Record(&row, rec)
-		}
-		var reject *formats.Reject
-		if err != nil && !errors.As(err, &reject) {
-			return err
-		}
-		if err := each(rec, reject, raw(columns, &row)); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
-}
-
 // previewAnswers tells what the rows of a file say about orders. Whether an order holds it already shows only when the
 // answer is applied.
 func previewAnswers(ctx context.Context, f *config.Feed, v *Preview, rows formats.Reader, o PreviewOptions) error {
-	return eachAnswer(ctx, f, rows, func(rec *formats.Record, reject *formats.Reject, raw map[string]string) error {
+	_, err := EachRecord(ctx, f, rows, func(rec *formats.Record, reject *formats.Reject, raw func() map[string]string) error {
 		v.Run.Rows++
 		if reject != nil {
 			v.Run.Rejected++
 			if o.Reject != nil {
-				o.Reject(bridge.RejectRow{Reject: *reject, Row: raw})
+				o.Reject(bridge.RejectRow{Reject: *reject, Row: raw()})
 			}
 			return nil
 		}
@@ -159,6 +128,7 @@ func previewAnswers(ctx context.Context, f *config.Feed, v *Preview, rows format
 		}
 		return o.Change(&bridge.Staged{Change: bridge.Change{Op: bridge.Update, Key: rec.Key, Record: rec, Line: rec.Pos.Line, Values: rec.Values}})
 	})
+	return err
 }
 
 // parked applies the answers of the drop that wait for their order.

@@ -37,6 +37,40 @@ func (e *Engine) rowsOf(ctx context.Context, f *config.Feed, d *bridge.Drop, run
 // Rows opens the rows of a file of this machine as a feed reads them. Only the bridge's spool is used.
 func (e *Engine) Rows(f *config.Feed, path string) (RowSource, error) { return e.openRows(f, path) }
 
+// EachRecord maps the rows of a reader to records, in the order of the file, and says which columns no field takes. each is
+// given either a record or the reject of its row; raw makes the row as the sender calls its cells. What each is given
+// holds until it returns. The error is a *formats.FileError when the file is at fault.
+func EachRecord(ctx context.Context, f *config.Feed, reader formats.Reader,
+	each func(rec *formats.Record, reject *formats.Reject, raw func() map[string]string) error) (ignored []string, err error) {
+	columns := reader.Columns()
+	mapper, err := f.Mapping.Bind(f.Entity, columns, f.Format.Conventions())
+	if err != nil {
+		return nil, err
+	}
+	var row formats.Row
+	var rec formats.Record
+	cells := func() map[string]string { return raw(columns, &row) }
+	for ctx.Err() == nil {
+		row.Cells, row.Absent = nil, nil
+		rec.Values = rec.Values[:0]
+		err := reader.Next(&row)
+		if errors.Is(err, io.EOF) {
+			return mapper.Ignored(), nil
+		}
+		if err == nil {
+			err = mapper.Record(&row, &rec)
+		}
+		var reject *formats.Reject
+		if err != nil && !errors.As(err, &reject) {
+			return mapper.Ignored(), err
+		}
+		if err := each(&rec, reject, cells); err != nil {
+			return mapper.Ignored(), err
+		}
+	}
+	return mapper.Ignored(), ctx.Err()
+}
+
 // fileRows reads the rows of a file part by part. A file that is not wrapped, or holds only one, is one part without a
 // name; of several each row's position names its part.
 type fileRows struct {

@@ -28,7 +28,7 @@ func (e *Engine) Poll(ctx context.Context, f *config.Feed) (fetched int, err err
 	if err != nil {
 		return 0, err
 	}
-	s := sift(f, listing)
+	s := Sift(f, listing)
 	e.Events.Step("list")
 	drops, err := e.enter(ctx, f, s)
 	if err != nil {
@@ -47,69 +47,69 @@ func (e *Engine) Poll(ctx context.Context, f *config.Feed) (fetched int, err err
 	return fetched, errors.Join(err, e.closeManifests(ctx, f), e.sweepMarkers(ctx, f, s))
 }
 
-// sifted is a listing of a feed's folder, taken apart.
-type sifted struct {
-	files   []bridge.File
-	markers map[string]bridge.File
-	refused []refusal
-	tooMany int // refused names beyond the limit
-	foreign int // files that the feed does not take
+// Sifted is a listing of a feed's folder, taken apart.
+type Sifted struct {
+	Files   []bridge.File // the feed's and its manifests, oldest first
+	Markers map[string]bridge.File
+	Refused []Refusal // names that can't be used, of files that the feed would take otherwise
+	TooMany int       // more of them, beyond the limit
+	Foreign int       // files that are no business of the feed
 }
 
-// A refusal is a file whose name can't be used. It is left alone; the ledger keeps that it was there.
-type refusal struct {
+// A Refusal is a file whose name can't be used. It is left alone; the ledger keeps that it was there.
+type Refusal struct {
 	bridge.File        // Name is quoted and cut: it can be printed, and is no path
-	why         string //
+	Why         string //
 }
 
 // maxRefused bounds how many names that can't be used are kept of one listing: they cost a server that plays tricks
 // nothing, and each stays in the ledger.
 const maxRefused = 100
 
-// sift keeps the files of a listing that are the feed's, its manifests, and the markers. A name that can't be used is
-// refused if the feed would have taken it otherwise.
-func sift(f *config.Feed, listing []bridge.File) *sifted {
-	s := &sifted{markers: map[string]bridge.File{}}
+// Sift tells which files of a listing are the feed's, its manifests, and their markers. Folders and files under temporary
+// names are left out.
+func Sift(f *config.Feed, listing []bridge.File) *Sifted {
+	s := &Sifted{Markers: map[string]bridge.File{}}
 	for _, file := range listing {
 		switch {
 		case file.Dir || bridge.Temporary(file.Name, f.Ignore):
 			continue
 		case f.Ready.Marker != "" && strings.HasSuffix(file.Name, f.Ready.Marker):
-			s.markers[file.Name] = file
+			s.Markers[file.Name] = file
 			continue
 		}
 		_, _, ours := f.Match.Match(strings.ReplaceAll(file.Name, "/", "_"))
 		if !ours && !f.Ready.Lists(file.Name) {
-			s.foreign++
+			s.Foreign++
 			continue
 		}
 		if err := bridge.SafeName(file.Name); err == nil {
-			s.files = append(s.files, file)
-		} else if len(s.refused) < maxRefused {
-			s.refused = append(s.refused, refuse(file, err))
+			s.Files = append(s.Files, file)
+		} else if len(s.Refused) < maxRefused {
+			s.Refused = append(s.Refused, refuse(file, err))
 		} else {
-			s.tooMany++
+			s.TooMany++
 		}
 	}
-	slices.SortFunc(s.files, func(x, y bridge.File) int { return cmp.Or(x.MTime.Compare(y.MTime), cmp.Compare(x.Name, y.Name)) })
+	slices.SortFunc(s.Files, func(x, y bridge.File) int { return cmp.Or(x.MTime.Compare(y.MTime), cmp.Compare(x.Name, y.Name)) })
 	return s
 }
 
 // refuse makes a name printable and short, so that names which differ stay different.
-func refuse(file bridge.File, why error) refusal {
+func refuse(file bridge.File, why error) Refusal {
 	sum := sha256.Sum256([]byte(file.Name))
 	name := strconv.QuoteToASCII(bridge.Shorten(file.Name, bridge.MaxName))
 	if len(file.Name) > bridge.MaxName {
 		name += "~" + hex.EncodeToString(sum[:8])
 	}
 	file.Name = name
-	return refusal{File: file, why: why.Error() + "; it was left alone: have it sent under another name"}
+	return Refusal{File: file, Why: why.Error() + "; it was left alone: have it sent under another name"}
 }
 
 // enter compares a listing with what the ledger knows, all of it and not what is newer than some time stamp: unknown
 // files become drops, changed ones start to be watched anew, and those that are gone before they were claimed have
 // vanished. It returns the drops that stand in the folder and are not claimed yet.
-func (e *Engine) enter(ctx context.Context, f *config.Feed, s *sifted) (waiting []*bridge.Drop, err error) {
+func (e *Engine) enter(ctx context.Context, f *config.Feed, s *Sifted) (waiting []*bridge.Drop, err error) {
 	open, err := e.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, Remote: f.Remote, Folder: f.Folder,
 		States: []bridge.DropState{bridge.Seen, bridge.Ready}})
 	if err != nil {
@@ -121,7 +121,7 @@ func (e *Engine) enter(ctx context.Context, f *config.Feed, s *sifted) (waiting 
 		n.open[d.Name] = d
 	}
 	var unknown []bridge.File
-	for _, file := range s.files {
+	for _, file := range s.Files {
 		if d := n.open[file.Name]; d != nil {
 			waiting = append(waiting, n.again(d, file))
 			delete(n.open, file.Name)
@@ -213,8 +213,8 @@ func (n *census) add(d *bridge.Drop) {
 
 // refuse enters files whose names can't be used, each once, as rejected drops without a path: nothing is ever done to
 // them.
-func (n *census) refuse(ctx context.Context, s *sifted) error {
-	for _, r := range s.refused {
+func (n *census) refuse(ctx context.Context, s *Sifted) error {
+	for _, r := range s.Refused {
 		before, err := n.e.Ledger.Drops(ctx, bridge.DropFilter{Feed: n.f.Name, Remote: n.f.Remote, Folder: n.f.Folder, Name: r.Name, Last: 1})
 		if err != nil {
 			return err
@@ -223,12 +223,12 @@ func (n *census) refuse(ctx context.Context, s *sifted) error {
 			continue
 		}
 		d := n.drop(r.File)
-		d.State, d.Reason, d.SettledAt = bridge.Rejected, r.why, n.at
+		d.State, d.Reason, d.SettledAt = bridge.Rejected, r.Why, n.at
 		n.add(d)
 	}
-	if s.tooMany > 0 {
+	if s.TooMany > 0 {
 		n.events = append(n.events, &bridge.Event{At: n.at, Kind: bridge.Noted, Feed: n.f.Name,
-			Text: fmt.Sprintf("%d more names that can't be used than are kept of one listing", s.tooMany)})
+			Text: fmt.Sprintf("%d more names that can't be used than are kept of one listing", s.TooMany)})
 	}
 	return nil
 }
@@ -247,7 +247,7 @@ func (n *census) vanish() {
 }
 
 // watch finds out which of the drops that were listed are whole, and what the others wait for.
-func (e *Engine) watch(ctx context.Context, f *config.Feed, drops []*bridge.Drop, s *sifted) error {
+func (e *Engine) watch(ctx context.Context, f *config.Feed, drops []*bridge.Drop, s *Sifted) error {
 	awaited, err := e.awaited(ctx, f)
 	if err != nil {
 		return err
@@ -258,7 +258,7 @@ func (e *Engine) watch(ctx context.Context, f *config.Feed, drops []*bridge.Drop
 		if d.State != bridge.Seen {
 			continue
 		}
-		why, whole := e.whole(f, d, s.markers, awaited)
+		why, whole := e.whole(f, d, s.Markers, awaited)
 		if whole {
 			d.State, d.ReadyAt, why = bridge.Ready, e.Clock.Now(), ""
 			event := e.event(bridge.DropReady, d, "")
@@ -310,15 +310,15 @@ const maxSwept = 20
 
 // sweepMarkers takes away markers that came again after their file was claimed: they would make the next file of that
 // name look whole before it is.
-func (e *Engine) sweepMarkers(ctx context.Context, f *config.Feed, s *sifted) error {
+func (e *Engine) sweepMarkers(ctx context.Context, f *config.Feed, s *Sifted) error {
 	if f.Ready.Marker == "" || e.ReadOnly[f.Remote] {
 		return nil
 	}
-	for _, file := range s.files {
-		delete(s.markers, file.Name+f.Ready.Marker)
+	for _, file := range s.Files {
+		delete(s.Markers, file.Name+f.Ready.Marker)
 	}
 	left := maxSwept
-	for name := range s.markers {
+	for name := range s.Markers {
 		of := strings.TrimSuffix(name, f.Ready.Marker)
 		if left--; left < 0 {
 			break

@@ -5,16 +5,102 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound"
 )
 
-// CheckFeed tries what a feed does with its folders: list, and, unless the remote is read-only, make the work, archive
+// Findings are what a check has tried.
+type Findings []bridge.Finding
+
+// Failed counts those that did not work.
+func (f Findings) Failed() (n int) {
+	for i := range f {
+		if !f[i].OK {
+			n++
+		}
+	}
+	return n
+}
+
+// Unreachable says that an end could not be reached at all.
+func (f Findings) Unreachable() bool {
+	return slices.ContainsFunc(f, func(f bridge.Finding) bool { return f.Unreachable })
+}
+
+// Checkup tries both ends of a config. Nothing is changed in the shop; what is written to remotes is removed again.
+type Checkup struct {
+	Config *config.Config
+	// Remote and Shop open the ends, without connecting yet.
+	Remote func(*config.Remote) (bridge.Remote, error)
+	Shop   func() (Shop, error)
+	// Told of what was found, as it comes.
+	Told func(Findings)
+}
+
+// A Shop can be checked.
+type Shop interface {
+	// Check connects and reports, step by step, what works of what a config needs.
+	Check(ctx context.Context, needs bridge.Needs) []bridge.Finding
+	Close()
+}
+
+// Run tries every remote with the feeds and exports that use it, then the shop. The error is the context's, or of a shop
+// whose config can't be used.
+func (c *Checkup) Run(ctx context.Context) (Findings, error) {
+	var all Findings
+	add := func(found []bridge.Finding) {
+		all = append(all, found...)
+		c.Told(found)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Config.Remotes)) {
+		c.remote(ctx, c.Config.Remotes[name], add)
+		if ctx.Err() != nil {
+			return all, ctx.Err()
+		}
+	}
+	shop, err := c.Shop()
+	if err != nil {
+		return all, err
+	}
+	defer shop.Close()
+	add(shop.Check(ctx, c.Config.Needs()))
+	return all, ctx.Err()
+}
+
+// remote checks one remote, and, when it can be reached, the feeds and exports that use it.
+func (c *Checkup) remote(ctx context.Context, rc *config.Remote, add func([]bridge.Finding)) {
+	r, err := c.Remote(rc)
+	if err != nil {
+		add([]bridge.Finding{{Subject: "remote " + rc.Name, What: "read its config", Detail: err.Error(), Hint: bridge.HintOf(err)}})
+		return
+	}
+	defer r.Close() // it was only tried
+	findings := Findings(r.Check(ctx))
+	add(findings)
+	if findings.Unreachable() || len(findings) > 0 && !findings[len(findings)-1].OK {
+		return
+	}
+	for _, f := range c.Config.Feeds {
+		if f.Remote == rc.Name {
+			add(checkFeed(ctx, r, f, rc.ReadOnly))
+		}
+	}
+	for _, x := range c.Config.Exports {
+		if x.Remote == rc.Name {
+			add(checkExport(ctx, r, x))
+		}
+	}
+}
+
+// checkFeed tries what a feed does with its folders: list, and, unless the remote is read-only, make the work, archive
 // and rejected folders, write there, move between them and remove.
-func CheckFeed(ctx context.Context, r bridge.Remote, f *config.Feed, readOnly bool) []bridge.Finding {
+func checkFeed(ctx context.Context, r bridge.Remote, f *config.Feed, readOnly bool) []bridge.Finding {
 	p := probe{subject: "feed " + f.Name, remote: r}
 	files, err := r.List(ctx, f.Folder)
 	detail := ""
@@ -42,8 +128,8 @@ func CheckFeed(ctx context.Context, r bridge.Remote, f *config.Feed, readOnly bo
 	return p.findings
 }
 
-// CheckExport tries what an export does with its folder: list, write under a temporary name, rename, remove.
-func CheckExport(ctx context.Context, r bridge.Remote, e *config.Export) []bridge.Finding {
+// checkExport tries what an export does with its folder: list, write under a temporary name, rename, remove.
+func checkExport(ctx context.Context, r bridge.Remote, e *config.Export) []bridge.Finding {
 	p := probe{subject: "export " + e.Name, remote: r}
 	files, err := r.List(ctx, e.Folder)
 	if !p.try("list folder "+e.Folder, fmt.Sprintf("%d entries", len(files)), err) {
@@ -59,36 +145,28 @@ func CheckExport(ctx context.Context, r bridge.Remote, e *config.Export) []bridg
 
 // census says how many files of a listing the feed would take now.
 func census(f *config.Feed, files []bridge.File) string {
-	names := map[string]bool{}
-	for _, file := range files {
-		names[file.Name] = true
-	}
-	marks := func(name string) bool { // name is the marker of another file
-		of, ok := strings.CutSuffix(name, f.Ready.Marker)
-		return ok && f.Ready.Marker != "" && names[of]
-	}
-	match, unmarked, foreign := 0, 0, 0
-	for _, file := range files {
-		if file.Dir || bridge.Temporary(file.Name, f.Ignore) || marks(file.Name) || f.Ready.Lists(file.Name) {
-			continue
-		}
-		if _, _, ok := f.Match.Match(file.Name); !ok {
-			foreign++
+	s := inbound.Sift(f, files)
+	match, unmarked := 0, 0
+	for _, file := range s.Files {
+		if f.Ready.Lists(file.Name) {
 			continue
 		}
 		match++
-		if f.Ready.Marker != "" && !names[file.Name+f.Ready.Marker] {
+		if _, marked := s.Markers[file.Name+f.Ready.Marker]; f.Ready.Marker != "" && !marked {
 			unmarked++
 		}
 	}
-	s := fmt.Sprintf("%d files match %s", match, f.Match)
+	text := fmt.Sprintf("%d files match %s", match, f.Match)
 	if unmarked > 0 {
-		s += fmt.Sprintf(", %d of them without their marker %s", unmarked, f.Ready.Marker)
+		text += fmt.Sprintf(", %d of them without their marker %s", unmarked, f.Ready.Marker)
 	}
-	if foreign > 0 {
-		s += fmt.Sprintf("; %d others do not", foreign)
+	if refused := len(s.Refused) + s.TooMany; refused > 0 {
+		text += fmt.Sprintf("; %d have names that can't be used", refused)
 	}
-	return s
+	if s.Foreign > 0 {
+		text += fmt.Sprintf("; %d others do not", s.Foreign)
+	}
+	return text
 }
 
 // probe is a file on its way through the folders of a feed or export.

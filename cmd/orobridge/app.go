@@ -1,8 +1,10 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"log/slog"
+	"strconv"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -14,7 +16,9 @@ import (
 //
 // A verb is a function newXCommand(a *app) *cobra.Command, listed in newRootCommand. Its RunE takes the context from
 // cmd.Context(), which ends with the first signal; work that must be finished then goes on under context.WithoutCancel.
-// It prints data with a.table or a.printJSON, and returns errors as they are: run turns them into lines and an exit code.
+// A verb that shows what the ledger knows stands in a.look; one that works stands in a.work, and one that decides, beside a
+// running bridge as well, in a.decide. What is shown and decided comes from the desk of bridge/operate: the verb reads flags
+// and prints, with a.table or a.printJSON. It returns errors as they are: run turns them into lines and an exit code.
 // A verb that has printed everything itself returns exit(code).
 type app struct {
 	stdin  io.Reader
@@ -26,6 +30,8 @@ type app struct {
 	json       bool
 	logFormat  string
 	verbose    bool
+
+	progress bool // a line of it stands on the terminal
 }
 
 // jsonFlag gives a reading verb its --json.
@@ -56,6 +62,23 @@ func (a *app) logger() *slog.Logger {
 		return slog.New(slog.NewJSONHandler(a.stderr, options))
 	}
 	return slog.New(slog.NewTextHandler(a.stderr, options))
+}
+
+// quietLogger is for verbs whose result is printed: warnings only, unless all was asked for.
+func (a *app) quietLogger() *slog.Logger {
+	if a.verbose {
+		return a.logger()
+	}
+	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+// number reads an id from the command line.
+func number(what, text string) (int64, error) {
+	id, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || id <= 0 {
+		return 0, &usageError{fmt.Sprintf("%q is not the number of a %s", text, what), "see `orobridge " + what + "s`"}
+	}
+	return id, nil
 }
 
 // onTerminal says whether w is a screen: progress is for people, plain lines for everything else.

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"testing"
 	"time"
+
+	"github.com/orobridge/orobridge/bridge/operate"
 )
 
 // These tests measure the program as users have it: built without the race detector.
@@ -124,7 +126,7 @@ feeds:
 		}
 		began := time.Now()
 		out, code, peak := play(t, dir, binary, "load", "products", name, "--json")
-		var run runView
+		var run operate.Run
 		if err := json.Unmarshal(out, &run); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}

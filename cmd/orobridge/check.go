@@ -1,10 +1,7 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -25,104 +22,60 @@ func newCheckCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			k := &checkup{app: a, config: c}
-			if err := k.run(cmd.Context()); err != nil {
+			all, err := a.checkup(c).Run(cmd.Context())
+			if err != nil {
 				return err
 			}
-			return k.verdict()
+			return a.printChecked(all)
 		},
 	})
 }
 
-// checkup collects what check finds and prints it as it comes.
-type checkup struct {
-	*app
-	config   *config.Config
-	findings []bridge.Finding
-	subject  string // of the last line
+// checkup prints what it finds as it comes.
+func (a *app) checkup(c *config.Config) *operate.Checkup {
+	subject := "" // of the last line
+	told := func(findings operate.Findings) {
+		for _, f := range findings {
+			if f.Subject != subject {
+				subject = f.Subject
+				fmt.Fprintln(a.stdout, printable(f.Subject))
+			}
+			a.printFinding(&f)
+		}
+	}
+	if a.json {
+		told = func(operate.Findings) {}
+	}
+	return &operate.Checkup{Config: c, Remote: openRemote, Told: told,
+		Shop: func() (operate.Shop, error) { return openShop(c.Oro, a.logger()) }}
 }
 
-func (k *checkup) run(ctx context.Context) error {
-	for _, name := range slices.Sorted(maps.Keys(k.config.Remotes)) {
-		k.remote(ctx, k.config.Remotes[name])
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
+func (a *app) printFinding(f *bridge.Finding) {
+	sign := "ok  "
+	if !f.OK {
+		sign = "FAIL"
 	}
-	shop, err := openShop(k.config.Oro, k.logger())
-	if err != nil {
-		return err
-	}
-	k.add(shop.Check(ctx, k.config.Needs()))
-	return ctx.Err()
-}
-
-// remote checks one remote, and, when it can be reached, the feeds and exports that use it.
-func (k *checkup) remote(ctx context.Context, c *config.Remote) {
-	r, err := openRemote(c)
-	if err != nil {
-		k.add([]bridge.Finding{{Subject: "remote " + c.Name, What: "read its config", Detail: err.Error(), Hint: bridge.HintOf(err)}})
-		return
-	}
-	defer r.Close()
-	findings := r.Check(ctx)
-	k.add(findings)
-	if slices.ContainsFunc(findings, func(f bridge.Finding) bool { return f.Unreachable }) || len(findings) > 0 && !findings[len(findings)-1].OK {
-		return
-	}
-	for _, f := range k.config.Feeds {
-		if f.Remote == c.Name {
-			k.add(operate.CheckFeed(ctx, r, f, c.ReadOnly))
-		}
-	}
-	for _, e := range k.config.Exports {
-		if e.Remote == c.Name {
-			k.add(operate.CheckExport(ctx, r, e))
-		}
+	fmt.Fprintf(a.stdout, "  %s  %s: %s\n", sign, printable(f.What), printable(f.Detail))
+	if f.Hint != "" {
+		fmt.Fprintf(a.stdout, "        hint: %s\n", printable(f.Hint))
 	}
 }
 
-func (k *checkup) add(findings []bridge.Finding) {
-	k.findings = append(k.findings, findings...)
-	if k.json {
-		return
-	}
-	for _, f := range findings {
-		if f.Subject != k.subject {
-			k.subject = f.Subject
-			fmt.Fprintln(k.stdout, printable(f.Subject))
-		}
-		sign := "ok  "
-		if !f.OK {
-			sign = "FAIL"
-		}
-		fmt.Fprintf(k.stdout, "  %s  %s: %s\n", sign, printable(f.What), printable(f.Detail))
-		if f.Hint != "" {
-			fmt.Fprintf(k.stdout, "        hint: %s\n", printable(f.Hint))
-		}
-	}
-}
-
-// verdict prints the sum and turns it into an exit code.
-func (k *checkup) verdict() error {
-	if k.json {
-		if err := k.printJSON(k.findings); err != nil {
+// printChecked prints the sum and turns it into an exit code.
+func (a *app) printChecked(all operate.Findings) error {
+	if a.json {
+		if err := a.printJSON(all); err != nil {
 			return err
 		}
 	}
-	failed, code := 0, exitFailed
-	for _, f := range k.findings {
-		if !f.OK {
-			failed++
-		}
-		if f.Unreachable {
-			code = exitUnreachable
-		}
-	}
+	failed := all.Failed()
 	if failed == 0 {
-		fmt.Fprintf(k.stderr, "all %d checks passed\n", len(k.findings))
+		fmt.Fprintf(a.stderr, "all %d checks passed\n", len(all))
 		return nil
 	}
-	fmt.Fprintf(k.stderr, "%d of %d checks failed\n", failed, len(k.findings))
-	return exit(code)
+	fmt.Fprintf(a.stderr, "%d of %d checks failed\n", failed, len(all))
+	if all.Unreachable() {
+		return exit(exitUnreachable)
+	}
+	return exit(exitFailed)
 }

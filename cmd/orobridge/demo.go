@@ -9,13 +9,13 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 )
@@ -65,8 +65,8 @@ type demo struct {
 	stop   context.CancelFunc
 	bridge chan error // the running bridge's end
 
-	runs   []runView
-	orders []orderView
+	runs   []operate.Run
+	orders []operate.Order
 }
 
 // start opens both ends and the bridge between them.
@@ -197,33 +197,32 @@ func (d *demo) dropAll(ctx context.Context, round string) error {
 		}
 	}
 	for _, f := range d.files {
-		drop, run, err := d.settled(ctx, f.feed, fmt.Sprintf(f.name, round))
+		run, err := d.settled(ctx, f.feed, fmt.Sprintf(f.name, round))
 		if err != nil {
 			return err
 		}
-		d.runs = append(d.runs, viewRun(drop, run))
+		d.runs = append(d.runs, run)
 	}
 	return nil
 }
 
-// settled waits until a file has come to its end in the archive.
-func (d *demo) settled(ctx context.Context, feed, name string) (drop *bridge.Drop, run *bridge.Run, err error) {
+// settled waits until a file has come to its end in the archive, and returns its first run.
+func (d *demo) settled(ctx context.Context, feed, name string) (run operate.Run, err error) {
 	err = d.until(ctx, name+" is settled", func() (bool, error) {
-		drops, err := d.engine.ledger.Drops(ctx, bridge.DropFilter{Feed: feed, Last: 1})
-		if err != nil || len(drops) == 0 || drops[0].Name != name || !drops[0].State.Settled() || drops[0].Finish != "" {
+		drops, err := d.engine.Desk.Drops(ctx, bridge.DropFilter{Feed: feed, Last: 1})
+		if err != nil || len(drops) == 0 || drops[0].File != name || !drops[0].Moved {
 			return false, err
 		}
-		drop = drops[0]
+		v, err := d.engine.Desk.DropDetails(ctx, drops[0].Drop, false)
+		if err != nil {
+			return false, err
+		}
+		if run = v.Run; len(v.Runs) > 0 {
+			run = v.Runs[0]
+		}
 		return true, nil
 	})
-	if err != nil {
-		return nil, nil, err
-	}
-	runs, err := d.engine.ledger.Runs(ctx, drop.ID)
-	if err == nil && len(runs) > 0 {
-		run = runs[0]
-	}
-	return drop, run, err
+	return run, err
 }
 
 // until looks again and again until something is so.
@@ -251,17 +250,21 @@ func (d *demo) showRejects(ctx context.Context) error {
 		return nil
 	}
 	d.tell("   All files are settled. Rows that could not be loaded, and why (`orobridge rejects`):")
-	err := d.engine.ledger.Rejects(ctx, bridge.RejectFilter{}, func(r bridge.RejectRow) error {
-		d.tell("   - drop %d line %d, %s: %s", r.Drop, r.Pos.Line, r.Field, r.Message)
-		return nil
-	})
+	rejects, err := d.engine.Desk.Rejects(ctx, bridge.RejectFilter{})
 	if err != nil {
 		return err
 	}
-	return d.engine.ledger.Parked(ctx, "", time.Time{}, func(p bridge.ParkedRow) error {
-		d.tell("   - drop %d line %d is parked: it waits for %s %s", p.Drop, p.Line, p.Missing.Entity, p.Missing.Key)
-		return nil
-	})
+	for _, r := range rejects {
+		d.tell("   - drop %d line %d, %s: %s", r.Drop, r.Line, r.Field, r.Message)
+	}
+	parked, err := d.engine.Desk.Parked(ctx, "")
+	if err != nil {
+		return err
+	}
+	for _, p := range parked {
+		d.tell("   - drop %d line %d is parked: it waits for %s", p.Drop, p.Line, p.WaitsFor)
+	}
+	return nil
 }
 
 // order submits an order and follows it to the ERP.
@@ -270,16 +273,18 @@ func (d *demo) order(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	address := &orotest.Address{FirstName: "Amanda", LastName: "Cole", Street: "2 Main Street", City: "Rochester", PostalCode: "14608", Country: "US", Region: "US-NY"}
-	_, err = d.shop.SubmitOrder(orotest.Order{Identifier: "DEMO-1", PONumber: "PO 4711", Notes: "Please ring twice", Currency: "EUR", Customer: ids["C00001"],
-		Billing: address, Shipping: address, Lines: []orotest.Line{{SKU: "M000001", Quantity: "5", Price: "2.01"}, {SKU: "M000002", Unit: "set", Quantity: "1", Price: "27.50"}}})
+	address := &orotest.Address{FirstName: "Amanda", LastName: "Cole", Street: "2 Main Street", City: "Rochester",
+		PostalCode: "14608", Country: "US", Region: "US-NY"}
+	_, err = d.shop.SubmitOrder(orotest.Order{Identifier: "DEMO-1", PONumber: "PO 4711", Notes: "Please ring twice", Currency: "EUR",
+		Customer: ids["C00001"], Billing: address, Shipping: address,
+		Lines: []orotest.Line{{SKU: "M000001", Quantity: "5", Price: "2.01"}, {SKU: "M000002", Unit: "set", Quantity: "1", Price: "27.50"}}})
 	if err != nil {
 		return err
 	}
-	var owed *bridge.Owed
+	var owed operate.Order
 	reached := func(state bridge.OwedState) error {
 		return d.until(ctx, "the order is "+string(state), func() (bool, error) {
-			list, err := d.engine.ledger.Outbox(ctx, bridge.OutboxFilter{Order: "DEMO-1"})
+			list, err := d.engine.Desk.Orders(ctx, bridge.OutboxFilter{Order: "DEMO-1"})
 			if err != nil || len(list) == 0 || list[0].State != state {
 				return false, err
 			}
@@ -300,7 +305,7 @@ func (d *demo) order(ctx context.Context) error {
 		return err
 	}
 	d.tell("   The ERP took it, and the bridge saw that.")
-	d.orders = append(d.orders, viewOrder(owed))
+	d.orders = append(d.orders, owed)
 	return nil
 }
 
@@ -308,29 +313,36 @@ func (d *demo) order(ctx context.Context) error {
 func (d *demo) sum() error {
 	if d.json {
 		return d.printJSON(struct {
-			Runs     []runView   `json:"runs"`
-			Orders   []orderView `json:"orders"`
-			Requests int64       `json:"requests"`
+			Runs     []operate.Run   `json:"runs"`
+			Orders   []operate.Order `json:"orders"`
+			Requests int64           `json:"requests"`
 		}{d.runs, d.orders, d.engine.shop.Requests()})
 	}
 	d.tell("\nWhat happened:")
 	var rows [][]string
 	for _, r := range d.runs {
-		n := func(v int64) string { return strconv.FormatInt(v, 10) }
-		rows = append(rows, []string{r.File, string(r.State), n(r.Rows), n(r.Created), n(r.Updated), n(r.Unchanged), n(r.Rejected), n(r.Parked), n(r.Requests), fmt.Sprintf("%.2f s", r.Seconds)})
+		row := []string{r.File, string(r.State)}
+		for _, n := range []int64{r.Rows, r.Created, r.Updated, r.Unchanged, r.Rejected, r.Parked, r.Requests} {
+			row = append(row, decimal(n))
+		}
+		rows = append(rows, append(row, fmt.Sprintf("%.2f s", r.Seconds)))
 	}
-	if err := d.table([]string{"FILE", "STATE", "ROWS", "CREATED", "UPDATED", "UNCHANGED", "REJECTED", "PARKED", "REQUESTS", "TIME"}, rows, ""); err != nil {
+	heading := []string{"FILE", "STATE", "ROWS", "CREATED", "UPDATED", "UNCHANGED", "REJECTED", "PARKED", "REQUESTS", "TIME"}
+	if err := d.table(heading, rows, ""); err != nil {
 		return err
 	}
-	d.tell("\nOrder %s went out as %s (sha256 %s…) and is %s.", d.orders[0].Order, d.orders[0].File, d.orders[0].SHA256[:12], d.orders[0].State)
-	d.tell("%d requests to the shop in all. To do this with your own server and shop: `orobridge init`, then `orobridge check`.", d.engine.shop.Requests())
+	o := d.orders[0]
+	d.tell("\nOrder %s went out as %s (sha256 %s…) and is %s.", o.Order, o.File, o.SHA256[:12], o.State)
+	d.tell("%d requests to the shop in all. To do this with your own server and shop: `orobridge init`, then `orobridge check`.",
+		d.engine.shop.Requests())
 	return nil
 }
 
 // stay keeps everything running for somebody who wants to play.
 func (d *demo) stay(ctx context.Context) error {
 	d.tell("\nEverything goes on until Ctrl-C. To play along:")
-	d.tell("  sftp -i %s -o UserKnownHostsFile=%s -P %s erp@127.0.0.1", filepath.Join(d.dir, "id_erp"), filepath.Join(d.dir, "known_hosts"), port(d.server.Address))
+	d.tell("  sftp -i %s -o UserKnownHostsFile=%s -P %s erp@127.0.0.1", filepath.Join(d.dir, "id_erp"),
+		filepath.Join(d.dir, "known_hosts"), port(d.server.Address))
 	d.tell("  orobridge -c %s drops", d.configPath)
 	d.tell("  shop: %s, client demo, secret demo", d.shop.URL())
 	select {

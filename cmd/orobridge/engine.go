@@ -5,13 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
+	"os"
+	"os/user"
 	"sync"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/daemon"
+	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/oro"
 	"github.com/orobridge/orobridge/state"
 )
@@ -20,9 +24,10 @@ import (
 // the ledger and goes on the next time. The daemon has no such limit.
 const patience = 10 * time.Second
 
-// engine is a bridge with its ends opened.
+// engine is a bridge with its ends opened, and the desk before it.
 type engine struct {
 	*daemon.Daemon
+	Desk    *operate.Desk
 	config  *config.Config
 	ledger  *state.State
 	shop    *oro.Client
@@ -30,8 +35,91 @@ type engine struct {
 	orders  map[string]bridge.Remote // ways of their own for exports
 }
 
-// engine opens the ledger and prepares the ends of a config; nothing is connected yet. Logs go to log, which also may
-// discard them.
+// look lets a verb look at the ledger, whether or not a bridge is running on it. It needs no secrets: whoever looks may
+// have none.
+func (a *app) look(ctx context.Context, show func(*operate.Desk) error) (err error) {
+	c, err := config.View(a.configPath, readers(), writers(), a.env)
+	if err != nil {
+		return err
+	}
+	ledger, err := readLedger(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer closing(ledger, &err)
+	return show(&operate.Desk{Feeds: c.Feeds, Exports: c.Exports, Ledger: ledger, Running: state.Locked(c.State.Dir)})
+}
+
+// work opens a bridge on the ledger that open finds and does a piece of work that somebody waits for. A feed that is named
+// has to be there before anything is opened.
+func (a *app) work(ctx context.Context, feed string, open func(context.Context, *config.Config) (*state.State, error),
+	do func(*engine) error) error {
+	c, err := a.config()
+	if err != nil {
+		return err
+	}
+	if feed != "" {
+		if _, err := operate.FeedOf(c.Feeds, feed); err != nil {
+			return err
+		}
+	}
+	ledger, err := open(ctx, c)
+	if err != nil {
+		return err
+	}
+	return a.attend(c, ledger, false, do)
+}
+
+// decide opens a bridge on the ledger to change a word or two in it, whether or not another one is running there.
+func (a *app) decide(ctx context.Context, do func(*engine) error) error {
+	c, err := a.config()
+	if err != nil {
+		return err
+	}
+	ledger, err := openLedger(ctx, c)
+	running := errors.Is(err, bridge.ErrLocked)
+	if running {
+		ledger, err = state.Open(ctx, c.State.Dir, state.Options{Beside: true})
+	}
+	if err != nil {
+		return err
+	}
+	return a.attend(c, ledger, running, do)
+}
+
+// attend does a piece of work that somebody waits for, showing on a terminal how far it is.
+func (a *app) attend(c *config.Config, ledger *state.State, running bool, do func(*engine) error) (err error) {
+	e, err := a.assemble(c, ledger, a.quietLogger())
+	if err != nil {
+		return err
+	}
+	defer closing(e, &err)
+	e.In.Patience, e.Desk.Running = patience, running
+	a.showProgress(e)
+	defer a.erase()
+	return do(e)
+}
+
+// openLedger takes the ledger of a config for oneself.
+func openLedger(ctx context.Context, c *config.Config) (*state.State, error) {
+	return state.Open(ctx, c.State.Dir, state.Options{})
+}
+
+// readLedger opens the ledger for reading, beside a running bridge if need be.
+func readLedger(ctx context.Context, c *config.Config) (*state.State, error) {
+	return state.Open(ctx, c.State.Dir, state.Options{ReadOnly: true})
+}
+
+// readLedgerOrNone opens the ledger for reading; where nothing has run yet an empty one in its place serves.
+func readLedgerOrNone(ctx context.Context, c *config.Config) (*state.State, error) {
+	ledger, err := readLedger(ctx, c)
+	if errors.Is(err, fs.ErrNotExist) {
+		return state.Scratch(ctx)
+	}
+	return ledger, err
+}
+
+// engine takes the ledger of a config for oneself and prepares the ends; nothing is connected yet.
 func (a *app) engine(ctx context.Context, c *config.Config, log *slog.Logger) (*engine, error) {
 	ledger, err := openLedger(ctx, c)
 	if err != nil {
@@ -40,21 +128,9 @@ func (a *app) engine(ctx context.Context, c *config.Config, log *slog.Logger) (*
 	return a.assemble(c, ledger, log)
 }
 
-// viewer opens the ledger for reading beside a running bridge. It needs no secrets: whoever looks at the ledger may have
-// none.
-func (a *app) viewer(ctx context.Context) (*config.Config, *state.State, error) {
-	c, err := config.View(a.configPath, readers(), writers(), a.env)
-	if err != nil {
-		return nil, nil, err
-	}
-	ledger, err := state.Open(ctx, c.State.Dir, state.Options{ReadOnly: true})
-	return c, ledger, err
-}
-
 func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) (*engine, error) {
 	e := &engine{config: c, ledger: ledger, remotes: map[string]bridge.Remote{}, orders: map[string]bridge.Remote{}}
-	err := e.open(log)
-	if err != nil {
+	if err := e.open(log); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
 	events := &bridge.Events{}
@@ -68,12 +144,25 @@ func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) 
 	}
 	e.Daemon = daemon.Assemble(c, daemon.Ends{Ledger: ledger, Shop: e.shop, Remotes: e.remotes, OrderRemotes: e.orders, Spool: ledger.Spool(),
 		Clock: bridge.SystemClock{}, Events: events})
+	e.Desk = &operate.Desk{Feeds: c.Feeds, Exports: c.Exports, Ledger: ledger, In: e.In, Out: e.Out, Who: whoami()}
 	if w := c.Admin; w.WebhookURL != "" && len(c.Exports) > 0 {
 		e.Subscribe = func(ctx context.Context) ([]string, error) {
 			return e.shop.Subscribe(ctx, w.WebhookURL, w.WebhookSecret)
 		}
 	}
 	return e, nil
+}
+
+// whoami is who decides: the account and the machine.
+func whoami() string {
+	name := "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if host, err := os.Hostname(); err == nil {
+		name += "@" + host
+	}
+	return name
 }
 
 // open prepares the ends.
@@ -116,77 +205,39 @@ func (e *engine) Close() error {
 	return errors.Join(append(errs, e.ledger.Close())...)
 }
 
-// onFeed opens a bridge on the ledger that open finds and does a piece of work that somebody waits for with one of its
-// feeds, showing on a terminal how far it is.
-func (a *app) onFeed(ctx context.Context, name string, open func(context.Context, *config.Config) (*state.State, error),
-	work func(*engine, *config.Feed) error) (err error) {
-	c, err := a.config()
-	if err != nil {
-		return err
+// closing closes c when the function ends, and keeps its error unless there is one already.
+func closing(c io.Closer, err *error) {
+	if closeErr := c.Close(); *err == nil {
+		*err = closeErr
 	}
-	f, err := feedOf(c, name)
-	if err != nil {
-		return err
-	}
-	ledger, err := open(ctx, c)
-	if err != nil {
-		return err
-	}
-	e, err := a.assemble(c, ledger, a.quietLogger())
-	if err != nil {
-		return err
-	}
-	defer closing(e, &err)
-	e.In.Patience = patience
-	done := a.progress(e)
-	defer done()
-	return work(e, f)
 }
 
-// openLedger takes the ledger of a config for oneself.
-func openLedger(ctx context.Context, c *config.Config) (*state.State, error) {
-	return state.Open(ctx, c.State.Dir, state.Options{})
-}
-
-// feedOf finds a feed by its name.
-func feedOf(c *config.Config, name string) (*config.Feed, error) {
-	for _, f := range c.Feeds {
-		if f.Name == name {
-			return f, nil
-		}
-	}
-	names := ""
-	for i, f := range c.Feeds {
-		if i > 0 {
-			names += ", "
-		}
-		names += f.Name
-	}
-	return nil, &usageError{fmt.Sprintf("the config has no feed %q", name), "feeds are: " + names}
-}
-
-// progress shows how far long work is, on a terminal only.
-func (a *app) progress(e *engine) (done func()) {
+// showProgress shows how far long work is, on a terminal only.
+func (a *app) showProgress(e *engine) {
 	if !onTerminal(a.stderr) {
-		return func() {}
+		return
 	}
 	var mu sync.Mutex
 	var last time.Time
-	stop := e.Events.Observe(func(event *bridge.Event) {
+	e.Events.Observe(func(event *bridge.Event) {
 		mu.Lock()
 		defer mu.Unlock()
 		if event.Kind != bridge.Progressed || time.Since(last) < 100*time.Millisecond {
 			return
 		}
-		last = time.Now()
+		last, a.progress = time.Now(), true
 		of := ""
 		if event.Total > 0 {
 			of = fmt.Sprintf(" of %d", event.Total)
 		}
 		fmt.Fprintf(a.stderr, "\r\x1b[K%s %s: %s %d%s", event.Feed, printable(event.File), event.Phase, event.Done, of)
 	})
-	return func() {
-		stop()
+}
+
+// erase takes the progress off the terminal, before something else is printed there.
+func (a *app) erase() {
+	if a.progress {
 		io.WriteString(a.stderr, "\r\x1b[K")
+		a.progress = false
 	}
 }

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/operate"
 )
 
 // The exit codes, a contract with scripts.
@@ -51,13 +51,14 @@ func (e *usageError) Error() string { return e.message }
 func exitCode(err error) int {
 	var code exit
 	var usage *usageError
-	var config config.Problems
+	var mistake *operate.Mistake
+	var problems config.Problems
 	switch {
 	case err == nil:
 		return exitDone
 	case errors.As(err, &code):
 		return int(code)
-	case errors.As(err, &usage), errors.As(err, &config):
+	case errors.As(err, &usage), errors.As(err, &mistake), errors.As(err, &problems):
 		return exitUsage
 	case errors.Is(err, bridge.ErrLocked):
 		return exitLocked
@@ -71,56 +72,36 @@ func exitCode(err error) int {
 func (a *app) report(err error) {
 	var code exit
 	var usage *usageError
-	var config config.Problems
+	var mistake *operate.Mistake
+	var problems config.Problems
 	switch {
 	case err == nil, errors.As(err, &code):
-	case errors.As(err, &config):
-		for _, p := range config {
+	case errors.As(err, &problems):
+		for _, p := range problems {
 			say(a.stderr, "error", p.Error(), p.Hint)
 		}
 	case errors.As(err, &usage):
 		say(a.stderr, "error", usage.message, usage.hint)
+	case errors.As(err, &mistake):
+		say(a.stderr, "error", mistake.Message, mistake.Hint)
 	case errors.Is(err, context.Canceled):
 		say(a.stderr, "error", "interrupted", "")
 	default:
 		said := map[string]bool{}
-		for _, e := range apart(err, "") {
-			if !said[e.text] {
-				say(a.stderr, "error", e.text, e.hint)
+		for _, e := range bridge.Joined(err) {
+			text := e.Error()
+			if !said[text] {
+				say(a.stderr, "error", text, bridge.HintOf(e))
 			}
-			said[e.text] = true
+			said[text] = true
 		}
 	}
 }
 
-// told is one error of several that were joined.
-type told struct{ text, hint string }
-
-// apart takes joined errors apart, so that each gets a line and a hint of its own. What was written before a join stands
-// before each of its errors.
-func apart(err error, before string) []told {
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		joined, ok := e.(interface{ Unwrap() []error })
-		if !ok {
-			continue
-		}
-		prefix, ends := strings.CutSuffix(err.Error(), e.Error())
-		if !ends || !strings.Contains(e.Error(), "\n") {
-			break // one sentence made of several errors
-		}
-		var all []told
-		for _, part := range joined.Unwrap() {
-			all = append(all, apart(part, before+prefix)...)
-		}
-		return all
-	}
-	return []told{{before + err.Error(), bridge.HintOf(err)}}
-}
-
-// say prints a line of talk and its hint.
+// say prints a line of talk and its hint. Both may quote what came from outside.
 func say(w io.Writer, kind, message, hint string) {
-	fmt.Fprintf(w, "%s: %s\n", kind, message)
+	fmt.Fprintf(w, "%s: %s\n", kind, printableLines(message))
 	if hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", hint)
+		fmt.Fprintf(w, "hint: %s\n", printableLines(hint))
 	}
 }

@@ -15,7 +15,7 @@ import (
 func TestReport(t *testing.T) {
 	down := &bridge.Error{Op: "connect", Object: "sap", Err: bridge.ErrUnreachable, Hint: "look whether the server runs"}
 	full := &bridge.Error{Op: "write", Object: "spool", Err: errors.New("no space"), Hint: "make room"}
-	err := errors.Join(fmt.Errorf("feed prices: %w", errors.Join(down, full)), fmt.Errorf("feed prices: %w", down), errors.New("bare"),
+	err := errors.Join(bridge.Within("feed prices", errors.Join(down, full)), bridge.Within("feed prices", down), errors.New("bare"),
 		&bridge.Error{Op: "rename", Object: "a", Err: fmt.Errorf("%w: %w", bridge.ErrUnreachable, errors.New("gone"))})
 	var b bytes.Buffer
 	(&app{stderr: &b}).report(err)
@@ -31,5 +31,15 @@ error: rename a: not reachable: gone
 	}
 	if code := exitCode(err); code != exitUnreachable {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// What an error quotes from outside can't move the cursor.
+func TestReportIsHarmless(t *testing.T) {
+	var b bytes.Buffer
+	(&app{stderr: &b}).report(&bridge.Error{Op: "fetch", Object: "sap:/out/\x1b[2Jp\u202e.csv", Err: errors.New("gone\nfor good")})
+	const want = "error: fetch sap:/out/\ufffd[2Jp\ufffd.csv: gone\nfor good\n"
+	if diff := cmp.Diff(want, b.String()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

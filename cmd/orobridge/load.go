@@ -1,14 +1,11 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"log/slog"
 
 	"github.com/spf13/cobra"
 
-	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/operate"
 )
 
 func newLoadCommand(a *app) *cobra.Command {
@@ -19,74 +16,54 @@ func newLoadCommand(a *app) *cobra.Command {
 			"stays where it is.",
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.load(cmd.Context(), args[0], args[1])
+			return a.work(cmd.Context(), args[0], openLedger, func(e *engine) error {
+				v, err := e.Desk.Load(cmd.Context(), args[0], args[1])
+				if err != nil {
+					return err
+				}
+				return a.printResult(v)
+			})
 		},
 	})
 }
 
-func (a *app) load(ctx context.Context, feed, path string) error {
-	return a.onFeed(ctx, feed, openLedger, func(e *engine, f *config.Feed) error {
-		d, err := e.In.HandOver(ctx, f, path)
-		if err != nil {
-			return err
-		}
-		run, err := e.In.Load(ctx, f, d)
-		if err != nil {
-			return fmt.Errorf("drop %d goes on with the next `orobridge run`: %w", d.ID, err)
-		}
-		if err := e.In.RetryParked(ctx, f, d.ID); err != nil {
-			return err
-		}
-		return a.printRun(d, run)
-	})
-}
-
-// printRun prints what became of a drop, and turns it into an exit code.
-func (a *app) printRun(d *bridge.Drop, run *bridge.Run) error {
-	if a.json {
-		if err := a.printJSON(viewRun(d, run)); err != nil {
-			return err
-		}
-	} else {
-		fmt.Fprintf(a.stdout, "drop %d %s: %s\n", d.ID, printable(d.Name), d.State)
-		if run != nil {
-			fmt.Fprintln(a.stdout, countsLine(run.Counts))
-			if len(run.Skipped) > 0 {
-				fmt.Fprintf(a.stdout, "left out: %s\n", printable(skippedLine(run.Skipped)))
-			}
-		}
-		if d.Reason != "" {
-			fmt.Fprintln(a.stdout, printable(d.Reason))
-		}
-		if run != nil && run.Rejected > 0 {
-			fmt.Fprintf(a.stderr, "hint: see `orobridge rejects %d`\n", d.ID)
-		}
+// printResult prints what became of a drop, and turns it into an exit code.
+func (a *app) printResult(v *operate.Result) error {
+	a.erase()
+	if v.Handed {
+		fmt.Fprintf(a.stderr, "drop %d is in the hands of the running bridge: see `orobridge drop %d`\n", v.Drop, v.Drop)
 	}
-	return outcome(d, run)
-}
-
-// outcome is the exit code that a drop's state means.
-func outcome(d *bridge.Drop, run *bridge.Run) error {
-	switch {
-	case run != nil && run.State == bridge.Failed:
+	if v.Unmoved != nil {
+		say(a.stderr, "warning", "its last move is still owed, the next run tries again: "+v.Unmoved.Error(), "")
+	}
+	if a.json {
+		if err := a.printJSON(v.Run); err != nil {
+			return err
+		}
+	} else if !v.Handed {
+		a.printRun(&v.Run)
+	}
+	switch v.Verdict {
+	case operate.Failed:
 		return exit(exitFailed)
-	case d.State == bridge.Partial, d.State == bridge.Rejected, d.State == bridge.Held:
+	case operate.Waits:
 		return exit(exitPartly)
 	}
 	return nil
 }
 
-// quietLogger is for verbs whose result is printed: warnings only, unless all was asked for.
-func (a *app) quietLogger() *slog.Logger {
-	if a.verbose {
-		return a.logger()
+func (a *app) printRun(v *operate.Run) {
+	fmt.Fprintf(a.stdout, "drop %d %s: %s\n", v.Drop, printable(v.File), v.State)
+	if v.Run != 0 {
+		fmt.Fprintln(a.stdout, countsLine(v.Counts))
 	}
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-}
-
-// closing closes c when the function ends, and keeps its error unless there is one already.
-func closing(c interface{ Close() error }, err *error) {
-	if closeErr := c.Close(); *err == nil {
-		*err = closeErr
+	if len(v.Skipped) > 0 {
+		fmt.Fprintf(a.stdout, "left out: %s\n", printable(skippedLine(v.Skipped)))
+	}
+	if v.Reason != "" {
+		fmt.Fprintln(a.stdout, printable(v.Reason))
+	}
+	if v.Rejected > 0 {
+		fmt.Fprintf(a.stderr, "hint: see `orobridge rejects %d`\n", v.Drop)
 	}
 }

@@ -25,7 +25,8 @@ func TestLatency(t *testing.T) {
 		orders, rows = 1000, 100_000
 	}
 	const feed = `feeds:
-  - { name: customers, entity: customers, remote: sap, folder: customers, match: '*.csv', every: 100ms, ready: { stable: 0s }, format: { kind: csv } }
+  - { name: customers, entity: customers, remote: sap, folder: customers, match: '*.csv', every: 100ms, ready: { stable: 0s },
+      format: { kind: csv } }
 `
 	t.Run("idle", func(t *testing.T) {
 		w := newOrderWorld(t, "", feed)
@@ -51,7 +52,8 @@ func TestLatency(t *testing.T) {
 		}
 		address := l.Addr().String()
 		l.Close()
-		w := newOrderWorld(t, "", fmt.Sprintf("admin: { listen: '%s', webhook_secret: hush, webhook_url: 'http://%s/webhook' }\n", address, address))
+		w := newOrderWorld(t, "", fmt.Sprintf("admin: { listen: '%s', webhook_secret: hush, webhook_url: 'http://%s/webhook' }\n",
+			address, address))
 		text, err := os.ReadFile(w.config)
 		if err != nil {
 			t.Fatal(err)

@@ -203,7 +203,8 @@ func (w *orderWorld) submitAll(ctx context.Context, n int, pause time.Duration) 
 }
 
 func (w *orderWorld) submit(i int) error {
-	_, err := w.shop.SubmitOrder(orotest.Order{Identifier: fmt.Sprintf("A%05d", i), Customer: "1", Notes: fmt.Sprintf("order %d\nsecond line", i),
+	_, err := w.shop.SubmitOrder(orotest.Order{Identifier: fmt.Sprintf("A%05d", i), Customer: "1",
+		Notes: fmt.Sprintf("order %d\nsecond line", i),
 		Lines: []orotest.Line{{SKU: "0RT28", Quantity: fmt.Sprint(1 + i%9), Price: "9.95"}}})
 	return err
 }

@@ -2,10 +2,15 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
 )
 
 // printJSON prints a value as JSON. A list without elements prints as [], never as null.
@@ -39,17 +44,66 @@ func (a *app) table(heading []string, rows [][]string, none string) error {
 	return w.Flush()
 }
 
-// sortBy sorts a list by a text, keeping the order of equal ones.
-func sortBy[T any](list []T, key func(T) string) {
-	slices.SortStableFunc(list, func(x, y T) int { return strings.Compare(key(x), key(y)) })
+// countsLine says in one line what became of a run's rows, leaving out what did not happen.
+func countsLine(c bridge.Counts) string {
+	line := fmt.Sprintf("%d rows", c.Rows)
+	for _, p := range []struct {
+		n    int64
+		what string
+	}{{c.Created, "created"}, {c.Updated, "updated"}, {c.Unchanged, "unchanged"}, {c.Removed, "removed"}, {c.Collapsed, "collapsed"},
+		{c.Rejected, "rejected"}, {c.Parked, "parked"}, {c.Withdrawn, "withdrawn"}} {
+		if p.n > 0 {
+			line += fmt.Sprintf(", %d %s", p.n, p.what)
+		}
+	}
+	if c.Adopted > 0 {
+		line += fmt.Sprintf(" (%d of the unchanged adopted)", c.Adopted)
+	}
+	return line
+}
+
+// skippedLine says what a reader left out; empty for nothing.
+func skippedLine(skipped map[string]int64) string {
+	var words []string
+	for _, word := range slices.Sorted(maps.Keys(skipped)) {
+		words = append(words, fmt.Sprintf("%s %d", word, skipped[word]))
+	}
+	return strings.Join(words, ", ")
+}
+
+// moment is a time for people; "-" for none.
+func moment(t *time.Time) string {
+	if t == nil {
+		return "-"
+	}
+	return t.UTC().Format("2006-01-02 15:04:05Z")
+}
+
+// compact is a row for people.
+func compact(row map[string]string) string {
+	b, err := json.Marshal(row)
+	if err != nil {
+		return "" // a map of texts can be written
+	}
+	return string(b)
 }
 
 // printable replaces what would move the cursor: cells hold names and rows from outside.
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 || r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
+		if r < ' ' || r >= 0x7f && r < 0xa0 ||
+			r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
 			return '\ufffd'
 		}
 		return r
 	}, s)
+}
+
+// printableLines is printable for texts of several lines.
+func printableLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, line := range lines {
+		lines[i] = printable(line)
+	}
+	return strings.Join(lines, "\n")
 }

@@ -115,12 +115,13 @@ func configReference(t *testing.T) string {
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// keys writes a row for each key, those of inner structs behind a dot and those of lists behind []; the kinds of format are left for tables of
-// their own.
+// keys writes a row for each key, those of inner structs behind a dot and those of lists behind []; the kinds of format are
+// left for tables of their own.
 func keys(t *testing.T, b *strings.Builder, formats *[]*jsonschema.Schema, prefix string, s *jsonschema.Schema) {
 	for pair := s.Properties.Oldest(); pair != nil; pair = pair.Next() {
 		key, p := prefix+pair.Key, pair.Value
-		if p.Const != nil || strings.HasSuffix(key, "_file") && hasKey(s, strings.TrimSuffix(pair.Key, "_file")) || strings.HasSuffix(key, "_env") {
+		if p.Const != nil || strings.HasSuffix(key, "_file") && hasKey(s, strings.TrimSuffix(pair.Key, "_file")) ||
+			strings.HasSuffix(key, "_env") {
 			continue
 		}
 		if p.Description == "" {

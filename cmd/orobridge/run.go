@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/web"
 )
 
@@ -85,23 +85,19 @@ func (a *app) runOnce(ctx context.Context) (err error) {
 	if err := e.Round(ctx); err != nil {
 		return err
 	}
-	return a.verdict(ctx, e, began)
+	return a.printWaiting(ctx, e.Desk, began)
 }
 
-// verdict is 3 when a drop of this round was not loaded in full, or waits for somebody.
-func (a *app) verdict(ctx context.Context, e *engine, began time.Time) error {
-	drops, err := e.ledger.Drops(ctx, bridge.DropFilter{States: []bridge.DropState{bridge.Held, bridge.Partial, bridge.Rejected}, Last: 1000})
+// printWaiting names the drops of this round that wait for a person; with any the exit code is 3.
+func (a *app) printWaiting(ctx context.Context, desk *operate.Desk, began time.Time) error {
+	drops, err := desk.Unsettled(ctx, began)
 	if err != nil {
 		return err
 	}
-	partly := 0
 	for _, d := range drops {
-		if d.State == bridge.Held || !d.SettledAt.Before(began.Truncate(time.Millisecond)) {
-			partly++
-			fmt.Fprintf(a.stderr, "drop %d %s %s: %s\n", d.ID, printable(d.Name), d.State, printable(d.Reason))
-		}
+		fmt.Fprintf(a.stderr, "drop %d %s %s: %s\n", d.Drop, printable(d.File), d.State, printable(d.Reason))
 	}
-	if partly > 0 {
+	if len(drops) > 0 {
 		return exit(exitPartly)
 	}
 	return nil

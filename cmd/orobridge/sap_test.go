@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 	"github.com/orobridge/orobridge/formats/idoc"
@@ -94,14 +95,14 @@ func (w *sapWorld) drop(name string, body []byte) {
 }
 
 // loaded is the last run of a feed's last drop.
-func (w *sapWorld) loaded(feed string) runView {
+func (w *sapWorld) loaded(feed string) operate.Run {
 	w.t.Helper()
-	var drops []dropView
+	var drops []operate.Drop
 	w.read(&drops, "drops", "--feed", feed)
 	if len(drops) == 0 {
 		w.t.Fatalf("feed %s has no drop", feed)
 	}
-	var v runView
+	var v operate.Run
 	w.read(&v, "drop", fmt.Sprint(drops[len(drops)-1].Drop))
 	return v
 }
@@ -112,7 +113,8 @@ func (w *sapWorld) want(feed string, state bridge.DropState, want bridge.Counts,
 	got := w.loaded(feed)
 	if got.State != state || got.Counts != want || fmt.Sprint(got.Skipped) != fmt.Sprint(skipped) {
 		rejects := strings.SplitN(string(w.run(exitDone, "rejects", fmt.Sprint(got.Drop))), "\n", 6)
-		w.t.Errorf("%s is %s (%s)\n got %+v %v\nwant %+v %v\n%s", feed, got.State, got.Reason, got.Counts, got.Skipped, want, skipped, strings.Join(rejects[:min(5, len(rejects))], "\n"))
+		w.t.Errorf("%s is %s (%s)\n got %+v %v\nwant %+v %v\n%s", feed, got.State, got.Reason, got.Counts, got.Skipped, want, skipped,
+			strings.Join(rejects[:min(5, len(rejects))], "\n"))
 	}
 }
 
@@ -155,7 +157,8 @@ func newSAPFile(basic, message string) *sapFile { return &sapFile{basic: basic, 
 func (f *sapFile) add(client string, segments ...segment) {
 	f.n++
 	f.body.WriteString("<IDOC BEGIN=\"1\">\n")
-	seg("EDI_DC40", "TABNAM=EDI_DC40", "MANDT="+client, fmt.Sprintf("DOCNUM=%016d", f.n), "DIRECT=1", "IDOCTYP="+f.basic, "MESTYP="+f.message).write(&f.body)
+	seg("EDI_DC40", "TABNAM=EDI_DC40", "MANDT="+client, fmt.Sprintf("DOCNUM=%016d", f.n),
+		"DIRECT=1", "IDOCTYP="+f.basic, "MESTYP="+f.message).write(&f.body)
 	for _, s := range segments {
 		s.write(&f.body)
 	}
@@ -214,7 +217,8 @@ feeds:
     match: '*.xml'
     ready: { stable: 0s }
     format: { kind: idoc, clients: ['100'] }
-    values: { name: &lists { '01': Retail, '02': Trade, customer 100001: Customer 100001, customer 100002: Customer 100002, customer 100003: Customer 100003 } }
+    values: { name: &lists { '01': Retail, '02': Trade, customer 100001: Customer 100001,
+      customer 100002: Customer 100002, customer 100003: Customer 100003 } }
   - name: prices
     entity: prices
     remote: sap
@@ -231,7 +235,8 @@ type landscape struct{ customers, products int }
 
 // customer is one customer's IDoc.
 func (l landscape) customer(f *sapFile, client string, i int, gone string) {
-	f.add(client, seg("E1KNA1M", "MSGFN=005", fmt.Sprintf("KUNNR=%010d", 100000+i), "LAND1=DE", fmt.Sprintf("NAME1=Möbelhaus Nr. %d &amp; Söhne", i),
+	f.add(client, seg("E1KNA1M", "MSGFN=005", fmt.Sprintf("KUNNR=%010d", 100000+i), "LAND1=DE",
+		fmt.Sprintf("NAME1=Möbelhaus Nr. %d &amp; Söhne", i),
 		"ORT01=Musterstadt", "REGIO=05", fmt.Sprintf("PSTLZ=%05d", 10000+i), fmt.Sprintf("STRAS=Lange Straße %d", i), "LOEVM="+gone).
 		with(seg("E1KNVVM", "MSGFN=005", "VKORG=2000", "VTWEG=10", "ZTERM=XXXX"), // another sales area
 			seg("E1KNVVM", "MSGFN=005", "VKORG=1000", "VTWEG=10", "SPART=00", "ZTERM="+[]string{"ZB30", "ZB60"}[i%2])))
@@ -263,7 +268,8 @@ func (l landscape) conditions(f *sapFile) {
 			return seg("E1KONH", fmt.Sprintf("DATAB=%d0101", from), fmt.Sprintf("DATBI=%d1231", to)).with(konp)
 		}
 		price := func(currency, rate, per string, more ...string) segment {
-			return seg("E1KONP", append([]string{"KSCHL=PR00", "KRECH=C", "KBETR=" + rate, "KONWA=" + currency, "KPEIN=" + per, "KMEIN=ST"}, more...)...)
+			return seg("E1KONP", append([]string{"KSCHL=PR00", "KRECH=C", "KBETR=" + rate,
+				"KONWA=" + currency, "KPEIN=" + per, "KMEIN=ST"}, more...)...)
 		}
 		key := func(field, value string) segment {
 			return seg("E1KOMG", "KVEWE=A", "KAPPL=V", "KSCHL=PR00", "VKORG=1000", "VTWEG=10", field+"="+value, "MATNR="+l.sku(i))
@@ -316,7 +322,8 @@ func TestSAPLandscape(t *testing.T) {
 	w.want("pricelists", bridge.Loaded, bridge.Counts{Rows: 5, Created: 5}, nil)
 	later, over := (p+2)/3, (p+1)/3
 	gone := p - later - over
-	w.want("prices", bridge.Partial, bridge.Counts{Rows: 5*p + later + gone, Created: 5 * p, Unchanged: gone, Rejected: later}, map[string]int64{"expired": over})
+	w.want("prices", bridge.Partial, bridge.Counts{Rows: 5*p + later + gone, Created: 5 * p, Unchanged: gone, Rejected: later},
+		map[string]int64{"expired": over})
 	if got := w.shop.Count("productprices"); int64(got) != 5*p {
 		t.Errorf("the shop has %d prices, want %d", got, 5*p)
 	}
@@ -342,9 +349,10 @@ func TestSAPLandscape(t *testing.T) {
 // rejected looks at what the other client's IDoc and the later prices left behind.
 func (w *sapWorld) rejected(customers int64, l landscape) {
 	w.t.Helper()
-	var rejects []rejectView
+	var rejects []operate.Reject
 	w.read(&rejects, "rejects", "--feed", "customers")
-	if len(rejects) != 1 || rejects[0].Code != "client" || rejects[0].Doc != fmt.Sprintf("%016d", customers+1) || rejects[0].Segment != "EDI_DC40" || rejects[0].Field != "MANDT" {
+	if len(rejects) != 1 || rejects[0].Code != "client" || rejects[0].Doc != fmt.Sprintf("%016d", customers+1) ||
+		rejects[0].Segment != "EDI_DC40" || rejects[0].Field != "MANDT" {
 		w.t.Errorf("%+v", rejects)
 	}
 	w.read(&rejects, "rejects", "--feed", "prices", "--last", "0")
@@ -362,7 +370,7 @@ func (w *sapWorld) rejected(customers int64, l landscape) {
 		if err != nil || len(files) != 1 {
 			w.t.Fatalf("reject files of %s: %v %v", folder, files, err)
 		}
-		var v inspection
+		var v operate.Inspection
 		w.read(&v, "inspect", files[0])
 		if v.Failure != nil || v.Is.Kind != "idoc" || v.Is.Form != form {
 			w.t.Errorf("the reject file of %s is %+v", folder, v)
@@ -429,7 +437,8 @@ func (w *sapWorld) sent() []sentOrder {
 			m := regexp.MustCompile(`(?s)` + pattern).FindStringSubmatch(xml.String())
 			return strings.Join(m[min(1, len(m)):], "")
 		}
-		all = append(all, sentOrder{field(`<DOCNUM>(.*?)<`), field(`<E1EDK02.*?<QUALF>001</QUALF>\s*<BELNR>(.*?)<`), field(`<E1EDKA1.*?<PARVW>AG</PARVW>\s*<PARTN>(.*?)<`)})
+		all = append(all, sentOrder{field(`<DOCNUM>(.*?)<`), field(`<E1EDK02.*?<QUALF>001</QUALF>\s*<BELNR>(.*?)<`),
+			field(`<E1EDKA1.*?<PARVW>AG</PARVW>\s*<PARTN>(.*?)<`)})
 	}
 	return all
 }
@@ -447,9 +456,11 @@ func TestSAPOrders(t *testing.T) {
 	}
 	for i := range orders {
 		name := fmt.Sprintf("2026-%05d", i)
-		address := &orotest.Address{Organization: "Möbelhaus Ähre & Söhne", Street: "Domstraße 1", City: "Köln", PostalCode: "50667", Country: "DE"}
-		_, err = w.shop.SubmitOrder(orotest.Order{Identifier: name, Customer: customer, Currency: "EUR", Billing: address, Shipping: address, ShippingCost: "9.90",
-			PONumber: fmt.Sprintf("PO %d", i), Notes: "please ring twice", Lines: []orotest.Line{{SKU: "12345", Unit: "each", Quantity: fmt.Sprint(1 + i%7), Price: "19.9"}}})
+		address := &orotest.Address{Organization: "Möbelhaus Ähre & Söhne", Street: "Domstraße 1", City: "Köln",
+			PostalCode: "50667", Country: "DE"}
+		_, err = w.shop.SubmitOrder(orotest.Order{Identifier: name, Customer: customer, Currency: "EUR", Billing: address, Shipping: address,
+			ShippingCost: "9.90", PONumber: fmt.Sprintf("PO %d", i), Notes: "please ring twice",
+			Lines: []orotest.Line{{SKU: "12345", Unit: "each", Quantity: fmt.Sprint(1 + i%7), Price: "19.9"}}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -472,19 +483,21 @@ func TestSAPOrders(t *testing.T) {
 		if i == 0 {
 			item = seg("E1EDP01", "POSEX=000001", "MENGE=1.000", "ABGRU=03", "ABGRT=Not made any more")
 		}
-		responses.add("100", seg("E1EDK01", "CURCY=EUR", "BELNR="+number), seg("E1EDK02", "QUALF=001", "BELNR="+s.order), seg("E1EDK02", "QUALF=002", "BELNR="+number), item)
+		responses.add("100", seg("E1EDK01", "CURCY=EUR", "BELNR="+number), seg("E1EDK02", "QUALF=001", "BELNR="+s.order),
+			seg("E1EDK02", "QUALF=002", "BELNR="+number), item)
 		if i > 0 {
 			shipments.add("100", seg("E1EDL20", fmt.Sprintf("VBELN=%010d", 80000000+i), fmt.Sprintf("BOLNR=1Z%06d", i)).with(
-				seg("E1EDL24", "POSNR=000010", "LFIMG=1.000", "VRKME=ST", "VGBEL="+number, "VGPOS=000010").with(seg("E1EDL41", "QUALI=001", "BSTNR="+s.order))))
+				seg("E1EDL24", "POSNR=000010", "LFIMG=1.000", "VRKME=ST", "VGBEL="+number,
+					"VGPOS=000010").with(seg("E1EDL41", "QUALI=001", "BSTNR="+s.order))))
 		}
 	}
 	w.drop("out/answers/A1.idoc", responses.flat(t))
 	w.drop("out/answers/A2.idoc", shipments.flat(t))
 	w.run(exitDone, "run", "--once")
 	w.want("answers", bridge.Loaded, bridge.Counts{Rows: orders - 1, Updated: orders - 1}, nil)
-	var views []orderView
+	var views []operate.Order
 	w.read(&views, "orders", "--last", "0")
-	answered := slices.DeleteFunc(slices.Clone(views), func(o orderView) bool { return o.State != bridge.Answered })
+	answered := slices.DeleteFunc(slices.Clone(views), func(o operate.Order) bool { return o.State != bridge.Answered })
 	if len(answered) != orders {
 		t.Errorf("%d of %d orders are answered", len(answered), len(views))
 	}

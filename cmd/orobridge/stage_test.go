@@ -53,8 +53,10 @@ func box(ts *testscript.TestScript, neg bool, args []string) {
 // submitOrder submits an order of five of a product: order IDENTIFIER SKU.
 func submitOrder(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg || len(args) != 2, "order identifier sku")
-	address := &orotest.Address{FirstName: "Amanda", LastName: "Cole", Street: "2 Main Street", City: "Rochester", PostalCode: "14608", Country: "US", Region: "US-NY"}
-	_, err := stageOf(ts).shop.SubmitOrder(orotest.Order{Identifier: args[0], Currency: "EUR", Customer: "1", Billing: address, Shipping: address,
+	address := &orotest.Address{FirstName: "Amanda", LastName: "Cole", Street: "2 Main Street", City: "Rochester",
+		PostalCode: "14608", Country: "US", Region: "US-NY"}
+	_, err := stageOf(ts).shop.SubmitOrder(orotest.Order{Identifier: args[0], Currency: "EUR", Customer: "1",
+		Billing: address, Shipping: address,
 		Lines: []orotest.Line{{SKU: args[1], Quantity: "5", Price: "2.50"}}})
 	ts.Check(err)
 }
@@ -79,7 +81,8 @@ func writes(ts *testscript.TestScript, neg bool, args []string) {
 // (the folder on this machine) and $SFTP_PATH (the same for the client).
 func (s *stage) enter(ts *testscript.TestScript, l sftptest.Login) {
 	s.login = l
-	for name, value := range map[string]string{"ADDRESS": l.Address, "USER": l.User, "KEY": l.KeyFile, "HOSTS": l.KnownHostsFile, "ROOT": l.Root, "PATH": l.Folder} {
+	for name, value := range map[string]string{"ADDRESS": l.Address, "USER": l.User, "KEY": l.KeyFile,
+		"HOSTS": l.KnownHostsFile, "ROOT": l.Root, "PATH": l.Folder} {
 		ts.Setenv("SFTP_"+name, value)
 	}
 }
@@ -102,7 +105,8 @@ func startSFTPD(ts *testscript.TestScript, neg bool, args []string) {
 	dir := ts.MkAbs(".sftpd")
 	root := filepath.Join(dir, "root")
 	ts.Check(os.MkdirAll(root, 0o755))
-	server, err := sftptest.Serve(sftptest.Options{Root: root, ReadOnly: slices.Contains(args, "read-only"), NoPosixRename: slices.Contains(args, "no-posix-rename")})
+	server, err := sftptest.Serve(sftptest.Options{Root: root, ReadOnly: slices.Contains(args, "read-only"),
+		NoPosixRename: slices.Contains(args, "no-posix-rename")})
 	ts.Check(err)
 	ts.Defer(func() { _ = server.Close() })
 	login, err := server.Login(dir, "erp")
@@ -325,7 +329,8 @@ func TestFind(t *testing.T) {
 	if err := d.Decode(&v); err != nil {
 		t.Fatal(err)
 	}
-	for _, tt := range []struct{ path, want string }{{"a[0].b", "1"}, {"a[-1].b", "x"}, {"a.len", "2"}, {"c", "null"}, {".", `{"a":[{"b":1},{"b":"x"}],"c":null}`}} {
+	for _, tt := range []struct{ path, want string }{{"a[0].b", "1"}, {"a[-1].b", "x"}, {"a.len", "2"}, {"c", "null"},
+		{".", `{"a":[{"b":1},{"b":"x"}],"c":null}`}} {
 		got, err := find(v, tt.path)
 		if err != nil || text(got) != tt.want {
 			t.Errorf("%s: %v, %v, want %s", tt.path, text(got), err, tt.want)

@@ -20,7 +20,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/orobridge/orobridge/formats"
-	"github.com/orobridge/orobridge/formats/charset"
+	"github.com/orobridge/orobridge/formats/internal/charset"
 )
 
 // Limits of a row in bytes of UTF-8.

@@ -10,7 +10,7 @@ import (
 	"github.com/gocarina/gocsv"
 
 	"github.com/orobridge/orobridge/formats"
-	"github.com/orobridge/orobridge/formats/charset"
+	"github.com/orobridge/orobridge/formats/internal/charset"
 )
 
 // OrderOptions describe the files of outbound orders. The zero value writes canonical CSV: UTF-8, commas, a decimal

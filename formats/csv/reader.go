@@ -13,7 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/orobridge/orobridge/formats"
-	"github.com/orobridge/orobridge/formats/charset"
+	"github.com/orobridge/orobridge/formats/internal/charset"
 )
 
 // rawInReject is how much of a row that can't be taken apart a reject keeps, in bytes.

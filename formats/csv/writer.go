@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/orobridge/orobridge/formats"
-	"github.com/orobridge/orobridge/formats/charset"
+	"github.com/orobridge/orobridge/formats/internal/charset"
 )
 
 // writer writes rows in a dialect and an encoding. It is a gocsv.CSVWriter.

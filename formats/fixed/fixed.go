@@ -17,7 +17,7 @@ import (
 	"strings"
 
 	"github.com/orobridge/orobridge/formats"
-	"github.com/orobridge/orobridge/formats/charset"
+	"github.com/orobridge/orobridge/formats/internal/charset"
 )
 
 // Options are the layout and the dialect of a feed's files. Their tags doc are the reference.

@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/orobridge/orobridge/formats"
-	"github.com/orobridge/orobridge/formats/charset"
+	"github.com/orobridge/orobridge/formats/internal/charset"
 )
 
 // reader implements formats.Reader.

@@ -6,7 +6,7 @@ import (
 	"io"
 
 	"github.com/orobridge/orobridge/formats"
-	"github.com/orobridge/orobridge/formats/xmltok"
+	"github.com/orobridge/orobridge/formats/internal/xmltok"
 )
 
 // markupReader reads the XML form: <IDOC> elements anywhere below the root, segments by their SEGMENT attribute or by

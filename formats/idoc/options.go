@@ -25,8 +25,8 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/formats"
-	"github.com/orobridge/orobridge/formats/charset"
-	"github.com/orobridge/orobridge/formats/xmltok"
+	"github.com/orobridge/orobridge/formats/internal/charset"
+	"github.com/orobridge/orobridge/formats/internal/xmltok"
 )
 
 // Options say which IDocs a feed reads and how. Their tags doc are the reference.

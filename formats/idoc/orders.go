@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/orobridge/orobridge/formats"
-	"github.com/orobridge/orobridge/formats/charset"
+	"github.com/orobridge/orobridge/formats/internal/charset"
 )
 
 // Envelope is the options of everything that is written as IDocs: the control record and the form. What the encoding

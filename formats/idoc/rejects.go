@@ -5,8 +5,8 @@ import (
 	"io"
 
 	"github.com/orobridge/orobridge/formats"
-	"github.com/orobridge/orobridge/formats/charset"
-	"github.com/orobridge/orobridge/formats/xmltok"
+	"github.com/orobridge/orobridge/formats/internal/charset"
+	"github.com/orobridge/orobridge/formats/internal/xmltok"
 )
 
 // CopyRejects implements formats.RejectCopier: it writes the IDocs that have a failed row, byte for byte, with what

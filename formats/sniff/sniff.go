@@ -10,8 +10,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/orobridge/orobridge/formats/charset"
-	"github.com/orobridge/orobridge/formats/xmltok"
+	"github.com/orobridge/orobridge/formats/internal/charset"
+	"github.com/orobridge/orobridge/formats/internal/xmltok"
 )
 
 // Size is how many bytes of a file are worth looking at.

@@ -8,8 +8,8 @@ import (
 	"io"
 
 	"github.com/orobridge/orobridge/formats"
-	"github.com/orobridge/orobridge/formats/charset"
-	"github.com/orobridge/orobridge/formats/xmltok"
+	"github.com/orobridge/orobridge/formats/internal/charset"
+	"github.com/orobridge/orobridge/formats/internal/xmltok"
 )
 
 // maxRow is the largest sum of a row's texts in bytes.

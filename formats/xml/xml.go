@@ -18,8 +18,8 @@ import (
 	"strings"
 
 	"github.com/orobridge/orobridge/formats"
-	"github.com/orobridge/orobridge/formats/charset"
-	"github.com/orobridge/orobridge/formats/xmltok"
+	"github.com/orobridge/orobridge/formats/internal/charset"
+	"github.com/orobridge/orobridge/formats/internal/xmltok"
 )
 
 // Options say where the rows and the fields stand. Their tags doc are the reference.

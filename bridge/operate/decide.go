@@ -1,0 +1,179 @@
+package operate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound"
+)
+
+// Result is what became of a decision about a drop: the drop as it stands now, with the run that was made.
+type Result struct {
+	Run
+	Verdict Verdict `json:"-"`
+	Handed  bool    `json:"-"` // the running bridge carries it out
+	Unmoved error   `json:"-"` // why the file's last move is still owed; the next round tries again
+}
+
+// Verdict is what an end asks of somebody.
+type Verdict int
+
+// The verdicts, from the best to the worst.
+const (
+	Good   Verdict = iota // nothing
+	Waits                 // rows were rejected or are parked, or the drop is held: a person has to look
+	Failed                // the file can't be read, or the run can't go on as things are
+)
+
+// newResult judges a drop by its state, and by its run if there is one.
+func newResult(d *bridge.Drop, r *bridge.Run) *Result {
+	v := &Result{Run: newRun(d, r)}
+	switch {
+	case r != nil && r.State == bridge.Failed:
+		v.Verdict = Failed
+	case d.State == bridge.Partial, d.State == bridge.Rejected, d.State == bridge.Held:
+		v.Verdict = Waits
+	}
+	return v
+}
+
+// Approve lets a held drop go on in spite of its guards.
+func (k *Desk) Approve(ctx context.Context, drop int64) (*Result, error) {
+	return k.decide(ctx, drop, func(_ *config.Feed, d *bridge.Drop) error { return k.In.Approve(ctx, d, k.Who) })
+}
+
+// Discard throws a drop away that is held, waits or was rejected: nothing of it is sent.
+func (k *Desk) Discard(ctx context.Context, drop int64) (*Result, error) {
+	return k.decide(ctx, drop, func(f *config.Feed, d *bridge.Drop) error { return k.In.Discard(ctx, f, d, k.Who) })
+}
+
+// Rerun loads a settled drop again, or only the rows that its last run rejected.
+func (k *Desk) Rerun(ctx context.Context, drop int64, o inbound.RerunOptions) (*Result, error) {
+	return k.decide(ctx, drop, func(_ *config.Feed, d *bridge.Drop) error {
+		_, err := k.In.Rerun(ctx, d, o)
+		return err
+	})
+}
+
+// Range chooses the settled drops of a feed that were seen from a time on and before another; zero times are no bounds.
+type Range struct {
+	Feed     string
+	From, To time.Time
+}
+
+// RerunRange loads the drops of a range again, in the order in which they were meant to be loaded. Each is told of each
+// result as it comes.
+func (k *Desk) RerunRange(ctx context.Context, r Range, o inbound.RerunOptions, each func(*Result) error) error {
+	f, err := FeedOf(k.Feeds, r.Feed)
+	if err != nil {
+		return err
+	}
+	drops, err := k.within(ctx, r)
+	if err != nil {
+		return err
+	}
+	for _, d := range drops {
+		if _, err := k.In.Rerun(ctx, d, o); err != nil {
+			return err
+		}
+		v, err := k.carryOut(ctx, f, d)
+		if err != nil {
+			return err
+		}
+		if err := each(v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// within finds the drops of a range that can be loaded again, in their order. None at all is an error.
+func (k *Desk) within(ctx context.Context, r Range) ([]*bridge.Drop, error) {
+	drops, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feed: r.Feed, From: r.From, To: r.To,
+		States: []bridge.DropState{bridge.Loaded, bridge.Partial, bridge.Rejected}})
+	if err != nil {
+		return nil, err
+	}
+	drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool { return d.Manifest })
+	if len(drops) == 0 {
+		return nil, &bridge.Error{Op: "run again", Object: "feed " + r.Feed, Err: errors.New("no drop of it was seen in that time"),
+			Hint: "see orobridge drops --feed " + r.Feed}
+	}
+	inbound.InOrder(drops)
+	return drops, nil
+}
+
+// Load takes a file of this machine as a drop of a feed and loads it now. No other bridge may be running.
+func (k *Desk) Load(ctx context.Context, feed, path string) (*Result, error) {
+	f, err := FeedOf(k.Feeds, feed)
+	if err != nil {
+		return nil, err
+	}
+	d, err := k.In.HandOver(ctx, f, path)
+	if err != nil {
+		return nil, err
+	}
+	run, err := k.In.Load(ctx, f, d)
+	if err != nil {
+		return nil, bridge.Within(fmt.Sprintf("drop %d goes on with the next `orobridge run`", d.ID), err)
+	}
+	return newResult(d, run), k.In.RetryParked(ctx, f, d.ID)
+}
+
+// Adoption says how many records of a shop are linked now.
+type Adoption struct {
+	Feed    string `json:"feed"`
+	Adopted int64  `json:"adopted"` // linked now
+	Known   int64  `json:"known"`   // had a link before
+	Entity  string `json:"-"`
+}
+
+// Adopt takes all records of a feed's entity that the shop holds as accepted. No other bridge may be running.
+func (k *Desk) Adopt(ctx context.Context, feed string) (*Adoption, error) {
+	f, err := FeedOf(k.Feeds, feed)
+	if err != nil {
+		return nil, err
+	}
+	v := &Adoption{Feed: feed, Entity: f.Entity.Name}
+	v.Adopted, v.Known, err = k.In.Adopt(ctx, f)
+	return v, err
+}
+
+// decide changes what the ledger says about a drop, and carries that out.
+func (k *Desk) decide(ctx context.Context, drop int64, change func(*config.Feed, *bridge.Drop) error) (*Result, error) {
+	d, err := k.Ledger.Drop(ctx, drop)
+	if err != nil {
+		return nil, err
+	}
+	f, err := FeedOf(k.Feeds, d.Feed)
+	if err != nil {
+		return nil, err
+	}
+	if err := change(f, d); err != nil {
+		return nil, err
+	}
+	return k.carryOut(ctx, f, d)
+}
+
+// carryOut loads and moves a drop that was decided about, unless a running bridge does.
+func (k *Desk) carryOut(ctx context.Context, f *config.Feed, d *bridge.Drop) (*Result, error) {
+	if k.Running {
+		return &Result{Run: newRun(d, nil), Handed: true}, nil
+	}
+	var run *bridge.Run
+	if d.State == bridge.Loading || d.State == bridge.Fetched {
+		var err error
+		if run, err = k.In.Load(ctx, f, d); err != nil {
+			return nil, err
+		}
+	}
+	unmoved := k.In.Finish(ctx, f, d)
+	v := newResult(d, run)
+	v.Unmoved = unmoved
+	return v, nil
+}

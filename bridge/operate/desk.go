@@ -1,0 +1,93 @@
+// Package operate is what an operator sees and decides. The verbs print it today; a page and an API are to print the
+// same.
+//
+// Contract. What is seen are read models: plain values made of the ledger alone, whose JSON is what `--json` prints; its
+// names are a contract, so add to them and change none. What is decided goes through a [Desk], which finds the drop or
+// order that is meant, says who decided, and knows one thing about the world around it: whether a bridge is at work on the
+// ledger already. Beside such a bridge a decision is a change of the ledger and nothing more; with none the desk carries
+// it out and waits for the end. What a decision means for a drop or an order is not decided here: the rules are those of
+// bridge/inbound and bridge/outbound.
+//
+//   - drops.go, orders.go, status.go, trace.go: what the ledger knows
+//   - plan.go, inspect.go: what a file would do, and what it holds
+//   - decide.go, resend.go: decisions about drops and about orders
+//   - check.go: whether both ends work
+//
+// Nothing here prints, parses a command line or opens an end; texts of models are as they came from outside, and whoever
+// shows them makes them harmless for where they are shown.
+package operate
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/outbound"
+)
+
+// A Ledger is what an operator can look up. Lists are oldest first, and what is asked for by its id and not there is an
+// error wrapping [bridge.ErrUnknown].
+type Ledger interface {
+	Drop(ctx context.Context, id int64) (*bridge.Drop, error)
+	Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error)
+	Runs(ctx context.Context, drop int64) ([]*bridge.Run, error)
+	// RowLines walks the fates that a drop's runs have given to rows; rows that needed nothing have none.
+	RowLines(ctx context.Context, drop int64, each func(bridge.RowLine) error) error
+	Rejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error
+	// Parked walks the records of a feed ("": of all) that wait for a parent; with the zero time, whether due or not.
+	Parked(ctx context.Context, feed string, waitedSince time.Time, each func(bridge.ParkedRow) error) error
+	CountParked(ctx context.Context, entity string) (int64, error)
+	// Links reads the full links of some keys; what is unknown is left out.
+	Links(ctx context.Context, entity string, keys []string) (map[string]*bridge.Link, error)
+	History(ctx context.Context, entity, key string) ([]bridge.HistoryEntry, error)
+	Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*bridge.Owed, error)
+	Notes(ctx context.Context) (map[string]string, error)
+}
+
+// Desk is where an operator sits: it shows what the ledger knows, and takes decisions. Its fields are set once, before any
+// method is called. A desk without engines only shows.
+type Desk struct {
+	Feeds   []*config.Feed
+	Exports []*config.Export
+	Ledger  Ledger
+	In      *inbound.Engine
+	Out     *outbound.Engine
+	// Running says that a bridge is at work on the ledger: it carries out what is decided here. With none the desk does.
+	Running bool
+	// Who decides, for the ledger: an account and its machine, or the login of a page, which copies its desk for each.
+	Who string
+}
+
+// Mistake is a question or decision that makes no sense, such as one about a feed that the config does not have. Whoever
+// asked can mend it; nothing was done.
+type Mistake struct {
+	Message string
+	Hint    string // what to ask for instead
+}
+
+func (m *Mistake) Error() string { return m.Message }
+
+// FeedOf finds a feed by its name; the error is a [Mistake].
+func FeedOf(feeds []*config.Feed, name string) (*config.Feed, error) {
+	var names []string
+	for _, f := range feeds {
+		if f.Name == name {
+			return f, nil
+		}
+		names = append(names, f.Name)
+	}
+	return nil, &Mistake{fmt.Sprintf("the config has no feed %q", name), "feeds are: " + strings.Join(names, ", ")}
+}
+
+// moment is a time as the models have it: UTC, to the millisecond as the ledger keeps it, nil for none.
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC().Truncate(time.Millisecond)
+	return &t
+}

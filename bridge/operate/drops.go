@@ -1,0 +1,229 @@
+package operate
+
+import (
+	"context"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// Run is a run with its drop, or a drop alone, whose Run is 0.
+type Run struct {
+	Drop   int64            `json:"drop"`
+	Feed   string           `json:"feed"`
+	File   string           `json:"file"`
+	SHA256 string           `json:"sha256"`
+	State  bridge.DropState `json:"state"` // of the drop
+	Reason string           `json:"reason,omitempty"`
+	Run    int64            `json:"run"`
+	Kind   bridge.RunKind   `json:"kind,omitempty"`
+	bridge.Counts
+	Skipped  map[string]int64 `json:"skipped,omitempty"` // what the reader left out, by word: no rows
+	Requests int64            `json:"requests"`
+	Seconds  float64          `json:"seconds"`
+	Started  *time.Time       `json:"started"`
+	Ended    *time.Time       `json:"ended"`
+
+	Stage bridge.RunState `json:"-"` // how far the run is
+}
+
+// newRun makes the model of a drop with one of its runs, or with none: nil.
+func newRun(d *bridge.Drop, r *bridge.Run) Run {
+	v := Run{Drop: d.ID, Feed: d.Feed, File: d.Name, SHA256: d.SHA256, State: d.State, Reason: d.Reason}
+	if r == nil {
+		return v
+	}
+	v.Run, v.Kind, v.Stage, v.Counts, v.Skipped, v.Requests = r.ID, r.Kind, r.State, r.Counts, r.Skipped, r.Requests
+	v.Started, v.Ended = moment(r.Started), moment(r.Ended)
+	if v.Started != nil && v.Ended != nil {
+		v.Seconds = r.Ended.Sub(r.Started).Seconds()
+	}
+	return v
+}
+
+// Drop is a drop in a list.
+type Drop struct {
+	Drop     int64            `json:"drop"`
+	Feed     string           `json:"feed"`
+	File     string           `json:"file"`
+	Size     int64            `json:"size"` // bytes
+	SHA256   string           `json:"sha256"`
+	State    bridge.DropState `json:"state"`
+	Reason   string           `json:"reason,omitempty"`
+	Remote   string           `json:"remote"`
+	Path     string           `json:"path"`
+	Same     int64            `json:"same_as,omitempty"`
+	Previous int64            `json:"previous,omitempty"`
+	Gap      string           `json:"gap,omitempty"`       // what was missing before it
+	Manifest bool             `json:"manifest,omitempty"`  // it lists files and holds no rows
+	ListedBy int64            `json:"listed_by,omitempty"` // the manifest that lists it
+	MTime    *time.Time       `json:"mtime"`
+	Seen     *time.Time       `json:"seen"`
+	Fetched  *time.Time       `json:"fetched"`
+	Settled  *time.Time       `json:"settled"`
+	Moved    bool             `json:"moved"` // the last move is done
+}
+
+func newDrop(d *bridge.Drop) Drop {
+	return Drop{Drop: d.ID, Feed: d.Feed, File: d.Name, Size: d.Size, SHA256: d.SHA256, State: d.State, Reason: d.Reason,
+		Remote: d.Remote, Path: d.Path, Same: d.Same, Previous: d.Previous, Gap: d.Gap, Manifest: d.Manifest, ListedBy: d.ListedBy,
+		MTime: moment(d.MTime), Seen: moment(d.SeenAt), Fetched: moment(d.FetchedAt), Settled: moment(d.SettledAt),
+		Moved: d.State.Settled() && d.Finish == ""}
+}
+
+// Drops lists inbound files and how far they are.
+func (k *Desk) Drops(ctx context.Context, f bridge.DropFilter) ([]Drop, error) {
+	drops, err := k.Ledger.Drops(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Drop, len(drops))
+	for i, d := range drops {
+		list[i] = newDrop(d)
+	}
+	return list, nil
+}
+
+// DropDetails is a drop with all its runs; the fields of its last run stand at the top.
+type DropDetails struct {
+	Run
+	Details Drop  `json:"details"`
+	Runs    []Run `json:"runs"`
+	Fates   []Row `json:"fates,omitempty"`
+}
+
+// Row is the fate of one row in one run.
+type Row struct {
+	Run    int64          `json:"run"`
+	Line   int64          `json:"line"`
+	Key    string         `json:"key"`
+	Fate   bridge.RowFate `json:"fate"`
+	Detail string         `json:"detail,omitempty"`
+}
+
+// DropDetails shows one drop, and with rows the fate of each of its rows that was created, updated, removed, adopted,
+// rejected or parked.
+func (k *Desk) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetails, error) {
+	d, err := k.Ledger.Drop(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	runs, err := k.Ledger.Runs(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	v := &DropDetails{Run: newRun(d, nil), Details: newDrop(d), Runs: make([]Run, len(runs))}
+	for i, r := range runs {
+		v.Runs[i] = newRun(d, r)
+		v.Run = v.Runs[i]
+	}
+	if !rows {
+		return v, nil
+	}
+	return v, k.Ledger.RowLines(ctx, id, func(r bridge.RowLine) error {
+		v.Fates = append(v.Fates, Row(r))
+		return nil
+	})
+}
+
+// Reject is a row that could not be loaded, and why.
+type Reject struct {
+	Drop    int64             `json:"drop"`
+	Run     int64             `json:"run"`
+	Line    int64             `json:"line"`
+	Key     string            `json:"key"`
+	Field   string            `json:"field"`
+	Code    string            `json:"code"`
+	Message string            `json:"message"`
+	Doc     string            `json:"doc,omitempty"`
+	Segment string            `json:"segment,omitempty"`
+	Part    string            `json:"part,omitempty"`
+	Row     map[string]string `json:"row"` // the sender's columns
+}
+
+func newReject(r bridge.RejectRow) Reject {
+	return Reject{Drop: r.Drop, Run: r.Run, Line: r.Pos.Line, Key: r.Key, Field: r.Field, Code: r.Code, Message: r.Message,
+		Doc: r.Pos.Doc, Segment: r.Pos.Segment, Part: r.Pos.Part, Row: r.Row}
+}
+
+// Where is the reject's place in its file: a line, or in an IDoc its number, segment number and segment.
+func (r *Reject) Where() string {
+	return formats.Position{Line: r.Line, Segment: r.Segment, Doc: r.Doc, Part: r.Part}.String()
+}
+
+// Rejects lists rows that could not be loaded. A drop that is asked for has to be known.
+func (k *Desk) Rejects(ctx context.Context, f bridge.RejectFilter) ([]Reject, error) {
+	if f.Drop != 0 {
+		if _, err := k.Ledger.Drop(ctx, f.Drop); err != nil {
+			return nil, err
+		}
+	}
+	list := []Reject{}
+	err := k.Ledger.Rejects(ctx, f, func(r bridge.RejectRow) error {
+		list = append(list, newReject(r))
+		return nil
+	})
+	return list, err
+}
+
+// Parked is a record that waits for its parent.
+type Parked struct {
+	Entity   string            `json:"entity"`
+	Key      string            `json:"key"`
+	WaitsFor string            `json:"waits_for"` // entity and key
+	Feed     string            `json:"feed"`
+	Drop     int64             `json:"drop"`
+	Line     int64             `json:"line"`
+	Since    *time.Time        `json:"since"`
+	Row      map[string]string `json:"row"` // the sender's columns
+}
+
+func newParked(p bridge.ParkedRow) Parked {
+	return Parked{Entity: p.Entity, Key: p.Key, WaitsFor: waitsFor(&p.Missing), Feed: p.Feed, Drop: p.Drop, Line: p.Line,
+		Since: moment(p.Since), Row: p.Raw}
+}
+
+// waitsFor names a parent that is missing; empty for none.
+func waitsFor(m *bridge.Missing) string {
+	if m == nil {
+		return ""
+	}
+	return m.Entity + " " + m.Key
+}
+
+// Parked lists the records of a feed ("": of all) that wait for a parent.
+func (k *Desk) Parked(ctx context.Context, feed string) ([]Parked, error) {
+	list := []Parked{}
+	err := k.Ledger.Parked(ctx, feed, time.Time{}, func(p bridge.ParkedRow) error {
+		list = append(list, newParked(p))
+		return nil
+	})
+	return list, err
+}
+
+// Unsettled lists the drops that wait for a person: those that are held, and those that have been settled since a time
+// and were not loaded in full.
+func (k *Desk) Unsettled(ctx context.Context, since time.Time) ([]Drop, error) {
+	drops, err := k.Ledger.Drops(ctx, bridge.DropFilter{States: []bridge.DropState{bridge.Held}})
+	if err != nil {
+		return nil, err
+	}
+	settled, err := k.Ledger.Drops(ctx, bridge.DropFilter{States: []bridge.DropState{bridge.Partial, bridge.Rejected}, Last: unsettledAtMost})
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range settled {
+		if !d.SettledAt.Before(since.Truncate(time.Millisecond)) { // the ledger keeps milliseconds
+			drops = append(drops, d)
+		}
+	}
+	list := make([]Drop, len(drops))
+	for i, d := range drops {
+		list[i] = newDrop(d)
+	}
+	return list, nil
+}
+
+// unsettledAtMost bounds how many drops are looked through for those that were settled since a time.
+const unsettledAtMost = 1000

@@ -1,0 +1,112 @@
+package operate
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// outboxEntity is the entity under which the ledger keeps the history of orders on their way out.
+const outboxEntity = "orders"
+
+// Order is an order of the outbox, in one version.
+type Order struct {
+	Number    int64            `json:"number"` // of its file; 0 while it has none
+	Order     string           `json:"order"`
+	Version   int              `json:"version"`
+	Export    string           `json:"export"`
+	File      string           `json:"file"`
+	SHA256    string           `json:"sha256"`
+	State     bridge.OwedState `json:"state"`
+	Alarm     bridge.Alarm     `json:"alarm,omitempty"`
+	Reason    string           `json:"reason,omitempty"`
+	Flags     []string         `json:"flags,omitempty"`
+	Answer    string           `json:"answer,omitempty"`
+	Submitted *time.Time       `json:"submitted"`
+	Owed      *time.Time       `json:"owed"`
+	Written   *time.Time       `json:"written"`
+	PickedUp  *time.Time       `json:"picked_up"`
+	Answered  *time.Time       `json:"answered"`
+}
+
+func newOrder(o *bridge.Owed) Order {
+	return Order{Number: o.Number, Order: o.Order, Version: o.Version, Export: o.Export, File: o.File, SHA256: o.SHA256,
+		State: o.State, Alarm: o.Alarm, Reason: o.Reason, Flags: o.Flags, Answer: o.Answer, Submitted: moment(o.Submitted),
+		Owed: moment(o.OwedAt), Written: moment(o.WrittenAt), PickedUp: moment(o.PickedUp), Answered: moment(o.Answered)}
+}
+
+// Orders lists what stands in the outbox.
+func (k *Desk) Orders(ctx context.Context, f bridge.OutboxFilter) ([]Order, error) {
+	owed, err := k.Ledger.Outbox(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]Order, len(owed))
+	for i, o := range owed {
+		list[i] = newOrder(o)
+	}
+	return list, nil
+}
+
+// OrderDetails is an order with everything that happened to it.
+type OrderDetails struct {
+	Order    string         `json:"order"`
+	Versions []Order        `json:"versions"` // oldest first; the outbox of several exports holds several
+	History  []HistoryEntry `json:"history"`
+}
+
+// OrderDetails shows the orders that a word names: an identifier, or the number of a file, which may hold several.
+func (k *Desk) OrderDetails(ctx context.Context, word string) ([]OrderDetails, error) {
+	named, err := k.Ledger.Outbox(ctx, bridge.OutboxFilter{Order: word})
+	if err != nil {
+		return nil, err
+	}
+	if len(named) == 0 {
+		return nil, &bridge.Error{Op: "show", Object: "order " + word, Err: bridge.ErrUnknown, Hint: "see `orobridge orders`"}
+	}
+	var all []OrderDetails
+	shown := map[string]bool{}
+	for _, o := range named {
+		if shown[o.Order] {
+			continue
+		}
+		shown[o.Order] = true
+		d, err := k.order(ctx, o.Order)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
+
+// order gathers all versions of an order, and its own history with that of its answers.
+func (k *Desk) order(ctx context.Context, identifier string) (OrderDetails, error) {
+	d := OrderDetails{Order: identifier, History: []HistoryEntry{}}
+	versions, err := k.Ledger.Outbox(ctx, bridge.OutboxFilter{Order: identifier})
+	if err != nil {
+		return d, err
+	}
+	for _, v := range versions {
+		if v.Order == identifier { // it may be the number of a file, too
+			d.Versions = append(d.Versions, newOrder(v))
+		}
+	}
+	for _, entity := range []string{outboxEntity, formats.OrderFeedback.Name} {
+		entries, err := k.Ledger.History(ctx, entity, identifier)
+		if err != nil {
+			return d, err
+		}
+		for _, e := range entries {
+			if entity == outboxEntity && e.Fate == bridge.RowFate(bridge.Answered) {
+				continue // the answer itself says it with what was set
+			}
+			d.History = append(d.History, newHistoryEntry(e))
+		}
+	}
+	slices.SortStableFunc(d.History, func(x, y HistoryEntry) int { return x.At.Compare(*y.At) })
+	return d, nil
+}

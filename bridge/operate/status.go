@@ -1,0 +1,122 @@
+package operate
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/outbound"
+)
+
+// Status is the whole of a bridge on one page.
+type Status struct {
+	Running bool              `json:"running"` // a bridge holds the state now
+	Feeds   []FeedStatus      `json:"feeds"`
+	Exports []ExportStatus    `json:"exports"`
+	Paused  map[string]string `json:"paused"` // what waits for trouble to pass, and why
+	Alarms  map[string]string `json:"alarms"` // what is wrong with orders: "orders overdue"
+}
+
+// FeedStatus is how a feed stands.
+type FeedStatus struct {
+	Feed    string           `json:"feed"`
+	Entity  string           `json:"entity"`
+	Waiting int              `json:"waiting"` // drops that are not settled
+	Held    int              `json:"held"`
+	Blocked []string         `json:"blocked"` // drops that can't be loaded now, and why
+	Parked  int64            `json:"parked"`
+	Last    string           `json:"last_file"`
+	State   bridge.DropState `json:"last_state"`
+	Settled *time.Time       `json:"last_settled"`
+}
+
+// ExportStatus is how an export stands: orders by their state.
+type ExportStatus struct {
+	Export   string     `json:"export"`
+	Owed     int        `json:"owed"`
+	Written  int        `json:"written"` // not picked up yet
+	Conflict int        `json:"conflict"`
+	Total    int        `json:"total"`
+	Last     *time.Time `json:"last_written"`
+}
+
+// Status shows how every feed and export stands.
+func (k *Desk) Status(ctx context.Context) (*Status, error) {
+	v := &Status{Running: k.Running, Feeds: []FeedStatus{}, Exports: []ExportStatus{},
+		Paused: map[string]string{}, Alarms: map[string]string{}}
+	notes, err := k.Ledger.Notes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for name, text := range notes {
+		if work, ok := bridge.PausedWork(name); ok {
+			v.Paused[work] = text
+		}
+		if alarm, ok := outbound.AlarmNote(name); ok {
+			v.Alarms[alarm] = text
+		}
+	}
+	for _, f := range k.Feeds {
+		s, err := k.feedStatus(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		v.Feeds = append(v.Feeds, s)
+	}
+	for _, x := range k.Exports {
+		s, err := k.exportStatus(ctx, x)
+		if err != nil {
+			return nil, err
+		}
+		v.Exports = append(v.Exports, s)
+	}
+	return v, nil
+}
+
+func (k *Desk) feedStatus(ctx context.Context, f *config.Feed) (FeedStatus, error) {
+	s := FeedStatus{Feed: f.Name, Entity: f.Entity.Name, Blocked: []string{}}
+	open, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name,
+		States: []bridge.DropState{bridge.Seen, bridge.Ready, bridge.Claimed, bridge.Fetched, bridge.Loading, bridge.Held}})
+	if err != nil {
+		return s, err
+	}
+	for _, d := range open {
+		if d.State == bridge.Held {
+			s.Held++
+		}
+		if d.Reason != "" {
+			s.Blocked = append(s.Blocked, fmt.Sprintf("drop %d %s (%s): %s", d.ID, d.Name, d.State, d.Reason))
+		}
+	}
+	s.Waiting = len(open)
+	if s.Parked, err = k.Ledger.CountParked(ctx, f.Entity.Name); err != nil {
+		return s, err
+	}
+	last, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, Last: 1})
+	if err != nil || len(last) == 0 {
+		return s, err
+	}
+	s.Last, s.State, s.Settled = last[0].Name, last[0].State, moment(last[0].SettledAt)
+	return s, nil
+}
+
+func (k *Desk) exportStatus(ctx context.Context, x *config.Export) (ExportStatus, error) {
+	orders, err := k.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: x.Name})
+	s := ExportStatus{Export: x.Name, Total: len(orders)}
+	for _, o := range orders {
+		switch o.State {
+		case bridge.OwedNow:
+			s.Owed++
+		case bridge.Written:
+			s.Written++
+		case bridge.Conflict:
+			s.Conflict++
+		}
+		if !o.WrittenAt.IsZero() {
+			s.Last = moment(o.WrittenAt)
+		}
+	}
+	return s, err
+}

@@ -1,0 +1,18 @@
+package main
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/orobridge/orobridge/bridge/operate"
+)
+
+func newDiscardCommand(a *app) *cobra.Command {
+	return a.jsonFlag(&cobra.Command{
+		Use:   "discard DROP",
+		Short: "Throw a drop away that is held, waits or was rejected: nothing of it is sent",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.decideDrop(cmd.Context(), args[0], (*operate.Desk).Discard)
+		},
+	})
+}

@@ -1,0 +1,76 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orobridge/orobridge/bridge/operate"
+)
+
+func newDropCommand(a *app) *cobra.Command {
+	var rows bool
+	cmd := a.jsonFlag(&cobra.Command{
+		Use:   "drop ID",
+		Short: "Show one inbound file: its runs, and what became of its rows",
+		Long: "drop shows a file, its runs and the counts of its rows. --rows lists the fate of every row that was created, updated,\n" +
+			"removed, adopted, rejected or parked; rows that were unchanged or collapsed are only counted.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := number("drop", args[0])
+			if err != nil {
+				return err
+			}
+			return a.look(cmd.Context(), func(desk *operate.Desk) error {
+				d, err := desk.DropDetails(cmd.Context(), id, rows)
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(d)
+				}
+				a.printDrop(d)
+				if rows {
+					return a.printFates(d.Fates)
+				}
+				return nil
+			})
+		},
+	})
+	cmd.Flags().BoolVar(&rows, "rows", false, "list the fate of single rows")
+	return cmd
+}
+
+func (a *app) printDrop(v *operate.DropDetails) {
+	d := &v.Details
+	fmt.Fprintf(a.stdout, "drop %d of feed %s: %s\n", d.Drop, d.Feed, d.State)
+	if d.Reason != "" {
+		fmt.Fprintf(a.stdout, "  reason   %s\n", printable(d.Reason))
+	}
+	fmt.Fprintf(a.stdout, "  file     %s:%s, %d bytes, %s\n", d.Remote, printable(d.File), d.Size, moment(d.MTime))
+	if d.Gap != "" {
+		fmt.Fprintf(a.stdout, "  gap      %s\n", d.Gap)
+	}
+	if d.Path != "" {
+		fmt.Fprintf(a.stdout, "  now at   %s\n", printable(d.Path))
+	}
+	if d.SHA256 != "" {
+		fmt.Fprintf(a.stdout, "  sha256   %s\n", d.SHA256)
+	}
+	fmt.Fprintf(a.stdout, "  seen     %s\n  settled  %s\n", moment(d.Seen), moment(d.Settled))
+	for _, r := range v.Runs {
+		fmt.Fprintf(a.stdout, "run %d (%s, %s, %s): %s; %d requests\n", r.Run, r.Kind, r.Stage, moment(r.Started),
+			countsLine(r.Counts), r.Requests)
+		if len(r.Skipped) > 0 {
+			fmt.Fprintf(a.stdout, "  left out: %s\n", printable(skippedLine(r.Skipped)))
+		}
+	}
+}
+
+func (a *app) printFates(fates []operate.Row) error {
+	rows := make([][]string, len(fates))
+	for i, r := range fates {
+		rows[i] = []string{decimal(r.Run), decimal(r.Line), string(r.Fate), r.Key, r.Detail}
+	}
+	return a.table([]string{"RUN", "LINE", "FATE", "KEY", "DETAIL"}, rows, "nothing is known of single rows")
+}
