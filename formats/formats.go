@@ -68,7 +68,7 @@ type Corrector interface {
 // A Format reads one kind of file. Its implementation is the struct of its options, with yaml tags, so that a feed's
 // `format:` is decoded straight into it.
 type Format interface {
-	// Check reports options that make no sense, all of them at once (errors.Join), each beginning with the key.
+	// Check reports options that make no sense, all of them at once (errors.Join), as OptionErrors.
 	Check() error
 	// Numbers and dates are written so.
 	Conventions() Conventions

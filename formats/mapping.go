@@ -56,8 +56,7 @@ type wiring struct {
 	env       *exprEnv // that the expressions run in
 }
 
-// Check reports everything in a mapping that can't work for an entity, all of it at once. Each problem begins with its
-// key.
+// Check reports everything in a mapping that can't work for an entity, all of it at once, as OptionErrors.
 func (m *Mapping) Check(e *Entity) error {
 	_, err := m.wire(e, Conventions{})
 	return err
@@ -86,7 +85,7 @@ func (m *Mapping) wire(e *Entity, c Conventions) (*wiring, error) {
 		env: &exprEnv{conventions: c, lists: lists, cells: map[string]any{}},
 	}
 	add := func(key, name string, err error) {
-		problems = append(problems, fmt.Errorf("%s: %s: %w", key, name, err))
+		problems = append(problems, AtKey(key, AtKey(name, err)))
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Columns)) {
 		if err := w.column(e, name, m.Columns[name]); err != nil {
@@ -94,18 +93,20 @@ func (m *Mapping) wire(e *Entity, c Conventions) (*wiring, error) {
 		}
 	}
 	for _, field := range slices.Sorted(maps.Keys(m.Values)) {
-		list, err := canonAll(m.Values[field], func(string) (*Field, error) { return e.field(field) })
+		f, err := e.field(field)
+		if err == nil {
+			w.values[field], err = canonAll(m.Values[field], func(string) (*Field, error) { return f, nil })
+		}
 		if err != nil {
 			add("values", field, err)
 		}
-		w.values[field] = list
 	}
 	var err error
 	if w.constants, err = canonAll(m.Constants, e.field); err != nil {
-		problems = append(problems, fmt.Errorf("constants: %w", err))
+		problems = append(problems, AtKey("constants", err))
 	}
 	if w.defaults, err = canonAll(m.Defaults, e.field); err != nil {
-		problems = append(problems, fmt.Errorf("defaults: %w", err))
+		problems = append(problems, AtKey("defaults", err))
 	}
 	for _, field := range slices.Sorted(maps.Keys(m.Constants)) {
 		if name, fed := w.fedBy(field); fed {
@@ -154,11 +155,11 @@ func canonAll(texts map[string]string, fieldOf func(name string) (*Field, error)
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		f, err := fieldOf(name)
 		if err != nil {
-			return out, err
+			return out, AtKey(name, err)
 		}
 		canonical, bad := f.Canon(texts[name], Conventions{})
 		if bad != nil {
-			problems = append(problems, fmt.Errorf("%s: %s", name, bad.Message))
+			problems = append(problems, AtKey(name, errors.New(bad.Message)))
 		}
 		out[name] = canonical
 	}
@@ -194,7 +195,7 @@ func (m *Mapping) readLists() (map[string]map[string]string, []error) {
 	for _, name := range slices.Sorted(maps.Keys(m.Lists)) {
 		list, err := m.readList(m.Lists[name])
 		if err != nil {
-			problems = append(problems, fmt.Errorf("lists: %s: %w", name, err))
+			problems = append(problems, AtKey("lists", AtKey(name, err)))
 		}
 		lists[name] = list
 	}

@@ -77,39 +77,37 @@ func parseConfig(path string, data []byte, readers formats.Registry, writers Ord
 // opener opens the files of value lists; relative names are relative to the config's folder.
 func (c *Config) opener(name string) (io.ReadCloser, error) { return os.Open(c.resolve(name)) }
 
-// flatten takes joined errors apart.
-func flatten(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
-	}
-	var all []error
-	for _, e := range joined.Unwrap() {
-		all = append(all, flatten(e)...)
-	}
-	return all
+// spread notes the problems that the options' own check found, each at its key.
+func (d *decoder) spread(path string, err error) {
+	d.at(path, path, "", err)
 }
 
-// spread notes the problems that a format's or mapping's own check found. Each begins with its keys, which say on
-// which line it belongs.
-func (d *decoder) spread(path string, err error) {
-	if err == nil {
-		return
-	}
-	for _, e := range flatten(err) {
-		where, message := path, e.Error()
-		for {
-			key, rest, ok := strings.Cut(message, ": ")
-			if !ok || !d.given(join(where, key)) {
-				break
-			}
-			where, message = join(where, key), rest
+// at walks down what errors.Join and formats.AtKey put together; path is where the check began.
+func (d *decoder) at(path, where, hint string, err error) {
+	switch e := err.(type) {
+	case nil:
+	case *formats.OptionError:
+		if e.Key != "" {
+			where = d.form(join(where, e.Key))
 		}
-		if first, _, _ := strings.Cut(message, " "); d.given(join(where, first)) {
-			where = join(where, first)
+		d.at(path, where, e.Hint, e.Err)
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			d.at(path, where, hint, inner)
 		}
+	default:
 		if where == path || !d.failed(where) {
-			d.problem(where, "", "%s", strings.ReplaceAll(message, "\n", "; "))
+			d.problem(where, hint, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 		}
 	}
+}
+
+// form is the key under which a secret was given.
+func (d *decoder) form(path string) string {
+	for _, form := range []string{path + "_file", path + "_env"} {
+		if d.given(form) {
+			return form
+		}
+	}
+	return path
 }

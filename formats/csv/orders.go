@@ -31,10 +31,10 @@ type OrderOptions struct {
 
 var _ formats.OrderFormat = (*OrderOptions)(nil)
 
-// Check reports options that make no sense, all of them at once, each beginning with its key.
+// Check reports options that make no sense, all of them at once, as OptionErrors.
 func (o *OrderOptions) Check() error {
 	_, problem := newDialect(o.Delimiter, "")
-	return errors.Join(problem, charset.Check(o.Encoding),
+	return errors.Join(problem, formats.AtKey("encoding", charset.Check(o.Encoding)),
 		oneOf("decimal", o.Decimal, "", ".", ","),
 		oneOf("header", strings.ToLower(o.Header), "", "true", "yes", "none", "false", "no"),
 		oneOf("layout", o.Layout, "", "lines", "header_lines"),
@@ -47,7 +47,7 @@ func oneOf(key, value string, allowed ...string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s: %q is none of %s", key, value, strings.Join(allowed[1:], ", "))
+	return formats.AtKey(key, fmt.Errorf("%q is none of %s", value, strings.Join(allowed[1:], ", ")))
 }
 
 // Extension is ".csv".
