@@ -13,7 +13,6 @@ package formats
 import (
 	"fmt"
 	"io"
-	"slices"
 )
 
 // Position says where a row stands in its file, in the terms of the file's own format.
@@ -162,17 +161,4 @@ func (e *FileError) Error() string {
 		where += "column " + e.Column + ": "
 	}
 	return where + e.Message
-}
-
-// A Registry knows the formats by the kind that a config names.
-type Registry map[string]func() Format
-
-// Kinds lists the registered kinds in alphabetical order.
-func (r Registry) Kinds() []string {
-	kinds := make([]string, 0, len(r))
-	for k := range r {
-		kinds = append(kinds, k)
-	}
-	slices.Sort(kinds)
-	return kinds
 }

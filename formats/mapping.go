@@ -17,18 +17,18 @@ type Mapping struct {
 	// source columns (value: 'amount(KBETR) / amount(KPEIN)'). It is a source column when the right side is a field's
 	// name; "-" on the right side leaves a column out. Columns that are not named keep their own names; those that
 	// are no field's name are ignored (see [Mapper.Ignored]).
-	Columns map[string]string `yaml:"columns"`
+	Columns map[string]string `yaml:"columns" doc:"source column to canonical field (MATNR: sku), or canonical field to an expression over source columns (value: 'amount(KBETR) / amount(KPEIN)'); - leaves a column out"`
 	// Values maps, per canonical field, the sender's value to the shop's (unit: {ST: item}). With a list, a value that
 	// is not in it rejects the row. The list applies to what an expression gives, too. Constants and defaults are the
 	// shop's values already.
-	Values map[string]map[string]string `yaml:"values"`
+	Values map[string]map[string]string `yaml:"values" doc:"per canonical field, the sender's value to the shop's (unit: { ST: item }); a value that is not in the list rejects the row"`
 	// Constants set a field in every row.
-	Constants map[string]string `yaml:"constants"`
+	Constants map[string]string `yaml:"constants" doc:"canonical fields that have one value in every row"`
 	// Defaults set a field whose column is missing or whose cell is empty.
-	Defaults map[string]string `yaml:"defaults"`
+	Defaults map[string]string `yaml:"defaults" doc:"canonical fields whose column is missing or whose cell is empty"`
 	// Lists name files for the expression lookup(list, value): UTF-8, separated by commas, two columns: value and
 	// result. They are read when the config is loaded and again for each file that is mapped.
-	Lists map[string]string `yaml:"lists"`
+	Lists map[string]string `yaml:"lists" doc:"files for the expression lookup(list, value): UTF-8, two columns set apart by a comma"`
 	// Open opens the files of Lists. The program sets it before Check.
 	Open func(name string) (io.ReadCloser, error) `yaml:"-" json:"-"`
 }
@@ -36,13 +36,13 @@ type Mapping struct {
 // Conventions are a format's ways to write numbers and dates; formats inline them in their options.
 type Conventions struct {
 	// Decimal is the decimal sign of amounts, "." by default.
-	Decimal string `yaml:"decimal"`
+	Decimal string `yaml:"decimal" doc:"decimal sign, . by default"`
 	// Group is the sign between groups of three digits: ".", ",", " ", "'" or none. Without it blanks and apostrophes
 	// group, and the other of "." and "," where it can't be mistaken for the decimal sign: 1.234,50 and 1.234.567,
 	// but not 1.234.
-	Group string `yaml:"group"`
+	Group string `yaml:"group" doc:"sign between groups of three digits"`
 	// Date is the form of dates: YYYY-MM-DD by default, YYYYMMDD, DD.MM.YYYY, DD/MM/YYYY, MM/DD/YYYY, or Go's notation.
-	Date string `yaml:"date"`
+	Date string `yaml:"date" doc:"form of dates: YYYY-MM-DD by default, YYYYMMDD, DD.MM.YYYY, DD/MM/YYYY, MM/DD/YYYY"`
 }
 
 // wiring is a mapping that was checked against an entity: what feeds which field.

@@ -22,7 +22,6 @@ type checker struct {
 }
 
 func (k checker) config() {
-	k.c.State.Dir = k.c.resolve(k.c.State.Dir)
 	if k.given("oro") {
 		k.oro()
 	}
@@ -90,23 +89,10 @@ func (k checker) rooted(key, p string) {
 	}
 }
 
-// needed reports a key that its neighbours need.
-func (k checker) needed(key, name, value, hint string) {
-	if value == "" && !k.failed(join(key, name)) {
-		k.problem(key, hint, "%s is missing", name)
-	}
-}
-
 func (k checker) positive(key string, d bridge.Duration) {
 	if d <= 0 && !k.failed(key) {
 		k.problem(key, "", "must be longer than nothing")
 	}
-}
-
-// remoteKeys are the keys that only one kind of remote has.
-var remoteKeys = map[string][]string{
-	"sftp": {"address", "user", "password", "password_file", "password_env", "private_key", "private_key_file", "private_key_env",
-		"passphrase", "passphrase_file", "passphrase_env", "known_hosts_file", "connections", "connect_timeout", "read_timeout", "keep_alive"},
 }
 
 func (k checker) remote(key string, r *Remote) {
@@ -116,39 +102,8 @@ func (k checker) remote(key string, r *Remote) {
 	if r.Name == bridge.ByHand {
 		k.problem(key, "choose another name", "%q is the bridge's own word for files that a person loads", r.Name)
 	}
-	switch r.Kind {
-	case "dir":
-		for _, other := range remoteKeys["sftp"] {
-			if k.given(join(key, other)) {
-				k.problem(join(key, other), "remove it, or set kind: sftp", "has no meaning for a remote of kind dir")
-			}
-		}
-		k.needed(key, "path", r.Path, "the folder that kind dir stands for")
-		r.Path = k.c.resolve(r.Path)
-	case "sftp":
-		k.sftp(key, r)
-	}
-}
-
-func (k checker) sftp(key string, r *Remote) {
-	k.needed(key, "address", r.Address, "write host, or host:port")
-	if strings.ContainsAny(r.Address, "/@ ") {
-		k.problem(join(key, "address"), "write host:port; the user stands in user", "%q is not an address", r.Address)
-	}
-	k.needed(key, "user", r.User, "")
-	k.needed(key, "known_hosts_file", r.KnownHostsFile, "name a file; orobridge check prints the line to put into it")
-	r.KnownHostsFile = k.c.resolve(r.KnownHostsFile)
-	hasKey, hasPassword := k.anyForm(key, "private_key"), k.anyForm(key, "password")
-	if !hasKey && !hasPassword {
-		k.problem(key, "write private_key_file, or password_env", "neither a private key nor a password is given")
-	}
-	if !hasKey && k.anyForm(key, "passphrase") {
-		k.problem(key, "add private_key_file, or remove passphrase", "passphrase is given without a private key")
-	}
-	k.positive(join(key, "connect_timeout"), r.ConnectTimeout)
-	k.positive(join(key, "read_timeout"), r.ReadTimeout)
-	if r.Path != "" {
-		k.folder(join(key, "path"), r.Path)
+	if r.Options != nil {
+		k.spread(key, r.Options.Check())
 	}
 }
 

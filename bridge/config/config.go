@@ -30,7 +30,7 @@ type Config struct {
 
 // StateConfig says where the ledger, the spool and the lock are.
 type State struct {
-	Dir         string          `yaml:"dir" jsonschema:"default=./var" doc:"folder of the ledger, the spool and the lock; on a local disk"`
+	Dir         string          `yaml:"dir" jsonschema:"default=./var,format=path" doc:"folder of the ledger, the spool and the lock; on a local disk"`
 	KeepArchive bridge.Duration `yaml:"keep_archive" jsonschema:"default=90d" doc:"how long archived files, spooled bytes and the details of rows are kept"`
 }
 
@@ -47,25 +47,12 @@ type Shop struct {
 	Settle       bridge.Duration `yaml:"settle" jsonschema:"default=30m" doc:"how long the shop may take for a batch before its keys are looked up"`
 }
 
-// RemoteConfig is a place with files.
+// Remote is a place with files: what all kinds have in common, and the options of its kind.
 type Remote struct {
-	Name string `yaml:"-"`
-	Kind string `yaml:"kind" jsonschema:"required,enum=sftp,enum=dir" doc:"an SFTP server, or a folder of this machine"`
-
-	Path string `yaml:"path" doc:"dir: the folder; sftp: folder below which the feeds' folders stand, / by default"`
-
-	Address        string          `yaml:"address" doc:"sftp: host, or host:port"`
-	User           string          `yaml:"user" doc:"sftp: user name"`
-	Password       bridge.Secret   `yaml:"password" doc:"sftp: password, also for keyboard-interactive"`
-	PrivateKey     bridge.Secret   `yaml:"private_key" doc:"sftp: private key in PEM or OpenSSH form; usually private_key_file"`
-	Passphrase     bridge.Secret   `yaml:"passphrase" doc:"sftp: passphrase of the private key"`
-	KnownHostsFile string          `yaml:"known_hosts_file" doc:"sftp: file with the server's pinned host keys, as OpenSSH writes it"`
-	Connections    int             `yaml:"connections" jsonschema:"default=2,minimum=1,maximum=64" doc:"sftp: at most so many at once"`
-	ConnectTimeout bridge.Duration `yaml:"connect_timeout" jsonschema:"default=15s" doc:"sftp: for connecting and for the handshake, each"`
-	ReadTimeout    bridge.Duration `yaml:"read_timeout" jsonschema:"default=60s" doc:"sftp: without a byte from the server"`
-	KeepAlive      bridge.Duration `yaml:"keep_alive" jsonschema:"default=30s" doc:"sftp: between signs of life"`
-	ReadOnly       bool            `yaml:"read_only" doc:"claim files in the ledger alone and move nothing"`
-	Overwrites     bool            `yaml:"-"`
+	Name     string               `yaml:"-"`
+	Kind     string               `yaml:"kind" jsonschema:"required" doc:"what it is"`
+	ReadOnly bool                 `yaml:"read_only" doc:"claim files in the ledger alone and move nothing"`
+	Options  bridge.RemoteOptions `yaml:",inline"`
 }
 
 // FeedConfig is one inbound stream.
@@ -105,7 +92,7 @@ type Wrapping struct {
 	MaxFiles   int           `yaml:"max_files" jsonschema:"default=100,minimum=1" doc:"zip: so many files at most"`
 	Key        bridge.Secret `yaml:"key" doc:"pgp: private key, armored; several one after the other while keys change"`
 	Passphrase bridge.Secret `yaml:"passphrase" doc:"pgp: passphrase of the private key"`
-	Signers    []string      `yaml:"signers" doc:"pgp: files with the sender's public keys, armored"`
+	Signers    []string      `yaml:"signers" jsonschema:"format=path" doc:"pgp: files with the sender's public keys, armored"`
 	Signature  string        `yaml:"signature" jsonschema:"default=required,enum=required,enum=optional" doc:"pgp: optional accepts a message that is not signed; a signature that is there must be a signer's"`
 
 	layer envelope.Layer
@@ -186,12 +173,12 @@ type Export struct {
 
 // EncryptConfig says for whom files are encrypted and who signs them.
 type Encrypt struct {
-	Recipients []string      `yaml:"recipients" jsonschema:"required" doc:"files with the receivers' public keys, armored"`
+	Recipients []string      `yaml:"recipients" jsonschema:"required,format=path" doc:"files with the receivers' public keys, armored"`
 	SignKey    bridge.Secret `yaml:"sign_key" doc:"private key that signs, armored; without one the files are not signed"`
 	Passphrase bridge.Secret `yaml:"passphrase" doc:"passphrase of sign_key"`
 	Armor      bool          `yaml:"armor" doc:"write text instead of bytes"`
 
-	Seal envelope.Seal
+	Seal envelope.Seal `yaml:"-"`
 }
 
 // CollectConfig puts several orders into a file. The file is made when it is full, or when its first order has waited

@@ -14,16 +14,22 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/dir"
+	"github.com/orobridge/orobridge/bridge/sftp"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/csv"
 )
 
 var update = flag.Bool("update", false, "write the expected texts anew")
 
-var (
-	readers = formats.Registry{"csv": func() formats.Format { return &csv.Options{} }}
-	writers = config.OrderFormats{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }}
-)
+var kinds = config.Kinds{
+	Remotes: map[string]func() bridge.RemoteOptions{
+		"dir":  func() bridge.RemoteOptions { return &dir.Options{} },
+		"sftp": func() bridge.RemoteOptions { return &sftp.Options{} },
+	},
+	Formats: map[string]func() formats.Format{"csv": func() formats.Format { return &csv.Options{} }},
+	Orders:  map[string]func() formats.OrderFormat{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }},
+}
 
 func testEnv(name string) (string, bool) {
 	v, ok := map[string]string{"ORO_CLIENT_SECRET": "hush", "ORO_WEBHOOK_SECRET": "quiet", "SFTP_PASSWORD": "sesame", "SEVEN": "7", "EMPTY": ""}[name]
@@ -65,7 +71,7 @@ func TestConfigFixtures(t *testing.T) {
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
-			c, err := config.Load(name, readers, writers, testEnv)
+			c, err := config.Load(name, kinds, testEnv)
 			said, good := config.Problems(nil), strings.HasSuffix(name, ".good.yaml")
 			switch {
 			case err == nil:
@@ -118,7 +124,7 @@ func golden(t *testing.T, name, got string) {
 
 func load(t *testing.T, name string) *config.Config {
 	t.Helper()
-	c, err := config.Load(name, readers, writers, testEnv)
+	c, err := config.Load(name, kinds, testEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,12 +136,13 @@ func TestConfigDesign(t *testing.T) {
 	fixtures(t)
 	c := load(t, "design.good.yaml")
 	f, e := c.Feeds[0], c.Exports[0]
+	sap := c.Remotes["sap"].Options.(*sftp.Options)
 	type m = map[string]any
 	got := m{
 		"state": c.State, "api": c.Oro.APIPath, "in_flight": c.Oro.InFlight, "timeout": c.Oro.Timeout, "settle": c.Oro.Settle,
 		"secret": c.Oro.ClientSecret.Reveal(), "webhook": c.Admin.WebhookSecret.Reveal(),
-		"key": c.Remotes["sap"].PrivateKey.Reveal(), "name": c.Remotes["sap"].Name, "hosts": c.Remotes["sap"].KnownHostsFile,
-		"connections": c.Remotes["sap"].Connections, "dir": c.Remotes["disk"].Path,
+		"key": sap.PrivateKey.Reveal(), "name": c.Remotes["sap"].Name, "hosts": sap.KnownHostsFile,
+		"connections": sap.Connections, "dir": c.Remotes["disk"].Options.(*dir.Options).Path,
 		"entity": f.Entity.Name, "match": f.Match.Text, "ready": f.Ready, "folders": f.Folders, "mode": f.Mode, "missing": f.Missing,
 		"failure": f.OnFailure, "repeats": f.Repeats, "park": f.ParkFor, "size": f.MaxSize, "empty": f.Empty,
 		"columns": f.Mapping.Columns, "values": f.Mapping.Values, "rejects": *f.Guards.MaxRejects, "removals": *f.Guards.MaxRemovals,
@@ -204,7 +211,7 @@ func TestConfigHidesSecrets(t *testing.T) {
 }
 
 func TestConfigNotThere(t *testing.T) {
-	_, err := config.Load("/no/such/orobridge.yaml", readers, writers, testEnv)
+	_, err := config.Load("/no/such/orobridge.yaml", kinds, testEnv)
 	var said config.Problems
 	if !errors.As(err, &said) || len(said) != 1 || said[0].Line != 0 || said[0].Hint == "" {
 		t.Errorf("%#v", err)
@@ -299,7 +306,7 @@ func FuzzConfig(f *testing.F) {
 				t.Errorf("took %v", took)
 			}
 		}()
-		c, err := config.Parse(filepath.Join(dir, "orobridge.yaml"), data, readers, writers, testEnv)
+		c, err := config.Parse(filepath.Join(dir, "orobridge.yaml"), data, kinds, testEnv)
 		var said config.Problems
 		if (c == nil) == (err == nil) || err != nil && (!errors.As(err, &said) || len(said) == 0) {
 			t.Fatalf("config %v, error %v", c, err)

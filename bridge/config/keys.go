@@ -39,9 +39,9 @@ const maxKey = 1 << 20
 func (k checker) publicKeys(key string, files []string) string {
 	var all strings.Builder
 	for _, name := range files {
-		data, err := readLimited(k.c.resolve(name), maxKey)
+		data, err := readLimited(name, maxKey)
 		if err != nil {
-			k.problem(key, "relative paths are relative to the config's folder", "read %s: %v", k.c.resolve(name), reason(err))
+			k.problem(key, "relative paths are relative to the config's folder", "read %s: %v", name, reason(err))
 			continue
 		}
 		all.Write(data)

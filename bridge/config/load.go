@@ -4,60 +4,45 @@ import (
 	"io"
 	"os"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/orobridge/orobridge/formats"
 )
 
-// OrderFormats knows the formats of outbound orders by the kind that a config names.
-type OrderFormats map[string]func() formats.OrderFormat
-
-// Kinds lists the registered kinds in alphabetical order.
-func (f OrderFormats) Kinds() []string {
-	kinds := make([]string, 0, len(f))
-	for k := range f {
-		kinds = append(kinds, k)
-	}
-	slices.Sort(kinds)
-	return kinds
-}
-
 // maxConfig is the longest config in bytes.
 const maxConfig = 4 << 20
 
-// LoadConfig reads a config, checks it and fills in the defaults. readers and writers are the kinds of format that feeds
-// and exports may name; env looks an environment variable up (os.LookupEnv). Secrets are read, and so are the files of
+// LoadConfig reads a config, checks it and fills in the defaults. kinds are what it may name; env looks an environment variable up (os.LookupEnv). Secrets are read, and so are the files of
 // value lists; no network is touched. The error is a ConfigErrors that holds every problem there is.
-func Load(path string, readers formats.Registry, writers OrderFormats, env func(string) (string, bool)) (*Config, error) {
-	return loadConfig(path, readers, writers, env, false)
+func Load(path string, kinds Kinds, env func(string) (string, bool)) (*Config, error) {
+	return loadConfig(path, kinds, env, false)
 }
 
 // ViewConfig is [LoadConfig] without the secrets: for those who look at the ledger, and neither have the secrets nor need
 // them. No end can be reached with such a config.
-func View(path string, readers formats.Registry, writers OrderFormats, env func(string) (string, bool)) (*Config, error) {
-	return loadConfig(path, readers, writers, env, true)
+func View(path string, kinds Kinds, env func(string) (string, bool)) (*Config, error) {
+	return loadConfig(path, kinds, env, true)
 }
 
-func loadConfig(path string, readers formats.Registry, writers OrderFormats, env func(string) (string, bool), blind bool) (*Config, error) {
+func loadConfig(path string, kinds Kinds, env func(string) (string, bool), blind bool) (*Config, error) {
 	data, err := readLimited(path, maxConfig)
 	if err != nil {
 		return nil, Problems{{File: path, Message: "read: " + reason(err).Error(),
 			Hint: "name the config with --config FILE, or write one with orobridge init"}}
 	}
-	return parseConfig(path, data, readers, writers, env, blind)
+	return parseConfig(path, data, kinds, env, blind)
 }
 
 // ParseConfig is [LoadConfig] for a config that was read already; relative paths in it are relative to path's folder.
-func Parse(path string, data []byte, readers formats.Registry, writers OrderFormats, env func(string) (string, bool)) (*Config, error) {
-	return parseConfig(path, data, readers, writers, env, false)
+func Parse(path string, data []byte, kinds Kinds, env func(string) (string, bool)) (*Config, error) {
+	return parseConfig(path, data, kinds, env, false)
 }
 
-func parseConfig(path string, data []byte, readers formats.Registry, writers OrderFormats, env func(string) (string, bool), blind bool) (*Config, error) {
+func parseConfig(path string, data []byte, kinds Kinds, env func(string) (string, bool), blind bool) (*Config, error) {
 	c := &Config{Path: path}
-	d := &decoder{blind: blind, file: path, resolve: c.resolve, env: env, readers: readers, writers: writers, lines: map[string]int{}, budget: maxNodes}
+	d := &decoder{blind: blind, file: path, resolve: c.resolve, env: env, kinds: kinds, lines: map[string]int{}, budget: maxNodes}
 	if root := d.parse(data); root != nil {
-		d.object("", d.entries("", root, 0), reflect.ValueOf(c).Elem())
+		d.object("", d.entries("", root, 0), reflect.ValueOf(c).Elem(), nil)
 		if d.budget < 0 {
 			d.problem("", "write out what its aliases repeat", "the config is too large")
 		} else {

@@ -59,7 +59,7 @@ func (k *checkup) run(ctx context.Context) error {
 
 // remote checks one remote, and, when it can be reached, the feeds and exports that use it.
 func (k *checkup) remote(ctx context.Context, c *config.Remote) {
-	r, err := openRemote(c)
+	r, err := k.config.OpenRemote(c.Name, k.logger())
 	if err != nil {
 		k.add([]bridge.Finding{{Subject: "remote " + c.Name, What: "read its config", Detail: err.Error(), Hint: bridge.HintOf(err)}})
 		return

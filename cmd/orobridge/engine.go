@@ -43,7 +43,7 @@ func (a *app) engine(ctx context.Context, c *config.Config, log *slog.Logger) (*
 // viewer opens the ledger for reading beside a running bridge. It needs no secrets: whoever looks at the ledger may have
 // none.
 func (a *app) viewer(ctx context.Context) (*config.Config, *state.Ledger, error) {
-	c, err := config.View(a.configPath, readers(), writers(), a.env)
+	c, err := config.View(a.configPath, kinds, a.env)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -72,8 +72,8 @@ func (e *engine) open(log *slog.Logger) (err error) {
 	if e.shop, err = oro.New(e.config.Oro, oro.Options{Log: log, Known: e.ledger.OroIDs}); err != nil {
 		return err
 	}
-	for name, rc := range e.config.Remotes {
-		r, err := openRemote(rc)
+	for name := range e.config.Remotes {
+		r, err := e.config.OpenRemote(name, log)
 		if err != nil {
 			return err
 		}
@@ -83,7 +83,7 @@ func (e *engine) open(log *slog.Logger) (err error) {
 		if e.orders[x.Remote] != nil {
 			continue
 		}
-		r, err := openRemote(e.config.Remotes[x.Remote])
+		r, err := e.config.OpenRemote(x.Remote, log)
 		if err != nil {
 			return err
 		}

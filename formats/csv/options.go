@@ -31,16 +31,16 @@ const (
 
 // Options describe a sender's dialect. The zero value reads canonical CSV: UTF-8, commas, double quotes, one header.
 type Options struct {
-	Delimiter string              `yaml:"delimiter"` // one character, or tab; default ","
-	Quote     string              `yaml:"quote"`     // one ASCII character, or none; default "
-	Header    string              `yaml:"header"`    // true (default), or none: then Fields name the columns
-	Fields    []string            `yaml:"fields"`    // columns of a file without a header, in order; "" for one that has no name
-	Encoding  string              `yaml:"encoding"`  // IANA name; default utf-8; a byte order mark in the file wins
+	Delimiter string              `yaml:"delimiter" doc:"one character, or tab; a comma by default"`
+	Quote     string              `yaml:"quote" doc:"one ASCII character, or none; a double quote by default"`
+	Header    string              `yaml:"header" doc:"true by default, or none: then fields names the columns"`
+	Fields    []string            `yaml:"fields" doc:"columns of a file without a header, in order"`
+	Encoding  string              `yaml:"encoding" doc:"utf-8 by default, iso-8859-1, windows-1252, utf-16, …; a byte order mark in the file wins"`
 	Numbers   formats.Conventions `yaml:",inline"`
-	Skip      int                 `yaml:"skip"`    // lines before the header, or before the first row
-	Ragged    string              `yaml:"ragged"`  // reject (default), or pad: cells missing at a row's end are not part of it, empty ones too many are dropped
-	MaxRow    int                 `yaml:"max_row"` // bytes; default 1 MiB, at most 64 MiB
-	Trim      bool                `yaml:"trim"`    // blanks before a cell are no part of it, so that a quote may follow them
+	Skip      int                 `yaml:"skip" doc:"lines before the header"`
+	Ragged    string              `yaml:"ragged" doc:"reject by default, or pad: cells that a row lacks at its end count as absent"`
+	MaxRow    int                 `yaml:"max_row" doc:"longest row in bytes, 1 MiB by default"`
+	Trim      bool                `yaml:"trim" doc:"take blanks before a cell off"`
 }
 
 var _ formats.Format = (*Options)(nil)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ProtonMail/gopenpgp/v3/constants"
 	"github.com/ProtonMail/gopenpgp/v3/crypto"
+
 	"github.com/orobridge/orobridge/formats"
 )
 
