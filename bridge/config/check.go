@@ -183,19 +183,15 @@ func (k checker) feed(key string, f *Feed) {
 
 func (k checker) ready(key string, f *Feed) {
 	r := &f.Ready
-	// stable: 0s that is written out is a sender who renames whole files into the folder: taken at its word.
-	if r.Stable == 0 && r.Marker == "" && r.Manifest == "" && !k.given(join(key, "ready.stable")) {
-		r.Stable = bridge.Duration(20 * time.Second)
-	}
 	k.suffix(join(key, "ready.marker"), r.Marker)
 	if r.Manifest != "" {
 		r.ManifestStable = r.Stable
-		if !k.given(join(key, "ready.stable")) {
-			r.ManifestStable = bridge.Duration(20 * time.Second)
-		}
 		if _, err := path.Match(r.Manifest, ""); err != nil || strings.Contains(r.Manifest, "/") {
 			k.problem(join(key, "ready.manifest"), "write a glob such as manifest_*.txt", "%q is not a glob of names", r.Manifest)
 		}
+	}
+	if (r.Marker != "" || r.Manifest != "") && !k.given(join(key, "ready.stable")) {
+		r.Stable = 0
 	}
 	if r.Marker != "" && f.Match.overlaps(Pattern{Text: "*" + r.Marker}) {
 		k.warn(join(key, "match"), "end the pattern with the files' own extension", "matches the marker files as well")
@@ -280,8 +276,8 @@ func (k checker) export(key string, e *Export) {
 			f.SetOpen(k.c.opener)
 		}
 		k.spread(join(key, "format"), e.Format.Check())
-		if e.File == "" {
-			e.File = "ORD_{submitted}_{number}_{identifier}" + e.Format.Extension()
+		if !k.given(join(key, "file")) {
+			e.File += e.Format.Extension()
 		}
 	}
 	k.file(join(key, "file"), e.File)

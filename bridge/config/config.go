@@ -113,7 +113,7 @@ func (f *Feed) Layers() envelope.Layers {
 
 // ReadyConfig says when a file is whole.
 type Ready struct {
-	Stable   bridge.Duration `yaml:"stable" doc:"same size and time in all listings for so long; 20s when nothing else is given; 0s trusts a sender who renames whole files into the folder"`
+	Stable   bridge.Duration `yaml:"stable" jsonschema:"default=20s" doc:"same size and time in all listings for so long; none when marker or manifest is given instead; 0s trusts a sender who renames whole files into the folder"`
 	Marker   string          `yaml:"marker" doc:"suffix of a second file that says so: .ok for products.csv.ok"`
 	Manifest string          `yaml:"manifest" doc:"glob of files that list whole files: CSV with the columns file, rows, sha256 and size, all but file optional"`
 
@@ -159,7 +159,7 @@ type Export struct {
 	Every        bridge.Duration     `yaml:"every" jsonschema:"default=5s" doc:"between two questions to the shop"`
 	Overlap      bridge.Duration     `yaml:"overlap" jsonschema:"default=10m" doc:"how far back each question reaches, for orders that commit late"`
 	Since        string              `yaml:"since" jsonschema:"default=now" doc:"first start: now, all, or a time (2026-01-31, 2026-01-31T08:00:00Z)"`
-	File         string              `yaml:"file" doc:"file name of {submitted}, {number}, {identifier}, {id}, {website}; ORD_{submitted}_{number}_{identifier} and the format's extension by default"`
+	File         string              `yaml:"file" jsonschema:"default=ORD_{submitted}_{number}_{identifier}" doc:"file name of {submitted}, {number}, {identifier}, {id}, {website}; the default is followed by the format's extension"`
 	Format       formats.OrderFormat `yaml:"format" jsonschema:"required" doc:"how the files are written; its kind, and the options of that kind"`
 	Only         Only                `yaml:"only" doc:"which orders; an empty list lets everything pass"`
 	OnChange     string              `yaml:"on_change" jsonschema:"default=ignore,enum=ignore,enum=new_version" doc:"an order that changes after it was written, in lines, addresses, totals or by being cancelled: ignore, or write it again under a name that ends in _v2"`
