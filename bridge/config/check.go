@@ -39,6 +39,7 @@ func (k checker) config() {
 	k.names()
 	k.collisions()
 	k.admin()
+	k.webhook()
 }
 
 // element is the path that the decoder gave to an element of a list.
@@ -380,20 +381,42 @@ func (k checker) collisions() {
 }
 
 func (k checker) admin() {
-	if a := k.c.Admin; a.WebhookURL != "" {
-		u, err := url.Parse(a.WebhookURL)
-		switch {
-		case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-			k.problem("admin.webhook_url", "write https://bridge.example.com/webhook", "%q is not an address", a.WebhookURL)
-		case !k.anyForm("admin", "webhook_secret"):
-			k.problem("admin", "write webhook_secret_env: ORO_WEBHOOK_SECRET", "webhook_url needs webhook_secret")
-		}
-	}
-	host, port, err := net.SplitHostPort(k.c.Admin.Listen)
-	switch {
-	case err != nil || port == "":
-		k.problem("admin.listen", "write 127.0.0.1:8085", "%q is not an address with a port", k.c.Admin.Listen)
-	case !loopback(host):
+	if host, ok := k.listen("admin.listen", "127.0.0.1:8085", k.c.Admin.Listen); ok && !loopback(host) {
 		k.warn("admin.listen", "listen on 127.0.0.1 behind a proxy that asks who is there", "others than this machine can reach the admin page")
 	}
+}
+
+// webhook checks the intake. One that an earlier release's keys describe listens where that release listened.
+func (k checker) webhook() {
+	w := &k.c.Webhook
+	if (k.moved["webhook.url"] || k.anyMoved("webhook.secret")) && !k.given("webhook.listen") {
+		w.Listen = k.c.Admin.Listen
+	} else {
+		k.listen("webhook.listen", "127.0.0.1:8086", w.Listen)
+	}
+	if w.URL == "" {
+		return
+	}
+	u, err := url.Parse(w.URL)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		k.problem("webhook.url", "write https://bridge.example.com/webhook", "%q is not an address", w.URL)
+	case !k.anyForm("webhook", "secret"):
+		k.problem("webhook", "write secret_env: ORO_WEBHOOK_SECRET", "url needs secret")
+	}
+}
+
+// listen checks an address to listen on and returns its host, which is empty for all addresses of the machine.
+func (k checker) listen(key, example, address string) (host string, ok bool) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || port == "" {
+		k.problem(key, "write "+example, "%q is not an address with a port", address)
+		return "", false
+	}
+	return host, true
+}
+
+// anyMoved says whether a secret was given by the name of an earlier release, in any of its forms.
+func (k checker) anyMoved(key string) bool {
+	return k.moved[key] || k.moved[key+"_file"] || k.moved[key+"_env"]
 }

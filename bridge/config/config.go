@@ -20,7 +20,8 @@ type Config struct {
 	Remotes map[string]*Remote `yaml:"remotes" doc:"places with files, by name"`
 	Feeds   []*Feed            `yaml:"feeds" doc:"inbound streams"`
 	Exports []*Export          `yaml:"exports" doc:"outbound streams"`
-	Admin   Admin              `yaml:"admin" doc:"intake of the shop's webhooks"`
+	Admin   Admin              `yaml:"admin" doc:"the local web side, for people and programs of the operator"`
+	Webhook Webhook            `yaml:"webhook" doc:"intake of the shop's webhooks"`
 
 	// Path is the file that the config was read from. Relative paths in it are relative to its folder.
 	Path string `yaml:"-"`
@@ -30,8 +31,15 @@ type Config struct {
 
 // StateConfig says where the ledger, the spool and the lock are.
 type State struct {
-	Dir         string          `yaml:"dir" jsonschema:"default=./var,format=path" doc:"folder of the ledger, the spool and the lock; on a local disk"`
-	KeepArchive bridge.Duration `yaml:"keep_archive" jsonschema:"default=90d" doc:"how long archived files, spooled bytes and the details of rows are kept"`
+	Dir  string `yaml:"dir" jsonschema:"default=./var,format=path" doc:"folder of the ledger, the spool and the lock; on a local disk"`
+	Keep Keep   `yaml:"keep" doc:"how long what is done with is kept; 0s keeps it for ever"`
+}
+
+// Keep says how long what is done with is kept; 0 keeps it for ever. Nothing that still waits for something is ever too old.
+type Keep struct {
+	Rows    bridge.Duration `yaml:"rows" jsonschema:"default=90d" doc:"archived files, spooled bytes and the details of rows"`
+	Orders  bridge.Duration `yaml:"orders" jsonschema:"default=10y" doc:"orders that were written, picked up and, if they have to be, answered, with their bytes"`
+	Refused bridge.Duration `yaml:"refused" jsonschema:"default=30d" doc:"what is known of files that were refused unread, such as those that are too large"`
 }
 
 // OroConfig is the shop.
@@ -200,11 +208,16 @@ type Only struct {
 	condition *formats.Condition
 }
 
-// AdminConfig is the local web side.
+// Admin is the local web side.
 type Admin struct {
-	Listen        string        `yaml:"listen" jsonschema:"default=127.0.0.1:8085" doc:"address and port"`
-	WebhookSecret bridge.Secret `yaml:"webhook_secret" doc:"key of the shop's webhook signatures; without it there is no webhook intake"`
-	WebhookURL    string        `yaml:"webhook_url" doc:"address at which the shop reaches this side's /webhook; the bridge then registers itself there and keeps it so"`
+	Listen string `yaml:"listen" jsonschema:"default=127.0.0.1:8085" doc:"address and port"`
+}
+
+// Webhook is the intake of the shop's webhooks, which only wake the exports.
+type Webhook struct {
+	Listen string        `yaml:"listen" jsonschema:"default=127.0.0.1:8086" doc:"address and port, for the shop alone"`
+	URL    string        `yaml:"url" doc:"address at which the shop reaches listen, /webhook for its path; the bridge then registers itself there and keeps it so"`
+	Secret bridge.Secret `yaml:"secret" doc:"key of the shop's webhook signatures; without it there is no webhook intake"`
 }
 
 // resolve makes a local path of the config absolute or relative to the working folder: in a config, relative paths are

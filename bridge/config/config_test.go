@@ -140,7 +140,7 @@ func TestConfigDesign(t *testing.T) {
 	type m = map[string]any
 	got := m{
 		"state": c.State, "api": c.Oro.APIPath, "in_flight": c.Oro.InFlight, "timeout": c.Oro.Timeout, "settle": c.Oro.Settle,
-		"secret": c.Oro.ClientSecret.Reveal(), "webhook": c.Admin.WebhookSecret.Reveal(),
+		"secret": c.Oro.ClientSecret.Reveal(), "webhook": c.Webhook.Secret.Reveal(),
 		"key": sap.PrivateKey.Reveal(), "name": c.Remotes["sap"].Name, "hosts": sap.KnownHostsFile,
 		"connections": sap.Connections, "dir": c.Remotes["disk"].Options.(*dir.Options).Path,
 		"entity": f.Entity.Name, "match": f.Match.Text, "ready": f.Ready, "folders": f.Folders, "mode": f.Mode, "missing": f.Missing,
@@ -152,7 +152,7 @@ func TestConfigDesign(t *testing.T) {
 	hours := func(n int) bridge.Duration { return bridge.Duration(time.Duration(n) * time.Hour) }
 	seconds := func(n int) bridge.Duration { return bridge.Duration(time.Duration(n) * time.Second) }
 	want := m{
-		"state": config.State{Dir: "var", KeepArchive: hours(24 * 90)}, "api": "/admin/api", "in_flight": 4, "timeout": seconds(60), "settle": seconds(1800),
+		"state": config.State{Dir: "var", Keep: config.Keep{Rows: hours(24 * 90), Orders: hours(24 * 365 * 10), Refused: hours(24 * 30)}}, "api": "/admin/api", "in_flight": 4, "timeout": seconds(60), "settle": seconds(1800),
 		"secret": "hush", "webhook": "quiet",
 		"key": "not a real key, only a file", "name": "sap", "hosts": "known_hosts",
 		"connections": 2, "dir": "/srv/drops",
@@ -185,6 +185,26 @@ func TestConfigAnchors(t *testing.T) {
 	want := map[string]string{"ST": "item", "NO": "each", "010": "set"}
 	if diff := cmp.Diff(want, f.Mapping.Values["unit"]); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// The keys of earlier releases work: what they said is found in the new places, and nowhere else.
+func TestConfigMigrated(t *testing.T) {
+	fixtures(t)
+	c := load(t, "migrated.good.yaml")
+	type m = map[string]any
+	day := bridge.Duration(24 * time.Hour)
+	want := m{"keep": config.Keep{Rows: 30 * day, Orders: 3650 * day, Refused: 30 * day}, "admin": "127.0.0.1:9000",
+		"listen": "127.0.0.1:9000", "url": "https://bridge.example.com/webhook", "secret": "quiet"}
+	got := m{"keep": c.State.Keep, "admin": c.Admin.Listen, "listen": c.Webhook.Listen, "url": c.Webhook.URL, "secret": c.Webhook.Secret.Reveal()}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if c := load(t, "every_key.good.yaml"); c.Webhook.Listen != "[::1]:8086" {
+		t.Errorf("a webhook that says where it listens listens at %s", c.Webhook.Listen)
+	}
+	if c := load(t, "design.good.yaml"); c.Webhook.Listen != "127.0.0.1:8086" {
+		t.Errorf("a webhook that does not listens at %s", c.Webhook.Listen)
 	}
 }
 
@@ -248,13 +268,13 @@ func TestPattern(t *testing.T) {
 }
 
 func TestValues(t *testing.T) {
-	for text, want := range map[string]time.Duration{"30s": 30 * time.Second, "1h30m": 90 * time.Minute, "90d": 90 * 24 * time.Hour, "1.5h": 90 * time.Minute, "250ms": 250 * time.Millisecond, "0s": 0} {
+	for text, want := range map[string]time.Duration{"30s": 30 * time.Second, "1h30m": 90 * time.Minute, "90d": 90 * 24 * time.Hour, "10y": 3650 * 24 * time.Hour, "1.5h": 90 * time.Minute, "250ms": 250 * time.Millisecond, "0s": 0} {
 		var d bridge.Duration
 		if err := d.UnmarshalText([]byte(text)); err != nil || d.D() != want {
 			t.Errorf("%s: %v %v", text, d, err)
 		}
 	}
-	for d, want := range map[time.Duration]string{0: "0s", 30 * time.Second: "30s", 30 * time.Minute: "30m", 72 * time.Hour: "72h", 90 * time.Minute: "1h30m", 90 * 24 * time.Hour: "90d", 10 * time.Minute: "10m"} {
+	for d, want := range map[time.Duration]string{0: "0s", 30 * time.Second: "30s", 30 * time.Minute: "30m", 72 * time.Hour: "72h", 90 * time.Minute: "1h30m", 90 * 24 * time.Hour: "90d", 730 * 24 * time.Hour: "2y", 10 * time.Minute: "10m"} {
 		if got := bridge.Duration(d).String(); got != want {
 			t.Errorf("%v: %s", d, got)
 		}

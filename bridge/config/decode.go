@@ -25,9 +25,10 @@ type decoder struct {
 	resolve  func(path string) string // relative to the config's folder
 	env      func(string) (string, bool)
 	kinds    Kinds
-	lines    map[string]int // where each key that was given stands, by its path: "feeds.prices.match"
-	blind    bool           // secrets are not read
-	budget   int            // nodes that may still be visited: aliases can blow a small file up
+	lines    map[string]int  // where each key that was given stands, by its path: "feeds.prices.match"
+	moved    map[string]bool // keys that were given by the name of an earlier release
+	blind    bool            // secrets are not read
+	budget   int             // nodes that may still be visited: aliases can blow a small file up
 	problems Problems
 	warnings Problems
 }

@@ -40,9 +40,9 @@ func Parse(path string, data []byte, kinds Kinds, env func(string) (string, bool
 
 func parseConfig(path string, data []byte, kinds Kinds, env func(string) (string, bool), blind bool) (*Config, error) {
 	c := &Config{Path: path}
-	d := &decoder{blind: blind, file: path, resolve: c.resolve, env: env, kinds: kinds, lines: map[string]int{}, budget: maxNodes}
+	d := &decoder{blind: blind, file: path, resolve: c.resolve, env: env, kinds: kinds, lines: map[string]int{}, moved: map[string]bool{}, budget: maxNodes}
 	if root := d.parse(data); root != nil {
-		d.object("", d.entries("", root, 0), reflect.ValueOf(c).Elem(), nil)
+		d.object("", d.entries("", d.migrate(root), 0), reflect.ValueOf(c).Elem(), nil)
 		if d.budget < 0 {
 			d.problem("", "write out what its aliases repeat", "the config is too large")
 		} else {

@@ -42,7 +42,7 @@ func Assemble(c *config.Config, e Ends) *Daemon {
 		orders[name] = cmp.Or(e.OrderRemotes[name], e.Remotes[name])
 	}
 	in := &inbound.Engine{Feeds: c.Feeds, InFlight: c.Oro.InFlight, Batch: c.Oro.Batch, Ledger: e.Ledger, Shop: e.Shop, Remotes: e.Remotes,
-		ReadOnly: readOnly, Spool: e.Spool, Keep: c.State.KeepArchive.D(), Clock: e.Clock, Log: e.Log, Step: e.Step, Patience: e.Patience}
+		ReadOnly: readOnly, Spool: e.Spool, Keep: c.State.Keep.Rows.D(), Clock: e.Clock, Log: e.Log, Step: e.Step, Patience: e.Patience}
 	out := &outbound.Engine{Exports: c.Exports, Ledger: e.Ledger, Shop: e.Shop, Remotes: orders, Clock: e.Clock, Log: e.Log, Step: e.Step}
 	return &Daemon{In: in, Out: out, Ledger: e.Ledger, Clock: e.Clock, Log: e.Log}
 }

@@ -59,9 +59,9 @@ func (a *app) assemble(c *config.Config, ledger *state.Ledger, log *slog.Logger)
 	}
 	e.Daemon = daemon.Assemble(c, daemon.Ends{Ledger: ledger, Shop: e.shop, Remotes: e.remotes, OrderRemotes: e.orders, Spool: ledger.Spool(),
 		Clock: bridge.SystemClock{}, Log: log, Step: crashStep(a.env)})
-	if w := c.Admin; w.WebhookURL != "" && len(c.Exports) > 0 {
+	if w := c.Webhook; w.URL != "" && len(c.Exports) > 0 {
 		e.Subscribe = func(ctx context.Context) ([]string, error) {
-			return e.shop.Subscribe(ctx, w.WebhookURL, w.WebhookSecret)
+			return e.shop.Subscribe(ctx, w.URL, w.Secret)
 		}
 	}
 	return e, nil

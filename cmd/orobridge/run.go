@@ -52,11 +52,11 @@ func (a *app) runDaemon(ctx context.Context) (err error) {
 
 // webServer is the bridge's web side; nil while it has nothing to serve.
 func webServer(c *config.Config, e *engine, log *slog.Logger) func(context.Context) error {
-	if c.Admin.WebhookSecret == "" {
+	if c.Webhook.Secret == "" {
 		return nil
 	}
-	s := &web.Server{Secret: c.Admin.WebhookSecret, Wake: e.Out.WakeExports, Log: log}
-	return func(ctx context.Context) error { return s.Serve(ctx, c.Admin.Listen) }
+	s := &web.Server{Secret: c.Webhook.Secret, Wake: e.Out.WakeExports, Log: log}
+	return func(ctx context.Context) error { return s.Serve(ctx, c.Webhook.Listen) }
 }
 
 // runBeside runs the bridge, and serve beside it unless it is nil. When one of them ends, so does the other.
