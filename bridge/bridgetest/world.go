@@ -116,7 +116,7 @@ func (w *World) Open() {
 	if err != nil {
 		w.T.Fatal(err)
 	}
-	w.B = daemon.Assemble(cfg, daemon.Ends{Ledger: w.Ledger, Shop: w.Client, Remotes: map[string]bridge.Remote{"disk": remote}, Spool: w.Ledger.Spool(),
+	w.B = daemon.Assemble(cfg, &cfg.Oro, daemon.Ends{Ledger: w.Ledger, Shop: w.Client, Remotes: map[string]bridge.Remote{"disk": remote}, Spool: w.Ledger.Spool(),
 		Clock: w.Clock, Log: slog.New(slog.NewTextHandler(&locked{w: w}, nil)), Patience: time.Hour})
 }
 

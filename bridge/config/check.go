@@ -58,6 +58,7 @@ const nameHint = "use small letters, digits, - and _, at most 64"
 
 func (k checker) oro() {
 	o := &k.c.Oro
+	o.Name = MainShop
 	if !k.anyForm("oro", "client_secret") {
 		k.problem("oro", "write client_secret_env: ORO_CLIENT_SECRET, or client_secret_file", "client_secret is missing")
 	}

@@ -44,6 +44,7 @@ type Keep struct {
 
 // OroConfig is the shop.
 type Shop struct {
+	Name         string          `yaml:"-"`
 	URL          string          `yaml:"url" jsonschema:"required" doc:"address of the shop: https://shop.example.com"`
 	APIPath      string          `yaml:"api_path" jsonschema:"default=/admin/api" doc:"path of the back-office API below url"`
 	TokenPath    string          `yaml:"token_path" jsonschema:"default=/oauth2-token" doc:"path of the token endpoint below url"`

@@ -200,7 +200,7 @@ func (g *game) open() {
 	g.must(err)
 	g.watch.Client = g.client
 	var step sync.Mutex
-	g.b = daemon.Assemble(cfg, daemon.Ends{Ledger: g.ledger, Shop: g.watch, Remotes: map[string]bridge.Remote{"disk": g.files}, Spool: g.ledger.Spool(),
+	g.b = daemon.Assemble(cfg, &cfg.Oro, daemon.Ends{Ledger: g.ledger, Shop: g.watch, Remotes: map[string]bridge.Remote{"disk": g.files}, Spool: g.ledger.Spool(),
 		Clock: g.clock, Log: slog.New(slog.NewTextHandler(&g.log, nil)), Patience: time.Hour, Step: func(name string) {
 			step.Lock()
 			defer step.Unlock()

@@ -163,7 +163,7 @@ func (w *world) open() (b *daemon.Daemon, stop func()) {
 	check(err)
 	shop, err := oro.New(cfg.Oro, oro.Options{Now: w.clock.Now, Sleep: w.clock.Wait, Known: ledger.OroIDs})
 	check(err)
-	return daemon.Assemble(cfg, daemon.Ends{Ledger: ledger, Shop: shop, Remotes: map[string]bridge.Remote{"erp": remote}, Spool: ledger.Spool(),
+	return daemon.Assemble(cfg, &cfg.Oro, daemon.Ends{Ledger: ledger, Shop: shop, Remotes: map[string]bridge.Remote{"erp": remote}, Spool: ledger.Spool(),
 			Clock: w.clock, Log: slog.New(slog.NewTextHandler(w, nil)), Step: w.step}), func() {
 			shop.Close()
 			remote.Close()

@@ -49,11 +49,13 @@ func (k *checkup) run(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	shop, err := openShop(k.config.Oro, k.logger())
-	if err != nil {
-		return err
+	for _, s := range k.config.Shops() {
+		shop, err := openShop(*s, k.logger())
+		if err != nil {
+			return err
+		}
+		k.add(shop.Check(ctx, k.config.Needs(s)))
 	}
-	k.add(shop.Check(ctx, k.config.Needs()))
 	return ctx.Err()
 }
 

@@ -51,15 +51,17 @@ func (a *app) viewer(ctx context.Context) (*config.Config, *state.Ledger, error)
 	return c, ledger, err
 }
 
+// assemble makes the engine of the config's shop.
 func (a *app) assemble(c *config.Config, ledger *state.Ledger, log *slog.Logger) (*engine, error) {
+	shop := c.Shops()[0]
 	e := &engine{config: c, ledger: ledger, remotes: map[string]bridge.Remote{}, orders: map[string]bridge.Remote{}}
-	err := e.open(log)
+	err := e.open(shop, log)
 	if err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
-	e.Daemon = daemon.Assemble(c, daemon.Ends{Ledger: ledger, Shop: e.shop, Remotes: e.remotes, OrderRemotes: e.orders, Spool: ledger.Spool(),
+	e.Daemon = daemon.Assemble(c, shop, daemon.Ends{Ledger: ledger, Shop: e.shop, Remotes: e.remotes, OrderRemotes: e.orders, Spool: ledger.Spool(),
 		Clock: bridge.SystemClock{}, Log: log, Step: crashStep(a.env)})
-	if w := c.Webhook; w.URL != "" && len(c.Exports) > 0 {
+	if w := c.Webhook; w.URL != "" && len(c.ExportsOf(shop)) > 0 {
 		e.Subscribe = func(ctx context.Context) ([]string, error) {
 			return e.shop.Subscribe(ctx, w.URL, w.Secret)
 		}
@@ -68,8 +70,8 @@ func (a *app) assemble(c *config.Config, ledger *state.Ledger, log *slog.Logger)
 }
 
 // open prepares the ends.
-func (e *engine) open(log *slog.Logger) (err error) {
-	if e.shop, err = oro.New(e.config.Oro, oro.Options{Log: log, Known: e.ledger.OroIDs}); err != nil {
+func (e *engine) open(shop *config.Shop, log *slog.Logger) (err error) {
+	if e.shop, err = oro.New(*shop, oro.Options{Log: log, Known: e.ledger.OroIDs}); err != nil {
 		return err
 	}
 	for name := range e.config.Remotes {
@@ -79,7 +81,7 @@ func (e *engine) open(log *slog.Logger) (err error) {
 		}
 		e.remotes[name] = r
 	}
-	for _, x := range e.config.Exports {
+	for _, x := range e.config.ExportsOf(shop) {
 		if e.orders[x.Remote] != nil {
 			continue
 		}

@@ -45,7 +45,7 @@ func (a *app) runDaemon(ctx context.Context) (err error) {
 		return err
 	}
 	defer closing(e, &err)
-	log.Info("running", "feeds", len(c.Feeds), "exports", len(c.Exports), "state", c.State.Dir, "shop", c.Oro.URL)
+	log.Info("running", "feeds", len(c.Feeds), "exports", len(c.Exports), "state", c.State.Dir, "shop", c.Shops()[0].URL)
 	defer log.Info("stopped")
 	return runBeside(ctx, e, webServer(c, e, log))
 }
