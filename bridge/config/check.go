@@ -173,7 +173,8 @@ func (k checker) feed(key string, f *Feed) {
 		k.problem(join(key, "guards.max_price_change"), "", "has a meaning for prices only")
 	}
 	if r, ok := f.Format.(formats.Receipter); slices.Contains(f.Receipts, DocumentReceipt) && (!ok || !r.Receipts()) {
-		k.problem(join(key, "receipts"), "write format: { kind: idoc, receipt: { client: '100', sender: …, receiver: … } }", "idoc needs a format of kind idoc with receipt")
+		k.problem(join(key, "receipts"), "write format: { kind: idoc, receipt: { client: '100', sender: …, receiver: … } }",
+			"idoc needs a format of kind idoc with receipt")
 	}
 	for i := range f.Unwrap {
 		k.unwrap(join(join(key, "unwrap"), number(i)), &f.Unwrap[i])
@@ -227,7 +228,9 @@ func (k checker) mode(key string, f *Feed) {
 
 func (k checker) subfolders(key string, f Folders) {
 	seen := map[string]string{}
-	for _, sub := range []struct{ key, path string }{{"work", f.Work}, {"archive", f.Archive}, {"rejected", f.Rejected}, {"receipts", f.Receipts}} {
+	for _, sub := range []struct{ key, path string }{
+		{"work", f.Work}, {"archive", f.Archive}, {"rejected", f.Rejected}, {"receipts", f.Receipts},
+	} {
 		where := join(key, "folders."+sub.key)
 		elements, err := bridge.SplitPath(sub.path)
 		clean := path.Clean(sub.path)
@@ -321,7 +324,8 @@ func (k checker) file(key, pattern string) {
 		return
 	}
 	if first := braces.FindString(pattern); first != "{submitted}" && first != "{number}" {
-		k.warn(key, "begin with {submitted} or {number}", "names do not sort in the order of submission; SAP PI reads files in alphabetical order")
+		k.warn(key, "begin with {submitted} or {number}",
+			"names do not sort in the order of submission; SAP PI reads files in alphabetical order")
 	}
 }
 
@@ -375,7 +379,8 @@ func (k checker) collisions() {
 	for i, e := range k.c.Exports {
 		for j, g := range k.c.Exports[:i] {
 			if e.Remote == g.Remote && path.Clean("/"+e.Folder) == path.Clean("/"+g.Folder) && e.File == g.File {
-				k.problem(join(k.element("exports", i, e.Name), "file"), "choose another folder or name", "%s writes files of the same names", k.element("exports", j, g.Name))
+				k.problem(join(k.element("exports", i, e.Name), "file"), "choose another folder or name",
+					"%s writes files of the same names", k.element("exports", j, g.Name))
 			}
 		}
 	}

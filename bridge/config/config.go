@@ -1,3 +1,13 @@
+// Package config is orobridge.yaml: what may stand in it, how it is read, and what is wrong with it.
+//
+// The structs of config.go are the only source of its keys, defaults and docs; the options of what comes in kinds (remotes,
+// formats) stand with the adapters and come in by [Kinds]. [Load] decodes and checks a file and names all of its problems at
+// once, each with its line and what to do; [Schema] describes it for editors; migrate.go keeps the keys of earlier releases
+// working. A new key is a field with its tags, a check where its type can't say what is right, and a line in the test's
+// fixtures. A new kind is nothing here.
+//
+// Reading a config reads the files that it names (secrets, keys, value lists) and touches no network. A config is at most
+// 4 MiB and 200,000 nodes, a secret or key 1 MiB. Nothing here opens an end, and nothing knows an adapter.
 package config
 
 import (
@@ -12,7 +22,7 @@ import (
 // Config is orobridge.yaml, checked and with its defaults filled in.
 //
 // The structs of this file are the contract with users, and its only source: the tag yaml is the key, doc its line in
-// the JSON Schema and in the README, jsonschema says what is required, allowed and the default. [LoadConfig] reads the
+// the JSON Schema and in the README, jsonschema says what is required, allowed and the default. [Load] reads the
 // same tags.
 type Config struct {
 	State   State              `yaml:"state" doc:"where the bridge keeps what it knows"`
@@ -29,7 +39,7 @@ type Config struct {
 	Warnings Problems `yaml:"-"`
 }
 
-// StateConfig says where the ledger, the spool and the lock are.
+// State says where the ledger, the spool and the lock are.
 type State struct {
 	Dir  string `yaml:"dir" jsonschema:"default=./var,format=path" doc:"folder of the ledger, the spool and the lock; on a local disk"`
 	Keep Keep   `yaml:"keep" doc:"how long what is done with is kept; 0s keeps it for ever"`
@@ -42,7 +52,7 @@ type Keep struct {
 	Refused bridge.Duration `yaml:"refused" jsonschema:"default=30d" doc:"what is known of files that were refused unread, such as those that are too large"`
 }
 
-// OroConfig is the shop.
+// Shop is an OroCommerce installation with its API user.
 type Shop struct {
 	Name         string          `yaml:"-"`
 	URL          string          `yaml:"url" jsonschema:"required" doc:"address of the shop: https://shop.example.com"`
@@ -64,7 +74,7 @@ type Remote struct {
 	Options  bridge.RemoteOptions `yaml:",inline"`
 }
 
-// FeedConfig is one inbound stream.
+// Feed is one inbound stream.
 type Feed struct {
 	Name    string          `yaml:"name" jsonschema:"required" doc:"small letters, digits, - and _; it stands in the ledger, so keep it"`
 	Entity  *formats.Entity `yaml:"entity" jsonschema:"required" doc:"what the files hold"`
@@ -91,7 +101,7 @@ type Feed struct {
 	Receipts  []string        `yaml:"receipts" jsonschema:"enum=json,enum=csv,enum=idoc" doc:"receipts to write for each drop, idoc as a STATUS for each IDoc; none by default"`
 }
 
-// UnwrapConfig is one wrapping of a feed's files. A reject file is wrapped in the same way; for pgp it is encrypted to the
+// Wrapping is one wrapping of a feed's files. A reject file is wrapped in the same way; for pgp it is encrypted to the
 // signers, and without any there is none.
 type Wrapping struct {
 	Kind       string        `yaml:"kind" jsonschema:"required,enum=gzip,enum=zip,enum=pgp" doc:"gzip, zip with one or several files, or pgp (OpenPGP)"`
@@ -107,12 +117,12 @@ type Wrapping struct {
 	layer envelope.Layer
 }
 
-// layers are the wrappings of the feed's files, ready to use.
+// Layers are the wrappings of the feed's files, ready to use.
 func (f *Feed) Layers() envelope.Layers {
 	var all envelope.Layers
 	for i := range f.Unwrap {
 		l := f.Unwrap[i].layer
-		if l.Kind == "" { // a config that was not read by ParseConfig
+		if l.Kind == "" { // a config that was not read by Parse
 			l.Kind = f.Unwrap[i].Kind
 		}
 		all = append(all, l)
@@ -120,7 +130,7 @@ func (f *Feed) Layers() envelope.Layers {
 	return all
 }
 
-// ReadyConfig says when a file is whole.
+// Ready says when a file is whole.
 type Ready struct {
 	Stable   bridge.Duration `yaml:"stable" jsonschema:"default=20s" doc:"same size and time in all listings for so long; none when marker or manifest is given instead; 0s trusts a sender who renames whole files into the folder"`
 	Marker   string          `yaml:"marker" doc:"suffix of a second file that says so: .ok for products.csv.ok"`
@@ -130,7 +140,7 @@ type Ready struct {
 	ManifestStable bridge.Duration `yaml:"-"`
 }
 
-// GuardConfig holds a drop whose plan looks wrong. A limit is a number or a share.
+// Guards hold a drop whose plan looks wrong. A limit is a number or a share.
 type Guards struct {
 	MaxRejects     *Limit            `yaml:"max_rejects" doc:"rejected rows: a number, or a share such as 5%"`
 	MaxShrink      *Limit            `yaml:"max_shrink" doc:"rows less than the last full drops had"`
@@ -145,7 +155,7 @@ type PriceChangeLimit struct {
 	Share Limit `yaml:"share" jsonschema:"required" doc:"how many may: 5%, or a number"`
 }
 
-// FoldersConfig names the folders of a feed, relative to Folder.
+// Folders names the folders of a feed, relative to Folder.
 type Folders struct {
 	Work     string `yaml:"work" jsonschema:"default=.work" doc:"for files being loaded"`
 	Archive  string `yaml:"archive" jsonschema:"default=archive" doc:"for loaded files"`
@@ -153,13 +163,13 @@ type Folders struct {
 	Receipts string `yaml:"receipts" jsonschema:"default=receipts" doc:"for receipts"`
 }
 
-// GapConfig says what to do when a sequence number is missing.
+// Gap says what to do when a sequence number is missing.
 type Gap struct {
 	Then  string          `yaml:"then" jsonschema:"enum=hold,enum=warn,enum=skip" doc:"hold, warn or skip"`
 	After bridge.Duration `yaml:"after" doc:"skip after so long"`
 }
 
-// ExportConfig is one outbound stream.
+// Export is one outbound stream.
 type Export struct {
 	Name         string              `yaml:"name" jsonschema:"required" doc:"small letters, digits, - and _; it stands in the ledger, so keep it"`
 	Entity       string              `yaml:"entity" jsonschema:"default=orders,enum=orders" doc:"what is written"`
@@ -180,7 +190,7 @@ type Export struct {
 	AnswerWithin bridge.Duration     `yaml:"answer_within" doc:"alarm when the ERP has not answered by then"`
 }
 
-// EncryptConfig says for whom files are encrypted and who signs them.
+// Encrypt says for whom files are encrypted and who signs them.
 type Encrypt struct {
 	Recipients []string      `yaml:"recipients" jsonschema:"required,format=path" doc:"files with the receivers' public keys, armored"`
 	SignKey    bridge.Secret `yaml:"sign_key" doc:"private key that signs, armored; without one the files are not signed"`
@@ -190,14 +200,14 @@ type Encrypt struct {
 	Seal envelope.Seal `yaml:"-"`
 }
 
-// CollectConfig puts several orders into a file. The file is made when it is full, or when its first order has waited
+// Collect puts several orders into a file. The file is made when it is full, or when its first order has waited
 // long enough.
 type Collect struct {
 	Orders int             `yaml:"orders" jsonschema:"minimum=1" doc:"so many"`
 	Within bridge.Duration `yaml:"within" doc:"or what there is after so long"`
 }
 
-// OnlyConfig is the filter of an export. An empty list lets everything pass.
+// Only is the filter of an export. An empty list lets everything pass.
 type Only struct {
 	InternalStatus []string `yaml:"internal_status" doc:"ids of internal statuses: open, cancelled, …"`
 	Status         []string `yaml:"status" doc:"ids of order statuses"`
@@ -236,5 +246,5 @@ func (r Ready) Lists(name string) bool {
 	return ok && err == nil && r.Manifest != ""
 }
 
-// documentReceipt is the kind of receipts that are documents of the sender's own kind, one for each of his.
+// DocumentReceipt is the kind of receipts that are documents of the sender's own kind, one for each of his.
 const DocumentReceipt = "idoc"

@@ -56,7 +56,8 @@ func (d *decoder) parse(data []byte) *yaml.Node {
 
 // syntax is the problem of a file that is not YAML.
 func (d *decoder) syntax(err error) Problem {
-	p := Problem{File: d.file, Message: "not YAML: " + err.Error(), Hint: "a config is one YAML document; orobridge init writes one to begin with"}
+	p := Problem{File: d.file, Message: "not YAML: " + err.Error(),
+		Hint: "a config is one YAML document; orobridge init writes one to begin with"}
 	var at *yaml.LoadError
 	if !errors.As(err, &at) {
 		return p

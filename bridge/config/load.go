@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"io"
 	"os"
 	"reflect"
@@ -12,13 +13,14 @@ import (
 // maxConfig is the longest config in bytes.
 const maxConfig = 4 << 20
 
-// LoadConfig reads a config, checks it and fills in the defaults. kinds are what it may name; env looks an environment variable up (os.LookupEnv). Secrets are read, and so are the files of
-// value lists; no network is touched. The error is a ConfigErrors that holds every problem there is.
+// Load reads a config, checks it and fills in the defaults. kinds are what it may name; env looks an environment variable
+// up (os.LookupEnv). Secrets are read, and so are the files of value lists; no network is touched. The error is a [Problems]
+// that holds every problem there is.
 func Load(path string, kinds Kinds, env func(string) (string, bool)) (*Config, error) {
 	return loadConfig(path, kinds, env, false)
 }
 
-// ViewConfig is [LoadConfig] without the secrets: for those who look at the ledger, and neither have the secrets nor need
+// View is [Load] without the secrets: for those who look at the ledger, and neither have the secrets nor need
 // them. No end can be reached with such a config.
 func View(path string, kinds Kinds, env func(string) (string, bool)) (*Config, error) {
 	return loadConfig(path, kinds, env, true)
@@ -33,14 +35,15 @@ func loadConfig(path string, kinds Kinds, env func(string) (string, bool), blind
 	return parseConfig(path, data, kinds, env, blind)
 }
 
-// ParseConfig is [LoadConfig] for a config that was read already; relative paths in it are relative to path's folder.
+// Parse is [Load] for a config that was read already; relative paths in it are relative to path's folder.
 func Parse(path string, data []byte, kinds Kinds, env func(string) (string, bool)) (*Config, error) {
 	return parseConfig(path, data, kinds, env, false)
 }
 
 func parseConfig(path string, data []byte, kinds Kinds, env func(string) (string, bool), blind bool) (*Config, error) {
 	c := &Config{Path: path}
-	d := &decoder{blind: blind, file: path, resolve: c.resolve, env: env, kinds: kinds, lines: map[string]int{}, moved: map[string]bool{}, budget: maxNodes}
+	d := &decoder{file: path, resolve: c.resolve, env: env, kinds: kinds, blind: blind,
+		lines: map[string]int{}, moved: map[string]bool{}, budget: maxNodes}
 	if root := d.parse(data); root != nil {
 		d.object("", d.entries("", d.migrate(root), 0), reflect.ValueOf(c).Elem(), nil)
 		if d.budget < 0 {
@@ -75,7 +78,7 @@ func (d *decoder) at(path, where, hint string, err error) {
 		if e.Key != "" {
 			where = d.form(join(where, e.Key))
 		}
-		d.at(path, where, e.Hint, e.Err)
+		d.at(path, where, cmp.Or(e.Hint, hint), e.Err)
 	case interface{ Unwrap() []error }:
 		for _, inner := range e.Unwrap() {
 			d.at(path, where, hint, inner)

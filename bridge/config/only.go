@@ -17,7 +17,7 @@ func (f *Only) Passes(o *formats.Order) (bool, error) {
 	if f.When == "" {
 		return true, nil
 	}
-	if f.condition == nil { // a config that was not read by ParseConfig
+	if f.condition == nil { // a config that was not read by Parse
 		condition, err := formats.NewCondition(f.When)
 		if err != nil {
 			return false, err

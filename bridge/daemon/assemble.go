@@ -41,8 +41,10 @@ func Assemble(c *config.Config, shop *config.Shop, e Ends) *Daemon {
 		readOnly[name] = r.ReadOnly
 		orders[name] = cmp.Or(e.OrderRemotes[name], e.Remotes[name])
 	}
-	in := &inbound.Engine{Feeds: c.FeedsOf(shop), InFlight: shop.InFlight, Batch: shop.Batch, Ledger: e.Ledger, Shop: e.Shop, Remotes: e.Remotes,
-		ReadOnly: readOnly, Spool: e.Spool, Keep: c.State.Keep.Rows.D(), Clock: e.Clock, Log: e.Log, Step: e.Step, Patience: e.Patience}
-	out := &outbound.Engine{Exports: c.ExportsOf(shop), Ledger: e.Ledger, Shop: e.Shop, Remotes: orders, Clock: e.Clock, Log: e.Log, Step: e.Step}
+	in := &inbound.Engine{Feeds: c.FeedsOf(shop), InFlight: shop.InFlight, Batch: shop.Batch, Ledger: e.Ledger, Shop: e.Shop,
+		Remotes: e.Remotes, ReadOnly: readOnly, Spool: e.Spool, Keep: c.State.Keep.Rows.D(), Clock: e.Clock, Log: e.Log, Step: e.Step,
+		Patience: e.Patience}
+	out := &outbound.Engine{Exports: c.ExportsOf(shop), Ledger: e.Ledger, Shop: e.Shop, Remotes: orders, Clock: e.Clock, Log: e.Log,
+		Step: e.Step}
 	return &Daemon{In: in, Out: out, Ledger: e.Ledger, Clock: e.Clock, Log: e.Log}
 }

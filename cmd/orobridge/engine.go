@@ -59,8 +59,8 @@ func (a *app) assemble(c *config.Config, ledger *state.Ledger, log *slog.Logger)
 	if err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
-	e.Daemon = daemon.Assemble(c, shop, daemon.Ends{Ledger: ledger, Shop: e.shop, Remotes: e.remotes, OrderRemotes: e.orders, Spool: ledger.Spool(),
-		Clock: bridge.SystemClock{}, Log: log, Step: crashStep(a.env)})
+	e.Daemon = daemon.Assemble(c, shop, daemon.Ends{Ledger: ledger, Shop: e.shop, Remotes: e.remotes, OrderRemotes: e.orders,
+		Spool: ledger.Spool(), Clock: bridge.SystemClock{}, Log: log, Step: crashStep(a.env)})
 	if w := c.Webhook; w.URL != "" && len(c.ExportsOf(shop)) > 0 {
 		e.Subscribe = func(ctx context.Context) ([]string, error) {
 			return e.shop.Subscribe(ctx, w.URL, w.Secret)
