@@ -121,11 +121,7 @@ type Wrapping struct {
 func (f *Feed) Layers() envelope.Layers {
 	var all envelope.Layers
 	for i := range f.Unwrap {
-		l := f.Unwrap[i].layer
-		if l.Kind == "" { // a config that was not read by Parse
-			l.Kind = f.Unwrap[i].Kind
-		}
-		all = append(all, l)
+		all = append(all, f.Unwrap[i].layer)
 	}
 	return all
 }

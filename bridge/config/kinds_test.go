@@ -144,6 +144,21 @@ func TestDefaultsLeaveWhatIsSet(t *testing.T) {
 	}
 }
 
+// The short form of a wrapping has the defaults of its tags.
+func TestDefaultsOfAShortForm(t *testing.T) {
+	c, err := config.Parse("orobridge.yaml", []byte(`
+oro: { url: https://shop.example.com, client_id: a, client_secret: b }
+remotes: { disk: { kind: dir, path: /srv } }
+feeds: [ { name: b, entity: products, remote: disk, match: 'b*', format: { kind: csv }, unwrap: [gzip] } ]
+`), kinds, testEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := c.Feeds[0].Layers()[0]; l.MaxSize != 10e9 || l.MaxRatio != 200 || l.MaxEntries != 100 {
+		t.Errorf("%+v", l)
+	}
+}
+
 // The schema has the kinds of remotes, and in each the keys that all have.
 func TestSchemaOfKinds(t *testing.T) {
 	s := config.Schema(kinds)

@@ -139,7 +139,7 @@ func (l *Layer) unwrap(f *os.File, part Part) error {
 type caps struct{ left int64 }
 
 const (
-	defaultMaxSize    = 10 << 30
+	defaultMaxSize    = 10_000_000_000
 	defaultMaxRatio   = 200
 	defaultMaxEntries = 100
 	freeSize          = 1 << 20
