@@ -14,6 +14,12 @@ type RemoteOptions interface {
 	Open(RemoteSetup) (Remote, error)
 }
 
+// Doubtful options know of what works but should not stay, such as algorithms that are broken: a config warns of it.
+type Doubtful interface {
+	// Doubts is like Check, for what is no error.
+	Doubts() error
+}
+
 // RemoteSetup is what a remote is told besides its options.
 type RemoteSetup struct {
 	Name    string       // the remote's, in the config

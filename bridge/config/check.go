@@ -107,6 +107,9 @@ func (k checker) remote(key string, r *Remote) {
 	if r.Options != nil {
 		k.spread(key, r.Options.Check())
 	}
+	if o, ok := r.Options.(bridge.Doubtful); ok {
+		k.at(key, "", o.Doubts(), k.warn)
+	}
 }
 
 // anyForm says whether a secret is given in any of its forms, whether or not it could be read.

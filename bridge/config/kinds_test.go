@@ -52,6 +52,13 @@ func (o *door) Check() error {
 	return errors.Join(all...)
 }
 
+func (o *door) Doubts() error {
+	if o.Quiet == 0 {
+		return formats.AtKey("quiet", errors.New("takes every file for whole"))
+	}
+	return nil
+}
+
 func parseDoor(t *testing.T, remote string) (*config.Config, error) {
 	t.Helper()
 	kinds := kinds
@@ -88,6 +95,9 @@ func TestAnotherKindOfRemote(t *testing.T) {
 		setup: bridge.RemoteSetup{Name: "in", State: "/etc/orobridge/var", Folders: []string{"/a", "/b"}}}
 	if diff := cmp.Diff(want, *o, cmp.AllowUnexported(door{}), cmp.AllowUnexported(guest{})); diff != "" {
 		t.Error(diff)
+	}
+	if len(c.Warnings) > 0 {
+		t.Error(c.Warnings)
 	}
 	if !c.Remotes["in"].ReadOnly {
 		t.Error("what all kinds have in common is lost")
@@ -128,6 +138,17 @@ func TestAnotherKindsProblems(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// What works but should not stay is a warning.
+func TestAnotherKindsDoubts(t *testing.T) {
+	c, err := parseDoor(t, "    path: door\n    quiet: 0s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "/etc/orobridge/orobridge.yaml:6: remotes.in.quiet: takes every file for whole"; c.Warnings.Error() != want {
+		t.Errorf("%v", c.Warnings)
 	}
 }
 

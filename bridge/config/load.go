@@ -65,28 +65,30 @@ func parseConfig(path string, data []byte, kinds Kinds, env func(string) (string
 // opener opens the files of value lists; relative names are relative to the config's folder.
 func (c *Config) opener(name string) (io.ReadCloser, error) { return os.Open(c.resolve(name)) }
 
-// spread notes the problems that the options' own check found, each at its key.
+// spread notes the problems that the options' own check found, each at its key, but for those of keys that have one.
 func (d *decoder) spread(path string, err error) {
-	d.at(path, path, "", err)
+	d.at(path, "", err, func(where, hint, format string, args ...any) {
+		if where == path || !d.failed(where) {
+			d.problem(where, hint, format, args...)
+		}
+	})
 }
 
-// at walks down what errors.Join and formats.AtKey put together; path is where the check began.
-func (d *decoder) at(path, where, hint string, err error) {
+// at walks down what errors.Join and formats.AtKey put together, and notes each error at its key.
+func (d *decoder) at(where, hint string, err error, note func(where, hint, format string, args ...any)) {
 	switch e := err.(type) {
 	case nil:
 	case *formats.OptionError:
 		if e.Key != "" {
 			where = d.form(join(where, e.Key))
 		}
-		d.at(path, where, cmp.Or(e.Hint, hint), e.Err)
+		d.at(where, cmp.Or(e.Hint, hint), e.Err, note)
 	case interface{ Unwrap() []error }:
 		for _, inner := range e.Unwrap() {
-			d.at(path, where, hint, inner)
+			d.at(where, hint, inner, note)
 		}
 	default:
-		if where == path || !d.failed(where) {
-			d.problem(where, hint, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
-		}
+		note(where, hint, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
 }
 

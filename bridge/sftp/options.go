@@ -53,7 +53,7 @@ func (o *Options) Check() error {
 	for _, d := range []struct {
 		key string
 		bridge.Duration
-	}{{"connect_timeout", o.ConnectTimeout}, {"read_timeout", o.ReadTimeout}, {"keep_alive", o.KeepAlive}} {
+	}{{"connect_timeout", o.ConnectTimeout}, {"read_timeout", o.ReadTimeout}} {
 		if d.Duration <= 0 {
 			add(d.key, "", "must be longer than nothing")
 		}
