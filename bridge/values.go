@@ -26,17 +26,23 @@ func (Secret) MarshalText() ([]byte, error) { return []byte("<secret>"), nil }
 // Reveal is the secret itself, for the one place that sends it.
 func (s Secret) Reveal() string { return string(s) }
 
-// Duration is a time span in a config: 30s, 20m, 24h, 90d, 1h30m.
+// Duration is a time span in a config: 30s, 20m, 24h, 90d, 10y, 1h30m. A year has 365 days.
 type Duration time.Duration
 
 // D is the span as the standard library has it.
 func (d Duration) D() time.Duration { return time.Duration(d) }
 
+// Day is the longest unit of time that is always as long.
 const Day = 24 * time.Hour
 
-// String writes the span in the config's own form, whole days as days.
+const year = 365 * Day
+
+// String writes the span in the config's own form, whole days as days and whole years as years.
 func (d Duration) String() string {
 	t := time.Duration(d)
+	if t%year == 0 && t > 0 {
+		return fmt.Sprintf("%dy", t/year)
+	}
 	if t%Day == 0 && t > 3*Day {
 		return fmt.Sprintf("%dd", t/Day)
 	}
@@ -55,7 +61,7 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil
 
 // UnmarshalText reads numbers with their units, one after the other.
 func (d *Duration) UnmarshalText(text []byte) error {
-	units := map[string]time.Duration{"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": Day}
+	units := map[string]time.Duration{"ms": time.Millisecond, "s": time.Second, "m": time.Minute, "h": time.Hour, "d": Day, "y": year}
 	var sum float64
 	for rest := string(text); ; {
 		number, unit, tail := numberUnit(rest)

@@ -72,24 +72,24 @@ func parseDate(text, form string) (string, error) {
 	return t.Format(time.DateOnly), nil
 }
 
-// Check reports conventions that make no sense, each beginning with its key.
+// Check reports conventions that make no sense, as OptionErrors.
 func (c Conventions) Check() error {
 	var problems []error
 	switch c.Decimal {
 	case "", ".", ",":
 	default:
-		problems = append(problems, fmt.Errorf("decimal: %q is neither \".\" nor \",\"", c.Decimal))
+		problems = append(problems, AtKey("decimal", fmt.Errorf("%q is neither \".\" nor \",\"", c.Decimal)))
 	}
 	switch c.Group {
 	case "", "none", ".", ",", " ", "'":
 		if c.Group != "" && c.Group[0] == c.decimalSign() {
-			problems = append(problems, fmt.Errorf("group: %q is the decimal sign", c.Group))
+			problems = append(problems, AtKey("group", fmt.Errorf("%q is the decimal sign", c.Group)))
 		}
 	default:
-		problems = append(problems, fmt.Errorf("group: %q is none of \".\", \",\", \" \", \"'\" and none", c.Group))
+		problems = append(problems, AtKey("group", fmt.Errorf("%q is none of \".\", \",\", \" \", \"'\" and none", c.Group)))
 	}
 	if err := checkDateForm(c.Date); err != nil {
-		problems = append(problems, fmt.Errorf("date: %w", err))
+		problems = append(problems, AtKey("date", err))
 	}
 	return errors.Join(problems...)
 }

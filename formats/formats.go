@@ -13,7 +13,6 @@ package formats
 import (
 	"fmt"
 	"io"
-	"slices"
 )
 
 // Position says where a row stands in its file, in the terms of the file's own format.
@@ -68,7 +67,7 @@ type Corrector interface {
 // A Format reads one kind of file. Its implementation is the struct of its options, with yaml tags, so that a feed's
 // `format:` is decoded straight into it.
 type Format interface {
-	// Check reports options that make no sense, all of them at once (errors.Join), each beginning with the key.
+	// Check reports options that make no sense, all of them at once (errors.Join), as OptionErrors.
 	Check() error
 	// Numbers and dates are written so.
 	Conventions() Conventions
@@ -162,17 +161,4 @@ func (e *FileError) Error() string {
 		where += "column " + e.Column + ": "
 	}
 	return where + e.Message
-}
-
-// A Registry knows the formats by the kind that a config names.
-type Registry map[string]func() Format
-
-// Kinds lists the registered kinds in alphabetical order.
-func (r Registry) Kinds() []string {
-	kinds := make([]string, 0, len(r))
-	for k := range r {
-		kinds = append(kinds, k)
-	}
-	slices.Sort(kinds)
-	return kinds
 }

@@ -17,18 +17,18 @@ type Mapping struct {
 	// source columns (value: 'amount(KBETR) / amount(KPEIN)'). It is a source column when the right side is a field's
 	// name; "-" on the right side leaves a column out. Columns that are not named keep their own names; those that
 	// are no field's name are ignored (see [Mapper.Ignored]).
-	Columns map[string]string `yaml:"columns"`
+	Columns map[string]string `yaml:"columns" doc:"source column to canonical field (MATNR: sku), or canonical field to an expression over source columns (value: 'amount(KBETR) / amount(KPEIN)'); - leaves a column out"`
 	// Values maps, per canonical field, the sender's value to the shop's (unit: {ST: item}). With a list, a value that
 	// is not in it rejects the row. The list applies to what an expression gives, too. Constants and defaults are the
 	// shop's values already.
-	Values map[string]map[string]string `yaml:"values"`
+	Values map[string]map[string]string `yaml:"values" doc:"per canonical field, the sender's value to the shop's (unit: { ST: item }); a value that is not in the list rejects the row"`
 	// Constants set a field in every row.
-	Constants map[string]string `yaml:"constants"`
+	Constants map[string]string `yaml:"constants" doc:"canonical fields that have one value in every row"`
 	// Defaults set a field whose column is missing or whose cell is empty.
-	Defaults map[string]string `yaml:"defaults"`
+	Defaults map[string]string `yaml:"defaults" doc:"canonical fields whose column is missing or whose cell is empty"`
 	// Lists name files for the expression lookup(list, value): UTF-8, separated by commas, two columns: value and
 	// result. They are read when the config is loaded and again for each file that is mapped.
-	Lists map[string]string `yaml:"lists"`
+	Lists map[string]string `yaml:"lists" doc:"files for the expression lookup(list, value): UTF-8, two columns set apart by a comma"`
 	// Open opens the files of Lists. The program sets it before Check.
 	Open func(name string) (io.ReadCloser, error) `yaml:"-" json:"-"`
 }
@@ -36,13 +36,13 @@ type Mapping struct {
 // Conventions are a format's ways to write numbers and dates; formats inline them in their options.
 type Conventions struct {
 	// Decimal is the decimal sign of amounts, "." by default.
-	Decimal string `yaml:"decimal"`
+	Decimal string `yaml:"decimal" doc:"decimal sign, . by default"`
 	// Group is the sign between groups of three digits: ".", ",", " ", "'" or none. Without it blanks and apostrophes
 	// group, and the other of "." and "," where it can't be mistaken for the decimal sign: 1.234,50 and 1.234.567,
 	// but not 1.234.
-	Group string `yaml:"group"`
+	Group string `yaml:"group" doc:"sign between groups of three digits"`
 	// Date is the form of dates: YYYY-MM-DD by default, YYYYMMDD, DD.MM.YYYY, DD/MM/YYYY, MM/DD/YYYY, or Go's notation.
-	Date string `yaml:"date"`
+	Date string `yaml:"date" doc:"form of dates: YYYY-MM-DD by default, YYYYMMDD, DD.MM.YYYY, DD/MM/YYYY, MM/DD/YYYY"`
 }
 
 // wiring is a mapping that was checked against an entity: what feeds which field.
@@ -56,8 +56,7 @@ type wiring struct {
 	env       *exprEnv // that the expressions run in
 }
 
-// Check reports everything in a mapping that can't work for an entity, all of it at once. Each problem begins with its
-// key.
+// Check reports everything in a mapping that can't work for an entity, all of it at once, as OptionErrors.
 func (m *Mapping) Check(e *Entity) error {
 	_, err := m.wire(e, Conventions{})
 	return err
@@ -86,7 +85,7 @@ func (m *Mapping) wire(e *Entity, c Conventions) (*wiring, error) {
 		env: &exprEnv{conventions: c, lists: lists, cells: map[string]any{}},
 	}
 	add := func(key, name string, err error) {
-		problems = append(problems, fmt.Errorf("%s: %s: %w", key, name, err))
+		problems = append(problems, AtKey(key, AtKey(name, err)))
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Columns)) {
 		if err := w.column(e, name, m.Columns[name]); err != nil {
@@ -94,18 +93,20 @@ func (m *Mapping) wire(e *Entity, c Conventions) (*wiring, error) {
 		}
 	}
 	for _, field := range slices.Sorted(maps.Keys(m.Values)) {
-		list, err := canonAll(m.Values[field], func(string) (*Field, error) { return e.field(field) })
+		f, err := e.field(field)
+		if err == nil {
+			w.values[field], err = canonAll(m.Values[field], func(string) (*Field, error) { return f, nil })
+		}
 		if err != nil {
 			add("values", field, err)
 		}
-		w.values[field] = list
 	}
 	var err error
 	if w.constants, err = canonAll(m.Constants, e.field); err != nil {
-		problems = append(problems, fmt.Errorf("constants: %w", err))
+		problems = append(problems, AtKey("constants", err))
 	}
 	if w.defaults, err = canonAll(m.Defaults, e.field); err != nil {
-		problems = append(problems, fmt.Errorf("defaults: %w", err))
+		problems = append(problems, AtKey("defaults", err))
 	}
 	for _, field := range slices.Sorted(maps.Keys(m.Constants)) {
 		if name, fed := w.fedBy(field); fed {
@@ -154,11 +155,11 @@ func canonAll(texts map[string]string, fieldOf func(name string) (*Field, error)
 	for _, name := range slices.Sorted(maps.Keys(texts)) {
 		f, err := fieldOf(name)
 		if err != nil {
-			return out, err
+			return out, AtKey(name, err)
 		}
 		canonical, bad := f.Canon(texts[name], Conventions{})
 		if bad != nil {
-			problems = append(problems, fmt.Errorf("%s: %s", name, bad.Message))
+			problems = append(problems, AtKey(name, errors.New(bad.Message)))
 		}
 		out[name] = canonical
 	}
@@ -194,7 +195,7 @@ func (m *Mapping) readLists() (map[string]map[string]string, []error) {
 	for _, name := range slices.Sorted(maps.Keys(m.Lists)) {
 		list, err := m.readList(m.Lists[name])
 		if err != nil {
-			problems = append(problems, fmt.Errorf("lists: %s: %w", name, err))
+			problems = append(problems, AtKey("lists", AtKey(name, err)))
 		}
 		lists[name] = list
 	}

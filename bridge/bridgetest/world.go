@@ -99,9 +99,11 @@ func NewWorld(t testing.TB, feeds string, options ...orotest.Option) *World {
 // open starts a bridge on the world's state, as a new process would.
 func (w *World) Open() {
 	w.T.Helper()
-	cfg, err := config.Parse("orobridge.yaml", []byte(w.Config),
-		formats.Registry{"csv": func() formats.Format { return &csv.Options{} }, "idoc": func() formats.Format { return &idoc.Options{} }},
-		config.OrderFormats{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }}, os.LookupEnv)
+	cfg, err := config.Parse("orobridge.yaml", []byte(w.Config), config.Kinds{
+		Remotes: map[string]func() bridge.RemoteOptions{"dir": func() bridge.RemoteOptions { return &dir.Options{} }},
+		Formats: map[string]func() formats.Format{"csv": func() formats.Format { return &csv.Options{} }, "idoc": func() formats.Format { return &idoc.Options{} }},
+		Orders:  map[string]func() formats.OrderFormat{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }},
+	}, os.LookupEnv)
 	if err != nil {
 		w.T.Fatal(err)
 	}
@@ -109,7 +111,7 @@ func (w *World) Open() {
 	if err != nil {
 		w.T.Fatal(err)
 	}
-	remote, err := dir.New(cfg.Remotes["disk"])
+	remote, err := cfg.OpenRemote("disk", nil)
 	if err != nil {
 		w.T.Fatal(err)
 	}
@@ -119,7 +121,7 @@ func (w *World) Open() {
 	}
 	w.Events = &bridge.Events{}
 	w.Events.Observe(bridge.LogEvents(slog.New(slog.NewTextHandler(&locked{w: w}, &slog.HandlerOptions{Level: slog.LevelDebug}))))
-	w.B = daemon.Assemble(cfg, daemon.Ends{Ledger: w.Ledger, Shop: w.Client, Remotes: map[string]bridge.Remote{"disk": remote}, Spool: w.Ledger.Spool(),
+	w.B = daemon.Assemble(cfg, &cfg.Oro, daemon.Ends{Ledger: w.Ledger, Shop: w.Client, Remotes: map[string]bridge.Remote{"disk": remote}, Spool: w.Ledger.Spool(),
 		Clock: w.Clock, Events: w.Events, Patience: time.Hour})
 }
 

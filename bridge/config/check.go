@@ -22,7 +22,6 @@ type checker struct {
 }
 
 func (k checker) config() {
-	k.c.State.Dir = k.c.resolve(k.c.State.Dir)
 	if k.given("oro") {
 		k.oro()
 	}
@@ -40,6 +39,7 @@ func (k checker) config() {
 	k.names()
 	k.collisions()
 	k.admin()
+	k.webhook()
 }
 
 // element is the path that the decoder gave to an element of a list.
@@ -58,6 +58,7 @@ const nameHint = "use small letters, digits, - and _, at most 64"
 
 func (k checker) oro() {
 	o := &k.c.Oro
+	o.Name = MainShop
 	if !k.anyForm("oro", "client_secret") {
 		k.problem("oro", "write client_secret_env: ORO_CLIENT_SECRET, or client_secret_file", "client_secret is missing")
 	}
@@ -90,23 +91,10 @@ func (k checker) rooted(key, p string) {
 	}
 }
 
-// needed reports a key that its neighbours need.
-func (k checker) needed(key, name, value, hint string) {
-	if value == "" && !k.failed(join(key, name)) {
-		k.problem(key, hint, "%s is missing", name)
-	}
-}
-
 func (k checker) positive(key string, d bridge.Duration) {
 	if d <= 0 && !k.failed(key) {
 		k.problem(key, "", "must be longer than nothing")
 	}
-}
-
-// remoteKeys are the keys that only one kind of remote has.
-var remoteKeys = map[string][]string{
-	"sftp": {"address", "user", "password", "password_file", "password_env", "private_key", "private_key_file", "private_key_env",
-		"passphrase", "passphrase_file", "passphrase_env", "known_hosts_file", "connections", "connect_timeout", "read_timeout", "keep_alive"},
 }
 
 func (k checker) remote(key string, r *Remote) {
@@ -116,39 +104,11 @@ func (k checker) remote(key string, r *Remote) {
 	if r.Name == bridge.ByHand {
 		k.problem(key, "choose another name", "%q is the bridge's own word for files that a person loads", r.Name)
 	}
-	switch r.Kind {
-	case "dir":
-		for _, other := range remoteKeys["sftp"] {
-			if k.given(join(key, other)) {
-				k.problem(join(key, other), "remove it, or set kind: sftp", "has no meaning for a remote of kind dir")
-			}
-		}
-		k.needed(key, "path", r.Path, "the folder that kind dir stands for")
-		r.Path = k.c.resolve(r.Path)
-	case "sftp":
-		k.sftp(key, r)
+	if r.Options != nil {
+		k.spread(key, r.Options.Check())
 	}
-}
-
-func (k checker) sftp(key string, r *Remote) {
-	k.needed(key, "address", r.Address, "write host, or host:port")
-	if strings.ContainsAny(r.Address, "/@ ") {
-		k.problem(join(key, "address"), "write host:port; the user stands in user", "%q is not an address", r.Address)
-	}
-	k.needed(key, "user", r.User, "")
-	k.needed(key, "known_hosts_file", r.KnownHostsFile, "name a file; orobridge check prints the line to put into it")
-	r.KnownHostsFile = k.c.resolve(r.KnownHostsFile)
-	hasKey, hasPassword := k.anyForm(key, "private_key"), k.anyForm(key, "password")
-	if !hasKey && !hasPassword {
-		k.problem(key, "write private_key_file, or password_env", "neither a private key nor a password is given")
-	}
-	if !hasKey && k.anyForm(key, "passphrase") {
-		k.problem(key, "add private_key_file, or remove passphrase", "passphrase is given without a private key")
-	}
-	k.positive(join(key, "connect_timeout"), r.ConnectTimeout)
-	k.positive(join(key, "read_timeout"), r.ReadTimeout)
-	if r.Path != "" {
-		k.folder(join(key, "path"), r.Path)
+	if o, ok := r.Options.(bridge.Doubtful); ok {
+		k.at(key, "", o.Doubts(), k.warn)
 	}
 }
 
@@ -216,7 +176,8 @@ func (k checker) feed(key string, f *Feed) {
 		k.problem(join(key, "guards.max_price_change"), "", "has a meaning for prices only")
 	}
 	if r, ok := f.Format.(formats.Receipter); slices.Contains(f.Receipts, DocumentReceipt) && (!ok || !r.Receipts()) {
-		k.problem(join(key, "receipts"), "write format: { kind: idoc, receipt: { client: '100', sender: …, receiver: … } }", "idoc needs a format of kind idoc with receipt")
+		k.problem(join(key, "receipts"), "write format: { kind: idoc, receipt: { client: '100', sender: …, receiver: … } }",
+			"idoc needs a format of kind idoc with receipt")
 	}
 	for i := range f.Unwrap {
 		k.unwrap(join(join(key, "unwrap"), number(i)), &f.Unwrap[i])
@@ -228,19 +189,15 @@ func (k checker) feed(key string, f *Feed) {
 
 func (k checker) ready(key string, f *Feed) {
 	r := &f.Ready
-	// stable: 0s that is written out is a sender who renames whole files into the folder: taken at its word.
-	if r.Stable == 0 && r.Marker == "" && r.Manifest == "" && !k.given(join(key, "ready.stable")) {
-		r.Stable = bridge.Duration(20 * time.Second)
-	}
 	k.suffix(join(key, "ready.marker"), r.Marker)
 	if r.Manifest != "" {
 		r.ManifestStable = r.Stable
-		if !k.given(join(key, "ready.stable")) {
-			r.ManifestStable = bridge.Duration(20 * time.Second)
-		}
 		if _, err := path.Match(r.Manifest, ""); err != nil || strings.Contains(r.Manifest, "/") {
 			k.problem(join(key, "ready.manifest"), "write a glob such as manifest_*.txt", "%q is not a glob of names", r.Manifest)
 		}
+	}
+	if (r.Marker != "" || r.Manifest != "") && !k.given(join(key, "ready.stable")) {
+		r.Stable = 0
 	}
 	if r.Marker != "" && f.Match.overlaps(Pattern{Text: "*" + r.Marker}) {
 		k.warn(join(key, "match"), "end the pattern with the files' own extension", "matches the marker files as well")
@@ -274,7 +231,9 @@ func (k checker) mode(key string, f *Feed) {
 
 func (k checker) subfolders(key string, f Folders) {
 	seen := map[string]string{}
-	for _, sub := range []struct{ key, path string }{{"work", f.Work}, {"archive", f.Archive}, {"rejected", f.Rejected}, {"receipts", f.Receipts}} {
+	for _, sub := range []struct{ key, path string }{
+		{"work", f.Work}, {"archive", f.Archive}, {"rejected", f.Rejected}, {"receipts", f.Receipts},
+	} {
 		where := join(key, "folders."+sub.key)
 		elements, err := bridge.SplitPath(sub.path)
 		clean := path.Clean(sub.path)
@@ -325,8 +284,8 @@ func (k checker) export(key string, e *Export) {
 			f.SetOpen(k.c.opener)
 		}
 		k.spread(join(key, "format"), e.Format.Check())
-		if e.File == "" {
-			e.File = "ORD_{submitted}_{number}_{identifier}" + e.Format.Extension()
+		if !k.given(join(key, "file")) {
+			e.File += e.Format.Extension()
 		}
 	}
 	k.file(join(key, "file"), e.File)
@@ -368,7 +327,8 @@ func (k checker) file(key, pattern string) {
 		return
 	}
 	if first := braces.FindString(pattern); first != "{submitted}" && first != "{number}" {
-		k.warn(key, "begin with {submitted} or {number}", "names do not sort in the order of submission; SAP PI reads files in alphabetical order")
+		k.warn(key, "begin with {submitted} or {number}",
+			"names do not sort in the order of submission; SAP PI reads files in alphabetical order")
 	}
 }
 
@@ -422,27 +382,50 @@ func (k checker) collisions() {
 	for i, e := range k.c.Exports {
 		for j, g := range k.c.Exports[:i] {
 			if e.Remote == g.Remote && path.Clean("/"+e.Folder) == path.Clean("/"+g.Folder) && e.File == g.File {
-				k.problem(join(k.element("exports", i, e.Name), "file"), "choose another folder or name", "%s writes files of the same names", k.element("exports", j, g.Name))
+				k.problem(join(k.element("exports", i, e.Name), "file"), "choose another folder or name",
+					"%s writes files of the same names", k.element("exports", j, g.Name))
 			}
 		}
 	}
 }
 
 func (k checker) admin() {
-	if a := k.c.Admin; a.WebhookURL != "" {
-		u, err := url.Parse(a.WebhookURL)
-		switch {
-		case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-			k.problem("admin.webhook_url", "write https://bridge.example.com/webhook", "%q is not an address", a.WebhookURL)
-		case !k.anyForm("admin", "webhook_secret"):
-			k.problem("admin", "write webhook_secret_env: ORO_WEBHOOK_SECRET", "webhook_url needs webhook_secret")
-		}
-	}
-	host, port, err := net.SplitHostPort(k.c.Admin.Listen)
-	switch {
-	case err != nil || port == "":
-		k.problem("admin.listen", "write 127.0.0.1:8085", "%q is not an address with a port", k.c.Admin.Listen)
-	case !loopback(host):
+	if host, ok := k.listen("admin.listen", "127.0.0.1:8085", k.c.Admin.Listen); ok && !loopback(host) {
 		k.warn("admin.listen", "listen on 127.0.0.1 behind a proxy that asks who is there", "others than this machine can reach the admin page")
 	}
+}
+
+// webhook checks the intake. One that an earlier release's keys describe listens where that release listened.
+func (k checker) webhook() {
+	w := &k.c.Webhook
+	if (k.moved["webhook.url"] || k.anyMoved("webhook.secret")) && !k.given("webhook.listen") {
+		w.Listen = k.c.Admin.Listen
+	} else {
+		k.listen("webhook.listen", "127.0.0.1:8086", w.Listen)
+	}
+	if w.URL == "" {
+		return
+	}
+	u, err := url.Parse(w.URL)
+	switch {
+	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
+		k.problem("webhook.url", "write https://bridge.example.com/webhook", "%q is not an address", w.URL)
+	case !k.anyForm("webhook", "secret"):
+		k.problem("webhook", "write secret_env: ORO_WEBHOOK_SECRET", "url needs secret")
+	}
+}
+
+// listen checks an address to listen on and returns its host, which is empty for all addresses of the machine.
+func (k checker) listen(key, example, address string) (host string, ok bool) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil || port == "" {
+		k.problem(key, "write "+example, "%q is not an address with a port", address)
+		return "", false
+	}
+	return host, true
+}
+
+// anyMoved says whether a secret was given by the name of an earlier release, in any of its forms.
+func (k checker) anyMoved(key string) bool {
+	return k.moved[key] || k.moved[key+"_file"] || k.moved[key+"_env"]
 }

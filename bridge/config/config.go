@@ -1,3 +1,13 @@
+// Package config is orobridge.yaml: what may stand in it, how it is read, and what is wrong with it.
+//
+// The structs of config.go are the only source of its keys, defaults and docs; the options of what comes in kinds (remotes,
+// formats) stand with the adapters and come in by [Kinds]. [Load] decodes and checks a file and names all of its problems at
+// once, each with its line and what to do; [Schema] describes it for editors; migrate.go keeps the keys of earlier releases
+// working. A new key is a field with its tags, a check where its type can't say what is right, and a line in the test's
+// fixtures. A new kind is nothing here.
+//
+// Reading a config reads the files that it names (secrets, keys, value lists) and touches no network. A config is at most
+// 4 MiB and 200,000 nodes, a secret or key 1 MiB. Nothing here opens an end, and nothing knows an adapter.
 package config
 
 import (
@@ -12,7 +22,7 @@ import (
 // Config is orobridge.yaml, checked and with its defaults filled in.
 //
 // The structs of this file are the contract with users, and its only source: the tag yaml is the key, doc its line in
-// the JSON Schema and in the README, jsonschema says what is required, allowed and the default. [LoadConfig] reads the
+// the JSON Schema and in the README, jsonschema says what is required, allowed and the default. [Load] reads the
 // same tags.
 type Config struct {
 	State   State              `yaml:"state" doc:"where the bridge keeps what it knows"`
@@ -20,7 +30,8 @@ type Config struct {
 	Remotes map[string]*Remote `yaml:"remotes" doc:"places with files, by name"`
 	Feeds   []*Feed            `yaml:"feeds" doc:"inbound streams"`
 	Exports []*Export          `yaml:"exports" doc:"outbound streams"`
-	Admin   Admin              `yaml:"admin" doc:"intake of the shop's webhooks"`
+	Admin   Admin              `yaml:"admin" doc:"the local web side, for people and programs of the operator"`
+	Webhook Webhook            `yaml:"webhook" doc:"intake of the shop's webhooks"`
 
 	// Path is the file that the config was read from. Relative paths in it are relative to its folder.
 	Path string `yaml:"-"`
@@ -28,14 +39,22 @@ type Config struct {
 	Warnings Problems `yaml:"-"`
 }
 
-// StateConfig says where the ledger, the spool and the lock are.
+// State says where the ledger, the spool and the lock are.
 type State struct {
-	Dir         string          `yaml:"dir" jsonschema:"default=./var" doc:"folder of the ledger, the spool and the lock; on a local disk"`
-	KeepArchive bridge.Duration `yaml:"keep_archive" jsonschema:"default=90d" doc:"how long archived files, spooled bytes and the details of rows are kept"`
+	Dir  string `yaml:"dir" jsonschema:"default=./var,format=path" doc:"folder of the ledger, the spool and the lock; on a local disk"`
+	Keep Keep   `yaml:"keep" doc:"how long what is done with is kept; 0s keeps it for ever"`
 }
 
-// OroConfig is the shop.
+// Keep says how long what is done with is kept; 0 keeps it for ever. Nothing that still waits for something is ever too old.
+type Keep struct {
+	Rows    bridge.Duration `yaml:"rows" jsonschema:"default=90d" doc:"archived files, spooled bytes and the details of rows"`
+	Orders  bridge.Duration `yaml:"orders" jsonschema:"default=10y" doc:"orders that were written, picked up and, if they have to be, answered, with their bytes"`
+	Refused bridge.Duration `yaml:"refused" jsonschema:"default=30d" doc:"what is known of files that were refused unread, such as those that are too large"`
+}
+
+// Shop is an OroCommerce installation with its API user.
 type Shop struct {
+	Name         string          `yaml:"-"`
 	URL          string          `yaml:"url" jsonschema:"required" doc:"address of the shop: https://shop.example.com"`
 	APIPath      string          `yaml:"api_path" jsonschema:"default=/admin/api" doc:"path of the back-office API below url"`
 	TokenPath    string          `yaml:"token_path" jsonschema:"default=/oauth2-token" doc:"path of the token endpoint below url"`
@@ -47,28 +66,15 @@ type Shop struct {
 	Settle       bridge.Duration `yaml:"settle" jsonschema:"default=30m" doc:"how long the shop may take for a batch before its keys are looked up"`
 }
 
-// RemoteConfig is a place with files.
+// Remote is a place with files: what all kinds have in common, and the options of its kind.
 type Remote struct {
-	Name string `yaml:"-"`
-	Kind string `yaml:"kind" jsonschema:"required,enum=sftp,enum=dir" doc:"an SFTP server, or a folder of this machine"`
-
-	Path string `yaml:"path" doc:"dir: the folder; sftp: folder below which the feeds' folders stand, / by default"`
-
-	Address        string          `yaml:"address" doc:"sftp: host, or host:port"`
-	User           string          `yaml:"user" doc:"sftp: user name"`
-	Password       bridge.Secret   `yaml:"password" doc:"sftp: password, also for keyboard-interactive"`
-	PrivateKey     bridge.Secret   `yaml:"private_key" doc:"sftp: private key in PEM or OpenSSH form; usually private_key_file"`
-	Passphrase     bridge.Secret   `yaml:"passphrase" doc:"sftp: passphrase of the private key"`
-	KnownHostsFile string          `yaml:"known_hosts_file" doc:"sftp: file with the server's pinned host keys, as OpenSSH writes it"`
-	Connections    int             `yaml:"connections" jsonschema:"default=2,minimum=1,maximum=64" doc:"sftp: at most so many at once"`
-	ConnectTimeout bridge.Duration `yaml:"connect_timeout" jsonschema:"default=15s" doc:"sftp: for connecting and for the handshake, each"`
-	ReadTimeout    bridge.Duration `yaml:"read_timeout" jsonschema:"default=60s" doc:"sftp: without a byte from the server"`
-	KeepAlive      bridge.Duration `yaml:"keep_alive" jsonschema:"default=30s" doc:"sftp: between signs of life"`
-	ReadOnly       bool            `yaml:"read_only" doc:"claim files in the ledger alone and move nothing"`
-	Overwrites     bool            `yaml:"-"`
+	Name     string               `yaml:"-"`
+	Kind     string               `yaml:"kind" jsonschema:"required" doc:"what it is"`
+	ReadOnly bool                 `yaml:"read_only" doc:"claim files in the ledger alone and move nothing"`
+	Options  bridge.RemoteOptions `yaml:",inline"`
 }
 
-// FeedConfig is one inbound stream.
+// Feed is one inbound stream.
 type Feed struct {
 	Name    string          `yaml:"name" jsonschema:"required" doc:"small letters, digits, - and _; it stands in the ledger, so keep it"`
 	Entity  *formats.Entity `yaml:"entity" jsonschema:"required" doc:"what the files hold"`
@@ -95,7 +101,7 @@ type Feed struct {
 	Receipts  []string        `yaml:"receipts" jsonschema:"enum=json,enum=csv,enum=idoc" doc:"receipts to write for each drop, idoc as a STATUS for each IDoc; none by default"`
 }
 
-// UnwrapConfig is one wrapping of a feed's files. A reject file is wrapped in the same way; for pgp it is encrypted to the
+// Wrapping is one wrapping of a feed's files. A reject file is wrapped in the same way; for pgp it is encrypted to the
 // signers, and without any there is none.
 type Wrapping struct {
 	Kind       string        `yaml:"kind" jsonschema:"required,enum=gzip,enum=zip,enum=pgp" doc:"gzip, zip with one or several files, or pgp (OpenPGP)"`
@@ -105,28 +111,24 @@ type Wrapping struct {
 	MaxFiles   int           `yaml:"max_files" jsonschema:"default=100,minimum=1" doc:"zip: so many files at most"`
 	Key        bridge.Secret `yaml:"key" doc:"pgp: private key, armored; several one after the other while keys change"`
 	Passphrase bridge.Secret `yaml:"passphrase" doc:"pgp: passphrase of the private key"`
-	Signers    []string      `yaml:"signers" doc:"pgp: files with the sender's public keys, armored"`
+	Signers    []string      `yaml:"signers" jsonschema:"format=path" doc:"pgp: files with the sender's public keys, armored"`
 	Signature  string        `yaml:"signature" jsonschema:"default=required,enum=required,enum=optional" doc:"pgp: optional accepts a message that is not signed; a signature that is there must be a signer's"`
 
 	layer envelope.Layer
 }
 
-// layers are the wrappings of the feed's files, ready to use.
+// Layers are the wrappings of the feed's files, ready to use.
 func (f *Feed) Layers() envelope.Layers {
 	var all envelope.Layers
 	for i := range f.Unwrap {
-		l := f.Unwrap[i].layer
-		if l.Kind == "" { // a config that was not read by ParseConfig
-			l.Kind = f.Unwrap[i].Kind
-		}
-		all = append(all, l)
+		all = append(all, f.Unwrap[i].layer)
 	}
 	return all
 }
 
-// ReadyConfig says when a file is whole.
+// Ready says when a file is whole.
 type Ready struct {
-	Stable   bridge.Duration `yaml:"stable" doc:"same size and time in all listings for so long; 20s when nothing else is given; 0s trusts a sender who renames whole files into the folder"`
+	Stable   bridge.Duration `yaml:"stable" jsonschema:"default=20s" doc:"same size and time in all listings for so long; none when marker or manifest is given instead; 0s trusts a sender who renames whole files into the folder"`
 	Marker   string          `yaml:"marker" doc:"suffix of a second file that says so: .ok for products.csv.ok"`
 	Manifest string          `yaml:"manifest" doc:"glob of files that list whole files: CSV with the columns file, rows, sha256 and size, all but file optional"`
 
@@ -134,7 +136,7 @@ type Ready struct {
 	ManifestStable bridge.Duration `yaml:"-"`
 }
 
-// GuardConfig holds a drop whose plan looks wrong. A limit is a number or a share.
+// Guards hold a drop whose plan looks wrong. A limit is a number or a share.
 type Guards struct {
 	MaxRejects     *Limit            `yaml:"max_rejects" doc:"rejected rows: a number, or a share such as 5%"`
 	MaxShrink      *Limit            `yaml:"max_shrink" doc:"rows less than the last full drops had"`
@@ -149,7 +151,7 @@ type PriceChangeLimit struct {
 	Share Limit `yaml:"share" jsonschema:"required" doc:"how many may: 5%, or a number"`
 }
 
-// FoldersConfig names the folders of a feed, relative to Folder.
+// Folders names the folders of a feed, relative to Folder.
 type Folders struct {
 	Work     string `yaml:"work" jsonschema:"default=.work" doc:"for files being loaded"`
 	Archive  string `yaml:"archive" jsonschema:"default=archive" doc:"for loaded files"`
@@ -157,13 +159,13 @@ type Folders struct {
 	Receipts string `yaml:"receipts" jsonschema:"default=receipts" doc:"for receipts"`
 }
 
-// GapConfig says what to do when a sequence number is missing.
+// Gap says what to do when a sequence number is missing.
 type Gap struct {
 	Then  string          `yaml:"then" jsonschema:"enum=hold,enum=warn,enum=skip" doc:"hold, warn or skip"`
 	After bridge.Duration `yaml:"after" doc:"skip after so long"`
 }
 
-// ExportConfig is one outbound stream.
+// Export is one outbound stream.
 type Export struct {
 	Name         string              `yaml:"name" jsonschema:"required" doc:"small letters, digits, - and _; it stands in the ledger, so keep it"`
 	Entity       string              `yaml:"entity" jsonschema:"default=orders,enum=orders" doc:"what is written"`
@@ -172,7 +174,7 @@ type Export struct {
 	Every        bridge.Duration     `yaml:"every" jsonschema:"default=5s" doc:"between two questions to the shop"`
 	Overlap      bridge.Duration     `yaml:"overlap" jsonschema:"default=10m" doc:"how far back each question reaches, for orders that commit late"`
 	Since        string              `yaml:"since" jsonschema:"default=now" doc:"first start: now, all, or a time (2026-01-31, 2026-01-31T08:00:00Z)"`
-	File         string              `yaml:"file" doc:"file name of {submitted}, {number}, {identifier}, {id}, {website}; ORD_{submitted}_{number}_{identifier} and the format's extension by default"`
+	File         string              `yaml:"file" jsonschema:"default=ORD_{submitted}_{number}_{identifier}" doc:"file name of {submitted}, {number}, {identifier}, {id}, {website}; the default is followed by the format's extension"`
 	Format       formats.OrderFormat `yaml:"format" jsonschema:"required" doc:"how the files are written; its kind, and the options of that kind"`
 	Only         Only                `yaml:"only" doc:"which orders; an empty list lets everything pass"`
 	OnChange     string              `yaml:"on_change" jsonschema:"default=ignore,enum=ignore,enum=new_version" doc:"an order that changes after it was written, in lines, addresses, totals or by being cancelled: ignore, or write it again under a name that ends in _v2"`
@@ -184,24 +186,24 @@ type Export struct {
 	AnswerWithin bridge.Duration     `yaml:"answer_within" doc:"alarm when the ERP has not answered by then"`
 }
 
-// EncryptConfig says for whom files are encrypted and who signs them.
+// Encrypt says for whom files are encrypted and who signs them.
 type Encrypt struct {
-	Recipients []string      `yaml:"recipients" jsonschema:"required" doc:"files with the receivers' public keys, armored"`
+	Recipients []string      `yaml:"recipients" jsonschema:"required,format=path" doc:"files with the receivers' public keys, armored"`
 	SignKey    bridge.Secret `yaml:"sign_key" doc:"private key that signs, armored; without one the files are not signed"`
 	Passphrase bridge.Secret `yaml:"passphrase" doc:"passphrase of sign_key"`
 	Armor      bool          `yaml:"armor" doc:"write text instead of bytes"`
 
-	Seal envelope.Seal `yaml:"-"` // made of the above
+	Seal envelope.Seal `yaml:"-"`
 }
 
-// CollectConfig puts several orders into a file. The file is made when it is full, or when its first order has waited
+// Collect puts several orders into a file. The file is made when it is full, or when its first order has waited
 // long enough.
 type Collect struct {
 	Orders int             `yaml:"orders" jsonschema:"minimum=1" doc:"so many"`
 	Within bridge.Duration `yaml:"within" doc:"or what there is after so long"`
 }
 
-// OnlyConfig is the filter of an export. An empty list lets everything pass.
+// Only is the filter of an export. An empty list lets everything pass.
 type Only struct {
 	InternalStatus []string `yaml:"internal_status" doc:"ids of internal statuses: open, cancelled, …"`
 	Status         []string `yaml:"status" doc:"ids of order statuses"`
@@ -213,11 +215,16 @@ type Only struct {
 	condition *formats.Condition
 }
 
-// AdminConfig is the local web side.
+// Admin is the local web side.
 type Admin struct {
-	Listen        string        `yaml:"listen" jsonschema:"default=127.0.0.1:8085" doc:"address and port"`
-	WebhookSecret bridge.Secret `yaml:"webhook_secret" doc:"key of the shop's webhook signatures; without it there is no webhook intake"`
-	WebhookURL    string        `yaml:"webhook_url" doc:"address at which the shop reaches this side's /webhook; the bridge then registers itself there and keeps it so"`
+	Listen string `yaml:"listen" jsonschema:"default=127.0.0.1:8085" doc:"address and port"`
+}
+
+// Webhook is the intake of the shop's webhooks, which only wake the exports.
+type Webhook struct {
+	Listen string        `yaml:"listen" jsonschema:"default=127.0.0.1:8086" doc:"address and port, for the shop alone"`
+	URL    string        `yaml:"url" doc:"address at which the shop reaches listen, /webhook for its path; the bridge then registers itself there and keeps it so"`
+	Secret bridge.Secret `yaml:"secret" doc:"key of the shop's webhook signatures; without it there is no webhook intake"`
 }
 
 // resolve makes a local path of the config absolute or relative to the working folder: in a config, relative paths are
@@ -235,5 +242,5 @@ func (r Ready) Lists(name string) bool {
 	return ok && err == nil && r.Manifest != ""
 }
 
-// documentReceipt is the kind of receipts that are documents of the sender's own kind, one for each of his.
+// DocumentReceipt is the kind of receipts that are documents of the sender's own kind, one for each of his.
 const DocumentReceipt = "idoc"

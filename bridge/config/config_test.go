@@ -14,16 +14,22 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/dir"
+	"github.com/orobridge/orobridge/bridge/sftp"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/csv"
 )
 
 var update = flag.Bool("update", false, "write the expected texts anew")
 
-var (
-	readers = formats.Registry{"csv": func() formats.Format { return &csv.Options{} }}
-	writers = config.OrderFormats{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }}
-)
+var kinds = config.Kinds{
+	Remotes: map[string]func() bridge.RemoteOptions{
+		"dir":  func() bridge.RemoteOptions { return &dir.Options{} },
+		"sftp": func() bridge.RemoteOptions { return &sftp.Options{} },
+	},
+	Formats: map[string]func() formats.Format{"csv": func() formats.Format { return &csv.Options{} }},
+	Orders:  map[string]func() formats.OrderFormat{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }},
+}
 
 func testEnv(name string) (string, bool) {
 	v, ok := map[string]string{"ORO_CLIENT_SECRET": "hush", "ORO_WEBHOOK_SECRET": "quiet", "SFTP_PASSWORD": "sesame", "SEVEN": "7", "EMPTY": ""}[name]
@@ -65,7 +71,7 @@ func TestConfigFixtures(t *testing.T) {
 	}
 	for _, name := range names {
 		t.Run(name, func(t *testing.T) {
-			c, err := config.Load(name, readers, writers, testEnv)
+			c, err := config.Load(name, kinds, testEnv)
 			said, good := config.Problems(nil), strings.HasSuffix(name, ".good.yaml")
 			switch {
 			case err == nil:
@@ -118,7 +124,7 @@ func golden(t *testing.T, name, got string) {
 
 func load(t *testing.T, name string) *config.Config {
 	t.Helper()
-	c, err := config.Load(name, readers, writers, testEnv)
+	c, err := config.Load(name, kinds, testEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,12 +136,13 @@ func TestConfigDesign(t *testing.T) {
 	fixtures(t)
 	c := load(t, "design.good.yaml")
 	f, e := c.Feeds[0], c.Exports[0]
+	sap := c.Remotes["sap"].Options.(*sftp.Options)
 	type m = map[string]any
 	got := m{
 		"state": c.State, "api": c.Oro.APIPath, "in_flight": c.Oro.InFlight, "timeout": c.Oro.Timeout, "settle": c.Oro.Settle,
-		"secret": c.Oro.ClientSecret.Reveal(), "webhook": c.Admin.WebhookSecret.Reveal(),
-		"key": c.Remotes["sap"].PrivateKey.Reveal(), "name": c.Remotes["sap"].Name, "hosts": c.Remotes["sap"].KnownHostsFile,
-		"connections": c.Remotes["sap"].Connections, "dir": c.Remotes["disk"].Path,
+		"secret": c.Oro.ClientSecret.Reveal(), "webhook": c.Webhook.Secret.Reveal(),
+		"key": sap.PrivateKey.Reveal(), "name": c.Remotes["sap"].Name, "hosts": sap.KnownHostsFile,
+		"connections": sap.Connections, "dir": c.Remotes["disk"].Options.(*dir.Options).Path,
 		"entity": f.Entity.Name, "match": f.Match.Text, "ready": f.Ready, "folders": f.Folders, "mode": f.Mode, "missing": f.Missing,
 		"failure": f.OnFailure, "repeats": f.Repeats, "park": f.ParkFor, "size": f.MaxSize, "empty": f.Empty,
 		"columns": f.Mapping.Columns, "values": f.Mapping.Values, "rejects": *f.Guards.MaxRejects, "removals": *f.Guards.MaxRemovals,
@@ -145,7 +152,7 @@ func TestConfigDesign(t *testing.T) {
 	hours := func(n int) bridge.Duration { return bridge.Duration(time.Duration(n) * time.Hour) }
 	seconds := func(n int) bridge.Duration { return bridge.Duration(time.Duration(n) * time.Second) }
 	want := m{
-		"state": config.State{Dir: "var", KeepArchive: hours(24 * 90)}, "api": "/admin/api", "in_flight": 4, "timeout": seconds(60), "settle": seconds(1800),
+		"state": config.State{Dir: "var", Keep: config.Keep{Rows: hours(24 * 90), Orders: hours(24 * 365 * 10), Refused: hours(24 * 30)}}, "api": "/admin/api", "in_flight": 4, "timeout": seconds(60), "settle": seconds(1800),
 		"secret": "hush", "webhook": "quiet",
 		"key": "not a real key, only a file", "name": "sap", "hosts": "known_hosts",
 		"connections": 2, "dir": "/srv/drops",
@@ -181,6 +188,26 @@ func TestConfigAnchors(t *testing.T) {
 	}
 }
 
+// The keys of earlier releases work: what they said is found in the new places, and nowhere else.
+func TestConfigMigrated(t *testing.T) {
+	fixtures(t)
+	c := load(t, "migrated.good.yaml")
+	type m = map[string]any
+	day := bridge.Duration(24 * time.Hour)
+	want := m{"keep": config.Keep{Rows: 30 * day, Orders: 3650 * day, Refused: 30 * day}, "admin": "127.0.0.1:9000",
+		"listen": "127.0.0.1:9000", "url": "https://bridge.example.com/webhook", "secret": "quiet"}
+	got := m{"keep": c.State.Keep, "admin": c.Admin.Listen, "listen": c.Webhook.Listen, "url": c.Webhook.URL, "secret": c.Webhook.Secret.Reveal()}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if c := load(t, "every_key.good.yaml"); c.Webhook.Listen != "[::1]:8086" {
+		t.Errorf("a webhook that says where it listens listens at %s", c.Webhook.Listen)
+	}
+	if c := load(t, "design.good.yaml"); c.Webhook.Listen != "127.0.0.1:8086" {
+		t.Errorf("a webhook that does not listens at %s", c.Webhook.Listen)
+	}
+}
+
 func TestConfigWorldReadableSecret(t *testing.T) {
 	fixtures(t)
 	if err := os.Chmod("id_ed25519", 0o644); err != nil {
@@ -204,7 +231,7 @@ func TestConfigHidesSecrets(t *testing.T) {
 }
 
 func TestConfigNotThere(t *testing.T) {
-	_, err := config.Load("/no/such/orobridge.yaml", readers, writers, testEnv)
+	_, err := config.Load("/no/such/orobridge.yaml", kinds, testEnv)
 	var said config.Problems
 	if !errors.As(err, &said) || len(said) != 1 || said[0].Line != 0 || said[0].Hint == "" {
 		t.Errorf("%#v", err)
@@ -241,13 +268,13 @@ func TestPattern(t *testing.T) {
 }
 
 func TestValues(t *testing.T) {
-	for text, want := range map[string]time.Duration{"30s": 30 * time.Second, "1h30m": 90 * time.Minute, "90d": 90 * 24 * time.Hour, "1.5h": 90 * time.Minute, "250ms": 250 * time.Millisecond, "0s": 0} {
+	for text, want := range map[string]time.Duration{"30s": 30 * time.Second, "1h30m": 90 * time.Minute, "90d": 90 * 24 * time.Hour, "10y": 3650 * 24 * time.Hour, "1.5h": 90 * time.Minute, "250ms": 250 * time.Millisecond, "0s": 0} {
 		var d bridge.Duration
 		if err := d.UnmarshalText([]byte(text)); err != nil || d.D() != want {
 			t.Errorf("%s: %v %v", text, d, err)
 		}
 	}
-	for d, want := range map[time.Duration]string{0: "0s", 30 * time.Second: "30s", 30 * time.Minute: "30m", 72 * time.Hour: "72h", 90 * time.Minute: "1h30m", 90 * 24 * time.Hour: "90d", 10 * time.Minute: "10m"} {
+	for d, want := range map[time.Duration]string{0: "0s", 30 * time.Second: "30s", 30 * time.Minute: "30m", 72 * time.Hour: "72h", 90 * time.Minute: "1h30m", 90 * 24 * time.Hour: "90d", 730 * 24 * time.Hour: "2y", 10 * time.Minute: "10m"} {
 		if got := bridge.Duration(d).String(); got != want {
 			t.Errorf("%v: %s", d, got)
 		}
@@ -299,7 +326,7 @@ func FuzzConfig(f *testing.F) {
 				t.Errorf("took %v", took)
 			}
 		}()
-		c, err := config.Parse(filepath.Join(dir, "orobridge.yaml"), data, readers, writers, testEnv)
+		c, err := config.Parse(filepath.Join(dir, "orobridge.yaml"), data, kinds, testEnv)
 		var said config.Problems
 		if (c == nil) == (err == nil) || err != nil && (!errors.As(err, &said) || len(said) == 0) {
 			t.Fatalf("config %v, error %v", c, err)

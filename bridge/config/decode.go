@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"reflect"
 	"slices"
@@ -23,11 +24,11 @@ type decoder struct {
 	file     string
 	resolve  func(path string) string // relative to the config's folder
 	env      func(string) (string, bool)
-	readers  formats.Registry
-	writers  OrderFormats
-	lines    map[string]int // where each key that was given stands, by its path: "feeds.prices.match"
-	blind    bool           // secrets are not read
-	budget   int            // nodes that may still be visited: aliases can blow a small file up
+	kinds    Kinds
+	lines    map[string]int  // where each key that was given stands, by its path: "feeds.prices.match"
+	moved    map[string]bool // keys that were given by the name of an earlier release
+	blind    bool            // secrets are not read
+	budget   int             // nodes that may still be visited: aliases can blow a small file up
 	problems Problems
 	warnings Problems
 }
@@ -55,7 +56,8 @@ func (d *decoder) parse(data []byte) *yaml.Node {
 
 // syntax is the problem of a file that is not YAML.
 func (d *decoder) syntax(err error) Problem {
-	p := Problem{File: d.file, Message: "not YAML: " + err.Error(), Hint: "a config is one YAML document; orobridge init writes one to begin with"}
+	p := Problem{File: d.file, Message: "not YAML: " + err.Error(),
+		Hint: "a config is one YAML document; orobridge init writes one to begin with"}
 	var at *yaml.LoadError
 	if !errors.As(err, &at) {
 		return p
@@ -127,22 +129,22 @@ func (d *decoder) value(path string, n *yaml.Node, v reflect.Value) {
 	case **formats.Entity:
 		d.entity(path, n, into)
 		return
+	case *Remote:
+		union(d, path, n, "{ kind: sftp, address: … }", d.kinds.Remotes, func(o bridge.RemoteOptions) reflect.Value {
+			into.Options = o
+			return v
+		})
+		return
 	case *formats.Format:
-		d.format(path, n, d.readers.Kinds(), func(kind string) (any, bool) {
-			f, ok := d.readers[kind]
-			if ok {
-				*into = f()
-			}
-			return *into, ok
+		union(d, path, n, "format: { kind: csv }", d.kinds.Formats, func(f formats.Format) reflect.Value {
+			*into = f
+			return structOf(f)
 		})
 		return
 	case *formats.OrderFormat:
-		d.format(path, n, d.writers.Kinds(), func(kind string) (any, bool) {
-			f, ok := d.writers[kind]
-			if ok {
-				*into = f()
-			}
-			return *into, ok
+		union(d, path, n, "format: { kind: csv }", d.kinds.Orders, func(f formats.OrderFormat) reflect.Value {
+			*into = f
+			return structOf(f)
 		})
 		return
 	case encoding.TextUnmarshaler:
@@ -158,7 +160,7 @@ func (d *decoder) value(path string, n *yaml.Node, v reflect.Value) {
 		v.Set(reflect.New(v.Type().Elem()))
 		d.value(path, n, v.Elem())
 	case reflect.Struct:
-		d.object(path, d.entries(path, n, 0), v)
+		d.object(path, d.entries(path, n, 0), v, nil)
 	case reflect.Map:
 		d.dict(path, n, v)
 	case reflect.Slice:
@@ -323,7 +325,9 @@ func (d *decoder) merged(path string, n *yaml.Node, depth int) []entry {
 type member struct {
 	key      string
 	value    reflect.Value
+	doc      string
 	required bool
+	local    bool   // a path of this machine, or several
 	preset   string // default
 	enum     []string
 	min, max string
@@ -336,14 +340,18 @@ func members(v reflect.Value) []member {
 	for i := range t.NumField() {
 		f := t.Field(i)
 		key, options, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		if inline := options == "inline" || f.Anonymous && key == ""; inline && f.Type.Kind() == reflect.Struct {
-			all = append(all, members(v.Field(i))...)
+		if inline := options == "inline" || f.Anonymous && key == ""; inline {
+			if inner := v.Field(i); inner.Kind() == reflect.Struct {
+				all = append(all, members(inner)...)
+			} else if inner.Kind() == reflect.Interface && !inner.IsNil() {
+				all = append(all, members(structOf(inner.Interface()))...)
+			}
 			continue
 		}
 		if !f.IsExported() || key == "" || key == "-" {
 			continue
 		}
-		m := member{key: key, value: v.Field(i)}
+		m := member{key: key, value: v.Field(i), doc: f.Tag.Get("doc")}
 		for _, word := range strings.Split(f.Tag.Get("jsonschema"), ",") {
 			switch name, text, _ := strings.Cut(word, "="); name {
 			case "required":
@@ -352,6 +360,8 @@ func members(v reflect.Value) []member {
 				m.preset = text
 			case "enum":
 				m.enum = append(m.enum, text)
+			case "format":
+				m.local = text == "path"
 			case "minimum":
 				m.min = text
 			case "maximum":
@@ -363,9 +373,9 @@ func members(v reflect.Value) []member {
 	return all
 }
 
-// object puts entries into a struct; extra are keys that are known but are no fields. A key with nothing behind its
-// colon counts as not given.
-func (d *decoder) object(path string, entries []entry, v reflect.Value, extra ...string) {
+// object puts entries into a struct. A key with nothing behind its colon counts as not given. kind is what the struct is
+// the options of, if it is that.
+func (d *decoder) object(path string, entries []entry, v reflect.Value, kind *chosen) {
 	fields := members(v)
 	values := map[string]entry{}
 	for _, e := range entries {
@@ -374,11 +384,8 @@ func (d *decoder) object(path string, entries []entry, v reflect.Value, extra ..
 			d.lines[join(path, e.key)] = e.line
 		}
 	}
-	known := slices.Clone(extra)
 	for _, m := range fields {
-		known = append(known, m.key)
-		if m.value.Type() == reflect.TypeFor[bridge.Secret]() {
-			known = append(known, m.key+"_file", m.key+"_env")
+		if m.value.Type() == secretType {
 			d.secret(path, m, values)
 			continue
 		}
@@ -391,12 +398,51 @@ func (d *decoder) object(path string, entries []entry, v reflect.Value, extra ..
 		d.value(join(path, m.key), e.value, m.value)
 		if len(d.problems) == before {
 			d.limits(join(path, m.key), m)
+			d.localize(m)
 		}
 	}
+	known := keysOf(fields)
+	if kind != nil {
+		known = append(known, "kind")
+	}
 	for _, e := range entries {
-		if !slices.Contains(known, e.key) {
-			d.lines[join(path, e.key)] = e.line
-			d.problem(join(path, e.key), unknownKey(e.key, known, fields), "the bridge knows no such key here")
+		if slices.Contains(known, e.key) {
+			continue
+		}
+		where := join(path, e.key)
+		d.lines[where] = e.line
+		if other := kind.elsewhere(e.key); other != "" {
+			d.problem(where, "remove it, or set kind: "+other, "has no meaning for kind %s", kind.name)
+			continue
+		}
+		d.problem(where, unknownKey(e.key, known, fields), "the bridge knows no such key here")
+	}
+}
+
+var secretType = reflect.TypeFor[bridge.Secret]()
+
+// keysOf lists the keys of fields, those of a secret in all its forms.
+func keysOf(fields []member) []string {
+	var keys []string
+	for _, m := range fields {
+		keys = append(keys, m.key)
+		if m.value.Type() == secretType {
+			keys = append(keys, m.key+"_file", m.key+"_env")
+		}
+	}
+	return keys
+}
+
+// localize makes paths of this machine, which are relative to the config's folder, absolute or relative to the working
+// folder.
+func (d *decoder) localize(m member) {
+	switch {
+	case !m.local:
+	case m.value.Kind() == reflect.String:
+		m.value.SetString(d.resolve(m.value.String()))
+	default:
+		for i := range m.value.Len() {
+			m.value.Index(i).SetString(d.resolve(m.value.Index(i).String()))
 		}
 	}
 }
@@ -424,26 +470,26 @@ func unknownKey(key string, known []string, fields []member) string {
 		}
 	}
 	slices.Sort(known)
-	return "known here: " + strings.Join(known, ", ")
+	return "known here: " + strings.Join(slices.Compact(known), ", ")
 }
 
 // absent gives a field that the config does not have its default.
 func (d *decoder) absent(path string, m member) {
 	if m.required {
-		d.problem(path, "", "%s is missing", m.key)
+		d.problem(path, "add "+m.key+": "+m.doc, "%s is missing", m.key)
 		return
 	}
 	d.preset(m)
 }
 
-// preset sets a field, and the fields below it, to the defaults in its tags.
+// preset sets a field that is empty, and those below it, to the defaults in the tags.
 func (d *decoder) preset(m member) {
 	if m.value.Kind() == reflect.Struct {
 		for _, inner := range members(m.value) {
 			d.preset(inner)
 		}
 	}
-	if m.preset == "" {
+	if m.preset == "" || !m.value.IsZero() {
 		return
 	}
 	if into, ok := m.value.Addr().Interface().(encoding.TextUnmarshaler); ok {
@@ -451,6 +497,19 @@ func (d *decoder) preset(m member) {
 		return
 	}
 	d.scalar(m.key, m.preset, m.value)
+	d.localize(m)
+}
+
+// Defaults sets the fields of a struct of options to the defaults in its tags, for those who make options without a
+// config. It takes a pointer to the struct and leaves alone what is set already.
+func Defaults(options any) {
+	d := &decoder{resolve: func(path string) string { return path }}
+	for _, m := range members(structOf(options)) {
+		d.preset(m)
+	}
+	if len(d.problems) > 0 {
+		panic(fmt.Sprintf("the defaults of %T: %v", options, d.problems))
+	}
 }
 
 // limits checks what a field's tag allows.
@@ -490,22 +549,22 @@ func (d *decoder) secret(path string, m member, values map[string]entry) {
 	if len(forms) == 0 {
 		return
 	}
+	// What can't be read is given all the same: it must not look as if it were missing.
+	m.value.SetString("not read")
 	if len(forms) > 1 {
 		d.problem(join(path, forms[1]), "keep one", "%s and %s are both given", forms[0], forms[1])
 		return
 	}
 	where := join(path, forms[0])
 	text, ok := d.text(where, values[forms[0]].value)
-	if !ok {
-		return
-	}
-	if d.blind {
-		m.value.SetString("not read")
+	if !ok || d.blind {
 		return
 	}
 	switch forms[0] {
 	case m.key + "_file":
-		text = d.secretFile(where, text)
+		if text, ok = d.secretFile(where, text); !ok {
+			return
+		}
 	case m.key + "_env":
 		name := text
 		if text, ok = d.env(name); !ok || text == "" {
@@ -517,7 +576,7 @@ func (d *decoder) secret(path string, m member, values map[string]entry) {
 }
 
 // secretFile reads a secret, without the newline that editors put at its end.
-func (d *decoder) secretFile(path, name string) string {
+func (d *decoder) secretFile(path, name string) (string, bool) {
 	full := d.resolve(name)
 	info, err := os.Stat(full)
 	if err == nil && !info.Mode().IsRegular() {
@@ -525,7 +584,7 @@ func (d *decoder) secretFile(path, name string) string {
 	}
 	if err != nil {
 		d.problem(path, "relative paths are relative to the config's folder", "read %s: %v", full, reason(err))
-		return ""
+		return "", false
 	}
 	if info.Mode().Perm()&0o004 != 0 {
 		d.warn(path, "chmod 600 "+full, "everybody on this machine can read %s", full)
@@ -533,13 +592,14 @@ func (d *decoder) secretFile(path, name string) string {
 	data, err := readLimited(full, maxSecret)
 	if err != nil {
 		d.problem(path, "", "read %s: %v", full, reason(err))
-		return ""
+		return "", false
 	}
 	if len(data) == 0 {
 		d.problem(path, "", "%s is empty", full)
+		return "", false
 	}
 	text := strings.TrimSuffix(string(data), "\n")
-	return strings.TrimSuffix(text, "\r")
+	return strings.TrimSuffix(text, "\r"), true
 }
 
 // readLimited reads a file of at most so many bytes.
@@ -641,41 +701,67 @@ func entityNames() []string {
 	return names
 }
 
-// format decodes a feed's or export's format: its kind says which struct its options go to.
-func (d *decoder) format(path string, n *yaml.Node, kinds []string, create func(kind string) (any, bool)) {
+// chosen is a kind that a config names, among all that it may name.
+type chosen struct {
+	name string
+	keys map[string][]string // of each kind
+}
+
+// elsewhere finds another kind that has a key; empty for none, and where there are no kinds.
+func (k *chosen) elsewhere(key string) string {
+	if k == nil {
+		return ""
+	}
+	for _, other := range slices.Sorted(maps.Keys(k.keys)) {
+		if slices.Contains(k.keys[other], key) {
+			return other
+		}
+	}
+	return ""
+}
+
+// union decodes what comes in kinds: its key kind says which struct its options go to. into takes what was made for the
+// kind and returns the struct that the keys belong to.
+func union[T any](d *decoder, path string, n *yaml.Node, example string, kinds map[string]func() T, into func(T) reflect.Value) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
 	if n.Kind != yaml.MappingNode {
-		d.problem(path, "write format: { kind: csv }", "must be keys and values")
+		d.problem(path, "write "+example, "must be keys and values")
 		return
 	}
-	var kind *yaml.Node
 	entries := d.entries(path, n, 0)
-	for _, e := range entries {
-		if e.key == "kind" {
-			kind = e.value
-			d.lines[join(path, "kind")] = e.line
-		}
-	}
-	if kind == nil {
-		d.problem(path, "write format: { kind: csv }", "kind is missing; it is one of %s", strings.Join(kinds, ", "))
+	names := slices.Sorted(maps.Keys(kinds))
+	i := slices.IndexFunc(entries, func(e entry) bool { return e.key == "kind" })
+	if i < 0 {
+		d.problem(path, "write "+example, "kind is missing; it is one of %s", strings.Join(names, ", "))
 		return
 	}
-	name, ok := d.text(join(path, "kind"), kind)
+	where := join(path, "kind")
+	d.lines[where] = entries[i].line
+	name, ok := d.text(where, entries[i].value)
 	if !ok {
 		return
 	}
-	options, ok := create(name)
+	create, ok := kinds[name]
 	if !ok {
-		d.problem(join(path, "kind"), didYouMean(name, kinds), "%q is not one of %s", name, strings.Join(kinds, ", "))
+		d.problem(where, didYouMean(name, names), "%q is not one of %s", name, strings.Join(names, ", "))
 		return
 	}
+	kind := &chosen{name, map[string][]string{}}
+	for other, create := range kinds {
+		kind.keys[other] = keysOf(members(structOf(create())))
+	}
+	d.object(path, entries, into(create()), kind)
+}
+
+// structOf is the struct of a kind's options.
+func structOf(options any) reflect.Value {
 	v := reflect.ValueOf(options)
 	if v.Kind() != reflect.Pointer || v.Elem().Kind() != reflect.Struct {
-		panic(fmt.Sprintf("format %s: its options must be a pointer to a struct, not %T", name, options))
+		panic(fmt.Sprintf("options must be a pointer to a struct, not %T", options))
 	}
-	d.object(path, entries, v.Elem(), "kind")
+	return v.Elem()
 }
 
 // bounds says what a number may be.

@@ -7,9 +7,9 @@ import (
 	"strings"
 )
 
-// ConfigError is one problem of a config, in words for the person who wrote it.
+// A Problem is one problem of a config, in words for the person who wrote it.
 type Problem struct {
-	File    string // as it was given to [LoadConfig]
+	File    string // as it was given to [Load]
 	Line    int    // 1-based; 0 when the file as a whole is meant
 	Key     string // "feeds.prices.match"; empty for the file as a whole
 	Message string
@@ -29,7 +29,7 @@ func (e Problem) Error() string {
 	return b.String()
 }
 
-// ConfigErrors are all problems of a config, sorted by line.
+// Problems are all problems of a config, sorted by line.
 type Problems []Problem
 
 func (e Problems) Error() string {

@@ -1,63 +1,51 @@
 package config
 
 import (
+	"cmp"
 	"io"
 	"os"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/orobridge/orobridge/formats"
 )
 
-// OrderFormats knows the formats of outbound orders by the kind that a config names.
-type OrderFormats map[string]func() formats.OrderFormat
-
-// Kinds lists the registered kinds in alphabetical order.
-func (f OrderFormats) Kinds() []string {
-	kinds := make([]string, 0, len(f))
-	for k := range f {
-		kinds = append(kinds, k)
-	}
-	slices.Sort(kinds)
-	return kinds
-}
-
 // maxConfig is the longest config in bytes.
 const maxConfig = 4 << 20
 
-// LoadConfig reads a config, checks it and fills in the defaults. readers and writers are the kinds of format that feeds
-// and exports may name; env looks an environment variable up (os.LookupEnv). Secrets are read, and so are the files of
-// value lists; no network is touched. The error is a ConfigErrors that holds every problem there is.
-func Load(path string, readers formats.Registry, writers OrderFormats, env func(string) (string, bool)) (*Config, error) {
-	return loadConfig(path, readers, writers, env, false)
+// Load reads a config, checks it and fills in the defaults. kinds are what it may name; env looks an environment variable
+// up (os.LookupEnv). Secrets are read, and so are the files of value lists; no network is touched. The error is a [Problems]
+// that holds every problem there is.
+func Load(path string, kinds Kinds, env func(string) (string, bool)) (*Config, error) {
+	return loadConfig(path, kinds, env, false)
 }
 
-// ViewConfig is [LoadConfig] without the secrets: for those who look at the ledger, and neither have the secrets nor need
+// View is [Load] without the secrets: for those who look at the ledger, and neither have the secrets nor need
 // them. No end can be reached with such a config.
-func View(path string, readers formats.Registry, writers OrderFormats, env func(string) (string, bool)) (*Config, error) {
-	return loadConfig(path, readers, writers, env, true)
+func View(path string, kinds Kinds, env func(string) (string, bool)) (*Config, error) {
+	return loadConfig(path, kinds, env, true)
 }
 
-func loadConfig(path string, readers formats.Registry, writers OrderFormats, env func(string) (string, bool), blind bool) (*Config, error) {
+func loadConfig(path string, kinds Kinds, env func(string) (string, bool), blind bool) (*Config, error) {
 	data, err := readLimited(path, maxConfig)
 	if err != nil {
 		return nil, Problems{{File: path, Message: "read: " + reason(err).Error(),
 			Hint: "name the config with --config FILE, or write one with orobridge init"}}
 	}
-	return parseConfig(path, data, readers, writers, env, blind)
+	return parseConfig(path, data, kinds, env, blind)
 }
 
-// ParseConfig is [LoadConfig] for a config that was read already; relative paths in it are relative to path's folder.
-func Parse(path string, data []byte, readers formats.Registry, writers OrderFormats, env func(string) (string, bool)) (*Config, error) {
-	return parseConfig(path, data, readers, writers, env, false)
+// Parse is [Load] for a config that was read already; relative paths in it are relative to path's folder.
+func Parse(path string, data []byte, kinds Kinds, env func(string) (string, bool)) (*Config, error) {
+	return parseConfig(path, data, kinds, env, false)
 }
 
-func parseConfig(path string, data []byte, readers formats.Registry, writers OrderFormats, env func(string) (string, bool), blind bool) (*Config, error) {
+func parseConfig(path string, data []byte, kinds Kinds, env func(string) (string, bool), blind bool) (*Config, error) {
 	c := &Config{Path: path}
-	d := &decoder{blind: blind, file: path, resolve: c.resolve, env: env, readers: readers, writers: writers, lines: map[string]int{}, budget: maxNodes}
+	d := &decoder{file: path, resolve: c.resolve, env: env, kinds: kinds, blind: blind,
+		lines: map[string]int{}, moved: map[string]bool{}, budget: maxNodes}
 	if root := d.parse(data); root != nil {
-		d.object("", d.entries("", root, 0), reflect.ValueOf(c).Elem())
+		d.object("", d.entries("", d.migrate(root), 0), reflect.ValueOf(c).Elem(), nil)
 		if d.budget < 0 {
 			d.problem("", "write out what its aliases repeat", "the config is too large")
 		} else {
@@ -77,39 +65,39 @@ func parseConfig(path string, data []byte, readers formats.Registry, writers Ord
 // opener opens the files of value lists; relative names are relative to the config's folder.
 func (c *Config) opener(name string) (io.ReadCloser, error) { return os.Open(c.resolve(name)) }
 
-// flatten takes joined errors apart.
-func flatten(err error) []error {
-	joined, ok := err.(interface{ Unwrap() []error })
-	if !ok {
-		return []error{err}
-	}
-	var all []error
-	for _, e := range joined.Unwrap() {
-		all = append(all, flatten(e)...)
-	}
-	return all
+// spread notes the problems that the options' own check found, each at its key, but for those of keys that have one.
+func (d *decoder) spread(path string, err error) {
+	d.at(path, "", err, func(where, hint, format string, args ...any) {
+		if where == path || !d.failed(where) {
+			d.problem(where, hint, format, args...)
+		}
+	})
 }
 
-// spread notes the problems that a format's or mapping's own check found. Each begins with its keys, which say on
-// which line it belongs.
-func (d *decoder) spread(path string, err error) {
-	if err == nil {
-		return
+// at walks down what errors.Join and formats.AtKey put together, and notes each error at its key.
+func (d *decoder) at(where, hint string, err error, note func(where, hint, format string, args ...any)) {
+	switch e := err.(type) {
+	case nil:
+	case *formats.OptionError:
+		if e.Key != "" {
+			where = d.form(join(where, e.Key))
+		}
+		d.at(where, cmp.Or(e.Hint, hint), e.Err, note)
+	case interface{ Unwrap() []error }:
+		for _, inner := range e.Unwrap() {
+			d.at(where, hint, inner, note)
+		}
+	default:
+		note(where, hint, "%s", strings.ReplaceAll(err.Error(), "\n", "; "))
 	}
-	for _, e := range flatten(err) {
-		where, message := path, e.Error()
-		for {
-			key, rest, ok := strings.Cut(message, ": ")
-			if !ok || !d.given(join(where, key)) {
-				break
-			}
-			where, message = join(where, key), rest
-		}
-		if first, _, _ := strings.Cut(message, " "); d.given(join(where, first)) {
-			where = join(where, first)
-		}
-		if where == path || !d.failed(where) {
-			d.problem(where, "", "%s", strings.ReplaceAll(message, "\n", "; "))
+}
+
+// form is the key under which a secret was given.
+func (d *decoder) form(path string) string {
+	for _, form := range []string{path + "_file", path + "_env"} {
+		if d.given(form) {
+			return form
 		}
 	}
+	return path
 }

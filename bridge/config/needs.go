@@ -8,13 +8,10 @@ import (
 	"github.com/orobridge/orobridge/formats"
 )
 
-// This file holds what `orobridge check` tries in the folders of feeds and exports. The probe files that it writes have
-// temporary names, so that no bridge and no ERP takes them, and are removed again.
-
-// Needs lists what the config expects of the shop.
-func (c *Config) Needs() bridge.Needs {
-	n := bridge.Needs{Orders: len(c.Exports) > 0}
-	for _, f := range c.Feeds {
+// Needs lists what the config expects of a shop.
+func (c *Config) Needs(shop *Shop) bridge.Needs {
+	n := bridge.Needs{Orders: len(c.ExportsOf(shop)) > 0}
+	for _, f := range c.FeedsOf(shop) {
 		if f.Entity == formats.OrderFeedback {
 			n.Feedback = true
 			continue

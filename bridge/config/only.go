@@ -14,15 +14,8 @@ func (f *Only) Passes(o *formats.Order) (bool, error) {
 		!among(f.CustomerGroup, o.CustomerGroup) || !among(f.Currency, o.Currency) {
 		return false, nil
 	}
-	if f.When == "" {
+	if f.condition == nil {
 		return true, nil
-	}
-	if f.condition == nil { // a config that was not read by ParseConfig
-		condition, err := formats.NewCondition(f.When)
-		if err != nil {
-			return false, err
-		}
-		f.condition = condition
 	}
 	return f.condition.Holds(o)
 }

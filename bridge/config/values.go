@@ -104,6 +104,7 @@ func (u *Wrapping) UnmarshalText(text []byte) error {
 	switch kind := string(text); kind {
 	case envelope.Gzip, envelope.Zip:
 		*u = Wrapping{Kind: kind}
+		Defaults(u)
 		return nil
 	case envelope.PGP:
 		return errors.New("pgp needs keys: write { kind: pgp, key_file: private.asc, signers: [erp.asc] }")

@@ -22,11 +22,9 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/daemon"
-	"github.com/orobridge/orobridge/bridge/dir"
 	"github.com/orobridge/orobridge/bridge/oro"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/formats"
-	"github.com/orobridge/orobridge/formats/csv"
 	"github.com/orobridge/orobridge/state"
 )
 
@@ -192,12 +190,11 @@ func (g *game) story() string {
 
 // open starts a bridge on the game's state, as a new process would.
 func (g *game) open() {
-	cfg, err := config.Parse("orobridge.yaml", []byte(g.config), formats.Registry{"csv": func() formats.Format { return &csv.Options{} }},
-		config.OrderFormats{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }}, os.LookupEnv)
+	cfg, err := config.Parse("orobridge.yaml", []byte(g.config), kinds, os.LookupEnv)
 	g.must(err)
 	g.ledger, err = state.Open(context.Background(), cfg.State.Dir, state.Options{Now: g.clock.Now})
 	g.must(err)
-	g.files.Remote, err = dir.New(cfg.Remotes["disk"])
+	g.files.Remote, err = cfg.OpenRemote("disk", nil)
 	g.must(err)
 	g.client, err = oro.New(cfg.Oro, oro.Options{Now: g.clock.Now, Sleep: g.clock.Wait, Known: g.ledger.OroIDs})
 	g.must(err)
@@ -212,7 +209,7 @@ func (g *game) open() {
 			g.steps.Load().(func(string))(e.Text)
 		}
 	})
-	g.b = daemon.Assemble(cfg, daemon.Ends{Ledger: g.ledger, Shop: g.watch, Remotes: map[string]bridge.Remote{"disk": g.files}, Spool: g.ledger.Spool(),
+	g.b = daemon.Assemble(cfg, &cfg.Oro, daemon.Ends{Ledger: g.ledger, Shop: g.watch, Remotes: map[string]bridge.Remote{"disk": g.files}, Spool: g.ledger.Spool(),
 		Clock: g.clock, Events: events, Patience: time.Hour})
 }
 

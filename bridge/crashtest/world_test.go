@@ -13,6 +13,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/daemon"
+	"github.com/orobridge/orobridge/bridge/dir"
 	"github.com/orobridge/orobridge/bridge/oro"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/bridge/sftp"
@@ -136,6 +137,16 @@ func (w *world) run(files int, f fault) (hit bool) {
 	return hit
 }
 
+// kinds are what the configs of these tests name.
+var kinds = config.Kinds{
+	Remotes: map[string]func() bridge.RemoteOptions{
+		"dir":  func() bridge.RemoteOptions { return &dir.Options{} },
+		"sftp": func() bridge.RemoteOptions { return &sftp.Options{} },
+	},
+	Formats: map[string]func() formats.Format{"csv": func() formats.Format { return &csv.Options{} }},
+	Orders:  map[string]func() formats.OrderFormat{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }},
+}
+
 func (w *world) open() (b *daemon.Daemon, stop func()) {
 	w.t.Helper()
 	check := func(err error) {
@@ -144,12 +155,11 @@ func (w *world) open() (b *daemon.Daemon, stop func()) {
 			w.t.Fatal(err)
 		}
 	}
-	cfg, err := config.Load(filepath.Join(w.dir, "orobridge.yaml"), formats.Registry{"csv": func() formats.Format { return &csv.Options{} }},
-		config.OrderFormats{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }}, os.LookupEnv)
+	cfg, err := config.Load(filepath.Join(w.dir, "orobridge.yaml"), kinds, os.LookupEnv)
 	check(err)
 	ledger, err := state.Open(context.Background(), cfg.State.Dir, state.Options{Now: w.clock.Now})
 	check(err)
-	remote, err := sftp.New(cfg.Remotes["erp"])
+	remote, err := cfg.OpenRemote("erp", nil)
 	check(err)
 	shop, err := oro.New(cfg.Oro, oro.Options{Now: w.clock.Now, Sleep: w.clock.Wait, Known: ledger.OroIDs})
 	check(err)
@@ -160,7 +170,7 @@ func (w *world) open() (b *daemon.Daemon, stop func()) {
 			w.step(e.Text)
 		}
 	})
-	return daemon.Assemble(cfg, daemon.Ends{Ledger: ledger, Shop: shop, Remotes: map[string]bridge.Remote{"erp": remote}, Spool: ledger.Spool(),
+	return daemon.Assemble(cfg, &cfg.Oro, daemon.Ends{Ledger: ledger, Shop: shop, Remotes: map[string]bridge.Remote{"erp": remote}, Spool: ledger.Spool(),
 			Clock: w.clock, Events: events}), func() {
 			shop.Close()
 			remote.Close()

@@ -31,16 +31,17 @@ type Ends struct {
 	Patience time.Duration
 }
 
-// Assemble makes the engines of a config's shop and who drives them.
-func Assemble(c *config.Config, e Ends) *Daemon {
+// Assemble makes the engines of one of a config's shops and who drives them.
+func Assemble(c *config.Config, shop *config.Shop, e Ends) *Daemon {
 	readOnly := map[string]bool{}
 	orders := map[string]bridge.Remote{}
 	for name, r := range c.Remotes {
 		readOnly[name] = r.ReadOnly
 		orders[name] = cmp.Or(e.OrderRemotes[name], e.Remotes[name])
 	}
-	in := &inbound.Engine{Feeds: c.Feeds, InFlight: c.Oro.InFlight, Batch: c.Oro.Batch, Ledger: e.Ledger, Shop: e.Shop, Remotes: e.Remotes,
-		ReadOnly: readOnly, Spool: e.Spool, Keep: c.State.KeepArchive.D(), Clock: e.Clock, Events: e.Events, Patience: e.Patience}
-	out := &outbound.Engine{Exports: c.Exports, Ledger: e.Ledger, Shop: e.Shop, Remotes: orders, Clock: e.Clock, Events: e.Events}
+	in := &inbound.Engine{Feeds: c.FeedsOf(shop), InFlight: shop.InFlight, Batch: shop.Batch, Ledger: e.Ledger, Shop: e.Shop,
+		Remotes: e.Remotes, ReadOnly: readOnly, Spool: e.Spool, Keep: c.State.Keep.Rows.D(), Clock: e.Clock,
+		Events: e.Events, Patience: e.Patience}
+	out := &outbound.Engine{Exports: c.ExportsOf(shop), Ledger: e.Ledger, Shop: e.Shop, Remotes: orders, Clock: e.Clock, Events: e.Events}
 	return &Daemon{In: in, Out: out, Ledger: e.Ledger, Clock: e.Clock, Events: e.Events}
 }

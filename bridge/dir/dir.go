@@ -23,7 +23,6 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/config"
 )
 
 const chunkSize = 1 << 20 // of a fetch
@@ -41,16 +40,16 @@ type Remote struct {
 
 var _ bridge.Remote = (*Remote)(nil)
 
-// New checks the config; it does not look whether the folder is there. Errors are *bridge.Error with fate Stop.
-func New(cfg *config.Remote) (*Remote, error) {
+// New checks the options; it does not look whether the folder is there. Errors are *bridge.Error with fate Stop.
+func New(name string, cfg *Options) (*Remote, error) {
 	full, err := filepath.Abs(cfg.Path)
 	if cfg.Path == "" {
 		err = errors.New("there is no path")
 	}
 	if err != nil {
-		return nil, &bridge.Error{Op: "open remote", Object: cfg.Name, Fate: bridge.Stop, Err: err, Hint: "set path for the remote"}
+		return nil, &bridge.Error{Op: "open remote", Object: name, Fate: bridge.Stop, Err: err, Hint: "set path for the remote"}
 	}
-	r := &Remote{name: cfg.Name, path: full, swept: map[string]bool{}}
+	r := &Remote{name: name, path: full, swept: map[string]bool{}}
 	r.life, r.end = context.WithCancel(context.Background())
 	return r, nil
 }

@@ -13,7 +13,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/dir"
 	"github.com/orobridge/orobridge/bridge/remotetest"
 )
@@ -22,7 +21,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func open(t *testing.T, root string) *dir.Remote {
 	t.Helper()
-	r, err := dir.New(&config.Remote{Name: "disk", Kind: "dir", Path: root})
+	r, err := dir.New("disk", &dir.Options{Path: root})
 	if err != nil {
 		t.Fatal(err)
 	}

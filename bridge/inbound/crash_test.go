@@ -10,7 +10,6 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/bridgetest"
-	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/bridge/sftp"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
@@ -135,7 +134,7 @@ func TestTheJourneyOverARealServer(t *testing.T) {
 	key, err := os.ReadFile(sshd.KeyFile)
 	w.Must(err)
 	connect := func() {
-		r, err := sftp.New(&config.Remote{Name: "disk", Path: sshd.Folder, Address: sshd.Address, User: sshd.User,
+		r, err := sftp.New("disk", &sftp.Options{Path: sshd.Folder, Address: sshd.Address, User: sshd.User,
 			PrivateKey: bridge.Secret(key), KnownHostsFile: sshd.KnownHostsFile})
 		w.Must(err)
 		w.Must(w.B.In.Remotes["disk"].Close())

@@ -37,8 +37,8 @@ func (f Findings) Unreachable() bool {
 type Checkup struct {
 	Config *config.Config
 	// Remote and Shop open the ends, without connecting yet.
-	Remote func(*config.Remote) (bridge.Remote, error)
-	Shop   func() (Shop, error)
+	Remote func(name string) (bridge.Remote, error)
+	Shop   func(*config.Shop) (Shop, error)
 	// Told of what was found, as it comes.
 	Told func(Findings)
 }
@@ -64,18 +64,27 @@ func (c *Checkup) Run(ctx context.Context) (Findings, error) {
 			return all, ctx.Err()
 		}
 	}
-	shop, err := c.Shop()
-	if err != nil {
-		return all, err
+	for _, s := range c.Config.Shops() {
+		if err := c.shop(ctx, s, add); err != nil {
+			return all, err
+		}
 	}
-	defer shop.Close()
-	add(shop.Check(ctx, c.Config.Needs()))
 	return all, ctx.Err()
+}
+
+func (c *Checkup) shop(ctx context.Context, s *config.Shop, add func([]bridge.Finding)) error {
+	shop, err := c.Shop(s)
+	if err != nil {
+		return err
+	}
+	defer shop.Close() // it was only tried
+	add(shop.Check(ctx, c.Config.Needs(s)))
+	return nil
 }
 
 // remote checks one remote, and, when it can be reached, the feeds and exports that use it.
 func (c *Checkup) remote(ctx context.Context, rc *config.Remote, add func([]bridge.Finding)) {
-	r, err := c.Remote(rc)
+	r, err := c.Remote(rc.Name)
 	if err != nil {
 		add([]bridge.Finding{{Subject: "remote " + rc.Name, What: "read its config", Detail: err.Error(), Hint: bridge.HintOf(err)}})
 		return

@@ -276,9 +276,9 @@ func TestACheckCountsFilesAsAPollTakesThem(t *testing.T) {
 		w.Drop("products", name, good)
 	}
 	var details []string
-	c := &operate.Checkup{Config: &config.Config{Feeds: w.B.In.Feeds, Remotes: map[string]*config.Remote{"disk": {Name: "disk", Kind: "dir", Path: w.Folder}}},
-		Remote: func(c *config.Remote) (bridge.Remote, error) { return dir.New(c) },
-		Shop:   func() (operate.Shop, error) { return w.Client, nil },
+	c := &operate.Checkup{Config: &config.Config{Feeds: w.B.In.Feeds, Remotes: map[string]*config.Remote{"disk": {Name: "disk", Kind: "dir"}}},
+		Remote: func(name string) (bridge.Remote, error) { return dir.New(name, &dir.Options{Path: w.Folder}) },
+		Shop:   func(*config.Shop) (operate.Shop, error) { return w.Client, nil },
 		Told: func(found operate.Findings) {
 			for _, f := range found {
 				if f.Subject == "feed products" && strings.HasPrefix(f.What, "list folder") {

@@ -84,8 +84,9 @@ type entity interface {
 	field(name string) string
 }
 
-// New prepares a client. It makes no request.
+// New prepares a client. It makes no request. What the config leaves out has its default.
 func New(cfg config.Shop, opt Options) (*Client, error) {
+	config.Defaults(&cfg)
 	root, err := url.Parse(strings.TrimRight(cfg.URL, "/"))
 	if err != nil || root.Host == "" || (root.Scheme != "https" && root.Scheme != "http") {
 		return nil, &bridge.Error{
@@ -95,12 +96,12 @@ func New(cfg config.Shop, opt Options) (*Client, error) {
 	}
 	transport := opt.Transport
 	if transport == nil {
-		transport = newTransport(or(cfg.InFlight, 4))
+		transport = newTransport(cfg.InFlight)
 	}
 	c := &Client{
-		base:     root.String() + "/" + strings.Trim(or(cfg.APIPath, "/admin/api"), "/"),
-		inFlight: or(cfg.InFlight, 4),
-		settle:   or(cfg.Settle.D(), 30*time.Minute),
+		base:     root.String() + "/" + strings.Trim(cfg.APIPath, "/"),
+		inFlight: cfg.InFlight,
+		settle:   cfg.Settle.D(),
 		known:    opt.Known,
 		log:      opt.Log,
 		now:      opt.Now,
@@ -132,7 +133,7 @@ func New(cfg config.Shop, opt Options) (*Client, error) {
 func (c *Client) connect(cfg config.Shop, root string, transport http.RoundTripper) {
 	c.wire = &wire{
 		http:    &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-		timeout: or(cfg.Timeout.D(), time.Minute),
+		timeout: cfg.Timeout.D(),
 		count:   &c.requests,
 		log:     c.log,
 		now:     c.now,
@@ -141,7 +142,7 @@ func (c *Client) connect(cfg config.Shop, root string, transport http.RoundTripp
 		return &retrier{next: next, sleep: c.sleep, jitter: rand.Float64, now: c.now, log: c.log}
 	}
 	c.tokens = &tokens{
-		url:    root + "/" + strings.Trim(or(cfg.TokenPath, "/oauth2-token"), "/"),
+		url:    root + "/" + strings.Trim(cfg.TokenPath, "/"),
 		id:     cfg.ClientID,
 		secret: cfg.ClientSecret.Reveal,
 		sender: again(c.wire),

@@ -11,7 +11,6 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/bridgetest"
-	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/sftp"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 )
@@ -31,7 +30,7 @@ func overSFTP(w *bridgetest.World, options sftptest.Options) *sftptest.Proxy {
 	w.T.Cleanup(proxy.Close)
 	login, err = login.Via(proxy.Address)
 	w.Must(err)
-	remote, err := sftp.New(&config.Remote{Name: "sap", Address: login.Address, User: login.User, PrivateKey: key(w, login.KeyFile),
+	remote, err := sftp.New("sap", &sftp.Options{Address: login.Address, User: login.User, PrivateKey: key(w, login.KeyFile),
 		KnownHostsFile: login.KnownHostsFile, ReadTimeout: bridge.Duration(2 * time.Second)})
 	w.Must(err)
 	w.T.Cleanup(func() { _ = remote.Close() })

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/sftp"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 )
@@ -36,7 +35,7 @@ func BenchmarkTransfer(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		r, err := sftp.New(&config.Remote{Name: "sap", Path: l.Folder, Address: l.Address, User: l.User,
+		r, err := sftp.New("sap", &sftp.Options{Path: l.Folder, Address: l.Address, User: l.User,
 			PrivateKey: bridge.Secret(key), KnownHostsFile: l.KnownHostsFile})
 		if err != nil {
 			b.Fatal(err)

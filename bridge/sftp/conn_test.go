@@ -16,7 +16,6 @@ import (
 	"github.com/pkg/sftp"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 )
 
@@ -70,7 +69,7 @@ func place(t *testing.T) (*Remote, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := New(&config.Remote{Name: "sap", Address: l.Address, User: l.User, PrivateKey: bridge.Secret(key), KnownHostsFile: l.KnownHostsFile})
+	r, err := New("sap", &Options{Address: l.Address, User: l.User, PrivateKey: bridge.Secret(key), KnownHostsFile: l.KnownHostsFile})
 	if err != nil {
 		t.Fatal(err)
 	}

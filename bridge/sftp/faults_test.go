@@ -18,7 +18,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/sftp"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 )
@@ -297,12 +296,12 @@ func TestUnreachable(t *testing.T) {
 	cfg := loginConfig(t, l)
 	cfg.ConnectTimeout = bridge.Duration(300 * time.Millisecond)
 	tests := map[string]struct {
-		set func(cfg *config.Remote)
+		set func(cfg *sftp.Options)
 	}{
-		"refused":      {func(cfg *config.Remote) { cfg.Address = "127.0.0.1:1" }},
-		"hung up":      {func(*config.Remote) { p.Refuse(true) }},
-		"no greeting":  {func(*config.Remote) { p.Refuse(false); p.Stall(true) }},
-		"no such host": {func(cfg *config.Remote) { cfg.Address = "sftp.invalid:22" }},
+		"refused":      {func(cfg *sftp.Options) { cfg.Address = "127.0.0.1:1" }},
+		"hung up":      {func(*sftp.Options) { p.Refuse(true) }},
+		"no greeting":  {func(*sftp.Options) { p.Refuse(false); p.Stall(true) }},
+		"no such host": {func(cfg *sftp.Options) { cfg.Address = "sftp.invalid:22" }},
 	}
 	for _, name := range []string{"refused", "hung up", "no greeting", "no such host"} {
 		t.Run(name, func(t *testing.T) {

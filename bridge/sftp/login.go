@@ -10,18 +10,14 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/config"
 )
 
-// parseKey reads the private key of a config; nil without one.
-func parseKey(cfg *config.Remote) (ssh.Signer, error) {
+// parseKey reads the private key of the options; nil without one.
+func parseKey(name string, cfg *Options) (ssh.Signer, error) {
 	wrong := func(err error, hint string) error {
-		return &bridge.Error{Op: "read private key of", Object: cfg.Name, Fate: bridge.Stop, Err: err, Hint: hint}
+		return &bridge.Error{Op: "read private key of", Object: name, Fate: bridge.Stop, Err: err, Hint: hint}
 	}
 	if cfg.PrivateKey == "" {
-		if cfg.Password == "" {
-			return nil, wrong(errors.New("there is neither a key nor a password"), "set private_key_file or password_env for the remote")
-		}
 		return nil, nil
 	}
 	pem := []byte(cfg.PrivateKey.Reveal())

@@ -13,7 +13,6 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/sftp"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 )
@@ -166,15 +165,15 @@ func TestKeys(t *testing.T) {
 	_, err = open(t, cfg).List(t.Context(), "")
 	check(t, err)
 
-	for name, change := range map[string]func(cfg *config.Remote){
-		"no passphrase":    func(cfg *config.Remote) { cfg.Passphrase = "" },
-		"wrong passphrase": func(cfg *config.Remote) { cfg.Passphrase = "falsch" },
-		"no key at all":    func(cfg *config.Remote) { cfg.PrivateKey = "PuTTY-User-Key-File-3: ssh-ed25519" },
-		"nothing":          func(cfg *config.Remote) { cfg.PrivateKey = "" },
+	for name, change := range map[string]func(cfg *sftp.Options){
+		"no passphrase":    func(cfg *sftp.Options) { cfg.Passphrase = "" },
+		"wrong passphrase": func(cfg *sftp.Options) { cfg.Passphrase = "falsch" },
+		"no key at all":    func(cfg *sftp.Options) { cfg.PrivateKey = "PuTTY-User-Key-File-3: ssh-ed25519" },
+		"nothing":          func(cfg *sftp.Options) { cfg.PrivateKey = "" },
 	} {
 		cfg := *cfg
 		change(&cfg)
-		_, err := sftp.New(&cfg)
+		_, err := sftp.New("sap", &cfg)
 		fails(t, err, nil, bridge.Stop)
 		if bridge.HintOf(err) == "" || strings.Contains(err.Error(), "falsch") {
 			t.Errorf("%s: %v, hint %s", name, err, bridge.HintOf(err))

@@ -2,7 +2,7 @@
 //
 // Contract beyond that of the interface:
 //
-//   - Connections are few (RemoteConfig.Connections), dialled when they are needed, used by one operation at a time, kept
+//   - Connections are few (Options.Connections), dialled when they are needed, used by one operation at a time, kept
 //     alive while idle and replaced when they break. Nothing is tried twice here: an operation that met trouble says so
 //     with fate Pause, and whoever called it decides when to come back.
 //   - Every wait is bounded: the TCP connect and the handshake by ConnectTimeout each, an operation by ReadTimeout
@@ -38,14 +38,6 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
-)
-
-// Defaults of the config.
-const (
-	defaultConnections    = 2
-	defaultConnectTimeout = 15 * time.Second
-	defaultReadTimeout    = 60 * time.Second
-	defaultKeepAlive      = 30 * time.Second
 )
 
 // Limits of memory.
@@ -90,21 +82,27 @@ func WithDialer(dial func(ctx context.Context, network, address string) (net.Con
 	return func(r *Remote) { r.dialTCP = dial }
 }
 
-// New checks the config and the key; it does not connect. Zero numbers of the config mean their defaults. Errors are
+// New checks the options and the key; it does not connect. Zero numbers of the options mean their defaults. Errors are
 // *bridge.Error with fate Stop.
-func New(cfg *config.Remote, options ...Option) (*Remote, error) {
-	signer, err := parseKey(cfg)
+func New(name string, cfg *Options, options ...Option) (*Remote, error) {
+	filled := *cfg
+	cfg = &filled
+	config.Defaults(cfg)
+	if err := cfg.Check(); err != nil {
+		return nil, &bridge.Error{Op: "open remote", Object: name, Fate: bridge.Stop, Err: err, Hint: "orobridge config check says more"}
+	}
+	signer, err := parseKey(name, cfg)
 	if err != nil {
 		return nil, err
 	}
 	r := &Remote{
-		name: cfg.Name, root: cfg.Path, address: withPort(cfg.Address), user: cfg.User,
+		name: name, root: cfg.Path, address: withPort(cfg.Address), user: cfg.User,
 		knownHosts: cfg.KnownHostsFile, signer: signer, password: cfg.Password,
-		connectTimeout: or(cfg.ConnectTimeout.D(), defaultConnectTimeout),
-		readTimeout:    or(cfg.ReadTimeout.D(), defaultReadTimeout),
-		keepAlive:      or(cfg.KeepAlive.D(), defaultKeepAlive),
+		connectTimeout: cfg.ConnectTimeout.D(),
+		readTimeout:    cfg.ReadTimeout.D(),
+		keepAlive:      cfg.KeepAlive.D(),
 		dialTCP:        (&net.Dialer{}).DialContext,
-		slots:          make(chan struct{}, or(cfg.Connections, defaultConnections)),
+		slots:          make(chan struct{}, cfg.Connections),
 		turn:           make(chan struct{}, 1),
 		stale:          map[string]struct{}{},
 		swept:          map[string]bool{},
@@ -114,14 +112,6 @@ func New(cfg *config.Remote, options ...Option) (*Remote, error) {
 		o(r)
 	}
 	return r, nil
-}
-
-// or is v, or def where v is not positive.
-func or[T int | time.Duration](v, def T) T {
-	if v > 0 {
-		return v
-	}
-	return def
 }
 
 // withPort adds SSH's port where an address has none.

@@ -10,7 +10,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/remotetest"
 	"github.com/orobridge/orobridge/bridge/sftp"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
@@ -19,19 +18,19 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // loginConfig is the config of a remote that logs in so.
-func loginConfig(t *testing.T, l sftptest.Login) *config.Remote {
+func loginConfig(t *testing.T, l sftptest.Login) *sftp.Options {
 	t.Helper()
 	key, err := os.ReadFile(l.KeyFile)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &config.Remote{Name: "sap", Kind: "sftp", Path: l.Folder, Address: l.Address, User: l.User,
+	return &sftp.Options{Path: l.Folder, Address: l.Address, User: l.User,
 		PrivateKey: bridge.Secret(key), KnownHostsFile: l.KnownHostsFile}
 }
 
-func open(t *testing.T, cfg *config.Remote, options ...sftp.Option) *sftp.Remote {
+func open(t *testing.T, cfg *sftp.Options, options ...sftp.Option) *sftp.Remote {
 	t.Helper()
-	r, err := sftp.New(cfg, options...)
+	r, err := sftp.New("sap", cfg, options...)
 	if err != nil {
 		t.Fatal(err)
 	}

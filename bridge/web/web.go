@@ -133,7 +133,7 @@ func (s *Server) signed(h http.Header, body []byte) bool {
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, count *atomic.Int64, status int, why string) {
 	if n := count.Add(1); n%100 == 1 {
 		s.Log.Warn("webhook refused", "from", r.RemoteAddr, "reason", why, "refused", n,
-			"hint", "compare admin.webhook_secret with the secret of the shop's webhook")
+			"hint", "compare webhook.secret with the secret of the shop's webhook")
 	}
 	w.WriteHeader(status)
 }

@@ -42,7 +42,7 @@ func (a *app) jsonFlag(cmd *cobra.Command) *cobra.Command {
 
 // config loads the config that the user named and says what should not stay as it is.
 func (a *app) config() (*config.Config, error) {
-	c, err := config.Load(a.configPath, readers(), writers(), a.env)
+	c, err := config.Load(a.configPath, kinds, a.env)
 	if err != nil {
 		return nil, err
 	}

@@ -46,8 +46,9 @@ func (a *app) checkup(c *config.Config) *operate.Checkup {
 	if a.json {
 		told = func(operate.Findings) {}
 	}
-	return &operate.Checkup{Config: c, Remote: openRemote, Told: told,
-		Shop: func() (operate.Shop, error) { return openShop(c.Oro, a.logger()) }}
+	return &operate.Checkup{Config: c, Told: told,
+		Remote: func(name string) (bridge.Remote, error) { return c.OpenRemote(name, a.logger()) },
+		Shop:   func(s *config.Shop) (operate.Shop, error) { return openShop(*s, a.logger()) }}
 }
 
 func (a *app) printFinding(f *bridge.Finding) {

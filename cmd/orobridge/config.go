@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"github.com/orobridge/orobridge/bridge/config"
 )
 
 func newConfigCommand(a *app) *cobra.Command {
@@ -27,7 +29,7 @@ func newConfigCommand(a *app) *cobra.Command {
 			Short: "Print the config's JSON Schema, for editors",
 			Args:  cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
-				return a.printJSON(configSchema())
+				return a.printJSON(config.Schema(kinds))
 			},
 		},
 	)

@@ -38,7 +38,7 @@ type engine struct {
 // look lets a verb look at the ledger, whether or not a bridge is running on it. It needs no secrets: whoever looks may
 // have none.
 func (a *app) look(ctx context.Context, show func(*operate.Desk) error) (err error) {
-	c, err := config.View(a.configPath, readers(), writers(), a.env)
+	c, err := config.View(a.configPath, kinds, a.env)
 	if err != nil {
 		return err
 	}
@@ -128,9 +128,11 @@ func (a *app) engine(ctx context.Context, c *config.Config, log *slog.Logger) (*
 	return a.assemble(c, ledger, log)
 }
 
+// assemble makes the engine of the config's shop.
 func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) (*engine, error) {
+	shop := c.Shops()[0]
 	e := &engine{config: c, ledger: ledger, remotes: map[string]bridge.Remote{}, orders: map[string]bridge.Remote{}}
-	if err := e.open(log); err != nil {
+	if err := e.open(shop, log); err != nil {
 		return nil, errors.Join(err, e.Close())
 	}
 	events := &bridge.Events{}
@@ -142,12 +144,12 @@ func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) 
 			}
 		})
 	}
-	e.Daemon = daemon.Assemble(c, daemon.Ends{Ledger: ledger, Shop: e.shop, Remotes: e.remotes, OrderRemotes: e.orders, Spool: ledger.Spool(),
-		Clock: bridge.SystemClock{}, Events: events})
-	e.Desk = &operate.Desk{Feeds: c.Feeds, Exports: c.Exports, Ledger: ledger, In: e.In, Out: e.Out, Who: whoami()}
-	if w := c.Admin; w.WebhookURL != "" && len(c.Exports) > 0 {
+	e.Daemon = daemon.Assemble(c, shop, daemon.Ends{Ledger: ledger, Shop: e.shop, Remotes: e.remotes, OrderRemotes: e.orders,
+		Spool: ledger.Spool(), Clock: bridge.SystemClock{}, Events: events})
+	e.Desk = &operate.Desk{Feeds: c.FeedsOf(shop), Exports: c.ExportsOf(shop), Ledger: ledger, In: e.In, Out: e.Out, Who: whoami()}
+	if w := c.Webhook; w.URL != "" && len(c.ExportsOf(shop)) > 0 {
 		e.Subscribe = func(ctx context.Context) ([]string, error) {
-			return e.shop.Subscribe(ctx, w.WebhookURL, w.WebhookSecret)
+			return e.shop.Subscribe(ctx, w.URL, w.Secret)
 		}
 	}
 	return e, nil
@@ -166,22 +168,22 @@ func whoami() string {
 }
 
 // open prepares the ends.
-func (e *engine) open(log *slog.Logger) (err error) {
-	if e.shop, err = oro.New(e.config.Oro, oro.Options{Log: log, Known: e.ledger.OroIDs}); err != nil {
+func (e *engine) open(shop *config.Shop, log *slog.Logger) (err error) {
+	if e.shop, err = oro.New(*shop, oro.Options{Log: log, Known: e.ledger.OroIDs}); err != nil {
 		return err
 	}
-	for name, rc := range e.config.Remotes {
-		r, err := openRemote(rc)
+	for name := range e.config.Remotes {
+		r, err := e.config.OpenRemote(name, log)
 		if err != nil {
 			return err
 		}
 		e.remotes[name] = r
 	}
-	for _, x := range e.config.Exports {
+	for _, x := range e.config.ExportsOf(shop) {
 		if e.orders[x.Remote] != nil {
 			continue
 		}
-		r, err := openRemote(e.config.Remotes[x.Remote])
+		r, err := e.config.OpenRemote(x.Remote, log)
 		if err != nil {
 			return err
 		}

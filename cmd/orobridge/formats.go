@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -77,7 +78,7 @@ func newFormatsCommand(a *app) *cobra.Command {
 
 // viewFormats collects the formats and entities, or one entity alone.
 func viewFormats(args []string) (*formatsView, error) {
-	v := &formatsView{Feeds: viewKinds(readers().Kinds(), kindDocs), Exports: viewKinds(writers().Kinds(), orderKindDocs), Entities: []entityView{}}
+	v := &formatsView{Feeds: viewKinds(kinds.Formats, kindDocs), Exports: viewKinds(kinds.Orders, orderKindDocs), Entities: []entityView{}}
 	for _, e := range formats.Entities {
 		if len(args) == 0 || args[0] == e.Name {
 			v.Entities = append(v.Entities, viewEntity(e))
@@ -93,10 +94,10 @@ func viewFormats(args []string) (*formatsView, error) {
 	return v, nil
 }
 
-func viewKinds(kinds []string, docs map[string]string) []kindView {
-	all := make([]kindView, len(kinds))
-	for i, k := range kinds {
-		all[i] = kindView{k, docs[k]}
+func viewKinds[T any](registry map[string]T, docs map[string]string) []kindView {
+	all := []kindView{}
+	for _, k := range slices.Sorted(maps.Keys(registry)) {
+		all = append(all, kindView{k, docs[k]})
 	}
 	return all
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/invopop/jsonschema"
+
+	"github.com/orobridge/orobridge/bridge/config"
 )
 
 // golden compares a file with what it should hold.
@@ -31,7 +33,7 @@ func golden(t *testing.T, name, want string) {
 }
 
 func TestSchemaGolden(t *testing.T) {
-	data, err := json.MarshalIndent(configSchema(), "", "  ")
+	data, err := json.MarshalIndent(config.Schema(kinds), "", "  ")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,7 +93,7 @@ func verbReference() string {
 }
 
 func configReference(t *testing.T) string {
-	s := configSchema()
+	s := config.Schema(kinds)
 	var b strings.Builder
 	for pair := s.Properties.Oldest(); pair != nil; pair = pair.Next() {
 		at := pair.Value
@@ -102,21 +104,32 @@ func configReference(t *testing.T) string {
 		case at.AdditionalProperties != nil && at.AdditionalProperties.Properties != nil:
 			at = at.AdditionalProperties
 		}
-		b.WriteString("| key | meaning | default |\n| --- | --- | --- |\n")
+		if at.AdditionalProperties != nil && at.AdditionalProperties.OneOf != nil {
+			kindTables(t, &b, "kind: %s", pair.Key, at.AdditionalProperties.OneOf)
+			continue
+		}
+		b.WriteString(tableHead)
 		var formats []*jsonschema.Schema
 		keys(t, &b, &formats, "", at)
 		b.WriteString("\n")
-		for _, f := range formats {
-			fmt.Fprintf(&b, "`format: { kind: %s }` of `%s`:\n\n| key | meaning | default |\n| --- | --- | --- |\n", f.Title, pair.Key)
-			keys(t, &b, nil, "", f)
-			b.WriteString("\n")
-		}
+		kindTables(t, &b, "format: { kind: %s }", pair.Key, formats)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
 }
 
-// keys writes a row for each key, those of inner structs behind a dot and those of lists behind []; the kinds of format are
-// left for tables of their own.
+const tableHead = "| key | meaning | default |\n| --- | --- | --- |\n"
+
+// kindTables writes a table for each kind of what a part of the config holds.
+func kindTables(t *testing.T, b *strings.Builder, named, part string, kinds []*jsonschema.Schema) {
+	for _, k := range kinds {
+		fmt.Fprintf(b, "`"+named+"` of `%s`:\n\n%s", k.Title, part, tableHead)
+		keys(t, b, nil, "", k)
+		b.WriteString("\n")
+	}
+}
+
+// keys writes a row for each key, those of inner structs behind a dot and those of lists behind []; the kinds of format are left for tables of
+// their own.
 func keys(t *testing.T, b *strings.Builder, formats *[]*jsonschema.Schema, prefix string, s *jsonschema.Schema) {
 	for pair := s.Properties.Oldest(); pair != nil; pair = pair.Next() {
 		key, p := prefix+pair.Key, pair.Value

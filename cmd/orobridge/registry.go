@@ -19,35 +19,24 @@ import (
 
 // This file is where the program learns of its adapters: one line each.
 
-// readers are the formats that feeds may name.
-func readers() formats.Registry {
-	return formats.Registry{
+// kinds are what a config may name.
+var kinds = config.Kinds{
+	Remotes: map[string]func() bridge.RemoteOptions{
+		"sftp": func() bridge.RemoteOptions { return &sftp.Options{} },
+		"dir":  func() bridge.RemoteOptions { return &dir.Options{} },
+	},
+	Formats: map[string]func() formats.Format{
 		"csv":   func() formats.Format { return &csv.Options{} },
 		"fixed": func() formats.Format { return &fixed.Options{} },
 		"idoc":  func() formats.Format { return &idoc.Options{} },
 		"xml":   func() formats.Format { return &xml.Options{} },
-	}
-}
-
-// writers are the formats that exports may name.
-func writers() config.OrderFormats {
-	return config.OrderFormats{
+	},
+	Orders: map[string]func() formats.OrderFormat{
 		"csv":  func() formats.OrderFormat { return &csv.OrderOptions{} },
 		"idoc": func() formats.OrderFormat { return &idoc.OrderOptions{} },
 		"json": func() formats.OrderFormat { return &json.OrderOptions{} },
 		"xml":  func() formats.OrderFormat { return &xmlorders.Options{} },
-	}
-}
-
-// remoteKinds are the places that remotes may be.
-var remoteKinds = map[string]func(*config.Remote) (bridge.Remote, error){
-	"sftp": func(c *config.Remote) (bridge.Remote, error) { return sftp.New(c) },
-	"dir":  func(c *config.Remote) (bridge.Remote, error) { return dir.New(c) },
-}
-
-// openRemote makes a remote of its config. It does not connect yet.
-func openRemote(c *config.Remote) (bridge.Remote, error) {
-	return remoteKinds[c.Kind](c)
+	},
 }
 
 // openShop makes a shop of its config. It does not connect yet.

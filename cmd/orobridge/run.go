@@ -45,18 +45,18 @@ func (a *app) runDaemon(ctx context.Context) (err error) {
 		return err
 	}
 	defer closing(e, &err)
-	log.Info("running", "feeds", len(c.Feeds), "exports", len(c.Exports), "state", c.State.Dir, "shop", c.Oro.URL)
+	log.Info("running", "feeds", len(c.Feeds), "exports", len(c.Exports), "state", c.State.Dir, "shop", c.Shops()[0].URL)
 	defer log.Info("stopped")
 	return runBeside(ctx, e, webServer(c, e, log))
 }
 
 // webServer is the bridge's web side; nil while it has nothing to serve.
 func webServer(c *config.Config, e *engine, log *slog.Logger) func(context.Context) error {
-	if c.Admin.WebhookSecret == "" {
+	if c.Webhook.Secret == "" {
 		return nil
 	}
-	s := &web.Server{Secret: c.Admin.WebhookSecret, Wake: e.Out.WakeExports, Log: log}
-	return func(ctx context.Context) error { return s.Serve(ctx, c.Admin.Listen) }
+	s := &web.Server{Secret: c.Webhook.Secret, Wake: e.Out.WakeExports, Log: log}
+	return func(ctx context.Context) error { return s.Serve(ctx, c.Webhook.Listen) }
 }
 
 // runBeside runs the bridge, and serve beside it unless it is nil. When one of them ends, so does the other.

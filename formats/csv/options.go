@@ -31,35 +31,35 @@ const (
 
 // Options describe a sender's dialect. The zero value reads canonical CSV: UTF-8, commas, double quotes, one header.
 type Options struct {
-	Delimiter string              `yaml:"delimiter"` // one character, or tab; default ","
-	Quote     string              `yaml:"quote"`     // one ASCII character, or none; default "
-	Header    string              `yaml:"header"`    // true (default), or none: then Fields name the columns
-	Fields    []string            `yaml:"fields"`    // columns of a file without a header, in order; "" for one that has no name
-	Encoding  string              `yaml:"encoding"`  // IANA name; default utf-8; a byte order mark in the file wins
+	Delimiter string              `yaml:"delimiter" doc:"one character, or tab; a comma by default"`
+	Quote     string              `yaml:"quote" doc:"one ASCII character, or none; a double quote by default"`
+	Header    string              `yaml:"header" doc:"true by default, or none: then fields names the columns"`
+	Fields    []string            `yaml:"fields" doc:"columns of a file without a header, in order"`
+	Encoding  string              `yaml:"encoding" doc:"utf-8 by default, iso-8859-1, windows-1252, utf-16, …; a byte order mark in the file wins"`
 	Numbers   formats.Conventions `yaml:",inline"`
-	Skip      int                 `yaml:"skip"`    // lines before the header, or before the first row
-	Ragged    string              `yaml:"ragged"`  // reject (default), or pad: cells missing at a row's end are not part of it, empty ones too many are dropped
-	MaxRow    int                 `yaml:"max_row"` // bytes; default 1 MiB, at most 64 MiB
-	Trim      bool                `yaml:"trim"`    // blanks before a cell are no part of it, so that a quote may follow them
+	Skip      int                 `yaml:"skip" doc:"lines before the header"`
+	Ragged    string              `yaml:"ragged" doc:"reject by default, or pad: cells that a row lacks at its end count as absent"`
+	MaxRow    int                 `yaml:"max_row" doc:"longest row in bytes, 1 MiB by default"`
+	Trim      bool                `yaml:"trim" doc:"take blanks before a cell off"`
 }
 
 var _ formats.Format = (*Options)(nil)
 
-// Check reports options that make no sense, all of them at once, each beginning with its key.
+// Check reports options that make no sense, all of them at once, as OptionErrors.
 func (o *Options) Check() error {
 	d, problem := newDialect(o.Delimiter, o.Quote)
-	problems := []error{problem, o.checkHeader(), charset.Check(o.Encoding), o.Numbers.Check()}
+	problems := []error{problem, o.checkHeader(), formats.AtKey("encoding", charset.Check(o.Encoding)), o.Numbers.Check()}
 	if problem == nil && o.Trim && unicode.IsSpace(d.comma) {
-		problems = append(problems, errors.New("trim: would take the delimiter for a blank"))
+		problems = append(problems, formats.AtKey("trim", errors.New("would take the delimiter for a blank")))
 	}
 	if o.Skip < 0 {
-		problems = append(problems, errors.New("skip: is negative"))
+		problems = append(problems, formats.AtKey("skip", errors.New("is negative")))
 	}
 	if o.Ragged != "" && o.Ragged != "reject" && o.Ragged != "pad" {
-		problems = append(problems, fmt.Errorf("ragged: %q is neither reject nor pad", o.Ragged))
+		problems = append(problems, formats.AtKey("ragged", fmt.Errorf("%q is neither reject nor pad", o.Ragged)))
 	}
 	if o.MaxRow < 0 || o.MaxRow > maxMaxRow {
-		problems = append(problems, fmt.Errorf("max_row: %d is not between 1 and %d bytes", o.MaxRow, maxMaxRow))
+		problems = append(problems, formats.AtKey("max_row", fmt.Errorf("%d is not between 1 and %d bytes", o.MaxRow, maxMaxRow)))
 	}
 	return errors.Join(problems...)
 }
@@ -68,19 +68,19 @@ func (o *Options) checkHeader() error {
 	switch strings.ToLower(o.Header) {
 	case "", "true", "yes":
 		if len(o.Fields) > 0 {
-			return errors.New("fields: the header names the columns already; with header: none the fields do")
+			return formats.AtKey("fields", errors.New("the header names the columns already; with header: none the fields do"))
 		}
 		return nil
 	case "none", "false", "no":
 	default:
-		return fmt.Errorf("header: %q is neither true nor none", o.Header)
+		return formats.AtKey("header", fmt.Errorf("%q is neither true nor none", o.Header))
 	}
 	if len(o.Fields) == 0 {
-		return errors.New("fields: a file without a header needs the names of its columns, in order")
+		return formats.AtKey("fields", errors.New("a file without a header needs the names of its columns, in order"))
 	}
 	for i, f := range o.Fields {
 		if f != "" && slices.Contains(o.Fields[:i], f) {
-			return fmt.Errorf("fields: %s stands twice", f)
+			return formats.AtKey("fields", fmt.Errorf("%s stands twice", f))
 		}
 	}
 	return nil
@@ -125,7 +125,7 @@ func newDialect(delimiter, quote string) (dialect, error) {
 	default:
 		r, n := utf8.DecodeRuneInString(delimiter)
 		if n != len(delimiter) || r == utf8.RuneError || r == '"' || unicode.IsControl(r) || unicode.IsLetter(r) || unicode.IsDigit(r) {
-			problems = append(problems, fmt.Errorf("delimiter: %q can't set cells apart; use one character such as ; , | or tab", delimiter))
+			problems = append(problems, formats.AtKey("delimiter", fmt.Errorf("%q can't set cells apart; use one character such as ; , | or tab", delimiter)))
 		}
 		d.comma = r
 	}
@@ -136,7 +136,7 @@ func newDialect(delimiter, quote string) (dialect, error) {
 	case len(quote) == 1 && quote[0] > ' ' && quote[0] < 0x7f && rune(quote[0]) != d.comma:
 		d.quote = quote[0]
 	default:
-		problems = append(problems, fmt.Errorf("quote: %q is neither one ASCII character, other than the delimiter, nor none", quote))
+		problems = append(problems, formats.AtKey("quote", fmt.Errorf("%q is neither one ASCII character, other than the delimiter, nor none", quote)))
 	}
 	return d, errors.Join(problems...)
 }

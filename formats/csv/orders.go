@@ -19,22 +19,22 @@ import (
 // A character that the encoding lacks is written as its plain Latin form or "?" in texts; in the order's number, the
 // customer's number, a SKU or a unit it is an error, because the ERP looks those up.
 type OrderOptions struct {
-	Delimiter string `yaml:"delimiter"` // one character, or tab; default ","
-	Encoding  string `yaml:"encoding"`  // IANA name; default utf-8
-	Decimal   string `yaml:"decimal"`   // "." (default) or ","
-	Header    string `yaml:"header"`    // true (default), or none
-	Layout    string `yaml:"layout"`    // lines (default): one row per line item; header_lines: a row H per order, a row L per line item
-	CRLF      bool   `yaml:"crlf"`      // lines end in CR LF
-	BOM       bool   `yaml:"bom"`       // begin with a byte order mark, as spreadsheets like it
-	Formulas  string `yaml:"formulas"`  // keep (default), or neutralise: texts that a spreadsheet would compute get a leading '
+	Delimiter string `yaml:"delimiter" doc:"one character, or tab; a comma by default"`
+	Encoding  string `yaml:"encoding" doc:"utf-8 by default"`
+	Decimal   string `yaml:"decimal" doc:"decimal sign, . by default"`
+	Header    string `yaml:"header" doc:"true by default, or none"`
+	Layout    string `yaml:"layout" doc:"lines by default: one row per line item; header_lines: a row H per order and a row L per line item"`
+	CRLF      bool   `yaml:"crlf" doc:"end lines with CR LF"`
+	BOM       bool   `yaml:"bom" doc:"begin with a byte order mark, as spreadsheets like it"`
+	Formulas  string `yaml:"formulas" doc:"keep by default, or neutralise: a ' before what a spreadsheet would compute"`
 }
 
 var _ formats.OrderFormat = (*OrderOptions)(nil)
 
-// Check reports options that make no sense, all of them at once, each beginning with its key.
+// Check reports options that make no sense, all of them at once, as OptionErrors.
 func (o *OrderOptions) Check() error {
 	_, problem := newDialect(o.Delimiter, "")
-	return errors.Join(problem, charset.Check(o.Encoding),
+	return errors.Join(problem, formats.AtKey("encoding", charset.Check(o.Encoding)),
 		oneOf("decimal", o.Decimal, "", ".", ","),
 		oneOf("header", strings.ToLower(o.Header), "", "true", "yes", "none", "false", "no"),
 		oneOf("layout", o.Layout, "", "lines", "header_lines"),
@@ -47,7 +47,7 @@ func oneOf(key, value string, allowed ...string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%s: %q is none of %s", key, value, strings.Join(allowed[1:], ", "))
+	return formats.AtKey(key, fmt.Errorf("%q is none of %s", value, strings.Join(allowed[1:], ", ")))
 }
 
 // Extension is ".csv".

@@ -19,6 +19,7 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zip"
+	"github.com/orobridge/orobridge/formats"
 )
 
 // Layer is one wrapping. Keys are texts, armored, several one after the other.
@@ -44,17 +45,17 @@ const (
 // Layers are the wrappings of a feed's files.
 type Layers []Layer
 
-// Check reports what makes no sense, and keys that can't be read, each beginning with the layer's option.
+// Check reports what makes no sense, and keys that can't be read, as OptionErrors of the layer's config.
 func (l *Layer) Check() error {
 	var all []error
 	if !slices.Contains([]string{Gzip, Zip, PGP}, l.Kind) {
-		all = append(all, fmt.Errorf("kind: %q is none of gzip, zip, pgp", l.Kind))
+		all = append(all, formats.AtKey("kind", fmt.Errorf("%q is none of gzip, zip, pgp", l.Kind)))
 	}
 	if l.MaxSize < 0 || l.MaxRatio < 0 || l.MaxEntries < 0 {
-		all = append(all, errors.New("max_size, max_ratio, max_files: can't be negative"))
+		all = append(all, errors.New("max_size, max_ratio and max_files can't be negative"))
 	}
 	if _, err := path.Match(l.Match, ""); err != nil {
-		all = append(all, fmt.Errorf("match: %w", err))
+		all = append(all, formats.AtKey("match", err))
 	}
 	if l.Kind == PGP {
 		all = append(all, l.checkKeys())
@@ -138,7 +139,7 @@ func (l *Layer) unwrap(f *os.File, part Part) error {
 type caps struct{ left int64 }
 
 const (
-	defaultMaxSize    = 10 << 30
+	defaultMaxSize    = 10_000_000_000
 	defaultMaxRatio   = 200
 	defaultMaxEntries = 100
 	freeSize          = 1 << 20

@@ -9,6 +9,8 @@ import (
 
 	"github.com/ProtonMail/gopenpgp/v3/constants"
 	"github.com/ProtonMail/gopenpgp/v3/crypto"
+
+	"github.com/orobridge/orobridge/formats"
 )
 
 // readKeys reads armored keys, one after the other, and unlocks private ones. Of private keys that stand where public
@@ -63,16 +65,16 @@ func readKey(text, passphrase string, private bool) (*crypto.Key, error) {
 func (l *Layer) checkKeys() error {
 	var all []error
 	if l.Keys == "" {
-		all = append(all, errors.New("key: a private key is needed"))
+		all = append(all, formats.AtKey("key", errors.New("a private key is needed")))
 	}
 	if _, err := readKeys(l.Keys, l.Passphrase, true); err != nil {
-		all = append(all, fmt.Errorf("key: %w", err))
+		all = append(all, formats.AtKey("key", err))
 	}
 	if _, err := readKeys(l.Signers, "", false); err != nil {
-		all = append(all, fmt.Errorf("signers: %w", err))
+		all = append(all, formats.AtKey("signers", err))
 	}
 	if !l.Optional && l.Signers == "" {
-		all = append(all, errors.New("signers: the sender's public key is needed, or signature: optional"))
+		all = append(all, formats.AtKey("signers", errors.New("the sender's public key is needed, or signature: optional")))
 	}
 	return errors.Join(all...)
 }
@@ -149,17 +151,17 @@ func (s *Seal) Extension() string {
 
 func (s *Seal) handle() (crypto.PGPEncryption, error) {
 	if s.Recipients == "" {
-		return nil, errors.New("recipients: the receiver's public key is needed")
+		return nil, formats.AtKey("recipients", errors.New("the receiver's public key is needed"))
 	}
 	recipients, err := readKeys(s.Recipients, "", false)
 	if err != nil {
-		return nil, fmt.Errorf("recipients: %w", err)
+		return nil, formats.AtKey("recipients", err)
 	}
 	builder := crypto.PGP().Encryption().Recipients(recipients)
 	if s.SignKey != "" {
 		ring, err := readKeys(s.SignKey, s.Passphrase, true)
 		if err != nil {
-			return nil, fmt.Errorf("sign_key: %w", err)
+			return nil, formats.AtKey("sign_key", err)
 		}
 		builder = builder.SigningKeys(ring)
 	}

@@ -86,16 +86,16 @@ func (o *Options) Check() error {
 		all = append(all, err)
 	}
 	if err := charset.Check(o.Encoding); err != nil {
-		all = append(all, fmt.Errorf("encoding: %w", err))
+		all = append(all, formats.AtKey("encoding", err))
 	}
 	if !slices.Contains([]string{"", "reject", "skip"}, o.Unknown) {
-		all = append(all, fmt.Errorf("unknown: %q is neither reject nor skip", o.Unknown))
+		all = append(all, formats.AtKey("unknown", fmt.Errorf("%q is neither reject nor skip", o.Unknown)))
 	}
 	if o.RecordLength < 0 || o.RecordLength > maxRecord/4 {
-		all = append(all, fmt.Errorf("record_length: %d is not from 1 to %d", o.RecordLength, maxRecord/4))
+		all = append(all, formats.AtKey("record_length", fmt.Errorf("%d is not from 1 to %d", o.RecordLength, maxRecord/4)))
 	}
 	if o.Skip < 0 || o.Skip > 0 && o.RecordLength > 0 {
-		all = append(all, errors.New("skip: a number of lines, for files with lines"))
+		all = append(all, formats.AtKey("skip", errors.New("a number of lines, for files with lines")))
 	}
 	_, _, err := o.layout()
 	return errors.Join(append(all, err)...)
@@ -105,11 +105,11 @@ func (o *Options) Check() error {
 func (o *Options) records() ([]Record, error) {
 	switch {
 	case len(o.Fields) > 0 && len(o.Records) > 0:
-		return nil, errors.New("fields: give the fields of each record type under records, or leave records out")
+		return nil, formats.AtKey("fields", errors.New("give the fields of each record type under records, or leave records out"))
 	case len(o.Fields) > 0:
 		return []Record{{Row: true, Fields: o.Fields}}, nil
 	case len(o.Records) == 0:
-		return nil, errors.New("fields: the layout is needed: name and length of each field")
+		return nil, formats.AtKey("fields", errors.New("the layout is needed: name and length of each field"))
 	}
 	return o.Records, nil
 }
@@ -132,16 +132,16 @@ func (o *Options) layout() (kinds []*kind, columns []string, err error) {
 		if k.row {
 			rows++
 		}
-		key := fmt.Sprintf("records: %s", k.name)
+		problem := func(err error) { all = append(all, formats.AtKey("records", formats.AtKey(k.name, err))) }
 		if byName[k.name] != nil {
-			all = append(all, fmt.Errorf("%s: stands twice", key))
+			problem(errors.New("stands twice"))
 		}
 		if err := k.place(r.Fields, at, &columns); err != nil {
-			all = append(all, fmt.Errorf("%s: %w", key, err))
+			problem(err)
 		}
 		if r.Parent != "" {
 			if k.parent = byName[r.Parent]; k.parent == nil {
-				all = append(all, fmt.Errorf("%s: parent %s is not a record type that stands before it", key, r.Parent))
+				problem(fmt.Errorf("parent %s is not a record type that stands before it", r.Parent))
 			} else {
 				k.parent.isAbove = true
 			}
@@ -150,7 +150,7 @@ func (o *Options) layout() (kinds []*kind, columns []string, err error) {
 		kinds = append(kinds, k)
 	}
 	if rows == 0 {
-		all = append(all, errors.New("records: none has row: true, so the files have no rows"))
+		all = append(all, formats.AtKey("records", errors.New("none has row: true, so the files have no rows")))
 	}
 	slices.SortStableFunc(kinds, func(a, b *kind) int { return len(b.prefix) - len(a.prefix) })
 	return kinds, columns, errors.Join(all...)

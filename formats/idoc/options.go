@@ -87,9 +87,7 @@ func (f *Options) Conventions() formats.Conventions {
 func (f *Options) Check() error {
 	var all []error
 	add := func(key string, err error) {
-		if err != nil {
-			all = append(all, fmt.Errorf("%s: %w", key, err))
-		}
+		all = append(all, formats.AtKey(key, err))
 	}
 	add("encoding", charset.Check(f.Encoding))
 	add("test", oneOf(f.Test, "", "reject", "accept"))

@@ -37,9 +37,7 @@ type Partner struct {
 func (e *Envelope) check() []error {
 	var all []error
 	add := func(key string, err error) {
-		if err != nil {
-			all = append(all, fmt.Errorf("%s: %w", key, err))
-		}
+		all = append(all, formats.AtKey(key, err))
 	}
 	add("form", oneOf(e.Form, "", FormXML, FormFlat))
 	add("line_end", oneOf(e.LineEnd, "", "lf", "crlf", "none"))
@@ -145,11 +143,7 @@ var _ formats.NumberedFormat = (*OrderOptions)(nil)
 
 // Check reports options that make no sense.
 func (o *OrderOptions) Check() error {
-	all := o.check()
-	if err := oneOf(o.Zeros, "", "pad", "keep"); err != nil {
-		all = append(all, fmt.Errorf("zeros: %w", err))
-	}
-	return errors.Join(all...)
+	return errors.Join(append(o.check(), formats.AtKey("zeros", oneOf(o.Zeros, "", "pad", "keep")))...)
 }
 
 // Extension is the usual ending of a file's name.

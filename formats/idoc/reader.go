@@ -68,11 +68,11 @@ func (f *Options) Select(e *formats.Entity, m *formats.Mapping) error {
 	}
 	dict, err := f.dictionary()
 	if err != nil {
-		return fmt.Errorf("format: dictionary: %w", err)
+		return formats.AtKey("format", formats.AtKey("dictionary", err))
 	}
 	rules := rulesOf(e)
 	if rules == nil {
-		return fmt.Errorf("format: kind: no IDoc message feeds %s; use xml, fixed or csv", e.Name)
+		return formats.AtKey("format", formats.AtKey("kind", fmt.Errorf("no IDoc message feeds %s; use xml, fixed or csv", e.Name)))
 	}
 	f.units, f.areas, f.skip, f.raw = m.Values["unit"], m.Values["region"], nil, nil
 	own := rules.columns(f)
@@ -94,8 +94,8 @@ func (f *Options) Select(e *formats.Entity, m *formats.Mapping) error {
 		}
 	}
 	if len(unknown) > 0 {
-		return fmt.Errorf("columns: %s: no such field in %s; write SEGMENT_FIELD for another segment of the dictionary",
-			strings.Join(unknown, ", "), strings.Join(rules.scope, ", "))
+		return formats.AtKey("columns", fmt.Errorf("%s: no such field in %s; write SEGMENT_FIELD for another segment of the dictionary",
+			strings.Join(unknown, ", "), strings.Join(rules.scope, ", ")))
 	}
 	return nil
 }

@@ -47,10 +47,10 @@ func (o *Options) Check() error {
 		all = append(all, err)
 	}
 	if err := charset.Check(o.Encoding); err != nil {
-		all = append(all, fmt.Errorf("encoding: %w", err))
+		all = append(all, formats.AtKey("encoding", err))
 	}
 	if len(o.Fields) == 0 {
-		all = append(all, errors.New("fields: the paths of the columns are needed"))
+		all = append(all, formats.AtKey("fields", errors.New("the paths of the columns are needed")))
 	}
 	_, err := o.compile()
 	return errors.Join(append(all, err)...)
@@ -91,7 +91,7 @@ func (o *Options) compile() (*plan, error) {
 		err = errors.New("the path of an element, from the root, is needed")
 	}
 	if err != nil {
-		return nil, fmt.Errorf("record: %w", err)
+		return nil, formats.AtKey("record", err)
 	}
 	p.root.at(record).record = true
 	var all []error
@@ -101,7 +101,7 @@ func (o *Options) compile() (*plan, error) {
 			err = p.place(record, path, i)
 		}
 		if err != nil {
-			all = append(all, fmt.Errorf("fields: %s: %w", column, err))
+			all = append(all, formats.AtKey("fields", formats.AtKey(column, err)))
 		}
 	}
 	return p, errors.Join(all...)

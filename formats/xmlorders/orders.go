@@ -70,16 +70,16 @@ func (o *Options) Check() error {
 	if o.File != "" {
 		key = "template_file"
 		if o.Template != "" {
-			return errors.New("template_file: template is given as well: keep one")
+			return formats.AtKey("template_file", errors.New("template is given as well: keep one"))
 		}
 		text, err := o.read()
 		if err != nil {
-			return fmt.Errorf("template_file: %w", err)
+			return formats.AtKey("template_file", err)
 		}
 		o.Template, o.File = text, ""
 	}
 	if err := o.WriteOrders(io.Discard, []*formats.Order{example()}); err != nil {
-		return fmt.Errorf("%s: %w", key, err)
+		return formats.AtKey(key, err)
 	}
 	return nil
 }

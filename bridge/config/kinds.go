@@ -1,0 +1,43 @@
+package config
+
+import (
+	"cmp"
+	"log/slog"
+	"path"
+	"slices"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// Kinds are the adapters that a config may name, each by the word that stands behind kind. What makes the options of one
+// returns a pointer to a struct with the tags that [Config] has, empty: decoding fills in the defaults.
+type Kinds struct {
+	Remotes map[string]func() bridge.RemoteOptions
+	Formats map[string]func() formats.Format      // of feeds
+	Orders  map[string]func() formats.OrderFormat // of exports
+}
+
+// OpenRemote makes a remote of the config. It does not connect yet. Errors are *bridge.Error with fate Stop. log may be
+// nil.
+func (c *Config) OpenRemote(name string, log *slog.Logger) (bridge.Remote, error) {
+	return c.Remotes[name].Options.Open(bridge.RemoteSetup{Name: name, State: c.State.Dir, Folders: c.folders(name),
+		Log: cmp.Or(log, slog.New(slog.DiscardHandler))})
+}
+
+// folders lists the folders of a remote that feeds and exports name.
+func (c *Config) folders(remote string) []string {
+	var all []string
+	for _, f := range c.Feeds {
+		if f.Remote == remote {
+			all = append(all, path.Clean("/"+f.Folder))
+		}
+	}
+	for _, e := range c.Exports {
+		if e.Remote == remote {
+			all = append(all, path.Clean("/"+e.Folder))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
