@@ -55,8 +55,11 @@ func (c *Client) Sightings(ctx context.Context, since time.Time, page int) ([]br
 
 // Orders reads orders in full. See [bridge.Shop].
 func (c *Client) Orders(ctx context.Context, ids []string) ([]*formats.Order, error) {
+	if len(ids) == 0 {
+		return nil, nil // an empty filter would mean all of them
+	}
 	q := orderQuery.with("filter[id]", strings.Join(ids, ",")).with("page[size]", strconv.Itoa(ordersPerPage))
-	doc, err := c.get(ctx, "orders", q)
+	doc, err := c.orders(ctx, q)
 	if err != nil {
 		return nil, err
 	}
@@ -86,7 +89,7 @@ func (c *Client) Order(ctx context.Context, identifier string) (*formats.Order, 
 	return nil, none
 }
 
-// kitInclude is refused (400) by shops that have no kits.
+// kitInclude is refused (400) by shops that have no kits: they are asked without it from then on.
 const kitInclude = "lineItems.kitItemLineItems,"
 
 func (c *Client) orders(ctx context.Context, q query) (*document, error) {

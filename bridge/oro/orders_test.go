@@ -2,7 +2,9 @@ package oro
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -68,6 +70,32 @@ func TestOrders(t *testing.T) {
 		if _, err := c.Order(t.Context(), number); !IsNotFound(err) || bridge.FateOf(err) != bridge.Stop {
 			t.Errorf("order %q: %v", number, err)
 		}
+	}
+}
+
+// TestOrdersOfShopsWithoutKits: such a shop refuses to include the parts of kits, whoever asks.
+func TestOrdersOfShopsWithoutKits(t *testing.T) {
+	shop, c := newShop(t)
+	id, err := shop.SubmitOrder(orotest.Order{Identifier: "O-1", Customer: "1", Lines: []orotest.Line{{SKU: "0RT28", Quantity: "1", Price: "1"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := shop.Inject(orotest.Fault{
+		Path: "/admin/api/orders", Times: 100,
+		Match:  func(r *http.Request, _ []byte) bool { return strings.Contains(r.URL.Query().Get("include"), "kitItemLineItems") },
+		Effect: orotest.Respond(400, mediaType, `{"errors":[{"status":"400","title":"bad request http exception","detail":"The include is not supported."}]}`),
+	})
+	for range 2 {
+		orders, err := c.Orders(t.Context(), []string{id})
+		if err != nil || len(orders) != 1 || len(orders[0].Lines) != 1 {
+			t.Fatalf("%d orders, %v", len(orders), err)
+		}
+	}
+	if refused.Hits() != 1 {
+		t.Errorf("the shop refused %d times: it was to be asked without kits after the first", refused.Hits())
+	}
+	if _, err := c.Order(t.Context(), "O-1"); err != nil || refused.Hits() != 1 {
+		t.Errorf("by its number: %v after %d refusals", err, refused.Hits())
 	}
 }
 
