@@ -130,35 +130,36 @@ func (c *Client) submit(ctx context.Context, p *part) (string, error) {
 	}
 	ans, err := c.do(ctx, http.MethodPatch, p.resource, nil, body, p.effect(), header)
 	if err != nil {
-		return "", splittable(err)
+		return "", c.whatFailed(ctx, p, err)
 	}
-	var doc struct {
-		Data struct {
-			ID string `json:"id"`
-		} `json:"data"`
-	}
-	if json.Unmarshal(ans.body, &doc) != nil || !digits(doc.Data.ID) {
-		if at := path.Base(ans.header.Get("Content-Location")); digits(at) {
-			return at, nil
-		}
-		return "", &bridge.Error{
-			Op: "submit batch of", Object: p.resource, Fate: bridge.Pause,
-			Err: fmt.Errorf("%w: status %d without an operation", bridge.ErrUncertain, ans.status),
-		}
-	}
-	return doc.Data.ID, nil
+	return ans.doc.Data[0].ID, nil
 }
 
-// splittable marks a request that was refused as a whole for what it holds: halves of it may pass.
-func splittable(err error) error {
+// whatFailed tells a batch that is refused for what it holds from a shop in trouble: of the one, halves may pass; the other
+// passes. Where the refusal itself leaves that open (a 500, the page of a firewall) the shop is asked to take an empty
+// batch: when it does, the content is to blame, though nobody knows whether some of it was taken.
+func (c *Client) whatFailed(ctx context.Context, p *part, err error) error {
 	var e *bridge.Error
-	switch statusOf(err) {
-	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
-		if errors.As(err, &e) && !errors.Is(err, bridge.ErrUncertain) {
-			return &bridge.Error{Op: e.Op, Object: e.Object, Fate: bridge.Pause, Err: fmt.Errorf("%w: %w", bridge.ErrOperationFailed, e.Err)}
-		}
+	if len(p.of) == 0 || !errors.As(err, &e) {
+		return err
 	}
-	return err
+	var stranger *strangerError
+	status := statusOf(err)
+	switch {
+	case errors.Is(err, bridge.ErrUncertain) && status == 0 && !errors.As(err, &stranger):
+		return err // no answer came
+	case status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge, status == http.StatusUnprocessableEntity:
+		return &bridge.Error{Op: e.Op, Object: e.Object, Fate: bridge.Pause, Err: fmt.Errorf("%w: %w", bridge.ErrOperationFailed, e.Err)}
+	case status != http.StatusInternalServerError && !errors.As(err, &stranger):
+		return err
+	}
+	if _, probe := c.submit(ctx, &part{resource: p.resource}); probe != nil {
+		return err // nothing passes: it is the shop's trouble
+	}
+	return &bridge.Error{
+		Op: e.Op, Object: e.Object, Fate: bridge.Pause, Hint: e.Hint,
+		Err: fmt.Errorf("%w: %w: %w", bridge.ErrUncertain, bridge.ErrContent, e.Err),
+	}
 }
 
 // layout notes what Await needs beside the operation's id, since it may run after a restart: the number of changes, and
@@ -409,9 +410,6 @@ func (c *Client) operation(ctx context.Context, at string) (*operation, error) {
 	doc, err := c.get(ctx, at, nil)
 	if err != nil {
 		return nil, err
-	}
-	if len(doc.Data) != 1 {
-		return nil, &bridge.Error{Op: "await", Object: at, Fate: bridge.Pause, Err: errors.New("the answer holds no operation")}
 	}
 	r := &doc.Data[0]
 	op := &operation{id: path.Base(at), status: r.text("status"), entity: r.text("entityType")}

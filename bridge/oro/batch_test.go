@@ -166,7 +166,8 @@ func TestCountsThatDoNotAddUp(t *testing.T) {
 func TestRefusedBatchIsSplit(t *testing.T) {
 	shop, c := newShop(t)
 	for _, status := range []int{400, 413} {
-		shop.Inject(orotest.Fault{Method: http.MethodPatch, Effect: orotest.Respond(status, "text/html", "")})
+		media := map[int]string{400: mediaType, 413: "text/html"}[status]
+		shop.Inject(orotest.Fault{Method: http.MethodPatch, Effect: orotest.Respond(status, media, "")})
 		if _, _, err := c.Submit(t.Context(), creates(1, 2)); !errors.Is(err, bridge.ErrOperationFailed) || errors.Is(err, bridge.ErrUncertain) {
 			t.Errorf("%d: %v", status, err)
 		}

@@ -20,6 +20,9 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
+// testSecret is long enough for the signature of webhooks.
+const testSecret bridge.Secret = "0123456789abcdef0123456789abcdef"
+
 // newShop starts a shop in a box and a client for it that never sleeps long.
 func newShop(t testing.TB, opts ...orotest.Option) (*orotest.Shop, *Client) {
 	t.Helper()

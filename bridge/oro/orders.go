@@ -60,6 +60,14 @@ func (c *Client) Orders(ctx context.Context, ids []string) ([]*formats.Order, er
 	}
 	q := orderQuery.with("filter[id]", strings.Join(ids, ",")).with("page[size]", strconv.Itoa(ordersPerPage))
 	doc, err := c.orders(ctx, q)
+	if half := len(ids) / 2; tooMuch(err) && half > 0 {
+		orders, err := c.Orders(ctx, ids[:half])
+		if err != nil {
+			return nil, err
+		}
+		rest, err := c.Orders(ctx, ids[half:])
+		return append(orders, rest...), err
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -34,7 +34,7 @@ type try struct {
 	number int // 1 for the first
 	effect effect
 	status int   // 0 when there was no answer
-	err    error // nil when there was one
+	err    error // nil when there was one of the shop's own
 	taken  bool  // the shop may have taken it
 	after  time.Duration
 }
@@ -46,7 +46,7 @@ func judge(t try, chance float64) (verdict, time.Duration) {
 	switch {
 	case !busy && !broken:
 		return settled, 0
-	case errors.Is(t.err, context.Canceled), errors.Is(t.err, errTooLarge):
+	case errors.Is(t.err, context.Canceled), errors.Is(t.err, errTooLarge), errors.Is(t.err, errTooMany):
 		if t.effect == adds && t.taken {
 			return uncertain, 0
 		}
@@ -103,6 +103,9 @@ func (r *retrier) send(ctx context.Context, c *call) (*answer, error) {
 			return nil, err
 		default:
 			t.status, t.after = ans.status, retryAfter(ans.header, r.now())
+			if err = judgeAnswer(c.want, ans); err != nil {
+				t.err, t.taken = err, true // who answered may have passed the request on
+			}
 		}
 		if ctx.Err() != nil && t.err != nil {
 			t.err = context.Canceled

@@ -91,6 +91,7 @@ func (t *tokens) renew(ctx context.Context) (string, time.Duration, error) {
 		header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}},
 		body:   []byte(form.Encode()),
 		effect: sets,
+		want:   want{what: aToken},
 	})
 	if err != nil {
 		return "", 0, unreachable("ask for a token at", t.url, err)
