@@ -49,7 +49,9 @@ var errTooMany = errors.New("the answer holds more values than the client reads"
 // judgeAnswer says what is wrong with an answer: nil for one of the shop's own, be it a refusal. It reads the document
 // into the answer. It is pure.
 func judgeAnswer(w want, ans *answer) error {
-	stranger := func(format string, args ...any) error { return &strangerError{ans.status, fmt.Sprintf(format, args...)} }
+	stranger := func(format string, args ...any) error {
+		return &strangerError{ans.status, fmt.Sprintf(format, args...)}
+	}
 	media, _, _ := mime.ParseMediaType(ans.header.Get("Content-Type"))
 	s := ans.status
 	switch {

@@ -34,7 +34,9 @@ func creates(from, n int) *bridge.Batch {
 }
 
 // holdsRecords tells a batch from the empty one that asks whether the shop takes any.
-func holdsRecords(_ *http.Request, body []byte) bool { return !bytes.HasPrefix(body, []byte(`{"data":[]}`)) }
+func holdsRecords(_ *http.Request, body []byte) bool {
+	return !bytes.HasPrefix(body, []byte(`{"data":[]}`))
+}
 
 func TestNoCreateIsRepeated(t *testing.T) {
 	tests := []struct {

@@ -82,7 +82,9 @@ func TestOrdersOfShopsWithoutKits(t *testing.T) {
 	}
 	refused := shop.Inject(orotest.Fault{
 		Path: "/admin/api/orders", Times: 100,
-		Match:  func(r *http.Request, _ []byte) bool { return strings.Contains(r.URL.Query().Get("include"), "kitItemLineItems") },
+		Match: func(r *http.Request, _ []byte) bool {
+			return strings.Contains(r.URL.Query().Get("include"), "kitItemLineItems")
+		},
 		Effect: orotest.Respond(400, mediaType, `{"errors":[{"status":"400","title":"bad request http exception","detail":"The include is not supported."}]}`),
 	})
 	for range 2 {
