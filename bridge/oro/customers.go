@@ -70,8 +70,8 @@ func (c customers) find(ctx context.Context, records []*formats.Record) ([]bridg
 	answers := make([]bridge.Lookup, len(records))
 	var ask []string
 	for i, rec := range records {
-		if answers[i].Reject = unlistable(rec, "customer_number", rec.Key); answers[i].Reject == nil {
-			ask = append(ask, rec.Key)
+		if answers[i].Reject = unlistable(rec, "customer_number", nameOf(rec.Key)); answers[i].Reject == nil {
+			ask = append(ask, nameOf(rec.Key))
 		}
 	}
 	type match struct {
@@ -96,7 +96,7 @@ func (c customers) find(ctx context.Context, records []*formats.Record) ([]bridg
 		if answers[i].Reject != nil {
 			continue
 		}
-		m, ok := held[rec.Key]
+		m, ok := held[nameOf(rec.Key)]
 		if len(m.ids) > 1 {
 			_, o := only(m.ids, rec, "customer_number", bridge.Missing{Entity: rec.Entity.Name, Key: rec.Key})
 			answers[i].Reject = o.Reject
@@ -141,7 +141,7 @@ func (c customers) findParents(ctx context.Context, records []*formats.Record, a
 		if n == "" {
 			continue
 		}
-		if _, out := only(ids[n], rec, "parent_number", bridge.Missing{Entity: formats.Customers.Name, Key: n}); out != nil {
+		if _, out := only(ids[n], rec, "parent_number", bridge.Missing{Entity: formats.Customers.Name, Key: formats.JoinKey(n)}); out != nil {
 			answers[i] = bridge.Lookup{Missing: out.Missing, Reject: out.Reject}
 		}
 	}
@@ -225,7 +225,7 @@ func (c customers) all(ctx context.Context, fields []string, each func(string, b
 				}
 				found.Values = append(found.Values, formats.Value{Field: f, Text: text})
 			}
-			if err := each(number, found); err != nil {
+			if err := each(formats.JoinKey(number), found); err != nil {
 				return err
 			}
 		}
@@ -252,9 +252,9 @@ func (c customers) encode(ctx context.Context, changes []*bridge.Change) (*bundl
 		case ch.Op == bridge.Remove:
 			out.refuse(i, &bridge.Outcome{Reject: reject(ch.Record, formats.RemoveField, formats.CodeShop,
 				"a customer keeps its orders and is not removed from here: disable its users in the shop, or delete it there")})
-		case unlistable(ch.Record, "customer_number", ch.Key) != nil:
-			out.refuse(i, &bridge.Outcome{Reject: unlistable(ch.Record, "customer_number", ch.Key)})
-		case utf8.RuneCountInString(ch.Key) > maxExternalID:
+		case unlistable(ch.Record, "customer_number", nameOf(ch.Key)) != nil:
+			out.refuse(i, &bridge.Outcome{Reject: unlistable(ch.Record, "customer_number", nameOf(ch.Key))})
+		case utf8.RuneCountInString(nameOf(ch.Key)) > maxExternalID:
 			out.refuse(i, &bridge.Outcome{Reject: reject(ch.Record, "customer_number", formats.CodeTooLong,
 				"the shop stores at most %d characters of a customer number", maxExternalID)})
 		case ch.Op == bridge.Update && ch.OroID == "":
@@ -282,7 +282,7 @@ func (c customers) item(ctx context.Context, i int, ch *bridge.Change, parents m
 	it := item{kind: "customers", id: ch.OroID, meta: "update"}
 	if ch.Op == bridge.Create {
 		it.id, it.meta = "c"+strconv.Itoa(i), ""
-		it.set("externalId", ch.Key)
+		it.set("externalId", nameOf(ch.Key))
 	}
 	moved := false
 	for _, v := range ch.Values {
@@ -298,7 +298,7 @@ func (c customers) item(ctx context.Context, i int, ch *bridge.Change, parents m
 		case v.Field == "parent_number" && v.Text == "":
 			it.point("parent", "customers", "")
 		case v.Field == "parent_number":
-			id, out := only(parents[v.Text], ch.Record, v.Field, bridge.Missing{Entity: formats.Customers.Name, Key: v.Text})
+			id, out := only(parents[v.Text], ch.Record, v.Field, bridge.Missing{Entity: formats.Customers.Name, Key: formats.JoinKey(v.Text)})
 			if out != nil {
 				return it, nil, out, nil
 			}
@@ -425,7 +425,7 @@ func (c *Client) fill(ctx context.Context, changes []*bridge.Change) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	ids, err := c.parents(ctx, changes[0].Record.Entity, keys)
+	ids, err := c.entities[changes[0].Record.Entity.Name].ids(ctx, keys)
 	if err != nil {
 		return err
 	}
@@ -438,12 +438,16 @@ func (c *Client) fill(ctx context.Context, changes []*bridge.Change) error {
 }
 
 func (c customers) ids(ctx context.Context, keys []string) (map[string][]string, error) {
-	return c.keyed(ctx, "customers", "externalId", "externalId", keys)
+	return c.byName(ctx, "customers", "externalId", keys)
+}
+
+func (c customers) names(ctx context.Context, ids []string) (map[string][]string, error) {
+	return c.keysByID(ctx, "customers", "externalId", ids)
 }
 
 func (customers) parent(ch *bridge.Change, relationship string) *bridge.Missing {
 	if n, _ := valueOf(ch, "parent_number"); relationship == "parent" && n != "" {
-		return &bridge.Missing{Entity: formats.Customers.Name, Key: n}
+		return &bridge.Missing{Entity: formats.Customers.Name, Key: formats.JoinKey(n)}
 	}
 	return nil
 }

@@ -276,3 +276,35 @@ func TestAll(t *testing.T) {
 		}
 	}
 }
+
+// TestKeysReachTheShopUnescaped: "|" and "\" are escaped in the ledger's keys alone.
+func TestKeysReachTheShopUnescaped(t *testing.T) {
+	_, c := newShop(t)
+	load(t, c, record(formats.Customers, formats.JoinKey("A|B"), "name", "One"), record(formats.Customers, formats.JoinKey(`C\D`), "name", "Two"))
+	load(t, c, record(formats.Customers, formats.JoinKey(`C\D`), "parent_number", "A|B", "name", "Three"))
+	load(t, c, record(formats.PriceLists, formats.JoinKey("L|1"), "currencies", "USD"))
+	price := formats.JoinKey("L|1", "0RT28", "item", "1", "USD")
+	load(t, c, record(formats.Prices, price, "value", "1"))
+	load(t, c, record(formats.Prices, price, "value", "2"))
+
+	held, err := c.keyed(t.Context(), "customers", "externalId", "externalId", []string{"A|B", `C\D`, `A\|B`})
+	if err != nil || len(held["A|B"]) != 1 || len(held[`C\D`]) != 1 || len(held) != 2 {
+		t.Errorf("%v, %v", held, err)
+	}
+	if ids, err := c.named(t.Context(), priceListNames, "L|1"); err != nil || len(ids) != 1 {
+		t.Errorf("%v, %v", ids, err)
+	}
+	want := map[string]*formats.Entity{formats.JoinKey("A|B"): formats.Customers, formats.JoinKey("L|1"): formats.PriceLists, price: formats.Prices}
+	for _, e := range []*formats.Entity{formats.Customers, formats.PriceLists, formats.Prices} {
+		if err := c.All(t.Context(), e, nil, func(key string, _ bridge.Found) error { delete(want, key); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("not told by all: %v", want)
+	}
+	l := find(t, c, record(formats.Customers, "E", "name", "Four", "parent_number", "X|Y"))
+	if l.Missing == nil || l.Missing.Key != formats.JoinKey("X|Y") {
+		t.Errorf("a parent that is not there: %+v", l)
+	}
+}

@@ -134,24 +134,6 @@ func TestAnswersOfSomethingElse(t *testing.T) {
 	}
 }
 
-func TestLedgerIsAskedFirst(t *testing.T) {
-	asked := 0
-	known := func(_ context.Context, entity string, keys []string) (map[string]string, error) {
-		asked++
-		return map[string]string{"0RT28": "1"}, nil
-	}
-	shop, c := newShopWith(t, config.Shop{}, Options{Known: known}, orotest.Seed(orotest.Sample), orotest.ExtIDEntities())
-	load(t, c, record(formats.Prices, formats.JoinKey("Default Price List", "0RT28", "item", "77", "USD"), "value", "1"))
-	for _, r := range shop.Journal() {
-		if strings.Contains(r.Path, "filter%5Bsku%5D") {
-			t.Errorf("the shop was asked: %s", r.Path)
-		}
-	}
-	if asked == 0 {
-		t.Error("the ledger was not asked")
-	}
-}
-
 func TestBusyShopIsWaitedFor(t *testing.T) {
 	var mu sync.Mutex
 	var waits []time.Duration
@@ -427,10 +409,11 @@ func TestDoubleInTheShopIsReported(t *testing.T) {
 		p.add(i, it)
 	}
 	b := creates(100, 1) // the first of the two items is its change
-	var err error
-	if b.Operation, err = c.submit(t.Context(), p); err != nil {
+	op, err := c.submit(t.Context(), p)
+	if err != nil {
 		t.Fatal(err)
 	}
+	b.Operation = op.name()
 	outcomes, err := c.Await(t.Context(), b)
 	if err != nil || outcomes[0].Reject == nil || outcomes[0].Reject.Code != formats.CodeAmbiguous {
 		t.Errorf("two customers with one number: %v, %s", err, show(outcomes[0]))

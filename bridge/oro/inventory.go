@@ -154,7 +154,7 @@ func pick(rec *formats.Record, sku string, held []level) place {
 		have = append(have, l.unit)
 	}
 	if len(held) == 0 {
-		return place{out: &bridge.Outcome{Missing: &bridge.Missing{Entity: formats.Products.Name, Key: sku}}}
+		return place{out: &bridge.Outcome{Missing: &bridge.Missing{Entity: formats.Products.Name, Key: formats.JoinKey(sku)}}}
 	}
 	return place{out: &bridge.Outcome{Reject: reject(rec, "unit", formats.CodeReference,
 		"the product %s has no unit %q in the shop, only %s", sku, unit, strings.Join(have, ", "))}}
@@ -304,9 +304,23 @@ func (n inventory) ids(ctx context.Context, keys []string) (map[string][]string,
 	return found, nil
 }
 
+func (n inventory) names(ctx context.Context, ids []string) (map[string][]string, error) {
+	found := make(map[string][]string, len(ids))
+	err := n.lookup(ctx, "inventorylevels", "id", numbers(ids), levelQuery, 1, func(doc *document) error {
+		for _, l := range levels(doc) {
+			found[l.id] = []string{formats.JoinKey(l.sku, l.unit)}
+			if l.primary {
+				found[l.id] = append(found[l.id], formats.JoinKey(l.sku, ""))
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
 func (inventory) parent(ch *bridge.Change, relationship string) *bridge.Missing {
 	if sku, ok := ch.Record.Get("sku"); ok && relationship == "product" {
-		return &bridge.Missing{Entity: formats.Products.Name, Key: sku}
+		return &bridge.Missing{Entity: formats.Products.Name, Key: formats.JoinKey(sku)}
 	}
 	return nil
 }

@@ -29,8 +29,13 @@ const (
 	orderStatuses     listKind = "orderstatuses"
 )
 
-// listRefresh is how old a list must be before it is read again for a name that it lacks.
-const listRefresh = 30 * time.Second
+// How old a list must be before it is read again: for a name that it lacks, for any name, and for the names of price lists,
+// since a price that goes to the wrong list is worse than a request more.
+const (
+	listRefresh   = 30 * time.Second
+	listAge       = 5 * time.Minute
+	priceListsAge = 10 * time.Second
+)
 
 // A listing says how a list is read, and by which names an entry is known; the first one is the one to show.
 type listing struct {
@@ -107,6 +112,7 @@ const pathSeparator = " > "
 // A list is the shop's small list as it was last read. It is read when it is first needed, and again when a name is not
 // in it, at most every listRefresh; one reader at a time.
 type list struct {
+	kind   listKind
 	gate   chan struct{}
 	mu     sync.RWMutex
 	loaded time.Time
@@ -118,7 +124,7 @@ type list struct {
 func newLists() map[listKind]*list {
 	all := make(map[listKind]*list, len(listings))
 	for kind := range listings {
-		all[kind] = &list{gate: make(chan struct{}, 1)}
+		all[kind] = &list{kind: kind, gate: make(chan struct{}, 1)}
 	}
 	return all
 }
@@ -144,7 +150,7 @@ func (c *Client) named(ctx context.Context, kind listKind, name string) ([]strin
 	l := c.lists[kind]
 	for {
 		ids, loaded := l.find(name)
-		if len(ids) > 0 || (!loaded.IsZero() && c.now().Sub(loaded) < listRefresh) {
+		if len(ids) > 0 && !l.stale(loaded, c.now()) || (len(ids) == 0 && !loaded.IsZero() && c.now().Sub(loaded) < listRefresh) {
 			return ids, nil
 		}
 		if err := c.load(ctx, kind, loaded); err != nil {
@@ -163,7 +169,7 @@ func (c *Client) shown(ctx context.Context, kind listKind, id string) (string, e
 		l.mu.RLock()
 		name, loaded := l.names[id], l.loaded
 		l.mu.RUnlock()
-		if name != "" {
+		if name != "" && !l.stale(loaded, c.now()) {
 			return name, nil
 		}
 		if !loaded.IsZero() && c.now().Sub(loaded) < listRefresh {
@@ -182,7 +188,7 @@ func (c *Client) entries(ctx context.Context, kind listKind) (map[string]resourc
 	l.mu.RLock()
 	rows, loaded := l.rows, l.loaded
 	l.mu.RUnlock()
-	if !loaded.IsZero() {
+	if !l.stale(loaded, c.now()) {
 		return rows, nil
 	}
 	if err := c.load(ctx, kind, loaded); err != nil {
@@ -199,6 +205,15 @@ func (c *Client) forget(kind listKind) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.loaded = time.Time{}
+}
+
+// stale says that what was read then is too old to be believed.
+func (l *list) stale(loaded, now time.Time) bool {
+	age := listAge
+	if l.kind == priceListNames {
+		age = priceListsAge
+	}
+	return loaded.IsZero() || now.Sub(loaded) >= age
 }
 
 func (l *list) find(name string) ([]string, time.Time) {

@@ -33,9 +33,6 @@ import (
 
 // Options are what a Client needs beside the config. The zero value works.
 type Options struct {
-	// Known asks the caller's ledger for ids before the shop is asked: entity is a name of formats.Entities, the answer
-	// holds the keys that are known. It may be nil.
-	Known func(ctx context.Context, entity string, keys []string) (map[string]string, error)
 	// Log gets one line per request at debug level. It may be nil.
 	Log *slog.Logger
 	// Transport makes the connections; nil for one of the client's own.
@@ -50,7 +47,6 @@ type Client struct {
 	base     string // https://shop.example.com/admin/api
 	inFlight int
 	settle   time.Duration
-	known    func(ctx context.Context, entity string, keys []string) (map[string]string, error)
 	log      *slog.Logger
 	now      func() time.Time
 	sleep    func(ctx context.Context, d time.Duration) error
@@ -78,6 +74,9 @@ type entity interface {
 	encode(ctx context.Context, changes []*bridge.Change) (*bundle, error)
 	// ids finds what the shop holds under keys; more than one id means that the shop's key is not unique.
 	ids(ctx context.Context, keys []string) (map[string][]string, error)
+	// names tells the keys that the records behind ids have now, in the ledger's form; a level of the primary unit has two.
+	// An id that is not the shop's has none.
+	names(ctx context.Context, ids []string) (map[string][]string, error)
 	// parent names the record that a relationship of a change points to, nil when it points to no record of a feed.
 	parent(ch *bridge.Change, relationship string) *bridge.Missing
 	// field is the canonical field that an attribute or relationship of the shop stands for.
@@ -101,7 +100,6 @@ func New(cfg config.Shop, opt Options) (*Client, error) {
 		base:     root.String() + "/" + strings.Trim(or(cfg.APIPath, "/admin/api"), "/"),
 		inFlight: or(cfg.InFlight, 4),
 		settle:   or(cfg.Settle.D(), 30*time.Minute),
-		known:    opt.Known,
 		log:      opt.Log,
 		now:      opt.Now,
 		sleep:    opt.Sleep,

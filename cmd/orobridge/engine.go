@@ -167,7 +167,7 @@ func whoami() string {
 
 // open prepares the ends.
 func (e *engine) open(log *slog.Logger) (err error) {
-	if e.shop, err = oro.New(e.config.Oro, oro.Options{Log: log, Known: e.ledger.OroIDs}); err != nil {
+	if e.shop, err = oro.New(e.config.Oro, oro.Options{Log: log}); err != nil {
 		return err
 	}
 	for name, rc := range e.config.Remotes {
