@@ -491,6 +491,9 @@ func (c *Client) failedOperation(ctx context.Context, op *operation) error {
 func (c *Client) operationErrors(ctx context.Context, op *operation) ([]errorItem, error) {
 	var items []errorItem
 	for doc, err := range c.pages(ctx, "asyncoperations/"+op.id+"/errors", nil, errorPage) {
+		if err == nil && len(items) > errorPage*maxLookupPages {
+			err = endless("asyncoperations/"+op.id+"/errors", fmt.Errorf("it holds more than %d errors", len(items)))
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -157,6 +157,32 @@ func TestBusyShopIsWaitedFor(t *testing.T) {
 	}
 }
 
+// TestAnHourIsFiveMinutes: a proxy that asks to be left alone for an hour is asked again after five minutes, nobody knocks
+// before, what it is not about goes on, and the end is told.
+func TestAnHourIsFiveMinutes(t *testing.T) {
+	now := time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)
+	shop, c := newShopWith(t, config.Shop{}, Options{Now: func() time.Time { return now }}, orotest.Seed(orotest.Sample))
+	in := shop.Inject(orotest.Fault{Method: http.MethodPatch, Path: apiCustomers, Effect: orotest.TooManyRequests(time.Hour)})
+	ask := func() error { _, _, err := c.Submit(t.Context(), creates(200, 1)); return err }
+	err := ask()
+	if bridge.RetryAfter(err) != 5*time.Minute || bridge.FateOf(err) != bridge.Pause || !strings.Contains(err.Error(), "asked again at 2026-11-21T07:05:00Z") {
+		t.Fatalf("%v after %v", err, bridge.RetryAfter(err))
+	}
+	before := shop.Requests()
+	now = now.Add(2 * time.Minute)
+	if err := ask(); bridge.RetryAfter(err) != 3*time.Minute || shop.Requests() != before {
+		t.Errorf("%v after %v, %d requests", err, bridge.RetryAfter(err), shop.Requests()-before)
+	}
+	if _, _, err := c.Sightings(t.Context(), now, 1); err != nil {
+		t.Errorf("orders: %v", err)
+	}
+	load(t, c, record(formats.PriceLists, "ERP", "currencies", "USD"))
+	now = now.Add(3 * time.Minute)
+	if err := ask(); err != nil || in.Hits() != 1 {
+		t.Errorf("after five minutes: %v", err)
+	}
+}
+
 func TestUnreachable(t *testing.T) {
 	shop, c := newShop(t)
 	if err := shop.Close(); err != nil {

@@ -62,6 +62,7 @@ type Client struct {
 	noKits   atomic.Bool // the shop knows no product kits
 	entities map[string]entity
 	requests atomic.Int64
+	pauses   pauses
 }
 
 // An entity is how one kind of record is looked up, compared and written.

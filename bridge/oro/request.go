@@ -66,8 +66,11 @@ func (c *Client) do(ctx context.Context, method, path string, q query, body []by
 	for k, v := range header {
 		h[k] = v
 	}
-	ans, err := c.sender.send(ctx, &call{method: method, url: to, object: path, header: h, body: body, effect: e, want: wanted(method, path)})
 	op := map[string]string{http.MethodGet: "read", http.MethodPatch: "write", http.MethodPost: "add", http.MethodDelete: "remove"}[method]
+	if err := c.pauses.check(op, path, c.now()); err != nil {
+		return nil, err
+	}
+	ans, err := c.sender.send(ctx, &call{method: method, url: to, object: path, header: h, body: body, effect: e, want: wanted(method, path)})
 	if err != nil {
 		return nil, failure(op, path, err)
 	}
@@ -112,7 +115,11 @@ func (c *Client) refused(op, path string, ans *answer) error {
 	e := &bridge.Error{Op: op, Object: path, Fate: bridge.Stop, Err: &statusError{ans.status, decodeErrors(ans.body)}}
 	switch s := ans.status; {
 	case s == http.StatusTooManyRequests || s >= 500:
-		e.Fate, e.After = bridge.Pause, retryAfter(ans.header, c.now())
+		e.Fate = bridge.Pause
+		if after := retryAfter(ans.header, c.now()); after > 0 {
+			e.Err = c.pauses.begin(op, path, after, c.now(), e.Err)
+			e.After = min(after, longestPause)
+		}
 	case s == http.StatusUnauthorized:
 		e.Fate, e.Err = bridge.Pause, fmt.Errorf("%w: the shop gives a token and then does not accept it", bridge.ErrLogin)
 		e.Hint = "check that the user of the OAuth application is enabled, and that a proxy in front of the shop passes the Authorization header on"
@@ -186,8 +193,12 @@ func bare(err error) error {
 	return err
 }
 
-// maxPages bounds a walk: a list that never ends is not the shop's.
-const maxPages = 100_000
+// maxPages bounds a walk, and maxLookupPages what is asked for by key or comes with one batch: a list that never ends is not
+// the shop's.
+const (
+	maxPages       = 100_000
+	maxLookupPages = 1_000
+)
 
 // tooMuch says that an answer was larger than the client reads: half as many records may fit.
 func tooMuch(err error) bool { return errors.Is(err, errTooLarge) || errors.Is(err, errTooMany) }
@@ -245,8 +256,12 @@ func (c *Client) lookup(ctx context.Context, path, name string, keys []string, q
 	for part := range chunks(keys) {
 		group.Go(func() error {
 			asked := q.with("filter["+name+"]", strings.Join(part, ","))
+			number := 0
 			// One row more than is expected: a page that is not full needs no second one.
 			for doc, err := range c.pages(ctx, path, asked, rows*len(part)+1) {
+				if number++; err == nil && number > maxLookupPages {
+					err = endless(path, fmt.Errorf("%d keys fill more than %d pages", len(part), maxLookupPages))
+				}
 				if err != nil {
 					return err
 				}

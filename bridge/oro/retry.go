@@ -17,6 +17,9 @@ const (
 	maxWait   = 5 * time.Second
 	// A Retry-After up to this is waited for here; a longer one is handed to the caller.
 	maxRetryAfter = 15 * time.Second
+	// Whoever asks to be left alone for longer than this is asked again after it: a proxy's idea of an hour must not keep
+	// orders for one.
+	longestPause = 5 * time.Minute
 )
 
 // A verdict is what to do after a try.
