@@ -1,6 +1,7 @@
 package oro
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -306,5 +307,45 @@ func TestKeysReachTheShopUnescaped(t *testing.T) {
 	l := find(t, c, record(formats.Customers, "E", "name", "Four", "parent_number", "X|Y"))
 	if l.Missing == nil || l.Missing.Key != formats.JoinKey("X|Y") {
 		t.Errorf("a parent that is not there: %+v", l)
+	}
+}
+
+// TestFindShowsDrift: a look-up in bulk tells what was changed by hand, so that rows the ledger takes for unchanged can be
+// verified; every entity.
+func TestFindShowsDrift(t *testing.T) {
+	_, c := newShop(t)
+	load(t, c, record(formats.Products, "T-1", "name", "Lamp", "unit", "item", "status", "enabled", "inventory_status", "in_stock"))
+	load(t, c, record(formats.PriceLists, "ERP", "currencies", "USD", "active", "1"))
+	price := formats.JoinKey("ERP", "T-1", "item", "1", "USD")
+	for _, tt := range []struct {
+		rec          *formats.Record
+		kind         string // of what is changed by hand
+		attribute    string
+		json         string
+		field, drift string
+	}{
+		{record(formats.Customers, "100", "name", "A", "group", "Partners"), "customers", "name", `"Z"`, "name", "Z"},
+		{record(formats.Products, "T-1", "name", "Lamp", "status", "enabled"), "products", "status", `"disabled"`, "status", "disabled"},
+		{record(formats.PriceLists, "ERP", "currencies", "USD", "active", "1"), "pricelists", "active", `false`, "active", "0"},
+		{record(formats.Prices, price, "value", "2.5"), "productprices", "value", `"9.99"`, "value", "9.99"},
+		{record(formats.Inventory, "T-1|", "quantity", "5"), "inventorylevels", "quantity", `"3"`, "quantity", "3"},
+	} {
+		e := tt.rec.Entity
+		load(t, c, tt.rec)
+		it := item{kind: tt.kind, id: find(t, c, tt.rec).Found.OroID}
+		it.raw(tt.attribute, tt.json)
+		if _, err := c.do(t.Context(), http.MethodPatch, tt.kind+"/"+it.id, nil, single(&it), sets, nil); err != nil {
+			t.Fatalf("%s: %v", e.Name, err)
+		}
+		got := find(t, c, tt.rec).Found
+		for i, v := range tt.rec.Values {
+			want := v.Text
+			if v.Field == tt.field {
+				want = tt.drift
+			}
+			if got.Values[i].Text != want {
+				t.Errorf("%s: %s is %q, want %q", e.Name, v.Field, got.Values[i].Text, want)
+			}
+		}
 	}
 }

@@ -257,8 +257,8 @@ func (c *Client) lookup(ctx context.Context, path, name string, keys []string, q
 		group.Go(func() error {
 			asked := q.with("filter["+name+"]", strings.Join(part, ","))
 			number := 0
-			// One row more than is expected: a page that is not full needs no second one.
-			for doc, err := range c.pages(ctx, path, asked, rows*len(part)+1) {
+			// More rows than are expected: a page that is not full needs no second one, and costs nothing for being large.
+			for doc, err := range c.pages(ctx, path, asked, max(rows*len(part)+1, pageSize/2)) {
 				if number++; err == nil && number > maxLookupPages {
 					err = endless(path, fmt.Errorf("%d keys fill more than %d pages", len(part), maxLookupPages))
 				}
