@@ -118,7 +118,7 @@ type Misfit int
 // backup: there ids vanish, and are then given again to other records.
 const (
 	Fits    Misfit = iota
-	Gone           // no record has the id
+	Gone           // no record has the id, as far as was asked
 	Another        // the record with the id has another key
 )
 

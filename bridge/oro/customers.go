@@ -441,8 +441,8 @@ func (c customers) ids(ctx context.Context, keys []string) (map[string][]string,
 	return c.byName(ctx, "customers", "externalId", keys)
 }
 
-func (c customers) names(ctx context.Context, ids []string) (map[string][]string, error) {
-	return c.keysByID(ctx, "customers", "externalId", ids)
+func (c customers) names(ctx context.Context, links []bridge.Identity) (map[string][]string, error) {
+	return c.keysByID(ctx, "customers", "externalId", links)
 }
 
 func (customers) parent(ch *bridge.Change, relationship string) *bridge.Missing {

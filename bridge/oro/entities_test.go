@@ -334,7 +334,7 @@ func TestFindShowsDrift(t *testing.T) {
 		load(t, c, tt.rec)
 		it := item{kind: tt.kind, id: find(t, c, tt.rec).Found.OroID}
 		it.raw(tt.attribute, tt.json)
-		if _, err := c.do(t.Context(), http.MethodPatch, tt.kind+"/"+it.id, nil, single(&it), sets, nil); err != nil {
+		if err := c.byHand(t, http.MethodPatch, tt.kind+"/"+it.id, single(&it)); err != nil {
 			t.Fatalf("%s: %v", e.Name, err)
 		}
 		got := find(t, c, tt.rec).Found

@@ -126,7 +126,7 @@ func TestAnswersOfSomethingElse(t *testing.T) {
 			t.Errorf("%q: %+v, %v", body, answers, err)
 		}
 	}
-	full := `{"data":[{"type":"customers","id":"1","attributes":{"externalId":"1"}}` + strings.Repeat(`,{"type":"customers","id":"2"}`, 2) + `]}`
+	full := `{"data":[{"type":"customers","id":"1","attributes":{"externalId":"1"}}` + strings.Repeat(`,{"type":"customers","id":"2"}`, pageSize/2-1) + `]}`
 	shop.Inject(orotest.Fault{Method: http.MethodGet, Path: apiCustomers, Times: 9, Effect: orotest.Respond(200, mediaType, full)})
 	_, err := c.Find(t.Context(), formats.Customers, []*formats.Record{record(formats.Customers, "1", "name", "A")})
 	if bridge.FateOf(err) != bridge.Stop || err == nil {

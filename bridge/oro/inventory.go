@@ -304,18 +304,23 @@ func (n inventory) ids(ctx context.Context, keys []string) (map[string][]string,
 	return found, nil
 }
 
-func (n inventory) names(ctx context.Context, ids []string) (map[string][]string, error) {
-	found := make(map[string][]string, len(ids))
-	err := n.lookup(ctx, "inventorylevels", "id", numbers(ids), levelQuery, 1, func(doc *document) error {
-		for _, l := range levels(doc) {
-			found[l.id] = []string{formats.JoinKey(l.sku, l.unit)}
-			if l.primary {
-				found[l.id] = append(found[l.id], formats.JoinKey(l.sku, ""))
-			}
+// names goes by the keys: no real shop was seen to filter levels by id.
+func (n inventory) names(ctx context.Context, links []bridge.Identity) (map[string][]string, error) {
+	records := make([]*formats.Record, len(links))
+	for i, l := range links {
+		records[i] = &formats.Record{Entity: formats.Inventory, Key: l.Key}
+	}
+	places, err := n.place(ctx, records)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string][]string, len(links))
+	for i, at := range places {
+		if at.out == nil {
+			found[at.level.id] = append(found[at.level.id], links[i].Key)
 		}
-		return nil
-	})
-	return found, err
+	}
+	return found, nil
 }
 
 func (inventory) parent(ch *bridge.Change, relationship string) *bridge.Missing {

@@ -45,16 +45,16 @@ type listing struct {
 }
 
 var listings = map[listKind]listing{
-	units:             {"unit", query{"fields[productunits]": "label"}, byID("")},
-	priceListNames:    {"price list", query{"fields[pricelists]": "name"}, byAttribute("name")},
+	units:             {"unit", nil, byID("")},
+	priceListNames:    {"price list", nil, byAttribute("name")},
 	inventoryStatuses: {"inventory status", nil, byID("name")},
 	customerGroups:    {"customer group", query{"fields[customergroups]": "name"}, byAttribute("name")},
-	paymentTerms:      {"payment term", query{"fields[paymentterms]": "label"}, byAttribute("label")},
-	customerTaxCodes:  {"customer tax code", query{"fields[customertaxcodes]": "code"}, byAttribute("code")},
-	productTaxCodes:   {"product tax code", query{"fields[producttaxcodes]": "code"}, byAttribute("code")},
+	paymentTerms:      {"payment term", nil, byAttribute("label")},
+	customerTaxCodes:  {"customer tax code", nil, byAttribute("code")},
+	productTaxCodes:   {"product tax code", nil, byAttribute("code")},
 	customerRatings:   {"internal rating", nil, byID("name")},
 	attributeFamilies: {"attribute family", query{"fields[attributefamilies]": "code"}, byAttribute("code")},
-	localizations:     {"localization", query{"fields[localizations]": "name,formattingCode,parentLocalization"}, byAttribute("formattingCode")},
+	localizations:     {"localization", nil, byAttribute("formattingCode")},
 	orderStatuses:     {"order status", nil, byID("name")},
 	brands: {"brand", query{
 		"fields[brands]": "names", "include": "names", "fields[localizedfallbackvalues]": "string,localization",
@@ -240,7 +240,7 @@ func (c *Client) load(ctx context.Context, kind listKind, seen time.Time) error 
 	if loaded.After(seen) {
 		return nil
 	}
-	doc, err := c.get(ctx, string(kind), query(listings[kind].query).with("page[size]", "-1"))
+	doc, err := c.whole(ctx, string(kind), listings[kind].query)
 	if err != nil {
 		return err
 	}

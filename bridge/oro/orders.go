@@ -36,12 +36,11 @@ var orderQuery = query{
 func (c *Client) Sightings(ctx context.Context, since time.Time, page int) ([]bridge.Sighting, bool, error) {
 	q := query{
 		"fields[orders]": "createdAt,updatedAt", "sort": "updatedAt,id",
-		"page[size]": strconv.Itoa(pageSize), "page[number]": strconv.Itoa(max(page, 1)),
 	}
 	if !since.IsZero() {
 		q = q.with("filter[updatedAt][gte]", since.UTC().Format(time.RFC3339))
 	}
-	doc, err := c.get(ctx, "orders", q)
+	doc, err := c.page(ctx, "orders", q, pageSize, page)
 	if err != nil {
 		return nil, false, err
 	}

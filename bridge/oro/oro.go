@@ -75,9 +75,9 @@ type entity interface {
 	encode(ctx context.Context, changes []*bridge.Change) (*bundle, error)
 	// ids finds what the shop holds under keys; more than one id means that the shop's key is not unique.
 	ids(ctx context.Context, keys []string) (map[string][]string, error)
-	// names tells the keys that the records behind ids have now, in the ledger's form; a level of the primary unit has two.
-	// An id that is not the shop's has none.
-	names(ctx context.Context, ids []string) (map[string][]string, error)
+	// names tells the keys that the records behind the links' ids have now, in the ledger's form, by id. An id that is not the
+	// shop's has none.
+	names(ctx context.Context, links []bridge.Identity) (map[string][]string, error)
 	// parent names the record that a relationship of a change points to, nil when it points to no record of a feed.
 	parent(ch *bridge.Change, relationship string) *bridge.Missing
 	// field is the canonical field that an attribute or relationship of the shop stands for.

@@ -44,7 +44,7 @@ func (p priceLists) find(ctx context.Context, records []*formats.Record) ([]brid
 }
 
 func (p priceLists) read(ctx context.Context) (map[string][]*resource, error) {
-	doc, err := p.get(ctx, "pricelists", query{"fields[pricelists]": "name,active,priceListCurrencies", "page[size]": "-1"})
+	doc, err := p.whole(ctx, "pricelists", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -165,7 +165,7 @@ func (p priceLists) ids(ctx context.Context, keys []string) (map[string][]string
 	return found, nil
 }
 
-func (p priceLists) names(ctx context.Context, ids []string) (map[string][]string, error) {
+func (p priceLists) names(ctx context.Context, _ []bridge.Identity) (map[string][]string, error) {
 	held, err := p.read(ctx)
 	found := make(map[string][]string, len(held))
 	for name, lists := range held {

@@ -420,18 +420,18 @@ func (p prices) ids(ctx context.Context, keys []string) (map[string][]string, er
 	return found, nil
 }
 
-func (p prices) names(ctx context.Context, ids []string) (map[string][]string, error) {
+func (p prices) names(ctx context.Context, links []bridge.Identity) (map[string][]string, error) {
 	lists, err := p.entries(ctx, priceListNames)
 	if err != nil {
 		return nil, err
 	}
 	byList := make(map[string][]string)
-	for _, id := range ids {
+	for _, id := range idsOf(links) {
 		if _, list := cutLast(id, "-"); digits(list) && lists[list].ID != "" {
 			byList[list] = append(byList[list], id)
 		}
 	}
-	found := make(map[string][]string, len(ids))
+	found := make(map[string][]string, len(links))
 	for _, list := range sortedKeys(byList) {
 		entry := lists[list]
 		err := p.lookup(ctx, "productprices", "id", byList[list], priceQuery.with("filter[priceList]", list), 1, func(doc *document) error {

@@ -546,8 +546,8 @@ func (p products) ids(ctx context.Context, keys []string) (map[string][]string, 
 	return p.byName(ctx, "products", "sku", keys)
 }
 
-func (p products) names(ctx context.Context, ids []string) (map[string][]string, error) {
-	return p.keysByID(ctx, "products", "sku", ids)
+func (p products) names(ctx context.Context, links []bridge.Identity) (map[string][]string, error) {
+	return p.keysByID(ctx, "products", "sku", links)
 }
 
 func (products) parent(*bridge.Change, string) *bridge.Missing { return nil }

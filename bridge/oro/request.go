@@ -209,14 +209,14 @@ func (c *Client) pages(ctx context.Context, path string, q query, size int) iter
 	return func(yield func(*document, error) bool) {
 		var first ref
 		for number := 1; number <= maxPages; number++ {
-			doc, err := c.get(ctx, path, q.with("page[size]", strconv.Itoa(size)).with("page[number]", strconv.Itoa(number)))
+			doc, err := c.page(ctx, path, q, size, number)
 			for tooMuch(err) && size > 1 {
 				half := max(size/2, 1)
 				for (number-1)*size%half != 0 { // the smaller pages begin where this one does
 					half--
 				}
 				number, size = (number-1)*size/half+1, half
-				doc, err = c.get(ctx, path, q.with("page[size]", strconv.Itoa(size)).with("page[number]", strconv.Itoa(number)))
+				doc, err = c.page(ctx, path, q, size, number)
 			}
 			if err == nil && number > 1 && len(doc.Data) > 0 && doc.Data[0].ref() == first {
 				err = endless(path, fmt.Errorf("page %d begins as the page before", number))
@@ -239,12 +239,37 @@ func (c *Client) pages(ctx context.Context, path string, q query, size int) iter
 	}
 }
 
+func (c *Client) page(ctx context.Context, path string, q query, size, number int) (*document, error) {
+	q = q.with("page[size]", strconv.Itoa(size))
+	if number > 1 {
+		q = q.with("page[number]", strconv.Itoa(number))
+	}
+	return c.get(ctx, path, q)
+}
+
 // endless explains a list that is not walked to its end.
 func endless(path string, why error) error {
 	return &bridge.Error{
 		Op: "read", Object: path, Fate: bridge.Stop, Err: why,
 		Hint: "something between bridge and shop drops page[number] or page[size]",
 	}
+}
+
+// defaultPage is how many records the shop answers with unless it is asked for more.
+const defaultPage = 10
+
+// whole reads a list to its end. Some lists refuse page[size] and tell all (webhook topics; in 6.1 the statuses of orders), the
+// others tell ten until they are asked for all.
+func (c *Client) whole(ctx context.Context, path string, q query) (*document, error) {
+	doc, err := c.get(ctx, path, q)
+	if err != nil || len(doc.Data) < defaultPage {
+		return doc, err
+	}
+	all, err := c.get(ctx, path, q.with("page[size]", "-1"))
+	if statusOf(err) == http.StatusBadRequest {
+		return doc, nil
+	}
+	return all, err
 }
 
 // lookup asks for many keys through filter[name], in requests of at most keysPerLookup keys, several at once. rows is the

@@ -17,11 +17,7 @@ func (c *Client) Confirm(ctx context.Context, e *formats.Entity, links []bridge.
 	if err != nil || len(links) == 0 {
 		return nil, err
 	}
-	ids := make([]string, 0, len(links))
-	for _, l := range links {
-		ids = append(ids, l.OroID)
-	}
-	keys, err := ent.names(ctx, unique(ids))
+	keys, err := ent.names(ctx, links)
 	if err != nil {
 		return nil, err
 	}
@@ -64,15 +60,23 @@ func (c *Client) distrust(ctx context.Context, b *bridge.Batch) (map[int]bridge.
 }
 
 // keysByID reads the one attribute that is the key of the records behind ids.
-func (c *Client) keysByID(ctx context.Context, path, attribute string, ids []string) (map[string][]string, error) {
-	found := make(map[string][]string, len(ids))
-	err := c.lookup(ctx, path, "id", numbers(ids), query{"fields[" + path + "]": attribute}, 1, func(doc *document) error {
+func (c *Client) keysByID(ctx context.Context, path, attribute string, links []bridge.Identity) (map[string][]string, error) {
+	found := make(map[string][]string, len(links))
+	err := c.lookup(ctx, path, "id", numbers(idsOf(links)), query{"fields[" + path + "]": attribute}, 1, func(doc *document) error {
 		for i := range doc.Data {
 			found[doc.Data[i].ID] = []string{formats.JoinKey(doc.Data[i].text(attribute))}
 		}
 		return nil
 	})
 	return found, err
+}
+
+func idsOf(links []bridge.Identity) []string {
+	ids := make([]string, len(links))
+	for i, l := range links {
+		ids[i] = l.OroID
+	}
+	return unique(ids)
 }
 
 // numbers keeps what can be an id: the shop refuses a filter on anything else.
