@@ -102,7 +102,7 @@ func (c customers) find(ctx context.Context, records []*formats.Record) ([]bridg
 			answers[i].Reject = o.Reject
 			continue
 		}
-		if answers[i].Reject, err = c.checkLinks(ctx, customerLinks, rec); err != nil {
+		if answers[i].Reject, err = c.check(ctx, rec, m.res, m.included); err != nil {
 			return nil, err
 		}
 		if !ok || answers[i].Reject != nil {
@@ -119,6 +119,25 @@ func (c customers) find(ctx context.Context, records []*formats.Record) ([]bridg
 		answers[i].Found = found
 	}
 	return answers, c.findParents(ctx, records, answers)
+}
+
+// check says what the shop would refuse: an entry of its lists that it lacks, an address in no country of its.
+func (c customers) check(ctx context.Context, rec *formats.Record, held *resource, included map[ref]*resource) (*formats.Reject, error) {
+	if rec.Remove {
+		return nil, nil // what else its row says does not matter
+	}
+	if bad, err := c.checkLinks(ctx, customerLinks, rec); bad != nil || err != nil {
+		return bad, err
+	}
+	var at *resource
+	if held != nil {
+		at = keptAddress(held, included)
+	}
+	if !slices.ContainsFunc(rec.Values, func(v formats.Value) bool { return addressFields[v.Field] != "" && v.Text != "" }) {
+		return nil, nil
+	}
+	_, bad, err := c.placeAddress(ctx, rec, heldPlace(at))
+	return bad, err
 }
 
 // findParents says which new or changed customers wait for their parent.
@@ -184,9 +203,29 @@ func (c customers) value(ctx context.Context, r *resource, included map[ref]*res
 	case at == nil:
 		return "", nil
 	case field == "region" || field == "country":
-		return at.one(field).ID, nil
+		return c.placeText(ctx, at, field, want)
 	}
 	return at.text(addressFields[field]), nil
+}
+
+// placeText is the country or region that the shop holds, in the record's own words where they mean the same.
+func (c customers) placeText(ctx context.Context, at *resource, field, want string) (string, error) {
+	id := at.one(field).ID
+	if want == "" || id == "" || want == id {
+		return id, nil
+	}
+	country, where := want, ""
+	if field == "region" {
+		country, where = at.one("country").ID, want
+	}
+	named, bad, err := c.locate(ctx, nil, country, where)
+	if err != nil || bad != nil {
+		return id, err
+	}
+	if id == (map[string]string{"country": named.country, "region": named.region})[field] {
+		return want, nil
+	}
+	return id, nil
 }
 
 // keptAddress is the address that the bridge keeps: the primary one, or else the first.
@@ -316,21 +355,43 @@ func (c customers) item(ctx context.Context, i int, ch *bridge.Change, parents m
 	if !moved {
 		return it, nil, nil, nil
 	}
-	return it, c.address(&it, i, ch, held), nil, nil
+	at, bad, err := c.placeAddress(ctx, ch.Record, heldPlace(held.address()))
+	if err != nil || bad != nil && !clears(ch) {
+		return it, nil, &bridge.Outcome{Reject: bad}, err
+	}
+	return it, c.address(&it, i, ch, held, at), nil, nil
+}
+
+// clears says that a change takes the address away.
+func clears(ch *bridge.Change) bool {
+	for _, f := range []string{"street", "city", "postal_code", "country"} {
+		if text, _ := ch.Record.Get(f); text != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // A heldAddress is what the shop holds for a customer: all its addresses, since the relationship is written as a whole
 // (what it leaves out is deleted: orphanRemoval in CustomerBundle/Entity/Customer), and the one that the bridge keeps.
 type heldAddress struct {
 	all  refs
-	kept string
+	kept *resource
 	name string // the customer's
+}
+
+// address is the address that the bridge keeps; nil when there is none.
+func (h *heldAddress) address() *resource {
+	if h == nil {
+		return nil
+	}
+	return h.kept
 }
 
 // address encodes the one address: into the customer's relationship, and as an included item unless it is taken away. An
 // address whose street, city, postal code and country are all cleared is taken away.
-func (c customers) address(it *item, i int, ch *bridge.Change, held *heldAddress) *item {
-	create := held == nil || held.kept == ""
+func (c customers) address(it *item, i int, ch *bridge.Change, held *heldAddress, where whereabouts) *item {
+	create := held.address() == nil
 	gone := true
 	for _, f := range []string{"street", "city", "postal_code", "country"} {
 		text, carried := ch.Record.Get(f)
@@ -338,7 +399,7 @@ func (c customers) address(it *item, i int, ch *bridge.Change, held *heldAddress
 	}
 	if gone {
 		if !create {
-			it.points("addresses", slices.DeleteFunc(slices.Clone(held.all), func(r ref) bool { return r.ID == held.kept }))
+			it.points("addresses", slices.DeleteFunc(slices.Clone(held.all), func(r ref) bool { return r.ID == held.kept.ID }))
 		}
 		return nil
 	}
@@ -360,15 +421,15 @@ func (c customers) address(it *item, i int, ch *bridge.Change, held *heldAddress
 		}
 		all = append(all, ref{at.kind, at.id})
 	} else {
-		at.id, at.meta, all = held.kept, "update", held.all
+		at.id, at.meta, all = held.kept.ID, "update", held.all
 	}
 	for _, v := range values {
 		switch name := addressFields[v.Field]; name {
 		case "":
 		case "region":
-			at.point(name, "regions", v.Text)
+			at.point(name, "regions", where.region)
 		case "country":
-			at.point(name, "countries", v.Text)
+			at.point(name, "countries", where.country)
 		default:
 			at.set(name, v.Text)
 		}
@@ -386,16 +447,12 @@ func (c customers) addresses(ctx context.Context, changes []*bridge.Change) (map
 		}
 	}
 	held := make(map[string]*heldAddress, len(ids))
-	q := query{"fields[customers]": "name,addresses", "include": "addresses", "fields[customeraddresses]": "primary"}
+	q := query{"fields[customers]": "name,addresses", "include": "addresses", "fields[customeraddresses]": "primary,region,country"}
 	err := c.lookup(ctx, "customers", "id", ids, q, 1, func(doc *document) error {
 		included := index(doc.Included)
 		for i := range doc.Data {
 			r := &doc.Data[i]
-			h := &heldAddress{all: r.many("addresses"), name: r.text("name")}
-			if at := keptAddress(r, included); at != nil {
-				h.kept = at.ID
-			}
-			held[r.ID] = h
+			held[r.ID] = &heldAddress{all: r.many("addresses"), name: r.text("name"), kept: keptAddress(r, included)}
 		}
 		return nil
 	})

@@ -383,7 +383,7 @@ func TestErrorsFindTheirChange(t *testing.T) {
 	b := creates(100, 4)
 	b.Changes[1].Record.Values[0].Text = ""
 	b.Changes[1].Values = b.Changes[1].Record.Values // no name: refused here
-	bad := record(formats.Customers, "102", "name", "B", "street", "S", "city", "C", "postal_code", "1", "country", "DE", "region", "US-NY")
+	bad := record(formats.Customers, "102", "name", "B", "street", "S", "city", "C", "postal_code", long, "country", "US", "region", "US-NY")
 	b.Changes[2] = &bridge.Change{Op: bridge.Create, Key: "102", Values: bad.Values, Record: bad}
 	good := record(formats.Customers, "103", "name", "B", "street", "S", "city", "C", "postal_code", "1", "country", "US", "region", "US-NY")
 	b.Changes[3] = &bridge.Change{Op: bridge.Create, Key: "103", Values: good.Values, Record: good}

@@ -27,6 +27,7 @@ const (
 	attributeFamilies listKind = "attributefamilies"
 	localizations     listKind = "localizations"
 	orderStatuses     listKind = "orderstatuses"
+	countries         listKind = "countries"
 )
 
 // How old a list must be before it is read again: for a name that it lacks, for any name, and for the names of price lists,
@@ -56,6 +57,7 @@ var listings = map[listKind]listing{
 	attributeFamilies: {"attribute family", query{"fields[attributefamilies]": "code"}, byAttribute("code")},
 	localizations:     {"localization", nil, byAttribute("formattingCode")},
 	orderStatuses:     {"order status", nil, byID("name")},
+	countries:         {"country", nil, byID("name")},
 	brands: {"brand", query{
 		"fields[brands]": "names", "include": "names", "fields[localizedfallbackvalues]": "string,localization",
 	}, byDefaultText("names")},

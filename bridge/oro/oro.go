@@ -63,6 +63,7 @@ type Client struct {
 	entities map[string]entity
 	requests atomic.Int64
 	pauses   pauses
+	regions  regions
 }
 
 // An entity is how one kind of record is looked up, compared and written.
@@ -213,5 +214,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 func reject(ch *formats.Record, field, code, format string, args ...any) *formats.Reject {
+	if ch == nil {
+		ch = new(formats.Record) // what is asked is only whether
+	}
 	return &formats.Reject{Pos: ch.Pos, Key: ch.Key, Field: field, Code: code, Message: fmt.Sprintf(format, args...)}
 }
