@@ -37,7 +37,7 @@ func (c *Client) Check(ctx context.Context, need bridge.Needs) []bridge.Finding 
 	for _, name := range unique(need.PriceLists) {
 		k.has(ctx, priceListNames, name)
 	}
-	k.mode(ctx)
+	k.offering(ctx)
 	return k.findings
 }
 
@@ -147,15 +147,8 @@ func (k *checking) offers(ctx context.Context, kind listKind) string {
 	return strings.Join(names, ", ")
 }
 
-// mode tells which of the two ways to name products the shop knows. Both work.
-func (k *checking) mode(ctx context.Context) {
-	yes, err := k.hasExtID(ctx)
-	detail := "no: products are looked up by sku first (shops before 6.1.10, or without products yet)"
-	if yes {
-		detail = "yes: prices name their product by sku"
-	}
-	if statusOf(err) == http.StatusForbidden {
-		return // said above where it matters
-	}
-	k.try("look for external ids (ext_id mode)", detail, err)
+// offering tells what the shop is like.
+func (k *checking) offering(ctx context.Context) {
+	found, err := k.Probe(ctx)
+	k.try("find out what the shop offers", found.String(), err)
 }
