@@ -36,7 +36,11 @@ type State struct {
 
 // OroConfig is the shop.
 type Shop struct {
-	URL          string          `yaml:"url" jsonschema:"required" doc:"address of the shop: https://shop.example.com"`
+	URL          string          `yaml:"url" jsonschema:"required" doc:"address of the shop: https://shop.example.com; the proxies of HTTPS_PROXY, HTTP_PROXY and NO_PROXY are used"`
+	Insecure     bool            `yaml:"insecure" doc:"allow http:// to another machine: the client's secret and all orders can be read on the way"`
+	CAFile       string          `yaml:"ca_file" doc:"PEM file of issuers to trust besides the machine's"`
+	CertFile     string          `yaml:"client_certificate_file" doc:"PEM file of the certificate that a proxy before the shop asks for"`
+	KeyFile      string          `yaml:"client_key_file" doc:"PEM file of its key"`
 	APIPath      string          `yaml:"api_path" jsonschema:"default=/admin/api" doc:"path of the back-office API below url"`
 	TokenPath    string          `yaml:"token_path" jsonschema:"default=/oauth2-token" doc:"path of the token endpoint below url"`
 	ClientID     string          `yaml:"client_id" jsonschema:"required" doc:"OAuth application of the bridge (client credentials)"`

@@ -94,9 +94,19 @@ func New(cfg config.Shop, opt Options) (*Client, error) {
 			Hint: "write it as https://shop.example.com",
 		}
 	}
+	if root.Scheme == "http" && !cfg.Insecure && !loopback(root.Hostname()) {
+		return nil, &bridge.Error{
+			Op: "read", Object: "oro.url", Fate: bridge.Stop, Err: errors.New("http to another machine: the client's secret and all orders could be read on the way"),
+			Hint: "write https://, or oro.insecure: true where the way is safe",
+		}
+	}
 	transport := opt.Transport
 	if transport == nil {
-		transport = newTransport(or(cfg.InFlight, 4))
+		own := newTransport(or(cfg.InFlight, 4))
+		if own.TLSClientConfig, err = tlsOf(cfg); err != nil {
+			return nil, err
+		}
+		transport = own
 	}
 	c := &Client{
 		base:     root.String() + "/" + strings.Trim(or(cfg.APIPath, "/admin/api"), "/"),
