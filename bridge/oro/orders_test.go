@@ -36,7 +36,7 @@ func TestOrders(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen, more, err := c.Sightings(t.Context(), when, 1)
-	if want := []bridge.Sighting{{OroID: id, Submitted: when, Updated: when}}; err != nil || more || !slices.Equal(seen, want) {
+	if want := []bridge.Sighting{{OroID: id, Identifier: "O-1", Submitted: when, Updated: when}}; err != nil || more || !slices.Equal(seen, want) {
 		t.Fatalf("%v, %v, %v", seen, more, err)
 	}
 	orders, err := c.Orders(t.Context(), []string{id, "987654"})
@@ -98,6 +98,45 @@ func TestOrdersOfShopsWithoutKits(t *testing.T) {
 	}
 	if _, err := c.Order(t.Context(), "O-1"); err != nil || refused.Hits() != 1 {
 		t.Errorf("by its number: %v after %d refusals", err, refused.Hits())
+	}
+}
+
+// TestOldOrdersArrive: an order that is created with a date of the past is not among those updated since, but its id is new.
+func TestOldOrdersArrive(t *testing.T) {
+	shop, c := newShop(t)
+	shop.Inject(orotest.Fault{Path: "/admin/api/orders", Match: func(r *http.Request, _ []byte) bool {
+		q := r.URL.Query()
+		return q.Get("filter[id][gt]") == "25" && q.Get("sort") == "id"
+	}, Effect: orotest.Respond(200, mediaType, `{"data":[
+	 {"type":"orders","id":"26","attributes":{"identifier":"O-1","createdAt":"2019-01-02T03:04:05Z","updatedAt":"2019-01-02T03:04:05Z"}},
+	 {"type":"orders","id":"27","attributes":{"identifier":"O-2","createdAt":"2031-01-02T03:04:05Z","updatedAt":"2031-01-02T03:04:05Z"}}]}`)})
+	seen, more, err := c.Arrivals(t.Context(), "25")
+	old := time.Date(2019, 1, 2, 3, 4, 5, 0, time.UTC)
+	if err != nil || more || len(seen) != 2 || seen[0] != (bridge.Sighting{OroID: "26", Identifier: "O-1", Submitted: old, Updated: old}) || seen[1].OroID != "27" {
+		t.Errorf("%+v, %v, %v", seen, more, err)
+	}
+	if _, err := shop.SubmitOrder(orotest.Order{Identifier: "O-1", Customer: "1", Lines: []orotest.Line{{SKU: "0RT28", Quantity: "1", Price: "1"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if seen, _, err = c.Arrivals(t.Context(), ""); err != nil || len(seen) == 0 {
+		t.Errorf("from the first on: %+v, %v", seen, err)
+	}
+}
+
+// TestOrdersThatAreListedAndNotTold are trouble, and never taken for deleted.
+func TestOrdersThatAreListedAndNotTold(t *testing.T) {
+	shop, c := newShop(t)
+	id, err := shop.SubmitOrder(orotest.Order{Identifier: "O-1", Customer: "1", Lines: []orotest.Line{{SKU: "0RT28", Quantity: "1", Price: "1"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shop.Inject(orotest.Fault{Path: "/admin/api/orders", Match: func(r *http.Request, _ []byte) bool { return r.URL.Query().Has("include") },
+		Effect: orotest.Respond(200, mediaType, `{"data":[]}`)})
+	if orders, err := c.Orders(t.Context(), []string{id}); bridge.FateOf(err) != bridge.Pause || !strings.Contains(fmt.Sprint(err), "O-1") {
+		t.Errorf("%v, %v", orders, err)
+	}
+	if orders, err := c.Orders(t.Context(), []string{id, "987654"}); err != nil || len(orders) != 1 {
+		t.Errorf("%v, %v", orders, err)
 	}
 }
 
