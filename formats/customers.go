@@ -3,7 +3,8 @@ package formats
 // Customers are companies that buy in the shop. An externalId holds at most 36 characters: a longer one ends in the
 // shop's database error, so it is refused here.
 var Customers = &Entity{
-	Name: "customers",
+	Name:      "customers",
+	OnMissing: []string{"keep", "delete"}, ToCreate: []string{"name"}, Stock: stockCustomer,
 	Fields: []Field{
 		{Name: "customer_number", Kind: Code, Key: true, Required: true, Max: 36, Doc: "the ERP's number (KUNNR), externalId in the shop"},
 		{Name: "name", Kind: Line, Required: true, Max: 255, Doc: "company name"},
