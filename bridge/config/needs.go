@@ -15,7 +15,7 @@ import (
 func (c *Config) Needs() bridge.Needs {
 	n := bridge.Needs{Orders: len(c.Exports) > 0}
 	for _, f := range c.Feeds {
-		if f.Entity == formats.OrderFeedback {
+		if f.Entity.Answers {
 			n.Feedback = true
 			continue
 		}

@@ -345,11 +345,7 @@ func complete(b *bridge.Batch) []*bridge.Change {
 // prove that those before it have ended (each is split into messages that queue up anew), but its id is the newest: the
 // operations with the ids before it are asked for one by one, back to the first that is older than a batch may take.
 func (c *Client) Drain(ctx context.Context, e *formats.Entity) error {
-	resources := map[string][]string{
-		formats.Customers.Name: {"customers"}, formats.Products.Name: {"products"}, formats.PriceLists.Name: {"pricelists"},
-		formats.Prices.Name: {"productprices"}, formats.Inventory.Name: {"inventorylevels", "products"},
-	}[e.Name]
-	for _, resource := range resources {
+	for _, resource := range described(e.Name).writes {
 		op, err := c.submit(ctx, &part{resource: resource})
 		if err != nil {
 			return err
@@ -625,7 +621,7 @@ func (r *reading) missing(ch *bridge.Change, e errorItem) *bridge.Missing {
 	}
 	m := r.entity.parent(ch, steps[4])
 	if m != nil && m.Entity == formats.Products.Name {
-		r.client.skus.drop(nameOf(m.Key))
+		r.client.skus.drop(nameOf(m.Key)) // it is gone
 	}
 	return m
 }
@@ -707,7 +703,8 @@ func (r *reading) lookedUp(i int, ch *bridge.Change, ids []string, twin string) 
 
 // twins looks for the case trap where a product was refused as not unique and its sku is not to be found.
 func (r *reading) twins(ctx context.Context, found map[string][]string) (map[string]string, error) {
-	if _, ok := r.entity.(products); !ok {
+	blind, ok := r.entity.(caseBlind)
+	if !ok {
 		return nil, nil
 	}
 	var skus []string
@@ -719,5 +716,5 @@ func (r *reading) twins(ctx context.Context, found map[string][]string) (map[str
 	if len(skus) == 0 {
 		return nil, nil
 	}
-	return r.client.otherCase(ctx, skus)
+	return blind.otherCase(ctx, skus)
 }

@@ -8,18 +8,7 @@ import (
 	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/formats"
 )
-
-// needed lists the resources that an entity is read from.
-var needed = map[string][]string{
-	formats.Customers.Name:     {"customers", "customeraddresses", "customergroups", "paymentterms", "customertaxcodes"},
-	formats.Products.Name:      {"products", "productnames", "productunits", "attributefamilies", "categories", "brands", "producttaxcodes", "localizations"},
-	formats.PriceLists.Name:    {"pricelists"},
-	formats.Prices.Name:        {"pricelists", "products", "productunits"},
-	formats.Inventory.Name:     {"inventorylevels", "products"},
-	formats.OrderFeedback.Name: {"orders", "ordershippingtrackings"},
-}
 
 // orderResources are read with each order.
 var orderResources = []string{"orders", "orderlineitems", "orderaddresses", "customers", "customerusers", "paymentterms"}
@@ -85,21 +74,21 @@ func (k *checking) api(ctx context.Context) bool {
 func (k *checking) permissions(ctx context.Context, need bridge.Needs) {
 	var resources []string
 	for _, e := range need.Entities {
-		resources = append(resources, needed[e]...)
+		resources = append(resources, described(e).reads...)
 	}
 	if need.Orders {
 		resources = append(resources, orderResources...)
 	}
 	if need.Feedback {
-		resources = append(resources, needed[formats.OrderFeedback.Name]...)
+		resources = append(resources, feedbackDescriptor.reads...)
 	}
 	for _, r := range unique(resources) {
 		_, err := k.get(ctx, r, nil) // the ten that it tells of itself: not every list takes page[size]
 		k.try("read "+r, "allowed", err)
 	}
 	for _, e := range unique(need.Entities) {
-		if e == formats.Prices.Name {
-			k.prices(ctx)
+		if check := described(e).check; check != nil {
+			check(ctx, k)
 		}
 	}
 }

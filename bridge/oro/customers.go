@@ -14,6 +14,13 @@ import (
 // would both pass. The bridge keeps one address of a customer, the primary one.
 type customers struct{ *Client }
 
+var customerDescriptor = descriptor{
+	entity: formats.Customers,
+	reads:  []string{"customers", "customeraddresses", "customergroups", "paymentterms", "customertaxcodes", "countries", "regions"},
+	writes: []string{"customers"},
+	open:   func(c *Client) entity { return customers{c} },
+}
+
 var customerLinks = []link{
 	{"group", "group", customerGroups},
 	{"payment_term", "paymentTerm", paymentTerms},

@@ -11,6 +11,11 @@ import (
 	"github.com/orobridge/orobridge/formats"
 )
 
+var feedbackDescriptor = descriptor{
+	entity: formats.OrderFeedback,
+	reads:  []string{"orders", "ordershippingtrackings"},
+}
+
 // feedbackQuery asks for what an ERP's answer may change.
 var feedbackQuery = query{
 	"fields[orders]":                 "identifier,externalId,status,internalStatus,shippingStatus,shippingTrackings",

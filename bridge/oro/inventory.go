@@ -13,6 +13,13 @@ import (
 // is a second part of the batch.
 type inventory struct{ *Client }
 
+var inventoryDescriptor = descriptor{
+	entity: formats.Inventory,
+	reads:  []string{"inventorylevels", "products"},
+	writes: []string{"inventorylevels", "products"},
+	open:   func(c *Client) entity { return inventory{c} },
+}
+
 var statusLink = []link{{"inventory_status", "inventory_status", inventoryStatuses}}
 
 const unitsPerProduct = 5
@@ -131,7 +138,7 @@ func (n inventory) place(ctx context.Context, records []*formats.Record) ([]plac
 	if len(lost) == 0 {
 		return places, nil
 	}
-	twins, err := n.otherCase(ctx, unique(lost))
+	twins, err := products{n.Client}.otherCase(ctx, unique(lost))
 	if err != nil {
 		return nil, err
 	}

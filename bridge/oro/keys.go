@@ -94,34 +94,6 @@ func only(ids []string, rec *formats.Record, field string, parent bridge.Missing
 		"the shop has %d %s with the key %q (ids %s): leave only one there", len(ids), parent.Entity, parent.Key, strings.Join(ids, ", "))}
 }
 
-// otherCase finds, for skus that the shop does not have, those it has in other case: its look-ups are case-sensitive, its
-// rule that a sku is unique is not. It tries capitals and small letters.
-func (c *Client) otherCase(ctx context.Context, skus []string) (map[string]string, error) {
-	tried := make(map[string][]string)
-	var ask []string
-	for _, sku := range skus {
-		for _, other := range []string{strings.ToUpper(sku), strings.ToLower(sku)} {
-			if other != sku {
-				tried[sku] = append(tried[sku], other)
-				ask = append(ask, other)
-			}
-		}
-	}
-	found, err := c.keyed(ctx, "products", "sku", "sku", ask)
-	if err != nil {
-		return nil, err
-	}
-	twins := make(map[string]string)
-	for sku, others := range tried {
-		for _, other := range others {
-			if len(found[other]) > 0 {
-				twins[sku] = other
-			}
-		}
-	}
-	return twins, nil
-}
-
 // rejectCase explains a sku that differs from the shop's by case alone.
 func rejectCase(rec *formats.Record, sku, twin string) *formats.Reject {
 	return reject(rec, "sku", formats.CodeKey,

@@ -66,6 +66,30 @@ type Client struct {
 	regions  regions
 }
 
+// A descriptor is what the client knows of an entity. Each stands in the entity's own file.
+type descriptor struct {
+	entity *formats.Entity
+	reads  []string // resources that it is read from: the API's user must see them
+	writes []string // resources that its batches go to
+	// open makes what looks records up and writes them; nil for what goes in no batch.
+	open func(*Client) entity
+	// check tries what reading the resources alone does not show; it may be nil.
+	check func(ctx context.Context, k *checking)
+}
+
+// descriptors are all entities: a new one is a file and a line here.
+var descriptors = []descriptor{customerDescriptor, productDescriptor, priceListDescriptor, priceDescriptor, inventoryDescriptor, feedbackDescriptor}
+
+// described finds the descriptor of an entity by its name.
+func described(name string) descriptor {
+	for _, d := range descriptors {
+		if d.entity.Name == name {
+			return d
+		}
+	}
+	return descriptor{}
+}
+
 // An entity is how one kind of record is looked up, compared and written.
 type entity interface {
 	// find answers for each record, in order.
@@ -83,6 +107,12 @@ type entity interface {
 	parent(ch *bridge.Change, relationship string) *bridge.Missing
 	// field is the canonical field that an attribute or relationship of the shop stands for.
 	field(name string) string
+}
+
+// An entity whose keys the shop takes as the same in any case, but finds only as they are written, tells for keys that it
+// does not find those that it has in other case.
+type caseBlind interface {
+	otherCase(ctx context.Context, names []string) (map[string]string, error)
 }
 
 // New prepares a client. It makes no request.
@@ -117,6 +147,7 @@ func New(cfg config.Shop, opt Options) (*Client, error) {
 		sleep:    opt.Sleep,
 		lists:    newLists(),
 		skus:     newCache(skuCacheSize),
+		entities: make(map[string]entity),
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -128,12 +159,10 @@ func New(cfg config.Shop, opt Options) (*Client, error) {
 		c.sleep = sleep
 	}
 	c.connect(cfg, root.String(), transport)
-	c.entities = map[string]entity{
-		formats.Customers.Name:  customers{c},
-		formats.Products.Name:   products{c},
-		formats.PriceLists.Name: priceLists{c},
-		formats.Prices.Name:     prices{c},
-		formats.Inventory.Name:  inventory{c},
+	for _, d := range descriptors {
+		if d.open != nil {
+			c.entities[d.entity.Name] = d.open(c)
+		}
 	}
 	return c, nil
 }

@@ -13,6 +13,13 @@ import (
 // priceLists are known by name. The shop neither keeps names unique nor filters by them: the whole list is read.
 type priceLists struct{ *Client }
 
+var priceListDescriptor = descriptor{
+	entity: formats.PriceLists,
+	reads:  []string{"pricelists"},
+	writes: []string{"pricelists"},
+	open:   func(c *Client) entity { return priceLists{c} },
+}
+
 func (p priceLists) find(ctx context.Context, records []*formats.Record) ([]bridge.Lookup, error) {
 	held, err := p.read(ctx)
 	if err != nil {

@@ -17,6 +17,14 @@ import (
 // behind it. The list of prices needs filter[priceList] and takes filter[product]=1,2,….
 type prices struct{ *Client }
 
+var priceDescriptor = descriptor{
+	entity: formats.Prices,
+	reads:  []string{"pricelists", "products", "productunits"},
+	writes: []string{"productprices"},
+	open:   func(c *Client) entity { return prices{c} },
+	check:  func(ctx context.Context, k *checking) { k.prices(ctx) },
+}
+
 // pricesPerProduct is how many prices of one list a product is expected to have, for the size of a page.
 const pricesPerProduct = 10
 
@@ -176,7 +184,7 @@ func (p prices) explainCase(ctx context.Context, records []*formats.Record, rows
 	if len(skus) == 0 {
 		return nil
 	}
-	twins, err := p.otherCase(ctx, unique(skus))
+	twins, err := products{p.Client}.otherCase(ctx, unique(skus))
 	if err != nil {
 		return err
 	}

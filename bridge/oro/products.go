@@ -18,6 +18,13 @@ import (
 // relationships differently.
 type products struct{ *Client }
 
+var productDescriptor = descriptor{
+	entity: formats.Products,
+	reads:  []string{"products", "productnames", "productunits", "attributefamilies", "categories", "brands", "producttaxcodes", "localizations"},
+	writes: []string{"products"},
+	open:   func(c *Client) entity { return products{c} },
+}
+
 var productLinks = []link{
 	{"inventory_status", "inventory_status", inventoryStatuses},
 	{"category", "category", categories},
@@ -548,6 +555,34 @@ func (p products) ids(ctx context.Context, keys []string) (map[string][]string, 
 
 func (p products) names(ctx context.Context, links []bridge.Identity) (map[string][]string, error) {
 	return p.keysByID(ctx, "products", "sku", links)
+}
+
+// otherCase finds, for skus that the shop does not have, those it has in other case: its look-ups are case-sensitive, its
+// rule that a sku is unique is not. It tries capitals and small letters.
+func (p products) otherCase(ctx context.Context, skus []string) (map[string]string, error) {
+	tried := make(map[string][]string)
+	var ask []string
+	for _, sku := range skus {
+		for _, other := range []string{strings.ToUpper(sku), strings.ToLower(sku)} {
+			if other != sku {
+				tried[sku] = append(tried[sku], other)
+				ask = append(ask, other)
+			}
+		}
+	}
+	found, err := p.keyed(ctx, "products", "sku", "sku", ask)
+	if err != nil {
+		return nil, err
+	}
+	twins := make(map[string]string)
+	for sku, others := range tried {
+		for _, other := range others {
+			if len(found[other]) > 0 {
+				twins[sku] = other
+			}
+		}
+	}
+	return twins, nil
 }
 
 func (products) parent(*bridge.Change, string) *bridge.Missing { return nil }
