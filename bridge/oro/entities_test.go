@@ -349,3 +349,30 @@ func TestFindShowsDrift(t *testing.T) {
 		}
 	}
 }
+
+// TestUnitsAreFoundByTheirCode: 7.0 tells a product's units in another order than they were sent; the primary one is flagged.
+func TestUnitsAreFoundByTheirCode(t *testing.T) {
+	for _, order := range []string{`{"type":"productunitprecisions","id":"1"},{"type":"productunitprecisions","id":"2"}`, `{"type":"productunitprecisions","id":"2"},{"type":"productunitprecisions","id":"1"}`} {
+		doc := new(document)
+		mustUnmarshal(t, `{"data":{"type":"products","id":"9","relationships":{"unitPrecisions":{"data":[`+order+`]},
+		 "primaryUnitPrecision":{"data":{"type":"productunitprecisions","id":"2"}}}},
+		 "included":[{"type":"productunitprecisions","id":"1","attributes":{"precision":0,"conversionRate":12},"relationships":{"unit":{"data":{"type":"productunits","id":"set"}}}},
+		 {"type":"productunitprecisions","id":"2","attributes":{"precision":3,"conversionRate":1},"relationships":{"unit":{"data":{"type":"productunits","id":"kg"}}}}]}`, doc)
+		h := newHeld(&doc.Data[0], index(doc.Included))
+		primary, ok := h.primaryUnit()
+		if !ok || primary.code != "kg" || primary.precision != "3" || h.moreUnits("set:0:12") != "set:0:12" {
+			t.Errorf("%s: primary %v, more %q", order, primary, h.moreUnits("set:0:12"))
+		}
+	}
+}
+
+// TestEveryEntityIsDescribed: a new entity is a file and a line of the table.
+func TestEveryEntityIsDescribed(t *testing.T) {
+	_, c := newShop(t)
+	for _, e := range formats.Entities {
+		d := described(e.Name)
+		if d.entity != e || len(d.reads) == 0 || e.Answers == (len(d.writes) > 0) || e.Answers == (c.entities[e.Name] != nil) {
+			t.Errorf("%s: %+v", e.Name, d)
+		}
+	}
+}

@@ -208,6 +208,9 @@ func orderOf(r *resource, included map[ref]*resource) *formats.Order {
 	addTotals(o, r, included)
 	addLines(o, r, included)
 	o.Flags = o.CheckTotals()
+	if own := r.decimal("subtotalValue"); own != "" && formats.Differ(own, o.Subtotal) {
+		o.Flags = append(o.Flags, formats.FlagSubtotal)
+	}
 	return o
 }
 

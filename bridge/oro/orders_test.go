@@ -196,6 +196,13 @@ func TestOrderOf(t *testing.T) {
 	if o.Tax != "19" || o.Subtotal != "100" || !slices.Equal(o.Flags, []string{"total"}) {
 		t.Errorf("tax %s, subtotal %s, flags %v", o.Tax, o.Subtotal, o.Flags)
 	}
+	mustUnmarshal(t, `{"data":[{"type":"orders","id":"1","attributes":{"identifier":"O","subtotalValue":"90.0000","totalValue":"100.0000"},
+	 "relationships":{"lineItems":{"data":[{"type":"orderlineitems","id":"1"}]},"orderSubtotals":{"data":[{"type":"ordersubtotals","id":"1-subtotal-0"}]}}}],
+	 "included":[{"type":"orderlineitems","id":"1","attributes":{"quantity":1,"value":"100.0000"}},
+	 {"type":"ordersubtotals","id":"1-subtotal-0","attributes":{"orderSubtotalType":"subtotal","amount":"100.0000"}}]}`, doc)
+	if two := ordersOf(doc)[0]; !slices.Equal(two.Flags, []string{formats.FlagSubtotal}) {
+		t.Errorf("two subtotals: %v", two.Flags)
+	}
 	if len(o.Lines) != 2 || o.Lines[1].KitParent != 1 || o.Lines[1].SKU != "PART" || o.Lines[0].RowTotal != "100" {
 		t.Errorf("lines %+v", o.Lines)
 	}
