@@ -45,6 +45,7 @@ type Shop struct {
 	TokenPath    string          `yaml:"token_path" jsonschema:"default=/oauth2-token" doc:"path of the token endpoint below url"`
 	ClientID     string          `yaml:"client_id" jsonschema:"required" doc:"OAuth application of the bridge (client credentials)"`
 	ClientSecret bridge.Secret   `yaml:"client_secret" doc:"its secret"`
+	CustomerKey  string          `yaml:"customer_key" jsonschema:"default=externalId" doc:"attribute of a customer that holds its number: where the shop has no externalId, name or a field of your own that lists can be filtered by"`
 	InFlight     int             `yaml:"in_flight" jsonschema:"default=4,minimum=1,maximum=64" doc:"batches at once"`
 	Batch        int             `yaml:"batch" jsonschema:"default=500,minimum=1,maximum=10000" doc:"records per asynchronous batch"`
 	Timeout      bridge.Duration `yaml:"timeout" jsonschema:"default=60s" doc:"of one request"`

@@ -250,7 +250,7 @@ func TestChunks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		keys := rapid.SliceOfN(rapid.StringMatching(`[a-zä ]{1,300}`), 0, 400).Draw(t, "keys")
 		var got []string
-		for part := range chunks(keys) {
+		for part := range chunks(keys, keysPerLookup) {
 			length := 0
 			for _, k := range part {
 				length += len(url.QueryEscape(k)) + 3

@@ -10,7 +10,7 @@ import (
 	"github.com/orobridge/orobridge/formats"
 )
 
-// customers are found by externalId, which the shop's database does not keep unique: two creates on their way at once
+// customers are found by externalId, or by another attribute where the config names one, which the shop's database does not keep unique: two creates on their way at once
 // would both pass. The bridge keeps one address of a customer, the primary one.
 type customers struct{ *Client }
 
@@ -38,11 +38,14 @@ var addressFields = map[string]string{
 // maxExternalID is how many characters an externalId has: a longer one ends in a database error that fails its batch.
 const maxExternalID = 36
 
+// externalID is the attribute that keeps the ERP's numbers, from 6.1.10 and 7.0.2 on.
+const externalID = "externalId"
+
 const addressAttributes = "label,street,street2,city,postalCode,phone,primary,region,country"
 
-// customerQuery asks for what the fields need and no more.
-func customerQuery(fields []string) query {
-	want, include := "externalId", ""
+// query asks for what the fields need and no more.
+func (c customers) query(fields []string) query {
+	want, include := c.customerKey, ""
 	add := func(list *string, name string) {
 		if *list != "" {
 			*list += ","
@@ -77,7 +80,7 @@ func (c customers) find(ctx context.Context, records []*formats.Record) ([]bridg
 	answers := make([]bridge.Lookup, len(records))
 	var ask []string
 	for i, rec := range records {
-		if answers[i].Reject = unlistable(rec, "customer_number", nameOf(rec.Key)); answers[i].Reject == nil {
+		if answers[i].Reject = c.unlistable(rec); answers[i].Reject == nil {
 			ask = append(ask, nameOf(rec.Key))
 		}
 	}
@@ -87,12 +90,12 @@ func (c customers) find(ctx context.Context, records []*formats.Record) ([]bridg
 		ids      []string
 	}
 	held := make(map[string]match)
-	err := c.lookup(ctx, "customers", "externalId", unique(ask), customerQuery(fieldsOf(records)), 2, func(doc *document) error {
+	err := c.lookup(ctx, "customers", c.customerKey, unique(ask), c.query(fieldsOf(records)), 2, func(doc *document) error {
 		included := index(doc.Included)
 		for i := range doc.Data {
 			r := &doc.Data[i]
-			m := held[r.text("externalId")]
-			held[r.text("externalId")] = match{r, included, append(m.ids, r.ID)}
+			m := held[r.text(c.customerKey)]
+			held[r.text(c.customerKey)] = match{r, included, append(m.ids, r.ID)}
 		}
 		return nil
 	})
@@ -126,6 +129,14 @@ func (c customers) find(ctx context.Context, records []*formats.Record) ([]bridg
 		answers[i].Found = found
 	}
 	return answers, c.findParents(ctx, records, answers)
+}
+
+// unlistable refuses a number that can't be looked up.
+func (c customers) unlistable(rec *formats.Record) *formats.Reject {
+	if name := nameOf(rec.Key); name == "" || c.keysAtOnce("customers", c.customerKey) > 1 {
+		return unlistable(rec, "customer_number", name)
+	}
+	return nil
 }
 
 // check says what the shop would refuse: an entry of its lists that it lacks, an address in no country of its.
@@ -196,6 +207,8 @@ func (c customers) value(ctx context.Context, r *resource, included map[ref]*res
 		return c.linkText(ctx, l, want, r.one(l.relationship).ID)
 	}
 	switch {
+	case field == "name" && c.customerKey == "name":
+		return want, nil
 	case field == "name":
 		return r.text("name"), nil
 	case field == "parent_number":
@@ -203,7 +216,7 @@ func (c customers) value(ctx context.Context, r *resource, included map[ref]*res
 		if parent == nil {
 			return "", nil
 		}
-		return parent.text("externalId"), nil
+		return parent.text(c.customerKey), nil
 	}
 	at := keptAddress(r, included)
 	switch {
@@ -252,14 +265,14 @@ func keptAddress(r *resource, included map[ref]*resource) *resource {
 }
 
 func (c customers) all(ctx context.Context, fields []string, each func(string, bridge.Found) error) error {
-	for doc, err := range c.pages(ctx, "customers", customerQuery(fields), pageSize) {
+	for doc, err := range c.pages(ctx, "customers", c.query(fields), pageSize) {
 		if err != nil {
 			return err
 		}
 		included := index(doc.Included)
 		for i := range doc.Data {
 			r := &doc.Data[i]
-			number := r.text("externalId")
+			number := r.text(c.customerKey)
 			if number == "" {
 				continue // not the ERP's
 			}
@@ -298,9 +311,9 @@ func (c customers) encode(ctx context.Context, changes []*bridge.Change) (*bundl
 		case ch.Op == bridge.Remove:
 			out.refuse(i, &bridge.Outcome{Reject: reject(ch.Record, formats.RemoveField, formats.CodeShop,
 				"a customer keeps its orders and is not removed from here: disable its users in the shop, or delete it there")})
-		case unlistable(ch.Record, "customer_number", nameOf(ch.Key)) != nil:
-			out.refuse(i, &bridge.Outcome{Reject: unlistable(ch.Record, "customer_number", nameOf(ch.Key))})
-		case utf8.RuneCountInString(nameOf(ch.Key)) > maxExternalID:
+		case c.unlistable(ch.Record) != nil:
+			out.refuse(i, &bridge.Outcome{Reject: c.unlistable(ch.Record)})
+		case c.customerKey == externalID && utf8.RuneCountInString(nameOf(ch.Key)) > maxExternalID:
 			out.refuse(i, &bridge.Outcome{Reject: reject(ch.Record, "customer_number", formats.CodeTooLong,
 				"the shop stores at most %d characters of a customer number", maxExternalID)})
 		case ch.Op == bridge.Update && ch.OroID == "":
@@ -328,7 +341,7 @@ func (c customers) item(ctx context.Context, i int, ch *bridge.Change, parents m
 	it := item{kind: "customers", id: ch.OroID, meta: "update"}
 	if ch.Op == bridge.Create {
 		it.id, it.meta = "c"+strconv.Itoa(i), ""
-		it.set("externalId", nameOf(ch.Key))
+		it.set(c.customerKey, nameOf(ch.Key))
 	}
 	moved := false
 	for _, v := range ch.Values {
@@ -337,6 +350,7 @@ func (c customers) item(ctx context.Context, i int, ch *bridge.Change, parents m
 		case addressFields[v.Field] != "":
 			moved = true
 		case v.Text == "" && ch.Op == bridge.Create && v.Field != "name": // nothing to clear
+		case v.Field == "name" && c.customerKey == "name": // the key is the name
 		case v.Field == "name" && v.Text == "":
 			return it, nil, &bridge.Outcome{Reject: reject(ch.Record, "name", formats.CodeMissing, "a customer has a name")}, nil
 		case v.Field == "name":
@@ -502,11 +516,11 @@ func (c *Client) fill(ctx context.Context, changes []*bridge.Change) error {
 }
 
 func (c customers) ids(ctx context.Context, keys []string) (map[string][]string, error) {
-	return c.byName(ctx, "customers", "externalId", keys)
+	return c.byName(ctx, "customers", c.customerKey, keys)
 }
 
 func (c customers) names(ctx context.Context, links []bridge.Identity) (map[string][]string, error) {
-	return c.keysByID(ctx, "customers", "externalId", links)
+	return c.keysByID(ctx, "customers", c.customerKey, links)
 }
 
 func (customers) parent(ch *bridge.Change, relationship string) *bridge.Missing {
@@ -516,7 +530,7 @@ func (customers) parent(ch *bridge.Change, relationship string) *bridge.Missing 
 	return nil
 }
 
-func (customers) field(name string) string {
+func (c customers) field(name string) string {
 	for _, l := range customerLinks {
 		if l.relationship == name {
 			return l.field
@@ -528,7 +542,7 @@ func (customers) field(name string) string {
 		}
 	}
 	switch name {
-	case "externalId":
+	case c.customerKey:
 		return "customer_number"
 	case "parent":
 		return "parent_number"

@@ -16,7 +16,7 @@ func (c *Client) keyed(ctx context.Context, path, filter, attribute string, keys
 	found := make(map[string][]string, len(keys))
 	var ask []string
 	for _, k := range unique(keys) {
-		if listable(k) {
+		if listable(k) || c.keysAtOnce(path, filter) == 1 && k != "" {
 			ask = append(ask, k)
 		}
 	}

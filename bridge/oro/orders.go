@@ -191,7 +191,7 @@ func orderOf(r *resource, included map[ref]*resource) *formats.Order {
 		Ship:               addressOf(included[r.one("shippingAddress")]),
 	}
 	if customer := included[r.one("customer")]; customer != nil {
-		o.Customer = formats.Party{ID: customer.ID, ExternalID: customer.text("externalId"), Name: customer.text("name")}
+		o.Customer = formats.Party{ID: customer.ID, ExternalID: customer.text(externalID), Name: customer.text("name")}
 		if group := included[customer.one("group")]; group != nil {
 			o.CustomerGroup = group.text("name")
 		}

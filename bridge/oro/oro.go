@@ -46,10 +46,12 @@ type Options struct {
 type Client struct {
 	base     string // https://shop.example.com/admin/api
 	inFlight int
-	settle   time.Duration
-	log      *slog.Logger
-	now      func() time.Time
-	sleep    func(ctx context.Context, d time.Duration) error
+	// customerKey is the attribute of a customer that holds its number.
+	customerKey string
+	settle      time.Duration
+	log         *slog.Logger
+	now         func() time.Time
+	sleep       func(ctx context.Context, d time.Duration) error
 
 	wire   *wire
 	tokens *tokens
@@ -139,15 +141,16 @@ func New(cfg config.Shop, opt Options) (*Client, error) {
 		transport = own
 	}
 	c := &Client{
-		base:     root.String() + "/" + strings.Trim(or(cfg.APIPath, "/admin/api"), "/"),
-		inFlight: or(cfg.InFlight, 4),
-		settle:   or(cfg.Settle.D(), 30*time.Minute),
-		log:      opt.Log,
-		now:      opt.Now,
-		sleep:    opt.Sleep,
-		lists:    newLists(),
-		skus:     newCache(skuCacheSize),
-		entities: make(map[string]entity),
+		base:        root.String() + "/" + strings.Trim(or(cfg.APIPath, "/admin/api"), "/"),
+		inFlight:    or(cfg.InFlight, 4),
+		customerKey: or(cfg.CustomerKey, externalID),
+		settle:      or(cfg.Settle.D(), 30*time.Minute),
+		log:         opt.Log,
+		now:         opt.Now,
+		sleep:       opt.Sleep,
+		lists:       newLists(),
+		skus:        newCache(skuCacheSize),
+		entities:    make(map[string]entity),
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)

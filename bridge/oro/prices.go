@@ -385,7 +385,7 @@ func (p prices) fill(ctx context.Context, changes []*bridge.Change, rows []price
 // already is no error, so a repeat does no harm. Without ids the request would empty the list: it is never sent so.
 func (p prices) remove(ctx context.Context, gone map[string][]string) error {
 	for _, list := range sortedKeys(gone) {
-		for ids := range chunks(gone[list]) {
+		for ids := range chunks(gone[list], keysPerLookup) {
 			if len(ids) == 0 || list == "" {
 				return errors.New("prices without ids are never removed")
 			}

@@ -278,7 +278,7 @@ func (c *Client) lookup(ctx context.Context, path, name string, keys []string, q
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(c.inFlight)
 	one := make(chan struct{}, 1) // each is not called by two at once
-	for part := range chunks(keys) {
+	for part := range chunks(keys, c.keysAtOnce(path, name)) {
 		group.Go(func() error {
 			asked := q.with("filter["+name+"]", strings.Join(part, ","))
 			number := 0
@@ -303,13 +303,22 @@ func (c *Client) lookup(ctx context.Context, path, name string, keys []string, q
 	return group.Wait()
 }
 
+// keysAtOnce is how many keys a filter takes: shops take several at once where a field allows it (ids, sku, externalId,
+// identifier); another key of customers is taken for one text, commas and all.
+func (c *Client) keysAtOnce(path, name string) int {
+	if path == "customers" && name == c.customerKey && name != externalID {
+		return 1
+	}
+	return keysPerLookup
+}
+
 // chunks cuts keys by number and by the length that they have in an address.
-func chunks(keys []string) iter.Seq[[]string] {
+func chunks(keys []string, most int) iter.Seq[[]string] {
 	return func(yield func([]string) bool) {
 		start, length := 0, 0
 		for i, k := range keys {
 			n := len(url.QueryEscape(k)) + len("%2C")
-			if i > start && (i-start == keysPerLookup || length+n > bytesPerLookup) {
+			if i > start && (i-start == most || length+n > bytesPerLookup) {
 				if !yield(keys[start:i]) {
 					return
 				}
