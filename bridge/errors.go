@@ -42,6 +42,9 @@ var (
 	ErrOperationLost = errors.New("the shop no longer knows the operation")
 	// ErrOperationFailed: the batch failed as a whole.
 	ErrOperationFailed = errors.New("the operation failed as a whole")
+	// ErrContent, beside ErrUncertain: the shop takes other batches, so what this one holds is to blame. Once nothing of it
+	// can be under way any more its halves may pass.
+	ErrContent = errors.New("the shop takes other batches, but not this one")
 	// ErrUnreachable: an end could not be reached (exit code 4).
 	ErrUnreachable = errors.New("not reachable")
 	// ErrLogin: an end refused who we are: pause for longer, so that no account is locked.

@@ -12,9 +12,10 @@ type Cursor struct {
 
 // Sighting is an order as a listing of the shop shows it.
 type Sighting struct {
-	OroID     string
-	Submitted time.Time
-	Updated   time.Time
+	OroID      string
+	Identifier string // with the id and Submitted it says which order is meant: a restored shop gives ids again
+	Submitted  time.Time
+	Updated    time.Time
 }
 
 // Look is a sighting that was looked at. At is when, while the order may still change without another time stamp, which

@@ -105,12 +105,32 @@ type Lookup struct {
 	Reject  *formats.Reject // the key is ambiguous, or a field names something that the shop does not have
 }
 
+// Identity is what a link says: the shop's record with this id has this key.
+type Identity struct {
+	Key   string // in the ledger's form
+	OroID string
+}
+
+// A Misfit says why an id is not trusted with its key.
+type Misfit int
+
+// The misfits. Single ones of either kind are the work of a person in the shop; many are a shop that was restored from a
+// backup: there ids vanish, and are then given again to other records.
+const (
+	Fits    Misfit = iota
+	Gone           // no record has the id, as far as was asked
+	Another        // the record with the id has another key
+)
+
 // Outcome is what became of one change of a batch. Exactly one of OroID, Reject, Missing, Unknown is set.
 type Outcome struct {
 	OroID   string // accepted
 	Reject  *formats.Reject
 	Missing *Missing // a parent is gone: park it
 	Unknown bool     // neither accepted nor refused: look the key up, then plan it again
+	// Stale, beside Unknown: nothing was sent, because the id of the change is not its key's any more. What the ledger
+	// believes of that link is worth nothing: forget it before the key is looked up.
+	Stale Misfit
 }
 
 // A Batch is a set of changes on its way. Two changes of one key, or a record and its parent, never share one.

@@ -3,7 +3,8 @@ package formats
 // Customers are companies that buy in the shop. An externalId holds at most 36 characters: a longer one ends in the
 // shop's database error, so it is refused here.
 var Customers = &Entity{
-	Name: "customers",
+	Name:      "customers",
+	OnMissing: []string{"keep", "delete"}, ToCreate: []string{"name"}, Stock: stockCustomer,
 	Fields: []Field{
 		{Name: "customer_number", Kind: Code, Key: true, Required: true, Max: 36, Doc: "the ERP's number (KUNNR), externalId in the shop"},
 		{Name: "name", Kind: Line, Required: true, Max: 255, Doc: "company name"},
@@ -17,8 +18,8 @@ var Customers = &Entity{
 		{Name: "street2", Kind: Line, Max: 500},
 		{Name: "city", Kind: Line, Max: 255},
 		{Name: "postal_code", Kind: Line, Max: 255},
-		{Name: "region", Kind: Code, Max: 16, Doc: "ISO 3166-2: US-NY"},
-		{Name: "country", Kind: Code, Max: 2, Doc: "ISO 3166-1, two letters"},
+		{Name: "region", Kind: Code, Max: 255, Doc: "the shop's code (US-NY), today's ISO 3166-2 code, or its name"},
+		{Name: "country", Kind: Code, Max: 255, Doc: "ISO 3166-1, two or three letters, or its name in the shop"},
 		{Name: "phone", Kind: Line, Max: 255},
 		{Name: RemoveField, Kind: Flag, Doc: "1 or X marks a removal"},
 	},

@@ -67,6 +67,18 @@ type Entity struct {
 	After []string
 	// Left is what a removal leaves in the shop (a disabled product); nil when nothing is left.
 	Left []Value
+	// OnMissing are the ways to treat what a full file lacks, the first one by default.
+	OnMissing []string
+	// ToCreate are the fields without which the shop makes no such record.
+	ToCreate []string
+	// Fixed says that records come to be by themselves (a product's stock): none is created.
+	Fixed bool
+	// Answers says that records are answers to orders: each is written to its order, and none travels in a batch.
+	Answers bool
+	// Worth is the field whose change a guard can bound (a price's value); empty for none.
+	Worth string
+	// Stock says what a stock shop refuses of a record for its content alone; nil when nothing is known. See [Entity.Refusal].
+	Stock func(r *Record, create bool) *Reject
 }
 
 // RemoveField is the canonical column that marks a removal; it is part of no content.

@@ -2,7 +2,8 @@ package formats
 
 // OrderFeedback is what the ERP answers to an order. An externalId holds at most 36 characters.
 var OrderFeedback = &Entity{
-	Name: "order_feedback",
+	Name:      "order_feedback",
+	OnMissing: []string{"keep"}, Fixed: true, Answers: true,
 	Fields: []Field{
 		{Name: "order", Kind: Code, Key: true, Required: true, Max: 255, Doc: "the order's identifier in the shop"},
 		{Name: "erp_order_number", Kind: Code, Max: 36, Doc: "externalId of the order"},

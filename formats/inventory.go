@@ -2,7 +2,8 @@ package formats
 
 // Inventory is the quantity on hand of a product in one unit (the primary one when the unit is empty).
 var Inventory = &Entity{
-	Name:  "inventory",
+	Name:      "inventory",
+	OnMissing: []string{"keep", "zero"}, Fixed: true,
 	Left:  []Value{{Field: "quantity", Text: "0"}},
 	After: []string{"products"},
 	Fields: []Field{

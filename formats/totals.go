@@ -7,6 +7,8 @@ const (
 	FlagLine  = "line"  // a row total is not price × quantity
 	FlagLines = "lines" // the row totals are not the subtotal
 	FlagTotal = "total" // subtotal, shipping, tax and discount are not the total
+	// FlagSubtotal: the shop tells two subtotals, the order's own and one among its sums.
+	FlagSubtotal = "subtotal"
 )
 
 // CheckTotals names what of an order's amounts does not add up within a cent. It corrects nothing. The parts of a kit
@@ -33,6 +35,9 @@ func (o *Order) CheckTotals() []string {
 	}
 	return slices.Compact(flags)
 }
+
+// Differ says that two canonical amounts are more than a cent apart.
+func Differ(a, b string) bool { return differ(amountOf(a), amountOf(b)) }
 
 // differ says that two amounts are more than a cent apart.
 func differ(a, b Amount) bool {

@@ -142,16 +142,6 @@ func (k checker) stream(key, name, remote, folder string, every bridge.Duration)
 	return r
 }
 
-// onMissing lists what may become of the records that a full file lacks.
-var onMissing = map[string][]string{
-	"customers":      {"keep", "delete"},
-	"products":       {"keep", "disable"},
-	"pricelists":     {"keep", "disable"},
-	"prices":         {"keep", "delete"},
-	"inventory":      {"keep", "zero"},
-	"order_feedback": {"keep"},
-}
-
 func (k checker) feed(key string, f *Feed) {
 	k.stream(key, f.Name, f.Remote, f.Folder, f.Every)
 	k.ready(key, f)
@@ -172,7 +162,7 @@ func (k checker) feed(key string, f *Feed) {
 	if f.MaxSize <= 0 && !k.failed(join(key, "max_size")) {
 		k.problem(join(key, "max_size"), "", "must be larger than nothing")
 	}
-	if c := f.Guards.MaxPriceChange; c != nil && f.Entity != nil && f.Entity != formats.Prices {
+	if c := f.Guards.MaxPriceChange; c != nil && f.Entity != nil && f.Entity.Worth == "" {
 		k.problem(join(key, "guards.max_price_change"), "", "has a meaning for prices only")
 	}
 	if r, ok := f.Format.(formats.Receipter); slices.Contains(f.Receipts, DocumentReceipt) && (!ok || !r.Receipts()) {
@@ -222,7 +212,7 @@ func (k checker) mode(key string, f *Feed) {
 	if f.Entity == nil || !k.given(missing) || k.failed(missing) || k.failed(join(key, "mode")) {
 		return
 	}
-	if legal := onMissing[f.Entity.Name]; !slices.Contains(legal, f.Missing) {
+	if legal := f.Entity.OnMissing; !slices.Contains(legal, f.Missing) {
 		k.problem(missing, "", "%s can't be done to %s; one of %s can", f.Missing, f.Entity.Name, strings.Join(legal, ", "))
 	} else if f.Mode != "full" && f.Missing != "keep" {
 		k.problem(missing, "set mode: full if each file holds everything, or remove on_missing", "has a meaning only in mode full")

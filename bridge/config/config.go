@@ -55,11 +55,16 @@ type Keep struct {
 // Shop is an OroCommerce installation with its API user.
 type Shop struct {
 	Name         string          `yaml:"-"`
-	URL          string          `yaml:"url" jsonschema:"required" doc:"address of the shop: https://shop.example.com"`
+	URL          string          `yaml:"url" jsonschema:"required" doc:"address of the shop: https://shop.example.com; the proxies of HTTPS_PROXY, HTTP_PROXY and NO_PROXY are used"`
+	Insecure     bool            `yaml:"insecure" doc:"allow http:// to another machine: the client's secret and all orders can be read on the way"`
+	CAFile       string          `yaml:"ca_file" jsonschema:"format=path" doc:"PEM file of issuers to trust besides the machine's"`
+	CertFile     string          `yaml:"client_certificate_file" jsonschema:"format=path" doc:"PEM file of the certificate that a proxy before the shop asks for"`
+	KeyFile      string          `yaml:"client_key_file" jsonschema:"format=path" doc:"PEM file of its key"`
 	APIPath      string          `yaml:"api_path" jsonschema:"default=/admin/api" doc:"path of the back-office API below url"`
 	TokenPath    string          `yaml:"token_path" jsonschema:"default=/oauth2-token" doc:"path of the token endpoint below url"`
 	ClientID     string          `yaml:"client_id" jsonschema:"required" doc:"OAuth application of the bridge (client credentials)"`
 	ClientSecret bridge.Secret   `yaml:"client_secret" doc:"its secret"`
+	CustomerKey  string          `yaml:"customer_key" jsonschema:"default=externalId" doc:"attribute of a customer that holds its number: where the shop has no externalId, name or a field of your own that lists can be filtered by"`
 	InFlight     int             `yaml:"in_flight" jsonschema:"default=4,minimum=1,maximum=64" doc:"batches at once"`
 	Batch        int             `yaml:"batch" jsonschema:"default=500,minimum=1,maximum=10000" doc:"records per asynchronous batch"`
 	Timeout      bridge.Duration `yaml:"timeout" jsonschema:"default=60s" doc:"of one request"`

@@ -12,7 +12,7 @@ import (
 func (c *Config) Needs(shop *Shop) bridge.Needs {
 	n := bridge.Needs{Orders: len(c.ExportsOf(shop)) > 0}
 	for _, f := range c.FeedsOf(shop) {
-		if f.Entity == formats.OrderFeedback {
+		if f.Entity.Answers {
 			n.Feedback = true
 			continue
 		}

@@ -196,7 +196,7 @@ func (g *game) open() {
 	g.must(err)
 	g.files.Remote, err = cfg.OpenRemote("disk", nil)
 	g.must(err)
-	g.client, err = oro.New(cfg.Oro, oro.Options{Now: g.clock.Now, Sleep: g.clock.Wait, Known: g.ledger.OroIDs})
+	g.client, err = oro.New(cfg.Oro, oro.Options{Now: g.clock.Now, Sleep: g.clock.Wait})
 	g.must(err)
 	g.watch.Client = g.client
 	var step sync.Mutex

@@ -161,7 +161,7 @@ func (w *world) open() (b *daemon.Daemon, stop func()) {
 	check(err)
 	remote, err := cfg.OpenRemote("erp", nil)
 	check(err)
-	shop, err := oro.New(cfg.Oro, oro.Options{Now: w.clock.Now, Sleep: w.clock.Wait, Known: ledger.OroIDs})
+	shop, err := oro.New(cfg.Oro, oro.Options{Now: w.clock.Now, Sleep: w.clock.Wait})
 	check(err)
 	events := &bridge.Events{}
 	events.Observe(bridge.LogEvents(slog.New(slog.NewTextHandler(w, nil))))

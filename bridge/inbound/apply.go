@@ -460,11 +460,14 @@ func (a *applier) forgetParents(ctx context.Context, changes []*bridge.Staged) e
 func (a *applier) lost(ctx context.Context, b *bridge.Batch, changes []*bridge.Staged, why error) error {
 	a.e.Events.Tell(a.batchEvent(bridge.BatchLost, b, fmt.Sprintf("unknown whether the shop took its %d records, they are looked up: %v", len(changes), why)))
 	tries := 0
+	halves := errors.Is(why, bridge.ErrContent) && len(changes) > 1 // what it holds is to blame: waiting would not help
 	for _, c := range changes {
-		c.Tries++
+		if !halves {
+			c.Tries++
+		}
 		tries = max(tries, c.Tries)
 	}
-	if tries > 1 {
+	if tries > 1 && !halves {
 		if err := a.e.Clock.Wait(ctx, bridge.Backoff(tries-1, nil, rand.Float64())); err != nil {
 			return err
 		}
@@ -473,6 +476,8 @@ func (a *applier) lost(ctx context.Context, b *bridge.Batch, changes []*bridge.S
 		return err
 	}
 	switch {
+	case halves:
+		return a.split(ctx, b, changes, why)
 	case tries == 1, len(changes) == 1 && tries < triesAlone:
 		return a.undecide(ctx, b, changes, len(changes))
 	default:

@@ -104,7 +104,7 @@ func (e *Engine) attempt(ctx context.Context, f *config.Feed, d *bridge.Drop, ru
 		return v, err
 	}
 	defer func() { err = errors.Join(err, stage.Close()) }()
-	if f.Entity == formats.OrderFeedback {
+	if f.Entity.Answers {
 		return e.applyAnswers(ctx, f, d, run, stage, resumed)
 	}
 	a := &applier{e: e, feed: f, drop: d, run: run, stage: stage}

@@ -19,9 +19,12 @@ type Shop interface {
 	Find(ctx context.Context, e *formats.Entity, records []*formats.Record) ([]bridge.Lookup, error)
 	// All walks every record of an entity in the shop, page by page, with the given fields.
 	All(ctx context.Context, e *formats.Entity, fields []string, each func(key string, found bridge.Found) error) error
+	// Confirm says of ids, in bulk, whether they still are their keys', in their order: a thousand at once cost a few requests.
+	Confirm(ctx context.Context, e *formats.Entity, links []bridge.Identity) ([]bridge.Misfit, error)
 	// Submit sends a batch and returns what Await needs to follow it: usually the shop's operation id, at times more. A
 	// change that can't be encoded comes back in refused, by its index; the others are sent. Prices to be removed are gone
-	// when it returns. It fills in the OroID of updates and removals that lack it. ErrUncertain when it is unknown whether
+	// when it returns. It fills in the OroID of updates and removals that lack it, and confirms those that have it: what does
+	// not fit its key comes back in refused, Unknown and Stale. ErrUncertain when it is unknown whether
 	// the shop took the batch; ErrOperationFailed when the shop refused it as a whole for what it holds.
 	Submit(ctx context.Context, b *bridge.Batch) (operation string, refused map[int]bridge.Outcome, err error)
 	// Await polls an operation until it has ended and says what became of each change of the batch; those that Submit

@@ -10,7 +10,6 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
-	"github.com/orobridge/orobridge/formats"
 )
 
 // Preview is what loading a file would do.
@@ -71,7 +70,7 @@ func (e *Engine) PlanDrop(ctx context.Context, f *config.Feed, d *bridge.Drop, r
 }
 
 func (e *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v *Preview, stage bridge.Stage, rows RowSource, o PreviewOptions) error {
-	if f.Entity == formats.OrderFeedback {
+	if f.Entity.Answers {
 		return previewAnswers(ctx, f, v, rows, o)
 	}
 	p := &planner{e: e, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,7 +91,11 @@ func (c *Client) Submit(ctx context.Context, b *bridge.Batch) (string, map[int]b
 		}
 		seen[ch.Key] = true
 	}
-	out, err := ent.encode(ctx, b.Changes)
+	stale, err := c.distrust(ctx, b)
+	if err != nil {
+		return "", nil, err
+	}
+	out, err := c.encode(ctx, ent, b.Changes, stale)
 	if err != nil {
 		return "", nil, err
 	}
@@ -109,11 +112,11 @@ func (c *Client) Submit(ctx context.Context, b *bridge.Batch) (string, map[int]b
 		if len(p.data) == 0 {
 			continue
 		}
-		id, err := c.submit(ctx, p)
+		op, err := c.submit(ctx, p)
 		if err != nil {
 			return "", out.refused, err
 		}
-		operations = append(operations, id+p.layout(len(b.Changes)))
+		operations = append(operations, op.name()+p.layout(len(b.Changes)))
 	}
 	if len(operations) == 0 {
 		return noOperation, out.refused, nil
@@ -121,8 +124,39 @@ func (c *Client) Submit(ctx context.Context, b *bridge.Batch) (string, map[int]b
 	return strings.Join(operations, "+"), out.refused, nil
 }
 
-// submit sends one part and returns the operation's id.
-func (c *Client) submit(ctx context.Context, p *part) (string, error) {
+// encode encodes the changes that are trusted, and counts them as the whole batch does.
+func (c *Client) encode(ctx context.Context, ent entity, changes []*bridge.Change, stale map[int]bridge.Outcome) (*bundle, error) {
+	if len(stale) == 0 {
+		return ent.encode(ctx, changes)
+	}
+	var kept []*bridge.Change
+	var of []int
+	for i, ch := range changes {
+		if _, refused := stale[i]; !refused {
+			kept, of = append(kept, ch), append(of, i)
+		}
+	}
+	if len(kept) == 0 {
+		return &bundle{refused: stale}, nil
+	}
+	out, err := ent.encode(ctx, kept)
+	if err != nil {
+		return nil, err
+	}
+	for i, o := range out.refused {
+		stale[of[i]] = o
+	}
+	out.refused = stale
+	for _, p := range append(out.parts, &out.done) {
+		for i := range p.of {
+			p.of[i] = of[p.of[i]]
+		}
+	}
+	return out, nil
+}
+
+// submit sends one part and returns the shop's operation.
+func (c *Client) submit(ctx context.Context, p *part) (*operation, error) {
 	body := appendDocument(make([]byte, 0, 320*(len(p.data)+len(p.included))), p.data, p.included)
 	header := http.Header{}
 	if p.extID {
@@ -130,43 +164,44 @@ func (c *Client) submit(ctx context.Context, p *part) (string, error) {
 	}
 	ans, err := c.do(ctx, http.MethodPatch, p.resource, nil, body, p.effect(), header)
 	if err != nil {
-		return "", splittable(err)
+		return nil, c.whatFailed(ctx, p, err)
 	}
-	var doc struct {
-		Data struct {
-			ID string `json:"id"`
-		} `json:"data"`
-	}
-	if json.Unmarshal(ans.body, &doc) != nil || !digits(doc.Data.ID) {
-		if at := path.Base(ans.header.Get("Content-Location")); digits(at) {
-			return at, nil
-		}
-		return "", &bridge.Error{
-			Op: "submit batch of", Object: p.resource, Fate: bridge.Pause,
-			Err: fmt.Errorf("%w: status %d without an operation", bridge.ErrUncertain, ans.status),
-		}
-	}
-	return doc.Data.ID, nil
+	return operationOf(&ans.doc.Data[0])
 }
 
-// splittable marks a request that was refused as a whole for what it holds: halves of it may pass.
-func splittable(err error) error {
+// whatFailed tells a batch that is refused for what it holds from a shop in trouble: of the one, halves may pass; the other
+// passes. Where the refusal itself leaves that open (a 500, the page of a firewall) the shop is asked to take an empty
+// batch: when it does, the content is to blame, though nobody knows whether some of it was taken.
+func (c *Client) whatFailed(ctx context.Context, p *part, err error) error {
 	var e *bridge.Error
-	switch statusOf(err) {
-	case http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
-		if errors.As(err, &e) && !errors.Is(err, bridge.ErrUncertain) {
-			return &bridge.Error{Op: e.Op, Object: e.Object, Fate: bridge.Pause, Err: fmt.Errorf("%w: %w", bridge.ErrOperationFailed, e.Err)}
-		}
+	if len(p.of) == 0 || !errors.As(err, &e) {
+		return err
 	}
-	return err
+	var stranger *strangerError
+	status := statusOf(err)
+	switch {
+	case errors.Is(err, bridge.ErrUncertain) && status == 0 && !errors.As(err, &stranger):
+		return err // no answer came
+	case status == http.StatusBadRequest, status == http.StatusRequestEntityTooLarge, status == http.StatusUnprocessableEntity:
+		return &bridge.Error{Op: e.Op, Object: e.Object, Fate: bridge.Pause, Err: fmt.Errorf("%w: %w", bridge.ErrOperationFailed, e.Err)}
+	case status != http.StatusInternalServerError && !errors.As(err, &stranger):
+		return err
+	}
+	if _, probe := c.submit(ctx, &part{resource: p.resource}); probe != nil {
+		return err // nothing passes: it is the shop's trouble
+	}
+	return &bridge.Error{
+		Op: e.Op, Object: e.Object, Fate: bridge.Pause, Hint: e.Hint,
+		Err: fmt.Errorf("%w: %w: %w", bridge.ErrUncertain, bridge.ErrContent, e.Err),
+	}
 }
 
 // layout notes what Await needs beside the operation's id, since it may run after a restart: the number of changes, and
 // for each data item its change and how many included items are its own. Nothing when data item n is change n, alone.
 //
-//	29              the usual case
-//	29@500:0-499.2  each of 500 changes with two included items
-//	29@3:0.0,2.1    change 1 was refused, change 2 has one included item
+//	29~1700000000              the usual case
+//	29~1700000000@500:0-499.2  each of 500 changes with two included items
+//	29~1700000000@3:0.0,2.1    change 1 was refused, change 2 has one included item
 func (p *part) layout(changes int) string {
 	if len(p.included) == 0 && len(p.of) == changes {
 		return ""
@@ -264,9 +299,16 @@ func (c *Client) Await(ctx context.Context, b *bridge.Batch) ([]bridge.Outcome, 
 		if id == doneAtOnce {
 			continue
 		}
+		id, made, timed := strings.Cut(id, "~")
 		op, err := c.await(ctx, id, b.Sent)
 		if err != nil {
 			return nil, err
+		}
+		if timed && made != op.time() {
+			return nil, &bridge.Error{
+				Op: "await", Object: "asyncoperations/" + id, Fate: bridge.Pause,
+				Err: fmt.Errorf("%w: it gave the id to another one, as a shop does that was restored", bridge.ErrOperationLost),
+			}
 		}
 		if err := r.read(ctx, op, p); err != nil {
 			return nil, err
@@ -303,16 +345,12 @@ func complete(b *bridge.Batch) []*bridge.Change {
 // prove that those before it have ended (each is split into messages that queue up anew), but its id is the newest: the
 // operations with the ids before it are asked for one by one, back to the first that is older than a batch may take.
 func (c *Client) Drain(ctx context.Context, e *formats.Entity) error {
-	resources := map[string][]string{
-		formats.Customers.Name: {"customers"}, formats.Products.Name: {"products"}, formats.PriceLists.Name: {"pricelists"},
-		formats.Prices.Name: {"productprices"}, formats.Inventory.Name: {"inventorylevels", "products"},
-	}[e.Name]
-	for _, resource := range resources {
-		id, err := c.submit(ctx, &part{resource: resource})
+	for _, resource := range described(e.Name).writes {
+		op, err := c.submit(ctx, &part{resource: resource})
 		if err != nil {
 			return err
 		}
-		if err := c.drainBefore(ctx, resource, id); err != nil {
+		if err := c.drainBefore(ctx, resource, op.id); err != nil {
 			return err
 		}
 	}
@@ -367,6 +405,16 @@ type operation struct {
 	summary summary
 }
 
+// name is what a ledger keeps of an operation: its id, and when it was made, since a restored shop gives ids again.
+func (op *operation) name() string {
+	if op.created.IsZero() {
+		return op.id
+	}
+	return op.id + "~" + op.time()
+}
+
+func (op *operation) time() string { return strconv.FormatInt(op.created.Unix(), 10) }
+
 // summary counts. createCount and updateCount follow what was asked, not what happened, and are left alone.
 type summary struct {
 	Read    int `json:"readCount"`
@@ -410,15 +458,15 @@ func (c *Client) operation(ctx context.Context, at string) (*operation, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(doc.Data) != 1 {
-		return nil, &bridge.Error{Op: "await", Object: at, Fate: bridge.Pause, Err: errors.New("the answer holds no operation")}
-	}
-	r := &doc.Data[0]
-	op := &operation{id: path.Base(at), status: r.text("status"), entity: r.text("entityType")}
+	return operationOf(&doc.Data[0])
+}
+
+func operationOf(r *resource) (*operation, error) {
+	op := &operation{id: r.ID, status: r.text("status"), entity: r.text("entityType")}
 	op.created, _ = time.Parse(time.RFC3339, r.text("createdAt")) // zero when it is unreadable
 	if raw := r.Attributes["summary"]; len(raw) > 0 {
 		if err := json.Unmarshal(raw, &op.summary); err != nil {
-			return nil, &bridge.Error{Op: "await", Object: at, Fate: bridge.Pause, Err: err}
+			return nil, &bridge.Error{Op: "await", Object: "asyncoperations/" + r.ID, Fate: bridge.Pause, Err: err}
 		}
 	}
 	return op, nil
@@ -439,6 +487,9 @@ func (c *Client) failedOperation(ctx context.Context, op *operation) error {
 func (c *Client) operationErrors(ctx context.Context, op *operation) ([]errorItem, error) {
 	var items []errorItem
 	for doc, err := range c.pages(ctx, "asyncoperations/"+op.id+"/errors", nil, errorPage) {
+		if err == nil && len(items) > errorPage*maxLookupPages {
+			err = endless("asyncoperations/"+op.id+"/errors", fmt.Errorf("it holds more than %d errors", len(items)))
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -570,7 +621,7 @@ func (r *reading) missing(ch *bridge.Change, e errorItem) *bridge.Missing {
 	}
 	m := r.entity.parent(ch, steps[4])
 	if m != nil && m.Entity == formats.Products.Name {
-		r.client.skus.drop(m.Key)
+		r.client.skus.drop(nameOf(m.Key)) // it is gone
 	}
 	return m
 }
@@ -623,7 +674,7 @@ func (r *reading) settle(ctx context.Context) error {
 	}
 	for i, ch := range r.changes {
 		if r.outcomes[i] == (bridge.Outcome{}) {
-			r.outcomes[i] = r.lookedUp(i, ch, found[ch.Key], twins[ch.Key])
+			r.outcomes[i] = r.lookedUp(i, ch, found[ch.Key], twins[nameOf(ch.Key)])
 		}
 	}
 	return nil
@@ -639,7 +690,7 @@ func (r *reading) lookedUp(i int, ch *bridge.Change, ids []string, twin string) 
 	case len(ids) == 1 && !refused:
 		return bridge.Outcome{OroID: ids[0]}
 	case len(ids) == 0 && twin != "":
-		return bridge.Outcome{Reject: rejectCase(ch.Record, ch.Key, twin)}
+		return bridge.Outcome{Reject: rejectCase(ch.Record, nameOf(ch.Key), twin)}
 	case len(ids) == 0 && refused:
 		return bridge.Outcome{Reject: r.reject(ch, said)}
 	case len(ids) == 0 && !r.doubt[i]:
@@ -652,17 +703,18 @@ func (r *reading) lookedUp(i int, ch *bridge.Change, ids []string, twin string) 
 
 // twins looks for the case trap where a product was refused as not unique and its sku is not to be found.
 func (r *reading) twins(ctx context.Context, found map[string][]string) (map[string]string, error) {
-	if _, ok := r.entity.(products); !ok {
+	blind, ok := r.entity.(caseBlind)
+	if !ok {
 		return nil, nil
 	}
 	var skus []string
 	for i := range r.clash {
 		if key := r.changes[i].Key; len(found[key]) == 0 {
-			skus = append(skus, key)
+			skus = append(skus, nameOf(key))
 		}
 	}
 	if len(skus) == 0 {
 		return nil, nil
 	}
-	return r.client.otherCase(ctx, skus)
+	return blind.otherCase(ctx, skus)
 }

@@ -166,7 +166,8 @@ func TestCountsThatDoNotAddUp(t *testing.T) {
 func TestRefusedBatchIsSplit(t *testing.T) {
 	shop, c := newShop(t)
 	for _, status := range []int{400, 413} {
-		shop.Inject(orotest.Fault{Method: http.MethodPatch, Effect: orotest.Respond(status, "text/html", "")})
+		media := map[int]string{400: mediaType, 413: "text/html"}[status]
+		shop.Inject(orotest.Fault{Method: http.MethodPatch, Effect: orotest.Respond(status, media, "")})
 		if _, _, err := c.Submit(t.Context(), creates(1, 2)); !errors.Is(err, bridge.ErrOperationFailed) || errors.Is(err, bridge.ErrUncertain) {
 			t.Errorf("%d: %v", status, err)
 		}
@@ -249,7 +250,7 @@ func TestChunks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		keys := rapid.SliceOfN(rapid.StringMatching(`[a-zä ]{1,300}`), 0, 400).Draw(t, "keys")
 		var got []string
-		for part := range chunks(keys) {
+		for part := range chunks(keys, keysPerLookup) {
 			length := 0
 			for _, k := range part {
 				length += len(url.QueryEscape(k)) + 3

@@ -65,3 +65,59 @@ func BenchmarkFind10000Prices(b *testing.B) {
 	b.ReportMetric(float64(c.Requests()-before)/float64(rounds), "requests/op")
 	b.ReportMetric(10_000*float64(rounds)/b.Elapsed().Seconds(), "records/s")
 }
+
+// BenchmarkConfirm10000Prices is what it costs to trust no id: of ten thousand links of prices.
+func BenchmarkConfirm10000Prices(b *testing.B) {
+	_, c := newShopWith(b, config.Shop{}, Options{
+		Sleep: func(ctx context.Context, d time.Duration) error { return sleep(ctx, min(d, time.Millisecond)) },
+	}, orotest.Seed(orotest.Sample))
+	records := priceRecords(10_000)
+	send(b, c, plan(b, c, records...))
+	answers, err := c.Find(b.Context(), formats.Prices, records)
+	if err != nil {
+		b.Fatal(err)
+	}
+	links := make([]bridge.Identity, len(records))
+	for i, rec := range records {
+		links[i] = bridge.Identity{Key: rec.Key, OroID: answers[i].Found.OroID}
+	}
+	before, rounds := c.Requests(), 0
+	for b.Loop() {
+		rounds++
+		misfits, err := c.Confirm(b.Context(), formats.Prices, links)
+		if err != nil || misfits[9_999] != bridge.Fits {
+			b.Fatal(misfits[9_999], err)
+		}
+	}
+	b.ReportMetric(float64(c.Requests()-before)/float64(rounds), "requests/op")
+	b.ReportMetric(10_000*float64(rounds)/b.Elapsed().Seconds(), "records/s")
+}
+
+// BenchmarkVerify2000 is what it costs to look at rows that the ledger takes for unchanged, as `on_unchanged: verify` does.
+func BenchmarkVerify2000(b *testing.B) {
+	const n = 2000
+	_, c := newShopWith(b, config.Shop{}, Options{
+		Sleep: func(ctx context.Context, d time.Duration) error { return sleep(ctx, min(d, time.Millisecond)) },
+	}, orotest.Seed(orotest.Sample))
+	var products, customers, levels []*formats.Record
+	for i := range n {
+		products = append(products, record(formats.Products, fmt.Sprintf("B-%d", i), "name", "Lamp", "unit", "item", "status", "enabled"))
+		customers = append(customers, record(formats.Customers, fmt.Sprint(i), "name", "Company", "street", "Main 1", "city", "Rochester",
+			"postal_code", "14608", "country", "US", "region", "US-NY", "group", "Partners"))
+		levels = append(levels, record(formats.Inventory, fmt.Sprintf("B-%d|item", i), "quantity", "5"))
+	}
+	for _, records := range [][]*formats.Record{products, customers, levels, priceRecords(n)} {
+		send(b, c, plan(b, c, records...))
+		b.Run(records[0].Entity.Name, func(b *testing.B) {
+			before, rounds := c.Requests(), 0
+			for b.Loop() {
+				rounds++
+				if _, err := c.Find(b.Context(), records[0].Entity, records); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(c.Requests()-before)/float64(rounds), "requests/op")
+			b.ReportMetric(n*float64(rounds)/b.Elapsed().Seconds(), "records/s")
+		})
+	}
+}

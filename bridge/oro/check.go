@@ -8,18 +8,7 @@ import (
 	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/formats"
 )
-
-// needed lists the resources that an entity is read from.
-var needed = map[string][]string{
-	formats.Customers.Name:     {"customers", "customeraddresses", "customergroups", "paymentterms", "customertaxcodes"},
-	formats.Products.Name:      {"products", "productnames", "productunits", "attributefamilies", "categories", "brands", "producttaxcodes", "localizations"},
-	formats.PriceLists.Name:    {"pricelists"},
-	formats.Prices.Name:        {"pricelists", "products", "productunits"},
-	formats.Inventory.Name:     {"inventorylevels", "products"},
-	formats.OrderFeedback.Name: {"orders", "ordershippingtrackings"},
-}
 
 // orderResources are read with each order.
 var orderResources = []string{"orders", "orderlineitems", "orderaddresses", "customers", "customerusers", "paymentterms"}
@@ -37,7 +26,7 @@ func (c *Client) Check(ctx context.Context, need bridge.Needs) []bridge.Finding 
 	for _, name := range unique(need.PriceLists) {
 		k.has(ctx, priceListNames, name)
 	}
-	k.mode(ctx)
+	k.offering(ctx)
 	return k.findings
 }
 
@@ -75,7 +64,7 @@ func (k *checking) login(ctx context.Context) bool {
 
 // api asks for something every back office has. An address that is not the API's answers with pages or 404.
 func (k *checking) api(ctx context.Context) bool {
-	_, err := k.get(ctx, "productunits", query{"page[size]": "1"})
+	_, err := k.get(ctx, "productunits", nil)
 	if statusOf(err) == http.StatusForbidden {
 		err = nil // the API it is; permissions follow
 	}
@@ -85,21 +74,21 @@ func (k *checking) api(ctx context.Context) bool {
 func (k *checking) permissions(ctx context.Context, need bridge.Needs) {
 	var resources []string
 	for _, e := range need.Entities {
-		resources = append(resources, needed[e]...)
+		resources = append(resources, described(e).reads...)
 	}
 	if need.Orders {
 		resources = append(resources, orderResources...)
 	}
 	if need.Feedback {
-		resources = append(resources, needed[formats.OrderFeedback.Name]...)
+		resources = append(resources, feedbackDescriptor.reads...)
 	}
 	for _, r := range unique(resources) {
-		_, err := k.get(ctx, r, query{"page[size]": "1"})
+		_, err := k.get(ctx, r, nil) // the ten that it tells of itself: not every list takes page[size]
 		k.try("read "+r, "allowed", err)
 	}
 	for _, e := range unique(need.Entities) {
-		if e == formats.Prices.Name {
-			k.prices(ctx)
+		if check := described(e).check; check != nil {
+			check(ctx, k)
 		}
 	}
 }
@@ -147,15 +136,8 @@ func (k *checking) offers(ctx context.Context, kind listKind) string {
 	return strings.Join(names, ", ")
 }
 
-// mode tells which of the two ways to name products the shop knows. Both work.
-func (k *checking) mode(ctx context.Context) {
-	yes, err := k.hasExtID(ctx)
-	detail := "no: products are looked up by sku first (shops before 6.1.10, or without products yet)"
-	if yes {
-		detail = "yes: prices name their product by sku"
-	}
-	if statusOf(err) == http.StatusForbidden {
-		return // said above where it matters
-	}
-	k.try("look for external ids (ext_id mode)", detail, err)
+// offering tells what the shop is like.
+func (k *checking) offering(ctx context.Context) {
+	found, err := k.Probe(ctx)
+	k.try("find out what the shop offers", found.String(), err)
 }

@@ -10,9 +10,16 @@ import (
 	"github.com/orobridge/orobridge/formats"
 )
 
-// customers are found by externalId, which the shop's database does not keep unique: two creates on their way at once
+// customers are found by externalId, or by another attribute where the config names one, which the shop's database does not keep unique: two creates on their way at once
 // would both pass. The bridge keeps one address of a customer, the primary one.
 type customers struct{ *Client }
+
+var customerDescriptor = descriptor{
+	entity: formats.Customers,
+	reads:  []string{"customers", "customeraddresses", "customergroups", "paymentterms", "customertaxcodes", "countries", "regions"},
+	writes: []string{"customers"},
+	open:   func(c *Client) entity { return customers{c} },
+}
 
 var customerLinks = []link{
 	{"group", "group", customerGroups},
@@ -31,11 +38,14 @@ var addressFields = map[string]string{
 // maxExternalID is how many characters an externalId has: a longer one ends in a database error that fails its batch.
 const maxExternalID = 36
 
+// externalID is the attribute that keeps the ERP's numbers, from 6.1.10 and 7.0.2 on.
+const externalID = "externalId"
+
 const addressAttributes = "label,street,street2,city,postalCode,phone,primary,region,country"
 
-// customerQuery asks for what the fields need and no more.
-func customerQuery(fields []string) query {
-	want, include := "externalId", ""
+// query asks for what the fields need and no more.
+func (c customers) query(fields []string) query {
+	want, include := c.customerKey, ""
 	add := func(list *string, name string) {
 		if *list != "" {
 			*list += ","
@@ -70,8 +80,8 @@ func (c customers) find(ctx context.Context, records []*formats.Record) ([]bridg
 	answers := make([]bridge.Lookup, len(records))
 	var ask []string
 	for i, rec := range records {
-		if answers[i].Reject = unlistable(rec, "customer_number", rec.Key); answers[i].Reject == nil {
-			ask = append(ask, rec.Key)
+		if answers[i].Reject = c.unlistable(rec); answers[i].Reject == nil {
+			ask = append(ask, nameOf(rec.Key))
 		}
 	}
 	type match struct {
@@ -80,12 +90,12 @@ func (c customers) find(ctx context.Context, records []*formats.Record) ([]bridg
 		ids      []string
 	}
 	held := make(map[string]match)
-	err := c.lookup(ctx, "customers", "externalId", unique(ask), customerQuery(fieldsOf(records)), 2, func(doc *document) error {
+	err := c.lookup(ctx, "customers", c.customerKey, unique(ask), c.query(fieldsOf(records)), 2, func(doc *document) error {
 		included := index(doc.Included)
 		for i := range doc.Data {
 			r := &doc.Data[i]
-			m := held[r.text("externalId")]
-			held[r.text("externalId")] = match{r, included, append(m.ids, r.ID)}
+			m := held[r.text(c.customerKey)]
+			held[r.text(c.customerKey)] = match{r, included, append(m.ids, r.ID)}
 		}
 		return nil
 	})
@@ -96,13 +106,13 @@ func (c customers) find(ctx context.Context, records []*formats.Record) ([]bridg
 		if answers[i].Reject != nil {
 			continue
 		}
-		m, ok := held[rec.Key]
+		m, ok := held[nameOf(rec.Key)]
 		if len(m.ids) > 1 {
 			_, o := only(m.ids, rec, "customer_number", bridge.Missing{Entity: rec.Entity.Name, Key: rec.Key})
 			answers[i].Reject = o.Reject
 			continue
 		}
-		if answers[i].Reject, err = c.checkLinks(ctx, customerLinks, rec); err != nil {
+		if answers[i].Reject, err = c.check(ctx, rec, m.res, m.included); err != nil {
 			return nil, err
 		}
 		if !ok || answers[i].Reject != nil {
@@ -119,6 +129,33 @@ func (c customers) find(ctx context.Context, records []*formats.Record) ([]bridg
 		answers[i].Found = found
 	}
 	return answers, c.findParents(ctx, records, answers)
+}
+
+// unlistable refuses a number that can't be looked up.
+func (c customers) unlistable(rec *formats.Record) *formats.Reject {
+	if name := nameOf(rec.Key); name == "" || c.keysAtOnce("customers", c.customerKey) > 1 {
+		return unlistable(rec, "customer_number", name)
+	}
+	return nil
+}
+
+// check says what the shop would refuse: an entry of its lists that it lacks, an address in no country of its.
+func (c customers) check(ctx context.Context, rec *formats.Record, held *resource, included map[ref]*resource) (*formats.Reject, error) {
+	if rec.Remove {
+		return nil, nil // what else its row says does not matter
+	}
+	if bad, err := c.checkLinks(ctx, customerLinks, rec); bad != nil || err != nil {
+		return bad, err
+	}
+	var at *resource
+	if held != nil {
+		at = keptAddress(held, included)
+	}
+	if !slices.ContainsFunc(rec.Values, func(v formats.Value) bool { return addressFields[v.Field] != "" && v.Text != "" }) {
+		return nil, nil
+	}
+	_, bad, err := c.placeAddress(ctx, rec, heldPlace(at))
+	return bad, err
 }
 
 // findParents says which new or changed customers wait for their parent.
@@ -141,7 +178,7 @@ func (c customers) findParents(ctx context.Context, records []*formats.Record, a
 		if n == "" {
 			continue
 		}
-		if _, out := only(ids[n], rec, "parent_number", bridge.Missing{Entity: formats.Customers.Name, Key: n}); out != nil {
+		if _, out := only(ids[n], rec, "parent_number", bridge.Missing{Entity: formats.Customers.Name, Key: formats.JoinKey(n)}); out != nil {
 			answers[i] = bridge.Lookup{Missing: out.Missing, Reject: out.Reject}
 		}
 	}
@@ -170,6 +207,8 @@ func (c customers) value(ctx context.Context, r *resource, included map[ref]*res
 		return c.linkText(ctx, l, want, r.one(l.relationship).ID)
 	}
 	switch {
+	case field == "name" && c.customerKey == "name":
+		return want, nil
 	case field == "name":
 		return r.text("name"), nil
 	case field == "parent_number":
@@ -177,16 +216,36 @@ func (c customers) value(ctx context.Context, r *resource, included map[ref]*res
 		if parent == nil {
 			return "", nil
 		}
-		return parent.text("externalId"), nil
+		return parent.text(c.customerKey), nil
 	}
 	at := keptAddress(r, included)
 	switch {
 	case at == nil:
 		return "", nil
 	case field == "region" || field == "country":
-		return at.one(field).ID, nil
+		return c.placeText(ctx, at, field, want)
 	}
 	return at.text(addressFields[field]), nil
+}
+
+// placeText is the country or region that the shop holds, in the record's own words where they mean the same.
+func (c customers) placeText(ctx context.Context, at *resource, field, want string) (string, error) {
+	id := at.one(field).ID
+	if want == "" || id == "" || want == id {
+		return id, nil
+	}
+	country, where := want, ""
+	if field == "region" {
+		country, where = at.one("country").ID, want
+	}
+	named, bad, err := c.locate(ctx, nil, country, where)
+	if err != nil || bad != nil {
+		return id, err
+	}
+	if id == (map[string]string{"country": named.country, "region": named.region})[field] {
+		return want, nil
+	}
+	return id, nil
 }
 
 // keptAddress is the address that the bridge keeps: the primary one, or else the first.
@@ -206,14 +265,14 @@ func keptAddress(r *resource, included map[ref]*resource) *resource {
 }
 
 func (c customers) all(ctx context.Context, fields []string, each func(string, bridge.Found) error) error {
-	for doc, err := range c.pages(ctx, "customers", customerQuery(fields), pageSize) {
+	for doc, err := range c.pages(ctx, "customers", c.query(fields), pageSize) {
 		if err != nil {
 			return err
 		}
 		included := index(doc.Included)
 		for i := range doc.Data {
 			r := &doc.Data[i]
-			number := r.text("externalId")
+			number := r.text(c.customerKey)
 			if number == "" {
 				continue // not the ERP's
 			}
@@ -225,7 +284,7 @@ func (c customers) all(ctx context.Context, fields []string, each func(string, b
 				}
 				found.Values = append(found.Values, formats.Value{Field: f, Text: text})
 			}
-			if err := each(number, found); err != nil {
+			if err := each(formats.JoinKey(number), found); err != nil {
 				return err
 			}
 		}
@@ -252,9 +311,9 @@ func (c customers) encode(ctx context.Context, changes []*bridge.Change) (*bundl
 		case ch.Op == bridge.Remove:
 			out.refuse(i, &bridge.Outcome{Reject: reject(ch.Record, formats.RemoveField, formats.CodeShop,
 				"a customer keeps its orders and is not removed from here: disable its users in the shop, or delete it there")})
-		case unlistable(ch.Record, "customer_number", ch.Key) != nil:
-			out.refuse(i, &bridge.Outcome{Reject: unlistable(ch.Record, "customer_number", ch.Key)})
-		case utf8.RuneCountInString(ch.Key) > maxExternalID:
+		case c.unlistable(ch.Record) != nil:
+			out.refuse(i, &bridge.Outcome{Reject: c.unlistable(ch.Record)})
+		case c.customerKey == externalID && utf8.RuneCountInString(nameOf(ch.Key)) > maxExternalID:
 			out.refuse(i, &bridge.Outcome{Reject: reject(ch.Record, "customer_number", formats.CodeTooLong,
 				"the shop stores at most %d characters of a customer number", maxExternalID)})
 		case ch.Op == bridge.Update && ch.OroID == "":
@@ -282,7 +341,7 @@ func (c customers) item(ctx context.Context, i int, ch *bridge.Change, parents m
 	it := item{kind: "customers", id: ch.OroID, meta: "update"}
 	if ch.Op == bridge.Create {
 		it.id, it.meta = "c"+strconv.Itoa(i), ""
-		it.set("externalId", ch.Key)
+		it.set(c.customerKey, nameOf(ch.Key))
 	}
 	moved := false
 	for _, v := range ch.Values {
@@ -291,6 +350,7 @@ func (c customers) item(ctx context.Context, i int, ch *bridge.Change, parents m
 		case addressFields[v.Field] != "":
 			moved = true
 		case v.Text == "" && ch.Op == bridge.Create && v.Field != "name": // nothing to clear
+		case v.Field == "name" && c.customerKey == "name": // the key is the name
 		case v.Field == "name" && v.Text == "":
 			return it, nil, &bridge.Outcome{Reject: reject(ch.Record, "name", formats.CodeMissing, "a customer has a name")}, nil
 		case v.Field == "name":
@@ -298,7 +358,7 @@ func (c customers) item(ctx context.Context, i int, ch *bridge.Change, parents m
 		case v.Field == "parent_number" && v.Text == "":
 			it.point("parent", "customers", "")
 		case v.Field == "parent_number":
-			id, out := only(parents[v.Text], ch.Record, v.Field, bridge.Missing{Entity: formats.Customers.Name, Key: v.Text})
+			id, out := only(parents[v.Text], ch.Record, v.Field, bridge.Missing{Entity: formats.Customers.Name, Key: formats.JoinKey(v.Text)})
 			if out != nil {
 				return it, nil, out, nil
 			}
@@ -316,21 +376,43 @@ func (c customers) item(ctx context.Context, i int, ch *bridge.Change, parents m
 	if !moved {
 		return it, nil, nil, nil
 	}
-	return it, c.address(&it, i, ch, held), nil, nil
+	at, bad, err := c.placeAddress(ctx, ch.Record, heldPlace(held.address()))
+	if err != nil || bad != nil && !clears(ch) {
+		return it, nil, &bridge.Outcome{Reject: bad}, err
+	}
+	return it, c.address(&it, i, ch, held, at), nil, nil
+}
+
+// clears says that a change takes the address away.
+func clears(ch *bridge.Change) bool {
+	for _, f := range []string{"street", "city", "postal_code", "country"} {
+		if text, _ := ch.Record.Get(f); text != "" {
+			return false
+		}
+	}
+	return true
 }
 
 // A heldAddress is what the shop holds for a customer: all its addresses, since the relationship is written as a whole
 // (what it leaves out is deleted: orphanRemoval in CustomerBundle/Entity/Customer), and the one that the bridge keeps.
 type heldAddress struct {
 	all  refs
-	kept string
+	kept *resource
 	name string // the customer's
+}
+
+// address is the address that the bridge keeps; nil when there is none.
+func (h *heldAddress) address() *resource {
+	if h == nil {
+		return nil
+	}
+	return h.kept
 }
 
 // address encodes the one address: into the customer's relationship, and as an included item unless it is taken away. An
 // address whose street, city, postal code and country are all cleared is taken away.
-func (c customers) address(it *item, i int, ch *bridge.Change, held *heldAddress) *item {
-	create := held == nil || held.kept == ""
+func (c customers) address(it *item, i int, ch *bridge.Change, held *heldAddress, where whereabouts) *item {
+	create := held.address() == nil
 	gone := true
 	for _, f := range []string{"street", "city", "postal_code", "country"} {
 		text, carried := ch.Record.Get(f)
@@ -338,7 +420,7 @@ func (c customers) address(it *item, i int, ch *bridge.Change, held *heldAddress
 	}
 	if gone {
 		if !create {
-			it.points("addresses", slices.DeleteFunc(slices.Clone(held.all), func(r ref) bool { return r.ID == held.kept }))
+			it.points("addresses", slices.DeleteFunc(slices.Clone(held.all), func(r ref) bool { return r.ID == held.kept.ID }))
 		}
 		return nil
 	}
@@ -360,15 +442,15 @@ func (c customers) address(it *item, i int, ch *bridge.Change, held *heldAddress
 		}
 		all = append(all, ref{at.kind, at.id})
 	} else {
-		at.id, at.meta, all = held.kept, "update", held.all
+		at.id, at.meta, all = held.kept.ID, "update", held.all
 	}
 	for _, v := range values {
 		switch name := addressFields[v.Field]; name {
 		case "":
 		case "region":
-			at.point(name, "regions", v.Text)
+			at.point(name, "regions", where.region)
 		case "country":
-			at.point(name, "countries", v.Text)
+			at.point(name, "countries", where.country)
 		default:
 			at.set(name, v.Text)
 		}
@@ -386,16 +468,12 @@ func (c customers) addresses(ctx context.Context, changes []*bridge.Change) (map
 		}
 	}
 	held := make(map[string]*heldAddress, len(ids))
-	q := query{"fields[customers]": "name,addresses", "include": "addresses", "fields[customeraddresses]": "primary"}
+	q := query{"fields[customers]": "name,addresses", "include": "addresses", "fields[customeraddresses]": "primary,region,country"}
 	err := c.lookup(ctx, "customers", "id", ids, q, 1, func(doc *document) error {
 		included := index(doc.Included)
 		for i := range doc.Data {
 			r := &doc.Data[i]
-			h := &heldAddress{all: r.many("addresses"), name: r.text("name")}
-			if at := keptAddress(r, included); at != nil {
-				h.kept = at.ID
-			}
-			held[r.ID] = h
+			held[r.ID] = &heldAddress{all: r.many("addresses"), name: r.text("name"), kept: keptAddress(r, included)}
 		}
 		return nil
 	})
@@ -425,7 +503,7 @@ func (c *Client) fill(ctx context.Context, changes []*bridge.Change) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	ids, err := c.parents(ctx, changes[0].Record.Entity, keys)
+	ids, err := c.entities[changes[0].Record.Entity.Name].ids(ctx, keys)
 	if err != nil {
 		return err
 	}
@@ -438,17 +516,21 @@ func (c *Client) fill(ctx context.Context, changes []*bridge.Change) error {
 }
 
 func (c customers) ids(ctx context.Context, keys []string) (map[string][]string, error) {
-	return c.keyed(ctx, "customers", "externalId", "externalId", keys)
+	return c.byName(ctx, "customers", c.customerKey, keys)
+}
+
+func (c customers) names(ctx context.Context, links []bridge.Identity) (map[string][]string, error) {
+	return c.keysByID(ctx, "customers", c.customerKey, links)
 }
 
 func (customers) parent(ch *bridge.Change, relationship string) *bridge.Missing {
 	if n, _ := valueOf(ch, "parent_number"); relationship == "parent" && n != "" {
-		return &bridge.Missing{Entity: formats.Customers.Name, Key: n}
+		return &bridge.Missing{Entity: formats.Customers.Name, Key: formats.JoinKey(n)}
 	}
 	return nil
 }
 
-func (customers) field(name string) string {
+func (c customers) field(name string) string {
 	for _, l := range customerLinks {
 		if l.relationship == name {
 			return l.field
@@ -460,7 +542,7 @@ func (customers) field(name string) string {
 		}
 	}
 	switch name {
-	case "externalId":
+	case c.customerKey:
 		return "customer_number"
 	case "parent":
 		return "parent_number"

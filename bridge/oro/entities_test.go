@@ -1,6 +1,7 @@
 package oro
 
 import (
+	"net/http"
 	"strings"
 	"testing"
 
@@ -273,6 +274,105 @@ func TestAll(t *testing.T) {
 		}
 		if want := shop.Count(map[string]string{"prices": "productprices", "inventory": "inventorylevels"}[e.Name]); n < want || n == 0 {
 			t.Errorf("%s: %d records, the shop has %d", e.Name, n, want)
+		}
+	}
+}
+
+// TestKeysReachTheShopUnescaped: "|" and "\" are escaped in the ledger's keys alone.
+func TestKeysReachTheShopUnescaped(t *testing.T) {
+	_, c := newShop(t)
+	load(t, c, record(formats.Customers, formats.JoinKey("A|B"), "name", "One"), record(formats.Customers, formats.JoinKey(`C\D`), "name", "Two"))
+	load(t, c, record(formats.Customers, formats.JoinKey(`C\D`), "parent_number", "A|B", "name", "Three"))
+	load(t, c, record(formats.PriceLists, formats.JoinKey("L|1"), "currencies", "USD"))
+	price := formats.JoinKey("L|1", "0RT28", "item", "1", "USD")
+	load(t, c, record(formats.Prices, price, "value", "1"))
+	load(t, c, record(formats.Prices, price, "value", "2"))
+
+	held, err := c.keyed(t.Context(), "customers", "externalId", "externalId", []string{"A|B", `C\D`, `A\|B`})
+	if err != nil || len(held["A|B"]) != 1 || len(held[`C\D`]) != 1 || len(held) != 2 {
+		t.Errorf("%v, %v", held, err)
+	}
+	if ids, err := c.named(t.Context(), priceListNames, "L|1"); err != nil || len(ids) != 1 {
+		t.Errorf("%v, %v", ids, err)
+	}
+	want := map[string]*formats.Entity{formats.JoinKey("A|B"): formats.Customers, formats.JoinKey("L|1"): formats.PriceLists, price: formats.Prices}
+	for _, e := range []*formats.Entity{formats.Customers, formats.PriceLists, formats.Prices} {
+		if err := c.All(t.Context(), e, nil, func(key string, _ bridge.Found) error { delete(want, key); return nil }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("not told by all: %v", want)
+	}
+	l := find(t, c, record(formats.Customers, "E", "name", "Four", "parent_number", "X|Y"))
+	if l.Missing == nil || l.Missing.Key != formats.JoinKey("X|Y") {
+		t.Errorf("a parent that is not there: %+v", l)
+	}
+}
+
+// TestFindShowsDrift: a look-up in bulk tells what was changed by hand, so that rows the ledger takes for unchanged can be
+// verified; every entity.
+func TestFindShowsDrift(t *testing.T) {
+	_, c := newShop(t)
+	load(t, c, record(formats.Products, "T-1", "name", "Lamp", "unit", "item", "status", "enabled", "inventory_status", "in_stock"))
+	load(t, c, record(formats.PriceLists, "ERP", "currencies", "USD", "active", "1"))
+	price := formats.JoinKey("ERP", "T-1", "item", "1", "USD")
+	for _, tt := range []struct {
+		rec          *formats.Record
+		kind         string // of what is changed by hand
+		attribute    string
+		json         string
+		field, drift string
+	}{
+		{record(formats.Customers, "100", "name", "A", "group", "Partners"), "customers", "name", `"Z"`, "name", "Z"},
+		{record(formats.Products, "T-1", "name", "Lamp", "status", "enabled"), "products", "status", `"disabled"`, "status", "disabled"},
+		{record(formats.PriceLists, "ERP", "currencies", "USD", "active", "1"), "pricelists", "active", `false`, "active", "0"},
+		{record(formats.Prices, price, "value", "2.5"), "productprices", "value", `"9.99"`, "value", "9.99"},
+		{record(formats.Inventory, "T-1|", "quantity", "5"), "inventorylevels", "quantity", `"3"`, "quantity", "3"},
+	} {
+		e := tt.rec.Entity
+		load(t, c, tt.rec)
+		it := item{kind: tt.kind, id: find(t, c, tt.rec).Found.OroID}
+		it.raw(tt.attribute, tt.json)
+		if err := c.byHand(t, http.MethodPatch, tt.kind+"/"+it.id, single(&it)); err != nil {
+			t.Fatalf("%s: %v", e.Name, err)
+		}
+		got := find(t, c, tt.rec).Found
+		for i, v := range tt.rec.Values {
+			want := v.Text
+			if v.Field == tt.field {
+				want = tt.drift
+			}
+			if got.Values[i].Text != want {
+				t.Errorf("%s: %s is %q, want %q", e.Name, v.Field, got.Values[i].Text, want)
+			}
+		}
+	}
+}
+
+// TestUnitsAreFoundByTheirCode: 7.0 tells a product's units in another order than they were sent; the primary one is flagged.
+func TestUnitsAreFoundByTheirCode(t *testing.T) {
+	for _, order := range []string{`{"type":"productunitprecisions","id":"1"},{"type":"productunitprecisions","id":"2"}`, `{"type":"productunitprecisions","id":"2"},{"type":"productunitprecisions","id":"1"}`} {
+		doc := new(document)
+		mustUnmarshal(t, `{"data":{"type":"products","id":"9","relationships":{"unitPrecisions":{"data":[`+order+`]},
+		 "primaryUnitPrecision":{"data":{"type":"productunitprecisions","id":"2"}}}},
+		 "included":[{"type":"productunitprecisions","id":"1","attributes":{"precision":0,"conversionRate":12},"relationships":{"unit":{"data":{"type":"productunits","id":"set"}}}},
+		 {"type":"productunitprecisions","id":"2","attributes":{"precision":3,"conversionRate":1},"relationships":{"unit":{"data":{"type":"productunits","id":"kg"}}}}]}`, doc)
+		h := newHeld(&doc.Data[0], index(doc.Included))
+		primary, ok := h.primaryUnit()
+		if !ok || primary.code != "kg" || primary.precision != "3" || h.moreUnits("set:0:12") != "set:0:12" {
+			t.Errorf("%s: primary %v, more %q", order, primary, h.moreUnits("set:0:12"))
+		}
+	}
+}
+
+// TestEveryEntityIsDescribed: a new entity is a file and a line of the table.
+func TestEveryEntityIsDescribed(t *testing.T) {
+	_, c := newShop(t)
+	for _, e := range formats.Entities {
+		d := described(e.Name)
+		if d.entity != e || len(d.reads) == 0 || e.Answers == (len(d.writes) > 0) || e.Answers == (c.entities[e.Name] != nil) {
+			t.Errorf("%s: %+v", e.Name, d)
 		}
 	}
 }

@@ -37,11 +37,10 @@ func (c *Client) hasExtID(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	doc, err := c.decode("read", "products", ans)
-	if err != nil || len(doc.Data) == 0 {
-		return false, err
+	if len(ans.doc.Data) == 0 {
+		return false, nil
 	}
-	c.extID.known, c.extID.yes = true, doc.Data[0].text("dbId") != ""
+	c.extID.known, c.extID.yes = true, ans.doc.Data[0].text("dbId") != ""
 	return c.extID.yes, nil
 }
 

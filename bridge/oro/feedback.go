@@ -11,6 +11,11 @@ import (
 	"github.com/orobridge/orobridge/formats"
 )
 
+var feedbackDescriptor = descriptor{
+	entity: formats.OrderFeedback,
+	reads:  []string{"orders", "ordershippingtrackings"},
+}
+
 // feedbackQuery asks for what an ERP's answer may change.
 var feedbackQuery = query{
 	"fields[orders]":                 "identifier,externalId,status,internalStatus,shippingStatus,shippingTrackings",
@@ -32,7 +37,10 @@ func (c *Client) ApplyFeedback(ctx context.Context, rec *formats.Record) (bridge
 	a := bridge.Answer{Outcome: bridge.Outcome{OroID: order.ID}, InternalStatus: order.one("internalStatus").ID}
 	it := item{kind: "orders", id: order.ID}
 	if text, ok := rec.Get("erp_order_number"); ok {
+		_, kept := order.Attributes[externalID]
 		switch {
+		case !kept:
+			a.Left = append(a.Left, bridge.Left{Field: "erp_order_number", Why: "the shop has no place for it: externalId comes with 6.1.10 and 7.0.2"})
 		case utf8.RuneCountInString(text) > maxExternalID:
 			a.Left = append(a.Left, bridge.Left{Field: "erp_order_number", Why: "the shop stores at most 36 characters"})
 		case note(&a, "erp_order_number", order.text("externalId") == text):

@@ -13,6 +13,13 @@ import (
 // is a second part of the batch.
 type inventory struct{ *Client }
 
+var inventoryDescriptor = descriptor{
+	entity: formats.Inventory,
+	reads:  []string{"inventorylevels", "products"},
+	writes: []string{"inventorylevels", "products"},
+	open:   func(c *Client) entity { return inventory{c} },
+}
+
 var statusLink = []link{{"inventory_status", "inventory_status", inventoryStatuses}}
 
 const unitsPerProduct = 5
@@ -131,7 +138,7 @@ func (n inventory) place(ctx context.Context, records []*formats.Record) ([]plac
 	if len(lost) == 0 {
 		return places, nil
 	}
-	twins, err := n.otherCase(ctx, unique(lost))
+	twins, err := products{n.Client}.otherCase(ctx, unique(lost))
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +161,7 @@ func pick(rec *formats.Record, sku string, held []level) place {
 		have = append(have, l.unit)
 	}
 	if len(held) == 0 {
-		return place{out: &bridge.Outcome{Missing: &bridge.Missing{Entity: formats.Products.Name, Key: sku}}}
+		return place{out: &bridge.Outcome{Missing: &bridge.Missing{Entity: formats.Products.Name, Key: formats.JoinKey(sku)}}}
 	}
 	return place{out: &bridge.Outcome{Reject: reject(rec, "unit", formats.CodeReference,
 		"the product %s has no unit %q in the shop, only %s", sku, unit, strings.Join(have, ", "))}}
@@ -304,9 +311,28 @@ func (n inventory) ids(ctx context.Context, keys []string) (map[string][]string,
 	return found, nil
 }
 
+// names goes by the keys: no real shop was seen to filter levels by id.
+func (n inventory) names(ctx context.Context, links []bridge.Identity) (map[string][]string, error) {
+	records := make([]*formats.Record, len(links))
+	for i, l := range links {
+		records[i] = &formats.Record{Entity: formats.Inventory, Key: l.Key}
+	}
+	places, err := n.place(ctx, records)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string][]string, len(links))
+	for i, at := range places {
+		if at.out == nil {
+			found[at.level.id] = append(found[at.level.id], links[i].Key)
+		}
+	}
+	return found, nil
+}
+
 func (inventory) parent(ch *bridge.Change, relationship string) *bridge.Missing {
 	if sku, ok := ch.Record.Get("sku"); ok && relationship == "product" {
-		return &bridge.Missing{Entity: formats.Products.Name, Key: sku}
+		return &bridge.Missing{Entity: formats.Products.Name, Key: formats.JoinKey(sku)}
 	}
 	return nil
 }

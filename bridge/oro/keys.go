@@ -16,7 +16,7 @@ func (c *Client) keyed(ctx context.Context, path, filter, attribute string, keys
 	found := make(map[string][]string, len(keys))
 	var ask []string
 	for _, k := range unique(keys) {
-		if listable(k) {
+		if listable(k) || c.keysAtOnce(path, filter) == 1 && k != "" {
 			ask = append(ask, k)
 		}
 	}
@@ -31,51 +31,58 @@ func (c *Client) keyed(ctx context.Context, path, filter, attribute string, keys
 	return found, err
 }
 
-// parents finds the ids of records that others name: from the cache, the caller's ledger, then the shop.
-func (c *Client) parents(ctx context.Context, e *formats.Entity, keys []string) (map[string][]string, error) {
-	found := make(map[string][]string, len(keys))
-	rest := make([]string, 0, len(keys))
-	for _, k := range unique(keys) {
-		if e == formats.Products {
-			if id, ok := c.skus.get(k); ok {
-				found[k] = []string{id}
-				continue
-			}
-		}
-		rest = append(rest, k)
+// nameOf is the one part of a key, as the shop holds it: only the ledger's keys escape "|" and "\\".
+func nameOf(key string) string {
+	if !strings.ContainsAny(key, `|\`) {
+		return key
 	}
-	if c.known != nil && len(rest) > 0 {
-		known, err := c.known(ctx, e.Name, rest)
-		if err != nil {
-			return nil, err
-		}
-		still := rest[:0]
-		for _, k := range rest {
-			if id := known[k]; id != "" {
-				found[k] = []string{id}
-				continue
-			}
-			still = append(still, k)
-		}
-		rest = still
+	return formats.SplitKey(key)[0]
+}
+
+// byName asks for the ids behind keys of one part.
+func (c *Client) byName(ctx context.Context, path, attribute string, keys []string) (map[string][]string, error) {
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = nameOf(k)
 	}
-	if len(rest) == 0 {
-		return found, nil
-	}
-	asked, err := c.entities[e.Name].ids(ctx, rest)
+	found, err := c.keyed(ctx, path, attribute, attribute, names)
 	if err != nil {
 		return nil, err
 	}
-	for k, ids := range asked {
-		found[k] = ids
-		if e == formats.Products && len(ids) == 1 {
-			c.skus.set(k, ids[0])
+	ids := make(map[string][]string, len(found))
+	for i, k := range keys {
+		if list := found[names[i]]; len(list) > 0 {
+			ids[k] = list
+		}
+	}
+	return ids, nil
+}
+
+// parents finds the ids of records that others name. The shop is always asked: what a link of the ledger or an earlier
+// answer says may be another record's id by now.
+func (c *Client) parents(ctx context.Context, e *formats.Entity, names []string) (map[string][]string, error) {
+	names = unique(names)
+	if len(names) == 0 {
+		return nil, nil
+	}
+	keys := make([]string, len(names))
+	for i, n := range names {
+		keys[i] = formats.JoinKey(n)
+	}
+	ids, err := c.entities[e.Name].ids(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string][]string, len(ids))
+	for i, n := range names {
+		if list := ids[keys[i]]; len(list) > 0 {
+			found[n] = list
 		}
 	}
 	return found, nil
 }
 
-// one picks the only id of a key; the outcome says that there is none or that there are several.
+// only picks the only id of a key; the outcome says that there is none or that there are several.
 func only(ids []string, rec *formats.Record, field string, parent bridge.Missing) (string, *bridge.Outcome) {
 	switch len(ids) {
 	case 1:
@@ -85,34 +92,6 @@ func only(ids []string, rec *formats.Record, field string, parent bridge.Missing
 	}
 	return "", &bridge.Outcome{Reject: reject(rec, field, formats.CodeAmbiguous,
 		"the shop has %d %s with the key %q (ids %s): leave only one there", len(ids), parent.Entity, parent.Key, strings.Join(ids, ", "))}
-}
-
-// otherCase finds, for skus that the shop does not have, those it has in other case: its look-ups are case-sensitive, its
-// rule that a sku is unique is not. It tries capitals and small letters.
-func (c *Client) otherCase(ctx context.Context, skus []string) (map[string]string, error) {
-	tried := make(map[string][]string)
-	var ask []string
-	for _, sku := range skus {
-		for _, other := range []string{strings.ToUpper(sku), strings.ToLower(sku)} {
-			if other != sku {
-				tried[sku] = append(tried[sku], other)
-				ask = append(ask, other)
-			}
-		}
-	}
-	found, err := c.keyed(ctx, "products", "sku", "sku", ask)
-	if err != nil {
-		return nil, err
-	}
-	twins := make(map[string]string)
-	for sku, others := range tried {
-		for _, other := range others {
-			if len(found[other]) > 0 {
-				twins[sku] = other
-			}
-		}
-	}
-	return twins, nil
 }
 
 // rejectCase explains a sku that differs from the shop's by case alone.

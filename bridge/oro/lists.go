@@ -27,10 +27,16 @@ const (
 	attributeFamilies listKind = "attributefamilies"
 	localizations     listKind = "localizations"
 	orderStatuses     listKind = "orderstatuses"
+	countries         listKind = "countries"
 )
 
-// listRefresh is how old a list must be before it is read again for a name that it lacks.
-const listRefresh = 30 * time.Second
+// How old a list must be before it is read again: for a name that it lacks, for any name, and for the names of price lists,
+// since a price that goes to the wrong list is worse than a request more.
+const (
+	listRefresh   = 30 * time.Second
+	listAge       = 5 * time.Minute
+	priceListsAge = 10 * time.Second
+)
 
 // A listing says how a list is read, and by which names an entry is known; the first one is the one to show.
 type listing struct {
@@ -40,17 +46,18 @@ type listing struct {
 }
 
 var listings = map[listKind]listing{
-	units:             {"unit", query{"fields[productunits]": "label"}, byID("")},
-	priceListNames:    {"price list", query{"fields[pricelists]": "name"}, byAttribute("name")},
+	units:             {"unit", nil, byID("")},
+	priceListNames:    {"price list", nil, byAttribute("name")},
 	inventoryStatuses: {"inventory status", nil, byID("name")},
 	customerGroups:    {"customer group", query{"fields[customergroups]": "name"}, byAttribute("name")},
-	paymentTerms:      {"payment term", query{"fields[paymentterms]": "label"}, byAttribute("label")},
-	customerTaxCodes:  {"customer tax code", query{"fields[customertaxcodes]": "code"}, byAttribute("code")},
-	productTaxCodes:   {"product tax code", query{"fields[producttaxcodes]": "code"}, byAttribute("code")},
+	paymentTerms:      {"payment term", nil, byAttribute("label")},
+	customerTaxCodes:  {"customer tax code", nil, byAttribute("code")},
+	productTaxCodes:   {"product tax code", nil, byAttribute("code")},
 	customerRatings:   {"internal rating", nil, byID("name")},
 	attributeFamilies: {"attribute family", query{"fields[attributefamilies]": "code"}, byAttribute("code")},
-	localizations:     {"localization", query{"fields[localizations]": "name,formattingCode,parentLocalization"}, byAttribute("formattingCode")},
+	localizations:     {"localization", nil, byAttribute("formattingCode")},
 	orderStatuses:     {"order status", nil, byID("name")},
+	countries:         {"country", nil, byID("name")},
 	brands: {"brand", query{
 		"fields[brands]": "names", "include": "names", "fields[localizedfallbackvalues]": "string,localization",
 	}, byDefaultText("names")},
@@ -107,6 +114,7 @@ const pathSeparator = " > "
 // A list is the shop's small list as it was last read. It is read when it is first needed, and again when a name is not
 // in it, at most every listRefresh; one reader at a time.
 type list struct {
+	kind   listKind
 	gate   chan struct{}
 	mu     sync.RWMutex
 	loaded time.Time
@@ -118,7 +126,7 @@ type list struct {
 func newLists() map[listKind]*list {
 	all := make(map[listKind]*list, len(listings))
 	for kind := range listings {
-		all[kind] = &list{gate: make(chan struct{}, 1)}
+		all[kind] = &list{kind: kind, gate: make(chan struct{}, 1)}
 	}
 	return all
 }
@@ -144,7 +152,7 @@ func (c *Client) named(ctx context.Context, kind listKind, name string) ([]strin
 	l := c.lists[kind]
 	for {
 		ids, loaded := l.find(name)
-		if len(ids) > 0 || (!loaded.IsZero() && c.now().Sub(loaded) < listRefresh) {
+		if len(ids) > 0 && !l.stale(loaded, c.now()) || (len(ids) == 0 && !loaded.IsZero() && c.now().Sub(loaded) < listRefresh) {
 			return ids, nil
 		}
 		if err := c.load(ctx, kind, loaded); err != nil {
@@ -163,7 +171,7 @@ func (c *Client) shown(ctx context.Context, kind listKind, id string) (string, e
 		l.mu.RLock()
 		name, loaded := l.names[id], l.loaded
 		l.mu.RUnlock()
-		if name != "" {
+		if name != "" && !l.stale(loaded, c.now()) {
 			return name, nil
 		}
 		if !loaded.IsZero() && c.now().Sub(loaded) < listRefresh {
@@ -182,7 +190,7 @@ func (c *Client) entries(ctx context.Context, kind listKind) (map[string]resourc
 	l.mu.RLock()
 	rows, loaded := l.rows, l.loaded
 	l.mu.RUnlock()
-	if !loaded.IsZero() {
+	if !l.stale(loaded, c.now()) {
 		return rows, nil
 	}
 	if err := c.load(ctx, kind, loaded); err != nil {
@@ -199,6 +207,15 @@ func (c *Client) forget(kind listKind) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.loaded = time.Time{}
+}
+
+// stale says that what was read then is too old to be believed.
+func (l *list) stale(loaded, now time.Time) bool {
+	age := listAge
+	if l.kind == priceListNames {
+		age = priceListsAge
+	}
+	return loaded.IsZero() || now.Sub(loaded) >= age
 }
 
 func (l *list) find(name string) ([]string, time.Time) {
@@ -225,7 +242,7 @@ func (c *Client) load(ctx context.Context, kind listKind, seen time.Time) error 
 	if loaded.After(seen) {
 		return nil
 	}
-	doc, err := c.get(ctx, string(kind), query(listings[kind].query).with("page[size]", "-1"))
+	doc, err := c.whole(ctx, string(kind), listings[kind].query)
 	if err != nil {
 		return err
 	}

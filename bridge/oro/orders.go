@@ -34,33 +34,81 @@ var orderQuery = query{
 // Sightings returns a page of orders by id and times. See [bridge.Shop]. It is cheap: the shop reads ten thousand of such
 // rows in a second.
 func (c *Client) Sightings(ctx context.Context, since time.Time, page int) ([]bridge.Sighting, bool, error) {
-	q := query{
-		"fields[orders]": "createdAt,updatedAt", "sort": "updatedAt,id",
-		"page[size]": strconv.Itoa(pageSize), "page[number]": strconv.Itoa(max(page, 1)),
-	}
+	q := query{"fields[orders]": sightingFields, "sort": "updatedAt,id"}
 	if !since.IsZero() {
 		q = q.with("filter[updatedAt][gte]", since.UTC().Format(time.RFC3339))
 	}
-	doc, err := c.get(ctx, "orders", q)
+	doc, err := c.page(ctx, "orders", q, pageSize, page)
 	if err != nil {
 		return nil, false, err
 	}
+	return sightings(doc), len(doc.Data) == pageSize, nil
+}
+
+const sightingFields = "identifier,createdAt,updatedAt"
+
+// Arrivals returns orders by rising id. See [outbound.Shop].
+func (c *Client) Arrivals(ctx context.Context, after string) ([]bridge.Sighting, bool, error) {
+	q := query{"fields[orders]": sightingFields, "sort": "id"}
+	if digits(after) {
+		q = q.with("filter[id][gt]", after)
+	}
+	doc, err := c.page(ctx, "orders", q, pageSize, 1)
+	if err != nil {
+		return nil, false, err
+	}
+	return sightings(doc), len(doc.Data) == pageSize, nil
+}
+
+func sightings(doc *document) []bridge.Sighting {
 	seen := make([]bridge.Sighting, len(doc.Data))
 	for i := range doc.Data {
 		r := &doc.Data[i]
-		seen[i] = bridge.Sighting{OroID: r.ID, Submitted: timeOf(r, "createdAt"), Updated: timeOf(r, "updatedAt")}
+		seen[i] = bridge.Sighting{OroID: r.ID, Identifier: r.text("identifier"), Submitted: timeOf(r, "createdAt"), Updated: timeOf(r, "updatedAt")}
 	}
-	return seen, len(seen) == pageSize, nil
+	return seen
 }
 
 // Orders reads orders in full. See [bridge.Shop].
 func (c *Client) Orders(ctx context.Context, ids []string) ([]*formats.Order, error) {
+	if len(ids) == 0 {
+		return nil, nil // an empty filter would mean all of them
+	}
 	q := orderQuery.with("filter[id]", strings.Join(ids, ",")).with("page[size]", strconv.Itoa(ordersPerPage))
-	doc, err := c.get(ctx, "orders", q)
+	doc, err := c.orders(ctx, q)
+	if half := len(ids) / 2; tooMuch(err) && half > 0 {
+		orders, err := c.Orders(ctx, ids[:half])
+		if err != nil {
+			return nil, err
+		}
+		rest, err := c.Orders(ctx, ids[half:])
+		return append(orders, rest...), err
+	}
 	if err != nil {
 		return nil, err
 	}
-	return ordersOf(doc), nil
+	orders := ordersOf(doc)
+	return orders, c.understand(ctx, ids, orders)
+}
+
+// understand finds out why orders that were listed are not told in full: those that the shop still lists are trouble, since
+// they would be taken for deleted.
+func (c *Client) understand(ctx context.Context, ids []string, told []*formats.Order) error {
+	left := slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+		return slices.ContainsFunc(told, func(o *formats.Order) bool { return o.ID == id })
+	})
+	if len(left) == 0 {
+		return nil
+	}
+	q := query{"fields[orders]": "identifier", "filter[id]": strings.Join(left, ","), "page[size]": strconv.Itoa(ordersPerPage)}
+	doc, err := c.get(ctx, "orders", q)
+	if err != nil || len(doc.Data) == 0 {
+		return err
+	}
+	return &bridge.Error{
+		Op: "read", Object: "order " + doc.Data[0].text("identifier"), Fate: bridge.Pause, Err: errors.New("the shop lists it and does not tell it in full"),
+		Hint: "look at the order in the shop, and at its log: something that belongs to the order can't be read",
+	}
 }
 
 // Order reads one order by its identifier. See [bridge.Shop].
@@ -86,7 +134,7 @@ func (c *Client) Order(ctx context.Context, identifier string) (*formats.Order, 
 	return nil, none
 }
 
-// kitInclude is refused (400) by shops that have no kits.
+// kitInclude is refused (400) by shops that have no kits: they are asked without it from then on.
 const kitInclude = "lineItems.kitItemLineItems,"
 
 func (c *Client) orders(ctx context.Context, q query) (*document, error) {
@@ -143,7 +191,7 @@ func orderOf(r *resource, included map[ref]*resource) *formats.Order {
 		Ship:               addressOf(included[r.one("shippingAddress")]),
 	}
 	if customer := included[r.one("customer")]; customer != nil {
-		o.Customer = formats.Party{ID: customer.ID, ExternalID: customer.text("externalId"), Name: customer.text("name")}
+		o.Customer = formats.Party{ID: customer.ID, ExternalID: customer.text(externalID), Name: customer.text("name")}
 		if group := included[customer.one("group")]; group != nil {
 			o.CustomerGroup = group.text("name")
 		}
@@ -160,6 +208,9 @@ func orderOf(r *resource, included map[ref]*resource) *formats.Order {
 	addTotals(o, r, included)
 	addLines(o, r, included)
 	o.Flags = o.CheckTotals()
+	if own := r.decimal("subtotalValue"); own != "" && formats.Differ(own, o.Subtotal) {
+		o.Flags = append(o.Flags, formats.FlagSubtotal)
+	}
 	return o
 }
 

@@ -2,7 +2,9 @@ package oro
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,7 +36,7 @@ func TestOrders(t *testing.T) {
 		t.Fatal(err)
 	}
 	seen, more, err := c.Sightings(t.Context(), when, 1)
-	if want := []bridge.Sighting{{OroID: id, Submitted: when, Updated: when}}; err != nil || more || !slices.Equal(seen, want) {
+	if want := []bridge.Sighting{{OroID: id, Identifier: "O-1", Submitted: when, Updated: when}}; err != nil || more || !slices.Equal(seen, want) {
 		t.Fatalf("%v, %v, %v", seen, more, err)
 	}
 	orders, err := c.Orders(t.Context(), []string{id, "987654"})
@@ -68,6 +70,73 @@ func TestOrders(t *testing.T) {
 		if _, err := c.Order(t.Context(), number); !IsNotFound(err) || bridge.FateOf(err) != bridge.Stop {
 			t.Errorf("order %q: %v", number, err)
 		}
+	}
+}
+
+// TestOrdersOfShopsWithoutKits: such a shop refuses to include the parts of kits, whoever asks.
+func TestOrdersOfShopsWithoutKits(t *testing.T) {
+	shop, c := newShop(t)
+	id, err := shop.SubmitOrder(orotest.Order{Identifier: "O-1", Customer: "1", Lines: []orotest.Line{{SKU: "0RT28", Quantity: "1", Price: "1"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := shop.Inject(orotest.Fault{
+		Path: "/admin/api/orders", Times: 100,
+		Match: func(r *http.Request, _ []byte) bool {
+			return strings.Contains(r.URL.Query().Get("include"), "kitItemLineItems")
+		},
+		Effect: orotest.Respond(400, mediaType, `{"errors":[{"status":"400","title":"bad request http exception","detail":"The include is not supported."}]}`),
+	})
+	for range 2 {
+		orders, err := c.Orders(t.Context(), []string{id})
+		if err != nil || len(orders) != 1 || len(orders[0].Lines) != 1 {
+			t.Fatalf("%d orders, %v", len(orders), err)
+		}
+	}
+	if refused.Hits() != 1 {
+		t.Errorf("the shop refused %d times: it was to be asked without kits after the first", refused.Hits())
+	}
+	if _, err := c.Order(t.Context(), "O-1"); err != nil || refused.Hits() != 1 {
+		t.Errorf("by its number: %v after %d refusals", err, refused.Hits())
+	}
+}
+
+// TestOldOrdersArrive: an order that is created with a date of the past is not among those updated since, but its id is new.
+func TestOldOrdersArrive(t *testing.T) {
+	shop, c := newShop(t)
+	shop.Inject(orotest.Fault{Path: "/admin/api/orders", Match: func(r *http.Request, _ []byte) bool {
+		q := r.URL.Query()
+		return q.Get("filter[id][gt]") == "25" && q.Get("sort") == "id"
+	}, Effect: orotest.Respond(200, mediaType, `{"data":[
+	 {"type":"orders","id":"26","attributes":{"identifier":"O-1","createdAt":"2019-01-02T03:04:05Z","updatedAt":"2019-01-02T03:04:05Z"}},
+	 {"type":"orders","id":"27","attributes":{"identifier":"O-2","createdAt":"2031-01-02T03:04:05Z","updatedAt":"2031-01-02T03:04:05Z"}}]}`)})
+	seen, more, err := c.Arrivals(t.Context(), "25")
+	old := time.Date(2019, 1, 2, 3, 4, 5, 0, time.UTC)
+	if err != nil || more || len(seen) != 2 || seen[0] != (bridge.Sighting{OroID: "26", Identifier: "O-1", Submitted: old, Updated: old}) || seen[1].OroID != "27" {
+		t.Errorf("%+v, %v, %v", seen, more, err)
+	}
+	if _, err := shop.SubmitOrder(orotest.Order{Identifier: "O-1", Customer: "1", Lines: []orotest.Line{{SKU: "0RT28", Quantity: "1", Price: "1"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if seen, _, err = c.Arrivals(t.Context(), ""); err != nil || len(seen) == 0 {
+		t.Errorf("from the first on: %+v, %v", seen, err)
+	}
+}
+
+// TestOrdersThatAreListedAndNotTold are trouble, and never taken for deleted.
+func TestOrdersThatAreListedAndNotTold(t *testing.T) {
+	shop, c := newShop(t)
+	id, err := shop.SubmitOrder(orotest.Order{Identifier: "O-1", Customer: "1", Lines: []orotest.Line{{SKU: "0RT28", Quantity: "1", Price: "1"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shop.Inject(orotest.Fault{Path: "/admin/api/orders", Match: func(r *http.Request, _ []byte) bool { return r.URL.Query().Has("include") },
+		Effect: orotest.Respond(200, mediaType, `{"data":[]}`)})
+	if orders, err := c.Orders(t.Context(), []string{id}); bridge.FateOf(err) != bridge.Pause || !strings.Contains(fmt.Sprint(err), "O-1") {
+		t.Errorf("%v, %v", orders, err)
+	}
+	if orders, err := c.Orders(t.Context(), []string{id, "987654"}); err != nil || len(orders) != 1 {
+		t.Errorf("%v, %v", orders, err)
 	}
 }
 
@@ -126,6 +195,13 @@ func TestOrderOf(t *testing.T) {
 	o := ordersOf(doc)[0]
 	if o.Tax != "19" || o.Subtotal != "100" || !slices.Equal(o.Flags, []string{"total"}) {
 		t.Errorf("tax %s, subtotal %s, flags %v", o.Tax, o.Subtotal, o.Flags)
+	}
+	mustUnmarshal(t, `{"data":[{"type":"orders","id":"1","attributes":{"identifier":"O","subtotalValue":"90.0000","totalValue":"100.0000"},
+	 "relationships":{"lineItems":{"data":[{"type":"orderlineitems","id":"1"}]},"orderSubtotals":{"data":[{"type":"ordersubtotals","id":"1-subtotal-0"}]}}}],
+	 "included":[{"type":"orderlineitems","id":"1","attributes":{"quantity":1,"value":"100.0000"}},
+	 {"type":"ordersubtotals","id":"1-subtotal-0","attributes":{"orderSubtotalType":"subtotal","amount":"100.0000"}}]}`, doc)
+	if two := ordersOf(doc)[0]; !slices.Equal(two.Flags, []string{formats.FlagSubtotal}) {
+		t.Errorf("two subtotals: %v", two.Flags)
 	}
 	if len(o.Lines) != 2 || o.Lines[1].KitParent != 1 || o.Lines[1].SKU != "PART" || o.Lines[0].RowTotal != "100" {
 		t.Errorf("lines %+v", o.Lines)

@@ -15,6 +15,7 @@
 package oro
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,9 +34,6 @@ import (
 
 // Options are what a Client needs beside the config. The zero value works.
 type Options struct {
-	// Known asks the caller's ledger for ids before the shop is asked: entity is a name of formats.Entities, the answer
-	// holds the keys that are known. It may be nil.
-	Known func(ctx context.Context, entity string, keys []string) (map[string]string, error)
 	// Log gets one line per request at debug level. It may be nil.
 	Log *slog.Logger
 	// Transport makes the connections; nil for one of the client's own.
@@ -49,11 +47,12 @@ type Options struct {
 type Client struct {
 	base     string // https://shop.example.com/admin/api
 	inFlight int
-	settle   time.Duration
-	known    func(ctx context.Context, entity string, keys []string) (map[string]string, error)
-	log      *slog.Logger
-	now      func() time.Time
-	sleep    func(ctx context.Context, d time.Duration) error
+	// customerKey is the attribute of a customer that holds its number.
+	customerKey string
+	settle      time.Duration
+	log         *slog.Logger
+	now         func() time.Time
+	sleep       func(ctx context.Context, d time.Duration) error
 
 	wire   *wire
 	tokens *tokens
@@ -66,6 +65,32 @@ type Client struct {
 	noKits   atomic.Bool // the shop knows no product kits
 	entities map[string]entity
 	requests atomic.Int64
+	pauses   pauses
+	regions  regions
+}
+
+// A descriptor is what the client knows of an entity. Each stands in the entity's own file.
+type descriptor struct {
+	entity *formats.Entity
+	reads  []string // resources that it is read from: the API's user must see them
+	writes []string // resources that its batches go to
+	// open makes what looks records up and writes them; nil for what goes in no batch.
+	open func(*Client) entity
+	// check tries what reading the resources alone does not show; it may be nil.
+	check func(ctx context.Context, k *checking)
+}
+
+// descriptors are all entities: a new one is a file and a line here.
+var descriptors = []descriptor{customerDescriptor, productDescriptor, priceListDescriptor, priceDescriptor, inventoryDescriptor, feedbackDescriptor}
+
+// described finds the descriptor of an entity by its name.
+func described(name string) descriptor {
+	for _, d := range descriptors {
+		if d.entity.Name == name {
+			return d
+		}
+	}
+	return descriptor{}
 }
 
 // An entity is how one kind of record is looked up, compared and written.
@@ -78,10 +103,19 @@ type entity interface {
 	encode(ctx context.Context, changes []*bridge.Change) (*bundle, error)
 	// ids finds what the shop holds under keys; more than one id means that the shop's key is not unique.
 	ids(ctx context.Context, keys []string) (map[string][]string, error)
+	// names tells the keys that the records behind the links' ids have now, in the ledger's form, by id. An id that is not the
+	// shop's has none.
+	names(ctx context.Context, links []bridge.Identity) (map[string][]string, error)
 	// parent names the record that a relationship of a change points to, nil when it points to no record of a feed.
 	parent(ch *bridge.Change, relationship string) *bridge.Missing
 	// field is the canonical field that an attribute or relationship of the shop stands for.
 	field(name string) string
+}
+
+// An entity whose keys the shop takes as the same in any case, but finds only as they are written, tells for keys that it
+// does not find those that it has in other case.
+type caseBlind interface {
+	otherCase(ctx context.Context, names []string) (map[string]string, error)
 }
 
 // New prepares a client. It makes no request. What the config leaves out has its default.
@@ -94,20 +128,31 @@ func New(cfg config.Shop, opt Options) (*Client, error) {
 			Hint: "write it as https://shop.example.com",
 		}
 	}
+	if root.Scheme == "http" && !cfg.Insecure && !loopback(root.Hostname()) {
+		return nil, &bridge.Error{
+			Op: "read", Object: "oro.url", Fate: bridge.Stop, Err: errors.New("http to another machine: the client's secret and all orders could be read on the way"),
+			Hint: "write https://, or oro.insecure: true where the way is safe",
+		}
+	}
 	transport := opt.Transport
 	if transport == nil {
-		transport = newTransport(cfg.InFlight)
+		own := newTransport(cfg.InFlight)
+		if own.TLSClientConfig, err = tlsOf(cfg); err != nil {
+			return nil, err
+		}
+		transport = own
 	}
 	c := &Client{
-		base:     root.String() + "/" + strings.Trim(cfg.APIPath, "/"),
-		inFlight: cfg.InFlight,
-		settle:   cfg.Settle.D(),
-		known:    opt.Known,
-		log:      opt.Log,
-		now:      opt.Now,
-		sleep:    opt.Sleep,
-		lists:    newLists(),
-		skus:     newCache(skuCacheSize),
+		base:        root.String() + "/" + strings.Trim(cfg.APIPath, "/"),
+		inFlight:    cfg.InFlight,
+		customerKey: cmp.Or(cfg.CustomerKey, externalID),
+		settle:      cfg.Settle.D(),
+		log:         opt.Log,
+		now:         opt.Now,
+		sleep:       opt.Sleep,
+		lists:       newLists(),
+		skus:        newCache(skuCacheSize),
+		entities:    make(map[string]entity),
 	}
 	if c.log == nil {
 		c.log = slog.New(slog.DiscardHandler)
@@ -119,12 +164,10 @@ func New(cfg config.Shop, opt Options) (*Client, error) {
 		c.sleep = sleep
 	}
 	c.connect(cfg, root.String(), transport)
-	c.entities = map[string]entity{
-		formats.Customers.Name:  customers{c},
-		formats.Products.Name:   products{c},
-		formats.PriceLists.Name: priceLists{c},
-		formats.Prices.Name:     prices{c},
-		formats.Inventory.Name:  inventory{c},
+	for _, d := range descriptors {
+		if d.open != nil {
+			c.entities[d.entity.Name] = d.open(c)
+		}
 	}
 	return c, nil
 }
@@ -215,5 +258,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 }
 
 func reject(ch *formats.Record, field, code, format string, args ...any) *formats.Reject {
+	if ch == nil {
+		ch = new(formats.Record) // what is asked is only whether
+	}
 	return &formats.Reject{Pos: ch.Pos, Key: ch.Key, Field: field, Code: code, Message: fmt.Sprintf(format, args...)}
 }

@@ -13,6 +13,13 @@ import (
 // priceLists are known by name. The shop neither keeps names unique nor filters by them: the whole list is read.
 type priceLists struct{ *Client }
 
+var priceListDescriptor = descriptor{
+	entity: formats.PriceLists,
+	reads:  []string{"pricelists"},
+	writes: []string{"pricelists"},
+	open:   func(c *Client) entity { return priceLists{c} },
+}
+
 func (p priceLists) find(ctx context.Context, records []*formats.Record) ([]bridge.Lookup, error) {
 	held, err := p.read(ctx)
 	if err != nil {
@@ -20,7 +27,7 @@ func (p priceLists) find(ctx context.Context, records []*formats.Record) ([]brid
 	}
 	answers := make([]bridge.Lookup, len(records))
 	for i, rec := range records {
-		lists := held[rec.Key]
+		lists := held[nameOf(rec.Key)]
 		switch len(lists) {
 		case 0:
 			continue
@@ -44,7 +51,7 @@ func (p priceLists) find(ctx context.Context, records []*formats.Record) ([]brid
 }
 
 func (p priceLists) read(ctx context.Context) (map[string][]*resource, error) {
-	doc, err := p.get(ctx, "pricelists", query{"fields[pricelists]": "name,active,priceListCurrencies", "page[size]": "-1"})
+	doc, err := p.whole(ctx, "pricelists", nil)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +97,7 @@ func (p priceLists) all(ctx context.Context, fields []string, each func(string, 
 		for _, f := range sorted(fields) {
 			found.Values = append(found.Values, formats.Value{Field: f, Text: p.value(held[name][0], f, "")})
 		}
-		if err := each(name, found); err != nil {
+		if err := each(formats.JoinKey(name), found); err != nil {
 			return err
 		}
 	}
@@ -114,7 +121,7 @@ func (p priceLists) encode(ctx context.Context, changes []*bridge.Change) (*bund
 		}
 		if ch.Op == bridge.Create {
 			it.id, it.meta = "", ""
-			it.set("name", ch.Key)
+			it.set("name", nameOf(ch.Key))
 		}
 		switch {
 		case ch.Op != bridge.Create && ch.OroID == "":
@@ -158,11 +165,22 @@ func (p priceLists) ids(ctx context.Context, keys []string) (map[string][]string
 	}
 	found := make(map[string][]string, len(keys))
 	for _, k := range keys {
-		for _, r := range held[k] {
+		for _, r := range held[nameOf(k)] {
 			found[k] = append(found[k], r.ID)
 		}
 	}
 	return found, nil
+}
+
+func (p priceLists) names(ctx context.Context, _ []bridge.Identity) (map[string][]string, error) {
+	held, err := p.read(ctx)
+	found := make(map[string][]string, len(held))
+	for name, lists := range held {
+		for _, r := range lists {
+			found[r.ID] = []string{formats.JoinKey(name)}
+		}
+	}
+	return found, err
 }
 
 func (priceLists) parent(*bridge.Change, string) *bridge.Missing { return nil }

@@ -17,6 +17,14 @@ import (
 // behind it. The list of prices needs filter[priceList] and takes filter[product]=1,2,….
 type prices struct{ *Client }
 
+var priceDescriptor = descriptor{
+	entity: formats.Prices,
+	reads:  []string{"pricelists", "products", "productunits"},
+	writes: []string{"productprices"},
+	open:   func(c *Client) entity { return prices{c} },
+	check:  func(ctx context.Context, k *checking) { k.prices(ctx) },
+}
+
 // pricesPerProduct is how many prices of one list a product is expected to have, for the size of a page.
 const pricesPerProduct = 10
 
@@ -33,11 +41,7 @@ type priced struct {
 }
 
 func (p prices) find(ctx context.Context, records []*formats.Record) ([]bridge.Lookup, error) {
-	rows, err := p.place(ctx, records, true)
-	if err != nil {
-		return nil, err
-	}
-	held, err := p.held(ctx, rows)
+	rows, held, err := p.look(ctx, records)
 	if err != nil {
 		return nil, err
 	}
@@ -60,8 +64,61 @@ func (p prices) find(ctx context.Context, records []*formats.Record) ([]bridge.L
 	return answers, nil
 }
 
-// place resolves the parents of price records: lists, products (unless they are named by sku) and units.
-func (p prices) place(ctx context.Context, records []*formats.Record, products bool) ([]priced, error) {
+// look finds the prices that the shop holds under the records' keys. Products are found by the ids that earlier answers told;
+// each price says its product's sku, and where one is another's the ids are asked for anew.
+func (p prices) look(ctx context.Context, records []*formats.Record) ([]priced, map[priceKey]*resource, error) {
+	for product := remembered; ; product = asked {
+		rows, err := p.place(ctx, records, product)
+		if err != nil {
+			return nil, nil, err
+		}
+		held, skus, err := p.held(ctx, rows)
+		if err != nil {
+			return nil, nil, err
+		}
+		wrong := func(r priced) bool { sku, told := skus[r.key.product]; return r.out == nil && told && sku != r.sku }
+		if product == asked || !slices.ContainsFunc(rows, wrong) {
+			return rows, held, nil
+		}
+	}
+}
+
+// A productID says where the id of a price's product comes from.
+type productID int
+
+const (
+	bySKU      productID = iota // not needed: the shop takes the sku
+	remembered                  // from earlier answers, if they told it
+	asked                       // from the shop, now
+)
+
+// productIDs finds the ids of products.
+func (p prices) productIDs(ctx context.Context, skus []string, from productID) (map[string][]string, error) {
+	found := make(map[string][]string, len(skus))
+	var ask []string
+	for _, sku := range unique(skus) {
+		if id, ok := p.skus.get(sku); ok && from == remembered {
+			found[sku] = []string{id}
+			continue
+		}
+		ask = append(ask, sku)
+	}
+	ids, err := p.parents(ctx, formats.Products, ask)
+	if err != nil {
+		return nil, err
+	}
+	for _, sku := range ask {
+		if found[sku] = ids[sku]; len(found[sku]) == 1 {
+			p.skus.set(sku, found[sku][0])
+		} else {
+			p.skus.drop(sku)
+		}
+	}
+	return found, nil
+}
+
+// place resolves the parents of price records: lists, products and units.
+func (p prices) place(ctx context.Context, records []*formats.Record, product productID) ([]priced, error) {
 	rows := make([]priced, len(records))
 	var skus []string
 	for i, rec := range records {
@@ -82,8 +139,8 @@ func (p prices) place(ctx context.Context, records []*formats.Record, products b
 	}
 	var ids map[string][]string
 	var err error
-	if products {
-		if ids, err = p.parents(ctx, formats.Products, skus); err != nil {
+	if product != bySKU {
+		if ids, err = p.productIDs(ctx, skus, product); err != nil {
 			return nil, err
 		}
 	}
@@ -102,7 +159,7 @@ func (p prices) placeOne(ctx context.Context, rec *formats.Record, row *priced, 
 	if err != nil {
 		return err
 	}
-	if row.key.list, row.out = only(lists, rec, "price_list", bridge.Missing{Entity: formats.PriceLists.Name, Key: row.listName}); row.out != nil {
+	if row.key.list, row.out = only(lists, rec, "price_list", bridge.Missing{Entity: formats.PriceLists.Name, Key: formats.JoinKey(row.listName)}); row.out != nil {
 		return nil
 	}
 	_, bad, err := p.resolve(ctx, units, rec, "unit", row.key.unit)
@@ -112,7 +169,7 @@ func (p prices) placeOne(ctx context.Context, rec *formats.Record, row *priced, 
 	if err != nil || bad != nil || ids == nil {
 		return err
 	}
-	row.key.product, row.out = only(ids[row.sku], rec, "sku", bridge.Missing{Entity: formats.Products.Name, Key: row.sku})
+	row.key.product, row.out = only(ids[row.sku], rec, "sku", bridge.Missing{Entity: formats.Products.Name, Key: formats.JoinKey(row.sku)})
 	return nil
 }
 
@@ -127,7 +184,7 @@ func (p prices) explainCase(ctx context.Context, records []*formats.Record, rows
 	if len(skus) == 0 {
 		return nil
 	}
-	twins, err := p.otherCase(ctx, unique(skus))
+	twins, err := products{p.Client}.otherCase(ctx, unique(skus))
 	if err != nil {
 		return err
 	}
@@ -139,8 +196,8 @@ func (p prices) explainCase(ctx context.Context, records []*formats.Record, rows
 	return nil
 }
 
-// held reads the prices of the rows' products, list by list.
-func (p prices) held(ctx context.Context, rows []priced) (map[priceKey]*resource, error) {
+// held reads the prices of the rows' products, list by list, and the skus of those that have some, by id.
+func (p prices) held(ctx context.Context, rows []priced) (map[priceKey]*resource, map[string]string, error) {
 	byList := make(map[string][]string)
 	wanted := make(map[priceKey]bool, len(rows))
 	for i := range rows {
@@ -149,10 +206,13 @@ func (p prices) held(ctx context.Context, rows []priced) (map[priceKey]*resource
 			wanted[k] = true
 		}
 	}
-	held := make(map[priceKey]*resource, len(wanted))
+	held, skus := make(map[priceKey]*resource, len(wanted)), make(map[string]string)
 	for list, ids := range byList {
-		q := query{"filter[priceList]": list}
+		q := priceQuery.with("filter[priceList]", list)
 		err := p.lookup(ctx, "productprices", "product", unique(ids), q, pricesPerProduct, func(doc *document) error {
+			for i := range doc.Included {
+				skus[doc.Included[i].ID] = doc.Included[i].text("sku")
+			}
 			for i := range doc.Data {
 				r := &doc.Data[i]
 				if k := keyOfPrice(list, r); wanted[k] {
@@ -162,11 +222,14 @@ func (p prices) held(ctx context.Context, rows []priced) (map[priceKey]*resource
 			return nil
 		})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return held, nil
+	return held, skus, nil
 }
+
+// priceQuery asks for prices with their product's sku: its id alone does not say which product it is.
+var priceQuery = query{"include": "product", "fields[products]": "sku"}
 
 func keyOfPrice(list string, r *resource) priceKey {
 	return priceKey{list, r.one("product").ID, r.one("unit").ID, r.decimal("quantity"), r.text("currency")}
@@ -186,8 +249,7 @@ func (p prices) all(ctx context.Context, fields []string, each func(string, brid
 			}
 			continue // the name stands for several lists: none of them can be meant
 		}
-		q := query{"filter[priceList]": id, "include": "product", "fields[products]": "sku"}
-		for doc, err := range p.pages(ctx, "productprices", q, pageSize) {
+		for doc, err := range p.pages(ctx, "productprices", priceQuery.with("filter[priceList]", id), pageSize) {
 			if err != nil {
 				return err
 			}
@@ -225,7 +287,11 @@ func (p prices) encode(ctx context.Context, changes []*bridge.Change) (*bundle, 
 	}
 	blind := slices.ContainsFunc(changes, func(ch *bridge.Change) bool { return ch.Op != bridge.Create && ch.OroID == "" })
 	creates := slices.ContainsFunc(changes, func(ch *bridge.Change) bool { return ch.Op == bridge.Create })
-	rows, err := p.place(ctx, records, blind || (creates && !ext))
+	product := bySKU
+	if blind || (creates && !ext) {
+		product = asked
+	}
+	rows, err := p.place(ctx, records, product)
 	if err != nil {
 		return nil, err
 	}
@@ -303,7 +369,7 @@ func (p prices) value(out *bundle, i int, ch *bridge.Change) (string, bool) {
 
 // fill looks up the ids that changes lack.
 func (p prices) fill(ctx context.Context, changes []*bridge.Change, rows []priced) error {
-	held, err := p.held(ctx, rows)
+	held, _, err := p.held(ctx, rows)
 	if err != nil {
 		return err
 	}
@@ -319,7 +385,7 @@ func (p prices) fill(ctx context.Context, changes []*bridge.Change, rows []price
 // already is no error, so a repeat does no harm. Without ids the request would empty the list: it is never sent so.
 func (p prices) remove(ctx context.Context, gone map[string][]string) error {
 	for _, list := range sortedKeys(gone) {
-		for ids := range chunks(gone[list]) {
+		for ids := range chunks(gone[list], keysPerLookup) {
 			if len(ids) == 0 || list == "" {
 				return errors.New("prices without ids are never removed")
 			}
@@ -345,11 +411,11 @@ func (p prices) ids(ctx context.Context, keys []string) (map[string][]string, er
 	for i, k := range keys {
 		records[i] = &formats.Record{Entity: formats.Prices, Key: k}
 	}
-	rows, err := p.place(ctx, records, true)
+	rows, err := p.place(ctx, records, asked)
 	if err != nil {
 		return nil, err
 	}
-	held, err := p.held(ctx, rows)
+	held, _, err := p.held(ctx, rows)
 	if err != nil {
 		return nil, err
 	}
@@ -362,13 +428,45 @@ func (p prices) ids(ctx context.Context, keys []string) (map[string][]string, er
 	return found, nil
 }
 
+func (p prices) names(ctx context.Context, links []bridge.Identity) (map[string][]string, error) {
+	lists, err := p.entries(ctx, priceListNames)
+	if err != nil {
+		return nil, err
+	}
+	byList := make(map[string][]string)
+	for _, id := range idsOf(links) {
+		if _, list := cutLast(id, "-"); digits(list) && lists[list].ID != "" {
+			byList[list] = append(byList[list], id)
+		}
+	}
+	found := make(map[string][]string, len(links))
+	for _, list := range sortedKeys(byList) {
+		entry := lists[list]
+		err := p.lookup(ctx, "productprices", "id", byList[list], priceQuery.with("filter[priceList]", list), 1, func(doc *document) error {
+			included := index(doc.Included)
+			for i := range doc.Data {
+				r := &doc.Data[i]
+				if product := included[r.one("product")]; product != nil {
+					k := keyOfPrice(list, r)
+					found[r.ID] = []string{formats.JoinKey(entry.text("name"), product.text("sku"), k.unit, k.quantity, k.currency)}
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
 func (prices) parent(ch *bridge.Change, relationship string) *bridge.Missing {
 	parts := formats.SplitKey(ch.Key)
 	switch {
 	case relationship == "product" && len(parts) > 1:
-		return &bridge.Missing{Entity: formats.Products.Name, Key: parts[1]}
+		return &bridge.Missing{Entity: formats.Products.Name, Key: formats.JoinKey(parts[1])}
 	case relationship == "priceList":
-		return &bridge.Missing{Entity: formats.PriceLists.Name, Key: parts[0]}
+		return &bridge.Missing{Entity: formats.PriceLists.Name, Key: formats.JoinKey(parts[0])}
 	}
 	return nil
 }

@@ -18,6 +18,13 @@ import (
 // relationships differently.
 type products struct{ *Client }
 
+var productDescriptor = descriptor{
+	entity: formats.Products,
+	reads:  []string{"products", "productnames", "productunits", "attributefamilies", "categories", "brands", "producttaxcodes", "localizations"},
+	writes: []string{"products"},
+	open:   func(c *Client) entity { return products{c} },
+}
+
 var productLinks = []link{
 	{"inventory_status", "inventory_status", inventoryStatuses},
 	{"category", "category", categories},
@@ -91,8 +98,8 @@ func (p products) find(ctx context.Context, records []*formats.Record) ([]bridge
 	answers := make([]bridge.Lookup, len(records))
 	var ask, lost []string
 	for i, rec := range records {
-		if answers[i].Reject = unlistable(rec, "sku", rec.Key); answers[i].Reject == nil {
-			ask = append(ask, rec.Key)
+		if answers[i].Reject = unlistable(rec, "sku", nameOf(rec.Key)); answers[i].Reject == nil {
+			ask = append(ask, nameOf(rec.Key))
 		}
 	}
 	held := make(map[string]*held)
@@ -117,9 +124,9 @@ func (p products) find(ctx context.Context, records []*formats.Record) ([]bridge
 		} else if answers[i].Reject != nil {
 			continue
 		}
-		h := held[rec.Key]
+		h := held[nameOf(rec.Key)]
 		if h == nil {
-			lost = append(lost, rec.Key)
+			lost = append(lost, nameOf(rec.Key))
 			continue
 		}
 		if answers[i].Found, err = p.found(ctx, rec, h); err != nil {
@@ -131,8 +138,8 @@ func (p products) find(ctx context.Context, records []*formats.Record) ([]bridge
 	}
 	twins, err := p.otherCase(ctx, unique(lost))
 	for i, rec := range records {
-		if twin := twins[rec.Key]; twin != "" && answers[i] == (bridge.Lookup{}) {
-			answers[i].Reject = rejectCase(rec, rec.Key, twin)
+		if twin := twins[nameOf(rec.Key)]; twin != "" && answers[i] == (bridge.Lookup{}) {
+			answers[i].Reject = rejectCase(rec, nameOf(rec.Key), twin)
 		}
 	}
 	return answers, err
@@ -290,7 +297,7 @@ func (p products) all(ctx context.Context, fields []string, each func(string, br
 			if err != nil {
 				return err
 			}
-			if err := each(h.text("sku"), *found); err != nil {
+			if err := each(formats.JoinKey(h.text("sku")), *found); err != nil {
 				return err
 			}
 		}
@@ -310,8 +317,8 @@ func (p products) encode(ctx context.Context, changes []*bridge.Change) (*bundle
 	out, batch := new(bundle), &part{resource: "products"}
 	for i, ch := range changes {
 		switch {
-		case unlistable(ch.Record, "sku", ch.Key) != nil:
-			out.refuse(i, &bridge.Outcome{Reject: unlistable(ch.Record, "sku", ch.Key)})
+		case unlistable(ch.Record, "sku", nameOf(ch.Key)) != nil:
+			out.refuse(i, &bridge.Outcome{Reject: unlistable(ch.Record, "sku", nameOf(ch.Key))})
 			continue
 		case ch.Op != bridge.Create && ch.OroID == "":
 			out.refuse(i, &bridge.Outcome{Unknown: true})
@@ -428,7 +435,7 @@ func (w *productWriter) write() {
 // begin sets what only a new product needs.
 func (w *productWriter) begin() {
 	w.it.id, w.it.meta = "p"+strconv.Itoa(w.n), ""
-	w.it.set("sku", w.ch.Key)
+	w.it.set("sku", nameOf(w.ch.Key))
 	w.it.raw("productType", `"simple"`)
 	w.it.raw("featured", "false")
 	w.it.raw("newArrival", "false")
@@ -543,7 +550,39 @@ func (w *productWriter) text(it *item, p prose, localization, text string) {
 }
 
 func (p products) ids(ctx context.Context, keys []string) (map[string][]string, error) {
-	return p.keyed(ctx, "products", "sku", "sku", keys)
+	return p.byName(ctx, "products", "sku", keys)
+}
+
+func (p products) names(ctx context.Context, links []bridge.Identity) (map[string][]string, error) {
+	return p.keysByID(ctx, "products", "sku", links)
+}
+
+// otherCase finds, for skus that the shop does not have, those it has in other case: its look-ups are case-sensitive, its
+// rule that a sku is unique is not. It tries capitals and small letters.
+func (p products) otherCase(ctx context.Context, skus []string) (map[string]string, error) {
+	tried := make(map[string][]string)
+	var ask []string
+	for _, sku := range skus {
+		for _, other := range []string{strings.ToUpper(sku), strings.ToLower(sku)} {
+			if other != sku {
+				tried[sku] = append(tried[sku], other)
+				ask = append(ask, other)
+			}
+		}
+	}
+	found, err := p.keyed(ctx, "products", "sku", "sku", ask)
+	if err != nil {
+		return nil, err
+	}
+	twins := make(map[string]string)
+	for sku, others := range tried {
+		for _, other := range others {
+			if len(found[other]) > 0 {
+				twins[sku] = other
+			}
+		}
+	}
+	return twins, nil
 }
 
 func (products) parent(*bridge.Change, string) *bridge.Missing { return nil }

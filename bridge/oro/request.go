@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -54,10 +53,10 @@ func (c *Client) get(ctx context.Context, path string, q query) (*document, erro
 	if err != nil {
 		return nil, err
 	}
-	return c.decode("read", path, ans)
+	return ans.doc, nil
 }
 
-// do sends one request and returns the answer when its status is below 300, and a *bridge.Error otherwise.
+// do sends one request and returns the answer when the shop did what it was asked, and a *bridge.Error otherwise.
 func (c *Client) do(ctx context.Context, method, path string, q query, body []byte, e effect, header http.Header) (*answer, error) {
 	to := c.base + "/" + path
 	if len(q) > 0 {
@@ -67,8 +66,11 @@ func (c *Client) do(ctx context.Context, method, path string, q query, body []by
 	for k, v := range header {
 		h[k] = v
 	}
-	ans, err := c.sender.send(ctx, &call{method: method, url: to, object: path, header: h, body: body, effect: e})
 	op := map[string]string{http.MethodGet: "read", http.MethodPatch: "write", http.MethodPost: "add", http.MethodDelete: "remove"}[method]
+	if err := c.pauses.check(op, path, c.now()); err != nil {
+		return nil, err
+	}
+	ans, err := c.sender.send(ctx, &call{method: method, url: to, object: path, header: h, body: body, effect: e, want: wanted(method, path)})
 	if err != nil {
 		return nil, failure(op, path, err)
 	}
@@ -76,21 +78,6 @@ func (c *Client) do(ctx context.Context, method, path string, q query, body []by
 		return nil, c.refused(op, path, ans)
 	}
 	return ans, nil
-}
-
-func (c *Client) decode(op, path string, ans *answer) (*document, error) {
-	doc := new(document)
-	err := json.Unmarshal(ans.body, doc)
-	if err == nil && doc.Data == nil {
-		err = errors.New("it holds no data") // taken for an empty list it would have everything created anew
-	}
-	if err != nil {
-		return nil, &bridge.Error{
-			Op: op, Object: path, Fate: bridge.Pause, Err: fmt.Errorf("the answer is not a JSON:API document: %w", err),
-			Hint: "if this does not pass, check oro.url and oro.api_path: something else answers at " + c.base,
-		}
-	}
-	return doc, nil
 }
 
 // A statusError is an answer that refuses.
@@ -109,11 +96,17 @@ func (e *statusError) Error() string {
 
 // statusOf finds the status of a refusal, 0 when err is none.
 func statusOf(err error) int {
-	var s *statusError
-	if errors.As(err, &s) {
+	if s := asStatus(err); s != nil {
 		return s.status
 	}
 	return 0
+}
+
+// asStatus is the refusal in an error, nil when it is none.
+func asStatus(err error) *statusError {
+	var s *statusError
+	errors.As(err, &s)
+	return s
 }
 
 // refused explains an answer of 300 and more.
@@ -122,7 +115,11 @@ func (c *Client) refused(op, path string, ans *answer) error {
 	e := &bridge.Error{Op: op, Object: path, Fate: bridge.Stop, Err: &statusError{ans.status, decodeErrors(ans.body)}}
 	switch s := ans.status; {
 	case s == http.StatusTooManyRequests || s >= 500:
-		e.Fate, e.After = bridge.Pause, retryAfter(ans.header, c.now())
+		e.Fate = bridge.Pause
+		if after := retryAfter(ans.header, c.now()); after > 0 {
+			e.Err = c.pauses.begin(op, path, after, c.now(), e.Err)
+			e.After = min(after, longestPause)
+		}
 	case s == http.StatusUnauthorized:
 		e.Fate, e.Err = bridge.Pause, fmt.Errorf("%w: the shop gives a token and then does not accept it", bridge.ErrLogin)
 		e.Hint = "check that the user of the OAuth application is enabled, and that a proxy in front of the shop passes the Authorization header on"
@@ -152,6 +149,13 @@ func failure(op, object string, err error) error {
 			Hint: "the keys are looked up before anything is sent again",
 		}
 	}
+	var stranger *strangerError
+	if errors.As(err, &stranger) {
+		return &bridge.Error{
+			Op: op, Object: object, Fate: bridge.Pause, Err: err,
+			Hint: "a firewall, a proxy or a maintenance page stands between bridge and shop; if this does not pass, check oro.url and oro.api_path",
+		}
+	}
 	return unreachable(op, object, err)
 }
 
@@ -171,7 +175,8 @@ func unreachable(op, object string, err error) error {
 	switch {
 	case errors.As(err, &cert), errors.As(err, &host), errors.As(err, &authority):
 		e.Fate, e.Hint = bridge.Stop, "the shop's certificate is not trusted: check oro.url, or add the issuer to the machine's certificates"
-	case errors.Is(err, errTooLarge):
+	case errors.Is(err, errTooLarge), errors.Is(err, errTooMany):
+		e.Err = err
 		e.Fate, e.Hint = bridge.Stop, "something else than the shop answers: check oro.url and oro.api_path"
 	default:
 		e.Hint = "check oro.url, the network and the firewall from this machine"
@@ -188,17 +193,36 @@ func bare(err error) error {
 	return err
 }
 
-// pages walks a list until a short page: the shop's products never carry links.next.
+// maxPages bounds a walk, and maxLookupPages what is asked for by key or comes with one batch: a list that never ends is not
+// the shop's.
+const (
+	maxPages       = 100_000
+	maxLookupPages = 1_000
+)
+
+// tooMuch says that an answer was larger than the client reads: half as many records may fit.
+func tooMuch(err error) bool { return errors.Is(err, errTooLarge) || errors.Is(err, errTooMany) }
+
+// pages walks a list until a short page: the shop's products never carry links.next. Where a page is too large to read it
+// goes on from there in halves.
 func (c *Client) pages(ctx context.Context, path string, q query, size int) iter.Seq2[*document, error] {
 	return func(yield func(*document, error) bool) {
 		var first ref
-		for number := 1; ; number++ {
-			doc, err := c.get(ctx, path, q.with("page[size]", strconv.Itoa(size)).with("page[number]", strconv.Itoa(number)))
-			if err == nil && number > 1 && len(doc.Data) > 0 && doc.Data[0].ref() == first {
-				err = &bridge.Error{
-					Op: "read", Object: path, Fate: bridge.Stop, Err: fmt.Errorf("page %d begins as the page before", number),
-					Hint: "something between bridge and shop drops page[number]",
+		for number := 1; number <= maxPages; number++ {
+			doc, err := c.page(ctx, path, q, size, number)
+			for tooMuch(err) && size > 1 {
+				half := max(size/2, 1)
+				for (number-1)*size%half != 0 { // the smaller pages begin where this one does
+					half--
 				}
+				number, size = (number-1)*size/half+1, half
+				doc, err = c.page(ctx, path, q, size, number)
+			}
+			if err == nil && number > 1 && len(doc.Data) > 0 && doc.Data[0].ref() == first {
+				err = endless(path, fmt.Errorf("page %d begins as the page before", number))
+			}
+			if err == nil && len(doc.Data) > size {
+				err = endless(path, fmt.Errorf("a page of %d records holds %d", size, len(doc.Data)))
 			}
 			if err != nil {
 				yield(nil, err)
@@ -211,7 +235,41 @@ func (c *Client) pages(ctx context.Context, path string, q query, size int) iter
 				return
 			}
 		}
+		yield(nil, endless(path, fmt.Errorf("it has more than %d pages", maxPages)))
 	}
+}
+
+func (c *Client) page(ctx context.Context, path string, q query, size, number int) (*document, error) {
+	q = q.with("page[size]", strconv.Itoa(size))
+	if number > 1 {
+		q = q.with("page[number]", strconv.Itoa(number))
+	}
+	return c.get(ctx, path, q)
+}
+
+// endless explains a list that is not walked to its end.
+func endless(path string, why error) error {
+	return &bridge.Error{
+		Op: "read", Object: path, Fate: bridge.Stop, Err: why,
+		Hint: "something between bridge and shop drops page[number] or page[size]",
+	}
+}
+
+// defaultPage is how many records the shop answers with unless it is asked for more.
+const defaultPage = 10
+
+// whole reads a list to its end. Some lists refuse page[size] and tell all (webhook topics; in 6.1 the statuses of orders), the
+// others tell ten until they are asked for all.
+func (c *Client) whole(ctx context.Context, path string, q query) (*document, error) {
+	doc, err := c.get(ctx, path, q)
+	if err != nil || len(doc.Data) < defaultPage {
+		return doc, err
+	}
+	all, err := c.get(ctx, path, q.with("page[size]", "-1"))
+	if statusOf(err) == http.StatusBadRequest {
+		return doc, nil
+	}
+	return all, err
 }
 
 // lookup asks for many keys through filter[name], in requests of at most keysPerLookup keys, several at once. rows is the
@@ -220,11 +278,15 @@ func (c *Client) lookup(ctx context.Context, path, name string, keys []string, q
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(c.inFlight)
 	one := make(chan struct{}, 1) // each is not called by two at once
-	for part := range chunks(keys) {
+	for part := range chunks(keys, c.keysAtOnce(path, name)) {
 		group.Go(func() error {
 			asked := q.with("filter["+name+"]", strings.Join(part, ","))
-			// One row more than is expected: a page that is not full needs no second one.
-			for doc, err := range c.pages(ctx, path, asked, rows*len(part)+1) {
+			number := 0
+			// More rows than are expected: a page that is not full needs no second one, and costs nothing for being large.
+			for doc, err := range c.pages(ctx, path, asked, max(rows*len(part)+1, pageSize/2)) {
+				if number++; err == nil && number > maxLookupPages {
+					err = endless(path, fmt.Errorf("%d keys fill more than %d pages", len(part), maxLookupPages))
+				}
 				if err != nil {
 					return err
 				}
@@ -241,13 +303,22 @@ func (c *Client) lookup(ctx context.Context, path, name string, keys []string, q
 	return group.Wait()
 }
 
+// keysAtOnce is how many keys a filter takes: shops take several at once where a field allows it (ids, sku, externalId,
+// identifier); another key of customers is taken for one text, commas and all.
+func (c *Client) keysAtOnce(path, name string) int {
+	if path == "customers" && name == c.customerKey && name != externalID {
+		return 1
+	}
+	return keysPerLookup
+}
+
 // chunks cuts keys by number and by the length that they have in an address.
-func chunks(keys []string) iter.Seq[[]string] {
+func chunks(keys []string, most int) iter.Seq[[]string] {
 	return func(yield func([]string) bool) {
 		start, length := 0, 0
 		for i, k := range keys {
 			n := len(url.QueryEscape(k)) + len("%2C")
-			if i > start && (i-start == keysPerLookup || length+n > bytesPerLookup) {
+			if i > start && (i-start == most || length+n > bytesPerLookup) {
 				if !yield(keys[start:i]) {
 					return
 				}

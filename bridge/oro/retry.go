@@ -17,6 +17,9 @@ const (
 	maxWait   = 5 * time.Second
 	// A Retry-After up to this is waited for here; a longer one is handed to the caller.
 	maxRetryAfter = 15 * time.Second
+	// Whoever asks to be left alone for longer than this is asked again after it: a proxy's idea of an hour must not keep
+	// orders for one.
+	longestPause = 5 * time.Minute
 )
 
 // A verdict is what to do after a try.
@@ -34,7 +37,7 @@ type try struct {
 	number int // 1 for the first
 	effect effect
 	status int   // 0 when there was no answer
-	err    error // nil when there was one
+	err    error // nil when there was one of the shop's own
 	taken  bool  // the shop may have taken it
 	after  time.Duration
 }
@@ -46,7 +49,7 @@ func judge(t try, chance float64) (verdict, time.Duration) {
 	switch {
 	case !busy && !broken:
 		return settled, 0
-	case errors.Is(t.err, context.Canceled), errors.Is(t.err, errTooLarge):
+	case errors.Is(t.err, context.Canceled), errors.Is(t.err, errTooLarge), errors.Is(t.err, errTooMany):
 		if t.effect == adds && t.taken {
 			return uncertain, 0
 		}
@@ -103,6 +106,9 @@ func (r *retrier) send(ctx context.Context, c *call) (*answer, error) {
 			return nil, err
 		default:
 			t.status, t.after = ans.status, retryAfter(ans.header, r.now())
+			if err = judgeAnswer(c.want, ans); err != nil {
+				t.err, t.taken = err, true // who answered may have passed the request on
+			}
 		}
 		if ctx.Err() != nil && t.err != nil {
 			t.err = context.Canceled

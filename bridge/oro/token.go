@@ -91,6 +91,7 @@ func (t *tokens) renew(ctx context.Context) (string, time.Duration, error) {
 		header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}, "Accept": {"application/json"}},
 		body:   []byte(form.Encode()),
 		effect: sets,
+		want:   want{what: aToken},
 	})
 	if err != nil {
 		return "", 0, unreachable("ask for a token at", t.url, err)
@@ -118,7 +119,7 @@ func (t *tokens) refusal(ans *answer) error {
 	case ans.status == http.StatusNotFound:
 		e.Hint = "there is no token at this address: check oro.url and oro.token_path"
 	case ans.status == http.StatusTooManyRequests || ans.status >= 500:
-		e.Fate, e.After = bridge.Pause, retryAfter(ans.header, t.now())
+		e.Fate, e.After = bridge.Pause, min(retryAfter(ans.header, t.now()), longestPause)
 	case ans.status == http.StatusOK:
 		e.Err = errors.New("the answer holds no token")
 		e.Hint = "something else answers at this address: check oro.url and oro.token_path"

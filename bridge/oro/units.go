@@ -105,8 +105,8 @@ func (w *productWriter) wantedPrimary(now unit) unit {
 	}
 	to.precision, to.rate = or(to.precision, "0"), "1"
 	n, err := strconv.Atoi(to.precision)
-	if err != nil || n < 0 || n > 9 {
-		w.refuse("precision", formats.CodeAmount, "%q is not a number of decimals from 0 to 9", to.precision)
+	if err != nil || n < 0 || n > 10 {
+		w.refuse("precision", formats.CodeAmount, "%q is not a number of decimals from 0 to 10", to.precision)
 	}
 	to.precision = strconv.Itoa(n)
 	return to

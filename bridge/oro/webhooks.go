@@ -15,13 +15,23 @@ var webhookTopics = []string{"order.created", "order.updated"}
 
 const webhookFormat = "thin"
 
-// Subscribe makes sure that the shop tells an address of new and changed orders: it adds what is missing, switches on what
-// was switched off, and sets the secret each time, since the shop never shows the one it has. It says in words what it did;
-// nothing when all was well.
+// minSecret is how long a webhook's secret must be, in bytes: as long as the HMAC-SHA256 that it makes.
+const minSecret = 32
+
+// Subscribe makes sure that the shop tells an address of new and changed orders: it subscribes each time anew, since the shop
+// never shows the secret that it has. It says in words what was missing or wrong; nothing when all was well. A secret of less
+// than 32 bytes is refused: whoever guesses it can call the bridge as the shop.
 //
 // Webhooks come with 6.1.11 and 7.0.2, and only when the shop has opened them for orders; elsewhere the error's hint says
 // so, and polling alone does the work. Limits: the shop deletes a subscription whose receiver answers 410.
 func (c *Client) Subscribe(ctx context.Context, address string, secret bridge.Secret) ([]string, error) {
+	if n := len(secret.Reveal()); n < minSecret {
+		return nil, &bridge.Error{
+			Op: "subscribe to", Object: strings.Join(webhookTopics, ", "), Fate: bridge.Stop,
+			Err:  fmt.Errorf("the secret has %d bytes, and %d are needed", n, minSecret),
+			Hint: "write a longer one in webhook.secret: openssl rand -hex 32 makes one",
+		}
+	}
 	if err := c.topicsOpen(ctx); err != nil {
 		return nil, err
 	}
@@ -57,7 +67,7 @@ func (c *Client) Unsubscribe(ctx context.Context, address string) error {
 }
 
 func (c *Client) topicsOpen(ctx context.Context) error {
-	doc, err := c.get(ctx, "webhooktopics", query{"page[size]": "-1"})
+	doc, err := c.whole(ctx, "webhooktopics", nil)
 	var e *bridge.Error
 	if errors.As(err, &e) && statusOf(err) == http.StatusNotFound {
 		e.Hint = "this shop has no webhooks (they come with 6.1.11 and 7.0.2): polling alone does the work"
@@ -87,50 +97,45 @@ func (c *Client) topicsOpen(ctx context.Context) error {
 // subscriptions are those of an address, by topic.
 func (c *Client) subscriptions(ctx context.Context, address string) (map[string]resources, error) {
 	held := make(map[string]resources)
-	for doc, err := range c.pages(ctx, "webhooks", nil, 100) {
-		if err != nil {
-			return nil, err
-		}
-		for i := range doc.Data {
-			if r := &doc.Data[i]; r.text("notificationUrl") == address {
-				topic := r.one("topic").ID
-				held[topic] = append(held[topic], *r)
-			}
+	doc, err := c.whole(ctx, "webhooks", nil)
+	if err != nil {
+		return nil, err
+	}
+	for i := range doc.Data {
+		if r := &doc.Data[i]; r.text("notificationUrl") == address {
+			topic := r.one("topic").ID
+			held[topic] = append(held[topic], *r)
 		}
 	}
 	return held, nil
 }
 
+// subscribe takes back what there is and subscribes anew: the shop never shows the secret that it has.
 func (c *Client) subscribe(ctx context.Context, topic, address string, secret bridge.Secret, held resources) ([]string, error) {
-	it := item{kind: "webhooks"}
-	if len(held) > 0 {
-		it.id = held[0].ID
+	for _, old := range held {
+		if err := c.removeWebhook(ctx, old.ID); err != nil {
+			return nil, err
+		}
 	}
+	it := item{kind: "webhooks"}
 	it.raw("enabled", "true")
 	it.set("secret", secret.Reveal())
-	if len(held) == 0 {
-		it.set("notificationUrl", address)
-		it.raw("verifySsl", fmt.Sprint(strings.HasPrefix(address, "https:")))
-		it.point("topic", "webhooktopics", topic)
-		it.point("format", "webhookformats", webhookFormat)
-		_, err := c.do(ctx, http.MethodPost, "webhooks", nil, single(&it), adds, nil)
-		return []string{"subscribed to " + topic}, err
-	}
+	it.set("notificationUrl", address)
+	it.raw("verifySsl", fmt.Sprint(strings.HasPrefix(address, "https:")))
+	it.point("topic", "webhooktopics", topic)
 	it.point("format", "webhookformats", webhookFormat)
-	if _, err := c.do(ctx, http.MethodPatch, "webhooks/"+it.id, nil, single(&it), sets, nil); err != nil {
+	if _, err := c.do(ctx, http.MethodPost, "webhooks", nil, single(&it), adds, nil); err != nil {
 		return nil, err
 	}
-	var did []string
-	if held[0].text("enabled") != "1" {
-		did = append(did, "switched on "+topic)
+	switch {
+	case len(held) == 0:
+		return []string{"subscribed to " + topic}, nil
+	case held[0].text("enabled") != "1":
+		return []string{"switched on " + topic}, nil
+	case len(held) > 1:
+		return []string{"removed a second subscription to " + topic}, nil
 	}
-	for _, double := range held[1:] {
-		if err := c.removeWebhook(ctx, double.ID); err != nil {
-			return did, err
-		}
-		did = append(did, "removed a second subscription to "+topic)
-	}
-	return did, nil
+	return nil, nil
 }
 
 // removeWebhook takes one that is gone already as removed.

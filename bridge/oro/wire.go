@@ -14,8 +14,9 @@ import (
 	"time"
 )
 
-// maxAnswer bounds the body of one answer, in bytes. A page of 1,000 records with their includes is a few megabytes.
-const maxAnswer = 64 << 20
+// maxAnswer bounds the body of one answer, in bytes, unpacked. A page of 1,000 records with their includes is a few
+// megabytes; where it is more, a smaller page is asked for.
+const maxAnswer = 16 << 20
 
 // An effect says what sending a request a second time does to the shop.
 type effect int
@@ -34,6 +35,7 @@ type call struct {
 	header http.Header
 	body   []byte
 	effect effect
+	want   want
 }
 
 // An answer is a whole response.
@@ -41,6 +43,7 @@ type answer struct {
 	status int
 	header http.Header
 	body   []byte
+	doc    *document // of an answer that was judged
 }
 
 // A sender carries calls out. Senders are stacked: repeat, then authorize, then the wire.

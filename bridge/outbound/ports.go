@@ -15,7 +15,10 @@ type Shop interface {
 	// Sightings returns a page, from 1, of the orders with updatedAt ≥ since, by id and times alone, ordered by updatedAt
 	// and id; more says whether a further page follows.
 	Sightings(ctx context.Context, since time.Time, page int) (seen []bridge.Sighting, more bool, err error)
-	// Orders reads orders in full by the shop's ids, at most 50, in no order. One that is gone is left out.
+	// Arrivals returns a page of the orders whose ids come after one, by rising id; "" for the first. It finds what the time of
+	// the last update hides: an order that was created with an old date.
+	Arrivals(ctx context.Context, after string) (seen []bridge.Sighting, more bool, err error)
+	// Orders reads orders in full by the shop's ids, at most 50, in no order. One that is left out was asked for twice, and is gone.
 	Orders(ctx context.Context, ids []string) ([]*formats.Order, error)
 	// Order reads one order by its identifier.
 	Order(ctx context.Context, identifier string) (*formats.Order, error)

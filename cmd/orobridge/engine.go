@@ -169,7 +169,7 @@ func whoami() string {
 
 // open prepares the ends.
 func (e *engine) open(shop *config.Shop, log *slog.Logger) (err error) {
-	if e.shop, err = oro.New(*shop, oro.Options{Log: log, Known: e.ledger.OroIDs}); err != nil {
+	if e.shop, err = oro.New(*shop, oro.Options{Log: log}); err != nil {
 		return err
 	}
 	for name := range e.config.Remotes {
