@@ -49,6 +49,17 @@ type Row struct {
 	Absent []bool
 }
 
+// Size is about how many bytes of memory a row's cells take. Who collects rows bounds the sum of their sizes, not only
+// their number: a row may be as long as its format allows.
+func (r *Row) Size() int {
+	const header = 16 // of a string
+	n := header * len(r.Cells)
+	for _, c := range r.Cells {
+		n += len(c)
+	}
+	return n + len(r.Absent)
+}
+
 // A Reader yields the rows of one file, in order.
 type Reader interface {
 	// Columns are the names of the cells as the sender calls them. They do not change while the file is read.

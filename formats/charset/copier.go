@@ -60,6 +60,13 @@ func (c *Copier) Drop(to int64) {
 	c.base += int64(n)
 }
 
+// Replace writes, instead of what was read up to the offset, what edit makes of it.
+func (c *Copier) Replace(to int64, edit func(text []byte) []byte) error {
+	_, err := c.out.Write(edit(c.kept[:c.index(to)]))
+	c.Drop(to)
+	return err
+}
+
 // Rest is the offset of the end of what was read.
 func (c *Copier) Rest() int64 { return c.base + int64(len(c.kept)) }
 
