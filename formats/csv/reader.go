@@ -227,11 +227,13 @@ func (r *reader) refuse(err error, raw []byte, pos formats.Position) error {
 	switch {
 	case errors.As(err, &parse):
 		bad.Code, bad.Message = formats.CodeQuote, r.quoteMessage(parse, pos.Line)
+	case whole && err == errRowTooWide:
+		bad.Message = fmt.Sprintf("the row goes on over several lines and has more than %d delimiters: a quote on its first line never closes", maxDelimiters)
+	case whole:
+		bad.Message = fmt.Sprintf("the row goes on over several lines and is longer than %d bytes: a quote on its first line never closes, or format.max_row is too small", r.tape.limit)
 	case err == errRowTooWide:
 		bad.Code = formats.CodeRagged
 		bad.Message = fmt.Sprintf("the row has more than %d cells, the header has %d", maxDelimiters, r.width)
-	case whole:
-		bad.Message = fmt.Sprintf("the row goes on over several lines and is longer than %d bytes: a quote on its first line never closes, or format.max_row is too small", r.tape.limit)
 	default:
 		bad.Message = r.tooLong()
 	}
