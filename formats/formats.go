@@ -119,6 +119,7 @@ const (
 type Reject struct {
 	Pos     Position
 	Key     string // business key as far as it is known
+	Keyed   bool   // Key is the whole key of the row's record, for certain. Where it is not, nobody knows which record the row was about
 	Field   string // canonical field; the sender's column when the row never got that far; empty for the whole row
 	Code    string // one of the Code constants, stable: people filter by it
 	Message string // one sentence for the person who mends the file
