@@ -91,7 +91,7 @@ func (b *Engine) unwrap(r *fileRows, path string) error {
 		p := part{name: r.freeName(name), path: filepath.Join(r.dir, fmt.Sprintf("%d", len(r.parts)+1))}
 		r.parts = append(r.parts, p)
 		return os.OpenFile(p.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	})
+	}, nil)
 	if len(r.parts) == 1 {
 		r.parts[0].name = ""
 	}
