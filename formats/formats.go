@@ -154,8 +154,20 @@ const (
 	CodeStructure = "structure" // a segment or element where it can't stand
 )
 
+// Codes of files that are refused as a whole, stable: people filter by them.
+const (
+	CodeFileLimit     = "limit"         // more comes out of it than its caps allow
+	CodeFileUnwrap    = "unwrap"        // it is not wrapped as configured, or damaged
+	CodeFileSignature = "signature"     // its signature is missing, somebody else's, or does not fit
+	CodeFilePlain     = "not_encrypted" // everybody could read it on its way
+	CodeFileReplayed  = "replayed"      // its signature came before
+	CodeFileNeverFits = "never_fits"    // more has to come out of it than the disk could ever hold
+	CodeFileTrailer   = "trailer"       // its trailer is missing, or says something else than what stands before it
+)
+
 // FileError says why a file can't be read further.
 type FileError struct {
+	Code    string // one of the CodeFile constants where there is one for the fault; else empty
 	Pos     Position
 	Column  string
 	Message string // what is wrong

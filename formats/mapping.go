@@ -27,7 +27,7 @@ type Mapping struct {
 	// Defaults set a field whose column is missing or whose cell is empty.
 	Defaults map[string]string `yaml:"defaults"`
 	// AllowNegative loads quantities below 0; without it their rows are rejected.
-	AllowNegative bool `yaml:"allow_negative"`
+	AllowNegative bool `yaml:"allow_negative" doc:"load quantities below 0; without it their rows are rejected"`
 	// Lists name files for the expression lookup(list, value): UTF-8, separated by commas, two columns: value and
 	// result. They are read when the config is loaded and again for each file that is mapped.
 	Lists map[string]string `yaml:"lists"`

@@ -35,7 +35,7 @@ func (t *Tally) SumText(c Conventions) string { return writeAmount(t.sum, c) }
 func (t *Tally) Compare(pos Position, rows, sum *string, c Conventions) error {
 	const hint = "nothing of the file was loaded; have it sent again, or correct format.trailer if it says something else than the trailer"
 	unfit := func(format string, args ...any) error {
-		return &FileError{Pos: pos, Message: "the trailer " + fmt.Sprintf(format, args...), Hint: hint}
+		return &FileError{Code: CodeFileTrailer, Pos: pos, Message: "the trailer " + fmt.Sprintf(format, args...), Hint: hint}
 	}
 	if rows != nil {
 		said, err := ParseAmount(*rows, c)
@@ -63,10 +63,10 @@ func (t *Tally) Compare(pos Position, rows, sum *string, c Conventions) error {
 
 // NoTrailer is the error for a file that ends without the trailer that it must have.
 func NoTrailer(pos Position) error {
-	return &FileError{Pos: pos, Message: "the file ends without its trailer: it was cut off", Hint: "nothing of the file was loaded; have it sent again"}
+	return &FileError{Code: CodeFileTrailer, Pos: pos, Message: "the file ends without its trailer: it was cut off", Hint: "nothing of the file was loaded; have it sent again"}
 }
 
 // BehindTrailer is the error for a row that stands behind the trailer.
 func BehindTrailer(pos Position) error {
-	return &FileError{Pos: pos, Message: "a row stands behind the trailer", Hint: "files may have been joined: have them sent one by one, or correct format.trailer"}
+	return &FileError{Code: CodeFileTrailer, Pos: pos, Message: "a row stands behind the trailer", Hint: "files may have been joined: have them sent one by one, or correct format.trailer"}
 }

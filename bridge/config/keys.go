@@ -11,8 +11,8 @@ import (
 // unwrap makes a layer of its config.
 func (k checker) unwrap(key string, u *Wrapping) {
 	u.layer = envelope.Layer{Kind: u.Kind, MaxSize: int64(u.MaxSize), MaxRatio: u.MaxRatio, Match: u.Match, MaxEntries: u.MaxFiles,
-		Keys: u.Key.Reveal(), Passphrase: u.Passphrase.Reveal(), Signers: k.publicKeys(join(key, "signers"), u.Signers), Optional: u.Signature == "optional"}
-	for _, only := range []struct{ kind, names string }{{envelope.Zip, "match max_files"}, {envelope.PGP, "key passphrase signers signature"}} {
+		Keys: u.Key.Reveal(), Passphrase: u.Passphrase.Reveal(), Signers: k.publicKeys(join(key, "signers"), u.Signers), Optional: u.Signature == "optional", Plain: u.Encryption == "optional"}
+	for _, only := range []struct{ kind, names string }{{envelope.Zip, "match max_files"}, {envelope.PGP, "key passphrase signers signature encryption"}} {
 		for _, name := range strings.Fields(only.names) {
 			if u.Kind != only.kind && u.Kind != "" && k.anyForm(key, name) {
 				k.problem(join(key, name), "remove it", "has a meaning for kind %s only", only.kind)

@@ -45,15 +45,15 @@ type Options struct {
 	Ragged    string              `yaml:"ragged"`  // reject (default), or pad: cells missing at a row's end are not part of it, empty ones too many are dropped
 	MaxRow    int                 `yaml:"max_row"` // bytes; default 1 MiB, at most 64 MiB
 	Trim      bool                `yaml:"trim"`    // blanks before a cell are no part of it, so that a quote may follow them
-	Trailer   *Trailer            `yaml:"trailer"` // the last row says what should stand before it; a file where it lacks or does not fit is refused
+	Trailer   *Trailer            `yaml:"trailer" doc:"the last row says what should stand before it; a file where it lacks or does not fit is refused"`
 }
 
 // Trailer describes a file's last row. Its cells are counted from 1.
 type Trailer struct {
-	Begins string `yaml:"begins"` // text of its first cell
-	Count  int    `yaml:"count"`  // its cell that holds the number of rows
-	Sum    int    `yaml:"sum"`    // its cell that holds the sum of a column
-	Of     string `yaml:"of"`     // that column
+	Begins string `yaml:"begins" doc:"text of its first cell, by which it is known"`
+	Count  int    `yaml:"count" doc:"number, from 1, of its cell that holds the number of rows"`
+	Sum    int    `yaml:"sum" doc:"number of its cell that holds the sum of a column"`
+	Of     string `yaml:"of" doc:"that column"`
 }
 
 var _ formats.Format = (*Options)(nil)

@@ -89,7 +89,7 @@ func (t *trailer) cell(cells []string, number int, pos formats.Position) (*strin
 	case number == 0:
 		return nil, nil
 	case number > len(cells):
-		return nil, &formats.FileError{Pos: pos, Message: fmt.Sprintf("the trailer has %d cells and no cell %d", len(cells), number),
+		return nil, &formats.FileError{Code: formats.CodeFileTrailer, Pos: pos, Message: fmt.Sprintf("the trailer has %d cells and no cell %d", len(cells), number),
 			Hint: "it may be cut off: have the file sent again, or correct format.trailer"}
 	}
 	return &cells[number-1], nil
