@@ -38,6 +38,7 @@ type reader struct {
 	picked  []int    // the file's cells that are columns, in order; nil for all
 	cells   []string // picked ones, reused
 	absent  []bool   // reused
+	held    *badRow  // the first row, which was bad where a header could have stood
 	err     error    // why reading ended
 }
 
@@ -72,19 +73,15 @@ func open(r io.Reader, o *Options) (*reader, error) {
 
 // decode turns the file into UTF-8.
 func decode(r io.Reader, encoding string) (io.Reader, error) {
-	b := bufio.NewReaderSize(r, chunk)
-	head, err := b.Peek(3)
-	if err != nil && err != io.EOF {
-		return nil, fmt.Errorf("read the file's beginning: %w", err)
-	}
-	if _, n := charset.Mark(head); n == 0 && len(head) > 0 && strings.EqualFold(encoding, "utf-16") {
+	text, err := charset.Decode(r, encoding)
+	switch {
+	case errors.Is(err, charset.ErrNoMark):
 		return nil, &formats.FileError{Pos: formats.Position{Line: 1}, Message: "the file has no byte order mark, so utf-16 does not tell which byte comes first",
 			Hint: "set format.encoding to utf-16le or utf-16be"}
+	case err != nil:
+		return nil, fmt.Errorf("read the file's beginning: %w", err)
 	}
-	if len(head) == 0 {
-		return b, nil
-	}
-	return charset.Decode(b, encoding)
+	return text, nil
 }
 
 // begin starts encoding/csv at an offset that the tape still holds.
@@ -165,6 +162,10 @@ type badRow struct {
 
 // read takes one row off the stream. A *badRow leaves the reader at the next line.
 func (r *reader) read() ([]string, formats.Position, error) {
+	if bad := r.held; bad != nil {
+		r.held = nil
+		return nil, bad.Pos, bad
+	}
 	for {
 		r.tape.row = r.offset
 		cells, err := r.csv.Read()
@@ -365,15 +366,17 @@ func (r *reader) readHeader() error {
 func (r *reader) readFields() error {
 	offset, line := r.offset, r.line
 	names, pos, err := r.read()
-	if err != nil && err != io.EOF {
-		if _, bad := err.(*badRow); !bad {
-			return err
-		}
+	if bad, ok := err.(*badRow); ok {
+		r.held = bad // reading is behind it already, and what was passed over is gone
+	} else if err != nil && err != io.EOF {
+		return err
 	}
 	if err == nil && slices.Contains(names, formats.RejectLine) && slices.Contains(names, formats.RejectCode) && slices.Contains(names, formats.RejectMessage) {
 		return r.setHeader(names, pos)
 	}
-	r.begin(offset, line)
+	if r.held == nil {
+		r.begin(offset, line)
+	}
 	r.columns, r.header, r.width = r.options.Fields, r.options.Fields, len(r.options.Fields)
 	return nil
 }

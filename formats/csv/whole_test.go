@@ -175,6 +175,14 @@ func TestAWideRowKeepsWhatTheHeaderHasAndALittleMore(t *testing.T) {
 	}
 }
 
+// TestAFirstRowThatIsTooLongInAFileWithoutAHeader: reading went back to what was no longer held, and panicked.
+func TestAFirstRowThatIsTooLongInAFileWithoutAHeader(t *testing.T) {
+	o := csv.Options{Header: "none", Fields: []string{"sku", "name"}}
+	same(t, transcript(t, strings.NewReader(strings.Repeat("x", 3<<20)+"\n2,b\n"), &o), []string{"sku|name", "1@0 reject too_long", "2@3145729 2|b"})
+	same(t, transcript(t, strings.NewReader(strings.Repeat(",", 900_000)+"\n2,b\n"), &o), []string{"sku|name", "1@0 reject ragged", "2@900001 2|b"})
+	same(t, transcript(t, strings.NewReader("1,\"a\"b\n2,b\n"), &o), []string{"sku|name", "1@0 reject quote", "2@7 2|b"})
+}
+
 // TestCommasDoNotCostMemory is the file of 1 MB, zipped, that took 12 GB: rows of a million commas, kept by the thousand.
 func TestCommasDoNotCostMemory(t *testing.T) {
 	g := &generator{lines: 51, line: func(n int) string {

@@ -3,6 +3,7 @@ package fixed
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -26,6 +27,9 @@ type reader struct {
 // Open implements formats.Format.
 func (o *Options) Open(r io.Reader, _ *formats.Entity) (formats.Reader, error) {
 	text, err := charset.Decode(r, o.Encoding)
+	if errors.Is(err, charset.ErrNoMark) {
+		return nil, &formats.FileError{Message: err.Error(), Hint: "set format.encoding"}
+	}
 	if err != nil {
 		return nil, err
 	}
