@@ -15,7 +15,7 @@ import (
 // "", which clears the field; an empty flag is "0". A text that can't be used gives a reject that holds its code and
 // message and nothing else. Text that is canonical already is returned as it is, without an allocation.
 func (f *Field) Canon(text string, c Conventions) (string, *Reject) {
-	text, bad := clean(text, f.Kind == Text, f.Key || f.Ref != "")
+	text, bad := clean(text, f)
 	if bad != nil {
 		return "", bad
 	}
@@ -87,6 +87,11 @@ func trimmed(r rune) bool {
 
 func trim(text string) string { return strings.TrimFunc(text, trimmed) }
 
+// blank says that nothing is left of a text that is trimmed.
+func blank(text string) bool {
+	return text == "" || (text[0] <= ' ' || text[0] >= utf8.RuneSelf) && trim(text) == ""
+}
+
 // cleanKey makes one text of all that look the same in a key, or in a field that names one: letters with accents are
 // composed (NFC). A character that is not seen has no place there: such a key is refused, and not made another's.
 func cleanKey(text string) (string, *Reject) {
@@ -99,11 +104,12 @@ func cleanKey(text string) (string, *Reject) {
 }
 
 // clean trims blanks and refuses bytes that are not UTF-8 and control characters. Tabs may stand inside a text; line
-// breaks where breaks allows them, as "\n". A key is made one with those that look like it.
-func clean(text string, breaks, key bool) (string, *Reject) {
+// breaks in a field of kind Text, as "\n". A key is made one with those that look like it. Without a field the text is a
+// sender's value that a list translates.
+func clean(text string, f *Field) (string, *Reject) {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c >= 0x7f {
-			return cleanSlow(text, breaks, key)
+			return cleanSlow(text, f != nil && f.Kind == Text, f != nil && (f.Key || f.Ref != ""))
 		}
 	}
 	if n := len(text); n == 0 || text[0] != ' ' && text[n-1] != ' ' {

@@ -371,7 +371,7 @@ func (p *Mapper) text(s *source, row *Row) (string, bool, *Reject) {
 			return "", true, bad
 		}
 	}
-	if s.otherwise && (raw == "" || trim(raw) == "") {
+	if s.otherwise && blank(raw) {
 		return s.text, true, nil
 	}
 	if !there {
@@ -381,7 +381,7 @@ func (p *Mapper) text(s *source, row *Row) (string, bool, *Reject) {
 		return s.translate(raw, p.conventions)
 	}
 	text, bad := s.field.Canon(raw, p.conventions)
-	if bad == nil && s.field.Kind == Quantity && strings.HasPrefix(text, "-") && (s.field.Key || !p.negative) {
+	if len(text) > 0 && text[0] == '-' && s.field.Kind == Quantity && (s.field.Key || !p.negative) {
 		bad = fault(CodeAmount, "%s is negative", quote(text))
 		if !s.field.Key {
 			bad.Message += "; allow_negative: true of the feed would load it"
@@ -416,7 +416,7 @@ func cell(row *Row, i int) string {
 
 // translate looks a value up in the field's value list.
 func (s *source) translate(raw string, c Conventions) (string, bool, *Reject) {
-	value, bad := clean(raw, false, false)
+	value, bad := clean(raw, nil)
 	if bad != nil {
 		return "", true, bad
 	}

@@ -124,12 +124,14 @@ func (r *reader) Next(row *formats.Row) error {
 	for r.err == nil {
 		cells, pos, err := r.read()
 		row.Pos = pos
-		if err == nil && len(cells) == 1 && r.width > 1 && strings.TrimSpace(cells[0]) == "" {
-			continue // blanks only: a blank line
-		}
-		if err == nil && len(cells) == r.width && cells[0] == r.header[0] && slices.Equal(cells, r.header) {
-			r.again++
-			continue
+		if err == nil {
+			switch {
+			case len(cells) == 1 && r.width > 1 && strings.TrimSpace(cells[0]) == "":
+				continue // blanks only: a blank line
+			case len(cells) == r.width && cells[0] == r.header[0] && slices.Equal(cells, r.header):
+				r.again++
+				continue
+			}
 		}
 		if r.trailer != nil {
 			if is, unfit := r.trailer.row(r, cells, pos, err); is || unfit != nil {
