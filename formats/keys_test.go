@@ -101,6 +101,13 @@ func TestARejectedRowTellsItsKeyWhereItCanBeRead(t *testing.T) {
 		}
 	}
 	p := bind(t, formats.Inventory, formats.Mapping{Columns: map[string]string{"MATNR": "sku", "unit": "lower(MEINS)"}}, "MATNR", "MEINS", "quantity", "note")
+	single := bind(t, formats.Products, formats.Mapping{}, "sku")
+	for _, code := range []string{formats.CodeQuote, formats.CodeTooLong} {
+		bad := formats.Reject{Code: code}
+		if single.Reject(&formats.Row{Cells: []string{`"S"-1`}}, &bad); bad.Keyed {
+			t.Errorf("a line that could not be taken apart is the key %s", bad.Key)
+		}
+	}
 	for _, tt := range []struct {
 		name  string
 		cells string
@@ -112,8 +119,9 @@ func TestARejectedRowTellsItsKeyWhereItCanBeRead(t *testing.T) {
 		{"with the row as a whole, its cells in place", "S-1,ST,1,x", formats.Reject{}, "S-1|st", true},
 		{"with a cell of the key", "S-1,ST,1,x", formats.Reject{Field: "MATNR"}, "S-1|st", false},
 		{"with one that the key is computed of", "S-1,ST,1,x", formats.Reject{Field: "MEINS"}, "S-1|st", false},
-		{"a cell too many", "S-1,ST,1,x,y", formats.Reject{Code: formats.CodeRagged}, "", false},
-		{"a cell too few", "S-1,ST,1", formats.Reject{Code: formats.CodeRagged}, "", false},
+		{"a cell too many", "S-1,ST,1,x,y", formats.Reject{Code: formats.CodeRagged}, "S-1|st", false},
+		{"a cell too few", "S-1,ST,1", formats.Reject{Code: formats.CodeRagged}, "S-1|st", false},
+		{"a row that could not be taken apart", "S-1;ST;1;x", formats.Reject{Code: formats.CodeQuote}, "", false},
 		{"a key that is empty", ",ST,1,x", formats.Reject{}, "|st", false},
 		{"the reader knows better", "S-1,ST,1,x", formats.Reject{Key: "S-9|st", Keyed: true}, "S-9|st", true},
 	} {

@@ -291,14 +291,17 @@ func (p *Mapper) Record(row *Row, rec *Record) error {
 }
 
 // Reject completes a reject of the file's reader with the row's key, as far as its cells tell it. The key is certain only
-// when each cell stands in its column and none of the key's is at fault: a row with a cell too many may have them shifted.
+// when each cell stands in its column and none of the key's is at fault: in a row with a cell too many, or too few, they may
+// be shifted.
 func (p *Mapper) Reject(row *Row, why *Reject) {
-	if why.Keyed || len(p.keys) == 0 || len(row.Cells) != p.columns {
+	apart := why.Code != CodeQuote && why.Code != CodeRagged && (why.Code != CodeTooLong || why.Field != "")
+	taken := apart && len(row.Cells) == p.columns
+	if why.Keyed || len(p.keys) == 0 || !taken && len(row.Cells) < 2 { // one cell: the row could not be taken apart
 		return
 	}
 	rec := Record{Entity: p.entity, Pos: row.Pos}
 	_ = p.setKey(row, &rec) // a key that is bad is told as far as it goes
-	why.Key, why.Keyed = rec.Key, p.keyed && !p.keyReads(why.Field)
+	why.Key, why.Keyed = rec.Key, taken && p.keyed && !p.keyReads(why.Field)
 }
 
 // keyReads says whether the key is computed from a column of the given name.
