@@ -205,6 +205,16 @@ func digits(canonical string) (whole, decimals int) {
 	return n, 0
 }
 
+// Decimals counts the digits behind the point of a canonical number: a quantity must not have more than its unit's
+// precision.
+func Decimals(canonical string) int {
+	if canonical == "" {
+		return 0
+	}
+	_, n := digits(canonical)
+	return n
+}
+
 // canonMoney checks a canonical number as a price: at least 0, at most 15 digits before the point. What stands behind
 // the fourth decimal is rounded half up, as the shop does when it stores it, so that a price dropped again compares
 // equal to the stored one.

@@ -229,7 +229,10 @@ func FuzzKey(f *testing.F) {
 	f.Add("a|b", `c\`)
 	f.Add("", `\|`)
 	f.Fuzz(func(t *testing.T, a, b string) {
-		for _, parts := range [][]string{{a}, {a, b}, {a, b, a}} {
+		if got := formats.JoinKey(a); got != a {
+			t.Fatalf("the key %q becomes %q", a, got)
+		}
+		for _, parts := range [][]string{{a, b}, {a, b, a}} {
 			got := formats.SplitKey(formats.JoinKey(parts...))
 			if len(got) != len(parts) {
 				t.Fatalf("%q becomes %q", parts, got)

@@ -7,13 +7,15 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Canon brings the text of one cell to the canonical form of the field's kind. A cell that is empty but for blanks is
 // "", which clears the field; an empty flag is "0". A text that can't be used gives a reject that holds its code and
 // message and nothing else. Text that is canonical already is returned as it is, without an allocation.
 func (f *Field) Canon(text string, c Conventions) (string, *Reject) {
-	text, bad := clean(text, f.Kind == Text)
+	text, bad := clean(text, f)
 	if bad != nil {
 		return "", bad
 	}
@@ -77,12 +79,37 @@ func cut(text string) string {
 	return text
 }
 
+// trimmed says of a character that the shop takes it off both ends of every text: blanks of all kinds, and what is not
+// seen (Symfony's StringUtil::trim; its control characters are refused here, but for blanks).
+func trimmed(r rune) bool {
+	return r == ' ' || r < 0x80 && unicode.IsSpace(r) || r >= 0x80 && (unicode.IsSpace(r) || unicode.In(r, unicode.Z, unicode.Cf))
+}
+
+func trim(text string) string { return strings.TrimFunc(text, trimmed) }
+
+// blank says that nothing is left of a text that is trimmed.
+func blank(text string) bool {
+	return text == "" || (text[0] <= ' ' || text[0] >= utf8.RuneSelf) && trim(text) == ""
+}
+
+// cleanKey makes one text of all that look the same in a key, or in a field that names one: letters with accents are
+// composed (NFC). A character that is not seen has no place there: such a key is refused, and not made another's.
+func cleanKey(text string) (string, *Reject) {
+	for _, r := range text {
+		if unicode.In(r, unicode.Cf, unicode.Variation_Selector, unicode.Other_Default_Ignorable_Code_Point) {
+			return "", fault(CodeControl, "the character %U, which is not seen, stands in the key %s", r, quote(text))
+		}
+	}
+	return norm.NFC.String(text), nil
+}
+
 // clean trims blanks and refuses bytes that are not UTF-8 and control characters. Tabs may stand inside a text; line
-// breaks where breaks allows them, as "\n".
-func clean(text string, breaks bool) (string, *Reject) {
+// breaks in a field of kind Text, as "\n". A key is made one with those that look like it. Without a field the text is a
+// sender's value that a list translates.
+func clean(text string, f *Field) (string, *Reject) {
 	for i := range len(text) {
 		if c := text[i]; c < ' ' || c >= 0x7f {
-			return cleanSlow(text, breaks)
+			return cleanSlow(text, f != nil && f.Kind == Text, f != nil && (f.Key || f.Ref != ""))
 		}
 	}
 	if n := len(text); n == 0 || text[0] != ' ' && text[n-1] != ' ' {
@@ -91,9 +118,9 @@ func clean(text string, breaks bool) (string, *Reject) {
 	return strings.Trim(text, " "), nil
 }
 
-func cleanSlow(text string, breaks bool) (string, *Reject) {
+func cleanSlow(text string, breaks, key bool) (string, *Reject) {
 	whole := text
-	text = strings.TrimSpace(text)
+	text = trim(text)
 	if breaks && strings.IndexByte(text, '\r') >= 0 {
 		text = strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\r", "\n")
 	}
@@ -114,6 +141,9 @@ func cleanSlow(text string, breaks bool) (string, *Reject) {
 			return "", fault(CodeControl, "the control character %U stands in %s", r, quote(text))
 		}
 	}
+	if key {
+		return cleanKey(text)
+	}
 	return text, nil
 }
 
@@ -123,7 +153,7 @@ func badByte(whole, text string, i int) *Reject {
 	if _, size := utf8.DecodeRuneInString(text[i:]); size > 1 {
 		return fault(CodeEncoding, "%s holds U+FFFD: a byte that the declared encoding does not have, or text that was damaged before; see format.encoding", quote(text))
 	}
-	at := len(whole) - len(strings.TrimLeftFunc(whole, unicode.IsSpace)) + i + 1
+	at := len(whole) - len(strings.TrimLeftFunc(whole, trimmed)) + i + 1
 	return fault(CodeEncoding, "byte %#02x at position %d of %s is not UTF-8; see format.encoding", text[i], at, quote(text))
 }
 
@@ -205,7 +235,7 @@ func canonUnits(text string, c Conventions) (string, *Reject) {
 func canonPath(text string) (string, *Reject) {
 	titles := strings.Split(text, ">")
 	for i, t := range titles {
-		if titles[i] = strings.TrimSpace(t); titles[i] == "" {
+		if titles[i] = trim(t); titles[i] == "" {
 			return "", fault(CodeValue, "%s has an empty title; a path is written A > B", quote(text))
 		}
 	}

@@ -94,6 +94,16 @@ type Counter interface {
 	Counts() map[string]int64
 }
 
+// A Finisher is a Reader that can tell of a file that looks cut off though it could be read to its end.
+type Finisher interface {
+	// Unfinished says, once Next has returned io.EOF, what speaks for it, in words for people: the last line has no line
+	// end, and the lines before it have one. It is empty when nothing does.
+	Unfinished() string
+}
+
+// UnfinishedLine is what [Finisher] says of a file of lines.
+const UnfinishedLine = "the last line has no line end, and the lines before it have one: the file may be cut off"
+
 // A NumberedFormat is an OrderFormat whose files carry document numbers of a range that the ledger keeps.
 type NumberedFormat interface {
 	OrderFormat

@@ -93,16 +93,17 @@ type Value struct {
 // Record is the canonical form of one or more rows.
 type Record struct {
 	Entity *Entity
-	Key    string  // see [Entity.Key]
+	Key    string  // see [JoinKey]
 	Values []Value // content without the key fields, sorted by field name; what the file does not carry is not there
 	Remove bool    // the row marks a removal
 	Pos    Position
 }
 
-// JoinKey makes a business key of its parts: joined by "|", with "|" and "\" inside a part escaped by "\". It can be
-// read by people and taken apart again by [SplitKey].
+// JoinKey makes a business key of its parts. A key of one part is that part as it is. Several are joined by "|", with "|"
+// and "\" inside a part escaped by "\": such a key can be read by people and taken apart again by [SplitKey]. It is the
+// ledger's alone: the shop gets the parts.
 func JoinKey(parts ...string) string {
-	if len(parts) == 1 && !strings.ContainsAny(parts[0], `|\`) {
+	if len(parts) == 1 {
 		return parts[0]
 	}
 	var b []byte
@@ -135,7 +136,7 @@ func escapeKeyPart(b []byte, part string) []byte {
 	return b
 }
 
-// SplitKey takes a business key apart.
+// SplitKey takes a key of several parts apart. One of a single part is that part, and is not to be split: it may hold "|".
 func SplitKey(key string) []string {
 	var parts []string
 	var b strings.Builder
@@ -168,6 +169,9 @@ func (r *Record) Get(field string) (string, bool) {
 			continue
 		}
 		if f.Name == field {
+			if r.Entity.singleKey() {
+				return r.Key, true
+			}
 			parts := SplitKey(r.Key)
 			if n < len(parts) {
 				return parts[n], true
@@ -192,6 +196,17 @@ func Fingerprint(values []Value) int64 {
 	}
 	sum := sha256.Sum256(b)
 	return int64(binary.BigEndian.Uint64(sum[:8]))
+}
+
+// singleKey says that records are known by one field.
+func (e *Entity) singleKey() bool {
+	n := 0
+	for i := range e.Fields {
+		if e.Fields[i].Key {
+			n++
+		}
+	}
+	return n == 1
 }
 
 // Lookup finds the field that a canonical column name stands for: "sku", "name[de_DE]", "attr.color".

@@ -48,6 +48,17 @@ type Row struct {
 	Absent []bool
 }
 
+// Size is about how many bytes of memory a row's cells take. Who collects rows bounds the sum of their sizes, not only
+// their number: a row may be as long as its format allows.
+func (r *Row) Size() int {
+	const header = 16 // of a string
+	n := header * len(r.Cells)
+	for _, c := range r.Cells {
+		n += len(c)
+	}
+	return n + len(r.Absent)
+}
+
 // A Reader yields the rows of one file, in order.
 type Reader interface {
 	// Columns are the names of the cells as the sender calls them. They do not change while the file is read.
@@ -107,6 +118,7 @@ const (
 type Reject struct {
 	Pos     Position
 	Key     string // business key as far as it is known
+	Keyed   bool   // Key is the whole key of the row's record, for certain. Where it is not, nobody knows which record the row was about
 	Field   string // canonical field; the sender's column when the row never got that far; empty for the whole row
 	Code    string // one of the Code constants, stable: people filter by it
 	Message string // one sentence for the person who mends the file
@@ -141,8 +153,20 @@ const (
 	CodeStructure = "structure" // a segment or element where it can't stand
 )
 
+// Codes of files that are refused as a whole, stable: people filter by them.
+const (
+	CodeFileLimit     = "limit"         // more comes out of it than its caps allow
+	CodeFileUnwrap    = "unwrap"        // it is not wrapped as configured, or damaged
+	CodeFileSignature = "signature"     // its signature is missing, somebody else's, or does not fit
+	CodeFilePlain     = "not_encrypted" // everybody could read it on its way
+	CodeFileReplayed  = "replayed"      // its signature came before
+	CodeFileNeverFits = "never_fits"    // more has to come out of it than the disk could ever hold
+	CodeFileTrailer   = "trailer"       // its trailer is missing, or says something else than what stands before it
+)
+
 // FileError says why a file can't be read further.
 type FileError struct {
+	Code    string // one of the CodeFile constants where there is one for the fault; else empty
 	Pos     Position
 	Column  string
 	Message string // what is wrong

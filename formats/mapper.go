@@ -15,10 +15,15 @@ type Mapper struct {
 	remove      *source
 	values      []source // sorted by field
 	env         *exprEnv
+	at          map[string]int // the file's columns
+	columns     int            // how many they are
+	negative    bool           // quantities below 0 are loaded
 	ignored     []string
+	unmapped    []Unmapped
 	missing     []string
 
-	key []byte // of the current row
+	key   []byte // of the current row
+	keyed bool   // it is whole
 }
 
 // source says where the text of one field comes from: a constant, a column, or an expression; a default steps in when
@@ -43,7 +48,7 @@ func (m *Mapping) Bind(e *Entity, columns []string, c Conventions) (*Mapper, err
 	if err != nil {
 		return nil, fmt.Errorf("mapping of %s: %w", e.Name, err)
 	}
-	p := &Mapper{entity: e, conventions: c, env: w.env}
+	p := &Mapper{entity: e, conventions: c, env: w.env, columns: len(columns), negative: m.AllowNegative}
 	if len(columns) == 0 {
 		return p, nil
 	}
@@ -53,6 +58,7 @@ func (m *Mapping) Bind(e *Entity, columns []string, c Conventions) (*Mapper, err
 			at[name] = i
 		}
 	}
+	p.at = at
 	fed, err := w.feeds(e, columns)
 	if err != nil {
 		return nil, err
@@ -74,6 +80,9 @@ func (m *Mapping) Bind(e *Entity, columns []string, c Conventions) (*Mapper, err
 	for i, name := range columns {
 		if !used[i] && name != "" {
 			p.ignored = append(p.ignored, name)
+			if !w.left[name] {
+				p.unmapped = append(p.unmapped, Unmapped{Column: name, Nearest: e.Nearest(name)})
+			}
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.sources)) {
@@ -224,6 +233,15 @@ func columnList(columns []string) string {
 // Ignored lists the file's columns that feed no field.
 func (p *Mapper) Ignored() []string { return p.ignored }
 
+// Unmapped is a column of a file that feeds no field though the mapping does not leave it out.
+type Unmapped struct {
+	Column  string
+	Nearest string // the field whose name is most like the column's; empty when none is
+}
+
+// Unmapped lists the file's columns that feed no field and that nobody left out by "-": a name may be mistyped.
+func (p *Mapper) Unmapped() []Unmapped { return p.unmapped }
+
 // Missing lists the columns that the mapping names and the file does not have.
 func (p *Mapper) Missing() []string { return p.missing }
 
@@ -272,12 +290,34 @@ func (p *Mapper) Record(row *Row, rec *Record) error {
 	return nil
 }
 
+// Reject completes a reject of the file's reader with the row's key, as far as its cells tell it. The key is certain only
+// when each cell stands in its column and none of the key's is at fault: in a row with a cell too many, or too few, they may
+// be shifted.
+func (p *Mapper) Reject(row *Row, why *Reject) {
+	apart := why.Code != CodeQuote && why.Code != CodeRagged && (why.Code != CodeTooLong || why.Field != "")
+	taken := apart && len(row.Cells) == p.columns
+	if why.Keyed || len(p.keys) == 0 || !taken && len(row.Cells) < 2 { // one cell: the row could not be taken apart
+		return
+	}
+	rec := Record{Entity: p.entity, Pos: row.Pos}
+	_ = p.setKey(row, &rec) // a key that is bad is told as far as it goes
+	why.Key, why.Keyed = rec.Key, taken && p.keyed && !p.keyReads(why.Field)
+}
+
+// keyReads says whether the key is computed from a column of the given name.
+func (p *Mapper) keyReads(column string) bool {
+	if column == "" {
+		return false
+	}
+	at, ok := p.at[column]
+	return ok && slices.ContainsFunc(p.keys, func(s source) bool { return s.column == at || slices.Contains(s.inputs, at) })
+}
+
 // setKey computes the key. When a part is bad, the key that the reject shows has its raw text in that place.
 func (p *Mapper) setKey(row *Row, rec *Record) error {
 	var first *Reject
 	var of *source
-	p.key = p.key[:0]
-	single := ""
+	p.key, p.keyed = p.key[:0], false
 	for i := range p.keys {
 		s := &p.keys[i]
 		text, _, bad := p.text(s, row)
@@ -289,27 +329,30 @@ func (p *Mapper) setKey(row *Row, rec *Record) error {
 				first, of = bad, s
 			}
 			raw, _ := s.raw(row)
-			text = cut(strings.TrimSpace(strings.ToValidUTF8(raw, "?")))
+			text = cut(trim(strings.ToValidUTF8(raw, "?")))
 		}
 		if i > 0 {
 			p.key = append(p.key, '|')
 		}
-		single, p.key = text, appendKeyPart(p.key, text)
+		if len(p.keys) == 1 {
+			rec.Key = text
+		} else {
+			p.key = appendKeyPart(p.key, text)
+		}
 	}
-	if len(p.keys) == 1 && len(single) == len(p.key) {
-		rec.Key = single
-	} else {
+	if len(p.keys) > 1 {
 		rec.Key = string(p.key)
 	}
 	if first != nil {
 		return p.locate(first, of, row, rec)
 	}
+	p.keyed = true
 	return nil
 }
 
 // locate completes a reject with what is known of the row.
 func (p *Mapper) locate(bad *Reject, s *source, row *Row, rec *Record) error {
-	bad.Pos, bad.Key, bad.Field = row.Pos, rec.Key, s.name
+	bad.Pos, bad.Key, bad.Keyed, bad.Field = row.Pos, rec.Key, p.keyed, s.name
 	if bad.Code == CodeEncoding && row.Pos.Offset >= 0 {
 		bad.Message += fmt.Sprintf(" (the row begins at byte %d)", row.Pos.Offset)
 	}
@@ -331,7 +374,7 @@ func (p *Mapper) text(s *source, row *Row) (string, bool, *Reject) {
 			return "", true, bad
 		}
 	}
-	if s.otherwise && (raw == "" || strings.TrimSpace(raw) == "") {
+	if s.otherwise && blank(raw) {
 		return s.text, true, nil
 	}
 	if !there {
@@ -341,6 +384,12 @@ func (p *Mapper) text(s *source, row *Row) (string, bool, *Reject) {
 		return s.translate(raw, p.conventions)
 	}
 	text, bad := s.field.Canon(raw, p.conventions)
+	if len(text) > 0 && text[0] == '-' && s.field.Kind == Quantity && (s.field.Key || !p.negative) {
+		bad = fault(CodeAmount, "%s is negative", quote(text))
+		if !s.field.Key {
+			bad.Message += "; allow_negative: true of the feed would load it"
+		}
+	}
 	return text, true, bad
 }
 
@@ -370,7 +419,7 @@ func cell(row *Row, i int) string {
 
 // translate looks a value up in the field's value list.
 func (s *source) translate(raw string, c Conventions) (string, bool, *Reject) {
-	value, bad := clean(raw, false)
+	value, bad := clean(raw, nil)
 	if bad != nil {
 		return "", true, bad
 	}

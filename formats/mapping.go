@@ -26,6 +26,8 @@ type Mapping struct {
 	Constants map[string]string `yaml:"constants" doc:"canonical fields that have one value in every row"`
 	// Defaults set a field whose column is missing or whose cell is empty.
 	Defaults map[string]string `yaml:"defaults" doc:"canonical fields whose column is missing or whose cell is empty"`
+	// AllowNegative loads quantities below 0; without it their rows are rejected.
+	AllowNegative bool `yaml:"allow_negative" doc:"load quantities below 0; without it their rows are rejected"`
 	// Lists name files for the expression lookup(list, value): UTF-8, separated by commas, two columns: value and
 	// result. They are read when the config is loaded and again for each file that is mapped.
 	Lists map[string]string `yaml:"lists" doc:"files for the expression lookup(list, value): UTF-8, two columns set apart by a comma"`
@@ -88,7 +90,7 @@ func (m *Mapping) wire(e *Entity, c Conventions) (*wiring, error) {
 		problems = append(problems, AtKey(key, AtKey(name, err)))
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Columns)) {
-		if err := w.column(e, name, m.Columns[name]); err != nil {
+		if err := w.column(e, name, m.Columns[name], m.Values[name] != nil); err != nil {
 			add("columns", name, err)
 		}
 	}
@@ -116,8 +118,9 @@ func (m *Mapping) wire(e *Entity, c Conventions) (*wiring, error) {
 	return w, errors.Join(problems...)
 }
 
-// column files one entry of columns: a source column, a column left out, or an expression.
-func (w *wiring) column(e *Entity, left, right string) error {
+// column files one entry of columns: a source column, a column left out, or an expression. Translated says that the field
+// has a value list, which makes its values of whatever an expression gives.
+func (w *wiring) column(e *Entity, left, right string, translated bool) error {
 	if _, ok := e.Lookup(right); ok {
 		w.sources[left] = right
 		return nil
@@ -126,14 +129,37 @@ func (w *wiring) column(e *Entity, left, right string) error {
 		w.left[left] = true
 		return nil
 	}
-	if _, err := e.field(left); err != nil {
-		return fmt.Errorf("neither %s nor %s is a field of %s; its fields are %s", left, quote(right), e.Name, e.names())
+	f, err := e.field(left)
+	if err != nil {
+		like := e.Nearest(right)
+		if like != "" {
+			like = " (did you mean " + like + "?)"
+		}
+		return fmt.Errorf("neither %s nor %s%s is a field of %s; its fields are %s", left, quote(right), like, e.Name, e.names())
 	}
 	x, err := compile(right, w.env)
 	if err != nil {
 		return err
 	}
+	if !translated {
+		if err := x.fits(f); err != nil {
+			return err
+		}
+	}
 	w.exprs[left] = x
+	return nil
+}
+
+// fits refuses an expression whose result can't be meant for a field: a condition, which would set an amount to 1 or 0, or
+// a number where a field holds none.
+func (x *expression) fits(f *Field) error {
+	number := []Kind{Money, Quantity, Text, Line, Code}
+	switch t := x.program.Node().Type(); {
+	case t == boolType && f.Kind != Flag && f.Kind != Text:
+		return fmt.Errorf("%s: gives a condition, and %s is of kind %s: choose with CONDITION ? a : b", x.source, f.Name, f.Kind)
+	case (t == amountType || t == intType) && !slices.Contains(number, f.Kind):
+		return fmt.Errorf("%s: gives a number, and %s is of kind %s", x.source, f.Name, f.Kind)
+	}
 	return nil
 }
 

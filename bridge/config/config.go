@@ -110,14 +110,15 @@ type Feed struct {
 // signers, and without any there is none.
 type Wrapping struct {
 	Kind       string        `yaml:"kind" jsonschema:"required,enum=gzip,enum=zip,enum=pgp" doc:"gzip, zip with one or several files, or pgp (OpenPGP)"`
-	MaxSize    bridge.Size   `yaml:"max_size" jsonschema:"default=10GB" doc:"so much may come out, all files together"`
-	MaxRatio   int64         `yaml:"max_ratio" jsonschema:"default=200,minimum=1" doc:"gzip, zip: and so many times what went in; the first MiB is free"`
+	MaxSize    bridge.Size   `yaml:"max_size" jsonschema:"default=10GB" doc:"so much may come out, all files together; the largest of all wrappings is for all of them together"`
+	MaxRatio   int64         `yaml:"max_ratio" jsonschema:"default=200,minimum=1" doc:"and so many times what went in; the first MiB is free"`
 	Match      string        `yaml:"match" doc:"zip: glob of the files to read, without their folders; all by default"`
 	MaxFiles   int           `yaml:"max_files" jsonschema:"default=100,minimum=1" doc:"zip: so many files at most"`
 	Key        bridge.Secret `yaml:"key" doc:"pgp: private key, armored; several one after the other while keys change"`
 	Passphrase bridge.Secret `yaml:"passphrase" doc:"pgp: passphrase of the private key"`
 	Signers    []string      `yaml:"signers" jsonschema:"format=path" doc:"pgp: files with the sender's public keys, armored"`
 	Signature  string        `yaml:"signature" jsonschema:"default=required,enum=required,enum=optional" doc:"pgp: optional accepts a message that is not signed; a signature that is there must be a signer's"`
+	Encryption string        `yaml:"encryption" jsonschema:"default=required,enum=required,enum=optional" doc:"pgp: optional accepts a message that is signed and not encrypted; without key, no other"`
 
 	layer envelope.Layer
 }

@@ -125,7 +125,7 @@ func (e *Engine) unwrap(r *fileRows, path string) error {
 		p := part{name: r.freeName(name), path: filepath.Join(r.dir, fmt.Sprintf("%d", len(r.parts)+1))}
 		r.parts = append(r.parts, p)
 		return os.OpenFile(p.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	})
+	}, nil)
 	if len(r.parts) == 1 {
 		r.parts[0].name = ""
 	}
@@ -145,15 +145,16 @@ func (r *fileRows) freeName(name string) string {
 // notUnwrapped tells what is the file's own fault from trouble of the disk.
 func notUnwrapped(err error) error {
 	for _, fault := range []struct {
-		err  error
-		hint string
+		err        error
+		code, hint string
 	}{
-		{envelope.ErrLimit, "if the sender's files are that large, raise max_size, max_ratio or max_files below unwrap"},
-		{envelope.ErrBroken, "check unwrap (what the files are wrapped in, and the keys), then let the sender send the file again"},
-		{envelope.ErrSignature, "let the sender sign with a key that is in signers; signature: optional accepts files without a signature"},
+		{envelope.ErrLimit, formats.CodeFileLimit, "if the sender's files are that large, raise max_size, max_ratio or max_files below unwrap"},
+		{envelope.ErrBroken, formats.CodeFileUnwrap, "check unwrap (what the files are wrapped in, and the keys), then let the sender send the file again"},
+		{envelope.ErrSignature, formats.CodeFileSignature, "let the sender sign with a key that is in signers; signature: optional accepts files without a signature"},
+		{envelope.ErrNotEncrypted, formats.CodeFilePlain, "let the sender encrypt to the bridge's key; encryption: optional below unwrap accepts signed files that are not encrypted"},
 	} {
 		if errors.Is(err, fault.err) {
-			return &formats.FileError{Message: err.Error(), Hint: fault.hint}
+			return &formats.FileError{Code: fault.code, Message: err.Error(), Hint: fault.hint}
 		}
 	}
 	return spoolTrouble(err)

@@ -293,7 +293,7 @@ func TestOpenPGP(t *testing.T) {
 	defer file.Close()
 	var got strings.Builder
 	l := envelope.Layers{{Kind: envelope.PGP, Keys: fileText(t, theirs), Passphrase: "secret", Optional: true}}
-	err = l.Unwrap(file, t.TempDir(), func(string) (io.WriteCloser, error) { return discard{&got}, nil })
+	err = l.Unwrap(file, t.TempDir(), func(string) (io.WriteCloser, error) { return discard{&got}, nil }, nil)
 	if err != nil || !strings.Contains(got.String(), "B-1,Table,") {
 		t.Errorf("%s, %v", got.String(), err)
 	}
@@ -317,7 +317,7 @@ func TestOrdersAreEncrypted(t *testing.T) {
 	defer file.Close()
 	var got strings.Builder
 	l := envelope.Layers{{Kind: envelope.PGP, Keys: fileText(t, theirs), Passphrase: "secret", Signers: fileText(t, oursPublic)}, {Kind: envelope.Gzip}}
-	err = l.Unwrap(file, t.TempDir(), func(string) (io.WriteCloser, error) { return discard{&got}, nil })
+	err = l.Unwrap(file, t.TempDir(), func(string) (io.WriteCloser, error) { return discard{&got}, nil }, nil)
 	if err != nil || !strings.Contains(got.String(), "A1") {
 		t.Errorf("%s, %v", got.String(), err)
 	}

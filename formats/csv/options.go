@@ -1,11 +1,12 @@
 // Package csv reads and writes delimited text: rows in any dialect, files of rejected rows in the same dialect, and
 // orders.
 //
-// Contract: rows come from encoding/csv with their line and byte offset. A row longer than max_row is rejected without
-// being held in memory. A quote that stands where none can stand, or that never closes, rejects its line; reading goes
+// Contract: rows come from encoding/csv with their line and byte offset. A row longer than max_row, or with more cells
+// than any file has columns, is rejected without being held in memory. A header that comes again is no row; it is counted.
+// A trailer, where the options tell of one, must be there and fit what stands before it. A quote that stands where none can stand, or that never closes, rejects its line; reading goes
 // on with the line after it, so that one bad quote costs one row and not all that follow. Blank lines are no rows.
 //
-// Limits: the quote is one ASCII character, doubled inside a quoted cell; there are no escapes and no comments.
+// Limits: a file has at most 10,000 columns; a rejected row keeps at most 100 cells more than the header has. The quote is one ASCII character, doubled inside a quoted cell; there are no escapes and no comments.
 // Inside a quoted cell CR LF reads as LF. Cells are not checked for their characters here: that is the mapper's work,
 // and only for the columns that it uses.
 package csv
@@ -23,10 +24,13 @@ import (
 	"github.com/orobridge/orobridge/formats/internal/charset"
 )
 
-// Limits of a row in bytes of UTF-8.
+// Limits of a row in bytes of UTF-8, and of a file's shape.
 const (
 	DefaultMaxRow = 1 << 20
 	maxMaxRow     = 64 << 20
+	maxColumns    = 10_000  // of a file
+	maxDelimiters = 1 << 16 // in a row of more than one chunk, those inside of quoted cells among them
+	spareCells    = 100     // that a rejected row keeps beyond the header's
 )
 
 // Options describe a sender's dialect. The zero value reads canonical CSV: UTF-8, commas, double quotes, one header.
@@ -41,6 +45,15 @@ type Options struct {
 	Ragged    string              `yaml:"ragged" doc:"reject by default, or pad: cells that a row lacks at its end count as absent"`
 	MaxRow    int                 `yaml:"max_row" doc:"longest row in bytes, 1 MiB by default"`
 	Trim      bool                `yaml:"trim" doc:"take blanks before a cell off"`
+	Trailer   *Trailer            `yaml:"trailer" doc:"the last row says what should stand before it; a file where it lacks or does not fit is refused"`
+}
+
+// Trailer describes a file's last row. Its cells are counted from 1.
+type Trailer struct {
+	Begins string `yaml:"begins" doc:"text of its first cell, by which it is known"`
+	Count  int    `yaml:"count" doc:"number, from 1, of its cell that holds the number of rows"`
+	Sum    int    `yaml:"sum" doc:"number of its cell that holds the sum of a column"`
+	Of     string `yaml:"of" doc:"that column"`
 }
 
 var _ formats.Format = (*Options)(nil)
@@ -61,7 +74,23 @@ func (o *Options) Check() error {
 	if o.MaxRow < 0 || o.MaxRow > maxMaxRow {
 		problems = append(problems, formats.AtKey("max_row", fmt.Errorf("%d is not between 1 and %d bytes", o.MaxRow, maxMaxRow)))
 	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, o.Trailer.check())...)
+}
+
+func (t *Trailer) check() error {
+	switch {
+	case t == nil:
+		return nil
+	case strings.TrimSpace(t.Begins) == "":
+		return formats.AtKey("trailer", errors.New("begins: the text of its first cell is needed, to know it by"))
+	case t.Count < 0 || t.Count > maxColumns || t.Sum < 0 || t.Sum > maxColumns || t.Count == 1 || t.Sum == 1:
+		return formats.AtKey("trailer", fmt.Errorf("count and sum are numbers of cells, from 2 to %d", maxColumns))
+	case t.Count == 0 && t.Sum == 0:
+		return formats.AtKey("trailer", errors.New("count or sum: say which cell holds the number of rows, or the sum of a column"))
+	case (t.Sum > 0) != (t.Of != ""):
+		return formats.AtKey("trailer", errors.New("sum and of: the cell with the sum, and the column that is summed, go together"))
+	}
+	return nil
 }
 
 func (o *Options) checkHeader() error {
@@ -74,6 +103,9 @@ func (o *Options) checkHeader() error {
 	case "none", "false", "no":
 	default:
 		return formats.AtKey("header", fmt.Errorf("%q is neither true nor none", o.Header))
+	}
+	if len(o.Fields) > maxColumns {
+		return formats.AtKey("fields", fmt.Errorf("%d columns, at most %d are allowed", len(o.Fields), maxColumns))
 	}
 	if len(o.Fields) == 0 {
 		return formats.AtKey("fields", errors.New("a file without a header needs the names of its columns, in order"))

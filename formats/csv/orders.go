@@ -258,8 +258,8 @@ func (o *OrderOptions) item(line *formats.OrderLine) OrderItem {
 
 // text is a cell of text: what a spreadsheet would take for a formula gets a leading ' if asked.
 func (o *OrderOptions) text(s string) string {
-	if o.Formulas == "neutralise" && s != "" && strings.IndexByte("=+-@\t\r", s[0]) >= 0 {
-		return "'" + s
+	if o.Formulas == "neutralise" {
+		return formats.Inert(s)
 	}
 	return s
 }

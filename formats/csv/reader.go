@@ -31,10 +31,14 @@ type reader struct {
 	line    int64 // of the next row, 1-based
 
 	columns []string
+	header  []string // the cells that name the columns, as they stand in the file
+	again   int64    // headers that came again
+	trailer *trailer // nil when the options tell of none
 	width   int      // cells of a whole row in the file
 	picked  []int    // the file's cells that are columns, in order; nil for all
 	cells   []string // picked ones, reused
 	absent  []bool   // reused
+	held    *badRow  // the first row, which was bad where a header could have stood
 	err     error    // why reading ended
 }
 
@@ -46,7 +50,7 @@ func open(r io.Reader, o *Options) (*reader, error) {
 	if r, err = decode(r, o.Encoding); err != nil {
 		return nil, err
 	}
-	t := &tape{source: r, dialect: d, limit: o.maxRow()}
+	t := &tape{source: r, dialect: d, limit: o.maxRow(), comma: []byte(string(d.comma))}
 	rd := &reader{options: o, dialect: d, tape: t, buffer: bufio.NewReaderSize(t, chunk), line: 1}
 	for range o.Skip {
 		offset, whole := t.skipLine()
@@ -57,27 +61,27 @@ func open(r io.Reader, o *Options) (*reader, error) {
 		rd.line++
 	}
 	rd.begin(rd.offset, rd.line)
+	head := rd.readHeader
 	if o.headerless() {
-		return rd, rd.readFields()
+		head = rd.readFields
 	}
-	return rd, rd.readHeader()
+	if err := head(); err != nil {
+		return nil, err
+	}
+	return rd, rd.expectTrailer()
 }
 
 // decode turns the file into UTF-8.
 func decode(r io.Reader, encoding string) (io.Reader, error) {
-	b := bufio.NewReaderSize(r, chunk)
-	head, err := b.Peek(3)
-	if err != nil && err != io.EOF {
-		return nil, fmt.Errorf("read the file's beginning: %w", err)
-	}
-	if _, n := charset.Mark(head); n == 0 && len(head) > 0 && strings.EqualFold(encoding, "utf-16") {
+	text, err := charset.Decode(r, encoding)
+	switch {
+	case errors.Is(err, charset.ErrNoMark):
 		return nil, &formats.FileError{Pos: formats.Position{Line: 1}, Message: "the file has no byte order mark, so utf-16 does not tell which byte comes first",
 			Hint: "set format.encoding to utf-16le or utf-16be"}
+	case err != nil:
+		return nil, fmt.Errorf("read the file's beginning: %w", err)
 	}
-	if len(head) == 0 {
-		return b, nil
-	}
-	return charset.Decode(b, encoding)
+	return text, nil
 }
 
 // begin starts encoding/csv at an offset that the tape still holds.
@@ -98,12 +102,43 @@ func (r *reader) Columns() []string { return r.columns }
 // Corrects says that the file has the columns that a reject file adds: it came back corrected.
 func (r *reader) Corrects() bool { return r.picked != nil }
 
+// Counts tells how often the header came again.
+func (r *reader) Counts() map[string]int64 {
+	if r.again == 0 {
+		return map[string]int64{}
+	}
+	return map[string]int64{"repeated_header": r.again}
+}
+
+// Unfinished says that the last line has no line end.
+func (r *reader) Unfinished() string {
+	if r.line > 1 && r.tape.last != '\n' {
+		return formats.UnfinishedLine
+	}
+	return ""
+}
+
 // Next reads one row.
 func (r *reader) Next(row *formats.Row) error {
 	row.Cells, row.Absent = nil, nil
 	for r.err == nil {
 		cells, pos, err := r.read()
 		row.Pos = pos
+		if err == nil {
+			switch {
+			case len(cells) == 1 && r.width > 1 && strings.TrimSpace(cells[0]) == "":
+				continue // blanks only: a blank line
+			case len(cells) == r.width && cells[0] == r.header[0] && slices.Equal(cells, r.header):
+				r.again++
+				continue
+			}
+		}
+		if r.trailer != nil {
+			if is, unfit := r.trailer.row(r, cells, pos, err); is || unfit != nil {
+				r.err = unfit
+				continue
+			}
+		}
 		if err != nil {
 			if bad, ok := err.(*badRow); ok {
 				row.Cells = []string{bad.raw}
@@ -111,9 +146,6 @@ func (r *reader) Next(row *formats.Row) error {
 			}
 			r.err = err
 			break
-		}
-		if len(cells) == 1 && r.width > 1 && strings.TrimSpace(cells[0]) == "" {
-			continue // blanks only: a blank line
 		}
 		if len(cells) != r.width {
 			return r.ragged(cells, row)
@@ -132,6 +164,10 @@ type badRow struct {
 
 // read takes one row off the stream. A *badRow leaves the reader at the next line.
 func (r *reader) read() ([]string, formats.Position, error) {
+	if bad := r.held; bad != nil {
+		r.held = nil
+		return nil, bad.Pos, bad
+	}
 	for {
 		r.tape.row = r.offset
 		cells, err := r.csv.Read()
@@ -158,7 +194,7 @@ func (r *reader) read() ([]string, formats.Position, error) {
 			return nil, pos, io.EOF
 		case r.tape.err != nil && r.tape.err != io.EOF && errors.Is(err, r.tape.err):
 			return nil, pos, fmt.Errorf("read line %d: %w", line, err)
-		case err == errRowTooLong && blank > 0:
+		case (err == errRowTooLong || err == errRowTooWide) && blank > 0:
 			r.begin(start, line)
 			continue
 		}
@@ -194,8 +230,13 @@ func (r *reader) refuse(err error, raw []byte, pos formats.Position) error {
 	switch {
 	case errors.As(err, &parse):
 		bad.Code, bad.Message = formats.CodeQuote, r.quoteMessage(parse, pos.Line)
+	case whole && err == errRowTooWide:
+		bad.Message = fmt.Sprintf("the row goes on over several lines and has more than %d delimiters: a quote on its first line never closes", maxDelimiters)
 	case whole:
 		bad.Message = fmt.Sprintf("the row goes on over several lines and is longer than %d bytes: a quote on its first line never closes, or format.max_row is too small", r.tape.limit)
+	case err == errRowTooWide:
+		bad.Code = formats.CodeRagged
+		bad.Message = fmt.Sprintf("the row has more than %d cells, the header has %d", maxDelimiters, r.width)
 	default:
 		bad.Message = r.tooLong()
 	}
@@ -238,22 +279,39 @@ func (r *reader) quoteMessage(parse *csv.ParseError, line int64) string {
 func (r *reader) ragged(cells []string, row *formats.Row) error {
 	if r.options.Ragged == "pad" && (len(cells) < r.width || blankCells(cells[r.width:])) {
 		have := min(len(cells), r.width)
+		if len(cells) > r.width+spareCells {
+			cells = owned(cells[:have])
+		}
 		row.Cells = r.pick(append(cells[:have:have], make([]string, r.width-have)...))
 		if have < r.width {
 			row.Absent = r.markAbsent(have)
 		}
 		return nil
 	}
-	row.Cells = r.pick(cells)
 	bad := &formats.Reject{Pos: row.Pos, Code: formats.CodeRagged,
 		Message: fmt.Sprintf("the row has %d cells, the header has %d", len(cells), r.width)}
 	if r.options.headerless() {
 		bad.Message = fmt.Sprintf("the row has %d cells, format.fields has %d", len(cells), r.width)
 	}
+	if most := r.width + spareCells; len(cells) > most {
+		cells = owned(cells[:most])
+		bad.Message += fmt.Sprintf("; the first %d are kept", most)
+	}
+	row.Cells = r.pick(cells)
 	if slices.ContainsFunc(cells, func(c string) bool { return strings.ContainsRune(c, '\r') }) {
 		bad.Message += "; a carriage return stands in it without a line feed"
 	}
 	return bad
+}
+
+// owned are cells that hold nothing of their row's other cells in memory.
+func owned(cells []string) []string {
+	all := strings.Join(cells, "")
+	out := make([]string, len(cells))
+	for i, c := range cells {
+		out[i], all = all[:len(c)], all[len(c):]
+	}
+	return out
 }
 
 func blankCells(cells []string) bool {
@@ -310,30 +368,38 @@ func (r *reader) readHeader() error {
 func (r *reader) readFields() error {
 	offset, line := r.offset, r.line
 	names, pos, err := r.read()
-	if err != nil && err != io.EOF {
-		if _, bad := err.(*badRow); !bad {
-			return err
-		}
+	if bad, ok := err.(*badRow); ok {
+		r.held = bad // reading is behind it already, and what was passed over is gone
+	} else if err != nil && err != io.EOF {
+		return err
 	}
 	if err == nil && slices.Contains(names, formats.RejectLine) && slices.Contains(names, formats.RejectCode) && slices.Contains(names, formats.RejectMessage) {
 		return r.setHeader(names, pos)
 	}
-	r.begin(offset, line)
-	r.columns, r.width = r.options.Fields, len(r.options.Fields)
+	if r.held == nil {
+		r.begin(offset, line)
+	}
+	r.columns, r.header, r.width = r.options.Fields, r.options.Fields, len(r.options.Fields)
 	return nil
 }
 
 func (r *reader) setHeader(names []string, pos formats.Position) error {
-	r.width = len(names)
-	for i, name := range names {
+	if r.width = len(names); r.width > maxColumns {
+		return &formats.FileError{Pos: pos, Message: fmt.Sprintf("the header has %d columns, at most %d are allowed", r.width, maxColumns),
+			Hint: "is it a file of this feed? see format.delimiter and format.skip"}
+	}
+	r.header = owned(names)
+	seen := make(map[string]bool, len(names))
+	for i, name := range r.header {
 		name = strings.TrimSpace(name)
-		if err := r.checkName(name, i, pos); err != nil {
+		if err := r.checkName(name, i, seen[name], pos); err != nil {
 			return err
 		}
+		seen[name] = true
 		if name == formats.RejectLine || name == formats.RejectCode || name == formats.RejectMessage {
 			continue
 		}
-		r.columns = append(r.columns, strings.Clone(name))
+		r.columns = append(r.columns, name)
 		r.picked = append(r.picked, i)
 	}
 	if len(r.picked) == len(names) {
@@ -343,7 +409,7 @@ func (r *reader) setHeader(names []string, pos formats.Position) error {
 }
 
 // checkName refuses a name of a column that shows that the file is not what the options say.
-func (r *reader) checkName(name string, i int, pos formats.Position) error {
+func (r *reader) checkName(name string, i int, twice bool, pos formats.Position) error {
 	fail := func(message, hint string) error {
 		return &formats.FileError{Pos: pos, Column: fmt.Sprintf("%d", i+1), Message: message, Hint: hint}
 	}
@@ -356,7 +422,7 @@ func (r *reader) checkName(name string, i int, pos formats.Position) error {
 		return fail(fmt.Sprintf("the name %q holds a byte that the encoding does not have", name), "set format.encoding to the sender's, such as iso-8859-1 or windows-1252")
 	case strings.ContainsFunc(name, unicode.IsControl):
 		return fail(fmt.Sprintf("the name %q holds a control character", name), "see format.encoding and format.skip")
-	case name != "" && slices.Contains(r.columns, name):
+	case name != "" && twice:
 		return fail(fmt.Sprintf("the name %s stands twice in the header", name), "each column needs a name of its own")
 	case r.width == 1 && strings.ContainsAny(name, ";,|\t"):
 		return fail(fmt.Sprintf("the header is one column, %q", name), fmt.Sprintf("set format.delimiter: the file's is not %q", r.dialect.comma))

@@ -17,6 +17,11 @@ type tape struct {
 	next    int    // first byte of the window that was not handed out yet
 	row     int64  // offset at which the current row begins: what lies before it may be dropped
 	err     error  // of the source
+	last    byte   // that the source gave
+
+	comma   []byte // the dialect's delimiter
+	counted int64  // offset up to which the current row's delimiters are counted
+	commas  int    // of the current row
 }
 
 const chunk = 64 << 10
@@ -24,11 +29,19 @@ const chunk = 64 << 10
 // errRowTooLong is what the tape answers when a row does not end within the limit.
 var errRowTooLong = errors.New("row too long")
 
-// Read hands out bytes, not beyond the limit of the current row.
+// errRowTooWide is what the tape answers when a row has more delimiters than any file has columns: encoding/csv would
+// hold a string for each cell.
+var errRowTooWide = errors.New("row too wide")
+
+// Read hands out bytes, not beyond the limits of the current row.
 func (t *tape) Read(p []byte) (int, error) {
 	if t.next == len(t.window) {
-		if t.start+int64(t.next)-t.row > int64(t.limit) {
+		size := t.start + int64(t.next) - t.row
+		switch {
+		case size > int64(t.limit):
 			return 0, errRowTooLong
+		case size > chunk && t.wide():
+			return 0, errRowTooWide
 		}
 		if err := t.fill(); err != nil {
 			return 0, err
@@ -37,6 +50,16 @@ func (t *tape) Read(p []byte) (int, error) {
 	n := copy(p, t.window[t.next:])
 	t.next += n
 	return n, nil
+}
+
+// wide counts the current row's delimiters as far as it was handed out.
+func (t *tape) wide() bool {
+	if t.counted < t.row {
+		t.counted, t.commas = t.row, 0
+	}
+	t.commas += bytes.Count(t.since(t.counted), t.comma)
+	t.counted = t.start + int64(t.next)
+	return t.commas > maxDelimiters
 }
 
 // fill adds a chunk to the window, after dropping what lies before the current row.
@@ -61,6 +84,7 @@ func (t *tape) fill() error {
 		n, t.err = t.source.Read(t.window[have : have+chunk])
 		if n > 0 {
 			t.window = t.window[:have+n]
+			t.last = t.window[have+n-1]
 			t.dialect.swap(t.window[have:])
 			return nil
 		}
@@ -81,6 +105,7 @@ func (t *tape) since(offset int64) []byte {
 func (t *tape) rewind(offset int64) {
 	t.row = offset
 	t.next = int(offset - t.start)
+	t.counted, t.commas = offset, 0
 }
 
 // skipLine goes behind the next line break, or to the end. It returns the offset reached, and whether there was a line

@@ -109,9 +109,13 @@ func (w *writer) Error() error { return w.err }
 
 // rejects implements formats.RejectWriter. The reasons stand before the sender's columns, so that a row with too few or
 // too many cells stays as it was: dropped again before it was mended, it is rejected again and not padded.
+//
+// What a spreadsheet would run in the reasons is made inert; the sender's own cells stay as they came. A trailer that the
+// options tell of is written for the rows that the file holds.
 type rejects struct {
-	w     *writer
-	cells []string
+	w       *writer
+	cells   []string
+	trailer *trailer // nil for none
 }
 
 func newRejects(w io.Writer, columns []string, o *Options) (*rejects, error) {
@@ -128,8 +132,14 @@ func newRejects(w io.Writer, columns []string, o *Options) (*rejects, error) {
 			return nil, err
 		}
 	}
+	r := &rejects{w: out}
+	if o.Trailer != nil {
+		if r.trailer, err = newTrailer(o, columns); err != nil {
+			return nil, err
+		}
+	}
 	header := append([]string{formats.RejectLine, formats.RejectCode, formats.RejectMessage}, columns...)
-	return &rejects{w: out}, out.Write(header)
+	return r, out.Write(header)
 }
 
 func (r *rejects) Write(cells []string, reject *formats.Reject) error {
@@ -137,12 +147,20 @@ func (r *rejects) Write(cells []string, reject *formats.Reject) error {
 	if reject.Field != "" {
 		message = fmt.Sprintf("%s: %s", reject.Field, message)
 	}
-	r.cells = append(r.cells[:0], strconv.FormatInt(reject.Pos.Line, 10), reject.Code, message)
+	r.cells = append(r.cells[:0], strconv.FormatInt(reject.Pos.Line, 10), formats.Inert(reject.Code), formats.Inert(message))
 	r.cells = append(r.cells, cells...)
+	if r.trailer != nil {
+		r.trailer.add(cells)
+	}
 	return r.w.Write(r.cells)
 }
 
 func (r *rejects) Close() error {
+	if r.trailer != nil {
+		if err := r.w.Write(append([]string{"", "", ""}, r.trailer.cells()...)); err != nil {
+			return err
+		}
+	}
 	r.w.Flush()
 	return r.w.Error()
 }

@@ -1,20 +1,25 @@
 // Package envelope takes inbound files out of gzip, zip and OpenPGP, and puts outbound ones into OpenPGP.
 //
-// Contract: a file in, one or more files out, layer by layer. What comes out may be used only after Unwrap has returned
-// nil: a checksum or a signature stands at the end. No name inside of an archive is ever used as a path.
+// Contract: a file in, one or more files out, layer by layer: nothing is taken out of what a message holds before the
+// message's signature is good. What comes out may be used only after Unwrap has returned nil: a checksum or a signature
+// stands at the end. No name inside of an archive is ever used as a path.
 //
-// Limits: the size of what comes out, its ratio to what went in, and the number of files in an archive are capped; a
-// file over a cap is refused as a whole. Memory does not follow the file.
+// Limits: what comes out of all layers and all files together has one cap, in bytes and as a ratio to the file; each layer
+// has its own, and its own number of files; what an archive lists, and what stands before a message's text, is capped too.
+// A file over a cap is refused as a whole. Memory does not follow the file.
 package envelope
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path"
 	"slices"
 	"strings"
+	"syscall"
 	"unicode"
 
 	"github.com/klauspost/compress/gzip"
@@ -25,14 +30,15 @@ import (
 // Layer is one wrapping. Keys are texts, armored, several one after the other.
 type Layer struct {
 	Kind       string // Gzip, Zip or PGP
-	MaxSize    int64  // largest sum of the files that come out, in bytes; 10 GB by default
-	MaxRatio   int64  // largest ratio of what comes out to what went in; 200 by default. The first MiB is free
+	MaxSize    int64  // largest sum of the files that come out, in bytes; 10 GB by default. The largest of all layers' caps what comes out of all
+	MaxRatio   int64  // largest ratio of what comes out to what went in; 200 by default. The first MiB is free. The largest counts for all layers
 	Match      string // picks files of a zip by their base names: *.csv; empty: all
-	MaxEntries int    // largest number of files in a zip, 100 by default
+	MaxEntries int    // largest number of files and folders in a zip, 100 by default, at most 65,000
 	Keys       string // private keys that a message may be encrypted to
 	Passphrase string // of the private keys
 	Signers    string // public keys. A message that is signed must be signed by one of them
 	Optional   bool   // an unsigned message is accepted
+	Plain      bool   // a message that is not encrypted is accepted
 }
 
 // The kinds of layers.
@@ -54,6 +60,9 @@ func (l *Layer) Check() error {
 	if l.MaxSize < 0 || l.MaxRatio < 0 || l.MaxEntries < 0 {
 		all = append(all, errors.New("max_size, max_ratio and max_files can't be negative"))
 	}
+	if l.MaxEntries > mostEntries {
+		all = append(all, formats.AtKey("max_files", fmt.Errorf("at most %d", mostEntries)))
+	}
 	if _, err := path.Match(l.Match, ""); err != nil {
 		all = append(all, formats.AtKey("match", err))
 	}
@@ -71,14 +80,36 @@ var (
 	ErrBroken = errors.New("the file can't be unwrapped")
 	// ErrSignature: the signature is missing, is somebody else's, or does not fit.
 	ErrSignature = errors.New("the signature is not good")
+	// ErrNotEncrypted: the message can be read by everybody, and the layer does not allow that.
+	ErrNotEncrypted = errors.New("the message is not encrypted")
 )
+
+// NoSpaceError: the disk is full, or a quota is. It is no fault of the file, unless what has to come out is more than the
+// disk could ever hold.
+type NoSpaceError struct {
+	Needs int64 // bytes that have to come out of the file at least, as far as that is known
+	Err   error
+}
+
+func (e *NoSpaceError) Error() string {
+	return fmt.Sprintf("at least %d bytes have to come out: %v", e.Needs, e.Err)
+}
+
+func (e *NoSpaceError) Unwrap() error { return e.Err }
 
 // Part makes the place for one file that comes out. The name is a base name for people, never a path.
 type Part func(name string) (io.WriteCloser, error)
 
 // Unwrap takes a file out of all its layers. Files between two layers are kept in dir and removed again. Each part is
-// closed before the next begins. After an error everything that came out must be thrown away.
-func (ls Layers) Unwrap(src *os.File, dir string, part Part) error {
+// closed before the next begins. Signed, when it is not nil, hears of each good signature before what was signed is
+// looked at; its error ends the work. After an error everything that came out must be thrown away. The error is one of
+// this package's, signed's, or one of dir and of the parts.
+func (ls Layers) Unwrap(src *os.File, dir string, part Part, signed func(Signature) error) error {
+	info, err := src.Stat()
+	if err != nil {
+		return err
+	}
+	u := &unwrapping{signed: signed, left: ls.most(info.Size())}
 	in := []*os.File{src}
 	var temps []*os.File
 	defer func() {
@@ -89,9 +120,9 @@ func (ls Layers) Unwrap(src *os.File, dir string, part Part) error {
 	}()
 	for i := range ls {
 		var out []*os.File
-		next := part
+		u.part = part
 		if i < len(ls)-1 {
-			next = func(string) (io.WriteCloser, error) {
+			u.part = func(string) (io.WriteCloser, error) {
 				f, err := os.CreateTemp(dir, "unwrap-*")
 				if err != nil {
 					return nil, err
@@ -100,8 +131,9 @@ func (ls Layers) Unwrap(src *os.File, dir string, part Part) error {
 				return keepOpen{f}, nil
 			}
 		}
+		u.layer = ls[i].maxSize()
 		for _, f := range in {
-			if err := ls[i].unwrap(f, next); err != nil {
+			if err := u.file(&ls[i], f); err != nil {
 				return fmt.Errorf("unwrap %s: %w", ls[i].Kind, err)
 			}
 		}
@@ -118,62 +150,83 @@ func (k keepOpen) Close() error {
 	return err
 }
 
-func (l *Layer) unwrap(f *os.File, part Part) error {
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	c := l.caps(info.Size())
-	switch l.Kind {
-	case Gzip:
-		return l.gunzip(f, c, part)
-	case Zip:
-		return l.unzip(f, info.Size(), c, part)
-	case PGP:
-		return l.decrypt(f, c, part)
-	}
-	return fmt.Errorf("kind %q is not known", l.Kind)
-}
-
-// caps is how many bytes may still come out.
-type caps struct{ left int64 }
-
 const (
 	defaultMaxSize    = 10_000_000_000
 	defaultMaxRatio   = 200
 	defaultMaxEntries = 100
+	mostEntries       = 65_000
 	freeSize          = 1 << 20
 )
 
-func (l *Layer) caps(size int64) *caps {
-	most, ratio := l.MaxSize, l.MaxRatio
-	if most == 0 {
-		most = defaultMaxSize
+func (l *Layer) maxSize() int64 { return cmp.Or(l.MaxSize, defaultMaxSize) }
+
+func (l *Layer) maxRatio() int64 { return cmp.Or(l.MaxRatio, defaultMaxRatio) }
+
+// most is how many bytes may come out of all layers together.
+func (ls Layers) most(size int64) int64 {
+	var most, ratio int64
+	for i := range ls {
+		most, ratio = max(most, ls[i].maxSize()), max(ratio, ls[i].maxRatio())
 	}
-	if ratio == 0 {
-		ratio = defaultMaxRatio
-	}
-	if l.Kind == PGP { // its ratio says nothing: the message may be compressed well
-		return &caps{most}
-	}
-	if size < (most-freeSize)/ratio {
-		most = size*ratio + freeSize
-	}
-	return &caps{most}
+	return min(most, inflated(size, ratio))
 }
 
+// inflated is what may come out of so many bytes at a ratio.
+func inflated(size, ratio int64) int64 {
+	if size > (math.MaxInt64-freeSize)/ratio {
+		return math.MaxInt64
+	}
+	return size*ratio + freeSize
+}
+
+// unwrapping is the work on one file: how many bytes may still come out, and where to.
+type unwrapping struct {
+	part   Part
+	signed func(Signature) error
+	out    int64 // bytes that came out so far
+	left   int64 // that may still come out of all layers
+	layer  int64 // of this one
+	input  int64 // of this layer's file
+}
+
+func (u *unwrapping) file(l *Layer, f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	u.input = inflated(info.Size(), l.maxRatio())
+	switch l.Kind {
+	case Gzip:
+		return u.gunzip(f)
+	case Zip:
+		return u.unzip(l, f, info.Size())
+	case PGP:
+		return u.decrypt(l, f)
+	}
+	return fmt.Errorf("kind %q is not known", l.Kind)
+}
+
+// room is how many bytes may still come out.
+func (u *unwrapping) room() int64 { return min(u.left, u.layer, u.input) }
+
 // copy writes r to a new part, within the caps.
-func (c *caps) copy(name string, r io.Reader, part Part) (err error) {
-	w, err := part(name)
+func (u *unwrapping) copy(name string, r io.Reader) (err error) {
+	defer func() {
+		if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+			err = &NoSpaceError{Needs: u.out + 1, Err: err}
+		}
+	}()
+	w, err := u.part(name)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, w.Close()) }()
-	n, err := io.Copy(w, &broken{io.LimitReader(r, c.left+1)})
+	n, err := io.Copy(w, &broken{io.LimitReader(r, u.room()+1)})
+	u.out, u.left, u.layer, u.input = u.out+n, u.left-n, u.layer-n, u.input-n
 	if err != nil {
 		return err
 	}
-	if c.left -= n; c.left < 0 {
+	if u.room() < 0 {
 		return ErrLimit
 	}
 	return nil
@@ -190,53 +243,44 @@ func (b *broken) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (l *Layer) gunzip(f *os.File, c *caps, part Part) error {
+func (u *unwrapping) gunzip(f *os.File) error {
 	z, err := gzip.NewReader(f)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrBroken, err)
 	}
 	defer z.Close()
-	return c.copy(baseName(z.Name), z, part)
+	return u.copy(baseName(z.Name), z)
 }
 
 // unzip takes the files out in the order of their names.
-func (l *Layer) unzip(f *os.File, size int64, c *caps, part Part) error {
-	z, err := zip.NewReader(f, size)
+func (u *unwrapping) unzip(l *Layer, f *os.File, size int64) error {
+	entries, err := l.entries(f, size)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrBroken, err)
+		return err
 	}
-	most := l.MaxEntries
-	if most == 0 {
-		most = defaultMaxEntries
-	}
-	if len(z.File) > most {
-		return fmt.Errorf("%w: %d files in the archive, at most %d are allowed", ErrLimit, len(z.File), most)
-	}
-	entries := slices.DeleteFunc(slices.Clone(z.File), func(e *zip.File) bool { return e.FileInfo().IsDir() || !l.matches(e.Name) })
-	if len(entries) == 0 {
-		return fmt.Errorf("%w: no file in the archive fits %q", ErrBroken, l.Match)
-	}
-	slices.SortStableFunc(entries, func(a, b *zip.File) int { return strings.Compare(a.Name, b.Name) })
+	needs := uint64(0) // by what the archive says of itself
 	for _, e := range entries {
-		if err := l.entry(e, c, part); err != nil {
+		if needs += e.UncompressedSize64; e.UncompressedSize64 > uint64(u.room()) || needs > uint64(u.room()) {
+			return ErrLimit
+		}
+	}
+	before := u.out
+	for _, e := range entries {
+		if err := u.entry(e); err != nil {
+			var full *NoSpaceError
+			if errors.As(err, &full) {
+				full.Needs = max(full.Needs, before+int64(needs))
+			}
 			return fmt.Errorf("%s: %w", baseName(e.Name), err)
 		}
 	}
 	return nil
 }
 
-func (l *Layer) matches(name string) bool {
-	if l.Match == "" {
-		return true
-	}
-	ok, err := path.Match(l.Match, baseName(name))
-	return err == nil && ok
-}
-
 // encrypted is the bit of a zip entry's flags that says so (APPNOTE 4.4.4).
 const encrypted = 1
 
-func (l *Layer) entry(e *zip.File, c *caps, part Part) error {
+func (u *unwrapping) entry(e *zip.File) error {
 	if e.Flags&encrypted != 0 {
 		return fmt.Errorf("%w: it is encrypted with a password, which is not supported; use pgp", ErrBroken)
 	}
@@ -248,7 +292,7 @@ func (l *Layer) entry(e *zip.File, c *caps, part Part) error {
 		return fmt.Errorf("%w: %w", ErrBroken, err)
 	}
 	defer r.Close()
-	return c.copy(baseName(e.Name), r, part)
+	return u.copy(baseName(e.Name), r)
 }
 
 // baseName is a hostile name as it may be shown: without folders and control characters, at most 100 characters.

@@ -51,7 +51,7 @@ func unwrap(t *testing.T, file []byte, ls ...Layer) (string, error) {
 	}
 	defer src.Close()
 	var o out
-	err = Layers(ls).Unwrap(src, dir, o.part)
+	err = Layers(ls).Unwrap(src, dir, o.part, nil)
 	if left, _ := filepath.Glob(filepath.Join(dir, "unwrap-*")); len(left) > 0 {
 		t.Errorf("%d temporary files are left", len(left))
 	}

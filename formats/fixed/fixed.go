@@ -4,7 +4,8 @@
 // Contract: a reader in, rows out with the layout's field names as columns. Places and lengths count characters: the
 // text is decoded first. Record types are told apart by a prefix; a record can have a parent type, whose fields, from
 // the record of that type that stood last before it, are part of its row. Blanks at both ends of a field are no part
-// of it, and a line may lack the blanks at its end.
+// of it, and a line may lack the blanks at its end. Fields are not checked for their characters here: that is the mapper's
+// work. A trailer, where the options tell of one, must be there and fit what stands before it.
 //
 // Limits: a record has at most 64 KiB; a longer line is a reject. Memory does not follow the file.
 package fixed
@@ -29,6 +30,15 @@ type Options struct {
 	Unknown      string              `yaml:"unknown" doc:"a line that no record type's prefix fits: reject by default, or skip"`
 	Records      []Record            `yaml:"records" doc:"the record types; where several fit, the longest prefix counts"`
 	Fields       []Field             `yaml:"fields" doc:"instead of records: the layout of files with only one record type"`
+	Trailer      *Trailer            `yaml:"trailer" doc:"the record type that ends a file and says what should stand before it; a file where it lacks or does not fit is refused"`
+}
+
+// Trailer describes a file's last record.
+type Trailer struct {
+	Record string `yaml:"record" doc:"name of its record type; it is no row"`
+	Count  string `yaml:"count" doc:"its field that holds the number of rows"`
+	Sum    string `yaml:"sum" doc:"its field that holds the sum of a column"`
+	Of     string `yaml:"of" doc:"that column"`
 }
 
 // Record is a record type.
@@ -62,6 +72,7 @@ type kind struct {
 	row     bool
 	parent  *kind
 	isAbove bool // is another type's parent
+	ends    bool // is the trailer
 	fields  []place
 
 	open  bool     // a record of the type stands before the current one, and no parent of it came since
@@ -97,7 +108,7 @@ func (o *Options) Check() error {
 	if o.Skip < 0 || o.Skip > 0 && o.RecordLength > 0 {
 		all = append(all, formats.AtKey("skip", errors.New("a number of lines, for files with lines")))
 	}
-	_, _, err := o.layout()
+	_, _, _, err := o.layout()
 	return errors.Join(append(all, err)...)
 }
 
@@ -114,11 +125,12 @@ func (o *Options) records() ([]Record, error) {
 	return o.Records, nil
 }
 
-// layout compiles the record types, and lists the columns in the order of their appearance.
-func (o *Options) layout() (kinds []*kind, columns []string, err error) {
+// layout compiles the record types, and lists the columns in the order of their appearance. The trailer's fields are no
+// columns.
+func (o *Options) layout() (kinds []*kind, columns []string, end *trailer, err error) {
 	records, err := o.records()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	var all []error
 	at, rows := map[string]int{}, 0
@@ -136,11 +148,18 @@ func (o *Options) layout() (kinds []*kind, columns []string, err error) {
 		if byName[k.name] != nil {
 			problem(errors.New("stands twice"))
 		}
-		if err := k.place(r.Fields, at, &columns); err != nil {
+		var err error
+		if o.Trailer != nil && o.Trailer.Record == k.name && !k.row && r.Parent == "" {
+			k.ends, end = true, &trailer{Trailer: o.Trailer, numbers: o.Numbers}
+			err = k.place(r.Fields, map[string]int{}, &end.fields)
+		} else {
+			err = k.place(r.Fields, at, &columns)
+		}
+		if err != nil {
 			problem(err)
 		}
 		if r.Parent != "" {
-			if k.parent = byName[r.Parent]; k.parent == nil {
+			if k.parent = byName[r.Parent]; k.parent == nil || k.parent.ends {
 				problem(fmt.Errorf("parent %s is not a record type that stands before it", r.Parent))
 			} else {
 				k.parent.isAbove = true
@@ -152,8 +171,11 @@ func (o *Options) layout() (kinds []*kind, columns []string, err error) {
 	if rows == 0 {
 		all = append(all, formats.AtKey("records", errors.New("none has row: true, so the files have no rows")))
 	}
+	if o.Trailer != nil {
+		all = append(all, end.bind(columns))
+	}
 	slices.SortStableFunc(kinds, func(a, b *kind) int { return len(b.prefix) - len(a.prefix) })
-	return kinds, columns, errors.Join(all...)
+	return kinds, columns, end, errors.Join(all...)
 }
 
 // place finds the places of a type's fields, and their columns.

@@ -39,12 +39,13 @@ func dump(o *Options, file string) string {
 		if err == io.EOF {
 			return b.String()
 		}
-		fmt.Fprintf(&b, "%s @%d", row.Pos, row.Pos.Offset)
 		var bad *formats.Reject
-		if errors.As(err, &bad) {
-			fmt.Fprintf(&b, " REJECT %s", bad.Code)
-		} else if err != nil {
+		if err != nil && !errors.As(err, &bad) {
 			return b.String() + err.Error()
+		}
+		fmt.Fprintf(&b, "%s @%d", row.Pos, row.Pos.Offset)
+		if bad != nil {
+			fmt.Fprintf(&b, " REJECT %s", bad.Code)
 		}
 		for i, c := range rd.Columns() {
 			if !row.Absent[i] {
@@ -98,7 +99,7 @@ func TestFaults(t *testing.T) {
 		{"", ""},
 		{"PA-1\n", "line 1 price @0 REJECT structure\n"},
 		{"Hx\nXy\nPz\n", "line 2 @3 REJECT structure\nline 3 price @6 LIST=\"x\" CUR=\"\" SKU=\"z\" UNIT=\"\" VALUE=\"\"\n"},
-		{"Hx\nP\xff\n", "line 2 @3 REJECT encoding\n"},
+		{"Hx\nP\xff\n", "line 2 price @3 LIST=\"x\" CUR=\"\" SKU=\"\\xff\" UNIT=\"\" VALUE=\"\"\n"}, // the mapper judges bytes
 		{"Hx\n" + strings.Repeat("P", maxRecord+100) + "\nPz", "line 2 @3 REJECT too_long\nline 3 price @65640 LIST=\"x\" CUR=\"\" SKU=\"z\" UNIT=\"\" VALUE=\"\"\n"},
 	} {
 		if got := dump(prices(), c.file); got != c.want {
@@ -199,6 +200,75 @@ func BenchmarkReader(b *testing.B) {
 		}
 		var row formats.Row
 		for rd.Next(&row) == nil {
+		}
+	}
+}
+
+// withTrailer is prices with a last record: the number of prices and the sum of their values.
+func withTrailer() *Options {
+	o := prices()
+	o.Records = append(o.Records, Record{Name: "end", Prefix: "T", Fields: []Field{{Name: "N", Offset: at(1), Length: 5}, {Name: "SUM", Length: 9, Decimals: 2}}})
+	o.Trailer = &Trailer{Record: "end", Count: "N", Sum: "SUM", Of: "VALUE"}
+	return o
+}
+
+func TestTrailer(t *testing.T) {
+	if err := withTrailer().Check(); err != nil {
+		t.Fatal(err)
+	}
+	for end, want := range map[string]string{
+		"T00003000001151\n":            "",
+		"T    3     1151\n\n":          "",
+		"T00004000001151\n":            "line 7 end: the trailer says 4 rows, the file has 3",
+		"T00003000001152\n":            "line 7 end: the trailer says a control sum of 11.52, the file has 11.51",
+		"T00003":                       "line 7 end: the trailer has \"\" for the control sum, which is empty where a number is needed",
+		"":                             "line 7: the file ends without its trailer: it was cut off",
+		"T00003000001151\nPA-1       ": "line 8 price: a row stands behind the trailer",
+	} {
+		if got := dump(withTrailer(), priceFile+end); got != priceRows+want {
+			t.Errorf("%q:\n got %s\nwant %s", end, got, priceRows+want)
+		}
+	}
+	for want, end := range map[string]Trailer{
+		"trailer: record":        {Record: "price", Count: "N"},
+		"trailer: X is not":      {Record: "end", Count: "X"},
+		"trailer: count, or sum": {Record: "end", Sum: "SUM"},
+		"trailer: of: X":         {Record: "end", Sum: "SUM", Of: "X"},
+	} {
+		o := withTrailer()
+		o.Trailer = &end
+		if err := o.Check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
+func TestARejectFilesTrailerFitsIt(t *testing.T) {
+	var out bytes.Buffer
+	o := withTrailer()
+	n, err := o.CopyRejects(&out, strings.NewReader(priceFile+"T00003000001151\r\n"), formats.Prices, func(p formats.Position) bool { return p.Line == 3 })
+	if err != nil || n != 1 {
+		t.Fatal(n, err)
+	}
+	if d := cmp.Diff("HGroßhandelEUR\nPÄ-2       KAR000099-\n\nHEndkunden USD\nT00001     -099\r\n", out.String()); d != "" {
+		t.Error(d)
+	}
+	if got := dump(o, out.String()); strings.Contains(got, "trailer") || strings.Count(got, "\n") != 1 {
+		t.Error(got)
+	}
+}
+
+func TestAFileThatLooksCutOff(t *testing.T) {
+	for file, cut := range map[string]bool{"": false, "Hx": false, "Hx\n": false, "Hx\nPy\n": false, "Hx\nPy": true, "Hx\nP": true} {
+		rd, err := prices().Open(strings.NewReader(file), formats.Prices)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var row formats.Row
+		for err = nil; err != io.EOF; err = rd.Next(&row) {
+		}
+		if why := rd.(formats.Finisher).Unfinished(); (why != "") != cut {
+			t.Errorf("%q: %q", file, why)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package fixed
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -20,11 +21,15 @@ type reader struct {
 	columns []string
 	cells   []string
 	absent  []bool
+	trailer *trailer // nil when the options tell of none
 }
 
 // Open implements formats.Format.
 func (o *Options) Open(r io.Reader, _ *formats.Entity) (formats.Reader, error) {
 	text, err := charset.Decode(r, o.Encoding)
+	if errors.Is(err, charset.ErrNoMark) {
+		return nil, &formats.FileError{Message: err.Error(), Hint: "set format.encoding"}
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -32,11 +37,11 @@ func (o *Options) Open(r io.Reader, _ *formats.Entity) (formats.Reader, error) {
 }
 
 func (o *Options) reader(text io.Reader) (*reader, error) {
-	kinds, columns, err := o.layout()
+	kinds, columns, end, err := o.layout()
 	if err != nil {
 		return nil, fmt.Errorf("fixed: %w", err)
 	}
-	rd := &reader{o: o, kinds: kinds, columns: columns,
+	rd := &reader{o: o, kinds: kinds, columns: columns, trailer: end,
 		records: &records{r: bufio.NewReaderSize(text, maxRecord+2), length: o.RecordLength},
 		cells:   make([]string, len(columns)), absent: make([]bool, len(columns))}
 	for range o.Skip {
@@ -52,16 +57,29 @@ func (o *Options) reader(text io.Reader) (*reader, error) {
 // Columns implements formats.Reader.
 func (r *reader) Columns() []string { return r.columns }
 
+// Unfinished implements formats.Finisher.
+func (r *reader) Unfinished() string {
+	if r.records.open {
+		return formats.UnfinishedLine
+	}
+	return ""
+}
+
 // Next implements formats.Reader.
 func (r *reader) Next(row *formats.Row) error {
 	for {
 		k, err := r.step()
-		if err == io.EOF {
-			return io.EOF
-		}
 		pos := formats.Position{Line: r.records.line, Offset: r.records.at}
 		if k != nil {
 			pos.Segment = k.name
+		}
+		if r.trailer != nil {
+			if unfit := r.trailer.record(r, k, pos, err); unfit != nil {
+				return unfit
+			}
+		}
+		if err == io.EOF {
+			return io.EOF
 		}
 		row.Pos, row.Cells, row.Absent = pos, r.cells, r.absent
 		if bad, ok := err.(*formats.Reject); ok {
@@ -90,15 +108,16 @@ func (r *reader) step() (*kind, error) {
 		return nil, nil
 	}
 	wide := !ascii(b)
-	if wide && charset.Bad(b) {
-		return nil, &formats.Reject{Code: formats.CodeEncoding, Message: "the record has a byte that the encoding does not have; check format.encoding"}
-	}
 	k := r.kindOf(b, wide)
 	if k == nil {
 		if r.o.Unknown == "skip" {
 			return nil, nil
 		}
 		return nil, &formats.Reject{Code: formats.CodeStructure, Message: fmt.Sprintf("no record type begins with %q", cut(b, 0, 12))}
+	}
+	if k.ends {
+		r.trailer.take(k, b, wide)
+		return k, nil
 	}
 	if r.records.short {
 		return k, &formats.Reject{Code: formats.CodeRagged, Message: "the file ends inside of a record: it was cut off"}
@@ -215,6 +234,7 @@ type records struct {
 	at     int64  // where it begins
 	end    int64  // where the next one does
 	short  bool   // the file ended inside of the block
+	open   bool   // the last line has no line end, and one before it has
 }
 
 // next reads the next record. It returns io.EOF at the end and a *Reject for a line over the limit.
@@ -231,6 +251,8 @@ func (s *records) next() error {
 		return s.pass()
 	case err == io.EOF && len(b) == 0:
 		return io.EOF
+	case err == io.EOF:
+		s.open = s.line > 1
 	case err != nil && err != io.EOF:
 		return err
 	}
@@ -284,7 +306,7 @@ func (s *records) block() error {
 }
 
 // CopyRejects implements formats.RejectCopier: it leaves out the records that are rows and did not fail. Records that
-// have or can have children stay, so that what is left keeps its parents.
+// have or can have children stay, so that what is left keeps its parents. The trailer says what is left.
 func (o *Options) CopyRejects(w io.Writer, r io.Reader, _ *formats.Entity, failed func(formats.Position) bool) (int, error) {
 	c, err := charset.NewCopier(w, r, o.Encoding, nil)
 	if err != nil {
@@ -308,9 +330,16 @@ func (o *Options) CopyRejects(w io.Writer, r io.Reader, _ *formats.Entity, faile
 		mine := row && failed(formats.Position{Line: rd.records.line, Offset: rd.records.at})
 		if mine {
 			kept++
+			rd.trailer.add(rd.cells)
 		}
 		if err := c.Copy(rd.records.at); err != nil {
 			return kept, err
+		}
+		if k != nil && k.ends {
+			if err := c.Replace(rd.records.end, func(b []byte) []byte { return rd.trailer.rewrite(k, b) }); err != nil {
+				return kept, err
+			}
+			continue
 		}
 		if row && !mine && (k == nil || !k.isAbove) {
 			c.Drop(rd.records.end)

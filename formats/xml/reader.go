@@ -12,8 +12,11 @@ import (
 	"github.com/orobridge/orobridge/formats/internal/xmltok"
 )
 
-// maxRow is the largest sum of a row's texts in bytes.
-const maxRow = 4 << 20
+// Limits of a row in bytes: the sum of its texts, and how far its element may reach in the file.
+const (
+	maxRow    = 4 << 20
+	maxRecord = 64 << 20
+)
 
 // reader implements formats.Reader.
 type reader struct {
@@ -23,15 +26,16 @@ type reader struct {
 	stack []*element      // of the open elements; nil where no path leads
 	text  [][]byte        // of the open elements with a column, by depth
 	cells []string
+	joins [][]byte // texts of the cells that have several
 	seen  []bool
 	gone  []bool // not seen
 	size  []int  // of the cells
+	total int    // of them all
 	pos   formats.Position
 	bad   *formats.Reject
-	end   int64 // of the record that was read last
-	in    bool  // inside of a record
-	// between, when it is set, hears how far the file was read between two records.
-	between func(offset int64) error
+	in    bool // inside of a record
+	// heard, when it is set, hears after each token how far the file was read, and within which record, nil between two.
+	heard func(offset int64, record *formats.Position) error
 }
 
 // Open implements formats.Format.
@@ -58,7 +62,7 @@ func (o *Options) reader(text io.Reader) (*reader, error) {
 		return nil, fmt.Errorf("xml: %w", err)
 	}
 	n := len(p.columns)
-	rd := &reader{o: o, plan: p, stack: []*element{p.root}, cells: make([]string, n), seen: make([]bool, n), gone: make([]bool, n), size: make([]int, n)}
+	rd := &reader{o: o, plan: p, stack: []*element{p.root}, cells: make([]string, n), joins: make([][]byte, n), seen: make([]bool, n), gone: make([]bool, n), size: make([]int, n)}
 	b := bufio.NewReaderSize(text, 64<<10)
 	head, err := b.Peek(1)
 	if err == io.EOF && len(head) == 0 {
@@ -88,26 +92,44 @@ func (r *reader) Next(row *formats.Row) error {
 			if e := r.top(); e != nil && e.text >= 0 {
 				r.add(e.text, r.s.Text())
 			}
-		case xmltok.End:
-			if !r.finish() {
-				break
-			}
-			r.end = r.s.EndOffset()
-			for i := range r.seen {
-				r.gone[i] = !r.seen[i]
-			}
-			row.Pos, row.Cells, row.Absent = r.pos, r.cells, r.gone
-			if r.bad != nil {
-				return r.bad
-			}
-			return nil
 		}
-		if !r.in && r.between != nil {
-			if err := r.between(r.s.EndOffset()); err != nil {
-				return err
-			}
+		if err := r.hear(); err != nil {
+			return err
+		}
+		if k == xmltok.End && r.finish() {
+			return r.row(row)
 		}
 	}
+}
+
+// hear tells how far the file was read.
+func (r *reader) hear() error {
+	end := r.s.EndOffset()
+	if r.in && end-r.pos.Offset > maxRecord && r.bad == nil {
+		r.bad = &formats.Reject{Pos: r.pos, Code: formats.CodeTooLong, Message: fmt.Sprintf("the record reaches over more than %d bytes", maxRecord)}
+	}
+	switch {
+	case r.heard == nil:
+		return nil
+	case r.in:
+		return r.heard(end, &r.pos)
+	}
+	return r.heard(end, nil)
+}
+
+// row gives back the record that has ended.
+func (r *reader) row(row *formats.Row) error {
+	for i := range r.seen {
+		r.gone[i] = !r.seen[i]
+		if len(r.joins[i]) > 0 {
+			r.cells[i] = string(r.joins[i])
+		}
+	}
+	row.Pos, row.Cells, row.Absent = r.pos, r.cells, r.gone
+	if r.bad != nil {
+		return r.bad
+	}
+	return nil
 }
 
 func fileError(err error) error {
@@ -134,7 +156,8 @@ func (r *reader) start() {
 		return
 	}
 	for _, i := range e.resets {
-		r.cells[i], r.seen[i], r.size[i] = "", false, 0
+		r.total -= r.size[i]
+		r.cells[i], r.joins[i], r.seen[i], r.size[i] = "", r.joins[i][:0], false, 0
 	}
 	if e.record {
 		r.bad, r.in = nil, true
@@ -152,7 +175,7 @@ func (r *reader) start() {
 // add collects the text of the open element.
 func (r *reader) add(column int, text []byte) {
 	n := len(r.text) - 1
-	if r.size[column]+len(r.text[n])+len(text) > maxRow {
+	if r.total+len(r.text[n])+len(text) > maxRow {
 		r.fail(column, formats.CodeTooLong, "the record is longer than %d bytes", maxRow)
 		return
 	}
@@ -162,18 +185,27 @@ func (r *reader) add(column int, text []byte) {
 // set fills a cell; a second text is joined, or is a fault of the record.
 func (r *reader) set(column int, text []byte) {
 	text = bytes.TrimSpace(text)
-	r.size[column] += len(text)
+	size := len(text)
+	if r.seen[column] {
+		size += len(r.o.Join)
+	}
 	switch {
-	case r.size[column] > maxRow:
+	case r.total+size > maxRow:
 		r.fail(column, formats.CodeTooLong, "the record is longer than %d bytes", maxRow)
+		return
 	case !r.seen[column]:
 		r.cells[column], r.seen[column] = string(text), true
 	case r.o.Join == "":
 		r.fail(column, formats.CodeStructure, "%s stands several times in one record (format.join would join its texts)", r.o.Fields[r.plan.columns[column]])
+		return
 	default:
-		r.cells[column] += r.o.Join + string(text)
-		r.size[column] += len(r.o.Join)
+		if len(r.joins[column]) == 0 {
+			r.joins[column] = append(r.joins[column], r.cells[column]...)
+		}
+		r.joins[column] = append(append(r.joins[column], r.o.Join...), text...)
 	}
+	r.size[column] += size
+	r.total += size
 }
 
 func (r *reader) fail(column int, code, format string, args ...any) {
@@ -210,27 +242,33 @@ func (o *Options) CopyRejects(w io.Writer, r io.Reader, _ *formats.Entity, faile
 	if err != nil {
 		return 0, err
 	}
-	rd.between = c.Copy
-	kept := 0
+	kept, within, mine := 0, int64(-1), false
+	rd.heard = func(offset int64, record *formats.Position) error {
+		if record == nil {
+			return c.Copy(offset)
+		}
+		if record.Offset != within { // it has just begun
+			if err := c.Copy(record.Offset); err != nil {
+				return err
+			}
+			if within, mine = record.Offset, failed(*record); mine {
+				kept++
+			}
+		}
+		if mine {
+			return c.Copy(offset)
+		}
+		c.Drop(offset)
+		return nil
+	}
 	var row formats.Row
 	for {
 		err := rd.Next(&row)
-		if err == io.EOF {
-			return kept, c.Copy(c.Rest())
-		}
 		var bad *formats.Reject
-		if err != nil && !errors.As(err, &bad) {
-			return kept, err
-		}
-		if err := c.Copy(row.Pos.Offset); err != nil {
-			return kept, err
-		}
-		if !failed(row.Pos) {
-			c.Drop(rd.end)
-			continue
-		}
-		kept++
-		if err := c.Copy(rd.end); err != nil {
+		switch {
+		case err == io.EOF:
+			return kept, c.Copy(c.Rest())
+		case err != nil && !errors.As(err, &bad):
 			return kept, err
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/text/encoding/charmap"
@@ -193,4 +194,76 @@ func BenchmarkReader(b *testing.B) {
 		for rd.Next(&row) == nil {
 		}
 	}
+}
+
+// TestManyTextsOfOneElementAreJoinedInLinearTime: each was appended to a new string of all before it.
+func TestManyTextsOfOneElementAreJoinedInLinearTime(t *testing.T) {
+	begin := time.Now()
+	got := dump(options(), "<Stock><Plant><Item>"+strings.Repeat("<Tag>a</Tag>", 300_000)+"</Item></Plant></Stock>")
+	if want := "1 tags=\"" + strings.Repeat("a ", 299_999) + "a\"\n"; got != want {
+		t.Errorf("%.60s", got)
+	}
+	if took := time.Since(begin); took > 3*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	if got := dump(options(), "<Stock><Plant><Item>"+strings.Repeat("<Tag>"+strings.Repeat("a", 999)+"</Tag>", 5000)+"</Item><Item no='2'/></Plant></Stock>"); !strings.HasPrefix(got, "REJECT too_long tags 1") || !strings.HasSuffix(got, "1 sku=\"2\"\n") {
+		t.Errorf("%.60s … %s", got, got[len(got)-40:])
+	}
+}
+
+// TestARowIsBoundedOverAllItsTexts and not each text for itself.
+func TestARowIsBoundedOverAllItsTexts(t *testing.T) {
+	long := strings.Repeat("x", 1_000_000)
+	got := dump(options(), "<Stock><Plant><Item no='"+long+"'><Qty unit='"+long+"'>"+long+"</Qty><Note>"+long+"</Note><Tag>"+long+"</Tag></Item></Plant></Stock>")
+	if !strings.HasPrefix(got, "REJECT too_long tags 1") {
+		t.Errorf("%.60s", got)
+	}
+}
+
+// TestARecordOfAnyLengthIsCopiedWithoutBeingHeld: what no path leads to is no part of the row.
+func TestARecordOfAnyLengthIsCopiedWithoutBeingHeld(t *testing.T) {
+	other := "<Other>" + strings.Repeat("text\n", 10_000) + "</Other>\n"
+	file := io.MultiReader(strings.NewReader("<Stock><Plant><Item no='1'/><Item no='2'>"), &repeated{text: other, left: 20 << 20},
+		strings.NewReader("</Item><Item no='3'/></Plant></Stock>"))
+	var out counted
+	n, err := options().CopyRejects(&out, file, formats.Inventory, func(p formats.Position) bool { return p.Offset == 28 })
+	if err != nil || n != 1 || out.n < 20<<20 || out.most > 1<<20 {
+		t.Errorf("%d records in %d bytes, %d of them at once, %v", n, out.n, out.most, err)
+	}
+	rd, err := options().Open(io.MultiReader(strings.NewReader("<Stock><Plant><Item no='2'>"), &repeated{text: other, left: 65 << 20}, strings.NewReader("</Item></Plant></Stock>")), formats.Inventory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var bad *formats.Reject
+	if err := rd.Next(new(formats.Row)); !errors.As(err, &bad) || bad.Code != formats.CodeTooLong {
+		t.Error(err)
+	}
+}
+
+// repeated is a text over and over.
+type repeated struct {
+	text string
+	left int
+	rest string
+}
+
+func (r *repeated) Read(p []byte) (int, error) {
+	if r.rest == "" {
+		if r.left <= 0 {
+			return 0, io.EOF
+		}
+		r.rest = r.text
+		r.left -= len(r.text)
+	}
+	n := copy(p, r.rest)
+	r.rest = r.rest[n:]
+	return n, nil
+}
+
+// counted counts what is written.
+type counted struct{ n, most int }
+
+func (c *counted) Write(p []byte) (int, error) {
+	c.n, c.most = c.n+len(p), max(c.most, len(p))
+	return len(p), nil
 }

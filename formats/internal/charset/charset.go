@@ -8,6 +8,7 @@ package charset
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -59,6 +60,9 @@ func Mark(head []byte) (name string, length int) {
 	return "", 0
 }
 
+// ErrNoMark: a text in UTF-16 has no byte order mark.
+var ErrNoMark = errors.New("the file has no byte order mark, so utf-16 does not tell which byte comes first; set utf-16le or utf-16be")
+
 // Decode returns r's text in UTF-8 without its byte order mark. The mark wins over the name.
 func Decode(r io.Reader, name string) (io.Reader, error) {
 	b := bufio.NewReaderSize(r, 64<<10)
@@ -69,6 +73,12 @@ func Decode(r io.Reader, name string) (io.Reader, error) {
 	if mark, n := Mark(head); n > 0 {
 		name = mark
 		_, _ = b.Discard(n)
+	}
+	if len(head) == 0 {
+		return b, nil
+	}
+	if strings.EqualFold(name, "utf-16") {
+		return nil, ErrNoMark
 	}
 	e, err := find(name)
 	if err != nil {

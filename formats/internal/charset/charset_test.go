@@ -129,3 +129,41 @@ func BenchmarkLatin1(b *testing.B) {
 		}
 	}
 }
+
+// FuzzDecode: whatever the bytes, decoding ends, and gives no more than four bytes for each.
+func FuzzDecode(f *testing.F) {
+	names := []string{"", "utf-8", "utf-16", "utf-16le", "utf-16be", "iso-8859-1", "windows-1252", "gb18030", "shift_jis", "iso-2022-jp", "big5", "euc-kr"}
+	for i, text := range []string{"a\xff", "\xef\xbb\xbfü", "\xff\xfea\x00", "\xfe\xff\xd8\x00", "\x1b$B\x30\x21", "\x81\x30\x81\x30"} {
+		f.Add([]byte(text), uint8(i))
+	}
+	f.Fuzz(func(t *testing.T, file []byte, name uint8) {
+		encoding := names[int(name)%len(names)]
+		r, err := Decode(bytes.NewReader(file), encoding)
+		if err != nil {
+			return
+		}
+		text, err := io.ReadAll(r)
+		if err != nil || len(text) > 4*len(file)+8 {
+			t.Fatalf("%d bytes become %d, %v", len(file), len(text), err)
+		}
+		var out bytes.Buffer
+		c, err := NewCopier(&out, bytes.NewReader(file), encoding, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadAll(iotest.OneByteReader(c)); err != nil {
+			t.Fatal(err)
+		}
+		for at := int64(0); at < c.Rest(); at += 7 {
+			if err := c.Copy(at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := c.Copy(c.Rest()); err != nil {
+			t.Fatal(err)
+		}
+		if _, n := Mark(file); encoding == "" && n == 0 && !bytes.Equal(out.Bytes(), file) {
+			t.Fatalf("%q is copied as %q", file, out.Bytes())
+		}
+	})
+}

@@ -6,7 +6,8 @@
 // declaration's encoding is the caller's business ([Declared]). Source of the rules: XML 1.0, fifth edition, and
 // Namespaces in XML 1.0.
 //
-// Limits: depth, the size of one token and the number of attributes are bounded, so memory is too.
+// Limits: depth, the size of one token, of the open elements' names together, and the number of attributes and of the
+// namespaces that are declared at once are bounded, so memory is too.
 package xmltok
 
 import (
@@ -34,8 +35,11 @@ const (
 type Limits struct {
 	Depth int // elements open at once, default 100
 	Token int // bytes of one tag, text, comment or CDATA section, default 1 MiB
-	Attrs int // attributes of one tag, default 100
+	Attrs int // attributes of one tag, its namespace declarations among them, default 100
 }
+
+// maxSpaces is how many namespace declarations may hold at once: each name is looked up in them.
+const maxSpaces = 1000
 
 // Error says what is wrong and where.
 type Error struct {
@@ -450,6 +454,10 @@ func (s *Scanner) startTag() (Kind, error) {
 		return 0, &Error{Line: s.line, Offset: s.at, Limit: true,
 			Message: fmt.Sprintf("elements are nested deeper than %d", s.lim.Depth)}
 	}
+	if len(s.names)+len(qname) > s.lim.Token {
+		return 0, &Error{Line: s.line, Offset: s.at, Limit: true,
+			Message: fmt.Sprintf("the names of the open elements are longer than %d bytes", s.lim.Token)}
+	}
 	s.root = true
 	s.prefix, s.name = prefix, name
 	s.open = append(s.open, len(s.names))
@@ -535,6 +543,16 @@ func (s *Scanner) attribute(prefix, name, raw []byte) error {
 	if len(value) > 0 && &value[0] != &raw[0] {
 		value = slices.Clone(value) // the scratch is used again by the next attribute
 	}
+	declared := 0 // namespaces, by this tag
+	for declared < len(s.spaces) && s.spaces[len(s.spaces)-1-declared].depth == len(s.open) {
+		declared++
+	}
+	if len(s.attrs)+declared >= s.lim.Attrs {
+		return &Error{Line: s.line, Offset: s.at, Limit: true, Message: fmt.Sprintf("a tag has more than %d attributes", s.lim.Attrs)}
+	}
+	if len(s.spaces) >= maxSpaces {
+		return &Error{Line: s.line, Offset: s.at, Limit: true, Message: fmt.Sprintf("more than %d namespaces are declared at once", maxSpaces)}
+	}
 	switch {
 	case len(prefix) == 0 && string(name) == "xmlns":
 		s.spaces = append(s.spaces, binding{len(s.open), "", string(value)})
@@ -542,9 +560,6 @@ func (s *Scanner) attribute(prefix, name, raw []byte) error {
 	case string(prefix) == "xmlns":
 		s.spaces = append(s.spaces, binding{len(s.open), string(name), string(value)})
 		return nil
-	}
-	if len(s.attrs) >= s.lim.Attrs || len(s.spaces) > s.lim.Attrs*s.lim.Depth {
-		return &Error{Line: s.line, Offset: s.at, Limit: true, Message: fmt.Sprintf("a tag has more than %d attributes", s.lim.Attrs)}
 	}
 	for _, a := range s.attrs {
 		if bytes.Equal(a.Name, name) && bytes.Equal(a.Prefix, prefix) {

@@ -219,3 +219,27 @@ func BenchmarkEncodingXML(b *testing.B) {
 		}
 	}
 }
+
+// TestNestedNamesAndNamespacesAreBounded: what stands in the tags around is held, however it is spread.
+func TestNestedNamesAndNamespacesAreBounded(t *testing.T) {
+	var declared strings.Builder
+	for i := range 101 {
+		fmt.Fprintf(&declared, " xmlns:a%d='u'", i)
+	}
+	tag := strings.Repeat("n", 900<<10)
+	nested := strings.Repeat("<a xmlns:a='u' xmlns:b='v' xmlns:c='w' xmlns:d='x' xmlns:e='y' xmlns:f='z' xmlns:g='1' xmlns:h='2' xmlns:i='3' xmlns:j='4' xmlns:k='5'>", 100)
+	for text, want := range map[string]string{
+		"<" + tag + "><" + tag + ">":   "the names of the open elements are longer than 1048576 bytes",
+		"<a" + declared.String() + ">": "a tag has more than 100 attributes",
+		nested:                         "more than 1000 namespaces are declared at once",
+	} {
+		_, err := tokens(strings.NewReader(text), Limits{})
+		var limit *Error
+		if !errors.As(err, &limit) || !limit.Limit || limit.Message != want {
+			t.Errorf("%.20q: %v", text, err)
+		}
+	}
+	if _, err := tokens(strings.NewReader("<a>"+strings.Repeat("<b xmlns:x='u' x:y='1'/>", 2000)+"</a>"), Limits{}); err != io.EOF {
+		t.Error(err)
+	}
+}
