@@ -139,10 +139,12 @@ const (
 	CodeAmbiguous = "ambiguous" // a name that the shop has more than once
 	CodeShop      = "shop"      // the shop refused the record
 	CodeStructure = "structure" // a segment or element where it can't stand
+	CodeNoRows    = "no_rows"   // of a file or a document in it: it is well-formed and holds nothing that the feed reads
 )
 
 // FileError says why a file can't be read further.
 type FileError struct {
+	Code    string // CodeNoRows, or empty for a file that is damaged or is another than the feed expects
 	Pos     Position
 	Column  string
 	Message string // what is wrong

@@ -308,6 +308,7 @@ const maxLists = 100_000
 
 // list notes the list of one condition.
 func (c *condition) list() error {
+	c.r.noticed = true // its row comes at the end of the file
 	b := &rowBuilder{r: c.r, d: c.d}
 	word := b.notPrice(c)
 	name, currency := b.listName(c.komg), b.value(c.konp, "KONWA")

@@ -146,6 +146,7 @@ type reader struct {
 	lists   priceLists
 	firsts  map[place]int // what home has looked for in the current IDoc
 	ended   bool
+	noticed bool // the current IDoc gave a row, or was left out for a reason that is counted
 }
 
 // place is a segment type below a segment.
@@ -203,6 +204,7 @@ func (r *reader) Counts() map[string]int64 { return maps.Clone(r.counts) }
 const maxCounted = 1000
 
 func (r *reader) count(word string) {
+	r.noticed = true
 	if _, ok := r.counts[word]; !ok && len(r.counts) >= maxCounted {
 		word = "unknown_segment"
 	}
@@ -251,7 +253,16 @@ func (r *reader) read() error {
 			r.count("unknown_segment " + s.Type)
 		}
 	}
-	return r.rules.rules[message](r, d)
+	if d.wrong > 0 {
+		r.counts["wrong_parent"] += int64(d.wrong)
+	}
+	r.noticed = false
+	if err := r.rules.rules[message](r, d); err != nil || r.noticed {
+		return err
+	}
+	r.reject(d, &formats.Reject{Pos: d.position(&d.Control), Code: formats.CodeNoRows,
+		Message: fmt.Sprintf("the IDoc holds nothing that feeds %s: its segments are %s", r.e.Name, d.types())})
+	return nil
 }
 
 // admit decides whether the IDoc's control record lets it in, and names its message.
@@ -297,6 +308,7 @@ func (r *reader) push(d *Document, at int) *rowBuilder {
 	}
 	q := &r.queue[r.used]
 	r.used++
+	r.noticed = true
 	q.reject = nil
 	for i := range q.cells {
 		q.cells[i], q.absent[i] = "", true

@@ -43,6 +43,8 @@ func (e *FieldError) Error() string {
 // writer writes IDocs in one form.
 type writer struct {
 	dict *Dictionary
+	// structure is the basic type: its levels are written, and its definitions where the segment does not name one.
+	structure *Structure
 	enc  *charset.Encoder
 	buf  bytes.Buffer
 	eol  string // behind a flat record; empty: unframed
@@ -87,12 +89,12 @@ func (w *writer) flat(m *message) {
 func (w *writer) record(m *message, n *node, parent, depth int, number *int) {
 	*number++
 	own := *number
-	t, known := w.dict.Type(n.typ)
-	definition, level := n.definition, depth
-	if known {
-		level = t.Level
-		if definition == "" {
-			definition = t.Definition
+	t, definition := w.definition(n)
+	level := depth
+	if t != nil {
+		p := w.structure.where(t)
+		if level = p.level; depth == 2 && slices.Contains(p.parents, "-") {
+			parent = 0 // nested below the header in XML: it stands beside it
 		}
 	}
 	if definition == "" || len(definition) > 30 {
@@ -100,7 +102,7 @@ func (w *writer) record(m *message, n *node, parent, depth int, number *int) {
 		return
 	}
 	fmt.Fprintf(&w.buf, "%-30s%-3s%-16s%06d%06d%02d", w.text(definition), w.text(fieldOf(m, "MANDT")), w.text(fieldOf(m, "DOCNUM")), own, parent, level)
-	if known {
+	if t != nil {
 		w.fixed(n.typ, t, n.fields, sdataLength)
 	} else {
 		w.opaque(n)
@@ -109,6 +111,22 @@ func (w *writer) record(m *message, n *node, parent, depth int, number *int) {
 	for _, c := range n.children {
 		w.record(m, c, own, depth+1, number)
 	}
+}
+
+// definition finds the definition by which a segment is written, nil when the dictionary does not have it, and its name.
+func (w *writer) definition(n *node) (*SegmentType, string) {
+	if n.definition != "" {
+		t, _ := w.dict.Definition(n.definition)
+		return t, n.definition
+	}
+	t, ok := w.dict.Type(n.typ)
+	if !ok {
+		return nil, ""
+	}
+	if w.structure != nil && !t.own && w.structure.at[n.typ] != nil {
+		t = w.dict.definitions[w.structure.at[n.typ].Definition]
+	}
+	return t, t.Definition
 }
 
 // opaque writes a segment that the dictionary does not have: only what came from a flat file can be.
@@ -190,13 +208,14 @@ func (w *writer) markup(m *message) {
 }
 
 func (w *writer) segment(n *node, indent string) {
-	t, _ := w.dict.Type(n.typ)
+	t, _ := w.definition(n)
 	w.element(n, t, indent)
 }
 
 // element writes a segment; its fields are checked against the dictionary where it has them, and stand in its order.
 func (w *writer) element(n *node, t *SegmentType, indent string) {
-	fmt.Fprintf(&w.buf, "%s<%s SEGMENT=\"1\">\n", indent, n.typ)
+	name := escapeName(n.typ)
+	fmt.Fprintf(&w.buf, "%s<%s SEGMENT=\"1\">\n", indent, name)
 	for _, f := range ordered(n.fields, t) {
 		text := w.text(f.text)
 		if text == "" {
@@ -208,12 +227,13 @@ func (w *writer) element(n *node, t *SegmentType, indent string) {
 				return
 			}
 		}
-		fmt.Fprintf(&w.buf, "%s  <%s>%s</%s>\n", indent, f.name, escape.Replace(text), f.name)
+		field := escapeName(f.name)
+		fmt.Fprintf(&w.buf, "%s  <%s>%s</%s>\n", indent, field, escape.Replace(text), field)
 	}
 	for _, c := range n.children {
 		w.segment(c, indent+"  ")
 	}
-	fmt.Fprintf(&w.buf, "%s</%s>\n", indent, n.typ)
+	fmt.Fprintf(&w.buf, "%s</%s>\n", indent, name)
 }
 
 // ordered sorts fields as the dictionary has them; those that it does not have stay behind.
@@ -337,6 +357,7 @@ func (f *Options) Convert(out io.Writer, in io.Reader, form, root string) error 
 		if err != nil {
 			return err
 		}
+		w.structure = w.dict.Structure(fieldOf(m, "IDOCTYP"))
 		if form == FormXML {
 			w.markup(m)
 		} else {
