@@ -22,10 +22,10 @@ type markupReader struct {
 	words     map[*Structure]map[string]*word
 	word      map[string]*word // those of the IDoc's basic type
 	doc       Document
-	open      []int  // the open elements of the IDoc: segments by index, else one of the marks below
-	field     *word  // the open field, nil for none
-	text      int    // where the open field's text begins in doc.text
-	found     int    // IDocs
+	open      []int // the open elements of the IDoc: segments by index, else one of the marks below
+	field     *word // the open field, nil for none
+	text      int   // where the open field's text begins in doc.text
+	found     int   // IDocs
 	outline   xmltok.Outline
 	// between, when it is set, hears how far the file was read between two IDocs.
 	between func(offset int64) error
@@ -191,7 +191,7 @@ func (m *markupReader) segment(d *Document, w *word) {
 			break
 		}
 	}
-	if !d.fits(&w.where, parent) && !(parent >= 0 && d.Segments[parent].level == 1 && d.fits(&w.where, -1)) {
+	if !d.fits(&w.where, parent) && !(d.isHeader(parent) && d.fits(&w.where, -1)) {
 		at := "at the top"
 		if parent >= 0 {
 			at = "below " + d.Segments[parent].Type

@@ -58,12 +58,17 @@ func TestOrders(t *testing.T) {
 	if d := cmp.Diff(string(read(t, "orders.golden.xml")), xml.String()); d != "" {
 		t.Errorf("XML:\n%s", d)
 	}
+	tables := readExports(t)
+	tables.check(t, xml.Bytes(), "755")
 	for _, end := range []string{"lf", "crlf", "none"} {
 		o := encoder()
 		o.Form, o.LineEnd = FormFlat, end
 		var flat bytes.Buffer
 		if err := o.Numbered(9001).WriteOrders(&flat, []*formats.Order{order(), second}); err != nil {
 			t.Fatal(err)
+		}
+		if end == "lf" {
+			tables.check(t, flat.Bytes(), "755")
 		}
 		back := convert(t, &Options{}, flat.Bytes(), FormXML, "ORDERS05")
 		if d := cmp.Diff(xml.String(), string(back)); d != "" {
@@ -141,6 +146,9 @@ func TestStatus(t *testing.T) {
 	if err := e.WriteStatus(&flat, 7, all); err != nil {
 		t.Fatal(err)
 	}
+	tables := readExports(t)
+	tables.check(t, xml.Bytes(), "")
+	tables.check(t, flat.Bytes(), "")
 	if d := cmp.Diff(xml.String(), string(convert(t, &Options{}, flat.Bytes(), FormXML, "SYSTAT01"))); d != "" {
 		t.Error(d)
 	}

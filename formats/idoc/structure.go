@@ -133,7 +133,7 @@ func (d *Document) fits(w *where, parent int) bool {
 // wrong counts that, and only what they leave open is a fault.
 func (d *Document) place(s *Segment, w *where, number int64) (parent int, ok bool) {
 	if named, there := d.numbered(number); there {
-		if named >= 0 && d.Segments[named].level == 1 && d.fits(w, -1) {
+		if d.isHeader(named) && d.fits(w, -1) {
 			return -1, true // below the header is beside it, as XML has it
 		}
 		if d.fits(w, named) && !(w.exact && named >= 0 && d.Segments[named].Known == nil) {
@@ -163,6 +163,10 @@ func (d *Document) place(s *Segment, w *where, number int64) (parent int, ok boo
 	return -1, true
 }
 
+// isHeader says whether the segment at an index is the header of a type whose other segments stand beside it, though their
+// level is a higher one (E1EDK01).
+func (d *Document) isHeader(at int) bool { return at >= 0 && d.Segments[at].level == 1 }
+
 // numbered finds an open segment by its number; 0 is the top.
 func (d *Document) numbered(number int64) (at int, there bool) {
 	if number == 0 {
@@ -178,7 +182,11 @@ func (d *Document) numbered(number int64) (at int, there bool) {
 
 // below lists the open segments, the nearest first, that are known parents of a segment.
 func (d *Document) below(w *where) (open []int) {
+	top := d.fits(w, -1)
 	for i := range d.chain {
+		if top && d.isHeader(i) {
+			continue
+		}
 		if p := &d.Segments[i]; p.Known != nil && d.fits(w, i) && (len(open) == 0 || d.Segments[open[0]].Type != p.Type) {
 			open = append(open, i)
 		}

@@ -45,10 +45,10 @@ type writer struct {
 	dict *Dictionary
 	// structure is the basic type: its levels are written, and its definitions where the segment does not name one.
 	structure *Structure
-	enc  *charset.Encoder
-	buf  bytes.Buffer
-	eol  string // behind a flat record; empty: unframed
-	err  error  // the first FieldError
+	enc       *charset.Encoder
+	buf       bytes.Buffer
+	eol       string // behind a flat record; empty: unframed
+	err       error  // the first FieldError
 }
 
 // control is the text of a field of the control record.
