@@ -8,9 +8,9 @@ import (
 	"sync"
 )
 
-// Condition decides about orders: an expression of the same language as mapping expressions, whose variables are the
-// columns of [Order.Columns], and which gives true or false: amount(total) >= 1000 && customer_group != 'Test'. It may
-// be used by several goroutines.
+// Condition is an expression of the same language as mapping expressions that gives true or false over named texts. Over
+// orders its variables are the columns of [Order.Columns]: amount(total) >= 1000 && customer_group != 'Test'. It may be
+// used by several goroutines.
 type Condition struct {
 	source string
 	mu     sync.Mutex
@@ -18,8 +18,23 @@ type Condition struct {
 	expr   *expression
 }
 
-// NewCondition compiles a condition.
+// NewCondition compiles a condition over orders.
 func NewCondition(source string) (*Condition, error) {
+	c, err := NewTest(source)
+	if err != nil {
+		return nil, err
+	}
+	known := (&Order{}).Columns()
+	for _, column := range c.Columns() {
+		if _, ok := known[column]; !ok {
+			return nil, fmt.Errorf("%s: an order has no column %s; it has %s", source, column, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
+		}
+	}
+	return c, nil
+}
+
+// NewTest compiles a condition over any names. Who uses it checks its [Condition.Columns].
+func NewTest(source string) (*Condition, error) {
 	c := &Condition{source: source, env: &exprEnv{cells: map[string]any{}}}
 	var err error
 	if c.expr, err = compile(source, c.env); err != nil {
@@ -28,24 +43,27 @@ func NewCondition(source string) (*Condition, error) {
 	if t := c.expr.program.Node().Type(); t != boolType {
 		return nil, fmt.Errorf("%s: gives %v, and not a condition", source, t)
 	}
-	known := (&Order{}).Columns()
-	for _, column := range c.expr.columns {
-		if _, ok := known[column]; !ok {
-			return nil, fmt.Errorf("%s: an order has no column %s; it has %s", source, column, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
-		}
-	}
 	return c, nil
 }
+
+// Columns are the names that the condition reads.
+func (c *Condition) Columns() []string { return c.expr.columns }
 
 // String is the condition as it was written.
 func (c *Condition) String() string { return c.source }
 
 // Holds says whether an order meets the condition. The error tells why that can't be computed.
 func (c *Condition) Holds(o *Order) (bool, error) {
+	columns := o.Columns()
+	return c.HoldsOf(func(column string) string { return columns[column] })
+}
+
+// HoldsOf says whether the named texts meet the condition. The error is a [*Reject] that tells why that can't be computed.
+func (c *Condition) HoldsOf(text func(column string) string) (bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for column, text := range o.Columns() {
-		c.env.cells[column] = text
+	for _, column := range c.expr.columns {
+		c.env.cells[column] = text(column)
 	}
 	out, reject := c.expr.run(c.env)
 	if reject != nil {

@@ -2,6 +2,7 @@ package formats
 
 import (
 	"io"
+	"maps"
 	"slices"
 	"time"
 )
@@ -37,6 +38,20 @@ func (m *Mapping) Inputs(e *Entity) (columns, fields []string, err error) {
 	slices.Sort(columns)
 	slices.Sort(fields)
 	return slices.Compact(columns), slices.Compact(fields), nil
+}
+
+// Feeds lists for each field that a mapping feeds the source columns that it comes from, in the order in which they are
+// read. What Check would refuse is left out.
+func (m *Mapping) Feeds(e *Entity) map[string][]string {
+	w, _ := m.wire(e, Conventions{})
+	feeds := map[string][]string{}
+	for _, column := range slices.Sorted(maps.Keys(w.sources)) {
+		feeds[w.sources[column]] = append(feeds[w.sources[column]], column)
+	}
+	for field, x := range w.exprs {
+		feeds[field] = x.columns
+	}
+	return feeds
 }
 
 // Clocked is a Format whose rows depend on the day.

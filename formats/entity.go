@@ -41,6 +41,8 @@ type Field struct {
 	Kind     Kind     //
 	Key      bool     // part of the business key, in the order of the fields
 	Required bool     // must stand in every row that is not a removal
+	Create   bool     // of a required one: needed to create; a row that does not carry it at all (Row.Absent) changes the others
+	Else     string   // of a key that is empty: the field that names the record instead (see [ElseKey])
 	Default  string   // canonical value of a key field whose column is absent or whose cell is empty
 	Max      int      // longest canonical text in characters, 0: the format's own limit
 	Values   []string // the values of a Choice
@@ -143,6 +145,22 @@ func SplitKey(key string) []string {
 	}
 	return append(parts, b.String())
 }
+
+// ElseKey is the key of a record whose own key the file does not tell, but another field that the shop's side has heard
+// of before: the ERP's number of an order. It can't be mistaken for an order's identifier.
+func ElseKey(field, text string) string { return elsePrefix + field + ":" + JoinKey(text) }
+
+// IsElseKey takes such a key apart; ok is false for an ordinary one.
+func IsElseKey(key string) (field, text string, ok bool) {
+	rest, ok := strings.CutPrefix(key, elsePrefix)
+	if !ok {
+		return "", "", false
+	}
+	field, text, _ = strings.Cut(rest, ":")
+	return field, SplitKey(text)[0], true
+}
+
+const elsePrefix = "by:"
 
 // Get returns the text of a field and whether the record carries it. Key fields are found as well.
 func (r *Record) Get(field string) (string, bool) {

@@ -188,7 +188,7 @@ func (p *Mapper) place(s source) {
 func (p *Mapper) complete(missing, columns []string) error {
 	for i := range p.entity.Fields {
 		f := &p.entity.Fields[i]
-		if !f.Required || !f.Key && p.remove != nil || p.carries(f.Name) {
+		if !f.Required || !f.Key && p.remove != nil || p.carries(f.Name) || f.Else != "" && p.carries(f.Else) {
 			continue
 		}
 		message := fmt.Sprintf("no column holds the field %s, which every record of %s needs", f.Name, p.entity.Name)
@@ -259,7 +259,7 @@ func (p *Mapper) Record(row *Row, rec *Record) error {
 	for i := range p.values {
 		s := &p.values[i]
 		text, there, bad := p.text(s, row)
-		if bad == nil && text == "" && s.field.Required {
+		if bad == nil && text == "" && s.field.Required && (there || !s.field.Create) {
 			bad = fault(CodeMissing, "%s is empty", s.name)
 		}
 		if bad != nil {
@@ -282,6 +282,10 @@ func (p *Mapper) setKey(row *Row, rec *Record) error {
 		s := &p.keys[i]
 		text, _, bad := p.text(s, row)
 		if bad == nil && text == "" && s.field.Required {
+			if other := p.otherKey(s, row); other != "" {
+				rec.Key = ElseKey(s.field.Else, other)
+				return nil
+			}
 			bad = fault(CodeKey, "%s is empty", s.name)
 		}
 		if bad != nil {
@@ -305,6 +309,16 @@ func (p *Mapper) setKey(row *Row, rec *Record) error {
 		return p.locate(first, of, row, rec)
 	}
 	return nil
+}
+
+// otherKey is the text of the field that names the record in place of an empty key; empty when there is none.
+func (p *Mapper) otherKey(key *source, row *Row) string {
+	i := slices.IndexFunc(p.values, func(s source) bool { return s.name == key.field.Else })
+	if key.field.Else == "" || i < 0 {
+		return ""
+	}
+	text, _, _ := p.text(&p.values[i], row) // a fault of its own is told as the field's
+	return text
 }
 
 // locate completes a reject with what is known of the row.

@@ -14,6 +14,8 @@ var customerRules = entityRule{
 	},
 	scope: []string{"E1KNA1M", "E1KNVVM", "E1KNA11"},
 	rules: map[string]rule{"DEBMAS": customers},
+	sources: map[string]string{"customer_number": "E1KNA1M-KUNNR", "name": "E1KNA1M-NAME1", "street": "E1KNA1M-STRAS", "city": "E1KNA1M-ORT01",
+		"postal_code": "E1KNA1M-PSTLZ", "region": "E1KNA1M-REGIO", "country": "E1KNA1M-LAND1", "phone": "E1KNA1M-TELF1", formats.RemoveField: "E1KNA1M-LOEVM"},
 }
 
 func customers(r *reader, d *Document) error {
@@ -30,11 +32,9 @@ func customers(r *reader, d *Document) error {
 		b.copy("city", i, "ORT01")
 		b.copy("postal_code", i, "PSTLZ")
 		b.copy("country", i, "LAND1")
-		b.region(b.value(i, "LAND1"), b.value(i, "REGIO"))
+		b.region(i)
 		b.copy("phone", i, "TELF1")
-		gone := b.value(i, "MSGFN") == deleted || isSet(b.value(i, "LOEVM")) ||
-			b.value(area, "MSGFN") == deleted || isSet(b.value(area, "LOEVM"))
-		b.set(formats.RemoveField, mark(gone))
+		b.removal("LOEVM", i, area)
 		b.raws(i, area)
 		if b.err != nil {
 			return b.err
@@ -52,8 +52,11 @@ func mark(on bool) string {
 
 // region is ISO 3166-2 where SAP's code of the country is (its letters are: US-NY), and what the feed's value list
 // makes of COUNTRY-REGIO elsewhere. Without a list, a code of digits is left out.
-func (b *rowBuilder) region(country, region string) {
+func (b *rowBuilder) region(i int) {
+	country, here := b.sent(i, "LAND1")
+	region, sent := b.sent(i, "REGIO")
 	switch {
+	case !here || !sent:
 	case region == "" || country == "":
 		b.set("region", "")
 	case b.r.f.areas != nil || strings.Trim(region, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "":
@@ -85,7 +88,7 @@ func (f *Options) inArea(d *Document, s *Segment) bool {
 		if c.want == "" {
 			continue
 		}
-		if text, err := d.Value(s, c.field); err == nil && text != "" && text != c.want {
+		if text, err := d.Value(s, c.field); err == nil && text != "" && text != f.noData() && text != c.want {
 			return false
 		}
 	}

@@ -36,7 +36,7 @@ type Options struct {
 	Test     string            `yaml:"test" doc:"IDocs that are marked as a test: reject by default, or accept"`
 	Messages map[string]string `yaml:"messages" doc:"standard type of a system's own message types: { ZDEBMAS: DEBMAS }"`
 	Zeros    string            `yaml:"zeros" doc:"leading zeros of numbers that are all digits: strip by default, or keep"`
-	NoData   string            `yaml:"no_data" doc:"a text that means that a field is not transferred; SAP's own sign is /"`
+	NoData   string            `yaml:"no_data" doc:"text that means that a field is not transferred, as reduced messages have it: / by default, none for no such text"`
 
 	SalesOrg string `yaml:"sales_org" doc:"sales organisation (VKORG); any by default"`
 	Channel  string `yaml:"channel" doc:"distribution channel (VTWEG); any by default"`
@@ -48,6 +48,10 @@ type Options struct {
 	Precisions     map[string]int    `yaml:"precisions" doc:"decimals of quantities in a unit of the shop: { kg: 3 }; 0 by default"`
 	ConditionTypes []string          `yaml:"condition_types" doc:"condition types (KSCHL) that are prices; by default all whose amount is per quantity"`
 	IgnoreKeys     []string          `yaml:"ignore_keys" doc:"fields of E1KOMG that do not narrow a price for this feed"`
+	PriceList      string            `yaml:"price_list" doc:"name of the list of conditions that name neither customer, group, list nor sales area; without it they are rejected"`
+
+	Shipped     string   `yaml:"shipped" doc:"DESADV: condition over a delivery's fields under which its goods have left: E1EDL18_QUALF == 'PGI'; by default its goods issue has an actual date (E1EDT13 006, ISDD)"`
+	ReturnKinds []string `yaml:"returns" doc:"DESADV: delivery types (LFART) and item categories (PSTYV) of goods that come back; [LR, LR2, REN, RENN] by default"`
 
 	Dictionary string `yaml:"dictionary" doc:"CSV file with further segments, or with those of another release: segment, definition, parents, level, fields"`
 
@@ -58,7 +62,11 @@ type Options struct {
 	units map[string]string // value list of unit
 	areas map[string]string // value list of region
 	skip  []string          // canonical columns that the mapping feeds
+	from  map[string]string // where canonical fields come from: SEGMENT-FIELD, several of them after blanks
 	raw   []rawColumn
+
+	shipped   *formats.Condition // of Shipped, once it is checked
+	shippedBy map[string]rawColumn
 
 	once    sync.Once
 	dict    *Dictionary
@@ -77,6 +85,17 @@ var (
 
 // SetClock gives the clock that decides which prices are valid.
 func (f *Options) SetClock(now func() time.Time) { f.now = now }
+
+// noData is the text of a field that is not transferred, empty for none.
+func (f *Options) noData() string {
+	switch f.NoData {
+	case "":
+		return "/"
+	case "none":
+		return ""
+	}
+	return f.NoData
+}
 
 // Conventions are SAP's: a decimal point, and dates as YYYYMMDD.
 func (f *Options) Conventions() formats.Conventions {

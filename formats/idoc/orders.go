@@ -363,7 +363,7 @@ func (o *OrderOptions) line(m *message, order *formats.Order, l *formats.OrderLi
 		qualifier = "002"
 	}
 	name := wrap(l.Product, 70)
-	p.add("E1EDP19", pair{"QUALF", qualifier}, pair{"IDTNR", o.padded(l.SKU, 18)}, pair{"KTEXT", first(name)})
+	p.add("E1EDP19", pair{"QUALF", qualifier}, pair{"IDTNR", o.material(qualifier, l.SKU)}, pair{"KTEXT", first(name)})
 	notes := l.Notes
 	if len(name) > 1 { // too long for its field: whole in the text
 		notes = strings.TrimSpace(l.Product + "\n" + notes)
@@ -394,6 +394,14 @@ func (o *OrderOptions) text(n *node, head, line, text string) {
 			}
 		}
 	}
+}
+
+// material is a SKU as SAP writes it: its own numbers with leading zeros, the customer's and GTINs as they are.
+func (o *OrderOptions) material(qualifier, sku string) string {
+	if qualifier != "002" {
+		return sku
+	}
+	return o.padded(sku, 18)
 }
 
 // padded puts leading zeros before a number that is all digits.

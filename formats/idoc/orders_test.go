@@ -3,6 +3,7 @@ package idoc
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -132,6 +133,49 @@ func TestOrdersThatDoNotFit(t *testing.T) {
 	}
 	if err := encoder().WriteOrders(&bytes.Buffer{}, []*formats.Order{order()}); err == nil {
 		t.Error("orders without a number were written")
+	}
+}
+
+// TestMaterialNumbers: only SAP's own material numbers get leading zeros.
+func TestMaterialNumbers(t *testing.T) {
+	for qualifier, want := range map[string]string{"": "000004006381333931", "002": "000004006381333931", "001": "4006381333931", "003": "4006381333931"} {
+		o, or := encoder(), order()
+		o.MaterialQualifier, or.Lines[0].SKU = qualifier, "4006381333931"
+		var out bytes.Buffer
+		if err := o.Numbered(1).WriteOrders(&out, []*formats.Order{or}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), "<IDTNR>"+want+"</IDTNR>") {
+			t.Errorf("%s: no %s", qualifier, want)
+		}
+	}
+}
+
+// TestReceiptNamesSAPsField: a receipt names the segment and field to mend, not the shop's field.
+func TestReceiptNamesSAPsField(t *testing.T) {
+	f := &Options{Receipt: &encoder().Envelope}
+	m := &formats.Mapping{Columns: map[string]string{"ZTERM": "payment_term", "name": `NAME1 + " " + NAME2`}}
+	if err := f.Select(formats.Customers, m); err != nil {
+		t.Fatal(err)
+	}
+	for field, want := range map[string][2]string{"country": {"000001", "LAND1"}, "payment_term": {"000002", "ZTERM"}, "name": {"000001", "NAME1"}, "attr.x": {"000001", "attr.x"}} {
+		at := formats.Position{Line: 1, Segment: "E1KNA1M", Doc: "0000000000001001"}
+		var out bytes.Buffer
+		_, err := f.WriteReceipt(&out, []io.Reader{bytes.NewReader(read(t, "debmas.xml"))}, formats.Receipt{First: 1, At: today(), Fate: func(_ int, p formats.Position) (*formats.Reject, bool) {
+			if p.Doc != at.Doc {
+				return nil, false
+			}
+			return &formats.Reject{Pos: at, Field: field, Message: "is bad"}, true
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tag := range []string{"<SEGNUM>" + want[0] + "</SEGNUM>", "<SEGFLD>" + want[1] + "</SEGFLD>"} {
+			if !strings.Contains(out.String(), tag) {
+				t.Errorf("%s: no %s in\n%s", field, tag, out.String())
+			}
+		}
+		readExports(t).check(t, out.Bytes(), "")
 	}
 }
 

@@ -18,6 +18,8 @@ var messages = map[string][]*formats.Entity{
 	"COND_A": {formats.PriceLists, formats.Prices},
 	"ORDRSP": {formats.OrderFeedback},
 	"DESADV": {formats.OrderFeedback},
+	"SHPCON": {formats.OrderFeedback},
+	"WHSCON": {formats.OrderFeedback},
 	"INVOIC": {formats.OrderFeedback},
 }
 
@@ -33,6 +35,7 @@ type entityRule struct {
 	columns func(f *Options) []string // the entity's own columns
 	scope   []string                  // segments in which a raw column without a segment's name is looked for, in this order
 	rules   map[string]rule           // by message
+	sources map[string]string         // where a column of their own comes from: SEGMENT-FIELD, the likeliest first
 }
 
 // rulesOf is the reading rules of an entity, nil when no message feeds it.
@@ -75,6 +78,20 @@ func (f *Options) Select(e *formats.Entity, m *formats.Mapping) error {
 		return formats.AtKey("format", formats.AtKey("kind", fmt.Errorf("no IDoc message feeds %s; use xml, fixed or csv", e.Name)))
 	}
 	f.units, f.areas, f.skip, f.raw = m.Values["unit"], m.Values["region"], nil, nil
+	f.from = sources(e, m, dict, rules)
+	f.shippedBy = map[string]rawColumn{}
+	if f.Shipped != "" {
+		if f.shipped, err = formats.NewTest(f.Shipped); err != nil {
+			return fmt.Errorf("format: shipped: %w", err)
+		}
+		for _, name := range f.shipped.Columns() {
+			raw, ok := findRaw(dict, rules, name)
+			if !ok {
+				return fmt.Errorf("format: shipped: %s: no such field; write SEGMENT_FIELD", name)
+			}
+			f.shippedBy[name] = raw
+		}
+	}
 	own := rules.columns(f)
 	var unknown []string
 	for _, name := range columns {
@@ -98,6 +115,33 @@ func (f *Options) Select(e *formats.Entity, m *formats.Mapping) error {
 			strings.Join(unknown, ", "), strings.Join(rules.scope, ", ")))
 	}
 	return nil
+}
+
+// sources says where each canonical field comes from, the likeliest place first: the rules' own, or what the mapping reads.
+func sources(e *formats.Entity, m *formats.Mapping, dict *Dictionary, rules *entityRule) map[string]string {
+	from := maps.Clone(rules.sources)
+	if from == nil {
+		from = map[string]string{}
+	}
+	for field, columns := range m.Feeds(e) {
+		var places []string
+		for _, name := range columns {
+			raw, ok := findRaw(dict, rules, name)
+			switch {
+			case !ok:
+			case raw.segment != "":
+				places = append(places, raw.segment+"-"+raw.field)
+			default:
+				for _, t := range raw.types {
+					places = append(places, t+"-"+raw.field)
+				}
+			}
+		}
+		if len(places) > 0 {
+			from[field] = strings.Join(places, " ")
+		}
+	}
+	return from
 }
 
 // findRaw resolves a column's name.
@@ -354,32 +398,53 @@ func (b *rowBuilder) fail(s *Segment, field, code, format string, args ...any) {
 	}
 }
 
-// value reads a field of the segment at index i; empty when i is -1.
-func (b *rowBuilder) value(i int, field string) string {
+// sent reads a field of the segment at index i, and whether it is transferred: a reduced message carries the sign of
+// no_data in fields that are not. Nothing is transferred of a segment that is not there (i is -1).
+func (b *rowBuilder) sent(i int, field string) (text string, sent bool) {
 	if i < 0 || b.err != nil {
-		return ""
+		return "", false
 	}
-	text, err := b.d.Value(&b.d.Segments[i], field)
-	if err != nil {
+	return b.read(&b.d.Segments[i], field)
+}
+
+func (b *rowBuilder) read(s *Segment, field string) (text string, sent bool) {
+	text, err := b.d.Value(s, field)
+	if err != nil && b.err == nil {
 		b.err = err
 	}
-	if text != "" && text == b.r.f.NoData {
-		return ""
+	if text != "" && text == b.r.f.noData() {
+		return "", false
 	}
+	return text, true
+}
+
+// value is the text of a field, empty when it is not transferred.
+func (b *rowBuilder) value(i int, field string) string {
+	text, _ := b.sent(i, field)
 	return text
 }
 
 // copy fills a column from a field when the segment is there and the field is transferred.
 func (b *rowBuilder) copy(column string, i int, field string) {
-	if i < 0 {
-		return
-	}
-	text, err := b.d.Value(&b.d.Segments[i], field)
-	if err != nil && b.err == nil {
-		b.err = err
-	}
-	if text == "" || text != b.r.f.NoData {
+	if text, sent := b.sent(i, field); sent {
 		b.set(column, text)
+	}
+}
+
+// removal fills the mark of a deletion from a flag of several segments, and from their MSGFN. A flag has three states:
+// set, unset, and not transferred, which says nothing about a deletion unless another one is set.
+func (b *rowBuilder) removal(flag string, segments ...int) {
+	known := true
+	for _, i := range segments {
+		text, sent := b.sent(i, flag)
+		if text != "" || b.value(i, "MSGFN") == deleted {
+			b.set(formats.RemoveField, "1")
+			return
+		}
+		known = known && (sent || i < 0)
+	}
+	if known {
+		b.set(formats.RemoveField, "0")
 	}
 }
 
@@ -396,11 +461,7 @@ func (b *rowBuilder) raws(scope ...int) {
 	for k := range b.r.f.raw {
 		c := &b.r.f.raw[k]
 		if s := b.home(c, scope); s != nil {
-			text, err := b.d.Value(s, c.field)
-			if err != nil && b.err == nil {
-				b.err = err
-			}
-			if text == "" || text != b.r.f.NoData {
+			if text, sent := b.read(s, c.field); sent {
 				b.set(c.name, text)
 			}
 		}
@@ -444,9 +505,6 @@ func (b *rowBuilder) home(c *rawColumn, scope []int) *Segment {
 	}
 	return &b.d.Segments[i]
 }
-
-// isSet says whether a flag is set.
-func isSet(text string) bool { return text != "" }
 
 // deleted is MSGFN's value for a deletion.
 const deleted = "003"
