@@ -4,6 +4,11 @@ package formats
 // shop's database error, so it is refused here.
 var Customers = &Entity{
 	Name: "customers",
+	Wholes: []Whole{{
+		Name:   "address",
+		Fields: []string{"address_label", "street", "street2", "city", "postal_code", "region", "country", "phone"},
+		Needs:  []string{"street", "city", "postal_code", "country"},
+	}},
 	Fields: []Field{
 		{Name: "customer_number", Kind: Code, Key: true, Required: true, Max: 36, Doc: "the ERP's number (KUNNR), externalId in the shop"},
 		{Name: "name", Kind: Line, Required: true, Create: true, Max: 255, Doc: "company name"},

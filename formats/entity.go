@@ -67,8 +67,17 @@ type Entity struct {
 	Fields []Field
 	// After lists the entities that must be loaded before this one when several feeds have drops ready.
 	After []string
+	// Wholes are groups of fields that the shop takes only together.
+	Wholes []Whole
 	// Left is what a removal leaves in the shop (a disabled product); nil when nothing is left.
 	Left []Value
+}
+
+// A Whole is a group of fields that mean something only together: an address.
+type Whole struct {
+	Name   string
+	Fields []string
+	Needs  []string // none of them may be empty when another field of the group has a text
 }
 
 // RemoveField is the canonical column that marks a removal; it is part of no content.
@@ -87,6 +96,8 @@ type Record struct {
 	Values []Value // content without the key fields, sorted by field name; what the file does not carry is not there
 	Remove bool    // the row marks a removal
 	Pos    Position
+	// Warnings say what the row carries and the record does not; nil for most.
+	Warnings []Warning
 }
 
 // JoinKey makes a business key of its parts: joined by "|", with "|" and "\" inside a part escaped by "\". It can be

@@ -17,6 +17,7 @@ type Mapper struct {
 	env         *exprEnv
 	ignored     []string
 	missing     []string
+	strict      bool // an incomplete address rejects its row
 
 	key []byte // of the current row
 }
@@ -43,7 +44,7 @@ func (m *Mapping) Bind(e *Entity, columns []string, c Conventions) (*Mapper, err
 	if err != nil {
 		return nil, fmt.Errorf("mapping of %s: %w", e.Name, err)
 	}
-	p := &Mapper{entity: e, conventions: c, env: w.env}
+	p := &Mapper{entity: e, conventions: c, env: w.env, strict: m.OnIncomplete == "reject"}
 	if len(columns) == 0 {
 		return p, nil
 	}
@@ -243,7 +244,7 @@ func (p *Mapper) Carries() []string {
 //
 // A row that marks a removal gives a record with its key alone: its other cells are not looked at.
 func (p *Mapper) Record(row *Row, rec *Record) error {
-	rec.Entity, rec.Pos, rec.Key, rec.Remove, rec.Values = p.entity, row.Pos, "", false, rec.Values[:0]
+	rec.Entity, rec.Pos, rec.Key, rec.Remove, rec.Values, rec.Warnings = p.entity, row.Pos, "", false, rec.Values[:0], nil
 	if bad := p.setKey(row, rec); bad != nil {
 		return bad
 	}
@@ -269,6 +270,36 @@ func (p *Mapper) Record(row *Row, rec *Record) error {
 			rec.Values = append(rec.Values, Value{Field: s.name, Text: text})
 		}
 	}
+	for i := range p.entity.Wholes {
+		if bad := p.whole(&p.entity.Wholes[i], rec); bad != nil {
+			return bad
+		}
+	}
+	return nil
+}
+
+// whole takes a group of fields out of a record that holds only some of those that it needs: the shop would refuse the
+// record for it. A field that the row does not carry at all is none of its business, the shop may have it.
+func (p *Mapper) whole(w *Whole, rec *Record) error {
+	some, lacks := false, ""
+	for _, v := range rec.Values {
+		switch {
+		case !slices.Contains(w.Fields, v.Field):
+		case v.Text != "":
+			some = true
+		case lacks == "" && slices.Contains(w.Needs, v.Field):
+			lacks = v.Field
+		}
+	}
+	if !some || lacks == "" {
+		return nil
+	}
+	if p.strict {
+		return &Reject{Pos: rec.Pos, Key: rec.Key, Field: lacks, Code: CodeIncomplete, Message: fmt.Sprintf("%s is empty, and the %s is nothing without it", lacks, w.Name)}
+	}
+	rec.Values = slices.DeleteFunc(rec.Values, func(v Value) bool { return slices.Contains(w.Fields, v.Field) })
+	rec.Warnings = append(rec.Warnings, Warning{Pos: rec.Pos, Key: rec.Key, Field: lacks, Code: CodeIncomplete,
+		Message: fmt.Sprintf("loaded without its %s: %s is empty", w.Name, lacks)})
 	return nil
 }
 

@@ -70,7 +70,14 @@ func likely(v *operate.Inspection) *config.Feed {
 	case "idoc":
 		format := &idoc.Options{Encoding: guess.Encoding, Test: "accept"}
 		format.SetClock(time.Now)
-		f.Format, f.Entity = format, fedBy(guess.Message)
+		message := guess.Message
+		if fedBy(message) == nil { // a system's own message type, or none
+			message = idoc.MessageOf(guess.Segment)
+			if guess.Message != "" && message != "" {
+				format.Messages = map[string]string{guess.Message: message}
+			}
+		}
+		f.Format, f.Entity = format, fedBy(message)
 	case "csv":
 		f.Format, f.Entity = &csv.Options{Delimiter: guess.Delimiter, Encoding: guess.Encoding}, holding(guess.Columns)
 	}

@@ -509,6 +509,15 @@ func (b *rowBuilder) home(c *rawColumn, scope []int) *Segment {
 // deleted is MSGFN's value for a deletion.
 const deleted = "003"
 
+// MessageOf tells a message type by a segment, as a file names it in either form; empty when the segment does not tell.
+func MessageOf(segment string) string {
+	t, ok := Builtin().Definition(segment)
+	if !ok {
+		return ""
+	}
+	return signs[t.Type]
+}
+
 // Messages lists the message types that feed an entity, nil for one that no message does, for people who ask.
 func Messages(e *formats.Entity) []string {
 	rules := rulesOf(e)

@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/formats/sniff"
 )
 
 // TestAsSent reads files in the shapes in which systems in the field send them, with invented contents: as XML and, where
@@ -69,6 +71,42 @@ func TestAsSent(t *testing.T) {
 				t.Errorf("trimmed lines:\n%s", d)
 			}
 		})
+	}
+}
+
+// TestInspectionAgrees: what is taken for an IDoc by its first bytes is what the reader reads.
+func TestInspectionAgrees(t *testing.T) {
+	files, err := filepath.Glob("testdata/sent/*.xml")
+	if err != nil || len(files) < 10 {
+		t.Fatal(files, err)
+	}
+	for _, name := range files {
+		xml, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := &Options{Test: "accept"}
+		f.SetClock(today)
+		all := map[string][]byte{"XML": xml}
+		var flat bytes.Buffer
+		if f.Convert(&flat, bytes.NewReader(xml), FormFlat, "") == nil {
+			all["flat"] = flat.Bytes()
+			all["unframed"] = bytes.ReplaceAll(flat.Bytes(), []byte("\n"), nil)
+			all["Unicode"] = bytes.ReplaceAll(flat.Bytes(), []byte("EDI_DC40  "), []byte("EDI_DC40_U"))
+		}
+		for form, file := range all {
+			guess := sniff.File(file)
+			docs, err := f.open(bytes.NewReader(file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			d, err := docs.next()
+			if is := guess.Kind == "idoc"; is != (err == nil) {
+				t.Errorf("%s, %s: taken for %s, and read with %v", name, form, guess, err)
+			} else if is && (len(d.Segments) > 0) != (guess.Segment != "") {
+				t.Errorf("%s, %s: first segment %q", name, form, guess.Segment)
+			}
+		}
 	}
 }
 

@@ -69,6 +69,16 @@ func (o *Outline) Root() string {
 // Bare says that nothing stands in the root.
 func (o *Outline) Bare() bool { return len(o.paths) <= 1 }
 
+// Has says whether there is an element of a path, whatever the namespaces.
+func (o *Outline) Has(path string) bool {
+	for i := range o.paths {
+		if o.path(i) == path {
+			return true
+		}
+	}
+	return false
+}
+
 // Row is the path, from the root, of the element that most likely is a row: the highest that stands several times and
 // holds elements, else the one that holds the most elements without any in them. It is empty when none holds any.
 func (o *Outline) Row() string {
