@@ -156,7 +156,15 @@ func (a *app) tellInspection(v *operate.Inspection) error {
 			return err
 		}
 	}
-	fmt.Fprintf(a.stdout, "%s: %d rows, %d rejected\n", v.Entity, v.Rows, v.Rejected)
+	for _, w := range v.Warnings {
+		at := formats.Position{Line: w.Line, Segment: w.Segment, Doc: w.Doc, Part: w.Part}
+		fmt.Fprintf(a.stdout, "warning  %s  %s  %s\n", printable(at.String()), printable(w.Key), printable(w.Message))
+	}
+	fmt.Fprintf(a.stdout, "%s: %d rows, %d rejected", v.Entity, v.Rows, v.Rejected)
+	if v.Warned > 0 {
+		fmt.Fprintf(a.stdout, ", %d warnings", v.Warned)
+	}
+	fmt.Fprintln(a.stdout)
 	if len(v.Skipped) > 0 {
 		fmt.Fprintf(a.stdout, "left out: %s\n", printable(skippedLine(v.Skipped)))
 	}

@@ -75,6 +75,7 @@ func (d *Dictionary) readStructures(file []byte) error {
 // Structure finds a basic type as its newest export has it: itself, or the newest of its family (ORDERS04 is read as
 // ORDERS05, whose segments stand where they stood). It is nil for one that is not known.
 func (d *Dictionary) Structure(basic string) *Structure {
+	basic = strings.TrimFunc(basic, func(r rune) bool { return r <= ' ' })
 	if all := d.structures[basic]; len(all) > 0 {
 		return all[len(all)-1]
 	}
@@ -133,7 +134,7 @@ func (d *Document) fits(w *where, parent int) bool {
 // wrong counts that, and only what they leave open is a fault.
 func (d *Document) place(s *Segment, w *where, number int64) (parent int, ok bool) {
 	if named, there := d.numbered(number); there {
-		if d.isHeader(named) && d.fits(w, -1) {
+		if w.parents != nil && d.isHeader(named) && d.fits(w, -1) {
 			return -1, true // below the header is beside it, as XML has it
 		}
 		if d.fits(w, named) && !(w.exact && named >= 0 && d.Segments[named].Known == nil) {

@@ -81,19 +81,19 @@ func (w *writer) flat(m *message) {
 	w.buf.WriteString(w.eol)
 	number := 0
 	for _, c := range m.children {
-		w.record(m, c, 0, 1, &number)
+		w.record(m, c, 0, 0, &number)
 	}
 }
 
-// record writes a segment and its children; depth is 1 at the top.
-func (w *writer) record(m *message, n *node, parent, depth int, number *int) {
+// record writes a segment and its children; above is the level of its parent, 0 at the top.
+func (w *writer) record(m *message, n *node, parent, above int, number *int) {
 	*number++
 	own := *number
 	t, definition := w.definition(n)
-	level := depth
+	level := above + 1
 	if t != nil {
 		p := w.structure.where(t)
-		if level = p.level; depth == 2 && slices.Contains(p.parents, "-") {
+		if level = p.level; above == 1 && slices.Contains(p.parents, "-") {
 			parent = 0 // nested below the header in XML: it stands beside it
 		}
 	}
@@ -109,7 +109,7 @@ func (w *writer) record(m *message, n *node, parent, depth int, number *int) {
 	}
 	w.buf.WriteString(w.eol)
 	for _, c := range n.children {
-		w.record(m, c, own, depth+1, number)
+		w.record(m, c, own, level, number)
 	}
 }
 
@@ -152,7 +152,9 @@ func (w *writer) fixed(segment string, t *SegmentType, fields []pair, length int
 			w.fail(fmt.Errorf("%s-%s: the dictionary is not certain where the field stands in a flat file", segment, f.name))
 			return
 		}
-		texts[i] = f.text
+		if texts[i] == "" { // the first counts, as for readers
+			texts[i] = f.text
+		}
 	}
 	at := 0
 	for i, f := range t.Fields {
