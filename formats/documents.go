@@ -117,6 +117,12 @@ type NumberedFormat interface {
 	Numbered(first int64) OrderFormat
 }
 
+// A UnitLister is an OrderFormat that writes the ERP's units in place of the shop's.
+type UnitLister interface {
+	// Unmapped lists those of the shop's units for which its options have none: an order with one of them would be stuck.
+	Unmapped(units []string) []string
+}
+
 // Codes of rejects that come from a document's envelope and validity.
 const (
 	CodeNotYet  = "not_yet" // valid from a later day on: drop it again then

@@ -170,7 +170,7 @@ func (b *rowBuilder) left(head int) (left bool, day string, err error) {
 	}
 	left, err = b.r.f.shipped.HoldsOf(func(name string) string {
 		raw := b.r.f.shippedBy[name]
-		if s := b.home(&raw, []int{head}); s != nil {
+		if s := b.home(raw, []int{head}); s != nil {
 			text, _ := b.read(s, raw.field)
 			return text
 		}

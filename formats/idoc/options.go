@@ -66,7 +66,7 @@ type Options struct {
 	raw   []rawColumn
 
 	shipped   *formats.Condition // of Shipped, once it is checked
-	shippedBy map[string]rawColumn
+	shippedBy map[string]*rawColumn
 
 	once    sync.Once
 	dict    *Dictionary
@@ -158,29 +158,26 @@ func oneOf(s string, allowed ...string) error {
 // SetOpen implements formats.FileReader: it opens the dictionary.
 func (f *Options) SetOpen(open func(name string) (io.ReadCloser, error)) { f.files = open }
 
-func (f *Options) openFile(name string) (io.ReadCloser, error) {
-	if f.files == nil {
-		return os.Open(name)
-	}
-	return f.files(name)
-}
-
 // dictionary is the built-in one, with the user's file when there is one.
 func (f *Options) dictionary() (*Dictionary, error) {
-	f.once.Do(func() {
-		f.dict = Builtin()
-		if f.Dictionary == "" {
-			return
-		}
-		file, err := f.openFile(f.Dictionary)
-		if err != nil {
-			f.dictErr = err
-			return
-		}
-		defer file.Close()
-		f.dict, f.dictErr = Builtin().Extend(file)
-	})
+	f.once.Do(func() { f.dict, f.dictErr = extended(f.Dictionary, f.files) })
 	return f.dict, f.dictErr
+}
+
+// extended is the built-in dictionary with the segments of a file, when there is one.
+func extended(name string, open func(name string) (io.ReadCloser, error)) (*Dictionary, error) {
+	if name == "" {
+		return Builtin(), nil
+	}
+	if open == nil {
+		open = func(name string) (io.ReadCloser, error) { return os.Open(name) }
+	}
+	file, err := open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return Builtin().Extend(file)
 }
 
 // Rejects can't be built of cells: see [Options.CopyRejects].

@@ -59,7 +59,9 @@ func rulesOf(e *formats.Entity) *entityRule {
 type rawColumn struct {
 	name    string
 	field   string
-	segment string   // "E1KNVVM_ZTERM", "E1KNVVM.ZTERM"; empty for a bare name
+	segment string   // "E1KNVVM_ZTERM", "E1KNVVM.ZTERM", "E1KNVVM-ZTERM"; empty for a bare name
+	by      string   // "E1EDKA1[WE]-PARTN": the field that holds the qualifier,
+	value   string   // and the qualifier
 	types   []string // for a bare name: segments of the scope that have the field
 }
 
@@ -79,7 +81,7 @@ func (f *Options) Select(e *formats.Entity, m *formats.Mapping) error {
 	}
 	f.units, f.areas, f.skip, f.raw = m.Values["unit"], m.Values["region"], nil, nil
 	f.from = sources(e, m, dict, rules)
-	f.shippedBy = map[string]rawColumn{}
+	f.shippedBy = map[string]*rawColumn{}
 	if f.Shipped != "" {
 		if f.shipped, err = formats.NewTest(f.Shipped); err != nil {
 			return fmt.Errorf("format: shipped: %w", err)
@@ -89,7 +91,7 @@ func (f *Options) Select(e *formats.Entity, m *formats.Mapping) error {
 			if !ok {
 				return fmt.Errorf("format: shipped: %s: no such field; write SEGMENT_FIELD", name)
 			}
-			f.shippedBy[name] = raw
+			f.shippedBy[name] = &raw
 		}
 	}
 	own := rules.columns(f)
@@ -146,8 +148,15 @@ func sources(e *formats.Entity, m *formats.Mapping, dict *Dictionary, rules *ent
 
 // findRaw resolves a column's name.
 func findRaw(dict *Dictionary, rules *entityRule, name string) (rawColumn, bool) {
+	if strings.Contains(name, "[") {
+		s, err := parseSpot(name, func(segment string) (*SegmentType, bool) { return lookupType(dict, segment) })
+		if err != nil {
+			return rawColumn{}, false
+		}
+		return rawColumn{name: name, field: s.field, segment: s.segment.Type, by: s.by, value: s.value}, true
+	}
 	for i := 1; i < len(name)-1; i++ {
-		if name[i] != '.' && name[i] != '_' {
+		if name[i] != '.' && name[i] != '_' && name[i] != '-' {
 			continue
 		}
 		if t, ok := lookupType(dict, name[:i]); ok {
@@ -193,10 +202,10 @@ type reader struct {
 	noticed bool // the current IDoc gave a row, or was left out for a reason that is counted
 }
 
-// place is a segment type below a segment.
+// place is a raw column's segment below a segment.
 type place struct {
-	root int
-	typ  string
+	root   int
+	column *rawColumn
 }
 
 // queued is a row, or a reject with as much of the row as is known.
@@ -478,7 +487,7 @@ func (b *rowBuilder) home(c *rawColumn, scope []int) *Segment {
 			continue
 		}
 		s := &b.d.Segments[i]
-		if s.Type == c.segment || c.segment == "" && slices.Contains(c.types, s.Type) {
+		if s.Type == c.segment && (c.by == "" || b.value(i, c.by) == c.value) || c.segment == "" && slices.Contains(c.types, s.Type) {
 			return s
 		}
 	}
@@ -494,16 +503,37 @@ func (b *rowBuilder) home(c *rawColumn, scope []int) *Segment {
 			root = i
 		}
 	}
-	key := place{root, c.segment}
+	key := place{root, c}
 	i, known := b.r.firsts[key]
 	if !known {
-		i = b.d.First(root, c.segment)
+		i = b.first(root, c)
 		b.r.firsts[key] = i
 	}
 	if i < 0 {
 		return nil
 	}
 	return &b.d.Segments[i]
+}
+
+// first finds the first segment of a raw column below the root of a row, else beside it when the IDoc has only one such
+// row: an order's partners stand beside its header.
+func (b *rowBuilder) first(root int, c *rawColumn) int {
+	for i := range b.d.Children(root, c.segment) {
+		if c.by == "" || b.value(i, c.by) == c.value {
+			return i
+		}
+	}
+	if root < 0 {
+		return -1
+	}
+	roots := 0
+	for range b.d.Children(-1, b.d.Segments[root].Type) {
+		roots++
+	}
+	if b.d.Segments[root].Parent >= 0 || roots > 1 {
+		return -1
+	}
+	return b.first(-1, c)
 }
 
 // deleted is MSGFN's value for a deletion.

@@ -201,3 +201,26 @@ func TestNamespacedField(t *testing.T) {
 		}
 	}
 }
+
+// TestQualifiedField: a mapping may name the segment among several of a kind, and of an order what stands beside its head.
+func TestQualifiedField(t *testing.T) {
+	f := &Options{}
+	m := &formats.Mapping{Columns: map[string]string{"E1EDK02[002]-BELNR": "message", "E1EDK02-BELNR": "tracking_method", "E1EDS01[011]-SUNIT": "tracking_number"}}
+	if err := f.Select(formats.OrderFeedback, m); err != nil {
+		t.Fatal(err)
+	}
+	xml := []byte(strings.Replace(string(read(t, "invoic.xml")), "<WAERQ>", "<SUNIT>CHF</SUNIT><WAERQ>", 1))
+	for form, file := range map[string][]byte{"XML": xml, "flat": convert(t, f, xml, FormFlat, "")} {
+		got, err := dump(f, bytes.NewReader(file), formats.OrderFeedback)
+		for _, want := range []string{`E1EDK02[002]-BELNR="0000012001"`, `E1EDK02-BELNR="0090000777"`, `E1EDS01[011]-SUNIT="CHF"`} {
+			if err != nil || !strings.Contains(got, want) {
+				t.Errorf("%s: no %s: %v %s", form, want, err, got)
+			}
+		}
+	}
+	for _, bad := range []string{"E1EDK02[]-BELNR", "E1EDK01[1]-BELNR", "E1EDK02[001]-NOSUCH"} {
+		if err := f.Select(formats.OrderFeedback, &formats.Mapping{Columns: map[string]string{bad: "message"}}); err == nil || !strings.Contains(err.Error(), bad) {
+			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}

@@ -29,7 +29,7 @@ type Status struct {
 
 // WriteStatus writes receipts as SYSTAT01, one IDoc per status, numbered from first.
 func (e *Envelope) WriteStatus(w io.Writer, first int64, all []Status) error {
-	out, err := e.writer()
+	out, err := e.writer(Builtin(), Builtin().Structure(systat))
 	if err != nil {
 		return err
 	}
@@ -73,7 +73,7 @@ func (f *Options) Receipts() bool { return f.Receipt != nil }
 
 // WriteReceipt implements formats.Receipter.
 func (f *Options) WriteReceipt(w io.Writer, parts []io.Reader, o formats.Receipt) (int, error) {
-	out, err := f.Receipt.writer()
+	out, err := f.Receipt.writer(Builtin(), Builtin().Structure(systat))
 	if err != nil {
 		return 0, err
 	}

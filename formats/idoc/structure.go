@@ -94,6 +94,44 @@ func (d *Dictionary) Structure(basic string) *Structure {
 	return d.Structure(newest)
 }
 
+// Releases of SAP by which orders can be written.
+var releases = []string{"46C", "620", "700", "755"}
+
+// Release is a basic type as a release has it. Newer systems understand older definitions, so a release of which no export
+// is known is written as the one before it: 620 as 46C. Empty is the newest.
+func (d *Dictionary) Release(basic, release string) *Structure {
+	all := d.structures[basic]
+	switch release {
+	case "46C", "620":
+		return all[0].with(d.structures["ORDERS01"][0])
+	case "700":
+		return all[0]
+	}
+	return all[len(all)-1]
+}
+
+// with is a copy that has the definitions of another type's segments.
+func (s *Structure) with(definitions *Structure) *Structure {
+	out := &Structure{Type: s.Type, Release: definitions.Release, Places: slices.Clone(s.Places), at: map[string]*Place{}}
+	for i := range out.Places {
+		p := &out.Places[i]
+		if other := definitions.at[p.Type]; other != nil {
+			p.Definition = other.Definition
+		}
+		out.at[p.Type] = p
+	}
+	return out
+}
+
+// segment finds a segment in the definition that the basic type has of it; one of a user's dictionary goes first.
+func (s *Structure) segment(dict *Dictionary, typ string) (*SegmentType, bool) {
+	t, ok := dict.Type(typ)
+	if ok && !t.own && s.at[typ] != nil {
+		t = dict.definitions[s.at[typ].Definition]
+	}
+	return t, ok
+}
+
 // where says where a segment may stand.
 type where struct {
 	parents []string // nil: anywhere, since the dictionary does not know it

@@ -120,11 +120,11 @@ func (w *writer) definition(n *node) (*SegmentType, string) {
 		return t, n.definition
 	}
 	t, ok := w.dict.Type(n.typ)
+	if ok && w.structure != nil {
+		t, ok = w.structure.segment(w.dict, n.typ)
+	}
 	if !ok {
 		return nil, ""
-	}
-	if w.structure != nil && !t.own && w.structure.at[n.typ] != nil {
-		t = w.dict.definitions[w.structure.at[n.typ].Definition]
 	}
 	return t, t.Definition
 }
