@@ -286,7 +286,7 @@ func TestMessagesOfEntities(t *testing.T) {
 			}
 		}
 	}
-	if got := fmt.Sprint(Messages(formats.OrderFeedback), Messages(formats.Inventory)); got != "[DESADV INVOIC ORDRSP SHPCON WHSCON] []" {
+	if got := fmt.Sprint(Messages(formats.OrderFeedback), Messages(formats.Inventory)); got != "[DESADV INVOIC ORDCHG ORDRSP SHPCON WHSCON] []" {
 		t.Error(got)
 	}
 }

@@ -14,12 +14,14 @@ import (
 // which an earlier answer told.
 var feedbackRules = entityRule{
 	columns: func(*Options) []string {
-		return []string{"order", "erp_order_number", "status", "shipping_status", "tracking_number", "message"}
+		return []string{"order", "erp_order_number", "status", "shipping_status", "tracking_number", "message",
+			"line", "sku", "quantity", "confirmed", "date", "reason"}
 	},
 	scope: []string{"E1EDK01", "E1EDL24", "E1EDL20"},
-	rules: map[string]rule{"ORDRSP": response, "DESADV": shipment, "SHPCON": shipment, "WHSCON": shipment, "INVOIC": invoices},
+	rules: map[string]rule{"ORDRSP": response, "ORDCHG": response, "DESADV": shipment, "SHPCON": shipment, "WHSCON": shipment, "INVOIC": invoices},
 	sources: map[string]string{"order": "E1EDK02-BELNR E1EDL41-BSTNR", "erp_order_number": "E1EDL24-VGBEL E1EDK02-BELNR",
-		"tracking_number": "E1EDL20-BOLNR", "message": "E1EDP01-ABGRT"},
+		"tracking_number": "E1EDL20-BOLNR", "message": "E1EDP01-ABGRT",
+		"line": "E1EDP01-POSEX", "sku": "E1EDP19-IDTNR", "quantity": "E1EDP01-MENGE", "confirmed": "E1EDP20-WMENG", "date": "E1EDP20-EDATU", "reason": "E1EDP01-ABGRU"},
 }
 
 // qualified finds a field of the first segment of a type whose qualifier has the value; absent says that there is none.
@@ -48,40 +50,128 @@ func header(r *reader, d *Document) *rowBuilder {
 // maxRemarks bounds the message that is put together of items.
 const maxRemarks = 20
 
-// response reads ORDRSP: the order is refused when every item is, accepted otherwise. An item is refused when it has a
-// reason for rejection (ABGRU) or the action 003, deleted.
+// answered is what an ORDRSP says of one item.
+type answered struct {
+	item                     int
+	line, sku, quantity, day string
+	confirmed                string // empty: not told
+	refused                  bool
+	reason                   string
+}
+
+// response reads ORDRSP (and ORDCHG): a row for the order, then one for each of its items. The order is refused when every
+// item is, accepted in part when one is refused or confirmed with less than was ordered, accepted otherwise. An item is
+// refused when it has a reason for rejection (ABGRU) or the action 003, deleted.
 func response(r *reader, d *Document) error {
 	b := header(r, d)
-	items, refused := 0, 0
+	var items []answered
 	var remarks []string
+	refused, less := 0, false
 	for i := range d.Children(-1, "E1EDP01") {
-		items++
-		reason := b.value(i, "ABGRU")
-		if reason == "" && b.value(i, "ACTION") != deleted {
+		a := b.answer(i)
+		items = append(items, a)
+		if a.refused {
+			refused++
+			remarks = append(remarks, strings.TrimSuffix("line "+a.line+" refused: "+a.reason, ": "))
 			continue
 		}
-		refused++
-		if text := b.value(i, "ABGRT"); text != "" {
-			reason = text
+		if !below(a.confirmed, a.quantity) {
+			continue
 		}
-		remark := "line " + trimZeros(b.value(i, "POSEX")) + " refused"
-		if reason != "" {
-			remark += ": " + reason
-		}
-		remarks = append(remarks, remark)
+		less = true
+		remarks = append(remarks, fmt.Sprintf("line %s: %s of %s confirmed", a.line, a.confirmed, a.quantity))
 	}
 	status := "accepted"
-	if items > 0 && refused == items {
+	switch {
+	case len(items) > 0 && refused == len(items):
 		status = "refused"
+	case refused > 0 || less:
+		status = "accepted_in_part"
 	}
 	if n := len(remarks); n > maxRemarks {
-		remarks = append(remarks[:maxRemarks], fmt.Sprintf("%d more lines refused", n-maxRemarks))
+		remarks = append(remarks[:maxRemarks], fmt.Sprintf("%d more lines refused or confirmed in part", n-maxRemarks))
 	}
 	b.set("status", status)
 	if len(remarks) > 0 {
 		b.set("message", strings.Join(remarks, "; "))
 	}
-	return b.err
+	if b.err != nil {
+		return b.err
+	}
+	return r.lines(d, items)
+}
+
+// answer reads one item of an ORDRSP. What is confirmed is the sum of its schedule lines (E1EDP20), on the day of the last
+// one that has a quantity.
+func (b *rowBuilder) answer(item int) answered {
+	a := answered{item: item, line: trimZeros(b.value(item, "POSEX")), quantity: b.value(item, "MENGE"), reason: b.value(item, "ABGRU")}
+	if n, err := formats.CanonDecimal(a.quantity, formats.Conventions{}); err == nil {
+		a.quantity = n
+	}
+	a.refused = a.reason != "" || b.value(item, "ACTION") == deleted
+	if text := b.value(item, "ABGRT"); text != "" {
+		a.reason = text
+	}
+	for _, qualifier := range [...]string{"002", "001", "003"} {
+		if number, _ := b.qualified(item, "E1EDP19", "QUALF", qualifier, "IDTNR"); a.sku == "" && number != "" {
+			a.sku = b.number(number)
+		}
+	}
+	if a.sku == "" {
+		a.sku = b.number(b.value(item, "MATNR"))
+	}
+	if a.refused {
+		a.confirmed = "0"
+		return a
+	}
+	sum, told := formats.Amount{}, false
+	for i := range b.d.Children(item, "E1EDP20") {
+		n, err := formats.ParseAmount(b.value(i, "WMENG"), formats.Conventions{})
+		if err != nil {
+			continue
+		}
+		sum, told = sum.Add(n), true
+		if day := b.value(i, "EDATU"); n.Cmp(formats.Amount{}) > 0 && strings.Trim(day, "0") != "" && day > a.day {
+			a.day = day
+		}
+	}
+	if told {
+		a.confirmed = sum.String()
+	}
+	return a
+}
+
+// below compares two quantities; one that is missing or no number is not compared.
+func below(small, large string) bool {
+	x, err1 := formats.ParseAmount(small, formats.Conventions{})
+	y, err2 := formats.ParseAmount(large, formats.Conventions{})
+	return err1 == nil && err2 == nil && x.Cmp(y) < 0
+}
+
+// lines adds the rows of an order's items, of which each has a number, behind that of the order.
+func (r *reader) lines(d *Document, items []answered) error {
+	for i := range items {
+		a := &items[i]
+		if a.line == "" {
+			continue
+		}
+		b := r.push(d, a.item)
+		order, _ := b.qualified(-1, "E1EDK02", "QUALF", "001", "BELNR")
+		b.set("order", order)
+		if number, _ := b.qualified(-1, "E1EDK02", "QUALF", "002", "BELNR"); order == "" && number != "" {
+			b.set("erp_order_number", b.number(number))
+		}
+		for _, c := range [...]struct{ column, text string }{{"line", a.line}, {"sku", a.sku}, {"quantity", a.quantity}, {"confirmed", a.confirmed}, {"date", a.day}, {"reason", a.reason}} {
+			if c.text != "" {
+				b.set(c.column, c.text)
+			}
+		}
+		b.raws(a.item, d.First(-1, "E1EDK01"))
+		if b.err != nil {
+			return b.err
+		}
+	}
+	return nil
 }
 
 // shipped collects what a delivery says of one order.
@@ -204,16 +294,9 @@ func (b *rowBuilder) deliveries(head int) (orders []*shipped) {
 			by[key] = s
 			orders = append(orders, s)
 		}
-		s.partial = s.partial || b.less(i, "LFIMG", "ORMNG")
+		s.partial = s.partial || below(b.value(i, "LFIMG"), b.value(i, "ORMNG"))
 	}
 	return orders
-}
-
-// less compares two quantities; one that is missing or no number is not compared.
-func (b *rowBuilder) less(i int, small, large string) bool {
-	x, err1 := formats.ParseAmount(b.value(i, small), formats.Conventions{})
-	y, err2 := formats.ParseAmount(b.value(i, large), formats.Conventions{})
-	return err1 == nil && err2 == nil && x.Cmp(y) < 0
 }
 
 // tracking takes the bill of lading, where tracking numbers usually stand, else the means of transport.

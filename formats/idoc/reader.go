@@ -17,6 +17,7 @@ var messages = map[string][]*formats.Entity{
 	"MATMAS": {formats.Products},
 	"COND_A": {formats.PriceLists, formats.Prices},
 	"ORDRSP": {formats.OrderFeedback},
+	"ORDCHG": {formats.OrderFeedback},
 	"DESADV": {formats.OrderFeedback},
 	"SHPCON": {formats.OrderFeedback},
 	"WHSCON": {formats.OrderFeedback},

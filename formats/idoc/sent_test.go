@@ -34,6 +34,7 @@ func TestAsSent(t *testing.T) {
 		{"deliveries", formats.OrderFeedback, &Options{}, ""},
 		{"shpcon", formats.OrderFeedback, &Options{}, ""},
 		{"cond_s4", formats.Prices, &Options{PriceList: "List prices"}, FormXML},
+		{"ordrsp_lines", formats.OrderFeedback, &Options{}, ""},
 		{"ordrsp_config", formats.OrderFeedback, &Options{}, ""},
 		{"own_message", formats.Customers, &Options{Messages: map[string]string{"ZUSDSRDEBM": "DEBMAS"}}, FormXML},
 		{"namespaces", formats.Products, &Options{}, FormXML},

@@ -19,12 +19,12 @@ func grow(r *rand.Rand, s *Structure) *message {
 	m := &message{typ: "EDI_DC40", fields: []pair{{"TABNAM", "EDI_DC40"}, {"MANDT", "100"}, {"DOCNUM", fmt.Sprintf("%016d", r.IntN(1e9))},
 		{"DIRECT", "2"}, {"IDOCTYP", s.Type}, {"MESTYP", "ANY"}, {"SNDPOR", "A"}, {"SNDPRT", "LS"}, {"SNDPRN", "B"}, {"RCVPOR", "C"},
 		{"RCVPRT", "LS"}, {"RCVPRN", "D"}, {"CREDAT", "20261121"}, {"CRETIM", "070000"}}}
-	below(r, s, m, "-", 0)
+	grown(r, s, m, "-", 0)
 	return m
 }
 
-// below adds the segments of a parent.
-func below(r *rand.Rand, s *Structure, parent *node, typ string, depth int) {
+// grown adds the segments of a parent.
+func grown(r *rand.Rand, s *Structure, parent *node, typ string, depth int) {
 	for i := range s.Places {
 		p := &s.Places[i]
 		if p.Parents[0] != typ {
@@ -39,7 +39,7 @@ func below(r *rand.Rand, s *Structure, parent *node, typ string, depth int) {
 		}
 		for range n {
 			c := parent.add(p.Type, texts(r, Builtin().definitions[p.Definition])...)
-			below(r, s, c, p.Type, depth+1)
+			grown(r, s, c, p.Type, depth+1)
 		}
 	}
 }
