@@ -1,17 +1,17 @@
 package formats
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 )
 
 // Expression computes a text of named texts, in the language of mapping expressions: over an order's columns
-// ([Order.Columns]), concat('B2B ', website) or amount(total) >= 1000 ? '01' : ''. It may be used by several goroutines.
+// ([Order.Columns]), concat('B2B ', website) or amount(total) >= 1000 ? '01' : ”. It may be used by several goroutines.
 type Expression struct {
 	source string
 	mu     sync.Mutex
@@ -19,19 +19,35 @@ type Expression struct {
 	expr   *expression
 }
 
-// NewExpression compiles an expression over names that known accepts.
-func NewExpression(source string, known func(name string) bool) (*Expression, error) {
-	x := &Expression{source: source, env: &exprEnv{cells: map[string]any{}}}
-	var err error
-	if x.expr, err = compile(source, x.env); err != nil {
-		return nil, err
+// NewExpression compiles an expression over some names; nil lets it read any.
+func NewExpression(source string, names []string) (*Expression, error) {
+	x, err := newExpression(source, &exprEnv{cells: map[string]any{}})
+	if err != nil || names == nil {
+		return x, err
 	}
 	for _, name := range x.expr.columns {
-		if !known(name) {
-			return nil, fmt.Errorf("%s: there is no column %s", source, name)
+		if !slices.Contains(names, name) {
+			return nil, fmt.Errorf("%s: there is no column %s%s", source, name, suggestion(name, names))
 		}
 	}
 	return x, nil
+}
+
+func newExpression(source string, env *exprEnv) (*Expression, error) {
+	expr, err := compile(source, env)
+	if err != nil {
+		return nil, err
+	}
+	return &Expression{source: source, env: env, expr: expr}, nil
+}
+
+// Expression compiles an expression as the mapping would: with its lists, and a format's ways to write numbers and dates.
+func (m *Mapping) Expression(source string, c Conventions) (*Expression, error) {
+	lists, problems := m.readLists()
+	if err := errors.Join(problems...); err != nil {
+		return nil, err
+	}
+	return newExpression(source, &exprEnv{conventions: c, lists: lists, cells: map[string]any{}})
 }
 
 // String is the expression as it was written.
@@ -59,22 +75,14 @@ type Condition struct{ Expression }
 
 // NewCondition compiles a condition over orders.
 func NewCondition(source string) (*Condition, error) {
-	c, err := NewTest(source)
-	if err != nil {
-		return nil, err
-	}
-	known := (&Order{}).Columns()
-	for _, column := range c.Columns() {
-		if _, ok := known[column]; !ok {
-			return nil, fmt.Errorf("%s: an order has no column %s; it has %s", source, column, strings.Join(slices.Sorted(maps.Keys(known)), ", "))
-		}
-	}
-	return c, nil
+	return newCondition(source, slices.Sorted(maps.Keys((&Order{}).Columns())))
 }
 
 // NewTest compiles a condition over any names. Who uses it checks its [Expression.Columns].
-func NewTest(source string) (*Condition, error) {
-	x, err := NewExpression(source, func(string) bool { return true })
+func NewTest(source string) (*Condition, error) { return newCondition(source, nil) }
+
+func newCondition(source string, names []string) (*Condition, error) {
+	x, err := NewExpression(source, names)
 	if err != nil {
 		return nil, err
 	}

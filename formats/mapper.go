@@ -161,7 +161,7 @@ func (w *wiring) source(e *Entity, field string, fed, at map[string]int) (source
 		if !ok {
 			return s, &FileError{Pos: Position{Line: 1}, Column: c,
 				Message: fmt.Sprintf("is not in the file, and the field %s is computed from it: %s", field, s.expr.source),
-				Hint:    "the file has " + columnList(slices.Sorted(maps.Keys(at)))}
+				Hint:    strings.TrimSpace(DidYouMean(c, slices.Collect(maps.Keys(at))) + " The file has " + columnList(slices.Sorted(maps.Keys(at))))}
 		}
 		s.inputs = append(s.inputs, i)
 	}

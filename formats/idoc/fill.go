@@ -99,17 +99,12 @@ func (o *OrderOptions) fills() ([]fill, error) {
 			err = f.locate(dict, structure)
 		}
 		if err == nil {
-			f.expr, err = formats.NewExpression(o.Fields[name], func(column string) bool {
-				_, ofOrder := order[column]
-				_, ofLine := line[column]
-				return ofOrder || ofLine && f.line
-			})
-			if err != nil {
-				known := slices.Sorted(maps.Keys(order))
-				if f.line {
-					known = append(known, slices.Sorted(maps.Keys(line))...)
-				}
-				err = fmt.Errorf("%s: %w; there are %s", name, err, strings.Join(known, ", "))
+			names := slices.Sorted(maps.Keys(order))
+			if f.line {
+				names = append(names, slices.Sorted(maps.Keys(line))...)
+			}
+			if f.expr, err = formats.NewExpression(o.Fields[name], names); err != nil {
+				err = fmt.Errorf("%s: %w", name, err)
 			}
 		}
 		if err != nil {
