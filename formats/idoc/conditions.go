@@ -255,11 +255,7 @@ func (c *condition) price(b *rowBuilder, konm int, gone bool) {
 			"the condition names neither customer, group, price list nor sales organisation: format.price_list would name its list")
 	}
 	b.set("price_list", list)
-	sku := b.value(c.komg, "MATNR_LONG")
-	if sku == "" {
-		sku = b.value(c.komg, "MATNR")
-	}
-	b.set("sku", b.number(sku))
+	b.set("sku", b.number(b.material(c.komg)))
 	unit := b.value(c.konp, "KMEIN")
 	for _, field := range [...]string{"VRKME", "MEINS"} {
 		if unit == "" {

@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -41,7 +42,7 @@ type Options struct {
 	SalesOrg string `yaml:"sales_org" doc:"sales organisation (VKORG); any by default"`
 	Channel  string `yaml:"channel" doc:"distribution channel (VTWEG); any by default"`
 	Division string `yaml:"division" doc:"division (SPART); any by default"`
-	Plant    string `yaml:"plant" doc:"plant (WERKS) from which raw columns of E1MARCM are taken; the only one by default"`
+	Plant    string `yaml:"plant" doc:"plant (WERKS) from which raw columns of E1MARCM are taken, by default the only one; LOISTD: whose stock counts, by default that of all"`
 
 	Languages      map[string]string `yaml:"languages" doc:"localization of each language that is read (SPRAS_ISO, else SPRAS): { EN: default, DE: de_DE }; by default English, or the only text there is"`
 	Texts          map[string]string `yaml:"texts" doc:"long text (TDID) of a product's field; { description: GRUN } by default"`
@@ -49,6 +50,10 @@ type Options struct {
 	ConditionTypes []string          `yaml:"condition_types" doc:"condition types (KSCHL) that are prices; by default all whose amount is per quantity"`
 	IgnoreKeys     []string          `yaml:"ignore_keys" doc:"fields of E1KOMG that do not narrow a price for this feed"`
 	PriceList      string            `yaml:"price_list" doc:"name of the list of conditions that name neither customer, group, list nor sales area; without it they are rejected"`
+
+	Stock           []string          `yaml:"stock" doc:"LOISTD: fields of E1MARDM, else of E1MARCM, that are summed; [LABST] by default, what is free to use"`
+	Classes         bool              `yaml:"classes" doc:"CLFMAS: the class (E1KSSKM) of a material is its category; give a value list of category"`
+	Characteristics map[string]string `yaml:"characteristics" doc:"CLFMAS: attribute of the shop for each characteristic (E1AUSPM-ATNAM) that is read: { COLOR: color }"`
 
 	Shipped     string   `yaml:"shipped" doc:"DESADV: condition over a delivery's fields under which its goods have left: E1EDL18_QUALF == 'PGI'; by default its goods issue has an actual date (E1EDT13 006, ISDD)"`
 	ReturnKinds []string `yaml:"returns" doc:"DESADV: delivery types (LFART) and item categories (PSTYV) of goods that come back; [LR, LR2, REN, RENN] by default"`
@@ -113,7 +118,7 @@ func (f *Options) Check() error {
 	add("zeros", oneOf(f.Zeros, "", "strip", "keep"))
 	for own, std := range f.Messages {
 		if _, ok := messages[std]; !ok {
-			add("messages", fmt.Errorf("%s is given as %s, which is none of the messages that are read: COND_A, DEBMAS, DESADV, INVOIC, MATMAS, ORDRSP", own, std))
+			add("messages", fmt.Errorf("%s is given as %s, which is none of the messages that are read: %s", own, std, strings.Join(slices.Sorted(maps.Keys(messages)), ", ")))
 		}
 	}
 	for _, c := range f.Clients {

@@ -14,9 +14,9 @@ import (
 var productRules = entityRule{
 	columns: productColumns,
 	scope:   []string{"E1MARAM", "E1MVKEM", "E1MARCM", "E1MARA1"},
-	rules:   map[string]rule{"MATMAS": products},
+	rules:   map[string]rule{"MATMAS": products, "CLFMAS": classification},
 	sources: map[string]string{"sku": "E1MARAM-MATNR", "unit": "E1MARAM-MEINS", "precision": "E1MARAM-MEINS", "more_units": "E1MARMM-MEINH",
-		"name": "E1MAKTM-MAKTX", "description": "E1MTXLM-TDLINE", "short_description": "E1MTXLM-TDLINE", formats.RemoveField: "E1MARAM-LVORM"},
+		"name": "E1MAKTM-MAKTX", "description": "E1MTXLM-TDLINE", "category": "E1KSSKM-CLASS", "short_description": "E1MTXLM-TDLINE", formats.RemoveField: "E1MARAM-LVORM"},
 }
 
 // defaultLanguage marks the language of the columns without a localization.
@@ -66,7 +66,7 @@ func productColumns(f *Options) []string {
 			columns = append(columns, columnOf(field, l))
 		}
 	}
-	return columns
+	return append(columns, f.classified()...)
 }
 
 func products(r *reader, d *Document) error {
@@ -77,11 +77,7 @@ func products(r *reader, d *Document) error {
 			continue
 		}
 		b := r.push(d, i)
-		sku := b.value(i, "MATNR_LONG")
-		if sku == "" {
-			sku = b.value(i, "MATNR")
-		}
-		b.set("sku", b.number(sku))
+		b.set("sku", b.number(b.material(i)))
 		b.copy("unit", i, "MEINS")
 		b.precision(i)
 		b.units(i)

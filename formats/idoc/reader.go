@@ -14,7 +14,10 @@ import (
 // messages are the message types that are read, with the entities that they feed.
 var messages = map[string][]*formats.Entity{
 	"DEBMAS": {formats.Customers},
+	"ADRMAS": {formats.Customers},
 	"MATMAS": {formats.Products},
+	"CLFMAS": {formats.Products},
+	"LOISTD": {formats.Inventory},
 	"COND_A": {formats.PriceLists, formats.Prices},
 	"ORDRSP": {formats.OrderFeedback},
 	"ORDCHG": {formats.OrderFeedback},
@@ -26,7 +29,7 @@ var messages = map[string][]*formats.Entity{
 
 // signs tell a message by a segment when the control record does not name it. ORDRSP and INVOIC look alike: there the
 // control record must.
-var signs = map[string]string{"E1KNA1M": "DEBMAS", "E1MARAM": "MATMAS", "E1KOMG": "COND_A", "E1EDL20": "DESADV"}
+var signs = map[string]string{"E1KNA1M": "DEBMAS", "E1MARAM": "MATMAS", "E1KOMG": "COND_A", "E1EDL20": "DESADV", "E1ADRMAS": "ADRMAS", "E1OCLFM": "CLFMAS"}
 
 // rule turns one IDoc into rows.
 type rule func(r *reader, d *Document) error
@@ -50,6 +53,8 @@ func rulesOf(e *formats.Entity) *entityRule {
 		return &listRules
 	case formats.Prices:
 		return &priceRules
+	case formats.Inventory:
+		return &stockRules
 	case formats.OrderFeedback:
 		return &feedbackRules
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,6 +36,9 @@ func TestAsSent(t *testing.T) {
 		{"shpcon", formats.OrderFeedback, &Options{}, ""},
 		{"cond_s4", formats.Prices, &Options{PriceList: "List prices"}, FormXML},
 		{"ordrsp_lines", formats.OrderFeedback, &Options{}, ""},
+		{"loistd", formats.Inventory, &Options{}, FormXML},
+		{"clfmas", formats.Products, &Options{Classes: true, Characteristics: map[string]string{"COLOR": "color", "DEPTH": "depth"}}, FormXML},
+		{"adrmas", formats.Customers, &Options{}, ""},
 		{"ordrsp_config", formats.OrderFeedback, &Options{}, ""},
 		{"own_message", formats.Customers, &Options{Messages: map[string]string{"ZUSDSRDEBM": "DEBMAS"}}, FormXML},
 		{"namespaces", formats.Products, &Options{}, FormXML},
@@ -222,6 +226,38 @@ func TestQualifiedField(t *testing.T) {
 	for _, bad := range []string{"E1EDK02[]-BELNR", "E1EDK01[1]-BELNR", "E1EDK02[001]-NOSUCH"} {
 		if err := f.Select(formats.OrderFeedback, &formats.Mapping{Columns: map[string]string{bad: "message"}}); err == nil || !strings.Contains(err.Error(), bad) {
 			t.Errorf("%s: %v", bad, err)
+		}
+	}
+}
+
+// TestStockOfOnePlant: a feed may take the stock of one plant, and other fields than what is free to use.
+func TestStockOfOnePlant(t *testing.T) {
+	for _, c := range []struct {
+		format *Options
+		want   string
+	}{
+		{&Options{Plant: "2000"}, "70001 3, AB-100/X -1.5; map[other_plant:2]"},
+		{&Options{Plant: "1000", Stock: []string{"LABST", "UMLME"}}, "70001 13, 70002 bad, 70003 bad; map[other_plant:1]"},
+	} {
+		rd, err := c.format.Open(bytes.NewReader(read(t, "sent/loistd.xml")), formats.Inventory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var row formats.Row
+		var all []string
+		for {
+			err := rd.Next(&row)
+			if err == io.EOF {
+				break
+			}
+			quantity := row.Cells[2]
+			if err != nil {
+				quantity = "bad"
+			}
+			all = append(all, row.Cells[0]+" "+quantity)
+		}
+		if got := strings.Join(all, ", ") + "; " + fmt.Sprint(rd.(formats.Counter).Counts()); got != c.want {
+			t.Errorf("got %s, want %s", got, c.want)
 		}
 	}
 }
