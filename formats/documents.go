@@ -2,6 +2,7 @@ package formats
 
 import (
 	"io"
+	"maps"
 	"slices"
 	"time"
 )
@@ -37,6 +38,20 @@ func (m *Mapping) Inputs(e *Entity) (columns, fields []string, err error) {
 	slices.Sort(columns)
 	slices.Sort(fields)
 	return slices.Compact(columns), slices.Compact(fields), nil
+}
+
+// Feeds lists for each field that a mapping feeds the source columns that it comes from, in the order in which they are
+// read. What Check would refuse is left out.
+func (m *Mapping) Feeds(e *Entity) map[string][]string {
+	w, _ := m.wire(e, Conventions{})
+	feeds := map[string][]string{}
+	for _, column := range slices.Sorted(maps.Keys(w.sources)) {
+		feeds[w.sources[column]] = append(feeds[w.sources[column]], column)
+	}
+	for field, x := range w.exprs {
+		feeds[field] = x.columns
+	}
+	return feeds
 }
 
 // Clocked is a Format whose rows depend on the day.
@@ -110,6 +125,12 @@ type NumberedFormat interface {
 	// Numbered returns a copy whose next WriteOrders gives the first order the number first, the second the one after
 	// it, and so on.
 	Numbered(first int64) OrderFormat
+}
+
+// A UnitLister is an OrderFormat that writes the ERP's units in place of the shop's.
+type UnitLister interface {
+	// Unmapped lists those of the shop's units for which its options have none: an order with one of them would be stuck.
+	Unmapped(units []string) []string
 }
 
 // Codes of rejects that come from a document's envelope and validity.

@@ -41,6 +41,8 @@ type Field struct {
 	Kind     Kind     //
 	Key      bool     // part of the business key, in the order of the fields
 	Required bool     // must stand in every row that is not a removal
+	Create   bool     // of a required one: needed to create; a row that does not carry it at all (Row.Absent) changes the others
+	Else     string   // of a key that is empty: the field that names the record instead (see [ElseKey])
 	Default  string   // canonical value of a key field whose column is absent or whose cell is empty
 	Max      int      // longest canonical text in characters, 0: the format's own limit
 	Values   []string // the values of a Choice
@@ -65,6 +67,8 @@ type Entity struct {
 	Fields []Field
 	// After lists the entities that must be loaded before this one when several feeds have drops ready.
 	After []string
+	// Wholes are groups of fields that the shop takes only together.
+	Wholes []Whole
 	// Left is what a removal leaves in the shop (a disabled product); nil when nothing is left.
 	Left []Value
 	// OnMissing are the ways to treat what a full file lacks, the first one by default.
@@ -79,6 +83,13 @@ type Entity struct {
 	Worth string
 	// Stock says what a stock shop refuses of a record for its content alone; nil when nothing is known. See [Entity.Refusal].
 	Stock func(r *Record, create bool) *Reject
+}
+
+// A Whole is a group of fields that mean something only together: an address.
+type Whole struct {
+	Name   string
+	Fields []string
+	Needs  []string // none of them may be empty when another field of the group has a text
 }
 
 // RemoveField is the canonical column that marks a removal; it is part of no content.
@@ -97,6 +108,8 @@ type Record struct {
 	Values []Value // content without the key fields, sorted by field name; what the file does not carry is not there
 	Remove bool    // the row marks a removal
 	Pos    Position
+	// Warnings say what the row carries and the record does not; nil for most.
+	Warnings []Warning
 }
 
 // JoinKey makes a business key of its parts. A key of one part is that part as it is. Several are joined by "|", with "|"
@@ -156,6 +169,22 @@ func SplitKey(key string) []string {
 	}
 	return append(parts, b.String())
 }
+
+// ElseKey is the key of a record whose own key the file does not tell, but another field that the shop's side has heard
+// of before: the ERP's number of an order. It can't be mistaken for an order's identifier.
+func ElseKey(field, text string) string { return elsePrefix + field + ":" + JoinKey(text) }
+
+// IsElseKey takes such a key apart; ok is false for an ordinary one.
+func IsElseKey(key string) (field, text string, ok bool) {
+	rest, ok := strings.CutPrefix(key, elsePrefix)
+	if !ok {
+		return "", "", false
+	}
+	field, text, _ = strings.Cut(rest, ":")
+	return field, SplitKey(text)[0], true
+}
+
+const elsePrefix = "by:"
 
 // Get returns the text of a field and whether the record carries it. Key fields are found as well.
 func (r *Record) Get(field string) (string, bool) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -16,27 +17,9 @@ import (
 	"github.com/expr-lang/expr/vm"
 )
 
-// Mapping expressions are written in the language of expr-lang/expr, without its own functions. Variables are the
-// sender's columns, all of them text; col("Price (EUR)") reads one whose name is no word. The functions:
-//
-//	trimZeros(text)           without leading zeros, when text is all digits: 000000004711 → 4711
-//	alpha(text, length)       with leading zeros up to length, when text is all digits
-//	amount(text)              an exact number, read by the format's conventions; + - * / and comparisons work on it.
-//	                          A division is rounded half up to 10 decimals
-//	round(amount, decimals)   half up
-//	text(amount)              an amount as text
-//	date(text), date(text, form)   YYYY-MM-DD; blank and zeros give ""
-//	lookup(list, value)       the value's result in one of the mapping's lists; not in it rejects the row
-//	lookup(list, value, other)     with other for a value that is not in the list
-//	concat(text, …)           all of them together
-//	coalesce(text, …)         the first that is not blank
-//	upper(text), lower(text), trim(text)
-//	substr(text, start)       from the character start on, counted from 0
-//	substr(text, start, length)
-//	replace(text, old, new)   every old by new
-//
-// Text is compared with ==, startsWith, endsWith, contains and matches, and chosen with condition ? a : b. An expression
-// gives a text, an amount, a whole number, or a condition ("1" or "0").
+// Mapping expressions are written in the language of expr-lang/expr, with functions of their own in place of its: see
+// [Functions]. Variables are the sender's columns, all of them text; col("Price (EUR)") reads one whose name is no word.
+// An expression gives a text, an amount, a whole number, or a condition ("1" or "0").
 
 // exprEnv is what the expressions of one mapper see.
 type exprEnv struct {
@@ -169,6 +152,10 @@ func (v *exprVisitor) call(name string, args []ast.Node) {
 		}
 		return s.Value, true
 	}
+	if names := functionNames(); !slices.Contains(names, name) {
+		v.fail(fmt.Errorf("there is no function %s%s", name, suggestion(name, names)))
+		return
+	}
 	switch name {
 	case "col":
 		if column, ok := literal(0); ok {
@@ -194,6 +181,14 @@ func (v *exprVisitor) fail(err error) {
 	if v.err == nil {
 		v.err = err
 	}
+}
+
+// suggestion is what to add to a message about an unknown name.
+func suggestion(name string, candidates []string) string {
+	if hint := DidYouMean(name, candidates); hint != "" {
+		return ": " + hint
+	}
+	return "; there are " + strings.Join(candidates, ", ")
 }
 
 // exactLiterals makes amounts of literals with decimals, so that no float comes into an expression.

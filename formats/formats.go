@@ -131,26 +131,38 @@ func (r *Reject) Error() string {
 	return fmt.Sprintf("%s, %s: %s", r.Pos, r.Field, r.Message)
 }
 
-// Codes of rejects. The shop's own refusals carry CodeShop and the shop's words.
+// Warning says what of a row was left out so that the rest of it could be loaded. The row itself has its fate like any
+// other: a warning makes no row disappear.
+type Warning struct {
+	Pos     Position
+	Key     string
+	Field   string // the first field at fault
+	Code    string // one of the Code constants
+	Message string // one sentence for the person who mends the data
+}
+
+// Codes of rejects and warnings. The shop's own refusals carry CodeShop and the shop's words.
 const (
-	CodeRagged    = "ragged"    // more or fewer cells than the header
-	CodeTooLong   = "too_long"  // a row or cell over its limit
-	CodeEncoding  = "encoding"  // bytes that the declared encoding does not have
-	CodeControl   = "control"   // NUL or another control character in a cell
-	CodeQuote     = "quote"     // a quote in a place where it can't stand
-	CodeMissing   = "missing"   // a required field is empty
-	CodeAmount    = "amount"    // not a decimal number, or out of bounds
-	CodeDate      = "date"      // not a date of the configured form
-	CodeFlag      = "flag"      // not one of the flags
-	CodeValue     = "value"     // not in the value list, or not one of the field's values
-	CodeExpr      = "expr"      // a mapping expression failed
-	CodeKey       = "key"       // the key is empty or malformed
-	CodeDuplicate = "duplicate" // the key stands twice and the policy is reject
-	CodeParent    = "parent"    // a parent did not come within park_for
-	CodeReference = "reference" // a name that the shop does not have (a tax code, a category, …)
-	CodeAmbiguous = "ambiguous" // a name that the shop has more than once
-	CodeShop      = "shop"      // the shop refused the record
-	CodeStructure = "structure" // a segment or element where it can't stand
+	CodeRagged     = "ragged"     // more or fewer cells than the header
+	CodeTooLong    = "too_long"   // a row or cell over its limit
+	CodeEncoding   = "encoding"   // bytes that the declared encoding does not have
+	CodeControl    = "control"    // NUL or another control character in a cell
+	CodeQuote      = "quote"      // a quote in a place where it can't stand
+	CodeMissing    = "missing"    // a required field is empty
+	CodeAmount     = "amount"     // not a decimal number, or out of bounds
+	CodeDate       = "date"       // not a date of the configured form
+	CodeFlag       = "flag"       // not one of the flags
+	CodeValue      = "value"      // not in the value list, or not one of the field's values
+	CodeExpr       = "expr"       // a mapping expression failed
+	CodeKey        = "key"        // the key is empty or malformed
+	CodeDuplicate  = "duplicate"  // the key stands twice and the policy is reject
+	CodeParent     = "parent"     // a parent did not come within park_for
+	CodeReference  = "reference"  // a name that the shop does not have (a tax code, a category, …)
+	CodeAmbiguous  = "ambiguous"  // a name that the shop has more than once
+	CodeShop       = "shop"       // the shop refused the record
+	CodeStructure  = "structure"  // a segment or element where it can't stand
+	CodeIncomplete = "incomplete" // fields that count only together, and one of them is empty
+	CodeNoRows     = "no_rows"    // of a file or a document in it: it is well-formed and holds nothing that the feed reads
 )
 
 // Codes of files that are refused as a whole, stable: people filter by them.
@@ -166,7 +178,7 @@ const (
 
 // FileError says why a file can't be read further.
 type FileError struct {
-	Code    string // one of the CodeFile constants where there is one for the fault; else empty
+	Code    string // CodeNoRows, or one of the CodeFile constants where there is one for the fault; else empty
 	Pos     Position
 	Column  string
 	Message string // what is wrong

@@ -21,6 +21,7 @@ type Mapper struct {
 	ignored     []string
 	unmapped    []Unmapped
 	missing     []string
+	strict      bool // an incomplete address rejects its row
 
 	key   []byte // of the current row
 	keyed bool   // it is whole
@@ -48,7 +49,7 @@ func (m *Mapping) Bind(e *Entity, columns []string, c Conventions) (*Mapper, err
 	if err != nil {
 		return nil, fmt.Errorf("mapping of %s: %w", e.Name, err)
 	}
-	p := &Mapper{entity: e, conventions: c, env: w.env, columns: len(columns), negative: m.AllowNegative}
+	p := &Mapper{entity: e, conventions: c, env: w.env, columns: len(columns), negative: m.AllowNegative, strict: m.OnIncomplete == "reject"}
 	if len(columns) == 0 {
 		return p, nil
 	}
@@ -169,7 +170,7 @@ func (w *wiring) source(e *Entity, field string, fed, at map[string]int) (source
 		if !ok {
 			return s, &FileError{Pos: Position{Line: 1}, Column: c,
 				Message: fmt.Sprintf("is not in the file, and the field %s is computed from it: %s", field, s.expr.source),
-				Hint:    "the file has " + columnList(slices.Sorted(maps.Keys(at)))}
+				Hint:    strings.TrimSpace(DidYouMean(c, slices.Collect(maps.Keys(at))) + " The file has " + columnList(slices.Sorted(maps.Keys(at))))}
 		}
 		s.inputs = append(s.inputs, i)
 	}
@@ -197,7 +198,7 @@ func (p *Mapper) place(s source) {
 func (p *Mapper) complete(missing, columns []string) error {
 	for i := range p.entity.Fields {
 		f := &p.entity.Fields[i]
-		if !f.Required || !f.Key && p.remove != nil || p.carries(f.Name) {
+		if !f.Required || !f.Key && p.remove != nil || p.carries(f.Name) || f.Else != "" && p.carries(f.Else) {
 			continue
 		}
 		message := fmt.Sprintf("no column holds the field %s, which every record of %s needs", f.Name, p.entity.Name)
@@ -261,7 +262,7 @@ func (p *Mapper) Carries() []string {
 //
 // A row that marks a removal gives a record with its key alone: its other cells are not looked at.
 func (p *Mapper) Record(row *Row, rec *Record) error {
-	rec.Entity, rec.Pos, rec.Key, rec.Remove, rec.Values = p.entity, row.Pos, "", false, rec.Values[:0]
+	rec.Entity, rec.Pos, rec.Key, rec.Remove, rec.Values, rec.Warnings = p.entity, row.Pos, "", false, rec.Values[:0], nil
 	if bad := p.setKey(row, rec); bad != nil {
 		return bad
 	}
@@ -277,7 +278,7 @@ func (p *Mapper) Record(row *Row, rec *Record) error {
 	for i := range p.values {
 		s := &p.values[i]
 		text, there, bad := p.text(s, row)
-		if bad == nil && text == "" && s.field.Required {
+		if bad == nil && text == "" && s.field.Required && (there || !s.field.Create) {
 			bad = fault(CodeMissing, "%s is empty", s.name)
 		}
 		if bad != nil {
@@ -287,6 +288,36 @@ func (p *Mapper) Record(row *Row, rec *Record) error {
 			rec.Values = append(rec.Values, Value{Field: s.name, Text: text})
 		}
 	}
+	for i := range p.entity.Wholes {
+		if bad := p.whole(&p.entity.Wholes[i], rec); bad != nil {
+			return bad
+		}
+	}
+	return nil
+}
+
+// whole takes a group of fields out of a record that holds only some of those that it needs: the shop would refuse the
+// record for it. A field that the row does not carry at all is none of its business, the shop may have it.
+func (p *Mapper) whole(w *Whole, rec *Record) error {
+	some, lacks := false, ""
+	for _, v := range rec.Values {
+		switch {
+		case !slices.Contains(w.Fields, v.Field):
+		case v.Text != "":
+			some = true
+		case lacks == "" && slices.Contains(w.Needs, v.Field):
+			lacks = v.Field
+		}
+	}
+	if !some || lacks == "" {
+		return nil
+	}
+	if p.strict {
+		return &Reject{Pos: rec.Pos, Key: rec.Key, Field: lacks, Code: CodeIncomplete, Message: fmt.Sprintf("%s is empty, and the %s is nothing without it", lacks, w.Name)}
+	}
+	rec.Values = slices.DeleteFunc(rec.Values, func(v Value) bool { return slices.Contains(w.Fields, v.Field) })
+	rec.Warnings = append(rec.Warnings, Warning{Pos: rec.Pos, Key: rec.Key, Field: lacks, Code: CodeIncomplete,
+		Message: fmt.Sprintf("loaded without its %s: %s is empty", w.Name, lacks)})
 	return nil
 }
 
@@ -322,6 +353,10 @@ func (p *Mapper) setKey(row *Row, rec *Record) error {
 		s := &p.keys[i]
 		text, _, bad := p.text(s, row)
 		if bad == nil && text == "" && s.field.Required {
+			if other := p.otherKey(s, row); other != "" {
+				rec.Key = ElseKey(s.field.Else, other)
+				return nil
+			}
 			bad = fault(CodeKey, "%s is empty", s.name)
 		}
 		if bad != nil {
@@ -348,6 +383,16 @@ func (p *Mapper) setKey(row *Row, rec *Record) error {
 	}
 	p.keyed = true
 	return nil
+}
+
+// otherKey is the text of the field that names the record in place of an empty key; empty when there is none.
+func (p *Mapper) otherKey(key *source, row *Row) string {
+	i := slices.IndexFunc(p.values, func(s source) bool { return s.name == key.field.Else })
+	if key.field.Else == "" || i < 0 {
+		return ""
+	}
+	text, _, _ := p.text(&p.values[i], row) // a fault of its own is told as the field's
+	return text
 }
 
 // locate completes a reject with what is known of the row.

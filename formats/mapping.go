@@ -31,6 +31,9 @@ type Mapping struct {
 	// Lists name files for the expression lookup(list, value): UTF-8, separated by commas, two columns: value and
 	// result. They are read when the config is loaded and again for each file that is mapped.
 	Lists map[string]string `yaml:"lists" doc:"files for the expression lookup(list, value): UTF-8, two columns set apart by a comma"`
+	// OnIncomplete says what becomes of a row whose address lacks what the shop wants of one: it is loaded without the
+	// address, with a warning, or rejected.
+	OnIncomplete string `yaml:"on_incomplete" jsonschema:"default=load,enum=load,enum=reject" doc:"a customer whose address lacks street, city, postal code or country: load it without the address, with a warning, or reject it"`
 	// Open opens the files of Lists. The program sets it before Check.
 	Open func(name string) (io.ReadCloser, error) `yaml:"-" json:"-"`
 }
@@ -88,6 +91,9 @@ func (m *Mapping) wire(e *Entity, c Conventions) (*wiring, error) {
 	}
 	add := func(key, name string, err error) {
 		problems = append(problems, AtKey(key, AtKey(name, err)))
+	}
+	if m.OnIncomplete != "" && m.OnIncomplete != "load" && m.OnIncomplete != "reject" {
+		problems = append(problems, AtKey("on_incomplete", fmt.Errorf("%q is neither load nor reject", m.OnIncomplete)))
 	}
 	for _, name := range slices.Sorted(maps.Keys(m.Columns)) {
 		if err := w.column(e, name, m.Columns[name], m.Values[name] != nil); err != nil {

@@ -133,7 +133,7 @@ func (k checker) stream(key, name, remote, folder string, every bridge.Duration)
 	k.positive(join(key, "every"), every)
 	r, ok := k.c.Remotes[remote]
 	if !ok && remote != "" {
-		hint := didYouMean(remote, slices.Sorted(maps.Keys(k.c.Remotes)))
+		hint := formats.DidYouMean(remote, slices.Sorted(maps.Keys(k.c.Remotes)))
 		if hint == "" {
 			hint = "describe it below remotes"
 		}
@@ -303,7 +303,7 @@ func (k checker) file(key, pattern string) {
 	}
 	for _, p := range braces.FindAllString(pattern, -1) {
 		if !slices.Contains(placeholders, p) {
-			k.problem(key, didYouMean(p, placeholders), "%s is not one of %s", p, strings.Join(placeholders, ", "))
+			k.problem(key, formats.DidYouMean(p, placeholders), "%s is not one of %s", p, strings.Join(placeholders, ", "))
 		}
 	}
 	rest := braces.ReplaceAllString(pattern, "x")

@@ -449,7 +449,7 @@ func (d *decoder) localize(m member) {
 
 // unknownKey is the hint for a key that is not known: a near one here or one level down, or the list.
 func unknownKey(key string, known []string, fields []member) string {
-	if hint := didYouMean(key, known); hint != "" {
+	if hint := formats.DidYouMean(key, known); hint != "" {
 		return hint
 	}
 	var below []string
@@ -465,7 +465,7 @@ func unknownKey(key string, known []string, fields []member) string {
 	}
 	for _, candidate := range below {
 		word, _, _ := strings.Cut(candidate, ",")
-		if didYouMean(key, []string{word}) != "" {
+		if formats.DidYouMean(key, []string{word}) != "" {
 			return "did you mean " + candidate + "?"
 		}
 	}
@@ -523,7 +523,7 @@ func (d *decoder) limits(path string, m member) {
 	}
 	for _, text := range texts {
 		if len(m.enum) > 0 && !slices.Contains(m.enum, text) {
-			d.problem(path, didYouMean(text, m.enum), "%q is not one of %s", text, strings.Join(m.enum, ", "))
+			d.problem(path, formats.DidYouMean(text, m.enum), "%q is not one of %s", text, strings.Join(m.enum, ", "))
 		}
 	}
 	if m.value.CanInt() && m.min != "" {
@@ -689,7 +689,7 @@ func (d *decoder) entity(path string, n *yaml.Node, into **formats.Entity) {
 		return
 	}
 	if *into, ok = formats.EntityByName(name); !ok {
-		d.problem(path, didYouMean(name, entityNames()), "%q is not one of %s", name, strings.Join(entityNames(), ", "))
+		d.problem(path, formats.DidYouMean(name, entityNames()), "%q is not one of %s", name, strings.Join(entityNames(), ", "))
 	}
 }
 
@@ -745,7 +745,7 @@ func union[T any](d *decoder, path string, n *yaml.Node, example string, kinds m
 	}
 	create, ok := kinds[name]
 	if !ok {
-		d.problem(where, didYouMean(name, names), "%q is not one of %s", name, strings.Join(names, ", "))
+		d.problem(where, formats.DidYouMean(name, names), "%q is not one of %s", name, strings.Join(names, ", "))
 		return
 	}
 	kind := &chosen{name, map[string][]string{}}

@@ -163,8 +163,8 @@ func (e *Engine) trouble(ctx context.Context, work string, why error) error {
 	return err
 }
 
-// raw joins the sender's columns and cells.
-func raw(columns []string, row *formats.Row) map[string]string {
+// CellsOf joins the sender's columns and cells.
+func CellsOf(columns []string, row *formats.Row) map[string]string {
 	m := make(map[string]string, len(row.Cells))
 	for i, c := range row.Cells {
 		switch {

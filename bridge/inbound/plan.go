@@ -513,7 +513,7 @@ func revive(c *bridge.Staged) {
 func (s *chunkPlan) staged(r *planRow, status bridge.StageStatus) *bridge.Staged {
 	rec := r.rec
 	rec.Values = slices.Clone(r.rec.Values)
-	return &bridge.Staged{Change: bridge.Change{Key: rec.Key, Record: &rec, Line: rec.Pos.Line}, Remove: rec.Remove, Status: status, Raw: raw(s.columns, s.c.row(r))}
+	return &bridge.Staged{Change: bridge.Change{Key: rec.Key, Record: &rec, Line: rec.Pos.Line}, Remove: rec.Remove, Status: status, Raw: CellsOf(s.columns, s.c.row(r))}
 }
 
 // repeat handles a key that came before in this file: the feed's policy says which row counts.
@@ -611,7 +611,7 @@ func (s *chunkPlan) flush(ctx context.Context) error {
 }
 
 func (s *chunkPlan) reject(ctx context.Context, r *planRow, why *formats.Reject) error {
-	s.keep(bridge.RejectRow{Reject: *why, Row: raw(s.columns, s.c.row(r))})
+	s.keep(bridge.RejectRow{Reject: *why, Row: CellsOf(s.columns, s.c.row(r))})
 	return s.flushFullRejects(ctx)
 }
 

@@ -49,7 +49,7 @@ func EachRecord(ctx context.Context, f *config.Feed, reader formats.Reader,
 	}
 	var row formats.Row
 	var rec formats.Record
-	cells := func() map[string]string { return raw(columns, &row) }
+	cells := func() map[string]string { return CellsOf(columns, &row) }
 	for ctx.Err() == nil {
 		row.Cells, row.Absent = nil, nil
 		rec.Values = rec.Values[:0]

@@ -31,6 +31,8 @@ type Inspection struct {
 	Records  []Record         `json:"records"` // the first ones
 	Rejected int64            `json:"rejected"`
 	Rejects  []Reject         `json:"rejects"` // the first ones
+	Warned   int64            `json:"warnings"`
+	Warnings []Reject         `json:"warned"`  // the first ones: what of a row was left out
 	Skipped  map[string]int64 `json:"skipped"` // what the reader left out, by word
 	Ignored  []string         `json:"ignored_columns"`
 	Failure  *Failure         `json:"failure"` // why it can't be read further; null when it can be read to its end
@@ -52,7 +54,7 @@ type Failure struct {
 
 // Look guesses what a file is, and what is inside of it when it is packed.
 func Look(path string) (*Inspection, error) {
-	v := &Inspection{File: path, Records: []Record{}, Rejects: []Reject{}, Skipped: map[string]int64{}, Ignored: []string{}}
+	v := &Inspection{File: path, Records: []Record{}, Rejects: []Reject{}, Warnings: []Reject{}, Skipped: map[string]int64{}, Ignored: []string{}}
 	if err := v.look(path); err != nil {
 		return nil, &bridge.Error{Op: "inspect", Object: path, Err: err, Hint: "name a file that this machine can read"}
 	}
@@ -154,8 +156,21 @@ func (v *Inspection) row(rec *formats.Record, reject *formats.Reject, raw func()
 		if len(v.Rejects) < inspectRejects {
 			v.Rejects = append(v.Rejects, newReject(bridge.RejectRow{Reject: *reject, Row: raw()}))
 		}
-	case len(v.Records) < records:
-		v.Records = append(v.Records, newRecord(rec))
+	default:
+		v.warn(rec)
+		if len(v.Records) < records {
+			v.Records = append(v.Records, newRecord(rec))
+		}
+	}
+}
+
+// warn counts the warnings of a row, and shows them if they are among the first.
+func (v *Inspection) warn(rec *formats.Record) {
+	for _, w := range rec.Warnings {
+		v.Warned++
+		if len(v.Warnings) < inspectRejects {
+			v.Warnings = append(v.Warnings, newReject(bridge.RejectRow{Reject: formats.Reject{Pos: w.Pos, Key: w.Key, Field: w.Field, Code: w.Code, Message: w.Message}}))
+		}
 	}
 }
 

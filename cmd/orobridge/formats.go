@@ -16,7 +16,7 @@ import (
 var kindDocs = map[string]string{
 	"csv":   "delimited text, with or without a header",
 	"fixed": "records of fixed width, by a layout",
-	"idoc":  "SAP's IDocs, flat or XML, recognised by themselves: DEBMAS, MATMAS, COND_A, ORDRSP, DESADV, INVOIC",
+	"idoc":  "SAP's IDocs, flat or XML, recognised by themselves: DEBMAS, MATMAS, COND_A, ORDRSP, ORDCHG, DESADV, SHPCON, WHSCON, INVOIC",
 	"xml":   "any XML, by the paths of its elements",
 }
 
@@ -58,12 +58,16 @@ type formatsView struct {
 
 func newFormatsCommand(a *app) *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
-		Use:   "formats [ENTITY]",
+		Use:   "formats [ENTITY | expressions]",
 		Short: "List the formats of files, the entities and their fields",
 		Long: "formats lists what `format: { kind: … }` may say, and the canonical fields of each entity, to which a feed's columns\n" +
-			"are mapped. `orobridge config schema` and the README have the options of each format.",
+			"are mapped. formats expressions lists the functions of the mapping language, each with an example.\n" +
+			"`orobridge config schema` and the README have the options of each format.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 && args[0] == "expressions" {
+				return a.printFunctions()
+			}
 			v, err := viewFormats(args)
 			if err != nil {
 				return err
@@ -74,6 +78,40 @@ func newFormatsCommand(a *app) *cobra.Command {
 			return a.printFormats(v)
 		},
 	})
+}
+
+type functionView struct {
+	Use     string            `json:"use"`
+	Doc     string            `json:"doc"`
+	Example string            `json:"example"`
+	Row     map[string]string `json:"row"` // the columns that the example reads
+	Result  string            `json:"result"`
+}
+
+// printFunctions prints the functions of the mapping language.
+func (a *app) printFunctions() error {
+	all := make([]functionView, len(formats.Functions))
+	for i, f := range formats.Functions {
+		all[i] = functionView{f.Use, f.Doc, f.Example, f.Row, f.Result}
+		if f.Row == nil {
+			all[i].Row = map[string]string{}
+		}
+	}
+	if a.json {
+		return a.printJSON(all)
+	}
+	for _, f := range all {
+		fmt.Fprintf(a.stdout, "%s\n    %s\n    %s", f.Use, f.Doc, f.Example)
+		for i, column := range slices.Sorted(maps.Keys(f.Row)) {
+			sep := ", "
+			if i == 0 {
+				sep = "   with "
+			}
+			fmt.Fprintf(a.stdout, "%s%s %q", sep, column, f.Row[column])
+		}
+		fmt.Fprintf(a.stdout, "   gives %q\n", f.Result)
+	}
+	return nil
 }
 
 // viewFormats collects the formats and entities, or one entity alone.

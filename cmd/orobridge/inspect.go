@@ -70,7 +70,14 @@ func likely(v *operate.Inspection) *config.Feed {
 	case "idoc":
 		format := &idoc.Options{Encoding: guess.Encoding, Test: "accept"}
 		format.SetClock(time.Now)
-		f.Format, f.Entity = format, fedBy(guess.Message)
+		message := guess.Message
+		if fedBy(message) == nil { // a system's own message type, or none
+			message = idoc.MessageOf(guess.Segment)
+			if guess.Message != "" && message != "" {
+				format.Messages = map[string]string{guess.Message: message}
+			}
+		}
+		f.Format, f.Entity = format, fedBy(message)
 	case "csv":
 		f.Format, f.Entity = &csv.Options{Delimiter: guess.Delimiter, Encoding: guess.Encoding}, holding(guess.Columns)
 	}
@@ -149,7 +156,15 @@ func (a *app) tellInspection(v *operate.Inspection) error {
 			return err
 		}
 	}
-	fmt.Fprintf(a.stdout, "%s: %d rows, %d rejected\n", v.Entity, v.Rows, v.Rejected)
+	for _, w := range v.Warnings {
+		at := formats.Position{Line: w.Line, Segment: w.Segment, Doc: w.Doc, Part: w.Part}
+		fmt.Fprintf(a.stdout, "warning  %s  %s  %s\n", printable(at.String()), printable(w.Key), printable(w.Message))
+	}
+	fmt.Fprintf(a.stdout, "%s: %d rows, %d rejected", v.Entity, v.Rows, v.Rejected)
+	if v.Warned > 0 {
+		fmt.Fprintf(a.stdout, ", %d warnings", v.Warned)
+	}
+	fmt.Fprintln(a.stdout)
 	if len(v.Skipped) > 0 {
 		fmt.Fprintf(a.stdout, "left out: %s\n", printable(skippedLine(v.Skipped)))
 	}

@@ -58,6 +58,7 @@ func newRootCommand(a *app) *cobra.Command {
 		newAdoptCommand(a),
 		newStatusCommand(a),
 		newFormatsCommand(a),
+		newTryCommand(a),
 		newInspectCommand(a),
 		newInitCommand(a),
 		newCheckCommand(a),

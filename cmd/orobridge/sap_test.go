@@ -487,6 +487,7 @@ func TestSAPOrders(t *testing.T) {
 			seg("E1EDK02", "QUALF=002", "BELNR="+number), item)
 		if i > 0 {
 			shipments.add("100", seg("E1EDL20", fmt.Sprintf("VBELN=%010d", 80000000+i), fmt.Sprintf("BOLNR=1Z%06d", i)).with(
+				seg("E1EDT13", "QUALF=006", "NTANF=20261121", "ISDD=20261121"),
 				seg("E1EDL24", "POSNR=000010", "LFIMG=1.000", "VRKME=ST", "VGBEL="+number,
 					"VGPOS=000010").with(seg("E1EDL41", "QUALI=001", "BSTNR="+s.order))))
 		}

@@ -272,3 +272,27 @@ func TestAFileThatLooksCutOff(t *testing.T) {
 		}
 	}
 }
+
+// TestNoRows: a layout that fits no record of a file is told as such; records that are skipped beside others are counted.
+func TestNoRows(t *testing.T) {
+	o := &Options{Unknown: "skip", Records: []Record{{Prefix: "P", Row: true, Fields: []Field{{Name: "sku", Length: 4}}}}}
+	for file, want := range map[string]string{"": "0 rows, 0 unknown", "PA-1\nQB-2\n": "1 rows, 1 unknown", "Q\nR\n": "0 rows, 2 unknown, no_rows"} {
+		rd, err := o.Open(strings.NewReader(file), formats.Inventory)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := 0
+		var row formats.Row
+		for err = rd.Next(&row); err == nil; err = rd.Next(&row) {
+			rows++
+		}
+		got := fmt.Sprintf("%d rows, %d unknown", rows, rd.(formats.Counter).Counts()["unknown_record"])
+		var fault *formats.FileError
+		if errors.As(err, &fault) {
+			got += ", " + fault.Code
+		}
+		if got != want {
+			t.Errorf("%q: %s, want %s", file, got, want)
+		}
+	}
+}

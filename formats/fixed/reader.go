@@ -22,6 +22,16 @@ type reader struct {
 	cells   []string
 	absent  []bool
 	trailer *trailer // nil when the options tell of none
+	known   bool     // a record of a known type has come
+	unknown int64    // records of none that were passed over
+}
+
+// Counts implements formats.Counter.
+func (r *reader) Counts() map[string]int64 {
+	if r.unknown == 0 {
+		return map[string]int64{}
+	}
+	return map[string]int64{"unknown_record": r.unknown}
 }
 
 // Open implements formats.Format.
@@ -69,6 +79,11 @@ func (r *reader) Unfinished() string {
 func (r *reader) Next(row *formats.Row) error {
 	for {
 		k, err := r.step()
+		if err == io.EOF && !r.known && r.unknown > 0 {
+			return &formats.FileError{Code: formats.CodeNoRows, Message: fmt.Sprintf("no record type's prefix fits any of the file's %d records", r.unknown),
+				Hint: "check the prefixes of format.records, and format.encoding"}
+		}
+		r.known = r.known || k != nil
 		pos := formats.Position{Line: r.records.line, Offset: r.records.at}
 		if k != nil {
 			pos.Segment = k.name
@@ -111,6 +126,7 @@ func (r *reader) step() (*kind, error) {
 	k := r.kindOf(b, wide)
 	if k == nil {
 		if r.o.Unknown == "skip" {
+			r.unknown++
 			return nil, nil
 		}
 		return nil, &formats.Reject{Code: formats.CodeStructure, Message: fmt.Sprintf("no record type begins with %q", cut(b, 0, 12))}

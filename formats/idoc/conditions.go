@@ -16,13 +16,16 @@ import (
 //
 // The list's name says what the condition depends on beside the material, so that two kinds of prices never share a
 // list: "01" (PLTYP), "customer 4711", "group 02" (KDGRP), "price group 03" (KONDA), several of them joined by blanks,
-// or sales organisation and channel, "1000/10", when there is nothing else. A value list gives it the shop's name.
+// sales organisation and channel, "1000/10", when there is nothing else, or what the feed says (price_list) when there is
+// not even that. A value list gives it the shop's name.
 var priceRules = entityRule{
 	columns: func(*Options) []string {
 		return []string{"price_list", "sku", "unit", "quantity", "currency", "value", formats.RemoveField}
 	},
 	scope: []string{"E1KONM", "E1KONP", "E1KONH", "E1KOMG"},
 	rules: map[string]rule{"COND_A": func(r *reader, d *Document) error { return r.conditions(d, (*condition).prices) }},
+	sources: map[string]string{"price_list": "E1KOMG-PLTYP", "sku": "E1KOMG-MATNR", "unit": "E1KONP-KMEIN", "quantity": "E1KONM-KSTBM E1KONP-KSTBM",
+		"currency": "E1KONP-KONWA", "value": "E1KONM-KBETR E1KONP-KBETR", formats.RemoveField: "E1KONP-LOEVM_KO"},
 }
 
 var listRules = entityRule{
@@ -31,10 +34,16 @@ var listRules = entityRule{
 	rules:   map[string]rule{"COND_A": func(r *reader, d *Document) error { return r.conditions(d, (*condition).list) }},
 }
 
-// understood are the fields of E1KOMG that the rules take into account or that do not narrow a price. Any other field
-// with a text would make it a price of something narrower than its row says.
-var understood = []string{"KVEWE", "KOTABNR", "KAPPL", "KSCHL", "VAKEY", "VKORG", "VTWEG", "SPART", "KUNNR", "KDGRP", "PLTYP", "KONDA",
-	"WAERK", "MATNR", "MEINS", "VRKME", "EAN11", "EANNR", "MATNR_LONG"}
+// understood are the fields of E1KOMG that the rules take into account or that do not narrow a price: its names (VAKEY
+// repeats the key as one text) and what S/4HANA repeats in longer fields. Any other field with a text would make it a
+// price of something narrower than its row says.
+var understood = []string{"KVEWE", "KOTABNR", "KAPPL", "KSCHL", "VAKEY", "VAKEY_LONG", "VADAT", "VADAT_LONG", "VKORG", "VTWEG", "SPART",
+	"KUNNR", "KDGRP", "PLTYP", "KONDA", "WAERK", "MATNR", "MATNR_LONG", "MATNR_EXTERNAL", "MATNR_VERSION", "MATNR_GUID", "MEINS", "VRKME", "EAN11", "EANNR"}
+
+// ofMaterial are the fields that say what kind of material it is. Beside a material they narrow nothing; alone they make
+// it a price of all materials of that kind.
+var ofMaterial = []string{"MTART", "MATKL", "EXTWG", "PRODH", "PRODH1", "PRODH2", "PRODH3", "KONDM", "BONUS", "PROVG", "MVGR1", "MVGR2", "MVGR3", "MVGR4", "MVGR5",
+	"WAGRP", "WGLIF", "PMATN", "PMATN_LONG", "TAXM1", "TAXM2", "TAXM3", "TAXM4", "TAXM5", "TAXM6", "TAXM7", "TAXM8", "TAXM9"}
 
 // condition is where one E1KONP and its parents stand.
 type condition struct {
@@ -96,8 +105,12 @@ func (b *rowBuilder) narrowed(komg int) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	material := b.value(komg, "MATNR")+b.value(komg, "MATNR_LONG") != ""
 	for _, p := range pairs {
-		if strings.Trim(p.text, "0 ") != "" && p.text != b.r.f.NoData && !slices.Contains(understood, p.name) && !slices.Contains(b.r.f.IgnoreKeys, p.name) {
+		if material && slices.Contains(ofMaterial, p.name) {
+			continue
+		}
+		if strings.Trim(p.text, "0 ") != "" && p.text != b.r.f.noData() && !slices.Contains(understood, p.name) && !slices.Contains(b.r.f.IgnoreKeys, p.name) {
 			return p.name, nil
 		}
 	}
@@ -152,10 +165,13 @@ func (b *rowBuilder) listName(komg int) string {
 		}
 		parts = append(parts, p.prefix+text)
 	}
-	if len(parts) == 0 {
-		parts = append(parts, strings.TrimSuffix(b.value(komg, "VKORG")+"/"+b.value(komg, "VTWEG"), "/"))
+	if len(parts) > 0 {
+		return strings.Join(parts, " ")
 	}
-	return strings.Join(parts, " ")
+	if org := b.value(komg, "VKORG"); org != "" {
+		return strings.TrimSuffix(org+"/"+b.value(komg, "VTWEG"), "/")
+	}
+	return b.r.f.PriceList
 }
 
 // notPrice says why an E1KONP is no price, in the word that it is counted under: a supplement of another type, or an
@@ -175,7 +191,7 @@ func (b *rowBuilder) notPrice(c *condition) string {
 func (c *condition) prices() error {
 	probe := &rowBuilder{r: c.r, d: c.d}
 	word := probe.notPrice(c)
-	gone := isSet(probe.value(c.konp, "LOEVM_KO"))
+	gone := probe.value(c.konp, "LOEVM_KO") != ""
 	if probe.err != nil {
 		return probe.err
 	}
@@ -218,7 +234,9 @@ func (c *condition) scale(b *rowBuilder) (lines []int, fault string) {
 		fault = "a scale of values (E1KONW) can't be expressed in the shop: its tiers are quantities"
 	}
 	if len(lines) == 0 {
-		return []int{-1}, fault
+		if lines = []int{-1}; b.from(c.konp) == "1" {
+			return lines, fault
+		}
 	}
 	if k := b.value(c.konp, "STFKZ"); fault == "" && k != "" && k != "A" {
 		fault = fmt.Sprintf("scale type %s can't be expressed in the shop: its tiers hold from a quantity on (type A)", k)
@@ -231,12 +249,13 @@ func (c *condition) scale(b *rowBuilder) (lines []int, fault string) {
 
 // price fills one row; konm is the scale's line, -1 for none.
 func (c *condition) price(b *rowBuilder, konm int, gone bool) {
-	b.set("price_list", b.listName(c.komg))
-	sku := b.value(c.komg, "MATNR_LONG")
-	if sku == "" {
-		sku = b.value(c.komg, "MATNR")
+	list := b.listName(c.komg)
+	if list == "" {
+		b.fail(&c.d.Segments[c.komg], "price_list", formats.CodeMissing,
+			"the condition names neither customer, group, price list nor sales organisation: format.price_list would name its list")
 	}
-	b.set("sku", b.number(sku))
+	b.set("price_list", list)
+	b.set("sku", b.number(b.material(c.komg)))
 	unit := b.value(c.konp, "KMEIN")
 	for _, field := range [...]string{"VRKME", "MEINS"} {
 		if unit == "" {
@@ -249,26 +268,34 @@ func (c *condition) price(b *rowBuilder, konm int, gone bool) {
 	amount := c.konp
 	if konm >= 0 {
 		amount = konm
-		b.set("quantity", b.lowest(konm))
-	} else {
-		b.set("quantity", "1")
 	}
+	b.set("quantity", b.lowest(amount))
 	if !gone {
 		b.amount(c, amount)
 	}
 	b.raws(konm, c.konp, c.konh, c.komg)
 }
 
-// lowest is the quantity from which a line of a scale holds; SAP's 0 is the shop's 1.
-func (b *rowBuilder) lowest(konm int) string {
-	n, err := formats.CanonDecimal(b.value(konm, "KSTBM"), formats.Conventions{})
+// from is the quantity (KSTBM) of E1KONP or of a scale's line from which on its price holds; SAP's 0 is the shop's 1. It is
+// the text itself when that is no number.
+func (b *rowBuilder) from(at int) string {
+	text := b.value(at, "KSTBM")
+	n, err := formats.CanonDecimal(text, formats.Conventions{})
 	switch {
-	case err != nil:
-		b.fail(&b.d.Segments[konm], "KSTBM", formats.CodeAmount, "KSTBM %v", err)
-	case n == "0":
+	case strings.TrimSpace(text) == "" || err == nil && n == "0":
 		return "1"
+	case err != nil:
+		return text
 	}
 	return n
+}
+
+// lowest is from, or the row's fault.
+func (b *rowBuilder) lowest(at int) string {
+	if _, err := formats.CanonDecimal(b.from(at), formats.Conventions{}); err != nil {
+		b.fail(&b.d.Segments[at], "KSTBM", formats.CodeAmount, "KSTBM %v", err)
+	}
+	return b.from(at)
 }
 
 // amount divides KBETR, of E1KONP or of a scale's line, by E1KONP's KPEIN.
@@ -308,10 +335,16 @@ const maxLists = 100_000
 
 // list notes the list of one condition.
 func (c *condition) list() error {
+	c.r.noticed = true // its row comes at the end of the file
 	b := &rowBuilder{r: c.r, d: c.d}
 	word := b.notPrice(c)
 	name, currency := b.listName(c.komg), b.value(c.konp, "KONWA")
-	gone := isSet(b.value(c.konp, "LOEVM_KO"))
+	if name == "" {
+		c.r.push(c.d, c.komg).fail(&c.d.Segments[c.komg], "name", formats.CodeMissing,
+			"the condition names neither customer, group, price list nor sales organisation: format.price_list would name its list")
+		return nil
+	}
+	gone := b.value(c.konp, "LOEVM_KO") != ""
 	if b.err != nil {
 		return b.err
 	}

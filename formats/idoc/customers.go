@@ -12,8 +12,10 @@ var customerRules = entityRule{
 	columns: func(*Options) []string {
 		return []string{"customer_number", "name", "street", "city", "postal_code", "region", "country", "phone", formats.RemoveField}
 	},
-	scope: []string{"E1KNA1M", "E1KNVVM", "E1KNA11"},
-	rules: map[string]rule{"DEBMAS": customers},
+	scope: []string{"E1KNA1M", "E1KNVVM", "E1KNA11", "E1BPAD1VL"},
+	rules: map[string]rule{"DEBMAS": customers, "ADRMAS": addresses},
+	sources: map[string]string{"customer_number": "E1KNA1M-KUNNR", "name": "E1KNA1M-NAME1", "street": "E1KNA1M-STRAS", "city": "E1KNA1M-ORT01",
+		"postal_code": "E1KNA1M-PSTLZ", "region": "E1KNA1M-REGIO", "country": "E1KNA1M-LAND1", "phone": "E1KNA1M-TELF1", formats.RemoveField: "E1KNA1M-LOEVM"},
 }
 
 func customers(r *reader, d *Document) error {
@@ -30,11 +32,9 @@ func customers(r *reader, d *Document) error {
 		b.copy("city", i, "ORT01")
 		b.copy("postal_code", i, "PSTLZ")
 		b.copy("country", i, "LAND1")
-		b.region(b.value(i, "LAND1"), b.value(i, "REGIO"))
+		b.region(i, "LAND1", "REGIO")
 		b.copy("phone", i, "TELF1")
-		gone := b.value(i, "MSGFN") == deleted || isSet(b.value(i, "LOEVM")) ||
-			b.value(area, "MSGFN") == deleted || isSet(b.value(area, "LOEVM"))
-		b.set(formats.RemoveField, mark(gone))
+		b.removal("LOEVM", i, area)
 		b.raws(i, area)
 		if b.err != nil {
 			return b.err
@@ -50,10 +50,56 @@ func mark(on bool) string {
 	return "0"
 }
 
+// customerObject is the kind of an address that is a customer's; an address of a customer whose address management is
+// central travels in ADRMAS, without anything else of the customer.
+const customerObject = "KNA1"
+
+// addresses reads ADRMAS: the address of a customer, one row per E1ADRMAS; those of other objects are counted.
+func addresses(r *reader, d *Document) error {
+	for i := range d.Children(-1, "E1ADRMAS") {
+		b := &rowBuilder{r: r, d: d}
+		if kind := b.value(i, "OBJ_TYPE"); kind != customerObject {
+			r.count("other_object " + kind)
+			continue
+		}
+		address := d.First(i, "E1BPAD1VL")
+		if address < 0 {
+			continue
+		}
+		b = r.push(d, i)
+		b.set("customer_number", b.number(b.value(i, "OBJ_ID")))
+		if street, sent := b.sent(address, "STREET"); sent {
+			b.set("street", strings.TrimSpace(street+" "+b.value(address, "HOUSE_NO")))
+		}
+		b.copy("city", address, "CITY")
+		b.copy("postal_code", address, "POSTL_COD1")
+		country := "COUNTRYISO"
+		if b.value(address, country) == "" {
+			country = "COUNTRY"
+		}
+		b.copy("country", address, country)
+		b.region(address, country, "REGION")
+		for tel := range d.Children(i, "E1BPADTEL") {
+			if text := b.value(tel, "TEL_NO"); text != "" {
+				b.set("phone", text)
+				break
+			}
+		}
+		b.raws(address, i)
+		if b.err != nil {
+			return b.err
+		}
+	}
+	return nil
+}
+
 // region is ISO 3166-2 where SAP's code of the country is (its letters are: US-NY), and what the feed's value list
 // makes of COUNTRY-REGIO elsewhere. Without a list, a code of digits is left out.
-func (b *rowBuilder) region(country, region string) {
+func (b *rowBuilder) region(i int, countryField, regionField string) {
+	country, here := b.sent(i, countryField)
+	region, sent := b.sent(i, regionField)
 	switch {
+	case !here || !sent:
 	case region == "" || country == "":
 		b.set("region", "")
 	case b.r.f.areas != nil || strings.Trim(region, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "":
@@ -85,7 +131,7 @@ func (f *Options) inArea(d *Document, s *Segment) bool {
 		if c.want == "" {
 			continue
 		}
-		if text, err := d.Value(s, c.field); err == nil && text != "" && text != c.want {
+		if text, err := d.Value(s, c.field); err == nil && text != "" && text != f.noData() && text != c.want {
 			return false
 		}
 	}

@@ -8,17 +8,18 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
 )
 
-// The dictionary's source: SAP's parser and documentation exports of ORDERS05, DELVRY03, INVOIC02, DEBMAS07, MATMAS05,
-// ADRMAS03, SYSTAT01, COND_A04 and parts of PRICAT03; the offsets are the running sums of the lengths.
+// The dictionary's source: SAP's parser and documentation exports of the basic types that data/structures.csv names; the
+// offsets are the running sums of the lengths. COND_A04 and PRICAT03 are complete in part only.
 var (
 	//go:embed data/segments.csv
 	segmentsFile []byte
+	//go:embed data/structures.csv
+	structuresFile []byte
 	//go:embed data/records.csv
 	recordsFile []byte
 )
@@ -40,14 +41,17 @@ type Field struct {
 	Unconfirmed bool
 }
 
-// SegmentType describes one segment.
+// SegmentType describes one definition of a segment.
 type SegmentType struct {
-	Type       string   // E1EDK01, the element's name in XML
-	Definition string   // E2EDK01005, the name in a flat file that this program writes
-	Parents    []string // types below which it may stand; "-" stands for the top, "*" for anywhere
-	Level      int      // HLEVEL
-	Fields     []Field
+	Type       string // E1EDK01, the element's name in XML
+	Definition string // E2EDK01005, the name in a flat file
+	// Parents are the types below which it may stand in any basic type; "-" stands for the top, "*" for anywhere. What a
+	// basic type says itself goes before that (see [Structure]), but not before a user's dictionary.
+	Parents []string
+	Level   int // HLEVEL
+	Fields  []Field
 
+	own       bool // of a user's dictionary
 	index     map[string]int
 	confirmed int // characters of SDATA that confirmed fields cover
 }
@@ -61,25 +65,37 @@ func (t *SegmentType) Field(name string) (Field, bool) {
 	return t.Fields[i], true
 }
 
-// below says whether the segment may stand below a segment of the given type, "-" for the top.
-func (t *SegmentType) below(parent string) bool {
-	return slices.Contains(t.Parents, parent) || slices.Contains(t.Parents, "*")
-}
-
-// A Dictionary holds the known segments. It does not change once it is made.
+// A Dictionary holds the known segments and basic types. It does not change once it is made.
 type Dictionary struct {
-	types       map[string]*SegmentType // by type
+	types       map[string]*SegmentType // by type: the newest definition
 	definitions map[string]*SegmentType // by definition
+	structures  map[string][]*Structure // by basic type, the oldest release first
 }
 
 // Builtin is the embedded dictionary.
 var Builtin = sync.OnceValue(func() *Dictionary {
-	d, err := (&Dictionary{}).Extend(bytes.NewReader(segmentsFile))
-	if err != nil {
-		panic(err) // the embedded file is part of the program
+	d := &Dictionary{types: map[string]*SegmentType{}, definitions: map[string]*SegmentType{}, structures: map[string][]*Structure{}}
+	if err := errors.Join(d.readSegments(segmentsFile), d.readStructures(structuresFile)); err != nil {
+		panic(err) // the embedded files are part of the program
 	}
 	return d
 })
+
+// readSegments reads data/segments.csv: the definitions of a type follow one another, the newest last.
+func (d *Dictionary) readSegments(file []byte) error {
+	rows, err := table(bytes.NewReader(file), 3)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		t, err := newType(row[0], row[1], row[2])
+		if err != nil {
+			return err
+		}
+		d.types[t.Type], d.definitions[t.Definition] = t, t
+	}
+	return nil
+}
 
 // control describes EDI_DC40 in the form of a segment.
 var control = sync.OnceValue(func() *SegmentType {
@@ -141,59 +157,74 @@ func stem(name string) string {
 	return name[:n]
 }
 
-// typeOf turns the 2 of a definition into the 1 of a type: E2EDK01 is E1EDK01, Z2ABC is Z1ABC.
+// typeOf turns the 2 of a definition into the 1 of a type: E2EDK01 is E1EDK01, Z2ABC is Z1ABC, /DSD/E2HH is /DSD/E1HH.
 func typeOf(name string) string {
-	if len(name) > 2 && name[1] == '2' {
-		return name[:1] + "1" + name[2:]
+	at := strings.LastIndexByte(name, '/') + 1
+	if len(name) > at+2 && name[at+1] == '2' {
+		return name[:at+1] + "1" + name[at+2:]
 	}
 	return name
 }
 
-// Extend returns a dictionary that also has the segments of a CSV file, in place of its own ones of the same type. The
-// file has the columns segment, definition, parents, level, fields (see data/segments.csv):
+// Extend returns a dictionary that also has the segments of a CSV file, in place of the built-in ones of the same type. The
+// file has the columns segment, definition, parents, level, fields:
 //
 //	Z1SHOP,Z2SHOP000,E1MARAM,3,MSGFN:3 WEBTEXT:40 ?NOTE:10
 //
 // Parents are separated by blanks, "-" is the top of the IDoc, "*" anywhere. Fields are NAME:LENGTH in their order;
 // a question mark marks one whose place in the flat form is not certain, and every one behind it.
 func (d *Dictionary) Extend(r io.Reader) (*Dictionary, error) {
-	c := csv.NewReader(r)
-	c.FieldsPerRecord = 5
-	rows, err := c.ReadAll()
+	rows, err := table(r, 5)
 	if err != nil {
 		return nil, fmt.Errorf("dictionary: %w", err)
 	}
-	out := &Dictionary{types: map[string]*SegmentType{}, definitions: map[string]*SegmentType{}}
-	maps.Copy(out.types, d.types)
-	maps.Copy(out.definitions, d.definitions)
+	out := &Dictionary{types: maps.Clone(d.types), definitions: maps.Clone(d.definitions), structures: d.structures}
 	for i, row := range rows {
-		if i == 0 && row[0] == "segment" {
-			continue
+		t, err := newType(row[0], row[1], row[4])
+		if err == nil {
+			err = t.setPlace(row[2], row[3])
 		}
-		t, err := parseType(row)
 		if err != nil {
 			return nil, fmt.Errorf("dictionary: line %d: %w", i+1, err)
 		}
-		if old, ok := out.types[t.Type]; ok {
-			delete(out.definitions, old.Definition)
-		}
-		out.types[t.Type] = t
-		out.definitions[t.Definition] = t
+		t.own = true
+		maps.DeleteFunc(out.definitions, func(_ string, old *SegmentType) bool { return old.Type == t.Type && !old.own })
+		out.types[t.Type], out.definitions[t.Definition] = t, t
 	}
 	return out, nil
 }
 
-func parseType(row []string) (*SegmentType, error) {
-	level, err := strconv.Atoi(row[3])
-	if err != nil || level < 1 || level > 99 {
-		return nil, fmt.Errorf("level %q is not a number from 1 to 99", row[3])
+// table reads a CSV file without its header.
+func table(r io.Reader, columns int) ([][]string, error) {
+	c := csv.NewReader(r)
+	c.FieldsPerRecord = columns
+	rows, err := c.ReadAll()
+	if len(rows) > 0 && (rows[0][0] == "segment" || rows[0][0] == "basic_type") {
+		rows = rows[1:]
 	}
-	t := &SegmentType{Type: row[0], Definition: row[1], Parents: strings.Fields(row[2]), Level: level}
-	if t.Type == "" || t.Definition == "" || len(t.Definition) > 30 || len(t.Parents) == 0 {
-		return nil, errors.New("segment, definition (at most 30 characters) and parents are needed")
+	return rows, err
+}
+
+// setPlace says where a segment of a user's dictionary stands.
+func (t *SegmentType) setPlace(parents, level string) error {
+	n, err := strconv.Atoi(level)
+	if err != nil || n < 1 || n > 99 {
+		return fmt.Errorf("level %q is not a number from 1 to 99", level)
+	}
+	t.Parents, t.Level = strings.Fields(parents), n
+	if len(t.Parents) == 0 {
+		return errors.New("parents are needed: - is the top of the IDoc, * anywhere")
+	}
+	return nil
+}
+
+func newType(typ, definition, fields string) (*SegmentType, error) {
+	t := &SegmentType{Type: typ, Definition: definition}
+	if t.Type == "" || t.Definition == "" || len(t.Definition) > 30 {
+		return nil, errors.New("segment and definition (at most 30 characters) are needed")
 	}
 	offset, unconfirmed := 0, false
-	for _, f := range strings.Fields(row[4]) {
+	for _, f := range strings.Fields(fields) {
 		if strings.HasPrefix(f, "?") {
 			f, unconfirmed = f[1:], true
 		}

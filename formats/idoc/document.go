@@ -27,6 +27,7 @@ type Segment struct {
 	Depth      int          // 1 at the top
 	Number     int64        // SEGNUM; in XML the place in the IDoc, from 1
 
+	level       int  // HLEVEL of its kind, 0 when that is not known
 	start, end  int  // of SDATA in Document.text, without blanks at the end; flat only
 	wide        bool // SDATA has characters beyond ASCII
 	first, last int  // of the fields in Document.fields, -1 for none; XML only
@@ -44,6 +45,7 @@ type Document struct {
 	// Fault says why the IDoc can't be used, nil when it can.
 	Fault *formats.Reject
 
+	wrong  int // segments whose parent's number was not believed
 	flat   bool
 	text   []byte // SDATA of all segments, or text of all fields
 	fields []xmlField
@@ -160,21 +162,28 @@ func (d *Document) add(s Segment, parent int) *Segment {
 	return last
 }
 
-// fits says whether a segment may stand below the parent; what the dictionary does not know may stand anywhere.
-func (d *Document) fits(s *Segment, parent int) bool {
-	if s.Known == nil {
-		return true
-	}
-	if parent < 0 {
-		return s.Known.below("-")
-	}
-	p := &d.Segments[parent]
-	return p.Known == nil || s.Known.below(p.Type)
+// misplaced is the fault of a segment that stands where its type can't.
+func (d *Document) misplaced(s *Segment, w *where, at string) {
+	d.fail(s, "", formats.CodeStructure, "%s stands %s; it belongs below %s", s.Type, at, strings.NewReplacer("-", "the top").Replace(strings.Join(w.parents, " or ")))
 }
 
-// misplaced is the fault of a segment that stands where its type can't.
-func (d *Document) misplaced(s *Segment, where string) {
-	d.fail(s, "", formats.CodeStructure, "%s stands %s; it belongs below %s", s.Type, where, strings.Join(s.Known.Parents, " or "))
+// types names the different types of the IDoc's segments, some of them when there are many.
+func (d *Document) types() string {
+	const most = 8
+	var names []string
+	for i := range d.Segments {
+		if slices.Contains(names, d.Segments[i].Type) {
+			continue
+		}
+		if len(names) == most {
+			return strings.Join(names, ", ") + ", …"
+		}
+		names = append(names, d.Segments[i].Type)
+	}
+	if len(names) == 0 {
+		return "none"
+	}
+	return strings.Join(names, ", ")
 }
 
 // tooLarge is the error of an IDoc over the limits.

@@ -29,7 +29,9 @@ type flatReader struct {
 	records   int64
 	cut       bool // the record that was read last was the file's last and had no line end
 	buf       []byte
-	types     map[string]named // by SEGNAM
+	names     map[*Structure]map[string]*named // by SEGNAM
+	types     map[string]*named                // those of the IDoc's basic type
+	structure *Structure
 	doc       Document
 	exhausted bool
 }
@@ -38,10 +40,11 @@ type flatReader struct {
 type named struct {
 	typ, definition string
 	known           *SegmentType
+	where
 }
 
 func newFlat(r *bufio.Reader, dict *Dictionary) (*flatReader, error) {
-	f := &flatReader{r: r, dict: dict, padded: true, types: map[string]named{}}
+	f := &flatReader{r: r, dict: dict, padded: true, names: map[*Structure]map[string]*named{}}
 	head, err := r.Peek(4 * (controlLength + 1))
 	if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
 		return nil, err
@@ -173,6 +176,8 @@ func (f *flatReader) begin(d *Document) error {
 	s.wide = !ascii(b)
 	d.text = append(d.text, b...)
 	d.Number, _ = d.Value(s, "DOCNUM")
+	basic, _ := d.Value(s, "IDOCTYP")
+	f.follow(basic)
 	switch {
 	case charset.Bad(b):
 		d.fail(s, "", formats.CodeEncoding, "the control record has a byte that the encoding does not have")
@@ -196,7 +201,7 @@ func (f *flatReader) segment(d *Document, b []byte) error {
 		return nil
 	}
 	name := f.name(bytes.TrimRight(b[:30], " "))
-	s.Type, s.Definition, s.Known = name.typ, name.definition, name.known
+	s.Type, s.Definition, s.Known, s.level = name.typ, name.definition, name.known, name.level
 	number, ok1 := digits(b[49:55])
 	parent, ok2 := digits(b[55:61])
 	if number > 0 {
@@ -206,7 +211,7 @@ func (f *flatReader) segment(d *Document, b []byte) error {
 	if d.Fault != nil {
 		return nil
 	}
-	at, ok := f.place(d, &s, parent)
+	at, ok := d.place(&s, &name.where, parent)
 	if !ok {
 		return nil
 	}
@@ -257,50 +262,31 @@ func isName(s string) bool {
 	return s != ""
 }
 
+// follow takes the basic type of the IDoc that begins.
+func (f *flatReader) follow(basic string) {
+	f.structure = f.dict.Structure(basic)
+	if f.types = f.names[f.structure]; f.types == nil {
+		f.types = map[string]*named{}
+		f.names[f.structure] = f.types
+	}
+}
+
 // name finds what a SEGNAM stands for, and remembers it.
-func (f *flatReader) name(segnam []byte) named {
+func (f *flatReader) name(segnam []byte) *named {
 	if n, ok := f.types[string(segnam)]; ok {
 		return n
 	}
-	n := named{definition: string(segnam)}
+	n := &named{definition: string(segnam)}
 	if t, ok := f.dict.Definition(n.definition); ok {
 		n.known, n.typ = t, t.Type
 	} else {
 		n.typ = typeOf(stem(n.definition))
 	}
+	n.where = f.structure.where(n.known)
 	if len(f.types) < 10_000 {
 		f.types[n.definition] = n
 	}
 	return n
-}
-
-// place finds the parent of a segment: the open segment that PSGNUM names, else the nearest open one that the
-// dictionary allows.
-func (f *flatReader) place(d *Document, s *Segment, psgnum int64) (parent int, ok bool) {
-	if psgnum > 0 {
-		for i := range d.chain {
-			if d.Segments[i].Number != psgnum {
-				continue
-			}
-			if d.fits(s, i) {
-				return i, true
-			}
-			d.misplaced(s, "below "+d.Segments[i].Type)
-			return 0, false
-		}
-		d.fail(s, "PSGNUM", formats.CodeStructure, "%s names segment %d as its parent, which is not open there", s.Type, psgnum)
-		return 0, false
-	}
-	if s.Known == nil || s.Known.below("-") || s.Known.below("*") {
-		return -1, true
-	}
-	for i := range d.chain {
-		if d.fits(s, i) {
-			return i, true
-		}
-	}
-	d.misplaced(s, "below none of its parents")
-	return 0, false
 }
 
 // digits reads a number that may be blank.

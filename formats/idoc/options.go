@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -36,18 +37,26 @@ type Options struct {
 	Test     string            `yaml:"test" doc:"IDocs that are marked as a test: reject by default, or accept"`
 	Messages map[string]string `yaml:"messages" doc:"standard type of a system's own message types: { ZDEBMAS: DEBMAS }"`
 	Zeros    string            `yaml:"zeros" doc:"leading zeros of numbers that are all digits: strip by default, or keep"`
-	NoData   string            `yaml:"no_data" doc:"a text that means that a field is not transferred; SAP's own sign is /"`
+	NoData   string            `yaml:"no_data" doc:"text that means that a field is not transferred, as reduced messages have it: / by default, none for no such text"`
 
 	SalesOrg string `yaml:"sales_org" doc:"sales organisation (VKORG); any by default"`
 	Channel  string `yaml:"channel" doc:"distribution channel (VTWEG); any by default"`
 	Division string `yaml:"division" doc:"division (SPART); any by default"`
-	Plant    string `yaml:"plant" doc:"plant (WERKS) from which raw columns of E1MARCM are taken; the only one by default"`
+	Plant    string `yaml:"plant" doc:"plant (WERKS) from which raw columns of E1MARCM are taken, by default the only one; LOISTD: whose stock counts, by default that of all"`
 
 	Languages      map[string]string `yaml:"languages" doc:"localization of each language that is read (SPRAS_ISO, else SPRAS): { EN: default, DE: de_DE }; by default English, or the only text there is"`
 	Texts          map[string]string `yaml:"texts" doc:"long text (TDID) of a product's field; { description: GRUN } by default"`
 	Precisions     map[string]int    `yaml:"precisions" doc:"decimals of quantities in a unit of the shop: { kg: 3 }; 0 by default"`
 	ConditionTypes []string          `yaml:"condition_types" doc:"condition types (KSCHL) that are prices; by default all whose amount is per quantity"`
 	IgnoreKeys     []string          `yaml:"ignore_keys" doc:"fields of E1KOMG that do not narrow a price for this feed"`
+	PriceList      string            `yaml:"price_list" doc:"name of the list of conditions that name neither customer, group, list nor sales area; without it they are rejected"`
+
+	Stock           []string          `yaml:"stock" doc:"LOISTD: fields of E1MARDM, else of E1MARCM, that are summed; [LABST] by default, what is free to use"`
+	Classes         bool              `yaml:"classes" doc:"CLFMAS: the class (E1KSSKM) of a material is its category; give a value list of category"`
+	Characteristics map[string]string `yaml:"characteristics" doc:"CLFMAS: attribute of the shop for each characteristic (E1AUSPM-ATNAM) that is read: { COLOR: color }"`
+
+	Shipped     string   `yaml:"shipped" doc:"DESADV: condition over a delivery's fields under which its goods have left: E1EDL18_QUALF == 'PGI'; by default its goods issue has an actual date (E1EDT13 006, ISDD)"`
+	ReturnKinds []string `yaml:"returns" doc:"DESADV: delivery types (LFART) and item categories (PSTYV) of goods that come back; [LR, LR2, REN, RENN] by default"`
 
 	Dictionary string `yaml:"dictionary" doc:"CSV file with further segments, or with those of another release: segment, definition, parents, level, fields"`
 
@@ -58,7 +67,11 @@ type Options struct {
 	units map[string]string // value list of unit
 	areas map[string]string // value list of region
 	skip  []string          // canonical columns that the mapping feeds
+	from  map[string]string // where canonical fields come from: SEGMENT-FIELD, several of them after blanks
 	raw   []rawColumn
+
+	shipped   *formats.Condition // of Shipped, once it is checked
+	shippedBy map[string]*rawColumn
 
 	once    sync.Once
 	dict    *Dictionary
@@ -78,6 +91,17 @@ var (
 // SetClock gives the clock that decides which prices are valid.
 func (f *Options) SetClock(now func() time.Time) { f.now = now }
 
+// noData is the text of a field that is not transferred, empty for none.
+func (f *Options) noData() string {
+	switch f.NoData {
+	case "":
+		return "/"
+	case "none":
+		return ""
+	}
+	return f.NoData
+}
+
 // Conventions are SAP's: a decimal point, and dates as YYYYMMDD.
 func (f *Options) Conventions() formats.Conventions {
 	return formats.Conventions{Decimal: ".", Date: "YYYYMMDD"}
@@ -94,7 +118,7 @@ func (f *Options) Check() error {
 	add("zeros", oneOf(f.Zeros, "", "strip", "keep"))
 	for own, std := range f.Messages {
 		if _, ok := messages[std]; !ok {
-			add("messages", fmt.Errorf("%s is given as %s, which is none of the messages that are read: COND_A, DEBMAS, DESADV, INVOIC, MATMAS, ORDRSP", own, std))
+			add("messages", fmt.Errorf("%s is given as %s, which is none of the messages that are read: %s", own, std, strings.Join(slices.Sorted(maps.Keys(messages)), ", ")))
 		}
 	}
 	for _, c := range f.Clients {
@@ -139,29 +163,26 @@ func oneOf(s string, allowed ...string) error {
 // SetOpen implements formats.FileReader: it opens the dictionary.
 func (f *Options) SetOpen(open func(name string) (io.ReadCloser, error)) { f.files = open }
 
-func (f *Options) openFile(name string) (io.ReadCloser, error) {
-	if f.files == nil {
-		return os.Open(name)
-	}
-	return f.files(name)
-}
-
 // dictionary is the built-in one, with the user's file when there is one.
 func (f *Options) dictionary() (*Dictionary, error) {
-	f.once.Do(func() {
-		f.dict = Builtin()
-		if f.Dictionary == "" {
-			return
-		}
-		file, err := f.openFile(f.Dictionary)
-		if err != nil {
-			f.dictErr = err
-			return
-		}
-		defer file.Close()
-		f.dict, f.dictErr = Builtin().Extend(file)
-	})
+	f.once.Do(func() { f.dict, f.dictErr = extended(f.Dictionary, f.files) })
 	return f.dict, f.dictErr
+}
+
+// extended is the built-in dictionary with the segments of a file, when there is one.
+func extended(name string, open func(name string) (io.ReadCloser, error)) (*Dictionary, error) {
+	if name == "" {
+		return Builtin(), nil
+	}
+	if open == nil {
+		open = func(name string) (io.ReadCloser, error) { return os.Open(name) }
+	}
+	file, err := open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return Builtin().Extend(file)
 }
 
 // Rejects can't be built of cells: see [Options.CopyRejects].

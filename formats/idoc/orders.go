@@ -1,6 +1,7 @@
 package idoc
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ type Envelope struct {
 	Client   string  `yaml:"client" doc:"MANDT, three characters in quotes"`
 	Sender   Partner `yaml:"sender" doc:"the bridge, as SAP's partner profiles know it: port and number"`
 	Receiver Partner `yaml:"receiver" doc:"the SAP system: port and number"`
+	Control  string  `yaml:"control" doc:"name of the control record: EDI_DC40 by default, or EDI_DC40_U, as Unicode systems name it"`
 	Zone     string  `yaml:"zone" doc:"time zone of dates: Europe/Berlin; UTC by default"`
 	Test     bool    `yaml:"test" doc:"mark the IDocs as a test"`
 }
@@ -42,6 +44,7 @@ func (e *Envelope) check() []error {
 	add("form", oneOf(e.Form, "", FormXML, FormFlat))
 	add("line_end", oneOf(e.LineEnd, "", "lf", "crlf", "none"))
 	add("encoding", charset.Check(e.Encoding))
+	add("control", oneOf(e.Control, "", "EDI_DC40", "EDI_DC40_U"))
 	if len(e.Client) != 0 && len(e.Client) != 3 {
 		add("client", errors.New("a client has three characters, in quotes"))
 	}
@@ -72,8 +75,12 @@ func (e *Envelope) control(basic, message string, number int64, at time.Time) []
 		return p.Type
 	}
 	at = at.In(e.zone())
+	table := e.Control
+	if table == "" {
+		table = "EDI_DC40"
+	}
 	return []pair{
-		{"TABNAM", "EDI_DC40"}, {"MANDT", e.Client}, {"DOCNUM", fmt.Sprintf("%016d", number)}, {"DIRECT", "2"}, {"TEST", test},
+		{"TABNAM", table}, {"MANDT", e.Client}, {"DOCNUM", fmt.Sprintf("%016d", number)}, {"DIRECT", "2"}, {"TEST", test},
 		{"IDOCTYP", basic}, {"MESTYP", message},
 		{"SNDPOR", e.Sender.Port}, {"SNDPRT", kind(e.Sender)}, {"SNDPFC", e.Sender.Function}, {"SNDPRN", e.Sender.Number},
 		{"RCVPOR", e.Receiver.Port}, {"RCVPRT", kind(e.Receiver)}, {"RCVPFC", e.Receiver.Function}, {"RCVPRN", e.Receiver.Number},
@@ -89,14 +96,14 @@ func (e *Envelope) zone() *time.Location {
 	return z
 }
 
-// writer begins a file.
-func (e *Envelope) writer() (*writer, error) {
+// writer begins a file of a basic type.
+func (e *Envelope) writer(dict *Dictionary, s *Structure) (*writer, error) {
 	enc, err := charset.NewEncoder(e.Encoding)
 	if err != nil {
 		return nil, err
 	}
 	eol := map[string]string{"": "\n", "lf": "\n", "crlf": "\r\n", "none": ""}[e.LineEnd]
-	return &writer{dict: Builtin(), enc: enc, eol: eol}, nil
+	return &writer{dict: dict, structure: s, enc: enc, eol: eol}, nil
 }
 
 func (e *Envelope) form() string {
@@ -124,26 +131,61 @@ type OrderOptions struct {
 	Units        map[string]string `yaml:"units" doc:"the ERP's unit of each unit of the shop: { item: ST }; with a list, an order with another unit is stuck"`
 	PaymentTerms map[string]string `yaml:"payment_terms" doc:"the ERP's term (ZTERM) of each label; without a list the term is left to the ERP"`
 	Conditions   Conditions        `yaml:"conditions" doc:"condition types of the order"`
+	Fields       map[string]string `yaml:"fields" doc:"further fields, and others than usual, by expressions over the order's columns, below E1EDP01 also the line's: { E1EDK01-AUGRU: \"'001'\", 'E1EDKA1[AG]-IHREZ': order, 'E1EDP19[003]-IDTNR': sku }; an empty text leaves the field out"`
 
 	MaterialQualifier string `yaml:"material_qualifier" doc:"E1EDP19-QUALF of the SKU: 002, SAP's material number, by default; 001 the customer's, 003 an EAN"`
-	TextID            string `yaml:"text_id" doc:"TDID of texts; 0001 by default"`
+	TextID            string `yaml:"text_id" doc:"TDID of the order's notes; 0001 by default"`
+	LineTextID        string `yaml:"line_text_id" doc:"TDID of a line's notes; text_id by default"`
 	TextLanguage      string `yaml:"text_language" doc:"TSSPRAS_ISO of texts; none by default"`
 
+	Release    string `yaml:"release" doc:"release of the SAP system: 46C, 620, 700, or 755 by default; it chooses the segments' definitions (E2EDP01005, 008 or 011)"`
+	Dictionary string `yaml:"dictionary" doc:"CSV file with further segments for fields: segment, definition, parents, level, fields"`
+
+	files func(name string) (io.ReadCloser, error)
 	first int64 // DOCNUM of the first order, 0: not given
 }
+
+// basicType is that of orders.
+const basicType = "ORDERS05"
 
 // Conditions are the condition types (KSCHL) of what is added to or taken off an order.
 type Conditions struct {
 	Shipping string `yaml:"shipping" doc:"KSCHL of shipping costs"`
 	Discount string `yaml:"discount" doc:"KSCHL of discounts"`
+	Tax      string `yaml:"tax" doc:"KSCHL of the order's tax; without one tax is left to the ERP"`
 	Price    string `yaml:"price" doc:"KSCHL of a line's price; without one the price stands in E1EDP01 alone"`
 }
 
-var _ formats.NumberedFormat = (*OrderOptions)(nil)
+var (
+	_ formats.NumberedFormat = (*OrderOptions)(nil)
+	_ formats.FileReader     = (*OrderOptions)(nil)
+	_ formats.UnitLister     = (*OrderOptions)(nil)
+)
+
+// SetOpen implements formats.FileReader: it opens the dictionary.
+func (o *OrderOptions) SetOpen(open func(name string) (io.ReadCloser, error)) { o.files = open }
+
+// dictionary is the built-in one, with the user's file when there is one.
+func (o *OrderOptions) dictionary() (*Dictionary, error) { return extended(o.Dictionary, o.files) }
+
+// Unmapped implements formats.UnitLister.
+func (o *OrderOptions) Unmapped(units []string) []string {
+	if len(o.Units) == 0 {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(units), func(u string) bool { _, ok := o.Units[u]; return ok })
+}
 
 // Check reports options that make no sense.
 func (o *OrderOptions) Check() error {
-	return errors.Join(append(o.check(), formats.AtKey("zeros", oneOf(o.Zeros, "", "pad", "keep")))...)
+	all := append(o.check(), formats.AtKey("zeros", oneOf(o.Zeros, "", "pad", "keep")),
+		formats.AtKey("release", oneOf(o.Release, append([]string{""}, releases...)...)))
+	if _, err := o.dictionary(); err != nil {
+		all = append(all, formats.AtKey("dictionary", err))
+	} else if _, err := o.fills(); err != nil {
+		all = append(all, formats.AtKey("fields", err))
+	}
+	return errors.Join(all...)
 }
 
 // Extension is the usual ending of a file's name.
@@ -169,18 +211,62 @@ func (o *OrderOptions) WriteOrders(w io.Writer, orders []*formats.Order) error {
 	if o.first <= 0 || o.first+int64(len(orders))-1 > maxNumber {
 		return errors.New("idoc: document numbers are needed, from 1 to sixteen digits (see Numbered)")
 	}
-	out, err := o.writer()
+	dict, err := o.dictionary()
+	if err != nil {
+		return err
+	}
+	out, err := o.writer(dict, dict.Release(basicType, o.Release))
+	if err != nil {
+		return err
+	}
+	fills, err := o.fills()
 	if err != nil {
 		return err
 	}
 	all := make([]*message, len(orders))
 	for i, order := range orders {
-		if all[i], err = o.message(order, o.first+int64(i)); err != nil {
+		if all[i], err = o.message(order, o.first+int64(i)); err == nil {
+			err = fillIn(all[i], fills, order)
+		}
+		if err != nil {
 			return fmt.Errorf("order %s: %w", order.Identifier, err)
 		}
+		all[i].sort(out.structure)
 		o.flag(order, all[i])
 	}
-	return writeAll(w, out, o.form(), "ORDERS05", o.Encoding, all)
+	return writeAll(w, out, o.form(), basicType, o.Encoding, all)
+}
+
+// fillIn sets the fields of the option fields in an order's IDoc.
+func fillIn(m *message, fills []fill, order *formats.Order) error {
+	head := order.Columns()
+	for i := range fills {
+		f := &fills[i]
+		if !f.line {
+			if err := f.apply(m, m, func(column string) string { return head[column] }); err != nil {
+				return err
+			}
+			continue
+		}
+		n := 0
+		for _, item := range m.children {
+			if item.typ != itemSegment {
+				continue
+			}
+			line := order.Lines[n].Columns()
+			n++
+			err := f.apply(m, item, func(column string) string {
+				if text, ok := line[column]; ok {
+					return text
+				}
+				return head[column]
+			})
+			if err != nil {
+				return fmt.Errorf("line %d: %w", order.Lines[n-1].Number, err)
+			}
+		}
+	}
+	return nil
 }
 
 // flag marks an order whose texts the encoding can't hold.
@@ -206,7 +292,10 @@ func (o *OrderOptions) flag(order *formats.Order, m *message) {
 
 // message builds the IDoc of one order.
 func (o *OrderOptions) message(order *formats.Order, number int64) (*message, error) {
-	m := &message{typ: "EDI_DC40", fields: o.control("ORDERS05", "ORDERS", number, order.Submitted)}
+	if len(order.Lines) == 0 {
+		return nil, errors.New("the order has no lines: there is nothing to deliver")
+	}
+	m := &message{typ: "EDI_DC40", fields: o.control(basicType, "ORDERS", number, order.Submitted)}
 	if err := o.header(m, order); err != nil {
 		return nil, err
 	}
@@ -216,14 +305,14 @@ func (o *OrderOptions) message(order *formats.Order, number int64) (*message, er
 	}
 	day := order.Submitted.In(o.zone()).Format("20060102")
 	m.add("E1EDK02", pair{"QUALF", "001"}, pair{"BELNR", order.Identifier}, pair{"DATUM", day})
-	o.text(m, "E1EDKT1", "E1EDKT2", order.Notes)
+	o.text(m, "E1EDKT1", "E1EDKT2", o.TextID, order.Notes)
 	for i := range order.Lines {
 		if err := o.line(m, order, &order.Lines[i]); err != nil {
 			return nil, fmt.Errorf("line %d: %w", order.Lines[i].Number, err)
 		}
 	}
 	m.add("E1EDS01", pair{"SUMID", "001"}, pair{"SUMME", fmt.Sprint(len(order.Lines))})
-	m.add("E1EDS01", pair{"SUMID", "002"}, pair{"SUMME", sapNumber(order.Subtotal)}, pair{"WAERQ", order.Currency})
+	m.add("E1EDS01", pair{"SUMID", "002"}, pair{"SUMME", sapNumber(order.Subtotal)}, pair{"SUNIT", order.Currency})
 	return m, nil
 }
 
@@ -265,6 +354,9 @@ func (o *OrderOptions) conditions(m *message, order *formats.Order) {
 	}
 	for _, d := range order.Discounts {
 		add("-", o.Conditions.Discount, d.Name, d.Amount)
+	}
+	if o.Conditions.Tax != "" {
+		add("+", o.Conditions.Tax, "Tax", order.Tax)
 	}
 }
 
@@ -363,24 +455,21 @@ func (o *OrderOptions) line(m *message, order *formats.Order, l *formats.OrderLi
 		qualifier = "002"
 	}
 	name := wrap(l.Product, 70)
-	p.add("E1EDP19", pair{"QUALF", qualifier}, pair{"IDTNR", o.padded(l.SKU, 18)}, pair{"KTEXT", first(name)})
+	p.add("E1EDP19", pair{"QUALF", qualifier}, pair{"IDTNR", o.material(qualifier, l.SKU)}, pair{"KTEXT", first(name)})
 	notes := l.Notes
 	if len(name) > 1 { // too long for its field: whole in the text
 		notes = strings.TrimSpace(l.Product + "\n" + notes)
 	}
-	o.text(p, "E1EDPT1", "E1EDPT2", notes)
+	o.text(p, "E1EDPT1", "E1EDPT2", cmp.Or(o.LineTextID, o.TextID), notes)
 	return nil
 }
 
 // text writes a text with its lines; nothing for an empty one.
-func (o *OrderOptions) text(n *node, head, line, text string) {
+func (o *OrderOptions) text(n *node, head, line, id, text string) {
 	if strings.TrimSpace(text) == "" {
 		return
 	}
-	id := o.TextID
-	if id == "" {
-		id = "0001"
-	}
+	id = cmp.Or(id, "0001")
 	h := n.add(head, pair{"TDID", id}, pair{"TSSPRAS_ISO", o.TextLanguage})
 	for paragraph := range strings.SplitSeq(strings.ReplaceAll(text, "\r\n", "\n"), "\n") {
 		format := "*"
@@ -394,6 +483,14 @@ func (o *OrderOptions) text(n *node, head, line, text string) {
 			}
 		}
 	}
+}
+
+// material is a SKU as SAP writes it: its own numbers with leading zeros, the customer's and GTINs as they are.
+func (o *OrderOptions) material(qualifier, sku string) string {
+	if qualifier != "002" {
+		return sku
+	}
+	return o.padded(sku, 18)
 }
 
 // padded puts leading zeros before a number that is all digits.

@@ -3,6 +3,7 @@ package idoc
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -58,12 +59,17 @@ func TestOrders(t *testing.T) {
 	if d := cmp.Diff(string(read(t, "orders.golden.xml")), xml.String()); d != "" {
 		t.Errorf("XML:\n%s", d)
 	}
+	tables := readExports(t)
+	tables.check(t, xml.Bytes(), "755")
 	for _, end := range []string{"lf", "crlf", "none"} {
 		o := encoder()
 		o.Form, o.LineEnd = FormFlat, end
 		var flat bytes.Buffer
 		if err := o.Numbered(9001).WriteOrders(&flat, []*formats.Order{order(), second}); err != nil {
 			t.Fatal(err)
+		}
+		if end == "lf" {
+			tables.check(t, flat.Bytes(), "755")
 		}
 		back := convert(t, &Options{}, flat.Bytes(), FormXML, "ORDERS05")
 		if d := cmp.Diff(xml.String(), string(back)); d != "" {
@@ -130,6 +136,49 @@ func TestOrdersThatDoNotFit(t *testing.T) {
 	}
 }
 
+// TestMaterialNumbers: only SAP's own material numbers get leading zeros.
+func TestMaterialNumbers(t *testing.T) {
+	for qualifier, want := range map[string]string{"": "000004006381333931", "002": "000004006381333931", "001": "4006381333931", "003": "4006381333931"} {
+		o, or := encoder(), order()
+		o.MaterialQualifier, or.Lines[0].SKU = qualifier, "4006381333931"
+		var out bytes.Buffer
+		if err := o.Numbered(1).WriteOrders(&out, []*formats.Order{or}); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), "<IDTNR>"+want+"</IDTNR>") {
+			t.Errorf("%s: no %s", qualifier, want)
+		}
+	}
+}
+
+// TestReceiptNamesSAPsField: a receipt names the segment and field to mend, not the shop's field.
+func TestReceiptNamesSAPsField(t *testing.T) {
+	f := &Options{Receipt: &encoder().Envelope}
+	m := &formats.Mapping{Columns: map[string]string{"ZTERM": "payment_term", "name": `NAME1 + " " + NAME2`}}
+	if err := f.Select(formats.Customers, m); err != nil {
+		t.Fatal(err)
+	}
+	for field, want := range map[string][2]string{"country": {"000001", "LAND1"}, "payment_term": {"000002", "ZTERM"}, "name": {"000001", "NAME1"}, "attr.x": {"000001", "attr.x"}} {
+		at := formats.Position{Line: 1, Segment: "E1KNA1M", Doc: "0000000000001001"}
+		var out bytes.Buffer
+		_, err := f.WriteReceipt(&out, []io.Reader{bytes.NewReader(read(t, "debmas.xml"))}, formats.Receipt{First: 1, At: today(), Fate: func(_ int, p formats.Position) (*formats.Reject, bool) {
+			if p.Doc != at.Doc {
+				return nil, false
+			}
+			return &formats.Reject{Pos: at, Field: field, Message: "is bad"}, true
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, tag := range []string{"<SEGNUM>" + want[0] + "</SEGNUM>", "<SEGFLD>" + want[1] + "</SEGFLD>"} {
+			if !strings.Contains(out.String(), tag) {
+				t.Errorf("%s: no %s in\n%s", field, tag, out.String())
+			}
+		}
+		readExports(t).check(t, out.Bytes(), "")
+	}
+}
+
 func TestStatus(t *testing.T) {
 	e := encoder().Envelope
 	all := []Status{{DocNum: "0000000000001001", Client: "100", At: today(), Status: StatusBad, Segment: 3, Field: "KDGRP", Text: strings.Repeat("long ", 30)}}
@@ -141,6 +190,9 @@ func TestStatus(t *testing.T) {
 	if err := e.WriteStatus(&flat, 7, all); err != nil {
 		t.Fatal(err)
 	}
+	tables := readExports(t)
+	tables.check(t, xml.Bytes(), "")
+	tables.check(t, flat.Bytes(), "")
 	if d := cmp.Diff(xml.String(), string(convert(t, &Options{}, flat.Bytes(), FormXML, "SYSTAT01"))); d != "" {
 		t.Error(d)
 	}

@@ -14,7 +14,9 @@ import (
 var productRules = entityRule{
 	columns: productColumns,
 	scope:   []string{"E1MARAM", "E1MVKEM", "E1MARCM", "E1MARA1"},
-	rules:   map[string]rule{"MATMAS": products},
+	rules:   map[string]rule{"MATMAS": products, "CLFMAS": classification},
+	sources: map[string]string{"sku": "E1MARAM-MATNR", "unit": "E1MARAM-MEINS", "precision": "E1MARAM-MEINS", "more_units": "E1MARMM-MEINH",
+		"name": "E1MAKTM-MAKTX", "description": "E1MTXLM-TDLINE", "category": "E1KSSKM-CLASS", "short_description": "E1MTXLM-TDLINE", formats.RemoveField: "E1MARAM-LVORM"},
 }
 
 // defaultLanguage marks the language of the columns without a localization.
@@ -64,7 +66,7 @@ func productColumns(f *Options) []string {
 			columns = append(columns, columnOf(field, l))
 		}
 	}
-	return columns
+	return append(columns, f.classified()...)
 }
 
 func products(r *reader, d *Document) error {
@@ -75,19 +77,13 @@ func products(r *reader, d *Document) error {
 			continue
 		}
 		b := r.push(d, i)
-		sku := b.value(i, "MATNR_LONG")
-		if sku == "" {
-			sku = b.value(i, "MATNR")
-		}
-		b.set("sku", b.number(sku))
+		b.set("sku", b.number(b.material(i)))
 		b.copy("unit", i, "MEINS")
 		b.precision(i)
 		b.units(i)
 		b.names(i)
 		b.longTexts(i)
-		gone := b.value(i, "MSGFN") == deleted || isSet(b.value(i, "LVORM")) ||
-			b.value(area, "MSGFN") == deleted || isSet(b.value(area, "LVORM"))
-		b.set(formats.RemoveField, mark(gone))
+		b.removal("LVORM", i, area)
 		b.raws(i, area, b.plant(i))
 		if b.err != nil {
 			return b.err
@@ -178,6 +174,9 @@ func (b *rowBuilder) units(material int) {
 				continue
 			}
 		}
+		if _, sent := b.sent(i, "UMREZ"); !sent {
+			return // which units there are can't be told
+		}
 		rate, ok := b.ratio(i, "UMREZ", "UMREN")
 		if !ok {
 			return
@@ -241,9 +240,9 @@ func (b *rowBuilder) longTexts(material int) {
 func (b *rowBuilder) lines(below int, typ string) string {
 	var out strings.Builder
 	for i := range b.d.Children(below, typ) {
-		line := b.value(i, "TDLINE")
+		line, format := b.plain(i, "TDLINE"), b.plain(i, "TDFORMAT")
 		if out.Len() > 0 {
-			switch b.value(i, "TDFORMAT") {
+			switch format {
 			case "=":
 			case "":
 				out.WriteByte(' ')
@@ -254,4 +253,13 @@ func (b *rowBuilder) lines(below int, typ string) string {
 		out.WriteString(line)
 	}
 	return out.String()
+}
+
+// plain is the text of a field in which / is no sign of anything: of a line of text, and its format.
+func (b *rowBuilder) plain(i int, field string) string {
+	text, err := b.d.Value(&b.d.Segments[i], field)
+	if err != nil && b.err == nil {
+		b.err = err
+	}
+	return text
 }

@@ -14,16 +14,22 @@ import (
 // messages are the message types that are read, with the entities that they feed.
 var messages = map[string][]*formats.Entity{
 	"DEBMAS": {formats.Customers},
+	"ADRMAS": {formats.Customers},
 	"MATMAS": {formats.Products},
+	"CLFMAS": {formats.Products},
+	"LOISTD": {formats.Inventory},
 	"COND_A": {formats.PriceLists, formats.Prices},
 	"ORDRSP": {formats.OrderFeedback},
+	"ORDCHG": {formats.OrderFeedback},
 	"DESADV": {formats.OrderFeedback},
+	"SHPCON": {formats.OrderFeedback},
+	"WHSCON": {formats.OrderFeedback},
 	"INVOIC": {formats.OrderFeedback},
 }
 
 // signs tell a message by a segment when the control record does not name it. ORDRSP and INVOIC look alike: there the
 // control record must.
-var signs = map[string]string{"E1KNA1M": "DEBMAS", "E1MARAM": "MATMAS", "E1KOMG": "COND_A", "E1EDL20": "DESADV"}
+var signs = map[string]string{"E1KNA1M": "DEBMAS", "E1MARAM": "MATMAS", "E1KOMG": "COND_A", "E1EDL20": "DESADV", "E1ADRMAS": "ADRMAS", "E1OCLFM": "CLFMAS"}
 
 // rule turns one IDoc into rows.
 type rule func(r *reader, d *Document) error
@@ -33,6 +39,7 @@ type entityRule struct {
 	columns func(f *Options) []string // the entity's own columns
 	scope   []string                  // segments in which a raw column without a segment's name is looked for, in this order
 	rules   map[string]rule           // by message
+	sources map[string]string         // where a column of their own comes from: SEGMENT-FIELD, the likeliest first
 }
 
 // rulesOf is the reading rules of an entity, nil when no message feeds it.
@@ -46,6 +53,8 @@ func rulesOf(e *formats.Entity) *entityRule {
 		return &listRules
 	case formats.Prices:
 		return &priceRules
+	case formats.Inventory:
+		return &stockRules
 	case formats.OrderFeedback:
 		return &feedbackRules
 	}
@@ -56,7 +65,9 @@ func rulesOf(e *formats.Entity) *entityRule {
 type rawColumn struct {
 	name    string
 	field   string
-	segment string   // "E1KNVVM_ZTERM", "E1KNVVM.ZTERM"; empty for a bare name
+	segment string   // "E1KNVVM_ZTERM", "E1KNVVM.ZTERM", "E1KNVVM-ZTERM"; empty for a bare name
+	by      string   // "E1EDKA1[WE]-PARTN": the field that holds the qualifier,
+	value   string   // and the qualifier
 	types   []string // for a bare name: segments of the scope that have the field
 }
 
@@ -75,6 +86,20 @@ func (f *Options) Select(e *formats.Entity, m *formats.Mapping) error {
 		return formats.AtKey("format", formats.AtKey("kind", fmt.Errorf("no IDoc message feeds %s; use xml, fixed or csv", e.Name)))
 	}
 	f.units, f.areas, f.skip, f.raw = m.Values["unit"], m.Values["region"], nil, nil
+	f.from = sources(e, m, dict, rules)
+	f.shippedBy = map[string]*rawColumn{}
+	if f.Shipped != "" {
+		if f.shipped, err = formats.NewTest(f.Shipped); err != nil {
+			return fmt.Errorf("format: shipped: %w", err)
+		}
+		for _, name := range f.shipped.Columns() {
+			raw, ok := findRaw(dict, rules, name)
+			if !ok {
+				return fmt.Errorf("format: shipped: %s: no such field; write SEGMENT_FIELD", name)
+			}
+			f.shippedBy[name] = &raw
+		}
+	}
 	own := rules.columns(f)
 	var unknown []string
 	for _, name := range columns {
@@ -100,10 +125,44 @@ func (f *Options) Select(e *formats.Entity, m *formats.Mapping) error {
 	return nil
 }
 
+// sources says where each canonical field comes from, the likeliest place first: the rules' own, or what the mapping reads.
+func sources(e *formats.Entity, m *formats.Mapping, dict *Dictionary, rules *entityRule) map[string]string {
+	from := maps.Clone(rules.sources)
+	if from == nil {
+		from = map[string]string{}
+	}
+	for field, columns := range m.Feeds(e) {
+		var places []string
+		for _, name := range columns {
+			raw, ok := findRaw(dict, rules, name)
+			switch {
+			case !ok:
+			case raw.segment != "":
+				places = append(places, raw.segment+"-"+raw.field)
+			default:
+				for _, t := range raw.types {
+					places = append(places, t+"-"+raw.field)
+				}
+			}
+		}
+		if len(places) > 0 {
+			from[field] = strings.Join(places, " ")
+		}
+	}
+	return from
+}
+
 // findRaw resolves a column's name.
 func findRaw(dict *Dictionary, rules *entityRule, name string) (rawColumn, bool) {
+	if strings.Contains(name, "[") {
+		s, err := parseSpot(name, func(segment string) (*SegmentType, bool) { return lookupType(dict, segment) })
+		if err != nil {
+			return rawColumn{}, false
+		}
+		return rawColumn{name: name, field: s.field, segment: s.segment.Type, by: s.by, value: s.value}, true
+	}
 	for i := 1; i < len(name)-1; i++ {
-		if name[i] != '.' && name[i] != '_' {
+		if name[i] != '.' && name[i] != '_' && name[i] != '-' {
 			continue
 		}
 		if t, ok := lookupType(dict, name[:i]); ok {
@@ -146,12 +205,13 @@ type reader struct {
 	lists   priceLists
 	firsts  map[place]int // what home has looked for in the current IDoc
 	ended   bool
+	noticed bool // the current IDoc gave a row, or was left out for a reason that is counted
 }
 
-// place is a segment type below a segment.
+// place is a raw column's segment below a segment.
 type place struct {
-	root int
-	typ  string
+	root   int
+	column *rawColumn
 }
 
 // queued is a row, or a reject with as much of the row as is known.
@@ -203,6 +263,7 @@ func (r *reader) Counts() map[string]int64 { return maps.Clone(r.counts) }
 const maxCounted = 1000
 
 func (r *reader) count(word string) {
+	r.noticed = true
 	if _, ok := r.counts[word]; !ok && len(r.counts) >= maxCounted {
 		word = "unknown_segment"
 	}
@@ -251,7 +312,16 @@ func (r *reader) read() error {
 			r.count("unknown_segment " + s.Type)
 		}
 	}
-	return r.rules.rules[message](r, d)
+	if d.wrong > 0 {
+		r.counts["wrong_parent"] += int64(d.wrong)
+	}
+	r.noticed = false
+	if err := r.rules.rules[message](r, d); err != nil || r.noticed {
+		return err
+	}
+	r.reject(d, &formats.Reject{Pos: d.position(&d.Control), Code: formats.CodeNoRows,
+		Message: fmt.Sprintf("the IDoc holds nothing that feeds %s: its segments are %s", r.e.Name, d.types())})
+	return nil
 }
 
 // admit decides whether the IDoc's control record lets it in, and names its message.
@@ -297,6 +367,7 @@ func (r *reader) push(d *Document, at int) *rowBuilder {
 	}
 	q := &r.queue[r.used]
 	r.used++
+	r.noticed = true
 	q.reject = nil
 	for i := range q.cells {
 		q.cells[i], q.absent[i] = "", true
@@ -342,32 +413,53 @@ func (b *rowBuilder) fail(s *Segment, field, code, format string, args ...any) {
 	}
 }
 
-// value reads a field of the segment at index i; empty when i is -1.
-func (b *rowBuilder) value(i int, field string) string {
+// sent reads a field of the segment at index i, and whether it is transferred: a reduced message carries the sign of
+// no_data in fields that are not. Nothing is transferred of a segment that is not there (i is -1).
+func (b *rowBuilder) sent(i int, field string) (text string, sent bool) {
 	if i < 0 || b.err != nil {
-		return ""
+		return "", false
 	}
-	text, err := b.d.Value(&b.d.Segments[i], field)
-	if err != nil {
+	return b.read(&b.d.Segments[i], field)
+}
+
+func (b *rowBuilder) read(s *Segment, field string) (text string, sent bool) {
+	text, err := b.d.Value(s, field)
+	if err != nil && b.err == nil {
 		b.err = err
 	}
-	if text != "" && text == b.r.f.NoData {
-		return ""
+	if text != "" && text == b.r.f.noData() {
+		return "", false
 	}
+	return text, true
+}
+
+// value is the text of a field, empty when it is not transferred.
+func (b *rowBuilder) value(i int, field string) string {
+	text, _ := b.sent(i, field)
 	return text
 }
 
 // copy fills a column from a field when the segment is there and the field is transferred.
 func (b *rowBuilder) copy(column string, i int, field string) {
-	if i < 0 {
-		return
-	}
-	text, err := b.d.Value(&b.d.Segments[i], field)
-	if err != nil && b.err == nil {
-		b.err = err
-	}
-	if text == "" || text != b.r.f.NoData {
+	if text, sent := b.sent(i, field); sent {
 		b.set(column, text)
+	}
+}
+
+// removal fills the mark of a deletion from a flag of several segments, and from their MSGFN. A flag has three states:
+// set, unset, and not transferred, which says nothing about a deletion unless another one is set.
+func (b *rowBuilder) removal(flag string, segments ...int) {
+	known := true
+	for _, i := range segments {
+		text, sent := b.sent(i, flag)
+		if text != "" || b.value(i, "MSGFN") == deleted {
+			b.set(formats.RemoveField, "1")
+			return
+		}
+		known = known && (sent || i < 0)
+	}
+	if known {
+		b.set(formats.RemoveField, "0")
 	}
 }
 
@@ -384,11 +476,7 @@ func (b *rowBuilder) raws(scope ...int) {
 	for k := range b.r.f.raw {
 		c := &b.r.f.raw[k]
 		if s := b.home(c, scope); s != nil {
-			text, err := b.d.Value(s, c.field)
-			if err != nil && b.err == nil {
-				b.err = err
-			}
-			if text == "" || text != b.r.f.NoData {
+			if text, sent := b.read(s, c.field); sent {
 				b.set(c.name, text)
 			}
 		}
@@ -405,7 +493,7 @@ func (b *rowBuilder) home(c *rawColumn, scope []int) *Segment {
 			continue
 		}
 		s := &b.d.Segments[i]
-		if s.Type == c.segment || c.segment == "" && slices.Contains(c.types, s.Type) {
+		if s.Type == c.segment && (c.by == "" || b.value(i, c.by) == c.value) || c.segment == "" && slices.Contains(c.types, s.Type) {
 			return s
 		}
 	}
@@ -421,10 +509,10 @@ func (b *rowBuilder) home(c *rawColumn, scope []int) *Segment {
 			root = i
 		}
 	}
-	key := place{root, c.segment}
+	key := place{root, c}
 	i, known := b.r.firsts[key]
 	if !known {
-		i = b.d.First(root, c.segment)
+		i = b.first(root, c)
 		b.r.firsts[key] = i
 	}
 	if i < 0 {
@@ -433,11 +521,38 @@ func (b *rowBuilder) home(c *rawColumn, scope []int) *Segment {
 	return &b.d.Segments[i]
 }
 
-// isSet says whether a flag is set.
-func isSet(text string) bool { return text != "" }
+// first finds the first segment of a raw column below the root of a row, else beside it when the IDoc has only one such
+// row: an order's partners stand beside its header.
+func (b *rowBuilder) first(root int, c *rawColumn) int {
+	for i := range b.d.Children(root, c.segment) {
+		if c.by == "" || b.value(i, c.by) == c.value {
+			return i
+		}
+	}
+	if root < 0 {
+		return -1
+	}
+	roots := 0
+	for range b.d.Children(-1, b.d.Segments[root].Type) {
+		roots++
+	}
+	if b.d.Segments[root].Parent >= 0 || roots > 1 {
+		return -1
+	}
+	return b.first(-1, c)
+}
 
 // deleted is MSGFN's value for a deletion.
 const deleted = "003"
+
+// MessageOf tells a message type by a segment, as a file names it in either form; empty when the segment does not tell.
+func MessageOf(segment string) string {
+	t, ok := Builtin().Definition(segment)
+	if !ok {
+		return ""
+	}
+	return signs[t.Type]
+}
 
 // Messages lists the message types that feed an entity, nil for one that no message does, for people who ask.
 func Messages(e *formats.Entity) []string {

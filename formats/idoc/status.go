@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/orobridge/orobridge/formats"
@@ -28,7 +29,7 @@ type Status struct {
 
 // WriteStatus writes receipts as SYSTAT01, one IDoc per status, numbered from first.
 func (e *Envelope) WriteStatus(w io.Writer, first int64, all []Status) error {
-	out, err := e.writer()
+	out, err := e.writer(Builtin(), Builtin().Structure(systat))
 	if err != nil {
 		return err
 	}
@@ -72,7 +73,7 @@ func (f *Options) Receipts() bool { return f.Receipt != nil }
 
 // WriteReceipt implements formats.Receipter.
 func (f *Options) WriteReceipt(w io.Writer, parts []io.Reader, o formats.Receipt) (int, error) {
-	out, err := f.Receipt.writer()
+	out, err := f.Receipt.writer(Builtin(), Builtin().Structure(systat))
 	if err != nil {
 		return 0, err
 	}
@@ -107,15 +108,53 @@ func (f *Options) WriteReceipt(w io.Writer, parts []io.Reader, o formats.Receipt
 	return n, out.flush(w)
 }
 
-// fate is the status of one IDoc.
+// fate is the status of one IDoc. Of a reject it names SAP's own field, by which the sender finds what to mend.
 func (f *Options) fate(d *Document, why *formats.Reject, o formats.Receipt) *Status {
 	client, _ := d.Value(&d.Control, "MANDT") // every place of the control record is certain
 	s := &Status{DocNum: d.Number, Client: client, At: o.At, Status: StatusGood, Text: o.Text}
-	if why != nil {
-		s.Status, s.Text, s.Segment = StatusBad, why.Message, why.Pos.Line
-		if len(why.Field) <= 30 {
-			s.Field = why.Field
-		}
+	if why == nil {
+		return s
+	}
+	s.Status, s.Text, s.Segment = StatusBad, why.Message, why.Pos.Line
+	if segment, number, field := f.origin(d, why); field != "" {
+		s.Segment, s.Field, s.Text = number, field, segment+"-"+field+": "+why.Message
+	} else if len(why.Field) <= 30 {
+		s.Field = why.Field
 	}
 	return s
+}
+
+// origin finds the segment and field that a reject's canonical field comes from; no field when that is not known.
+func (f *Options) origin(d *Document, why *formats.Reject) (segment string, number int64, field string) {
+	row := -1
+	for i := range d.Segments {
+		if d.Segments[i].Number == why.Pos.Line && d.Segments[i].Type == why.Pos.Segment {
+			row = i
+			break
+		}
+	}
+	if row < 0 || why.Field == "" {
+		return "", 0, ""
+	}
+	stem, _, _ := strings.Cut(why.Field, "[")
+	for place := range strings.FieldsSeq(f.from[stem]) {
+		typ, name, _ := strings.Cut(place, "-")
+		for at := row; ; at = d.Segments[at].Parent {
+			if at >= 0 && d.Segments[at].Type == typ {
+				return typ, d.Segments[at].Number, name
+			}
+			if i := d.First(at, typ); i >= 0 {
+				return typ, d.Segments[i].Number, name
+			}
+			if at < 0 {
+				break
+			}
+		}
+	}
+	if t, ok := f.dict.Type(why.Pos.Segment); ok { // a rule's own fault names SAP's field
+		if _, ok := t.Field(why.Field); ok {
+			return why.Pos.Segment, why.Pos.Line, why.Field
+		}
+	}
+	return "", 0, ""
 }

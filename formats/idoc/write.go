@@ -43,10 +43,12 @@ func (e *FieldError) Error() string {
 // writer writes IDocs in one form.
 type writer struct {
 	dict *Dictionary
-	enc  *charset.Encoder
-	buf  bytes.Buffer
-	eol  string // behind a flat record; empty: unframed
-	err  error  // the first FieldError
+	// structure is the basic type: its levels are written, and its definitions where the segment does not name one.
+	structure *Structure
+	enc       *charset.Encoder
+	buf       bytes.Buffer
+	eol       string // behind a flat record; empty: unframed
+	err       error  // the first FieldError
 }
 
 // control is the text of a field of the control record.
@@ -79,20 +81,20 @@ func (w *writer) flat(m *message) {
 	w.buf.WriteString(w.eol)
 	number := 0
 	for _, c := range m.children {
-		w.record(m, c, 0, 1, &number)
+		w.record(m, c, 0, 0, &number)
 	}
 }
 
-// record writes a segment and its children; depth is 1 at the top.
-func (w *writer) record(m *message, n *node, parent, depth int, number *int) {
+// record writes a segment and its children; above is the level of its parent, 0 at the top.
+func (w *writer) record(m *message, n *node, parent, above int, number *int) {
 	*number++
 	own := *number
-	t, known := w.dict.Type(n.typ)
-	definition, level := n.definition, depth
-	if known {
-		level = t.Level
-		if definition == "" {
-			definition = t.Definition
+	t, definition := w.definition(n)
+	level := above + 1
+	if t != nil {
+		p := w.structure.where(t)
+		if level = p.level; above == 1 && slices.Contains(p.parents, "-") {
+			parent = 0 // nested below the header in XML: it stands beside it
 		}
 	}
 	if definition == "" || len(definition) > 30 {
@@ -100,15 +102,31 @@ func (w *writer) record(m *message, n *node, parent, depth int, number *int) {
 		return
 	}
 	fmt.Fprintf(&w.buf, "%-30s%-3s%-16s%06d%06d%02d", w.text(definition), w.text(fieldOf(m, "MANDT")), w.text(fieldOf(m, "DOCNUM")), own, parent, level)
-	if known {
+	if t != nil {
 		w.fixed(n.typ, t, n.fields, sdataLength)
 	} else {
 		w.opaque(n)
 	}
 	w.buf.WriteString(w.eol)
 	for _, c := range n.children {
-		w.record(m, c, own, depth+1, number)
+		w.record(m, c, own, level, number)
 	}
+}
+
+// definition finds the definition by which a segment is written, nil when the dictionary does not have it, and its name.
+func (w *writer) definition(n *node) (*SegmentType, string) {
+	if n.definition != "" {
+		t, _ := w.dict.Definition(n.definition)
+		return t, n.definition
+	}
+	t, ok := w.dict.Type(n.typ)
+	if ok && w.structure != nil {
+		t, ok = w.structure.segment(w.dict, n.typ)
+	}
+	if !ok {
+		return nil, ""
+	}
+	return t, t.Definition
 }
 
 // opaque writes a segment that the dictionary does not have: only what came from a flat file can be.
@@ -134,7 +152,9 @@ func (w *writer) fixed(segment string, t *SegmentType, fields []pair, length int
 			w.fail(fmt.Errorf("%s-%s: the dictionary is not certain where the field stands in a flat file", segment, f.name))
 			return
 		}
-		texts[i] = f.text
+		if texts[i] == "" { // the first counts, as for readers
+			texts[i] = f.text
+		}
 	}
 	at := 0
 	for i, f := range t.Fields {
@@ -190,13 +210,14 @@ func (w *writer) markup(m *message) {
 }
 
 func (w *writer) segment(n *node, indent string) {
-	t, _ := w.dict.Type(n.typ)
+	t, _ := w.definition(n)
 	w.element(n, t, indent)
 }
 
 // element writes a segment; its fields are checked against the dictionary where it has them, and stand in its order.
 func (w *writer) element(n *node, t *SegmentType, indent string) {
-	fmt.Fprintf(&w.buf, "%s<%s SEGMENT=\"1\">\n", indent, n.typ)
+	name := escapeName(n.typ)
+	fmt.Fprintf(&w.buf, "%s<%s SEGMENT=\"1\">\n", indent, name)
 	for _, f := range ordered(n.fields, t) {
 		text := w.text(f.text)
 		if text == "" {
@@ -208,12 +229,13 @@ func (w *writer) element(n *node, t *SegmentType, indent string) {
 				return
 			}
 		}
-		fmt.Fprintf(&w.buf, "%s  <%s>%s</%s>\n", indent, f.name, escape.Replace(text), f.name)
+		field := escapeName(f.name)
+		fmt.Fprintf(&w.buf, "%s  <%s>%s</%s>\n", indent, field, escape.Replace(text), field)
 	}
 	for _, c := range n.children {
 		w.segment(c, indent+"  ")
 	}
-	fmt.Fprintf(&w.buf, "%s</%s>\n", indent, n.typ)
+	fmt.Fprintf(&w.buf, "%s</%s>\n", indent, name)
 }
 
 // ordered sorts fields as the dictionary has them; those that it does not have stay behind.
@@ -337,6 +359,7 @@ func (f *Options) Convert(out io.Writer, in io.Reader, form, root string) error 
 		if err != nil {
 			return err
 		}
+		w.structure = w.dict.Structure(fieldOf(m, "IDOCTYP"))
 		if form == FormXML {
 			w.markup(m)
 		} else {

@@ -29,6 +29,10 @@ type Guess struct {
 	Form string `json:"form,omitempty"`
 	// Message is an IDoc's message type (MESTYP).
 	Message string `json:"message,omitempty"`
+	// Segment is the name of an IDoc's first segment, as the file has it: what is left to tell when the message type does not.
+	Segment string `json:"segment,omitempty"`
+	// Row is the path of the element of other XML that most likely is a row.
+	Row string `json:"row,omitempty"`
 	// Root is the root element of XML.
 	Root string `json:"root,omitempty"`
 	// Delimiter is that of CSV.
@@ -40,7 +44,7 @@ type Guess struct {
 func (g Guess) String() string {
 	var b strings.Builder
 	b.WriteString(g.Kind)
-	for _, p := range [...]struct{ name, text string }{{"form", g.Form}, {"message", g.Message}, {"root", g.Root}, {"delimiter", g.Delimiter}, {"encoding", g.Encoding}} {
+	for _, p := range [...]struct{ name, text string }{{"form", g.Form}, {"message", g.Message}, {"root", g.Root}, {"row", g.Row}, {"delimiter", g.Delimiter}, {"encoding", g.Encoding}} {
 		if p.text != "" {
 			fmt.Fprintf(&b, ", %s %s", p.name, p.text)
 		}
@@ -81,7 +85,7 @@ func File(head []byte) Guess {
 		return Guess{Kind: "binary"}
 	case bytes.HasPrefix(trimmed, []byte("EDI_DC40")):
 		g.Kind, g.Form = "idoc", "flat"
-		g.Message = field(trimmed, 99, 30)
+		g.flat(trimmed)
 	case trimmed[0] == '<':
 		g.xml(trimmed)
 	case trimmed[0] == '{' || trimmed[0] == '[':
@@ -132,36 +136,62 @@ func trimRune(b []byte) []byte {
 	return b
 }
 
-func field(text []byte, from, length int) string {
-	line, _, _ := bytes.Cut(text, []byte("\n"))
+// controlLength is that of a flat IDoc's control record, in characters, which are all ASCII but for names of partners.
+const controlLength = 524
+
+// flat takes what a flat IDoc's first records say: the control record, and the data record behind it.
+func (g *Guess) flat(text []byte) {
+	control, rest, framed := bytes.Cut(text, []byte("\n"))
+	if !framed || len(control) > 2*controlLength { // no line ends
+		n := min(len(text), controlLength)
+		control, rest = text[:n], text[n:]
+	}
+	g.Message = field(control, 99, 30)
+	g.Segment = field(rest, 0, 30)
+}
+
+func field(line []byte, from, length int) string {
 	if from >= len(line) {
 		return ""
 	}
-	return string(bytes.TrimSpace(line[from:min(len(line), from+length)]))
+	text, _, _ := bytes.Cut(line[from:min(len(line), from+length)], []byte("\n"))
+	return string(bytes.TrimSpace(text))
 }
 
-// xml finds the root, and an IDoc below it.
+// xml finds the root, and an IDoc below it: an element IDOC or idocData (BizTalk, Logic Apps), wherever it stands.
 func (g *Guess) xml(text []byte) {
 	g.Kind = "xml"
 	s := xmltok.New(bytes.NewReader(text), xmltok.Limits{})
-	inside := false
+	var outline xmltok.Outline
+	var open []string // inside of the IDoc
 	for {
 		k, err := s.Next()
 		if err != nil {
-			return
+			break
 		}
+		name := string(s.Name())
 		switch {
-		case k == xmltok.Start && g.Root == "":
-			g.Root = string(s.Name())
-			inside = g.Root == "IDOC"
-		case k == xmltok.Start && string(s.Name()) == "EDI_DC40":
-			g.Kind, g.Form = "idoc", "xml"
-		case k == xmltok.Start:
-			inside = string(s.Name()) == "MESTYP"
-		case k == xmltok.Text && inside && g.Kind == "idoc":
-			g.Message = strings.TrimSpace(string(s.Text()))
+		case g.Form == "":
+			outline.Add(k, s)
+			if k == xmltok.Start && (name == "IDOC" || name == "idocData") {
+				g.Kind, g.Form = "idoc", "xml"
+			}
+		case k == xmltok.Start && len(open) == 0 && !strings.HasPrefix(name, "EDI_DC40"):
+			g.Root, g.Segment = outline.Root(), strings.TrimSuffix(name, "GRP")
 			return
+		case k == xmltok.Start:
+			open = append(open, name)
+		case k == xmltok.End && len(open) > 0:
+			open = open[:len(open)-1]
+		case k == xmltok.Text && len(open) == 2 && open[1] == "MESTYP":
+			g.Message += strings.TrimSpace(string(s.Text()))
+		case k == xmltok.End:
+			g.Root = outline.Root()
+			return // the IDoc has no segment
 		}
+	}
+	if g.Root = outline.Root(); g.Kind == "xml" {
+		g.Row = outline.Row()
 	}
 }
 

@@ -25,6 +25,7 @@ func TestFile(t *testing.T) {
 		{"\xef\xbb\xbf" + control, "idoc, form flat, message MATMAS, encoding utf-8"},
 		{string(idoc), "idoc, form xml, message DEBMAS, root DEBMAS07, encoding UTF-8"},
 		{"<Stock><Item/></Stock>", "xml, root Stock, encoding utf-8"},
+		{"<Stock><List><Item><No>1</No></Item><Item><No>2</No></Item></List></Stock>", "xml, root Stock, row /Stock/List/Item, encoding utf-8"},
 		{`<?xml version="1.0" encoding="ISO-8859-1"?><Gr` + "\xf6" + `e/>`, "xml, root Gröe, encoding ISO-8859-1"},
 		{"\xff\xfea\x00;\x00b\x00\n\x001\x00;\x002\x00\n\x00", "csv, delimiter ;, encoding utf-16le"},
 		{"sku;price\nA;1,5\n", "csv, delimiter ;, encoding utf-8"},

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/internal/charset"
@@ -36,6 +37,11 @@ type reader struct {
 	in    bool // inside of a record
 	// heard, when it is set, hears after each token how far the file was read, and within which record, nil between two.
 	heard func(offset int64, record *formats.Position) error
+	rows  bool // a record has begun
+	// Of a file without a record yet: whether the element around records was there, whether it held what no path names,
+	// and what there was instead.
+	around, strange bool
+	outline         xmltok.Outline
 }
 
 // Open implements formats.Format.
@@ -62,7 +68,8 @@ func (o *Options) reader(text io.Reader) (*reader, error) {
 		return nil, fmt.Errorf("xml: %w", err)
 	}
 	n := len(p.columns)
-	rd := &reader{o: o, plan: p, stack: []*element{p.root}, cells: make([]string, n), joins: make([][]byte, n), seen: make([]bool, n), gone: make([]bool, n), size: make([]int, n)}
+	rd := &reader{o: o, plan: p, around: p.around == p.root, stack: []*element{p.root}, cells: make([]string, n), joins: make([][]byte, n),
+		seen: make([]bool, n), gone: make([]bool, n), size: make([]int, n)}
 	b := bufio.NewReaderSize(text, 64<<10)
 	head, err := b.Peek(1)
 	if err == io.EOF && len(head) == 0 {
@@ -82,8 +89,14 @@ func (r *reader) Next(row *formats.Row) error {
 	}
 	for {
 		k, err := r.s.Next()
+		if err == io.EOF && !r.rows && (!r.around || r.strange) {
+			return r.noRows()
+		}
 		if err != nil {
 			return fileError(err)
+		}
+		if !r.rows {
+			r.outline.Add(k, r.s)
 		}
 		switch k {
 		case xmltok.Start:
@@ -141,12 +154,29 @@ func fileError(err error) error {
 		Hint: "the file is not well-formed XML from here on: have it sent again, or mend it"}
 }
 
+// prefixes are those of the parts of a path.
+var prefixes = regexp.MustCompile(`/[^/:]*:`)
+
+// noRows is the error of a file in which no element is a record, though it holds something else than an empty list.
+func (r *reader) noRows() error {
+	hint := "set format.record to the path of the element that repeats"
+	if r.outline.Has(prefixes.ReplaceAllString(r.o.Record, "/")) {
+		hint = "the names are right and the namespaces are not: check format.namespaces"
+	} else if row := r.outline.Row(); row != "" {
+		hint = "set format.record to the path of the element that repeats, it may be " + row
+	}
+	return &formats.FileError{Code: formats.CodeNoRows, Message: fmt.Sprintf("the file has no element %s: it is %s", r.o.Record, &r.outline), Hint: hint}
+}
+
 func (r *reader) top() *element { return r.stack[len(r.stack)-1] }
 
 // start enters an element.
 func (r *reader) start() {
-	e := r.top().match(r.s, len(r.o.Namespaces) > 0)
+	above := r.top()
+	e := above.match(r.s, len(r.o.Namespaces) > 0)
 	r.stack = append(r.stack, e)
+	r.around = r.around || e != nil && e == r.plan.around
+	r.strange = r.strange || e == nil && above != nil && above == r.plan.around
 	var text []byte
 	if n := len(r.text); n < cap(r.text) {
 		text = r.text[:n+1][n][:0] // use the buffer again
@@ -160,7 +190,7 @@ func (r *reader) start() {
 		r.cells[i], r.joins[i], r.seen[i], r.size[i] = "", r.joins[i][:0], false, 0
 	}
 	if e.record {
-		r.bad, r.in = nil, true
+		r.bad, r.in, r.rows = nil, true, true
 		r.pos = formats.Position{Line: r.s.Line(), Offset: r.s.Offset(), Segment: r.o.Record}
 	}
 	for _, have := range r.s.Attrs() {

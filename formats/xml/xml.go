@@ -81,6 +81,7 @@ type step struct {
 // plan is compiled options.
 type plan struct {
 	root    *element // above the root element
+	around  *element // of the records
 	columns []string
 }
 
@@ -94,6 +95,7 @@ func (o *Options) compile() (*plan, error) {
 		return nil, formats.AtKey("record", err)
 	}
 	p.root.at(record).record = true
+	p.around = p.root.at(record[:len(record)-1])
 	var all []error
 	for i, column := range p.columns {
 		path, err := o.resolve(record, o.Fields[column])

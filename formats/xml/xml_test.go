@@ -95,7 +95,7 @@ func TestReader(t *testing.T) {
 			t.Errorf("%s:\n%s", name, d)
 		}
 	}
-	if got := dump(spaced, strings.ReplaceAll(stock, "urn:example:stock", "urn:other")); got != "" {
+	if got := dump(spaced, strings.ReplaceAll(stock, "urn:example:stock", "urn:other")); !strings.HasPrefix(got, "ERROR the file has no element") {
 		t.Errorf("another namespace: %s", got)
 	}
 }
@@ -108,7 +108,7 @@ func TestFaults(t *testing.T) {
 	}
 	for _, c := range []struct{ file, want string }{
 		{"", ""},
-		{"<Other/>", ""},
+		{"<Other/>", "ERROR the file has no element /Stock/Plant/Item: it is Other with nothing in it"},
 		{stock[:450], "ERROR "},
 		{"<!DOCTYPE x><Stock/>", "ERROR "},
 		{"<Stock><Plant><Item no='" + strings.Repeat("x", 2<<20) + "'/></Plant></Stock>", "ERROR "},
@@ -266,4 +266,38 @@ type counted struct{ n, most int }
 func (c *counted) Write(p []byte) (int, error) {
 	c.n, c.most = c.n+len(p), max(c.most, len(p))
 	return len(p), nil
+}
+
+// TestNoRows: a file in which no element is a record is told as such, with what there is instead, unless it is an empty
+// list.
+func TestNoRows(t *testing.T) {
+	for _, c := range []struct{ file, want string }{
+		{"", ""},
+		{`<Stock at="1"/>`, "ERROR the file has no element /Stock/Plant/Item: it is Stock with nothing in it"},
+		{`<Stock><Head><Sender>ERP</Sender></Head><Plant id="1"/></Stock>`, ""},
+		{`<Stock><Plant id="1"><Name>K</Name></Plant></Stock>`, ""},
+		{`<Stock><Plant id="1"><Name>K</Name><Position no="1"/></Plant></Stock>`, "ERROR the file has no element /Stock/Plant/Item: it is Stock with Plant"},
+		{`<Envelope><Body><Item><No>1</No></Item><Item><No>2</No></Item></Body></Envelope>`, "ERROR the file has no element /Stock/Plant/Item: it is Envelope with Body"},
+	} {
+		if got := dump(options(), c.file); got != c.want {
+			t.Errorf("%s:\n got %s\nwant %s", c.file, got, c.want)
+		}
+	}
+	rd, err := options().Open(strings.NewReader(`<E><B><Item><No>1</No></Item><Item><No>2</No></Item></B></E>`), formats.Inventory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var fault *formats.FileError
+	if err := rd.Next(&formats.Row{}); !errors.As(err, &fault) || fault.Code != formats.CodeNoRows || !strings.Contains(fault.Hint, "/E/B/Item") {
+		t.Errorf("%v", err)
+	}
+	o := options()
+	o.Namespaces = map[string]string{"": "urn:example:other"}
+	rd, err = o.Open(strings.NewReader(stock), formats.Inventory)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := rd.Next(&formats.Row{}); !errors.As(err, &fault) || !strings.Contains(fault.Hint, "format.namespaces") {
+		t.Errorf("%v %+v", err, fault)
+	}
 }
