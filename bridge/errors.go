@@ -23,6 +23,8 @@ type Error struct {
 	Object string // "sap:/out/prices/p.csv"
 	Fate   Fate   //
 	Hint   string // what to do next; empty when waiting is all
+	// File says that the trouble is one file's own: the end works, and other files can go on.
+	File bool
 	// After is how long the other side asked to be left alone; 0 when it did not say.
 	After time.Duration
 	Err   error
@@ -69,6 +71,12 @@ func FateOf(err error) Fate {
 		return Pause
 	}
 	return Stop
+}
+
+// OfFile says whether an error is the trouble of one file, of which the others know nothing, and not that of an end.
+func OfFile(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.File
 }
 
 // HintOf finds what to do about an error.

@@ -93,21 +93,38 @@ func Temporary(name string, extra []string) bool {
 	return false
 }
 
-// The bridge's own temporary names: .orobridge-<random>.tmp.
+// The bridge's own temporary names: .orobridge-<identity>-<random>.tmp. The identity keeps two bridges that write into one
+// folder apart.
 const (
 	OwnPrefix = ".orobridge-"
 	ownSuffix = ".tmp"
 )
 
-// TempName is a new name for a file that is being written. No two calls return the same.
-func TempName() string {
-	return OwnPrefix + strings.ToLower(rand.Text()) + ownSuffix
+// TempName is a new name for a file that is being written by the bridge of that identity: small letters and digits, or
+// nothing. No two calls return the same.
+func TempName(identity string) string {
+	return tempPrefix(identity) + strings.ToLower(rand.Text()) + ownSuffix
 }
 
-// OwnTemp says whether a name came from [TempName], in this process or an earlier one.
-func OwnTemp(name string) bool {
-	random, ok := strings.CutPrefix(name, OwnPrefix)
-	return ok && strings.HasSuffix(random, ownSuffix)
+// OwnTemp says whether a name came from [TempName] with the same identity, in this process or an earlier one.
+func OwnTemp(identity, name string) bool {
+	random, ok := strings.CutPrefix(name, tempPrefix(identity))
+	return ok && strings.HasSuffix(random, ownSuffix) && !strings.Contains(random, "-")
+}
+
+func tempPrefix(identity string) string {
+	if identity == "" {
+		return OwnPrefix
+	}
+	return OwnPrefix + identity + "-"
+}
+
+// CheckIdentity says whether a text may stand in temporary names.
+func CheckIdentity(identity string) error {
+	if len(identity) > 64 || strings.Trim(identity, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
+		return fmt.Errorf("%w: identity %q: at most 64 small letters and digits", ErrName, Shorten(identity, 100))
+	}
+	return nil
 }
 
 // ArchiveName is the name that a file gets when a run has settled it: prices.csv of run 17 becomes prices_r17.csv.
@@ -151,7 +168,7 @@ func extension(name string) string {
 	return ext
 }
 
-// cut shortens s to at most n bytes without splitting a character.
+// Shorten shortens s to at most n bytes without splitting a character.
 func Shorten(s string, n int) string {
 	if len(s) <= n {
 		return s
@@ -172,6 +189,6 @@ func FileObject(remote, p string) string {
 
 // NameError is the error for a path that a remote refuses to use.
 func NameError(op, remote, p string, err error) *Error {
-	return &Error{Op: op, Object: FileObject(remote, Shorten(p, 1024)), Fate: Stop, Err: err,
+	return &Error{Op: op, Object: FileObject(remote, Shorten(p, 1024)), Fate: Stop, File: true, Err: err,
 		Hint: "paths consist of plain UTF-8 names below the remote's folder: rename the file, or correct the folder in the config"}
 }

@@ -44,11 +44,11 @@ func TestTemporary(t *testing.T) {
 	if bridge.Temporary("a.inprogress", nil) {
 		t.Error("a pattern that was not given")
 	}
-	temp := bridge.TempName()
-	if !bridge.OwnTemp(temp) || !bridge.Temporary(temp, nil) || bridge.SafeName(temp) != nil || temp == bridge.TempName() {
+	temp := bridge.TempName("")
+	if !bridge.OwnTemp("", temp) || !bridge.Temporary(temp, nil) || bridge.SafeName(temp) != nil || temp == bridge.TempName("") {
 		t.Errorf("temporary name %q", temp)
 	}
-	if bridge.OwnTemp(".other.tmp") || bridge.OwnTemp(".orobridge-x") {
+	if bridge.OwnTemp("", ".other.tmp") || bridge.OwnTemp("", ".orobridge-x") {
 		t.Error("another's temporary name is the bridge's")
 	}
 }

@@ -14,34 +14,45 @@ import (
 
 // File is one entry of a listing, in the server's own words.
 type File struct {
-	Name  string    // base name, as listed: hostile until [SafeName] has seen it
-	Size  int64     // bytes
-	MTime time.Time // the server's clock, whole seconds where the protocol has no more
-	Dir   bool
+	Name    string    // base name, as listed: hostile until [SafeName] has seen it
+	Size    int64     // bytes, never negative
+	MTime   time.Time // the server's clock, whole seconds where the protocol has no more; zero when the server tells no time
+	Dir     bool
+	Special bool // a link, a pipe, a device: neither a file nor a folder, never followed and never read
 }
+
+// MaxListing is how many entries a listing may have. A folder with more can't be listed until somebody has moved old files out
+// of it: the first ones of so many say nothing about order, nor about what has left.
+const MaxListing = 200_000
 
 // A Remote is a place with files. Paths are slash-separated and relative to the remote's root or absolute on it; they
 // are never built from unchecked names. Every method may be called from several goroutines. Errors are *Error with a
 // fate: Pause for trouble that passes, Stop for what a person must change. Errors wrap fs.ErrNotExist, fs.ErrExist
-// and fs.ErrPermission where they mean that.
+// and fs.ErrPermission where they mean that. An error that is of one file ([OfFile]) says nothing about the others.
+//
+// No link is followed: below the remote's root a folder on the way that is a link is an error, and so is a link in the
+// place of a file.
 type Remote interface {
-	// List returns the entries of one folder with their attributes, in one listing and no request per file.
+	// List returns the entries of one folder with their attributes, sorted by name and each name once, in one listing
+	// and no request per file. More than [MaxListing] entries are an error with fate Stop.
 	List(ctx context.Context, folder string) ([]File, error)
-	// Stat asks for one file.
+	// Stat asks for one file. A rename changes neither its size nor, on most servers, its time; where the time is zero or
+	// another one, only the content tells whether it is the same file.
 	Stat(ctx context.Context, path string) (File, error)
-	// Fetch copies a file into w, and returns the number of bytes once it has compared the file's size before and
-	// after: a file that changed meanwhile, or a copy cut short, is an error with fate Pause.
+	// Fetch copies a regular file into w, and returns the number of bytes once it has compared the file's size and time
+	// before and after: a file that changed meanwhile, or a copy cut short, is an error with fate Pause.
 	Fetch(ctx context.Context, path string, w io.Writer) (int64, error)
 	// Put writes a whole file: a unique temporary name in the same folder, the bytes, size compared, synced where that
 	// is offered, renamed to path. It never overwrites: an existing path is an error wrapping fs.ErrExist. A missing
 	// folder is an error wrapping fs.ErrNotExist. After an error no part of the file stands under path. The body is read
 	// from its beginning, so that one body serves several tries, and never held in memory as a whole.
 	Put(ctx context.Context, path string, body io.ReadSeeker) error
-	// Move renames a file. It never overwrites: an existing target is an error wrapping fs.ErrExist.
+	// Move renames a regular file; who has it open writes on into the moved one. It never overwrites: an existing target
+	// is an error wrapping fs.ErrExist.
 	Move(ctx context.Context, from, to string) error
-	// Remove deletes one file.
+	// Remove deletes one file, or a link itself.
 	Remove(ctx context.Context, path string) error
-	// MakeFolder makes a folder and its parents; one that is there already is no error.
+	// MakeFolder makes a folder and its parents below the remote's root; one that is there already is no error.
 	MakeFolder(ctx context.Context, folder string) error
 	// Watch sends on the channel when something may have changed in the folder, until ctx ends. Events are a hint and
 	// may be lost; nil, nil when the remote can't tell.

@@ -22,8 +22,9 @@ type Doubtful interface {
 
 // RemoteSetup is what a remote is told besides its options.
 type RemoteSetup struct {
-	Name    string       // the remote's, in the config
-	State   string       // local folder for what must outlive the process: state.dir of the config
-	Folders []string     // folders of the remote that feeds and exports name, each once, in alphabetical order
-	Log     *slog.Logger // never nil
+	Name     string       // the remote's, in the config
+	Identity string       // the ledger's, small letters and digits: temporary names carry it; empty where there is none
+	State    string       // local folder for what must outlive the process: state.dir of the config
+	Folders  []string     // folders of the remote that feeds and exports name, each once, in alphabetical order
+	Log      *slog.Logger // never nil
 }

@@ -128,3 +128,23 @@ func (s *Size) UnmarshalText(text []byte) error {
 	}
 	return fmt.Errorf("%q is not a size: write a number with its unit, such as 500MB or 10GB", text)
 }
+
+// FileMode are the permissions of files in a config, in octal: 0640. 0 leaves them to the remote.
+type FileMode uint32
+
+// String writes the permissions in octal.
+func (m FileMode) String() string { return fmt.Sprintf("%04o", uint32(m)) }
+
+// MarshalText is String.
+func (m FileMode) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
+
+// UnmarshalText reads an octal number. The owner has to be able to read and write: a file that the bridge itself can't
+// look at is no use to it.
+func (m *FileMode) UnmarshalText(text []byte) error {
+	n, err := strconv.ParseUint(strings.TrimPrefix(string(text), "0o"), 8, 32)
+	if err != nil || n > 0o777 || n&0o600 != 0o600 {
+		return fmt.Errorf("%q are no permissions: write an octal number such as 0640 that lets the owner read and write", text)
+	}
+	*m = FileMode(n)
+	return nil
+}

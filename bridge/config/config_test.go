@@ -291,9 +291,16 @@ func TestValues(t *testing.T) {
 			t.Errorf("%s: %v %v", text, l, err)
 		}
 	}
+	for _, text := range []string{"0640", "640", "0o640"} {
+		var m bridge.FileMode
+		if err := m.UnmarshalText([]byte(text)); err != nil || m != 0o640 || m.String() != "0640" {
+			t.Errorf("%s: %v %v", text, m, err)
+		}
+	}
 	for text, into := range map[string]interface{ UnmarshalText([]byte) error }{
 		"": new(bridge.Duration), "30": new(bridge.Duration), "s": new(bridge.Duration), "-1s": new(bridge.Duration), "1e9s": new(bridge.Duration), "1s 2": new(bridge.Duration), ".s": new(bridge.Duration),
 		"10": new(bridge.Size), "GB": new(bridge.Size), "9999999999TB": new(bridge.Size),
+		"0440": new(bridge.FileMode), "0888": new(bridge.FileMode), "01777": new(bridge.FileMode), "rw-r-----": new(bridge.FileMode),
 		"%": new(config.Limit), "five": new(config.Limit), "1.5": new(config.Limit), "NaN%": new(config.Limit), "Inf%": new(config.Limit),
 		"hold on": new(config.Gap), "skip": new(config.Gap), "skip after": new(config.Gap), "skip after lunch": new(config.Gap),
 	} {

@@ -59,6 +59,8 @@ func (d describer) value(t reflect.Type) *jsonschema.Schema {
 		return text("")
 	case reflect.TypeFor[bridge.Duration]():
 		return text(fromEnv + `^([0-9.]+(ms|s|m|h|d|y))+$`)
+	case reflect.TypeFor[bridge.FileMode]():
+		return oneOf(&jsonschema.Schema{Type: "integer"}, text(fromEnv+`^(0|0o)?[0-7]{3}$`))
 	case reflect.TypeFor[bridge.Size]():
 		return text(fromEnv + `^[0-9.]+ ?([KMGTkmgt]i?)?[Bb]$`)
 	case reflect.TypeFor[Limit]():

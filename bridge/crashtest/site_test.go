@@ -205,7 +205,7 @@ func (s *site) files(owner map[string]string) map[string]string {
 	s.t.Helper()
 	lines := map[string][]string{}
 	err := filepath.WalkDir(s.root, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || bridge.OwnTemp(e.Name()) || strings.HasPrefix(e.Name(), foreign) {
+		if err != nil || e.IsDir() || bridge.OwnTemp("", e.Name()) || strings.HasPrefix(e.Name(), foreign) {
 			return err
 		}
 		body, err := os.ReadFile(path)

@@ -1,15 +1,19 @@
 // Package dir is a [bridge.Remote] over a local folder.
 //
-// Nothing leaves the folder: all paths go through [os.Root], which refuses "..", and links that lead out. The folder is
-// opened for each operation, so that a disk that is mounted anew is seen. Put and Move never overwrite, atomically, by
-// renameat2(RENAME_NOREPLACE), or by link and unlink where the file system or the operating system has no such call.
-// Files and folders are synced before an operation is reported as done.
+// Nothing leaves the folder, and no link below it is followed: each folder on the way is opened by itself ([os.Root]) and must be
+// the very one that lstat saw, and so must a file that is read. A link that somebody puts in the place of either between the two
+// is noticed. The folder itself may be a link: its path is the operator's. It is opened for each operation, so that a disk that
+// is mounted anew is seen. Put and Move never overwrite, atomically, by renameat2(RENAME_NOREPLACE), or by link and unlink where
+// the file system or the operating system has no such call (there the folders on the way could be swapped, within the remote's
+// path). Files and folders are synced before an operation is reported as done.
 //
-// Limits: waiting for the disk can't be cancelled; a context is looked at between steps. Events (fsnotify) come from
-// local file systems only, not from NFS, SMB or FUSE, and not from folders below the one that is watched.
+// Limits: waiting for the disk can't be cancelled; a context is looked at between steps. A listing has at most
+// bridge.MaxListing entries and two minutes. Events (fsnotify) come from local file systems only, not from NFS, SMB or FUSE, and
+// not from folders below the one that is watched.
 package dir
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -18,6 +22,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -25,52 +30,65 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 )
 
-const chunkSize = 1 << 20 // of a fetch
+const (
+	chunkSize   = 1 << 20         // of a fetch
+	listingTime = 2 * time.Minute // of a whole listing
+)
+
+// Permissions of what is made, less what the process's umask takes away. With a mode in the config files get exactly that, and
+// folders the same with the right to enter for who may read.
+const (
+	filePerm   fs.FileMode = 0o644
+	folderPerm fs.FileMode = 0o755
+)
 
 // Remote is a place with files on this machine.
 type Remote struct {
-	name  string
-	path  string
-	life  context.Context // ends with Close
-	end   context.CancelFunc
-	mu    sync.Mutex
-	swept map[string]bool // folders that were looked through for old temporary files
-	work  sync.WaitGroup  // watchers
+	name     string
+	path     string
+	mode     fs.FileMode // of files; 0: filePerm
+	identity string
+	life     context.Context // ends with Close
+	end      context.CancelFunc
+	mu       sync.Mutex
+	swept    map[string]bool // folders that were looked through for old temporary files
+	work     sync.WaitGroup  // watchers
 }
 
 var _ bridge.Remote = (*Remote)(nil)
 
+// An Option changes how a Remote works.
+type Option func(*Remote)
+
+// WithIdentity puts the ledger's identity into the names of temporary files, so that two bridges that write into one folder
+// keep their hands off each other's.
+func WithIdentity(identity string) Option { return func(r *Remote) { r.identity = identity } }
+
 // New checks the options; it does not look whether the folder is there. Errors are *bridge.Error with fate Stop.
-func New(name string, cfg *Options) (*Remote, error) {
+func New(name string, cfg *Options, options ...Option) (*Remote, error) {
 	full, err := filepath.Abs(cfg.Path)
 	if cfg.Path == "" {
 		err = errors.New("there is no path")
 	}
+	r := &Remote{name: name, path: full, mode: fs.FileMode(cfg.Mode), swept: map[string]bool{}}
+	for _, o := range options {
+		o(r)
+	}
 	if err != nil {
 		return nil, &bridge.Error{Op: "open remote", Object: name, Fate: bridge.Stop, Err: err, Hint: "set path for the remote"}
 	}
-	r := &Remote{name: name, path: full, swept: map[string]bool{}}
+	if err := bridge.CheckIdentity(r.identity); err != nil {
+		return nil, &bridge.Error{Op: "open remote", Object: name, Fate: bridge.Stop, Err: err, Hint: "report this"}
+	}
 	r.life, r.end = context.WithCancel(context.Background())
 	return r, nil
 }
 
-// local makes the path below the root, "." for the root itself.
-func (r *Remote) local(op, p string) (string, error) {
+// do runs an operation on a path, given by the elements below the root, and explains its error.
+func (r *Remote) do(ctx context.Context, op, p string, f func(root *os.Root, elements []string) error) error {
 	elements, err := bridge.SplitPath(p)
 	if err != nil {
-		return "", bridge.NameError(op, r.name, p, err)
-	}
-	if len(elements) == 0 {
-		return ".", nil
-	}
-	return path.Join(elements...), nil
-}
-
-// do runs an operation below the root and explains its error.
-func (r *Remote) do(ctx context.Context, op, p string, f func(root *os.Root, local string) error) error {
-	local, err := r.local(op, p)
-	if err != nil {
-		return err
+		return bridge.NameError(op, r.name, p, err)
 	}
 	if err := r.alive(ctx); err != nil {
 		return r.explain(op, p, err)
@@ -80,8 +98,68 @@ func (r *Remote) do(ctx context.Context, op, p string, f func(root *os.Root, loc
 		return r.explainRoot(err)
 	}
 	defer root.Close()
-	return r.explain(op, p, f(root, local))
+	return r.explain(op, p, f(root, elements))
 }
+
+// in runs an operation on a path, given as the folder that it is in and its base name there; "." for the root itself.
+func (r *Remote) in(ctx context.Context, op, p string, f func(folder *os.Root, base string) error) error {
+	return r.do(ctx, op, p, func(root *os.Root, elements []string) error {
+		parents, base := split(elements)
+		folder, err := enter(root, parents)
+		if err != nil {
+			return err
+		}
+		defer folder.Close()
+		return f(folder, base)
+	})
+}
+
+func split(elements []string) (parents []string, base string) {
+	if len(elements) == 0 {
+		return nil, "."
+	}
+	return elements[:len(elements)-1], elements[len(elements)-1]
+}
+
+// enter opens a folder, one step after the other.
+func enter(root *os.Root, folders []string) (*os.Root, error) {
+	at, err := root.OpenRoot(".")
+	for i := 0; err == nil && i < len(folders); i++ {
+		var next *os.Root
+		next, err = step(at, folders[i], path.Join(folders[:i+1]...))
+		_ = at.Close()
+		at = next
+	}
+	return at, err
+}
+
+// step opens the folder of that name and no other that a link leads to.
+func step(at *os.Root, name, p string) (*os.Root, error) {
+	seen, err := at.Lstat(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := bridge.WantFolder(seen.Mode(), p); err != nil {
+		return nil, err
+	}
+	looked(name)
+	next, err := at.OpenRoot(name)
+	if err != nil {
+		return nil, err
+	}
+	opened, err := next.Stat(".")
+	if err == nil && !os.SameFile(seen, opened) {
+		err = fmt.Errorf("%w: %s was replaced while it was opened", bridge.ErrNotFolder, p)
+	}
+	if err != nil {
+		_ = next.Close()
+		return nil, err
+	}
+	return next, nil
+}
+
+// looked is called between the look at a name and its opening; tests put links there.
+var looked = func(name string) {}
 
 func (r *Remote) alive(ctx context.Context) error {
 	if r.life.Err() != nil {
@@ -90,36 +168,66 @@ func (r *Remote) alive(ctx context.Context) error {
 	return ctx.Err()
 }
 
-// List returns the entries of a folder. A symbolic link is listed as the link; a file that vanishes meanwhile is left out.
+// List returns the entries of a folder; a file that vanishes meanwhile is left out.
 func (r *Remote) List(ctx context.Context, folder string) ([]bridge.File, error) {
 	var files []bridge.File
-	err := r.do(ctx, "list", folder, func(root *os.Root, local string) error {
-		f, err := root.Open(local)
+	err := r.do(ctx, "list", folder, func(root *os.Root, elements []string) error {
+		at, err := enter(root, elements)
 		if err != nil {
 			return err
 		}
-		defer f.Close()
-		infos, err := f.Readdir(-1)
-		for _, info := range infos {
-			files = append(files, asFile(info))
-		}
+		defer at.Close()
+		files, err = r.list(ctx, at)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
+	slices.SortFunc(files, func(x, y bridge.File) int { return cmp.Compare(x.Name, y.Name) })
 	return files, nil
 }
 
-func asFile(info fs.FileInfo) bridge.File {
-	return bridge.File{Name: info.Name(), Size: info.Size(), MTime: info.ModTime().UTC(), Dir: info.IsDir()}
+// list reads a folder piece by piece, so that what it holds in memory is what it returns.
+func (r *Remote) list(ctx context.Context, folder *os.Root) (files []bridge.File, err error) {
+	f, err := folder.Open(".")
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	for until := time.Now().Add(listingTime); ; {
+		infos, err := f.Readdir(1000)
+		for _, info := range infos {
+			files = append(files, asFile(info))
+		}
+		switch {
+		case err == io.EOF:
+			return files, nil
+		case err != nil:
+			return nil, err
+		case len(files) > bridge.MaxListing:
+			return nil, errCrowded
+		case time.Now().After(until):
+			return nil, errSlow
+		}
+		if err := r.alive(ctx); err != nil {
+			return nil, err
+		}
+	}
 }
 
-// Stat asks for one file; a symbolic link is followed.
+func asFile(info fs.FileInfo) bridge.File {
+	f := bridge.File{Name: info.Name(), Size: info.Size(), Dir: info.IsDir(), Special: !info.IsDir() && !info.Mode().IsRegular()}
+	if at := info.ModTime(); at.Unix() != 0 { // a file system without times says 1970
+		f.MTime = at.UTC()
+	}
+	return f
+}
+
+// Stat asks for one file.
 func (r *Remote) Stat(ctx context.Context, p string) (bridge.File, error) {
 	var file bridge.File
-	err := r.do(ctx, "stat", p, func(root *os.Root, local string) error {
-		info, err := root.Stat(local)
+	err := r.in(ctx, "stat", p, func(folder *os.Root, base string) error {
+		info, err := folder.Lstat(base)
 		if err == nil {
 			file = asFile(info)
 		}
@@ -131,9 +239,17 @@ func (r *Remote) Stat(ctx context.Context, p string) (bridge.File, error) {
 // Fetch copies a file into w.
 func (r *Remote) Fetch(ctx context.Context, p string, w io.Writer) (int64, error) {
 	var n int64
-	err := r.do(ctx, "fetch", p, func(root *os.Root, local string) error {
-		// A pipe would keep the opening waiting for its writer.
-		f, err := root.OpenFile(local, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	err := r.in(ctx, "fetch", p, func(folder *os.Root, base string) error {
+		seen, err := folder.Lstat(base)
+		if err != nil {
+			return err
+		}
+		if err := bridge.WantFile(seen.Mode()); err != nil {
+			return err
+		}
+		looked(base)
+		// A pipe that took the file's place would keep the opening waiting for its writer.
+		f, err := folder.OpenFile(base, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 		if err != nil {
 			return err
 		}
@@ -142,14 +258,13 @@ func (r *Remote) Fetch(ctx context.Context, p string, w io.Writer) (int64, error
 		if err != nil {
 			return err
 		}
-		if !before.Mode().IsRegular() {
-			return &bridge.Error{Op: "fetch", Object: bridge.FileObject(r.name, p), Fate: bridge.Stop,
-				Err: fmt.Errorf("not a regular file (%s)", before.Mode().Type()), Hint: "only regular files can be fetched: move it out of the folder"}
+		if !os.SameFile(seen, before) {
+			return r.changed(p, seen, before, 0)
 		}
 		if n, err = r.copy(ctx, w, f, before.Size()); err != nil {
 			return err
 		}
-		after, err := root.Stat(local)
+		after, err := folder.Lstat(base)
 		if err != nil {
 			return err
 		}
@@ -162,7 +277,7 @@ func (r *Remote) Fetch(ctx context.Context, p string, w io.Writer) (int64, error
 }
 
 func (r *Remote) changed(p string, before, after fs.FileInfo, read int64) error {
-	return &bridge.Error{Op: "fetch", Object: bridge.FileObject(r.name, p), Fate: bridge.Pause,
+	return &bridge.Error{Op: "fetch", Object: bridge.FileObject(r.name, p), Fate: bridge.Pause, File: true,
 		Err: fmt.Errorf("the file changed while it was read: %d bytes of %s before, %d bytes of %s after, %d bytes read",
 			before.Size(), before.ModTime().UTC().Format(time.RFC3339Nano), after.Size(), after.ModTime().UTC().Format(time.RFC3339Nano), read),
 		Hint: "it is fetched again; if this repeats, the sender writes into the file: have it written under a temporary name and renamed, or set ready.stable higher"}
@@ -201,41 +316,47 @@ func (r *Remote) copy(ctx context.Context, w io.Writer, f io.Reader, size int64)
 
 // Put writes a whole file, as [bridge.Remote] says.
 func (r *Remote) Put(ctx context.Context, p string, body io.ReadSeeker) error {
-	return r.do(ctx, "put", p, func(root *os.Root, local string) error {
-		if _, err := root.Lstat(local); err == nil {
+	return r.in(ctx, "put", p, func(folder *os.Root, base string) error {
+		if _, err := folder.Lstat(base); err == nil {
 			return fs.ErrExist
 		}
-		folder := path.Dir(local)
-		temp := path.Join(folder, bridge.TempName())
-		err := write(ctx, root, temp, body)
+		temp := bridge.TempName(r.identity)
+		err := r.write(ctx, folder, temp, body)
 		if err == nil {
 			err = r.alive(ctx)
 		}
 		if err == nil {
-			err = rename(root, temp, local)
+			err = rename(folder, temp, folder, base)
 		}
 		if err != nil {
-			_ = root.Remove(temp) // not there where it could not be made
+			_ = folder.Remove(temp) // not there where it could not be made
 			return err
 		}
-		if err := syncFolder(root, folder); err != nil {
+		if err := syncFolder(folder); err != nil {
 			return err
 		}
-		r.sweep(root, folder)
+		r.sweep(folder, path.Dir(path.Clean("/"+p)))
 		return nil
 	})
 }
 
-// write makes the file, which must not exist.
-func write(ctx context.Context, root *os.Root, local string, body io.ReadSeeker) error {
+// write makes the file, which must not exist. A mode of the config holds from the file's first moment.
+func (r *Remote) write(ctx context.Context, folder *os.Root, name string, body io.ReadSeeker) error {
 	if _, err := body.Seek(0, io.SeekStart); err != nil {
-		return err
+		return &bodyError{err}
 	}
-	f, err := root.OpenFile(local, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	perm := filePerm
+	if r.mode != 0 {
+		perm = r.mode & 0o600
+	}
+	f, err := folder.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, perm)
 	if err != nil {
 		return err
 	}
 	n, err := io.Copy(f, &mindful{ctx: ctx, r: body})
+	if err == nil && r.mode != 0 {
+		err = f.Chmod(r.mode)
+	}
 	if err == nil {
 		err = f.Sync()
 	}
@@ -249,6 +370,12 @@ func write(ctx context.Context, root *os.Root, local string, body io.ReadSeeker)
 	return nil
 }
 
+// bodyError is an error of the caller's reader, not of the folder.
+type bodyError struct{ err error }
+
+func (e *bodyError) Error() string { return fmt.Sprintf("read what is to be written: %v", e.err) }
+func (e *bodyError) Unwrap() error { return e.err }
+
 // mindful stops reading when its context ends.
 type mindful struct {
 	ctx context.Context
@@ -259,11 +386,15 @@ func (m *mindful) Read(p []byte) (int, error) {
 	if err := m.ctx.Err(); err != nil {
 		return 0, err
 	}
-	return m.r.Read(p)
+	n, err := m.r.Read(p)
+	if err != nil && err != io.EOF {
+		err = &bodyError{err}
+	}
+	return n, err
 }
 
-func syncFolder(root *os.Root, folder string) error {
-	f, err := root.Open(folder)
+func syncFolder(folder *os.Root) error {
+	f, err := folder.Open(".")
 	if err != nil {
 		return err
 	}
@@ -277,77 +408,114 @@ func syncFolder(root *os.Root, folder string) error {
 // staleAfter is the age at which a temporary file of the bridge belongs to nobody any more.
 const staleAfter = 24 * time.Hour
 
-// sweep removes what killed processes have left in a folder, once per folder, at best effort.
-func (r *Remote) sweep(root *os.Root, folder string) {
+// sweep removes what killed processes of this bridge have left in a folder, once per folder, at best effort.
+func (r *Remote) sweep(folder *os.Root, p string) {
 	r.mu.Lock()
-	done := r.swept[folder]
-	r.swept[folder] = true
+	done := r.swept[p]
+	r.swept[p] = true
 	r.mu.Unlock()
 	if done {
 		return
 	}
-	f, err := root.Open(folder)
+	files, err := r.list(r.life, folder)
 	if err != nil {
 		return
 	}
-	defer f.Close()
-	infos, _ := f.Readdir(-1)
-	for _, info := range infos {
-		if bridge.OwnTemp(info.Name()) && info.Mode().IsRegular() && time.Since(info.ModTime()) > staleAfter {
-			_ = root.Remove(path.Join(folder, info.Name()))
+	for _, f := range files {
+		if bridge.OwnTemp(r.identity, f.Name) && !f.Dir && !f.Special && !f.MTime.IsZero() && time.Since(f.MTime) > staleAfter {
+			_ = folder.Remove(f.Name)
 		}
 	}
 }
 
 // Move renames a file.
 func (r *Remote) Move(ctx context.Context, from, to string) error {
-	target, err := r.local("move", to)
+	target, err := bridge.SplitPath(to)
 	if err != nil {
-		return err
+		return bridge.NameError("move", r.name, to, err)
 	}
-	return r.do(ctx, "move", from, func(root *os.Root, local string) error {
-		err := rename(root, local, target)
-		if errors.Is(err, fs.ErrNotExist) {
-			if _, lerr := root.Lstat(local); lerr == nil {
-				err = fmt.Errorf("the folder %s: %w", path.Dir(to), err)
-			}
+	return r.do(ctx, "move", from, func(root *os.Root, elements []string) error {
+		parents, base := split(elements)
+		fromFolder, err := enter(root, parents)
+		if err != nil {
+			return err
+		}
+		defer fromFolder.Close()
+		info, err := fromFolder.Lstat(base)
+		if err != nil {
+			return err
+		}
+		if err := bridge.WantFile(info.Mode()); err != nil {
+			return err
+		}
+		parents, newBase := split(target)
+		toFolder, err := enter(root, parents)
+		if err != nil {
+			return fmt.Errorf("the folder %s: %w", path.Dir(to), err)
+		}
+		defer toFolder.Close()
+		err = rename(fromFolder, base, toFolder, newBase)
+		if errors.Is(err, errNoReplace) {
+			err = relink(root, path.Join(elements...), path.Join(target...))
 		}
 		if err != nil {
 			return err
 		}
-		if err := syncFolder(root, path.Dir(target)); err != nil {
-			return err
-		}
-		return syncFolder(root, path.Dir(local))
+		return errors.Join(syncFolder(toFolder), syncFolder(fromFolder))
 	})
 }
 
 // Remove deletes one file, never a folder.
 func (r *Remote) Remove(ctx context.Context, p string) error {
-	return r.do(ctx, "remove", p, func(root *os.Root, local string) error {
-		info, err := root.Lstat(local)
+	return r.in(ctx, "remove", p, func(folder *os.Root, base string) error {
+		info, err := folder.Lstat(base)
 		if err != nil {
 			return err
 		}
 		if info.IsDir() {
-			return &bridge.Error{Op: "remove", Object: bridge.FileObject(r.name, p), Fate: bridge.Stop,
-				Err: errors.New("it is a folder"), Hint: "remove folders by hand"}
+			return bridge.WantFile(info.Mode())
 		}
-		if err := root.Remove(local); err != nil {
+		if err := folder.Remove(base); err != nil {
 			return err
 		}
-		return syncFolder(root, path.Dir(local))
+		return syncFolder(folder)
 	})
 }
 
 // MakeFolder makes a folder and its parents, below the remote's own, which is never made.
-func (r *Remote) MakeFolder(ctx context.Context, folder string) error {
-	return r.do(ctx, "make folder", folder, func(root *os.Root, local string) error {
-		if err := root.MkdirAll(local, 0o755); err != nil {
-			return err
+func (r *Remote) MakeFolder(ctx context.Context, p string) error {
+	return r.do(ctx, "make folder", p, func(root *os.Root, elements []string) error {
+		for i, name := range elements {
+			parent, err := enter(root, elements[:i])
+			if err != nil {
+				return err
+			}
+			err = errors.Join(r.mkdir(parent, name, path.Join(elements[:i+1]...)), parent.Close())
+			if err != nil {
+				return err
+			}
 		}
-		return syncFolder(root, path.Dir(local))
+		return nil
 	})
+}
+
+// mkdir makes a folder that is not there.
+func (r *Remote) mkdir(parent *os.Root, name, p string) error {
+	info, err := parent.Lstat(name)
+	if err == nil {
+		return bridge.WantFolder(info.Mode(), p)
+	}
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	err = parent.Mkdir(name, folderPerm)
+	if errors.Is(err, fs.ErrExist) {
+		return r.mkdir(parent, name, p) // somebody else has made it meanwhile
+	}
+	if err == nil && r.mode != 0 {
+		err = parent.Chmod(name, r.mode|r.mode&0o444>>2)
+	}
+	return errors.Join(err, syncFolder(parent))
 }
 
 // Close ends the watchers and waits for them. Operations after it return an error with fate Stop.

@@ -4,7 +4,8 @@ import "github.com/orobridge/orobridge/bridge"
 
 // Options are the config of a remote of kind dir.
 type Options struct {
-	Path string `yaml:"path" jsonschema:"required,format=path" doc:"the folder"`
+	Path string          `yaml:"path" jsonschema:"required,format=path" doc:"the folder"`
+	Mode bridge.FileMode `yaml:"mode" doc:"permissions of the files that the bridge writes, such as 0640; 0644 less the umask by default"`
 }
 
 var _ bridge.RemoteOptions = (*Options)(nil)
@@ -13,4 +14,6 @@ var _ bridge.RemoteOptions = (*Options)(nil)
 func (o *Options) Check() error { return nil }
 
 // Open implements [bridge.RemoteOptions].
-func (o *Options) Open(s bridge.RemoteSetup) (bridge.Remote, error) { return New(s.Name, o) }
+func (o *Options) Open(s bridge.RemoteSetup) (bridge.Remote, error) {
+	return New(s.Name, o, WithIdentity(s.Identity))
+}

@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"github.com/fsnotify/fsnotify"
+
 	"github.com/orobridge/orobridge/bridge"
 )
 
@@ -16,15 +17,16 @@ import (
 // closed. A folder that is removed wakes a last time; polling finds the new one.
 func (r *Remote) Watch(ctx context.Context, folder string) (<-chan struct{}, error) {
 	var watcher *fsnotify.Watcher
-	err := r.do(ctx, "watch", folder, func(root *os.Root, local string) error {
-		if _, err := root.Stat(local); err != nil {
+	err := r.do(ctx, "watch", folder, func(root *os.Root, elements []string) error {
+		at, err := enter(root, elements)
+		if err != nil {
 			return err
 		}
-		var err error
+		defer at.Close()
 		if watcher, err = fsnotify.NewWatcher(); err != nil {
 			return err
 		}
-		if err = watcher.Add(filepath.Join(r.path, filepath.FromSlash(local))); err != nil {
+		if err = watcher.Add(filepath.Join(append([]string{r.path}, elements...)...)); err != nil {
 			_ = watcher.Close()
 		}
 		return err

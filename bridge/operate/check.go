@@ -208,12 +208,12 @@ func (p *probe) makeFolder(ctx context.Context, folder string) bool {
 }
 
 func (p *probe) put(ctx context.Context, folder string) bool {
-	p.at = path.Join(folder, bridge.TempName())
+	p.at = path.Join(folder, bridge.TempName(""))
 	return p.try("write a file into "+folder, "written", p.remote.Put(ctx, p.at, strings.NewReader("orobridge check\n")))
 }
 
 func (p *probe) move(ctx context.Context, folder string) bool {
-	to := path.Join(folder, bridge.TempName())
+	to := path.Join(folder, bridge.TempName(""))
 	err := p.remote.Move(ctx, p.at, to)
 	what := "rename it there"
 	if path.Dir(p.at) != path.Dir(to) {

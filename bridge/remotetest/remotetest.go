@@ -26,7 +26,9 @@ import (
 type Place struct {
 	Remote bridge.Remote
 	Root   string
-	Many   int // files in the large listing; 0: 50,000
+	// Identity is the remote's own, as its temporary names carry it.
+	Identity string
+	Many     int // files in the large listing; 0: 10,000
 }
 
 // Test runs the suite. Each test opens a place of its own, with an empty root.
@@ -53,7 +55,10 @@ func Test(t *testing.T, open func(t *testing.T) Place) {
 		{"make folder", testMakeFolder},
 		{"names", testNames},
 		{"names that leave", testHostileNames},
-		{"links that leave", testLinks},
+		{"links to files", testLinks},
+		{"links to folders", testFolderLinks},
+		{"files where folders should be", testFileForFolder},
+		{"no time", testNoTime},
 		{"cancel", testCancel},
 		{"check", testCheck},
 		{"close", testClose},
@@ -128,6 +133,15 @@ func fails(t *testing.T, err, kind error, fate bridge.Fate) {
 	}
 }
 
+// failsOfFile is fails for trouble that is the file's own.
+func failsOfFile(t *testing.T, err, kind error, fate bridge.Fate) {
+	t.Helper()
+	fails(t, err, kind, fate)
+	if !bridge.OfFile(err) {
+		t.Errorf("%q is not said to be of the file", err)
+	}
+}
+
 func check(t *testing.T, err error) {
 	t.Helper()
 	if err != nil {
@@ -180,7 +194,7 @@ func testList(t *testing.T, p Place) {
 func testListMany(t *testing.T, p Place) {
 	n := p.Many
 	if n == 0 {
-		n = 50_000
+		n = 10_000
 	}
 	check(t, os.Mkdir(filepath.Join(p.Root, "in"), 0o755))
 	for i := range n {
@@ -294,12 +308,19 @@ func testFetchWriter(t *testing.T, p Place) {
 func testFetchSpecial(t *testing.T, p Place) {
 	check(t, os.Mkdir(filepath.Join(p.Root, "folder"), 0o755))
 	_, err := p.Remote.Fetch(t.Context(), "folder", io.Discard)
-	fails(t, err, nil, bridge.Stop)
+	failsOfFile(t, err, bridge.ErrNotRegular, bridge.Stop)
 	if !makePipe(t, filepath.Join(p.Root, "pipe")) {
 		return
 	}
 	_, err = p.Remote.Fetch(t.Context(), "pipe", io.Discard)
-	fails(t, err, nil, bridge.Stop)
+	failsOfFile(t, err, bridge.ErrNotRegular, bridge.Stop)
+	failsOfFile(t, p.Remote.Move(t.Context(), "pipe", "moved"), bridge.ErrNotRegular, bridge.Stop)
+	f, err := p.Remote.Stat(t.Context(), "pipe")
+	check(t, err)
+	if !f.Special || f.Dir {
+		t.Errorf("stat of a pipe: %+v", f)
+	}
+	check(t, p.Remote.Remove(t.Context(), "pipe"))
 }
 
 func testPut(t *testing.T, p Place) {
@@ -397,15 +418,17 @@ func testPutNoFolder(t *testing.T, p Place) {
 }
 
 func testPutSweeps(t *testing.T, p Place) {
-	old, young := bridge.TempName(), bridge.TempName()
+	old, young, other := bridge.TempName(p.Identity), bridge.TempName(p.Identity), bridge.TempName(p.Identity+"x")
 	p.write(t, old, []byte("left by a killed process"))
+	p.write(t, other, []byte("of another bridge, however old"))
 	p.write(t, young, []byte("perhaps of another bridge"))
 	p.write(t, ".theirs.tmp", []byte("not ours"))
 	past := time.Now().Add(-25 * time.Hour)
 	check(t, os.Chtimes(filepath.Join(p.Root, old), past, past))
 	check(t, os.Chtimes(filepath.Join(p.Root, ".theirs.tmp"), past, past))
+	check(t, os.Chtimes(filepath.Join(p.Root, other), past, past))
 	check(t, p.Remote.Put(t.Context(), "f.csv", bytes.NewReader(nil)))
-	want := []string{young, ".theirs.tmp", "f.csv"}
+	want := []string{young, other, ".theirs.tmp", "f.csv"}
 	slices.Sort(want)
 	if d := cmp.Diff(want, p.names(t, ".")); d != "" {
 		t.Error(d)
@@ -417,15 +440,31 @@ func testMove(t *testing.T, p Place) {
 	p.write(t, "in/f.csv", []byte("one"))
 	p.write(t, "in/g.csv", []byte("two"))
 	check(t, p.Remote.MakeFolder(ctx, "in/.work"))
+	before, err := p.Remote.Stat(ctx, "in/f.csv")
+	check(t, err)
+	writer, err := os.OpenFile(filepath.Join(p.Root, "in/f.csv"), os.O_APPEND|os.O_WRONLY, 0)
+	check(t, err)
+	defer writer.Close()
 	check(t, p.Remote.Move(ctx, "in/f.csv", "in/.work/f.csv"))
 	if p.read(t, "in/f.csv") != nil || string(p.read(t, "in/.work/f.csv")) != "one" {
 		t.Error("the file was not moved")
 	}
+	after, err := p.Remote.Stat(ctx, "in/.work/f.csv")
+	check(t, err)
+	if d := cmp.Diff(before, after); d != "" {
+		t.Errorf("the move is seen in what stat tells: %s", d)
+	}
+	_, err = writer.WriteString(", and more") // a sender that has not finished
+	check(t, err)
+	if after, err = p.Remote.Stat(ctx, "in/.work/f.csv"); err != nil || after.Size != before.Size+10 {
+		t.Errorf("what the sender goes on writing is not seen where the file was moved to: %+v, %v", after, err)
+	}
+	check(t, os.Truncate(filepath.Join(p.Root, "in/.work/f.csv"), 3))
 	fails(t, p.Remote.Move(ctx, "in/g.csv", "in/.work/f.csv"), fs.ErrExist, bridge.Stop)
 	if string(p.read(t, "in/g.csv")) != "two" || string(p.read(t, "in/.work/f.csv")) != "one" {
 		t.Error("a refused move changed something")
 	}
-	fails(t, p.Remote.Move(ctx, "in/f.csv", "in/.work/h.csv"), fs.ErrNotExist, bridge.Stop)
+	failsOfFile(t, p.Remote.Move(ctx, "in/f.csv", "in/.work/h.csv"), fs.ErrNotExist, bridge.Stop)
 	fails(t, p.Remote.Move(ctx, "in/g.csv", "in/none/g.csv"), fs.ErrNotExist, bridge.Stop)
 	fails(t, p.Remote.Move(ctx, "in/g.csv", "../g.csv"), bridge.ErrName, bridge.Stop)
 
@@ -547,13 +586,93 @@ func testLinks(t *testing.T, p Place) {
 	check(t, os.Symlink("f.csv", filepath.Join(p.Root, "link.csv")))
 	var got bytes.Buffer
 	_, err := p.Remote.Fetch(t.Context(), "link.csv", &got)
-	check(t, err)
-	if got.String() != "body" {
+	failsOfFile(t, err, bridge.ErrNotRegular, bridge.Stop)
+	if got.Len() > 0 {
 		t.Errorf("through the link: %q", got.String())
 	}
+	file, err := p.Remote.Stat(t.Context(), "link.csv")
+	check(t, err)
+	if !file.Special {
+		t.Errorf("stat of a link: %+v", file)
+	}
+	failsOfFile(t, p.Remote.Move(t.Context(), "link.csv", "moved.csv"), bridge.ErrNotRegular, bridge.Stop)
 	check(t, p.Remote.Remove(t.Context(), "link.csv"))
 	if string(p.read(t, "f.csv")) != "body" {
 		t.Error("removing a link removed its target")
+	}
+}
+
+func testFolderLinks(t *testing.T, p Place) {
+	ctx := t.Context()
+	p.write(t, "theirs/secret.csv", []byte("secret"))
+	p.write(t, "mine/f.csv", []byte("f"))
+	check(t, os.Symlink("../theirs", filepath.Join(p.Root, "mine/link")))
+	check(t, os.Symlink(filepath.Join(p.Root, "mine"), filepath.Join(p.Root, "again")))
+	check(t, os.Symlink("nowhere", filepath.Join(p.Root, "mine/dangling")))
+	for _, folder := range []string{"mine/link", "again", "mine/dangling", "again/link"} {
+		_, err := p.Remote.List(ctx, folder)
+		fails(t, err, bridge.ErrNotFolder, bridge.Stop)
+		_, err = p.Remote.Fetch(ctx, folder+"/secret.csv", io.Discard)
+		failsOfFile(t, err, bridge.ErrNotFolder, bridge.Stop)
+		_, err = p.Remote.Stat(ctx, folder+"/secret.csv")
+		failsOfFile(t, err, bridge.ErrNotFolder, bridge.Stop)
+		failsOfFile(t, p.Remote.Put(ctx, folder+"/new.csv", bytes.NewReader(nil)), bridge.ErrNotFolder, bridge.Stop)
+		failsOfFile(t, p.Remote.Move(ctx, "mine/f.csv", folder+"/f.csv"), bridge.ErrNotFolder, bridge.Stop)
+		failsOfFile(t, p.Remote.Move(ctx, folder+"/secret.csv", "mine/s.csv"), bridge.ErrNotFolder, bridge.Stop)
+		failsOfFile(t, p.Remote.Remove(ctx, folder+"/secret.csv"), bridge.ErrNotFolder, bridge.Stop)
+		fails(t, p.Remote.MakeFolder(ctx, folder+"/new"), bridge.ErrNotFolder, bridge.Stop)
+		fails(t, p.Remote.MakeFolder(ctx, folder), bridge.ErrNotFolder, bridge.Stop)
+	}
+	files, err := p.Remote.List(ctx, "mine")
+	check(t, err)
+	for _, f := range files {
+		if f.Special != (f.Name != "f.csv") || f.Dir {
+			t.Errorf("listing: %+v", f)
+		}
+	}
+	if d := cmp.Diff([]string{"secret.csv"}, p.names(t, "theirs")); d != "" {
+		t.Error(d)
+	}
+}
+
+// What is asked of a folder that is a file is told, and nothing looks as if a file had gone or was moved.
+func testFileForFolder(t *testing.T, p Place) {
+	ctx := t.Context()
+	p.write(t, "in/f.csv", []byte("f"))
+	p.write(t, "in/archive", []byte("a file"))
+	tell := func(err error) {
+		t.Helper()
+		fails(t, err, bridge.ErrNotFolder, bridge.Stop)
+		if errors.Is(err, fs.ErrNotExist) || bridge.HintOf(err) == "" {
+			t.Errorf("error %v, hint %q", err, bridge.HintOf(err))
+		}
+	}
+	_, err := p.Remote.List(ctx, "in/archive")
+	tell(err)
+	tell(p.Remote.Move(ctx, "in/f.csv", "in/archive/f.csv"))
+	tell(p.Remote.Put(ctx, "in/archive/g.csv", bytes.NewReader(nil)))
+	tell(p.Remote.MakeFolder(ctx, "in/archive"))
+	tell(p.Remote.MakeFolder(ctx, "in/archive/2026"))
+	_, err = p.Remote.Stat(ctx, "in/archive/f.csv")
+	tell(err)
+	if d := cmp.Diff([]string{"archive", "f.csv"}, p.names(t, "in")); d != "" {
+		t.Error(d)
+	}
+}
+
+// A server without times says 1970, or nothing.
+func testNoTime(t *testing.T, p Place) {
+	p.write(t, "f.csv", []byte("body"))
+	check(t, os.Chtimes(filepath.Join(p.Root, "f.csv"), time.Unix(0, 0), time.Unix(0, 0)))
+	files, err := p.Remote.List(t.Context(), "")
+	check(t, err)
+	file, serr := p.Remote.Stat(t.Context(), "f.csv")
+	check(t, serr)
+	if len(files) != 1 || !files[0].MTime.IsZero() || !file.MTime.IsZero() {
+		t.Errorf("listing %+v, stat %+v", files, file)
+	}
+	if n, err := p.Remote.Fetch(t.Context(), "f.csv", io.Discard); err != nil || n != 4 {
+		t.Errorf("fetch: %d, %v", n, err)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
 )
@@ -24,6 +23,7 @@ func (r *Remote) Check(ctx context.Context) []bridge.Finding {
 	}
 	defer c.close()
 	_ = c.run(ctx, func() error {
+		findings = append(findings, r.checkAlgorithms(c)...)
 		findings = append(findings, r.checkRoot(c), r.checkRename(c))
 		findings = append(findings, r.checkSpace(c)...)
 		return nil
@@ -55,18 +55,20 @@ func (r *Remote) failed(what string, err error) bridge.Finding {
 
 // checkRoot lists the folder below which the feeds' folders stand.
 func (r *Remote) checkRoot(c *conn) bridge.Finding {
-	full, err := r.resolve("list", "")
+	full := c.full(place{border: r.root})
 	what := "list folder " + full
-	if err == nil {
-		c.limitInput(maxListing)
-		defer c.limitInput(0)
-		entries, lerr := c.files.ReadDir(full)
-		if lerr == nil {
-			return bridge.Finding{Subject: "remote " + r.name, What: what, OK: true, Detail: strconv.Itoa(len(entries)) + " entries"}
-		}
-		err = r.explain("list", full, c, lerr)
+	info, err := c.files.Stat(full) // the root may be a link
+	if mode, known := modeOf(info); err == nil && known {
+		err = bridge.WantFolder(mode, full)
 	}
-	return r.failed(what, err)
+	var files []bridge.File
+	if err == nil {
+		files, err = c.list(full)
+	}
+	if err != nil {
+		return r.failed(what, r.explain("list", full, c, err))
+	}
+	return bridge.Finding{Subject: "remote " + r.name, What: what, OK: true, Detail: strconv.Itoa(len(files)) + " entries"}
 }
 
 // checkRename tells what kind of rename there is; a lack is no failure.
@@ -84,18 +86,17 @@ func (r *Remote) checkRename(c *conn) bridge.Finding {
 
 // checkSpace tells the free space where the server does.
 func (r *Remote) checkSpace(c *conn) []bridge.Finding {
-	full, err := r.resolve("look at", "")
-	if _, ok := c.files.HasExtension("statvfs@openssh.com"); !ok || err != nil {
+	if _, ok := c.files.HasExtension("statvfs@openssh.com"); !ok {
 		return nil
 	}
-	vfs, err := c.files.StatVFS(full)
-	if err != nil {
+	vfs, err := c.files.StatVFS(c.full(place{border: r.root}))
+	if err != nil || vfs == nil {
 		return nil // best effort: many servers offer it and refuse it
 	}
 	free := vfs.Bavail * vfs.Frsize
 	f := bridge.Finding{Subject: "remote " + r.name, What: "look for free space", OK: free >= 100<<20, Detail: fmt.Sprintf("%.1f GiB free", float64(free)/(1<<30))}
 	if !f.OK {
-		f.Hint = strings.Join([]string{"make room on the server's disk", "less than 100 MiB is left"}, ": ")
+		f.Hint = "make room on the server's disk: less than 100 MiB is left"
 	}
 	return []bridge.Finding{f}
 }

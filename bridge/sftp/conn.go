@@ -10,9 +10,10 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/orobridge/orobridge/bridge"
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/orobridge/orobridge/bridge"
 )
 
 // conn is one SSH connection with one SFTP session in it. One operation at a time uses it. It is cut by closing the TCP
@@ -26,35 +27,27 @@ type conn struct {
 	dog   *watchdog
 	busy  atomic.Bool // an operation is under way
 
-	budget  atomic.Int64 // bytes that may still come in; below 0 without limit
-	tooMuch atomic.Bool  // more came
-}
+	configured, root string // the remote's root in the config, and what the server calls it
 
-// limitInput cuts the connection once the server has sent more than n bytes; 0 ends the limit.
-func (c *conn) limitInput(n int64) {
-	if n == 0 {
-		n = -1
-	}
-	c.budget.Store(n)
+	listingTime time.Duration         // of a whole listing
+	budget      atomic.Int64          // bytes that may still come in; below 0 without limit
+	entries     atomic.Int64          // names that may still come in; below 0 without limit
+	why         atomic.Pointer[error] // for which the connection was cut; nil for what the watchdog or a context did
 }
 
 // input is the server's side of the SFTP session: each byte shows that the server is there.
 type input struct {
 	io.Reader
-	c *conn
+	c     *conn
+	names names
 }
 
 func (in *input) Read(p []byte) (int, error) {
 	n, err := in.Reader.Read(p)
 	if n > 0 {
 		in.c.dog.progress()
-		if b := in.c.budget.Load(); b >= 0 {
-			if b < int64(n) {
-				in.c.tooMuch.Store(true)
-				_ = in.c.tcp.Close()
-				return 0, io.ErrUnexpectedEOF
-			}
-			in.c.budget.CompareAndSwap(b, b-int64(n))
+		if !in.c.spend(&in.c.budget, int64(n)) || !in.c.spend(&in.c.entries, in.names.count(p[:n])) {
+			return 0, io.ErrUnexpectedEOF
 		}
 	}
 	return n, err
@@ -63,8 +56,8 @@ func (in *input) Read(p []byte) (int, error) {
 // errNoSubsystem says that the server refused to start SFTP.
 var errNoSubsystem = errors.New("the server has no subsystem sftp")
 
-// open starts the SFTP session.
-func (c *conn) open() error {
+// start starts the SFTP session.
+func (c *conn) start() error {
 	session, err := c.ssh.NewSession()
 	if err != nil {
 		return err
@@ -91,7 +84,7 @@ func (c *conn) open() error {
 	}
 	// What nobody reads would fill the window of the channel.
 	c.work.Go(func() { _, _ = io.Copy(io.Discard, stderr) })
-	c.files, err = sftp.NewClientPipe(&input{out, c}, in)
+	c.files, err = sftp.NewClientPipe(&input{Reader: out, c: c}, in)
 	return err
 }
 
@@ -118,8 +111,9 @@ func (c *conn) broken(err error) bool {
 	var size *sizeError
 	var body *bodyError
 	known := err == nil || serverSaid(err) || errors.As(err, &writer) || errors.As(err, &size) || errors.As(err, &body) ||
+		errors.Is(err, bridge.ErrNotRegular) || errors.Is(err, bridge.ErrNotFolder) ||
 		errors.As(err, &done) && !errors.Is(err, bridge.ErrUnreachable)
-	return !known || c.dog.bit() || c.tooMuch.Load()
+	return !known || c.dog.bit() || c.whyCut() != nil
 }
 
 // keep sends keepalive@openssh.com while the connection is idle, one at a time, and cuts it when no answer comes.
@@ -215,8 +209,8 @@ func (d *watchdog) bit() bool {
 }
 
 // do runs an operation on a connection of the pool and explains its error.
-func (r *Remote) do(ctx context.Context, op, p string, f func(c *conn, full string) error) error {
-	full, err := r.resolve(op, p)
+func (r *Remote) do(ctx context.Context, op, p string, f func(c *conn, at place) error) error {
+	at, err := r.locate(op, p)
 	if err != nil {
 		return err
 	}
@@ -226,7 +220,7 @@ func (r *Remote) do(ctx context.Context, op, p string, f func(c *conn, full stri
 
 	c, err := r.acquire(ctx)
 	if err == nil {
-		err = c.run(ctx, func() error { return f(c, full) })
+		err = c.run(ctx, func() error { return f(c, at) })
 		broken := c.broken(err) || ctx.Err() != nil
 		if err != nil && ctx.Err() == nil {
 			err = r.explain(op, p, c, err)

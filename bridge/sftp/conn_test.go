@@ -48,8 +48,8 @@ func TestWatchdog(t *testing.T) {
 	})
 }
 
-// place starts a server in this process, and a remote that uses it.
-func place(t *testing.T) (*Remote, string) {
+// here starts a server in this process, and a remote that uses it.
+func here(t *testing.T) (*Remote, string) {
 	t.Helper()
 	dir := t.TempDir()
 	root := filepath.Join(dir, "root")
@@ -78,14 +78,13 @@ func place(t *testing.T) (*Remote, string) {
 }
 
 func TestInputIsLimited(t *testing.T) {
-	r, root := place(t)
+	r, root := here(t)
 	if err := os.WriteFile(filepath.Join(root, "f.bin"), make([]byte, 1<<20), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	err := r.do(context.Background(), "list", "f.bin", func(c *conn, full string) error {
-		c.limitInput(100_000)
-		defer c.limitInput(0)
-		_, err := c.read(full, 1<<20, io.Discard)
+	err := r.do(context.Background(), "list", "f.bin", func(c *conn, at place) error {
+		c.budget.Store(100_000)
+		_, err := c.read(c.full(at), 1<<20, io.Discard)
 		return err
 	})
 	if err == nil || bridge.FateOf(err) != bridge.Stop {
@@ -97,14 +96,14 @@ func TestInputIsLimited(t *testing.T) {
 }
 
 func TestReadWithWrongSize(t *testing.T) {
-	r, root := place(t)
+	r, root := here(t)
 	if err := os.WriteFile(filepath.Join(root, "f.bin"), make([]byte, 100_000), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for _, size := range []int64{0, 1, 50_000, 99_999, 100_000, 5 << 20} {
 		var got bytes.Buffer
-		err := r.do(t.Context(), "read", "f.bin", func(c *conn, full string) error {
-			n, err := c.read(full, size, &got)
+		err := r.do(t.Context(), "read", "f.bin", func(c *conn, at place) error {
+			n, err := c.read(c.full(at), size, &got)
 			if want := min(size+1, 100_000); n != want {
 				t.Errorf("size %d: read %d, want %d", size, n, want)
 			}
@@ -123,11 +122,11 @@ func (f asks) Write(b []byte) (int, error) { f(); return len(b), nil }
 
 // A writer that takes its time is no silence of the server.
 func TestSlowWriterIsNoStall(t *testing.T) {
-	r, root := place(t)
+	r, root := here(t)
 	if err := os.WriteFile(filepath.Join(root, "f.bin"), make([]byte, 3<<20), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	err := r.do(t.Context(), "read", "f.bin", func(c *conn, full string) error {
+	err := r.do(t.Context(), "read", "f.bin", func(c *conn, at place) error {
 		watched := func() bool {
 			c.dog.mu.Lock()
 			defer c.dog.mu.Unlock()
@@ -136,7 +135,7 @@ func TestSlowWriterIsNoStall(t *testing.T) {
 		if !watched() {
 			t.Error("nobody watches the server")
 		}
-		_, err := c.read(full, 3<<20, asks(func() {
+		_, err := c.read(c.full(at), 3<<20, asks(func() {
 			if watched() {
 				t.Error("the writer is watched")
 			}
@@ -159,29 +158,36 @@ func TestAnswers(t *testing.T) {
 		kind error
 		fate bridge.Fate
 		good bool // the connection is
+		file bool // it is the file's own trouble
 	}{
-		{os.ErrNotExist, fs.ErrNotExist, bridge.Stop, true},
-		{os.ErrPermission, fs.ErrPermission, bridge.Stop, true},
-		{&sftp.StatusError{Code: 4}, nil, bridge.Pause, true},
-		{&sftp.StatusError{Code: 5}, nil, bridge.Stop, true},
-		{&sftp.StatusError{Code: 7}, bridge.ErrUnreachable, bridge.Pause, true},
-		{&sftp.StatusError{Code: 8}, nil, bridge.Stop, true},
-		{&sftp.StatusError{Code: 10}, fs.ErrNotExist, bridge.Stop, true},
-		{&sftp.StatusError{Code: 11}, fs.ErrExist, bridge.Stop, true},
-		{&sftp.StatusError{Code: 12}, fs.ErrPermission, bridge.Stop, true},
-		{&sftp.StatusError{Code: 14}, syscall.ENOSPC, bridge.Pause, true},
-		{&sftp.StatusError{Code: 15}, syscall.ENOSPC, bridge.Pause, true},
-		{&sftp.StatusError{Code: 17}, nil, bridge.Pause, true},
-		{&sftp.StatusError{Code: 4711}, nil, bridge.Stop, true},
-		{sftp.ErrSSHFxConnectionLost, bridge.ErrUnreachable, bridge.Pause, false},
-		{io.EOF, bridge.ErrUnreachable, bridge.Pause, false},
-		{sftp.ErrInternalInconsistency, bridge.ErrUnreachable, bridge.Pause, false},
-		{&sizeError{2, 1}, nil, bridge.Pause, true},
+		{os.ErrNotExist, fs.ErrNotExist, bridge.Stop, true, true},
+		{os.ErrPermission, fs.ErrPermission, bridge.Stop, true, true},
+		{&sftp.StatusError{Code: 4}, nil, bridge.Pause, true, true},
+		{&sftp.StatusError{Code: 5}, nil, bridge.Stop, true, true},
+		{&sftp.StatusError{Code: 7}, bridge.ErrUnreachable, bridge.Pause, true, false},
+		{&sftp.StatusError{Code: 8}, nil, bridge.Stop, true, false},
+		{&sftp.StatusError{Code: 10}, fs.ErrNotExist, bridge.Stop, true, true},
+		{&sftp.StatusError{Code: 11}, fs.ErrExist, bridge.Stop, true, true},
+		{&sftp.StatusError{Code: 12}, fs.ErrPermission, bridge.Stop, true, true},
+		{&sftp.StatusError{Code: 14}, syscall.ENOSPC, bridge.Pause, true, false},
+		{&sftp.StatusError{Code: 15}, syscall.ENOSPC, bridge.Pause, true, false},
+		{&sftp.StatusError{Code: 17}, nil, bridge.Pause, true, true},
+		{&sftp.StatusError{Code: 4711}, nil, bridge.Stop, true, true},
+		{sftp.ErrSSHFxConnectionLost, bridge.ErrUnreachable, bridge.Pause, false, false},
+		{io.EOF, bridge.ErrUnreachable, bridge.Pause, false, false},
+		{sftp.ErrInternalInconsistency, bridge.ErrUnreachable, bridge.Pause, false, false},
+		{&sizeError{2, 1}, nil, bridge.Pause, true, false},
+		{&writerError{io.ErrShortWrite}, io.ErrShortWrite, bridge.Pause, true, false},
+		{bridge.WantFile(fs.ModeSymlink), bridge.ErrNotRegular, bridge.Stop, true, true},
+		{bridge.WantFolder(0, "archive"), bridge.ErrNotFolder, bridge.Stop, true, true},
 	}
 	for _, tt := range tests {
 		e := r.explain("put", "f.csv", c, tt.err)
 		if e.Fate != tt.fate || tt.kind != nil && !errors.Is(e, tt.kind) {
 			t.Errorf("%v: fate %d of %v, want %d of %v", tt.err, e.Fate, e, tt.fate, tt.kind)
+		}
+		if e.File != tt.file || r.explain("list", "", c, tt.err).File {
+			t.Errorf("%v: of the file: %t, of a folder that is listed: %t", tt.err, e.File, r.explain("list", "", c, tt.err).File)
 		}
 		if c.broken(tt.err) == tt.good {
 			t.Errorf("%v: the connection is broken: %t", tt.err, tt.good)

@@ -8,10 +8,12 @@ import (
 	"net"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
-	"github.com/orobridge/orobridge/bridge"
 	"golang.org/x/crypto/ssh"
+
+	"github.com/orobridge/orobridge/bridge"
 )
 
 // A stage is how far a dial came.
@@ -34,12 +36,17 @@ func (r *Remote) dial(ctx context.Context) (*conn, stage, error) {
 	if err != nil {
 		return nil, connecting, err
 	}
+	signers, end, err := r.signers(ctx)
+	if err != nil {
+		return nil, connecting, err
+	}
+	defer end()
 	tcp, err := r.connect(ctx)
 	if err != nil {
 		return nil, connecting, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = tcp.Close() })
-	c, at, err := r.handshake(tcp, pins)
+	c, at, err := r.handshake(tcp, pins, signers)
 	if !stop() && err == nil {
 		c.close()
 		return nil, at, ctx.Err()
@@ -65,9 +72,9 @@ func (r *Remote) connect(ctx context.Context) (net.Conn, error) {
 
 // handshake does all that comes after TCP, within one more ConnectTimeout. When it fails, everything that it has
 // started has ended, or ends with the TCP connection, which the caller closes.
-func (r *Remote) handshake(tcp net.Conn, pins *pins) (*conn, stage, error) {
+func (r *Remote) handshake(tcp net.Conn, pins *pins, signers []ssh.Signer) (*conn, stage, error) {
 	_ = tcp.SetDeadline(time.Now().Add(r.connectTimeout))
-	login := &login{user: r.user, signer: r.signer, password: r.password}
+	login := &login{user: r.user, signers: signers, password: r.password}
 	var keyErr error
 	var known bool
 	config := &ssh.ClientConfig{
@@ -79,6 +86,7 @@ func (r *Remote) handshake(tcp net.Conn, pins *pins) (*conn, stage, error) {
 			return keyErr
 		},
 		HostKeyAlgorithms: pins.algorithms,
+		Config:            ssh.Config{KeyExchanges: r.algorithms.KeyExchanges, Ciphers: r.algorithms.Ciphers, MACs: r.algorithms.MACs},
 		ClientVersion:     "SSH-2.0-orobridge",
 	}
 	sshConn, channels, requests, err := ssh.NewClientConn(tcp, r.address, config)
@@ -90,14 +98,19 @@ func (r *Remote) handshake(tcp net.Conn, pins *pins) (*conn, stage, error) {
 	case err != nil:
 		return nil, loggingIn, r.explainLogin(login, err)
 	}
-	c := &conn{tcp: tcp, ssh: ssh.NewClient(sshConn, channels, requests), gone: make(chan struct{})}
+	c := &conn{tcp: tcp, ssh: ssh.NewClient(sshConn, channels, requests), gone: make(chan struct{}), listingTime: r.listingTime}
 	c.dog = &watchdog{limit: r.readTimeout, bite: func() { _ = tcp.Close() }}
 	c.budget.Store(-1)
+	c.entries.Store(-1)
 	c.work.Go(func() {
 		_ = c.ssh.Wait()
 		close(c.gone)
 	})
-	if err := c.open(); err != nil {
+	err = c.start()
+	if err == nil {
+		err = c.resolveRoot(r.root)
+	}
+	if err != nil {
 		c.close()
 		return nil, startingSFTP, r.explainOpen(err)
 	}
@@ -113,9 +126,19 @@ func (r *Remote) explainHandshake(pins *pins, err error) error {
 	}
 	e := &bridge.Error{Op: "connect", Object: r.name + " at " + r.address, Fate: bridge.Stop, Err: err,
 		Hint: "the server is too old for what is safe today, or too new: ask its operator for algorithms"}
-	if len(pins.algorithms) > 0 && slices.Equal(none.SupportedAlgorithms, pins.algorithms) {
+	broken := offered(none.RequestedAlgorithms)
+	ofHost := slices.Equal(none.SupportedAlgorithms, pins.algorithms)
+	if ofHost && pins.pinned {
 		e.Err = fmt.Errorf("%w: %w", ErrHostKey, err)
+		// A pinned RSA key is the one key whose algorithm may be too old and the key right all the same.
+		if !slices.Contains(pins.algorithms, ssh.KeyAlgoRSASHA256) {
+			broken = nil
+		}
 		e.Hint = "the server has no host key of the type that " + r.knownHosts + " pins: ask its operator whether the key was replaced, then pin the new one"
+	}
+	if len(broken) > 0 {
+		e.Hint = "the server knows only what is broken: have it renewed; until then legacy_algorithms: [" + strings.Join(broken, ", ") +
+			"] lets the remote use it, and whoever stands between may read and change what is transferred"
 	}
 	return e
 }

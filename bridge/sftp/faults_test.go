@@ -72,6 +72,7 @@ func cuts(total int64) []int64 {
 }
 
 func TestFetchCutAnywhere(t *testing.T) {
+	t.Parallel()
 	_, l := serve(t, sftptest.Options{})
 	p, l := proxy(t, l)
 	body := random(300_000)
@@ -106,6 +107,7 @@ func TestFetchCutAnywhere(t *testing.T) {
 }
 
 func TestPutCutAnywhere(t *testing.T) {
+	t.Parallel()
 	sshd := sftptest.Sshd(t)
 	p, l := proxy(t, sshd.Login)
 	body := random(300_000)
@@ -168,6 +170,7 @@ func (w *onFirst) Write(b []byte) (int, error) {
 }
 
 func TestStall(t *testing.T) {
+	t.Parallel()
 	_, l := serve(t, sftptest.Options{})
 	write(t, l, "f.bin", random(6<<20))
 	operations := map[string]func(r *sftp.Remote, p *sftptest.Proxy) error{
@@ -193,7 +196,7 @@ func TestStall(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p, l := proxy(t, l)
 			cfg := loginConfig(t, l)
-			cfg.ReadTimeout = bridge.Duration(time.Second)
+			cfg.ReadTimeout = bridge.Duration(500 * time.Millisecond)
 			r := open(t, cfg)
 			_, err := r.List(t.Context(), "")
 			check(t, err)
@@ -207,6 +210,7 @@ func TestStall(t *testing.T) {
 }
 
 func TestCancelWhileStalled(t *testing.T) {
+	t.Parallel()
 	_, l := serve(t, sftptest.Options{})
 	p, l := proxy(t, l)
 	r := open(t, loginConfig(t, l))
@@ -223,15 +227,16 @@ func TestCancelWhileStalled(t *testing.T) {
 }
 
 func TestSlowLinkIsNoStall(t *testing.T) {
+	t.Parallel()
 	_, l := serve(t, sftptest.Options{})
 	p, l := proxy(t, l)
 	cfg := loginConfig(t, l)
-	cfg.ReadTimeout = bridge.Duration(time.Second)
+	cfg.ReadTimeout = bridge.Duration(500 * time.Millisecond)
 	r := open(t, cfg)
 	_, err := r.List(t.Context(), "")
 	check(t, err)
 	p.Bandwidth(1 << 20)
-	body := random(2 << 20) // two seconds
+	body := random(1 << 20) // twice as long as the silence that is allowed
 	check(t, r.Put(t.Context(), "f.bin", bytes.NewReader(body)))
 	var got bytes.Buffer
 	_, err = r.Fetch(t.Context(), "f.bin", &got)
@@ -242,6 +247,7 @@ func TestSlowLinkIsNoStall(t *testing.T) {
 }
 
 func TestKeepAliveFindsHalfOpen(t *testing.T) {
+	t.Parallel()
 	_, l := serve(t, sftptest.Options{})
 	p, l := proxy(t, l)
 	cfg := loginConfig(t, l)
@@ -271,6 +277,7 @@ func TestKeepAliveFindsHalfOpen(t *testing.T) {
 }
 
 func TestReconnect(t *testing.T) {
+	t.Parallel()
 	sshd := sftptest.Sshd(t)
 	r := open(t, loginConfig(t, sshd.Login))
 	_, err := r.List(t.Context(), "")
@@ -291,6 +298,7 @@ func TestReconnect(t *testing.T) {
 }
 
 func TestUnreachable(t *testing.T) {
+	t.Parallel()
 	_, l := serve(t, sftptest.Options{})
 	p, l := proxy(t, l)
 	cfg := loginConfig(t, l)
@@ -325,6 +333,7 @@ func TestUnreachable(t *testing.T) {
 }
 
 func TestPoolIsBounded(t *testing.T) {
+	t.Parallel()
 	_, l := serve(t, sftptest.Options{})
 	p, l := proxy(t, l)
 	p.Latency(5 * time.Millisecond)
@@ -344,6 +353,7 @@ func TestPoolIsBounded(t *testing.T) {
 }
 
 func TestReadOnlyFolder(t *testing.T) {
+	t.Parallel()
 	_, l := serve(t, sftptest.Options{ReadOnly: true})
 	write(t, l, "f.csv", []byte("x"))
 	r := open(t, loginConfig(t, l))
@@ -359,6 +369,7 @@ func TestReadOnlyFolder(t *testing.T) {
 }
 
 func TestDiskFull(t *testing.T) {
+	t.Parallel()
 	s, l := serve(t, sftptest.Options{Space: 100_000})
 	r := open(t, loginConfig(t, l))
 	fails(t, r.Put(t.Context(), "f.csv", bytes.NewReader(random(300_000))), nil, bridge.Pause)
@@ -370,6 +381,7 @@ func TestDiskFull(t *testing.T) {
 }
 
 func TestReadOnceServer(t *testing.T) {
+	t.Parallel()
 	_, l := serve(t, sftptest.Options{ReadOnce: true})
 	body := random(3 << 20)
 	write(t, l, "f.bin", body)
@@ -385,6 +397,7 @@ func TestReadOnceServer(t *testing.T) {
 }
 
 func TestRootAndLoginFolder(t *testing.T) {
+	t.Parallel()
 	_, l := serve(t, sftptest.Options{})
 	for _, folder := range []string{"drops/out", "out"} {
 		check(t, os.MkdirAll(filepath.Join(l.Root, folder), 0o755))
@@ -408,6 +421,7 @@ func TestRootAndLoginFolder(t *testing.T) {
 }
 
 func TestRealClient(t *testing.T) {
+	t.Parallel()
 	_, inProcess := serve(t, sftptest.Options{})
 	for name, l := range map[string]sftptest.Login{"in process": inProcess, "OpenSSH": sftptest.Sshd(t).Login} {
 		t.Run(name, func(t *testing.T) {

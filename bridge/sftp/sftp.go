@@ -5,19 +5,36 @@
 //   - Connections are few (Options.Connections), dialled when they are needed, used by one operation at a time, kept
 //     alive while idle and replaced when they break. Nothing is tried twice here: an operation that met trouble says so
 //     with fate Pause, and whoever called it decides when to come back.
+//
 //   - Every wait is bounded: the TCP connect and the handshake by ConnectTimeout each, an operation by ReadTimeout
 //     without a byte of SFTP from the server. A context that ends closes the operation's connection.
+//
 //   - The server's key is pinned in a known_hosts file, read anew for each connection. There is no way to switch that off.
+//
 //   - A password is offered once per login, so that a wrong one does not lock the account.
-//   - Memory: a fetch holds one chunk (2 MiB), a listing its entries; a listing of more than 256 MiB is cut off.
+//
+//   - Memory: a fetch holds one chunk (2 MiB), a listing its entries.
+//
 //   - Put and Move look that the target is absent and then rename: by posix-rename@openssh.com where the server offers it,
 //     because there the file has exactly one name at each moment (a plain rename of OpenSSH is a link and an unlink), by
 //     the plain rename otherwise. SFTP has no rename that is atomic and exclusive at once, so writers of one target must
 //     not be two processes; within this process they take turns. No target is ever deleted first.
+//
 //   - Put leaves no temporary file behind where it can: what a broken connection left is removed by the next Put, what a
 //     killed process left by the first Put into the folder once it is a day old.
 //
-// Not supported: RSA keys that sign with SHA-1 only for the client's login, GSSAPI, agents, jump hosts.
+//   - Algorithms are those that x/crypto/ssh holds to be sound; broken ones only where legacy_algorithms names them.
+//
+//   - A listing has at most bridge.MaxListing names, 64 MiB and two minutes; more cuts the connection.
+//
+//   - No link below the remote's path is followed: all folders on the way and the file itself are looked at by lstat before each
+//     operation, in one round trip. SFTP version 3 has no way to hold a folder or to open without following, so whoever may write
+//     into a folder there can still put a link in the place of a file between the look and the opening; a fetch notices it, by
+//     another lstat afterwards, unless it is taken back by then and the other file has exactly as many bytes.
+//
+//   - Names come as pkg/sftp gives them: of a name with a slash, which no server may send, what stands behind the last one.
+//
+// Not supported: GSSAPI, jump hosts, servers that send no sizes.
 package sftp
 
 import (
@@ -28,7 +45,7 @@ import (
 	"io/fs"
 	"math"
 	"net"
-	"path"
+	"os"
 	"strings"
 	"sync"
 	"time"
@@ -42,9 +59,8 @@ import (
 
 // Limits of memory.
 const (
-	chunkSize  = 2 << 20   // of a fetch: 64 requests of 32 KiB, as many as pkg/sftp keeps in flight
-	packetSize = 32 << 10  // of one request
-	maxListing = 256 << 20 // bytes of one listing: about 1.5 million names
+	chunkSize  = 2 << 20  // of a fetch: 64 requests of 32 KiB, as many as pkg/sftp keeps in flight
+	packetSize = 32 << 10 // of one request
 )
 
 // Remote is a place with files on an SFTP server.
@@ -55,10 +71,17 @@ type Remote struct {
 	user           string
 	knownHosts     string
 	signer         ssh.Signer // nil without a key
+	certificate    string     // file; empty without
+	agent          string     // socket; empty without
+	algorithms     ssh.Algorithms
+	legacy         []string // broken ones that are allowed
 	password       bridge.Secret
 	connectTimeout time.Duration
 	readTimeout    time.Duration
 	keepAlive      time.Duration
+	listingTime    time.Duration
+	identity       string
+	mode           fs.FileMode // of files; 0: what the server gives them
 	dialTCP        func(ctx context.Context, network, address string) (net.Conn, error)
 
 	life  context.Context // ends with Close
@@ -82,6 +105,10 @@ func WithDialer(dial func(ctx context.Context, network, address string) (net.Con
 	return func(r *Remote) { r.dialTCP = dial }
 }
 
+// WithIdentity puts the ledger's identity into the names of temporary files, so that two bridges that write into one folder
+// keep their hands off each other's.
+func WithIdentity(identity string) Option { return func(r *Remote) { r.identity = identity } }
+
 // New checks the options and the key; it does not connect. Zero numbers of the options mean their defaults. Errors are
 // *bridge.Error with fate Stop.
 func New(name string, cfg *Options, options ...Option) (*Remote, error) {
@@ -95,22 +122,32 @@ func New(name string, cfg *Options, options ...Option) (*Remote, error) {
 	if err != nil {
 		return nil, err
 	}
+	sound, err := algorithms(cfg.LegacyAlgorithms)
+	if err != nil {
+		return nil, &bridge.Error{Op: "open remote", Object: name, Fate: bridge.Stop, Err: err, Hint: "correct legacy_algorithms"}
+	}
 	r := &Remote{
 		name: name, root: cfg.Path, address: withPort(cfg.Address), user: cfg.User,
 		knownHosts: cfg.KnownHostsFile, signer: signer, password: cfg.Password,
+		certificate: cfg.CertificateFile, agent: cfg.Agent, algorithms: sound, legacy: cfg.LegacyAlgorithms,
 		connectTimeout: cfg.ConnectTimeout.D(),
 		readTimeout:    cfg.ReadTimeout.D(),
 		keepAlive:      cfg.KeepAlive.D(),
+		listingTime:    listingTime,
+		mode:           fs.FileMode(cfg.Mode),
 		dialTCP:        (&net.Dialer{}).DialContext,
 		slots:          make(chan struct{}, cfg.Connections),
 		turn:           make(chan struct{}, 1),
 		stale:          map[string]struct{}{},
 		swept:          map[string]bool{},
 	}
-	r.life, r.end = context.WithCancel(context.Background())
 	for _, o := range options {
 		o(r)
 	}
+	if err := bridge.CheckIdentity(r.identity); err != nil {
+		return nil, &bridge.Error{Op: "open remote", Object: name, Fate: bridge.Stop, Err: err, Hint: "report this"}
+	}
+	r.life, r.end = context.WithCancel(context.Background())
 	return r, nil
 }
 
@@ -122,88 +159,56 @@ func withPort(address string) string {
 	return address
 }
 
-// resolve makes the server's path of one of the remote's: below the configured root. Without a root, an absolute path
-// is the server's and a relative one starts in the folder where the login lands.
-func (r *Remote) resolve(op, p string) (string, error) {
-	elements, err := bridge.SplitPath(p)
-	if err != nil {
-		return "", bridge.NameError(op, r.name, p, err)
-	}
-	base := r.root
-	if base == "" && strings.HasPrefix(p, "/") {
-		base = "/"
-	}
-	if full := path.Join(append([]string{base}, elements...)...); full != "" {
-		return full, nil
-	}
-	return ".", nil
-}
-
-// List returns the entries of a folder. Special files are listed as files; Fetch refuses them.
-func (r *Remote) List(ctx context.Context, folder string) ([]bridge.File, error) {
-	var files []bridge.File
-	err := r.do(ctx, "list", folder, func(c *conn, full string) error {
-		c.limitInput(maxListing)
-		defer c.limitInput(0)
-		entries, err := c.files.ReadDir(full)
-		if err != nil {
-			return err
-		}
-		files = make([]bridge.File, len(entries))
-		for i, e := range entries {
-			files[i] = asFile(e)
-		}
-		return nil
-	})
-	return files, err
-}
-
-func asFile(info fs.FileInfo) bridge.File {
-	return bridge.File{Name: info.Name(), Size: info.Size(), MTime: info.ModTime().UTC(), Dir: info.IsDir()}
-}
-
-// Stat asks for one file; a symbolic link is followed.
+// Stat asks for one file.
 func (r *Remote) Stat(ctx context.Context, p string) (bridge.File, error) {
 	var file bridge.File
-	err := r.do(ctx, "stat", p, func(c *conn, full string) error {
-		info, err := c.files.Stat(full)
+	err := r.do(ctx, "stat", p, func(c *conn, at place) error {
+		sights, err := c.look(at)
 		if err != nil {
 			return err
 		}
-		file = asFile(info)
-		return nil
+		if sights[0].err == nil {
+			file = asFile(sights[0].info)
+			file.Special = file.Special || sights[0].link
+			file.Dir = file.Dir && !file.Special
+		}
+		return sights[0].err
 	})
 	return file, err
 }
 
-// Fetch copies a file into w. The size and time of the file are asked for before it is opened and after it is closed,
-// never while it is open: some servers (IBM Sterling) take a stat of an open file amiss. A file that has vanished by then
-// was read whole, if its size was right: servers that hand out a file once delete it then.
+// Fetch copies a file into w. What it is, its size and its time are asked for before it is opened and after it is closed, never
+// while it is open: some servers (IBM Sterling) take a stat of an open file amiss. A file that has vanished by then was read
+// whole, if its size was right: servers that hand out a file once delete it then.
 func (r *Remote) Fetch(ctx context.Context, p string, w io.Writer) (int64, error) {
 	var n int64
-	err := r.do(ctx, "fetch", p, func(c *conn, full string) error {
-		before, err := c.files.Stat(full)
+	err := r.do(ctx, "fetch", p, func(c *conn, at place) error {
+		full := c.full(at)
+		sights, err := c.look(at)
 		if err != nil {
 			return err
 		}
-		if size := before.Size(); size < 0 || size == math.MaxInt64 {
-			return fmt.Errorf("the server says that the file has %d bytes: %w", size, sftp.ErrInternalInconsistency)
+		if err := c.file(full, sights[0]); err != nil {
+			return err
 		}
-		if !before.Mode().IsRegular() {
-			return &bridge.Error{Op: "fetch", Object: bridge.FileObject(r.name, p), Fate: bridge.Stop,
-				Err: fmt.Errorf("not a regular file (%s)", before.Mode().Type()), Hint: "only regular files can be fetched: move it out of the folder"}
+		before := sights[0].info
+		if size := before.Size(); size < 0 || size == math.MaxInt64 {
+			return fmt.Errorf("the server says that the file has %d bytes: %w", uint64(size), sftp.ErrInternalInconsistency)
 		}
 		if n, err = c.read(full, before.Size(), w); err != nil {
 			return err
 		}
-		after, err := c.files.Stat(full)
-		if errors.Is(err, fs.ErrNotExist) && n == before.Size() {
-			return nil
-		}
-		if err != nil {
+		if sights, err = c.look(at); err != nil {
 			return err
 		}
-		if n != before.Size() || after.Size() != before.Size() || !after.ModTime().Equal(before.ModTime()) {
+		after := sights[0].info
+		switch err := sights[0].err; {
+		case errors.Is(err, fs.ErrNotExist) && n == before.Size():
+			return nil
+		case err != nil:
+			return err
+		case n != before.Size(), after.Size() != before.Size(), !after.ModTime().Equal(before.ModTime()), after.Mode().Type() != before.Mode().Type(),
+			sights[0].link:
 			return r.changed(p, before, after, n)
 		}
 		return nil
@@ -212,7 +217,7 @@ func (r *Remote) Fetch(ctx context.Context, p string, w io.Writer) (int64, error
 }
 
 func (r *Remote) changed(p string, before, after fs.FileInfo, read int64) error {
-	return &bridge.Error{Op: "fetch", Object: bridge.FileObject(r.name, p), Fate: bridge.Pause,
+	return &bridge.Error{Op: "fetch", Object: bridge.FileObject(r.name, p), Fate: bridge.Pause, File: true,
 		Err: fmt.Errorf("the file changed while it was read: %d bytes of %s before, %d bytes of %s after, %d bytes read",
 			before.Size(), before.ModTime().UTC().Format(time.RFC3339), after.Size(), after.ModTime().UTC().Format(time.RFC3339), read),
 		Hint: "it is fetched again; if this repeats, the sender writes into the file: have it written under a temporary name and renamed, or set ready.stable higher"}
@@ -222,7 +227,7 @@ func (r *Remote) changed(p string, before, after fs.FileInfo, read int64) error 
 // data after a short reply (pkg/sftp issue 658). ReadAt reports a short reply as the end of the file; so the end is
 // where nothing at all comes back, and once a short reply was seen chunks shrink to one request each.
 func (c *conn) read(full string, size int64, w io.Writer) (int64, error) {
-	f, err := c.files.Open(full)
+	f, err := c.open(full, os.O_RDONLY)
 	if err != nil {
 		return 0, err
 	}
@@ -247,6 +252,9 @@ func (c *conn) read(full string, size int64, w io.Writer) (int64, error) {
 		if err == io.EOF {
 			break
 		}
+		if err == nil && got == 0 {
+			err = errNoAnswer
+		}
 		if err != nil {
 			if serverSaid(err) {
 				_ = f.Close()
@@ -265,19 +273,23 @@ func (e *writerError) Unwrap() error { return e.err }
 
 // Put writes a whole file, as [bridge.Remote] says.
 func (r *Remote) Put(ctx context.Context, p string, body io.ReadSeeker) error {
-	return r.do(ctx, "put", p, func(c *conn, full string) error {
+	return r.do(ctx, "put", p, func(c *conn, at place) error {
 		r.removeStale(c)
-		if err := c.absent(full); err != nil {
-			return err
-		}
-		folder := path.Dir(full)
-		temp := path.Join(folder, bridge.TempName())
-		size, err := c.write(temp, body)
+		sights, err := c.look(at)
 		if err == nil {
-			err = r.rename(ctx, c, temp, full)
+			err = sights[0].absent()
 		}
 		if err != nil {
-			r.discard(c, temp, err)
+			return err
+		}
+		temp := at.beside(bridge.TempName(r.identity))
+		size, err := c.write(c.full(temp), body, r.mode)
+		if err == nil {
+			err = r.rename(ctx, c, temp, at)
+		}
+		folder := c.full(at.folder())
+		if err != nil {
+			r.discard(c, c.full(temp), err)
 			return c.explainFull(folder, size, err)
 		}
 		r.sweep(c, folder)
@@ -285,8 +297,9 @@ func (r *Remote) Put(ctx context.Context, p string, body io.ReadSeeker) error {
 	})
 }
 
-// write makes the file, which must not exist, compares its size with the body's, and returns that.
-func (c *conn) write(full string, body io.ReadSeeker) (size int64, err error) {
+// write makes the file, which must not exist, compares its size with the body's, and returns that. A mode that is not 0 is set
+// while the file is still empty.
+func (c *conn) write(full string, body io.ReadSeeker, mode fs.FileMode) (size int64, err error) {
 	if size, err = body.Seek(0, io.SeekEnd); err == nil {
 		_, err = body.Seek(0, io.SeekStart)
 	}
@@ -294,11 +307,19 @@ func (c *conn) write(full string, body io.ReadSeeker) (size int64, err error) {
 		return 0, &bodyError{err}
 	}
 	// Write only: some servers refuse to open for reading and writing at once, as Create does.
-	f, err := c.files.OpenFile(full, createExclusive)
+	f, err := c.open(full, createExclusive)
 	if err != nil {
 		return size, err
 	}
-	if _, err = f.ReadFromWithConcurrency(&bodyReader{body}, 0); err == nil {
+	if mode != 0 {
+		if err = f.Chmod(mode); serverSaid(err) {
+			err = &modeError{mode, err}
+		}
+	}
+	if err == nil {
+		_, err = f.ReadFromWithConcurrency(&bodyReader{body}, 0)
+	}
+	if err == nil {
 		if _, ok := c.files.HasExtension("fsync@openssh.com"); ok {
 			err = ignoreAnswer(f.Sync()) // best effort
 		}
@@ -313,7 +334,7 @@ func (c *conn) write(full string, body io.ReadSeeker) (size int64, err error) {
 	if err := f.Close(); err != nil {
 		return size, err
 	}
-	info, err := c.files.Lstat(full)
+	info, err := c.lstat(full)
 	if err != nil {
 		return size, err
 	}
@@ -322,6 +343,15 @@ func (c *conn) write(full string, body io.ReadSeeker) (size int64, err error) {
 	}
 	return size, nil
 }
+
+// modeError says that the server does not give a file the permissions that the config wants.
+type modeError struct {
+	mode fs.FileMode
+	err  error
+}
+
+func (e *modeError) Error() string { return fmt.Sprintf("set permissions %04o: %v", e.mode, e.err) }
+func (e *modeError) Unwrap() error { return e.err }
 
 // bodyError is an error of the caller's reader: neither the server's nor the connection's.
 type bodyError struct{ err error }
@@ -355,20 +385,8 @@ func (e *sizeError) Error() string {
 	return fmt.Sprintf("the server holds %d bytes of %d that were written", e.got, e.want)
 }
 
-// absent returns fs.ErrExist when something stands under the path.
-func (c *conn) absent(full string) error {
-	_, err := c.files.Lstat(full)
-	if err == nil {
-		return fs.ErrExist
-	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	return err
-}
-
-// rename gives a file a name that nothing has.
-func (r *Remote) rename(ctx context.Context, c *conn, from, to string) error {
+// rename gives a regular file a name that nothing has.
+func (r *Remote) rename(ctx context.Context, c *conn, from, to place) error {
 	c.dog.stop() // waiting for the turn is no silence of the server
 	select {
 	case r.turn <- struct{}{}:
@@ -377,17 +395,24 @@ func (r *Remote) rename(ctx context.Context, c *conn, from, to string) error {
 	}
 	defer func() { <-r.turn }()
 	c.dog.start()
-	if err := c.absent(to); err != nil {
+	sights, err := c.look(from, to)
+	if err == nil {
+		err = c.file(c.full(from), sights[0])
+	}
+	if err == nil {
+		err = sights[1].absent()
+	}
+	if err != nil {
 		return err
 	}
 	rename := c.files.Rename
 	if _, ok := c.files.HasExtension("posix-rename@openssh.com"); ok {
 		rename = c.files.PosixRename
 	}
-	err := rename(from, to)
-	if statusCode(err) == sftp.ErrSSHFxFailure {
+	err = rename(c.full(from), c.full(to))
+	if code(err) == uint32(sftp.ErrSSHFxFailure) {
 		// OpenSSH has no code for a target that came between the look and the rename.
-		if errors.Is(c.absent(to), fs.ErrExist) {
+		if _, lerr := c.lstat(c.full(to)); lerr == nil {
 			return fs.ErrExist
 		}
 	}
@@ -396,69 +421,75 @@ func (r *Remote) rename(ctx context.Context, c *conn, from, to string) error {
 
 // Move renames a file. A target folder that is missing and a file that is missing both wrap fs.ErrNotExist.
 func (r *Remote) Move(ctx context.Context, from, to string) error {
-	target, err := r.resolve("move", to)
+	target, err := r.locate("move", to)
 	if err != nil {
 		return err
 	}
-	return r.do(ctx, "move", from, func(c *conn, full string) error {
-		err := r.rename(ctx, c, full, target)
-		if err == nil {
-			return nil
+	return r.do(ctx, "move", from, func(c *conn, at place) error {
+		if err := r.rename(ctx, c, at, target); err != nil {
+			return r.explain("move", from+" to "+to, c, err)
 		}
-		e := r.explain("move", from+" to "+to, c, err)
-		if errors.Is(err, fs.ErrNotExist) {
-			if _, lerr := c.files.Lstat(full); lerr == nil {
-				e.Hint = "the folder " + path.Dir(to) + " is missing: make it on the server"
-			}
-		}
-		return e
+		return nil
 	})
 }
 
-// Remove deletes one file, never a folder.
+// Remove deletes one file or link, never a folder.
 func (r *Remote) Remove(ctx context.Context, p string) error {
-	return r.do(ctx, "remove", p, func(c *conn, full string) error {
+	return r.do(ctx, "remove", p, func(c *conn, at place) error {
 		// Client.Remove falls back to removing a folder, so it must not see one.
-		info, err := c.files.Lstat(full)
+		sights, err := c.look(at)
+		if err == nil {
+			err = sights[0].err
+		}
 		if err != nil {
 			return err
 		}
-		if info.IsDir() {
-			return &bridge.Error{Op: "remove", Object: bridge.FileObject(r.name, p), Fate: bridge.Stop,
-				Err: errors.New("it is a folder"), Hint: "remove folders by hand"}
+		if sights[0].info.IsDir() && !sights[0].link {
+			return bridge.WantFile(fs.ModeDir)
 		}
-		return c.files.Remove(full)
+		return c.files.Remove(c.full(at))
 	})
 }
 
-// MakeFolder makes a folder and its parents.
+// MakeFolder makes a folder and its parents, below the remote's own, which is never made.
 func (r *Remote) MakeFolder(ctx context.Context, folder string) error {
-	return r.do(ctx, "make folder", folder, func(c *conn, full string) error {
-		return c.makeFolder(full)
+	return r.do(ctx, "make folder", folder, func(c *conn, at place) error {
+		if len(at.elements) == 0 {
+			return nil
+		}
+		sights, err := c.look(at)
+		if err == nil && sights[0].err == nil { // most are there
+			return sights[0].folder(at)
+		}
+		for i := range at.elements {
+			if err := c.makeFolder(at.upTo(i+1), r.mode); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
-func (c *conn) makeFolder(full string) error {
-	info, err := c.files.Stat(full)
-	if err == nil && info.IsDir() {
-		return nil
-	}
-	if err == nil {
-		return fs.ErrExist
-	}
-	if !errors.Is(err, fs.ErrNotExist) {
+// makeFolder makes a folder that is missing, in one that is there.
+func (c *conn) makeFolder(at place, mode fs.FileMode) error {
+	sights, err := c.look(at)
+	if err != nil {
 		return err
 	}
-	if parent := path.Dir(full); parent != full {
-		if err := c.makeFolder(parent); err != nil {
-			return err
-		}
+	if sights[0].absent() != nil {
+		return sights[0].folder(at)
 	}
+	full := c.full(at)
 	err = c.files.Mkdir(full)
 	if serverSaid(err) {
 		// Somebody else may have made it meanwhile.
-		if info, serr := c.files.Stat(full); serr == nil && info.IsDir() {
-			return nil
+		if sights, lerr := c.look(at); lerr == nil && sights[0].err == nil {
+			return sights[0].folder(at)
+		}
+	}
+	if err == nil && mode != 0 {
+		if err = c.files.Chmod(full, mode|mode&0o444>>2); serverSaid(err) {
+			return &modeError{mode, err}
 		}
 	}
 	return err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -95,14 +96,49 @@ func fails(t *testing.T, err, kind error, fate bridge.Fate) {
 	}
 }
 
+// Files take what the server gives them, or the config's mode from their first byte.
+func TestMode(t *testing.T) {
+	for name, l := range map[string]sftptest.Login{"OpenSSH": sftptest.Sshd(t).Login, "ProFTPD": sftptest.ProFTPD(t).Login} {
+		t.Run(name, func(t *testing.T) {
+			cfg := loginConfig(t, l)
+			cfg.Mode = 0o640
+			r := open(t, cfg)
+			check(t, r.MakeFolder(t.Context(), "in"))
+			check(t, r.Put(t.Context(), "in/f.csv", strings.NewReader("order")))
+			for at, want := range map[string]os.FileMode{"in/f.csv": 0o640, "in": 0o750 | os.ModeDir} {
+				info, err := os.Stat(filepath.Join(l.Root, at))
+				check(t, err)
+				if info.Mode() != want {
+					t.Errorf("%s has %s, want %s", at, info.Mode(), want)
+				}
+			}
+		})
+	}
+	_, lying := serve(t, sftptest.Options{Lie: func(q sftptest.Request) []byte {
+		if q.Type == sftptest.Fsetstat {
+			return q.Status(8)
+		}
+		return nil
+	}})
+	cfg := loginConfig(t, lying)
+	cfg.Mode = 0o640
+	err := open(t, cfg).Put(t.Context(), "f.csv", strings.NewReader("order"))
+	fails(t, err, nil, bridge.Stop)
+	if !strings.Contains(bridge.HintOf(err), "mode") || len(names(t, lying)) != 0 {
+		t.Errorf("%v, hint %s, left %v", err, bridge.HintOf(err), names(t, lying))
+	}
+}
+
 func TestConformanceInProcess(t *testing.T) {
+	t.Parallel()
 	remotetest.Test(t, func(t *testing.T) remotetest.Place {
 		_, l := serve(t, sftptest.Options{})
-		return remotetest.Place{Remote: open(t, loginConfig(t, l)), Root: l.Root}
+		return remotetest.Place{Remote: open(t, loginConfig(t, l), sftp.WithIdentity("l1")), Root: l.Root, Identity: "l1", Many: 5_000}
 	})
 }
 
 func TestConformancePlainServer(t *testing.T) {
+	t.Parallel()
 	remotetest.Test(t, func(t *testing.T) remotetest.Place {
 		_, l := serve(t, sftptest.Options{NoExtensions: true, ShortReads: 10_000})
 		return remotetest.Place{Remote: open(t, loginConfig(t, l)), Root: l.Root, Many: 2_000}
@@ -110,17 +146,27 @@ func TestConformancePlainServer(t *testing.T) {
 }
 
 func TestConformanceOpenSSH(t *testing.T) {
+	t.Parallel()
 	remotetest.Test(t, func(t *testing.T) remotetest.Place {
 		s := sftptest.Sshd(t)
-		return remotetest.Place{Remote: open(t, loginConfig(t, s.Login)), Root: s.Root}
+		return remotetest.Place{Remote: open(t, loginConfig(t, s.Login)), Root: s.Root, Many: 5_000}
+	})
+}
+
+func TestConformanceProFTPD(t *testing.T) {
+	t.Parallel()
+	remotetest.Test(t, func(t *testing.T) remotetest.Place {
+		s := sftptest.ProFTPD(t)
+		return remotetest.Place{Remote: open(t, loginConfig(t, s.Login)), Root: s.Root, Many: 2_000}
 	})
 }
 
 func TestConformanceSlowLink(t *testing.T) {
+	t.Parallel()
 	remotetest.Test(t, func(t *testing.T) remotetest.Place {
 		_, l := serve(t, sftptest.Options{})
 		p, l := proxy(t, l)
-		p.Latency(20 * time.Millisecond)
-		return remotetest.Place{Remote: open(t, loginConfig(t, l)), Root: l.Root, Many: 5_000}
+		p.Latency(10 * time.Millisecond)
+		return remotetest.Place{Remote: open(t, loginConfig(t, l)), Root: l.Root, Many: 1_000}
 	})
 }

@@ -46,15 +46,13 @@ func (r *Remote) sweep(c *conn, folder string) {
 	if done {
 		return
 	}
-	c.limitInput(maxListing)
-	defer c.limitInput(0)
-	entries, err := c.files.ReadDir(folder)
+	files, err := c.list(folder)
 	if err != nil {
 		return
 	}
-	for _, e := range entries {
-		if bridge.OwnTemp(e.Name()) && e.Mode().IsRegular() && time.Since(e.ModTime()) > staleAfter {
-			_ = c.files.Remove(path.Join(folder, e.Name()))
+	for _, f := range files {
+		if bridge.OwnTemp(r.identity, f.Name) && !f.Dir && !f.Special && !f.MTime.IsZero() && time.Since(f.MTime) > staleAfter {
+			_ = c.files.Remove(path.Join(folder, f.Name))
 		}
 	}
 }

@@ -64,6 +64,7 @@ type User struct {
 	Password            string          // empty: not by password
 	KeyboardInteractive bool            // the password is asked for, not taken as such
 	Keys                []ssh.PublicKey // authorized keys
+	Authority           ssh.PublicKey   // whose certificates are good for the user's name; nil: none
 }
 
 // Options say what a [Server] is like.
@@ -74,6 +75,8 @@ type Options struct {
 	HostKey ssh.Signer      // default a new ed25519 key
 	// HostKeys are further host keys, to play a server that has several.
 	HostKeys []ssh.Signer
+	SSH      ssh.Config // algorithms, to play a server that is old
+	Lie      Lie        // answers in the server's place; nil: never
 
 	NoSFTP        bool  // the subsystem is refused
 	NoPosixRename bool  // posix-rename@openssh.com is not offered, and refused
@@ -195,8 +198,14 @@ var errRefused = errors.New("refused")
 
 func (s *Server) configure() {
 	s.config = &ssh.ServerConfig{
+		Config: s.options.SSH,
 		PublicKeyCallback: func(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
-			for _, k := range s.user(c.User()).Keys {
+			user := s.user(c.User())
+			if _, ok := key.(*ssh.Certificate); ok && user.Authority != nil {
+				checker := &ssh.CertChecker{IsUserAuthority: func(a ssh.PublicKey) bool { return string(a.Marshal()) == string(user.Authority.Marshal()) }}
+				return checker.Authenticate(c, key)
+			}
+			for _, k := range user.Keys {
 				if string(k.Marshal()) == string(key.Marshal()) {
 					return nil, nil
 				}
@@ -322,6 +331,9 @@ func (s *Server) session(channel ssh.Channel, requests <-chan *ssh.Request, work
 func (s *Server) files(channel ssh.Channel) {
 	defer channel.Close()
 	tree := &tree{server: s}
+	if s.options.Lie != nil {
+		channel = &liar{Channel: channel, lie: s.options.Lie}
+	}
 	server := sftp.NewRequestServer(&versionWriter{Channel: channel, extensions: s.extensions()},
 		sftp.Handlers{FileGet: tree, FilePut: tree, FileCmd: tree, FileList: tree})
 	if err := server.Serve(); err == nil || errors.Is(err, io.EOF) {

@@ -3,17 +3,14 @@
 package sftptest
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -29,14 +26,7 @@ type TB interface {
 }
 
 // SSHD is OpenSSH's server.
-type SSHD struct {
-	Login
-	binary string
-	config string
-	log    bytes.Buffer
-	cmd    *exec.Cmd
-	done   chan struct{} // closed when the process has ended
-}
+type SSHD struct{ Daemon }
 
 // Sshd starts OpenSSH's sshd on loopback for a test, as the user who runs it: generated keys, internal-sftp, no chroot.
 // Login.Root is an empty folder in the test's temporary folder; the test's end kills the server. A machine without sshd
@@ -69,11 +59,18 @@ func NewSSHD(dir string) (*SSHD, error) {
 		return nil, err
 	}
 	root := filepath.Join(dir, "root")
-	s := &SSHD{binary: binary, config: filepath.Join(dir, "sshd_config"), Login: Login{
+	config := filepath.Join(dir, "sshd_config")
+	s := &SSHD{Daemon{argv: []string{binary, "-D", "-e", "-f", config}, Login: Login{
 		Address: net.JoinHostPort("127.0.0.1", port), User: me.Username, Root: root, Folder: filepath.ToSlash(root),
-		KeyFile: filepath.Join(dir, "id_ed25519"), KnownHostsFile: filepath.Join(dir, "known_hosts")}}
+		KeyFile: filepath.Join(dir, "id_ed25519"), KnownHostsFile: filepath.Join(dir, "known_hosts")}}}
 	if err := os.MkdirAll(root, 0o755); err != nil {
 		return nil, err
+	}
+	if os.Geteuid() == 0 {
+		// sshd as root wants its folder for privilege separation.
+		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
+			return nil, err
+		}
 	}
 	hostKey, err := writeKey(filepath.Join(dir, "host_key"), "")
 	if err != nil {
@@ -86,7 +83,7 @@ func NewSSHD(dir string) (*SSHD, error) {
 	files := map[string]string{
 		s.KnownHostsFile:                      KnownHost(s.Address, hostKey) + "\n",
 		filepath.Join(dir, "authorized_keys"): string(ssh.MarshalAuthorizedKey(public)),
-		s.config:                              sshdConfig(dir, port),
+		config:                                sshdConfig(dir, port),
 	}
 	for name, text := range files {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
@@ -139,95 +136,6 @@ func freePort() (string, error) {
 	defer l.Close()
 	_, port, err := net.SplitHostPort(l.Addr().String())
 	return port, err
-}
-
-// Start starts the server and waits until it answers.
-func (s *SSHD) Start() error {
-	if os.Geteuid() == 0 {
-		// sshd as root wants its folder for privilege separation.
-		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
-			return err
-		}
-	}
-	s.log.Reset()
-	s.cmd = exec.Command(s.binary, "-D", "-e", "-f", s.config)
-	s.cmd.Stderr = &s.log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := s.cmd.Start(); err != nil {
-		return err
-	}
-	s.done = make(chan struct{})
-	go func() {
-		_ = s.cmd.Wait()
-		close(s.done)
-	}()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	for {
-		if answers(ctx, s.Address) {
-			return nil
-		}
-		select {
-		case <-s.done:
-			return fmt.Errorf("%s ended: %s", s.binary, s.log.String())
-		case <-ctx.Done():
-			s.Stop()
-			return fmt.Errorf("%s does not answer at %s: %s", s.binary, s.Address, s.log.String())
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
-}
-
-// answers says whether an SSH server greets at the address.
-func answers(ctx context.Context, address string) bool {
-	conn, err := (&net.Dialer{Timeout: time.Second}).DialContext(ctx, "tcp", address)
-	if err != nil {
-		return false
-	}
-	defer conn.Close()
-	_ = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
-	greeting := make([]byte, 4)
-	_, err = conn.Read(greeting)
-	return err == nil && string(greeting) == "SSH-"
-}
-
-// Stop kills the server with all its sessions and waits until it has ended. Start starts it again at the same address
-// with the same key.
-func (s *SSHD) Stop() {
-	select {
-	case <-s.done:
-		return
-	default:
-	}
-	// Sessions leave the group of the daemon: find them before it is gone.
-	for _, pid := range children(s.cmd.Process.Pid) {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-	}
-	_ = syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
-	<-s.done
-}
-
-// Kick kills the sessions, not the server.
-func (s *SSHD) Kick() {
-	for _, pid := range children(s.cmd.Process.Pid) {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-	}
-}
-
-// children are the processes below pid, as /proc tells; none where there is no /proc.
-func children(pid int) []int {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/task/%d/children", pid, pid))
-	if err != nil {
-		return nil
-	}
-	var all []int
-	for _, f := range strings.Fields(string(text)) {
-		var child int
-		if _, err := fmt.Sscan(f, &child); err == nil {
-			all = append(append(all, child), children(child)...)
-		}
-	}
-	return all
 }
 
 // Batch runs commands in the real sftp client (sftp -b -) as the login's user and returns what it printed. It fails the
