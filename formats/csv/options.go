@@ -74,7 +74,7 @@ func (o *Options) Check() error {
 	if o.MaxRow < 0 || o.MaxRow > maxMaxRow {
 		problems = append(problems, formats.AtKey("max_row", fmt.Errorf("%d is not between 1 and %d bytes", o.MaxRow, maxMaxRow)))
 	}
-	return errors.Join(append(problems, o.Trailer.check())...)
+	return errors.Join(append(problems, formats.AtKey("trailer", o.Trailer.check()))...)
 }
 
 func (t *Trailer) check() error {
@@ -82,13 +82,13 @@ func (t *Trailer) check() error {
 	case t == nil:
 		return nil
 	case strings.TrimSpace(t.Begins) == "":
-		return formats.AtKey("trailer", errors.New("begins: the text of its first cell is needed, to know it by"))
+		return formats.AtKey("begins", errors.New("the text of its first cell is needed, to know it by"))
 	case t.Count < 0 || t.Count > maxColumns || t.Sum < 0 || t.Sum > maxColumns || t.Count == 1 || t.Sum == 1:
-		return formats.AtKey("trailer", fmt.Errorf("count and sum are numbers of cells, from 2 to %d", maxColumns))
+		return fmt.Errorf("count and sum are numbers of cells, from 2 to %d", maxColumns)
 	case t.Count == 0 && t.Sum == 0:
-		return formats.AtKey("trailer", errors.New("count or sum: say which cell holds the number of rows, or the sum of a column"))
+		return formats.AtKey("count", errors.New("say which cell holds the number of rows, or by sum which the sum of a column"))
 	case (t.Sum > 0) != (t.Of != ""):
-		return formats.AtKey("trailer", errors.New("sum and of: the cell with the sum, and the column that is summed, go together"))
+		return formats.AtKey("sum", errors.New("the cell with the sum, and of, the column that is summed, go together"))
 	}
 	return nil
 }

@@ -66,10 +66,10 @@ func TestARejectFileHasATrailerOfItsOwn(t *testing.T) {
 
 func TestTrailerCheck(t *testing.T) {
 	for want, end := range map[string]csv.Trailer{
-		"begins: ":       {Count: 2},
-		"count or sum: ": {Begins: "E"},
-		"from 2 to":      {Begins: "E", Count: 1},
-		"sum and of: ":   {Begins: "E", Sum: 2},
+		"trailer: begins: ": {Count: 2},
+		"trailer: count: ":  {Begins: "E"},
+		"from 2 to":         {Begins: "E", Count: 1},
+		"trailer: sum: ":    {Begins: "E", Sum: 2},
 	} {
 		if err := (&csv.Options{Trailer: &end}).Check(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)

@@ -172,7 +172,7 @@ func (o *Options) layout() (kinds []*kind, columns []string, end *trailer, err e
 		all = append(all, formats.AtKey("records", errors.New("none has row: true, so the files have no rows")))
 	}
 	if o.Trailer != nil {
-		all = append(all, end.bind(columns))
+		all = append(all, formats.AtKey("trailer", end.bind(columns)))
 	}
 	slices.SortStableFunc(kinds, func(a, b *kind) int { return len(b.prefix) - len(a.prefix) })
 	return kinds, columns, end, errors.Join(all...)

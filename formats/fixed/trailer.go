@@ -25,18 +25,18 @@ type trailer struct {
 // bind finds the fields and the column that the trailer's options name. A nil trailer is one whose record type is missing.
 func (t *trailer) bind(columns []string) error {
 	if t == nil {
-		return formats.AtKey("trailer", errors.New("record: the name of a record type is needed that is no row and has no parent"))
+		return formats.AtKey("record", errors.New("the name of a record type is needed that is no row and has no parent"))
 	}
 	if t.Count == "" && t.Sum == "" || (t.Sum == "") != (t.Of == "") {
-		return formats.AtKey("trailer", errors.New("count, or sum together with of, says what is compared"))
+		return errors.New("count, or sum together with of, says what is compared")
 	}
 	for _, f := range []string{t.Count, t.Sum} {
 		if f != "" && !slices.Contains(t.fields, f) {
-			return formats.AtKey("trailer", fmt.Errorf("%s is not a field of record type %s", f, t.Record))
+			return fmt.Errorf("%s is not a field of record type %s", f, t.Record)
 		}
 	}
 	if t.of = slices.Index(columns, t.Of); t.of < 0 && t.Of != "" {
-		return formats.AtKey("trailer", fmt.Errorf("of: %s is not a column", t.Of))
+		return formats.AtKey("of", fmt.Errorf("%s is not a column", t.Of))
 	}
 	return nil
 }

@@ -1,5 +1,0 @@
-//go:build !race
-
-package hostiletest_test
-
-const raceFactor = 1
