@@ -21,7 +21,7 @@ var sampleGoods []byte
 
 // geography holds a country or region a line: US,USA,United States and, below it, US-NY,NY,New York.
 //
-//go:embed seed/geography.csv
+//go:embed seed/geography-6.1.csv
 var geography []byte
 
 // seedling is a record of the seed data. Relations are an id or a list of ids.
