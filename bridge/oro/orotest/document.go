@@ -14,6 +14,9 @@ type view struct {
 	base   string // address of the API; "" leaves the links out
 	extID  bool
 	fields map[string]map[string]bool // fields to write by resource; none is all
+	titles bool                       // meta.title
+	linked bool                       // links have links of their own
+	failed bool                       // something could not be answered
 }
 
 func (v *view) wants(t *table, name string) bool {
@@ -45,10 +48,52 @@ func (v *view) record(b []byte, t *table, r *record, tag, value string) []byte {
 	}
 	b = v.attributes(b, t, r)
 	b = v.relations(b, t, r, self)
+	if v.titles {
+		title, ok := v.shop.title(t, r)
+		tag, value, v.failed = "title", title, v.failed || !ok
+	}
 	if tag != "" {
 		b = append(b, `,"meta":{"`+tag+`":`+encode(value)+`}`...)
 	}
 	return append(b, '}')
+}
+
+// title is what people call a record; not ok when it has two names.
+func (s *Shop) title(t *table, r *record) (string, bool) {
+	names := t.title
+	if names == nil {
+		names = t.business
+	}
+	var parts []string
+	for _, name := range names {
+		f := t.byName[name]
+		switch {
+		case f == nil:
+		case !f.kind.relation():
+			if part := decodeText(r.attrs[f.slot]); part != "" {
+				parts = append(parts, part)
+			}
+		case f.target.byName["localization"] != nil:
+			l := s.defaultTexts(t, r, f)
+			if len(l) > 1 {
+				return "", false
+			}
+			parts = append(parts, l...)
+		}
+	}
+	return strings.Join(parts, " "), true
+}
+
+// defaultTexts are the texts of a relation that have no localization.
+func (s *Shop) defaultTexts(t *table, r *record, f *field) []string {
+	var l []string
+	for _, n := range t.related(r, f) {
+		text := f.target.get(n)
+		if text != nil && text.ones[f.target.byName["localization"].slot] == 0 {
+			l = append(l, decodeText(text.attrs[0]))
+		}
+	}
+	return l
 }
 
 func (v *view) attributes(b []byte, t *table, r *record) []byte {
@@ -146,16 +191,23 @@ func (v *view) linkage(b []byte, t *table, r *record, f *field) []byte {
 		b = append(b, name...)
 		b = append(b, `","id":`...)
 		b = append(b, encode(id)...)
+		if v.linked && v.base != "" {
+			b = append(b, `,"links":{"self":"`+v.base+name+"/"+id+`"}`...)
+		}
 		b = append(b, '}')
 	}
+	hidden := f.kind != computed && !v.shop.sees(f.target)
 	if f.kind == one {
-		if n := r.ones[f.slot]; n != 0 {
+		if n := r.ones[f.slot]; n != 0 && !hidden {
 			link(f.target.name, v.id(f.target, n))
 			return b
 		}
 		return append(b, "null"...)
 	}
 	b = append(b, '[')
+	if hidden {
+		return append(b, ']')
+	}
 	if f.kind == computed {
 		for i, s := range v.shop.subtotals(t, r) {
 			if i > 0 {
@@ -198,7 +250,7 @@ func (in *inclusion) collect(t *table, r *record, tree includes) {
 	for i := range t.fields {
 		f := &t.fields[i]
 		below, ok := tree[f.name]
-		if !ok || !f.kind.relation() || !in.wants(t, f.name) {
+		if !ok || !f.kind.relation() || !in.wants(t, f.name) || f.kind != computed && !in.shop.sees(f.target) {
 			continue
 		}
 		if f.kind == computed {
@@ -292,4 +344,40 @@ func taxItems(order *entity, lines []*entity, currency string) string {
 			taxResult("total", decimal.Zero, currency)+`,"taxes":[]}`)
 	}
 	return strings.Join(items, ",")
+}
+
+// subtotalsOf answers the list of an order's subtotals: they are worked out, and found by their order alone.
+func (c *call) subtotalsOf(path []string) {
+	s := c.shop
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	orders := s.tables["orders"]
+	q := s.parseQuery(s.tables["ordersubtotals"], forList, c.query, c.extID)
+	switch {
+	case len(path) > 1:
+		c.noRoute()
+		return
+	case len(q.problems) > 0:
+		c.fail(q.problems...)
+		return
+	case len(q.filters) == 0:
+		c.fail(problem{status: 400, title: "filter constraint", detail: `The "order" filter is required.`})
+		return
+	case !s.sees(orders):
+		c.forbidden(noAccess)
+		return
+	}
+	var l []string
+	for _, n := range q.filters[0].serials {
+		if order := orders.get(n); order != nil {
+			for _, sub := range s.subtotals(orders, order) {
+				l = append(l, sub.body)
+			}
+		}
+	}
+	b := `{"data":[` + strings.Join(l, ",") + `]`
+	if !c.asks["noHateoas"] {
+		b += `,"links":` + c.links("ordersubtotals", false, 1)
+	}
+	c.answer.body = []byte(b + "}")
 }

@@ -340,7 +340,7 @@ func (s *Shop) AddProduct(sku, name string, units ...Unit) (id string, err error
 			e.setRef("primaryUnitPrecision", unit.record.serial)
 		}
 	}
-	withTexts(e)
+	withParts(e)
 	if err := d.commit(); err != nil {
 		return "", fmt.Errorf("add product %s: %w", sku, err)
 	}

@@ -162,7 +162,7 @@ func New(opts ...Option) *Shop {
 		closing: make(chan struct{}),
 		client:  &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 	}
-	s.tables = newTables(describe())
+	s.tables = newTables(resources)
 	for _, o := range opts {
 		o(s)
 	}
@@ -271,6 +271,15 @@ func (s *Shop) permits(verb, resource string) bool {
 	s.accessMu.Lock()
 	defer s.accessMu.Unlock()
 	return !s.denied[verb+" "+resource]
+}
+
+// sees reports whether the client may look at a resource.
+func (s *Shop) sees(t *table) bool { return t.secures != "" || s.permits("view", t.name) }
+
+// seesRows reports whether the client is shown records of a resource that it may ask for.
+func (s *Shop) seesRows(t *table) bool {
+	f := t.byName[t.secures]
+	return f == nil || s.sees(f.target)
 }
 
 // pause sleeps for a latency, unless the client or the shop goes first.

@@ -55,6 +55,10 @@ func newTable(r *resource) *table {
 	for i := range r.fields {
 		f := &r.fields[i]
 		t.byName[f.name] = f
+		f.owner = r.name
+		if f.kind.relation() && f.kind != computed && f.filter == unfiltered && !f.nofilter {
+			f.filter = several
+		}
 		switch f.kind {
 		case one:
 			f.slot, t.width[1] = t.width[1], t.width[1]+1
@@ -357,7 +361,7 @@ func (t *table) parseID(id string) (n int32, ok bool) {
 		return n, true
 	}
 	v, err := strconv.ParseInt(id, 10, 64)
-	if err != nil {
+	if err != nil || strconv.FormatInt(v, 10) != id {
 		return 0, false
 	}
 	if v <= 0 || v >= int64(len(t.rows)) {

@@ -2,7 +2,6 @@ package orotest
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 )
 
@@ -16,9 +15,13 @@ type draft struct {
 	entries []*entity
 	sources *sources             // the included records of the request
 	links   map[identifier]int32 // what the request calls its records
-	driver  bool                 // a value that the database refuses: the flush fails
-	done    []change
-	counted bool // a batch counts it as an update
+	broken  broken               // why the flush will fail
+	batch   bool                 // one item of several
+	// validating is a dry run: what is given when a record is stored is not given.
+	validating bool
+	done       []change
+	counted    bool // a batch counts it as an update
+	borrows    bool // it leads to an included record of another item of the batch
 }
 
 // place names a record.
@@ -33,8 +36,21 @@ type change struct {
 	old, next *record
 }
 
+// broken says why a flush fails.
+type broken uint8
+
+const (
+	driverBroken  broken = iota + 1 // a value that a column has no room for
+	notNullBroken                   // a column that must not be null
+	runtimeBroken                   // something the shop does on storing
+	errorBroken
+)
+
 var (
 	errDriver    = errors.New("driver exception")
+	errNotNull   = errors.New("not null constraint violation exception")
+	errRuntime   = errors.New("runtime exception")
+	errError     = errors.New("error exception")
 	errCollision = errors.New("the entity already exists")
 )
 
@@ -78,7 +94,7 @@ func (d *draft) create(name string) *entity {
 	e := &entity{draft: d, table: t, record: r, created: true}
 	for i := range t.fields {
 		f := &t.fields[i]
-		if f.init == "" {
+		if f.init == "" || f.late && d.validating {
 			continue
 		}
 		if f.kind == one {
@@ -169,8 +185,15 @@ func (d *draft) leadingTo(t *table, f *field, n int32) []int32 {
 
 // commit writes the draft into the shop, or nothing of it.
 func (d *draft) commit() error {
-	if d.driver {
+	switch d.broken {
+	case driverBroken:
 		return errDriver
+	case notNullBroken:
+		return errNotNull
+	case runtimeBroken:
+		return errRuntime
+	case errorBroken:
+		return errError
 	}
 	for _, p := range d.order {
 		old, next := p.table.get(p.serial), d.staged[p]
@@ -211,10 +234,11 @@ type entity struct {
 	record  *record
 	created bool
 
+	wish       *item  // as it was sent
 	pointer    string // where it stands in the document
-	whole      bool   // errors of the whole record name the pointer too
 	index      int    // in included; -1 is primary
 	sentID     string
+	bare       bool // errors have no pointers
 	existing   bool // found by its key, though it was to be created
 	violations []problem
 	refused    []problem       // what could not be read or resolved
@@ -260,30 +284,4 @@ func (e *entity) members(name string) []*entity {
 		l = append(l, &entity{draft: e.draft, table: f.target, record: e.get(f.target, n)})
 	}
 	return l
-}
-
-// at is the pointer to a field.
-func (e *entity) at(name string) string {
-	switch f := e.table.byName[name]; {
-	case f != nil && f.kind.relation():
-		return e.pointer + "/relationships/" + name + "/data"
-	case name != "":
-		return e.pointer + "/attributes/" + name
-	case e.whole:
-		return e.pointer
-	}
-	return ""
-}
-
-// violate notes that a rule is broken. An empty field blames the whole record.
-func (e *entity) violate(constraint, field, format string, args ...any) {
-	e.violations = append(e.violations, problem{
-		status: 400, title: constraint + " constraint", detail: fmt.Sprintf(format, args...), pointer: e.at(field),
-	})
-}
-
-// refuse notes a value that could not be read or resolved.
-func (e *entity) refuse(field, detail string) {
-	e.refused = append(e.refused, problem{status: 400, title: "form constraint", detail: detail, pointer: e.at(field)})
-	e.invalid[field] = true
 }

@@ -1,0 +1,22 @@
+package orotest
+
+// Payment terms and tax codes.
+
+func taxCodes(name string, owner []field) resource {
+	return resource{
+		name: name, actions: reading | writing, business: []string{"code"},
+		fields: fields([]field{
+			{name: "code", required: notBlank, max: 255, index: true, filter: single}, {name: "description"},
+		}, dated, owner),
+		unique: []unique{{fields: []string{"code"}, detail: "This value is already used.", pointer: "code", enforced: true}},
+	}
+}
+
+var _ = register(
+	resource{
+		name: "paymentterms", actions: reading | writing, business: []string{"label"},
+		fields: fields([]field{{name: "label", required: notBlank, filter: single}}, noted),
+	},
+	taxCodes("customertaxcodes", ownedByUser),
+	taxCodes("producttaxcodes", ownedByUser[1:]),
+)
