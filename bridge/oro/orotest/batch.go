@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strconv"
@@ -49,8 +48,9 @@ type operation struct {
 	chunks  int // made so far
 	over    int // worked off
 	done    chan struct{}
-	lost    bool     // a synchronous one that failed without a reason
-	results []*draft // of a synchronous one
+	later   []numbered // put aside by postpone
+	lost    bool       // a synchronous one that failed without a reason
+	results []*draft   // of a synchronous one
 }
 
 // errorFile holds the errors of one chunk; -1 is the operation itself.
@@ -150,11 +150,11 @@ func (o *operation) split(body []byte) (wrong string) {
 	const failed = "Failed to parse the data file."
 	o.sources = newSources(nil)
 	d := json.NewDecoder(bytes.NewReader(body))
-	at := func(err error) string {
+	at := func() string {
 		var syntax *json.SyntaxError
-		if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || !errors.As(err, &syntax) || int(syntax.Offset) > len(body) ||
-			syntax.Offset == 0 || strings.HasPrefix(syntax.Error(), "unexpected end") {
-			return ""
+		var v any
+		if !errors.As(json.Unmarshal(body, &v), &syntax) || int(syntax.Offset) >= len(body) || syntax.Offset == 0 {
+			return "" // it only ends too early
 		}
 		line := 1 + bytes.Count(body[:syntax.Offset-1], []byte{'\n'})
 		column := int(syntax.Offset) - 1 - bytes.LastIndexByte(body[:syntax.Offset-1], '\n')
@@ -166,7 +166,7 @@ func (o *operation) split(body []byte) (wrong string) {
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
-			return at(err)
+			return at()
 		}
 		var section json.RawMessage
 		switch key {
@@ -183,7 +183,7 @@ func (o *operation) split(body []byte) (wrong string) {
 			err = d.Decode(&section)
 		}
 		if err != nil {
-			return at(err)
+			return at()
 		}
 	}
 	return ""
@@ -276,6 +276,7 @@ func (o *operation) work(ctx context.Context, index int, items []numbered, extra
 	}
 	if !extra {
 		o.read += len(items)
+		items = o.postpone(items)
 	}
 	drafts := make([]*draft, len(items))
 	var bad []problem
@@ -286,17 +287,47 @@ func (o *operation) work(ctx context.Context, index int, items []numbered, extra
 	var events []event
 	switch {
 	case len(bad) > 0:
-		o.sources.shared = nil
 		o.note(index, bad...)
 		o.retry(items, drafts)
 	default:
 		events = o.flush(index, items, drafts)
 	}
+	for _, it := range o.later {
+		o.queueChunk([]numbered{it}, true)
+	}
+	o.later = nil
 	o.over++
 	o.spent += time.Since(began)
 	o.advance()
 	s.mu.Unlock()
 	s.publish(events)
+}
+
+// postpone puts records aside that lead to an included record of one before them. They come when that is written;
+// in a synchronous batch they are lost.
+func (o *operation) postpone(items []numbered) []numbered {
+	if len(o.sources.items) == 0 {
+		return items
+	}
+	used := make([]bool, len(o.sources.items))
+	var now []numbered
+	for _, it := range items {
+		reached := o.sources.reached(newItem(it.raw))
+		borrows := false
+		for i, ok := range reached {
+			borrows = borrows || ok && used[i]
+			used[i] = used[i] || ok
+		}
+		switch {
+		case !borrows:
+			now = append(now, it)
+		case o.sync:
+			o.lost = true
+		default:
+			o.later = append(o.later, it)
+		}
+	}
+	return now
 }
 
 // draft reads one record of the batch.
@@ -330,9 +361,6 @@ func (o *operation) draft(it numbered) *draft {
 	}
 	d.primary(o.table, record, pointer, update)
 	d.counted = update || wishes.upsert
-	if len(d.problems()) == 0 {
-		o.sources.share(d.entries)
-	}
 	return d
 }
 
@@ -374,11 +402,6 @@ func (o *operation) retry(items []numbered, drafts []*draft) {
 
 // flush writes the drafts of a chunk in one go.
 func (o *operation) flush(index int, items []numbered, drafts []*draft) []event {
-	if o.sync { // an included record that several share is written with the first of them, and the others are lost
-		if i := slices.IndexFunc(drafts, func(d *draft) bool { return d.borrows }); i >= 0 {
-			drafts, o.lost = drafts[:i], true
-		}
-	}
 	for i, d := range drafts {
 		err := d.commit()
 		if err == nil {
@@ -387,7 +410,6 @@ func (o *operation) flush(index int, items []numbered, drafts []*draft) []event 
 		for _, d := range slices.Backward(drafts[:i]) {
 			d.rollback()
 		}
-		o.sources.shared = nil
 		o.collided(index, items, err)
 		return nil
 	}
@@ -399,6 +421,7 @@ func (o *operation) flush(index int, items []numbered, drafts []*draft) []event 
 		} else {
 			o.created++
 		}
+		o.sources.share(d.entries)
 		events = append(events, o.shop.events(d.done)...)
 		d.done = nil
 	}

@@ -17,7 +17,7 @@ func (e *entity) check() {
 		c(e)
 	}
 	for i, u := range e.table.unique {
-		if !u.stored && !(u.onCreate && e.existing) && e.table.taken(i, e.record) {
+		if !u.stored && !(u.onCreate && e.existing) && !(u.alone && e.index >= 0 && e.patching) && e.table.taken(i, e.record) {
 			e.violate("unique entity", u.pointer, "%s", u.detail)
 			if u.title != "" {
 				e.violations[len(e.violations)-1].title = u.title
@@ -59,7 +59,7 @@ func (e *entity) checkField(f *field) {
 		c(e, f)
 	}
 	if f.kind == one {
-		if f.required != "" && e.record.ones[f.slot] == 0 {
+		if f.required != "" && e.record.ones[f.slot] == 0 && (f.insists || !e.invalid[f.name]) {
 			e.violate("not blank", f.name, "%s", f.required)
 		}
 		return
@@ -74,14 +74,14 @@ func (e *entity) checkField(f *field) {
 	if value == "" {
 		return
 	}
-	if f.min > 0 || f.max > 0 {
-		e.checkLength(f, utf8.RuneCountInString(decodeText(value)))
-	}
 	if f.choices != nil && !slices.Contains(f.choices, decodeText(value)) {
 		e.violate("choice", f.name, "The value you selected is not a valid choice.")
 	}
 	if f.shape != nil && value != `""` && !f.shape.pattern.MatchString(decodeText(value)) {
 		e.violate(f.shape.constraint, f.name, "%s", f.shape.detail)
+	}
+	if f.min > 0 || f.max > 0 {
+		e.checkLength(f, utf8.RuneCountInString(decodeText(value)))
 	}
 	if f.bounds != nil {
 		if d := decimalOf(value); d.LessThan(decimalOf(f.bounds.least)) || f.bounds.most != "" && d.GreaterThan(decimalOf(f.bounds.most)) {

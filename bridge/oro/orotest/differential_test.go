@@ -15,13 +15,15 @@ import (
 // How alike the box and the shop must be.
 const (
 	leastCompared  = 1100
-	leastIdentical = 0.54
-	leastStatus    = 0.80
+	leastIdentical = 0.95
+	leastStatus    = 0.99
 )
 
 // unlike are the exchanges that are not compared, with the reason: what they show depends on what else the recorded
 // installation held, or on something outside the shop.
-var unlike = map[string]string{}
+var unlike = map[string]string{
+	"order-parts/026-order-after-add": "a new line stands first: without an order of its own, the list is in that of the database's pages",
+}
 
 // exchange is a line of testdata/differential: one exchange with a real shop, without the headers that all have.
 // A null header is one that all others have, but not this.
@@ -127,7 +129,10 @@ func playGroup(t *testing.T, group, file string) (s score) {
 			}
 			continue
 		}
-		if _, ok := unlike[name]; ok {
+		if reason, ok := unlike[name]; ok {
+			if len(diffs) == 0 {
+				t.Errorf("%s is listed as an exception (%s) but matches", name, reason)
+			}
 			continue
 		}
 		s.compared++
@@ -138,7 +143,7 @@ func playGroup(t *testing.T, group, file string) (s score) {
 			s.identical++
 			continue
 		}
-		t.Logf("%s differs:\n\t%s", name, strings.Join(diffs, "\n\t"))
+		t.Errorf("%s differs:\n\t%s", name, strings.Join(diffs, "\n\t"))
 	}
 	return s
 }

@@ -146,6 +146,10 @@ func rendered(value string) string {
 		return value
 	}
 	w.Rendered = w.Value
+	if style, ok := w.Style.(string); ok && style != "" && w.Value != nil {
+		styled := `<style type="text/css">` + style + `</style>` + *w.Value
+		w.Rendered = &styled
+	}
 	return encode(w)
 }
 
@@ -266,13 +270,28 @@ func (in *inclusion) collect(t *table, r *record, tree includes) {
 				continue
 			}
 			in.collect(f.target, child, below)
-			if p := (place{f.target, n}); !in.seen[p] {
+			if p := (place{f.target, n}); !in.seen[p] && in.shows(f.target) {
 				in.seen[p] = true
 				in.separate()
 				in.body = in.record(in.body, f.target, child, "", "")
 			}
 		}
 	}
+}
+
+// shows reports whether anything but the id of a resource is wanted: bare ids are not included.
+func (v *view) shows(t *table) bool {
+	chosen, ok := v.fields[t.name]
+	if !ok {
+		return true
+	}
+	keyed := v.extID && v.shop.byExtID(t)
+	for name := range chosen {
+		if f := t.byName[name]; f != nil && !f.hidden && !(keyed && name == t.extKey) || keyed && name == "dbId" {
+			return true
+		}
+	}
+	return false
 }
 
 func (in *inclusion) separate() {
@@ -326,7 +345,7 @@ func taxData(order *entity, lines []*entity, currency string) string {
 	total := decimal.Zero
 	if taxed(order) {
 		for _, line := range lines {
-			total = total.Add(rowTotal(line))
+			total = total.Add(taxRow(line))
 		}
 	}
 	return taxResult("items_total", total, currency) + "," + taxResult("total", total, currency) + `,"taxes":[]`
@@ -336,8 +355,8 @@ func taxItems(order *entity, lines []*entity, currency string) string {
 	var items []string
 	for _, line := range lines {
 		if taxed(order) {
-			items = append(items, `{`+taxResult("unit", decimalOf(line.raw("value")), currency)+`,`+
-				taxResult("row", rowTotal(line), currency)+`,"taxes":[]}`)
+			items = append(items, `{`+taxResult("unit", decimalOf(line.raw("value")).Round(2), line.raw("currency"))+`,`+
+				taxResult("row", taxRow(line), line.raw("currency"))+`,"taxes":[]}`)
 			continue
 		}
 		items = append(items, `{`+taxResult("items_total", decimal.Zero, currency)+`,`+

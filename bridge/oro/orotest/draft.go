@@ -8,20 +8,20 @@ import (
 // draft is one item of a request on its way into the shop: the record, and all that is written with it.
 // It sees its own changes over those of the shop; nobody else does before commit.
 type draft struct {
-	shop    *Shop
-	extID   bool
-	staged  map[place]*record // nil value: deleted
-	order   []place
-	entries []*entity
-	sources *sources             // the included records of the request
-	links   map[identifier]int32 // what the request calls its records
-	broken  broken               // why the flush will fail
-	batch   bool                 // one item of several
+	shop     *Shop
+	extID    bool
+	staged   map[place]*record // nil value: deleted
+	order    []place
+	entries  []*entity
+	sources  *sources             // the included records of the request
+	links    map[identifier]int32 // what the request calls its records
+	broken   broken               // why the flush will fail
+	batch    bool                 // one item of several
+	patching bool                 // the primary record is changed, not made or upserted
 	// validating is a dry run: what is given when a record is stored is not given.
 	validating bool
 	done       []change
 	counted    bool // a batch counts it as an update
-	borrows    bool // it leads to an included record of another item of the batch
 }
 
 // place names a record.
@@ -75,7 +75,7 @@ func (d *draft) put(t *table, r *record) {
 
 // edit is a record of this draft that may be changed.
 func (d *draft) edit(t *table, n int32) *record {
-	if r := d.staged[place{t, n}]; r != nil {
+	if r, ok := d.staged[place{t, n}]; ok {
 		return r
 	}
 	r := t.get(n)
@@ -128,6 +128,14 @@ func (d *draft) delete(t *table, n int32) {
 		d.order = append(d.order, p)
 	}
 	d.staged[p] = nil
+	if t.gone != nil {
+		t.gone(d, r)
+	}
+	for i := range t.fields {
+		if f := &t.fields[i]; f.takesAlong && r.ones[f.slot] != 0 {
+			d.delete(f.target, r.ones[f.slot])
+		}
+	}
 	for _, ref := range t.referrers {
 		for _, m := range d.leadingTo(ref.table, ref.field, n) {
 			d.release(ref, m, n)

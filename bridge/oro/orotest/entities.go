@@ -77,7 +77,7 @@ func fallbacks(names ...string) []field {
 }
 
 var emailShape = &shape{
-	pattern:    regexp.MustCompile(`^[^\s@"(),:;<>\[\\\]]+@[^\s@]+\.[^\s@.]+$`),
+	pattern:    regexp.MustCompile(`^[^\s@"(),:;<>\[\\\]]{1,64}@[^\s@]+\.[^\s@.]+$`),
 	constraint: "email", detail: "This value is not a valid email address.",
 }
 

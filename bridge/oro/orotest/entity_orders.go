@@ -80,11 +80,15 @@ var _ = register(
 			{name: "rowTotalAfterDiscount", kind: money, readonly: true},
 			{name: "orders", kind: many, to: "orders", index: true, cascade: true, checks: []func(*entity, *field){ordered1}},
 			{name: "product", kind: one, to: "products", index: true}, toOne("parentProduct", "products"),
-			{name: "productUnit", kind: one, to: "productunits", required: "The product unit does not exist for the product."},
+			{name: "productUnit", kind: one, to: "productunits", required: "The product unit does not exist for the product.", insists: true},
 			toMany("kitItemLineItems", "orderproductkititemlineitems"), toOne("freeFormTaxCode", "producttaxcodes"),
 		}),
 		rules:    []check{productOrText},
 		complete: withProduct,
+		gone: func(d *draft, r *record) {
+			t := d.shop.tables["orderlineitems"]
+			d.recount(r.lists[t.byName["orders"].slot]...)
+		},
 	},
 	resource{
 		name: "orderdiscounts", actions: reading | creating | updating | deleting,
@@ -96,10 +100,13 @@ var _ = register(
 				bounds: &bounds{least: "0", most: "999999999999999.9999", detail: "The discount amount should be between 0 and 999999999999999.9999"},
 			},
 			{name: "orderDiscountType", checks: []func(*entity, *field){discountType}},
-			{name: "order", kind: one, to: "orders", index: true, cascade: true},
+			{name: "order", kind: one, to: "orders", index: true, cascade: true, checks: []func(*entity, *field){affordable}},
 		},
-		rules:    []check{affordable},
 		complete: withDiscount,
+		gone: func(d *draft, r *record) {
+			t := d.shop.tables["orderdiscounts"]
+			d.recount(r.ones[t.byName["order"].slot])
+		},
 	},
 	resource{
 		name: "ordershippingtrackings", actions: reading | creating | updating | deleting, business: []string{"method", "number"},
@@ -188,8 +195,8 @@ func discountType(e *entity, f *field) {
 }
 
 // affordable wants the discounts of an order not to be more than it costs.
-func affordable(e *entity) {
-	order := e.one("order")
+func affordable(e *entity, f *field) {
+	order := e.one(f.name)
 	if order == nil {
 		return
 	}
@@ -203,8 +210,12 @@ func affordable(e *entity) {
 		}
 	}
 	if sum.GreaterThan(order.subtotal()) {
+		pointer := e.at(f.name)
+		if e.index < 0 {
+			pointer += "/totalDiscountsAmount"
+		}
 		e.violations = append(e.violations, problem{
-			status: 400, title: "discounts constraint", pointer: e.at("order") + "/totalDiscountsAmount", field: "order",
+			status: 400, title: "discounts constraint", pointer: pointer, field: f.name,
 			detail: "The sum of all discounts cannot exceed the order grand total amount. Please review some discounts above and make necessary adjustments.",
 		})
 	}
@@ -266,6 +277,16 @@ func withDiscount(e *entity) {
 	}
 	order.touch("updatedAt")
 	withTotals(order)
+}
+
+// recount works the totals of orders out again that lost a part, unless they go themselves.
+func (d *draft) recount(orders ...int32) {
+	t := d.shop.tables["orders"]
+	for _, n := range orders {
+		if e := d.entity(t, n); e != nil {
+			withTotals(e)
+		}
+	}
 }
 
 // percentOf is the share as the shop's floats have it: a percentage of 14 digits, divided by a hundred.

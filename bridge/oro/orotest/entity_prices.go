@@ -14,7 +14,7 @@ var _ = register(resource{
 			name: "quantity", kind: number, required: "Quantity should not be blank.", filter: several,
 			bounds: &bounds{least: "0", detail: "This value should be 0 or more."},
 		},
-		{name: "value", kind: money, checks: []func(*entity, *field){priced}},
+		{name: "value", kind: money, rank: "currency", checks: []func(*entity, *field){priced}},
 		{name: "currency", required: "Currency should not be blank.", filter: several, checks: []func(*entity, *field){currencyKnown}},
 		{name: "priceList", kind: one, to: "pricelists", required: notBlank, bare: true, index: true, filter: single, cascade: true, frozen: true},
 		{name: "product", kind: one, to: "products", required: notBlank, bare: true, index: true, cascade: true},

@@ -11,18 +11,18 @@ func localized(name, parent, to, value string, kind kind, actions action) resour
 	return resource{
 		name: name, actions: actions, moves: true, secures: parent,
 		fields: []field{
-			{name: value, kind: kind, max: 255, notNull: true},
+			{name: value, kind: kind, max: 255, filter: single},
 			{name: "fallback", choices: fallbackWays},
 			{name: parent, kind: one, to: to, index: true, cascade: true},
 			{name: "localization", kind: one, to: "localizations"},
 		},
-		business: []string{parent, "localization"}, complete: fallenBack,
+		business: []string{parent, "localization"},
 	}
 }
 
 func description(name, value string, kind kind) resource {
 	r := localized(name, "product", "products", value, kind, reading|creating|updating)
-	r.fields[0].max, r.fields[0].notNull = 0, false
+	r.fields[0].max, r.fields[0].filter = 0, unfiltered
 	if kind == wysiwyg { // stands behind its fallback
 		r.fields[0].checks = []func(*entity, *field){harmless}
 		r.fields[0], r.fields[1] = r.fields[1], r.fields[0]
@@ -54,7 +54,7 @@ var _ = register(
 			{name: "unit", kind: one, to: "productunits", required: "Unit should not be blank."},
 		},
 		unique: []unique{
-			{fields: []string{"product", "unit"}, detail: "This value is already used.", pointer: "product", enforced: true, onCreate: true},
+			{fields: []string{"product", "unit"}, detail: "This value is already used.", pointer: "product", enforced: true, onCreate: true, alone: true},
 		},
 		complete: withLevel,
 		deletion: func(e *entity) string {
@@ -85,23 +85,19 @@ var _ = register(
 
 func productNames() resource {
 	r := localized("productnames", "product", "products", "string", text, reading|creating|updating)
-	r.fields[0].notNull = true
+	r.complete = denormalised
 	return r
 }
 
-// fallenBack refuses a second default name: the shop fails when it looks for the one.
-func fallenBack(e *entity) {
-	if e.table.name != "productnames" || !e.created || e.index >= 0 {
-		return
-	}
-	product := e.one("product")
-	if product == nil || e.ref("localization") != 0 {
-		return
-	}
-	for _, name := range product.members("names") {
-		if name.record.serial != e.record.serial && name.ref("localization") == 0 {
-			e.broken = runtimeBroken
-		}
+// denormalised is what the shop does with the default name of a product that is written by itself: it copies it to the
+// product, which fails without a name, and fails altogether for a new one, be it the second.
+func denormalised(e *entity) {
+	switch {
+	case e.index >= 0 || e.one("product") == nil || e.ref("localization") != 0:
+	case e.created:
+		e.broken = runtimeBroken
+	case e.raw("string") == "":
+		e.broken = notNullBroken
 	}
 }
 
@@ -122,7 +118,7 @@ var (
 )
 
 // near is how much of a text the shop quotes.
-const near = 30
+const near = 25
 
 // harmless wants no HTML that the shop does not allow. The box knows scripts, handlers and frames only.
 func harmless(e *entity, f *field) {
@@ -144,7 +140,13 @@ func harmless(e *entity, f *field) {
 			found = append(found, `"`+w.Value[m[4]:m[5]]+`" attribute on "<`+w.Value[m[2]:m[3]]+`>" should be removed (near `+quote(m[0])+`)`)
 		}
 	}
-	if len(found) > 0 {
-		e.violate("wysiwyg", f.name, "Please remove not permitted HTML-tags in the content field:\n- %s.\n", strings.Join(found, ";\n- "))
+	if len(found) == 0 {
+		return
 	}
+	const detail = "Please remove not permitted HTML-tags in the content field:\n- %s.\n"
+	if e.index >= 0 { // told of the field too
+		e.violate("wysiwyg", f.name, detail, strings.Join(found, ";\n- "))
+	}
+	e.violate("wysiwyg", f.name, detail, strings.Join(found, ";\n- "))
+	e.violations[len(e.violations)-1].pointer += "/value"
 }

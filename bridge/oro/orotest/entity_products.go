@@ -23,7 +23,7 @@ var _ = register(resource{
 		{name: "availability_date", kind: moment},
 	}, ownedByUnit, []field{
 		{name: "unitPrecisions", kind: inverse, to: "productunitprecisions", via: "product", orphans: true, checks: []func(*entity, *field){unitsDiffer}},
-		{name: "primaryUnitPrecision", kind: one, to: "productunitprecisions", index: true, checks: []func(*entity, *field){unitKnown}},
+		{name: "primaryUnitPrecision", kind: one, to: "productunitprecisions", checks: []func(*entity, *field){unitKnown}},
 		{name: "names", kind: inverse, to: "productnames", via: "product", orphans: true, checks: []func(*entity, *field){defaultNamed}},
 		{name: "descriptions", kind: inverse, to: "productdescriptions", via: "product", orphans: true},
 		toMany("variantLinks", "productvariantlinks"), toOne("defaultVariant", "products"),
@@ -133,18 +133,28 @@ func (e *entity) joinUnits() {
 	case e.ref("primaryUnitPrecision") != 0 && e.created:
 		e.lure(f, e.ref("primaryUnitPrecision"))
 	}
+	if !e.submitted("primaryUnitPrecision") && !e.created {
+		return
+	}
 	primary := e.edit(f.target, e.ref("primaryUnitPrecision"))
 	if primary == nil {
 		return
 	}
-	if primary.ones[f.source.slot] != 0 && primary.ones[f.source.slot] != e.record.serial {
-		return // of another product
+	if owner := primary.ones[f.source.slot]; owner != 0 && owner != e.record.serial {
+		unit := f.target.byName["unit"].slot
+		for _, own := range e.members(f.name) {
+			if own.record.ones[unit] == primary.ones[unit] { // another product's unit stands for the own one
+				e.setRef("primaryUnitPrecision", own.record.serial)
+				primary = e.edit(f.target, own.record.serial)
+			}
+		}
+		if primary.ones[f.source.slot] != e.record.serial {
+			return
+		}
 	}
-	if e.submitted("primaryUnitPrecision") || e.created {
-		p := &entity{draft: e.draft, table: f.target, record: primary}
-		p.set("conversionRate", "1")
-		p.set("sell", "true")
-	}
+	p := &entity{draft: e.draft, table: f.target, record: primary}
+	p.set("conversionRate", "1")
+	p.set("sell", "true")
 }
 
 func (e *entity) localize(name string) {

@@ -35,12 +35,34 @@ func (e *entity) translate(name string, values int) {
 			spoken[r.ones[f.target.byName["localization"].slot]] = true
 		}
 	}
-	// those that were not sent are known by their ids alone, until somebody asks
-	l := f.target.reserve(max(values-len(spoken), 0))
+	var l []int32
+	if e.table.name == "products" {
+		// a product has dozens: those that were not sent are known by their ids alone
+		l = f.target.reserve(max(values-len(spoken), 0))
+	} else {
+		l = e.untranslated(f.target, spoken)
+	}
 	for _, n := range sent {
 		l = append(l, e.renumber(f.target, n))
 	}
 	e.setList(name, l)
+}
+
+// untranslated makes the texts of the languages that are not spoken yet, and the default last.
+func (e *entity) untranslated(t *table, spoken map[int32]bool) []int32 {
+	var l []int32
+	for _, language := range append(slices.Clone(e.shop.languages()), language{}) {
+		if spoken[language.serial] {
+			continue
+		}
+		value := e.create(t.name)
+		value.setRef("localization", language.serial)
+		if language.serial != 0 {
+			value.set("fallback", `"`+language.fallback+`"`)
+		}
+		l = append(l, value.record.serial)
+	}
+	return l
 }
 
 // renumber gives a record of the request the next serial: what it was made along with came first.

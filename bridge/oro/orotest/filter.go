@@ -73,6 +73,7 @@ func (f *field) operators() []string {
 // filter is one filter[field][operator]=values.
 type filter struct {
 	id       bool     // by id instead of a field
+	byNumber bool     // ext_id mode: by the number beneath the id
 	field    *field   // of the record itself
 	through  []*field // from there on, as in product.sku
 	operator string
@@ -113,7 +114,7 @@ func (f *filter) locate(s *Shop, t *table, path string, extID bool) (last *field
 	for i, name := range names {
 		key := extID && s.byExtID(t)
 		if name == "id" || key && name == "dbId" {
-			f.id = i == 0
+			f.id, f.byNumber = i == 0, name == "dbId"
 			return nil, t
 		}
 		last = t.byName[name]
@@ -127,7 +128,7 @@ func (f *filter) locate(s *Shop, t *table, path string, extID bool) (last *field
 		}
 		owner = t
 		if i < len(names)-1 {
-			if !last.kind.relation() || last.target.actions == closed {
+			if !last.kind.relation() || last.target.actions == closed || last.target.option {
 				return nil, nil
 			}
 			t = last.target
@@ -187,6 +188,7 @@ func (f *filter) resolveIDs(s *Shop, q *query, last *field, t *table, value stri
 	if strings.TrimSpace(value) == "" {
 		return emptyText
 	}
+	extID = extID && !f.byNumber
 	byKey := extID && s.byExtID(t)
 	if from, to, ok := strings.Cut(value, ".."); ok && t.ids == serial && !byKey {
 		for _, end := range []string{from, to} {

@@ -264,8 +264,5 @@ func (c *call) related(t *table, id string, f *field) {
 		r := f.target.get(n)
 		return r == nil || !f.target.passes(q, -1, r)
 	})
-	if len(q.sort) > 0 {
-		known = f.target.sorted(known, q.sort)
-	}
-	c.page(f.target, known, q, path)
+	c.page(f.target, f.target.sorted(known, q.sort), q, path)
 }

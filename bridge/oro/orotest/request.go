@@ -167,8 +167,6 @@ func (c *call) negotiate() bool {
 		})
 	case !among(c.r.Header.Get("X-Mode"), "", "sync", "async"):
 		c.badHeader(`The accepted values for the "X-Mode" are "sync" or "async".`)
-	case !among(c.r.Header.Get("X-Integration-Type"), "", "ext_id"):
-		c.badHeader(`The accepted values for the "X-Integration-Type" are "ext_id".`)
 	default:
 		return true
 	}

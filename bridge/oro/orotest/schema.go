@@ -61,6 +61,7 @@ type field struct {
 	choices  []string
 	shape    *shape
 	bounds   *bounds
+	insists  bool                    // required is told of a link that leads nowhere too
 	checks   []func(*entity, *field) // run at the field's place in the validation
 	notNull  bool                    // the database refuses null
 
@@ -130,6 +131,7 @@ type unique struct {
 	// stored is a constraint of the database alone: no rule tells, the flush fails.
 	stored   bool
 	onCreate bool // an update is not checked
+	alone    bool // a record written along with another is not checked
 }
 
 // identity says what the ids of a resource look like.
@@ -185,6 +187,7 @@ type resource struct {
 	list     func(*call, []string) // answers all addresses of a resource that is not stored
 	complete func(*entity)         // derives what was not sent
 	rules    []check               // of the whole record
+	gone     func(*draft, *record) // what the end of a record does to others
 	deletion func(*entity) string  // why the record cannot be deleted; "" is that it can
 }
 
@@ -194,8 +197,11 @@ type check func(*entity)
 // parse turns a sent value into the JSON text that the shop keeps; "" is null.
 func (f *field) parse(raw json.RawMessage) (string, bool) {
 	raw = bytes.TrimSpace(raw)
-	if string(raw) == "null" {
+	switch {
+	case string(raw) == "null":
 		return "", true
+	case f.kind == money && (string(raw) == "true" || string(raw) == "false"):
+		return "", false
 	}
 	switch f.kind {
 	case object:

@@ -24,6 +24,7 @@ func (d *draft) primary(t *table, it *item, pointer string, update bool) *entity
 	if wishes == nil || !e.find(*wishes, update) {
 		return e
 	}
+	d.patching = update && !wishes.upsert
 	d.linked(identifier{it.Type, it.ID}, e.record.serial)
 	e.submit(it)
 	if d.sources != nil {
@@ -36,7 +37,7 @@ func (d *draft) primary(t *table, it *item, pointer string, update bool) *entity
 		}
 	}
 	slices.SortStableFunc(d.entries, func(a, b *entity) int { return a.index - b.index })
-	for _, e := range slices.Backward(d.entries) {
+	for _, e := range append(slices.Clone(d.entries[1:]), d.entries[0]) { // what belongs to a record comes before it
 		if e.table.complete != nil && e.record != nil {
 			e.table.complete(e)
 		}
@@ -457,7 +458,6 @@ func (t *table) shapeless(n int32) bool { return t.actions == closed && n > 0 &&
 func (e *entity) include(t *table, i int) int32 {
 	it := &e.sources.items[i]
 	if other := e.sources.shared[i]; other != nil {
-		e.borrows = true
 		return other.record.serial
 	}
 	in := &entity{draft: e.draft, table: t, pointer: pointerAt("included", i), index: i, sentID: it.ID, wish: it}
