@@ -1,6 +1,7 @@
 package orotest
 
 import (
+	"cmp"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -19,8 +20,10 @@ type view struct {
 	failed bool                       // something could not be answered
 }
 
-func (v *view) wants(t *table, name string) bool {
-	chosen, ok := v.fields[t.name]
+func (v *view) wants(t *table, name string) bool { return v.wantsOf(t.name, name) }
+
+func (v *view) wantsOf(resource, name string) bool {
+	chosen, ok := v.fields[resource]
 	return !ok || chosen[name]
 }
 
@@ -213,7 +216,7 @@ func (v *view) linkage(b []byte, t *table, r *record, f *field) []byte {
 		return append(b, ']')
 	}
 	if f.kind == computed {
-		for i, s := range v.shop.subtotals(t, r) {
+		for i, s := range v.subtotals(t, r) {
 			if i > 0 {
 				b = append(b, ',')
 			}
@@ -258,7 +261,7 @@ func (in *inclusion) collect(t *table, r *record, tree includes) {
 			continue
 		}
 		if f.kind == computed {
-			for _, s := range in.shop.subtotals(t, r) {
+			for _, s := range in.subtotals(t, r) {
 				in.separate()
 				in.body = append(in.body, s.body...)
 			}
@@ -304,8 +307,8 @@ func (in *inclusion) separate() {
 type subtotal struct{ id, body string }
 
 // subtotals are the parts of an order's total, in the order of the storefront's summary.
-func (s *Shop) subtotals(t *table, order *record) []subtotal {
-	e := &entity{draft: s.draft(false), table: t, record: order}
+func (v *view) subtotals(t *table, order *record) []subtotal {
+	e := &entity{draft: v.shop.draft(false), table: t, record: order}
 	currency := order.attrs[t.byName["currency"].slot]
 	var l []subtotal
 	add := func(kind, label string, value decimal.Decimal, minus bool, currency, data string) {
@@ -314,11 +317,29 @@ func (s *Shop) subtotals(t *table, order *record) []subtotal {
 			signed = value.Neg()
 		}
 		id := t.id(order.serial) + "-" + kind + "-" + strconv.Itoa(len(l))
-		l = append(l, subtotal{id, `{"type":"ordersubtotals","id":"` + id + `","attributes":{"orderSubtotalType":"` + kind +
-			`","label":` + encode(label) + `,"amount":` + asMoney(value) + `,"signedAmount":` + asMoney(signed) +
-			`,"currency":` + currency + `,"visible":` + strconv.FormatBool(kind == "subtotal" || !value.IsZero()) +
-			`,"data":` + data + `},"relationships":{"order":{"data":{"type":"orders","id":"` + t.id(order.serial) +
-			`"}},"priceList":{"data":null}}}`})
+		body := `{"type":"ordersubtotals","id":"` + id + `"`
+		section := func(name string, members ...string) { // names and values in turn
+			first := true
+			for i := 0; i < len(members); i += 2 {
+				if !v.wantsOf("ordersubtotals", members[i]) {
+					continue
+				}
+				if first {
+					body += `,"` + name + `":{`
+				} else {
+					body += ","
+				}
+				first = false
+				body += `"` + members[i] + `":` + members[i+1]
+			}
+			if !first {
+				body += "}"
+			}
+		}
+		section("attributes", "orderSubtotalType", `"`+kind+`"`, "label", encode(label), "amount", asMoney(value), "signedAmount", asMoney(signed),
+			"currency", cmp.Or(currency, "null"), "visible", strconv.FormatBool(kind == "subtotal" || !value.IsZero()), "data", data)
+		section("relationships", "order", `{"data":{"type":"orders","id":"`+t.id(order.serial)+`"}}`, "priceList", `{"data":null}`)
+		l = append(l, subtotal{id, body + "}"})
 	}
 	lines := e.members("lineItems")
 	add("subtotal", "Subtotal", decimalOf(e.raw("subtotalValue")), false, currency, "[]")
@@ -389,7 +410,7 @@ func (c *call) subtotalsOf(path []string) {
 	var l []string
 	for _, n := range q.filters[0].serials {
 		if order := orders.get(n); order != nil {
-			for _, sub := range s.subtotals(orders, order) {
+			for _, sub := range c.view(q).subtotals(orders, order) {
 				l = append(l, sub.body)
 			}
 		}

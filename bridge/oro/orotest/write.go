@@ -73,8 +73,10 @@ func (e *entity) prepare(update bool) *flags {
 	}
 	e.normalise(e.wish, e.pointer)
 	if s := e.sources; s != nil {
-		for i := range s.items {
-			e.prepareIncluded(i)
+		for i, own := range s.reached(e.wish) {
+			if own || !e.batch { // the others are another item's
+				e.prepareIncluded(i)
+			}
 		}
 		e.violations = append(e.violations, s.repeated()...)
 		if len(e.violations) == 0 && !e.batch {
