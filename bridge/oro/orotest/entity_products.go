@@ -153,6 +153,9 @@ func (e *entity) joinUnits() {
 		}
 	}
 	p := &entity{draft: e.draft, table: f.target, record: primary}
+	if e.created && e.shop.release.primaryLast {
+		e.later(p)
+	}
 	p.set("conversionRate", "1")
 	p.set("sell", "true")
 }
@@ -180,5 +183,13 @@ func (e *entity) localize(name string) {
 	}
 	if !spoken[0] && name != "names" {
 		e.create(f.to).setRef(f.via, e.record.serial)
+	}
+}
+
+// later makes an entity the last to be written.
+func (d *draft) later(e *entity) {
+	p := place{e.table, e.record.serial}
+	if i := slices.Index(d.order, p); i >= 0 {
+		d.order = append(slices.Delete(d.order, i, i+1), p)
 	}
 }

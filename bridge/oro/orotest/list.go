@@ -64,7 +64,7 @@ func (q *query) fail(param, detail string) {
 const notSupported = "The filter is not supported."
 
 func (q *query) parameter(s *Shop, t *table, what asked, p parameter, extID bool) {
-	paged := what == forList && !t.whole
+	paged := what == forList && s.cutsPages(t)
 	switch {
 	case p.key == "sort" && what == forList:
 		q.sorting(t, p.value)

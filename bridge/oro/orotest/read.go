@@ -52,7 +52,7 @@ func (c *call) page(t *table, l []int32, q *query, path string) {
 		l = nil
 	}
 	page, more := q.cut(l)
-	if t.whole {
+	if !c.shop.cutsPages(t) {
 		page, more = l, false
 	}
 	if c.asks["totalCount"] {

@@ -22,6 +22,7 @@ type Shop struct {
 	chunk       int
 	syncTimeout time.Duration
 	seed        Goods
+	release     release
 	statuses    bool
 	wrap        func(net.Listener) net.Listener
 	extEntities map[string]bool
@@ -156,7 +157,7 @@ func Latency(d Delays) Option { return func(s *Shop) { s.latency = d } }
 // New makes a shop. It runs nothing in the background before Start or the first batch.
 func New(opts ...Option) *Shop {
 	s := &Shop{
-		clock: time.Now, clientID: "demo", secret: "demo", chunk: 100, syncTimeout: 25 * time.Second,
+		clock: time.Now, release: releases[V61], clientID: "demo", secret: "demo", chunk: 100, syncTimeout: 25 * time.Second,
 		extEntities: map[string]bool{"products": true}, operations: make(map[int]*operation),
 		denied: make(map[string]bool), tokens: make(map[string]time.Time), queue: newQueue(1),
 		closing: make(chan struct{}),
