@@ -13,6 +13,7 @@ import (
 
 const (
 	apiPath   = "/admin/api/"
+	tokenPath = "/oauth2-token"
 	mediaType = "application/vnd.api+json"
 	maxURL    = 8 << 10 // of the web server before the shop
 )
@@ -90,7 +91,7 @@ func (s *Shop) serve(r *http.Request, body []byte) *answer {
 		a.body = []byte("<html>\r\n<head><title>414 Request-URI Too Large</title></head>\r\n</html>\r\n")
 		return a
 	}
-	if r.URL.Path == "/oauth2-token" {
+	if r.URL.Path == tokenPath {
 		s.pause(r.Context(), s.latency.Token)
 		s.token(r, body, a)
 		return a

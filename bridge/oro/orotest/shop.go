@@ -34,14 +34,19 @@ type Shop struct {
 	lastOperation int
 	failing       int
 
-	queue    *queue
-	journal  journal
-	faultsMu sync.Mutex
-	faults   []*Injection
-	accessMu sync.Mutex
-	tokens   map[string]time.Time
-	denied   map[string]bool
-	client   *http.Client
+	queue       *queue
+	journal     journal
+	faultsMu    sync.Mutex
+	faults      []*Injection
+	troubleMu   sync.Mutex
+	trouble     Trouble
+	troubled    int // requests since it began
+	troubleEnds []*time.Timer
+	backup      *Backup // taken on the control page
+	accessMu    sync.Mutex
+	tokens      map[string]time.Time
+	denied      map[string]bool
+	client      *http.Client
 
 	server    *http.Server
 	url       string
@@ -108,6 +113,9 @@ func DenyPermissions(permissions ...string) Option {
 func ListenerWrap(wrap func(net.Listener) net.Listener) Option {
 	return func(s *Shop) { s.wrap = wrap }
 }
+
+// Record writes what is asked, a request a line as JSON, with its body; the login's is left out.
+func Record(w io.Writer) Option { return func(s *Shop) { s.journal.to = w } }
 
 // JournalBodies keeps the bodies of requests in the journal.
 func JournalBodies(on bool) Option { return func(s *Shop) { s.journal.bodies = on } }
@@ -194,6 +202,7 @@ func (s *Shop) Close() error {
 	var err error
 	s.closeOnce.Do(func() {
 		close(s.closing)
+		s.endTrouble()
 		s.faultsMu.Lock()
 		faults := s.faults
 		s.faultsMu.Unlock()
@@ -214,17 +223,30 @@ func (s *Shop) Close() error {
 	return err
 }
 
+// maxBody is the largest request that is read.
+const maxBody = 256 << 20
+
 // ServeHTTP answers one request.
 func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.handling.RLock()
 	defer s.handling.RUnlock()
 	began := time.Now()
-	body, err := io.ReadAll(r.Body)
+	if r.URL.Path == controlPath {
+		s.control(w, r)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		s.journal.add(r, body, 0, began)
 		panic(http.ErrAbortHandler) // the client is gone in the middle of its request
 	}
 	take := func() *answer { return s.serve(r, body) }
+	effect, wait := s.misfortune(r)
+	s.pause(r.Context(), wait)
+	if effect != nil {
+		s.journal.add(r, body, effect(&Injection{release: s.closing}, w, r, take), began)
+		return
+	}
 	if in := s.fault(r, body); in != nil {
 		s.journal.add(r, body, in.fault.Effect(in, w, r, take), began)
 		return
