@@ -42,6 +42,8 @@ var (
 		{name: "createdAt", kind: moment, readonly: true, filter: single},
 		{name: "updatedAt", kind: moment, readonly: true, filter: single},
 	}
+	// undated are times that cannot be asked for.
+	undated   = []field{{name: "createdAt", kind: moment, readonly: true}, {name: "updatedAt", kind: moment, readonly: true}}
 	contacted = []field{
 		{name: "lastContactedDate", kind: moment, readonly: true},
 		{name: "lastContactedDateIn", kind: moment, readonly: true},

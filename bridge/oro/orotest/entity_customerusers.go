@@ -15,7 +15,7 @@ var _ = register(
 			{name: "email", required: notBlank, shape: emailShape, min: 6, max: 255, index: true, filter: single},
 			{name: "namePrefix", max: 255}, {name: "firstName", required: notBlank, max: 255}, {name: "middleName", max: 255},
 			{name: "lastName", required: notBlank, max: 255}, {name: "nameSuffix", max: 255}, {name: "birthday", kind: date},
-		}, dated, []field{
+		}, undated, []field{
 			{name: "enabled", kind: flag, init: "false"}, {name: "loginCount", kind: integer, init: "0", readonly: true},
 			{name: "isGuest", kind: flag, init: "false"}, {name: "lastLogin", kind: moment, readonly: true},
 			{name: "passwordRequestedAt", kind: moment, readonly: true},

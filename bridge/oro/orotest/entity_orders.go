@@ -168,15 +168,24 @@ func sizable(e *entity, f *field) {
 	}
 }
 
-// linePriced wants a price with a currency. What is wrong with it is told of the line, and of the field.
+// linePriced wants a price with a currency.
 func linePriced(e *entity, f *field) {
 	if e.raw("currency") == "" && e.raw(f.name) != "" {
 		e.violate("not blank", "currency", "The currency should not be blank.")
-		e.violate("not blank", "", "Currency should not be blank. Source: price.")
-		e.violate("not blank", "currency", "Currency should not be blank.")
 	}
+	wholePrice(e, f)
+}
+
+// wholePrice checks a price of a value and a currency. What is wrong with it is told of the record, and of the fields.
+func wholePrice(e *entity, f *field) {
 	before := len(e.violations)
 	priced(e, f)
+	switch code := e.text("currency"); {
+	case e.raw("currency") == "" && e.raw(f.name) != "":
+		e.violate("not blank", "currency", "Currency should not be blank.")
+	case code != "" && !knownCurrency(code):
+		e.violate("currency", "currency", "Currency should be a valid currency.")
+	}
 	told := slices.Clone(e.violations[before:])
 	e.violations = e.violations[:before]
 	for _, p := range told {

@@ -2,13 +2,11 @@ package orotest
 
 // Requests for quotes, and quotes.
 
-var undated = []field{{name: "createdAt", kind: moment, readonly: true}, {name: "updatedAt", kind: moment, readonly: true}}
-
 // priceFields are those of an offer or a wish: a quantity, and what one of it costs.
 func priceFields(more ...field) []field {
 	return fields([]field{
 		{name: "quantity", kind: number, required: notBlank, checks: []func(*entity, *field){aboveZero}}, {name: "productUnitCode", readonly: true},
-		{name: "value", kind: money}, {name: "currency"}, {name: "checksum", init: `""`, readonly: true},
+		{name: "value", kind: money, checks: []func(*entity, *field){offered}}, {name: "currency"}, {name: "checksum", init: `""`, readonly: true},
 	}, more)
 }
 
@@ -18,9 +16,33 @@ func aboveZero(e *entity, f *field) {
 	}
 }
 
+// offered checks a price, if there is any.
+func offered(e *entity, f *field) {
+	if e.raw(f.name) != "" || e.invalid[f.name] {
+		wholePrice(e, f)
+	}
+}
+
 func withUnitCode(e *entity) {
-	if unit := e.one("productUnit"); unit != nil {
-		e.set("productUnitCode", encode(unit.table.id(unit.record.serial)))
+	unit := e.one("productUnit")
+	if unit == nil {
+		return
+	}
+	e.set("productUnitCode", encode(unit.table.id(unit.record.serial)))
+	e.set("checksum", encode(checksum(itoa(int(e.record.serial)), e.text("productUnitCode"))))
+}
+
+// withProductText takes over what an offered product is called.
+func withProductText(e *entity) {
+	product := e.one("product")
+	if product == nil {
+		return
+	}
+	e.set("productSku", product.raw("sku"))
+	for _, name := range product.members("names") {
+		if name.ref("localization") == 0 && e.raw("freeFormProduct") == "" {
+			e.set("freeFormProduct", name.raw("string"))
+		}
 	}
 }
 
@@ -38,14 +60,14 @@ var _ = register(
 			toOne("customerUser", "customerusers"), {name: "customer", kind: one, to: "customers", index: true},
 			toOne("paymentTerm", "paymentterms"), toOne("opportunity", "opportunities"),
 			toOne("customerStatus", "quotecustomerstatuses"),
-			{name: "internalStatus", kind: one, to: "quoteinternalstatuses", readonly: true},
+			{name: "internalStatus", kind: one, to: "quoteinternalstatuses", init: "draft", readonly: true},
 			toMany("attachments", "attachments"), toMany("documents", "attachments"), toMany("activityNotes", "notes"), toMany("activityEmails", "emails"),
 		}),
 		unique:   []unique{uniqueExternalID},
 		complete: numbered1,
 	},
 	resource{
-		name: "quoteproducts", actions: reading | creating | updating | deleting,
+		name: "quoteproducts", actions: reading | creating | updating | deleting, complete: withProductText,
 		fields: []field{
 			{name: "freeFormProduct"}, {name: "productSku"}, {name: "comment"}, {name: "customerComment"},
 			{name: "quote", kind: one, to: "quotes", index: true, cascade: true}, toOne("product", "products"),
@@ -71,8 +93,8 @@ var _ = register(
 			backTo("requestProducts", "rfqproducts", "request"), toMany("assignedUsers", "users"), toMany("assignedCustomerUsers", "customerusers"),
 			toMany("requestAdditionalNotes", "rfqadditionalnotes"), toOne("customerUser", "customerusers"), toOne("customer", "customers"),
 		}, ownedByUser, []field{
-			{name: "customer_status", kind: one, to: "rfqcustomerstatuses", readonly: true},
-			{name: "internal_status", kind: one, to: "rfqinternalstatuses", init: "open", prefix: "rfp_internal_status."},
+			{name: "customer_status", kind: one, to: "rfqcustomerstatuses", init: "submitted", readonly: true},
+			{name: "internal_status", kind: one, to: "rfqinternalstatuses", init: "open", readonly: true, prefix: "rfp_internal_status."},
 			toMany("quotes", "quotes"), toMany("activityNotes", "notes"), toMany("activityEmails", "emails"),
 		}),
 	},

@@ -9,7 +9,7 @@ var _ = register(
 			{name: "secret", hidden: true},
 		}, dated, ownedByUser, []field{
 			{name: "topic", kind: one, to: "webhooktopics", required: notBlank, bare: true, index: true},
-			{name: "format", kind: one, to: "webhookformats", bare: true, init: "default"},
+			{name: "format", kind: one, to: "webhookformats", required: notBlank, bare: true},
 		}),
 	},
 	resource{

@@ -18,6 +18,7 @@ type query struct {
 	fields   map[string]map[string]bool
 	titles   bool // meta=title
 	problems []problem
+	unsorted []problem
 }
 
 type order struct {
@@ -53,6 +54,9 @@ func (s *Shop) parseQuery(t *table, what asked, values url.Values, extID bool) *
 	if what == forList && t.needs != "" && len(q.problems) == 0 &&
 		!slices.ContainsFunc(q.filters, func(f filter) bool { return f.field != nil && f.field.name == t.needs }) {
 		q.fail("", `The "`+t.needs+`" filter is required.`)
+	}
+	if len(q.problems) == 0 { // sorting is looked at when the filters are in order
+		q.problems = q.unsorted
 	}
 	return q
 }
@@ -143,7 +147,7 @@ func (q *query) sorting(t *table, value string) {
 		o := order{down: down}
 		if bare != "id" {
 			if o.field = t.byName[bare]; o.field == nil || !o.field.sortable() {
-				q.problems = append(q.problems, problem{
+				q.unsorted = append(q.unsorted, problem{
 					status: 400, title: "sort constraint", parameter: "sort",
 					detail: `Sorting by "` + bare + `" field is not supported.`,
 				})

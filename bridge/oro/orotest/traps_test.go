@@ -149,7 +149,8 @@ func hooked1(t *testing.T, topic string) (*client, func() int) {
 		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, nil
 	})
 	if r := c.do(http.MethodPost, "webhooks", `{"data":{"type":"webhooks","attributes":{"notificationUrl":"http://hook.example/"},
-		"relationships":{"topic":{"data":{"type":"webhooktopics","id":"`+topic+`"}}}}}`); r.status != 201 {
+		"relationships":{"topic":{"data":{"type":"webhooktopics","id":"`+topic+`"}},
+		"format":{"data":{"type":"webhookformats","id":"default"}}}}}`); r.status != 201 {
 		t.Fatalf("%d %s", r.status, r.body)
 	}
 	return c, func() int { mu.Lock(); defer mu.Unlock(); return told }
