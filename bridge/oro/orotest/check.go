@@ -17,7 +17,7 @@ func (e *entity) check() {
 		c(e)
 	}
 	for i, u := range e.table.unique {
-		if !u.stored && !(u.onCreate && e.existing) && !(u.alone && e.index >= 0 && e.patching) && e.table.taken(i, e.record, e.shop.racing) {
+		if !(u.onCreate && e.existing) && !(u.alone && e.index >= 0 && e.patching) && e.table.taken(i, e.record, e.shop.racing) {
 			e.violate("unique entity", u.pointer, "%s", u.detail)
 			if u.title != "" {
 				e.violations[len(e.violations)-1].title = u.title

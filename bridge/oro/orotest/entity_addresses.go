@@ -25,7 +25,7 @@ var (
 func bookAddress(name, owner, to string) resource {
 	return resource{
 		name: name, actions: reading | writing | batching, business: []string{owner, "label", "street", "city"}, title: []string{"label"},
-		fields: fields([]field{phoned, {name: "primary", kind: flag, init: "false"}}, located, personal, dated, validity, []field{
+		fields: fields([]field{phoned, {name: "primary", kind: flag, init: "false"}}, located, personal, undated, validity, []field{
 			{name: "types", kind: object, init: "[]", read: readTypes},
 			{name: owner, kind: one, to: to, required: notBlank, index: true, cascade: true, frozen: true},
 			{name: "owner", kind: one, to: "users", init: "1", keeps: true},
@@ -42,7 +42,7 @@ var _ = register(
 	resource{
 		name: "orderaddresses", actions: reading | creating | updating | deleting,
 		business: []string{"street", "city", "postalCode", "lastName"},
-		fields: fields([]field{{name: "fromExternalSource", kind: flag, init: "false"}, phoned}, located, personal, dated,
+		fields: fields([]field{{name: "fromExternalSource", kind: flag, init: "false"}, phoned}, located, personal, undated,
 			validity, wherein, []field{toOne("customerAddress", "customeraddresses"), toOne("customerUserAddress", "customeruseraddresses")}),
 		rules: []check{regional, named},
 	},

@@ -21,7 +21,7 @@ var _ = register(
 			{name: "passwordRequestedAt", kind: moment, readonly: true},
 			{name: "passwordChangedAt", kind: moment, readonly: true},
 			externalID,
-			{name: "password", hidden: true, onCreate: true, checks: []func(*entity, *field){strong}},
+			{name: "password", hidden: true, onCreate: true, checks: []rule{strong}},
 		}, contacted, []field{
 			{name: "cookies_accepted", kind: flag, init: "false"},
 			toMany("userRoles", "customeruserroles"),

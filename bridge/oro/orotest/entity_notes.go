@@ -4,7 +4,7 @@ import "strings"
 
 var _ = register(resource{
 	name: "notes", actions: reading | writing, business: []string{"message"}, title: []string{"message"},
-	fields: fields([]field{{name: "message", checks: []func(*entity, *field){written}}}, dated, []field{
+	fields: fields([]field{{name: "message", checks: []rule{written}}}, undated, []field{
 		{name: "owner", kind: one, to: "users", init: "1", keeps: true},
 		{name: "organization", kind: one, to: "organizations", init: "1", keeps: true},
 		{name: "updatedBy", kind: one, to: "users", init: "1", readonly: true}, toOne("attachment", "files"),

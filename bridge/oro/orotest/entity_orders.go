@@ -17,7 +17,7 @@ var _ = register(
 		fields: fields([]field{
 			{name: "identifier", column: 255, index: true, filter: several}, {name: "poNumber", max: 255, filter: single}, {name: "customerNotes"},
 			{name: "shipUntil", kind: date},
-			{name: "currency", required: notBlank, frozen: true, checks: []func(*entity, *field){orderCurrency}},
+			{name: "currency", required: notBlank, frozen: true, checks: []rule{orderCurrency}},
 			{name: "subtotalWithDiscountsValue", kind: money, readonly: true},
 			{name: "subtotalWithDiscounts", kind: money, readonly: true},
 			{name: "subtotalValue", kind: money, readonly: true}, {name: "totalValue", kind: money, readonly: true},
@@ -32,7 +32,7 @@ var _ = register(
 			toOne("createdBy", "users"),
 			{name: "billingAddress", kind: one, to: "orderaddresses", index: true, takesAlong: true},
 			{name: "shippingAddress", kind: one, to: "orderaddresses", index: true, takesAlong: true},
-			{name: "lineItems", kind: inverse, to: "orderlineitems", via: "orders", orphans: true, fixed: true, checks: []func(*entity, *field){itemized}},
+			{name: "lineItems", kind: inverse, to: "orderlineitems", via: "orders", orphans: true, fixed: true, checks: []rule{itemized}},
 			{name: "discounts", kind: inverse, to: "orderdiscounts", via: "order", orphans: true, fixed: true},
 			{name: "shippingTrackings", kind: inverse, to: "ordershippingtrackings", via: "orders", orphans: true},
 			{name: "parent", kind: one, to: "orders", index: true}, backTo("subOrders", "orders", "parent"),
@@ -65,20 +65,20 @@ var _ = register(
 		fields: fields([]field{
 			{name: "productSku", frozen: true}, {name: "productName"}, {name: "productVariantFields", kind: list, init: "[]"},
 			{name: "freeFormProduct"},
-			{name: "quantity", kind: number, required: "The quantity should not be blank.", filter: single, checks: []func(*entity, *field){sizable}},
+			{name: "quantity", kind: number, required: "The quantity should not be blank.", checks: []rule{sizable}},
 			{name: "productUnitCode", readonly: true},
-			{name: "value", kind: money, checks: []func(*entity, *field){linePriced}},
+			{name: "value", kind: money, checks: []rule{linePriced}},
 			{name: "currency"}, {name: "priceType", kind: integer, init: "10"},
 			{name: "shipBy", kind: date}, {name: "fromExternalSource", kind: flag, init: "false"}, {name: "comment"},
 			{name: "shippingMethod"}, {name: "shippingMethodType"}, {name: "shippingEstimateAmount", kind: money},
 			{name: "checksum", readonly: true},
-		}, dated, []field{
+		}, undated, []field{
 			{name: "draftDelete", kind: flag, init: "false", readonly: true},
 			{name: "rowTotalDiscountAmount", kind: money, readonly: true},
 			{name: "rowTotalAfterDiscountIncludingTax", kind: money, readonly: true},
 			{name: "rowTotalAfterDiscountExcludingTax", kind: money, readonly: true},
 			{name: "rowTotalAfterDiscount", kind: money, readonly: true},
-			{name: "orders", kind: many, to: "orders", index: true, cascade: true, checks: []func(*entity, *field){ordered1}},
+			{name: "orders", kind: many, to: "orders", index: true, cascade: true, checks: []rule{inAnOrder}},
 			{name: "product", kind: one, to: "products", index: true}, toOne("parentProduct", "products"),
 			{name: "productUnit", kind: one, to: "productunits", required: "The product unit does not exist for the product.", insists: true},
 			toMany("kitItemLineItems", "orderproductkititemlineitems"), toOne("freeFormTaxCode", "producttaxcodes"),
@@ -99,8 +99,8 @@ var _ = register(
 				name: "amount", kind: money,
 				bounds: &bounds{least: "0", most: "999999999999999.9999", detail: "The discount amount should be between 0 and 999999999999999.9999"},
 			},
-			{name: "orderDiscountType", checks: []func(*entity, *field){discountType}},
-			{name: "order", kind: one, to: "orders", index: true, cascade: true, checks: []func(*entity, *field){affordable}},
+			{name: "orderDiscountType", checks: []rule{discountType}},
+			{name: "order", kind: one, to: "orders", index: true, cascade: true, checks: []rule{affordable}},
 		},
 		complete: withDiscount,
 		gone: func(d *draft, r *record) {
@@ -147,7 +147,7 @@ func productOrText(e *entity) {
 	}
 }
 
-func ordered1(e *entity, f *field) {
+func inAnOrder(e *entity, f *field) {
 	if len(e.record.lists[f.slot]) == 0 && e.index < 0 {
 		e.violate("count", f.name, "This collection should contain 1 element or more.")
 	}

@@ -12,10 +12,10 @@ var _ = register(
 		fields: fields([]field{
 			{name: "active", kind: flag, init: "true", notNull: true}, {name: "actual", kind: flag, init: "true"},
 			{name: "containSchedule", kind: flag, init: "false", readonly: true},
-			{name: "productAssignmentRule", checks: []func(*entity, *field){assignable}},
+			{name: "productAssignmentRule", checks: []rule{assignable}},
 			{name: "name", required: notBlank, max: 255},
-		}, dated, []field{
-			{name: "priceListCurrencies", kind: list, init: "[]", once: true, checks: []func(*entity, *field){currenciesOfList}},
+		}, undated, []field{
+			{name: "priceListCurrencies", kind: list, init: "[]", once: true, checks: []rule{currenciesOfList}},
 			{name: "organization", kind: one, to: "organizations", init: "1", keeps: true},
 			backTo("schedules", "pricelistschedules", "priceList"), toMany("priceRules", "pricerules"),
 		}, noted),

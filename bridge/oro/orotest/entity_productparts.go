@@ -12,7 +12,7 @@ func localized(name, parent, to, value string, kind kind, actions action) resour
 		name: name, actions: actions, moves: true, secures: parent,
 		fields: []field{
 			{name: value, kind: kind, max: 255, filter: single},
-			{name: "fallback", choices: fallbackWays},
+			{name: "fallback", choices: fallbackWays, filter: single},
 			{name: parent, kind: one, to: to, index: true, cascade: true},
 			{name: "localization", kind: one, to: "localizations"},
 		},
@@ -24,7 +24,7 @@ func description(name, value string, kind kind) resource {
 	r := localized(name, "product", "products", value, kind, reading|creating|updating)
 	r.fields[0].max, r.fields[0].filter = 0, unfiltered
 	if kind == wysiwyg { // stands behind its fallback
-		r.fields[0].checks = []func(*entity, *field){harmless}
+		r.fields[0].checks = []rule{harmless}
 		r.fields[0], r.fields[1] = r.fields[1], r.fields[0]
 	}
 	return r

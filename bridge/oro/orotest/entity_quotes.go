@@ -5,8 +5,8 @@ package orotest
 // priceFields are those of an offer or a wish: a quantity, and what one of it costs.
 func priceFields(more ...field) []field {
 	return fields([]field{
-		{name: "quantity", kind: number, required: notBlank, checks: []func(*entity, *field){aboveZero}}, {name: "productUnitCode", readonly: true},
-		{name: "value", kind: money, checks: []func(*entity, *field){offered}}, {name: "currency"}, {name: "checksum", init: `""`, readonly: true},
+		{name: "quantity", kind: number, required: notBlank, checks: []rule{aboveZero}}, {name: "productUnitCode", readonly: true},
+		{name: "value", kind: money, checks: []rule{offered}}, {name: "currency"}, {name: "checksum", init: `""`, readonly: true},
 	}, more)
 }
 
@@ -64,7 +64,7 @@ var _ = register(
 			toMany("attachments", "attachments"), toMany("documents", "attachments"), toMany("activityNotes", "notes"), toMany("activityEmails", "emails"),
 		}),
 		unique:   []unique{uniqueExternalID},
-		complete: numbered1,
+		complete: withNumber,
 	},
 	resource{
 		name: "quoteproducts", actions: reading | creating | updating | deleting, complete: withProductText,
@@ -116,8 +116,8 @@ var _ = register(
 	options("rfqinternalstatuses", "rfp_internal_status."), options("rfqcustomerstatuses", "rfp_customer_status."),
 )
 
-// numbered1 gives a new quote its number and its guest's key.
-func numbered1(e *entity) {
+// withNumber gives a new quote its number and its guest's key.
+func withNumber(e *entity) {
 	if e.created {
 		e.set("identifier", encode(e.table.id(e.record.serial)))
 		e.set("guestAccessId", encode(newUUID()))

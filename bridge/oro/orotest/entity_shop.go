@@ -29,7 +29,7 @@ var _ = register(
 	resource{name: "websites"},
 	resource{
 		name: "localizations", actions: reading, business: []string{"formattingCode"}, title: []string{"name"},
-		fields: fields([]field{{name: "name"}, {name: "formattingCode", index: true}, {name: "rtlMode", kind: flag}}, dated, []field{
+		fields: fields([]field{{name: "name", filter: single}, {name: "formattingCode", index: true}, {name: "rtlMode", kind: flag}}, dated, []field{
 			{name: "languageCode"}, toMany("titles", "localizedfallbackvalues"),
 			toOne("parentLocalization", "localizations"),
 			backTo("childLocalizations", "localizations", "parentLocalization"),
@@ -44,14 +44,14 @@ var _ = register(
 	resource{
 		name: "countries", ids: code, actions: reading, secures: "-", business: []string{"id"}, title: []string{"name"},
 		fields: []field{
-			{name: "iso3Code"}, {name: "name"}, {name: "deleted", kind: flag, init: "false"},
+			{name: "iso3Code"}, {name: "name", filter: single}, {name: "deleted", kind: flag, init: "false"},
 			backTo("regions", "regions", "country"),
 		},
 	},
 	resource{
 		name: "regions", ids: code, actions: reading, secures: "-", business: []string{"id"}, title: []string{"name"},
 		fields: []field{
-			{name: "code"}, {name: "name"}, {name: "deleted", kind: flag, init: "false"},
+			{name: "code"}, {name: "name", filter: single}, {name: "deleted", kind: flag, init: "false"},
 			{name: "country", kind: one, to: "countries", index: true},
 		},
 	},

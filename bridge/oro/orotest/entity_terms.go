@@ -7,7 +7,7 @@ func taxCodes(name string, owner []field) resource {
 		name: name, actions: reading | writing, business: []string{"code"},
 		fields: fields([]field{
 			{name: "code", required: notBlank, max: 255, index: true, filter: single}, {name: "description"},
-		}, dated, owner),
+		}, undated, owner),
 		unique: []unique{{fields: []string{"code"}, detail: "This value is already used.", pointer: "code", enforced: true}},
 	}
 }

@@ -372,14 +372,14 @@ func (f *filter) matches(t *table, r *record) bool {
 	case f.operator == "neq_or_null":
 		return !slices.ContainsFunc(f.texts, func(x string) bool { return f.equal(v, x) })
 	}
-	return v != "" && ordered(f.operator, compareValues(f.field.kind, v, f.texts[0]))
+	return v != "" && holds(f.operator, compareValues(f.field.kind, v, f.texts[0]))
 }
 
 func (f *filter) equal(stored, wanted string) bool {
 	return stored == wanted || stored != "" && f.field.ranges() && compareValues(f.field.kind, stored, wanted) == 0
 }
 
-func ordered(operator string, c int) bool {
+func holds(operator string, c int) bool {
 	return operator == "gt" && c > 0 || operator == "gte" && c >= 0 || operator == "lt" && c < 0 || operator == "lte" && c <= 0
 }
 
@@ -404,7 +404,7 @@ func (f *filter) compareSerials(ids []int32) bool {
 	case f.operator == "not_contains":
 		return slices.ContainsFunc(f.serials, func(n int32) bool { return !slices.Contains(ids, n) })
 	}
-	return slices.ContainsFunc(ids, func(n int32) bool { return len(f.serials) > 0 && ordered(f.operator, int(n-f.serials[0])) })
+	return slices.ContainsFunc(ids, func(n int32) bool { return len(f.serials) > 0 && holds(f.operator, int(n-f.serials[0])) })
 }
 
 func compareValues(k kind, a, b string) int {

@@ -3,7 +3,6 @@ package orotest
 import (
 	"bytes"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -371,5 +370,3 @@ func trimmed(s string) string {
 	}
 	return strings.TrimFunc(s, func(r rune) bool { return unicode.In(r, unicode.Z, unicode.Cc, unicode.Cf) })
 }
-
-func sortedNames(m members) []string { return slices.Sorted(maps.Keys(m.values)) }

@@ -61,9 +61,9 @@ type field struct {
 	choices  []string
 	shape    *shape
 	bounds   *bounds
-	insists  bool                    // required is told of a link that leads nowhere too
-	checks   []func(*entity, *field) // run at the field's place in the validation
-	notNull  bool                    // the database refuses null
+	insists  bool   // required is told of a link that leads nowhere too
+	checks   []rule // run at the field's place in the validation
+	notNull  bool   // the database refuses null
 
 	// What is done with it.
 
@@ -128,8 +128,6 @@ type unique struct {
 	// enforced constraints are kept by the database too, so a second record of one flush collides.
 	// The others see only what was there before the flush.
 	enforced bool
-	// stored is a constraint of the database alone: no rule tells, the flush fails.
-	stored   bool
 	onCreate bool // an update is not checked
 	alone    bool // a record written along with another is not checked
 }
@@ -172,7 +170,6 @@ type resource struct {
 	extKey   string   // attribute that is the id in ext_id mode
 	upsert   []string // attributes that an upsert may name
 	validate bool     // meta.validate is understood
-	silent   []string // fields that are taken without a word, and not answered
 	noNewKin bool     // a request cannot make two records of it that hang together
 	noNext   bool     // lists never give links.next
 	asMade   bool     // lists are in the order of making though the ids are codes
@@ -190,6 +187,9 @@ type resource struct {
 	gone     func(*draft, *record) // what the end of a record does to others
 	deletion func(*entity) string  // why the record cannot be deleted; "" is that it can
 }
+
+// rule checks a field at its place in the validation.
+type rule func(*entity, *field)
 
 // check adds the violations it finds to the entity.
 type check func(*entity)

@@ -124,7 +124,7 @@ func TestRestoredShopGivesIdsAgain(t *testing.T) {
 }
 
 func TestDeletedOrderIsNotTold(t *testing.T) {
-	c, seen := hooked1(t, "order.deleted")
+	c, seen := listening(t, "order.deleted")
 	id, err := c.shop.SubmitOrder(Order{Customer: "1", Lines: []Line{{FreeForm: "X", Quantity: "1", Price: "1"}}})
 	must(t, err)
 	if r := c.do(http.MethodDelete, "orders/"+id, ""); r.status != 204 {
@@ -136,8 +136,8 @@ func TestDeletedOrderIsNotTold(t *testing.T) {
 	}
 }
 
-// hooked1 is a shop with a subscription to a topic, and how often it was told.
-func hooked1(t *testing.T, topic string) (*client, func() int) {
+// listening is a shop with a subscription to a topic, and how often it was told.
+func listening(t *testing.T, topic string) (*client, func() int) {
 	t.Helper()
 	c := start(t, Seed(Sample))
 	var mu sync.Mutex

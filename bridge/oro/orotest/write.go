@@ -292,7 +292,7 @@ func (e *entity) extra(it *item) {
 	for _, name := range slices.Concat(it.Attributes.names, it.Relationships.names) {
 		f := e.table.byName[name]
 		known := f != nil && (e.takes(f) || f.kind == computed)
-		if known || name == "dbId" && e.extID || slices.Contains(e.table.silent, name) {
+		if known || name == "dbId" && e.extID {
 			continue
 		}
 		names = append(names, name)
