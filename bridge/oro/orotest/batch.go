@@ -312,11 +312,10 @@ func (o *operation) postpone(items []numbered) []numbered {
 	used := make([]bool, len(o.sources.items))
 	var now []numbered
 	for _, it := range items {
-		reached := o.sources.reached(newItem(it.raw))
 		borrows := false
-		for i, ok := range reached {
-			borrows = borrows || ok && used[i]
-			used[i] = used[i] || ok
+		for _, i := range o.sources.reached(newItem(it.raw)) {
+			borrows = borrows || used[i]
+			used[i] = true
 		}
 		switch {
 		case !borrows:

@@ -18,14 +18,17 @@ td,th{text-align:left;padding:.2rem .8rem .2rem 0;border-bottom:1px solid #ddd}i
 pre{background:#f4f4f4;padding:.6rem}</style></head><body>
 <h1>Shop in a box</h1>
 <p>{{.Said}}</p>
-<form method="post"><p><label>Trouble <input type="text" name="trouble" value="{{.Trouble}}"></label> <button name="do" value="trouble">Begin</button>
+<form method="post"><p><label>Trouble <input type="text" name="trouble" value="{{.Trouble}}"></label>
+<button name="do" value="trouble">Begin</button>
 <button name="do" value="well">End</button></p><pre>{{.Words}}</pre>
 <p><button name="do" value="stall">Stall the queue</button><button name="do" value="resume">Resume it</button>
 <button name="do" value="revoke">Revoke all tokens</button><button name="do" value="backup">Take a backup</button>
 <button name="do" value="restore">Restore it</button></p></form>
-<h2>What it holds</h2><table><tr><th>resource</th><th>records</th></tr>{{range .Held}}<tr><td>{{.Name}}</td><td>{{.Count}}</td></tr>{{end}}</table>
+<h2>What it holds</h2><table><tr><th>resource</th><th>records</th></tr>
+{{range .Held}}<tr><td>{{.Name}}</td><td>{{.Count}}</td></tr>{{end}}</table>
 <h2>The last requests</h2><table><tr><th>when</th><th>request</th><th>status</th><th>took</th></tr>
-{{range .Requests}}<tr><td>{{.When.UTC.Format "15:04:05.000"}}</td><td>{{.Method}} {{.Path}}</td><td>{{.Status}}</td><td>{{.Took}}</td></tr>{{end}}</table>
+{{range .Requests}}<tr><td>{{.When.UTC.Format "15:04:05.000"}}</td><td>{{.Method}} {{.Path}}</td>
+<td>{{.Status}}</td><td>{{.Took}}</td></tr>{{end}}</table>
 </body></html>
 `))
 

@@ -336,8 +336,8 @@ func (v *view) subtotals(t *table, order *record) []subtotal {
 				body += "}"
 			}
 		}
-		section("attributes", "orderSubtotalType", `"`+kind+`"`, "label", encode(label), "amount", asMoney(value), "signedAmount", asMoney(signed),
-			"currency", cmp.Or(currency, "null"), "visible", strconv.FormatBool(kind == "subtotal" || !value.IsZero()), "data", data)
+		section("attributes", "orderSubtotalType", `"`+kind+`"`, "label", encode(label), "amount", asMoney(value),
+			"signedAmount", asMoney(signed), "currency", cmp.Or(currency, "null"), "visible", strconv.FormatBool(kind == "subtotal" || !value.IsZero()), "data", data)
 		section("relationships", "order", `{"data":{"type":"orders","id":"`+t.id(order.serial)+`"}}`, "priceList", `{"data":null}`)
 		l = append(l, subtotal{id, body + "}"})
 	}
@@ -359,7 +359,8 @@ func (v *view) subtotals(t *table, order *record) []subtotal {
 // taxResult is one amount of the tax calculation; the sample rules tax nothing.
 func taxResult(name string, value decimal.Decimal, currency string) string {
 	v := value.String()
-	return `"` + name + `":{"includingTax":"` + v + `","excludingTax":"` + v + `","taxAmount":"0","adjustment":"0","currency":` + currency + `}`
+	return `"` + name + `":{"includingTax":"` + v + `","excludingTax":"` + v +
+		`","taxAmount":"0","adjustment":"0","currency":` + currency + `}`
 }
 
 func taxData(order *entity, lines []*entity, currency string) string {

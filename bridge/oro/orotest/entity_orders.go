@@ -164,7 +164,8 @@ func sizable(e *entity, f *field) {
 		return
 	}
 	if unit := unitOf(e.one("product"), e, "productUnit"); unit != nil && !fits(quantity, unit) {
-		e.violate("quantity unit precision", f.name, `The precision for the unit "%s" is not valid.`, e.one("productUnit").table.id(e.ref("productUnit")))
+		e.violate("quantity unit precision", f.name, `The precision for the unit "%s" is not valid.`,
+			e.one("productUnit").table.id(e.ref("productUnit")))
 	}
 }
 
@@ -214,8 +215,9 @@ func affordable(e *entity, f *field) {
 		if d.record.serial == e.record.serial && d.ref("order") != order.record.serial {
 			continue
 		}
-		if value := order.discountOf(d); decimalOf(d.raw("percent")).Abs().LessThanOrEqual(decimal.New(1, 0)) || d.text("orderDiscountType") == discountTypes[0] {
-			sum = sum.Add(value)
+		tooMuch := decimalOf(d.raw("percent")).Abs().GreaterThan(decimal.New(1, 0)) // its own rule tells
+		if d.text("orderDiscountType") == discountTypes[0] || !tooMuch {
+			sum = sum.Add(order.discountOf(d))
 		}
 	}
 	if sum.GreaterThan(order.subtotal()) {
@@ -225,7 +227,8 @@ func affordable(e *entity, f *field) {
 		}
 		e.violations = append(e.violations, problem{
 			status: 400, title: "discounts constraint", pointer: pointer, field: f.name,
-			detail: "The sum of all discounts cannot exceed the order grand total amount. Please review some discounts above and make necessary adjustments.",
+			detail: "The sum of all discounts cannot exceed the order grand total amount. " +
+				"Please review some discounts above and make necessary adjustments.",
 		})
 	}
 }

@@ -16,7 +16,10 @@ var _ = register(resource{
 		},
 		{name: "value", kind: money, rank: "currency", checks: []rule{priced}},
 		{name: "currency", required: "Currency should not be blank.", filter: several, checks: []rule{currencyKnown}},
-		{name: "priceList", kind: one, to: "pricelists", required: notBlank, bare: true, index: true, filter: single, cascade: true, frozen: true},
+		{
+			name: "priceList", kind: one, to: "pricelists", required: notBlank, bare: true, index: true, filter: single, cascade: true,
+			frozen: true,
+		},
 		{name: "product", kind: one, to: "products", required: notBlank, bare: true, index: true, cascade: true},
 		{name: "unit", kind: one, to: "productunits", bare: true, checks: []rule{unitGiven}},
 	},

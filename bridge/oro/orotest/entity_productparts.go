@@ -35,14 +35,16 @@ var _ = register(
 	description("productdescriptions", "wysiwyg", wysiwyg),
 	description("productshortdescriptions", "text", text),
 	resource{
-		name: "productunits", ids: code, actions: reading | creating | updating | deleting, secures: "-", business: []string{"id"}, title: []string{"label"},
+		name: "productunits", ids: code, actions: reading | creating | updating | deleting, secures: "-",
+		business: []string{"id"}, title: []string{"label"},
 		fields: []field{
 			{name: "defaultPrecision", kind: integer}, {name: "label", required: notBlank}, {name: "shortLabel", required: notBlank},
 			{name: "pluralLabel", required: notBlank}, {name: "shortPluralLabel", required: notBlank},
 		},
 	},
 	resource{
-		name: "productunitprecisions", actions: reading | creating | updating | deleting, secures: "product", business: []string{"product", "unit"},
+		name: "productunitprecisions", actions: reading | creating | updating | deleting, secures: "product",
+		business: []string{"product", "unit"},
 		fields: []field{
 			{
 				name: "precision", kind: integer, init: "0", required: "Precision should not be blank.",
@@ -54,7 +56,10 @@ var _ = register(
 			{name: "unit", kind: one, to: "productunits", required: "Unit should not be blank."},
 		},
 		unique: []unique{
-			{fields: []string{"product", "unit"}, detail: "This value is already used.", pointer: "product", enforced: true, onCreate: true, alone: true},
+			{
+				fields: []string{"product", "unit"}, detail: "This value is already used.", pointer: "product", enforced: true,
+				onCreate: true, alone: true,
+			},
 		},
 		complete: withLevel,
 		deletion: func(e *entity) string {

@@ -62,7 +62,8 @@ func unitsDiffer(e *entity, f *field) {
 	units := e.members(f.name)
 	primary := e.ref("primaryUnitPrecision")
 	if e.existing && primary != 0 && !slices.ContainsFunc(units, func(u *entity) bool { return u.record.serial == primary }) {
-		e.violate("primary product unit precision", f.name, "A primary product unit precision should be in the collection of product unit precisions.")
+		e.violate("primary product unit precision", f.name,
+			"A primary product unit precision should be in the collection of product unit precisions.")
 	}
 	if len(units) == 0 {
 		e.violate("count", f.name, "Please add one or more product units.")

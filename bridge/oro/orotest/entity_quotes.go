@@ -50,8 +50,10 @@ var _ = register(
 	resource{
 		name: "quotes", actions: reading | writing, business: []string{"identifier"},
 		fields: fields([]field{
-			{name: "identifier", readonly: true}, {name: "guestAccessId", readonly: true}, {name: "poNumber", max: 255}, {name: "shipUntil", kind: date},
-			{name: "validUntil", kind: moment}, {name: "expired", kind: flag, init: "false"}, {name: "pricesChanged", kind: flag, init: "false", readonly: true},
+			{name: "identifier", readonly: true}, {name: "guestAccessId", readonly: true},
+			{name: "poNumber", max: 255}, {name: "shipUntil", kind: date},
+			{name: "validUntil", kind: moment}, {name: "expired", kind: flag, init: "false"},
+			{name: "pricesChanged", kind: flag, init: "false", readonly: true},
 			{name: "currency"}, {name: "projectName"},
 		}, undated, []field{externalID}, contacted, []field{
 			toOne("request", "rfqs"), backTo("quoteProducts", "quoteproducts", "quote"), toOne("shippingAddress", "quoteshippingaddresses"),
@@ -61,7 +63,8 @@ var _ = register(
 			toOne("paymentTerm", "paymentterms"), toOne("opportunity", "opportunities"),
 			toOne("customerStatus", "quotecustomerstatuses"),
 			{name: "internalStatus", kind: one, to: "quoteinternalstatuses", init: "draft", readonly: true},
-			toMany("attachments", "attachments"), toMany("documents", "attachments"), toMany("activityNotes", "notes"), toMany("activityEmails", "emails"),
+			toMany("attachments", "attachments"), toMany("documents", "attachments"),
+			toMany("activityNotes", "notes"), toMany("activityEmails", "emails"),
 		}),
 		unique:   []unique{uniqueExternalID},
 		complete: withNumber,
@@ -86,7 +89,8 @@ var _ = register(
 		name: "rfqs", actions: reading | writing, business: []string{"email", "poNumber"},
 		fields: fields([]field{
 			{name: "firstName", required: notBlank, max: 255}, {name: "lastName", required: notBlank, max: 255},
-			{name: "email", required: notBlank, max: 255, shape: emailShape}, {name: "phone", max: 255}, {name: "company", required: notBlank, max: 255},
+			{name: "email", required: notBlank, max: 255, shape: emailShape},
+			{name: "phone", max: 255}, {name: "company", required: notBlank, max: 255},
 			{name: "role", max: 255}, {name: "note"}, {name: "cancellationReason"}, {name: "poNumber", max: 255}, {name: "shipUntil", kind: date},
 			{name: "projectName"}, {name: "deletedAt", kind: moment, readonly: true},
 		}, dated, contacted, []field{

@@ -29,7 +29,9 @@ var _ = register(
 	resource{name: "websites"},
 	resource{
 		name: "localizations", actions: reading, business: []string{"formattingCode"}, title: []string{"name"},
-		fields: fields([]field{{name: "name", filter: single}, {name: "formattingCode", index: true}, {name: "rtlMode", kind: flag}}, dated, []field{
+		fields: fields([]field{
+			{name: "name", filter: single}, {name: "formattingCode", index: true}, {name: "rtlMode", kind: flag},
+		}, dated, []field{
 			{name: "languageCode"}, toMany("titles", "localizedfallbackvalues"),
 			toOne("parentLocalization", "localizations"),
 			backTo("childLocalizations", "localizations", "parentLocalization"),

@@ -16,7 +16,8 @@ func visibility(name string, who ...field) resource {
 
 var _ = register(
 	visibility("productvisibilities"),
-	visibility("customerproductvisibilities", field{name: "customer", kind: one, to: "customers", required: notBlank, index: true, cascade: true}),
+	visibility("customerproductvisibilities",
+		field{name: "customer", kind: one, to: "customers", required: notBlank, index: true, cascade: true}),
 	visibility("customergroupproductvisibilities",
 		field{name: "customerGroup", kind: one, to: "customergroups", required: notBlank, index: true, cascade: true}),
 )

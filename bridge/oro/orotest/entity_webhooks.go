@@ -16,5 +16,8 @@ var _ = register(
 		name: "webhooktopics", ids: code, asMade: true, whole: true, secures: "-", actions: reading, business: []string{"id"},
 		fields: []field{{name: "label"}},
 	},
-	resource{name: "webhookformats", ids: code, asMade: true, secures: "-", actions: reading, business: []string{"id"}, fields: []field{{name: "label"}}},
+	resource{
+		name: "webhookformats", ids: code, asMade: true, secures: "-", actions: reading, business: []string{"id"},
+		fields: []field{{name: "label"}},
+	},
 )

@@ -264,14 +264,23 @@ func (it *item) flags(at string) (f flags, bad *problem) {
 type sources struct {
 	items  []item
 	byRef  map[identifier]int
-	shared map[int]*entity // of a batch: what was written already
+	links  [][]identifier       // of each
+	backs  map[identifier][]int // who leads to a record
+	shared map[int]*entity      // of a batch: what was written already
 }
 
 func newSources(items []item) *sources {
-	s := &sources{items: items, byRef: make(map[identifier]int, len(items))}
-	for i, it := range items {
-		if _, ok := s.byRef[identifier{it.Type, it.ID}]; !ok {
-			s.byRef[identifier{it.Type, it.ID}] = i
+	s := &sources{
+		items: items, byRef: make(map[identifier]int, len(items)), links: make([][]identifier, len(items)), backs: make(map[identifier][]int),
+	}
+	for i := range items {
+		ref := identifier{items[i].Type, items[i].ID}
+		if _, ok := s.byRef[ref]; !ok {
+			s.byRef[ref] = i
+		}
+		s.links[i] = items[i].identifiers()
+		for _, to := range s.links[i] {
+			s.backs[to] = append(s.backs[to], i)
 		}
 	}
 	return s
@@ -310,50 +319,46 @@ func readIdentifiers(raw json.RawMessage) []identifier {
 	return l
 }
 
-// reached says which included records hang together with the primary one, by a link of either to the other.
-func (s *sources) reached(primary *item) []bool {
-	reached := make([]bool, len(s.items))
-	own := identifier{primary.Type, primary.ID}
-	links := make([][]identifier, len(s.items))
-	for i := range s.items {
-		links[i] = s.items[i].identifiers()
+// reached lists the included records that hang together with the primary one, by a link of either to the other, in order.
+func (s *sources) reached(primary *item) []int {
+	if len(s.items) == 0 {
+		return nil
 	}
-	follow := func(l []identifier) {
-		for _, id := range l {
-			if i, ok := s.byRef[id]; ok {
-				reached[i] = true
+	seen := make(map[int]bool)
+	var todo []int
+	visit := func(i int) {
+		if !seen[i] {
+			seen[i] = true
+			todo = append(todo, i)
+		}
+	}
+	follow := func(ref identifier, links []identifier) {
+		for _, to := range links {
+			if i, ok := s.byRef[to]; ok {
+				visit(i)
+			}
+		}
+		if ref.ID != "" {
+			for _, i := range s.backs[ref] {
+				visit(i)
 			}
 		}
 	}
-	follow(primary.identifiers())
-	for i := range s.items {
-		if primary.ID != "" && slices.Contains(links[i], own) {
-			reached[i] = true
-		}
+	follow(identifier{primary.Type, primary.ID}, primary.identifiers())
+	for n := 0; n < len(todo); n++ {
+		i := todo[n]
+		follow(identifier{s.items[i].Type, s.items[i].ID}, s.links[i])
 	}
-	for again := true; again; {
-		before := slices.Clone(reached)
-		for i := range s.items {
-			if reached[i] {
-				follow(links[i])
-				continue
-			}
-			for j := range s.items {
-				if reached[j] && slices.Contains(links[i], identifier{s.items[j].Type, s.items[j].ID}) {
-					reached[i] = true
-				}
-			}
-		}
-		again = !slices.Equal(before, reached)
-	}
-	return reached
+	slices.Sort(todo)
+	return todo
 }
 
 // unlinked are the errors for included records that nothing leads to.
 func (s *sources) unlinked(primary *item) []problem {
 	var l []problem
-	for i, ok := range s.reached(primary) {
-		if !ok {
+	reached := s.reached(primary)
+	for i := range s.items {
+		if _, ok := slices.BinarySearch(reached, i); !ok {
 			l = append(l, problem{
 				status: 400, title: "request data constraint", pointer: pointerAt("included", i),
 				detail: "The entity should have a relationship with the primary entity and this should be explicitly specified in the request",

@@ -348,7 +348,8 @@ func (f *field) misread(raw json.RawMessage) string {
 
 var (
 	datePattern   = regexp.MustCompile(`^(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?$`)
-	momentPattern = regexp.MustCompile(`^(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:T(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.\d+)?)?(Z|[-+]\d{2}(?::?\d{2})?))?)?)?$`)
+	momentPattern = regexp.MustCompile(
+		`^(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:T(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.\d+)?)?(Z|[-+]\d{2}(?::?\d{2})?))?)?)?$`)
 )
 
 // parseTime reads a date, or a time with its zone.

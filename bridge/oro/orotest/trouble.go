@@ -50,7 +50,8 @@ var words = []word{
 		}
 		return ""
 	}},
-	{"restore", "the shop goes back to what it held, after so long: restore=10m", timeIn(func(t *Trouble) *time.Duration { return &t.Restore }),
+	{"restore", "the shop goes back to what it held, after so long: restore=10m",
+		timeIn(func(t *Trouble) *time.Duration { return &t.Restore }),
 		func(t Trouble) string { return shownTime(t.Restore) }},
 }
 

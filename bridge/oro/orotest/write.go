@@ -28,8 +28,8 @@ func (d *draft) primary(t *table, it *item, pointer string, update bool) *entity
 	d.linked(identifier{it.Type, it.ID}, e.record.serial)
 	e.submit(it)
 	if d.sources != nil {
-		for i, ok := range d.sources.reached(it) {
-			if ok && !slices.ContainsFunc(d.entries, func(e *entity) bool { return e.index == i }) {
+		for _, i := range d.sources.reached(it) {
+			if !slices.ContainsFunc(d.entries, func(e *entity) bool { return e.index == i }) {
 				if to := d.shop.tables[d.sources.items[i].Type]; to != nil {
 					e.include(to, i)
 				}
@@ -73,12 +73,16 @@ func (e *entity) prepare(update bool) *flags {
 	}
 	e.normalise(e.wish, e.pointer)
 	if s := e.sources; s != nil {
-		for i, own := range s.reached(e.wish) {
-			if own || !e.batch { // the others are another item's
+		if e.batch { // the others are another item's
+			for _, i := range s.reached(e.wish) {
 				e.prepareIncluded(i)
 			}
+		} else {
+			for i := range s.items {
+				e.prepareIncluded(i)
+			}
+			e.violations = append(e.violations, s.repeated()...)
 		}
-		e.violations = append(e.violations, s.repeated()...)
 		if len(e.violations) == 0 && !e.batch {
 			e.violations = append(e.violations, s.unlinked(e.wish)...)
 		}
