@@ -86,7 +86,7 @@ func TestAnswersReachTheirOrders(t *testing.T) {
 
 func TestAnAnswerWaitsForItsOrder(t *testing.T) {
 	w := answered(t, "")
-	w.Drop("answers", "a1.csv", "order,erp_order_number,tracking_method,tracking_number\nO-3,4713,,\nO-3,,ups,1Z\nO-4,4714,,\n")
+	w.Drop("answers", "a1.csv", "order,erp_order_number,tracking_number\nO-3,4713,\nO-3,,1Z\nO-4,4714,\n")
 	w.Round()
 	if _, run := w.Last("answers"); run.Parked != 3 {
 		t.Fatalf("%+v", run.Counts)
