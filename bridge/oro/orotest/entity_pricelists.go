@@ -24,7 +24,7 @@ var _ = register(
 	resource{
 		name: "pricelistschedules", actions: reading | writing | batching, business: []string{"priceList", "activeAt"},
 		fields: []field{
-			{name: "activeAt", kind: moment}, {name: "deactivateAt", kind: moment},
+			{name: "activeAt", kind: moment}, {name: "deactivateAt", kind: moment, checks: []rule{afterwards}},
 			{name: "priceList", kind: one, to: "pricelists", required: notBlank, index: true, cascade: true},
 		},
 	},
@@ -33,6 +33,13 @@ var _ = register(
 	fallbackOf("pricelistcustomerfallbacks", "customer", "customers"),
 	fallbackOf("pricelistcustomergroupfallbacks", "customerGroup", "customergroups"),
 )
+
+// afterwards wants a schedule to end after it begins.
+func afterwards(e *entity, f *field) {
+	if begin, end := e.text("activeAt"), e.text(f.name); begin != "" && end != "" && end <= begin {
+		e.violate("dates chain", f.name, "Deactivate At date should follow after Activate At")
+	}
+}
 
 // assignment gives a price list to somebody.
 func assignment(name, who, to string) resource {

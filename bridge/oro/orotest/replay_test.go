@@ -80,6 +80,9 @@ func TestReplay(t *testing.T) {
 	}
 }
 
+// recordedWith is the release of the shops that all recordings are from.
+const recordedWith = V61
+
 // replay is one folder of recordings on a box of its own.
 type replay struct {
 	folder     string
@@ -105,7 +108,7 @@ func newReplay(t *testing.T, folder string) *replay {
 	now := time.Date(2026, 11, 20, 21, 0, 0, 0, time.UTC)
 	rp := &replay{
 		folder: folder, ids: make(map[identifier]string), back: make(map[identifier]string),
-		shop: New(Seed(Sample), Clock(func() time.Time { return now })),
+		shop: New(Version(recordedWith), Seed(Sample), Clock(func() time.Time { return now })),
 	}
 	rp.shop.client.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
 		body, err := io.ReadAll(r.Body)
