@@ -140,12 +140,18 @@ func (c *Client) answerRefused(rec *formats.Record, a *bridge.Answer, err error)
 	return err
 }
 
+// anyCarrier stands for the carrier of a parcel that the ERP does not name: the shop refuses one without.
+const anyCarrier = "other"
+
 // tracking adds a parcel unless the order has it. The order's own list is not written: it would lose the others.
 func (c *Client) tracking(ctx context.Context, rec *formats.Record, id string, has resources, a *bridge.Answer) error {
 	number, _ := rec.Get("tracking_number")
 	method, _ := rec.Get("tracking_method")
 	if number == "" {
 		return nil
+	}
+	if method == "" {
+		method = anyCarrier
 	}
 	same := slices.ContainsFunc(has, func(t resource) bool { return t.text("number") == number && t.text("method") == method })
 	if !note(a, "tracking_number", same) {

@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -47,7 +48,9 @@ type operation struct {
 	chunks  int // made so far
 	over    int // worked off
 	done    chan struct{}
-	results []*draft // of a synchronous one
+	later   []numbered // put aside by postpone
+	lost    bool       // a synchronous one that failed without a reason
+	results []*draft   // of a synchronous one
 }
 
 // errorFile holds the errors of one chunk; -1 is the operation itself.
@@ -67,11 +70,15 @@ func (s *Shop) newOperation(t *table, extID, sync bool) *operation {
 	return o
 }
 
-// batch answers a PATCH of a list.
-func (c *call) batch(t *table) {
+// patchList answers a PATCH of a list: a batch.
+func (c *call) patchList(t *table) {
 	s := c.shop
-	if !s.permits("create", "asyncoperations") {
+	switch {
+	case !s.permits("create", "asyncoperations"):
 		c.forbidden("No access to create the asynchronous operation.")
+		return
+	case len(bytes.TrimSpace(c.body)) == 0:
+		c.fail(emptyRequest)
 		return
 	}
 	sync := c.r.Header.Get("X-Mode") == "sync"
@@ -79,8 +86,11 @@ func (c *call) batch(t *table) {
 	s.mu.Lock()
 	o := s.newOperation(t, c.extID, sync)
 	if sync {
-		o.split(c.body)
-		o.limit()
+		if wrong := o.split(c.body); wrong != "" {
+			o.failWith(wrong)
+		} else {
+			o.limit()
+		}
 	}
 	failed := o.status == "failed"
 	s.mu.Unlock()
@@ -94,7 +104,7 @@ func (c *call) batch(t *table) {
 	defer s.mu.RUnlock()
 	c.answer.status = http.StatusAccepted
 	c.answer.header.Set("Content-Location", c.base+"asyncoperations/"+strconv.Itoa(o.id))
-	c.answer.body = []byte(`{"data":` + o.object(c.self(o)) + `}`)
+	c.answer.body = []byte(`{"data":` + o.object(c.self(o), nil) + `}`)
 }
 
 func (c *call) self(o *operation) string {
@@ -134,51 +144,64 @@ func (o *operation) end(status string) {
 	close(o.done)
 }
 
-// split reads the records of a document. What comes after a syntax error is lost without a word.
-func (o *operation) split(body []byte) bool {
-	d := json.NewDecoder(bytes.NewReader(body))
+// split reads the records of a document, or says what is wrong with it. A document that ends too early is taken as far as
+// it goes.
+func (o *operation) split(body []byte) (wrong string) {
+	const failed = "Failed to parse the data file."
 	o.sources = newSources(nil)
+	d := json.NewDecoder(bytes.NewReader(body))
+	at := func() string {
+		var syntax *json.SyntaxError
+		var v any
+		if !errors.As(json.Unmarshal(body, &v), &syntax) || int(syntax.Offset) >= len(body) || syntax.Offset == 0 {
+			return "" // it only ends too early
+		}
+		line := 1 + bytes.Count(body[:syntax.Offset-1], []byte{'\n'})
+		column := int(syntax.Offset) - 1 - bytes.LastIndexByte(body[:syntax.Offset-1], '\n')
+		return fmt.Sprintf("%s Parsing error in [%d:%d]. Unexpected character for value: %c", failed, line, column, body[syntax.Offset-1])
+	}
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
-		return false
+		return failed
 	}
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
-			break
+			return at()
 		}
+		var section json.RawMessage
 		switch key {
 		case "data":
-			eachElement(d, func(raw json.RawMessage) { o.items = append(o.items, numbered{len(o.items), raw}) })
+			if rest := bytes.TrimLeft(body[d.InputOffset():], ": \t\r\n"); len(rest) > 0 && rest[0] != '[' {
+				return failed + " Parsing error in [0:0]. Document must start with a named object that has an array as a value."
+			}
+			err = eachElement(d, func(raw json.RawMessage) { o.items = append(o.items, numbered{len(o.items), raw}) })
 		case "included":
 			var items []item
-			eachElement(d, func(raw json.RawMessage) {
-				var it item
-				_ = json.Unmarshal(raw, &it) // an odd one is found by nobody
-				items = append(items, it)
-			})
+			err = eachElement(d, func(raw json.RawMessage) { items = append(items, *newItem(raw)) })
 			o.sources = newSources(items)
 		default:
-			var skipped json.RawMessage
-			if d.Decode(&skipped) != nil {
-				return true
-			}
+			err = d.Decode(&section)
+		}
+		if err != nil {
+			return at()
 		}
 	}
-	return true
+	return ""
 }
 
-func eachElement(d *json.Decoder, do func(json.RawMessage)) {
+func eachElement(d *json.Decoder, do func(json.RawMessage)) error {
 	if t, err := d.Token(); err != nil || t != json.Delim('[') {
-		return
+		return err
 	}
 	for d.More() {
 		var raw json.RawMessage
-		if d.Decode(&raw) != nil {
-			return
+		if err := d.Decode(&raw); err != nil {
+			return err
 		}
 		do(raw)
 	}
-	_, _ = d.Token() // the bracket; when it is missing, so is the rest
+	_, err := d.Token() // the bracket; when it is missing, so is the rest
+	return err
 }
 
 // start puts the operation into the queue.
@@ -197,8 +220,16 @@ func (o *operation) divide(body []byte) {
 	s := o.shop
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !o.sync && !o.split(body) {
-		o.failWith("Failed to parse the data file.")
+	if !o.sync {
+		if wrong := o.split(body); wrong != "" {
+			o.failWith(wrong)
+			return
+		}
+	}
+	if odd := slices.IndexFunc(o.items, func(it numbered) bool { return !isObject(bytes.TrimSpace(it.raw)) }); odd >= 0 && !o.sync {
+		o.note(0, problem{status: 500, title: "error exception"})
+		o.progress = "1"
+		o.end("failed")
 		return
 	}
 	if s.failing > 0 {
@@ -240,8 +271,12 @@ func (o *operation) work(ctx context.Context, index int, items []numbered, extra
 	s.pause(ctx, s.latency.record(o.table.name)*time.Duration(len(items)))
 	began := time.Now()
 	s.mu.Lock()
+	if o.sync {
+		items = slices.DeleteFunc(items, func(it numbered) bool { return !isObject(bytes.TrimSpace(it.raw)) })
+	}
 	if !extra {
 		o.read += len(items)
+		items = o.postpone(items)
 	}
 	drafts := make([]*draft, len(items))
 	var bad []problem
@@ -257,6 +292,10 @@ func (o *operation) work(ctx context.Context, index int, items []numbered, extra
 	default:
 		events = o.flush(index, items, drafts)
 	}
+	for _, it := range o.later {
+		o.queueChunk([]numbered{it}, true)
+	}
+	o.later = nil
 	o.over++
 	o.spent += time.Since(began)
 	o.advance()
@@ -264,30 +303,78 @@ func (o *operation) work(ctx context.Context, index int, items []numbered, extra
 	s.publish(events)
 }
 
+// postpone puts records aside that lead to an included record of one before them. They come when that is written;
+// in a synchronous batch they are lost.
+func (o *operation) postpone(items []numbered) []numbered {
+	if len(o.sources.items) == 0 {
+		return items
+	}
+	used := make([]bool, len(o.sources.items))
+	var now []numbered
+	for _, it := range items {
+		borrows := false
+		for _, i := range o.sources.reached(newItem(it.raw)) {
+			borrows = borrows || used[i]
+			used[i] = true
+		}
+		switch {
+		case !borrows:
+			now = append(now, it)
+		case o.sync:
+			o.lost = true
+		default:
+			o.later = append(o.later, it)
+		}
+	}
+	return now
+}
+
 // draft reads one record of the batch.
 func (o *operation) draft(it numbered) *draft {
 	d := o.shop.draft(o.extID)
-	d.sources = o.sources
+	d.sources, d.batch = o.sources, true
 	pointer := pointerAt("data", it.index)
 	refuse := func(status int, title, detail, pointer string) *draft {
 		d.entries = []*entity{{draft: d, violations: []problem{{status: status, title: title, detail: detail, pointer: pointer}}}}
 		return d
 	}
-	var record item
-	if json.Unmarshal(it.raw, &record) != nil {
-		return refuse(400, "request data constraint", "The primary resource object should be an object", pointer)
+	raw := bytes.TrimSpace(it.raw)
+	switch typ, ok := readMembers(raw).get("type"); {
+	case !ok:
+		return refuse(400, "entity type constraint", "The entity class must be set in the context.", pointer)
+	case string(typ) != encode(o.table.name):
+		name, _ := isString(typ)
+		return refuse(400, "entity type constraint", `The entity type "`+name+`" is not supported by this batch operation.`, pointer)
 	}
-	if record.Type != o.table.name {
-		return refuse(409, "conflict constraint", "The 'type' property of the primary data object should match the requested resource", pointer+"/type")
-	}
-	update := record.meta("update")
-	if !update && o.table.actions&creating == 0 {
+	in := new(inspection)
+	in.resource(raw, pointer, false)
+	record := newItem(raw)
+	wishes, bad := record.flags(pointer + "/meta")
+	update := wishes.update || wishes.upsert && wishes.upsertBy == nil
+	switch {
+	case len(in.problems) > 0:
+		d.entries = []*entity{{draft: d, violations: in.problems}}
+		return d
+	case bad == nil && !update && o.table.actions&creating == 0:
 		return refuse(405, "action not allowed exception", "The action is not allowed.", pointer)
 	}
-	d.primary(o.table, &record, pointer, true, update)
-	_, upsert := record.upsertFields()
-	d.counted = update || upsert
+	d.primary(o.table, record, pointer, update)
+	d.counted = update || wishes.upsert
 	return d
+}
+
+// share remembers what became of included records, so that other items of the batch lead to the same.
+func (s *sources) share(entries []*entity) {
+	for _, e := range entries {
+		if e.index >= 0 {
+			if s.shared == nil {
+				s.shared = make(map[int]*entity)
+			}
+			if s.shared[e.index] == nil {
+				s.shared[e.index] = e
+			}
+		}
+	}
 }
 
 // retry queues the runs of good records between bad ones. A synchronous batch is all or nothing.
@@ -333,6 +420,7 @@ func (o *operation) flush(index int, items []numbered, drafts []*draft) []event 
 		} else {
 			o.created++
 		}
+		o.sources.share(d.entries)
 		events = append(events, o.shop.events(d.done)...)
 		d.done = nil
 	}
@@ -350,6 +438,10 @@ func (o *operation) collided(index int, items []numbered, err error) {
 		}
 		return
 	}
+	if o.sync && len(items) > 1 { // the shop loses the reason
+		o.lost = true
+		return
+	}
 	p := flushProblem(err)
 	p.pointer = pointerAt("data", items[0].index)
 	o.note(index, p)
@@ -359,9 +451,9 @@ func (o *operation) finish() {
 	s := o.shop
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	o.note(-1, o.sources.unlinked()...)
 	o.sources = nil
-	if o.sync && len(o.errors) > 0 {
+	if o.sync && (o.lost || len(o.errors) > 0) {
+		o.progress = "1"
 		o.end("failed")
 		return
 	}
@@ -392,6 +484,13 @@ func (c *call) await(o *operation) bool {
 		c.fail(l...)
 		return true
 	}
+	if o.lost {
+		return false
+	}
+	if o.read == 0 {
+		c.answer.body = []byte("[]")
+		return true
+	}
 	v := c.view(nil)
 	b := []byte(`{"data":[`)
 	var included [][]byte
@@ -401,7 +500,11 @@ func (c *call) await(o *operation) bool {
 		}
 		for _, e := range d.entries {
 			if r := e.table.get(e.record.serial); e.index < 0 && r != nil {
-				b = v.record(b, e.table, r, "dataId", e.sentID)
+				tag := "dataId"
+				if e.sentID == "" || e.table.ids == guid {
+					tag = ""
+				}
+				b = v.record(b, e.table, r, tag, e.sentID)
 			}
 		}
 		included = append(included, includedOf(v, d.entries)...)
@@ -419,22 +522,37 @@ func (c *call) await(o *operation) bool {
 	return true
 }
 
-// object is the operation as a resource.
-func (o *operation) object(self string) string {
+// object is the operation as a resource, with the wanted fields.
+func (o *operation) object(self string, q *query) string {
+	wants := func(name string) bool { return q == nil || q.wants("asyncoperations", name) }
 	summary := "null"
 	if o.summarised {
 		summary = fmt.Sprintf(`{"aggregateTime":%d,"readCount":%d,"writeCount":%d,"errorCount":%d,"createCount":%d,"updateCount":%d}`,
 			o.spent.Milliseconds(), o.read, o.written, len(o.listErrors()), o.created, o.changed)
 	}
-	links := ""
+	b := `{"type":"asyncoperations","id":"` + strconv.Itoa(o.id) + `"`
 	if self != "" {
-		links = `,"links":{"self":"` + self + `"}`
+		b += `,"links":{"self":"` + self + `"}`
 	}
-	return fmt.Sprintf(`{"type":"asyncoperations","id":"%d"%s,"attributes":{"status":"%s","progress":%s,"createdAt":%s,"updatedAt":%s,`+
-		`"elapsedTime":%d,"entityType":"%s","summary":%s},"relationships":{"owner":{"data":{"type":"users","id":"1"}},`+
-		`"organization":{"data":{"type":"organizations","id":"1"}}}}`,
-		o.id, links, o.status, o.progress, stamp(o.createdAt), stamp(o.updated),
-		int(o.updated.Sub(o.createdAt).Seconds()), o.table.name, summary)
+	section := func(name string, members [][2]string) {
+		var l []string
+		for _, m := range members {
+			if wants(m[0]) {
+				l = append(l, `"`+m[0]+`":`+m[1])
+			}
+		}
+		if len(l) > 0 {
+			b += `,"` + name + `":{` + strings.Join(l, ",") + `}`
+		}
+	}
+	section("attributes", [][2]string{
+		{"status", `"` + o.status + `"`}, {"progress", o.progress}, {"createdAt", stamp(o.createdAt)}, {"updatedAt", stamp(o.updated)},
+		{"elapsedTime", strconv.Itoa(int(o.updated.Sub(o.createdAt).Seconds()))}, {"entityType", `"` + o.table.name + `"`}, {"summary", summary},
+	})
+	section("relationships", [][2]string{
+		{"owner", `{"data":{"type":"users","id":"1"}}`}, {"organization", `{"data":{"type":"organizations","id":"1"}}`},
+	})
+	return b + "}"
 }
 
 // listedError is an error of a batch with its id.
@@ -460,40 +578,62 @@ func (o *operation) listErrors() []listedError {
 // operations answers the addresses below asyncoperations.
 func (c *call) operations(path []string) {
 	s := c.shop
-	if c.r.Method != http.MethodGet {
-		c.refuseMethod([]string{http.MethodGet})
+	if len(path) == 0 || len(path) == 3 {
+		c.answer.status = http.StatusNotFound
+		return
+	}
+	if !c.permitted([]string{http.MethodGet}) {
 		return
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if len(path) == 0 {
-		c.notFound()
-		return
-	}
 	id, err := strconv.Atoi(path[0])
 	o := s.operations[id]
 	switch {
 	case err != nil:
 		c.fail(problem{status: 400, title: "entity identifier constraint", detail: `Expected integer value. Given "` + path[0] + `".`})
+	case len(path) > 1 && path[1] != "errors":
+		c.unsupported()
+	case o == nil && len(path) > 1:
+		c.fail(problem{status: 404, title: "not found http exception", detail: "The asynchronous operation does not exist."})
 	case o == nil:
 		c.notFound()
 	case len(path) == 1:
-		c.answer.body = []byte(`{"data":` + o.object(c.self(o)) + `}`)
-	case len(path) == 2 && path[1] == "errors":
-		c.operationErrors(o)
+		c.operation(o)
 	default:
-		c.notFound()
+		c.operationErrors(o)
 	}
 }
 
+func (c *call) operation(o *operation) {
+	q := c.shop.parseQuery(c.shop.tables["users"], forRecord, c.query, c.extID)
+	if len(q.problems) > 0 {
+		c.fail(q.problems...)
+		return
+	}
+	b := []byte(`{"data":` + o.object(c.self(o), q))
+	for _, name := range []string{"owner", "organization"} {
+		if _, ok := q.includes[name]; !ok || !q.wants("asyncoperations", name) {
+			continue
+		}
+		t := c.shop.tables[map[string]string{"owner": "users", "organization": "organizations"}[name]]
+		if r := t.get(1); r != nil {
+			b = append(b, `,"included":[`...)
+			b = append(c.view(q).record(b, t, r, "", ""), ']')
+		}
+		break
+	}
+	c.answer.body = append(b, '}')
+}
+
 func (c *call) operationErrors(o *operation) {
-	q := &query{size: defaultPage, page: 1, fields: make(map[string]map[string]bool)}
-	for param := range c.query {
-		switch param {
+	q := &query{size: defaultPage, page: 1}
+	for _, p := range parameters(c.query) {
+		switch p.key {
 		case "page[size]", "page[number]":
-			q.paging(param, c.query.Get(param))
+			q.paging(p)
 		default:
-			q.fail(param, "The filter is not supported.")
+			q.fail(p.source, notSupported)
 		}
 	}
 	if len(q.problems) > 0 {
@@ -502,7 +642,7 @@ func (c *call) operationErrors(o *operation) {
 	}
 	all := o.listErrors()
 	from, to := 0, len(all)
-	if q.size > 0 {
+	if q.size >= 0 {
 		from = min((q.page-1)*q.size, len(all))
 		to = min(from+q.size, len(all))
 	}

@@ -1,6 +1,7 @@
 package orotest
 
 import (
+	"cmp"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -14,10 +15,15 @@ type view struct {
 	base   string // address of the API; "" leaves the links out
 	extID  bool
 	fields map[string]map[string]bool // fields to write by resource; none is all
+	titles bool                       // meta.title
+	linked bool                       // links have links of their own
+	failed bool                       // something could not be answered
 }
 
-func (v *view) wants(t *table, name string) bool {
-	chosen, ok := v.fields[t.name]
+func (v *view) wants(t *table, name string) bool { return v.wantsOf(t.name, name) }
+
+func (v *view) wantsOf(resource, name string) bool {
+	chosen, ok := v.fields[resource]
 	return !ok || chosen[name]
 }
 
@@ -45,10 +51,52 @@ func (v *view) record(b []byte, t *table, r *record, tag, value string) []byte {
 	}
 	b = v.attributes(b, t, r)
 	b = v.relations(b, t, r, self)
+	if v.titles {
+		title, ok := v.shop.title(t, r)
+		tag, value, v.failed = "title", title, v.failed || !ok
+	}
 	if tag != "" {
 		b = append(b, `,"meta":{"`+tag+`":`+encode(value)+`}`...)
 	}
 	return append(b, '}')
+}
+
+// title is what people call a record; not ok when it has two names.
+func (s *Shop) title(t *table, r *record) (string, bool) {
+	names := t.title
+	if names == nil {
+		names = t.business
+	}
+	var parts []string
+	for _, name := range names {
+		f := t.byName[name]
+		switch {
+		case f == nil:
+		case !f.kind.relation():
+			if part := decodeText(r.attrs[f.slot]); part != "" {
+				parts = append(parts, part)
+			}
+		case f.target.byName["localization"] != nil:
+			l := s.defaultTexts(t, r, f)
+			if len(l) > 1 {
+				return "", false
+			}
+			parts = append(parts, l...)
+		}
+	}
+	return strings.Join(parts, " "), true
+}
+
+// defaultTexts are the texts of a relation that have no localization.
+func (s *Shop) defaultTexts(t *table, r *record, f *field) []string {
+	var l []string
+	for _, n := range t.related(r, f) {
+		text := f.target.get(n)
+		if text != nil && text.ones[f.target.byName["localization"].slot] == 0 {
+			l = append(l, decodeText(text.attrs[0]))
+		}
+	}
+	return l
 }
 
 func (v *view) attributes(b []byte, t *table, r *record) []byte {
@@ -101,6 +149,10 @@ func rendered(value string) string {
 		return value
 	}
 	w.Rendered = w.Value
+	if style, ok := w.Style.(string); ok && style != "" && w.Value != nil {
+		styled := `<style type="text/css">` + style + `</style>` + *w.Value
+		w.Rendered = &styled
+	}
 	return encode(w)
 }
 
@@ -146,18 +198,25 @@ func (v *view) linkage(b []byte, t *table, r *record, f *field) []byte {
 		b = append(b, name...)
 		b = append(b, `","id":`...)
 		b = append(b, encode(id)...)
+		if v.linked && v.base != "" {
+			b = append(b, `,"links":{"self":"`+v.base+name+"/"+id+`"}`...)
+		}
 		b = append(b, '}')
 	}
+	hidden := f.kind != computed && !v.shop.sees(f.target)
 	if f.kind == one {
-		if n := r.ones[f.slot]; n != 0 {
+		if n := r.ones[f.slot]; n != 0 && !hidden {
 			link(f.target.name, v.id(f.target, n))
 			return b
 		}
 		return append(b, "null"...)
 	}
 	b = append(b, '[')
+	if hidden {
+		return append(b, ']')
+	}
 	if f.kind == computed {
-		for i, s := range v.shop.subtotals(t, r) {
+		for i, s := range v.subtotals(t, r) {
 			if i > 0 {
 				b = append(b, ',')
 			}
@@ -198,11 +257,11 @@ func (in *inclusion) collect(t *table, r *record, tree includes) {
 	for i := range t.fields {
 		f := &t.fields[i]
 		below, ok := tree[f.name]
-		if !ok || !f.kind.relation() || !in.wants(t, f.name) {
+		if !ok || !f.kind.relation() || !in.wants(t, f.name) || f.kind != computed && !in.shop.sees(f.target) {
 			continue
 		}
 		if f.kind == computed {
-			for _, s := range in.shop.subtotals(t, r) {
+			for _, s := range in.subtotals(t, r) {
 				in.separate()
 				in.body = append(in.body, s.body...)
 			}
@@ -214,13 +273,28 @@ func (in *inclusion) collect(t *table, r *record, tree includes) {
 				continue
 			}
 			in.collect(f.target, child, below)
-			if p := (place{f.target, n}); !in.seen[p] {
+			if p := (place{f.target, n}); !in.seen[p] && in.shows(f.target) {
 				in.seen[p] = true
 				in.separate()
 				in.body = in.record(in.body, f.target, child, "", "")
 			}
 		}
 	}
+}
+
+// shows reports whether anything but the id of a resource is wanted: bare ids are not included.
+func (v *view) shows(t *table) bool {
+	chosen, ok := v.fields[t.name]
+	if !ok {
+		return true
+	}
+	keyed := v.extID && v.shop.byExtID(t)
+	for name := range chosen {
+		if f := t.byName[name]; f != nil && !f.hidden && !(keyed && name == t.extKey) || keyed && name == "dbId" {
+			return true
+		}
+	}
+	return false
 }
 
 func (in *inclusion) separate() {
@@ -233,8 +307,8 @@ func (in *inclusion) separate() {
 type subtotal struct{ id, body string }
 
 // subtotals are the parts of an order's total, in the order of the storefront's summary.
-func (s *Shop) subtotals(t *table, order *record) []subtotal {
-	e := &entity{draft: s.draft(false), table: t, record: order}
+func (v *view) subtotals(t *table, order *record) []subtotal {
+	e := &entity{draft: v.shop.draft(false), table: t, record: order}
 	currency := order.attrs[t.byName["currency"].slot]
 	var l []subtotal
 	add := func(kind, label string, value decimal.Decimal, minus bool, currency, data string) {
@@ -243,11 +317,29 @@ func (s *Shop) subtotals(t *table, order *record) []subtotal {
 			signed = value.Neg()
 		}
 		id := t.id(order.serial) + "-" + kind + "-" + strconv.Itoa(len(l))
-		l = append(l, subtotal{id, `{"type":"ordersubtotals","id":"` + id + `","attributes":{"orderSubtotalType":"` + kind +
-			`","label":` + encode(label) + `,"amount":` + asMoney(value) + `,"signedAmount":` + asMoney(signed) +
-			`,"currency":` + currency + `,"visible":` + strconv.FormatBool(kind == "subtotal" || !value.IsZero()) +
-			`,"data":` + data + `},"relationships":{"order":{"data":{"type":"orders","id":"` + t.id(order.serial) +
-			`"}},"priceList":{"data":null}}}`})
+		body := `{"type":"ordersubtotals","id":"` + id + `"`
+		section := func(name string, members ...string) { // names and values in turn
+			first := true
+			for i := 0; i < len(members); i += 2 {
+				if !v.wantsOf("ordersubtotals", members[i]) {
+					continue
+				}
+				if first {
+					body += `,"` + name + `":{`
+				} else {
+					body += ","
+				}
+				first = false
+				body += `"` + members[i] + `":` + members[i+1]
+			}
+			if !first {
+				body += "}"
+			}
+		}
+		section("attributes", "orderSubtotalType", `"`+kind+`"`, "label", encode(label), "amount", asMoney(value),
+			"signedAmount", asMoney(signed), "currency", cmp.Or(currency, "null"), "visible", strconv.FormatBool(kind == "subtotal" || !value.IsZero()), "data", data)
+		section("relationships", "order", `{"data":{"type":"orders","id":"`+t.id(order.serial)+`"}}`, "priceList", `{"data":null}`)
+		l = append(l, subtotal{id, body + "}"})
 	}
 	lines := e.members("lineItems")
 	add("subtotal", "Subtotal", decimalOf(e.raw("subtotalValue")), false, currency, "[]")
@@ -267,14 +359,15 @@ func (s *Shop) subtotals(t *table, order *record) []subtotal {
 // taxResult is one amount of the tax calculation; the sample rules tax nothing.
 func taxResult(name string, value decimal.Decimal, currency string) string {
 	v := value.String()
-	return `"` + name + `":{"includingTax":"` + v + `","excludingTax":"` + v + `","taxAmount":"0","adjustment":"0","currency":` + currency + `}`
+	return `"` + name + `":{"includingTax":"` + v + `","excludingTax":"` + v +
+		`","taxAmount":"0","adjustment":"0","currency":` + currency + `}`
 }
 
 func taxData(order *entity, lines []*entity, currency string) string {
 	total := decimal.Zero
 	if taxed(order) {
 		for _, line := range lines {
-			total = total.Add(rowTotal(line))
+			total = total.Add(taxRow(line))
 		}
 	}
 	return taxResult("items_total", total, currency) + "," + taxResult("total", total, currency) + `,"taxes":[]`
@@ -284,12 +377,48 @@ func taxItems(order *entity, lines []*entity, currency string) string {
 	var items []string
 	for _, line := range lines {
 		if taxed(order) {
-			items = append(items, `{`+taxResult("unit", decimalOf(line.raw("value")), currency)+`,`+
-				taxResult("row", rowTotal(line), currency)+`,"taxes":[]}`)
+			items = append(items, `{`+taxResult("unit", decimalOf(line.raw("value")).Round(2), line.raw("currency"))+`,`+
+				taxResult("row", taxRow(line), line.raw("currency"))+`,"taxes":[]}`)
 			continue
 		}
 		items = append(items, `{`+taxResult("items_total", decimal.Zero, currency)+`,`+
 			taxResult("total", decimal.Zero, currency)+`,"taxes":[]}`)
 	}
 	return strings.Join(items, ",")
+}
+
+// subtotalsOf answers the list of an order's subtotals: they are worked out, and found by their order alone.
+func (c *call) subtotalsOf(path []string) {
+	s := c.shop
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	orders := s.tables["orders"]
+	q := s.parseQuery(s.tables["ordersubtotals"], forList, c.query, c.extID)
+	switch {
+	case len(path) > 1:
+		c.noRoute()
+		return
+	case len(q.problems) > 0:
+		c.fail(q.problems...)
+		return
+	case len(q.filters) == 0:
+		c.fail(problem{status: 400, title: "filter constraint", detail: `The "order" filter is required.`})
+		return
+	case !s.sees(orders):
+		c.forbidden(noAccess)
+		return
+	}
+	var l []string
+	for _, n := range q.filters[0].serials {
+		if order := orders.get(n); order != nil {
+			for _, sub := range c.view(q).subtotals(orders, order) {
+				l = append(l, sub.body)
+			}
+		}
+	}
+	b := `{"data":[` + strings.Join(l, ",") + `]`
+	if !c.asks["noHateoas"] {
+		b += `,"links":` + c.links("ordersubtotals", false, 1)
+	}
+	c.answer.body = []byte(b + "}")
 }

@@ -1,6 +1,7 @@
 package orotest
 
 import (
+	"io"
 	"net/http"
 	"slices"
 	"sync"
@@ -21,6 +22,7 @@ type Request struct {
 type journal struct {
 	mu       sync.Mutex
 	bodies   bool
+	to       io.Writer // nil: nothing is recorded
 	requests []Request
 }
 
@@ -34,6 +36,26 @@ func (j *journal) add(r *http.Request, body []byte, status int, when time.Time) 
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	j.requests = append(j.requests, entry)
+	if j.to != nil {
+		j.record(&entry, body)
+	}
+}
+
+// record writes a request as a line of JSON.
+func (j *journal) record(r *Request, body []byte) {
+	line := struct {
+		When   time.Time `json:"when"`
+		Method string    `json:"method"`
+		Path   string    `json:"path"`
+		Status int       `json:"status"`
+		Took   string    `json:"took"`
+		Size   int       `json:"size"`
+		Body   string    `json:"body,omitempty"`
+	}{r.When.UTC(), r.Method, r.Path, r.Status, r.Took.Round(time.Microsecond).String(), r.Size, string(body)}
+	if r.Path == tokenPath {
+		line.Body = "<secret>"
+	}
+	_, _ = io.WriteString(j.to, encode(line)+"\n") // the record is a convenience: the shop goes on without it
 }
 
 // Journal lists the requests since the start or the last reset, in the order in which they ended.

@@ -98,7 +98,7 @@ func (e *entity) submitOrder(o Order) error {
 	put(attrs, "identifier", o.Identifier)
 	put(attrs, "poNumber", o.PONumber)
 	put(attrs, "customerNotes", o.Notes)
-	put(attrs, "currency", o.Currency)
+	put(attrs, "currency", cmp.Or(o.Currency, "USD"))
 	put(attrs, "shippingMethod", o.ShippingMethod)
 	put(attrs, "estimatedShippingCostAmount", o.ShippingCost)
 	put(attrs, "shipUntil", day(o.ShipUntil))

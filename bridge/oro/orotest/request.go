@@ -2,9 +2,7 @@ package orotest
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -15,6 +13,7 @@ import (
 
 const (
 	apiPath   = "/admin/api/"
+	tokenPath = "/oauth2-token"
 	mediaType = "application/vnd.api+json"
 	maxURL    = 8 << 10 // of the web server before the shop
 )
@@ -24,6 +23,9 @@ type problem struct {
 	status             int
 	title, detail      string
 	pointer, parameter string
+
+	field  string // that is blamed
+	always bool   // told even when the value could not be read
 }
 
 // object is the error as the API writes it; inBatch makes the status a number.
@@ -33,8 +35,11 @@ func (p problem) object(inBatch bool) string {
 		status = `"` + status + `"`
 	}
 	s := `{"status":` + status + `,"title":` + encode(p.title)
-	if p.detail != "" {
+	switch {
+	case p.detail != "":
 		s += `,"detail":` + encode(p.detail)
+	case inBatch:
+		s += `,"detail":null`
 	}
 	switch {
 	case p.pointer != "":
@@ -47,7 +52,9 @@ func (p problem) object(inBatch bool) string {
 	return s + `}`
 }
 
-func pointerAt(section string, i int) string { return "/" + section + "/" + strconv.Itoa(i) }
+func pointerAt(section string, i int) string { return "/" + section + "/" + itoa(i) }
+func pointerIn(list string, i int) string    { return list + "/" + itoa(i) }
+func itoa(i int) string                      { return strconv.Itoa(i) }
 
 // call is one request to the API while it is answered.
 type call struct {
@@ -84,7 +91,7 @@ func (s *Shop) serve(r *http.Request, body []byte) *answer {
 		a.body = []byte("<html>\r\n<head><title>414 Request-URI Too Large</title></head>\r\n</html>\r\n")
 		return a
 	}
-	if r.URL.Path == "/oauth2-token" {
+	if r.URL.Path == tokenPath {
 		s.pause(r.Context(), s.latency.Token)
 		s.token(r, body, a)
 		return a
@@ -94,6 +101,14 @@ func (s *Shop) serve(r *http.Request, body []byte) *answer {
 		a.status = http.StatusNotFound
 		return a
 	}
+	if bare, slashed := strings.CutSuffix(r.URL.Path, "/"); slashed && path != "" {
+		a.redirect(s.base(r) + bare)
+		return a
+	}
+	c := &call{
+		shop: s, r: r, body: body, answer: a, query: r.URL.Query(), asks: make(map[string]bool),
+		extID: r.Header.Get("X-Integration-Type") == "ext_id", base: s.base(r) + apiPath,
+	}
 	if given, ok := s.authorised(r); !ok {
 		a.status = http.StatusUnauthorized
 		a.header.Set("Cache-Control", "no-cache, private")
@@ -102,19 +117,68 @@ func (s *Shop) serve(r *http.Request, body []byte) *answer {
 		}
 		return a
 	}
-	c := &call{
-		shop: s, r: r, body: body, answer: a, query: r.URL.Query(), asks: make(map[string]bool),
-		extID: r.Header.Get("X-Integration-Type") == "ext_id", base: s.base(r) + apiPath,
-	}
 	for name := range strings.SplitSeq(r.Header.Get("X-Include"), ";") {
-		c.asks[name] = true
+		c.asks[strings.TrimSpace(name)] = true
 	}
 	if r.Method == http.MethodGet {
 		s.pause(r.Context(), s.latency.Read)
 	}
-	c.route(strings.Split(strings.TrimSuffix(path, "/"), "/"))
+	if c.negotiate() {
+		c.route(strings.Split(path, "/"))
+	}
 	return a
 }
+
+// redirect sends the client elsewhere for good.
+func (a *answer) redirect(to string) {
+	a.status = http.StatusMovedPermanently
+	a.header.Set("Location", to)
+	a.header.Set("Content-Type", "text/html; charset=utf-8")
+	a.body = []byte("<!DOCTYPE html>\n<html><head><title>Redirecting to " + to + "</title></head><body>Redirecting.</body></html>")
+}
+
+// negotiate checks the media types and the modes.
+func (c *call) negotiate() bool {
+	sent, sentParams, _ := strings.Cut(c.r.Header.Get("Content-Type"), ";")
+	jsonAPI, bare, accepted := false, false, c.r.Header.Get("Accept") == ""
+	for value := range strings.SplitSeq(strings.Join(c.r.Header.Values("Accept"), ","), ",") {
+		name, params, _ := strings.Cut(value, ";")
+		switch name = strings.TrimSpace(name); {
+		case name == mediaType:
+			jsonAPI, bare = true, bare || strings.TrimSpace(params) == ""
+		case name == "application/json" || name == "application/*" || name == "*/*":
+			accepted = true
+		}
+	}
+	switch {
+	case jsonAPI && !bare:
+		c.fail(problem{
+			status: http.StatusNotAcceptable, title: "not acceptable http exception",
+			detail: `The "Accept" request header should contains at least one instance of JSON:API media type without any parameters.`,
+		})
+	case sent == mediaType && sentParams != "":
+		c.fail(problem{
+			status: http.StatusUnsupportedMediaType, title: "unsupported media type http exception",
+			detail: `The "Content-Type" request header should contain JSON:API media type without any parameters.`,
+		})
+	case sent == mediaType && !jsonAPI && !accepted:
+		c.fail(problem{
+			status: http.StatusNotAcceptable, title: "not acceptable http exception",
+			detail: `The "Accept" request header does not accept JSON:API content type.`,
+		})
+	case !among(c.r.Header.Get("X-Mode"), "", "sync", "async"):
+		c.badHeader(`The accepted values for the "X-Mode" are "sync" or "async".`)
+	default:
+		return true
+	}
+	return false
+}
+
+func (c *call) badHeader(detail string) {
+	c.fail(problem{status: 400, title: "invalid header value exception", detail: detail})
+}
+
+func among(s string, words ...string) bool { return slices.Contains(words, s) }
 
 // token answers the token endpoint, which takes forms and JSON.
 func (s *Shop) token(r *http.Request, body []byte, a *answer) {
@@ -137,7 +201,11 @@ func (s *Shop) token(r *http.Request, body []byte, a *answer) {
 		})
 		return
 	}
-	if get("client_id") != s.clientID || get("client_secret") != s.secret {
+	id, secret, basic := r.BasicAuth()
+	if !basic {
+		id, secret = get("client_id"), get("client_secret")
+	}
+	if id != s.clientID || secret != s.secret {
 		const m = "Client authentication failed"
 		refuse(http.StatusUnauthorized, map[string]string{"error": "invalid_client", "error_description": m, "message": m})
 		return
@@ -171,9 +239,34 @@ func (c *call) refuseMethod(allowed []string) {
 	c.answer.header.Set("Allow", strings.Join(append([]string{http.MethodOptions}, allowed...), ", "))
 }
 
+// options tells what methods there are.
+func (c *call) options(allowed []string) {
+	h := c.answer.header
+	h.Set("Allow", strings.Join(append([]string{http.MethodOptions}, allowed...), ", "))
+	h.Set("Cache-Control", "max-age=600, public")
+	h.Set("Vary", "Origin")
+}
+
+// permitted reports whether the method is one of those, and answers the request when it is not.
+func (c *call) permitted(allowed []string) bool {
+	switch {
+	case slices.Contains(allowed, c.r.Method):
+		return true
+	case c.r.Method == http.MethodOptions:
+		c.options(allowed)
+	default:
+		c.refuseMethod(allowed)
+	}
+	return false
+}
+
 func (c *call) route(path []string) {
-	if path[0] == "asyncoperations" {
+	switch path[0] {
+	case "asyncoperations":
 		c.operations(path[1:])
+		return
+	case "asyncoperationerrors":
+		c.fail(inaccessible)
 		return
 	}
 	t := c.shop.tables[path[0]]
@@ -181,19 +274,42 @@ func (c *call) route(path []string) {
 	case t == nil:
 		c.fail(problem{status: 404, title: "entity type constraint", detail: "Unknown entity type: " + path[0] + "."})
 	case t.actions == closed:
-		c.fail(problem{status: 404, title: "resource not accessible exception", detail: "The resource is not accessible."})
+		c.fail(inaccessible)
+	case t.list != nil:
+		if c.permitted([]string{http.MethodGet}) {
+			t.list(c, path)
+		}
+	case t.parts && c.r.Method == http.MethodPost && len(path) == 1:
+		c.refuseMethod(t.allowed(false))
 	case len(path) == 1:
 		c.collection(t)
 	case len(path) == 2:
 		c.single(t, path[1])
-	case c.r.Method == http.MethodGet && (len(path) == 3 || len(path) == 4 && path[2] == "relationships"):
-		c.related(t, path[1], path[len(path)-1], len(path) == 4)
+	case len(path) == 4 && path[2] == "relationships":
+		c.relationship(t, path[1], path[3])
+	case len(path) == 3:
+		if f := t.byName[path[2]]; f == nil || !f.kind.relation() || f.kind == computed {
+			c.unsupported()
+		} else if c.permitted([]string{http.MethodGet}) {
+			c.related(t, path[1], f)
+		}
 	default:
-		c.refuseMethod([]string{http.MethodGet})
+		c.noRoute()
 	}
 }
 
-// allowed lists the methods that a resource takes, with what permission each asks for.
+var inaccessible = problem{status: 404, title: "resource not accessible exception", detail: "The resource is not accessible."}
+
+func (c *call) unsupported() {
+	c.fail(problem{status: 404, title: "relationship constraint", detail: "Unsupported subresource."})
+}
+
+func (c *call) noRoute() {
+	address := c.shop.base(c.r) + c.r.URL.RequestURI()
+	c.fail(problem{status: 404, title: "not found http exception", detail: `No route found for "` + c.r.Method + ` ` + address + `".`})
+}
+
+// allowed lists the methods that a resource takes.
 func (t *table) allowed(single bool) (methods []string) {
 	methods = []string{http.MethodGet}
 	for _, m := range []struct {
@@ -201,8 +317,8 @@ func (t *table) allowed(single bool) (methods []string) {
 		listed   action
 		onRecord action
 	}{
-		{http.MethodPost, creating, 0},
 		{http.MethodPatch, batching, updating},
+		{http.MethodPost, creating, 0},
 		{http.MethodDelete, deletingList, deleting},
 	} {
 		need := m.listed
@@ -217,8 +333,7 @@ func (t *table) allowed(single bool) (methods []string) {
 }
 
 func (c *call) collection(t *table) {
-	if methods := t.allowed(false); !slices.Contains(methods, c.r.Method) {
-		c.refuseMethod(methods)
+	if !c.permitted(t.allowed(false)) {
 		return
 	}
 	switch c.r.Method {
@@ -227,15 +342,14 @@ func (c *call) collection(t *table) {
 	case http.MethodPost:
 		c.create(t)
 	case http.MethodPatch:
-		c.batch(t)
+		c.patchList(t)
 	case http.MethodDelete:
 		c.deleteList(t)
 	}
 }
 
 func (c *call) single(t *table, id string) {
-	if methods := t.allowed(true); !slices.Contains(methods, c.r.Method) {
-		c.refuseMethod(methods)
+	if !c.permitted(t.allowed(true)) {
 		return
 	}
 	switch c.r.Method {
@@ -246,402 +360,6 @@ func (c *call) single(t *table, id string) {
 	case http.MethodDelete:
 		c.delete(t, id)
 	}
-}
-
-// view is how this call wants its records.
-func (c *call) view(fields map[string]map[string]bool) *view {
-	v := &view{shop: c.shop, base: c.base, extID: c.extID, fields: fields}
-	if c.asks["noHateoas"] {
-		v.base = ""
-	}
-	return v
-}
-
-// plain reports a request outside JSON:API. The shop answers such a GET in another format,
-// in which the parameters have other names.
-func (c *call) plain() bool {
-	return !strings.Contains(c.r.Header.Get("Accept"), mediaType) && !strings.Contains(c.r.Header.Get("Content-Type"), mediaType)
-}
-
-func (c *call) list(t *table) {
-	if c.plain() {
-		c.listPlain(t)
-		return
-	}
-	s := c.shop
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if !s.permits("view", t.name) {
-		c.forbidden(noAccess)
-		return
-	}
-	q := s.parseQuery(t, c.query, c.extID)
-	if len(q.problems) > 0 {
-		c.fail(q.problems...)
-		return
-	}
-	c.page(t, t.find(q), q, t.name)
-}
-
-// page answers one page of a list of records.
-func (c *call) page(t *table, l []int32, q *query, path string) {
-	page, more := q.cut(l)
-	if c.asks["totalCount"] {
-		c.answer.header.Set("X-Include-Total-Count", strconv.Itoa(len(l)))
-	}
-	v := c.view(q.fields)
-	in := &inclusion{view: v, seen: make(map[place]bool)}
-	b := []byte(`{"data":[`)
-	for i, n := range page {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = v.record(b, t, t.rows[n], "", "")
-		in.collect(t, t.rows[n], q.includes)
-	}
-	b = append(b, ']')
-	b = appendIncluded(b, in)
-	if v.base != "" {
-		b = append(b, `,"links":`+c.links(path, more && !t.noNext, q.page)...)
-	}
-	c.answer.body = append(b, '}')
-}
-
-func appendIncluded(b []byte, in *inclusion) []byte {
-	if len(in.body) == 0 {
-		return b
-	}
-	b = append(b, `,"included":[`...)
-	b = append(b, in.body...)
-	return append(b, ']')
-}
-
-// links are those of a list: itself without parameters, and the next page with them, sorted.
-func (c *call) links(path string, more bool, page int) string {
-	self := c.base + path
-	links := map[string]string{"self": self}
-	if more {
-		rest := url.Values{}
-		for k, v := range c.query {
-			if k != "page[number]" {
-				rest[k] = v
-			}
-		}
-		next := rest.Encode()
-		if next != "" {
-			next += "&"
-		}
-		links["next"] = self + "?" + next + url.QueryEscape("page[number]") + "=" + strconv.Itoa(page+1)
-	}
-	return encode(links)
-}
-
-// listPlain answers outside JSON:API: the records without types and relations.
-func (c *call) listPlain(t *table) {
-	c.answer.header.Set("Content-Type", "application/json")
-	for param := range c.query {
-		c.answer.status = http.StatusBadRequest
-		c.answer.body = []byte(`[{"title":"filter constraint","detail":"The filter is not supported.","source":` + encode(param) + `}]`)
-		return
-	}
-	c.shop.mu.RLock()
-	defer c.shop.mu.RUnlock()
-	q := &query{size: defaultPage, page: 1}
-	page, _ := q.cut(t.find(q))
-	var rows []string
-	for _, n := range page {
-		row := `{"id":` + encode(t.id(n))
-		for i := range t.fields {
-			if f := &t.fields[i]; !f.kind.relation() && !f.hidden {
-				row += `,"` + f.name + `":` + cmp.Or(t.rows[n].attrs[f.slot], "null")
-			}
-		}
-		rows = append(rows, row+"}")
-	}
-	c.answer.body = []byte("[" + strings.Join(rows, ",") + "]")
-}
-
-// locate finds the record that the path names, or answers why not.
-func (c *call) locate(t *table, id string) int32 {
-	n, ok := c.shop.lookup(t, id, c.extID)
-	switch {
-	case !ok:
-		c.fail(problem{status: 400, title: "entity identifier constraint", detail: `Expected integer value. Given "` + id + `".`})
-	case t.get(n) == nil:
-		c.notFound()
-	default:
-		return n
-	}
-	return 0
-}
-
-func (c *call) get(t *table, id string) {
-	s := c.shop
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if !s.permits("view", t.name) {
-		c.forbidden(noAccess)
-		return
-	}
-	n := c.locate(t, id)
-	if n == 0 {
-		return
-	}
-	q := &query{includes: make(includes), fields: make(map[string]map[string]bool)}
-	for param := range c.query {
-		q.parameter(s, t, param, c.query.Get(param), c.extID)
-	}
-	v := c.view(q.fields)
-	in := &inclusion{view: v, seen: make(map[place]bool)}
-	in.collect(t, t.rows[n], q.includes)
-	b := v.record([]byte(`{"data":`), t, t.rows[n], "", "")
-	b = appendIncluded(b, in)
-	if v.base != "" {
-		b = append(b, `,"links":{"self":"`+c.base+t.name+`"}`...)
-	}
-	c.answer.body = append(b, '}')
-}
-
-// related answers what a relation of one record leads to: the records, or the links alone.
-func (c *call) related(t *table, id, name string, linksOnly bool) {
-	s := c.shop
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	f := t.byName[name]
-	if f == nil || !f.kind.relation() || f.kind == computed {
-		c.fail(problem{status: 404, title: "relationship constraint", detail: "Unsupported subresource."})
-		return
-	}
-	n := c.locate(t, id)
-	if n == 0 {
-		return
-	}
-	r := t.rows[n]
-	switch {
-	case linksOnly:
-		b := c.view(nil).linkage([]byte(`{"data":`), t, r, f)
-		c.answer.body = append(b, '}')
-	case f.kind == one:
-		b := []byte(`{"data":`)
-		if to := f.target.get(r.ones[f.slot]); to != nil {
-			b = c.view(nil).record(b, f.target, to, "", "")
-		} else {
-			b = append(b, "null"...)
-		}
-		c.answer.body = append(b, '}')
-	default:
-		q := s.parseQuery(f.target, c.query, c.extID)
-		q.problems = slices.DeleteFunc(q.problems, func(p problem) bool { return p.parameter == "" })
-		if len(q.problems) > 0 {
-			c.fail(q.problems...)
-			return
-		}
-		known := slices.DeleteFunc(slices.Clone(t.related(r, f)), func(n int32) bool { return f.target.get(n) == nil })
-		c.page(f.target, known, q, t.name+"/"+id+"/"+name)
-	}
-}
-
-// document is the body of a write.
-type document struct {
-	Data     *item  `json:"data"`
-	Included []item `json:"included"`
-}
-
-// read parses the document of a single write and checks that it fits the path.
-func (c *call) read(t *table, id string) *document {
-	var d document
-	if err := json.Unmarshal(c.body, &d); err != nil {
-		c.fail(problem{status: 400, title: "bad request http exception", detail: "Invalid json message received."})
-		return nil
-	}
-	switch {
-	case d.Data == nil:
-		c.fail(problem{status: 400, title: "request data constraint", detail: "The primary data object should exist", pointer: "/data"})
-	case d.Data.Type != t.name:
-		c.fail(problem{
-			status: 409, title: "conflict constraint", pointer: "/data/type",
-			detail: "The 'type' property of the primary data object should match the requested resource",
-		})
-	case id != "" && d.Data.ID != id:
-		c.fail(problem{
-			status: 409, title: "conflict constraint", pointer: "/data/id",
-			detail: "The 'id' property of the primary data object should match 'id' parameter of the query string",
-		})
-	default:
-		return &d
-	}
-	return nil
-}
-
-func (c *call) create(t *table) {
-	if !c.shop.permits("create", t.name) {
-		c.forbidden(noAccess)
-		return
-	}
-	if d := c.read(t, ""); d != nil {
-		c.write(t, d, false)
-	}
-}
-
-func (c *call) update(t *table, id string) {
-	if !c.shop.permits("edit", t.name) {
-		c.forbidden(noAccess)
-		return
-	}
-	c.shop.mu.RLock()
-	n := c.locate(t, id)
-	c.shop.mu.RUnlock()
-	if n == 0 {
-		return
-	}
-	if d := c.read(t, id); d != nil {
-		c.write(t, d, true)
-	}
-}
-
-// write makes or changes one record, with what its document includes.
-func (c *call) write(t *table, doc *document, update bool) {
-	s := c.shop
-	s.pause(c.r.Context(), s.latency.Write)
-	s.mu.Lock()
-	d := s.draft(c.extID)
-	d.sources = newSources(doc.Included)
-	e := d.primary(t, doc.Data, "/data", false, update)
-	problems := append(d.problems(), d.sources.unlinked()...)
-	if len(problems) > 0 {
-		s.mu.Unlock()
-		c.fail(problems...)
-		return
-	}
-	if err := d.commit(); err != nil {
-		s.mu.Unlock()
-		c.fail(flushProblem(err))
-		return
-	}
-	c.written(t, e)
-	if doc.Data.meta("validate") {
-		d.rollback()
-	}
-	events := s.events(d.done)
-	s.mu.Unlock()
-	s.publish(events)
-}
-
-// flushProblem is what the shop says when the database refuses a write.
-func flushProblem(err error) problem {
-	if err == errCollision {
-		return problem{status: 409, title: "conflict constraint", detail: "The entity already exists."}
-	}
-	return problem{status: 500, title: "driver exception"}
-}
-
-// written answers with the record as it is now, and the included ones in the order of the request.
-func (c *call) written(t *table, e *entity) {
-	v := c.view(nil)
-	b := v.record([]byte(`{"data":`), t, t.rows[e.record.serial], "", "")
-	if v.base != "" {
-		b = append(b, `,"links":{"self":"`+c.base+t.name+`"}`...)
-	}
-	if in := includedOf(v, e.entries); in != nil {
-		b = append(b, `,"included":[`...)
-		b = append(b, bytes.Join(in, []byte{','})...)
-		b = append(b, ']')
-	}
-	c.answer.body = append(b, '}')
-	if e.existing {
-		return
-	}
-	c.answer.status = http.StatusCreated
-	id := v.id(t, e.record.serial)
-	if t.ids == guid { // the shop forgets what it appends to the id
-		id = guidOf(e.record.serial)
-	}
-	c.answer.header.Set("Location", c.base+t.name+"/"+id)
-}
-
-// includedOf renders the included records of a request with the ids they had in it.
-func includedOf(v *view, entries []*entity) [][]byte {
-	var l [][]byte
-	for _, e := range entries {
-		if e.index < 0 {
-			continue
-		}
-		if r := e.table.get(e.record.serial); r != nil {
-			l = append(l, v.record(nil, e.table, r, "includeId", e.sentID))
-		}
-	}
-	return l
-}
-
-func (c *call) delete(t *table, id string) {
-	s := c.shop
-	if !s.permits("delete", t.name) {
-		c.forbidden(noAccess)
-		return
-	}
-	s.pause(c.r.Context(), s.latency.Write)
-	s.mu.Lock()
-	n := c.locate(t, id)
-	if n == 0 {
-		s.mu.Unlock()
-		return
-	}
-	events := s.remove(t, []int32{n})
-	s.mu.Unlock()
-	s.publish(events)
-	c.nothing()
-}
-
-// nothing answers that it is done, with no body.
-func (c *call) nothing() {
-	c.answer.status = http.StatusNoContent
-	c.answer.header.Del("Content-Type")
-}
-
-// maxDelete is the most records that one deletion of a list takes away.
-const maxDelete = 100
-
-func (c *call) deleteList(t *table) {
-	s := c.shop
-	if !s.permits("delete", t.name) {
-		c.forbidden(noAccess)
-		return
-	}
-	s.pause(c.r.Context(), s.latency.Write)
-	s.mu.Lock()
-	q := s.parseQuery(t, c.query, c.extID)
-	if len(q.problems) == 0 && len(q.filters) == 0 {
-		q.fail("", "At least one filter must be provided.")
-	}
-	if len(q.problems) > 0 {
-		s.mu.Unlock()
-		c.fail(q.problems...)
-		return
-	}
-	found := slices.Clone(t.find(q))
-	gone := found[:min(len(found), maxDelete)]
-	events := s.remove(t, gone)
-	s.mu.Unlock()
-	s.publish(events)
-	if c.asks["totalCount"] {
-		c.answer.header.Set("X-Include-Total-Count", strconv.Itoa(len(found)))
-	}
-	if c.asks["deletedCount"] {
-		c.answer.header.Set("X-Include-Deleted-Count", strconv.Itoa(len(gone)))
-	}
-	c.nothing()
-}
-
-// remove deletes records, the last first: that is cheap for the indexes.
-func (s *Shop) remove(t *table, serials []int32) []event {
-	d := s.draft(false)
-	for _, n := range slices.Backward(serials) {
-		d.delete(t, n)
-	}
-	if err := d.commit(); err != nil {
-		panic(fmt.Sprintf("orotest: delete %s: %v", t.name, err)) // a deletion breaks no constraint
-	}
-	return s.events(d.done)
 }
 
 // send delivers an answer.

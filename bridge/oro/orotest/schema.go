@@ -3,7 +3,10 @@ package orotest
 import (
 	"bytes"
 	"encoding/json"
+	"math"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -38,9 +41,8 @@ type filtering uint8
 
 const (
 	unfiltered filtering = iota
-	single               // filter[f]=a
-	several              // filter[f]=a,b
-	ranged               // filter[f][gte]=a
+	single               // filter[f]=a, and the operators of the kind
+	several              // filter[f]=a,b too
 )
 
 // field is one attribute or relation of a resource.
@@ -50,38 +52,84 @@ type field struct {
 	to   string // relation: the resource it leads to
 	via  string // inverse: the field over there that leads back
 
+	// What a value must be.
+
 	init     string // JSON text that a new record starts with
 	required string // message when blank; "" is not required
 	min, max int    // length in characters; 0 is unlimited
 	column   int    // length that the database refuses: a driver exception
 	choices  []string
-	check    check // runs at the field's place in the validation
+	shape    *shape
+	bounds   *bounds
+	insists  bool   // required is told of a link that leads nowhere too
+	checks   []rule // run at the field's place in the validation
+	notNull  bool   // the database refuses null
+
+	// What is done with it.
 
 	readonly bool // sent values are ignored
+	keeps    bool // null is ignored: the field has its first value again
+	onCreate bool // taken on creation; later it does not exist
+	frozen   bool // taken on creation, ignored later
+	// read takes a value of its own form, and refuses what it cannot read.
+	read     func(*entity, *field, json.RawMessage) string
+	once     bool // list: equal values stand once
+	late     bool // the first value is given when the record is stored
 	hidden   bool // taken but never answered
 	bare     bool // the relation has no links
+	anything bool // the relation leads to records of any resource; to is the usual one
 	orphans  bool // inverse: what leaves the list is deleted
-	cascade  bool // deleted together with what it leads to; many: with the last of them
+	fixed    bool // the relation is not changed through its own address
+
+	// What deleting does.
+
+	cascade bool // deleted together with what it leads to; many: with the last of them
+	guards  bool // what it leads to cannot be deleted
+	// takesAlong says that what it leads to goes with the record.
+	takesAlong bool
+
+	// How records are found by it.
+
 	index    bool // look-ups by it need no scan
 	filter   filtering
-	prefix   string // what a filter value carries before the id
+	nofilter bool   // a relation that cannot be filtered, though all others can
+	sorts    bool   // sorted by though not filtered by
+	prefix   string // of the full id of an option
+
+	rank string // errors are listed behind this field's
 
 	slot   int
+	owner  string // the resource that it is a field of
 	target *table
 	source *field // inverse: the field named by via
 }
+
+// shape is a pattern that a text must have.
+type shape struct {
+	pattern            *regexp.Regexp
+	constraint, detail string
+}
+
+// bounds are the ends of a number; no most is none.
+type bounds struct{ least, most, detail string }
+
+// sortable reports whether a list can be sorted by the field.
+func (f *field) sortable() bool { return f.kind != computed && (f.sorts || f.filter != unfiltered) }
 
 const notBlank = "This value should not be blank."
 
 // unique is a constraint over fields of a resource.
 type unique struct {
 	fields  []string
-	fold    bool // case does not count
+	fold    bool   // case does not count
+	title   string // "" is unique entity
 	detail  string
 	pointer string // field that the error points to; "" is the record
 	// enforced constraints are kept by the database too, so a second record of one flush collides.
 	// The others see only what was there before the flush.
 	enforced bool
+	onCreate bool // an update is not checked
+	alone    bool // a record written along with another is not checked
 }
 
 // identity says what the ids of a resource look like.
@@ -116,21 +164,32 @@ type resource struct {
 	fields  []field
 	unique  []unique
 
-	filters  []string // filters over a relation, as in product.sku
 	needs    string   // filter that a list cannot do without
+	whole    bool     // a list is not cut into pages
 	suffix   string   // relation whose id is part of this one's id
 	extKey   string   // attribute that is the id in ext_id mode
 	upsert   []string // attributes that an upsert may name
 	validate bool     // meta.validate is understood
+	noNewKin bool     // a request cannot make two records of it that hang together
 	noNext   bool     // lists never give links.next
 	asMade   bool     // lists are in the order of making though the ids are codes
 	moves    bool     // an updated record moves to the end of the lists it stands in
 	business []string // fields that name the record to people; for snapshots
+	title    []string // attributes that make the title of meta=title; none: those of business
+	fullID   string   // begins the full id of an option, which addresses take too
+	option   bool     // a list of options: how it is paged differs by version
+	parts    bool     // records are made along with others only
+	secures  string   // relation whose view permission this resource is seen with; "-" needs none
 
-	complete func(*entity) // derives what was not sent
-	first    []check       // validation before that of the fields
-	last     []check       // validation after it
+	list     func(*call, []string) // answers all addresses of a resource that is not stored
+	complete func(*entity)         // derives what was not sent
+	rules    []check               // of the whole record
+	gone     func(*draft, *record) // what the end of a record does to others
+	deletion func(*entity) string  // why the record cannot be deleted; "" is that it can
 }
+
+// rule checks a field at its place in the validation.
+type rule func(*entity, *field)
 
 // check adds the violations it finds to the entity.
 type check func(*entity)
@@ -138,13 +197,21 @@ type check func(*entity)
 // parse turns a sent value into the JSON text that the shop keeps; "" is null.
 func (f *field) parse(raw json.RawMessage) (string, bool) {
 	raw = bytes.TrimSpace(raw)
-	if string(raw) == "null" {
+	switch {
+	case string(raw) == "null":
 		return "", true
+	case f.kind == money && (string(raw) == "true" || string(raw) == "false"):
+		return "", false
 	}
 	switch f.kind {
-	case flag:
-		return string(raw), string(raw) == "true" || string(raw) == "false"
-	case object, wysiwyg:
+	case object:
+		var b bytes.Buffer
+		err := json.Compact(&b, raw)
+		return b.String(), err == nil
+	case wysiwyg:
+		if !isObject(raw) {
+			return "", false
+		}
 		var b bytes.Buffer
 		err := json.Compact(&b, raw)
 		return b.String(), err == nil
@@ -160,33 +227,80 @@ func (f *field) parse(raw json.RawMessage) (string, bool) {
 	if !ok {
 		return "", false
 	}
+	s = trimmed(s)
+	if f.kind == text {
+		if string(raw) == "false" {
+			return "", true
+		}
+		return encode(s), true
+	}
+	if s == "" {
+		return "", !f.strict()
+	}
 	switch f.kind {
+	case flag:
+		return truthOf(s)
 	case integer, number, money, amount:
 		return f.parseNumber(s)
-	case date, moment:
-		return f.parseTime(s)
 	}
-	return encode(s), true
+	return f.parseTime(s)
 }
 
-// scalar reads a JSON string or number as text.
+// strict reports whether an empty text is no value of the field, where for others it is null.
+func (f *field) strict() bool { return f.kind == money }
+
+// scalar reads a JSON string, number or truth as text.
 func scalar(raw json.RawMessage) (string, bool) {
-	if len(raw) == 0 {
+	switch {
+	case len(raw) == 0:
 		return "", false
-	}
-	if raw[0] == '"' {
+	case raw[0] == '"':
 		var s string
 		err := json.Unmarshal(raw, &s)
 		return s, err == nil
+	case string(raw) == "true":
+		return "1", true
+	case string(raw) == "false":
+		return "0", true
+	case raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9':
+		return numberText(string(raw)), true
 	}
-	return string(raw), raw[0] == '-' || raw[0] >= '0' && raw[0] <= '9'
+	return "", false
+}
+
+// numberText is a JSON number as the shop reads it: whole ones of 64 bits as they are, others as floats of 17 digits.
+func numberText(raw string) string {
+	if _, err := strconv.ParseInt(raw, 10, 64); err == nil {
+		return raw
+	}
+	v, err := strconv.ParseFloat(raw, 64)
+	if err != nil {
+		return raw
+	}
+	if s := strconv.FormatFloat(v, 'f', -1, 64); math.Abs(v) < 1e15 {
+		return s
+	}
+	return strings.Replace(strings.ToUpper(strconv.FormatFloat(v, 'e', -1, 64)), "E+0", "E+", 1)
 }
 
 // longest is the most digits a number may be sent with: exponents could exhaust memory.
 const longest = 64
 
+var (
+	wholePattern   = regexp.MustCompile(`^-?\d+$`)
+	decimalPattern = regexp.MustCompile(`^-?\d*\.?\d+$`)
+	floatPattern   = regexp.MustCompile(`^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?$`)
+)
+
 func (f *field) parseNumber(s string) (string, bool) {
-	if len(s) > longest || strings.ContainsAny(s, "eE") {
+	pattern := decimalPattern
+	switch f.kind {
+	case integer:
+		pattern = wholePattern
+	case number:
+		pattern = floatPattern
+	}
+	if len(s) > longest || !pattern.MatchString(s) {
 		return "", false
 	}
 	d, err := decimal.NewFromString(s)
@@ -194,26 +308,94 @@ func (f *field) parseNumber(s string) (string, bool) {
 		return "", false
 	}
 	switch f.kind {
-	case integer:
-		return d.String(), d.IsInteger()
 	case money:
 		return `"` + d.StringFixed(4) + `"`, true
 	case amount:
 		return `"` + d.String() + `"`, true
+	case number:
+		return float(d), true
 	}
 	return d.String(), true
 }
 
-func (f *field) parseTime(s string) (string, bool) {
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", time.DateTime, time.DateOnly} {
-		if t, err := time.Parse(layout, s); err == nil {
-			if f.kind == date {
-				return `"` + t.Format(time.DateOnly) + `"`, true
-			}
-			return stamp(t), true
-		}
+// float is a number as the shop's database gives it back: with 14 digits.
+func float(d decimal.Decimal) string {
+	v := d.InexactFloat64()
+	s, err := decimal.NewFromString(strconv.FormatFloat(v, 'g', 14, 64))
+	if err != nil || v == math.Trunc(v) {
+		return d.String()
 	}
-	return "", false
+	return s.String()
+}
+
+// misread is what the shop says of a value that it cannot read.
+func (f *field) misread(raw json.RawMessage) string {
+	s, ok := scalar(bytes.TrimSpace(raw))
+	switch {
+	case f.kind == money && string(bytes.TrimSpace(raw)) == "true":
+		return "" // the rules of a price tell
+	case f.kind == integer && ok:
+		return "Please enter an integer."
+	case f.kind == number && ok:
+		return "Please enter a number."
+	case f.kind == date && ok:
+		return `The "` + trimmed(s) + `" is not valid date.`
+	case f.kind == moment && ok:
+		return `The "` + trimmed(s) + `" is not valid datetime.`
+	}
+	return notValid
+}
+
+var (
+	datePattern   = regexp.MustCompile(`^(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?$`)
+	momentPattern = regexp.MustCompile(
+		`^(\d{4})(?:-(\d{1,2})(?:-(\d{1,2})(?:T(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.\d+)?)?(Z|[-+]\d{2}(?::?\d{2})?))?)?)?$`)
+)
+
+// parseTime reads a date, or a time with its zone.
+func (f *field) parseTime(s string) (string, bool) {
+	pattern := momentPattern
+	if f.kind == date {
+		pattern = datePattern
+	}
+	m := pattern.FindStringSubmatch(s)
+	if m == nil {
+		return "", false
+	}
+	n := func(i, otherwise int) int {
+		if i >= len(m) || m[i] == "" {
+			return otherwise
+		}
+		v, _ := strconv.Atoi(m[i])
+		return v
+	}
+	year, month, day := n(1, 0), n(2, 1), n(3, 1)
+	at := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
+	if at.Day() != day || int(at.Month()) != month || n(4, 0) > 23 || n(5, 0) > 59 || n(6, 0) > 59 {
+		return "", false
+	}
+	if f.kind == date {
+		return `"` + at.Format(time.DateOnly) + `"`, true
+	}
+	if len(m) > 7 && m[7] != "" {
+		at = time.Date(year, time.Month(month), day, n(4, 0), n(5, 0), n(6, 0), 0, zoneOf(m[7]))
+	}
+	return stamp(at), true
+}
+
+// zoneOf reads Z, +02:00, +0200 or +02.
+func zoneOf(s string) *time.Location {
+	if s == "" || s == "Z" {
+		return time.UTC
+	}
+	digits := strings.ReplaceAll(s[1:], ":", "")
+	hours, _ := strconv.Atoi(digits[:2])
+	minutes, _ := strconv.Atoi(digits[2:]) // none is 0
+	seconds := hours*3600 + minutes*60
+	if s[0] == '-' {
+		seconds = -seconds
+	}
+	return time.FixedZone("", seconds)
 }
 
 // stamp is a time as the API writes it: UTC, whole seconds, in quotes.

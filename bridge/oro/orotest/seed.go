@@ -19,11 +19,6 @@ var baseGoods []byte
 //go:embed seed/sample.json
 var sampleGoods []byte
 
-// geography holds a country or region a line: US,USA,United States and, below it, US-NY,NY,New York.
-//
-//go:embed seed/geography.csv
-var geography []byte
-
 // seedling is a record of the seed data. Relations are an id or a list of ids.
 type seedling struct {
 	ID            string                     `json:"id"`
@@ -71,10 +66,12 @@ func (s *Shop) plant() {
 	}
 }
 
+// plantCountries reads the list of a release: a country or region a line, as in US,USA,United States and, below it,
+// US-NY,NY,New York.
 func (s *Shop) plantCountries() {
 	countries, regions := s.tables["countries"], s.tables["regions"]
 	country := int32(0)
-	lines := bufio.NewScanner(bytes.NewReader(geography))
+	lines := bufio.NewScanner(bytes.NewReader(s.release.geography))
 	for lines.Scan() {
 		id, rest, _ := strings.Cut(lines.Text(), ",")
 		short, name, _ := strings.Cut(rest, ",")
@@ -340,7 +337,7 @@ func (s *Shop) AddProduct(sku, name string, units ...Unit) (id string, err error
 			e.setRef("primaryUnitPrecision", unit.record.serial)
 		}
 	}
-	withTexts(e)
+	withParts(e)
 	if err := d.commit(); err != nil {
 		return "", fmt.Errorf("add product %s: %w", sku, err)
 	}

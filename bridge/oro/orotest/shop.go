@@ -22,6 +22,7 @@ type Shop struct {
 	chunk       int
 	syncTimeout time.Duration
 	seed        Goods
+	release     release
 	statuses    bool
 	wrap        func(net.Listener) net.Listener
 	extEntities map[string]bool
@@ -33,14 +34,19 @@ type Shop struct {
 	lastOperation int
 	failing       int
 
-	queue    *queue
-	journal  journal
-	faultsMu sync.Mutex
-	faults   []*Injection
-	accessMu sync.Mutex
-	tokens   map[string]time.Time
-	denied   map[string]bool
-	client   *http.Client
+	queue       *queue
+	journal     journal
+	faultsMu    sync.Mutex
+	faults      []*Injection
+	troubleMu   sync.Mutex
+	trouble     Trouble
+	troubled    int // requests since it began
+	troubleEnds []*time.Timer
+	backup      *Backup // taken on the control page
+	accessMu    sync.Mutex
+	tokens      map[string]time.Time
+	denied      map[string]bool
+	client      *http.Client
 
 	server    *http.Server
 	url       string
@@ -108,6 +114,9 @@ func ListenerWrap(wrap func(net.Listener) net.Listener) Option {
 	return func(s *Shop) { s.wrap = wrap }
 }
 
+// Record writes what is asked, a request a line as JSON, with its body; the login's is left out.
+func Record(w io.Writer) Option { return func(s *Shop) { s.journal.to = w } }
+
 // JournalBodies keeps the bodies of requests in the journal.
 func JournalBodies(on bool) Option { return func(s *Shop) { s.journal.bodies = on } }
 
@@ -156,13 +165,13 @@ func Latency(d Delays) Option { return func(s *Shop) { s.latency = d } }
 // New makes a shop. It runs nothing in the background before Start or the first batch.
 func New(opts ...Option) *Shop {
 	s := &Shop{
-		clock: time.Now, clientID: "demo", secret: "demo", chunk: 100, syncTimeout: 25 * time.Second,
+		clock: time.Now, release: releases[V61], clientID: "demo", secret: "demo", chunk: 100, syncTimeout: 25 * time.Second,
 		extEntities: map[string]bool{"products": true}, operations: make(map[int]*operation),
 		denied: make(map[string]bool), tokens: make(map[string]time.Time), queue: newQueue(1),
 		closing: make(chan struct{}),
 		client:  &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 	}
-	s.tables = newTables(describe())
+	s.tables = newTables(resources)
 	for _, o := range opts {
 		o(s)
 	}
@@ -193,6 +202,7 @@ func (s *Shop) Close() error {
 	var err error
 	s.closeOnce.Do(func() {
 		close(s.closing)
+		s.endTrouble()
 		s.faultsMu.Lock()
 		faults := s.faults
 		s.faultsMu.Unlock()
@@ -213,17 +223,30 @@ func (s *Shop) Close() error {
 	return err
 }
 
+// maxBody is the largest request that is read.
+const maxBody = 256 << 20
+
 // ServeHTTP answers one request.
 func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.handling.RLock()
 	defer s.handling.RUnlock()
 	began := time.Now()
-	body, err := io.ReadAll(r.Body)
+	if r.URL.Path == controlPath {
+		s.control(w, r)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
 		s.journal.add(r, body, 0, began)
 		panic(http.ErrAbortHandler) // the client is gone in the middle of its request
 	}
 	take := func() *answer { return s.serve(r, body) }
+	effect, wait := s.misfortune(r)
+	s.pause(r.Context(), wait)
+	if effect != nil {
+		s.journal.add(r, body, effect(&Injection{release: s.closing}, w, r, take), began)
+		return
+	}
 	if in := s.fault(r, body); in != nil {
 		s.journal.add(r, body, in.fault.Effect(in, w, r, take), began)
 		return
@@ -271,6 +294,15 @@ func (s *Shop) permits(verb, resource string) bool {
 	s.accessMu.Lock()
 	defer s.accessMu.Unlock()
 	return !s.denied[verb+" "+resource]
+}
+
+// sees reports whether the client may look at a resource.
+func (s *Shop) sees(t *table) bool { return t.secures != "" || s.permits("view", t.name) }
+
+// seesRows reports whether the client is shown records of a resource that it may ask for.
+func (s *Shop) seesRows(t *table) bool {
+	f := t.byName[t.secures]
+	return f == nil || s.sees(f.target)
 }
 
 // pause sleeps for a latency, unless the client or the shop goes first.

@@ -55,6 +55,10 @@ func newTable(r *resource) *table {
 	for i := range r.fields {
 		f := &r.fields[i]
 		t.byName[f.name] = f
+		f.owner = r.name
+		if f.kind.relation() && f.kind != computed && f.filter == unfiltered && !f.nofilter {
+			f.filter = several
+		}
 		switch f.kind {
 		case one:
 			f.slot, t.width[1] = t.width[1], t.width[1]+1
@@ -185,7 +189,7 @@ func (t *table) key(u *unique, r *record) string {
 }
 
 // taken reports whether another record has the key of r.
-func (t *table) taken(i int, r *record) bool {
+func (t *table) taken(i int, r *record, unseen func(*table, int32) bool) bool {
 	u := &t.unique[i]
 	key := t.key(u, r)
 	if key == "" {
@@ -196,7 +200,7 @@ func (t *table) taken(i int, r *record) bool {
 		return ok && n != r.serial
 	}
 	f := t.byName[u.fields[0]]
-	return slices.ContainsFunc(t.texts[f.slot][key], func(n int32) bool { return n != r.serial })
+	return slices.ContainsFunc(t.texts[f.slot][key], func(n int32) bool { return n != r.serial && !unseen(t, n) })
 }
 
 // replace puts a new record in the place of an old one; either may be nil.
@@ -204,7 +208,7 @@ func (t *table) taken(i int, r *record) bool {
 func (t *table) replace(old, next *record) bool {
 	if next != nil {
 		for i := range t.unique {
-			if t.unique[i].enforced && t.taken(i, next) {
+			if t.unique[i].enforced && t.taken(i, next, nil) {
 				return false
 			}
 		}
@@ -357,7 +361,7 @@ func (t *table) parseID(id string) (n int32, ok bool) {
 		return n, true
 	}
 	v, err := strconv.ParseInt(id, 10, 64)
-	if err != nil {
+	if err != nil || strconv.FormatInt(v, 10) != id {
 		return 0, false
 	}
 	if v <= 0 || v >= int64(len(t.rows)) {

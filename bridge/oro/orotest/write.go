@@ -9,68 +9,36 @@ import (
 	"github.com/shopspring/decimal"
 )
 
-// item is a resource object of a request.
-type item struct {
-	Type          string                     `json:"type"`
-	ID            string                     `json:"id"`
-	Meta          map[string]json.RawMessage `json:"meta"`
-	Attributes    map[string]json.RawMessage `json:"attributes"`
-	Relationships map[string]struct {
-		Data json.RawMessage `json:"data"`
-	} `json:"relationships"`
-}
-
-// identifier is a link to a record in a request.
-type identifier struct {
-	Type string `json:"type"`
-	ID   string `json:"id"`
-}
-
-func (it *item) meta(name string) bool {
-	var v bool
-	return json.Unmarshal(it.Meta[name], &v) == nil && v
-}
-
-// sources are the included records of a request.
-type sources struct {
-	items []item
-	byRef map[identifier]int
-	used  []bool
-}
-
-func newSources(items []item) *sources {
-	s := &sources{items: items, byRef: make(map[identifier]int, len(items)), used: make([]bool, len(items))}
-	for i, it := range items {
-		s.byRef[identifier{it.Type, it.ID}] = i
-	}
-	return s
-}
-
-// unlinked are the errors for included records that nothing refers to.
-func (s *sources) unlinked() []problem {
-	var l []problem
-	for i, used := range s.used {
-		if !used {
-			l = append(l, problem{
-				status: 400, title: "request data constraint", pointer: pointerAt("included", i),
-				detail: "The entity should have a relationship with the primary entity and this should be explicitly specified in the request",
-			})
-		}
-	}
-	return l
-}
+// A record is written in stages, as the shop does it; errors of one stage end the request before the next:
+//
+//	prepare  what the item wishes, and whether its links can be ids
+//	find     which record it is about
+//	submit   the fields are taken over; what cannot be read is refused
+//	check    the rules
 
 // primary reads a primary item into the draft and validates it. Errors are in problems.
-func (d *draft) primary(t *table, it *item, pointer string, whole, update bool) *entity {
-	e := &entity{draft: d, table: t, pointer: pointer, whole: whole, index: -1, sentID: it.ID}
+func (d *draft) primary(t *table, it *item, pointer string, update bool) *entity {
+	e := &entity{draft: d, table: t, pointer: pointer, index: -1, sentID: it.ID, wish: it}
 	d.entries = append(d.entries, e)
-	if !e.find(it, update) {
+	wishes := e.prepare(update)
+	if wishes == nil || !e.find(*wishes, update) {
 		return e
 	}
+	d.patching = update && !wishes.upsert
+	d.linked(identifier{it.Type, it.ID}, e.record.serial)
 	e.submit(it)
+	if d.sources != nil {
+		for _, i := range d.sources.reached(it) {
+			if !slices.ContainsFunc(d.entries, func(e *entity) bool { return e.index == i }) {
+				if to := d.shop.tables[d.sources.items[i].Type]; to != nil {
+					e.include(to, i)
+				}
+			}
+		}
+	}
 	slices.SortStableFunc(d.entries, func(a, b *entity) int { return a.index - b.index })
-	for _, e := range slices.Backward(d.entries) {
-		if e.table.complete != nil {
+	for _, e := range append(slices.Clone(d.entries[1:]), d.entries[0]) { // what belongs to a record comes before it
+		if e.table.complete != nil && e.record != nil {
 			e.table.complete(e)
 		}
 	}
@@ -80,74 +48,207 @@ func (d *draft) primary(t *table, it *item, pointer string, whole, update bool) 
 	return e
 }
 
-// find makes the record that the item is about, or opens the one that is there already.
-func (e *entity) find(it *item, update bool) bool {
-	fail := func(status int, title, detail string) bool {
-		e.violations = append(e.violations, problem{status: status, title: title, detail: detail, pointer: e.at("")})
-		return false
+// fault notes an error that ends the request.
+func (e *entity) fault(status int, title, detail, pointer string) {
+	e.violations = append(e.violations, problem{status: status, title: title, detail: detail, pointer: pointer})
+}
+
+// prepare reads the flags and checks the types and ids of all links; nil when the item cannot be written.
+func (e *entity) prepare(update bool) *flags {
+	meta := "/meta"
+	if e.batch {
+		meta = e.pointer + "/meta"
 	}
-	flagged := func(detail, flag string) bool {
-		p := problem{status: 400, title: "value constraint", detail: detail, pointer: "/meta/" + flag}
-		if e.whole { // a single document is blamed without its data
-			p.pointer = e.pointer + p.pointer
+	wishes, bad := e.wish.flags(meta)
+	switch _, sent := e.wish.Meta["update"]; {
+	case bad != nil:
+		e.violations = append(e.violations, *bad)
+	case sent && !e.batch:
+		e.fault(400, "value constraint", "The option is not supported.", meta+"/update")
+	case wishes.validate && !e.table.validate && !e.batch:
+		e.fault(400, "value constraint", "The option is not supported.", meta+"/validate")
+	}
+	if e.extID && e.shop.byExtID(e.table) && e.wish.ID == "" {
+		e.fault(400, "entity identifier constraint", "The identifier is mandatory", e.pointer+"/id")
+	}
+	e.normalise(e.wish, e.pointer)
+	if s := e.sources; s != nil {
+		if e.batch { // the others are another item's
+			for _, i := range s.reached(e.wish) {
+				e.prepareIncluded(i)
+			}
+		} else {
+			for i := range s.items {
+				e.prepareIncluded(i)
+			}
+			e.violations = append(e.violations, s.repeated()...)
 		}
-		e.violations = append(e.violations, p)
-		return false
+		if len(e.violations) == 0 && !e.batch {
+			e.violations = append(e.violations, s.unlinked(e.wish)...)
+		}
 	}
-	if it.meta("validate") && !e.table.validate {
-		return flagged("The option is not supported.", "validate")
+	if len(e.violations) > 0 {
+		return nil
+	}
+	return &wishes
+}
+
+// prepareIncluded checks what an included record is about.
+func (e *entity) prepareIncluded(i int) {
+	it, pointer := &e.sources.items[i], pointerAt("included", i)
+	t := e.shop.tables[it.Type]
+	wishes, bad := it.flags(pointer + "/meta")
+	switch {
+	case t == nil:
+		e.fault(400, "entity type constraint", "Unknown entity type: "+it.Type+".", pointer+"/type")
+		return
+	case bad != nil:
+		e.violations = append(e.violations, *bad)
+		return
+	case wishes.update || wishes.upsert && wishes.upsertBy == nil:
+		if n, _ := e.shop.lookup(t, it.ID, e.extID); wishes.update && e.get(t, n) == nil {
+			e.fault(400, "entity constraint", "The entity does not exist.", pointer)
+		}
+	case t == e.table && t.noNewKin:
+		e.fault(400, "new included entity existence constraint",
+			"Creation a new include entity that can lead to a circular dependency is forbidden.", pointer)
+	}
+	e.normalise(it, pointer)
+}
+
+// normalise checks the links of an item as far as their form goes.
+func (e *entity) normalise(it *item, pointer string) {
+	t := e.shop.tables[it.Type]
+	for _, name := range it.Relationships.names {
+		raw := it.Relationships.values[name]
+		var f *field
+		if t != nil && t.byName[name] != nil && t.byName[name].kind.relation() {
+			f = t.byName[name]
+		}
+		at := pointer + "/relationships/" + name + "/data"
+		for i, id := range readIdentifiers(raw) {
+			where := at
+			if isArray(raw) {
+				where = pointerIn(at, i)
+			}
+			e.normaliseLink(f, id, where)
+		}
+	}
+}
+
+func (e *entity) normaliseLink(f *field, id identifier, at string) {
+	to := e.shop.tables[id.Type]
+	switch {
+	case to == nil:
+		e.fault(400, "entity type constraint", "Unknown entity type: "+id.Type+".", at+"/type")
+	case f == nil:
+	case to != f.target && !f.anything:
+		e.fault(400, "entity type constraint", "Not acceptable entity type.", at+"/type")
+	case e.sources != nil && e.sources.holds(id), e.wish != nil && id == (identifier{e.wish.Type, e.wish.ID}):
+	default:
+		if _, ok := e.shop.lookup(to, id.ID, e.extID); !ok {
+			e.fault(400, "entity identifier constraint", `Expected integer value. Given "`+id.ID+`".`, at+"/id")
+		}
+	}
+}
+
+func (s *sources) holds(id identifier) bool {
+	_, ok := s.byRef[id]
+	return ok
+}
+
+// find makes the record that the item is about, or opens the one that is there already.
+func (e *entity) find(w flags, update bool) bool {
+	it := e.wish
+	keyed := e.extID && e.shop.byExtID(e.table)
+	flagged := func(detail string) bool {
+		at := "/meta/upsert"
+		if e.batch {
+			at = e.pointer + at
+		}
+		e.fault(400, "value constraint", detail, at)
+		return false
 	}
 	n, found := int32(0), 0
-	switch fields, wanted := it.upsertFields(); {
-	case wanted:
-		if !e.table.upsertable(e.draft, fields) {
-			return flagged("The upsert operation is not allowed.", "upsert")
+	switch {
+	case w.upsert:
+		if detail := e.upsertRefused(w, update, keyed); detail != "" {
+			return flagged(detail)
 		}
-		if n, found = e.upsertTarget(it, fields); found > 1 {
-			return fail(409, "conflict constraint", "The upsert operation founds more than one entity.")
+		if n, found = e.upsertTarget(it, w.upsertBy); found > 1 {
+			e.fault(409, "conflict constraint", "The upsert operation founds more than one entity.", e.whole())
+			return false
 		}
 	case update:
-		if n, _ = e.shop.lookup(e.table, it.ID, e.extID); e.get(e.table, n) == nil {
-			return fail(404, "not found http exception", "An entity with the requested identifier does not exist.")
+		if it.ID == "" && e.batch {
+			e.fault(400, "entity identifier constraint", "The identifier of an entity must be set in the context.", e.whole())
+			return false
+		}
+		var ok bool
+		n, ok = e.shop.lookup(e.table, it.ID, e.extID)
+		if !ok {
+			e.fault(400, "entity identifier constraint", `Expected integer value. Given "`+it.ID+`".`, e.whole())
+			return false
+		}
+		if e.get(e.table, n) == nil {
+			e.fault(404, "not found http exception", "An entity with the requested identifier does not exist.", e.whole())
+			return false
+		}
+	case keyed:
+		if n, _ := e.shop.lookup(e.table, it.ID, true); n != 0 {
+			e.fault(409, "conflict constraint", "The entity already exists.", e.whole())
+			return false
 		}
 	}
+	e.validating = w.validate && e.table.validate && !e.batch
 	if n != 0 {
 		e.record, e.existing = e.edit(e.table, n), true
 		e.touch("updatedAt")
 		return true
 	}
 	e.record, e.created = e.create(e.table.name).record, true
-	if e.extID && e.shop.byExtID(e.table) {
+	if keyed {
 		e.set(e.table.extKey, encode(it.ID))
 	}
 	return true
 }
 
-// upsertFields are the fields by which an item is to be found; none means its id.
-func (it *item) upsertFields() (fields []string, wanted bool) {
-	raw, ok := it.Meta["upsert"]
-	if !ok {
-		return nil, false
+// whole is the pointer of errors about the whole record: a single document's have none.
+func (e *entity) whole() string {
+	if e.batch || e.index >= 0 {
+		return e.pointer
 	}
-	if json.Unmarshal(raw, &fields) == nil {
-		return fields, true
-	}
-	return nil, it.meta("upsert")
+	return ""
 }
 
-// upsertable reports whether the shop allows an upsert by these fields.
-func (t *table) upsertable(d *draft, fields []string) bool {
-	if len(fields) == 0 {
-		return d.extID && d.shop.byExtID(t)
+// upsertRefused says why the shop does not allow an upsert; "" is allowed.
+func (e *entity) upsertRefused(w flags, update, keyed bool) string {
+	const notAllowed = "The upsert operation is not allowed."
+	byID := w.upsertBy == nil || keyed && slices.Equal(w.upsertBy, []string{e.table.extKey})
+	enabled := keyed || len(e.table.upsert) > 0
+	switch {
+	case update && !keyed:
+		return "The upsert operation is not supported for resources with auto-generated identifier value."
+	case !enabled:
+		return notAllowed
+	case byID && keyed:
+		return ""
+	case byID:
+		return "The upsert operation cannot use the entity identifier to find an entity."
+	case slices.Equal(w.upsertBy, e.table.upsert) && !keyed:
+		return ""
+	case len(w.upsertBy) > 1:
+		return "The upsert operation cannot use these fields to find an entity."
 	}
-	return slices.Equal(fields, t.upsert)
+	return "The upsert operation cannot use this field to find an entity."
 }
 
 func (e *entity) upsertTarget(it *item, fields []string) (n int32, found int) {
 	key, f := encode(it.ID), e.table.byName[e.table.extKey]
-	if len(fields) > 0 {
+	if len(fields) > 0 && fields[0] != e.table.extKey {
 		f = e.table.byName[fields[0]]
-		key, _ = f.parse(it.Attributes[f.name])
+		raw, _ := it.Attributes.get(f.name)
+		key, _ = f.parse(raw)
 	}
 	l := e.table.texts[f.slot][key]
 	if len(l) == 0 {
@@ -162,35 +263,49 @@ func (e *entity) submit(it *item) {
 	e.linked(identifier{it.Type, it.ID}, e.record.serial)
 	for i := range e.table.fields {
 		f := &e.table.fields[i]
-		if rel, ok := it.Relationships[f.name]; ok && f.kind.relation() && !f.readonly {
-			e.relate(f, rel.Data)
+		if !e.takes(f) {
+			continue
 		}
-		if raw, ok := it.Attributes[f.name]; ok && !f.kind.relation() && !f.readonly {
+		rel, related := it.Relationships.get(f.name)
+		raw, plain := it.Attributes.get(f.name)
+		switch {
+		case related && f.kind.relation():
+			e.relate(f, rel)
+		case plain && !f.kind.relation():
 			e.assign(f, raw)
+		case related && string(rel) != "null" && !empty(rel), plain && string(raw) != "null":
+			e.refuse(f.name, notValid) // an attribute sent as a relation, or the other way round
 		}
 	}
 	e.extra(it)
 }
 
+// takes reports whether a field may be sent.
+func (e *entity) takes(f *field) bool {
+	if f.kind == computed || f.onCreate && e.existing {
+		return false
+	}
+	return !(e.extID && e.shop.byExtID(e.table) && f.name == e.table.extKey)
+}
+
+const notValid = "This value is not valid."
+
 // extra refuses fields that the resource does not have.
 func (e *entity) extra(it *item) {
 	var names []string
-	for name := range it.Attributes {
-		if f := e.table.byName[name]; f == nil || f.kind.relation() {
-			names = append(names, name)
+	for _, name := range slices.Concat(it.Attributes.names, it.Relationships.names) {
+		f := e.table.byName[name]
+		known := f != nil && (e.takes(f) || f.kind == computed)
+		if known || name == "dbId" && e.extID {
+			continue
 		}
-	}
-	for name := range it.Relationships {
-		if f := e.table.byName[name]; f == nil || !f.kind.relation() {
-			names = append(names, name)
-		}
+		names = append(names, name)
 	}
 	if len(names) == 0 {
 		return
 	}
-	slices.Sort(names)
 	e.refused = append(e.refused, problem{
-		status: 400, title: "extra fields constraint", pointer: e.at(""),
+		status: 400, title: "extra fields constraint", pointer: e.whole(),
 		detail: `This form should not contain extra fields: "` + strings.Join(names, `", "`) + `".`,
 	})
 }
@@ -199,57 +314,94 @@ func (e *entity) extra(it *item) {
 var widest = decimal.New(1, 15)
 
 func (e *entity) assign(f *field, raw json.RawMessage) {
-	value, ok := f.parse(raw)
-	if !ok {
-		e.refuse(f.name, "This value is not valid.")
+	if f.readonly || f.frozen && e.existing {
 		return
 	}
+	if f.read != nil {
+		e.record.attrs[f.slot] = f.read(e, f, raw)
+		return
+	}
+	value, ok := f.parse(raw)
+	if !ok {
+		e.invalid[f.name] = true
+		if detail := f.misread(raw); detail != "" {
+			e.refuse(f.name, detail)
+		}
+		if f.kind == number || f.kind == integer || f.kind == money {
+			e.record.attrs[f.slot] = ""
+		}
+		return
+	}
+	if value == "" && f.kind == flag {
+		value = "false"
+		if f.notNull && string(raw) == "null" {
+			e.broken = notNullBroken
+		}
+	}
+	if value == "" && f.notNull && f.kind != flag {
+		e.broken = notNullBroken
+	}
 	if f.column > 0 && utf8.RuneCountInString(decodeText(value)) > f.column {
-		e.driver = true
+		e.broken = driverBroken
 	}
 	if (f.kind == money || f.kind == amount) && decimalOf(value).Abs().GreaterThanOrEqual(widest) {
-		e.driver = true
+		e.broken = driverBroken
+	}
+	if f.kind == list && f.once {
+		var l []string
+		_ = json.Unmarshal([]byte(value), &l) // parse made it
+		value = encode(slices.Compact(l))
 	}
 	e.record.attrs[f.slot] = value
 }
 
 func (e *entity) relate(f *field, raw json.RawMessage) {
 	if f.kind == one {
-		var to *identifier
-		if json.Unmarshal(raw, &to) != nil {
-			e.refuse(f.name, "This value is not valid.")
+		if isArray(raw) && !empty(raw) {
+			e.refuse(f.name, "Invalid entity type.")
 			return
 		}
 		n := int32(0)
-		if to != nil {
-			if n = e.resolve(f, *to); n == 0 {
-				e.refuse(f.name, "The entity does not exist.")
+		if l := readIdentifiers(raw); len(l) == 1 {
+			if n = e.resolve(f, l[0]); n == 0 {
+				e.refuse(f.name, noSuchEntity)
 			}
 		}
-		e.record.ones[f.slot] = n
+		switch {
+		case f.readonly || f.frozen && e.existing:
+		case n == 0 && f.keeps && e.created: // the shop sets it on storing
+			if f.init != "" {
+				e.record.ones[f.slot], _ = f.target.parseID(f.init)
+			}
+		default:
+			e.record.ones[f.slot] = n
+		}
 		return
 	}
-	var to []identifier
-	if json.Unmarshal(raw, &to) != nil {
-		e.refuse(f.name, "This value is not valid.")
+	if isObject(raw) && !empty(raw) {
+		e.refuse(f.name, notValid)
 		return
 	}
 	var wanted []int32
-	for _, id := range to {
+	for _, id := range readIdentifiers(raw) {
 		n := e.resolve(f, id)
-		if n == 0 {
-			e.refuse(f.name, "The entity does not exist.")
-			continue
+		switch {
+		case n == 0:
+			e.refuse(f.name, noSuchEntity)
+		case !slices.Contains(wanted, n):
+			wanted = append(wanted, n)
 		}
-		wanted = append(wanted, n)
 	}
-	switch f.kind {
-	case many:
+	switch {
+	case f.readonly:
+	case f.kind == many:
 		e.record.lists[f.slot] = wanted
-	case inverse:
+	case f.kind == inverse:
 		e.gather(f, wanted)
 	}
 }
+
+const noSuchEntity = "The entity does not exist."
 
 // gather makes an inverse relation lead to the wanted records only.
 func (e *entity) gather(f *field, wanted []int32) {
@@ -264,21 +416,30 @@ func (e *entity) gather(f *field, wanted []int32) {
 		e.release(referrer{f.target, f.source}, n, e.record.serial)
 	}
 	for _, n := range wanted {
-		r := e.get(f.target, n)
-		switch {
-		case r == nil:
-		case f.source.kind == one && r.ones[f.source.slot] != e.record.serial:
-			e.edit(f.target, n).ones[f.source.slot] = e.record.serial
-		case f.source.kind == many && !slices.Contains(r.lists[f.source.slot], e.record.serial):
-			r = e.edit(f.target, n)
-			r.lists[f.source.slot] = append(slices.Clone(r.lists[f.source.slot]), e.record.serial)
-		}
+		e.lure(f, n)
+	}
+}
+
+// lure makes a record lead here.
+func (e *entity) lure(f *field, n int32) {
+	r := e.get(f.target, n)
+	switch {
+	case r == nil:
+	case f.source.kind == one && r.ones[f.source.slot] != e.record.serial:
+		e.edit(f.target, n).ones[f.source.slot] = e.record.serial
+	case f.source.kind == many && !slices.Contains(r.lists[f.source.slot], e.record.serial):
+		r = e.edit(f.target, n)
+		r.lists[f.source.slot] = append(slices.Clone(r.lists[f.source.slot]), e.record.serial)
 	}
 }
 
 // resolve is the record that a link names: a record of the request or one of the shop.
 func (e *entity) resolve(f *field, id identifier) int32 {
-	if id.Type != f.target.name {
+	target := f.target
+	if f.anything {
+		target = e.shop.tables[id.Type]
+	}
+	if target == nil || id.Type != target.name {
 		return 0
 	}
 	if n, ok := e.links[id]; ok {
@@ -286,11 +447,11 @@ func (e *entity) resolve(f *field, id identifier) int32 {
 	}
 	if e.sources != nil {
 		if i, ok := e.sources.byRef[id]; ok {
-			return e.include(f.target, i)
+			return e.include(target, i)
 		}
 	}
-	n, _ := e.shop.lookup(f.target, id.ID, e.extID)
-	if e.get(f.target, n) == nil && !f.target.shapeless(n) {
+	n, _ := e.shop.lookup(target, id.ID, e.extID)
+	if e.get(target, n) == nil && !target.shapeless(n) {
 		return 0
 	}
 	return n
@@ -302,8 +463,10 @@ func (t *table) shapeless(n int32) bool { return t.actions == closed && n > 0 &&
 // include writes the included record i along.
 func (e *entity) include(t *table, i int) int32 {
 	it := &e.sources.items[i]
-	e.sources.used[i] = true
-	in := &entity{draft: e.draft, table: t, pointer: pointerAt("included", i), whole: true, index: i, sentID: it.ID}
+	if other := e.sources.shared[i]; other != nil {
+		return other.record.serial
+	}
+	in := &entity{draft: e.draft, table: t, pointer: pointerAt("included", i), index: i, sentID: it.ID, wish: it}
 	if it.meta("update") {
 		n, _ := e.shop.lookup(t, it.ID, e.extID)
 		if in.record = e.edit(t, n); in.record == nil {
@@ -319,69 +482,15 @@ func (e *entity) include(t *table, i int) int32 {
 	return in.record.serial
 }
 
+func (it *item) meta(name string) bool { return string(it.Meta[name]) == "true" }
+
 // linked remembers under which id the request speaks of a record.
 func (d *draft) linked(id identifier, n int32) {
 	if d.links == nil {
 		d.links = make(map[identifier]int32)
 	}
-	d.links[id] = n
-}
-
-// check validates the record as it would be stored.
-func (e *entity) check() {
-	if e.get(e.table, e.record.serial) == nil || e.invalid == nil {
-		return
-	}
-	for _, c := range e.table.first {
-		c(e)
-	}
-	for i, u := range e.table.unique {
-		if e.table.taken(i, e.record) {
-			e.violate("unique entity", u.pointer, "%s", u.detail)
-		}
-	}
-	for i := range e.table.fields {
-		e.checkField(&e.table.fields[i])
-	}
-	for _, c := range e.table.last {
-		c(e)
-	}
-}
-
-func (e *entity) checkField(f *field) {
-	if f.check != nil {
-		f.check(e)
-	}
-	if f.kind == one {
-		if f.required != "" && e.record.ones[f.slot] == 0 && !e.invalid[f.name] {
-			e.violate("not blank", f.name, "%s", f.required)
-		}
-		return
-	}
-	if f.kind.relation() {
-		return
-	}
-	value := e.record.attrs[f.slot]
-	if f.required != "" && (value == "" || value == `""`) && !e.invalid[f.name] {
-		e.violate("not blank", f.name, "%s", f.required)
-	}
-	if value == "" {
-		return
-	}
-	if f.min > 0 || f.max > 0 {
-		e.checkLength(f, utf8.RuneCountInString(decodeText(value)))
-	}
-	if f.choices != nil && !slices.Contains(f.choices, decodeText(value)) {
-		e.violate("choice", f.name, "The value you selected is not a valid choice.")
-	}
-}
-
-func (e *entity) checkLength(f *field, n int) {
-	if n < f.min {
-		e.violate("length", f.name, "This value is too short. It should have %d characters or more.", f.min)
-	}
-	if f.max > 0 && n > f.max {
-		e.violate("length", f.name, "This value is too long. It should have %d characters or less.", f.max)
+	if id.ID != "" {
+		d.links[id] = n
 	}
 }
 
@@ -399,3 +508,11 @@ func (s *Shop) lookup(t *table, id string, extID bool) (n int32, ok bool) {
 
 // byExtID reports whether the resource goes by its key in ext_id mode.
 func (s *Shop) byExtID(t *table) bool { return t.extKey != "" && s.extEntities[t.name] }
+
+// wishAttribute is an attribute as it was sent.
+func (e *entity) wishAttribute(name string) (json.RawMessage, bool) {
+	if e.wish == nil {
+		return nil, false
+	}
+	return e.wish.Attributes.get(name)
+}

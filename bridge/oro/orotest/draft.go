@@ -2,23 +2,26 @@ package orotest
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 )
 
 // draft is one item of a request on its way into the shop: the record, and all that is written with it.
 // It sees its own changes over those of the shop; nobody else does before commit.
 type draft struct {
-	shop    *Shop
-	extID   bool
-	staged  map[place]*record // nil value: deleted
-	order   []place
-	entries []*entity
-	sources *sources             // the included records of the request
-	links   map[identifier]int32 // what the request calls its records
-	driver  bool                 // a value that the database refuses: the flush fails
-	done    []change
-	counted bool // a batch counts it as an update
+	shop     *Shop
+	extID    bool
+	staged   map[place]*record // nil value: deleted
+	order    []place
+	entries  []*entity
+	sources  *sources             // the included records of the request
+	links    map[identifier]int32 // what the request calls its records
+	broken   broken               // why the flush will fail
+	batch    bool                 // one item of several
+	patching bool                 // the primary record is changed, not made or upserted
+	// validating is a dry run: what is given when a record is stored is not given.
+	validating bool
+	done       []change
+	counted    bool // a batch counts it as an update
 }
 
 // place names a record.
@@ -33,8 +36,21 @@ type change struct {
 	old, next *record
 }
 
+// broken says why a flush fails.
+type broken uint8
+
+const (
+	driverBroken  broken = iota + 1 // a value that a column has no room for
+	notNullBroken                   // a column that must not be null
+	runtimeBroken                   // something the shop does on storing
+	errorBroken
+)
+
 var (
 	errDriver    = errors.New("driver exception")
+	errNotNull   = errors.New("not null constraint violation exception")
+	errRuntime   = errors.New("runtime exception")
+	errError     = errors.New("error exception")
 	errCollision = errors.New("the entity already exists")
 )
 
@@ -59,7 +75,7 @@ func (d *draft) put(t *table, r *record) {
 
 // edit is a record of this draft that may be changed.
 func (d *draft) edit(t *table, n int32) *record {
-	if r := d.staged[place{t, n}]; r != nil {
+	if r, ok := d.staged[place{t, n}]; ok {
 		return r
 	}
 	r := t.get(n)
@@ -78,7 +94,7 @@ func (d *draft) create(name string) *entity {
 	e := &entity{draft: d, table: t, record: r, created: true}
 	for i := range t.fields {
 		f := &t.fields[i]
-		if f.init == "" {
+		if f.init == "" || f.late && d.validating {
 			continue
 		}
 		if f.kind == one {
@@ -112,6 +128,14 @@ func (d *draft) delete(t *table, n int32) {
 		d.order = append(d.order, p)
 	}
 	d.staged[p] = nil
+	if t.gone != nil {
+		t.gone(d, r)
+	}
+	for i := range t.fields {
+		if f := &t.fields[i]; f.takesAlong && r.ones[f.slot] != 0 {
+			d.delete(f.target, r.ones[f.slot])
+		}
+	}
 	for _, ref := range t.referrers {
 		for _, m := range d.leadingTo(ref.table, ref.field, n) {
 			d.release(ref, m, n)
@@ -169,8 +193,15 @@ func (d *draft) leadingTo(t *table, f *field, n int32) []int32 {
 
 // commit writes the draft into the shop, or nothing of it.
 func (d *draft) commit() error {
-	if d.driver {
+	switch d.broken {
+	case driverBroken:
 		return errDriver
+	case notNullBroken:
+		return errNotNull
+	case runtimeBroken:
+		return errRuntime
+	case errorBroken:
+		return errError
 	}
 	for _, p := range d.order {
 		old, next := p.table.get(p.serial), d.staged[p]
@@ -211,10 +242,11 @@ type entity struct {
 	record  *record
 	created bool
 
+	wish       *item  // as it was sent
 	pointer    string // where it stands in the document
-	whole      bool   // errors of the whole record name the pointer too
 	index      int    // in included; -1 is primary
 	sentID     string
+	bare       bool // errors have no pointers
 	existing   bool // found by its key, though it was to be created
 	violations []problem
 	refused    []problem       // what could not be read or resolved
@@ -260,30 +292,4 @@ func (e *entity) members(name string) []*entity {
 		l = append(l, &entity{draft: e.draft, table: f.target, record: e.get(f.target, n)})
 	}
 	return l
-}
-
-// at is the pointer to a field.
-func (e *entity) at(name string) string {
-	switch f := e.table.byName[name]; {
-	case f != nil && f.kind.relation():
-		return e.pointer + "/relationships/" + name + "/data"
-	case name != "":
-		return e.pointer + "/attributes/" + name
-	case e.whole:
-		return e.pointer
-	}
-	return ""
-}
-
-// violate notes that a rule is broken. An empty field blames the whole record.
-func (e *entity) violate(constraint, field, format string, args ...any) {
-	e.violations = append(e.violations, problem{
-		status: 400, title: constraint + " constraint", detail: fmt.Sprintf(format, args...), pointer: e.at(field),
-	})
-}
-
-// refuse notes a value that could not be read or resolved.
-func (e *entity) refuse(field, detail string) {
-	e.refused = append(e.refused, problem{status: 400, title: "form constraint", detail: detail, pointer: e.at(field)})
-	e.invalid[field] = true
 }

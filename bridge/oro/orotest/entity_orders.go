@@ -1,0 +1,400 @@
+package orotest
+
+import (
+	"crypto/sha1"
+	"encoding/hex"
+	"math"
+	"slices"
+	"strconv"
+
+	"github.com/shopspring/decimal"
+)
+
+var _ = register(
+	resource{
+		name: "orders", actions: reading | writing | batching, extKey: "externalId", upsert: []string{"identifier"}, validate: true,
+		business: []string{"identifier"},
+		fields: fields([]field{
+			{name: "identifier", column: 255, index: true, filter: several}, {name: "poNumber", max: 255, filter: single}, {name: "customerNotes"},
+			{name: "shipUntil", kind: date},
+			{name: "currency", required: notBlank, frozen: true, checks: []rule{orderCurrency}},
+			{name: "subtotalWithDiscountsValue", kind: money, readonly: true},
+			{name: "subtotalWithDiscounts", kind: money, readonly: true},
+			{name: "subtotalValue", kind: money, readonly: true}, {name: "totalValue", kind: money, readonly: true},
+			{name: "shippingMethod"}, {name: "shippingMethodType"}, {name: "estimatedShippingCostAmount", kind: money},
+			{name: "overriddenShippingCostAmount", kind: money}, {name: "sourceEntityIdentifier", readonly: true},
+			{name: "totalDiscountsAmount", kind: money, readonly: true}, {name: "external", kind: flag, init: "false"},
+			{name: "createdAt", kind: moment, frozen: true, filter: single}, dated[1],
+			externalID,
+		}, contacted, []field{
+			{name: "disablePromotions", kind: flag, init: "false"}, {name: "discount", kind: number, init: "0", readonly: true},
+			{name: "shippingDiscount", kind: number, init: "0", readonly: true},
+			toOne("createdBy", "users"),
+			{name: "billingAddress", kind: one, to: "orderaddresses", index: true, takesAlong: true},
+			{name: "shippingAddress", kind: one, to: "orderaddresses", index: true, takesAlong: true},
+			{name: "lineItems", kind: inverse, to: "orderlineitems", via: "orders", orphans: true, fixed: true, checks: []rule{itemized}},
+			{name: "discounts", kind: inverse, to: "orderdiscounts", via: "order", orphans: true, fixed: true},
+			{name: "shippingTrackings", kind: inverse, to: "ordershippingtrackings", via: "orders", orphans: true},
+			{name: "parent", kind: one, to: "orders", index: true}, backTo("subOrders", "orders", "parent"),
+		}, ownedByUser, []field{
+			{name: "customerUser", kind: one, to: "customerusers", index: true},
+			{name: "customer", kind: one, to: "customers", required: notBlank, index: true, guards: true},
+			{name: "paymentTerm", kind: one, to: "paymentterms", index: true}, toOne("source", "orders"),
+			{
+				name: "internalStatus", kind: one, to: "orderinternalstatuses", init: "open", late: true, readonly: true,
+				prefix: "order_internal_status.",
+			},
+			{name: "orderSubtotals", kind: computed, to: "ordersubtotals", bare: true},
+			toMany("attachments", "attachments"), toMany("documents", "attachments"),
+			backTo("activityNotes", "notes", "activityTargets"), toMany("activityEmails", "emails"),
+			{name: "status", kind: one, to: "orderstatuses", prefix: "order_status."},
+			{
+				name: "shippingStatus", kind: one, to: "ordershippingstatuses", init: "not_shipped", late: true,
+				prefix: "order_shipping_status.",
+			},
+		}),
+		unique: []unique{
+			{fields: []string{"identifier"}, detail: "This value is already used.", pointer: "identifier", enforced: true},
+			uniqueExternalID,
+		},
+		rules:    []check{ownUser},
+		complete: withTotals,
+	},
+	resource{
+		name: "orderlineitems", actions: reading | creating | updating | deleting,
+		fields: fields([]field{
+			{name: "productSku", frozen: true}, {name: "productName"}, {name: "productVariantFields", kind: list, init: "[]"},
+			{name: "freeFormProduct"},
+			{name: "quantity", kind: number, required: "The quantity should not be blank.", checks: []rule{sizable}},
+			{name: "productUnitCode", readonly: true},
+			{name: "value", kind: money, checks: []rule{linePriced}},
+			{name: "currency"}, {name: "priceType", kind: integer, init: "10"},
+			{name: "shipBy", kind: date}, {name: "fromExternalSource", kind: flag, init: "false"}, {name: "comment"},
+			{name: "shippingMethod"}, {name: "shippingMethodType"}, {name: "shippingEstimateAmount", kind: money},
+			{name: "checksum", readonly: true},
+		}, undated, []field{
+			{name: "draftDelete", kind: flag, init: "false", readonly: true},
+			{name: "rowTotalDiscountAmount", kind: money, readonly: true},
+			{name: "rowTotalAfterDiscountIncludingTax", kind: money, readonly: true},
+			{name: "rowTotalAfterDiscountExcludingTax", kind: money, readonly: true},
+			{name: "rowTotalAfterDiscount", kind: money, readonly: true},
+			{name: "orders", kind: many, to: "orders", index: true, cascade: true, checks: []rule{inAnOrder}},
+			{name: "product", kind: one, to: "products", index: true}, toOne("parentProduct", "products"),
+			{name: "productUnit", kind: one, to: "productunits", required: "The product unit does not exist for the product.", insists: true},
+			toMany("kitItemLineItems", "orderproductkititemlineitems"), toOne("freeFormTaxCode", "producttaxcodes"),
+		}),
+		rules:    []check{productOrText},
+		complete: withProduct,
+		gone: func(d *draft, r *record) {
+			t := d.shop.tables["orderlineitems"]
+			d.recount(r.lists[t.byName["orders"].slot]...)
+		},
+	},
+	resource{
+		name: "orderdiscounts", actions: reading | creating | updating | deleting,
+		fields: []field{
+			{name: "description"},
+			{name: "percent", kind: number, bounds: &bounds{least: "-1", most: "1", detail: "This value should be between -100% and 100%."}},
+			{
+				name: "amount", kind: money,
+				bounds: &bounds{least: "0", most: "999999999999999.9999", detail: "The discount amount should be between 0 and 999999999999999.9999"},
+			},
+			{name: "orderDiscountType", checks: []rule{discountType}},
+			{name: "order", kind: one, to: "orders", index: true, cascade: true, checks: []rule{affordable}},
+		},
+		complete: withDiscount,
+		gone: func(d *draft, r *record) {
+			t := d.shop.tables["orderdiscounts"]
+			d.recount(r.ones[t.byName["order"].slot])
+		},
+	},
+	resource{
+		name: "ordershippingtrackings", actions: reading | creating | updating | deleting, business: []string{"method", "number"},
+		fields: []field{
+			{name: "method", required: notBlank, column: 255}, {name: "number", required: notBlank, column: 255},
+			{name: "orders", kind: many, to: "orders", index: true, cascade: true},
+		},
+	},
+	resource{
+		name: "ordersubtotals", actions: reading, secures: "-", list: (*call).subtotalsOf,
+		fields: []field{{name: "order", kind: one, to: "orders", filter: single}},
+	},
+)
+
+func orderCurrency(e *entity, f *field) {
+	if code := e.text(f.name); code != "" && !knownCurrency(code) {
+		e.violate("currency", f.name, "This value is not a valid currency.")
+	}
+}
+
+// ownUser wants the order's user to be one of its customer's.
+func ownUser(e *entity) {
+	if user := e.one("customerUser"); user != nil && e.ref("customer") != 0 && user.ref("customer") != e.ref("customer") {
+		e.violate("customer owner", "", "The customer user does not belong to the customer.")
+	}
+}
+
+func itemized(e *entity, f *field) {
+	if len(e.members(f.name)) == 0 {
+		e.violate("count", f.name, "Please add at least one Line Item")
+	}
+}
+
+// productOrText wants a line to say what is bought.
+func productOrText(e *entity) {
+	if e.ref("product") == 0 && e.text("freeFormProduct") == "" && !(e.existing && e.text("productSku") != "") {
+		e.violate("line item product", "product", "Please choose Product.")
+	}
+}
+
+func inAnOrder(e *entity, f *field) {
+	if len(e.record.lists[f.slot]) == 0 && e.index < 0 {
+		e.violate("count", f.name, "This collection should contain 1 element or more.")
+	}
+}
+
+// sizable wants a quantity above zero that fits the unit.
+func sizable(e *entity, f *field) {
+	if e.raw(f.name) == "" {
+		return
+	}
+	quantity := decimalOf(e.raw(f.name))
+	if !quantity.IsPositive() {
+		e.violate("greater than", f.name, "The quantity should be greater than 0.")
+		return
+	}
+	if unit := unitOf(e.one("product"), e, "productUnit"); unit != nil && !fits(quantity, unit) {
+		e.violate("quantity unit precision", f.name, `The precision for the unit "%s" is not valid.`,
+			e.one("productUnit").table.id(e.ref("productUnit")))
+	}
+}
+
+// linePriced wants a price with a currency.
+func linePriced(e *entity, f *field) {
+	if e.raw("currency") == "" && e.raw(f.name) != "" {
+		e.violate("not blank", "currency", "The currency should not be blank.")
+	}
+	wholePrice(e, f)
+}
+
+// wholePrice checks a price of a value and a currency. What is wrong with it is told of the record, and of the fields.
+func wholePrice(e *entity, f *field) {
+	before := len(e.violations)
+	priced(e, f)
+	switch code := e.text("currency"); {
+	case e.raw("currency") == "" && e.raw(f.name) != "":
+		e.violate("not blank", "currency", "Currency should not be blank.")
+	case code != "" && !knownCurrency(code):
+		e.violate("currency", "currency", "Currency should be a valid currency.")
+	}
+	told := slices.Clone(e.violations[before:])
+	e.violations = e.violations[:before]
+	for _, p := range told {
+		p.pointer, p.field, p.detail = e.at(""), "", p.detail+" Source: price."
+		e.violations = append(e.violations, p)
+	}
+	e.violations = append(e.violations, told...)
+}
+
+var discountTypes = []string{"oro_order_discount_item_type_amount", "oro_order_discount_item_type_percent"}
+
+func discountType(e *entity, f *field) {
+	if !slices.Contains(discountTypes, e.text(f.name)) {
+		e.violate("discount type", f.name, "The discount type is invalid. Valid types are: %s, %s.", discountTypes[0], discountTypes[1])
+	}
+}
+
+// affordable wants the discounts of an order not to be more than it costs.
+func affordable(e *entity, f *field) {
+	order := e.one(f.name)
+	if order == nil {
+		return
+	}
+	sum := decimal.Zero
+	for _, d := range order.members("discounts") {
+		if d.record.serial == e.record.serial && d.ref("order") != order.record.serial {
+			continue
+		}
+		tooMuch := decimalOf(d.raw("percent")).Abs().GreaterThan(decimal.New(1, 0)) // its own rule tells
+		if d.text("orderDiscountType") == discountTypes[0] || !tooMuch {
+			sum = sum.Add(order.discountOf(d))
+		}
+	}
+	if sum.GreaterThan(order.subtotal()) {
+		pointer := e.at(f.name)
+		if e.index < 0 {
+			pointer += "/totalDiscountsAmount"
+		}
+		e.violations = append(e.violations, problem{
+			status: 400, title: "discounts constraint", pointer: pointer, field: f.name,
+			detail: "The sum of all discounts cannot exceed the order grand total amount. " +
+				"Please review some discounts above and make necessary adjustments.",
+		})
+	}
+}
+
+// withProduct takes over what a line says about its product.
+func withProduct(e *entity) {
+	if unit := e.one("productUnit"); unit != nil {
+		e.set("productUnitCode", encode(unit.table.id(unit.record.serial)))
+	}
+	if e.raw("productName") == "" {
+		e.set("productName", `""`)
+	}
+	e.set("checksum", `""`)
+	if e.ref("product") == 0 && e.created && e.text("freeFormProduct") == "" && e.text("productSku") != "" && !e.invalid["product"] {
+		products := e.shop.tables["products"]
+		if l := products.texts[products.byName["sku"].slot][e.raw("productSku")]; len(l) > 0 {
+			e.setRef("product", l[0])
+		}
+	}
+	if product := e.one("product"); product != nil {
+		e.set("productSku", product.raw("sku"))
+		for _, name := range product.members("names") {
+			if name.ref("localization") == 0 {
+				e.set("productName", name.raw("string"))
+			}
+		}
+		e.set("checksum", encode(checksum(product.table.id(product.record.serial), e.text("productUnitCode"))))
+	}
+	for _, n := range e.record.lists[e.table.byName["orders"].slot] {
+		if len(e.entries) == 0 || e.entries[0].table.name != "orders" {
+			order := e.entity(e.shop.tables["orders"], n)
+			order.touch("updatedAt")
+			withTotals(order)
+		}
+	}
+}
+
+// checksum is what Oro calls the checksum of a line: equal for lines that may be merged.
+func checksum(product, unit string) string {
+	sum := sha1.Sum([]byte(product + "|" + unit))
+	return hex.EncodeToString(sum[:])
+}
+
+// withDiscount works out what a discount is, and the order's totals again, which moves its updatedAt.
+func withDiscount(e *entity) {
+	order := e.one("order")
+	if order == nil {
+		if e.created && e.index < 0 {
+			e.broken = errorBroken
+		}
+		return
+	}
+	order = e.entity(order.table, order.record.serial)
+	if e.text("orderDiscountType") == discountTypes[1] && e.raw("percent") != "" {
+		e.set("amount", asMoney(order.discountOf(e)))
+	} else if e.raw("amount") != "" {
+		e.set("percent", percentOf(decimalOf(e.raw("amount")), order.subtotal()))
+	}
+	order.touch("updatedAt")
+	withTotals(order)
+}
+
+// recount works the totals of orders out again that lost a part, unless they go themselves.
+func (d *draft) recount(orders ...int32) {
+	t := d.shop.tables["orders"]
+	for _, n := range orders {
+		if e := d.entity(t, n); e != nil {
+			withTotals(e)
+		}
+	}
+}
+
+// percentOf is the share as the shop's floats have it: a percentage of 14 digits, divided by a hundred.
+func percentOf(amount, subtotal decimal.Decimal) string {
+	if subtotal.IsZero() {
+		return "0"
+	}
+	share := amount.InexactFloat64() / subtotal.InexactFloat64() * 100
+	rounded, err := strconv.ParseFloat(strconv.FormatFloat(share, 'g', 14, 64), 64)
+	if err != nil || math.IsInf(rounded, 0) {
+		return "0"
+	}
+	return strconv.FormatFloat(rounded/100, 'f', -1, 64)
+}
+
+// discountOf is the amount of one of the order's discounts.
+func (e *entity) discountOf(d *entity) decimal.Decimal {
+	if d.text("orderDiscountType") == discountTypes[1] && d.raw("percent") != "" {
+		return e.subtotal().Mul(decimalOf(d.raw("percent"))).Round(2)
+	}
+	return decimalOf(d.raw("amount"))
+}
+
+// subtotal is the sum of the order's rows, each rounded to cents.
+func (e *entity) subtotal() decimal.Decimal {
+	sum := decimal.Zero
+	for _, line := range e.members("lineItems") {
+		sum = sum.Add(rowTotal(line).Round(2))
+	}
+	return sum
+}
+
+func withTotals(e *entity) {
+	if e.created && e.text("identifier") == "" {
+		e.set("identifier", encode(e.table.id(e.record.serial)))
+	}
+	if user := e.one("customerUser"); user != nil && e.ref("customer") == 0 && !e.invalid["customer"] {
+		e.setRef("customer", user.ref("customer"))
+	}
+	if e.created && e.submitted("createdAt") && e.raw("createdAt") != "" {
+		e.set("updatedAt", e.raw("createdAt"))
+	}
+	subtotal, discounts, noted := e.subtotal(), decimal.Zero, decimal.Zero
+	for _, line := range e.members("lineItems") {
+		e.totalLine(e.entity(line.table, line.record.serial))
+	}
+	if l := e.members("discounts"); len(l) > 0 {
+		for _, d := range l {
+			discounts = discounts.Add(e.discountOf(d))
+			// an order that is made with a discount does not know its amount yet
+			if e.created && d.text("orderDiscountType") == discountTypes[1] {
+				e.entity(d.table, d.record.serial).set("amount", asMoney(decimal.Zero))
+			} else {
+				noted = noted.Add(e.discountOf(d))
+			}
+		}
+		e.set("totalDiscountsAmount", asMoney(discounts))
+	} else if e.raw("totalDiscountsAmount") != "" {
+		e.set("totalDiscountsAmount", asMoney(decimal.Zero))
+	}
+	reduced := asMoney(subtotal.Sub(noted))
+	e.set("subtotalValue", asMoney(subtotal))
+	e.set("subtotalWithDiscounts", reduced)
+	e.set("subtotalWithDiscountsValue", reduced)
+	e.set("totalValue", asMoney(subtotal.Sub(discounts).Add(shippingCost(e))))
+}
+
+// rowTotal is a line's total, cut after four decimals.
+func rowTotal(line *entity) decimal.Decimal {
+	return decimalOf(line.raw("value")).Mul(decimalOf(line.raw("quantity"))).Truncate(4)
+}
+
+func shippingCost(order *entity) decimal.Decimal {
+	if cost := order.raw("overriddenShippingCostAmount"); cost != "" {
+		return decimalOf(cost)
+	}
+	return decimalOf(order.raw("estimatedShippingCostAmount"))
+}
+
+// taxed reports whether the shop can work taxes out: it needs an address for that.
+func taxed(order *entity) bool {
+	return order.ref("shippingAddress") != 0 || order.ref("billingAddress") != 0
+}
+
+// taxRow is a row as the tax rules see it: the price in cents, times the quantity.
+func taxRow(line *entity) decimal.Decimal {
+	return decimalOf(line.raw("value")).Round(2).Mul(decimalOf(line.raw("quantity"))).Round(2)
+}
+
+func (e *entity) totalLine(line *entity) {
+	line.set("rowTotalDiscountAmount", `"0.0000"`)
+	line.set("rowTotalAfterDiscount", asMoney(rowTotal(line)))
+	total := `"0.0000"`
+	if taxed(e) {
+		total = asMoney(taxRow(line))
+	}
+	line.set("rowTotalAfterDiscountIncludingTax", total)
+	line.set("rowTotalAfterDiscountExcludingTax", total)
+}

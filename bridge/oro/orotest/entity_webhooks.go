@@ -1,0 +1,23 @@
+package orotest
+
+var _ = register(
+	resource{
+		name: "webhooks", ids: guid, actions: reading | creating | updating | deleting, business: []string{"notificationUrl", "topic"},
+		fields: fields([]field{
+			{name: "notificationUrl", required: notBlank}, {name: "enabled", kind: flag, init: "true", filter: single},
+			{name: "verifySsl", kind: flag, init: "true"}, {name: "system", kind: flag, init: "false", readonly: true},
+			{name: "secret", hidden: true},
+		}, undated, ownedByUser, []field{
+			{name: "topic", kind: one, to: "webhooktopics", required: notBlank, bare: true, index: true},
+			{name: "format", kind: one, to: "webhookformats", required: notBlank, bare: true},
+		}),
+	},
+	resource{
+		name: "webhooktopics", ids: code, asMade: true, whole: true, secures: "-", actions: reading, business: []string{"id"},
+		fields: []field{{name: "label"}},
+	},
+	resource{
+		name: "webhookformats", ids: code, asMade: true, secures: "-", actions: reading, business: []string{"id"},
+		fields: []field{{name: "label"}},
+	},
+)

@@ -1,0 +1,44 @@
+package orotest
+
+import _ "embed"
+
+// Release is a release of OroCommerce that the box can be.
+type Release string
+
+// The releases that the box knows, each as its newest one answers.
+const (
+	V61 Release = "6.1" // 6.1.11
+	V70 Release = "7.0" // 7.0.4
+)
+
+// Version chooses the release; V61 unless told.
+func Version(r Release) Option { return func(s *Shop) { s.release = releases[r] } }
+
+// Known reports whether the box can be the release.
+func (r Release) Known() bool {
+	_, ok := releases[r]
+	return ok
+}
+
+// release is how the releases differ, as data.
+type release struct {
+	geography   []byte // countries and regions: see plantCountries
+	pagedLists  bool   // lists of options are cut into pages
+	primaryLast bool   // a new product's units come with the primary one at the end
+}
+
+//go:embed seed/geography-6.1.csv
+var geography61 []byte
+
+//go:embed seed/geography-7.0.csv
+var geography70 []byte
+
+var releases = map[Release]release{
+	V61: {geography: geography61},
+	V70: {geography: geography70, pagedLists: true, primaryLast: true},
+}
+
+// cutsPages reports whether a list of t is cut into pages.
+func (s *Shop) cutsPages(t *table) bool {
+	return !t.whole && (!t.option || s.release.pagedLists)
+}
