@@ -18,6 +18,8 @@ type File struct {
 	Size  int64     // bytes
 	MTime time.Time // the server's clock, whole seconds where the protocol has no more
 	Dir   bool
+	// Writing says that the remote itself knows the file not to be whole: somebody writes it, or left off in the middle.
+	Writing bool
 }
 
 // A Remote is a place with files. Paths are slash-separated and relative to the remote's root or absolute on it; they
