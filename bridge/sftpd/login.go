@@ -124,7 +124,7 @@ func (l *login) certificate(c ssh.ConnMetadata, a *account, cert *ssh.Certificat
 func (l *login) verifiedKey(_ ssh.ConnMetadata, _ ssh.PublicKey, p *ssh.Permissions, _ string) (*ssh.Permissions, error) {
 	if p.ExtraData[accountData{}].(*account).Both {
 		l.keyed = true
-		return p, &ssh.PartialSuccessError{Next: ssh.ServerAuthCallbacks{PasswordCallback: l.password, KeyboardInteractiveCallback: l.ask}}
+		return nil, &ssh.PartialSuccessError{Next: ssh.ServerAuthCallbacks{PasswordCallback: l.password, KeyboardInteractiveCallback: l.ask}}
 	}
 	return p, nil
 }

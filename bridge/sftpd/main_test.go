@@ -219,3 +219,6 @@ func check(t testing.TB, err error) {
 		t.Fatalf("%v %s", err, bridge.HintOf(err))
 	}
 }
+
+// fixed is a time that nobody has by chance.
+var fixed = time.Date(2020, 2, 29, 12, 34, 56, 0, time.UTC)

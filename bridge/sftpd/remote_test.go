@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/remotetest"
 	"github.com/orobridge/orobridge/bridge/sftp"
 	"github.com/orobridge/orobridge/bridge/sftpd"
@@ -49,7 +50,7 @@ func (d *door) outside() *sftp.Remote {
 	d.t.Helper()
 	key, err := os.ReadFile(d.keyFile)
 	check(d.t, err)
-	r, err := sftp.New(&bridge.RemoteConfig{Name: "sap", Kind: "sftp", Address: d.address, User: "erp", PrivateKey: bridge.Secret(key), KnownHostsFile: d.known})
+	r, err := sftp.New(&config.Remote{Name: "sap", Kind: "sftp", Address: d.address, User: "erp", PrivateKey: bridge.Secret(key), KnownHostsFile: d.known})
 	check(d.t, err)
 	d.t.Cleanup(func() { _ = r.Close() })
 	return r
