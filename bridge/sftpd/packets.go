@@ -28,7 +28,7 @@ const limitsExtension = "limits@openssh.com"
 // answers limits@openssh.com when it comes first, as OpenSSH's client sends it. On the way out it replaces the list of
 // extensions, which pkg/sftp has for all servers of a process, and makes one write of a packet's two.
 type packets struct {
-	channel ssh.Channel
+	channel io.ReadWriteCloser
 	active  func()
 
 	begun bool   // the first packets have passed

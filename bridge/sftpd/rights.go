@@ -41,7 +41,7 @@ func parseRule(text string) (rule, error) {
 	return r, nil
 }
 
-// match says whether the path is the rule's; with below, whether a path below it may be.
+// match says whether the path is the rule's; with below, whether it or one below it may be.
 func (r rule) match(elements []string, below bool) bool {
 	for i, pattern := range r {
 		if pattern == "**" {
@@ -101,7 +101,7 @@ func (r *rights) mayOwn(elements []string) bool { return r.mayWrite(elements) ||
 // maySee says whether the user may do something there, or in a folder below it: it is listed then.
 func (r *rights) maySee(elements []string) bool {
 	for _, rules := range [][]rule{r.write, r.read, r.remove} {
-		if slices.ContainsFunc(rules, func(r rule) bool { return r.match(elements, false) || r.match(elements, true) }) {
+		if slices.ContainsFunc(rules, func(r rule) bool { return r.match(elements, true) }) {
 			return true
 		}
 	}

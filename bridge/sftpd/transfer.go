@@ -25,6 +25,11 @@ type upload struct {
 	began   time.Time
 	append  *appending // the client asked for writing at the end
 
+	// A write that a client sends right behind the close can overtake it in pkg/sftp: it is refused, so that nothing
+	// changes in a file that was taken for whole.
+	open   sync.RWMutex
+	closed bool
+
 	written atomic.Int64
 	touched atomic.Bool // made, emptied or written
 	broken  atomic.Bool // a write failed, or the connection died
@@ -100,6 +105,11 @@ func (t *tree) create(p place, want sftp.FileOpenFlags) (*os.File, fs.FileInfo, 
 
 // WriteAt writes what a client sends. After an error the file is not whole, however the handle is closed.
 func (u *upload) WriteAt(p []byte, off int64) (int, error) {
+	u.open.RLock()
+	defer u.open.RUnlock()
+	if u.closed {
+		return 0, &status{sftp.ErrSSHFxFailure, u.place.String() + " is closed already"}
+	}
 	n, err := u.write(p, off)
 	if err != nil {
 		u.broken.Store(true)
@@ -164,6 +174,9 @@ func (u *upload) TransferError(error) { u.broken.Store(true) }
 
 // Close ends the upload. The hash is taken afterwards, so that the partner does not wait for it.
 func (u *upload) Close() error {
+	u.open.Lock()
+	u.closed = true
+	u.open.Unlock()
 	t, how := u.tree, untouched
 	switch {
 	case u.broken.Load():
