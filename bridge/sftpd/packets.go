@@ -7,6 +7,9 @@ import (
 	"golang.org/x/crypto/ssh"
 )
 
+// maxPacket is the longest packet that pkg/sftp takes.
+const maxPacket = 256 << 10
+
 // maxData is the most that one packet reads or writes: what OpenSSH's server takes.
 const maxData = 255 << 10
 
@@ -14,6 +17,7 @@ const maxData = 255 << 10
 const (
 	typeInit          = 1
 	typeVersion       = 2
+	typeOpen          = 3
 	typeExtended      = 200
 	typeExtendedReply = 201
 )
@@ -26,7 +30,7 @@ const limitsExtension = "limits@openssh.com"
 
 // packets stands between the SSH channel and pkg/sftp's server. On the way in it sees that something is asked for, and
 // answers limits@openssh.com when it comes first, as OpenSSH's client sends it. On the way out it replaces the list of
-// extensions, which pkg/sftp has for all servers of a process, and makes one write of a packet's two.
+// extensions, which pkg/sftp has for all servers of a process, and makes one write of a packet's two. See [openForBoth], too.
 type packets struct {
 	channel io.ReadWriteCloser
 	active  func()
@@ -73,23 +77,43 @@ func (p *packets) next() error {
 		p.active()
 		length, kind := int64(binary.BigEndian.Uint32(head)), head[4]
 		p.ahead = head
-		if length == 0 { // the server refuses it; the fifth byte belongs to nothing
+		if length == 0 || length > maxPacket { // the server refuses it
 			return nil
 		}
 		p.left = int(length - 1)
-		if p.begun || kind == typeInit {
-			return nil
-		}
-		p.begun = true
-		if kind != typeExtended || p.left > 1024 {
+		first := !p.begun && kind != typeInit
+		p.begun = p.begun || first
+		if kind != typeOpen && !(first && kind == typeExtended) {
 			return nil
 		}
 		rest := make([]byte, p.left)
 		n, err := io.ReadFull(p.channel, rest)
-		p.left, p.ahead = 0, append(head, rest[:n]...)
-		if err != nil || !p.limits(rest) {
-			return nil
+		p.left = 0
+		switch {
+		case err != nil:
+		case kind == typeOpen:
+			openForBoth(rest)
+		case p.limits(rest):
+			continue
 		}
+		p.ahead = append(head, rest[:n]...)
+		return nil
+	}
+}
+
+// openForBoth makes an opening for writing one for reading and writing: pkg/sftp (1.13.12) takes a read by a handle that
+// is for writing alone for a write of what its buffer happens to hold.
+func openForBoth(request []byte) {
+	const read = 1
+	flags := 8 // behind the id and the path's length
+	if len(request) >= flags {
+		flags += int(min(binary.BigEndian.Uint32(request[4:]), maxPacket))
+	}
+	if len(request) < flags+4 {
+		return
+	}
+	if f := binary.BigEndian.Uint32(request[flags:]); f&^read != 0 {
+		binary.BigEndian.PutUint32(request[flags:], f|read)
 	}
 }
 
@@ -105,12 +129,11 @@ func (p *packets) limits(request []byte) bool {
 	}
 	reply := []byte{0, 0, 0, 0, typeExtendedReply}
 	reply = binary.BigEndian.AppendUint32(reply, ask.ID)
-	for _, limit := range []uint64{256 << 10, maxData, maxData, 0} { // packet, read, write, handles: not told
+	for _, limit := range []uint64{maxPacket, maxData, maxData, 0} { // packet, read, write, handles: not told
 		reply = binary.BigEndian.AppendUint64(reply, limit)
 	}
 	binary.BigEndian.PutUint32(reply, uint32(len(reply)-4))
 	_, _ = p.channel.Write(reply) // an error shows at the next read
-	p.ahead = nil
 	return true
 }
 
