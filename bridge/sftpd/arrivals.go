@@ -2,7 +2,6 @@ package sftpd
 
 import (
 	"errors"
-	"io/fs"
 	"path"
 	"strings"
 	"sync"
@@ -234,9 +233,8 @@ func (a *arrivals) checkLocked(p string) error {
 	return nil
 }
 
-// writing says whether the listed file is not whole. Of one that no partner has touched in this process, the system's
-// own time of its last change tells.
-func (a *arrivals) writing(p string, info fs.FileInfo) bool {
+// writing says whether the listed file is not whole. Of one that no partner has touched in this process, its time tells.
+func (a *arrivals) writing(p string, mtime time.Time) bool {
 	a.mu.Lock()
 	f := a.files[p]
 	err := a.checkLocked(p)
@@ -244,7 +242,8 @@ func (a *arrivals) writing(p string, info fs.FileInfo) bool {
 	if f != nil {
 		return err != nil
 	}
-	return a.window > 0 && time.Since(changed(info)) < a.window
+	age := time.Since(mtime)
+	return age >= 0 && age < a.window // times of the future are somebody's invention
 }
 
 // load keeps partners from writing to a file while the bridge reads it.

@@ -79,17 +79,16 @@ func writeKey(file string, key crypto.Signer) error {
 	if err != nil {
 		return err
 	}
-	temp := filepath.Join(filepath.Dir(file), bridge.TempName())
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	f, err := os.CreateTemp(filepath.Dir(file), ".host-key-*") // mode 0600
 	if err != nil {
 		return err
 	}
-	defer os.Remove(temp)
+	defer os.Remove(f.Name())
 	_, err = f.Write(pem.EncodeToMemory(block))
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := os.Link(temp, file); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Link(f.Name(), file); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return nil

@@ -38,6 +38,7 @@ import (
 	"sync"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/dir"
 )
 
@@ -87,7 +88,11 @@ func Open(o Options) (*Remote, error) {
 	if err != nil {
 		return nil, wrong(err, "give the user that runs the bridge the right to read the file")
 	}
-	r := &Remote{options: o, files: dir.At(o.Name, full), notes: notes, events: newTeller(o.Observe), watchers: map[string]map[chan struct{}]bool{}}
+	files, err := dir.New(&config.Remote{Name: o.Name, Path: full})
+	if err != nil {
+		return nil, err
+	}
+	r := &Remote{options: o, files: files, notes: notes, events: newTeller(o.Observe), watchers: map[string]map[chan struct{}]bool{}}
 	r.arrivals = newArrivals(o.Stable.D(), notes, r.wake)
 	r.life, r.end = context.WithCancel(context.Background())
 	return r, nil
@@ -104,10 +109,13 @@ func inner(p string) string {
 
 // List returns the entries of a folder; a file that is not whole is marked as such.
 func (r *Remote) List(ctx context.Context, folder string) ([]bridge.File, error) {
+	files, err := r.files.List(ctx, folder)
 	at := inner(folder)
-	return r.files.ListMarked(ctx, folder, func(info fs.FileInfo, file *bridge.File) {
-		file.Writing = info.Mode().IsRegular() && r.arrivals.writing(path.Join(at, info.Name()), info)
-	})
+	for i := range files {
+		f := &files[i]
+		f.Writing = !f.Dir && r.arrivals.writing(path.Join(at, f.Name), f.MTime)
+	}
+	return files, err
 }
 
 // Stat asks for one file.

@@ -41,7 +41,7 @@ func TestConformance(t *testing.T) {
 func TestConformanceThroughSFTP(t *testing.T) {
 	remotetest.Test(t, func(t *testing.T) remotetest.Place {
 		d := serve(t)
-		return remotetest.Place{Remote: d.outside(), Root: filepath.Join(d.root, "erp"), Many: 20_000}
+		return remotetest.Place{Remote: d.outside(), Root: filepath.Join(d.root, "erp"), Many: 3_000}
 	})
 }
 

@@ -13,7 +13,6 @@ import (
 
 	"github.com/pkg/sftp"
 
-	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/dir"
 )
 
@@ -131,10 +130,13 @@ func (t *tree) answer(p place, err error) error {
 	return &status{sftp.ErrSSHFxFailure, p.String() + ": " + text}
 }
 
+// ownTemp is how the names begin that bridges write under.
+const ownTemp = ".orobridge-"
+
 // hides says whether a file is one that the bridge is writing, of which a partner who only fetches sees nothing. One who
 // writes there may be a bridge too, and use such names.
 func (t *tree) hides(p place) bool {
-	return len(p.elements) > 0 && bridge.OwnTemp(p.elements[len(p.elements)-1]) && !t.account.rights.mayWrite(p.elements)
+	return len(p.elements) > 0 && strings.HasPrefix(p.elements[len(p.elements)-1], ownTemp) && !t.account.rights.mayWrite(p.elements)
 }
 
 // Fileread opens for reading.
