@@ -37,6 +37,8 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/crypto/ssh/knownhosts"
+
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/dir"
@@ -292,6 +294,17 @@ func (r *Remote) Check(ctx context.Context) []bridge.Finding {
 		findings = append(findings, r.checkAnswer(ctx, keys))
 	}
 	return findings
+}
+
+// KnownHosts are the lines by which clients pin the server's host keys at an address, in the form of OpenSSH's
+// known_hosts. The keys are there once the server has listened.
+func (r *Remote) KnownHosts(address string) (string, error) {
+	keys, err := r.options.readHostKeys()
+	var text strings.Builder
+	for _, k := range keys {
+		text.WriteString(knownhosts.Line([]string{knownhosts.Normalize(address)}, k.PublicKey()) + "\n")
+	}
+	return text.String(), err
 }
 
 // fingerprint is what a partner compares.
