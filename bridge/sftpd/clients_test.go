@@ -144,15 +144,22 @@ except FileNotFoundError: pass
 		args := []string{"-f", "-o", "IdentityFile=" + s.KeyFile, "-o", "UserKnownHostsFile=" + s.KnownHostsFile, "-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes", "-p", s.port,
 			s.User + "@" + s.host + ":" + s.Folder, mount}
 		cmd := exec.CommandContext(ctx, "sshfs", args...)
-		var out bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &out
+		log, err := os.Create(s.file("sshfs.log"))
+		check(t, err)
+		defer log.Close()
+		cmd.Stdout, cmd.Stderr = log, log
 		check(t, cmd.Start())
 		defer func() {
 			_ = exec.Command("fusermount3", "-u", "-z", mount).Run()
 			_ = cmd.Wait()
 		}()
 		check(t, os.WriteFile(filepath.Join(s.Root, "here"), nil, 0o644))
-		until(t, "sshfs is mounted: "+out.String(), func() bool { _, err := os.Stat(filepath.Join(mount, "here")); return err == nil })
+		t.Cleanup(func() {
+			if said, _ := os.ReadFile(log.Name()); t.Failed() {
+				t.Logf("sshfs: %s", said)
+			}
+		})
+		until(t, "sshfs is mounted", func() bool { _, err := os.Stat(filepath.Join(mount, "here")); return err == nil })
 		in := func(name string) string { return filepath.Join(mount, name) }
 		sh := func(script string) { run(t, "sh", "-ec", "cd "+mount+"; L="+s.local+"; "+script) }
 		sh(`mkdir sub; cp -p $L/big sub/big.part; mv sub/big.part sub/big; cp $L/half resumed; tail -c +1500001 $L/big >>resumed; cp "$L/` + unicodeName + `" .; cp sub/big $L/back; cp $L/half gone; rm gone; ls -la sub; truncate -s 10 here; df .`)

@@ -88,6 +88,8 @@ func FuzzRequests(f *testing.F) {
 				t.Errorf("%s: %q, %v", name, got, err)
 			}
 		}
+		r.arrivals.mu.Lock()
+		defer r.arrivals.mu.Unlock()
 		for p, file := range r.arrivals.files {
 			if file.writers != 0 || file.path != p {
 				t.Errorf("%s: %+v", p, file)

@@ -205,7 +205,7 @@ func (l *login) failed(user string, err error) {
 		}
 		l.throttle.failed(l.address, e.User)
 		e.Detail = "login refused: " + l.reason(l.accounts[user], "no key that is known")
-	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return
 	default:
 		e.Detail = "no handshake: " + printable(err.Error())
