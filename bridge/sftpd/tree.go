@@ -301,7 +301,10 @@ func (t *tree) removeFile(p place) error {
 	if !t.account.rights.mayRemove(p.elements) || t.hides(p) {
 		return t.forbid(p, "delete")
 	}
-	info, err := t.look(p)
+	if err := t.lookAbove(p); err != nil {
+		return err
+	}
+	info, err := t.root.Lstat(p.local) // of a link the link itself goes
 	if err != nil {
 		return err
 	}
