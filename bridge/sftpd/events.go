@@ -56,11 +56,8 @@ type teller struct {
 	dropped int
 }
 
-func newTeller(observe func(Event)) *teller {
-	if observe == nil {
-		observe = func(Event) {}
-	}
-	return &teller{observe: observe, limit: rate.NewLimiter(refusalsPerSecond, refusalsAtOnce)}
+func newTeller() *teller {
+	return &teller{observe: func(Event) {}, limit: rate.NewLimiter(refusalsPerSecond, refusalsAtOnce)}
 }
 
 func (t *teller) tell(e Event) {

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/pkg/sftp"
+
+	"github.com/orobridge/orobridge/bridge"
 )
 
 // duplex reads a client's packets and forgets what the server answers.
@@ -58,7 +60,7 @@ func FuzzRequests(f *testing.F) {
 			}
 		}
 		u := User{Name: "sap", PasswordHash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$a2V5a2V5a2V5a2V5a2V5a2V5", Write: []string{"/out/**"}, Read: []string{"/in/**"}, Delete: []string{"/in/**"}}
-		r, err := Open(Options{Name: "door", Path: filepath.Join(top, "door"), State: filepath.Join(top, "state"), Users: []User{u}, Limits: Limits{FileSize: 1 << 20}})
+		r, err := New(&Options{Path: filepath.Join(top, "door"), Users: []User{u}, Limits: Limits{FileSize: 1 << 20}}, bridge.RemoteSetup{Name: "door", State: filepath.Join(top, "state")})
 		if err != nil {
 			t.Fatal(err)
 		}

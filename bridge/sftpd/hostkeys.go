@@ -27,12 +27,12 @@ type hostKey struct {
 }
 
 // hostKeyFiles are the files that the config names, or those of the state folder.
-func (o *Options) hostKeyFiles() (files []string, made bool) {
-	if len(o.HostKeys) > 0 {
-		return o.HostKeys, false
+func (r *Remote) hostKeyFiles() (files []string, made bool) {
+	if len(r.options.HostKeys) > 0 {
+		return r.options.HostKeys, false
 	}
 	for _, kind := range keyKinds {
-		files = append(files, filepath.Join(o.State, "host_"+kind.name))
+		files = append(files, filepath.Join(r.state, "host_"+kind.name))
 	}
 	return files, true
 }
@@ -51,8 +51,8 @@ var keyKinds = []struct {
 }
 
 // makeHostKeys makes those of the state folder that are missing, with mode 0600.
-func (o *Options) makeHostKeys() error {
-	files, made := o.hostKeyFiles()
+func (r *Remote) makeHostKeys() error {
+	files, made := r.hostKeyFiles()
 	if !made {
 		return nil
 	}
@@ -96,8 +96,8 @@ func writeKey(file string, key crypto.Signer) error {
 
 // readHostKeys reads all of them; one that others can read is refused, as OpenSSH does. none is an error wrapping
 // fs.ErrNotExist.
-func (o *Options) readHostKeys() ([]hostKey, error) {
-	files, _ := o.hostKeyFiles()
+func (r *Remote) readHostKeys() ([]hostKey, error) {
+	files, _ := r.hostKeyFiles()
 	var keys []hostKey
 	shown := map[string]bool{}
 	for _, file := range files {
@@ -123,7 +123,7 @@ func (o *Options) readHostKeys() ([]hostKey, error) {
 		}
 		kind := signer.PublicKey().Type()
 		if multi, ok := signer.(ssh.AlgorithmSigner); ok {
-			if signer, err = ssh.NewSignerWithAlgorithms(multi, hostAlgorithms(signer.PublicKey(), o.LegacyAlgorithms)); err != nil {
+			if signer, err = ssh.NewSignerWithAlgorithms(multi, hostAlgorithms(signer.PublicKey(), r.options.LegacyAlgorithms)); err != nil {
 				return nil, err
 			}
 		}

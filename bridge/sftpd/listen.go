@@ -54,9 +54,9 @@ func (r *Remote) Listen(ctx context.Context) error {
 	if err := r.makeFolders(ctx); err != nil {
 		return err
 	}
-	if err := r.options.makeHostKeys(); err != nil {
-		return &bridge.Error{Op: "make host keys", Object: r.options.Name, Fate: bridge.Stop, Err: err,
-			Hint: "give the user that runs the bridge the right to write into " + r.options.State}
+	if err := r.makeHostKeys(); err != nil {
+		return &bridge.Error{Op: "make host keys", Object: r.name, Fate: bridge.Stop, Err: err,
+			Hint: "give the user that runs the bridge the right to write into " + r.state}
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", r.options.Listen)
 	if err != nil {
@@ -98,7 +98,7 @@ func (r *Remote) Serve(ctx context.Context) error {
 }
 
 func (r *Remote) newServer() (*server, error) {
-	keys, err := r.options.readHostKeys()
+	keys, err := r.readHostKeys()
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (r *Remote) newServer() (*server, error) {
 	}
 	if r.options.CAFile != "" {
 		if s.checker, err = newChecker(r.options.CAFile); err != nil {
-			return nil, &bridge.Error{Op: "read ca_file of", Object: r.options.Name, Fate: bridge.Stop, Err: err, Hint: "ca_file wants public keys, one a line"}
+			return nil, &bridge.Error{Op: "read ca_file of", Object: r.name, Fate: bridge.Stop, Err: err, Hint: "ca_file wants public keys, one a line"}
 		}
 	}
 	return s, nil
@@ -128,7 +128,7 @@ func (s *server) accept() {
 			return
 		}
 		if err != nil { // no file handles, for example: it passes
-			s.options.Log.Warn("accept connection", "remote", s.options.Name, "error", err)
+			s.log.Warn("accept connection", "remote", s.name, "error", err)
 			select {
 			case <-s.life.Done():
 				return

@@ -21,11 +21,11 @@ import (
 	"github.com/orobridge/orobridge/bridge/sftpd"
 )
 
-func hashed(t testing.TB, text string) string {
+func hashed(t testing.TB, text string) bridge.Secret {
 	t.Helper()
 	hash, err := password.Hash(text)
 	check(t, err)
-	return hash
+	return bridge.Secret(hash)
 }
 
 func asks(answer string) ssh.AuthMethod {
@@ -117,8 +117,7 @@ func TestCertificates(t *testing.T) {
 	wrong, err := ssh.ParsePrivateKey(fileOf(t, func(f string) { newKey(t, f) }))
 	check(t, err)
 	d := serve(t, func(o *sftpd.Options) {
-		o.CAFile = filepath.Join(o.State+"-ca", "ca.pub")
-		check(t, os.Mkdir(filepath.Dir(o.CAFile), 0o755))
+		o.CAFile = filepath.Join(t.TempDir(), "ca.pub")
 		check(t, os.WriteFile(o.CAFile, append([]byte("# the ERP team's\n"), ssh.MarshalAuthorizedKey(ca.PublicKey())...), 0o644))
 		o.Users = append(o.Users, everything("sap"))
 	})
@@ -165,11 +164,11 @@ func TestCertificates(t *testing.T) {
 }
 
 func TestHostKeysAreMadeAtTheFirstStart(t *testing.T) {
-	var options sftpd.Options
-	d := serve(t, func(o *sftpd.Options) { o.HostKeys = nil; options = *o })
+	d := serve(t, func(o *sftpd.Options) { o.HostKeys = nil })
+	folder := filepath.Join(d.setup.State, "sftpd/door")
 	kinds := map[string]string{"host_ed25519": "ssh-ed25519", "host_ecdsa": "ecdsa-sha2-nistp256", "host_rsa": "ssh-rsa"}
 	for name, kind := range kinds {
-		file := filepath.Join(options.State, name)
+		file := filepath.Join(folder, name)
 		info, err := os.Stat(file)
 		check(t, err)
 		if info.Mode().Perm() != 0o600 {
@@ -199,7 +198,7 @@ func TestHostKeysAreMadeAtTheFirstStart(t *testing.T) {
 		t.Error("the second start made another key")
 	}
 	d.stop()
-	check(t, os.Chmod(filepath.Join(options.State, "host_rsa"), 0o644))
+	check(t, os.Chmod(filepath.Join(folder, "host_rsa"), 0o644))
 	err := d.Serve(t.Context())
 	if err == nil || bridge.FateOf(err) != bridge.Stop || !strings.HasPrefix(bridge.HintOf(err), "chmod 600") {
 		t.Errorf("a key that others can read: %v", err)
@@ -321,7 +320,8 @@ func TestUsersFilesThatCannotBe(t *testing.T) {
 		check(t, os.WriteFile(file, []byte(text), 0o600))
 		u := everything("erp")
 		u.KeysFile = file
-		r, err := sftpd.Open(sftpd.Options{Name: "door", Listen: "127.0.0.1:0", Path: t.TempDir(), State: t.TempDir(), HostKeys: []string{hostKey(t)}, Users: []sftpd.User{u}})
+		r, err := sftpd.New(&sftpd.Options{Listen: "127.0.0.1:0", Path: t.TempDir(), HostKeys: []string{hostKey(t)}, Users: []sftpd.User{u}},
+			bridge.RemoteSetup{Name: "door", State: t.TempDir()})
 		check(t, err)
 		err = r.Serve(context.Background())
 		if err == nil || bridge.FateOf(err) != bridge.Stop || bridge.HintOf(err) == "" {

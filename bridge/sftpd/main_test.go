@@ -37,6 +37,8 @@ type door struct {
 	host    ssh.PublicKey
 	known   string // known_hosts
 	stop    func() // ends Serve and waits for it
+	options sftpd.Options
+	setup   bridge.RemoteSetup
 
 	mu     sync.Mutex
 	events []sftpd.Event
@@ -50,6 +52,12 @@ func everything(name string) sftpd.User {
 // serve starts a server with options that the test may change.
 func serve(t testing.TB, change ...func(o *sftpd.Options)) *door {
 	t.Helper()
+	return serveFor(t, nil, change...)
+}
+
+// serveFor starts a server for feeds and exports with these folders.
+func serveFor(t testing.TB, folders []string, change ...func(o *sftpd.Options)) *door {
+	t.Helper()
 	d := &door{t: t, dir: t.TempDir()}
 	d.root, d.keyFile, d.known = filepath.Join(d.dir, "door"), filepath.Join(d.dir, "id_erp"), filepath.Join(d.dir, "known_hosts")
 	public := newKey(t, d.keyFile)
@@ -58,14 +66,17 @@ func serve(t testing.TB, change ...func(o *sftpd.Options)) *door {
 	check(t, err)
 	d.signer, err = ssh.ParsePrivateKey(text)
 	check(t, err)
-	o := sftpd.Options{Name: "door", Listen: "127.0.0.1:0", Path: d.root, State: filepath.Join(d.dir, "state"), Observe: d.observe, HostKeys: []string{hostKey(t)}}
+	d.setup = bridge.RemoteSetup{Name: "door", State: filepath.Join(d.dir, "state"), Folders: folders}
+	o := sftpd.Options{Listen: "127.0.0.1:0", Path: d.root, HostKeys: []string{hostKey(t)}}
 	o.Users = []sftpd.User{everything("erp")}
 	o.Users[0].KeysFile = d.keyFile + ".pub"
 	for _, f := range change {
 		f(&o)
 	}
-	d.Remote, err = sftpd.Open(o)
+	d.options = o
+	d.Remote, err = sftpd.New(&o, d.setup)
 	check(t, err)
+	d.Observe(d.observe)
 	d.start()
 	return d
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/orobridge/orobridge/bridge"
 )
 
 // A quota is measured anew after a minute, and a full one after six seconds.
@@ -82,7 +84,7 @@ func (u *usage) removed(bytes int64) {
 // pace is a user's speed in both directions; nil is as fast as it goes.
 type pace struct{ in, out *rate.Limiter }
 
-func newPace(bytes Size) *pace {
+func newPace(bytes bridge.Size) *pace {
 	if bytes == 0 {
 		return nil
 	}

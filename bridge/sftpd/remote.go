@@ -24,11 +24,13 @@
 package sftpd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"log/slog"
 	"net"
 	"os"
 	"path"
@@ -40,13 +42,16 @@ import (
 	"golang.org/x/crypto/ssh/knownhosts"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/dir"
 )
 
 // Remote is a place with files that partners come to.
 type Remote struct {
-	options  Options
+	options  *Options
+	name     string
+	state    string   // folder of the host keys and the notes
+	folders  []string // that feeds and exports name
+	log      *slog.Logger
 	files    *dir.Remote
 	arrivals *arrivals
 	notes    *notes
@@ -65,40 +70,45 @@ var (
 	_ bridge.Server = (*Remote)(nil)
 )
 
-// Open makes the folders of path, users and config, and reads which uploads are unfinished. It does not listen yet.
-// Errors are *bridge.Error with fate Stop.
-func Open(o Options) (*Remote, error) {
-	o.setDefaults()
+// New makes the folder path and reads which uploads are unfinished. It does not listen yet. Zero numbers of the options
+// mean their defaults, but for Stable, which is what it is. Without a state folder there is one beside path. Errors are
+// *bridge.Error with fate Stop.
+func New(o *Options, s bridge.RemoteSetup) (*Remote, error) {
 	wrong := func(err error, hint string) error {
-		return &bridge.Error{Op: "open remote", Object: o.Name, Fate: bridge.Stop, Err: err, Hint: hint}
+		return &bridge.Error{Op: "open remote", Object: s.Name, Fate: bridge.Stop, Err: err, Hint: hint}
 	}
 	if err := o.Check(); err != nil {
-		return nil, wrong(err, "correct the remote in the config")
+		return nil, wrong(err, "orobridge config check says more")
 	}
+	o = o.filled()
 	full, err := filepath.Abs(o.Path)
-	if err != nil {
-		return nil, wrong(err, "set path for the remote")
+	if err != nil || o.Path == "" {
+		return nil, wrong(errors.Join(errors.New("there is no path"), err), "set path for the remote")
 	}
 	o.Path = full
-	if o.State == "" {
-		o.State = full + ".state"
+	state := full + ".state"
+	if s.State != "" {
+		state = filepath.Join(s.State, "sftpd", s.Name)
 	}
-	if err := errors.Join(os.MkdirAll(o.Path, 0o755), os.MkdirAll(o.State, 0o700)); err != nil {
+	if err := errors.Join(os.MkdirAll(o.Path, 0o755), os.MkdirAll(state, 0o700)); err != nil {
 		return nil, wrong(err, "give the user that runs the bridge the right to make the folder")
 	}
-	notes, err := readNotes(filepath.Join(o.State, "uploads"), o.Log)
-	if err != nil {
+	r := &Remote{options: o, name: s.Name, state: state, folders: s.Folders, log: cmp.Or(s.Log, slog.New(slog.DiscardHandler)),
+		events: newTeller(), watchers: map[string]map[chan struct{}]bool{}}
+	if r.notes, err = readNotes(filepath.Join(state, "uploads"), r.log); err != nil {
 		return nil, wrong(err, "give the user that runs the bridge the right to read the file")
 	}
-	files, err := dir.New(&config.Remote{Name: o.Name, Path: full})
-	if err != nil {
+	if r.files, err = dir.New(s.Name, &dir.Options{Path: full}); err != nil {
 		return nil, err
 	}
-	r := &Remote{options: o, files: files, notes: notes, events: newTeller(o.Observe), watchers: map[string]map[chan struct{}]bool{}}
-	r.arrivals = newArrivals(o.Stable.D(), notes, r.wake)
+	r.arrivals = newArrivals(o.Stable.D(), r.notes, r.wake)
 	r.life, r.end = context.WithCancel(context.Background())
 	return r, nil
 }
+
+// Observe sets who is told what partners do, from many goroutines; it must not block for long. It is called before
+// [Remote.Serve].
+func (r *Remote) Observe(observe func(Event)) { r.events.observe = observe }
 
 // inner is a path as arrivals have it: below the root, "." for the root.
 func inner(p string) string {
@@ -131,7 +141,7 @@ func (r *Remote) Stat(ctx context.Context, p string) (bridge.File, error) {
 func (r *Remote) Fetch(ctx context.Context, p string, w io.Writer) (int64, error) {
 	done, err := r.arrivals.load(inner(p))
 	if err != nil {
-		return 0, notWhole("fetch", r.options.Name, p, err)
+		return 0, notWhole("fetch", r.name, p, err)
 	}
 	defer done()
 	return r.files.Fetch(ctx, p, w)
@@ -150,7 +160,7 @@ func (r *Remote) Put(ctx context.Context, p string, body io.ReadSeeker) error {
 func (r *Remote) Move(ctx context.Context, from, to string) error {
 	done, err := r.arrivals.load(inner(from))
 	if err != nil {
-		return notWhole("move", r.options.Name, from, err)
+		return notWhole("move", r.name, from, err)
 	}
 	defer done()
 	err = r.files.Move(ctx, from, to)
@@ -183,7 +193,7 @@ func (r *Remote) Watch(ctx context.Context, folder string) (<-chan struct{}, err
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.life.Err() != nil {
-		return nil, &bridge.Error{Op: "watch", Object: bridge.FileObject(r.options.Name, folder), Fate: bridge.Stop, Err: fs.ErrClosed}
+		return nil, &bridge.Error{Op: "watch", Object: bridge.FileObject(r.name, folder), Fate: bridge.Stop, Err: fs.ErrClosed}
 	}
 	at, wake := inner(folder), make(chan struct{}, 1)
 	wake <- struct{}{}
@@ -226,7 +236,7 @@ func (r *Remote) Close() error {
 
 // makeFolders makes those of users, feeds and exports.
 func (r *Remote) makeFolders(ctx context.Context) error {
-	folders := slices.Clone(r.options.Folders)
+	folders := slices.Clone(r.folders)
 	for _, u := range r.options.Users {
 		folders = append(folders, u.Folder)
 	}
@@ -244,7 +254,7 @@ func (r *Remote) accounts() (map[string]*account, error) {
 	for _, u := range r.options.Users {
 		a, err := readAccount(u)
 		if err != nil {
-			return nil, &bridge.Error{Op: "read user", Object: r.options.Name + ":" + u.Name, Fate: bridge.Stop, Err: err,
+			return nil, &bridge.Error{Op: "read user", Object: r.name + ":" + u.Name, Fate: bridge.Stop, Err: err,
 				Hint: "correct the user's keys_file or password_hash_file"}
 		}
 		all[u.Name] = a
@@ -265,7 +275,7 @@ func (r *Remote) Address() string {
 // Check looks at the folder, the users' files and the host keys, and whether the server answers. It listens to nothing
 // and makes no key.
 func (r *Remote) Check(ctx context.Context) []bridge.Finding {
-	subject := "remote " + r.options.Name
+	subject := "remote " + r.name
 	findings := r.files.Check(ctx)
 	tried := func(what, detail string, err error) {
 		f := bridge.Finding{Subject: subject, What: what, OK: err == nil, Detail: detail}
@@ -276,8 +286,8 @@ func (r *Remote) Check(ctx context.Context) []bridge.Finding {
 	}
 	accounts, err := r.accounts()
 	tried("read the users", fmt.Sprintf("%d may log in", len(accounts)), err)
-	keys, err := r.options.readHostKeys()
-	if _, made := r.options.hostKeyFiles(); made && errors.Is(err, fs.ErrNotExist) {
+	keys, err := r.readHostKeys()
+	if _, made := r.hostKeyFiles(); made && errors.Is(err, fs.ErrNotExist) {
 		tried("read the host keys", "there is none yet: the first start makes them", nil)
 		err = nil
 	} else if err != nil {
@@ -299,7 +309,7 @@ func (r *Remote) Check(ctx context.Context) []bridge.Finding {
 // KnownHosts are the lines by which clients pin the server's host keys at an address, in the form of OpenSSH's
 // known_hosts. The keys are there once the server has listened.
 func (r *Remote) KnownHosts(address string) (string, error) {
-	keys, err := r.options.readHostKeys()
+	keys, err := r.readHostKeys()
 	var text strings.Builder
 	for _, k := range keys {
 		text.WriteString(knownhosts.Line([]string{knownhosts.Normalize(address)}, k.PublicKey()) + "\n")

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/remotetest"
 	"github.com/orobridge/orobridge/bridge/sftp"
 	"github.com/orobridge/orobridge/bridge/sftpd"
@@ -29,7 +28,7 @@ func TestConformance(t *testing.T) {
 					return remotetest.Place{Remote: d.Remote, Root: d.root, Many: 2_000}
 				}
 				root := filepath.Join(t.TempDir(), "door")
-				r, err := sftpd.Open(sftpd.Options{Name: "door", Path: root})
+				r, err := sftpd.New(&sftpd.Options{Path: root}, bridge.RemoteSetup{Name: "door"})
 				check(t, err)
 				return remotetest.Place{Remote: r, Root: root, Many: 2_000}
 			})
@@ -50,7 +49,7 @@ func (d *door) outside() *sftp.Remote {
 	d.t.Helper()
 	key, err := os.ReadFile(d.keyFile)
 	check(d.t, err)
-	r, err := sftp.New(&config.Remote{Name: "sap", Kind: "sftp", Address: d.address, User: "erp", PrivateKey: bridge.Secret(key), KnownHostsFile: d.known})
+	r, err := sftp.New("sap", &sftp.Options{Address: d.address, User: "erp", PrivateKey: bridge.Secret(key), KnownHostsFile: d.known})
 	check(d.t, err)
 	d.t.Cleanup(func() { _ = r.Close() })
 	return r
@@ -212,8 +211,7 @@ func TestADeadConnectionLeavesNothingToLoad(t *testing.T) {
 
 // What was unfinished when the process died is unfinished in the next.
 func TestUnfinishedOutlivesTheProcess(t *testing.T) {
-	var options sftpd.Options
-	d := serve(t, func(o *sftpd.Options) { o.Observe = nil; options = *o })
+	d := serve(t)
 	p := d.partner("erp")
 	p.put("whole.csv", "x")
 	for _, name := range []string{"half.csv", "renamed.part", "gone.csv", "line\u00a0\"quoted\".csv"} {
@@ -225,7 +223,7 @@ func TestUnfinishedOutlivesTheProcess(t *testing.T) {
 	check(t, p.Rename("renamed.part", "renamed.csv"))
 	check(t, p.Remove("gone.csv"))
 	// Another process that looks at the same state, as after kill -9: nothing was closed.
-	again, err := sftpd.Open(options)
+	again, err := sftpd.New(&d.options, d.setup)
 	check(t, err)
 	defer again.Close()
 	files, err := again.List(t.Context(), "/erp")

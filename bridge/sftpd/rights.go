@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
 )
 
 // maxPath is the longest path that a client may send, in bytes: Linux's own PATH_MAX.
@@ -79,7 +80,7 @@ func newRights(u *User) (rights, error) {
 		for _, text := range list.text {
 			parsed, err := parseRule(text)
 			if err != nil {
-				problems = append(problems, fmt.Errorf("%s: %w", list.key, err))
+				problems = append(problems, formats.AtKey(list.key, err))
 			}
 			*list.into = append(*list.into, parsed)
 		}

@@ -19,10 +19,9 @@ import (
 // sap is the partner of the documentation: it puts into out and fetches from in.
 func sap(t *testing.T, change ...func(o *sftpd.Options)) (*door, *partner) {
 	t.Helper()
-	d := serve(t, append([]func(o *sftpd.Options){func(o *sftpd.Options) {
+	d := serveFor(t, []string{"/sap/out/products", "/sap/in/orders"}, append([]func(o *sftpd.Options){func(o *sftpd.Options) {
 		u := sftpd.User{Name: "sap", KeysFile: o.Users[0].KeysFile, Write: []string{"/out/**"}, Read: []string{"/in/**"}, Delete: []string{"/in/**"}}
 		o.Users = append(o.Users, u)
-		o.Folders = []string{"/sap/out/products", "/sap/in/orders"}
 	}}, change...)...)
 	for name, body := range map[string]string{"sap/in/orders/ORD_1.csv": "order", "wms/stock.csv": "secret", "sap/notes.txt": "mine", "sap/out/products/old.csv": "old"} {
 		full := filepath.Join(d.root, name)

@@ -68,7 +68,7 @@ func (c *connection) serve() {
 	}
 	defer c.give(c.account)
 	if c.root, err = c.openRoot(); err != nil {
-		c.options.Log.Error("open a partner's folder", "remote", c.options.Name, "user", c.account.Name, "error", err)
+		c.log.Error("open a partner's folder", "remote", c.name, "user", c.account.Name, "error", err)
 		c.turnDown(channels, requests, "your folder can't be opened: ask the operator")
 		return
 	}
@@ -280,7 +280,7 @@ func (c *connection) files(channel ssh.Channel) uint32 {
 
 // checkAnswer connects to the server as a stranger and looks at its key.
 func (r *Remote) checkAnswer(ctx context.Context, keys []hostKey) bridge.Finding {
-	f := bridge.Finding{Subject: "remote " + r.options.Name, What: "look whether the server answers on " + r.Address(), OK: true}
+	f := bridge.Finding{Subject: "remote " + r.name, What: "look whether the server answers on " + r.Address(), OK: true}
 	dialer := net.Dialer{Timeout: 3 * time.Second}
 	tcp, err := dialer.DialContext(ctx, "tcp", r.Address())
 	if err != nil {

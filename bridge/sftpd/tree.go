@@ -126,7 +126,7 @@ func (t *tree) answer(p place, err error) error {
 	case errors.Is(err, syscall.EISDIR):
 		return &status{sftp.ErrSSHFxFailure, p.String() + " is a folder"}
 	}
-	t.options.Log.Warn("a partner's request failed", "remote", t.options.Name, "user", t.account.Name, "file", p.full, "error", err)
+	t.log.Warn("a partner's request failed", "remote", t.name, "user", t.account.Name, "file", p.full, "error", err)
 	return &status{sftp.ErrSSHFxFailure, p.String() + ": " + text}
 }
 
@@ -292,7 +292,7 @@ func size(info fs.FileInfo) int64 {
 
 // kept says whether a folder is one that the config names, or stands above one.
 func (t *tree) kept(p place) bool {
-	return slices.ContainsFunc(t.options.Folders, func(folder string) bool {
+	return slices.ContainsFunc(t.folders, func(folder string) bool {
 		return strings.HasPrefix(inner(folder)+"/", p.full+"/")
 	})
 }

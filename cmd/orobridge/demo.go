@@ -107,8 +107,9 @@ func (d *demo) openDoor(ctx context.Context) (err error) {
 		folders = append(folders, f.folder)
 	}
 	all := []string{"/**"}
-	d.door, err = sftpd.Open(sftpd.Options{Name: "door", Listen: "127.0.0.1:0", Path: filepath.Join(d.dir, "sftp"), State: filepath.Join(d.dir, "host"), Folders: folders,
-		Users: []sftpd.User{{Name: "erp", KeysFile: key + ".pub", Folder: "/", Write: all, Read: all, Delete: all}}})
+	d.door, err = sftpd.New(&sftpd.Options{Listen: "127.0.0.1:0", Path: filepath.Join(d.dir, "sftp"),
+		Users: []sftpd.User{{Name: "erp", KeysFile: key + ".pub", Folder: "/", Write: all, Read: all, Delete: all}}},
+		bridge.RemoteSetup{Name: "door", State: d.dir, Folders: folders})
 	if err != nil {
 		return err
 	}
@@ -359,12 +360,8 @@ func (d *demo) sum() error {
 // stay keeps everything running for somebody who wants to play.
 func (d *demo) stay(ctx context.Context) error {
 	d.tell("\nEverything goes on until Ctrl-C. To play along:")
-<<<<<<< HEAD
-	d.tell("  sftp -i %s -o UserKnownHostsFile=%s -P %s erp@127.0.0.1", filepath.Join(d.dir, "id_erp"),
-		filepath.Join(d.dir, "known_hosts"), port(d.server.Address))
-=======
-	d.tell("  sftp -i %s -o UserKnownHostsFile=%s -P %s erp@127.0.0.1", filepath.Join(d.dir, demoKey), filepath.Join(d.dir, "known_hosts"), port(d.door.Address()))
->>>>>>> 04a1115 (orobridge demo: the ERP comes to the bridge's own SFTP server)
+	d.tell("  sftp -i %s -o UserKnownHostsFile=%s -P %s erp@127.0.0.1", filepath.Join(d.dir, demoKey),
+		filepath.Join(d.dir, "known_hosts"), port(d.door.Address()))
 	d.tell("  orobridge -c %s drops", d.configPath)
 	d.tell("  shop: %s, client demo, secret demo", d.shop.URL())
 	select {
