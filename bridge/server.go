@@ -10,3 +10,9 @@ type Server interface {
 	// from listening.
 	Serve(ctx context.Context) error
 }
+
+// Settling is implemented by the [RemoteOptions] of a remote that knows itself when a file is whole, and says so by
+// [File.Writing]: a feed of it needs no window of its own.
+type Settling interface {
+	Settles()
+}

@@ -44,15 +44,12 @@ type server struct {
 	work       sync.WaitGroup
 }
 
-// Listen makes folders and host keys and opens the address, before [Remote.Serve] answers there.
+// Listen makes the host keys and opens the address, before [Remote.Serve] answers there.
 func (r *Remote) Listen(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.listener != nil {
 		return nil
-	}
-	if err := r.makeFolders(ctx); err != nil {
-		return err
 	}
 	if err := r.makeHostKeys(); err != nil {
 		return &bridge.Error{Op: "make host keys", Object: r.name, Fate: bridge.Stop, Err: err,

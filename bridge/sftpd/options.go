@@ -65,10 +65,14 @@ type Limits struct {
 var (
 	_ bridge.RemoteOptions = (*Options)(nil)
 	_ bridge.Doubtful      = (*Options)(nil)
+	_ bridge.Settling      = (*Options)(nil)
 )
 
 // Open implements [bridge.RemoteOptions].
 func (o *Options) Open(s bridge.RemoteSetup) (bridge.Remote, error) { return New(o, s) }
+
+// Settles implements [bridge.Settling]: rename, close and Stable say when a file is whole.
+func (o *Options) Settles() {}
 
 // filled returns the options with the defaults of what is not given, but for Stable, of which nothing is a choice.
 func (o *Options) filled() *Options {

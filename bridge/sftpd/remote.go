@@ -70,7 +70,7 @@ var (
 	_ bridge.Server = (*Remote)(nil)
 )
 
-// New makes the folder path and reads which uploads are unfinished. It does not listen yet. Zero numbers of the options
+// New makes the folder path, and in it those of users, feeds and exports, and reads which uploads are unfinished. It does not listen yet. Zero numbers of the options
 // mean their defaults, but for Stable, which is what it is. Without a state folder there is one beside path. Errors are
 // *bridge.Error with fate Stop.
 func New(o *Options, s bridge.RemoteSetup) (*Remote, error) {
@@ -103,6 +103,9 @@ func New(o *Options, s bridge.RemoteSetup) (*Remote, error) {
 	}
 	r.arrivals = newArrivals(o.Stable.D(), r.notes, r.wake)
 	r.life, r.end = context.WithCancel(context.Background())
+	if err := r.makeFolders(); err != nil {
+		return nil, errors.Join(err, r.Close())
+	}
 	return r, nil
 }
 
@@ -187,9 +190,6 @@ func (r *Remote) MakeFolder(ctx context.Context, folder string) error {
 // Watch wakes once at first, then when a partner has renamed a file into the folder, or one that was closed has become
 // whole, or one is gone. What other programs do in the folder is not seen: polling finds it.
 func (r *Remote) Watch(ctx context.Context, folder string) (<-chan struct{}, error) {
-	if _, err := r.files.Stat(ctx, folder); err != nil {
-		return nil, err
-	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.life.Err() != nil {
@@ -235,13 +235,13 @@ func (r *Remote) Close() error {
 }
 
 // makeFolders makes those of users, feeds and exports.
-func (r *Remote) makeFolders(ctx context.Context) error {
+func (r *Remote) makeFolders() error {
 	folders := slices.Clone(r.folders)
 	for _, u := range r.options.Users {
 		folders = append(folders, u.Folder)
 	}
 	for _, f := range folders {
-		if err := r.files.MakeFolder(ctx, f); err != nil {
+		if err := r.files.MakeFolder(r.life, f); err != nil {
 			return err
 		}
 	}
