@@ -3,6 +3,7 @@ package sftpd
 import (
 	"encoding/binary"
 	"io"
+	"sync"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -39,8 +40,9 @@ type packets struct {
 	left  int    // bytes of the present packet that are still to be read
 	ahead []byte // read from the channel, not by the server yet
 
-	told bool // the version has passed
-	out  []byte
+	told    bool // the version has passed
+	out     []byte
+	writing sync.Mutex // one whole packet at a time
 }
 
 // Read hands packets on. One that begins has its length and type read ahead.
@@ -133,7 +135,7 @@ func (p *packets) limits(request []byte) bool {
 		reply = binary.BigEndian.AppendUint64(reply, limit)
 	}
 	binary.BigEndian.PutUint32(reply, uint32(len(reply)-4))
-	_, _ = p.channel.Write(reply) // an error shows at the next read
+	_ = p.send(reply) // an error shows at the next read
 	return true
 }
 
@@ -150,13 +152,20 @@ func (p *packets) Write(b []byte) (int, error) {
 			p.told = true
 			packet = version()
 		}
-		_, err := p.channel.Write(packet)
+		err := p.send(packet)
 		p.out = append(p.out[:0], p.out[size:]...)
 		if err != nil {
 			return 0, err
 		}
 	}
 	return len(b), nil
+}
+
+func (p *packets) send(packet []byte) error {
+	p.writing.Lock()
+	defer p.writing.Unlock()
+	_, err := p.channel.Write(packet)
+	return err
 }
 
 // version is SSH_FXP_VERSION with our extensions.
