@@ -19,6 +19,8 @@ type File struct {
 	MTime   time.Time // the server's clock, whole seconds where the protocol has no more; zero when the server tells no time
 	Dir     bool
 	Special bool // a link, a pipe, a device: neither a file nor a folder, never followed and never read
+	// Writing says that the remote itself knows the file not to be whole: somebody writes it, or left off in the middle.
+	Writing bool
 }
 
 // MaxListing is how many entries a listing may have. A folder with more can't be listed until somebody has moved old files out

@@ -186,7 +186,11 @@ func (k checker) ready(key string, f *Feed) {
 			k.problem(join(key, "ready.manifest"), "write a glob such as manifest_*.txt", "%q is not a glob of names", r.Manifest)
 		}
 	}
-	if (r.Marker != "" || r.Manifest != "") && !k.given(join(key, "ready.stable")) {
+	settles := false
+	if remote := k.c.Remotes[f.Remote]; remote != nil {
+		_, settles = remote.Options.(bridge.Settling)
+	}
+	if (r.Marker != "" || r.Manifest != "" || settles) && !k.given(join(key, "ready.stable")) {
 		r.Stable = 0
 	}
 	if r.Marker != "" && f.Match.overlaps(Pattern{Text: "*" + r.Marker}) {

@@ -134,7 +134,7 @@ func (f *Feed) Layers() envelope.Layers {
 
 // Ready says when a file is whole.
 type Ready struct {
-	Stable   bridge.Duration `yaml:"stable" jsonschema:"default=20s" doc:"same size and time in all listings for so long; none when marker or manifest is given instead; 0s trusts a sender who renames whole files into the folder"`
+	Stable   bridge.Duration `yaml:"stable" jsonschema:"default=20s" doc:"same size and time in all listings for so long; none when marker or manifest is given instead, or the remote is a server of our own; 0s trusts a sender who renames whole files into the folder"`
 	Marker   string          `yaml:"marker" doc:"suffix of a second file that says so: .ok for products.csv.ok"`
 	Manifest string          `yaml:"manifest" doc:"glob of files that list whole files: CSV with the columns file, rows, sha256 and size, all but file optional"`
 

@@ -72,7 +72,7 @@ func Sift(f *config.Feed, listing []bridge.File) *Sifted {
 	s := &Sifted{Markers: map[string]bridge.File{}}
 	for _, file := range listing {
 		switch {
-		case file.Dir || bridge.Temporary(file.Name, f.Ignore):
+		case file.Dir || file.Writing || bridge.Temporary(file.Name, f.Ignore):
 			continue
 		case f.Ready.Marker != "" && strings.HasSuffix(file.Name, f.Ready.Marker):
 			s.Markers[file.Name] = file

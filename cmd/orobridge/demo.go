@@ -17,7 +17,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
-	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
+	"github.com/orobridge/orobridge/bridge/sftpd"
 )
 
 //go:embed demo/orobridge.yaml
@@ -57,7 +57,8 @@ func newDemoCommand(a *app) *cobra.Command {
 type demo struct {
 	*app
 	dir    string
-	server *sftptest.Server
+	door   *sftpd.Remote
+	served chan error // the door's end
 	shop   *orotest.Shop
 	engine *engine
 	erp    *erp
@@ -77,36 +78,51 @@ func (d *demo) start(ctx context.Context) (err error) {
 	if d.files, err = demoFiles(); err != nil {
 		return err
 	}
-	root := filepath.Join(d.dir, "sftp")
-	folders := []string{"in/orders"}
-	for _, f := range d.files {
-		folders = append(folders, f.folder)
-	}
-	for _, f := range folders {
-		if err := os.MkdirAll(filepath.Join(root, f), 0o755); err != nil {
-			return err
-		}
-	}
-	if d.server, err = sftptest.Serve(sftptest.Options{Root: root}); err != nil {
-		return err
-	}
-	login, err := d.server.Login(d.dir, "erp")
-	if err != nil {
+	if err := d.openDoor(ctx); err != nil {
 		return err
 	}
 	d.shop = orotest.New(orotest.Seed(orotest.Empty), orotest.Credentials(shopClient, shopSecret))
 	if err := d.shop.Start("127.0.0.1:0"); err != nil {
 		return err
 	}
-	config := strings.NewReplacer("@shop@", d.shop.URL(), "@address@", d.server.Address).Replace(demoConfig)
+	config := strings.NewReplacer("@shop@", d.shop.URL(), "@address@", d.door.Address()).Replace(demoConfig)
 	d.configPath = filepath.Join(d.dir, "orobridge.yaml")
 	if err := os.WriteFile(d.configPath, []byte(config), 0o600); err != nil {
 		return err
 	}
-	if d.erp, err = dialERP(login, d.server.HostKey().PublicKey()); err != nil {
+	if d.erp, err = dialERP(d.door.Address(), filepath.Join(d.dir, demoKey), filepath.Join(d.dir, "known_hosts")); err != nil {
 		return err
 	}
 	return d.run(ctx)
+}
+
+// openDoor starts the bridge's own SFTP server, for the ERP to put its files there.
+func (d *demo) openDoor(ctx context.Context) (err error) {
+	key := filepath.Join(d.dir, demoKey)
+	if err := makeKey(key); err != nil {
+		return err
+	}
+	folders := []string{"in/orders"}
+	for _, f := range d.files {
+		folders = append(folders, f.folder)
+	}
+	all := []string{"/**"}
+	d.door, err = sftpd.New(&sftpd.Options{Listen: "127.0.0.1:0", Path: filepath.Join(d.dir, "sftp"),
+		Users: []sftpd.User{{Name: "erp", KeysFile: key + ".pub", Folder: "/", Write: all, Read: all, Delete: all}}},
+		bridge.RemoteSetup{Name: "door", State: d.dir, Folders: folders})
+	if err != nil {
+		return err
+	}
+	if err := d.door.Listen(ctx); err != nil {
+		return err
+	}
+	d.served = make(chan error, 1)
+	go func() { d.served <- d.door.Serve(context.WithoutCancel(ctx)) }()
+	known, err := d.door.KnownHosts(d.door.Address())
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(d.dir, "known_hosts"), []byte(known), 0o600)
 }
 
 // run starts the real bridge on the demo's config.
@@ -145,8 +161,11 @@ func (d *demo) Close() error {
 	if d.shop != nil {
 		errs = append(errs, d.shop.Close())
 	}
-	if d.server != nil {
-		errs = append(errs, d.server.Close())
+	if d.door != nil {
+		errs = append(errs, d.door.Close())
+	}
+	if d.served != nil {
+		errs = append(errs, <-d.served)
 	}
 	if d.dir != "" {
 		errs = append(errs, os.RemoveAll(d.dir))
@@ -341,8 +360,8 @@ func (d *demo) sum() error {
 // stay keeps everything running for somebody who wants to play.
 func (d *demo) stay(ctx context.Context) error {
 	d.tell("\nEverything goes on until Ctrl-C. To play along:")
-	d.tell("  sftp -i %s -o UserKnownHostsFile=%s -P %s erp@127.0.0.1", filepath.Join(d.dir, "id_erp"),
-		filepath.Join(d.dir, "known_hosts"), port(d.server.Address))
+	d.tell("  sftp -i %s -o UserKnownHostsFile=%s -P %s erp@127.0.0.1", filepath.Join(d.dir, demoKey),
+		filepath.Join(d.dir, "known_hosts"), port(d.door.Address()))
 	d.tell("  orobridge -c %s drops", d.configPath)
 	d.tell("  shop: %s, client demo, secret demo", d.shop.URL())
 	select {

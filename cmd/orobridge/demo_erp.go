@@ -3,6 +3,9 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/rand"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -13,9 +16,8 @@ import (
 
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
+	"golang.org/x/crypto/ssh/knownhosts"
 	"golang.org/x/text/encoding/charmap"
-
-	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 )
 
 // erp plays the ERP of the demo: an SFTP client that drops files slowly and takes order files away.
@@ -24,8 +26,28 @@ type erp struct {
 	sftp *sftp.Client
 }
 
-func dialERP(l sftptest.Login, host ssh.PublicKey) (*erp, error) {
-	key, err := os.ReadFile(l.KeyFile)
+// demoKey is the file of the ERP's key.
+const demoKey = "id_erp"
+
+// makeKey makes a key to log in by, and writes it and its public half.
+func makeKey(file string) error {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return err
+	}
+	block, err := ssh.MarshalPrivateKey(key, "orobridge demo")
+	if err != nil {
+		return err
+	}
+	signer, err := ssh.NewSignerFromKey(key)
+	if err != nil {
+		return err
+	}
+	return errors.Join(os.WriteFile(file, pem.EncodeToMemory(block), 0o600), os.WriteFile(file+".pub", ssh.MarshalAuthorizedKey(signer.PublicKey()), 0o644))
+}
+
+func dialERP(address, keyFile, knownHosts string) (*erp, error) {
+	key, err := os.ReadFile(keyFile)
 	if err != nil {
 		return nil, err
 	}
@@ -33,8 +55,11 @@ func dialERP(l sftptest.Login, host ssh.PublicKey) (*erp, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := ssh.Dial("tcp", l.Address, &ssh.ClientConfig{User: l.User, Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)},
-		HostKeyCallback: ssh.FixedHostKey(host), Timeout: 5 * time.Second})
+	pinned, err := knownhosts.New(knownHosts)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := ssh.Dial("tcp", address, &ssh.ClientConfig{User: "erp", Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)}, HostKeyCallback: pinned, Timeout: 5 * time.Second})
 	if err != nil {
 		return nil, fmt.Errorf("dial the demo's SFTP server: %w", err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/dir"
 	"github.com/orobridge/orobridge/bridge/oro"
 	"github.com/orobridge/orobridge/bridge/sftp"
+	"github.com/orobridge/orobridge/bridge/sftpd"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/csv"
 	"github.com/orobridge/orobridge/formats/fixed"
@@ -22,8 +23,9 @@ import (
 // kinds are what a config may name.
 var kinds = config.Kinds{
 	Remotes: map[string]func() bridge.RemoteOptions{
-		"sftp": func() bridge.RemoteOptions { return &sftp.Options{} },
-		"dir":  func() bridge.RemoteOptions { return &dir.Options{} },
+		"sftp":   func() bridge.RemoteOptions { return &sftp.Options{} },
+		"dir":    func() bridge.RemoteOptions { return &dir.Options{} },
+		"server": func() bridge.RemoteOptions { return &sftpd.Options{} },
 	},
 	Formats: map[string]func() formats.Format{
 		"csv":   func() formats.Format { return &csv.Options{} },

@@ -64,6 +64,7 @@ func newRootCommand(a *app) *cobra.Command {
 		newCheckCommand(a),
 		newConfigCommand(a),
 		newShopCommand(a),
+		newAdminCommand(a),
 		newVersionCommand(a),
 	)
 	strict(root)

@@ -59,14 +59,20 @@ func webServer(c *config.Config, e *engine, log *slog.Logger) func(context.Conte
 	return func(ctx context.Context) error { return s.Serve(ctx, c.Webhook.Listen) }
 }
 
-// runBeside runs the bridge, and serve beside it unless it is nil. When one of them ends, so does the other.
+// runBeside runs the bridge and its own SFTP servers, and serve beside them unless it is nil. When the bridge ends or one
+// of the others fails, all end.
 func runBeside(ctx context.Context, e *engine, serve func(context.Context) error) error {
-	if serve == nil {
-		return e.Run(ctx)
-	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return e.Run(ctx) })
-	g.Go(func() error { return serve(ctx) })
+	g.Go(func() error {
+		defer cancel()
+		return e.Run(ctx)
+	})
+	g.Go(func() error { return e.serve(ctx) })
+	if serve != nil {
+		g.Go(func() error { return serve(ctx) })
+	}
 	return g.Wait()
 }
 

@@ -32,6 +32,7 @@ func TestScripts(t *testing.T) {
 			"writes": writes,
 			"sshd":   startSSHD,
 			"sftpd":  startSFTPD,
+			"door":   prepareDoor,
 			"erp":    playERP,
 			"drip":   drip,
 			"exits":  exits,

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"golang.org/x/crypto/ssh"
 
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
@@ -111,6 +113,22 @@ func startSFTPD(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(func() { _ = server.Close() })
 	login, err := server.Login(dir, "erp")
 	ts.Check(err)
+	stageOf(ts).enter(ts, login)
+}
+
+// prepareDoor makes what a bridge that is a server itself wants, for a partner named erp: host_key, id_erp.pub and a free
+// address, $SFTP_ADDRESS, where the script starts the bridge.
+func prepareDoor(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg || len(args) > 0, "door")
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	ts.Check(err)
+	ts.Check(listener.Close())
+	ts.Check(makeKey(ts.MkAbs("host_key")))
+	ts.Check(makeKey(ts.MkAbs("id_erp")))
+	host, _, _, _, err := ssh.ParseAuthorizedKey([]byte(ts.ReadFile("host_key.pub")))
+	ts.Check(err)
+	login := sftptest.Login{Address: listener.Addr().String(), User: "erp", KeyFile: ts.MkAbs("id_erp"), KnownHostsFile: ts.MkAbs("known_hosts"), Folder: "/"}
+	ts.Check(os.WriteFile(login.KnownHostsFile, []byte(sftptest.KnownHost(login.Address, host)+"\n"), 0o600))
 	stageOf(ts).enter(ts, login)
 }
 

@@ -1,0 +1,18 @@
+package bridge
+
+import "context"
+
+// A Server is a remote that others come to: the daemon serves it for as long as it runs. Without being served it is a
+// place with files like any other.
+type Server interface {
+	Remote
+	// Serve listens and answers until ctx ends, and returns when all sessions have ended. An error says what keeps it
+	// from listening.
+	Serve(ctx context.Context) error
+}
+
+// Settling is implemented by the [RemoteOptions] of a remote that knows itself when a file is whole, and says so by
+// [File.Writing]: a feed of it needs no window of its own.
+type Settling interface {
+	Settles()
+}

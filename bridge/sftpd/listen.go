@@ -1,0 +1,253 @@
+package sftpd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/ssh"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+// Handshakes under way at once: of all, and of one address. Connections beyond are told so and closed.
+const (
+	maxHandshakes        = 50
+	maxAddressHandshakes = 20
+)
+
+// grace is how long transfers that are under way may go on when the server ends.
+const grace = 5 * time.Second
+
+// server is a remote while it listens.
+type server struct {
+	*Remote
+	keys     []hostKey
+	accounts map[string]*account
+	checker  *ssh.CertChecker // nil without authorities
+	throttle *throttle
+	hasher   *hasher
+	coverage *coverages
+	usage    map[string]*usage
+	pace     map[string]*pace
+
+	mu         sync.Mutex
+	conns      map[*connection]bool
+	handshakes map[netip.Addr]int
+	waiting    int // sum of handshakes
+	sessions   map[string]int
+	ended      bool
+	work       sync.WaitGroup
+}
+
+// Listen makes the host keys and opens the address, before [Remote.Serve] answers there.
+func (r *Remote) Listen(ctx context.Context) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.listener != nil {
+		return nil
+	}
+	if err := r.makeHostKeys(); err != nil {
+		return &bridge.Error{Op: "make host keys", Object: r.name, Fate: bridge.Stop, Err: err,
+			Hint: "give the user that runs the bridge the right to write into " + r.state}
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", r.options.Listen)
+	if err != nil {
+		return &bridge.Error{Op: "listen for SFTP", Object: r.options.Listen, Fate: bridge.Stop, Err: err,
+			Hint: "look whether another program has the port, and whether listen names an address of this machine"}
+	}
+	r.listener = listener
+	return nil
+}
+
+// Serve answers partners until ctx ends, and returns when all sessions have ended. Transfers that are under way then
+// have five seconds. Errors are *bridge.Error with fate Stop: something keeps it from listening.
+func (r *Remote) Serve(ctx context.Context) error {
+	r.mu.Lock()
+	if r.life.Err() != nil {
+		r.mu.Unlock()
+		return nil
+	}
+	r.work.Add(1)
+	r.mu.Unlock()
+	defer r.work.Done()
+	if err := r.Listen(ctx); err != nil {
+		return err
+	}
+	s, err := r.newServer()
+	if err != nil {
+		_ = r.listener.Close()
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = r.listener.Close() })
+	defer stop()
+	var hashing sync.WaitGroup
+	hashing.Go(s.hasher.run)
+	s.accept()
+	s.drain()
+	s.hasher.close()
+	hashing.Wait()
+	return nil
+}
+
+func (r *Remote) newServer() (*server, error) {
+	keys, err := r.readHostKeys()
+	if err != nil {
+		return nil, err
+	}
+	accounts, err := r.accounts()
+	if err != nil {
+		return nil, err
+	}
+	s := &server{Remote: r, keys: keys, accounts: accounts, throttle: newThrottle(), hasher: newHasher(), coverage: newCoverages(),
+		usage: map[string]*usage{}, pace: map[string]*pace{},
+		conns: map[*connection]bool{}, handshakes: map[netip.Addr]int{}, sessions: map[string]int{}}
+	for name, a := range accounts {
+		s.usage[name], s.pace[name] = newUsage(a.Quota), newPace(a.Rate)
+	}
+	if r.options.CAFile != "" {
+		if s.checker, err = newChecker(r.options.CAFile); err != nil {
+			return nil, &bridge.Error{Op: "read ca_file of", Object: r.name, Fate: bridge.Stop, Err: err, Hint: "ca_file wants public keys, one a line"}
+		}
+	}
+	return s, nil
+}
+
+// accept connections until the listener is closed.
+func (s *server) accept() {
+	for {
+		tcp, err := s.listener.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // no file handles, for example: it passes
+			s.log.Warn("accept connection", "remote", s.name, "error", err)
+			select {
+			case <-s.life.Done():
+				return
+			case <-time.After(100 * time.Millisecond):
+			}
+			continue
+		}
+		c := &connection{server: s, tcp: tcp, address: addressOf(tcp), began: time.Now()}
+		if reason := s.admit(c); reason != "" {
+			s.events.refuse(Event{Address: c.address.String(), Detail: reason})
+			turnAway(tcp, reason)
+			continue
+		}
+		s.work.Go(func() {
+			defer s.leave(c)
+			c.serve()
+		})
+	}
+}
+
+func addressOf(c net.Conn) netip.Addr {
+	a, err := netip.ParseAddrPort(c.RemoteAddr().String())
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Addr().Unmap().WithZone("")
+}
+
+// turnAway tells a client why, in a line before the protocol begins, which RFC 4253 (4.2) allows for and OpenSSH prints.
+func turnAway(tcp net.Conn, reason string) {
+	_ = tcp.SetDeadline(time.Now().Add(time.Second))
+	_, _ = tcp.Write([]byte(reason + "\r\n"))
+	_ = tcp.Close()
+}
+
+// admit counts a connection, or says why not.
+func (s *server) admit(c *connection) string {
+	if left := s.throttle.shut(c.address); left > 0 {
+		return fmt.Sprintf("Too many failed logins from this address: try again in %v", left.Round(time.Second))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case s.ended:
+		return "The server is stopping"
+	case len(s.conns) >= s.options.Limits.Connections:
+		return "Too many connections: try again later"
+	case s.waiting >= maxHandshakes, s.handshakes[c.address] >= maxAddressHandshakes:
+		return "Too many logins under way: try again later"
+	}
+	s.conns[c] = true
+	s.handshakes[c.address]++
+	s.waiting++
+	return ""
+}
+
+// entered says that a connection's login is over.
+func (s *server) entered(c *connection) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if c.entered {
+		return
+	}
+	c.entered = true
+	s.waiting--
+	if s.handshakes[c.address]--; s.handshakes[c.address] == 0 {
+		delete(s.handshakes, c.address)
+	}
+}
+
+func (s *server) leave(c *connection) {
+	_ = c.tcp.Close()
+	s.entered(c)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.conns, c)
+}
+
+// take counts a session of a user; false when there are enough.
+func (s *server) take(a *account) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sessions[a.Name] >= a.Connections {
+		return false
+	}
+	s.sessions[a.Name]++
+	return true
+}
+
+func (s *server) give(a *account) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.sessions[a.Name]--
+}
+
+// drain lets transfers go on for a while, then ends all connections and waits for what they did.
+func (s *server) drain() {
+	until := time.Now().Add(grace)
+	for s.life.Err() == nil && time.Now().Before(until) && s.cut(func(c *connection) bool { return c.handles.Load() == 0 }) > 0 {
+		select {
+		case <-s.life.Done():
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	s.cut(func(*connection) bool { return true })
+	s.work.Wait()
+	s.Remote.mu.Lock()
+	s.Remote.listener = nil
+	s.Remote.mu.Unlock()
+}
+
+// cut ends some connections and returns how many are left.
+func (s *server) cut(which func(*connection) bool) (left int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ended = true
+	for c := range s.conns {
+		if which(c) {
+			_ = c.tcp.Close()
+		} else {
+			left++
+		}
+	}
+	return left
+}

@@ -1,0 +1,110 @@
+package sftpd
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// maxPath is the longest path that a client may send, in bytes: Linux's own PATH_MAX.
+const maxPath = 4096
+
+// split takes a path of a client apart. What can't be a name is an error.
+func split(p string) ([]string, error) {
+	if len(p) > maxPath {
+		return nil, fmt.Errorf("%w: the path has %d bytes, more than %d", bridge.ErrName, len(p), maxPath)
+	}
+	return bridge.SplitPath(p)
+}
+
+// A rule is a glob over the paths that a user sees, element by element: * ? [ ] as of [path.Match] stay inside one
+// element, ** is any number of elements, so that /in/** is /in and all below it.
+type rule []string
+
+func parseRule(text string) (rule, error) {
+	if !strings.HasPrefix(text, "/") {
+		return nil, fmt.Errorf("%q does not begin with /", text)
+	}
+	r, err := split(text)
+	if err != nil {
+		return nil, err
+	}
+	for _, element := range r {
+		if _, err := path.Match(element, ""); err != nil || element != "**" && strings.Contains(element, "**") {
+			return nil, fmt.Errorf("%q is no pattern: ** stands alone between slashes, [ ] belong together", text)
+		}
+	}
+	return r, nil
+}
+
+// match says whether the path is the rule's; with below, whether it or one below it may be.
+func (r rule) match(elements []string, below bool) bool {
+	for i, pattern := range r {
+		if pattern == "**" {
+			if below {
+				return true
+			}
+			for j := range len(elements) - i + 1 {
+				if r[i+1:].match(elements[i+j:], false) {
+					return true
+				}
+			}
+			return false
+		}
+		if i == len(elements) {
+			return below
+		}
+		if ok, _ := path.Match(pattern, elements[i]); !ok {
+			return false
+		}
+	}
+	return len(elements) == len(r)
+}
+
+// rights are what a user may do.
+type rights struct{ write, read, remove []rule }
+
+func newRights(u *User) (rights, error) {
+	var r rights
+	var problems []error
+	for _, list := range []struct {
+		key  string
+		text []string
+		into *[]rule
+	}{{"write", u.Write, &r.write}, {"read", u.Read, &r.read}, {"delete", u.Delete, &r.remove}} {
+		for _, text := range list.text {
+			parsed, err := parseRule(text)
+			if err != nil {
+				problems = append(problems, formats.AtKey(list.key, err))
+			}
+			*list.into = append(*list.into, parsed)
+		}
+	}
+	return r, errors.Join(problems...)
+}
+
+func allows(rules []rule, elements []string) bool {
+	return slices.ContainsFunc(rules, func(r rule) bool { return r.match(elements, false) })
+}
+
+func (r *rights) mayWrite(elements []string) bool  { return allows(r.write, elements) }
+func (r *rights) mayRead(elements []string) bool   { return allows(r.read, elements) }
+func (r *rights) mayRemove(elements []string) bool { return allows(r.remove, elements) }
+
+// mayOwn says whether the user may put something there or take it away: both make a rename.
+func (r *rights) mayOwn(elements []string) bool { return r.mayWrite(elements) || r.mayRemove(elements) }
+
+// maySee says whether the user may do something there, or in a folder below it: it is listed then.
+func (r *rights) maySee(elements []string) bool {
+	for _, rules := range [][]rule{r.write, r.read, r.remove} {
+		if slices.ContainsFunc(rules, func(r rule) bool { return r.match(elements, true) }) {
+			return true
+		}
+	}
+	return false
+}

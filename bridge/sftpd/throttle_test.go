@@ -1,0 +1,186 @@
+package sftpd
+
+import (
+	"fmt"
+	"net/netip"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
+
+func TestFailedLoginsSlowDown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th, stranger := newThrottle(), addr("192.0.2.7")
+		want := []time.Duration{0, 0, 0, 1, 2, 4, 8, 16, 16, 16, 16}
+		for n, w := range want {
+			if got := th.wait(stranger, "sap"); got != w*time.Second {
+				t.Errorf("after %d failures: %v, want %v s", n, got, w)
+			}
+			if shut := th.shut(stranger); (shut > 0) != (n >= shutFailures) {
+				t.Errorf("after %d failures: shut for %v", n, shut)
+			}
+			th.failed(stranger, "sap")
+		}
+		if got := th.shut(stranger); got != 2*time.Second {
+			t.Errorf("shut for %v", got)
+		}
+		time.Sleep(2 * time.Second)
+		if th.shut(stranger) != 0 {
+			t.Error("still shut")
+		}
+		for range 30 {
+			th.failed(stranger, "sap")
+		}
+		if got := th.shut(stranger); got != longestShut {
+			t.Errorf("shut for %v at most", got)
+		}
+		time.Sleep(forgetFailure + time.Second)
+		if th.wait(stranger, "sap") != 0 || th.shut(stranger) != 0 {
+			t.Error("an hour later it is not forgotten")
+		}
+	})
+}
+
+func TestAnAccountUnderAttackStaysOpenForItsOwnAddress(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th, sap, net := newThrottle(), addr("10.1.2.3"), "203.0.113."
+		th.succeeded(sap, "sap")
+		for i := range 100 {
+			th.failed(addr(fmt.Sprint(net, i)), "sap") // each from an address of its own
+		}
+		if got := th.wait(addr("203.0.113.200"), "sap"); got != longestWait {
+			t.Errorf("a new address waits %v", got)
+		}
+		if got := th.wait(sap, "sap"); got != 0 {
+			t.Errorf("the partner waits %v", got)
+		}
+		if got := th.wait(addr("203.0.113.200"), "wms"); got != 0 {
+			t.Errorf("another account waits %v", got)
+		}
+		for range 4 {
+			th.failed(sap, "sap") // its own failures count
+		}
+		if got := th.wait(sap, "sap"); got != 2*time.Second {
+			t.Errorf("after four of its own it waits %v", got)
+		}
+		th.succeeded(sap, "sap")
+		if got := th.wait(sap, "sap"); got != 0 {
+			t.Errorf("after a success it waits %v", got)
+		}
+	})
+}
+
+func TestOneCustomersNetworkIsOneAddress(t *testing.T) {
+	th := newThrottle()
+	for i := range 5 {
+		th.failed(addr(fmt.Sprintf("2001:db8:1:2::%d", i)), "")
+	}
+	if th.wait(addr("2001:db8:1:2:ffff::1"), "x") == 0 || th.wait(addr("2001:db8:1:3::1"), "x") != 0 {
+		t.Error("of IPv6 64 bits count")
+	}
+	for range 5 {
+		th.failed(addr("::ffff:192.0.2.1"), "")
+	}
+	if th.wait(addr("192.0.2.1"), "x") == 0 {
+		t.Error("IPv4 inside IPv6 is IPv4")
+	}
+}
+
+func TestStrangersCostNoMemory(t *testing.T) {
+	th := newThrottle()
+	for i := range 5 * maxRemembered {
+		a := netip.AddrFrom4([4]byte{byte(i >> 24), byte(i >> 16), byte(i >> 8), byte(i)})
+		th.failed(a, fmt.Sprint("user", i))
+	}
+	if len(th.addresses) > maxRemembered || len(th.accounts) > maxRemembered {
+		t.Errorf("%d addresses, %d accounts", len(th.addresses), len(th.accounts))
+	}
+}
+
+func TestRules(t *testing.T) {
+	tests := []struct {
+		rule, path   string
+		match, below bool
+	}{
+		{"/in/**", "/in", true, true},
+		{"/in/**", "/in/a", true, true},
+		{"/in/**", "/in/a/b/c", true, true},
+		{"/in/**", "/", false, true},
+		{"/in/**", "/inn", false, false},
+		{"/in/**", "/in2/a", false, false},
+		{"/out/*.csv", "/out/a.csv", true, true},
+		{"/out/*.csv", "/out/a/b.csv", false, false},
+		{"/out/*.csv", "/out", false, true},
+		{"/**/*.csv", "/a.csv", true, true},
+		{"/**/*.csv", "/x/y/a.csv", true, true},
+		{"/**/*.csv", "/x/y/a.txt", false, true},
+		{"/**", "/", true, true},
+		{"/**", "/x", true, true},
+		{"/", "/", true, true},
+		{"/a/**/z", "/a/z", true, true},
+		{"/a/**/z", "/a/b/c/z", true, true},
+		{"/a/**/z", "/a/b/c", false, true},
+		{"/*/out/**", "/sap/out/p.csv", true, true},
+		{"/*/out/**", "/sap/in/p.csv", false, false},
+		{"/[ab]/f", "/b/f", true, true},
+	}
+	for _, tt := range tests {
+		r, err := parseRule(tt.rule)
+		if err != nil {
+			t.Fatal(err)
+		}
+		elements, err := split(tt.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := r.match(elements, false); got != tt.match {
+			t.Errorf("%s of %s: %t", tt.rule, tt.path, got)
+		}
+		if got := r.match(elements, true); got != tt.below {
+			t.Errorf("%s of %s or something below: %t", tt.rule, tt.path, got)
+		}
+	}
+	for _, text := range []string{"", "in/**", "/../x", "/a[", "/a**", "/a/**b/c", "/a\nb"} {
+		if r, err := parseRule(text); err == nil {
+			t.Errorf("%q is a rule: %q", text, r)
+		}
+	}
+}
+
+func TestCoverage(t *testing.T) {
+	c := &coverage{size: 100}
+	steps := []struct {
+		from, to int64
+		spans    int
+	}{{50, 60, 1}, {0, 10, 2}, {70, 100, 3}, {10, 20, 3}, {55, 72, 2}, {30, 30, 2}, {25, 26, 3}, {19, 51, 1}}
+	for _, s := range steps {
+		c.add(s.from, s.to)
+		if len(c.spans) != s.spans {
+			t.Errorf("after %v: %v", s, c.spans)
+		}
+	}
+	if c.spans[0] != (span{0, 100}) {
+		t.Errorf("%v", c.spans)
+	}
+}
+
+func TestAppendingToldWrongEndsAfterAWhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := newAppending(100)
+		began := time.Now()
+		if _, err := a.place(50, 10); err == nil || time.Since(began) != unknownWait {
+			t.Errorf("%v after %v", err, time.Since(began))
+		}
+		late := make(chan int64, 1)
+		go func() { off, _ := a.place(32768, 10); late <- off }() // overtook the first
+		synctest.Wait()
+		if off, err := a.place(0, 32768); off != 100 || err != nil {
+			t.Errorf("first: %d, %v", off, err)
+		}
+		if off := <-late; off != 32868 {
+			t.Errorf("second: %d", off)
+		}
+	})
+}

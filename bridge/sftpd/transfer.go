@@ -1,0 +1,338 @@
+package sftpd
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/pkg/sftp"
+)
+
+// upload is a file that is open for writing. pkg/sftp writes from several goroutines, in any order.
+type upload struct {
+	tree    *tree
+	place   place
+	file    *os.File
+	arrival *arrival
+	began   time.Time
+	append  *appending // the client asked for writing at the end
+
+	// A write that a client sends right behind the close can overtake it in pkg/sftp: it is refused, so that nothing
+	// changes in a file that was taken for whole.
+	open   sync.RWMutex
+	closed bool
+
+	written atomic.Int64
+	touched atomic.Bool // made, emptied or written
+	broken  atomic.Bool // a write failed, or the connection died
+	size    sizeMark
+}
+
+// sizeMark knows how far a file reaches.
+type sizeMark struct {
+	sync.Mutex
+	size int64
+}
+
+// upload opens a file. The arrival is noted first, so that the bridge never sees the file as whole.
+func (t *tree) upload(p place, fresh bool, want sftp.FileOpenFlags) (*upload, error) {
+	files := 0
+	if fresh {
+		files = 1
+	}
+	if err := t.usage[t.account.Name].take(t.root, 0, files); err != nil {
+		return nil, t.deny(p.full, sftp.ErrSSHFxFailure, err.Error())
+	}
+	arrival, err := t.arrivals.open(p.full)
+	if err != nil {
+		return nil, err
+	}
+	f, info, err := t.create(p, want)
+	if err != nil {
+		t.arrivals.close(arrival, untouched)
+		return nil, err
+	}
+	u := &upload{tree: t, place: p, file: f, arrival: arrival, began: time.Now()}
+	u.size.size = info.Size()
+	u.touched.Store(fresh)
+	if want.Trunc && info.Size() > 0 {
+		if err := f.Truncate(0); err != nil {
+			_ = f.Close()
+			t.arrivals.close(arrival, untouched)
+			return nil, err
+		}
+		t.usage[t.account.Name].take(t.root, -info.Size(), 0)
+		u.size.size = 0
+		u.touched.Store(true)
+	}
+	if want.Append {
+		u.append = newAppending(u.size.size)
+	}
+	return u, nil
+}
+
+// create opens the file itself, for reading too, because its hash is taken at the end.
+func (t *tree) create(p place, want sftp.FileOpenFlags) (*os.File, fs.FileInfo, error) {
+	flags := os.O_RDWR | syscall.O_NONBLOCK
+	if want.Creat {
+		flags |= os.O_CREATE
+	}
+	if want.Excl && want.Creat {
+		flags |= os.O_EXCL
+	}
+	f, err := t.root.OpenFile(p.local, flags, 0o644)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errLink
+	}
+	if err != nil {
+		_ = f.Close()
+		return nil, nil, err
+	}
+	return f, info, nil
+}
+
+// WriteAt writes what a client sends. After an error the file is not whole, however the handle is closed.
+func (u *upload) WriteAt(p []byte, off int64) (int, error) {
+	u.open.RLock()
+	defer u.open.RUnlock()
+	if u.closed {
+		return 0, &status{sftp.ErrSSHFxFailure, u.place.String() + " is closed already"}
+	}
+	n, err := u.write(p, off)
+	if err != nil {
+		u.broken.Store(true)
+		return n, u.tree.answer(u.place, err)
+	}
+	return n, nil
+}
+
+func (u *upload) write(p []byte, off int64) (int, error) {
+	t := u.tree
+	if u.append != nil {
+		var err error
+		if off, err = u.append.place(off, len(p)); err != nil {
+			return 0, &status{sftp.ErrSSHFxFailure, u.place.String() + ": " + err.Error()}
+		}
+	}
+	if off < 0 || off > int64(t.options.Limits.FileSize)-int64(len(p)) {
+		return 0, t.deny(u.place.full, sftp.ErrSSHFxFailure, fmt.Sprintf("%s: files have at most %v here", u.place, t.options.Limits.FileSize))
+	}
+	if err := u.grow(off + int64(len(p))); err != nil {
+		return 0, t.deny(u.place.full, sftp.ErrSSHFxFailure, err.Error())
+	}
+	t.pace[t.account.Name].wait(t.life, true, len(p))
+	u.touched.Store(true)
+	n, err := u.file.WriteAt(p, off)
+	u.written.Add(int64(n))
+	t.in.Add(int64(n))
+	t.touch()
+	return n, err
+}
+
+// grow asks the quota for what makes the file longer.
+func (u *upload) grow(to int64) error {
+	u.size.Lock()
+	defer u.size.Unlock()
+	if to <= u.size.size {
+		return nil
+	}
+	if err := u.tree.usage[u.tree.account.Name].take(u.tree.root, to-u.size.size, 0); err != nil {
+		return err
+	}
+	u.size.size = to
+	return nil
+}
+
+// ReadAt reads what was written, where the user may read.
+func (u *upload) ReadAt(p []byte, off int64) (int, error) {
+	if !u.tree.account.rights.mayRead(u.place.elements) {
+		return 0, u.tree.forbid(u.place, "read")
+	}
+	if off < 0 {
+		return 0, sftp.ErrSSHFxFailure
+	}
+	u.tree.pace[u.tree.account.Name].wait(u.tree.life, false, len(p))
+	n, err := u.file.ReadAt(p, off)
+	u.tree.out.Add(int64(n))
+	return n, err
+}
+
+// TransferError says that the connection died with the handle open.
+func (u *upload) TransferError(error) { u.broken.Store(true) }
+
+// Close ends the upload. The hash is taken afterwards, so that the partner does not wait for it.
+func (u *upload) Close() error {
+	u.open.Lock()
+	u.closed = true
+	u.open.Unlock()
+	t, how := u.tree, untouched
+	switch {
+	case u.broken.Load():
+		how = broken
+	case u.touched.Load():
+		how = whole
+	}
+	t.arrivals.close(u.arrival, how)
+	t.handles.Add(-1)
+	t.finish(u.file, Event{Kind: Upload, Path: "/" + u.place.full, Bytes: u.written.Load(), Took: time.Since(u.began), Broken: how == broken})
+	return nil
+}
+
+// touch says that something was asked for.
+func (c *connection) touch() { c.active.Store(time.Now().UnixNano()) }
+
+// appending finds where the writes of a client go that asked for writing at the end. OpenSSH's server forgets the
+// offsets; here writes run side by side, so they are kept, and those of clients that count from nought (curl -a) are
+// told from those that count from the file's beginning by the first one: it begins at nought or at the end.
+type appending struct {
+	base  int64 // the file's size at the beginning
+	mu    sync.Mutex
+	known *sync.Cond
+	shift int64 // what is added to offsets; -1 while that is not known
+}
+
+// unknownWait bounds how long later writes wait for the first.
+const unknownWait = 5 * time.Second
+
+func newAppending(base int64) *appending {
+	a := &appending{base: base, shift: -1}
+	a.known = sync.NewCond(&a.mu)
+	if base == 0 {
+		a.shift = 0
+	}
+	return a
+}
+
+func (a *appending) place(off int64, _ int) (int64, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch {
+	case a.shift >= 0:
+	case off == a.base:
+		a.shift = 0
+	case off == 0:
+		a.shift = a.base
+	}
+	a.known.Broadcast()
+	if a.shift < 0 {
+		late := time.AfterFunc(unknownWait, func() { a.known.Broadcast() })
+		defer late.Stop()
+		for until := time.Now().Add(unknownWait); a.shift < 0; a.known.Wait() {
+			if !time.Now().Before(until) {
+				return 0, errors.New("what is appended begins neither at nought nor at the file's end")
+			}
+		}
+	}
+	if off > 1<<62 {
+		return 0, errors.New("the offset is too large")
+	}
+	return off + a.shift, nil
+}
+
+// download is a file that is open for reading.
+type download struct {
+	tree   *tree
+	place  place
+	file   *os.File
+	began  time.Time
+	seen   *coverage
+	broken atomic.Bool
+	bytes  atomic.Int64
+}
+
+func (t *tree) download(p place, f *os.File) *download {
+	return &download{tree: t, place: p, file: f, began: time.Now(), seen: t.coverage.of(t.account.Name, p.full, f)}
+}
+
+// ReadAt reads what a client asks for.
+func (d *download) ReadAt(p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, sftp.ErrSSHFxFailure
+	}
+	t := d.tree
+	t.pace[t.account.Name].wait(t.life, false, len(p))
+	n, err := d.file.ReadAt(p, off)
+	d.bytes.Add(int64(n))
+	t.out.Add(int64(n))
+	t.touch()
+	d.seen.add(off, off+int64(n))
+	if err != nil && err != io.EOF {
+		err = t.answer(d.place, err)
+	}
+	return n, err
+}
+
+// TransferError says that the connection died with the handle open: what was sent last may not have arrived.
+func (d *download) TransferError(error) { d.broken.Store(true) }
+
+// Close ends the download. A client that closes the handle has all that was sent.
+func (d *download) Close() error {
+	t := d.tree
+	t.handles.Add(-1)
+	all := !d.broken.Load() && d.seen.whole(d.file)
+	if all {
+		t.coverage.forget(t.account.Name, d.place.full)
+	}
+	e := Event{Kind: Download, Path: "/" + d.place.full, Bytes: d.bytes.Load(), Took: time.Since(d.began), Broken: d.broken.Load()}
+	t.finish(d.file, e)
+	if all {
+		t.tell(Event{Kind: Fetched, Path: "/" + d.place.full, Size: d.seen.size})
+	}
+	return nil
+}
+
+// finish tells a transfer once the file's hash is known, and closes the file.
+func (t *tree) finish(f *os.File, e Event) {
+	e.Session, e.User, e.Address = t.id, t.account.Name, t.address.String()
+	t.hasher.take(func() {
+		e.Size, e.SHA256 = hashOf(f)
+		_ = f.Close()
+		t.events.tell(e)
+	})
+}
+
+// hashOf reads the whole file; a file that changes meanwhile has no hash.
+func hashOf(f *os.File) (size int64, sum string) {
+	before, err := f.Stat()
+	if err != nil {
+		return 0, ""
+	}
+	h := sha256.New()
+	n, err := io.Copy(h, io.NewSectionReader(f, 0, before.Size()))
+	after, serr := f.Stat()
+	if errors.Join(err, serr) != nil || n != before.Size() || after.Size() != n || !after.ModTime().Equal(before.ModTime()) {
+		return before.Size(), ""
+	}
+	return n, hex.EncodeToString(h.Sum(nil))
+}
+
+// hasher takes hashes of files that were closed, one after the other. When it is far behind, those who close wait.
+type hasher struct {
+	jobs chan func()
+	once sync.Once
+}
+
+func newHasher() *hasher { return &hasher{jobs: make(chan func(), 64)} }
+
+func (h *hasher) run() {
+	for job := range h.jobs {
+		job()
+	}
+}
+
+func (h *hasher) take(job func()) { h.jobs <- job }
+
+// close ends it once all jobs are done. Nobody takes any more.
+func (h *hasher) close() { h.once.Do(func() { close(h.jobs) }) }
