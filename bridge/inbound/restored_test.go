@@ -20,7 +20,10 @@ func TestAShopThatWasRestored(t *testing.T) {
 		}
 		return text
 	}
+	const descriptions = "sku,short_description\nOLD-0,Fine\nOLD-1,Fine\nOLD-2,Fine\n"
 	w.Drop("products", "p1.csv", products("OLD", "Old"))
+	w.Round()
+	w.Drop("products", "p1b.csv", descriptions)
 	w.Round()
 	w.Drop("inventory", "i1.csv", "sku,unit,quantity\nOLD-0,item,5\nOLD-1,item,6\n")
 	w.Round()
@@ -43,6 +46,12 @@ func TestAShopThatWasRestored(t *testing.T) {
 	w.Drop("inventory", "i2.csv", "sku,unit,quantity\nOLD-0,item,7\nOLD-1,item,8\n")
 	w.Round()
 
+	// What the lost products had is not believed of the new ones.
+	w.Drop("products", "p4.csv", descriptions)
+	w.Round()
+	if _, run := w.Last("products"); run.Updated != 3 {
+		t.Errorf("descriptions again: %+v", run.Counts)
+	}
 	for _, feed := range []string{"products", "inventory"} {
 		if d, run := w.Last(feed); d.State != bridge.Loaded {
 			t.Errorf("%s: %s %+v; rejects:\n%s", feed, d.State, run.Counts, strings.Join(w.Rejects(d), "\n"))
