@@ -66,6 +66,10 @@ func (k checker) oro() {
 	k.rooted("oro.token_path", o.TokenPath)
 	k.positive("oro.timeout", o.Timeout)
 	k.positive("oro.settle", o.Settle)
+	o.CAFile, o.CertFile, o.KeyFile = k.c.resolve(o.CAFile), k.c.resolve(o.CertFile), k.c.resolve(o.KeyFile)
+	if (o.CertFile == "") != (o.KeyFile == "") {
+		k.problem("oro", "name both files, or neither", "client_certificate_file and client_key_file belong together")
+	}
 	if o.URL == "" {
 		return
 	}
@@ -75,6 +79,8 @@ func (k checker) oro() {
 		k.problem("oro.url", "write https://shop.example.com", "%q is not the address of a shop", o.URL)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		k.problem("oro.url", "write scheme, host and, if need be, a path", "must hold no user, query or fragment")
+	case u.Scheme == "http" && !loopback(u.Hostname()) && !o.Insecure:
+		k.problem("oro.url", "use https, or write oro.insecure: true where the way is safe", "%s is not encrypted: secrets and orders can be read on the way", o.URL)
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		k.warn("oro.url", "use https", "%s is not encrypted: secrets and orders can be read on the way", o.URL)
 	}

@@ -230,7 +230,7 @@ type Admin struct {
 type Webhook struct {
 	Listen string        `yaml:"listen" jsonschema:"default=127.0.0.1:8086" doc:"address and port, for the shop alone"`
 	URL    string        `yaml:"url" doc:"address at which the shop reaches listen, /webhook for its path; the bridge then registers itself there and keeps it so"`
-	Secret bridge.Secret `yaml:"secret" doc:"key of the shop's webhook signatures; without it there is no webhook intake"`
+	Secret bridge.Secret `yaml:"secret" doc:"key of the shop's webhook signatures, 32 bytes or more; without it there is no webhook intake"`
 }
 
 // resolve makes a local path of the config absolute or relative to the working folder: in a config, relative paths are

@@ -311,10 +311,17 @@ func (a *applier) send(ctx context.Context, changes []*bridge.Staged) error {
 		return err
 	}
 	ended := make([]fate, 0, len(changes))
+	var stale []string
 	for i, c := range changes {
+		if outcomes[i].Stale != bridge.Fits {
+			stale, c.Link = append(stale, c.Key), 0
+		}
 		if f, ok := a.outcome(c, outcomes[i]); ok {
 			ended = append(ended, f)
 		}
+	}
+	if err := a.forgetStale(ctx, stale); err != nil {
+		return err
 	}
 	if err := a.forgetParents(ctx, changes); err != nil {
 		return err
@@ -432,6 +439,15 @@ func (a *applier) outcome(c *bridge.Staged, o bridge.Outcome) (fate, bool) {
 		return fate{change: c, fate: bridge.FateCreated}, true
 	}
 	return fate{change: c, fate: bridge.FateUpdated}, true
+}
+
+// forgetStale drops the links whose ids are other records' by now, or nobody's: what the ledger believes of them was true of
+// a record that the shop has lost.
+func (a *applier) forgetStale(ctx context.Context, keys []string) error {
+	if a.dry || len(keys) == 0 {
+		return nil
+	}
+	return a.e.persist(ctx, "feed "+a.feed.Name, func() error { return a.e.Ledger.Forget(ctx, a.feed.Entity.Name, keys) })
 }
 
 // forgetParents drops the links of parents that the shop says it does not have: the ledger was wrong about them, and the

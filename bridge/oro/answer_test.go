@@ -62,6 +62,8 @@ func TestJudgeAnswer(t *testing.T) {
 		{"not there, says a page", "PATCH", "orders/25", 404, html, page, false},
 		{"forbidden, says a page", "DELETE", "productprices", 403, html, page, false},
 		{"refused, says a page", "PATCH", "customers", 400, html, page, false},
+		{"an unknown token", "GET", "orders", 401, "", ``, true},
+		{"a password, asks a proxy", "GET", "orders", 401, html, page, false},
 		{"too large, says the web server", "PATCH", "customers", 413, html, page, true},
 		{"busy, says a proxy", "PATCH", "customers", 429, html, page, true},
 		{"down, says a proxy", "GET", "orders", 502, html, page, true},

@@ -621,7 +621,7 @@ func (r *reading) missing(ch *bridge.Change, e errorItem) *bridge.Missing {
 	}
 	m := r.entity.parent(ch, steps[4])
 	if m != nil && m.Entity == formats.Products.Name {
-		r.client.skus.drop(nameOf(m.Key)) // it is gone
+		r.client.skus.drop(m.Key) // it is gone
 	}
 	return m
 }
@@ -674,7 +674,7 @@ func (r *reading) settle(ctx context.Context) error {
 	}
 	for i, ch := range r.changes {
 		if r.outcomes[i] == (bridge.Outcome{}) {
-			r.outcomes[i] = r.lookedUp(i, ch, found[ch.Key], twins[nameOf(ch.Key)])
+			r.outcomes[i] = r.lookedUp(i, ch, found[ch.Key], twins[ch.Key])
 		}
 	}
 	return nil
@@ -690,7 +690,7 @@ func (r *reading) lookedUp(i int, ch *bridge.Change, ids []string, twin string) 
 	case len(ids) == 1 && !refused:
 		return bridge.Outcome{OroID: ids[0]}
 	case len(ids) == 0 && twin != "":
-		return bridge.Outcome{Reject: rejectCase(ch.Record, nameOf(ch.Key), twin)}
+		return bridge.Outcome{Reject: rejectCase(ch.Record, ch.Key, twin)}
 	case len(ids) == 0 && refused:
 		return bridge.Outcome{Reject: r.reject(ch, said)}
 	case len(ids) == 0 && !r.doubt[i]:
@@ -710,7 +710,7 @@ func (r *reading) twins(ctx context.Context, found map[string][]string) (map[str
 	var skus []string
 	for i := range r.clash {
 		if key := r.changes[i].Key; len(found[key]) == 0 {
-			skus = append(skus, nameOf(key))
+			skus = append(skus, key)
 		}
 	}
 	if len(skus) == 0 {

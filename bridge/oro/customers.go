@@ -81,7 +81,7 @@ func (c customers) find(ctx context.Context, records []*formats.Record) ([]bridg
 	var ask []string
 	for i, rec := range records {
 		if answers[i].Reject = c.unlistable(rec); answers[i].Reject == nil {
-			ask = append(ask, nameOf(rec.Key))
+			ask = append(ask, rec.Key)
 		}
 	}
 	type match struct {
@@ -106,7 +106,7 @@ func (c customers) find(ctx context.Context, records []*formats.Record) ([]bridg
 		if answers[i].Reject != nil {
 			continue
 		}
-		m, ok := held[nameOf(rec.Key)]
+		m, ok := held[rec.Key]
 		if len(m.ids) > 1 {
 			_, o := only(m.ids, rec, "customer_number", bridge.Missing{Entity: rec.Entity.Name, Key: rec.Key})
 			answers[i].Reject = o.Reject
@@ -133,7 +133,7 @@ func (c customers) find(ctx context.Context, records []*formats.Record) ([]bridg
 
 // unlistable refuses a number that can't be looked up.
 func (c customers) unlistable(rec *formats.Record) *formats.Reject {
-	if name := nameOf(rec.Key); name == "" || c.keysAtOnce("customers", c.customerKey) > 1 {
+	if name := rec.Key; name == "" || c.keysAtOnce("customers", c.customerKey) > 1 {
 		return unlistable(rec, "customer_number", name)
 	}
 	return nil
@@ -178,7 +178,7 @@ func (c customers) findParents(ctx context.Context, records []*formats.Record, a
 		if n == "" {
 			continue
 		}
-		if _, out := only(ids[n], rec, "parent_number", bridge.Missing{Entity: formats.Customers.Name, Key: formats.JoinKey(n)}); out != nil {
+		if _, out := only(ids[n], rec, "parent_number", bridge.Missing{Entity: formats.Customers.Name, Key: n}); out != nil {
 			answers[i] = bridge.Lookup{Missing: out.Missing, Reject: out.Reject}
 		}
 	}
@@ -284,7 +284,7 @@ func (c customers) all(ctx context.Context, fields []string, each func(string, b
 				}
 				found.Values = append(found.Values, formats.Value{Field: f, Text: text})
 			}
-			if err := each(formats.JoinKey(number), found); err != nil {
+			if err := each(number, found); err != nil {
 				return err
 			}
 		}
@@ -313,7 +313,7 @@ func (c customers) encode(ctx context.Context, changes []*bridge.Change) (*bundl
 				"a customer keeps its orders and is not removed from here: disable its users in the shop, or delete it there")})
 		case c.unlistable(ch.Record) != nil:
 			out.refuse(i, &bridge.Outcome{Reject: c.unlistable(ch.Record)})
-		case c.customerKey == externalID && utf8.RuneCountInString(nameOf(ch.Key)) > maxExternalID:
+		case c.customerKey == externalID && utf8.RuneCountInString(ch.Key) > maxExternalID:
 			out.refuse(i, &bridge.Outcome{Reject: reject(ch.Record, "customer_number", formats.CodeTooLong,
 				"the shop stores at most %d characters of a customer number", maxExternalID)})
 		case ch.Op == bridge.Update && ch.OroID == "":
@@ -341,7 +341,7 @@ func (c customers) item(ctx context.Context, i int, ch *bridge.Change, parents m
 	it := item{kind: "customers", id: ch.OroID, meta: "update"}
 	if ch.Op == bridge.Create {
 		it.id, it.meta = "c"+strconv.Itoa(i), ""
-		it.set(c.customerKey, nameOf(ch.Key))
+		it.set(c.customerKey, ch.Key)
 	}
 	moved := false
 	for _, v := range ch.Values {
@@ -358,7 +358,7 @@ func (c customers) item(ctx context.Context, i int, ch *bridge.Change, parents m
 		case v.Field == "parent_number" && v.Text == "":
 			it.point("parent", "customers", "")
 		case v.Field == "parent_number":
-			id, out := only(parents[v.Text], ch.Record, v.Field, bridge.Missing{Entity: formats.Customers.Name, Key: formats.JoinKey(v.Text)})
+			id, out := only(parents[v.Text], ch.Record, v.Field, bridge.Missing{Entity: formats.Customers.Name, Key: v.Text})
 			if out != nil {
 				return it, nil, out, nil
 			}
@@ -516,7 +516,7 @@ func (c *Client) fill(ctx context.Context, changes []*bridge.Change) error {
 }
 
 func (c customers) ids(ctx context.Context, keys []string) (map[string][]string, error) {
-	return c.byName(ctx, "customers", c.customerKey, keys)
+	return c.keyed(ctx, "customers", c.customerKey, c.customerKey, keys)
 }
 
 func (c customers) names(ctx context.Context, links []bridge.Identity) (map[string][]string, error) {
@@ -525,7 +525,7 @@ func (c customers) names(ctx context.Context, links []bridge.Identity) (map[stri
 
 func (customers) parent(ch *bridge.Change, relationship string) *bridge.Missing {
 	if n, _ := valueOf(ch, "parent_number"); relationship == "parent" && n != "" {
-		return &bridge.Missing{Entity: formats.Customers.Name, Key: formats.JoinKey(n)}
+		return &bridge.Missing{Entity: formats.Customers.Name, Key: n}
 	}
 	return nil
 }

@@ -278,7 +278,7 @@ func TestAll(t *testing.T) {
 	}
 }
 
-// TestKeysReachTheShopUnescaped: "|" and "\" are escaped in the ledger's keys alone.
+// TestKeysReachTheShopUnescaped: "|" and "\" are escaped in keys of several parts alone.
 func TestKeysReachTheShopUnescaped(t *testing.T) {
 	_, c := newShop(t)
 	load(t, c, record(formats.Customers, formats.JoinKey("A|B"), "name", "One"), record(formats.Customers, formats.JoinKey(`C\D`), "name", "Two"))

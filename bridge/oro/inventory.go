@@ -161,7 +161,7 @@ func pick(rec *formats.Record, sku string, held []level) place {
 		have = append(have, l.unit)
 	}
 	if len(held) == 0 {
-		return place{out: &bridge.Outcome{Missing: &bridge.Missing{Entity: formats.Products.Name, Key: formats.JoinKey(sku)}}}
+		return place{out: &bridge.Outcome{Missing: &bridge.Missing{Entity: formats.Products.Name, Key: sku}}}
 	}
 	return place{out: &bridge.Outcome{Reject: reject(rec, "unit", formats.CodeReference,
 		"the product %s has no unit %q in the shop, only %s", sku, unit, strings.Join(have, ", "))}}
@@ -332,7 +332,7 @@ func (n inventory) names(ctx context.Context, links []bridge.Identity) (map[stri
 
 func (inventory) parent(ch *bridge.Change, relationship string) *bridge.Missing {
 	if sku, ok := ch.Record.Get("sku"); ok && relationship == "product" {
-		return &bridge.Missing{Entity: formats.Products.Name, Key: formats.JoinKey(sku)}
+		return &bridge.Missing{Entity: formats.Products.Name, Key: sku}
 	}
 	return nil
 }

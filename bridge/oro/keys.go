@@ -31,55 +31,13 @@ func (c *Client) keyed(ctx context.Context, path, filter, attribute string, keys
 	return found, err
 }
 
-// nameOf is the one part of a key, as the shop holds it: only the ledger's keys escape "|" and "\\".
-func nameOf(key string) string {
-	if !strings.ContainsAny(key, `|\`) {
-		return key
-	}
-	return formats.SplitKey(key)[0]
-}
-
-// byName asks for the ids behind keys of one part.
-func (c *Client) byName(ctx context.Context, path, attribute string, keys []string) (map[string][]string, error) {
-	names := make([]string, len(keys))
-	for i, k := range keys {
-		names[i] = nameOf(k)
-	}
-	found, err := c.keyed(ctx, path, attribute, attribute, names)
-	if err != nil {
-		return nil, err
-	}
-	ids := make(map[string][]string, len(found))
-	for i, k := range keys {
-		if list := found[names[i]]; len(list) > 0 {
-			ids[k] = list
-		}
-	}
-	return ids, nil
-}
-
 // parents finds the ids of records that others name. The shop is always asked: what a link of the ledger or an earlier
 // answer says may be another record's id by now.
 func (c *Client) parents(ctx context.Context, e *formats.Entity, names []string) (map[string][]string, error) {
-	names = unique(names)
 	if len(names) == 0 {
 		return nil, nil
 	}
-	keys := make([]string, len(names))
-	for i, n := range names {
-		keys[i] = formats.JoinKey(n)
-	}
-	ids, err := c.entities[e.Name].ids(ctx, keys)
-	if err != nil {
-		return nil, err
-	}
-	found := make(map[string][]string, len(ids))
-	for i, n := range names {
-		if list := ids[keys[i]]; len(list) > 0 {
-			found[n] = list
-		}
-	}
-	return found, nil
+	return c.entities[e.Name].ids(ctx, unique(names))
 }
 
 // only picks the only id of a key; the outcome says that there is none or that there are several.

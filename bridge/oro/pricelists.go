@@ -27,7 +27,7 @@ func (p priceLists) find(ctx context.Context, records []*formats.Record) ([]brid
 	}
 	answers := make([]bridge.Lookup, len(records))
 	for i, rec := range records {
-		lists := held[nameOf(rec.Key)]
+		lists := held[rec.Key]
 		switch len(lists) {
 		case 0:
 			continue
@@ -97,7 +97,7 @@ func (p priceLists) all(ctx context.Context, fields []string, each func(string, 
 		for _, f := range sorted(fields) {
 			found.Values = append(found.Values, formats.Value{Field: f, Text: p.value(held[name][0], f, "")})
 		}
-		if err := each(formats.JoinKey(name), found); err != nil {
+		if err := each(name, found); err != nil {
 			return err
 		}
 	}
@@ -121,7 +121,7 @@ func (p priceLists) encode(ctx context.Context, changes []*bridge.Change) (*bund
 		}
 		if ch.Op == bridge.Create {
 			it.id, it.meta = "", ""
-			it.set("name", nameOf(ch.Key))
+			it.set("name", ch.Key)
 		}
 		switch {
 		case ch.Op != bridge.Create && ch.OroID == "":
@@ -165,7 +165,7 @@ func (p priceLists) ids(ctx context.Context, keys []string) (map[string][]string
 	}
 	found := make(map[string][]string, len(keys))
 	for _, k := range keys {
-		for _, r := range held[nameOf(k)] {
+		for _, r := range held[k] {
 			found[k] = append(found[k], r.ID)
 		}
 	}
@@ -177,7 +177,7 @@ func (p priceLists) names(ctx context.Context, _ []bridge.Identity) (map[string]
 	found := make(map[string][]string, len(held))
 	for name, lists := range held {
 		for _, r := range lists {
-			found[r.ID] = []string{formats.JoinKey(name)}
+			found[r.ID] = []string{name}
 		}
 	}
 	return found, err

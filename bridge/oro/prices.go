@@ -159,7 +159,7 @@ func (p prices) placeOne(ctx context.Context, rec *formats.Record, row *priced, 
 	if err != nil {
 		return err
 	}
-	if row.key.list, row.out = only(lists, rec, "price_list", bridge.Missing{Entity: formats.PriceLists.Name, Key: formats.JoinKey(row.listName)}); row.out != nil {
+	if row.key.list, row.out = only(lists, rec, "price_list", bridge.Missing{Entity: formats.PriceLists.Name, Key: row.listName}); row.out != nil {
 		return nil
 	}
 	_, bad, err := p.resolve(ctx, units, rec, "unit", row.key.unit)
@@ -169,7 +169,7 @@ func (p prices) placeOne(ctx context.Context, rec *formats.Record, row *priced, 
 	if err != nil || bad != nil || ids == nil {
 		return err
 	}
-	row.key.product, row.out = only(ids[row.sku], rec, "sku", bridge.Missing{Entity: formats.Products.Name, Key: formats.JoinKey(row.sku)})
+	row.key.product, row.out = only(ids[row.sku], rec, "sku", bridge.Missing{Entity: formats.Products.Name, Key: row.sku})
 	return nil
 }
 
@@ -464,9 +464,9 @@ func (prices) parent(ch *bridge.Change, relationship string) *bridge.Missing {
 	parts := formats.SplitKey(ch.Key)
 	switch {
 	case relationship == "product" && len(parts) > 1:
-		return &bridge.Missing{Entity: formats.Products.Name, Key: formats.JoinKey(parts[1])}
+		return &bridge.Missing{Entity: formats.Products.Name, Key: parts[1]}
 	case relationship == "priceList":
-		return &bridge.Missing{Entity: formats.PriceLists.Name, Key: formats.JoinKey(parts[0])}
+		return &bridge.Missing{Entity: formats.PriceLists.Name, Key: parts[0]}
 	}
 	return nil
 }

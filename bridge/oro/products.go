@@ -98,8 +98,8 @@ func (p products) find(ctx context.Context, records []*formats.Record) ([]bridge
 	answers := make([]bridge.Lookup, len(records))
 	var ask, lost []string
 	for i, rec := range records {
-		if answers[i].Reject = unlistable(rec, "sku", nameOf(rec.Key)); answers[i].Reject == nil {
-			ask = append(ask, nameOf(rec.Key))
+		if answers[i].Reject = unlistable(rec, "sku", rec.Key); answers[i].Reject == nil {
+			ask = append(ask, rec.Key)
 		}
 	}
 	held := make(map[string]*held)
@@ -124,9 +124,9 @@ func (p products) find(ctx context.Context, records []*formats.Record) ([]bridge
 		} else if answers[i].Reject != nil {
 			continue
 		}
-		h := held[nameOf(rec.Key)]
+		h := held[rec.Key]
 		if h == nil {
-			lost = append(lost, nameOf(rec.Key))
+			lost = append(lost, rec.Key)
 			continue
 		}
 		if answers[i].Found, err = p.found(ctx, rec, h); err != nil {
@@ -138,8 +138,8 @@ func (p products) find(ctx context.Context, records []*formats.Record) ([]bridge
 	}
 	twins, err := p.otherCase(ctx, unique(lost))
 	for i, rec := range records {
-		if twin := twins[nameOf(rec.Key)]; twin != "" && answers[i] == (bridge.Lookup{}) {
-			answers[i].Reject = rejectCase(rec, nameOf(rec.Key), twin)
+		if twin := twins[rec.Key]; twin != "" && answers[i] == (bridge.Lookup{}) {
+			answers[i].Reject = rejectCase(rec, rec.Key, twin)
 		}
 	}
 	return answers, err
@@ -297,7 +297,7 @@ func (p products) all(ctx context.Context, fields []string, each func(string, br
 			if err != nil {
 				return err
 			}
-			if err := each(formats.JoinKey(h.text("sku")), *found); err != nil {
+			if err := each(h.text("sku"), *found); err != nil {
 				return err
 			}
 		}
@@ -317,8 +317,8 @@ func (p products) encode(ctx context.Context, changes []*bridge.Change) (*bundle
 	out, batch := new(bundle), &part{resource: "products"}
 	for i, ch := range changes {
 		switch {
-		case unlistable(ch.Record, "sku", nameOf(ch.Key)) != nil:
-			out.refuse(i, &bridge.Outcome{Reject: unlistable(ch.Record, "sku", nameOf(ch.Key))})
+		case unlistable(ch.Record, "sku", ch.Key) != nil:
+			out.refuse(i, &bridge.Outcome{Reject: unlistable(ch.Record, "sku", ch.Key)})
 			continue
 		case ch.Op != bridge.Create && ch.OroID == "":
 			out.refuse(i, &bridge.Outcome{Unknown: true})
@@ -435,7 +435,7 @@ func (w *productWriter) write() {
 // begin sets what only a new product needs.
 func (w *productWriter) begin() {
 	w.it.id, w.it.meta = "p"+strconv.Itoa(w.n), ""
-	w.it.set("sku", nameOf(w.ch.Key))
+	w.it.set("sku", w.ch.Key)
 	w.it.raw("productType", `"simple"`)
 	w.it.raw("featured", "false")
 	w.it.raw("newArrival", "false")
@@ -550,7 +550,7 @@ func (w *productWriter) text(it *item, p prose, localization, text string) {
 }
 
 func (p products) ids(ctx context.Context, keys []string) (map[string][]string, error) {
-	return p.byName(ctx, "products", "sku", keys)
+	return p.keyed(ctx, "products", "sku", "sku", keys)
 }
 
 func (p products) names(ctx context.Context, links []bridge.Identity) (map[string][]string, error) {

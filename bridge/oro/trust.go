@@ -64,7 +64,7 @@ func (c *Client) keysByID(ctx context.Context, path, attribute string, links []b
 	found := make(map[string][]string, len(links))
 	err := c.lookup(ctx, path, "id", numbers(idsOf(links)), query{"fields[" + path + "]": attribute}, 1, func(doc *document) error {
 		for i := range doc.Data {
-			found[doc.Data[i].ID] = []string{formats.JoinKey(doc.Data[i].text(attribute))}
+			found[doc.Data[i].ID] = []string{doc.Data[i].text(attribute)}
 		}
 		return nil
 	})

@@ -52,7 +52,7 @@ func TestLatency(t *testing.T) {
 		}
 		address := l.Addr().String()
 		l.Close()
-		w := newOrderWorld(t, "", fmt.Sprintf("webhook: { listen: '%s', secret: hush, url: 'http://%s/webhook' }\n", address, address))
+		w := newOrderWorld(t, "", fmt.Sprintf("webhook: { listen: '%s', secret: 0123456789abcdef0123456789abcdef, url: 'http://%s/webhook' }\n", address, address))
 		text, err := os.ReadFile(w.config)
 		if err != nil {
 			t.Fatal(err)
