@@ -1,8 +1,11 @@
 package bridge
 
 import (
+	"context"
 	"log/slog"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -135,27 +138,34 @@ func (e *Event) Attrs() []slog.Attr {
 
 // Events hands what happens to whoever observes. The zero value is ready, and nil tells nobody.
 type Events struct {
-	mu        sync.RWMutex
-	observers map[int]func(*Event)
-	next      int
+	mu        sync.Mutex // of those who change the list
+	observers atomic.Pointer[[]*observer]
 }
+
+type observer struct{ tell func(*Event) }
 
 // Observe has a function told of everything from now on, in the order in which it happens, until stop is called. It is
 // called by whoever does the work and must be quick; it may be called from several goroutines at once.
-func (e *Events) Observe(f func(*Event)) (stop func()) {
+func (e *Events) Observe(tell func(*Event)) (stop func()) {
+	o := &observer{tell}
+	e.change(func(all []*observer) []*observer { return append(all, o) })
+	return func() {
+		e.change(func(all []*observer) []*observer {
+			return slices.DeleteFunc(all, func(x *observer) bool { return x == o })
+		})
+	}
+}
+
+// change puts another list in the place of the present one, which somebody may be walking.
+func (e *Events) change(list func([]*observer) []*observer) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.observers == nil {
-		e.observers = map[int]func(*Event){}
+	var all []*observer
+	if now := e.observers.Load(); now != nil {
+		all = slices.Clone(*now)
 	}
-	id := e.next
-	e.next++
-	e.observers[id] = f
-	return func() {
-		e.mu.Lock()
-		defer e.mu.Unlock()
-		delete(e.observers, id)
-	}
+	all = list(all)
+	e.observers.Store(&all)
 }
 
 // Tell hands events on.
@@ -163,11 +173,13 @@ func (e *Events) Tell(events ...*Event) {
 	if e == nil {
 		return
 	}
-	e.mu.RLock()
-	defer e.mu.RUnlock()
+	observers := e.observers.Load()
+	if observers == nil {
+		return
+	}
 	for _, event := range events {
-		for _, f := range e.observers {
-			f(event)
+		for _, o := range *observers {
+			o.tell(event)
 		}
 	}
 }
@@ -179,7 +191,7 @@ func (e *Events) Step(name string) { e.Tell(&Event{Kind: StepReached, Text: name
 func LogEvents(log *slog.Logger) func(*Event) {
 	return func(e *Event) {
 		if e.Kind.Kept() {
-			log.LogAttrs(nil, e.Level(), string(e.Kind), e.Attrs()...) //nolint:staticcheck // no handler of ours asks for a context
+			log.LogAttrs(context.Background(), e.Level(), string(e.Kind), e.Attrs()...)
 		}
 	}
 }

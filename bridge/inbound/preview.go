@@ -39,9 +39,13 @@ func (e *Engine) Plan(ctx context.Context, f *config.Feed, path string, o Previe
 		return nil, err
 	}
 	v := &Preview{Run: bridge.Run{Kind: bridge.FirstRun}}
+	d := &bridge.Drop{Feed: f.Name, Remote: bridge.ByHand, Name: filepath.Base(path), SteadyAt: e.Clock.Now()}
+	if d.Rank, err = e.newestRank(ctx, d); err != nil {
+		return nil, errors.Join(err, stage.Close())
+	}
 	rows, err := e.openRows(f, path)
 	if err == nil {
-		err = e.preview(ctx, f, &bridge.Drop{Feed: f.Name, Name: filepath.Base(path)}, v, stage, rows, o)
+		err = e.preview(ctx, f, d, v, stage, rows, o)
 		err = errors.Join(err, rows.Close())
 	}
 	return v, errors.Join(err, stage.Close())
