@@ -20,6 +20,9 @@ const (
 	AlarmStuck      Alarm = "stuck"      // the order can't be written in the format; cleared by rendering it again
 	AlarmUnanswered Alarm = "unanswered" // no answer within answer_within; cleared by the answer
 	AlarmRefused    Alarm = "refused"    // the ERP refused the order; cleared by another answer
+
+	AlarmRestored   Alarm = "restored"     // the shop went back in time; cleared by a person
+	AlarmOutOfOrder Alarm = "out of order" // a file that was seen later stands before one that was loaded, by its name
 )
 
 // AlarmCount is how many files or orders an alarm is about.
@@ -46,6 +49,8 @@ var alarmHints = map[Alarm]string{
 	AlarmStuck:      "mend the order or the export's format, then `orobridge rerun --order … --render`",
 	AlarmUnanswered: "look the order up in the ERP",
 	AlarmRefused:    "see the reason with `orobridge order`",
+	AlarmRestored:   "have each feed's newest full files sent once more, so that the shop holds again what the ERP says",
+	AlarmOutOfOrder: "check the date and number in the file's name; run the drop again with --force if it is the newer statement",
 }
 
 // Hint says what to do about an alarm.

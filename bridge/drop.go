@@ -100,7 +100,9 @@ type Counts struct {
 	Collapsed  int64 `json:"collapsed"` // rows whose key came again in the same file
 	Rejected   int64 `json:"rejected"`
 	Parked     int64 `json:"parked"`
-	Withdrawn  int64 `json:"withdrawn"` // keys that a full drop lacks and that were removed: no rows of the file
+	// Verified are those that were looked up in the shop and compared, not only believed: no fate of their own.
+	Verified  int64 `json:"verified"`
+	Withdrawn int64 `json:"withdrawn"` // keys that a full drop lacks and that were removed: no rows of the file
 }
 
 // NamedCount is one of the counts of a run under the name that it has in JSON.
@@ -113,7 +115,7 @@ type NamedCount struct {
 func (c Counts) Each() []NamedCount {
 	return []NamedCount{{"rows", c.Rows}, {"created", c.Created}, {"updated", c.Updated}, {"unchanged", c.Unchanged}, {"adopted", c.Adopted},
 		{"superseded", c.Superseded}, {"removed", c.Removed}, {"collapsed", c.Collapsed}, {"rejected", c.Rejected}, {"parked", c.Parked},
-		{"withdrawn", c.Withdrawn}}
+		{"withdrawn", c.Withdrawn}, {"verified", c.Verified}}
 }
 
 // Sum is the right side of the first promise.

@@ -192,3 +192,9 @@ func NameError(op, remote, p string, err error) *Error {
 	return &Error{Op: op, Object: FileObject(remote, Shorten(p, 1024)), Fate: Stop, File: true, Err: err,
 		Hint: "paths consist of plain UTF-8 names below the remote's folder: rename the file, or correct the folder in the config"}
 }
+
+// Digest is a short text that stands for a long one.
+func Digest(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return "sha256:" + hex.EncodeToString(sum[:16])
+}

@@ -11,3 +11,11 @@ func PausedNote(work string) string { return pausedPrefix + work }
 
 // PausedWork says whether a note of the ledger tells of trouble, and with what.
 func PausedWork(note string) (work string, ok bool) { return strings.CutPrefix(note, pausedPrefix) }
+
+const alarmPrefix = "alarm "
+
+// AlarmNote is the name of the ledger's note of an alarm of an export, or of the shop.
+func AlarmNote(of string, a Alarm) string { return alarmPrefix + of + " " + string(a) }
+
+// AlarmOf says whether a note of the ledger tells of an alarm, and of which: "orders overdue".
+func AlarmOf(note string) (alarm string, ok bool) { return strings.CutPrefix(note, alarmPrefix) }

@@ -40,6 +40,8 @@ type Run struct {
 	Requests int64            // HTTP requests to the shop
 	Skipped  map[string]int64 // what the reader left out on purpose, by word (see formats.Counter): no rows
 	Reason   string
+	Scope    string // what a full drop holds everything of; empty: of all. Runs of one scope are comparable
+	Attempts int    // that have begun and did not come to an end in an orderly way
 	Started  time.Time
 	Ended    time.Time // zero while it runs
 

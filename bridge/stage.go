@@ -28,6 +28,7 @@ type Staged struct {
 	Cap     int  // largest batch it may travel in; 0: no bound of its own
 	Tries   int  // how often it was on its way in a batch of which nobody knows what became
 	Again   bool // a create of it may have been accepted: when it is found in the shop, it counts as created
+	Verify  bool // the row is unchanged as far as the ledger knows: the shop is looked at all the same
 	Missing *Missing
 	Raw     map[string]string
 	Parked  time.Time // since when the record has been parked; zero for a row of the file

@@ -73,6 +73,9 @@ type Entity struct {
 	Left []Value
 	// OnMissing are the ways to treat what a full file lacks, the first one by default.
 	OnMissing []string
+	// Scope are the fields by which full files are told apart, unless a feed says otherwise: each holds everything of the
+	// values that it names, and nothing else. Without any, a file holds everything.
+	Scope []string
 	// ToCreate are the fields without which the shop makes no such record.
 	ToCreate []string
 	// Fixed says that records come to be by themselves (a product's stock): none is created.
@@ -270,4 +273,10 @@ func EntityByName(name string) (*Entity, bool) {
 		}
 	}
 	return nil, false
+}
+
+// IsKey says whether a field is a part of the key.
+func (e *Entity) IsKey(field string) bool {
+	f, ok := e.Lookup(field)
+	return ok && f.Key
 }

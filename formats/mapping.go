@@ -67,6 +67,28 @@ func (m *Mapping) Check(e *Entity) error {
 	return err
 }
 
+// Sets lists the fields, besides keys, that the mapping names. Columns that bear a field's name set it as well, which only
+// a file tells.
+func (m *Mapping) Sets(e *Entity) []string {
+	named := map[string]bool{}
+	name := func(text string) {
+		if f, ok := e.Lookup(text); ok && !f.Key {
+			named[text] = true
+		}
+	}
+	for left, right := range m.Columns {
+		name(left)
+		name(right)
+	}
+	for field := range m.Constants {
+		name(field)
+	}
+	for field := range m.Defaults {
+		name(field)
+	}
+	return slices.Sorted(maps.Keys(named))
+}
+
 // SourceColumns lists the sender's columns that the mapping names, those that its expressions read among them, in
 // alphabetical order. What Check would refuse is left out.
 func (m *Mapping) SourceColumns(e *Entity) []string {

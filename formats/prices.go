@@ -3,7 +3,7 @@ package formats
 // Prices are keyed by list, product, unit, quantity (the tier's lower bound) and currency. The shop stores four decimals.
 var Prices = &Entity{
 	Name:      "prices",
-	OnMissing: []string{"keep", "delete"}, ToCreate: []string{"value"}, Worth: "value", Stock: stockPrice,
+	OnMissing: []string{"keep", "delete"}, Scope: []string{"price_list"}, ToCreate: []string{"value"}, Worth: "value", Stock: stockPrice,
 	After: []string{"products", "pricelists"},
 	Fields: []Field{
 		{Name: "price_list", Kind: Line, Key: true, Required: true, Max: 50, Ref: "pricelists", Doc: "name of the price list"},

@@ -15,7 +15,6 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
-	"github.com/orobridge/orobridge/bridge/outbound"
 )
 
 const AnExport = `
@@ -113,7 +112,7 @@ func (w *World) Alarms() []string {
 	w.Must(err)
 	var all []string
 	for name, text := range notes {
-		if alarm, ok := outbound.AlarmNote(name); ok {
+		if alarm, ok := bridge.AlarmOf(name); ok {
 			all = append(all, alarm+": "+text)
 		}
 	}

@@ -38,6 +38,7 @@ func (k checker) config() {
 	}
 	k.names()
 	k.collisions()
+	k.rivals()
 	k.admin()
 	k.webhook()
 }
@@ -218,6 +219,10 @@ func (k checker) mode(key string, f *Feed) {
 			f.OnFailure = "block"
 		}
 	}
+	for _, name := range f.Unguarded() {
+		k.warn(join(key, "guards."+name), "leave it out for the default, or write a limit that means something", "is switched off: a file that was cut off could empty the shop")
+	}
+	k.scope(join(key, "scope"), f)
 	missing := join(key, "on_missing")
 	if f.Entity == nil || !k.given(missing) || k.failed(missing) || k.failed(join(key, "mode")) {
 		return
@@ -226,6 +231,21 @@ func (k checker) mode(key string, f *Feed) {
 		k.problem(missing, "", "%s can't be done to %s; one of %s can", f.Missing, f.Entity.Name, strings.Join(legal, ", "))
 	} else if f.Mode != "full" && f.Missing != "keep" {
 		k.problem(missing, "set mode: full if each file holds everything, or remove on_missing", "has a meaning only in mode full")
+	}
+}
+
+// scope checks the fields by which full files are told apart.
+func (k checker) scope(key string, f *Feed) {
+	if f.Entity == nil || len(f.Scope) == 0 {
+		return
+	}
+	if f.Mode != "full" {
+		k.problem(key, "set mode: full if each file holds everything of its scope, or remove scope", "has a meaning only in mode full")
+	}
+	for _, name := range f.Scope {
+		if _, ok := f.Entity.Lookup(name); !ok || name == formats.RemoveField {
+			k.problem(key, f.Entity.Nearest(name), "%s have no field %s", f.Entity.Name, name)
+		}
 	}
 }
 
@@ -361,6 +381,35 @@ func (k checker) unique(seen map[string]bool, key, name string) {
 		k.problem(join(key, "name"), "give each feed and export a name of its own", "%q stands twice", name)
 	}
 	seen[name] = true
+}
+
+// rivals finds feeds that load one entity: between two that set the same field, the later load wins, whatever their files say
+// of order. Feeds with constants of their own for a part of the key never meet.
+func (k checker) rivals() {
+	for i, f := range k.c.Feeds {
+		for j, g := range k.c.Feeds[:i] {
+			if f.Entity == nil || f.Entity != g.Entity || f.Entity.Answers || apart(f, g) {
+				continue
+			}
+			k.warn(k.element("feeds", i, f.Name), "let each field come from one feed", "%s loads %s, too: of a field that both set, the later load wins",
+				k.element("feeds", j, g.Name), f.Entity.Name)
+			break
+		}
+	}
+}
+
+// apart says that two feeds have no key, or no field, in common.
+func apart(f, g *Feed) bool {
+	for field, text := range f.Mapping.Constants {
+		if other, ok := g.Mapping.Constants[field]; ok && other != text && f.Entity.IsKey(field) {
+			return true
+		}
+	}
+	if len(f.Mapping.Columns) == 0 || len(g.Mapping.Columns) == 0 {
+		return false
+	}
+	sets := f.Mapping.Sets(f.Entity)
+	return !slices.ContainsFunc(g.Mapping.Sets(g.Entity), func(field string) bool { return slices.Contains(sets, field) })
 }
 
 // collisions finds feeds that would take each other's files, and exports that would write each other's.

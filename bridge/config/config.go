@@ -81,21 +81,23 @@ type Remote struct {
 
 // Feed is one inbound stream.
 type Feed struct {
-	Name    string          `yaml:"name" jsonschema:"required" doc:"small letters, digits, - and _; it stands in the ledger, so keep it"`
-	Entity  *formats.Entity `yaml:"entity" jsonschema:"required" doc:"what the files hold"`
-	Remote  string          `yaml:"remote" jsonschema:"required" doc:"name of the remote"`
-	Folder  string          `yaml:"folder" jsonschema:"default=/" doc:"folder on the remote"`
-	Match   Pattern         `yaml:"match" jsonschema:"required" doc:"names to load: a glob (products_*.csv), or a regular expression between slashes that has to match the whole name, whose groups date and seq order the drops: /prices_(?P<date>\\d{8})_(?P<seq>\\d+)\\.csv/"`
-	Ignore  []string        `yaml:"ignore" doc:"globs of names that are still being written, besides .*, *.tmp, *.part, *.filepart and *.writing"`
-	Every   bridge.Duration `yaml:"every" jsonschema:"default=30s" doc:"between two listings"`
-	Ready   Ready           `yaml:"ready" doc:"when a file is whole; all that is given must hold"`
-	Mode    string          `yaml:"mode" jsonschema:"default=delta,enum=delta,enum=full" doc:"full: each file holds everything, and what it lacks is treated as on_missing says"`
-	Missing string          `yaml:"on_missing" jsonschema:"default=keep,enum=keep,enum=disable,enum=delete,enum=zero" doc:"mode full, for what the file lacks: keep, disable (products), delete (prices), zero (inventory)"`
-	Format  formats.Format  `yaml:"format" jsonschema:"required" doc:"how the files are written; its kind, and the options of that kind"`
-	Unwrap  []Wrapping      `yaml:"unwrap" doc:"what the files are wrapped in, the outermost first: [gzip], [zip], or { kind: pgp, … }; rows are read once a file came out whole and signed as it must be"`
-	Mapping formats.Mapping `yaml:",inline"`
-	Guards  Guards          `yaml:"guards" doc:"limits that hold a drop for approval before anything is sent"`
-	Folders Folders         `yaml:"folders" doc:"folders below folder"`
+	Name        string          `yaml:"name" jsonschema:"required" doc:"small letters, digits, - and _; it stands in the ledger, so keep it"`
+	Entity      *formats.Entity `yaml:"entity" jsonschema:"required" doc:"what the files hold"`
+	Remote      string          `yaml:"remote" jsonschema:"required" doc:"name of the remote"`
+	Folder      string          `yaml:"folder" jsonschema:"default=/" doc:"folder on the remote"`
+	Match       Pattern         `yaml:"match" jsonschema:"required" doc:"names to load: a glob (products_*.csv), or a regular expression between slashes that has to match the whole name, whose groups date and seq order the drops: /prices_(?P<date>\\d{8})_(?P<seq>\\d+)\\.csv/"`
+	Ignore      []string        `yaml:"ignore" doc:"globs of names that are still being written, besides .*, *.tmp, *.part, *.filepart and *.writing"`
+	Every       bridge.Duration `yaml:"every" jsonschema:"default=30s" doc:"between two listings"`
+	Ready       Ready           `yaml:"ready" doc:"when a file is whole; all that is given must hold"`
+	Mode        string          `yaml:"mode" jsonschema:"default=delta,enum=delta,enum=full" doc:"full: each file holds everything, and what it lacks is treated as on_missing says"`
+	Missing     string          `yaml:"on_missing" jsonschema:"default=keep,enum=keep,enum=disable,enum=delete,enum=zero" doc:"mode full, for what the file lacks: keep, disable (products), delete (prices), zero (inventory)"`
+	Scope       []string        `yaml:"scope" doc:"mode full: fields by which files are told apart, each holding everything of the values that it names; [price_list] for prices by default, nothing for others: a file holds everything"`
+	OnUnchanged string          `yaml:"on_unchanged" jsonschema:"default=trust,enum=trust,enum=verify" doc:"rows that say what the shop accepted last: trust that it still holds it, or verify by looking, and send what differs; verify is wrong for stock of an ERP that lags behind the shop: it puts sold pieces back"`
+	Format      formats.Format  `yaml:"format" jsonschema:"required" doc:"how the files are written; its kind, and the options of that kind"`
+	Unwrap      []Wrapping      `yaml:"unwrap" doc:"what the files are wrapped in, the outermost first: [gzip], [zip], or { kind: pgp, … }; rows are read once a file came out whole and signed as it must be"`
+	Mapping     formats.Mapping `yaml:",inline"`
+	Guards      Guards          `yaml:"guards" doc:"limits that hold a drop for approval before anything is sent"`
+	Folders     Folders         `yaml:"folders" doc:"folders below folder"`
 
 	Repeats   string          `yaml:"repeats" jsonschema:"default=last,enum=last,enum=first,enum=reject" doc:"which row counts when a key stands twice in a file"`
 	Gap       Gap             `yaml:"gap" doc:"what to do when a sequence number (group seq of match) is missing: hold, warn, or skip after 2h"`

@@ -67,8 +67,8 @@ func parseDoor(t *testing.T, remote string) (*config.Config, error) {
 	text := "oro: { url: https://shop.example.com, client_id: a, client_secret: b }\nremotes:\n  in:\n    kind: door\n" + remote + `
 feeds:
   - { name: b, entity: products, remote: in, folder: /b, match: 'b*', format: { kind: csv } }
-  - { name: a, entity: products, remote: in, folder: a/, match: 'a*', format: { kind: csv } }
-  - { name: c, entity: products, remote: in, folder: /a, match: 'c*', format: { kind: csv } }
+  - { name: a, entity: customers, remote: in, folder: a/, match: 'a*', format: { kind: csv } }
+  - { name: c, entity: inventory, remote: in, folder: /a, match: 'c*', format: { kind: csv } }
 `
 	return config.Parse("/etc/orobridge/orobridge.yaml", []byte(text), kinds, testEnv)
 }

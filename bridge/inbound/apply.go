@@ -38,6 +38,7 @@ type applier struct {
 	stage    bridge.Stage
 	dry      bool                   // write nothing to the ledger
 	onReject func(bridge.RejectRow) // dry: told of each reject
+	stale    int64                  // ids that were not their keys' any more
 	sent     map[string]bridge.Op   // changes that an earlier attempt may have brought to the shop, by key
 
 	mu       sync.Mutex // guards stage, run's counts and accepted
@@ -109,12 +110,18 @@ func (a *applier) decide(c *bridge.Staged, l bridge.Lookup) (fate, bool) {
 	default:
 		c.OroID = l.Found.OroID
 		c.Values, c.Old = differing(c.Record.Values, l.Found.Values, a.run.Force)
+		if c.Verify {
+			a.run.Verified++
+		}
 		if len(c.Values) > 0 {
 			c.Status, c.Op = bridge.Decided, bridge.Update
 			return fate{}, false
 		}
 		c.Status = bridge.Finished
 		switch {
+		case c.Verify && sent == "" && !c.Again:
+			a.run.Add(bridge.FateUnchanged, 1) // as the ledger has it: there is nothing to commit
+			return fate{}, false
 		case c.Again || sent == bridge.Create:
 			return fate{change: c, fate: bridge.FateCreated}, true
 		case c.Op == bridge.Update || sent == bridge.Update: // sent before, and found to have arrived
@@ -258,6 +265,9 @@ func (a *applier) sendAll(ctx context.Context) error {
 	g.SetLimit(a.e.InFlight)
 	var failed error
 	for after := int64(0); work.Err() == nil; {
+		if failed = a.e.stillLoading(work, a.drop, a.dry); failed != nil {
+			break
+		}
 		batch, err := a.next(work, after)
 		if err != nil || len(batch) == 0 {
 			failed = err
@@ -314,7 +324,7 @@ func (a *applier) send(ctx context.Context, changes []*bridge.Staged) error {
 	var stale []string
 	for i, c := range changes {
 		if outcomes[i].Stale != bridge.Fits {
-			stale, c.Link = append(stale, c.Key), 0
+			stale, c.Link, c.Verify = append(stale, c.Key), 0, false
 		}
 		if f, ok := a.outcome(c, outcomes[i]); ok {
 			ended = append(ended, f)
@@ -331,6 +341,7 @@ func (a *applier) send(ctx context.Context, changes []*bridge.Staged) error {
 		return err
 	}
 	a.mu.Lock()
+	a.stale += int64(len(stale))
 	a.done += int64(len(changes))
 	done := a.done
 	a.mu.Unlock()

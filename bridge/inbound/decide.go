@@ -28,7 +28,7 @@ func (e *Engine) Approve(ctx context.Context, d *bridge.Drop, who string) error 
 		return e.advance(ctx, d, bridge.Held, e.decision(d, who, "approved"))
 	}
 	d.State = bridge.Loading
-	run.State, run.Approved, run.Reason = bridge.Running, true, ""
+	run.State, run.Approved, run.Attempts, run.Reason = bridge.Running, true, 0, ""
 	return e.saveRun(ctx, run, []bridge.Move{{Drop: d, From: bridge.Held}}, e.decision(d, who, "approved"))
 }
 
@@ -43,16 +43,20 @@ func (e *Engine) decision(d *bridge.Drop, who, what string) *bridge.Event {
 // folder, and what waits behind it goes on.
 func (e *Engine) Discard(ctx context.Context, f *config.Feed, d *bridge.Drop, who string) error {
 	from := d.State
-	if from == bridge.Loading || from.Settled() && from != bridge.Rejected {
+	if from.Settled() && from != bridge.Rejected {
 		return &bridge.Error{Op: "discard", Object: fmt.Sprintf("drop %d", d.ID), Err: fmt.Errorf("it is %s", from),
-			Hint: "only a drop that is held, waits or was rejected can be discarded"}
+			Hint: "only a drop that waits, is held, is being loaded or was rejected can be discarded"}
 	}
 	var run *bridge.Run
 	var err error
-	if from == bridge.Held {
-		if run, err = e.heldRun(ctx, d); err != nil {
-			return err
-		}
+	switch from {
+	case bridge.Held:
+		run, err = e.heldRun(ctx, d)
+	case bridge.Loading: // who loads it stops at the next safe point; when nobody does, this ends it
+		run, err = e.openRun(ctx, d)
+	}
+	if err != nil {
+		return err
 	}
 	now := e.Clock.Now()
 	d.State, d.Reason, d.DecidedBy, d.DecidedAt = bridge.Discarded, strings.TrimPrefix(d.Reason+"; discarded by "+who, "; "), who, now
@@ -85,6 +89,17 @@ func (e *Engine) heldRun(ctx context.Context, d *bridge.Drop) (*bridge.Run, erro
 		}
 	}
 	return nil, nil
+}
+
+// openRun is the run that is at work on a drop; nil if there is none.
+func (e *Engine) openRun(ctx context.Context, d *bridge.Drop) (*bridge.Run, error) {
+	runs, err := e.Ledger.Runs(ctx, d.ID)
+	for _, r := range runs {
+		if r.State == bridge.Running {
+			return r, err
+		}
+	}
+	return nil, err
 }
 
 // RerunOptions say which rows of a drop run again, and how.

@@ -30,9 +30,11 @@ func (e *Engine) guard(ctx context.Context, f *config.Feed, d *bridge.Drop, run 
 			reasons = append(reasons, fmt.Sprintf("%s: %d of %d, the limit is %s", name, n, of, limit))
 		}
 	}
-	g := f.Guards
+	g := f.Guards.Or(f.DefaultGuards())
 	over("max_rejects", g.MaxRejects, run.Rejected, run.Rows)
-	over("max_removals", g.MaxRemovals, removals, run.Rows+removals)
+	if f.Guards.MaxRemovals != nil || removals > config.FewRemovals {
+		over("max_removals", g.MaxRemovals, removals, run.Rows+removals)
+	}
 	// Parked and rejected rows that run again, and rejects that came back corrected, are a part of a file.
 	whole := (run.Kind == bridge.FirstRun || run.Kind == bridge.ReRun) && !d.Correction
 	if whole && run.Rows == 0 && f.Empty == "hold" {
@@ -45,11 +47,11 @@ func (e *Engine) guard(ctx context.Context, f *config.Feed, d *bridge.Drop, run 
 		reasons = append(reasons, fmt.Sprintf("min_rows: %d rows, the least is %d", run.Rows, g.MinRows))
 	}
 	if whole && g.MaxShrink != nil {
-		median, err := e.medianRows(ctx, f)
+		median, err := e.medianRows(ctx, f, run.Scope)
 		if err != nil {
 			return v, err
 		}
-		if median > run.Rows {
+		if median > run.Rows && (f.Guards.MaxShrink != nil || median-run.Rows > config.FewRemovals) {
 			over("max_shrink", g.MaxShrink, median-run.Rows, median)
 		}
 	}
@@ -109,9 +111,9 @@ func movedFar(c *bridge.Staged, by config.Limit) (bool, error) {
 	return false, nil
 }
 
-// medianRows is the median of the rows of the last five drops of a feed; 0 when there is none.
-func (e *Engine) medianRows(ctx context.Context, f *config.Feed) (int64, error) {
-	rows, err := e.Ledger.RowCounts(ctx, f.Name, 5)
+// medianRows is the median of the rows of the last five drops of a feed in one scope; 0 when there is none.
+func (e *Engine) medianRows(ctx context.Context, f *config.Feed, scope string) (int64, error) {
+	rows, err := e.Ledger.RowCounts(ctx, f.Name, scope, 5)
 	if err != nil || len(rows) == 0 {
 		return 0, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -16,6 +17,9 @@ import (
 // ended; the drop is then due again.
 func (e *Engine) Load(ctx context.Context, f *config.Feed, d *bridge.Drop) (*bridge.Run, error) {
 	run, resumed, err := e.due(ctx, f, d)
+	if errors.Is(err, errDeadly) {
+		return run, e.hold(ctx, d, run, fmt.Sprintf("the bridge died %d times while it loaded this drop, perhaps for want of memory: look at the file before it is tried again", run.Attempts))
+	}
 	if err != nil || run == nil {
 		return run, err
 	}
@@ -23,7 +27,10 @@ func (e *Engine) Load(ctx context.Context, f *config.Feed, d *bridge.Drop) (*bri
 	v, err := e.attempt(ctx, f, d, run, resumed)
 	run.Requests = e.Shop.Requests() - before
 	switch {
+	case errors.Is(err, errDiscarded):
+		return run, e.discarded(ctx, d, run)
 	case err != nil: // its counts are kept until it goes on
+		run.Attempts-- // it ended in an orderly way
 		return run, errors.Join(err, e.saveRun(context.WithoutCancel(ctx), run, nil))
 	case v.state == bridge.Held:
 		return run, e.hold(ctx, d, run, v.reason)
@@ -49,12 +56,14 @@ func (e *Engine) due(ctx context.Context, f *config.Feed, d *bridge.Drop) (run *
 		}
 		for _, r := range runs {
 			if r.State == bridge.Running {
-				return r, true, nil
+				return r, true, e.again(ctx, d, r)
 			}
 		}
 	}
-	if d.Same, err = e.sameContent(ctx, d); err != nil {
-		return nil, false, err
+	if f.OnUnchanged != "verify" {
+		if d.Same, err = e.sameContent(ctx, d); err != nil {
+			return nil, false, err
+		}
 	}
 	if d.Same != 0 {
 		return nil, false, e.end(ctx, f, d, nil, verdict{state: bridge.Duplicate, reason: fmt.Sprintf("the same content as drop %d: nothing was sent", d.Same)})
@@ -64,11 +73,53 @@ func (e *Engine) due(ctx context.Context, f *config.Feed, d *bridge.Drop) (run *
 	return run, false, e.startRun(ctx, run, d)
 }
 
+// deadly is how often a bridge may die while it loads a drop before somebody has to look.
+const deadly = 3
+
+// again counts that an interrupted run is taken up. What has killed the bridge that often would kill it again: such a drop
+// is held.
+func (e *Engine) again(ctx context.Context, d *bridge.Drop, run *bridge.Run) error {
+	if run.Attempts >= deadly {
+		return errDeadly
+	}
+	run.Attempts++
+	return e.saveRun(ctx, run, nil)
+}
+
+var (
+	errDeadly    = errors.New("the bridge died again and again while it loaded this drop")
+	errDiscarded = errors.New("the drop was discarded while it was loaded")
+)
+
+// stillLoading is errDiscarded once somebody has thrown a drop away while it is loaded: what is in flight is settled, and
+// nothing more is sent.
+func (e *Engine) stillLoading(ctx context.Context, d *bridge.Drop, dry bool) error {
+	if dry {
+		return nil
+	}
+	now, err := e.Ledger.Drop(ctx, d.ID)
+	if err == nil && now.State == bridge.Discarded {
+		return errDiscarded
+	}
+	return err
+}
+
+// discarded ends a run whose drop was thrown away meanwhile.
+func (e *Engine) discarded(ctx context.Context, d *bridge.Drop, run *bridge.Run) error {
+	now, err := e.Ledger.Drop(ctx, d.ID)
+	if err != nil {
+		return err
+	}
+	*d = *now
+	run.State, run.Ended, run.Reason = bridge.Failed, e.Clock.Now(), d.Reason
+	return e.saveRun(ctx, run, nil, e.runEvent(bridge.RunEnded, d, run, d.Reason))
+}
+
 // startRun enters a run of a drop, which is loading from then on. A drop that somebody else has moved meanwhile is
 // ErrMoved.
 func (e *Engine) startRun(ctx context.Context, run *bridge.Run, d *bridge.Drop) error {
 	from := d.State
-	run.Drop, run.State, run.Started = d.ID, bridge.Running, e.Clock.Now()
+	run.Drop, run.State, run.Attempts, run.Started = d.ID, bridge.Running, 1, e.Clock.Now()
 	d.State, d.Reason = bridge.Loading, ""
 	event := e.event(bridge.RunStarted, d, string(run.Kind))
 	err := e.Ledger.StartRun(ctx, run, bridge.Move{Drop: d, From: from}, event)
@@ -113,10 +164,11 @@ func (e *Engine) attempt(ctx context.Context, f *config.Feed, d *bridge.Drop, ru
 			return v, err
 		}
 	}
-	p := &planner{e: e, feed: f, drop: d, run: run, stage: stage, resumed: resumed}
+	p := &planner{e: e, feed: f, drop: d, run: run, stage: stage, resumed: resumed, verify: f.OnUnchanged == "verify"}
 	if err := p.fill(ctx); err != nil {
 		return e.unreadable(run, err)
 	}
+	run.Scope = p.scopes.String()
 	e.Events.Step("planned")
 	if err := a.decideAll(ctx); err != nil {
 		return v, err
@@ -131,7 +183,13 @@ func (e *Engine) attempt(ctx context.Context, f *config.Feed, d *bridge.Drop, ru
 		return v, err
 	}
 	e.Events.Step("applied")
-	return e.verdict(ctx, f, d, run)
+	if err := e.restored(ctx, f, d, run, a.stale); err != nil {
+		return v, err
+	}
+	v, err = e.verdict(ctx, f, d, run)
+	v.reason = strings.TrimPrefix(v.reason+"; "+p.spares, "; ")
+	v.reason = strings.TrimSuffix(v.reason, "; ")
+	return v, err
 }
 
 // fill stages what a run is about: the rows of the drop's spooled bytes, or its parked records.
@@ -331,12 +389,21 @@ func (e *Engine) end(ctx context.Context, f *config.Feed, d *bridge.Drop, run *b
 	if v.state == bridge.Rejected && event.Hint == "" {
 		event.Hint = fmt.Sprintf("see `orobridge rejects %d`", d.ID)
 	}
-	err := e.persist(ctx, "feed "+f.Name, func() error {
+	away := false // somebody has decided about it in this very moment
+	err := e.persist(ctx, "feed "+f.Name, func() (err error) {
 		if run == nil {
-			return e.advanceAll(ctx, []bridge.Move{move}, event)
+			err = e.advanceAll(ctx, []bridge.Move{move}, event)
+		} else {
+			err = e.saveRun(ctx, run, []bridge.Move{move}, e.runEvent(bridge.RunEnded, d, run, skippedLine(run.Skipped)), event)
 		}
-		return e.saveRun(ctx, run, []bridge.Move{move}, e.runEvent(bridge.RunEnded, d, run, skippedLine(run.Skipped)), event)
+		if away = errors.Is(err, bridge.ErrMoved); away {
+			return nil
+		}
+		return err
 	})
 	e.Events.Step("ended")
+	if err == nil && away && run != nil {
+		return e.discarded(ctx, d, run)
+	}
 	return err
 }

@@ -219,7 +219,7 @@ func TestWithoutBlockingAFailedDropKeepsNobody(t *testing.T) {
 }
 
 func TestANewerFullDropSupersedesTheOlderOnes(t *testing.T) {
-	w := bridgetest.NewWorld(t, numbered(", mode: full, on_missing: delete"))
+	w := bridgetest.NewWorld(t, numbered(", mode: full, scope: [], on_missing: delete"))
 	w.Stock("SKU1", "SKU2")
 	w.Drop("prices", "p_20261120_1.csv", bridgetest.OnePrice("1"))
 	w.Drop("prices", "p_20261122_1.csv", bridgetest.OnePrice("3")+bridgetest.Price("SKU2", "3"))
@@ -235,17 +235,21 @@ func TestANewerFullDropSupersedesTheOlderOnes(t *testing.T) {
 	w.Stay("archive/p_20261119_1_d4.csv", "archive/p_20261120_1_d1.csv", "archive/p_20261121_1_d3.csv", "archive/p_20261122_1_r1.csv")
 }
 
-func TestAFailedFullDropBlocksByDefaultUntilItIsSentAgain(t *testing.T) {
-	w := bridgetest.NewWorld(t, numbered(", mode: full, guards: { min_rows: 2 }"))
+func TestAHeldFullDropIsSupersededByTheNextGoodOne(t *testing.T) {
+	w := bridgetest.NewWorld(t, numbered(", mode: full, scope: [], guards: { min_rows: 2 }"))
 	w.Stock("SKU1", "SKU2")
 	w.Drop("prices", "p_20261120_1.csv", bridgetest.OnePrice("1"))
 	w.Round()
 	w.Drop("prices", "p_20261121_1.csv", bridgetest.OnePrice("2")+bridgetest.Price("SKU2", "2"))
 	w.Round()
-	w.Stands("p_20261120_1.csv held …", "p_20261121_1.csv fetched waits behind drop 1…")
-	w.Drop("prices", "p_20261120_1.csv", bridgetest.OnePrice("1")+bridgetest.Price("SKU2", "1"))
+	w.Round()
+	w.Stands("p_20261120_1.csv superseded drop 2…", "p_20261121_1.csv loaded")
+	w.Drop("prices", "p_20261120_1.csv", bridgetest.OnePrice("1")+bridgetest.Price("SKU2", "1")) // seen later, and older by its name
 	w.Round()
 	w.Stands("p_20261120_1.csv superseded …", "p_20261121_1.csv loaded", "p_20261120_1.csv superseded …")
+	if !strings.Contains(w.Log.String(), `alarm="out of order"`) {
+		t.Errorf("nobody was told:\n%s", w.Log)
+	}
 }
 
 func TestCorrectedRejectsOfAFullDropRemoveNothing(t *testing.T) {

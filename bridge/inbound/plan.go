@@ -3,6 +3,7 @@ package inbound
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 	"time"
@@ -20,7 +21,15 @@ import (
 // the file names.
 const (
 	chunkRows    = 1000
+	chunkBytes   = 8 << 20 // of cells: rows may be as long as their format allows
 	chunksAtOnce = 6
+)
+
+// What is kept of a run's rejects. Those beyond are counted, and kept nowhere.
+const (
+	keptRejects     = 200_000
+	keptRejectBytes = 256 << 20
+	rejectBytes     = 4 << 20 // of one transaction
 )
 
 // planner plans one run.
@@ -35,10 +44,17 @@ type planner struct {
 
 	columns  []string
 	ignored  []string
-	seen     bitmap // links that the file names
-	kept     bitmap // links of which a row was left alone, since a later drop has set all that it says
-	order    *order // nil for a drop behind which nothing of its feed was loaded
+	seen     bitmap  // links that the file names
+	spared   bitmap  // links that only rejected rows name
+	kept     bitmap  // links of which a row was left alone, since a later drop has set all that it says
+	order    *order  // nil for a drop behind which nothing of its feed was loaded
+	nameless int64   // rejected rows whose key can't be read
+	scopes   *scopes // in which the file says everything; nil when nothing is withdrawn
+	verify   bool    // unchanged rows are looked up in the shop
 	rejects  []bridge.RejectRow
+	room     formats.RejectRoom
+	spares   string                 // why nothing was withdrawn though the feed wants it; empty otherwise
+	held     int                    // bytes of rejects
 	later    map[string]bool        // a run again: keys of which a newer drop has parked a row
 	onReject func(bridge.RejectRow) // dry: told of each reject
 }
@@ -61,7 +77,7 @@ type planRow struct {
 	reject *formats.Reject
 	cells  [2]int // into chunk.cells
 	values [2]int // into chunk.values
-	ref    int    // into chunk.refs; -1 for a reject
+	ref    int    // into chunk.refs; -1 for a reject whose key can't be read
 }
 
 // read plans all rows of a reader. Rejected rows are recorded and counted, changes are staged; the counts of the run hold
@@ -72,7 +88,8 @@ func (p *planner) read(ctx context.Context, reader formats.Reader) error {
 	if err != nil {
 		return err
 	}
-	p.ignored = mapper.Ignored()
+	p.ignored, p.room = mapper.Ignored(), formats.RejectRoom{Rows: keptRejects, Bytes: keptRejectBytes}
+	p.scopes = p.scopesOf()
 	if p.order, err = p.e.orderOf(ctx, p.drop, p.run); err != nil {
 		return err
 	}
@@ -144,7 +161,7 @@ func parse(ctx context.Context, reader formats.Reader, mapper *formats.Mapper, f
 func (c *chunk) fill(reader formats.Reader, mapper *formats.Mapper) {
 	var row formats.Row
 	var rec formats.Record
-	for len(c.rows) < chunkRows {
+	for size := 0; len(c.rows) < chunkRows && size < chunkBytes; size += row.Size() {
 		row.Cells, row.Absent = nil, nil
 		err := reader.Next(&row)
 		var reject *formats.Reject
@@ -152,7 +169,9 @@ func (c *chunk) fill(reader formats.Reader, mapper *formats.Mapper) {
 			c.err = err
 			break
 		}
-		if reject == nil {
+		if reject != nil {
+			mapper.Reject(&row, reject)
+		} else {
 			rec.Values = rec.Values[:0]
 			if err := mapper.Record(&row, &rec); err != nil && !errors.As(err, &reject) {
 				c.err = err
@@ -176,6 +195,9 @@ func (c *chunk) add(row *formats.Row, rec *formats.Record, reject *formats.Rejec
 		c.absent = append(append(c.absent, make([]bool, r.cells[0]-len(c.absent))...), row.Absent...)
 	}
 	r.cells[1] = len(c.cells)
+	if reject != nil && reject.Keyed {
+		r.ref, c.keys = len(c.keys), append(c.keys, reject.Key)
+	}
 	if reject == nil {
 		c.values = append(c.values, rec.Values...)
 		r.ref, c.keys = len(c.keys), append(c.keys, rec.Key)
@@ -212,6 +234,9 @@ func (p *planner) collect(ctx context.Context, ordered <-chan *chunk, free chan<
 		}
 		if planErr := p.chunk(ctx, c); planErr != nil {
 			return planErr
+		}
+		if err := p.e.stillLoading(ctx, p.drop, p.dry); err != nil {
+			return err
 		}
 		if err != nil {
 			return err
@@ -292,9 +317,9 @@ func (p *planner) removedLater(ctx context.Context, c *chunk) (map[string]bool, 
 		return nil, nil
 	}
 	var keys []string
-	for i, key := range c.keys {
-		if c.refs[i].ID == 0 {
-			keys = append(keys, key)
+	for i := range c.rows {
+		if r := &c.rows[i]; r.reject == nil && c.refs[r.ref].ID == 0 {
+			keys = append(keys, r.rec.Key)
 		}
 	}
 	drops, err := p.e.Ledger.RemovedBy(ctx, p.feed.Entity.Name, keys)
@@ -378,7 +403,11 @@ type chunkPlan struct {
 // row decides about one row: rejected, settled by an earlier attempt of the run, a repeated key, unchanged, or a change.
 func (s *chunkPlan) row(ctx context.Context, r *planRow) error {
 	if r.reject != nil {
+		s.spare(r)
 		return s.reject(ctx, r, r.reject)
+	}
+	if s.scopes != nil {
+		s.scopes.add(&r.rec)
 	}
 	ref := s.c.refs[r.ref]
 	if ref.ID != 0 && s.seen.set(ref.ID) || ref.ID == 0 && s.pending[r.rec.Key] != nil {
@@ -395,6 +424,10 @@ func (s *chunkPlan) row(ctx context.Context, r *planRow) error {
 	if err != nil {
 		return err
 	}
+	if c == nil && fate == bridge.FateUnchanged && s.verify && ref.ID != 0 && !r.rec.Remove {
+		c = s.staged(r, bridge.Undecided)
+		c.Link, c.Verify = ref.ID, true
+	}
 	if c == nil {
 		s.unchanged(ref, fate, 1)
 		return nil
@@ -408,6 +441,17 @@ func (s *chunkPlan) unchanged(ref bridge.LinkRef, fate bridge.RowFate, n int64) 
 	s.run.Add(fate, n)
 	if fate == bridge.FateSuperseded && n > 0 && ref.ID != 0 {
 		s.kept.set(ref.ID)
+	}
+}
+
+// spare keeps what a rejected row names from being withdrawn: a row that could not be read removes nothing. A row whose key
+// can't be read could be any record's.
+func (s *chunkPlan) spare(r *planRow) {
+	switch {
+	case r.ref < 0:
+		s.nameless++
+	case s.c.refs[r.ref].ID != 0:
+		s.spared.set(s.c.refs[r.ref].ID)
 	}
 }
 
@@ -611,7 +655,13 @@ func (s *chunkPlan) flush(ctx context.Context) error {
 }
 
 func (s *chunkPlan) reject(ctx context.Context, r *planRow, why *formats.Reject) error {
-	s.keep(bridge.RejectRow{Reject: *why, Row: CellsOf(s.columns, s.c.row(r))})
+	row := s.c.row(r)
+	if !s.room.Take(row, why) {
+		s.run.Rejected++
+		return nil
+	}
+	s.held += row.Size()
+	s.keep(bridge.RejectRow{Reject: *why, Row: CellsOf(s.columns, row)})
 	return s.flushFullRejects(ctx)
 }
 
@@ -627,7 +677,7 @@ func (p *planner) keep(r bridge.RejectRow) {
 }
 
 func (p *planner) flushFullRejects(ctx context.Context) error {
-	if len(p.rejects) < 500 {
+	if len(p.rejects) < 500 && p.held < rejectBytes {
 		return nil
 	}
 	return p.flushRejects(ctx)
@@ -640,7 +690,8 @@ func (p *planner) flushRejects(ctx context.Context) error {
 	if err := p.e.Ledger.RejectRows(ctx, p.rejects); err != nil {
 		return err
 	}
-	p.rejects = p.rejects[:0]
+	clear(p.rejects)
+	p.rejects, p.held = p.rejects[:0], 0
 	return nil
 }
 
@@ -657,13 +708,21 @@ func (p *planner) withdraw(ctx context.Context) error {
 	if err := p.countWithdrawn(ctx); err != nil {
 		return err
 	}
+	if p.nameless > 0 {
+		p.spares = fmt.Sprintf("nothing was withdrawn: the keys of %d rejected rows can't be read", p.nameless)
+		return nil
+	}
 	var page []*bridge.Staged
 	flush := func() error {
 		_, err := p.stage.Put(ctx, page)
 		page = page[:0]
 		return err
 	}
-	err := p.e.Ledger.Unseen(ctx, p.feed.Entity.Name, p.feed.Name, p.seen.has, func(k *bridge.Link) error {
+	named := func(id int64) bool { return p.seen.has(id) || p.spared.has(id) }
+	err := p.e.Ledger.Unseen(ctx, p.feed.Entity.Name, p.feed.Name, named, func(k *bridge.Link) error {
+		if !p.scopes.has(k) {
+			return nil
+		}
 		if later, err := p.setLater(ctx, k.Drop); err != nil || later {
 			return err
 		}

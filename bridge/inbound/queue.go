@@ -81,9 +81,10 @@ func (q *queue) findGaps(ctx context.Context) error {
 }
 
 // supersede settles, in mode full, the drops that a newer one makes useless: one that is fetched, or one that is loaded
-// already when the older comes late. A held drop is only left behind where failures do not block.
+// already when the older comes late. A held drop waits for a person until the next one was loaded. Where files are told
+// apart by their scope a newer one holds not everything: there each is loaded, and leaves alone what later ones have set.
 func (q *queue) supersede(ctx context.Context) error {
-	if q.f.Mode != "full" {
+	if q.f.Mode != "full" || len(scopeFields(q.f)) > 0 {
 		return nil
 	}
 	newest := q.newest
@@ -94,18 +95,36 @@ func (q *queue) supersede(ctx context.Context) error {
 	}
 	var left []*bridge.Drop
 	for _, d := range q.drops {
-		idle := d.State == bridge.Fetched && !d.Correction || d.State == bridge.Held && (q.f.OnFailure == "continue" || q.replaced(d))
-		if !idle || newest == nil || inOrder(d, newest) >= 0 {
+		by := newest
+		if d.State == bridge.Held && q.f.OnFailure != "continue" && !q.replaced(d) {
+			by = q.newest
+		}
+		idle := d.State == bridge.Fetched && !d.Correction || d.State == bridge.Held && !q.heldForGap(d)
+		if !idle || by == nil || inOrder(d, by) >= 0 {
 			left = append(left, d)
 			continue
 		}
-		why := fmt.Sprintf("drop %d (%s) is newer and holds everything", newest.ID, newest.Name)
-		if err := q.e.end(ctx, q.f, d, nil, verdict{state: bridge.Superseded, reason: why}); err != nil && !errors.Is(err, bridge.ErrMoved) {
+		if err := q.e.supersede(ctx, q.f, d, by); err != nil {
 			return err
 		}
 	}
 	q.drops = left
 	return nil
+}
+
+// supersede settles a drop that a newer one has made useless. That the newer one was seen first is an alarm: the sender may
+// have meant it the other way round.
+func (e *Engine) supersede(ctx context.Context, f *config.Feed, d, by *bridge.Drop) error {
+	why := fmt.Sprintf("drop %d (%s) is newer and holds everything", by.ID, by.Name)
+	if d.SeenAt.After(by.SeenAt) && !outOfLine(by) {
+		event := e.event(bridge.AlarmRaised, d, fmt.Sprintf("it was seen after drop %d (%s), and stands before it by its name: nothing of it is loaded", by.ID, by.Name))
+		event.Alarm, event.Hint = bridge.AlarmOutOfOrder, bridge.AlarmOutOfOrder.Hint()
+		if err := e.keep(ctx, event); err != nil {
+			return err
+		}
+	}
+	err := e.end(ctx, f, d, nil, verdict{state: bridge.Superseded, reason: why})
+	return moved(err)
 }
 
 // addFailed puts the rejected drops into the line that nobody has decided about and that no later one was loaded after.
@@ -162,6 +181,8 @@ func (q *queue) blocks(d *bridge.Drop, why string) string {
 	switch {
 	case d.State == bridge.Fetched && why != "", q.heldForGap(d):
 		return fmt.Sprintf("waits behind %s, which waits for a number that is missing", who)
+	case d.State == bridge.Held && q.f.Mode == "full":
+		return "" // the next one holds everything, too: it is not kept from the shop by one that nobody has decided about
 	case d.State == bridge.Held, d.State == bridge.Rejected:
 		if q.f.OnFailure != "block" || q.replaced(d) {
 			return ""

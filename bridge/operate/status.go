@@ -7,7 +7,6 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
-	"github.com/orobridge/orobridge/bridge/outbound"
 )
 
 // Status is the whole of a bridge on one page.
@@ -54,7 +53,7 @@ func (k *Desk) Status(ctx context.Context) (*Status, error) {
 		if work, ok := bridge.PausedWork(name); ok {
 			v.Paused[work] = text
 		}
-		if alarm, ok := outbound.AlarmNote(name); ok {
+		if alarm, ok := bridge.AlarmOf(name); ok {
 			v.Alarms[alarm] = text
 		}
 	}

@@ -2,19 +2,10 @@ package outbound
 
 import (
 	"context"
-	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 )
-
-const alarmPrefix = "alarm "
-
-// alarmNote is the ledger's note of an alarm of an export.
-func alarmNote(export string, a bridge.Alarm) string { return alarmPrefix + export + " " + string(a) }
-
-// AlarmNote says whether a note of the ledger tells of an alarm, and of which: "orders overdue".
-func AlarmNote(name string) (alarm string, ok bool) { return strings.CutPrefix(name, alarmPrefix) }
 
 // alarm is the event of a new alarm of an order or a file.
 func (e *Engine) alarm(export string, a bridge.Alarm, order, file, why string) *bridge.Event {
@@ -32,7 +23,7 @@ func (e *Engine) tellAlarms(ctx context.Context, x *config.Export) error {
 		return err
 	}
 	for _, a := range bridge.Alarms() {
-		name, text := alarmNote(x.Name, a), ""
+		name, text := bridge.AlarmNote(x.Name, a), ""
 		if c, ok := counts[a]; ok {
 			text = c.String()
 		}

@@ -18,8 +18,8 @@ func (l *Ledger) StartRun(ctx context.Context, r *bridge.Run, m bridge.Move, eve
 		if err := moveDrops(ctx, tx, []bridge.Move{m}); err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `INSERT INTO runs (drop_id, kind, state, forced, approved, started) VALUES (?, ?, ?, ?, ?, ?)`,
-			r.Drop, r.Kind, r.State, r.Force, r.Approved, millis(r.Started))
+		res, err := tx.ExecContext(ctx, `INSERT INTO runs (drop_id, kind, state, forced, approved, attempts, started) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+			r.Drop, r.Kind, r.State, r.Force, r.Approved, r.Attempts, millis(r.Started))
 		if err != nil {
 			return err
 		}
@@ -33,7 +33,7 @@ func (l *Ledger) StartRun(ctx context.Context, r *bridge.Run, m bridge.Move, eve
 	})
 }
 
-// SaveRun saves counts and state of a run and moves its drop, if there are moves; the batches of a run that is done are
+// SaveRun saves counts and state of a run and moves its drop, if there are moves; the batches of a run that is over are
 // forgotten.
 func (l *Ledger) SaveRun(ctx context.Context, r *bridge.Run, moves []bridge.Move, events ...*bridge.Event) error {
 	return l.tx(ctx, fmt.Sprintf("save run %d", r.ID), func(tx statements) error {
@@ -41,11 +41,11 @@ func (l *Ledger) SaveRun(ctx context.Context, r *bridge.Run, moves []bridge.Move
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, approved = ?, rows = ?, created = ?, updated = ?, unchanged = ?, adopted = ?,
-			superseded = ?, removed = ?, collapsed = ?, rejected = ?, parked = ?, withdrawn = ?, requests = ?, skipped = ?, reason = ?, ended = ?
+			superseded = ?, verified = ?, scope = ?, attempts = ?, removed = ?, collapsed = ?, rejected = ?, parked = ?, withdrawn = ?, requests = ?, skipped = ?, reason = ?, ended = ?
 			WHERE id = ?`,
-			r.State, r.Approved, r.Rows, r.Created, r.Updated, r.Unchanged, r.Adopted, r.Superseded, r.Removed, r.Collapsed, r.Rejected, r.Parked,
+			r.State, r.Approved, r.Rows, r.Created, r.Updated, r.Unchanged, r.Adopted, r.Superseded, r.Verified, r.Scope, r.Attempts, r.Removed, r.Collapsed, r.Rejected, r.Parked,
 			r.Withdrawn, r.Requests, words(r.Skipped), r.Reason, millis(r.Ended), r.ID)
-		if err == nil && r.State == bridge.Done {
+		if err == nil && (r.State == bridge.Done || r.State == bridge.Failed) {
 			_, err = tx.ExecContext(ctx, `DELETE FROM batches WHERE run = ?`, r.ID)
 		}
 		return errors.Join(err, keep(ctx, tx, events))
@@ -55,13 +55,13 @@ func (l *Ledger) SaveRun(ctx context.Context, r *bridge.Run, moves []bridge.Move
 // Runs lists the runs of a drop, oldest first.
 func (l *Ledger) Runs(ctx context.Context, drop int64) ([]*bridge.Run, error) {
 	var runs []*bridge.Run
-	err := walk(ctx, l.read, `SELECT id, drop_id, kind, state, forced, approved, rows, created, updated, unchanged, adopted, superseded, removed,
+	err := walk(ctx, l.read, `SELECT id, drop_id, kind, state, forced, approved, rows, created, updated, unchanged, adopted, superseded, verified, scope, attempts, removed,
 		collapsed, rejected, parked, withdrawn, requests, skipped, reason, started, ended, told FROM runs WHERE drop_id = ? ORDER BY id`,
 		[]any{drop}, func(rows *sql.Rows) error {
 			r := &bridge.Run{}
 			var skipped []byte
 			err := rows.Scan(&r.ID, &r.Drop, &r.Kind, &r.State, &r.Force, &r.Approved, &r.Rows, &r.Created, &r.Updated, &r.Unchanged, &r.Adopted,
-				&r.Superseded, &r.Removed, &r.Collapsed, &r.Rejected, &r.Parked, &r.Withdrawn, &r.Requests, &skipped, &r.Reason,
+				&r.Superseded, &r.Verified, &r.Scope, &r.Attempts, &r.Removed, &r.Collapsed, &r.Rejected, &r.Parked, &r.Withdrawn, &r.Requests, &skipped, &r.Reason,
 				stamp{&r.Started}, stamp{&r.Ended}, &r.Reported)
 			if err != nil {
 				return err
@@ -100,12 +100,12 @@ func (l *Ledger) Reported(ctx context.Context, drop, run int64, paths []string, 
 	})
 }
 
-// RowCounts are the rows of the last n first runs of a feed's drops that were loaded, in full or in part, newest first.
+// RowCounts are the rows of the last n first runs of a feed's drops of one scope that were loaded, newest first.
 // Corrected rejects do not count.
-func (l *Ledger) RowCounts(ctx context.Context, feed string, n int) ([]int64, error) {
+func (l *Ledger) RowCounts(ctx context.Context, feed, scope string, n int) ([]int64, error) {
 	var counts []int64
-	err := walk(ctx, l.read, `SELECT r.rows FROM runs r JOIN drops d ON d.id = r.drop_id WHERE d.feed = ? AND d.corrects = 0 AND r.kind = 'load'
-		AND r.state = 'done' AND d.state IN ('loaded', 'partial') ORDER BY r.id DESC LIMIT ?`, []any{feed, n}, func(rows *sql.Rows) error {
+	err := walk(ctx, l.read, `SELECT r.rows FROM runs r JOIN drops d ON d.id = r.drop_id WHERE d.feed = ? AND r.scope = ? AND d.corrects = 0 AND r.kind = 'load'
+		AND r.state = 'done' AND d.state IN ('loaded', 'partial') ORDER BY r.id DESC LIMIT ?`, []any{feed, scope, n}, func(rows *sql.Rows) error {
 		var c int64
 		err := rows.Scan(&c)
 		counts = append(counts, c)

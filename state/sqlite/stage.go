@@ -36,6 +36,7 @@ const stageSchema = `CREATE TABLE changes (
 	remove  INTEGER NOT NULL,
 	implied INTEGER NOT NULL,
 	again   INTEGER NOT NULL,
+	verify  INTEGER NOT NULL,
 	tries   INTEGER NOT NULL,
 	missing_entity TEXT NOT NULL,
 	missing_key    TEXT NOT NULL,
@@ -86,8 +87,8 @@ func (s *stage) tx(ctx context.Context, f func(*sql.Tx) error) error {
 // Put implements bridge.Stage.
 func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*bridge.Staged, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
-		st, err := tx.PrepareContext(ctx, `INSERT INTO changes (line, off, segment, doc, part, op, oro_id, link, status, cap, remove, implied, again, tries,
-			missing_entity, missing_key, record, send, old, raw, parked, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		st, err := tx.PrepareContext(ctx, `INSERT INTO changes (line, off, segment, doc, part, op, oro_id, link, status, cap, remove, implied, again, verify, tries,
+			missing_entity, missing_key, record, send, old, raw, parked, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (key) DO NOTHING RETURNING seq`)
 		if err != nil {
 			return err
@@ -115,7 +116,7 @@ func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*b
 func (s *stage) Save(ctx context.Context, changes []*bridge.Staged) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
 		st, err := tx.PrepareContext(ctx, `UPDATE changes SET line = ?, off = ?, segment = ?, doc = ?, part = ?, op = ?, oro_id = ?, link = ?, status = ?,
-			cap = ?, remove = ?, implied = ?, again = ?, tries = ?, missing_entity = ?, missing_key = ?, record = ?, send = ?, old = ?, raw = ?, parked = ? WHERE key = ?`)
+			cap = ?, remove = ?, implied = ?, again = ?, verify = ?, tries = ?, missing_entity = ?, missing_key = ?, record = ?, send = ?, old = ?, raw = ?, parked = ? WHERE key = ?`)
 		if err != nil {
 			return err
 		}
@@ -143,11 +144,11 @@ func stagedArgs(c *bridge.Staged) ([]any, error) {
 		missing = *c.Missing
 	}
 	p := c.Record.Pos
-	return []any{p.Line, p.Offset, p.Segment, p.Doc, p.Part, string(c.Op), c.OroID, c.Link, int(c.Status), c.Cap, c.Remove, c.Implied, c.Again, c.Tries,
+	return []any{p.Line, p.Offset, p.Segment, p.Doc, p.Part, string(c.Op), c.OroID, c.Link, int(c.Status), c.Cap, c.Remove, c.Implied, c.Again, c.Verify, c.Tries,
 		missing.Entity, missing.Key, content(c.Record.Values), content(c.Values), content(c.Old), string(raw), millis(c.Parked), c.Key}, nil
 }
 
-const stagedColumns = `seq, line, off, segment, doc, part, op, oro_id, link, status, cap, remove, implied, again, tries, missing_entity, missing_key,
+const stagedColumns = `seq, line, off, segment, doc, part, op, oro_id, link, status, cap, remove, implied, again, verify, tries, missing_entity, missing_key,
 	record, send, old, raw, parked, key`
 
 func (s *stage) scan(row interface{ Scan(...any) error }) (*bridge.Staged, error) {
@@ -155,7 +156,7 @@ func (s *stage) scan(row interface{ Scan(...any) error }) (*bridge.Staged, error
 	p := &c.Record.Pos
 	var missing bridge.Missing
 	var record, send, old, raw string
-	err := row.Scan(&c.Seq, &p.Line, &p.Offset, &p.Segment, &p.Doc, &p.Part, &c.Op, &c.OroID, &c.Link, &c.Status, &c.Cap, &c.Remove, &c.Implied, &c.Again, &c.Tries,
+	err := row.Scan(&c.Seq, &p.Line, &p.Offset, &p.Segment, &p.Doc, &p.Part, &c.Op, &c.OroID, &c.Link, &c.Status, &c.Cap, &c.Remove, &c.Implied, &c.Again, &c.Verify, &c.Tries,
 		&missing.Entity, &missing.Key, &record, &send, &old, &raw, stamp{&c.Parked}, &c.Key)
 	if err != nil {
 		return nil, err

@@ -75,6 +75,9 @@ CREATE TABLE runs (
     unchanged INTEGER NOT NULL DEFAULT 0,
     adopted   INTEGER NOT NULL DEFAULT 0,
     superseded INTEGER NOT NULL DEFAULT 0,
+    verified  INTEGER NOT NULL DEFAULT 0,
+    scope     TEXT    NOT NULL DEFAULT '',
+    attempts  INTEGER NOT NULL DEFAULT 0, -- begun, and not ended in an orderly way
     removed   INTEGER NOT NULL DEFAULT 0,
     collapsed INTEGER NOT NULL DEFAULT 0,
     rejected  INTEGER NOT NULL DEFAULT 0,

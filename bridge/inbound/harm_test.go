@@ -1,0 +1,187 @@
+package inbound_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/bridgetest"
+)
+
+// A row that could not be read removes nothing: what it names stays, and where nobody can tell what it names, all stays.
+func TestAFullDropKeepsWhatARejectedRowNames(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ", mode: full, on_missing: delete"))
+	w.Stock("SKU1", "SKU2", "SKU3")
+	w.Drop("prices", "a.csv", bridgetest.OnePrice("1")+bridgetest.Price("SKU2", "2")+bridgetest.Price("SKU3", "3"))
+	w.Round()
+	w.Drop("prices", "b.csv", bridgetest.OnePrice("1")+bridgetest.Price("SKU2", "2.6O")) // no number, and SKU3 is gone
+	w.Round()
+	w.Stands("a.csv loaded", "b.csv partial …")
+	if got := [3]string{w.PriceOf("SKU1"), w.PriceOf("SKU2"), w.PriceOf("SKU3")}; got != [3]string{"1", "2", ""} {
+		t.Errorf("prices are %q", got)
+	}
+	w.Drop("prices", "c.csv", bridgetest.OnePrice("1")+"Retail,SKU2,item,1,EUR,2,60,x\n") // cells are shifted: it could be any key
+	w.Round()
+	w.Stands("a.csv loaded", "b.csv partial …", "c.csv partial …")
+	d, _ := w.Last("prices")
+	if w.PriceOf("SKU2") != "2" || !strings.Contains(d.Reason, "nothing was withdrawn: the keys of 1 rejected rows can't be read") {
+		t.Errorf("SKU2 costs %q; %s", w.PriceOf("SKU2"), d.Reason)
+	}
+}
+
+// Withdrawals stay inside of the price lists that a file names.
+func TestAFullDropOfOnePriceListLeavesTheOthersAlone(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ", mode: full, on_missing: delete"))
+	w.Stock("SKU1", "SKU2")
+	_, err := w.Shop.AddPriceList("Outlet", "EUR")
+	w.Must(err)
+	w.Drop("prices", "a.csv", bridgetest.OnePrice("1")+bridgetest.Price("SKU2", "2"))
+	w.Round()
+	w.Drop("prices", "b.csv", bridgetest.PriceHead+"Outlet,SKU1,item,1,EUR,5\n")
+	w.Round()
+	if n := w.Shop.Count("productprices"); n != 3 {
+		t.Errorf("the shop has %d prices\n%s", n, strings.Join(w.Lineup(), "\n"))
+	}
+	w.Drop("prices", "c.csv", bridgetest.OnePrice("1"))
+	w.Round()
+	if n := w.Shop.Count("productprices"); n != 2 || w.PriceOf("SKU2") != "" {
+		t.Errorf("the shop has %d prices, SKU2 costs %s", n, w.PriceOf("SKU2"))
+	}
+}
+
+// A file that lacks half of what there was is held without any guard being configured; a small one is not.
+func TestAFullDropThatWouldEmptyTheShopIsHeldByDefault(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ", mode: full, on_missing: delete"))
+	skus := make([]string, 60)
+	file := bridgetest.PriceHead
+	for i := range skus {
+		skus[i] = fmt.Sprintf("SKU%03d", i)
+		file += bridgetest.Price(skus[i], "1")
+	}
+	w.Stock(skus...)
+	w.Drop("prices", "a.csv", file)
+	w.Round()
+	w.Drop("prices", "b.csv", file[:len(file)/2][:strings.LastIndex(file[:len(file)/2], "\n")+1])
+	w.Round()
+	w.Stands("a.csv loaded", "b.csv held …")
+	if n := w.Shop.Count("productprices"); n != 60 {
+		t.Errorf("the shop has %d prices", n)
+	}
+}
+
+// Older never overwrites newer: a field that a later drop has set is left alone, the other fields are written.
+func TestAnOlderDropLeavesAloneWhatALaterOneHasSet(t *testing.T) {
+	w := bridgetest.NewWorld(t, strings.Replace(bridgetest.FeedWith("products", ", guards: { max_rejects: 1 }"), "'*.csv'", `'/p_(?P<seq>\d+)\.csv/'`, 1))
+	head := "sku,name,unit,short_description\n"
+	w.Drop("products", "p_1.csv", head+"AAA,Bolt,item,\n")
+	w.Round()
+	w.Drop("products", "p_2.csv", head+"AAA,Old name,item,Old words\nBBB,B,item,\n,,,\n,,,\n") // two rejects: held
+	w.Round()
+	d, _ := w.Last("products")
+	if d.State != bridge.Held {
+		t.Fatalf("%s is %s", d.Name, d.State)
+	}
+	w.Drop("products", "p_3.csv", "sku,name\nAAA,New name\n")
+	w.Round()
+	w.Must(w.B.In.Approve(t.Context(), d, "somebody"))
+	w.Round()
+	link := w.Link("products", "AAA")
+	if name, words := value(link, "name"), value(link, "short_description"); name != "New name" || words != "Old words" {
+		t.Errorf("AAA is %q, %q", name, words)
+	}
+	if link := w.Link("products", "BBB"); link == nil {
+		t.Error("the rest of the older drop was not loaded")
+	}
+	w.Drop("products", "p_4.csv", "sku,name\nAAA,Newest name\n")
+	w.Round()
+	w.Drop("products", "p_0.csv", "sku,name\nAAA,Oldest name\n")
+	w.Round()
+	if _, run := w.Last("products"); run.Superseded != 1 || run.Unchanged != 1 {
+		t.Errorf("%+v", run.Counts)
+	}
+}
+
+func value(k *bridge.Link, field string) string {
+	for _, v := range k.Content {
+		if v.Field == field {
+			return v.Text
+		}
+	}
+	return ""
+}
+
+// A drop in whose loading the bridge died three times is held: it would kill the next one, too.
+func TestADropThatKillsTheBridgeIsHeld(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ""))
+	w.Stock("SKU1")
+	w.Drop("prices", "a.csv", bridgetest.OnePrice("1"))
+	for range 3 {
+		if !w.DieAt("planned", 1) {
+			t.Fatal("the step was not reached")
+		}
+	}
+	w.Round()
+	w.Stands("a.csv held the bridge died 3 times while it loaded this drop…")
+	d, _ := w.Last("prices")
+	w.Must(w.B.In.Approve(t.Context(), d, "somebody"))
+	w.Round()
+	w.Stands("a.csv loaded")
+}
+
+// Discarding works on a drop that is being loaded: nothing more of it is sent.
+func TestADropIsDiscardedWhileItIsLoaded(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ""))
+	var skus []string
+	file := bridgetest.PriceHead
+	for i := range 250 { // three batches of 100
+		skus = append(skus, fmt.Sprintf("SKU%03d", i))
+		file += bridgetest.Price(skus[i], "1")
+	}
+	w.Stock(skus...)
+	w.B.In.InFlight = 1
+	w.Drop("prices", "a.csv", file)
+	done := false
+	w.OnStep(func(name string) {
+		if name != "settled" || done {
+			return
+		}
+		if done = w.Shop.Count("productprices") > 0; !done {
+			return
+		}
+		d, err := w.Ledger.Drop(t.Context(), 1)
+		w.Must(err)
+		f, _ := w.B.In.Feed("prices")
+		w.Must(w.B.In.Discard(t.Context(), f, d, "somebody"))
+	})
+	w.Round()
+	w.Stands("a.csv discarded …")
+	if n := w.Shop.Count("productprices"); n == 0 || n >= 250 {
+		t.Errorf("the shop has %d prices", n)
+	}
+	w.OnStep(nil)
+	w.Round()
+	w.Stands("a.csv discarded …")
+}
+
+// A feed that verifies sets right what somebody changed in the shop, even by the same file once more.
+func TestAFeedThatVerifiesSetsTheShopRight(t *testing.T) {
+	for keys, want := range map[string][2]bridge.Counts{
+		"":                       {{}, {}}, // duplicates: they have no run
+		", on_unchanged: verify": {{Rows: 2, Updated: 1, Unchanged: 1, Verified: 2}, {Rows: 2, Unchanged: 2, Verified: 2}},
+	} {
+		w := bridgetest.NewWorld(t, bridgetest.FeedWith("inventory", keys))
+		w.Stock("SKU1", "SKU2")
+		file := "sku,unit,quantity\nSKU1,item,10\nSKU2,item,20\n"
+		w.Drop("inventory", "a.csv", file)
+		w.Round()
+		w.Must(w.Shop.SetStock("SKU1", "item", "99"))
+		for i, name := range []string{"b.csv", "c.csv"} {
+			w.Drop("inventory", name, file)
+			w.Round()
+			if _, run := w.Last("inventory"); run.Counts != want[i] {
+				t.Errorf("%q, %s: %+v", keys, name, run.Counts)
+			}
+		}
+	}
+}
