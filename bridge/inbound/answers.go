@@ -37,7 +37,7 @@ func (e *Engine) applyAnswers(ctx context.Context, f *config.Feed, d *bridge.Dro
 		if err := a.rehearse(ctx); err != nil {
 			return e.unreadable(run, err)
 		}
-		if v, err := e.guard(ctx, f, d, run, stage); err != nil || v.state == bridge.Held {
+		if v, err := e.guard(ctx, f, d, run, stage, 0); err != nil || v.state == bridge.Held {
 			return v, err
 		}
 	}

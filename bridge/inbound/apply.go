@@ -38,8 +38,11 @@ type applier struct {
 	stage    bridge.Stage
 	dry      bool                   // write nothing to the ledger
 	onReject func(bridge.RejectRow) // dry: told of each reject
-	stale    int64                  // ids that were not their keys' any more
-	sent     map[string]bridge.Op   // changes that an earlier attempt may have brought to the shop, by key
+	// onExpected is told, in a plan, of each new record that a stock shop refuses.
+	onExpected func(bridge.RejectRow)
+	expected   int64                // new records that a stock shop refuses; a shop's settings may be wider
+	stale      int64                // ids that were not their keys' any more
+	sent       map[string]bridge.Op // changes that an earlier attempt may have brought to the shop, by key
 
 	mu       sync.Mutex // guards stage, run's counts and accepted
 	accepted int64
@@ -103,6 +106,11 @@ func (a *applier) decide(c *bridge.Staged, l bridge.Lookup) (fate, bool) {
 		}
 		return fate{change: c, fate: bridge.FateUnchanged}, true
 	case l.Found == nil:
+		if bad := a.feed.Entity.Refusal(c.Record, true); bad != nil && bad.Code == formats.CodeMissing {
+			return a.rejected(c, bad), true
+		} else if bad != nil {
+			a.expect(c, bad)
+		}
 		c.Status, c.Op, c.OroID = bridge.Decided, bridge.Create, ""
 		c.Values, c.Old = c.Record.Values, nil
 	case c.Remove:
@@ -147,6 +155,14 @@ func (a *applier) rejected(c *bridge.Staged, why *formats.Reject) fate {
 		r.Key = c.Key
 	}
 	return fate{change: c, fate: bridge.FateRejected, reject: &r}
+}
+
+// expect counts what a stock shop would refuse, and tells a plan of it. What the shop itself says counts in the end.
+func (a *applier) expect(c *bridge.Staged, why *formats.Reject) {
+	a.expected++
+	if a.onExpected != nil {
+		a.onExpected(a.rejectRow(fate{change: c, reject: why}))
+	}
 }
 
 // settle commits fates, saves the stage and counts. A crash after the commit finds the fates in the ledger.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"time"
 
@@ -50,7 +51,7 @@ func (e *Engine) fetched(d *bridge.Drop) *bridge.Event {
 
 // recognise finds out whether a drop is a file of rejects that came back, which is the newest that its sender says.
 func (e *Engine) recognise(ctx context.Context, f *config.Feed, d *bridge.Drop) (err error) {
-	if d.Correction = e.corrects(f, d); d.Correction {
+	if d.Correction, err = e.corrects(ctx, f, d); err == nil && d.Correction {
 		d.Rank, err = e.newestRank(ctx, d)
 	}
 	return err
@@ -73,17 +74,31 @@ func (e *Engine) changed(ctx context.Context, r bridge.Remote, d *bridge.Drop, w
 	return why
 }
 
-// corrects says whether a file of a feed whose files hold everything is one of rejects that came back corrected.
-func (e *Engine) corrects(f *config.Feed, d *bridge.Drop) bool {
+// rejectName is what a reject file's name has of its run.
+var rejectName = regexp.MustCompile(`_r(\d+)_rejects`)
+
+// corrects says whether a file of a feed whose files hold everything is one of rejects that came back: it has their
+// columns, or, where somebody has taken these out, the name of a reject file that the feed's runs have written.
+func (e *Engine) corrects(ctx context.Context, f *config.Feed, d *bridge.Drop) (bool, error) {
 	if f.Mode != "full" {
-		return false
+		return false, nil
+	}
+	if m := rejectName.FindStringSubmatch(d.Name); m != nil {
+		id, err := strconv.ParseInt(m[1], 10, 64)
+		if err != nil {
+			return false, nil
+		}
+		wrote, err := e.Ledger.WroteRejects(ctx, f.Name, id)
+		if err != nil || wrote {
+			return wrote, err
+		}
 	}
 	rows, err := e.openRows(f, e.spool(d))
 	if err != nil {
-		return false // planning tells what is wrong with it
+		return false, nil // planning tells what is wrong with it
 	}
 	defer rows.Close() // it was only read
-	return rows.corrects
+	return rows.corrects, nil
 }
 
 // fetchTo copies a remote file to a local path: temporary name, sync, rename, sync of the folder.
@@ -154,7 +169,9 @@ func (e *Engine) HandOver(ctx context.Context, f *config.Feed, file string) (*br
 		return nil, err
 	}
 	d.Size, d.SHA256, d.Spool, d.State, d.FetchedAt = size, sum, spool, bridge.Fetched, e.Clock.Now()
-	d.Correction = e.corrects(f, d)
+	if d.Correction, err = e.corrects(ctx, f, d); err != nil {
+		return nil, err
+	}
 	return d, e.advance(ctx, d, bridge.Claimed, e.fetched(d))
 }
 

@@ -11,8 +11,9 @@ import (
 	"github.com/orobridge/orobridge/formats"
 )
 
-// guard looks at a plan before anything is sent and holds the drop when it goes over a limit of its feed.
-func (e *Engine) guard(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, stage bridge.Stage) (v verdict, err error) {
+// guard looks at a plan before anything is sent and holds the drop when it goes over a limit of its feed. expected are the
+// rows that a stock shop would refuse.
+func (e *Engine) guard(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, stage bridge.Stage, expected int64) (v verdict, err error) {
 	if run.Approved {
 		return v, nil
 	}
@@ -31,7 +32,7 @@ func (e *Engine) guard(ctx context.Context, f *config.Feed, d *bridge.Drop, run 
 		}
 	}
 	g := f.Guards.Or(f.DefaultGuards())
-	over("max_rejects", g.MaxRejects, run.Rejected, run.Rows)
+	over("max_rejects", g.MaxRejects, run.Rejected+expected, run.Rows)
 	if f.Guards.MaxRemovals != nil || removals > config.FewRemovals {
 		over("max_removals", g.MaxRemovals, removals, run.Rows+removals)
 	}

@@ -130,10 +130,10 @@ func (e *Engine) startRun(ctx context.Context, run *bridge.Run, d *bridge.Drop) 
 }
 
 // sameContent finds the drop right before d in the feed's order, of those that were loaded or are about to be, if it says
-// the same; 0 otherwise. A file that repeats an earlier state after a newer one ("stock 0", "stock 5", "stock 0") is news.
+// the same; 0 otherwise. One that was loaded in part only still owes rows: the same bytes once more load them. A file that repeats an earlier state after a newer one ("stock 0", "stock 5", "stock 0") is news.
 func (e *Engine) sameContent(ctx context.Context, d *bridge.Drop) (int64, error) {
 	before, err := e.Ledger.Ranked(ctx, d.Feed, d.Rank+rankSign, bridge.Loaded, bridge.Partial, bridge.Loading, bridge.Held)
-	if err != nil || before == nil || before.SHA256 != d.SHA256 {
+	if err != nil || before == nil || before.SHA256 != d.SHA256 || before.State == bridge.Partial {
 		return 0, err
 	}
 	return before.ID, nil
@@ -173,7 +173,7 @@ func (e *Engine) attempt(ctx context.Context, f *config.Feed, d *bridge.Drop, ru
 	if err := a.decideAll(ctx); err != nil {
 		return v, err
 	}
-	if v, err := e.guard(ctx, f, d, run, stage); err != nil || v.state == bridge.Held {
+	if v, err := e.guard(ctx, f, d, run, stage, a.expected); err != nil || v.state == bridge.Held {
 		return v, err
 	}
 	if err := p.cancelParked(ctx); err != nil {
@@ -336,7 +336,14 @@ func (e *Engine) earned(ctx context.Context, f *config.Feed, d *bridge.Drop, run
 			rejected += last.Rejected
 		}
 	case bridge.RetryRun:
-		err := e.Ledger.Parked(ctx, f.Name, time.Time{}, func(p bridge.ParkedRow) error {
+		accepted, err := e.accepted(ctx, d, run)
+		if err != nil {
+			return "", "", err
+		}
+		if accepted == 0 {
+			return bridge.Rejected, "every row was rejected", nil
+		}
+		err = e.Ledger.Parked(ctx, f.Name, time.Time{}, func(p bridge.ParkedRow) error {
 			if p.Drop == d.ID && p.Run != run.ID {
 				parked++
 			}
@@ -359,6 +366,18 @@ func (e *Engine) earned(ctx context.Context, f *config.Feed, d *bridge.Drop, run
 		return bridge.Loaded, "", nil
 	}
 	return bridge.Partial, fmt.Sprintf("%d rows rejected, %d parked", rejected, parked), nil
+}
+
+// accepted counts the rows of a drop that all of its runs have brought to the shop, or found there, or parked.
+func (e *Engine) accepted(ctx context.Context, d *bridge.Drop, run *bridge.Run) (int64, error) {
+	n := run.Sum() - run.Rejected
+	runs, err := e.Ledger.Runs(ctx, d.ID)
+	for _, r := range runs {
+		if r.ID != run.ID {
+			n += r.Sum() - r.Rejected
+		}
+	}
+	return n, err
 }
 
 // hold keeps a drop until somebody decides.

@@ -78,6 +78,8 @@ type Ledger interface {
 	StartRun(ctx context.Context, r *bridge.Run, m bridge.Move, events ...*bridge.Event) error
 	SaveRun(ctx context.Context, r *bridge.Run, moves []bridge.Move, events ...*bridge.Event) error
 	Runs(ctx context.Context, drop int64) ([]*bridge.Run, error)
+	// WroteRejects says whether a run is one of a feed's, and rejected rows.
+	WroteRejects(ctx context.Context, feed string, run int64) (bool, error)
 	// RowCounts are the rows of the last n first runs of a feed's drops of one scope that were loaded, newest first.
 	RowCounts(ctx context.Context, feed, scope string, n int) ([]int64, error)
 	// PlanAgain forgets what an interrupted run's planning recorded about rows that never got as far as a change.

@@ -18,6 +18,7 @@ type Preview struct {
 	// Creates, Updates, Removes and Waits count the changes that would be sent, and the rows that would be parked.
 	Creates, Updates, Removes, Withdraws, Waits int64
 	Ignored                                     []string // columns of the file that no field takes
+	Expected                                    int64    // of Creates: those that a stock shop refuses
 }
 
 // PreviewOptions say what to tell of a plan, and what to compare with.
@@ -25,6 +26,8 @@ type PreviewOptions struct {
 	// Change is told of every change in the order of the file, Reject of every reject, when it is found.
 	Change func(*bridge.Staged) error
 	Reject func(bridge.RejectRow)
+	// Expected is told of each new record that a stock shop refuses; a shop's settings may be wider.
+	Expected func(bridge.RejectRow)
 	// Live compares with the shop instead of with what it last accepted.
 	Live bool
 }
@@ -77,7 +80,7 @@ func (e *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v 
 	if f.Entity.Answers {
 		return previewAnswers(ctx, f, v, rows, o)
 	}
-	p := &planner{e: e, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject}
+	p := &planner{e: e, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject, verify: o.Live}
 	if err := p.read(ctx, rows); err != nil {
 		return err
 	}
@@ -85,10 +88,11 @@ func (e *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v 
 	if err := p.withdraw(ctx); err != nil {
 		return err
 	}
-	a := &applier{e: e, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject}
+	a := &applier{e: e, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject, onExpected: o.Expected}
 	if err := a.decideAll(ctx); err != nil {
 		return err
 	}
+	v.Expected = a.expected
 	for _, status := range []bridge.StageStatus{bridge.Decided, bridge.Waiting} {
 		for after := int64(0); ; {
 			page, err := stage.Next(ctx, status, after, lookUpRows)

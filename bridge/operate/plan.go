@@ -24,12 +24,17 @@ type Plan struct {
 	Adopt     int64            `json:"adopt"` // of the unchanged
 	Collapsed int64            `json:"collapsed"`
 	Reject    int64            `json:"reject"`
+	Expected  int64            `json:"expected"` // of create: new records that a stock shop refuses; a shop's settings may be wider
 	Park      int64            `json:"park"`
 	Skipped   map[string]int64 `json:"skipped"` // what the reader left out, by word: no rows
 	Ignored   []string         `json:"ignored_columns"`
 	Changes   []Change         `json:"changes"`
 	Rejects   []Reject         `json:"rejects"`
+	Doubts    []Reject         `json:"doubts"` // the first of the expected ones, with what a stock shop has against them
 }
+
+// shownDoubts is how many of the records that a stock shop refuses a plan shows.
+const shownDoubts = 20
 
 // Change is what would be done for one key.
 type Change struct {
@@ -71,7 +76,11 @@ type PlanOptions struct {
 
 // preview tells v and whoever else wants to know. The first error of a teller is kept in failed.
 func (o PlanOptions) preview(v *Plan, failed *error) inbound.PreviewOptions {
-	p := inbound.PreviewOptions{Live: o.Live}
+	p := inbound.PreviewOptions{Live: o.Live, Expected: func(row bridge.RejectRow) {
+		if len(v.Doubts) < shownDoubts {
+			v.Doubts = append(v.Doubts, newReject(row))
+		}
+	}}
 	if o.Gather || o.Change != nil {
 		p.Change = func(s *bridge.Staged) error {
 			c := newChange(s)
@@ -149,13 +158,14 @@ func (k *Desk) planDrop(ctx context.Context, d *bridge.Drop, r inbound.RerunOpti
 
 // plan makes the model of what work finds.
 func plan(feed, file string, o PlanOptions, work func(inbound.PreviewOptions) (*inbound.Preview, error)) (*Plan, error) {
-	v := &Plan{Feed: feed, File: file, Skipped: map[string]int64{}, Ignored: []string{}, Changes: []Change{}, Rejects: []Reject{}}
+	v := &Plan{Feed: feed, File: file, Skipped: map[string]int64{}, Ignored: []string{}, Changes: []Change{}, Rejects: []Reject{}, Doubts: []Reject{}}
 	var failed error
 	p, err := work(o.preview(v, &failed))
 	if err := cmp.Or(err, failed); err != nil {
 		return nil, readable(err)
 	}
 	v.Rows, v.Unchanged, v.Adopt, v.Collapsed, v.Reject = p.Run.Rows, p.Run.Unchanged, p.Run.Adopted, p.Run.Collapsed, p.Run.Rejected
+	v.Expected = p.Expected
 	v.Create, v.Update, v.Remove, v.Withdraw, v.Park = p.Creates, p.Updates, p.Removes, p.Withdraws, p.Waits
 	v.Ignored = append(v.Ignored, p.Ignored...)
 	maps.Copy(v.Skipped, p.Run.Skipped)

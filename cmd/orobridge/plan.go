@@ -79,6 +79,12 @@ func (a *app) printPlan(v *operate.Plan) error {
 	fmt.Fprintf(a.stdout, "%d rows: %d to create, %d to update, %d to remove, %d unchanged (%d of them adopted), "+
 		"%d collapsed, %d rejected, %d parked\n",
 		v.Rows, v.Create, v.Update, v.Remove, v.Unchanged, v.Adopt, v.Collapsed, v.Reject, v.Park)
+	if v.Expected > 0 {
+		fmt.Fprintf(a.stdout, "%d new records would be refused by a stock shop; this one's settings may be wider:\n", v.Expected)
+		for i := range v.Doubts {
+			fmt.Fprintf(a.stdout, "        %s  %s\n", printable(v.Doubts[i].Key), printable(v.Doubts[i].Message))
+		}
+	}
 	if v.Withdraw > 0 {
 		fmt.Fprintf(a.stdout, "%d keys that the file lacks would be removed\n", v.Withdraw)
 	}

@@ -100,6 +100,13 @@ func (l *Ledger) Reported(ctx context.Context, drop, run int64, paths []string, 
 	})
 }
 
+// WroteRejects says whether a run is one of a feed's, and rejected rows.
+func (l *Ledger) WroteRejects(ctx context.Context, feed string, run int64) (wrote bool, err error) {
+	err = l.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM runs r JOIN drops d ON d.id = r.drop_id WHERE r.id = ? AND d.feed = ? AND r.rejected > 0)`,
+		run, feed).Scan(&wrote)
+	return wrote, wrap(fmt.Sprintf("look for run %d", run), err)
+}
+
 // RowCounts are the rows of the last n first runs of a feed's drops of one scope that were loaded, newest first.
 // Corrected rejects do not count.
 func (l *Ledger) RowCounts(ctx context.Context, feed, scope string, n int) ([]int64, error) {
