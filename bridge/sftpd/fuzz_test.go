@@ -77,7 +77,7 @@ func FuzzRequests(f *testing.F) {
 			t.Fatal(err)
 		}
 		tr := &tree{connection: c}
-		wire := &packets{channel: &duplex{Reader: bytes.NewReader(stream)}, active: c.touch}
+		wire := newPackets(&duplex{Reader: bytes.NewReader(stream)}, c.touch)
 		_ = sftp.NewRequestServer(wire, sftp.Handlers{FileGet: tr, FilePut: tr, FileCmd: tr, FileList: tr}, sftp.WithRSAllocator(), sftp.WithRSMaxTxPacket(maxData)).Serve()
 		s.hasher.close()
 		<-done

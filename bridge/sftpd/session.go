@@ -268,8 +268,7 @@ func (c *connection) channel(channel ssh.Channel, requests <-chan *ssh.Request) 
 // files serves SFTP on a channel and returns the exit status.
 func (c *connection) files(channel ssh.Channel) uint32 {
 	t := &tree{connection: c}
-	p := &packets{channel: channel, active: func() { c.active.Store(time.Now().UnixNano()) }}
-	server := sftp.NewRequestServer(p, sftp.Handlers{FileGet: t, FilePut: t, FileCmd: t, FileList: t},
+	server := sftp.NewRequestServer(newPackets(channel, c.touch), sftp.Handlers{FileGet: t, FilePut: t, FileCmd: t, FileList: t},
 		sftp.WithRSAllocator(), sftp.WithRSMaxTxPacket(maxData))
 	err := server.Serve()
 	if err == nil || errors.Is(err, io.EOF) {
