@@ -26,8 +26,11 @@ type erp struct {
 	sftp *sftp.Client
 }
 
-// demoKey is the file of the ERP's key.
-const demoKey = "id_erp"
+// Files of the demo: the ERP's key, and what pins the bridge's.
+const (
+	demoKey   = "id_erp"
+	demoHosts = "known_hosts"
+)
 
 // makeKey makes a key to log in by, and writes it and its public half.
 func makeKey(file string) error {
@@ -70,7 +73,11 @@ func dialERP(address, keyFile, knownHosts string) (*erp, error) {
 	return &erp{conn, client}, nil
 }
 
-func (e *erp) close() error { return errors.Join(e.sftp.Close(), e.ssh.Close()) }
+// close ends the connection. By then the server may have ended it: whatever there was to say came before.
+func (e *erp) close() {
+	_ = e.sftp.Close()
+	_ = e.ssh.Close()
+}
 
 // drop writes a file in pieces under a temporary name, renames it, and puts a marker beside it if one is asked for.
 func (e *erp) drop(ctx context.Context, f demoFile, name string) error {
