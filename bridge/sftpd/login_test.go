@@ -249,11 +249,17 @@ func TestHostKeysRotate(t *testing.T) {
 }
 
 func TestLegacyAlgorithmsAreAChoice(t *testing.T) {
-	modern, old := serve(t), serve(t, func(o *sftpd.Options) { o.LegacyAlgorithms = true })
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	check(t, err)
 	signer, err := ssh.NewSignerFromKey(rsaKey)
 	check(t, err)
+	withRSA := func(o *sftpd.Options) {
+		u := everything("pi")
+		u.KeysFile = filepath.Join(t.TempDir(), "pi.pub")
+		check(t, os.WriteFile(u.KeysFile, ssh.MarshalAuthorizedKey(signer.PublicKey()), 0o600))
+		o.Users = append(o.Users, u)
+	}
+	modern, old := serve(t, withRSA), serve(t, withRSA, func(o *sftpd.Options) { o.LegacyAlgorithms = true })
 	sha1, err := ssh.NewSignerWithAlgorithms(signer.(ssh.AlgorithmSigner), []string{ssh.KeyAlgoRSA})
 	check(t, err)
 	for _, d := range []*door{modern, old} {
@@ -279,7 +285,17 @@ func TestLegacyAlgorithmsAreAChoice(t *testing.T) {
 			t.Errorf("%s even with legacy_algorithms", name)
 		}
 	}
-	_ = sha1
+	for _, d := range []*door{modern, old} {
+		for name, s := range map[string]ssh.Signer{"rsa-sha2": signer, "ssh-rsa": sha1} {
+			c, err := d.dial("pi", ssh.PublicKeys(s))
+			if (err == nil) != (d == old || name == "rsa-sha2") {
+				t.Errorf("login by %s, legacy %t: %v", name, d == old, err)
+			}
+			if err == nil {
+				_ = c.Close()
+			}
+		}
+	}
 	found := false
 	for _, f := range old.Check(t.Context()) {
 		found = found || strings.Contains(f.Hint, "take legacy_algorithms away")

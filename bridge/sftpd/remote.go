@@ -70,9 +70,9 @@ var (
 	_ bridge.Server = (*Remote)(nil)
 )
 
-// New makes the folder path, and in it those of users, feeds and exports, and reads which uploads are unfinished. It does not listen yet. Zero numbers of the options
-// mean their defaults, but for Stable, which is what it is. Without a state folder there is one beside path. Errors are
-// *bridge.Error with fate Stop.
+// New makes the folder path, and in it those of users, feeds and exports, and reads which uploads are unfinished. It does
+// not listen yet. Zero numbers of the options mean their defaults, but for Stable, which is what it is. Without a state
+// folder there is one beside path. Errors are *bridge.Error with fate Stop.
 func New(o *Options, s bridge.RemoteSetup) (*Remote, error) {
 	wrong := func(err error, hint string) error {
 		return &bridge.Error{Op: "open remote", Object: s.Name, Fate: bridge.Stop, Err: err, Hint: hint}
@@ -297,8 +297,9 @@ func (r *Remote) Check(ctx context.Context) []bridge.Finding {
 		tried("host key "+k.PublicKey().Type(), r.fingerprint(k), nil)
 	}
 	if r.options.LegacyAlgorithms {
-		findings = append(findings, bridge.Finding{Subject: subject, What: "look at the algorithms", OK: true, Detail: "legacy_algorithms: weak ones are spoken too",
-			Hint: "take legacy_algorithms away as soon as no partner needs it"})
+		findings = append(findings, bridge.Finding{Subject: subject, What: "look at the algorithms", OK: true,
+			Detail: "legacy_algorithms: weak ones are spoken too",
+			Hint:   "take legacy_algorithms away as soon as no partner needs it"})
 	}
 	if len(keys) > 0 {
 		findings = append(findings, r.checkAnswer(ctx, keys))

@@ -361,3 +361,47 @@ func TestEventsTellTheWholeStory(t *testing.T) {
 		t.Errorf("rename: %+v", moved)
 	}
 }
+
+// When the bridge stops, a transfer that is under way may end; nobody else comes in.
+func TestStoppingWaitsForTransfers(t *testing.T) {
+	d := serve(t)
+	p, idle := d.partner("erp"), d.partner("erp")
+	f, err := p.Create("p.csv")
+	check(t, err)
+	_, err = f.Write([]byte("one "))
+	check(t, err)
+	done := make(chan struct{})
+	go func() {
+		d.stop()
+		close(done)
+	}()
+	_ = idle.Client.Wait() // was sent home at once
+	if c, err := d.dial("erp"); err == nil {
+		_ = c.Close()
+		t.Error("somebody came in")
+	}
+	_, err = f.Write([]byte("two"))
+	check(t, errors.Join(err, f.Close()))
+	<-done
+	if body, _ := os.ReadFile(filepath.Join(d.root, "erp/p.csv")); string(body) != "one two" {
+		t.Errorf("%q", body)
+	}
+	if f, _ := d.listed("/erp", "p.csv"); f.Writing {
+		t.Error("it is not whole")
+	}
+}
+
+func TestRateIsHonoured(t *testing.T) {
+	d := serve(t, func(o *sftpd.Options) { o.Users[0].Rate = 1 << 20 })
+	p := d.partner("erp")
+	began := time.Now()
+	p.put("f", strings.Repeat("x", 1<<20))
+	f, err := p.Open("f")
+	check(t, err)
+	_, err = io.Copy(io.Discard, f)
+	check(t, errors.Join(err, f.Close()))
+	// A quarter of a MiB each way is free.
+	if took := time.Since(began); took < 1400*time.Millisecond {
+		t.Errorf("a MiB up and down at a MiB per second took %v", took)
+	}
+}

@@ -289,10 +289,11 @@ func (r *Remote) checkAnswer(ctx context.Context, keys []hostKey) bridge.Finding
 	defer tcp.Close()
 	_ = tcp.SetDeadline(time.Now().Add(5 * time.Second))
 	var shown ssh.PublicKey
-	_, _, _, err = ssh.NewClientConn(tcp, r.Address(), &ssh.ClientConfig{User: "orobridge-check", HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
+	look := func(_ string, _ net.Addr, key ssh.PublicKey) error {
 		shown = key
 		return errors.New("seen")
-	}})
+	}
+	_, _, _, err = ssh.NewClientConn(tcp, r.Address(), &ssh.ClientConfig{User: "orobridge-check", HostKeyCallback: look})
 	switch {
 	case shown == nil:
 		f.OK, f.Detail, f.Hint = false, "no SSH server answers there: "+printable(err.Error()), "look which program has the port"

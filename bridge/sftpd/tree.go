@@ -531,7 +531,8 @@ func (l *listing) ListAt(into []os.FileInfo, _ int64) (int, error) {
 		}
 	}
 	if l.given += n; l.given > l.tree.options.Limits.Listing {
-		return 0, l.tree.deny(l.place.full, sftp.ErrSSHFxFailure, fmt.Sprintf("%s has more than %d entries", l.place, l.tree.options.Limits.Listing))
+		return 0, l.tree.deny(l.place.full, sftp.ErrSSHFxFailure,
+			fmt.Sprintf("%s has more than %d entries", l.place, l.tree.options.Limits.Listing))
 	}
 	return n, nil
 }
