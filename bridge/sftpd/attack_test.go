@@ -64,7 +64,7 @@ func (d *door) work(from string) {
 	defer c.Close()
 	files, err := sftp.NewClient(c)
 	check(d.t, err)
-	p := &partner{files, c, d.t}
+	p := &partner{Client: files, ssh: c, t: d.t}
 	p.put("work.part", "done")
 	check(d.t, p.PosixRename("work.part", "work"))
 	check(d.t, files.Close())
@@ -416,7 +416,7 @@ func TestRekey(t *testing.T) {
 	files, err := sftp.NewClient(c)
 	check(t, err)
 	body := strings.Repeat("0123456789", 300_000)
-	p := &partner{files, c, t}
+	p := &partner{Client: files, ssh: c, t: t}
 	p.put("f", body)
 	f, err := files.Open("f")
 	check(t, err)

@@ -32,7 +32,7 @@ func (p place) String() string { return "/" + strings.Join(p.elements, "/") }
 func (t *tree) at(p string) (place, error) {
 	elements, err := split(p)
 	if err != nil {
-		return place{}, t.deny("", sftp.ErrSSHFxFailure, err.Error())
+		return place{}, t.deny("", sftp.ErrSSHFxBadMessage, err.Error())
 	}
 	local := path.Join(elements...)
 	if local == "" {
@@ -494,7 +494,7 @@ func (t *tree) list(r *sftp.Request) (sftp.ListerAt, error) {
 		return nil, t.answer(p, err)
 	}
 	if !info.IsDir() {
-		return nil, &status{sftp.ErrSSHFxFailure, p.String() + " is no folder"}
+		return nil, sftp.ErrSSHFxNoSuchFile // as OpenSSH has it
 	}
 	if err := t.hold(); err != nil {
 		return nil, err
