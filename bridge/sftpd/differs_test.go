@@ -128,7 +128,8 @@ func both(t *testing.T) (ours, theirs *partner) {
 	check(t, err)
 	theirs = &partner{client, c, t, sshd.Folder + "/"}
 	for _, root := range []string{d.root + "/erp", sshd.Root} {
-		check(t, errors.Join(os.Mkdir(root+"/sub", 0o755), os.WriteFile(root+"/f", []byte("f"), 0o644), os.WriteFile(root+"/g", []byte("g"), 0o644),
+		check(t, errors.Join(os.Mkdir(root+"/sub", 0o755), os.WriteFile(root+"/f", []byte("f"), 0o644), os.WriteFile(root+"/g",
+			[]byte("g"), 0o644),
 			os.WriteFile(root+"/sub/in", nil, 0o644), os.Symlink("f", root+"/link")))
 	}
 	return ours, theirs

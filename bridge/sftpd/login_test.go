@@ -91,7 +91,10 @@ func TestWhoGetsIn(t *testing.T) {
 	}
 	reasons := []string{"no key that is known", "wrong password", "no such user", "no key (both)", "not from this address"}
 	for _, reason := range reasons {
-		if !slices.ContainsFunc(d.seen(sftpd.Refused), func(e sftpd.Event) bool { return strings.Contains(e.Detail, reason) && e.Address == "127.0.0.1" }) {
+		if !slices.ContainsFunc(d.seen(sftpd.Refused), func(e sftpd.Event) bool {
+			return strings.Contains(e.Detail,
+				reason) && e.Address == "127.0.0.1"
+		}) {
 			t.Errorf("the journal does not know %q", reason)
 		}
 	}
@@ -215,7 +218,8 @@ func TestHostKeysRotate(t *testing.T) {
 	})
 	tcp, err := net.Dial("tcp", d.address)
 	check(t, err)
-	conn, channels, requests, err := ssh.NewClientConn(tcp, d.address, &ssh.ClientConfig{User: "erp", Auth: []ssh.AuthMethod{ssh.PublicKeys(d.signer)}, HostKeyCallback: ssh.FixedHostKey(d.host)})
+	conn, channels, requests, err := ssh.NewClientConn(tcp, d.address, &ssh.ClientConfig{User: "erp",
+		Auth: []ssh.AuthMethod{ssh.PublicKeys(d.signer)}, HostKeyCallback: ssh.FixedHostKey(d.host)})
 	check(t, err)
 	defer conn.Close()
 	go func() {
@@ -225,7 +229,8 @@ func TestHostKeysRotate(t *testing.T) {
 	}()
 	announced := <-requests
 	go ssh.DiscardRequests(requests)
-	if announced.Type != "hostkeys-00@openssh.com" || !bytes.Contains(announced.Payload, next.Marshal()) || !bytes.Contains(announced.Payload, d.host.Marshal()) {
+	if announced.Type != "hostkeys-00@openssh.com" || !bytes.Contains(announced.Payload,
+		next.Marshal()) || !bytes.Contains(announced.Payload, d.host.Marshal()) {
 		t.Fatalf("announced: %s %x", announced.Type, announced.Payload)
 	}
 	ok, proof, err := conn.SendRequest("hostkeys-prove-00@openssh.com", true, ssh.Marshal(struct{ Key []byte }{next.Marshal()}))
@@ -269,7 +274,8 @@ func TestLegacyAlgorithmsAreAChoice(t *testing.T) {
 			"hmac-sha1-96": {Ciphers: []string{ssh.CipherAES128CTR}, MACs: []string{ssh.InsecureHMACSHA196}},
 			"hmac-sha1":    {Ciphers: []string{ssh.CipherAES128CTR}, MACs: []string{ssh.HMACSHA1}},
 		} {
-			c, err := ssh.Dial("tcp", d.address, &ssh.ClientConfig{Config: config, User: "erp", Auth: []ssh.AuthMethod{ssh.PublicKeys(d.signer)}, HostKeyCallback: ssh.FixedHostKey(d.host)})
+			c, err := ssh.Dial("tcp", d.address, &ssh.ClientConfig{Config: config, User: "erp",
+				Auth: []ssh.AuthMethod{ssh.PublicKeys(d.signer)}, HostKeyCallback: ssh.FixedHostKey(d.host)})
 			if (err == nil) != (d == old) {
 				t.Errorf("%s, legacy %t: %v", name, d == old, err)
 			}
@@ -279,9 +285,11 @@ func TestLegacyAlgorithmsAreAChoice(t *testing.T) {
 		}
 	}
 	for name, never := range map[string]ssh.Config{
-		"group1": {KeyExchanges: []string{ssh.InsecureKeyExchangeDH1SHA1}}, "rc4": {Ciphers: []string{ssh.InsecureCipherRC4}}, "3des": {Ciphers: []string{ssh.InsecureCipherTripleDESCBC}},
+		"group1": {KeyExchanges: []string{ssh.InsecureKeyExchangeDH1SHA1}}, "rc4": {Ciphers: []string{ssh.InsecureCipherRC4}},
+		"3des": {Ciphers: []string{ssh.InsecureCipherTripleDESCBC}},
 	} {
-		if _, err := ssh.Dial("tcp", old.address, &ssh.ClientConfig{Config: never, User: "erp", Auth: []ssh.AuthMethod{ssh.PublicKeys(old.signer)}, HostKeyCallback: ssh.FixedHostKey(old.host)}); err == nil {
+		if _, err := ssh.Dial("tcp", old.address, &ssh.ClientConfig{Config: never, User: "erp",
+			Auth: []ssh.AuthMethod{ssh.PublicKeys(old.signer)}, HostKeyCallback: ssh.FixedHostKey(old.host)}); err == nil {
 			t.Errorf("%s even with legacy_algorithms", name)
 		}
 	}

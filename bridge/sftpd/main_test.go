@@ -180,7 +180,8 @@ func (d *door) dial(user string, auth ...ssh.AuthMethod) (*ssh.Client, error) {
 	if len(auth) == 0 {
 		auth = []ssh.AuthMethod{ssh.PublicKeys(d.signer)}
 	}
-	return ssh.Dial("tcp", d.address, &ssh.ClientConfig{User: user, Auth: auth, HostKeyCallback: ssh.FixedHostKey(d.host), Timeout: 10 * time.Second})
+	return ssh.Dial("tcp", d.address, &ssh.ClientConfig{User: user, Auth: auth, HostKeyCallback: ssh.FixedHostKey(d.host),
+		Timeout: 10 * time.Second})
 }
 
 // partner is a client who has logged in.

@@ -354,7 +354,8 @@ func TestEventsTellTheWholeStory(t *testing.T) {
 	if !strings.HasPrefix(began.Detail, "key SHA256:") || !strings.HasPrefix(began.Client, "SSH-2.0-Go") || began.User != "erp" {
 		t.Errorf("session: %+v", began)
 	}
-	if up.SHA256 != "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824" || up.Bytes != 5 || up.Size != 5 || up.Took <= 0 || up.Path != "/erp/a.part" || up.Broken {
+	const hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+	if up.SHA256 != hello || up.Bytes != 5 || up.Size != 5 || up.Took <= 0 || up.Path != "/erp/a.part" || up.Broken {
 		t.Errorf("upload: %+v", up)
 	}
 	if moved.Path != "/erp/a.part" || moved.Target != "/erp/a.csv" || moved.Session != began.Session || len(d.seen(sftpd.MadeFolder)) != 1 {

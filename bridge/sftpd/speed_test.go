@@ -94,7 +94,8 @@ func settle(t *testing.T, d *door) {
 
 // login is what a real client needs.
 func (d *door) login(user string) sftptest.Login {
-	return sftptest.Login{Address: d.address, User: user, KeyFile: d.keyFile, KnownHostsFile: d.known, Root: filepath.Join(d.root, user), Folder: "/"}
+	return sftptest.Login{Address: d.address, User: user, KeyFile: d.keyFile, KnownHostsFile: d.known, Root: filepath.Join(d.root,
+		user), Folder: "/"}
 }
 
 // batch runs OpenSSH's client.
@@ -114,5 +115,6 @@ func batch(t *testing.T, l sftptest.Login, commands ...string) string {
 // sshOptions are for ssh, sftp and scp.
 func sshOptions(l sftptest.Login) []string {
 	return []string{"-F", "none", "-i", l.KeyFile, "-o", "UserKnownHostsFile=" + l.KnownHostsFile, "-o", "GlobalKnownHostsFile=none",
-		"-o", "StrictHostKeyChecking=yes", "-o", "UpdateHostKeys=no", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "PreferredAuthentications=publickey"}
+		"-o", "StrictHostKeyChecking=yes", "-o", "UpdateHostKeys=no", "-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o",
+		"PreferredAuthentications=publickey"}
 }

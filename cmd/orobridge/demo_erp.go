@@ -46,7 +46,8 @@ func makeKey(file string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(os.WriteFile(file, pem.EncodeToMemory(block), 0o600), os.WriteFile(file+".pub", ssh.MarshalAuthorizedKey(signer.PublicKey()), 0o644))
+	return errors.Join(os.WriteFile(file, pem.EncodeToMemory(block), 0o600), os.WriteFile(file+".pub",
+		ssh.MarshalAuthorizedKey(signer.PublicKey()), 0o644))
 }
 
 func dialERP(address, keyFile, knownHosts string) (*erp, error) {
@@ -62,7 +63,8 @@ func dialERP(address, keyFile, knownHosts string) (*erp, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := ssh.Dial("tcp", address, &ssh.ClientConfig{User: "erp", Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)}, HostKeyCallback: pinned, Timeout: 5 * time.Second})
+	conn, err := ssh.Dial("tcp", address, &ssh.ClientConfig{User: "erp", Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)},
+		HostKeyCallback: pinned, Timeout: 5 * time.Second})
 	if err != nil {
 		return nil, fmt.Errorf("dial the demo's SFTP server: %w", err)
 	}
