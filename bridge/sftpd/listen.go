@@ -239,6 +239,13 @@ func (s *server) drain() {
 	s.Remote.mu.Unlock()
 }
 
+// stopping says whether the server is about to end.
+func (s *server) stopping() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
+}
+
 // cut ends some connections and returns how many are left.
 func (s *server) cut(which func(*connection) bool) (left int) {
 	s.mu.Lock()

@@ -92,6 +92,8 @@ func TestAPartnerMayDoWhatIsListed(t *testing.T) {
 	denied("make a folder", p.Mkdir("/in/mine"))
 	denied("rename to where one may nothing", p.Rename("/in/orders/ORD_1.csv", "/done.csv"))
 	denied("cut", p.Truncate("/in/orders/ORD_1.csv", 0))
+	denied("put a file by renaming it", p.Rename("/out/products/new.csv", "/in/orders/fake.csv"))
+	denied("put a file over an order", p.PosixRename("/out/products/new.csv", "/in/orders/ORD_1.csv"))
 	denied("rename a folder of the config", p.Rename("/out/products", "/out/gone"))
 	denied("rename above one", p.Rename("/out", "/in/gone"))
 	denied("remove a folder of the config", p.RemoveDirectory("/in/orders"))

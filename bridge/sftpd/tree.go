@@ -251,14 +251,17 @@ func (t *tree) PosixRename(r *sftp.Request) error {
 	return t.rename(p, r.Target, (*os.Root).Rename)
 }
 
-// rename needs the right to write or delete at both ends: it takes away there and puts here.
+// rename takes away there and puts here.
 func (t *tree) rename(from place, target string, do func(root *os.Root, from, to string) error) error {
 	to, err := t.at(target)
 	if err != nil {
 		return err
 	}
+	if !t.account.rights.mayRename(from.elements, to.elements) {
+		return t.deny(from.full, sftp.ErrSSHFxPermissionDenied, "you may not rename "+from.String()+" to "+to.String())
+	}
 	for _, p := range []place{from, to} {
-		if !t.account.rights.mayOwn(p.elements) || t.hides(p) || p.local == "." {
+		if t.hides(p) || p.local == "." {
 			return t.forbid(p, "rename")
 		}
 		if t.kept(p) {
