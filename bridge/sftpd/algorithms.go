@@ -14,7 +14,7 @@ const minRSA = 2048
 
 // checkKey refuses keys that are too weak to tell who somebody is.
 func checkKey(key ssh.PublicKey) error {
-	if key.Type() == ssh.InsecureKeyAlgoDSA {
+	if key.Type() == "ssh-dss" {
 		return errors.New("DSA keys are not safe any more: use Ed25519")
 	}
 	if k, ok := key.(ssh.CryptoPublicKey); ok {

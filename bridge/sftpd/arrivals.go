@@ -42,7 +42,8 @@ type arrival struct {
 }
 
 func newArrivals(window time.Duration, notes *notes, wake func(folder string)) *arrivals {
-	a := &arrivals{window: window, notes: notes, wake: wake, files: map[string]*arrival{}, loading: map[string]int{}, timers: map[string]*time.Timer{}}
+	a := &arrivals{window: window, notes: notes, wake: wake,
+		files: map[string]*arrival{}, loading: map[string]int{}, timers: map[string]*time.Timer{}}
 	for _, p := range notes.unfinished() {
 		a.files[p] = &arrival{path: p, unfinished: true}
 	}

@@ -58,13 +58,14 @@ func (d *door) work(from string) {
 	tcp, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: 5 * time.Second}).Dial("tcp", d.address)
 	check(d.t, err)
 	defer tcp.Close()
-	conn, channels, requests, err := ssh.NewClientConn(tcp, d.address, &ssh.ClientConfig{User: "erp", Auth: []ssh.AuthMethod{ssh.PublicKeys(d.signer)}, HostKeyCallback: ssh.FixedHostKey(d.host)})
+	conn, channels, requests, err := ssh.NewClientConn(tcp, d.address, &ssh.ClientConfig{User: "erp",
+		Auth: []ssh.AuthMethod{ssh.PublicKeys(d.signer)}, HostKeyCallback: ssh.FixedHostKey(d.host)})
 	check(d.t, err)
 	c := ssh.NewClient(conn, channels, requests)
 	defer c.Close()
 	files, err := sftp.NewClient(c)
 	check(d.t, err)
-	p := &partner{files, c, d.t}
+	p := &partner{Client: files, ssh: c, t: d.t}
 	p.put("work.part", "done")
 	check(d.t, p.PosixRename("work.part", "work"))
 	check(d.t, files.Close())
@@ -110,10 +111,12 @@ func TestHalfHandshakes(t *testing.T) {
 		return append(append(append(b, 8), body...), make([]byte, 8)...)
 	}
 	attacks := map[string][]byte{
-		"nothing": nil, "half a version": []byte("SSH-2.0-"), "no SSH": []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"), "version 1": []byte("SSH-1.5-old\r\n"),
+		"nothing": nil, "half a version": []byte("SSH-2.0-"), "no SSH": []byte("GET / HTTP/1.1\r\nHost: x\r\n\r\n"),
+		"version 1":     []byte("SSH-1.5-old\r\n"),
 		"version flood": bytes.Repeat([]byte("SSH"), 100_000), "line flood": bytes.Repeat([]byte("hello\r\n"), 50_000),
 		"huge packet": append([]byte("SSH-2.0-x\r\n"), 0xff, 0xff, 0xff, 0xff, 4, 20), "no packet": append([]byte("SSH-2.0-x\r\n"), 0, 0, 0, 0),
-		"garbage": append([]byte("SSH-2.0-x\r\n"), bytes.Repeat([]byte{0xa5}, 40_000)...), "empty kexinit": append([]byte("SSH-2.0-x\r\n"), packet([]byte{20})...),
+		"garbage":                    append([]byte("SSH-2.0-x\r\n"), bytes.Repeat([]byte{0xa5}, 40_000)...),
+		"empty kexinit":              append([]byte("SSH-2.0-x\r\n"), packet([]byte{20})...),
 		"kexinit without algorithms": append([]byte("SSH-2.0-x\r\n"), packet(append([]byte{20}, make([]byte, 16+10*4+5)...))...),
 		"channel before login":       append([]byte("SSH-2.0-x\r\n"), packet(append([]byte{90}, make([]byte, 60)...))...),
 	}
@@ -286,8 +289,10 @@ func TestHostileRequests(t *testing.T) {
 	}
 	// Not to be understood: the server hangs up on this channel.
 	ended := map[string][]byte{
-		"huge packet": {0xff, 0xff, 0xff, 0xff, 5}, "large packet": append([]byte{0, 4, 0, 1, 5}, make([]byte, 300_000)...), "empty packet": {0, 0, 0, 0, 0},
-		"unknown type": sftpPacket(250, uint32(7)), "cut short": sftpPacket(5, uint32(7)), "a string longer than its packet": sftpPacket(17, uint32(7), []byte{0xff, 0xff, 0xff, 0xff, 'x'}),
+		"huge packet": {0xff, 0xff, 0xff, 0xff, 5}, "large packet": append([]byte{0, 4, 0, 1, 5}, make([]byte, 300_000)...),
+		"empty packet": {0, 0, 0, 0, 0},
+		"unknown type": sftpPacket(250, uint32(7)), "cut short": sftpPacket(5, uint32(7)),
+		"a string longer than its packet": sftpPacket(17, uint32(7), []byte{0xff, 0xff, 0xff, 0xff, 'x'}),
 	}
 	survives(t, d, func() {
 		s := d.session()
@@ -410,13 +415,14 @@ func TestTooManyChannels(t *testing.T) {
 
 func TestRekey(t *testing.T) {
 	d := serve(t)
-	c, err := ssh.Dial("tcp", d.address, &ssh.ClientConfig{Config: ssh.Config{RekeyThreshold: 100_000}, User: "erp", Auth: []ssh.AuthMethod{ssh.PublicKeys(d.signer)}, HostKeyCallback: ssh.FixedHostKey(d.host)})
+	c, err := ssh.Dial("tcp", d.address, &ssh.ClientConfig{Config: ssh.Config{RekeyThreshold: 100_000}, User: "erp",
+		Auth: []ssh.AuthMethod{ssh.PublicKeys(d.signer)}, HostKeyCallback: ssh.FixedHostKey(d.host)})
 	check(t, err)
 	defer c.Close()
 	files, err := sftp.NewClient(c)
 	check(t, err)
 	body := strings.Repeat("0123456789", 300_000)
-	p := &partner{files, c, t}
+	p := &partner{Client: files, ssh: c, t: t}
 	p.put("f", body)
 	f, err := files.Open("f")
 	check(t, err)

@@ -46,8 +46,10 @@ const unicodeName = "Prüfung 价格 ‘x’.csv"
 
 var plays = []play{
 	{"sftp", "sftp (openssh-client)", func(t *testing.T, s *scene) {
-		batch(t, s.Login, "mkdir sub", "put -p "+s.file("big")+" sub/big.part", "rename sub/big.part sub/big", "-rename sub/big sub/none/x", "put "+s.file("half")+" resumed",
-			"put -a "+s.file("big")+" resumed", `put "`+s.file(unicodeName)+`" "`+unicodeName+`"`, "ls -la sub", "get -p sub/big "+s.file("back"), "put "+s.file("half")+" gone", "rm gone", "mkdir empty", "rmdir empty", "df")
+		batch(t, s.Login, "mkdir sub", "put -p "+s.file("big")+" sub/big.part", "rename sub/big.part sub/big",
+			"-rename sub/big sub/none/x", "put "+s.file("half")+" resumed",
+			"put -a "+s.file("big")+" resumed", `put "`+s.file(unicodeName)+`" "`+unicodeName+`"`, "ls -la sub",
+			"get -p sub/big "+s.file("back"), "put "+s.file("half")+" gone", "rm gone", "mkdir empty", "rmdir empty", "df")
 		info, err := os.Stat(filepath.Join(s.Root, "sub/big"))
 		if err != nil || !info.ModTime().Equal(fixed) {
 			t.Errorf("put -p: %v, %v", info, err)
@@ -65,9 +67,11 @@ var plays = []play{
 		scp(there+s.at("sub/big"), s.file("back"))
 	}},
 	{"lftp", "lftp (lftp)", func(t *testing.T, s *scene) {
-		run(t, "lftp", "-c", strings.Join([]string{"set sftp:connect-program '" + s.ssh + "'", "set cmd:fail-exit yes", "set net:max-retries 1", "set xfer:clobber yes",
+		run(t, "lftp", "-c", strings.Join([]string{"set sftp:connect-program '" + s.ssh + "'", "set cmd:fail-exit yes",
+			"set net:max-retries 1", "set xfer:clobber yes",
 			"open -u " + s.User + ",x sftp://" + s.host + ":" + s.port + s.Folder,
-			"mkdir sub", "put " + s.file("big") + " -o sub/big.part", "mv sub/big.part sub/big", "put " + s.file("half") + " -o resumed", "put -c " + s.file("big") + " -o resumed",
+			"mkdir sub", "put " + s.file("big") + " -o sub/big.part", "mv sub/big.part sub/big", "put " + s.file("half") + " -o resumed",
+			"put -c " + s.file("big") + " -o resumed",
 			`put "` + s.file(unicodeName) + `"`, "cls -l sub", "get sub/big -o " + s.file("back"), "pget -n 3 sub/big -o " + s.file("back3"),
 			"put " + s.file("half") + " -o gone", "rm gone", "mirror -R --parallel=4 " + s.file("many") + " many"}, "; "))
 		same(t, s.file("back3"), s.file("big"))
@@ -96,7 +100,8 @@ var plays = []play{
 	}},
 	{"rclone", "rclone (rclone)", func(t *testing.T, s *scene) {
 		rclone := func(args ...string) string {
-			return run(t, "rclone", append([]string{"--config", s.file("rclone.conf"), "--retries", "1", "--low-level-retries", "1", "--sftp-host", s.host, "--sftp-port", s.port,
+			return run(t, "rclone", append([]string{"--config", s.file("rclone.conf"), "--retries", "1", "--low-level-retries", "1",
+				"--sftp-host", s.host, "--sftp-port", s.port,
 				"--sftp-user", s.User, "--sftp-key-file", s.KeyFile, "--sftp-known-hosts-file", s.KnownHostsFile}, args...)...)
 		}
 		there := func(name string) string { return ":sftp:" + s.at(name) }
@@ -141,7 +146,8 @@ except FileNotFoundError: pass
 		check(t, os.Mkdir(mount, 0o755))
 		ctx, cancel := context.WithCancel(context.Background())
 		defer cancel()
-		args := []string{"-f", "-o", "IdentityFile=" + s.KeyFile, "-o", "UserKnownHostsFile=" + s.KnownHostsFile, "-o", "StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes", "-p", s.port,
+		args := []string{"-f", "-o", "IdentityFile=" + s.KeyFile, "-o", "UserKnownHostsFile=" + s.KnownHostsFile, "-o",
+			"StrictHostKeyChecking=yes", "-o", "IdentitiesOnly=yes", "-p", s.port,
 			s.User + "@" + s.host + ":" + s.Folder, mount}
 		cmd := exec.CommandContext(ctx, "sshfs", args...)
 		log, err := os.Create(s.file("sshfs.log"))
@@ -162,7 +168,8 @@ except FileNotFoundError: pass
 		until(t, "sshfs is mounted", func() bool { _, err := os.Stat(filepath.Join(mount, "here")); return err == nil })
 		in := func(name string) string { return filepath.Join(mount, name) }
 		sh := func(script string) { run(t, "sh", "-ec", "cd "+mount+"; L="+s.local+"; "+script) }
-		sh(`mkdir sub; cp -p $L/big sub/big.part; mv sub/big.part sub/big; cp $L/half resumed; tail -c +1500001 $L/big >>resumed; cp "$L/` + unicodeName + `" .; cp sub/big $L/back; cp $L/half gone; rm gone; ls -la sub; truncate -s 10 here; df .`)
+		sh(`mkdir sub; cp -p $L/big sub/big.part; mv sub/big.part sub/big; cp $L/half resumed; tail -c +1500001 $L/big >>resumed`)
+		sh(`cp "$L/` + unicodeName + `" .; cp sub/big $L/back; cp $L/half gone; rm gone; ls -la sub; truncate -s 10 here; df .`)
 		if info, err := os.Stat(in("here")); err != nil || info.Size() != 10 {
 			t.Errorf("truncate: %v, %v", info, err)
 		}

@@ -32,7 +32,8 @@ func TestTheConnectionDiesAtEachPoint(t *testing.T) {
 	defer proxy.Close()
 
 	dial := func() (*sftp.Client, func(), error) {
-		c, err := ssh.Dial("tcp", proxy.Address, &ssh.ClientConfig{User: "erp", Auth: []ssh.AuthMethod{ssh.PublicKeys(d.signer)}, HostKeyCallback: ssh.FixedHostKey(d.host)})
+		c, err := ssh.Dial("tcp", proxy.Address, &ssh.ClientConfig{User: "erp", Auth: []ssh.AuthMethod{ssh.PublicKeys(d.signer)},
+			HostKeyCallback: ssh.FixedHostKey(d.host)})
 		if err != nil {
 			return nil, func() {}, err
 		}
@@ -144,7 +145,8 @@ func TestLargeAndMany(t *testing.T) {
 	want := hex.EncodeToString(sum.Sum(nil))
 	for _, kind := range []sftpd.Kind{sftpd.Upload, sftpd.Download} {
 		until(t, "the large file is told", func() bool {
-			return slices.ContainsFunc(d.seen(kind), func(e sftpd.Event) bool { return e.Path == "/erp/large" && e.SHA256 == want && e.Bytes == size })
+			return slices.ContainsFunc(d.seen(kind),
+				func(e sftpd.Event) bool { return e.Path == "/erp/large" && e.SHA256 == want && e.Bytes == size })
 		})
 	}
 	back, err := os.Open(filepath.Join(local, "back"))

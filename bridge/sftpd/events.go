@@ -35,7 +35,7 @@ type Event struct {
 	Target  string        `json:"target,omitempty"`  // of a rename
 	Bytes   int64         `json:"bytes"`             // of a transfer: moved by this handle
 	Size    int64         `json:"size,omitempty"`    // of a transfer: the file's at its end
-	SHA256  string        `json:"sha256,omitempty"`  // of the whole file at the end of the transfer; empty when it changed at once
+	SHA256  string        `json:"sha256,omitempty"`  // of the whole file at the end of the transfer; empty when it changed at once, or the server was ending
 	Broken  bool          `json:"broken,omitempty"`  // the transfer did not end well: the connection died, or a write failed
 	Client  string        `json:"client,omitempty"`  // of a session: the version that the client tells
 	Detail  string        `json:"detail,omitempty"`  //
@@ -61,7 +61,10 @@ func newTeller() *teller {
 }
 
 func (t *teller) tell(e Event) {
-	e.Time = time.Now().UTC()
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	e.Time = e.Time.UTC()
 	t.observe(e)
 }
 

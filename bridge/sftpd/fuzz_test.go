@@ -42,15 +42,20 @@ func FuzzRequests(f *testing.F) {
 	open := packet(3, id+text("/out/f")+"\x00\x00\x00\x1a"+none)
 	write := packet(6, id+text("1")+none+none+text("body"))
 	f.Add(bytes.Join([][]byte{hello, packet(typeExtended, id+text(limitsExtension)), open, write, packet(4, id+text("1"))}, nil))
-	f.Add(bytes.Join([][]byte{hello, open, write, packet(9, id+text("/out/f")+"\x00\x00\x00\x01"+none+"\x00\x00\x00\x02"), packet(18, id+text("/out/f")+text("/out/../../../x"))}, nil))
-	f.Add(bytes.Join([][]byte{hello, packet(11, id+text("/")), packet(12, id+text("1")), packet(5, id+text("1")+none+none+"\x00\x00\x10\x00"), packet(20, id+text("../../secret")+text("/out/l"))}, nil))
-	f.Add(bytes.Join([][]byte{hello, packet(14, id+text("/out/d")+none), packet(15, id+text("/out/d")), packet(13, id+text("/in/order")), packet(typeExtended, id+text("posix-rename@openssh.com")+text("/in/order")+text("/out/o"))}, nil))
-	f.Add(bytes.Join([][]byte{hello, packet(16, id+text("../..")), packet(17, id+text("/in/order")), packet(8, id+text("1")), packet(10, id+text("1")+"\x80\x00\x00\x00\xff\xff\xff\xff")}, nil))
+	f.Add(bytes.Join([][]byte{hello, open, write, packet(9, id+text("/out/f")+"\x00\x00\x00\x01"+none+"\x00\x00\x00\x02"), packet(18,
+		id+text("/out/f")+text("/out/../../../x"))}, nil))
+	f.Add(bytes.Join([][]byte{hello, packet(11, id+text("/")), packet(12, id+text("1")), packet(5,
+		id+text("1")+none+none+"\x00\x00\x10\x00"), packet(20, id+text("../../secret")+text("/out/l"))}, nil))
+	f.Add(bytes.Join([][]byte{hello, packet(14, id+text("/out/d")+none), packet(15, id+text("/out/d")), packet(13,
+		id+text("/in/order")), packet(typeExtended, id+text("posix-rename@openssh.com")+text("/in/order")+text("/out/o"))}, nil))
+	f.Add(bytes.Join([][]byte{hello, packet(16, id+text("../..")), packet(17, id+text("/in/order")), packet(8, id+text("1")),
+		packet(10, id+text("1")+"\x80\x00\x00\x00\xff\xff\xff\xff")}, nil))
 	f.Add([]byte{0, 0, 0, 0})
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 1})
 	f.Fuzz(func(t *testing.T, stream []byte) {
 		top := t.TempDir()
-		for name, body := range map[string]string{"secret": "secret", "door/wms/stock": "stock", "door/sap/in/order": "order", "door/sap/out/old": "old"} {
+		for name, body := range map[string]string{"secret": "secret", "door/wms/stock": "stock", "door/sap/in/order": "order",
+			"door/sap/out/old": "old"} {
 			full := filepath.Join(top, name)
 			if err := os.MkdirAll(filepath.Dir(full), 0o755); err != nil {
 				t.Fatal(err)
@@ -59,8 +64,10 @@ func FuzzRequests(f *testing.F) {
 				t.Fatal(err)
 			}
 		}
-		u := User{Name: "sap", PasswordHash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$a2V5a2V5a2V5a2V5a2V5a2V5", Write: []string{"/out/**"}, Read: []string{"/in/**"}, Delete: []string{"/in/**"}}
-		r, err := New(&Options{Path: filepath.Join(top, "door"), Users: []User{u}, Limits: Limits{FileSize: 1 << 20}}, bridge.RemoteSetup{Name: "door", State: filepath.Join(top, "state")})
+		u := User{Name: "sap", PasswordHash: "$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$a2V5a2V5a2V5a2V5a2V5a2V5",
+			Write: []string{"/out/**"}, Read: []string{"/in/**"}, Delete: []string{"/in/**"}}
+		r, err := New(&Options{Path: filepath.Join(top, "door"), Users: []User{u}, Limits: Limits{FileSize: 1 << 20}},
+			bridge.RemoteSetup{Name: "door", State: filepath.Join(top, "state")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -69,7 +76,8 @@ func FuzzRequests(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &server{Remote: r, accounts: map[string]*account{"sap": a}, hasher: newHasher(), coverage: newCoverages(), usage: map[string]*usage{"sap": newUsage(Quota{})}, pace: map[string]*pace{}}
+		s := &server{Remote: r, accounts: map[string]*account{"sap": a}, hasher: newHasher(), coverage: newCoverages(),
+			usage: map[string]*usage{"sap": newUsage(Quota{})}, pace: map[string]*pace{}}
 		done := make(chan struct{})
 		go func() { s.hasher.run(); close(done) }()
 		c := &connection{server: s, account: a, address: netip.MustParseAddr("192.0.2.1"), began: time.Now()}
@@ -77,8 +85,9 @@ func FuzzRequests(f *testing.F) {
 			t.Fatal(err)
 		}
 		tr := &tree{connection: c}
-		wire := &packets{channel: &duplex{Reader: bytes.NewReader(stream)}, active: c.touch}
-		_ = sftp.NewRequestServer(wire, sftp.Handlers{FileGet: tr, FilePut: tr, FileCmd: tr, FileList: tr}, sftp.WithRSAllocator(), sftp.WithRSMaxTxPacket(maxData)).Serve()
+		wire := newPackets(&duplex{Reader: bytes.NewReader(stream)}, c.touch)
+		_ = sftp.NewRequestServer(wire, sftp.Handlers{FileGet: tr, FilePut: tr, FileCmd: tr, FileList: tr}, sftp.WithRSAllocator(),
+			sftp.WithRSMaxTxPacket(maxData)).Serve()
 		s.hasher.close()
 		<-done
 		_ = c.root.Close()

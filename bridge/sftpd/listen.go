@@ -103,7 +103,8 @@ func (r *Remote) newServer() (*server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &server{Remote: r, keys: keys, accounts: accounts, throttle: newThrottle(), hasher: newHasher(), coverage: newCoverages(),
+	s := &server{Remote: r, keys: keys, accounts: accounts,
+		throttle: newThrottle(), hasher: newHasher(), coverage: newCoverages(),
 		usage: map[string]*usage{}, pace: map[string]*pace{},
 		conns: map[*connection]bool{}, handshakes: map[netip.Addr]int{}, sessions: map[string]int{}}
 	for name, a := range accounts {
@@ -111,7 +112,8 @@ func (r *Remote) newServer() (*server, error) {
 	}
 	if r.options.CAFile != "" {
 		if s.checker, err = newChecker(r.options.CAFile); err != nil {
-			return nil, &bridge.Error{Op: "read ca_file of", Object: r.name, Fate: bridge.Stop, Err: err, Hint: "ca_file wants public keys, one a line"}
+			return nil, &bridge.Error{Op: "read ca_file of", Object: r.name, Fate: bridge.Stop, Err: err,
+				Hint: "ca_file wants public keys, one a line"}
 		}
 	}
 	return s, nil
@@ -235,6 +237,13 @@ func (s *server) drain() {
 	s.Remote.mu.Lock()
 	s.Remote.listener = nil
 	s.Remote.mu.Unlock()
+}
+
+// stopping says whether the server is about to end.
+func (s *server) stopping() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
 }
 
 // cut ends some connections and returns how many are left.

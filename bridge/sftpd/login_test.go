@@ -91,7 +91,10 @@ func TestWhoGetsIn(t *testing.T) {
 	}
 	reasons := []string{"no key that is known", "wrong password", "no such user", "no key (both)", "not from this address"}
 	for _, reason := range reasons {
-		if !slices.ContainsFunc(d.seen(sftpd.Refused), func(e sftpd.Event) bool { return strings.Contains(e.Detail, reason) && e.Address == "127.0.0.1" }) {
+		if !slices.ContainsFunc(d.seen(sftpd.Refused), func(e sftpd.Event) bool {
+			return strings.Contains(e.Detail,
+				reason) && e.Address == "127.0.0.1"
+		}) {
 			t.Errorf("the journal does not know %q", reason)
 		}
 	}
@@ -215,7 +218,8 @@ func TestHostKeysRotate(t *testing.T) {
 	})
 	tcp, err := net.Dial("tcp", d.address)
 	check(t, err)
-	conn, channels, requests, err := ssh.NewClientConn(tcp, d.address, &ssh.ClientConfig{User: "erp", Auth: []ssh.AuthMethod{ssh.PublicKeys(d.signer)}, HostKeyCallback: ssh.FixedHostKey(d.host)})
+	conn, channels, requests, err := ssh.NewClientConn(tcp, d.address, &ssh.ClientConfig{User: "erp",
+		Auth: []ssh.AuthMethod{ssh.PublicKeys(d.signer)}, HostKeyCallback: ssh.FixedHostKey(d.host)})
 	check(t, err)
 	defer conn.Close()
 	go func() {
@@ -225,7 +229,8 @@ func TestHostKeysRotate(t *testing.T) {
 	}()
 	announced := <-requests
 	go ssh.DiscardRequests(requests)
-	if announced.Type != "hostkeys-00@openssh.com" || !bytes.Contains(announced.Payload, next.Marshal()) || !bytes.Contains(announced.Payload, d.host.Marshal()) {
+	if announced.Type != "hostkeys-00@openssh.com" || !bytes.Contains(announced.Payload,
+		next.Marshal()) || !bytes.Contains(announced.Payload, d.host.Marshal()) {
 		t.Fatalf("announced: %s %x", announced.Type, announced.Payload)
 	}
 	ok, proof, err := conn.SendRequest("hostkeys-prove-00@openssh.com", true, ssh.Marshal(struct{ Key []byte }{next.Marshal()}))
@@ -249,11 +254,17 @@ func TestHostKeysRotate(t *testing.T) {
 }
 
 func TestLegacyAlgorithmsAreAChoice(t *testing.T) {
-	modern, old := serve(t), serve(t, func(o *sftpd.Options) { o.LegacyAlgorithms = true })
 	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
 	check(t, err)
 	signer, err := ssh.NewSignerFromKey(rsaKey)
 	check(t, err)
+	withRSA := func(o *sftpd.Options) {
+		u := everything("pi")
+		u.KeysFile = filepath.Join(t.TempDir(), "pi.pub")
+		check(t, os.WriteFile(u.KeysFile, ssh.MarshalAuthorizedKey(signer.PublicKey()), 0o600))
+		o.Users = append(o.Users, u)
+	}
+	modern, old := serve(t, withRSA), serve(t, withRSA, func(o *sftpd.Options) { o.LegacyAlgorithms = true })
 	sha1, err := ssh.NewSignerWithAlgorithms(signer.(ssh.AlgorithmSigner), []string{ssh.KeyAlgoRSA})
 	check(t, err)
 	for _, d := range []*door{modern, old} {
@@ -263,7 +274,8 @@ func TestLegacyAlgorithmsAreAChoice(t *testing.T) {
 			"hmac-sha1-96": {Ciphers: []string{ssh.CipherAES128CTR}, MACs: []string{ssh.InsecureHMACSHA196}},
 			"hmac-sha1":    {Ciphers: []string{ssh.CipherAES128CTR}, MACs: []string{ssh.HMACSHA1}},
 		} {
-			c, err := ssh.Dial("tcp", d.address, &ssh.ClientConfig{Config: config, User: "erp", Auth: []ssh.AuthMethod{ssh.PublicKeys(d.signer)}, HostKeyCallback: ssh.FixedHostKey(d.host)})
+			c, err := ssh.Dial("tcp", d.address, &ssh.ClientConfig{Config: config, User: "erp",
+				Auth: []ssh.AuthMethod{ssh.PublicKeys(d.signer)}, HostKeyCallback: ssh.FixedHostKey(d.host)})
 			if (err == nil) != (d == old) {
 				t.Errorf("%s, legacy %t: %v", name, d == old, err)
 			}
@@ -273,13 +285,25 @@ func TestLegacyAlgorithmsAreAChoice(t *testing.T) {
 		}
 	}
 	for name, never := range map[string]ssh.Config{
-		"group1": {KeyExchanges: []string{ssh.InsecureKeyExchangeDH1SHA1}}, "rc4": {Ciphers: []string{ssh.InsecureCipherRC4}}, "3des": {Ciphers: []string{ssh.InsecureCipherTripleDESCBC}},
+		"group1": {KeyExchanges: []string{ssh.InsecureKeyExchangeDH1SHA1}}, "rc4": {Ciphers: []string{ssh.InsecureCipherRC4}},
+		"3des": {Ciphers: []string{ssh.InsecureCipherTripleDESCBC}},
 	} {
-		if _, err := ssh.Dial("tcp", old.address, &ssh.ClientConfig{Config: never, User: "erp", Auth: []ssh.AuthMethod{ssh.PublicKeys(old.signer)}, HostKeyCallback: ssh.FixedHostKey(old.host)}); err == nil {
+		if _, err := ssh.Dial("tcp", old.address, &ssh.ClientConfig{Config: never, User: "erp",
+			Auth: []ssh.AuthMethod{ssh.PublicKeys(old.signer)}, HostKeyCallback: ssh.FixedHostKey(old.host)}); err == nil {
 			t.Errorf("%s even with legacy_algorithms", name)
 		}
 	}
-	_ = sha1
+	for _, d := range []*door{modern, old} {
+		for name, s := range map[string]ssh.Signer{"rsa-sha2": signer, "ssh-rsa": sha1} {
+			c, err := d.dial("pi", ssh.PublicKeys(s))
+			if (err == nil) != (d == old || name == "rsa-sha2") {
+				t.Errorf("login by %s, legacy %t: %v", name, d == old, err)
+			}
+			if err == nil {
+				_ = c.Close()
+			}
+		}
+	}
 	found := false
 	for _, f := range old.Check(t.Context()) {
 		found = found || strings.Contains(f.Hint, "take legacy_algorithms away")

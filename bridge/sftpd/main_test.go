@@ -180,15 +180,19 @@ func (d *door) dial(user string, auth ...ssh.AuthMethod) (*ssh.Client, error) {
 	if len(auth) == 0 {
 		auth = []ssh.AuthMethod{ssh.PublicKeys(d.signer)}
 	}
-	return ssh.Dial("tcp", d.address, &ssh.ClientConfig{User: user, Auth: auth, HostKeyCallback: ssh.FixedHostKey(d.host), Timeout: 10 * time.Second})
+	return ssh.Dial("tcp", d.address, &ssh.ClientConfig{User: user, Auth: auth, HostKeyCallback: ssh.FixedHostKey(d.host),
+		Timeout: 10 * time.Second})
 }
 
 // partner is a client who has logged in.
 type partner struct {
 	*sftp.Client
-	ssh *ssh.Client
-	t   testing.TB
+	ssh    *ssh.Client
+	t      testing.TB
+	folder string // of the server that the test's files are in; empty where it is the one that sessions begin in
 }
+
+func (p *partner) at(name string) string { return p.folder + name }
 
 func (d *door) partner(user string, auth ...ssh.AuthMethod) *partner {
 	d.t.Helper()
@@ -197,7 +201,7 @@ func (d *door) partner(user string, auth ...ssh.AuthMethod) *partner {
 	d.t.Cleanup(func() { _ = c.Close() })
 	files, err := sftp.NewClient(c)
 	check(d.t, err)
-	return &partner{files, c, d.t}
+	return &partner{Client: files, ssh: c, t: d.t}
 }
 
 // kill cuts the connection as a dead network does.

@@ -147,7 +147,8 @@ func (u *User) check(certificates bool) error {
 		all = append(all, err)
 	}
 	if len(u.Write)+len(u.Read)+len(u.Delete) == 0 {
-		add("", "write: ['/out/**'], read: ['/in/**'], delete: ['/in/**'] is usual", "neither write, read nor delete is given: the user may do nothing")
+		add("", "write: ['/out/**'], read: ['/in/**'], delete: ['/in/**'] is usual",
+			"neither write, read nor delete is given: the user may do nothing")
 	}
 	if _, err := parseNetworks(u.Allow); err != nil {
 		add("allow", "", "%w", err)

@@ -19,6 +19,9 @@ const (
 	typeInit          = 1
 	typeVersion       = 2
 	typeOpen          = 3
+	typeRead          = 5
+	typeWrite         = 6
+	typeOpendir       = 11
 	typeExtended      = 200
 	typeExtendedReply = 201
 )
@@ -29,9 +32,17 @@ var extensions = []string{"posix-rename@openssh.com", "1", "statvfs@openssh.com"
 
 const limitsExtension = "limits@openssh.com"
 
+// newPackets stands before a channel; active is told of each request.
+func newPackets(channel io.ReadWriteCloser, active func()) *packets {
+	p := &packets{channel: channel, active: active}
+	p.moved = sync.NewCond(&p.mu)
+	return p
+}
+
 // packets stands between the SSH channel and pkg/sftp's server. On the way in it sees that something is asked for, and
 // answers limits@openssh.com when it comes first, as OpenSSH's client sends it. On the way out it replaces the list of
-// extensions, which pkg/sftp has for all servers of a process, and makes one write of a packet's two. See [openForBoth], too.
+// extensions, which pkg/sftp has for all servers of a process, and makes one write of a packet's two. And it keeps two
+// weaknesses of pkg/sftp (1.13.12) from clients: see [openForBoth], and asks.
 type packets struct {
 	channel io.ReadWriteCloser
 	active  func()
@@ -42,7 +53,14 @@ type packets struct {
 
 	told    bool // the version has passed
 	out     []byte
-	writing sync.Mutex // one whole packet at a time
+	sending sync.Mutex // one whole packet at a time
+
+	mu       sync.Mutex
+	moved    *sync.Cond // answered or closed has changed
+	asked    int        // requests that were handed on
+	answered int        // each has one answer, in their order
+	opened   int        // the last of them that opens something
+	closed   bool
 }
 
 // Read hands packets on. One that begins has its length and type read ahead.
@@ -83,6 +101,7 @@ func (p *packets) next() error {
 			return nil
 		}
 		p.left = int(length - 1)
+		p.asks(kind)
 		first := !p.begun && kind != typeInit
 		p.begun = p.begun || first
 		if kind != typeOpen && !(first && kind == typeExtended) {
@@ -96,10 +115,29 @@ func (p *packets) next() error {
 		case kind == typeOpen:
 			openForBoth(rest)
 		case p.limits(rest):
+			p.mu.Lock()
+			p.asked--
+			p.mu.Unlock()
 			continue
 		}
 		p.ahead = append(head, rest[:n]...)
 		return nil
+	}
+}
+
+// asks counts a request. A read or write waits until the answer to the last opening is out, without which no client knows
+// its handle: one that guesses would make pkg/sftp read what another goroutine is writing.
+func (p *packets) asks(kind byte) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.asked++
+	switch kind {
+	case typeOpen, typeOpendir:
+		p.opened = p.asked
+	case typeRead, typeWrite:
+		for p.answered < p.opened && !p.closed {
+			p.moved.Wait()
+		}
 	}
 }
 
@@ -153,6 +191,10 @@ func (p *packets) Write(b []byte) (int, error) {
 			packet = version()
 		}
 		err := p.send(packet)
+		p.mu.Lock()
+		p.answered++
+		p.mu.Unlock()
+		p.moved.Broadcast()
 		p.out = append(p.out[:0], p.out[size:]...)
 		if err != nil {
 			return 0, err
@@ -162,8 +204,8 @@ func (p *packets) Write(b []byte) (int, error) {
 }
 
 func (p *packets) send(packet []byte) error {
-	p.writing.Lock()
-	defer p.writing.Unlock()
+	p.sending.Lock()
+	defer p.sending.Unlock()
 	_, err := p.channel.Write(packet)
 	return err
 }
@@ -179,4 +221,10 @@ func version() []byte {
 }
 
 // Close ends the channel.
-func (p *packets) Close() error { return p.channel.Close() }
+func (p *packets) Close() error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.moved.Broadcast()
+	return p.channel.Close()
+}

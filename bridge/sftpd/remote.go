@@ -10,10 +10,13 @@
 // setstat. A file that was renamed is whole at once. While the bridge reads a file nobody can write to it. Names are as
 // [bridge.SafeName] has them; links are neither made nor followed.
 //
-// Limits: SFTP version 3, as OpenSSH has it, with posix-rename, statvfs and limits. Nothing is synced when a handle is
-// closed, as with OpenSSH's server. Stat and setstat of an open handle go by the name that it was opened under. Owners
-// and the permission bits of the file's owner can't be changed. There is no shell, no scp of the old protocol (scp -O),
-// no forwarding.
+// A partner finds it as OpenSSH's server, but for this: links are neither made nor followed; names that the bridge could
+// not use are refused; owners, and the owner's own permission to read and write, can't be changed; fsync, lsetstat and
+// copy-data are not offered; stat and setstat of an open handle go by the name that it was opened under; a listing lacks
+// "." and ".."; there is no shell, no scp of the old protocol (scp -O), no forwarding.
+//
+// Limits: SFTP version 3. Nothing is synced when a handle is closed, as with OpenSSH's server: what a partner put in the
+// last seconds before a power cut may be lost or torn. Keys and hashes of users are read when serving begins.
 //
 //   - options.go, rights.go: the config, and who may do what
 //   - listen.go: connections, and how many of them
@@ -70,9 +73,9 @@ var (
 	_ bridge.Server = (*Remote)(nil)
 )
 
-// New makes the folder path, and in it those of users, feeds and exports, and reads which uploads are unfinished. It does not listen yet. Zero numbers of the options
-// mean their defaults, but for Stable, which is what it is. Without a state folder there is one beside path. Errors are
-// *bridge.Error with fate Stop.
+// New makes the folder path, and in it those of users, feeds and exports, and reads which uploads are unfinished. It does
+// not listen yet. Zero numbers of the options mean their defaults, but for Stable, which is what it is. Without a state
+// folder there is one beside path. Errors are *bridge.Error with fate Stop.
 func New(o *Options, s bridge.RemoteSetup) (*Remote, error) {
 	wrong := func(err error, hint string) error {
 		return &bridge.Error{Op: "open remote", Object: s.Name, Fate: bridge.Stop, Err: err, Hint: hint}
@@ -297,8 +300,9 @@ func (r *Remote) Check(ctx context.Context) []bridge.Finding {
 		tried("host key "+k.PublicKey().Type(), r.fingerprint(k), nil)
 	}
 	if r.options.LegacyAlgorithms {
-		findings = append(findings, bridge.Finding{Subject: subject, What: "look at the algorithms", OK: true, Detail: "legacy_algorithms: weak ones are spoken too",
-			Hint: "take legacy_algorithms away as soon as no partner needs it"})
+		findings = append(findings, bridge.Finding{Subject: subject, What: "look at the algorithms", OK: true,
+			Detail: "legacy_algorithms: weak ones are spoken too",
+			Hint:   "take legacy_algorithms away as soon as no partner needs it"})
 	}
 	if len(keys) > 0 {
 		findings = append(findings, r.checkAnswer(ctx, keys))

@@ -354,10 +354,55 @@ func TestEventsTellTheWholeStory(t *testing.T) {
 	if !strings.HasPrefix(began.Detail, "key SHA256:") || !strings.HasPrefix(began.Client, "SSH-2.0-Go") || began.User != "erp" {
 		t.Errorf("session: %+v", began)
 	}
-	if up.SHA256 != "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824" || up.Bytes != 5 || up.Size != 5 || up.Took <= 0 || up.Path != "/erp/a.part" || up.Broken {
+	const hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+	if up.SHA256 != hello || up.Bytes != 5 || up.Size != 5 || up.Took <= 0 || up.Path != "/erp/a.part" || up.Broken {
 		t.Errorf("upload: %+v", up)
 	}
 	if moved.Path != "/erp/a.part" || moved.Target != "/erp/a.csv" || moved.Session != began.Session || len(d.seen(sftpd.MadeFolder)) != 1 {
 		t.Errorf("rename: %+v", moved)
+	}
+}
+
+// When the bridge stops, a transfer that is under way may end; nobody else comes in.
+func TestStoppingWaitsForTransfers(t *testing.T) {
+	d := serve(t)
+	p, idle := d.partner("erp"), d.partner("erp")
+	f, err := p.Create("p.csv")
+	check(t, err)
+	_, err = f.Write([]byte("one "))
+	check(t, err)
+	done := make(chan struct{})
+	go func() {
+		d.stop()
+		close(done)
+	}()
+	_ = idle.Client.Wait() // was sent home at once
+	if c, err := d.dial("erp"); err == nil {
+		_ = c.Close()
+		t.Error("somebody came in")
+	}
+	_, err = f.Write([]byte("two"))
+	check(t, errors.Join(err, f.Close()))
+	<-done
+	if body, _ := os.ReadFile(filepath.Join(d.root, "erp/p.csv")); string(body) != "one two" {
+		t.Errorf("%q", body)
+	}
+	if f, _ := d.listed("/erp", "p.csv"); f.Writing {
+		t.Error("it is not whole")
+	}
+}
+
+func TestRateIsHonoured(t *testing.T) {
+	d := serve(t, func(o *sftpd.Options) { o.Users[0].Rate = 1 << 20 })
+	p := d.partner("erp")
+	began := time.Now()
+	p.put("f", strings.Repeat("x", 1<<20))
+	f, err := p.Open("f")
+	check(t, err)
+	_, err = io.Copy(io.Discard, f)
+	check(t, errors.Join(err, f.Close()))
+	// A quarter of a MiB each way is free.
+	if took := time.Since(began); took < 1400*time.Millisecond {
+		t.Errorf("a MiB up and down at a MiB per second took %v", took)
 	}
 }

@@ -96,8 +96,11 @@ func (r *rights) mayWrite(elements []string) bool  { return allows(r.write, elem
 func (r *rights) mayRead(elements []string) bool   { return allows(r.read, elements) }
 func (r *rights) mayRemove(elements []string) bool { return allows(r.remove, elements) }
 
-// mayOwn says whether the user may put something there or take it away: both make a rename.
-func (r *rights) mayOwn(elements []string) bool { return r.mayWrite(elements) || r.mayRemove(elements) }
+// mayRename says whether something may go from one place to another: by who may write at both, or take away at the first
+// and write at the second, or take away at both, as one does who marks an order as done.
+func (r *rights) mayRename(from, to []string) bool {
+	return (r.mayWrite(from) || r.mayRemove(from)) && r.mayWrite(to) || r.mayRemove(from) && r.mayRemove(to)
+}
 
 // maySee says whether the user may do something there, or in a folder below it: it is listed then.
 func (r *rights) maySee(elements []string) bool {

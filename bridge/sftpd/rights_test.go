@@ -20,10 +20,12 @@ import (
 func sap(t *testing.T, change ...func(o *sftpd.Options)) (*door, *partner) {
 	t.Helper()
 	d := serveFor(t, []string{"/sap/out/products", "/sap/in/orders"}, append([]func(o *sftpd.Options){func(o *sftpd.Options) {
-		u := sftpd.User{Name: "sap", KeysFile: o.Users[0].KeysFile, Write: []string{"/out/**"}, Read: []string{"/in/**"}, Delete: []string{"/in/**"}}
+		u := sftpd.User{Name: "sap", KeysFile: o.Users[0].KeysFile, Write: []string{"/out/**"}, Read: []string{"/in/**"},
+			Delete: []string{"/in/**"}}
 		o.Users = append(o.Users, u)
 	}}, change...)...)
-	for name, body := range map[string]string{"sap/in/orders/ORD_1.csv": "order", "wms/stock.csv": "secret", "sap/notes.txt": "mine", "sap/out/products/old.csv": "old"} {
+	for name, body := range map[string]string{"sap/in/orders/ORD_1.csv": "order", "wms/stock.csv": "secret", "sap/notes.txt": "mine",
+		"sap/out/products/old.csv": "old"} {
 		full := filepath.Join(d.root, name)
 		check(t, errors.Join(os.MkdirAll(filepath.Dir(full), 0o755), os.WriteFile(full, []byte(body), 0o644)))
 	}
@@ -50,7 +52,8 @@ func TestAPartnerSeesTheOwnFolderAlone(t *testing.T) {
 	if got := names(t, p, "/in/orders"); !slices.Equal(got, []string{"ORD_1.csv"}) {
 		t.Errorf("orders: %v", got)
 	}
-	for _, path := range []string{"/wms/stock.csv", "../wms/stock.csv", "/out/../../wms/stock.csv", "/../../../etc/passwd", "/sap/in/orders/ORD_1.csv", "/notes.txt"} {
+	for _, path := range []string{"/wms/stock.csv", "../wms/stock.csv", "/out/../../wms/stock.csv", "/../../../etc/passwd",
+		"/sap/in/orders/ORD_1.csv", "/notes.txt"} {
 		if f, err := p.Open(path); err == nil {
 			_ = f.Close()
 			t.Errorf("%s can be read", path)
@@ -89,6 +92,8 @@ func TestAPartnerMayDoWhatIsListed(t *testing.T) {
 	denied("make a folder", p.Mkdir("/in/mine"))
 	denied("rename to where one may nothing", p.Rename("/in/orders/ORD_1.csv", "/done.csv"))
 	denied("cut", p.Truncate("/in/orders/ORD_1.csv", 0))
+	denied("put a file by renaming it", p.Rename("/out/products/new.csv", "/in/orders/fake.csv"))
+	denied("put a file over an order", p.PosixRename("/out/products/new.csv", "/in/orders/ORD_1.csv"))
 	denied("rename a folder of the config", p.Rename("/out/products", "/out/gone"))
 	denied("rename above one", p.Rename("/out", "/in/gone"))
 	denied("remove a folder of the config", p.RemoveDirectory("/in/orders"))

@@ -268,8 +268,7 @@ func (c *connection) channel(channel ssh.Channel, requests <-chan *ssh.Request) 
 // files serves SFTP on a channel and returns the exit status.
 func (c *connection) files(channel ssh.Channel) uint32 {
 	t := &tree{connection: c}
-	p := &packets{channel: channel, active: func() { c.active.Store(time.Now().UnixNano()) }}
-	server := sftp.NewRequestServer(p, sftp.Handlers{FileGet: t, FilePut: t, FileCmd: t, FileList: t},
+	server := sftp.NewRequestServer(newPackets(channel, c.touch), sftp.Handlers{FileGet: t, FilePut: t, FileCmd: t, FileList: t},
 		sftp.WithRSAllocator(), sftp.WithRSMaxTxPacket(maxData))
 	err := server.Serve()
 	if err == nil || errors.Is(err, io.EOF) {
@@ -290,10 +289,11 @@ func (r *Remote) checkAnswer(ctx context.Context, keys []hostKey) bridge.Finding
 	defer tcp.Close()
 	_ = tcp.SetDeadline(time.Now().Add(5 * time.Second))
 	var shown ssh.PublicKey
-	_, _, _, err = ssh.NewClientConn(tcp, r.Address(), &ssh.ClientConfig{User: "orobridge-check", HostKeyCallback: func(_ string, _ net.Addr, key ssh.PublicKey) error {
+	look := func(_ string, _ net.Addr, key ssh.PublicKey) error {
 		shown = key
 		return errors.New("seen")
-	}})
+	}
+	_, _, _, err = ssh.NewClientConn(tcp, r.Address(), &ssh.ClientConfig{User: "orobridge-check", HostKeyCallback: look})
 	switch {
 	case shown == nil:
 		f.OK, f.Detail, f.Hint = false, "no SSH server answers there: "+printable(err.Error()), "look which program has the port"

@@ -295,44 +295,66 @@ func (d *download) Close() error {
 
 // finish tells a transfer once the file's hash is known, and closes the file.
 func (t *tree) finish(f *os.File, e Event) {
-	e.Session, e.User, e.Address = t.id, t.account.Name, t.address.String()
-	t.hasher.take(func() {
-		e.Size, e.SHA256 = hashOf(f)
+	e.Session, e.User, e.Address, e.Time = t.id, t.account.Name, t.address.String(), time.Now()
+	if info, err := f.Stat(); err == nil {
+		e.Size = info.Size()
+	}
+	t.hasher.take(e.Size, func() {
+		if !t.stopping() {
+			e.SHA256 = hashOf(f)
+		}
 		_ = f.Close()
 		t.events.tell(e)
 	})
 }
 
-// hashOf reads the whole file; a file that changes meanwhile has no hash.
-func hashOf(f *os.File) (size int64, sum string) {
+// hashOf reads the whole file; one that changes meanwhile has no hash.
+func hashOf(f *os.File) string {
 	before, err := f.Stat()
 	if err != nil {
-		return 0, ""
+		return ""
 	}
 	h := sha256.New()
 	n, err := io.Copy(h, io.NewSectionReader(f, 0, before.Size()))
 	after, serr := f.Stat()
 	if errors.Join(err, serr) != nil || n != before.Size() || after.Size() != n || !after.ModTime().Equal(before.ModTime()) {
-		return before.Size(), ""
+		return ""
 	}
-	return n, hex.EncodeToString(h.Sum(nil))
+	return hex.EncodeToString(h.Sum(nil))
 }
 
-// hasher takes hashes of files that were closed, one after the other. When it is far behind, those who close wait.
-type hasher struct {
-	jobs chan func()
-	once sync.Once
-}
+// hasher takes hashes of files that were closed, one after the other, the large ones beside the small, which do not wait
+// for them. When it is far behind, those who close wait.
+type hasher struct{ small, large chan func() }
 
-func newHasher() *hasher { return &hasher{jobs: make(chan func(), 64)} }
+// largeHash is the size of a file that takes a moment: about 10 ms.
+const largeHash = 16 << 20
 
+func newHasher() *hasher { return &hasher{make(chan func(), 64), make(chan func(), 64)} }
+
+// run does the jobs until the hasher is closed.
 func (h *hasher) run() {
-	for job := range h.jobs {
-		job()
+	var work sync.WaitGroup
+	for _, jobs := range []chan func(){h.small, h.large} {
+		work.Go(func() {
+			for job := range jobs {
+				job()
+			}
+		})
 	}
+	work.Wait()
 }
 
-func (h *hasher) take(job func()) { h.jobs <- job }
+func (h *hasher) take(size int64, job func()) {
+	if size >= largeHash {
+		h.large <- job
+	} else {
+		h.small <- job
+	}
+}
 
 // close ends it once all jobs are done. Nobody takes any more.
-func (h *hasher) close() { h.once.Do(func() { close(h.jobs) }) }
+func (h *hasher) close() {
+	close(h.small)
+	close(h.large)
+}

@@ -32,7 +32,7 @@ func (p place) String() string { return "/" + strings.Join(p.elements, "/") }
 func (t *tree) at(p string) (place, error) {
 	elements, err := split(p)
 	if err != nil {
-		return place{}, t.deny("", sftp.ErrSSHFxFailure, err.Error())
+		return place{}, t.deny("", sftp.ErrSSHFxBadMessage, err.Error())
 	}
 	local := path.Join(elements...)
 	if local == "" {
@@ -251,14 +251,17 @@ func (t *tree) PosixRename(r *sftp.Request) error {
 	return t.rename(p, r.Target, (*os.Root).Rename)
 }
 
-// rename needs the right to write or delete at both ends: it takes away there and puts here.
+// rename takes away there and puts here.
 func (t *tree) rename(from place, target string, do func(root *os.Root, from, to string) error) error {
 	to, err := t.at(target)
 	if err != nil {
 		return err
 	}
+	if !t.account.rights.mayRename(from.elements, to.elements) {
+		return t.deny(from.full, sftp.ErrSSHFxPermissionDenied, "you may not rename "+from.String()+" to "+to.String())
+	}
 	for _, p := range []place{from, to} {
-		if !t.account.rights.mayOwn(p.elements) || t.hides(p) || p.local == "." {
+		if t.hides(p) || p.local == "." {
 			return t.forbid(p, "rename")
 		}
 		if t.kept(p) {
@@ -494,7 +497,7 @@ func (t *tree) list(r *sftp.Request) (sftp.ListerAt, error) {
 		return nil, t.answer(p, err)
 	}
 	if !info.IsDir() {
-		return nil, &status{sftp.ErrSSHFxFailure, p.String() + " is no folder"}
+		return nil, sftp.ErrSSHFxNoSuchFile // as OpenSSH has it
 	}
 	if err := t.hold(); err != nil {
 		return nil, err
@@ -531,7 +534,8 @@ func (l *listing) ListAt(into []os.FileInfo, _ int64) (int, error) {
 		}
 	}
 	if l.given += n; l.given > l.tree.options.Limits.Listing {
-		return 0, l.tree.deny(l.place.full, sftp.ErrSSHFxFailure, fmt.Sprintf("%s has more than %d entries", l.place, l.tree.options.Limits.Listing))
+		return 0, l.tree.deny(l.place.full, sftp.ErrSSHFxFailure,
+			fmt.Sprintf("%s has more than %d entries", l.place, l.tree.options.Limits.Listing))
 	}
 	return n, nil
 }

@@ -31,8 +31,8 @@ func newDemoCommand(a *app) *cobra.Command {
 	cmd := a.jsonFlag(&cobra.Command{
 		Use:   "demo",
 		Short: "See the bridge at work, with nothing but this program",
-		Long: "demo starts an SFTP server and a shop in a box on this machine, plays an ERP that drops files, and runs the real bridge\n" +
-			"between them. Everything is in a temporary folder. It goes on until Ctrl-C; with --once it ends by itself.",
+		Long: "demo starts a shop in a box on this machine, runs the real bridge, which is an SFTP server as well, and plays an ERP that\n" +
+			"drops its files there. Everything is in a temporary folder. It goes on until Ctrl-C; with --once it ends by itself.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			d := &demo{app: a}
@@ -58,7 +58,6 @@ type demo struct {
 	*app
 	dir    string
 	door   *sftpd.Remote
-	served chan error // the door's end
 	shop   *orotest.Shop
 	engine *engine
 	erp    *erp
@@ -78,51 +77,23 @@ func (d *demo) start(ctx context.Context) (err error) {
 	if d.files, err = demoFiles(); err != nil {
 		return err
 	}
-	if err := d.openDoor(ctx); err != nil {
+	if err := makeKey(filepath.Join(d.dir, demoKey)); err != nil {
 		return err
 	}
 	d.shop = orotest.New(orotest.Seed(orotest.Empty), orotest.Credentials(shopClient, shopSecret))
 	if err := d.shop.Start("127.0.0.1:0"); err != nil {
 		return err
 	}
-	config := strings.NewReplacer("@shop@", d.shop.URL(), "@address@", d.door.Address()).Replace(demoConfig)
+	config := strings.ReplaceAll(demoConfig, "@shop@", d.shop.URL())
 	d.configPath = filepath.Join(d.dir, "orobridge.yaml")
 	if err := os.WriteFile(d.configPath, []byte(config), 0o600); err != nil {
 		return err
 	}
-	if d.erp, err = dialERP(d.door.Address(), filepath.Join(d.dir, demoKey), filepath.Join(d.dir, "known_hosts")); err != nil {
+	if err := d.run(ctx); err != nil {
 		return err
 	}
-	return d.run(ctx)
-}
-
-// openDoor starts the bridge's own SFTP server, for the ERP to put its files there.
-func (d *demo) openDoor(ctx context.Context) (err error) {
-	key := filepath.Join(d.dir, demoKey)
-	if err := makeKey(key); err != nil {
-		return err
-	}
-	folders := []string{"in/orders"}
-	for _, f := range d.files {
-		folders = append(folders, f.folder)
-	}
-	all := []string{"/**"}
-	d.door, err = sftpd.New(&sftpd.Options{Listen: "127.0.0.1:0", Path: filepath.Join(d.dir, "sftp"),
-		Users: []sftpd.User{{Name: "erp", KeysFile: key + ".pub", Folder: "/", Write: all, Read: all, Delete: all}}},
-		bridge.RemoteSetup{Name: "door", State: d.dir, Folders: folders})
-	if err != nil {
-		return err
-	}
-	if err := d.door.Listen(ctx); err != nil {
-		return err
-	}
-	d.served = make(chan error, 1)
-	go func() { d.served <- d.door.Serve(context.WithoutCancel(ctx)) }()
-	known, err := d.door.KnownHosts(d.door.Address())
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(filepath.Join(d.dir, "known_hosts"), []byte(known), 0o600)
+	d.erp, err = dialERP(d.door.Address(), filepath.Join(d.dir, demoKey), filepath.Join(d.dir, demoHosts))
+	return err
 }
 
 // run starts the real bridge on the demo's config.
@@ -138,16 +109,35 @@ func (d *demo) run(ctx context.Context) error {
 	if d.engine, err = d.app.engine(ctx, c, log); err != nil {
 		return err
 	}
+	if err := d.openDoor(ctx); err != nil {
+		return err
+	}
 	ctx, d.stop = context.WithCancel(ctx)
 	d.bridge = make(chan error, 1)
-	go func() { d.bridge <- d.engine.Run(ctx) }()
-	d.tell("An SFTP server, a shop in a box and the bridge are running.")
+	go func() { d.bridge <- runBeside(ctx, d.engine, nil) }()
+	d.tell("A shop in a box and the bridge, which is the ERP's SFTP server as well, are running.")
 	return nil
+}
+
+// openDoor lets the bridge's SFTP server listen, so that its address and its keys are known.
+func (d *demo) openDoor(ctx context.Context) error {
+	d.door = d.engine.remotes["erp"].(*sftpd.Remote)
+	if err := d.door.Listen(ctx); err != nil {
+		return err
+	}
+	known, err := d.door.KnownHosts(d.door.Address())
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(d.dir, demoHosts), []byte(known), 0o600)
 }
 
 // Close ends everything that was started and removes the folder.
 func (d *demo) Close() error {
 	var errs []error
+	if d.erp != nil {
+		d.erp.close()
+	}
 	if d.stop != nil {
 		d.stop()
 		errs = append(errs, <-d.bridge)
@@ -155,17 +145,8 @@ func (d *demo) Close() error {
 	if d.engine != nil {
 		errs = append(errs, d.engine.Close())
 	}
-	if d.erp != nil {
-		errs = append(errs, d.erp.close())
-	}
 	if d.shop != nil {
 		errs = append(errs, d.shop.Close())
-	}
-	if d.door != nil {
-		errs = append(errs, d.door.Close())
-	}
-	if d.served != nil {
-		errs = append(errs, <-d.served)
 	}
 	if d.dir != "" {
 		errs = append(errs, os.RemoveAll(d.dir))
@@ -361,7 +342,7 @@ func (d *demo) sum() error {
 func (d *demo) stay(ctx context.Context) error {
 	d.tell("\nEverything goes on until Ctrl-C. To play along:")
 	d.tell("  sftp -i %s -o UserKnownHostsFile=%s -P %s erp@127.0.0.1", filepath.Join(d.dir, demoKey),
-		filepath.Join(d.dir, "known_hosts"), port(d.door.Address()))
+		filepath.Join(d.dir, demoHosts), port(d.door.Address()))
 	d.tell("  orobridge -c %s drops", d.configPath)
 	d.tell("  shop: %s, client demo, secret demo", d.shop.URL())
 	select {

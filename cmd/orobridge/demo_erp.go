@@ -26,8 +26,11 @@ type erp struct {
 	sftp *sftp.Client
 }
 
-// demoKey is the file of the ERP's key.
-const demoKey = "id_erp"
+// Files of the demo: the ERP's key, and what pins the bridge's.
+const (
+	demoKey   = "id_erp"
+	demoHosts = "known_hosts"
+)
 
 // makeKey makes a key to log in by, and writes it and its public half.
 func makeKey(file string) error {
@@ -43,7 +46,8 @@ func makeKey(file string) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(os.WriteFile(file, pem.EncodeToMemory(block), 0o600), os.WriteFile(file+".pub", ssh.MarshalAuthorizedKey(signer.PublicKey()), 0o644))
+	return errors.Join(os.WriteFile(file, pem.EncodeToMemory(block), 0o600), os.WriteFile(file+".pub",
+		ssh.MarshalAuthorizedKey(signer.PublicKey()), 0o644))
 }
 
 func dialERP(address, keyFile, knownHosts string) (*erp, error) {
@@ -59,7 +63,8 @@ func dialERP(address, keyFile, knownHosts string) (*erp, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := ssh.Dial("tcp", address, &ssh.ClientConfig{User: "erp", Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)}, HostKeyCallback: pinned, Timeout: 5 * time.Second})
+	conn, err := ssh.Dial("tcp", address, &ssh.ClientConfig{User: "erp", Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)},
+		HostKeyCallback: pinned, Timeout: 5 * time.Second})
 	if err != nil {
 		return nil, fmt.Errorf("dial the demo's SFTP server: %w", err)
 	}
@@ -70,7 +75,11 @@ func dialERP(address, keyFile, knownHosts string) (*erp, error) {
 	return &erp{conn, client}, nil
 }
 
-func (e *erp) close() error { return errors.Join(e.sftp.Close(), e.ssh.Close()) }
+// close ends the connection. By then the server may have ended it: whatever there was to say came before.
+func (e *erp) close() {
+	_ = e.sftp.Close()
+	_ = e.ssh.Close()
+}
 
 // drop writes a file in pieces under a temporary name, renames it, and puts a marker beside it if one is asked for.
 func (e *erp) drop(ctx context.Context, f demoFile, name string) error {

@@ -127,7 +127,8 @@ func prepareDoor(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(makeKey(ts.MkAbs("id_erp")))
 	host, _, _, _, err := ssh.ParseAuthorizedKey([]byte(ts.ReadFile("host_key.pub")))
 	ts.Check(err)
-	login := sftptest.Login{Address: listener.Addr().String(), User: "erp", KeyFile: ts.MkAbs("id_erp"), KnownHostsFile: ts.MkAbs("known_hosts"), Folder: "/"}
+	login := sftptest.Login{Address: listener.Addr().String(), User: "erp", KeyFile: ts.MkAbs("id_erp"),
+		KnownHostsFile: ts.MkAbs("known_hosts"), Folder: "/"}
 	ts.Check(os.WriteFile(login.KnownHostsFile, []byte(sftptest.KnownHost(login.Address, host)+"\n"), 0o600))
 	stageOf(ts).enter(ts, login)
 }
