@@ -7,6 +7,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/bridgetest"
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
 )
 
 // A row that could not be read removes nothing: what it names stays, and where nobody can tell what it names, all stays.
@@ -183,5 +184,38 @@ func TestAFeedThatVerifiesSetsTheShopRight(t *testing.T) {
 				t.Errorf("%q, %s: %+v", keys, name, run.Counts)
 			}
 		}
+	}
+}
+
+// A shop that was restored from last night's dump gives ids again: nothing is written over another record, and somebody is
+// told. A person who deletes a few records is no restore.
+func TestARestoredShopIsToldAndLosesNothing(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedWith("products", ""))
+	file := func(from, to int, name string) string {
+		text := "sku,name,unit\n"
+		for i := from; i < to; i++ {
+			text += fmt.Sprintf("S-%03d,%s %d,item\n", i, name, i)
+		}
+		return text
+	}
+	w.Drop("products", "a.csv", file(0, 5, "Part"))
+	w.Round()
+	dump := w.Shop.Backup()
+	w.Drop("products", "b.csv", file(5, 40, "Part"))
+	w.Round()
+	w.Shop.Restore(dump)
+	if _, err := w.Shop.AddProduct("STRANGER", "Somebody else's", orotest.Unit{Code: "item"}); err != nil { // takes an id of S-005's
+		t.Fatal(err)
+	}
+	w.Drop("products", "c.csv", file(0, 40, "Changed"))
+	w.Round()
+	if !strings.Contains(w.Log.String(), "alarm=restored") {
+		t.Errorf("nobody was told:\n%s", w.Log)
+	}
+	if n := w.Shop.Count("products"); n != 41 {
+		t.Errorf("the shop has %d products", n)
+	}
+	if text := string(w.Call("GET", "/products?filter[sku]=STRANGER&fields[products]=sku,name")); !strings.Contains(text, "Somebody else's") {
+		t.Error(text)
 	}
 }
