@@ -215,7 +215,7 @@ func TestARestoredShopIsToldAndLosesNothing(t *testing.T) {
 	if n := w.Shop.Count("products"); n != 41 {
 		t.Errorf("the shop has %d products", n)
 	}
-	if text := string(w.Call("GET", "/products?filter[sku]=STRANGER&fields[products]=sku,name")); !strings.Contains(text, "Somebody else's") {
+	if text := string(w.Call("GET", "/products?filter[sku]=STRANGER&include=names")); !strings.Contains(text, "Somebody else's") {
 		t.Error(text)
 	}
 }
