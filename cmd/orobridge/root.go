@@ -64,6 +64,7 @@ func newRootCommand(a *app) *cobra.Command {
 		newCheckCommand(a),
 		newConfigCommand(a),
 		newShopCommand(a),
+		newRehearseCommand(a),
 		newAdminCommand(a),
 		newVersionCommand(a),
 	)

@@ -245,7 +245,7 @@ func (l landscape) customer(f *sapFile, client string, i int, gone string) {
 // sku of a product: every tenth has letters in it, the others are padded with zeros.
 func (l landscape) sku(i int) string {
 	if i%10 == 0 {
-		return fmt.Sprintf("AB-%d/X", i)
+		return fmt.Sprintf("AB-%d_X", i)
 	}
 	return fmt.Sprintf("%018d", 50000+i)
 }

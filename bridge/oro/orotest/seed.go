@@ -385,3 +385,24 @@ func (s *Shop) SetStock(sku, unit, quantity string) error {
 	}
 	return fmt.Errorf("set stock of %s: no level in %s", sku, unit)
 }
+
+// Newest is an attribute of the record of a resource that was made last, or its id; "" when there is none.
+func (s *Shop) Newest(resource, attribute string) string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	t := s.tables[resource]
+	if t == nil {
+		return ""
+	}
+	for _, r := range slices.Backward(t.rows) {
+		f := t.byName[attribute]
+		switch {
+		case r == nil:
+		case attribute == "id":
+			return t.id(r.serial)
+		case f != nil && !f.kind.relation():
+			return decodeText(r.attrs[f.slot])
+		}
+	}
+	return ""
+}
