@@ -260,7 +260,8 @@ func (p *Mapper) Carries() []string {
 // Record turns a row into a record. It fills rec, whose Values it overwrites from the start: who keeps a record beyond
 // the next call copies them. The error is a *[Reject].
 //
-// A row that marks a removal gives a record with its key alone: its other cells are not looked at.
+// A row that marks a removal gives a record with its key alone: its other cells are not looked at. One that does not carry
+// a required field at all (Row.Absent) changes the others, where the field is needed only to create.
 func (p *Mapper) Record(row *Row, rec *Record) error {
 	rec.Entity, rec.Pos, rec.Key, rec.Remove, rec.Values, rec.Warnings = p.entity, row.Pos, "", false, rec.Values[:0], nil
 	if bad := p.setKey(row, rec); bad != nil {
@@ -275,11 +276,14 @@ func (p *Mapper) Record(row *Row, rec *Record) error {
 			return nil
 		}
 	}
+	var lacks *source // a required field that the row does not carry at all
 	for i := range p.values {
 		s := &p.values[i]
 		text, there, bad := p.text(s, row)
-		if bad == nil && text == "" && s.field.Required && (there || !s.field.Create) {
-			bad = fault(CodeMissing, "%s is empty", s.name)
+		if bad == nil && text == "" && s.field.Required {
+			if lacks = s; there || !slices.Contains(p.entity.ToCreate, s.name) {
+				bad = fault(CodeMissing, "%s is empty", s.name)
+			}
 		}
 		if bad != nil {
 			return p.locate(bad, s, row, rec)
@@ -287,6 +291,9 @@ func (p *Mapper) Record(row *Row, rec *Record) error {
 		if there {
 			rec.Values = append(rec.Values, Value{Field: s.name, Text: text})
 		}
+	}
+	if lacks != nil && len(rec.Values) == 0 { // it changes nothing either
+		return p.locate(fault(CodeMissing, "%s is empty", lacks.name), lacks, row, rec)
 	}
 	for i := range p.entity.Wholes {
 		if bad := p.whole(&p.entity.Wholes[i], rec); bad != nil {
@@ -315,7 +322,7 @@ func (p *Mapper) whole(w *Whole, rec *Record) error {
 	if p.strict {
 		return &Reject{Pos: rec.Pos, Key: rec.Key, Field: lacks, Code: CodeIncomplete, Message: fmt.Sprintf("%s is empty, and the %s is nothing without it", lacks, w.Name)}
 	}
-	rec.Values = slices.DeleteFunc(rec.Values, func(v Value) bool { return slices.Contains(w.Fields, v.Field) })
+	rec.Values = slices.DeleteFunc(rec.Values, func(v Value) bool { return slices.Contains(w.Fields, v.Field) || slices.Contains(w.Along, v.Field) })
 	rec.Warnings = append(rec.Warnings, Warning{Pos: rec.Pos, Key: rec.Key, Field: lacks, Code: CodeIncomplete,
 		Message: fmt.Sprintf("loaded without its %s: %s is empty", w.Name, lacks)})
 	return nil

@@ -21,7 +21,8 @@ func TestIncompleteAddress(t *testing.T) {
 	}{
 		{"whole", []string{"4711", "Holz & Heim", "Gasse 1", "Wien", "1010", "AT", ""}, nil, 6, "", ""},
 		{"no postal code", []string{"4711", "Holz & Heim", "Gasse 1", "Wien", "", "AT", ""}, nil, 1, "postal_code incomplete", CodeIncomplete},
-		{"a phone alone", []string{"4711", "Holz & Heim", "", "", "", "", "0151"}, nil, 1, "city incomplete", CodeIncomplete},
+		{"no postal code, and a phone", []string{"4711", "Holz & Heim", "Gasse 1", "Wien", "", "AT", "0151"}, nil, 1, "postal_code incomplete", CodeIncomplete},
+		{"a phone alone", []string{"4711", "Holz & Heim", "", "", "", "", "0151"}, nil, 6, "", ""},
 		{"cleared", []string{"4711", "Holz & Heim", "", "", "", "", ""}, nil, 6, "", ""},
 		{"not carried", []string{"4711", "", "Gasse 2", "", "", "", ""}, []bool{false, true, false, true, true, true, true}, 1, "", ""},
 	} {
