@@ -22,6 +22,7 @@ type Mapper struct {
 	unmapped    []Unmapped
 	missing     []string
 	strict      bool // an incomplete address rejects its row
+	warned      map[string]int64
 
 	key   []byte // of the current row
 	keyed bool   // it is whole
@@ -49,7 +50,8 @@ func (m *Mapping) Bind(e *Entity, columns []string, c Conventions) (*Mapper, err
 	if err != nil {
 		return nil, fmt.Errorf("mapping of %s: %w", e.Name, err)
 	}
-	p := &Mapper{entity: e, conventions: c, env: w.env, columns: len(columns), negative: m.AllowNegative, strict: m.OnIncomplete == "reject"}
+	p := &Mapper{entity: e, conventions: c, env: w.env, columns: len(columns), negative: m.AllowNegative, strict: m.OnIncomplete == "reject",
+		warned: map[string]int64{}}
 	if len(columns) == 0 {
 		return p, nil
 	}
@@ -231,6 +233,9 @@ func columnList(columns []string) string {
 	return strings.Join(columns, ", ")
 }
 
+// Counts implements [Counter]: how many records lack what their rows carry ("without_address"). Each has a warning.
+func (p *Mapper) Counts() map[string]int64 { return maps.Clone(p.warned) }
+
 // Ignored lists the file's columns that feed no field.
 func (p *Mapper) Ignored() []string { return p.ignored }
 
@@ -323,6 +328,7 @@ func (p *Mapper) whole(w *Whole, rec *Record) error {
 		return &Reject{Pos: rec.Pos, Key: rec.Key, Field: lacks, Code: CodeIncomplete, Message: fmt.Sprintf("%s is empty, and the %s is nothing without it", lacks, w.Name)}
 	}
 	rec.Values = slices.DeleteFunc(rec.Values, func(v Value) bool { return slices.Contains(w.Fields, v.Field) || slices.Contains(w.Along, v.Field) })
+	p.warned["without_"+w.Name]++
 	rec.Warnings = append(rec.Warnings, Warning{Pos: rec.Pos, Key: rec.Key, Field: lacks, Code: CodeIncomplete,
 		Message: fmt.Sprintf("loaded without its %s: %s is empty", w.Name, lacks)})
 	return nil

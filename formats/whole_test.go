@@ -49,6 +49,9 @@ func TestIncompleteAddress(t *testing.T) {
 			for _, w := range rec.Warnings {
 				got = w.Field + " " + w.Code
 			}
+			if n := mapper.Counts()["without_address"]; n != int64(len(rec.Warnings)) {
+				t.Errorf("%s: %d counted of %d warnings", c.name, n, len(rec.Warnings))
+			}
 			if d := cmp.Diff(c.warns, got); d != "" || len(rec.Values) != c.values {
 				t.Errorf("%s: %d values, want %d\n%s", c.name, len(rec.Values), c.values, d)
 			}
