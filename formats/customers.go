@@ -7,12 +7,13 @@ var Customers = &Entity{
 	OnMissing: []string{"keep", "delete"}, ToCreate: []string{"name"}, Stock: stockCustomer,
 	Wholes: []Whole{{
 		Name:   "address",
-		Fields: []string{"address_label", "street", "street2", "city", "postal_code", "region", "country", "phone"},
-		Needs:  []string{"street", "city", "postal_code", "country"},
+		Fields: []string{"address_label", "street", "street2", "city", "postal_code", "region", "country"},
+		Along:  []string{"phone"},
+		Needs:  addressNeeds,
 	}},
 	Fields: []Field{
 		{Name: "customer_number", Kind: Code, Key: true, Required: true, Max: 36, Doc: "the ERP's number (KUNNR), externalId in the shop"},
-		{Name: "name", Kind: Line, Required: true, Create: true, Max: 255, Doc: "company name"},
+		{Name: "name", Kind: Line, Required: true, Max: 255, Doc: "company name"},
 		{Name: "group", Kind: Code, Max: 255, Doc: "name of a customer group that the shop has"},
 		{Name: "parent_number", Kind: Code, Max: 36, Ref: "customers", Doc: "customer number of the parent company"},
 		{Name: "payment_term", Kind: Code, Max: 255, Doc: "label of a payment term that the shop has"},

@@ -102,7 +102,7 @@ type Receipt struct {
 	Fate func(part int, at Position) (why *Reject, tell bool)
 }
 
-// A Counter is a Reader that leaves things out on purpose and says how many.
+// A Counter is a Reader (or a [Mapper]) that leaves things out on purpose and says how many.
 type Counter interface {
 	// Counts returns, by a short stable word, how many of each it has left out or noticed so far: "expired",
 	// "other_area", "unknown_segment E1ABCDE". The map is the caller's.

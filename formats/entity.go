@@ -41,7 +41,6 @@ type Field struct {
 	Kind     Kind     //
 	Key      bool     // part of the business key, in the order of the fields
 	Required bool     // must stand in every row that is not a removal
-	Create   bool     // of a required one: needed to create; a row that does not carry it at all (Row.Absent) changes the others
 	Else     string   // of a key that is empty: the field that names the record instead (see [ElseKey])
 	Default  string   // canonical value of a key field whose column is absent or whose cell is empty
 	Max      int      // longest canonical text in characters, 0: the format's own limit
@@ -92,6 +91,7 @@ type Entity struct {
 type Whole struct {
 	Name   string
 	Fields []string
+	Along  []string // fields that go with the others, and are none without them
 	Needs  []string // none of them may be empty when another field of the group has a text
 }
 

@@ -22,6 +22,7 @@ type Mapper struct {
 	unmapped    []Unmapped
 	missing     []string
 	strict      bool // an incomplete address rejects its row
+	warned      map[string]int64
 
 	key   []byte // of the current row
 	keyed bool   // it is whole
@@ -49,7 +50,8 @@ func (m *Mapping) Bind(e *Entity, columns []string, c Conventions) (*Mapper, err
 	if err != nil {
 		return nil, fmt.Errorf("mapping of %s: %w", e.Name, err)
 	}
-	p := &Mapper{entity: e, conventions: c, env: w.env, columns: len(columns), negative: m.AllowNegative, strict: m.OnIncomplete == "reject"}
+	p := &Mapper{entity: e, conventions: c, env: w.env, columns: len(columns), negative: m.AllowNegative, strict: m.OnIncomplete == "reject",
+		warned: map[string]int64{}}
 	if len(columns) == 0 {
 		return p, nil
 	}
@@ -231,6 +233,9 @@ func columnList(columns []string) string {
 	return strings.Join(columns, ", ")
 }
 
+// Counts implements [Counter]: how many records lack what their rows carry ("without_address"). Each has a warning.
+func (p *Mapper) Counts() map[string]int64 { return maps.Clone(p.warned) }
+
 // Ignored lists the file's columns that feed no field.
 func (p *Mapper) Ignored() []string { return p.ignored }
 
@@ -260,7 +265,8 @@ func (p *Mapper) Carries() []string {
 // Record turns a row into a record. It fills rec, whose Values it overwrites from the start: who keeps a record beyond
 // the next call copies them. The error is a *[Reject].
 //
-// A row that marks a removal gives a record with its key alone: its other cells are not looked at.
+// A row that marks a removal gives a record with its key alone: its other cells are not looked at. One that does not carry
+// a required field at all (Row.Absent) changes the others, where the field is needed only to create.
 func (p *Mapper) Record(row *Row, rec *Record) error {
 	rec.Entity, rec.Pos, rec.Key, rec.Remove, rec.Values, rec.Warnings = p.entity, row.Pos, "", false, rec.Values[:0], nil
 	if bad := p.setKey(row, rec); bad != nil {
@@ -275,11 +281,14 @@ func (p *Mapper) Record(row *Row, rec *Record) error {
 			return nil
 		}
 	}
+	var lacks *source // a required field that the row does not carry at all
 	for i := range p.values {
 		s := &p.values[i]
 		text, there, bad := p.text(s, row)
-		if bad == nil && text == "" && s.field.Required && (there || !s.field.Create) {
-			bad = fault(CodeMissing, "%s is empty", s.name)
+		if bad == nil && text == "" && s.field.Required {
+			if lacks = s; there || !slices.Contains(p.entity.ToCreate, s.name) {
+				bad = fault(CodeMissing, "%s is empty", s.name)
+			}
 		}
 		if bad != nil {
 			return p.locate(bad, s, row, rec)
@@ -287,6 +296,9 @@ func (p *Mapper) Record(row *Row, rec *Record) error {
 		if there {
 			rec.Values = append(rec.Values, Value{Field: s.name, Text: text})
 		}
+	}
+	if lacks != nil && len(rec.Values) == 0 { // it changes nothing either
+		return p.locate(fault(CodeMissing, "%s is empty", lacks.name), lacks, row, rec)
 	}
 	for i := range p.entity.Wholes {
 		if bad := p.whole(&p.entity.Wholes[i], rec); bad != nil {
@@ -315,7 +327,8 @@ func (p *Mapper) whole(w *Whole, rec *Record) error {
 	if p.strict {
 		return &Reject{Pos: rec.Pos, Key: rec.Key, Field: lacks, Code: CodeIncomplete, Message: fmt.Sprintf("%s is empty, and the %s is nothing without it", lacks, w.Name)}
 	}
-	rec.Values = slices.DeleteFunc(rec.Values, func(v Value) bool { return slices.Contains(w.Fields, v.Field) })
+	rec.Values = slices.DeleteFunc(rec.Values, func(v Value) bool { return slices.Contains(w.Fields, v.Field) || slices.Contains(w.Along, v.Field) })
+	p.warned["without_"+w.Name]++
 	rec.Warnings = append(rec.Warnings, Warning{Pos: rec.Pos, Key: rec.Key, Field: lacks, Code: CodeIncomplete,
 		Message: fmt.Sprintf("loaded without its %s: %s is empty", w.Name, lacks)})
 	return nil

@@ -21,7 +21,8 @@ func TestIncompleteAddress(t *testing.T) {
 	}{
 		{"whole", []string{"4711", "Holz & Heim", "Gasse 1", "Wien", "1010", "AT", ""}, nil, 6, "", ""},
 		{"no postal code", []string{"4711", "Holz & Heim", "Gasse 1", "Wien", "", "AT", ""}, nil, 1, "postal_code incomplete", CodeIncomplete},
-		{"a phone alone", []string{"4711", "Holz & Heim", "", "", "", "", "0151"}, nil, 1, "city incomplete", CodeIncomplete},
+		{"no postal code, and a phone", []string{"4711", "Holz & Heim", "Gasse 1", "Wien", "", "AT", "0151"}, nil, 1, "postal_code incomplete", CodeIncomplete},
+		{"a phone alone", []string{"4711", "Holz & Heim", "", "", "", "", "0151"}, nil, 6, "", ""},
 		{"cleared", []string{"4711", "Holz & Heim", "", "", "", "", ""}, nil, 6, "", ""},
 		{"not carried", []string{"4711", "", "Gasse 2", "", "", "", ""}, []bool{false, true, false, true, true, true, true}, 1, "", ""},
 	} {
@@ -47,6 +48,9 @@ func TestIncompleteAddress(t *testing.T) {
 			got := ""
 			for _, w := range rec.Warnings {
 				got = w.Field + " " + w.Code
+			}
+			if n := mapper.Counts()["without_address"]; n != int64(len(rec.Warnings)) {
+				t.Errorf("%s: %d counted of %d warnings", c.name, n, len(rec.Warnings))
 			}
 			if d := cmp.Diff(c.warns, got); d != "" || len(rec.Values) != c.values {
 				t.Errorf("%s: %d values, want %d\n%s", c.name, len(rec.Values), c.values, d)

@@ -165,6 +165,10 @@ func (a *answering) one(ctx context.Context, rec *formats.Record, raw map[string
 		a.unsent(&s, rec, raw, wait, before)
 		return a.settle(ctx, s, "")
 	}
+	if note := formats.LineNote(rec); note != "" { // of a line: what became of the order says the order's own row
+		s.Fate, s.Detail = bridge.FateUnchanged, note
+		return a.settle(ctx, s, "")
+	}
 	a.Events.Step("answer")
 	var got bridge.Answer
 	err := a.persist(ctx, "feed "+a.feed.Name, func() (err error) {

@@ -202,7 +202,7 @@ func (p *planner) fill(ctx context.Context) error {
 		return err
 	}
 	err = p.read(ctx, rows)
-	p.run.Skipped = rows.Counts()
+	p.run.Skipped = p.skipped
 	if err = errors.Join(err, rows.Close()); err != nil {
 		return err
 	}

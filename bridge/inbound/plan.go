@@ -55,6 +55,7 @@ type planner struct {
 	room     formats.RejectRoom
 	spares   string                 // why nothing was withdrawn though the feed wants it; empty otherwise
 	held     int                    // bytes of rejects
+	skipped  map[string]int64       // what the reader and the mapping have left out, by word
 	later    map[string]bool        // a run again: keys of which a newer drop has parked a row
 	onReject func(bridge.RejectRow) // dry: told of each reject
 }
@@ -116,7 +117,9 @@ func (p *planner) read(ctx context.Context, reader formats.Reader) error {
 		})
 	}
 	g.Go(func() error { return p.collect(work, ordered, free) })
-	if err := g.Wait(); err != nil {
+	err = g.Wait()
+	p.skipped = addCounts(addCounts(map[string]int64{}, reader), mapper)
+	if err != nil {
 		return err
 	}
 	return p.flushRejects(ctx)

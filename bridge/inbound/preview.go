@@ -84,7 +84,7 @@ func (e *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v 
 	if err := p.read(ctx, rows); err != nil {
 		return err
 	}
-	v.Ignored, v.Run.Skipped = p.ignored, rows.Counts()
+	v.Ignored, v.Run.Skipped = p.ignored, p.skipped
 	if err := p.withdraw(ctx); err != nil {
 		return err
 	}

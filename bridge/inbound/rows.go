@@ -247,13 +247,14 @@ func (r *fileRows) Counts() map[string]int64 {
 	return counts
 }
 
-// addCounts adds what a reader has left out, if it tells.
-func addCounts(sum map[string]int64, r formats.Reader) {
+// addCounts adds what a reader, or a mapper, has left out, if it tells.
+func addCounts(sum map[string]int64, r any) map[string]int64 {
 	if c, ok := r.(formats.Counter); ok {
 		for word, n := range c.Counts() {
 			sum[word] += n
 		}
 	}
+	return sum
 }
 
 func (r *fileRows) closeFile() error {

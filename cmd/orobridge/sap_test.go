@@ -502,6 +502,9 @@ func TestSAPOrders(t *testing.T) {
 	if len(answered) != orders {
 		t.Errorf("%d of %d orders are answered", len(answered), len(views))
 	}
+	if o := views[slices.IndexFunc(views, func(o operate.Order) bool { return o.Order == "2026-00000" })]; o.Alarm != bridge.AlarmRefused || !strings.HasPrefix(o.Answer, "refused") {
+		t.Errorf("the refused order has the alarm %q and the answer %q: the rows of its lines have the last word", o.Alarm, o.Answer)
+	}
 	if got := w.shop.Count("ordershippingtrackings"); got != orders-1 {
 		t.Errorf("the shop has %d trackings, want %d", got, orders-1)
 	}

@@ -75,7 +75,7 @@ func (d *Dictionary) readStructures(file []byte) error {
 // Structure finds a basic type as its newest export has it: itself, or the newest of its family (ORDERS04 is read as
 // ORDERS05, whose segments stand where they stood). It is nil for one that is not known.
 func (d *Dictionary) Structure(basic string) *Structure {
-	basic = strings.TrimFunc(basic, func(r rune) bool { return r <= ' ' })
+	basic = strings.TrimFunc(basic, func(r rune) bool { return r <= ' ' || r == 0x7f })
 	if all := d.structures[basic]; len(all) > 0 {
 		return all[len(all)-1]
 	}
