@@ -44,6 +44,9 @@ type Ledger interface {
 	// Events walks the journal, oldest first.
 	Events(ctx context.Context, f bridge.EventFilter, each func(*bridge.Event) error) error
 	Close() error
+	// Cut has the n-th row that the ledger writes from now on fail, as on a disk that is full; 0 ends that. It is what a
+	// ledger's own test adds to it.
+	Cut(n int)
 }
 
 // A Place is where one ledger is kept. The function opens it, and may be called again while it is open, as by another

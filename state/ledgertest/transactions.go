@@ -246,7 +246,7 @@ var transactions = func() []test {
 			w.wraps(do(ctx, w.Ledger, event), context.Canceled)
 			w.is(before, w.everything())
 			w.is(int64(0), event.ID)
-			w.must(do(w.Context(), w.Ledger, event))
+			w.cutAtEachRow(before, event, func() error { return do(w.Context(), w.Ledger, event) })
 			after := w.everything()
 			last := len(after.Events) - 1
 			if kept := last >= 0 && after.Events[last].Text == name || name == "Keep"; kept == silent[name] || kept && event.ID == 0 {
@@ -263,6 +263,28 @@ var transactions = func() []test {
 	}
 	return all
 }()
+
+// cutAtEachRow makes a change that fails at the first row that it writes, at the second, and so on until it is done.
+func (w *world) cutAtEachRow(before *contents, event *bridge.Event, do func() error) {
+	w.Helper()
+	defer w.Cut(0)
+	for n := 1; ; n++ {
+		w.Cut(n)
+		err := do()
+		if err == nil {
+			if n == 1 {
+				w.Error("it was not cut")
+			}
+			return
+		}
+		w.Cut(0)
+		w.is(before, w.everything())
+		w.is(int64(0), event.ID)
+		if n == 100 || w.Failed() {
+			w.Fatalf("cut at row %d: %v", n, err)
+		}
+	}
+}
 
 func cutAnywhere(w *world) {
 	_, r := w.run(bridge.Drop{})

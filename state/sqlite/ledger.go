@@ -61,7 +61,7 @@ func Open(ctx context.Context, path string, o Options) (*Ledger, error) {
 
 func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if !o.ReadOnly {
-		l.write, err = open(l.path, "_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000&_foreign_keys=on&_cache_size=-4000")
+		l.write, err = open(l.path, writing)
 		if err != nil {
 			return err
 		}
@@ -85,14 +85,20 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	return l.checkVersion(ctx)
 }
 
+// writing are the options of the one connection that writes.
+const writing = "_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000&_foreign_keys=on&_cache_size=-4000"
+
 func open(path, options string) (*sql.DB, error) {
-	// The path is escaped for SQLite's URI form: a "?" or "#" in a folder's name would end it.
-	u := (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()
-	db, err := sql.Open("sqlite3", "file:"+u+"?"+options)
+	db, err := sql.Open("sqlite3", source(path, options))
 	if err != nil {
 		return nil, fmt.Errorf("open ledger %s: %w", path, err)
 	}
 	return db, nil
+}
+
+// source names a file in SQLite's URI form. The path is escaped: a "?" or "#" in a folder's name would end it.
+func source(path, options string) string {
+	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + options
 }
 
 // Close ends all connections.
@@ -413,10 +419,4 @@ func walk(ctx context.Context, db *sql.DB, query string, args []any, row func(*s
 		}
 	}
 	return rows.Err()
-}
-
-// Version is the SQLite that the program carries.
-func Version() string {
-	v, _, _ := sqlite3.Version()
-	return v
 }
