@@ -10,7 +10,7 @@ import (
 var runs = []test{
 	{"a run comes back as it was started and saved", func(w *world) {
 		d, first := w.run(bridge.Drop{})
-		r := &bridge.Run{Drop: d.ID, Kind: bridge.RetryRun, State: bridge.RunHeld, Force: true, Approved: true, Started: at}
+		r := &bridge.Run{Drop: d.ID, Kind: bridge.RetryRun, State: bridge.RunHeld, Force: true, Approved: true, Attempts: 1, Started: at}
 		event := &bridge.Event{Kind: bridge.RunStarted, Drop: d.ID}
 		d.State = bridge.Held
 		w.must(w.StartRun(w.Context(), r, bridge.Move{Drop: d, From: bridge.Loading}, event))
@@ -19,7 +19,8 @@ var runs = []test{
 
 		r.State, r.Approved, r.Requests, r.Reason, r.Ended = bridge.Done, false, 99, "it's done", at.Add(time.Hour)
 		r.Counts = bridge.Counts{Rows: 1, Created: 2, Updated: 3, Unchanged: 4, Adopted: 5, Superseded: 6, Removed: 7, Collapsed: 8, Rejected: 9, Parked: 10,
-			Withdrawn: 11}
+			Withdrawn: 11, Verified: 12}
+		r.Scope, r.Attempts = "Retail EUR", 3
 		r.Skipped = map[string]int64{"texts in other languages": 12, `"`: 1}
 		d.State = bridge.Partial
 		ended := &bridge.Event{Kind: bridge.RunEnded, Drop: d.ID, Counts: &r.Counts}
@@ -62,7 +63,7 @@ var runs = []test{
 		w.wraps(w.SaveRun(w.Context(), r, []bridge.Move{{Drop: d, From: bridge.Held}}, &bridge.Event{Kind: bridge.RunEnded}), bridge.ErrMoved)
 		w.is(before, w.everything())
 	}},
-	{"rows of first runs that loaded are counted, newest first", func(w *world) {
+	{"rows of first runs of a scope that loaded are counted, newest first", func(w *world) {
 		ended := func(d bridge.Drop, kind bridge.RunKind, state bridge.RunState, to bridge.DropState, rows int64) {
 			entered, _ := w.run(d)
 			r := w.lastRun(entered)
@@ -71,7 +72,7 @@ var runs = []test{
 				w.must(w.SaveRun(w.Context(), r, nil))
 				r = w.start(entered, kind)
 			}
-			r.State, r.Rows, r.Ended = state, rows, at
+			r.State, r.Rows, r.Ended, r.Scope = state, rows, at, "EUR"
 			entered.State = to
 			w.must(w.SaveRun(w.Context(), r, []bridge.Move{{Drop: entered, From: bridge.Loading}}))
 		}
@@ -83,12 +84,15 @@ var runs = []test{
 		ended(bridge.Drop{Correction: true}, bridge.FirstRun, bridge.Done, bridge.Loaded, 6)
 		ended(bridge.Drop{Feed: "prices"}, bridge.FirstRun, bridge.Done, bridge.Loaded, 7)
 		ended(bridge.Drop{}, bridge.FirstRun, bridge.Done, bridge.Loaded, 8)
-		counts, err := w.RowCounts(w.Context(), "products", 5)
+		counts, err := w.RowCounts(w.Context(), "products", "EUR", 5)
 		w.must(err)
 		w.is([]int64{8, 2, 1}, counts)
-		counts, err = w.RowCounts(w.Context(), "products", 1)
+		counts, err = w.RowCounts(w.Context(), "products", "EUR", 1)
 		w.must(err)
 		w.is([]int64{8}, counts)
+		counts, err = w.RowCounts(w.Context(), "products", "", 5)
+		w.must(err)
+		w.is([]int64(nil), counts)
 	}},
 }
 
@@ -129,10 +133,10 @@ var batches = []test{
 		w.is([]bridge.EventKind{bridge.BatchSent, bridge.Noted, bridge.BatchJudged},
 			each(w.journaled(bridge.EventFilter{}), func(e *bridge.Event) bridge.EventKind { return e.Kind }))
 	}},
-	{"the batches of a run that is done are forgotten", func(w *world) {
+	{"the batches of a run that is over are forgotten", func(w *world) {
 		d, r := w.run(bridge.Drop{})
 		w.must(w.OpenBatch(w.Context(), r.ID, batchOf("A")))
-		for _, state := range []bridge.RunState{bridge.RunHeld, bridge.Running, bridge.Failed} {
+		for _, state := range []bridge.RunState{bridge.RunHeld, bridge.Running} {
 			r.State = state
 			w.must(w.SaveRun(w.Context(), r, nil))
 			w.is(1, len(w.openBatches(r.ID)))
@@ -142,6 +146,9 @@ var batches = []test{
 		r.State = bridge.Done
 		w.must(w.SaveRun(w.Context(), r, nil))
 		w.is([]int{0, 1}, []int{len(w.openBatches(r.ID)), len(w.openBatches(other.ID))})
+		other.State = bridge.Failed
+		w.must(w.SaveRun(w.Context(), other, nil))
+		w.is(0, len(w.openBatches(other.ID)))
 	}},
 	{"a batch's number is not given again", func(w *world) {
 		_, r := w.run(bridge.Drop{})

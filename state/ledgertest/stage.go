@@ -69,7 +69,7 @@ var stage = []test{
 		got, err := s.Get(w.Context(), "a")
 		w.must(err)
 		w.is(c, got)
-		c.Op, c.OroID, c.Link, c.Status, c.Cap, c.Tries, c.Again, c.Implied = bridge.Update, "7", 8, bridge.Waiting, 9, 10, true, true
+		c.Op, c.OroID, c.Link, c.Status, c.Cap, c.Tries, c.Again, c.Implied, c.Verify = bridge.Update, "7", 8, bridge.Waiting, 9, 10, true, true, true
 		c.Remove, c.Record.Remove = true, true
 		c.Values, c.Old, c.Record.Values = values("value", "2"), values("value", "1"), values("value", "2", "x", "")
 		c.Missing, c.Parked = &bridge.Missing{Entity: "products", Key: "X"}, at

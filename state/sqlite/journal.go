@@ -87,7 +87,7 @@ func (l *Ledger) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 	return rows.Err()
 }
 
-// PruneEvents removes up to n events from before a time; more says that some are left.
+// PruneEvents removes up to n events from before a time; more says that some may be left.
 func (l *Ledger) PruneEvents(ctx context.Context, before time.Time, n int) (more bool, err error) {
 	err = l.tx(ctx, "prune journal", func(tx statements) error {
 		res, err := tx.ExecContext(ctx, `DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ? LIMIT ?)`, millis(before), n)

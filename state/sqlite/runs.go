@@ -369,7 +369,7 @@ func (l *Ledger) CountParked(ctx context.Context, entity string) (n int64, err e
 	return n, wrap("count parked "+entity, err)
 }
 
-// Prune removes up to n rejects and history entries each of runs that ended before a time; more says that some are left.
+// Prune removes up to n entries, rejects and history, of runs that ended before a time; more says that some may be left.
 // A run that has nothing left is not looked at again.
 func (l *Ledger) Prune(ctx context.Context, ended time.Time, n int) (more bool, err error) {
 	var runs []int64
