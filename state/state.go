@@ -16,7 +16,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
@@ -33,9 +32,8 @@ type State struct {
 
 // Options change how a folder is opened.
 type Options struct {
-	Now      func() time.Time // default time.Now
-	ReadOnly bool             // for verbs that only look: takes no lock, changes nothing, and needs an existing ledger
-	Beside   bool             // for verbs that change a word or two beside a running bridge: takes no lock
+	ReadOnly bool // for verbs that only look: takes no lock, changes nothing, and needs an existing ledger
+	Beside   bool // for verbs that change a word or two beside a running bridge: takes no lock
 }
 
 // Open opens the ledger in a folder, making both if need be, and brings its schema up to date. It returns an error
@@ -55,7 +53,7 @@ func (s *State) open(ctx context.Context, o Options) (err error) {
 			return &bridge.Error{Op: "open ledger", Object: path, Err: err,
 				Hint: "nothing has run with this config yet; check state.dir, or start `orobridge run`"}
 		}
-		s.Ledger, err = sqlite.Open(ctx, path, sqlite.Options{Now: o.Now, ReadOnly: true})
+		s.Ledger, err = sqlite.Open(ctx, path, sqlite.Options{ReadOnly: true})
 		return err
 	}
 	if err := os.MkdirAll(s.Spool(), 0o700); err != nil {
@@ -66,7 +64,7 @@ func (s *State) open(ctx context.Context, o Options) (err error) {
 			return err
 		}
 	}
-	s.Ledger, err = sqlite.Open(ctx, path, sqlite.Options{Now: o.Now})
+	s.Ledger, err = sqlite.Open(ctx, path, sqlite.Options{})
 	return err
 }
 

@@ -6,16 +6,12 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 )
 
-var at = time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)
-
 func openIn(t testing.TB, dir string, o Options) *State {
 	t.Helper()
-	o.Now = func() time.Time { return at }
 	l, err := Open(context.Background(), dir, o)
 	if err != nil {
 		t.Fatal(err)

@@ -107,7 +107,7 @@ func (w *World) Open() {
 	if err != nil {
 		w.T.Fatal(err)
 	}
-	w.Ledger, err = state.Open(context.Background(), cfg.State.Dir, state.Options{Now: w.Clock.Now})
+	w.Ledger, err = state.Open(context.Background(), cfg.State.Dir, state.Options{})
 	if err != nil {
 		w.T.Fatal(err)
 	}

@@ -192,7 +192,7 @@ func (g *game) story() string {
 func (g *game) open() {
 	cfg, err := config.Parse("orobridge.yaml", []byte(g.config), kinds, os.LookupEnv)
 	g.must(err)
-	g.ledger, err = state.Open(context.Background(), cfg.State.Dir, state.Options{Now: g.clock.Now})
+	g.ledger, err = state.Open(context.Background(), cfg.State.Dir, state.Options{})
 	g.must(err)
 	g.files.Remote, err = cfg.OpenRemote("disk", nil)
 	g.must(err)

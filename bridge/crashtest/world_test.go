@@ -157,7 +157,7 @@ func (w *world) open() (b *daemon.Daemon, stop func()) {
 	}
 	cfg, err := config.Load(filepath.Join(w.dir, "orobridge.yaml"), kinds, os.LookupEnv)
 	check(err)
-	ledger, err := state.Open(context.Background(), cfg.State.Dir, state.Options{Now: w.clock.Now})
+	ledger, err := state.Open(context.Background(), cfg.State.Dir, state.Options{})
 	check(err)
 	remote, err := cfg.OpenRemote("erp", nil)
 	check(err)

@@ -45,7 +45,9 @@ type Shop interface {
 
 // A Ledger keeps what must outlast a crash. One bridge at a time holds it. Every method is one transaction, and an error
 // leaves the ledger as it was. It stores and finds; what the states of a drop mean is decided here. Events that go with a
-// change are kept in the same transaction; the ledger fills in numbers that it gives. Lists are oldest first.
+// change are kept in the same transaction; the ledger fills in numbers that it gives, once each, and takes them back when
+// it fails: the same call may be made again. Lists are oldest first; whoever walks one may ask for more meanwhile. Times
+// have milliseconds, texts are compared by their bytes. Package state/ledgertest says all of it in tests.
 type Ledger interface {
 	Drop(ctx context.Context, id int64) (*bridge.Drop, error)
 	Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error)
@@ -55,43 +57,48 @@ type Ledger interface {
 	// Places finds the drops of a feed's folder that were entered with exactly the names, sizes and times of some files,
 	// and did not vanish.
 	Places(ctx context.Context, feed, remote, folder string, files []bridge.File) ([]bridge.Place, error)
-	// Listed enters what a listing has brought, or a file that was handed over.
+	// Listed enters what a listing has brought, or a file that was handed over. Events without a drop's number get that of
+	// the new drop of their file's name.
 	Listed(ctx context.Context, l bridge.Listing, events ...*bridge.Event) error
 	// Advance saves drops that are still in the states from which they are moved: all, or none with ErrMoved.
 	Advance(ctx context.Context, moves []bridge.Move, events ...*bridge.Event) error
 	// Expect saves a manifest that was claimed, with what it lists.
 	Expect(ctx context.Context, manifest bridge.Move, entries []bridge.ManifestEntry, events ...*bridge.Event) error
-	// Manifests lists the manifests of a feed that are fetched and not settled.
+	// Manifests lists the manifests of a feed that are fetched and not settled; what one lists by name.
 	Manifests(ctx context.Context, feed string) ([]*bridge.ManifestList, error)
 	// Reported records the paths of what was written of a drop for its sender, and, unless run is 0, that this is all of a
-	// run. Papers lists them.
+	// run. Papers lists them, each once, by their paths.
 	Reported(ctx context.Context, drop, run int64, paths []string, events ...*bridge.Event) error
 	Papers(ctx context.Context, drop int64) ([]string, error)
 	// Old lists up to n drops after an id that were settled before a time, are put away, and still have bytes somewhere.
 	Old(ctx context.Context, settled time.Time, after int64, n int) ([]*bridge.Drop, error)
-	// Prune removes up to n rejects and history entries each of runs that ended before a time, PruneEvents events; more
-	// says that some are left.
+	// Prune removes up to n entries, rejects and history, of runs that ended before a time, PruneEvents events; more says that
+	// some may be left.
 	Prune(ctx context.Context, ended time.Time, n int) (more bool, err error)
 	PruneEvents(ctx context.Context, before time.Time, n int) (more bool, err error)
 
-	// StartRun enters a run and moves its drop. SaveRun saves counts and state of a run, and moves its drop if it moves.
+	// StartRun enters a run and moves its drop. SaveRun saves counts and state of a run, and moves its drop if it moves; the
+	// batches of a run that is done or failed are forgotten. ErrMoved when the drop is no longer in the state from which it is moved.
 	StartRun(ctx context.Context, r *bridge.Run, m bridge.Move, events ...*bridge.Event) error
 	SaveRun(ctx context.Context, r *bridge.Run, moves []bridge.Move, events ...*bridge.Event) error
 	Runs(ctx context.Context, drop int64) ([]*bridge.Run, error)
 	// WroteRejects says whether a run is one of a feed's, and rejected rows.
 	WroteRejects(ctx context.Context, feed string, run int64) (bool, error)
 	// RowCounts are the rows of the last n first runs of a feed's drops of one scope that were loaded, newest first.
+	// Corrections do not count.
 	RowCounts(ctx context.Context, feed, scope string, n int) ([]int64, error)
 	// PlanAgain forgets what an interrupted run's planning recorded about rows that never got as far as a change.
 	PlanAgain(ctx context.Context, run int64) error
 	// RejectRows records rows that planning refused.
 	RejectRows(ctx context.Context, rows []bridge.RejectRow) error
-	// Settle commits what became of rows and changes, and forgets the batch (0: none) that carried them.
+	// Settle commits what became of rows and changes, and forgets the batch (0: none) that carried them. A link whose number
+	// is gone meanwhile is entered anew. ErrMoved when a file of the outbox is no longer in the state that it was read in.
 	Settle(ctx context.Context, batch int64, settled []bridge.Settlement, events ...*bridge.Event) error
 	// Settled tells the fate that a run has already given to some of the keys, Fates how often it has given each.
 	Settled(ctx context.Context, run int64, keys []string) (map[string]bridge.RowFate, error)
 	Fates(ctx context.Context, run int64) (map[bridge.RowFate]int64, error)
-	// Rejects walks rejects in the order of their files.
+	// Rejects walks rejects by drop, run and part, and there in the order of the file: documents by their offsets, rows by
+	// their lines.
 	Rejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error
 
 	// Lookup answers for many keys at once, in their order. It is the hot path of planning.
@@ -101,7 +108,7 @@ type Ledger interface {
 	// Unseen walks the links of an entity that are not removed, whose ids are not in seen, and which a drop of the feed set
 	// last.
 	Unseen(ctx context.Context, entity, feed string, seen func(id int64) bool, each func(*bridge.Link) error) error
-	// RemovedBy tells the drops that removed some of the keys last.
+	// RemovedBy tells the drops that removed some of the keys, where nothing has set them since.
 	RemovedBy(ctx context.Context, entity string, keys []string) (map[string]int64, error)
 	// Forget removes the links of some keys.
 	Forget(ctx context.Context, entity string, keys []string) error

@@ -24,9 +24,10 @@ type Shop interface {
 	Order(ctx context.Context, identifier string) (*formats.Order, error)
 }
 
-// A Ledger keeps what must outlast a crash. Every method is one transaction, and an error leaves the ledger as it was. It
-// stores and finds; numbers, names and alarms are decided here. Events that go with a change are kept in the same
-// transaction. Lists are oldest first.
+// A Ledger keeps what must outlast a crash. Every method is one transaction, and an error leaves the ledger as it was, and
+// the numbers in what it was given: the same call may be made again. It stores and finds; numbers, names and alarms are
+// decided here. Events that go with a change are kept in the same transaction. Lists are oldest first. Package
+// state/ledgertest says all of it in tests.
 type Ledger interface {
 	// Book tells how far an export has come; false before its first start.
 	Book(ctx context.Context, export string) (bridge.Book, bool, error)
@@ -38,12 +39,13 @@ type Ledger interface {
 	Collected(ctx context.Context, export string, n int) ([]*bridge.Entry, error)
 	// Taken tells which of some names files of an export have already.
 	Taken(ctx context.Context, export string, names []string) (map[string]bool, error)
-	// Owe enters in the outbox what a look at the shop has brought. ErrMoved when the book is no longer as it was read.
+	// Owe enters in the outbox what a look at the shop has brought. ErrMoved when the book is no longer as it was read, its
+	// cursor included. A version of an order, a number and a name of an export are entered once: another try is an error.
 	Owe(ctx context.Context, export string, in *bridge.Intake, events ...*bridge.Event) error
 	// Outbox lists orders with the files that hold them, Outfiles files in the order of their numbers.
 	Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*bridge.Owed, error)
 	Outfiles(ctx context.Context, f bridge.OutfileFilter) ([]*bridge.Outfile, error)
-	// Body reads the exact bytes of an outbound file.
+	// Body reads the exact bytes of an outbound file; ErrUnknown when there is none.
 	Body(ctx context.Context, export string, number int64) ([]byte, error)
 	// SaveOutbox saves what happened to files and orders: all of it, or nothing with ErrMoved.
 	SaveOutbox(ctx context.Context, c bridge.OutboxChange, events ...*bridge.Event) error

@@ -33,15 +33,12 @@ func (l *Ledger) OpenBatch(ctx context.Context, run int64, b *bridge.Batch, even
 		return fmt.Errorf("encode batch: %w", err)
 	}
 	return l.tx(ctx, "open batch", func(tx statements) error {
-		res, err := tx.ExecContext(ctx, `INSERT INTO batches (run, entity, changes, sent) VALUES (?, ?, ?, ?)`, run, b.Entity, string(text), millis(b.Sent))
+		err := tx.insert(ctx, &b.ID, `INSERT INTO batches (run, entity, changes, sent) VALUES (?, ?, ?, ?)`, run, b.Entity, string(text), millis(b.Sent))
 		if err != nil {
 			return err
 		}
-		if b.ID, err = res.LastInsertId(); err != nil {
-			return err
-		}
 		for _, e := range events {
-			e.Batch = b.ID
+			tx.give(&e.Batch, b.ID)
 		}
 		return keep(ctx, tx, events)
 	})

@@ -155,7 +155,7 @@ func (l *Ledger) Places(ctx context.Context, feed, remote, folder string, files 
 // Listed enters what a listing has brought. Moves are saved, all or nothing; a new drop gets its number, and the number
 // of the drop before it of the same place.
 func (l *Ledger) Listed(ctx context.Context, in bridge.Listing, events ...*bridge.Event) error {
-	if len(in.New)+len(in.Moves)+len(in.Same) == 0 {
+	if len(in.New)+len(in.Moves)+len(in.Same)+len(events) == 0 {
 		return nil
 	}
 	return l.tx(ctx, "record listing", func(tx statements) error {
@@ -179,7 +179,7 @@ func (l *Ledger) Listed(ctx context.Context, in bridge.Listing, events ...*bridg
 		}
 		for _, e := range events {
 			if e.Drop == 0 {
-				e.Drop = dropNamed(in.New, e.File)
+				tx.give(&e.Drop, dropNamed(in.New, e.File))
 			}
 		}
 		return keep(ctx, tx, events)
@@ -197,10 +197,10 @@ func dropNamed(drops []*bridge.Drop, name string) int64 {
 
 // Advance saves drops that are still in the states from which they are moved: all, or none with ErrMoved.
 func (l *Ledger) Advance(ctx context.Context, moves []bridge.Move, events ...*bridge.Event) error {
-	if len(moves) == 0 {
+	if len(moves)+len(events) == 0 {
 		return nil
 	}
-	return l.tx(ctx, fmt.Sprintf("advance drop %d", moves[0].ID), func(tx statements) error {
+	return l.tx(ctx, "advance drops", func(tx statements) error {
 		if err := moveDrops(ctx, tx, moves); err != nil {
 			return err
 		}
@@ -226,12 +226,9 @@ func insertDrop(ctx context.Context, tx statements, d *bridge.Drop) error {
 	if err != nil {
 		return err
 	}
-	r, err := tx.ExecContext(ctx, `INSERT INTO drops (feed, remote, folder, name, path, size, mtime, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+	err = tx.insert(ctx, &d.ID, `INSERT INTO drops (feed, remote, folder, name, path, size, mtime, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
 		d.Feed, d.Remote, d.Folder, d.Name, d.Path, d.Size, millis(d.MTime), d.State)
 	if err != nil {
-		return err
-	}
-	if d.ID, err = r.LastInsertId(); err != nil {
 		return err
 	}
 	return saveDrop(ctx, tx, d)

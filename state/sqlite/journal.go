@@ -31,12 +31,9 @@ func keep(ctx context.Context, tx statements, events []*bridge.Event) error {
 		if err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `INSERT INTO events (at, kind, feed, export, drop_id, doc, rest) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		err = tx.insert(ctx, &e.ID, `INSERT INTO events (at, kind, feed, export, drop_id, doc, rest) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 			millis(e.At), string(e.Kind), e.Feed, e.Export, e.Drop, e.Order, string(rest))
 		if err != nil {
-			return err
-		}
-		if e.ID, err = res.LastInsertId(); err != nil {
 			return err
 		}
 	}
@@ -67,7 +64,7 @@ func (l *Ledger) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 	if f.Last > 0 {
 		query = `SELECT * FROM (` + query + fmt.Sprintf(` ORDER BY id DESC LIMIT %d)`, f.Last)
 	}
-	rows, err := l.read.QueryContext(ctx, query+` ORDER BY id`, w.args...)
+	rows, err := l.walks.QueryContext(ctx, query+` ORDER BY id`, w.args...)
 	if err != nil {
 		return fmt.Errorf("read journal: %w", err)
 	}
@@ -90,7 +87,7 @@ func (l *Ledger) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 	return rows.Err()
 }
 
-// PruneEvents removes up to n events from before a time; more says that some are left.
+// PruneEvents removes up to n events from before a time; more says that some may be left.
 func (l *Ledger) PruneEvents(ctx context.Context, before time.Time, n int) (more bool, err error) {
 	err = l.tx(ctx, "prune journal", func(tx statements) error {
 		res, err := tx.ExecContext(ctx, `DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ? LIMIT ?)`, millis(before), n)

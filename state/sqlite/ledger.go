@@ -5,8 +5,9 @@
 // read it; what that means for a drop or an order is decided in the packages that declare its methods (bridge/inbound,
 // bridge/outbound, bridge/daemon, bridge/operate). state/ledgertest says what they may rely on.
 //
-// Limits: one writing connection of 4 MB page cache, two reading ones of 4 MB each, and one of 1 MB for orders, so that
-// these never stand in line behind an import.
+// Limits: one writing connection of 4 MB page cache, two reading ones of 4 MB each, one of 1 MB for orders, so that these
+// never stand in line behind an import, and one of 1 MB for each list that is being walked, so that whoever walks one may
+// ask for more.
 package sqlite
 
 import (
@@ -39,23 +40,19 @@ type Ledger struct {
 	write *sql.DB
 	read  *sql.DB
 	front *sql.DB // reads for orders, past an import's look-ups
+	walks *sql.DB // lists that are handed on row by row: as many as there are at a time
 	turns turns   // of writers
-	now   func() time.Time
 }
 
 // Options change how a ledger is opened.
 type Options struct {
-	Now      func() time.Time // default time.Now
-	ReadOnly bool             // take no notes, and need a ledger that is there
+	ReadOnly bool // take no notes, and need a ledger that is there
 }
 
 // Open opens the ledger in a file, making it if need be, and brings its schema up to date. It refuses a ledger of a newer
 // program.
 func Open(ctx context.Context, path string, o Options) (*Ledger, error) {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	l := &Ledger{path: path, now: o.Now}
+	l := &Ledger{path: path}
 	if err := l.open(ctx, o); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}
@@ -64,7 +61,7 @@ func Open(ctx context.Context, path string, o Options) (*Ledger, error) {
 
 func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if !o.ReadOnly {
-		l.write, err = open(l.path, "_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000&_foreign_keys=on&_cache_size=-4000")
+		l.write, err = open(l.path, writing)
 		if err != nil {
 			return err
 		}
@@ -82,23 +79,32 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	l.front.SetMaxOpenConns(1)
+	if l.walks, err = open(l.path, "_query_only=1&_busy_timeout=5000&_cache_size=-1000"); err != nil {
+		return err
+	}
 	return l.checkVersion(ctx)
 }
 
+// writing are the options of the one connection that writes.
+const writing = "_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000&_foreign_keys=on&_cache_size=-4000"
+
 func open(path, options string) (*sql.DB, error) {
-	// The path is escaped for SQLite's URI form: a "?" or "#" in a folder's name would end it.
-	u := (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()
-	db, err := sql.Open("sqlite3", "file:"+u+"?"+options)
+	db, err := sql.Open("sqlite3", source(path, options))
 	if err != nil {
 		return nil, fmt.Errorf("open ledger %s: %w", path, err)
 	}
 	return db, nil
 }
 
+// source names a file in SQLite's URI form. The path is escaped: a "?" or "#" in a folder's name would end it.
+func source(path, options string) string {
+	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + options
+}
+
 // Close ends all connections.
 func (l *Ledger) Close() error {
 	var errs []error
-	for _, db := range []*sql.DB{l.read, l.front, l.write} {
+	for _, db := range []*sql.DB{l.read, l.front, l.walks, l.write} {
 		if db != nil {
 			errs = append(errs, db.Close())
 		}
@@ -221,14 +227,47 @@ func (l *Ledger) inTurn(ctx context.Context, order bool, what string, f func(sta
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	defer l.turns.give()
-	err := inTx(ctx, l.write, func(tx *sql.Tx) error { return f(statements{tx, map[string]*sql.Stmt{}}) })
+	var numbers []given
+	err := inTx(ctx, l.write, func(tx *sql.Tx) error { return f(statements{tx, map[string]*sql.Stmt{}, &numbers}) })
+	if err != nil {
+		for _, n := range slices.Backward(numbers) {
+			*n.to = n.was
+		}
+	}
 	return wrap(what, trouble(err))
 }
 
 // statements is a transaction that compiles each statement once, since most repeat themselves for each row.
 type statements struct {
-	tx    *sql.Tx
-	cache map[string]*sql.Stmt
+	tx      *sql.Tx
+	cache   map[string]*sql.Stmt
+	numbers *[]given
+}
+
+// given is a number that a transaction gave to a caller's value, and what stood there before.
+type given struct {
+	to  *int64
+	was int64
+}
+
+// give puts a number into a caller's value. A transaction that fails takes it back, for the caller may try again with the
+// same value while the number becomes another one's.
+func (s statements) give(to *int64, number int64) {
+	*s.numbers = append(*s.numbers, given{to, *to})
+	*to = number
+}
+
+// insert enters a row and gives its number.
+func (s statements) insert(ctx context.Context, number *int64, query string, args ...any) error {
+	res, err := s.ExecContext(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	id, err := res.LastInsertId()
+	if err == nil {
+		s.give(number, id)
+	}
+	return err
 }
 
 // statement finds or compiles a statement. The transaction's end closes it.
@@ -266,10 +305,19 @@ func inTx(ctx context.Context, db *sql.DB, f func(*sql.Tx) error) error {
 	if err != nil {
 		return err
 	}
-	if err := f(tx); err != nil {
-		return errors.Join(err, tx.Rollback())
+	if err = f(tx); err == nil {
+		err = tx.Commit()
 	}
-	return tx.Commit()
+	if err == nil {
+		return nil
+	}
+	if back := tx.Rollback(); !errors.Is(back, sql.ErrTxDone) { // its commit or its context has ended it already
+		err = errors.Join(err, back)
+	}
+	if cut := ctx.Err(); cut != nil && !errors.Is(err, cut) {
+		err = fmt.Errorf("%w: %w", cut, err)
+	}
+	return err
 }
 
 // trouble gives SQLite's errors their fate: a full or failing disk passes once somebody has made room.
@@ -300,6 +348,9 @@ func fromMillis(ms int64) time.Time {
 	}
 	return time.UnixMilli(ms).UTC()
 }
+
+// moment is a time as the ledger keeps it.
+func moment(t time.Time) time.Time { return fromMillis(millis(t)) }
 
 // stamp scans milliseconds into a time.
 type stamp struct{ t *time.Time }
@@ -368,10 +419,4 @@ func walk(ctx context.Context, db *sql.DB, query string, args []any, row func(*s
 		}
 	}
 	return rows.Err()
-}
-
-// Version is the SQLite that the program carries.
-func Version() string {
-	v, _, _ := sqlite3.Version()
-	return v
 }

@@ -69,7 +69,7 @@ func (l *Ledger) Links(ctx context.Context, entity string, keys []string) (map[s
 // Unseen walks the links of an entity that are not removed, whose ids are not in seen, and which a drop of the feed set
 // last.
 func (l *Ledger) Unseen(ctx context.Context, entity, feed string, seen func(int64) bool, each func(*bridge.Link) error) error {
-	err := walk(ctx, l.read, `SELECT `+linkColumns+` FROM accepted a WHERE a.entity = ? AND a.feed = ? AND a.removed = 0 ORDER BY a.link`,
+	err := walk(ctx, l.walks, `SELECT `+linkColumns+` FROM accepted a WHERE a.entity = ? AND a.feed = ? AND a.removed = 0 ORDER BY a.link`,
 		[]any{entity, feed}, func(rows *sql.Rows) error {
 			k, err := scanLink(rows)
 			if err != nil || seen(k.ID) {
@@ -114,7 +114,8 @@ func forget(ctx context.Context, tx statements, entity, key string) error {
 	return err
 }
 
-// saveLink writes a link as it stands. One without a number replaces what stands under its key.
+// saveLink writes a link as it stands. One without a number, or whose number is gone meanwhile, is entered anew and
+// replaces what stands under its key.
 func saveLink(ctx context.Context, tx statements, k *bridge.Link) error {
 	origins := ""
 	if len(k.Origins) > 0 {
@@ -124,27 +125,28 @@ func saveLink(ctx context.Context, tx statements, k *bridge.Link) error {
 		}
 		origins = string(text)
 	}
-	if k.ID == 0 {
-		if err := forget(ctx, tx, k.Entity, k.Key); err != nil {
-			return err
-		}
-		res, err := tx.ExecContext(ctx, `INSERT INTO accepted (entity, key, oro_id, content, removed, feed, drop_id, run, line, origins, at)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-			k.Entity, k.Key, k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At))
+	if k.ID != 0 {
+		res, err := tx.ExecContext(ctx, `UPDATE accepted SET oro_id = ?, content = ?, removed = ?, feed = ?, drop_id = ?, run = ?, line = ?, origins = ?,
+			at = ? WHERE link = ?`, k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At), k.ID)
 		if err != nil {
 			return err
 		}
-		if k.ID, err = res.LastInsertId(); err != nil {
+		if n, err := res.RowsAffected(); err != nil {
+			return err
+		} else if n == 1 {
+			_, err = tx.ExecContext(ctx, `UPDATE links SET print = ? WHERE entity = ? AND key = ?`, k.Fingerprint(), k.Entity, k.Key)
 			return err
 		}
-		_, err = tx.ExecContext(ctx, `INSERT INTO links (entity, key, id, print) VALUES (?, ?, ?, ?)`, k.Entity, k.Key, k.ID, k.Fingerprint())
+	}
+	if err := forget(ctx, tx, k.Entity, k.Key); err != nil {
 		return err
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE accepted SET oro_id = ?, content = ?, removed = ?, feed = ?, drop_id = ?, run = ?, line = ?, origins = ?,
-		at = ? WHERE link = ?`, k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At), k.ID)
+	err := tx.insert(ctx, &k.ID, `INSERT INTO accepted (entity, key, oro_id, content, removed, feed, drop_id, run, line, origins, at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		k.Entity, k.Key, k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At))
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `UPDATE links SET print = ? WHERE entity = ? AND key = ?`, k.Fingerprint(), k.Entity, k.Key)
+	_, err = tx.ExecContext(ctx, `INSERT INTO links (entity, key, id, print) VALUES (?, ?, ?, ?)`, k.Entity, k.Key, k.ID, k.Fingerprint())
 	return err
 }

@@ -129,8 +129,8 @@ func turnBook(ctx context.Context, tx statements, export string, in *bridge.Inta
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	if now.Number != in.Since.Number || now.Document != in.Since.Document {
-		return fmt.Errorf("numbers of %s: %w", export, bridge.ErrMoved)
+	if now.Number != in.Since.Number || now.Document != in.Since.Document || now.At != moment(in.Since.At) || now.Floor != moment(in.Since.Floor) {
+		return fmt.Errorf("book of %s: %w", export, bridge.ErrMoved)
 	}
 	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO cursors (export, at, floor, number, document) VALUES (?, ?, ?, ?, ?)`,
 		export, millis(in.Book.At), millis(in.Book.Floor), in.Book.Number, in.Book.Document)
@@ -139,14 +139,9 @@ func turnBook(ctx context.Context, tx statements, export string, in *bridge.Inta
 
 // enter puts an order into the outbox, without a file yet.
 func enter(ctx context.Context, tx statements, export string, e *bridge.Entry) error {
-	res, err := tx.ExecContext(ctx, `INSERT INTO outbox (export, kind, identifier, oro_id, version, print, content, flags, stuck, alarm, submitted, noticed)
+	return tx.insert(ctx, &e.ID, `INSERT INTO outbox (export, kind, identifier, oro_id, version, print, content, flags, stuck, alarm, submitted, noticed)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, export, e.Kind, e.Identifier, e.Document.ID, e.Version, e.Print, string(e.Content),
 		strings.Join(e.Flags, " "), e.Stuck, e.Alarm, millis(e.Submitted), millis(e.Noticed))
-	if err != nil {
-		return err
-	}
-	e.ID, err = res.LastInsertId()
-	return err
 }
 
 // addFile puts a file into the outbox, and its members into the file.
@@ -242,7 +237,7 @@ func (l *Ledger) Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*bridge.O
 	if f.Alarmed {
 		w.add("(o.alarm <> '' OR f.alarm <> '')")
 	}
-	tail := w.String() + " ORDER BY o.export, o.id"
+	tail := w.String() + " ORDER BY o.id"
 	if f.Last > 0 {
 		tail = w.String() + fmt.Sprintf(" ORDER BY o.id DESC LIMIT %d", f.Last)
 	}
@@ -308,6 +303,9 @@ func (l *Ledger) Outfiles(ctx context.Context, f bridge.OutfileFilter) ([]*bridg
 // Body reads the exact bytes of an outbound file.
 func (l *Ledger) Body(ctx context.Context, export string, number int64) (body []byte, err error) {
 	err = l.front.QueryRowContext(ctx, `SELECT body FROM outfiles WHERE export = ? AND number = ?`, export, number).Scan(&body)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = bridge.ErrUnknown
+	}
 	return body, wrap(fmt.Sprintf("read bytes of order file %d of %s", number, export), err)
 }
 

@@ -18,16 +18,13 @@ func (l *Ledger) StartRun(ctx context.Context, r *bridge.Run, m bridge.Move, eve
 		if err := moveDrops(ctx, tx, []bridge.Move{m}); err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `INSERT INTO runs (drop_id, kind, state, forced, approved, attempts, started) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		err := tx.insert(ctx, &r.ID, `INSERT INTO runs (drop_id, kind, state, forced, approved, attempts, started) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 			r.Drop, r.Kind, r.State, r.Force, r.Approved, r.Attempts, millis(r.Started))
 		if err != nil {
 			return err
 		}
-		if r.ID, err = res.LastInsertId(); err != nil {
-			return err
-		}
 		for _, e := range events {
-			e.Run = r.ID
+			tx.give(&e.Run, r.ID)
 		}
 		return keep(ctx, tx, events)
 	})
@@ -169,7 +166,7 @@ func (l *Ledger) Rejects(ctx context.Context, f bridge.RejectFilter, each func(b
 		from = fmt.Sprintf(`(SELECT r.* FROM rejects r JOIN drops d ON d.id = r.drop_id%s ORDER BY r.id DESC LIMIT %d)`, w.String(), f.Last)
 		w.conditions = nil
 	}
-	err := walk(ctx, l.read, `SELECT r.id, r.drop_id, r.run, r.line, r.off, r.segment, r.doc, r.part, r.key, r.field, r.code, r.message, r.row
+	err := walk(ctx, l.walks, `SELECT r.id, r.drop_id, r.run, r.line, r.off, r.segment, r.doc, r.part, r.key, r.field, r.code, r.message, r.row
 		FROM `+from+` r JOIN drops d ON d.id = r.drop_id`+w.String()+` ORDER BY r.drop_id, r.run, r.part, iif(r.doc = '', 0, r.off), r.line, r.id`,
 		w.args, func(rows *sql.Rows) error {
 			var x bridge.RejectRow
@@ -332,7 +329,7 @@ func (l *Ledger) Parked(ctx context.Context, feed string, waitedSince time.Time,
 	if feed != "" {
 		w.add("p.feed = ?", feed)
 	}
-	err := walk(ctx, l.read, `SELECT p.entity, p.key, p.feed, p.drop_id, p.run, p.line, p.pos, p.missing_entity, p.missing_key, p.record, p.remove,
+	err := walk(ctx, l.walks, `SELECT p.entity, p.key, p.feed, p.drop_id, p.run, p.line, p.pos, p.missing_entity, p.missing_key, p.record, p.remove,
 		p.row, p.since FROM parked p`+w.String()+` ORDER BY p.drop_id, p.line, p.key`, w.args, func(rows *sql.Rows) error {
 		var p bridge.ParkedRow
 		var record string
@@ -372,7 +369,7 @@ func (l *Ledger) CountParked(ctx context.Context, entity string) (n int64, err e
 	return n, wrap("count parked "+entity, err)
 }
 
-// Prune removes up to n rejects and history entries each of runs that ended before a time; more says that some are left.
+// Prune removes up to n entries, rejects and history, of runs that ended before a time; more says that some may be left.
 // A run that has nothing left is not looked at again.
 func (l *Ledger) Prune(ctx context.Context, ended time.Time, n int) (more bool, err error) {
 	var runs []int64
@@ -414,7 +411,7 @@ func (l *Ledger) Prune(ctx context.Context, ended time.Time, n int) (more bool, 
 // RowLines walks what is known of single rows of a drop, by run and line. What planning refused is among the rejects
 // only, everything else in the history.
 func (l *Ledger) RowLines(ctx context.Context, drop int64, each func(bridge.RowLine) error) error {
-	err := walk(ctx, l.read, `SELECT h.run, h.line, h.key, h.fate, h.detail FROM runs r JOIN history h ON h.run = r.id WHERE r.drop_id = ?1
+	err := walk(ctx, l.walks, `SELECT h.run, h.line, h.key, h.fate, h.detail FROM runs r JOIN history h ON h.run = r.id WHERE r.drop_id = ?1
 		UNION ALL SELECT run, line, key, 'rejected', code || ': ' || message FROM rejects WHERE drop_id = ?1 AND planned = 1
 		ORDER BY 1, 2, 3`, []any{drop}, func(rows *sql.Rows) error {
 		var x bridge.RowLine

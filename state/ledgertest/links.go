@@ -1,0 +1,177 @@
+package ledgertest
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+// save commits a link as it stands.
+func (w *world) save(k *bridge.Link) {
+	w.Helper()
+	w.must(w.Settle(w.Context(), 0, []bridge.Settlement{{HistoryEntry: bridge.HistoryEntry{Entity: k.Entity, Key: k.Key, Fate: bridge.FateUpdated}, Link: k}}))
+}
+
+// linked reads the link of a key; nil if there is none.
+func (w *world) linked(entity, key string) *bridge.Link {
+	w.Helper()
+	got, err := w.Links(w.Context(), entity, []string{key})
+	w.must(err)
+	return got[key]
+}
+
+// ref is the short form of a link.
+func (w *world) ref(entity, key string) bridge.LinkRef {
+	w.Helper()
+	refs := []bridge.LinkRef{{ID: 99, Fingerprint: 99}}
+	w.must(w.Lookup(w.Context(), entity, []string{key}, refs))
+	return refs[0]
+}
+
+var links = []test{
+	{"a link comes back as it was saved, with its origins", func(w *world) {
+		k := &bridge.Link{Entity: "products", Key: "A", OroID: "7", Content: values("attr.größe", "it's \"☃\" \\ \n", "name", "", "status", "x"), Feed: "products",
+			Drop: 3, Run: 4, Line: 5, At: at, Origins: map[string]int64{"name": 1, "attr.größe": 2}}
+		w.save(k)
+		w.again()
+		w.is(k, w.linked("products", "A"))
+		number := k.ID
+		k = &bridge.Link{ID: number, Entity: "products", Key: "A", OroID: "8", Content: values("name", "n"), Removed: true, At: at.Add(time.Hour)}
+		w.save(k)
+		w.is(k, w.linked("products", "A"))
+		w.is(bridge.LinkRef{ID: number, Fingerprint: k.Fingerprint()}, w.ref("products", "A"))
+	}},
+	{"keys of any text are found again", keysAreFound},
+	{"what a drop sets is laid over what others have set", func(w *world) {
+		for i, fields := range [][]string{{"name", "Bolt", "status", "enabled"}, {"description", "long", "name", "Bolt M8"}, {"status", "disabled"}} {
+			k := w.linked("products", "A")
+			if k == nil {
+				k = &bridge.Link{Entity: "products", Key: "A"}
+			}
+			k.Lay(values(fields...), bridge.Link{OroID: "7", Feed: "products", Drop: int64(i + 1), Removed: i == 2, At: at})
+			w.save(k)
+		}
+		k := w.linked("products", "A")
+		w.is(&bridge.Link{ID: k.ID, Entity: "products", Key: "A", OroID: "7", Removed: true, Feed: "products", Drop: 3, At: at,
+			Content: values("description", "long", "name", "Bolt M8", "status", "disabled"), Origins: map[string]int64{"description": 2, "name": 2}}, k)
+	}},
+	{"a link without a number replaces what stands under its key", func(w *world) {
+		w.link("products", "A")
+		was := w.linked("products", "A")
+		k := &bridge.Link{Entity: "products", Key: "A", OroID: "8", Content: values("name", "new"), At: at}
+		w.save(k)
+		if k.ID <= was.ID {
+			w.Errorf("link %d comes after %d", k.ID, was.ID)
+		}
+		w.is(k, w.linked("products", "A"))
+		w.is(bridge.LinkRef{ID: k.ID, Fingerprint: k.Fingerprint()}, w.ref("products", "A"))
+	}},
+	{"a link that was replaced or forgotten meanwhile is entered anew", func(w *world) {
+		for name, change := range map[string]func(){
+			"replaced":  func() { w.save(&bridge.Link{Entity: "products", Key: "A", OroID: "8"}) },
+			"forgotten": func() { w.must(w.Forget(w.Context(), "products", []string{"A"})) },
+		} {
+			w.link("products", "A")
+			k := w.linked("products", "A")
+			number := k.ID
+			change()
+			w.link("products", "between")
+			k.Content = values("name", "anew")
+			w.save(k)
+			w.sub(name, func(w *world) {
+				if k.ID <= number {
+					w.Errorf("link %d comes after %d", k.ID, number)
+				}
+				w.is(k, w.linked("products", "A"))
+				w.is(bridge.LinkRef{ID: k.ID, Fingerprint: k.Fingerprint()}, w.ref("products", "A"))
+				w.is("between", w.linked("products", "between").Content[0].Text)
+			})
+		}
+	}},
+	{"links are forgotten", func(w *world) {
+		w.link("products", "A", "B", "C")
+		w.link("prices", "A")
+		number := w.ref("products", "B").ID
+		w.must(w.Forget(w.Context(), "products", []string{"A", "D"}))
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{{HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: "B", Fate: bridge.FateRemoved}, Forget: true}}))
+		w.is([]bool{false, false, true, true}, []bool{w.linked("products", "A") != nil, w.linked("products", "B") != nil, w.linked("products", "C") != nil,
+			w.linked("prices", "A") != nil})
+		w.is(bridge.LinkRef{}, w.ref("products", "A"))
+		w.again()
+		w.link("products", "B")
+		if again := w.ref("products", "B").ID; again <= number || again == w.ref("products", "C").ID {
+			w.Errorf("link %d came after link %d went", again, number)
+		}
+	}},
+	{"keys that a drop lacks are walked", unseenAreWalked},
+	{"many keys are looked up in their order", func(w *world) {
+		var keys []string
+		for i := range 3000 {
+			keys = append(keys, fmt.Sprintf("SKU-%05d", i*7919%3000))
+		}
+		w.link("products", keys...)
+		refs := make([]bridge.LinkRef, len(keys)+1)
+		w.must(w.Lookup(w.Context(), "products", append(keys, "unknown"), refs))
+		for i, k := range keys {
+			if want := (&bridge.Link{Content: values("name", k)}).Fingerprint(); refs[i].ID != int64(i+1) || refs[i].Fingerprint != want {
+				w.Fatalf("%s: %+v, want link %d with %d", k, refs[i], i+1, want)
+			}
+		}
+		w.is(bridge.LinkRef{}, refs[len(keys)])
+	}},
+}
+
+func keysAreFound(w *world) {
+	keys := []string{"plain", `quote"back\slash`, "tab\tline\nend", "größe ☃ 𝄞", "gro\u0308ße", "it's", "", " ", "null", "1", "01", "1.0", "[]", "a|b", "%", "_", "A", "a",
+		"a ", "\x01\x7f", "\u2028", strings.Repeat("long", 5000)}
+	w.link("products", keys...)
+	asked := append([]string{"unknown"}, keys...)
+	refs := make([]bridge.LinkRef, len(asked))
+	refs[0] = bridge.LinkRef{ID: 99}
+	w.must(w.Lookup(w.Context(), "products", asked, refs))
+	w.is(bridge.LinkRef{}, refs[0])
+	numbers := map[int64]bool{}
+	for i, k := range keys {
+		if refs[i+1].ID == 0 || numbers[refs[i+1].ID] || refs[i+1].Fingerprint != (&bridge.Link{Content: values("name", k)}).Fingerprint() {
+			w.Errorf("%q is not found: %+v", k, refs[i+1])
+		}
+		numbers[refs[i+1].ID] = true
+	}
+	full, err := w.Links(w.Context(), "products", asked)
+	w.must(err)
+	ids, err := w.OroIDs(w.Context(), "products", asked)
+	w.must(err)
+	for _, k := range keys {
+		if link := full[k]; link == nil || link.Key != k || link.Content[0].Text != k || ids[k] != "id "+k {
+			w.Errorf("%q comes back as %+v, id %q", k, link, ids[k])
+		}
+	}
+	w.is([]int{len(keys), len(keys)}, []int{len(full), len(ids)})
+	w.must(w.Lookup(w.Context(), "prices", asked, refs))
+	w.is(make([]bridge.LinkRef, len(asked)), refs)
+	w.must(w.Lookup(w.Context(), "products", nil, nil))
+	full, err = w.Links(w.Context(), "products", nil)
+	w.must(err)
+	w.is(0, len(full))
+}
+
+func unseenAreWalked(w *world) {
+	for _, k := range []*bridge.Link{
+		{Entity: "products", Key: "b", Feed: "products"},
+		{Entity: "products", Key: "seen", Feed: "products"},
+		{Entity: "products", Key: "a", Feed: "products", OroID: "7", Content: values("name", "x"), Drop: 2, Run: 3, Line: 4, At: at},
+		{Entity: "products", Key: "removed", Feed: "products", Removed: true},
+		{Entity: "products", Key: "of another feed", Feed: "texts"},
+		{Entity: "products", Key: "of no feed"},
+		{Entity: "prices", Key: "of another entity", Feed: "products"},
+	} {
+		w.save(k)
+	}
+	seen := w.ref("products", "seen").ID
+	got := walked(w, func(each func(*bridge.Link) error) error {
+		return w.Unseen(w.Context(), "products", "products", func(id int64) bool { return id == seen }, each)
+	})
+	w.is([]*bridge.Link{w.linked("products", "b"), w.linked("products", "a")}, got)
+}

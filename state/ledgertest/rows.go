@@ -1,0 +1,335 @@
+package ledgertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// rejectOf is a reject of a run at a position.
+func rejectOf(r *bridge.Run, key string, pos formats.Position) bridge.RejectRow {
+	return bridge.RejectRow{Drop: r.Drop, Run: r.ID, Reject: formats.Reject{Pos: pos, Key: key, Field: "name", Code: formats.CodeMissing,
+		Message: "name is empty"}, Row: map[string]string{"MATNR": key, `a "b"`: "c\\d\te"}}
+}
+
+// rejected lists the keys of the rejects that are chosen.
+func (w *world) rejected(f bridge.RejectFilter) []string {
+	w.Helper()
+	all := walked(w, func(each func(bridge.RejectRow) error) error { return w.Rejects(w.Context(), f, each) })
+	return each(all, func(r bridge.RejectRow) string { return r.Key })
+}
+
+// fated is a settlement of a row that needed nothing of the ledger but to be remembered.
+func fated(r *bridge.Run, key string, fate bridge.RowFate) bridge.Settlement {
+	return bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: key, Drop: r.Drop, Run: r.ID, Line: 2, Fate: fate, At: at}}
+}
+
+var rows = []test{
+	{"a reject comes back as it was recorded", func(w *world) {
+		_, r := w.run(bridge.Drop{})
+		whole := rejectOf(r, "A ☃", formats.Position{Line: 3, Offset: 1 << 33, Segment: "E1MARAM", Doc: "12", Part: "a.xml"})
+		bare := bridge.RejectRow{Drop: r.Drop, Run: r.ID, Reject: formats.Reject{Pos: formats.Position{Line: 4, Offset: -1}, Code: formats.CodeRagged}}
+		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{bare, whole}))
+		w.again()
+		got := walked(w, func(each func(bridge.RejectRow) error) error {
+			return w.Rejects(w.Context(), bridge.RejectFilter{}, each)
+		})
+		if len(got) != 2 || got[0].ID == 0 || got[1].ID == 0 {
+			w.Fatalf("%+v", got)
+		}
+		bare.ID, whole.ID = got[0].ID, got[1].ID
+		w.is([]bridge.RejectRow{bare, whole}, got)
+	}},
+	{"rejects come in the order of their files", func(w *world) {
+		_, second := w.run(bridge.Drop{})
+		_, third := w.run(bridge.Drop{Name: "q.csv"})
+		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{
+			rejectOf(third, "7", formats.Position{Line: 1}),
+			rejectOf(second, "4", formats.Position{Line: 1, Offset: 500, Doc: "2"}),
+			rejectOf(second, "3", formats.Position{Line: 9, Offset: 100, Doc: "1"}),
+			rejectOf(second, "6", formats.Position{Line: 1, Offset: 0, Part: "b.xml"}),
+			rejectOf(second, "2", formats.Position{Line: 8, Offset: 0}),
+			rejectOf(second, "1", formats.Position{Line: 7, Offset: 900}), // outside documents the line says it
+			rejectOf(second, "5", formats.Position{Line: 2, Offset: 500, Doc: "2"}),
+		}))
+		w.is([]string{"1", "2", "3", "4", "5", "6", "7"}, w.rejected(bridge.RejectFilter{}))
+	}},
+	{"the last rejects are counted among those that were asked for", lastRejects},
+	{"what planning refused is forgotten when a run is planned again", func(w *world) {
+		d, r := w.run(bridge.Drop{})
+		other := w.start(d, bridge.ReRun)
+		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{rejectOf(r, "planned", formats.Position{Line: 2}), rejectOf(other, "of another run", formats.Position{})}))
+		s, reject := fated(r, "by the shop", bridge.FateRejected), rejectOf(r, "by the shop", formats.Position{Line: 3})
+		s.Reject = &reject
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{s}))
+		w.is([]string{"planned", "by the shop", "of another run"}, w.rejected(bridge.RejectFilter{}))
+		w.must(w.PlanAgain(w.Context(), r.ID))
+		w.is([]string{"by the shop", "of another run"}, w.rejected(bridge.RejectFilter{}))
+	}},
+	{"the fates of a run are told and counted", func(w *world) {
+		d, r := w.run(bridge.Drop{})
+		other := w.start(d, bridge.ReRun)
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{fated(r, "A", bridge.FateParked), fated(r, "B", bridge.FateCreated), fated(r, `it's "C"`, bridge.FateCreated),
+			fated(other, "D", bridge.FateUpdated)}))
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{fated(r, "A", bridge.FateUpdated)}))
+		fates, err := w.Settled(w.Context(), r.ID, []string{"A", `it's "C"`, "D", "E"})
+		w.must(err)
+		w.is(map[string]bridge.RowFate{"A": bridge.FateUpdated, `it's "C"`: bridge.FateCreated}, fates)
+		fates, err = w.Settled(w.Context(), r.ID, nil)
+		w.must(err)
+		w.is(map[string]bridge.RowFate{}, fates)
+		counts, err := w.Fates(w.Context(), r.ID)
+		w.must(err)
+		w.is(map[bridge.RowFate]int64{bridge.FateCreated: 2, bridge.FateParked: 1, bridge.FateUpdated: 1}, counts)
+	}},
+	{"a key has a history", func(w *world) {
+		_, r := w.run(bridge.Drop{})
+		first := bridge.HistoryEntry{Entity: "products", Key: "A", Drop: r.Drop, Run: r.ID, Line: 4, Fate: bridge.FateUpdated, Sent: values("name", "ü", "status", ""),
+			Before: values("name", ""), Detail: "it's \"done\"", At: at}
+		second := bridge.HistoryEntry{Entity: "products", Key: "A", Fate: bridge.FateAdopted, At: at.Add(-time.Hour)}
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{{HistoryEntry: first}, fated(r, "a", bridge.FateCreated)}))
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{{HistoryEntry: second}}))
+		w.again()
+		entries, err := w.History(w.Context(), "products", "A")
+		w.must(err)
+		w.is([]bridge.HistoryEntry{first, second}, entries)
+		entries, err = w.History(w.Context(), "prices", "A")
+		w.must(err)
+		w.is([]bridge.HistoryEntry(nil), entries)
+	}},
+	{"the drops that removed keys are told", func(w *world) {
+		_, one := w.run(bridge.Drop{})
+		_, two := w.run(bridge.Drop{Name: "q.csv"})
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{
+			fated(one, "removed", bridge.FateCreated), fated(two, "removed", bridge.FateRemoved), fated(two, "removed", bridge.FateRejected),
+			fated(one, "withdrawn", bridge.FateWithdrawn), fated(two, "withdrawn", bridge.FateParked),
+			fated(one, "again", bridge.FateRemoved), fated(two, "again", bridge.FateAdopted),
+			fated(one, "twice", bridge.FateRemoved), fated(two, "twice", bridge.FateWithdrawn),
+		}))
+		drops, err := w.RemovedBy(w.Context(), "products", []string{"removed", "withdrawn", "again", "twice", "never"})
+		w.must(err)
+		w.is(map[string]int64{"removed": two.Drop, "withdrawn": one.Drop, "twice": two.Drop}, drops)
+		drops, err = w.RemovedBy(w.Context(), "prices", []string{"removed"})
+		w.must(err)
+		w.is(map[string]int64{}, drops)
+	}},
+	{"the rows of a drop are listed by run, line and key", func(w *world) {
+		d, r := w.run(bridge.Drop{})
+		again := w.start(d, bridge.ReRun)
+		_, other := w.run(bridge.Drop{Name: "q.csv"})
+		shops, reject := fated(r, "B", bridge.FateRejected), rejectOf(r, "B", formats.Position{Line: 2})
+		shops.Reject, shops.Detail = &reject, "shop: no"
+		later := fated(again, "A", bridge.FateUpdated)
+		later.Line = 1
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{later, shops, fated(r, "A", bridge.FateCreated), fated(other, "A", bridge.FateCreated)}))
+		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{rejectOf(r, "C", formats.Position{Line: 1}), rejectOf(other, "C", formats.Position{Line: 1})}))
+		got := walked(w, func(each func(bridge.RowLine) error) error { return w.RowLines(w.Context(), d.ID, each) })
+		w.is([]bridge.RowLine{
+			{Run: r.ID, Line: 1, Key: "C", Fate: bridge.FateRejected, Detail: "missing: name is empty"},
+			{Run: r.ID, Line: 2, Key: "A", Fate: bridge.FateCreated},
+			{Run: r.ID, Line: 2, Key: "B", Fate: bridge.FateRejected, Detail: "shop: no"},
+			{Run: again.ID, Line: 1, Key: "A", Fate: bridge.FateUpdated},
+		}, got)
+	}},
+	{"what is old is pruned piece by piece", pruned},
+	{"a walk ends where its caller wants", walksEnd},
+}
+
+// The last so many rejects of a drop, a run or a feed are counted among its own.
+func lastRejects(w *world) {
+	older, first := w.run(bridge.Drop{})
+	_, second := w.run(bridge.Drop{Feed: "prices", Name: "k.csv"})
+	for r, keys := range map[*bridge.Run][]string{first: {"A", "B", "C"}, second: {"D", "E", "F"}} {
+		var all []bridge.RejectRow
+		for i, key := range keys {
+			all = append(all, rejectOf(r, key, formats.Position{Line: int64(i + 2)}))
+		}
+		w.must(w.RejectRows(w.Context(), all))
+	}
+	for name, c := range map[string]struct {
+		filter bridge.RejectFilter
+		want   []string
+	}{
+		"of a drop":                 {bridge.RejectFilter{Drop: older.ID, Last: 2}, []string{"B", "C"}},
+		"of a run":                  {bridge.RejectFilter{Run: first.ID, Last: 3}, []string{"A", "B", "C"}},
+		"of a feed":                 {bridge.RejectFilter{Feed: "products", Last: 1}, []string{"C"}},
+		"of the ledger":             {bridge.RejectFilter{Last: 4}, []string{"C", "D", "E", "F"}},
+		"without a limit":           {bridge.RejectFilter{Drop: older.ID}, []string{"A", "B", "C"}},
+		"of a feed with none":       {bridge.RejectFilter{Feed: "customers"}, nil},
+		"of one feed's other drops": {bridge.RejectFilter{Feed: "prices", Drop: older.ID}, nil},
+	} {
+		w.sub(name, func(w *world) { w.is(c.want, w.rejected(c.filter)) })
+	}
+}
+
+func pruned(w *world) {
+	d, old := w.run(bridge.Drop{})
+	young, running := w.start(d, bridge.ReRun), w.start(d, bridge.ReRun)
+	for _, r := range []*bridge.Run{old, young, running} {
+		for i := range 7 {
+			key := fmt.Sprint("K", i)
+			w.must(w.Settle(w.Context(), 0, []bridge.Settlement{fated(r, key, bridge.FateCreated)}))
+			w.must(w.RejectRows(w.Context(), []bridge.RejectRow{rejectOf(r, key, formats.Position{Line: int64(i)})}))
+		}
+	}
+	old.State, old.Ended, young.State, young.Ended = bridge.Done, at.Add(-time.Hour), bridge.Failed, at
+	w.must(w.SaveRun(w.Context(), old, nil))
+	w.must(w.SaveRun(w.Context(), young, nil))
+	w.link("products", "K0")
+	left := func() (n int) {
+		fates, err := w.Fates(w.Context(), old.ID)
+		w.must(err)
+		return int(fates[bridge.FateCreated]) + len(w.rejected(bridge.RejectFilter{Run: old.ID}))
+	}
+	rounds := 0
+	for more := true; more; rounds++ {
+		if rounds == 20 {
+			w.Fatal("there is no end to it")
+		}
+		before := left()
+		var err error
+		more, err = w.Prune(w.Context(), at, 3)
+		w.must(err)
+		if gone := before - left(); gone > 3 {
+			w.Errorf("%d entries went at once", gone)
+		}
+		if !more && left() != 0 {
+			w.Errorf("%d entries are left, and it says that none are", left())
+		}
+	}
+	w.is(14, len(w.rejected(bridge.RejectFilter{})))
+	for _, r := range []*bridge.Run{young, running} {
+		fates, err := w.Fates(w.Context(), r.ID)
+		w.must(err)
+		w.is(map[bridge.RowFate]int64{bridge.FateCreated: 7}, fates)
+	}
+	got, err := w.Links(w.Context(), "products", []string{"K0"})
+	w.must(err)
+	w.is(1, len(got))
+	all, err := w.Runs(w.Context(), d.ID)
+	w.must(err)
+	w.is([]*bridge.Run{old, young, running}, all)
+	more, err := w.Prune(w.Context(), at, 3)
+	w.must(err)
+	w.is(false, more)
+}
+
+var errEnough = errors.New("enough")
+
+func walksEnd(w *world) {
+	d, r := w.run(bridge.Drop{})
+	w.link("products", "A", "B")
+	w.must(w.RejectRows(w.Context(), []bridge.RejectRow{rejectOf(r, "A", formats.Position{}), rejectOf(r, "B", formats.Position{})}))
+	w.must(w.Settle(w.Context(), 0, []bridge.Settlement{parkedOf(d, "A", "X", at), parkedOf(d, "B", "X", at)}))
+	w.must(w.Keep(w.Context(), &bridge.Event{Kind: bridge.Noted}, &bridge.Event{Kind: bridge.Noted}))
+	for name, walk := range w.walks(w.Context(), d) {
+		n := 0
+		err := walk(w.Ledger, func() error { n++; return errEnough })
+		w.wraps(err, errEnough)
+		if n != 1 {
+			w.Errorf("%s: %d were handed on", name, n)
+		}
+	}
+}
+
+// walks are the methods that hand on one thing after the other.
+func (w *world) walks(ctx context.Context, d *bridge.Drop) map[string]func(l Ledger, each func() error) error {
+	return map[string]func(l Ledger, each func() error) error{
+		"Rejects": func(l Ledger, each func() error) error {
+			return l.Rejects(ctx, bridge.RejectFilter{}, func(bridge.RejectRow) error { return each() })
+		},
+		"RowLines": func(l Ledger, each func() error) error {
+			return l.RowLines(ctx, d.ID, func(bridge.RowLine) error { return each() })
+		},
+		"Unseen": func(l Ledger, each func() error) error {
+			return l.Unseen(ctx, "products", "products", func(int64) bool { return false }, func(*bridge.Link) error { return each() })
+		},
+		"Parked": func(l Ledger, each func() error) error {
+			return l.Parked(ctx, "", time.Time{}, func(bridge.ParkedRow) error { return each() })
+		},
+		"Events": func(l Ledger, each func() error) error {
+			return l.Events(ctx, bridge.EventFilter{}, func(*bridge.Event) error { return each() })
+		},
+	}
+}
+
+// parkedOf is the settlement of a row of a drop that waits for a product.
+func parkedOf(d *bridge.Drop, key, waitsFor string, since time.Time) bridge.Settlement {
+	return bridge.Settlement{
+		HistoryEntry: bridge.HistoryEntry{Entity: "prices", Key: key, Drop: d.ID, Run: 1, Line: 5, Fate: bridge.FateParked, At: at},
+		Park: &bridge.ParkedRow{Entity: "prices", Key: key, Feed: d.Feed, Drop: d.ID, Run: 1, Line: 5, Pos: formats.Position{Line: 5, Offset: 77, Doc: "1", Part: "a.xml"},
+			Missing: bridge.Missing{Entity: "products", Key: waitsFor}, Record: values("value", "1.5"), Remove: true, Raw: map[string]string{"PREIS": "1,5"}, Since: since}}
+}
+
+// waiting lists the keys of parked rows.
+func (w *world) waiting(feed string, since time.Time) []string {
+	w.Helper()
+	all := walked(w, func(each func(bridge.ParkedRow) error) error { return w.Ledger.Parked(w.Context(), feed, since, each) })
+	return each(all, func(p bridge.ParkedRow) string { return p.Key })
+}
+
+var parked = []test{
+	{"a parked row comes back as it was parked", func(w *world) {
+		d := w.drop(bridge.Drop{Feed: "prices"})
+		s := parkedOf(d, "it's ☃", "X", at.Add(time.Hour))
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{s}))
+		w.again()
+		w.is([]bridge.ParkedRow{*s.Park},
+			walked(w, func(each func(bridge.ParkedRow) error) error {
+				return w.Ledger.Parked(w.Context(), "", time.Time{}, each)
+			}))
+	}},
+	{"rows are due when their parent has come, or when they have waited for long enough", func(w *world) {
+		d, other := w.drop(bridge.Drop{Feed: "prices"}), w.drop(bridge.Drop{Feed: "stock"})
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{parkedOf(other, "4 of another feed", "X", at), parkedOf(d, "3", "Y", at), parkedOf(d, "2", "X", at),
+			parkedOf(d, "1", "Z", at.Add(-time.Hour))}))
+		w.is([]string{"1", "2", "3", "4 of another feed"}, w.waiting("", time.Time{}))
+		w.is([]string{"1", "2", "3"}, w.waiting("prices", time.Time{}))
+		w.is([]string{"1"}, w.waiting("prices", at))
+		w.link("products", "X", "y")
+		w.link("customers", "Y")
+		w.is([]string{"1", "2"}, w.waiting("prices", at))
+		w.is([]string{"2"}, w.waiting("prices", at.Add(-time.Hour)))
+		w.is([]string{"4 of another feed"}, w.waiting("stock", at))
+		n, err := w.CountParked(w.Context(), "prices")
+		w.must(err)
+		w.is(int64(4), n)
+		n, err = w.CountParked(w.Context(), "products")
+		w.must(err)
+		w.is(int64(0), n)
+	}},
+	{"one row waits under a key", func(w *world) {
+		d, later := w.drop(bridge.Drop{Feed: "prices"}), w.drop(bridge.Drop{Feed: "prices"})
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{parkedOf(d, "A", "X", at)}))
+		newer := parkedOf(later, "A", "Y", at)
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{newer}))
+		w.is([]bridge.ParkedRow{*newer.Park},
+			walked(w, func(each func(bridge.ParkedRow) error) error {
+				return w.Ledger.Parked(w.Context(), "", time.Time{}, each)
+			}))
+	}},
+	{"a wait ends for the row of the drop that it was", func(w *world) {
+		d, later := w.drop(bridge.Drop{Feed: "prices"}), w.drop(bridge.Drop{Feed: "prices"})
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{parkedOf(later, "A", "X", at), parkedOf(d, "B", "X", at)}))
+		ended := func(key string) bridge.Settlement {
+			return bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: "prices", Key: key, Drop: d.ID, Fate: bridge.FateCreated}, Unpark: key}
+		}
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{ended("A"), ended("B"), ended("C")}))
+		w.is([]string{"A"}, w.waiting("", time.Time{}))
+	}},
+	{"waits are cancelled by their keys", func(w *world) {
+		d := w.drop(bridge.Drop{Feed: "prices"})
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{parkedOf(d, "A", "X", at), parkedOf(d, `"B"`, "X", at), parkedOf(d, "C", "X", at)}))
+		n, err := w.Unpark(w.Context(), "products", []string{"A"})
+		w.must(err)
+		w.is(int64(0), n)
+		n, err = w.Unpark(w.Context(), "prices", []string{"A", `"B"`, "D"})
+		w.must(err)
+		w.is(int64(2), n)
+		w.is([]string{"C"}, w.waiting("", time.Time{}))
+	}},
+}

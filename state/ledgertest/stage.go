@@ -1,0 +1,129 @@
+package ledgertest
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// stageOf opens a stage of prices that the test's end closes.
+func (w *world) stageOf(run int64) bridge.Stage {
+	w.Helper()
+	s, err := w.NewStage(w.Context(), formats.Prices, run)
+	w.must(err)
+	w.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			w.Error(err)
+		}
+	})
+	return s
+}
+
+// staged is a price on its way.
+func staged(key, value string) *bridge.Staged {
+	rec := &formats.Record{Entity: formats.Prices, Key: key, Values: values("value", value), Pos: formats.Position{Line: 5, Offset: 100, Segment: "E1", Doc: "7", Part: "a"}}
+	return &bridge.Staged{Change: bridge.Change{Key: key, Record: rec, Line: 5, Values: rec.Values}, Raw: map[string]string{"PREIS": value, `"`: "\\"}}
+}
+
+// stagedKeys lists the keys of a status.
+func (w *world) stagedKeys(s bridge.Stage, status bridge.StageStatus) (keys []string) {
+	w.Helper()
+	for after := int64(0); ; {
+		page, err := s.Next(w.Context(), status, after, 2)
+		w.must(err)
+		if len(page) == 0 {
+			return keys
+		}
+		if len(page) > 2 {
+			w.Fatalf("%d changes at once", len(page))
+		}
+		after = page[len(page)-1].Seq
+		keys = append(keys, each(page, func(c *bridge.Staged) string { return c.Key })...)
+	}
+}
+
+var stage = []test{
+	{"a stage holds one change per key", func(w *world) {
+		s := w.stageOf(1)
+		repeats, err := s.Put(w.Context(), []*bridge.Staged{staged("a", "1"), staged("b", "2")})
+		w.must(err)
+		w.is([]*bridge.Staged(nil), repeats)
+		again, fresh := staged("a", "3"), staged("A", "4")
+		repeats, err = s.Put(w.Context(), []*bridge.Staged{again, fresh, again})
+		w.must(err)
+		w.is([]*bridge.Staged{again, again}, repeats)
+		got, err := s.Get(w.Context(), "a")
+		w.must(err)
+		w.is("1", got.Record.Values[0].Text)
+		got, err = s.Get(w.Context(), "c")
+		w.must(err)
+		w.is((*bridge.Staged)(nil), got)
+		w.is([]string{"a", "b", "A"}, w.stagedKeys(s, bridge.Undecided))
+	}},
+	{"a change comes back as it was put and saved", func(w *world) {
+		s, c := w.stageOf(1), staged("a", "☃")
+		_, err := s.Put(w.Context(), []*bridge.Staged{c})
+		w.must(err)
+		got, err := s.Get(w.Context(), "a")
+		w.must(err)
+		w.is(c, got)
+		c.Op, c.OroID, c.Link, c.Status, c.Cap, c.Tries, c.Again, c.Implied, c.Verify = bridge.Update, "7", 8, bridge.Waiting, 9, 10, true, true, true
+		c.Remove, c.Record.Remove = true, true
+		c.Values, c.Old, c.Record.Values = values("value", "2"), values("value", "1"), values("value", "2", "x", "")
+		c.Missing, c.Parked = &bridge.Missing{Entity: "products", Key: "X"}, at
+		w.must(s.Save(w.Context(), []*bridge.Staged{c}))
+		page, err := s.Next(w.Context(), bridge.Waiting, 0, 10)
+		w.must(err)
+		w.is([]*bridge.Staged{c}, page)
+	}},
+	{"changes are counted by status and operation, and go one by one", func(w *world) {
+		s := w.stageOf(1)
+		decided, waiting := staged("b", "2"), staged("c", "3")
+		_, err := s.Put(w.Context(), []*bridge.Staged{staged("a", "1"), decided, waiting, staged("d", "4")})
+		w.must(err)
+		decided.Status, decided.Op, waiting.Status = bridge.Decided, bridge.Create, bridge.Waiting
+		w.must(s.Save(w.Context(), []*bridge.Staged{decided, waiting, staged("of no stage", "1")}))
+		w.must(s.Drop(w.Context(), "a"))
+		w.must(s.Drop(w.Context(), "never put"))
+		counts, err := s.Count(w.Context())
+		w.must(err)
+		w.is(map[bridge.StageStatus]map[bridge.Op]int64{bridge.Undecided: {"": 1}, bridge.Decided: {bridge.Create: 1}, bridge.Waiting: {"": 1}}, counts)
+		w.is([]string{"d"}, w.stagedKeys(s, bridge.Undecided))
+		_, err = s.Put(w.Context(), []*bridge.Staged{staged("a", "5")})
+		w.must(err)
+		w.is([]string{"d", "a"}, w.stagedKeys(s, bridge.Undecided))
+	}},
+	{"a put that is cut puts nothing", func(w *world) {
+		s := w.stageOf(1)
+		ctx, cancel := context.WithCancel(w.Context())
+		cancel()
+		_, err := s.Put(ctx, []*bridge.Staged{staged("a", "1")})
+		w.wraps(err, context.Canceled)
+		w.is([]string(nil), w.stagedKeys(s, bridge.Undecided))
+		_, err = s.Put(w.Context(), []*bridge.Staged{staged("a", "1")})
+		w.must(err)
+		w.wraps(s.Save(ctx, []*bridge.Staged{staged("a", "2")}), context.Canceled)
+		w.wraps(s.Drop(ctx, "a"), context.Canceled)
+		got, err := s.Get(w.Context(), "a")
+		w.must(err)
+		w.is("1", got.Record.Values[0].Text)
+	}},
+	{"stages of several runs and plans know nothing of one another", func(w *world) {
+		for i, s := range []bridge.Stage{w.stageOf(1), w.stageOf(2), w.stageOf(0)} {
+			repeats, err := s.Put(w.Context(), []*bridge.Staged{staged("a", fmt.Sprint(i))})
+			w.must(err)
+			w.is(0, len(repeats))
+		}
+	}},
+	{"a stage does not outlast its run", func(w *world) {
+		s, err := w.NewStage(w.Context(), formats.Prices, 1)
+		w.must(err)
+		_, err = s.Put(w.Context(), []*bridge.Staged{staged("a", "1")})
+		w.must(err)
+		w.must(s.Close())
+		w.again()
+		w.is([]string(nil), w.stagedKeys(w.stageOf(1), bridge.Undecided))
+	}},
+}

@@ -1,0 +1,27 @@
+package sqlite_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/orobridge/orobridge/state"
+	"github.com/orobridge/orobridge/state/ledgertest"
+	"github.com/orobridge/orobridge/state/sqlite"
+)
+
+func TestLedger(t *testing.T) {
+	ledgertest.Run(t, func(t *testing.T) ledgertest.Place {
+		dir := t.TempDir()
+		return func() (ledgertest.Ledger, error) {
+			s, err := state.Open(context.Background(), dir, state.Options{Beside: true})
+			if err != nil {
+				return nil, err
+			}
+			if err := sqlite.Cuttable(s.Ledger); err != nil {
+				return nil, errors.Join(err, s.Close())
+			}
+			return s, nil
+		}
+	})
+}

@@ -1,0 +1,210 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	sqlite3 "github.com/mattn/go-sqlite3"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+func openIn(t testing.TB, dir string) *Ledger {
+	t.Helper()
+	l, err := Open(context.Background(), filepath.Join(dir, "ledger.db"), Options{})
+	must(t, err)
+	t.Cleanup(func() { must(t, l.Close()) })
+	return l
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestALedgerOfANewerOrOtherProgramIsRefused(t *testing.T) {
+	for name, change := range map[string]string{
+		"newer": `INSERT INTO migrations VALUES ('999_later.sql', 'x', 0)`,
+		"other": `UPDATE migrations SET sha256 = 'x'`,
+		"older": `DELETE FROM migrations`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "ledger.db")
+			l, err := Open(t.Context(), path, Options{})
+			must(t, err)
+			_, err = l.write.Exec(change)
+			must(t, errors.Join(err, l.Close()))
+			for _, o := range []Options{{}, {ReadOnly: true}} {
+				l, err := Open(t.Context(), path, o)
+				if err == nil && name == "other" && o.ReadOnly {
+					must(t, l.Close()) // which files were applied is enough to read it
+				} else if err == nil {
+					t.Errorf("it was opened: %+v", o)
+					l.Close()
+				}
+			}
+		})
+	}
+}
+
+func TestAFileThatIsNoLedgerIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	must(t, os.WriteFile(path, []byte("this is not a database, and long enough to be told from one"), 0o600))
+	for _, o := range []Options{{}, {ReadOnly: true}} {
+		if l, err := Open(t.Context(), path, o); err == nil {
+			t.Errorf("it was opened: %+v", o)
+			l.Close()
+		}
+	}
+}
+
+func TestAReaderTakesNoNotes(t *testing.T) {
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	must(t, l.Note(t.Context(), "a", "b"))
+	reader, err := Open(t.Context(), l.path, Options{ReadOnly: true})
+	must(t, err)
+	if err := reader.Note(t.Context(), "a", "c"); !errors.Is(err, bridge.ErrReading) {
+		t.Errorf("it took a note: %v", err)
+	}
+	notes, err := reader.Notes(t.Context())
+	must(t, errors.Join(err, reader.Close()))
+	if notes["a"] != "b" {
+		t.Errorf("notes: %v", notes)
+	}
+}
+
+// A disk that is full is trouble that passes; what the ledger itself refuses is not.
+func TestTroubleOfTheDiskPauses(t *testing.T) {
+	l := openIn(t, t.TempDir())
+	var pages int
+	must(t, l.write.QueryRow(`PRAGMA page_count`).Scan(&pages))
+	_, err := l.write.Exec(fmt.Sprintf(`PRAGMA max_page_count = %d`, pages))
+	must(t, err)
+	event := &bridge.Event{Kind: bridge.Noted, Text: string(make([]byte, 1<<20))}
+	err = l.Note(t.Context(), "a", "b", event)
+	if bridge.FateOf(err) != bridge.Pause || bridge.HintOf(err) == "" || event.ID != 0 {
+		t.Errorf("a full disk: %v, event %d", err, event.ID)
+	}
+	_, err = l.write.Exec(`PRAGMA max_page_count = 1000000`)
+	must(t, err)
+	must(t, l.Note(t.Context(), "a", "b", event))
+	if err := trouble(sqlite3.Error{Code: sqlite3.ErrConstraint}); bridge.FateOf(err) != bridge.Stop {
+		t.Errorf("a refusal: %v", err)
+	}
+}
+
+func TestAStageLeavesNoFiles(t *testing.T) {
+	dir := t.TempDir()
+	left := filepath.Join(dir, fmt.Sprintf("orobridge-stage-7-%d.db", os.Getpid()))
+	must(t, os.WriteFile(left, []byte("of a run that was killed"), 0o600))
+	s, err := NewStage(t.Context(), dir, formats.Prices, 7)
+	must(t, err)
+	rec := &formats.Record{Entity: formats.Prices, Key: "a"}
+	_, err = s.Put(t.Context(), []*bridge.Staged{{Change: bridge.Change{Key: "a", Record: rec}}})
+	must(t, errors.Join(err, s.Close()))
+	if files, err := os.ReadDir(dir); err != nil || len(files) != 0 {
+		t.Errorf("it left %v: %v", files, err)
+	}
+	if _, err := NewStage(t.Context(), filepath.Join(dir, "nowhere"), formats.Prices, 7); err == nil {
+		t.Error("a stage stands in a folder that is not there")
+	}
+}
+
+// What stands in a damaged ledger is told and not guessed.
+func TestDamagedRowsAreErrors(t *testing.T) {
+	ctx := t.Context()
+	for name, c := range map[string]struct {
+		damage string
+		read   func(*Ledger) error
+	}{
+		"content": {`INSERT INTO links VALUES ('products', 'A', 1, 0); INSERT INTO accepted (link, entity, key, oro_id, content, at)
+			VALUES (1, 'products', 'A', '', '{', 0)`, func(l *Ledger) error { _, err := l.Links(ctx, "products", []string{"A"}); return err }},
+		"origins": {`INSERT INTO links VALUES ('products', 'A', 1, 0); INSERT INTO accepted (link, entity, key, oro_id, content, origins, at)
+			VALUES (1, 'products', 'A', '', '{}', '{', 0)`, func(l *Ledger) error { _, err := l.Links(ctx, "products", []string{"A"}); return err }},
+		"history": {`INSERT INTO history VALUES (1, 'products', 'A', 0, 0, 0, '', '{', '{}', '', 0)`,
+			func(l *Ledger) error { _, err := l.History(ctx, "products", "A"); return err }},
+		"a batch":   {`INSERT INTO batches VALUES (1, 1, 'products', '', '[', 0)`, func(l *Ledger) error { _, err := l.OpenBatches(ctx, 1); return err }},
+		"an entity": {`INSERT INTO batches VALUES (1, 1, 'spoons', '', '[]', 0)`, func(l *Ledger) error { _, err := l.OpenBatches(ctx, 1); return err }},
+		"an event": {`INSERT INTO events (at, kind, rest) VALUES (0, 'note', '{')`,
+			func(l *Ledger) error {
+				return l.Events(ctx, bridge.EventFilter{}, func(*bridge.Event) error { return nil })
+			}},
+		"a time": {`INSERT INTO events (at, kind) VALUES ('soon', 'note')`,
+			func(l *Ledger) error {
+				return l.Events(ctx, bridge.EventFilter{}, func(*bridge.Event) error { return nil })
+			}},
+		"a reject": {`INSERT INTO drops (id, feed, remote, folder, name, path, size, mtime, state) VALUES (1, '', '', '', '', '', 0, 0, 'held');
+			INSERT INTO rejects (drop_id, run, planned, line, off, key, field, code, message, row) VALUES (1, 1, 1, 0, 0, '', '', '', '', '{')`,
+			func(l *Ledger) error {
+				return l.Rejects(ctx, bridge.RejectFilter{}, func(bridge.RejectRow) error { return nil })
+			}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := openIn(t, t.TempDir())
+			_, err := l.write.Exec(c.damage)
+			must(t, err)
+			if err := c.read(l); err == nil {
+				t.Error("it was read")
+			}
+		})
+	}
+}
+
+func TestAStatementThatIsWrongFailsTwice(t *testing.T) {
+	l := openIn(t, t.TempDir())
+	err := l.tx(t.Context(), "try", func(tx statements) error {
+		if err := tx.QueryRowContext(t.Context(), `SELECT nothing`).Scan(new(int)); err == nil || errors.Is(err, sql.ErrNoRows) {
+			t.Errorf("it was read: %v", err)
+		}
+		_, err := tx.ExecContext(t.Context(), `UPDATE nothing`)
+		return err
+	})
+	if err == nil {
+		t.Error("it was done")
+	}
+}
+
+func BenchmarkSettle(b *testing.B) {
+	l := openIn(b, b.TempDir())
+	n := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		done := make([]bridge.Settlement, 500)
+		for i := range done {
+			n++
+			key, content := fmt.Sprintf("Retail|SKU-%08d|item|1|EUR", n), []formats.Value{{Field: "value", Text: "19.9"}}
+			done[i] = bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: "prices", Key: key, Fate: bridge.FateCreated, Sent: content},
+				Link: &bridge.Link{Entity: "prices", Key: key, OroID: "1", Content: content}}
+		}
+		must(b, l.Settle(context.Background(), 0, done))
+	}
+	b.ReportMetric(float64(n)/b.Elapsed().Seconds(), "rows/s")
+}
+
+func BenchmarkLookup(b *testing.B) {
+	l := openIn(b, b.TempDir())
+	const n = 20_000
+	keys, done := make([]string, n), make([]bridge.Settlement, n)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("Retail|SKU-%08d|item|1|EUR", i)
+		done[i] = bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: "prices", Key: keys[i]}, Link: &bridge.Link{Entity: "prices", Key: keys[i]}}
+	}
+	must(b, l.Settle(context.Background(), 0, done))
+	refs := make([]bridge.LinkRef, 1000)
+	rows := 0
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i = (i + 1000) % n {
+		must(b, l.Lookup(context.Background(), "prices", keys[i:i+1000], refs))
+		rows += 1000
+	}
+	b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")
+}
