@@ -175,7 +175,7 @@ func (r *rehearsal) Close() error {
 	var errs []error
 	for _, e := range r.erps {
 		if e != nil {
-			errs = append(errs, e.close())
+			e.close()
 		}
 	}
 	if r.stop != nil {
