@@ -276,7 +276,7 @@ func TestACheckCountsFilesAsAPollTakesThem(t *testing.T) {
 		w.Drop("products", name, good)
 	}
 	var details []string
-	c := &operate.Checkup{Config: &config.Config{Feeds: w.B.In.Feeds, Remotes: map[string]*config.Remote{"disk": {Name: "disk", Kind: "dir"}}},
+	c := &operate.Checkup{Ledger: w.Ledger, Config: &config.Config{Feeds: w.B.In.Feeds, Remotes: map[string]*config.Remote{"disk": {Name: "disk", Kind: "dir"}}},
 		Remote: func(name string) (bridge.Remote, error) { return dir.New(name, &dir.Options{Path: w.Folder}) },
 		Shop:   func(*config.Shop) (operate.Shop, error) { return w.Client, nil },
 		Told: func(found operate.Findings) {

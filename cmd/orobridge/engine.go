@@ -175,7 +175,7 @@ func (e *engine) open(shop *config.Shop, log *slog.Logger) (err error) {
 		return err
 	}
 	for name := range e.config.Remotes {
-		r, err := e.config.OpenRemote(name, log)
+		r, err := e.config.OpenRemote(name, e.ledger.Identity(), log)
 		if err != nil {
 			return err
 		}
@@ -186,7 +186,7 @@ func (e *engine) open(shop *config.Shop, log *slog.Logger) (err error) {
 		if e.orders[x.Remote] != nil || serves {
 			continue
 		}
-		r, err := e.config.OpenRemote(x.Remote, log)
+		r, err := e.config.OpenRemote(x.Remote, e.ledger.Identity(), log)
 		if err != nil {
 			return err
 		}

@@ -41,6 +41,8 @@ type Ledger struct {
 	front *sql.DB // reads for orders, past an import's look-ups
 	turns turns   // of writers
 	now   func() time.Time
+
+	identity string
 }
 
 // Options change how a ledger is opened.
@@ -82,7 +84,10 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	l.front.SetMaxOpenConns(1)
-	return l.checkVersion(ctx)
+	if err := l.checkVersion(ctx); err != nil {
+		return err
+	}
+	return l.identify(ctx)
 }
 
 func open(path, options string) (*sql.DB, error) {
