@@ -127,6 +127,9 @@ func (a *app) engine(ctx context.Context, c *config.Config, log *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
+	for _, doubt := range ledger.Doubts {
+		log.Warn(doubt)
+	}
 	return a.assemble(c, ledger, log)
 }
 

@@ -49,6 +49,8 @@ type Ledger struct {
 type Options struct {
 	Now      func() time.Time // default time.Now
 	ReadOnly bool             // take no notes, and need a ledger that is there
+	New      bool             // the file may be empty: a ledger is made in it
+	Suspect  bool             // its last process did not come to an orderly end: check it before anything is written
 }
 
 // Open opens the ledger in a file, making it if need be, and brings its schema up to date. It refuses a ledger of a newer
@@ -65,21 +67,29 @@ func Open(ctx context.Context, path string, o Options) (*Ledger, error) {
 }
 
 func (l *Ledger) open(ctx context.Context, o Options) (err error) {
-	if !o.ReadOnly {
-		l.write, err = open(l.path, "_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000&_foreign_keys=on&_cache_size=-4000")
-		if err != nil {
-			return err
-		}
-		l.write.SetMaxOpenConns(1)
-		if err := migrate(ctx, l.write); err != nil {
-			return fmt.Errorf("migrate ledger %s: %w", l.path, err)
-		}
-	}
 	if l.read, err = open(l.path, "_query_only=1&_busy_timeout=5000&_cache_size=-4000"); err != nil {
 		return err
 	}
 	l.read.SetMaxOpenConns(2)
 	l.read.SetMaxIdleConns(2)
+	if err := l.recognise(ctx, o.New); err != nil {
+		return err
+	}
+	if o.Suspect {
+		if err := l.Check(ctx); err != nil {
+			return err
+		}
+	}
+	if !o.ReadOnly {
+		l.write, err = open(l.path, "_auto_vacuum=incremental&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000&_foreign_keys=on&_cache_size=-4000")
+		if err != nil {
+			return err
+		}
+		l.write.SetMaxOpenConns(1)
+		if err := migrate(ctx, l.write); err != nil {
+			return fmt.Errorf("migrate ledger %s: %w", l.path, trouble(err))
+		}
+	}
 	if l.front, err = open(l.path, "_query_only=1&_busy_timeout=5000&_cache_size=-1000"); err != nil {
 		return err
 	}
@@ -93,7 +103,7 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 func open(path, options string) (*sql.DB, error) {
 	// The path is escaped for SQLite's URI form: a "?" or "#" in a folder's name would end it.
 	u := (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath()
-	db, err := sql.Open("sqlite3", "file:"+u+"?"+options)
+	db, err := sql.Open("sqlite3", "file:"+u+"?mode=rw&"+options) // never one that SQLite makes, with the rights of the umask
 	if err != nil {
 		return nil, fmt.Errorf("open ledger %s: %w", path, err)
 	}
@@ -287,6 +297,8 @@ func trouble(err error) error {
 	case sqlite3.ErrFull, sqlite3.ErrIoErr, sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrNomem:
 		return &bridge.Error{Op: "write", Object: "ledger", Fate: bridge.Pause, Err: err,
 			Hint: "make room on the disk of state.dir; the bridge goes on by itself"}
+	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
+		return &bridge.Error{Op: "read", Object: "ledger", Err: err, Hint: damagedHint}
 	}
 	return err
 }
