@@ -13,8 +13,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -26,8 +24,13 @@ import (
 type State struct {
 	*sqlite.Ledger
 	dir     string
-	lock    *os.File
-	scratch bool // the folder goes when it is closed
+	lock    *lock
+	opened  []os.FileInfo // lock and ledger as they were then
+	checked bool          // the ledger was checked from end to end before its first write
+	scratch bool          // the folder goes when it is closed
+
+	// Doubts are what works but should not stay, such as a folder that everybody can look into.
+	Doubts []string
 }
 
 // Options change how a folder is opened.
@@ -56,16 +59,52 @@ func (s *State) open(ctx context.Context, o Options) (err error) {
 		s.Ledger, err = sqlite.Open(ctx, path, sqlite.Options{ReadOnly: true})
 		return err
 	}
-	if err := os.MkdirAll(s.Spool(), 0o700); err != nil {
-		return fmt.Errorf("make state folder: %w", err)
+	if s.Doubts, err = makePrivate(s.dir, s.Spool()); err != nil {
+		return err
 	}
-	if !o.Beside {
-		if s.lock, err = takeLock(filepath.Join(s.dir, "lock")); err != nil {
+	if o.Beside {
+		s.Ledger, err = sqlite.Open(ctx, path, sqlite.Options{})
+		return err
+	}
+	if s.lock, err = takeLock(filepath.Join(s.dir, "lock")); err != nil {
+		return err
+	}
+	return s.openHeld(ctx, path, o)
+}
+
+// openHeld opens the ledger of a folder that is ours alone. Where a bridge has worked before there must be one; after a crash it
+// is checked before anything is written to it.
+func (s *State) openHeld(ctx context.Context, path string, o Options) error {
+	spooled, err := os.ReadDir(s.Spool())
+	if err != nil {
+		return fmt.Errorf("look into spool: %w", err)
+	}
+	first := !s.lock.used() && len(spooled) == 0
+	if !first {
+		if err := s.lock.say("running"); err != nil {
 			return err
 		}
 	}
-	s.Ledger, err = sqlite.Open(ctx, path, sqlite.Options{})
-	return err
+	if err := s.sweepStages(); err != nil {
+		return err
+	}
+	if _, err := os.Lstat(path); err != nil && !first {
+		return sqlite.Lost(path, err)
+	}
+	if err := makeLedgerFile(path); err != nil {
+		return err
+	}
+	s.checked = s.lock.crashed()
+	if s.Ledger, err = sqlite.Open(ctx, path, sqlite.Options{New: first, Suspect: s.checked}); err != nil {
+		return err
+	}
+	// Last: a first start that was cut short is a first start again.
+	if first {
+		if err := s.lock.say("running"); err != nil {
+			return err
+		}
+	}
+	return s.remember()
 }
 
 // Close ends all connections and lets another bridge in.
@@ -75,7 +114,10 @@ func (s *State) Close() error {
 		errs = append(errs, s.Ledger.Close())
 	}
 	if s.lock != nil {
-		errs = append(errs, s.lock.Close())
+		if s.opened != nil && errors.Join(errs...) == nil {
+			errs = append(errs, s.lock.say("stopped"))
+		}
+		errs = append(errs, s.lock.file.Close())
 	}
 	if s.scratch {
 		errs = append(errs, os.RemoveAll(s.dir))
@@ -117,30 +159,4 @@ func Locked(dir string) bool {
 	}
 	defer f.Close()
 	return syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil
-}
-
-// takeLock holds an flock on the file until it is closed; the kernel lets go of it when the process dies.
-func takeLock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("open lock: %w", err)
-	}
-	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		holder := make([]byte, 32)
-		n, _ := f.Read(holder)
-		f.Close()
-		if !errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, fmt.Errorf("lock %s: %w", path, err)
-		}
-		return nil, &bridge.Error{Op: "lock", Object: path, Err: bridge.ErrLocked,
-			Hint: "process " + strings.TrimSpace(string(holder[:n])) + " works with this state folder: stop it, or use another state.dir"}
-	}
-	err = f.Truncate(0)
-	if err == nil {
-		_, err = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("write lock %s: %w", path, err), f.Close())
-	}
-	return f, nil
 }

@@ -111,7 +111,7 @@ func (w *World) Open() {
 	if err != nil {
 		w.T.Fatal(err)
 	}
-	remote, err := cfg.OpenRemote("disk", nil)
+	remote, err := cfg.OpenRemote("disk", w.Ledger.Identity(), nil)
 	if err != nil {
 		w.T.Fatal(err)
 	}

@@ -169,6 +169,7 @@ func (k checker) feed(key string, f *Feed) {
 	if f.MaxSize <= 0 && !k.failed(join(key, "max_size")) {
 		k.problem(join(key, "max_size"), "", "must be larger than nothing")
 	}
+	k.shares(key, &f.Guards)
 	if c := f.Guards.MaxPriceChange; c != nil && f.Entity != nil && f.Entity.Worth == "" {
 		k.problem(join(key, "guards.max_price_change"), "", "has a meaning for prices only")
 	}
@@ -181,6 +182,19 @@ func (k checker) feed(key string, f *Feed) {
 	}
 	if f.Entity != nil {
 		k.mapping(key, f)
+	}
+}
+
+// shares checks limits that are a share of something, of which there is no more than all. A price may well move by more.
+func (k checker) shares(key string, g *Guards) {
+	limits := map[string]*Limit{"max_rejects": g.MaxRejects, "max_shrink": g.MaxShrink, "max_removals": g.MaxRemovals}
+	if g.MaxPriceChange != nil {
+		limits["max_price_change.share"] = &g.MaxPriceChange.Share
+	}
+	for _, name := range slices.Sorted(maps.Keys(limits)) {
+		if l := limits[name]; l != nil && l.IsShare && l.Percent > 100 {
+			k.problem(join(key, "guards."+name), "write a share such as 5%, or a number without the percent sign", "%s is more than there is", l)
+		}
 	}
 }
 
@@ -428,6 +442,14 @@ func (k checker) collisions() {
 			}
 		}
 	}
+	for i, f := range k.c.Feeds {
+		for j, e := range k.c.Exports {
+			if f.Remote == e.Remote && path.Clean("/"+f.Folder) == path.Clean("/"+e.Folder) {
+				k.problem(join(k.element("feeds", i, f.Name), "folder"), "choose another folder", "%s writes its files there: the bridge would take them from the ERP",
+					k.element("exports", j, e.Name))
+			}
+		}
+	}
 	for i, e := range k.c.Exports {
 		for j, g := range k.c.Exports[:i] {
 			if e.Remote == g.Remote && path.Clean("/"+e.Folder) == path.Clean("/"+g.Folder) && e.File == g.File {
@@ -444,6 +466,9 @@ func (k checker) admin() {
 	}
 }
 
+// minWebhookSecret is as long as the HMAC-SHA256 that it makes, in bytes (RFC 2104, section 3).
+const minWebhookSecret = 32
+
 // webhook checks the intake. One that an earlier release's keys describe listens where that release listened.
 func (k checker) webhook() {
 	w := &k.c.Webhook
@@ -451,6 +476,9 @@ func (k checker) webhook() {
 		w.Listen = k.c.Admin.Listen
 	} else {
 		k.listen("webhook.listen", "127.0.0.1:8086", w.Listen)
+	}
+	if n := len(w.Secret.Reveal()); n > 0 && n < minWebhookSecret && w.Secret.Reveal() != notRead {
+		k.problem("webhook", "make one with: openssl rand -hex 32", "secret has %d bytes, fewer than %d: signatures made with it can be guessed", n, minWebhookSecret)
 	}
 	if w.URL == "" {
 		return

@@ -538,6 +538,9 @@ func (d *decoder) limits(path string, m member) {
 	}
 }
 
+// notRead stands for a secret that could not be read, or was not to be.
+const notRead = "not read"
+
 // secret reads the one form of a secret that is given.
 func (d *decoder) secret(path string, m member, values map[string]entry) {
 	var forms []string
@@ -550,7 +553,7 @@ func (d *decoder) secret(path string, m member, values map[string]entry) {
 		return
 	}
 	// What can't be read is given all the same: it must not look as if it were missing.
-	m.value.SetString("not read")
+	m.value.SetString(notRead)
 	if len(forms) > 1 {
 		d.problem(join(path, forms[1]), "keep one", "%s and %s are both given", forms[0], forms[1])
 		return

@@ -18,10 +18,10 @@ type Kinds struct {
 	Orders  map[string]func() formats.OrderFormat // of exports
 }
 
-// OpenRemote makes a remote of the config. It does not connect yet. Errors are *bridge.Error with fate Stop. log may be
-// nil.
-func (c *Config) OpenRemote(name string, log *slog.Logger) (bridge.Remote, error) {
-	return c.Remotes[name].Options.Open(bridge.RemoteSetup{Name: name, State: c.State.Dir, Folders: c.folders(name),
+// OpenRemote makes a remote of the config for the bridge of that identity, which is its ledger's. It does not connect yet. Errors
+// are *bridge.Error with fate Stop. log may be nil.
+func (c *Config) OpenRemote(name, identity string, log *slog.Logger) (bridge.Remote, error) {
+	return c.Remotes[name].Options.Open(bridge.RemoteSetup{Name: name, Identity: identity, State: c.State.Dir, Folders: c.folders(name),
 		Log: cmp.Or(log, slog.New(slog.DiscardHandler))})
 }
 

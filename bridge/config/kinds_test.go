@@ -82,7 +82,7 @@ func TestAnotherKindOfRemote(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.OpenRemote("in", nil); !errors.Is(err, errOpened) {
+	if _, err := c.OpenRemote("in", "l1", nil); !errors.Is(err, errOpened) {
 		t.Fatal(err)
 	}
 	o := c.Remotes["in"].Options.(*door)
@@ -92,7 +92,7 @@ func TestAnotherKindOfRemote(t *testing.T) {
 	o.setup.Log = nil
 	want := door{Path: "/etc/orobridge/door", Keys: []string{"/etc/orobridge/one", "/etc/two"}, Quiet: bridge.Duration(2 * time.Second),
 		Users: []guest{{Name: "sap", Files: 10, Write: []string{"/out/**"}}},
-		setup: bridge.RemoteSetup{Name: "in", State: "/etc/orobridge/var", Folders: []string{"/a", "/b"}}}
+		setup: bridge.RemoteSetup{Name: "in", Identity: "l1", State: "/etc/orobridge/var", Folders: []string{"/a", "/b"}}}
 	if diff := cmp.Diff(want, *o, cmp.AllowUnexported(door{}), cmp.AllowUnexported(guest{})); diff != "" {
 		t.Error(diff)
 	}

@@ -194,7 +194,7 @@ func (g *game) open() {
 	g.must(err)
 	g.ledger, err = state.Open(context.Background(), cfg.State.Dir, state.Options{})
 	g.must(err)
-	g.files.Remote, err = cfg.OpenRemote("disk", nil)
+	g.files.Remote, err = cfg.OpenRemote("disk", g.ledger.Identity(), nil)
 	g.must(err)
 	g.client, err = oro.New(cfg.Oro, oro.Options{Now: g.clock.Now, Sleep: g.clock.Wait})
 	g.must(err)

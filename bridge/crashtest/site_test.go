@@ -21,6 +21,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
+	"github.com/orobridge/orobridge/state"
 )
 
 // A site is everything that a bridge works with: a shop in a box, an SFTP server, a config, and a state folder.
@@ -203,9 +204,9 @@ var tag = regexp.MustCompile(`_[dr]\d+`)
 // came back. Temporary files that a killed bridge has left behind are swept a day later.
 func (s *site) files(owner map[string]string) map[string]string {
 	s.t.Helper()
-	lines := map[string][]string{}
+	identity, lines := s.identity(), map[string][]string{}
 	err := filepath.WalkDir(s.root, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || bridge.OwnTemp("", e.Name()) || strings.HasPrefix(e.Name(), foreign) {
+		if err != nil || e.IsDir() || bridge.OwnTemp(identity, e.Name()) || strings.HasPrefix(e.Name(), foreign) {
 			return err
 		}
 		body, err := os.ReadFile(path)
@@ -233,6 +234,17 @@ func (s *site) files(owner map[string]string) map[string]string {
 		files[name] = hex.EncodeToString(sum[:4])
 	}
 	return files
+}
+
+// identity is the ledger's, which the bridge's temporary names carry.
+func (s *site) identity() string {
+	s.t.Helper()
+	ledger, err := state.Open(s.t.Context(), filepath.Join(s.dir, "var"), state.Options{ReadOnly: true})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer ledger.Close() // it was only read
+	return ledger.Identity()
 }
 
 // foreign is how the names of files begin that are not the feeds'.

@@ -159,7 +159,7 @@ func (w *world) open() (b *daemon.Daemon, stop func()) {
 	check(err)
 	ledger, err := state.Open(context.Background(), cfg.State.Dir, state.Options{})
 	check(err)
-	remote, err := cfg.OpenRemote("erp", nil)
+	remote, err := cfg.OpenRemote("erp", ledger.Identity(), nil)
 	check(err)
 	shop, err := oro.New(cfg.Oro, oro.Options{Now: w.clock.Now, Sleep: w.clock.Wait})
 	check(err)

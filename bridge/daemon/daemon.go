@@ -92,9 +92,14 @@ func (s *schedule) poll(ctx context.Context, f *config.Feed) error {
 	if err != nil {
 		s.Events.Tell(&bridge.Event{At: s.Clock.Now(), Kind: bridge.Noted, Feed: f.Name, Text: err.Error(), Hint: bridge.HintOf(err)})
 	}
+	told := false // of what a lost ledger has left behind
 	for n := 0; ctx.Err() == nil; {
 		_, err := s.In.Poll(ctx, f)
 		err = errors.Join(err, s.In.FinishAll(ctx, f))
+		if err == nil && !told {
+			err = s.In.TellLeftovers(ctx, f)
+			told = err == nil
+		}
 		s.announce(func() { s.polled[f.Name] = true })
 		wait := f.Every.D()
 		n = s.report(ctx, "feed "+f.Name, n, err)
@@ -338,6 +343,7 @@ func (d *Daemon) Round(ctx context.Context) error {
 	for _, f := range feeds {
 		failed("feed "+f.Name, d.In.RetryParked(ctx, f, 0))
 		failed("feed "+f.Name, d.In.FinishAll(ctx, f))
+		failed("feed "+f.Name, d.In.TellLeftovers(ctx, f))
 	}
 	for _, x := range d.Out.Exports {
 		_, err := d.Out.Export(ctx, x)

@@ -36,6 +36,11 @@ func (f Findings) Unreachable() bool {
 // Checkup tries both ends of a config. Nothing is changed in the shop; what is written to remotes is removed again.
 type Checkup struct {
 	Config *config.Config
+	// Ledger is this bridge's, or an empty one before its first start.
+	Ledger interface {
+		Identity() string // probes carry it in their names
+		Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error)
+	}
 	// Remote and Shop open the ends, without connecting yet.
 	Remote func(name string) (bridge.Remote, error)
 	Shop   func(*config.Shop) (Shop, error)
@@ -97,20 +102,20 @@ func (c *Checkup) remote(ctx context.Context, rc *config.Remote, add func([]brid
 	}
 	for _, f := range c.Config.Feeds {
 		if f.Remote == rc.Name {
-			add(checkFeed(ctx, r, f, rc.ReadOnly))
+			add(c.checkFeed(ctx, r, f, rc.ReadOnly))
 		}
 	}
 	for _, x := range c.Config.Exports {
 		if x.Remote == rc.Name {
-			add(checkExport(ctx, r, x))
+			add(c.checkExport(ctx, r, x))
 		}
 	}
 }
 
 // checkFeed tries what a feed does with its folders: list, and, unless the remote is read-only, make the work, archive
 // and rejected folders, write there, move between them and remove.
-func checkFeed(ctx context.Context, r bridge.Remote, f *config.Feed, readOnly bool) []bridge.Finding {
-	p := probe{subject: "feed " + f.Name, remote: r}
+func (c *Checkup) checkFeed(ctx context.Context, r bridge.Remote, f *config.Feed, readOnly bool) []bridge.Finding {
+	p := probe{subject: "feed " + f.Name, remote: r, identity: c.Ledger.Identity()}
 	files, err := r.List(ctx, f.Folder)
 	detail := ""
 	if err == nil {
@@ -134,12 +139,23 @@ func checkFeed(ctx context.Context, r bridge.Remote, f *config.Feed, readOnly bo
 		}
 	}
 	p.remove(ctx)
+	p.leftovers(ctx, c, f)
 	return p.findings
 }
 
+// leftovers looks for files that a lost ledger has left in the work folder.
+func (p *probe) leftovers(ctx context.Context, c *Checkup, f *config.Feed) {
+	left, err := inbound.Leftovers(ctx, c.Ledger, p.remote, f)
+	if err == nil && len(left) > 0 {
+		err = &bridge.Error{Op: "load", Object: bridge.FileObject(f.Remote, path.Join(f.Folder, f.Folders.Work)), Err: errors.New(inbound.LeftoversText(f, left)),
+			Hint: inbound.LeftoversHint(f.Name)}
+	}
+	p.try("look for leftovers of a lost ledger", "none", err)
+}
+
 // checkExport tries what an export does with its folder: list, write under a temporary name, rename, remove.
-func checkExport(ctx context.Context, r bridge.Remote, e *config.Export) []bridge.Finding {
-	p := probe{subject: "export " + e.Name, remote: r}
+func (c *Checkup) checkExport(ctx context.Context, r bridge.Remote, e *config.Export) []bridge.Finding {
+	p := probe{subject: "export " + e.Name, remote: r, identity: c.Ledger.Identity()}
 	files, err := r.List(ctx, e.Folder)
 	if !p.try("list folder "+e.Folder, fmt.Sprintf("%d entries", len(files)), err) {
 		p.missing(err, "make the folder on the remote, or correct folder in the config")
@@ -182,6 +198,7 @@ func census(f *config.Feed, files []bridge.File) string {
 type probe struct {
 	subject  string
 	remote   bridge.Remote
+	identity string
 	at       string // path of the file while it is there
 	findings []bridge.Finding
 }
@@ -208,12 +225,12 @@ func (p *probe) makeFolder(ctx context.Context, folder string) bool {
 }
 
 func (p *probe) put(ctx context.Context, folder string) bool {
-	p.at = path.Join(folder, bridge.TempName(""))
+	p.at = path.Join(folder, bridge.TempName(p.identity))
 	return p.try("write a file into "+folder, "written", p.remote.Put(ctx, p.at, strings.NewReader("orobridge check\n")))
 }
 
 func (p *probe) move(ctx context.Context, folder string) bool {
-	to := path.Join(folder, bridge.TempName(""))
+	to := path.Join(folder, bridge.TempName(p.identity))
 	err := p.remote.Move(ctx, p.at, to)
 	what := "rename it there"
 	if path.Dir(p.at) != path.Dir(to) {

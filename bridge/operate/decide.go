@@ -144,6 +144,23 @@ func (k *Desk) Adopt(ctx context.Context, feed string) (*Adoption, error) {
 	return v, err
 }
 
+// Leftovers says what became of the files that a lost ledger had left in a feed's work folder.
+type Leftovers struct {
+	Feed  string   `json:"feed"`
+	Moved []string `json:"moved"` // into the feed's folder, to be loaded
+	Left  []string `json:"left"`  // where they are: their names are taken, or none of the feed's
+}
+
+// AdoptLeftovers puts a feed's leftovers back into its folder. No other bridge may be running.
+func (k *Desk) AdoptLeftovers(ctx context.Context, feed string) (*Leftovers, error) {
+	f, err := FeedOf(k.Feeds, feed)
+	if err != nil {
+		return nil, err
+	}
+	moved, left, err := k.In.AdoptLeftovers(ctx, f)
+	return &Leftovers{Feed: feed, Moved: append([]string{}, moved...), Left: append([]string{}, left...)}, err
+}
+
 // decide changes what the ledger says about a drop, and carries that out.
 func (k *Desk) decide(ctx context.Context, drop int64, change func(*config.Feed, *bridge.Drop) error) (*Result, error) {
 	d, err := k.Ledger.Drop(ctx, drop)

@@ -229,7 +229,7 @@ func TestModelsKeepTheirNames(t *testing.T) {
 		"order":  {orders[0], "number order version export file sha256 state submitted owed written picked_up answered"},
 		"trace":  {trace, "entity key oro_id content removed drop run line at parked history"},
 		"entry":  {trace.History[0], "at fate drop run line sent"},
-		"status": {status, "running feeds exports paused alarms"},
+		"status": {status, "running feeds exports paused alarms leftovers"},
 		"feed":   {status.Feeds[0], "feed entity waiting held blocked parked last_file last_state last_settled"},
 		"export": {status.Exports[0], "export owed written conflict total last_written"},
 	} {
@@ -276,7 +276,7 @@ func TestACheckCountsFilesAsAPollTakesThem(t *testing.T) {
 		w.Drop("products", name, good)
 	}
 	var details []string
-	c := &operate.Checkup{Config: &config.Config{Feeds: w.B.In.Feeds, Remotes: map[string]*config.Remote{"disk": {Name: "disk", Kind: "dir"}}},
+	c := &operate.Checkup{Ledger: w.Ledger, Config: &config.Config{Feeds: w.B.In.Feeds, Remotes: map[string]*config.Remote{"disk": {Name: "disk", Kind: "dir"}}},
 		Remote: func(name string) (bridge.Remote, error) { return dir.New(name, &dir.Options{Path: w.Folder}) },
 		Shop:   func(*config.Shop) (operate.Shop, error) { return w.Client, nil },
 		Told: func(found operate.Findings) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound"
 )
 
 // Status is the whole of a bridge on one page.
@@ -16,6 +17,8 @@ type Status struct {
 	Exports []ExportStatus    `json:"exports"`
 	Paused  map[string]string `json:"paused"` // what waits for trouble to pass, and why
 	Alarms  map[string]string `json:"alarms"` // what is wrong with orders: "orders overdue"
+	// Leftovers tells, by feed, of files in work folders that no drop of this ledger has claimed.
+	Leftovers map[string]string `json:"leftovers"`
 }
 
 // FeedStatus is how a feed stands.
@@ -44,7 +47,7 @@ type ExportStatus struct {
 // Status shows how every feed and export stands.
 func (k *Desk) Status(ctx context.Context) (*Status, error) {
 	v := &Status{Running: k.Running, Feeds: []FeedStatus{}, Exports: []ExportStatus{},
-		Paused: map[string]string{}, Alarms: map[string]string{}}
+		Paused: map[string]string{}, Alarms: map[string]string{}, Leftovers: map[string]string{}}
 	notes, err := k.Ledger.Notes(ctx)
 	if err != nil {
 		return nil, err
@@ -55,6 +58,9 @@ func (k *Desk) Status(ctx context.Context) (*Status, error) {
 		}
 		if alarm, ok := bridge.AlarmOf(name); ok {
 			v.Alarms[alarm] = text
+		}
+		if feed, ok := inbound.LeftoversNote(name); ok {
+			v.Leftovers[feed] = text + "; " + inbound.LeftoversHint(feed)
 		}
 	}
 	for _, f := range k.Feeds {

@@ -196,7 +196,7 @@ func (d *delivery) stage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	name := fmt.Sprintf("%s%s-%010d.part", bridge.OwnPrefix, d.f.Export, d.f.Number)
+	name := stagedName(d.Ledger.Identity(), d.f)
 	at := path.Join(d.x.Folder, name)
 	d.Events.Step("stage order")
 	err = d.remote.Put(ctx, at, bytes.NewReader(body))
@@ -212,6 +212,11 @@ func (d *delivery) stage(ctx context.Context) error {
 	}
 	d.f.Staged, d.fresh = name, true
 	return nil
+}
+
+// stagedName is the temporary name of a file. It carries the ledger's identity: another bridge may write into the folder.
+func stagedName(identity string, f *bridge.Outfile) string {
+	return fmt.Sprintf("%s%s-%s-%010d.part", bridge.OwnPrefix, identity, f.Export, f.Number)
 }
 
 // place gives the staged bytes their name.

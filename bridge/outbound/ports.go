@@ -29,6 +29,8 @@ type Shop interface {
 // decided here. Events that go with a change are kept in the same transaction. Lists are oldest first. Package
 // state/ledgertest says all of it in tests.
 type Ledger interface {
+	// Identity tells the ledger from every other: small letters and digits. Names of staged files carry it.
+	Identity() string
 	// Book tells how far an export has come; false before its first start.
 	Book(ctx context.Context, export string) (bridge.Book, bool, error)
 	// Looks tells, by the shop's ids, how an export has looked at some orders before.

@@ -8,6 +8,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/state"
 )
 
 func newCheckCommand(a *app) *cobra.Command {
@@ -17,12 +18,17 @@ func newCheckCommand(a *app) *cobra.Command {
 		Long: "check connects to every remote and to the shop, tries what each feed and export needs there, and says what to do\n" +
 			"about what does not work. It writes and removes probe files under temporary names; it changes nothing in the shop.",
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			c, err := a.config()
 			if err != nil {
 				return err
 			}
-			all, err := a.checkup(c).Run(cmd.Context())
+			ledger, err := readLedgerOrNone(cmd.Context(), c)
+			if err != nil {
+				return err
+			}
+			defer closing(ledger, &err)
+			all, err := a.checkup(c, ledger).Run(cmd.Context())
 			if err != nil {
 				return err
 			}
@@ -32,7 +38,7 @@ func newCheckCommand(a *app) *cobra.Command {
 }
 
 // checkup prints what it finds as it comes.
-func (a *app) checkup(c *config.Config) *operate.Checkup {
+func (a *app) checkup(c *config.Config, ledger *state.State) *operate.Checkup {
 	subject := "" // of the last line
 	told := func(findings operate.Findings) {
 		for _, f := range findings {
@@ -46,8 +52,8 @@ func (a *app) checkup(c *config.Config) *operate.Checkup {
 	if a.json {
 		told = func(operate.Findings) {}
 	}
-	return &operate.Checkup{Config: c, Told: told,
-		Remote: func(name string) (bridge.Remote, error) { return c.OpenRemote(name, a.logger()) },
+	return &operate.Checkup{Config: c, Ledger: ledger, Told: told,
+		Remote: func(name string) (bridge.Remote, error) { return c.OpenRemote(name, ledger.Identity(), a.logger()) },
 		Shop:   func(s *config.Shop) (operate.Shop, error) { return openShop(*s, a.logger()) }}
 }
 

@@ -127,6 +127,9 @@ func (a *app) engine(ctx context.Context, c *config.Config, log *slog.Logger) (*
 	if err != nil {
 		return nil, err
 	}
+	for _, doubt := range ledger.Doubts {
+		log.Warn(doubt)
+	}
 	return a.assemble(c, ledger, log)
 }
 
@@ -175,7 +178,7 @@ func (e *engine) open(shop *config.Shop, log *slog.Logger) (err error) {
 		return err
 	}
 	for name := range e.config.Remotes {
-		r, err := e.config.OpenRemote(name, log)
+		r, err := e.config.OpenRemote(name, e.ledger.Identity(), log)
 		if err != nil {
 			return err
 		}
@@ -186,7 +189,7 @@ func (e *engine) open(shop *config.Shop, log *slog.Logger) (err error) {
 		if e.orders[x.Remote] != nil || serves {
 			continue
 		}
-		r, err := e.config.OpenRemote(x.Remote, log)
+		r, err := e.config.OpenRemote(x.Remote, e.ledger.Identity(), log)
 		if err != nil {
 			return err
 		}

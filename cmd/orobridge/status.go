@@ -74,6 +74,9 @@ func (a *app) printStatus(v *operate.Status) error {
 	for _, work := range slices.Sorted(maps.Keys(v.Paused)) {
 		fmt.Fprintf(a.stdout, "paused: %s: %s\n", printable(work), printable(v.Paused[work]))
 	}
+	for _, feed := range slices.Sorted(maps.Keys(v.Leftovers)) {
+		fmt.Fprintf(a.stdout, "leftovers: %s: %s\n", printable(feed), printable(v.Leftovers[feed]))
+	}
 	for _, alarm := range slices.Sorted(maps.Keys(v.Alarms)) {
 		fmt.Fprintf(a.stdout, "alarm: %s: %s\n", printable(alarm), printable(v.Alarms[alarm]))
 	}

@@ -74,6 +74,8 @@ var journal = []test{
 		}
 	}},
 	{"notes are kept under their names until they are empty", func(w *world) {
+		want, err := w.Notes(w.Context()) // a ledger may have some of its own
+		w.must(err)
 		raised, cleared := &bridge.Event{Kind: bridge.WorkPaused, At: at}, &bridge.Event{Kind: bridge.WorkResumed, At: at}
 		w.must(w.Note(w.Context(), "paused it's", "no \"route\" ☃", raised))
 		w.must(w.Note(w.Context(), "b", "1"))
@@ -81,12 +83,14 @@ var journal = []test{
 		w.again()
 		notes, err := w.Notes(w.Context())
 		w.must(err)
-		w.is(map[string]string{"paused it's": "no \"route\" ☃", "b": "2"}, notes)
+		want["paused it's"], want["b"] = "no \"route\" ☃", "2"
+		w.is(want, notes)
 		w.must(w.Note(w.Context(), "paused it's", "", cleared))
 		w.must(w.Note(w.Context(), "never noted", ""))
 		notes, err = w.Notes(w.Context())
 		w.must(err)
-		w.is(map[string]string{"b": "2"}, notes)
+		delete(want, "paused it's")
+		w.is(want, notes)
 		w.is([]*bridge.Event{raised, cleared}, w.journaled(bridge.EventFilter{}))
 	}},
 }

@@ -36,17 +36,20 @@ var migrations embed.FS
 
 // Ledger is an open ledger.
 type Ledger struct {
-	path  string
-	write *sql.DB
-	read  *sql.DB
-	front *sql.DB // reads for orders, past an import's look-ups
-	walks *sql.DB // lists that are handed on row by row: as many as there are at a time
-	turns turns   // of writers
+	path     string
+	write    *sql.DB
+	read     *sql.DB
+	front    *sql.DB // reads for orders, past an import's look-ups
+	walks    *sql.DB // lists that are handed on row by row: as many as there are at a time
+	turns    turns   // of writers
+	identity string
 }
 
 // Options change how a ledger is opened.
 type Options struct {
 	ReadOnly bool // take no notes, and need a ledger that is there
+	New      bool // the file may be empty: a ledger is made in it
+	Suspect  bool // its last process did not come to an orderly end: check it before anything is written
 }
 
 // Open opens the ledger in a file, making it if need be, and brings its schema up to date. It refuses a ledger of a newer
@@ -60,6 +63,19 @@ func Open(ctx context.Context, path string, o Options) (*Ledger, error) {
 }
 
 func (l *Ledger) open(ctx context.Context, o Options) (err error) {
+	if l.read, err = open(l.path, "_query_only=1&_busy_timeout=5000&_cache_size=-4000"); err != nil {
+		return err
+	}
+	l.read.SetMaxOpenConns(2)
+	l.read.SetMaxIdleConns(2)
+	if err := l.recognise(ctx, o.New); err != nil {
+		return err
+	}
+	if o.Suspect {
+		if err := l.Check(ctx); err != nil {
+			return err
+		}
+	}
 	if !o.ReadOnly {
 		l.write, err = open(l.path, writing)
 		if err != nil {
@@ -67,14 +83,9 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 		}
 		l.write.SetMaxOpenConns(1)
 		if err := migrate(ctx, l.write); err != nil {
-			return fmt.Errorf("migrate ledger %s: %w", l.path, err)
+			return fmt.Errorf("migrate ledger %s: %w", l.path, trouble(err))
 		}
 	}
-	if l.read, err = open(l.path, "_query_only=1&_busy_timeout=5000&_cache_size=-4000"); err != nil {
-		return err
-	}
-	l.read.SetMaxOpenConns(2)
-	l.read.SetMaxIdleConns(2)
 	if l.front, err = open(l.path, "_query_only=1&_busy_timeout=5000&_cache_size=-1000"); err != nil {
 		return err
 	}
@@ -82,11 +93,14 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 	if l.walks, err = open(l.path, "_query_only=1&_busy_timeout=5000&_cache_size=-1000"); err != nil {
 		return err
 	}
-	return l.checkVersion(ctx)
+	if err := l.checkVersion(ctx); err != nil {
+		return err
+	}
+	return l.identify(ctx)
 }
 
 // writing are the options of the one connection that writes.
-const writing = "_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000&_foreign_keys=on&_cache_size=-4000"
+const writing = "_auto_vacuum=incremental&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&_busy_timeout=5000&_foreign_keys=on&_cache_size=-4000"
 
 func open(path, options string) (*sql.DB, error) {
 	db, err := sql.Open("sqlite3", source(path, options))
@@ -96,9 +110,10 @@ func open(path, options string) (*sql.DB, error) {
 	return db, nil
 }
 
-// source names a file in SQLite's URI form. The path is escaped: a "?" or "#" in a folder's name would end it.
+// source names a file in SQLite's URI form: never one that SQLite makes, with the rights of the umask. The path is escaped: a
+// "?" or "#" in a folder's name would end it.
 func source(path, options string) string {
-	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?" + options
+	return "file:" + (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath() + "?mode=rw&" + options
 }
 
 // Close ends all connections.
@@ -330,6 +345,8 @@ func trouble(err error) error {
 	case sqlite3.ErrFull, sqlite3.ErrIoErr, sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrNomem:
 		return &bridge.Error{Op: "write", Object: "ledger", Fate: bridge.Pause, Err: err,
 			Hint: "make room on the disk of state.dir; the bridge goes on by itself"}
+	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
+		return &bridge.Error{Op: "read", Object: "ledger", Err: err, Hint: damagedHint}
 	}
 	return err
 }

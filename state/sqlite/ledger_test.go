@@ -13,6 +13,13 @@ import (
 func TestLedger(t *testing.T) {
 	ledgertest.Run(t, func(t *testing.T) ledgertest.Place {
 		dir := t.TempDir()
+		first, err := state.Open(context.Background(), dir, state.Options{}) // makes the folder and the ledger
+		if err == nil {
+			err = first.Close()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
 		return func() (ledgertest.Ledger, error) {
 			s, err := state.Open(context.Background(), dir, state.Options{Beside: true})
 			if err != nil {

@@ -17,9 +17,19 @@ import (
 
 func openIn(t testing.TB, dir string) *Ledger {
 	t.Helper()
-	l, err := Open(context.Background(), filepath.Join(dir, "ledger.db"), Options{})
-	must(t, err)
+	l := openNew(t, filepath.Join(dir, "ledger.db"))
 	t.Cleanup(func() { must(t, l.Close()) })
+	return l
+}
+
+// openNew opens the ledger of a path, in an empty file where there is none.
+func openNew(t testing.TB, path string) *Ledger {
+	t.Helper()
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY, 0o600)
+	must(t, err)
+	must(t, f.Close())
+	l, err := Open(context.Background(), path, Options{New: true})
+	must(t, err)
 	return l
 }
 
@@ -38,9 +48,8 @@ func TestALedgerOfANewerOrOtherProgramIsRefused(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "ledger.db")
-			l, err := Open(t.Context(), path, Options{})
-			must(t, err)
-			_, err = l.write.Exec(change)
+			l := openNew(t, path)
+			_, err := l.write.Exec(change)
 			must(t, errors.Join(err, l.Close()))
 			for _, o := range []Options{{}, {ReadOnly: true}} {
 				l, err := Open(t.Context(), path, o)
@@ -104,8 +113,6 @@ func TestTroubleOfTheDiskPauses(t *testing.T) {
 
 func TestAStageLeavesNoFiles(t *testing.T) {
 	dir := t.TempDir()
-	left := filepath.Join(dir, fmt.Sprintf("orobridge-stage-7-%d.db", os.Getpid()))
-	must(t, os.WriteFile(left, []byte("of a run that was killed"), 0o600))
 	s, err := NewStage(t.Context(), dir, formats.Prices, 7)
 	must(t, err)
 	rec := &formats.Record{Entity: formats.Prices, Key: "a"}

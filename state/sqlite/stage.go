@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
@@ -50,19 +49,34 @@ CREATE INDEX changes_status ON changes (status, seq)`
 
 // NewStage opens an empty stage for the changes of one run in a folder.
 func NewStage(ctx context.Context, dir string, e *formats.Entity, run int64) (bridge.Stage, error) {
-	path := filepath.Join(dir, fmt.Sprintf("orobridge-stage-%d-%d.db", run, os.Getpid()))
-	if err := remove(path); err != nil {
+	path, err := makeStageFile(dir, run)
+	if err != nil {
 		return nil, err
 	}
 	db, err := open(path, "_journal_mode=MEMORY&_synchronous=OFF&_txlock=immediate&_cache_size=-4000&_locking_mode=EXCLUSIVE")
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, remove(path))
 	}
 	db.SetMaxOpenConns(1)
 	if _, err := db.ExecContext(ctx, stageSchema); err != nil {
-		return nil, errors.Join(fmt.Errorf("make stage: %w", trouble(err)), db.Close())
+		return nil, errors.Join(fmt.Errorf("make stage: %w", trouble(err)), db.Close(), remove(path))
 	}
 	return &stage{db: db, path: path, entity: e}, nil
+}
+
+// StagePrefix begins the names of stages. One that a killed process has left behind is worth nothing.
+const StagePrefix = "orobridge-stage-"
+
+// makeStageFile makes a file that nobody has made before and nobody else may read: the folder may be everybody's.
+func makeStageFile(dir string, run int64) (string, error) {
+	f, err := os.CreateTemp(dir, fmt.Sprintf("%s%d-*.db", StagePrefix, run))
+	if err != nil {
+		return "", fmt.Errorf("make stage: %w", err)
+	}
+	if err := errors.Join(f.Chmod(0o600), f.Close()); err != nil {
+		return "", errors.Join(fmt.Errorf("make stage: %w", err), remove(f.Name()))
+	}
+	return f.Name(), nil
 }
 
 func remove(path string) error {

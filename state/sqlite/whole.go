@@ -1,0 +1,75 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	sqlite3 "github.com/mattn/go-sqlite3"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+const (
+	damagedHint = "stop the bridge, keep a copy of state.dir, and put the last backup of it back"
+	lostHint    = "put the ledger back, from a backup of state.dir; to start anew without it, move what is left of state.dir away: " +
+		"`orobridge adopt FEED` fills a new ledger from the shop, and `orobridge check` names files that the lost one had claimed"
+)
+
+// Lost is the error of a place where a ledger was, and is no more.
+func Lost(path string, why error) error {
+	return &bridge.Error{Op: "open ledger", Object: path, Err: fmt.Errorf("a bridge has worked with this state folder, and its ledger is gone: %w", why), Hint: lostHint}
+}
+
+var errEmpty = errors.New("the file is empty")
+
+// recognise refuses a file that is not a ledger. Nothing is written to it.
+func (l *Ledger) recognise(ctx context.Context, mayBeNew bool) error {
+	var tables, ours int
+	err := l.read.QueryRowContext(ctx, `SELECT count(*), count(CASE name WHEN 'migrations' THEN 1 END) FROM sqlite_master WHERE type = 'table'`).Scan(&tables, &ours)
+	var e sqlite3.Error
+	switch {
+	case errors.As(err, &e) && e.Code == sqlite3.ErrNotADB, err == nil && tables > 0 && ours == 0:
+		return &bridge.Error{Op: "open ledger", Object: l.path, Err: foreign(err), Hint: lostHint}
+	case err != nil:
+		return wrap("read ledger "+l.path, trouble(err))
+	case tables == 0 && !mayBeNew:
+		return Lost(l.path, errEmpty)
+	}
+	return nil
+}
+
+func foreign(why error) error {
+	const what = "it is somebody else's file, or damaged"
+	if why == nil {
+		return errors.New(what)
+	}
+	return fmt.Errorf(what+": %w", why)
+}
+
+// shownFaults is how many faults a check names.
+const shownFaults = 5
+
+// Check reads the ledger from end to end, beside whatever else is going on, and says whether SQLite finds it whole.
+func (l *Ledger) Check(ctx context.Context) (err error) {
+	db, err := open(l.path, "_query_only=1&_busy_timeout=5000&_cache_size=-1000")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	var faults []string
+	err = walk(ctx, db, fmt.Sprintf(`PRAGMA quick_check(%d)`, shownFaults), nil, func(rows *sql.Rows) error {
+		var fault string
+		err := rows.Scan(&fault)
+		if fault != "ok" {
+			faults = append(faults, fault)
+		}
+		return err
+	})
+	if err == nil && len(faults) > 0 {
+		err = &bridge.Error{Op: "check ledger", Object: l.path, Err: errors.New("it is damaged: " + strings.Join(faults, "; ")), Hint: damagedHint}
+	}
+	return wrap("check ledger", trouble(err))
+}
