@@ -31,6 +31,9 @@ func (e *Engine) tellAlarms(ctx context.Context, x *config.Export) error {
 	if err != nil {
 		return err
 	}
+	if c, some := untoldOf(notes, x.Name).alarm(); some {
+		counts[bridge.AlarmUntold] = c
+	}
 	for _, a := range bridge.Alarms() {
 		name, text := alarmNote(x.Name, a), ""
 		if c, ok := counts[a]; ok {
