@@ -20,6 +20,9 @@ const (
 	AlarmStuck      Alarm = "stuck"      // the order can't be written in the format; cleared by rendering it again
 	AlarmUnanswered Alarm = "unanswered" // no answer within answer_within; cleared by the answer
 	AlarmRefused    Alarm = "refused"    // the ERP refused the order; cleared by another answer
+	AlarmReused     Alarm = "reused"     // written, under an id that another order had: the shop was restored; cleared by the ERP's answer
+	AlarmSums       Alarm = "sums"       // written, though its sums do not add up; cleared by the ERP's answer
+	AlarmUntold     Alarm = "untold"     // the shop lists the order and does not tell it in full; cleared once it does
 
 	AlarmRestored   Alarm = "restored"     // the shop went back in time; cleared by a person
 	AlarmOutOfOrder Alarm = "out of order" // a file that was seen later stands before one that was loaded, by its name
@@ -49,6 +52,9 @@ var alarmHints = map[Alarm]string{
 	AlarmStuck:      "mend the order or the export's format, then `orobridge rerun --order … --render`",
 	AlarmUnanswered: "look the order up in the ERP",
 	AlarmRefused:    "see the reason with `orobridge order`",
+	AlarmReused:     "the shop seems to be restored from a backup: compare the orders before it with the ERP's",
+	AlarmSums:       "compare the order's sums in the shop and in the file; its flags say which do not add up",
+	AlarmUntold:     "look at the order in the shop, and at the shop's log: something that belongs to the order can't be read",
 	AlarmRestored:   "have each feed's newest full files sent once more, so that the shop holds again what the ERP says",
 	AlarmOutOfOrder: "check the date and number in the file's name; run the drop again with --force if it is the newer statement",
 }

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -59,23 +60,62 @@ func (c Capabilities) String() string {
 	}, "; ")
 }
 
+// OffersNote is the ledger's note of what the shop offers: [Capabilities] as JSON.
+const OffersNote = "shop offers"
+
+// OffersOf reads what the shop offered from the ledger's notes; false when nothing that can be read is noted.
+func OffersOf(notes map[string]string) (c Capabilities, known bool) {
+	err := json.Unmarshal([]byte(notes[OffersNote]), &c)
+	return c, err == nil && !c.Probed.IsZero()
+}
+
+// Note is what [OffersOf] reads.
+func (c Capabilities) Note() string {
+	text, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // it holds a time and words
+	}
+	return string(text)
+}
+
+// A Loss is something that the shop offered before and does not offer now.
+type Loss struct {
+	What string
+	Of   []string // entities of feeds and exports that pause for it, or WebhookWork; none where there is another way
+}
+
+// WebhookWork is the keeping of the shop's webhooks.
+const WebhookWork = "webhook"
+
+// LossWords names losses.
+func LossWords(lost []Loss) string {
+	names := make([]string, len(lost))
+	for i, l := range lost {
+		names[i] = l.What
+	}
+	return strings.Join(names, ", ")
+}
+
 // Lost names what was there before and is not now: what relies on it pauses, with this as its reason.
-func (c Capabilities) Lost(before Capabilities) []string {
-	var lost []string
+func (c Capabilities) Lost(before Capabilities) []Loss {
+	var lost []Loss
 	for _, had := range []struct {
-		name        string
 		before, now bool
+		loss        Loss
 	}{
-		{"externalId", before.ExternalID, c.ExternalID}, {"ext_id mode", before.ExtID, c.ExtID},
-		{"webhooks", before.Webhooks, c.Webhooks}, {"kits", before.Kits, c.Kits}, {"setting the order status", before.Statuses, c.Statuses},
+		{before.ExternalID, c.ExternalID, Loss{"externalId", []string{"customers", "order_feedback", Orders}}},
+		{before.ExtID, c.ExtID, Loss{"ext_id mode", nil}}, // products are looked up by sku then
+		{before.Webhooks, c.Webhooks, Loss{"webhooks", []string{WebhookWork}}},
+		{before.Kits, c.Kits, Loss{"kits", []string{Orders}}},
+		{before.Statuses, c.Statuses, Loss{"setting the order status", []string{"order_feedback"}}},
 	} {
 		if had.before && !had.now {
-			lost = append(lost, had.name)
+			lost = append(lost, had.loss)
 		}
 	}
 	for _, t := range before.Topics {
 		if !slices.Contains(c.Topics, t) {
-			lost = append(lost, "webhook topic "+t)
+			lost = append(lost, Loss{"webhook topic " + t, []string{WebhookWork}})
 		}
 	}
 	return lost

@@ -28,8 +28,10 @@ type Look struct {
 
 // Version is an order as the outbox has it.
 type Version struct {
-	Version int
-	Print   int64 // fingerprint of what the ERP cares about
+	Version    int
+	Print      int64 // fingerprint of what the ERP cares about
+	Identifier string
+	Submitted  time.Time
 }
 
 // Book is how far an export has come: its cursor, and the last numbers that it gave.
@@ -57,8 +59,11 @@ type Entry struct {
 	Content []byte // the record as it is kept while it waits for its file; empty when it is stuck
 	Print   int64
 	Stuck   string // why it can't be written at all; empty otherwise
-	Alarm   Alarm  // AlarmStuck then
+	Alarm   Alarm  // AlarmStuck then; other ones are of orders that are written all the same
+	Why     string // of the alarm
 	Noticed time.Time
+	// Replaced counts the characters that no document may hold and that were replaced.
+	Replaced int
 }
 
 // NewFile is a file that was made of orders, on its way into the outbox.

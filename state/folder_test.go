@@ -175,9 +175,11 @@ func TestAFirstStartThatWasCutShortIsMadeAgain(t *testing.T) {
 
 func TestAFolderThatIsTakenAwayIsNoticed(t *testing.T) {
 	for name, harm := range map[string]func(dir string) error{
-		"removed":          os.RemoveAll,
-		"moved away":       func(dir string) error { return os.Rename(dir, dir+".old") },
-		"replaced":         func(dir string) error { return errors.Join(os.Rename(dir, dir+".old"), os.CopyFS(dir, os.DirFS(dir+".old"))) },
+		"removed":    os.RemoveAll,
+		"moved away": func(dir string) error { return os.Rename(dir, dir+".old") },
+		"replaced": func(dir string) error {
+			return errors.Join(os.Rename(dir, dir+".old"), os.CopyFS(dir, os.DirFS(dir+".old")))
+		},
 		"another ledger":   func(dir string) error { return replaceFile(filepath.Join(dir, "ledger.db")) },
 		"another lock":     func(dir string) error { return replaceFile(filepath.Join(dir, "lock")) },
 		"the ledger alone": func(dir string) error { return os.Remove(filepath.Join(dir, "ledger.db")) },

@@ -31,6 +31,10 @@ type Daemon struct {
 	Events *bridge.Events
 	// Subscribe keeps the shop's webhooks in order and says what it did; nil when nobody listens for them.
 	Subscribe func(ctx context.Context) (did []string, err error)
+	// Shop tells what it offers; nil when nobody asks.
+	Shop Shop
+
+	losses losses
 }
 
 // A Ledger keeps notes of trouble while it lasts.
@@ -47,7 +51,11 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	s := &schedule{Daemon: d, polled: map[string]bool{}, taken: map[string]chan struct{}{}, loading: map[string]bool{},
 		changed: make(chan struct{})}
+	failed := s.report(ctx, "shop", 0, s.firstOffers(ctx))
 	g, ctx := errgroup.WithContext(ctx)
+	if d.Shop != nil {
+		g.Go(func() error { return s.offers(ctx, failed) })
+	}
 	for _, f := range d.In.Feeds {
 		g.Go(func() error { return s.poll(ctx, f) })
 		g.Go(func() error { return s.load(ctx, f) })
@@ -143,6 +151,9 @@ func (s *schedule) turn(ctx context.Context, f *config.Feed) (found bool, change
 		return false, changed, nil
 	}
 	defer s.giveBack(f.Entity.Name)
+	if err := s.lacks(f.Entity.Name); err != nil {
+		return false, changed, err
+	}
 	free, err := s.parentsLoaded(ctx, f)
 	if err != nil || !free {
 		return false, changed, err
@@ -222,7 +233,7 @@ func (s *schedule) loadOne(ctx context.Context, f *config.Feed, d *bridge.Drop) 
 // export makes round after round of an export.
 func (s *schedule) export(ctx context.Context, x *config.Export) error {
 	for n := 0; ctx.Err() == nil; {
-		_, err := s.Out.Export(ctx, x)
+		err := s.round(ctx, x)
 		wait := x.Every.D()
 		if n = s.report(ctx, "export "+x.Name, n, err); n > 0 {
 			wait = max(wait, bridge.Backoff(n, err, 0.5))
@@ -234,13 +245,25 @@ func (s *schedule) export(ctx context.Context, x *config.Export) error {
 	return ctx.Err()
 }
 
+// round makes one round of an export. While the shop lacks what orders rely on, only what is owed already goes out.
+func (d *Daemon) round(ctx context.Context, x *config.Export) error {
+	if err := d.lacks(bridge.Orders); err != nil {
+		return errors.Join(err, d.Out.Deliver(ctx, x))
+	}
+	_, err := d.Out.Export(ctx, x)
+	return err
+}
+
 // subscribeEvery is how often the shop's subscription is looked at.
 const subscribeEvery = 24 * time.Hour
 
 // subscribe keeps the shop's subscription in order. Orders go out without it, only later.
 func (s *schedule) subscribe(ctx context.Context) error {
 	for n := 0; ctx.Err() == nil; {
-		did, err := s.Subscribe(ctx)
+		did, err := []string(nil), s.lacks(bridge.WebhookWork)
+		if err == nil {
+			did, err = s.Subscribe(ctx)
+		}
 		if len(did) > 0 {
 			s.Events.Tell(&bridge.Event{At: s.Clock.Now(), Kind: bridge.Noted, Work: "webhook", Text: strings.Join(did, "; ")})
 		}
@@ -332,22 +355,27 @@ func (d *Daemon) Round(ctx context.Context) error {
 	}
 	var errs []error
 	failed := func(what string, err error) { errs = append(errs, bridge.Within(what, err)) }
+	failed("shop", d.probe(ctx, false))
 	feeds := d.byDependency()
 	for _, f := range feeds {
 		_, err := d.In.Poll(ctx, f)
 		failed("feed "+f.Name, err)
 	}
+	lacks := map[string]error{}
 	for _, f := range feeds {
-		failed("feed "+f.Name, d.In.LoadDue(ctx, f))
+		if lacks[f.Name] = d.lacks(f.Entity.Name); lacks[f.Name] == nil {
+			failed("feed "+f.Name, d.In.LoadDue(ctx, f))
+		}
 	}
 	for _, f := range feeds {
-		failed("feed "+f.Name, d.In.RetryParked(ctx, f, 0))
+		if failed("feed "+f.Name, lacks[f.Name]); lacks[f.Name] == nil {
+			failed("feed "+f.Name, d.In.RetryParked(ctx, f, 0))
+		}
 		failed("feed "+f.Name, d.In.FinishAll(ctx, f))
 		failed("feed "+f.Name, d.In.TellLeftovers(ctx, f))
 	}
 	for _, x := range d.Out.Exports {
-		_, err := d.Out.Export(ctx, x)
-		failed("export "+x.Name, err)
+		failed("export "+x.Name, d.round(ctx, x))
 	}
 	_, err := d.In.PruneDue(ctx)
 	failed("prune", err)

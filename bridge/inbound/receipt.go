@@ -8,13 +8,13 @@ import (
 	"fmt"
 	"path"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gocarina/gocsv"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/formats"
 )
 
 // receiptRejects is how many rejects a receipt shows; the reject file has all of them.
@@ -175,26 +175,18 @@ func (c *receipt) spreadsheet() ([]byte, error) {
 		}
 		return t.Format(time.RFC3339)
 	}
-	head := receiptRow{Kind: "file", File: harmless(c.File), SHA256: c.SHA256, Drop: n(c.Drop), Run: n(c.Run), State: string(c.State), Rows: n(c.Rows),
+	head := receiptRow{Kind: "file", File: formats.Inert(c.File), SHA256: c.SHA256, Drop: n(c.Drop), Run: n(c.Run), State: string(c.State), Rows: n(c.Rows),
 		Created: n(c.Created), Updated: n(c.Updated), Unchanged: n(c.Unchanged), Removed: n(c.Removed), Collapsed: n(c.Collapsed), Rejected: n(c.Rejected),
-		Parked: n(c.Parked), Withdrawn: n(c.Withdrawn), Seen: at(c.Seen), Started: at(c.Started), Ended: at(c.Ended), Message: harmless(c.Reason)}
+		Parked: n(c.Parked), Withdrawn: n(c.Withdrawn), Seen: at(c.Seen), Started: at(c.Started), Ended: at(c.Ended), Message: formats.Inert(c.Reason)}
 	rows := []receiptRow{head}
 	for _, r := range c.Rejects {
-		rows = append(rows, receiptRow{Kind: "reject", File: head.File, Drop: head.Drop, Run: head.Run, Line: n(r.Line), Key: harmless(r.Key),
-			Field: harmless(r.Field), Code: r.Code, Message: harmless(r.Message)})
+		rows = append(rows, receiptRow{Kind: "reject", File: head.File, Drop: head.Drop, Run: head.Run, Line: n(r.Line), Key: formats.Inert(r.Key),
+			Field: formats.Inert(r.Field), Code: r.Code, Message: formats.Inert(r.Message)})
 	}
 	var buf bytes.Buffer
 	buf.WriteString("\ufeff") // without it Excel takes UTF-8 for something else
 	err := gocsv.Marshal(rows, &buf)
 	return buf.Bytes(), err
-}
-
-// harmless keeps a spreadsheet from computing a text that came from outside.
-func harmless(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		return "'" + s
-	}
-	return s
 }
 
 // errEnough ends a walk early.

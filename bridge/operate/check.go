@@ -13,6 +13,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/outbound"
 )
 
 // Findings are what a check has tried.
@@ -44,6 +45,8 @@ type Checkup struct {
 	// Remote and Shop open the ends, without connecting yet.
 	Remote func(name string) (bridge.Remote, error)
 	Shop   func(*config.Shop) (Shop, error)
+	// Offers keeps what a shop offers and tells what it offered before and does not now; nil keeps nothing.
+	Offers func(context.Context, bridge.Capabilities) ([]bridge.Loss, error)
 	// Told of what was found, as it comes.
 	Told func(Findings)
 }
@@ -52,6 +55,11 @@ type Checkup struct {
 type Shop interface {
 	// Check connects and reports, step by step, what works of what a config needs.
 	Check(ctx context.Context, needs bridge.Needs) []bridge.Finding
+	// Probe finds out what the shop offers.
+	Probe(ctx context.Context) (bridge.Capabilities, error)
+	// Units lists the codes of the shop's units.
+	Units(ctx context.Context) ([]string, error)
+	outbound.Shop
 	Close()
 }
 
@@ -83,8 +91,31 @@ func (c *Checkup) shop(ctx context.Context, s *config.Shop, add func([]bridge.Fi
 		return err
 	}
 	defer shop.Close() // it was only tried
-	add(shop.Check(ctx, c.Config.Needs(s)))
+	found := Findings(shop.Check(ctx, c.Config.Needs(s)))
+	add(found)
+	if len(found) < 2 || Findings(found[:2]).Failed() > 0 {
+		return nil // the login, or the way to the API
+	}
+	add(c.offers(ctx, shop))
+	for _, x := range c.Config.ExportsOf(s) {
+		add(checkRendering(ctx, shop, x))
+	}
 	return nil
+}
+
+// offers tells what the shop is like, and has it kept: what a running bridge missed is no longer missed then.
+func (c *Checkup) offers(ctx context.Context, shop Shop) []bridge.Finding {
+	p := probe{subject: "shop"}
+	found, err := shop.Probe(ctx)
+	lost := ""
+	if err == nil && c.Offers != nil {
+		var before []bridge.Loss
+		if before, err = c.Offers(ctx, found); len(before) > 0 {
+			lost = "; no longer, and from now on not expected any more: " + bridge.LossWords(before)
+		}
+	}
+	p.try("find out what the shop offers", found.String()+lost, err)
+	return p.findings
 }
 
 // remote checks one remote, and, when it can be reached, the feeds and exports that use it.

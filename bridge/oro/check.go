@@ -26,7 +26,6 @@ func (c *Client) Check(ctx context.Context, need bridge.Needs) []bridge.Finding 
 	for _, name := range unique(need.PriceLists) {
 		k.has(ctx, priceListNames, name)
 	}
-	k.offering(ctx)
 	return k.findings
 }
 
@@ -134,10 +133,4 @@ func (k *checking) offers(ctx context.Context, kind listKind) string {
 		names = append(names[:20], "…")
 	}
 	return strings.Join(names, ", ")
-}
-
-// offering tells what the shop is like.
-func (k *checking) offering(ctx context.Context) {
-	found, err := k.Probe(ctx)
-	k.try("find out what the shop offers", found.String(), err)
 }

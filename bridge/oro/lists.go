@@ -201,6 +201,12 @@ func (c *Client) entries(ctx context.Context, kind listKind) (map[string]resourc
 	return l.rows, nil
 }
 
+// Units lists the codes of the shop's units.
+func (c *Client) Units(ctx context.Context) ([]string, error) {
+	rows, err := c.entries(ctx, units)
+	return sortedKeys(rows), err
+}
+
 // forget makes the next look-up read the list again.
 func (c *Client) forget(kind listKind) {
 	l := c.lists[kind]

@@ -69,46 +69,47 @@ func sightings(doc *document) []bridge.Sighting {
 	return seen
 }
 
-// Orders reads orders in full. See [bridge.Shop].
-func (c *Client) Orders(ctx context.Context, ids []string) ([]*formats.Order, error) {
+// Orders reads orders in full. See [outbound.Shop].
+func (c *Client) Orders(ctx context.Context, ids []string) (told []*formats.Order, untold []string, err error) {
 	if len(ids) == 0 {
-		return nil, nil // an empty filter would mean all of them
+		return nil, nil, nil // an empty filter would mean all of them
 	}
 	q := orderQuery.with("filter[id]", strings.Join(ids, ",")).with("page[size]", strconv.Itoa(ordersPerPage))
 	doc, err := c.orders(ctx, q)
 	if half := len(ids) / 2; tooMuch(err) && half > 0 {
-		orders, err := c.Orders(ctx, ids[:half])
+		told, untold, err = c.Orders(ctx, ids[:half])
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		rest, err := c.Orders(ctx, ids[half:])
-		return append(orders, rest...), err
+		rest, also, err := c.Orders(ctx, ids[half:])
+		return append(told, rest...), append(untold, also...), err
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	orders := ordersOf(doc)
-	return orders, c.understand(ctx, ids, orders)
+	told = ordersOf(doc)
+	untold, err = c.untold(ctx, ids, told)
+	return told, untold, err
 }
 
-// understand finds out why orders that were listed are not told in full: those that the shop still lists are trouble, since
-// they would be taken for deleted.
-func (c *Client) understand(ctx context.Context, ids []string, told []*formats.Order) error {
+// untold asks for orders that were listed and are not told in full once more, by their number alone: those that the shop
+// still lists are not deleted.
+func (c *Client) untold(ctx context.Context, ids []string, told []*formats.Order) (untold []string, err error) {
 	left := slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
 		return slices.ContainsFunc(told, func(o *formats.Order) bool { return o.ID == id })
 	})
 	if len(left) == 0 {
-		return nil
+		return nil, nil
 	}
 	q := query{"fields[orders]": "identifier", "filter[id]": strings.Join(left, ","), "page[size]": strconv.Itoa(ordersPerPage)}
 	doc, err := c.get(ctx, "orders", q)
-	if err != nil || len(doc.Data) == 0 {
-		return err
+	if err != nil {
+		return nil, err
 	}
-	return &bridge.Error{
-		Op: "read", Object: "order " + doc.Data[0].text("identifier"), Fate: bridge.Pause, Err: errors.New("the shop lists it and does not tell it in full"),
-		Hint: "look at the order in the shop, and at its log: something that belongs to the order can't be read",
+	for i := range doc.Data {
+		untold = append(untold, doc.Data[i].ID)
 	}
+	return untold, nil
 }
 
 // Order reads one order by its identifier. See [bridge.Shop].

@@ -22,6 +22,9 @@ func (e *Engine) tellAlarms(ctx context.Context, x *config.Export) error {
 	if err != nil {
 		return err
 	}
+	if c, some := untoldOf(notes, x.Name).alarm(); some {
+		counts[bridge.AlarmUntold] = c
+	}
 	for _, a := range bridge.Alarms() {
 		name, text := bridge.AlarmNote(x.Name, a), ""
 		if c, ok := counts[a]; ok {

@@ -26,10 +26,11 @@ import (
 
 // memory is what a running bridge remembers of its exports beside the ledger. Losing it costs a request.
 type memory struct {
-	mu     sync.Mutex
-	deep   map[string]time.Time // last list that reached a day back
-	listed map[string]time.Time // last listing of the folder
-	wake   map[string]chan struct{}
+	mu      sync.Mutex
+	deep    map[string]time.Time // last list that reached a day back
+	arrived map[string]time.Time // last list by rising id
+	listed  map[string]time.Time // last listing of the folder
+	wake    map[string]chan struct{}
 }
 
 func (o *memory) get(m *map[string]time.Time, export string) (time.Time, bool) {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -20,14 +21,19 @@ import (
 type kind interface {
 	// sightings is a page, from 1, of the shop's documents that were updated since a time; see [Shop].
 	sightings(ctx context.Context, since time.Time, page int) ([]bridge.Sighting, bool, error)
-	// read reads documents in full by the shop's ids; one that is gone is left out.
-	read(ctx context.Context, ids []string) ([]*document, error)
+	// arrivals is a page of the shop's documents whose ids come after one; see [Shop].
+	arrivals(ctx context.Context, after string) ([]bridge.Sighting, bool, error)
+	// read reads documents in full by the shop's ids, and tells those that are there and can't be read; one that is gone is
+	// left out.
+	read(ctx context.Context, ids []string) (told []*document, untold []string, err error)
 	// find reads one document by its identifier.
 	find(ctx context.Context, identifier string) (*document, error)
 	// passes says whether an export wants a document.
 	passes(x *config.Export, d *document) (bool, error)
 	// fingerprint hashes what an ERP cares about.
 	fingerprint(d *document) int64
+	// doubt says what of a document's sums does not add up; empty when all does. It is written as it is.
+	doubt(d *document) string
 	// write makes a file of documents; number is that of the first one in it.
 	write(w io.Writer, x *config.Export, all []*document, number int64) error
 	// website is what the placeholder {website} of a file's name stands for.
@@ -40,7 +46,8 @@ type kind interface {
 // document is a document with the time of its last update.
 type document struct {
 	*bridge.Document
-	updated time.Time
+	updated  time.Time
+	replaced int // characters that no document may hold
 }
 
 // kindOf is the kind of an export's documents.
@@ -52,21 +59,33 @@ type orders struct{ shop Shop }
 func order(d *document) *formats.Order { return d.Record.(*formats.Order) }
 
 func orderDocument(o *formats.Order) *document {
-	return &document{&bridge.Document{Kind: bridge.Orders, ID: o.ID, Identifier: o.Identifier, Version: max(1, o.Version), Submitted: o.Submitted,
-		Flags: o.Flags, Record: o}, o.Updated}
+	return &document{Document: &bridge.Document{Kind: bridge.Orders, ID: o.ID, Identifier: o.Identifier, Version: max(1, o.Version),
+		Submitted: o.Submitted, Flags: o.Flags, Record: o}, updated: o.Updated}
+}
+
+// cleanDocument makes a document of an order as the shop tells it.
+func cleanDocument(o *formats.Order) *document {
+	replaced := o.Clean()
+	d := orderDocument(o)
+	d.replaced = replaced
+	return d
 }
 
 func (k orders) sightings(ctx context.Context, since time.Time, page int) ([]bridge.Sighting, bool, error) {
 	return k.shop.Sightings(ctx, since, page)
 }
 
-func (k orders) read(ctx context.Context, ids []string) ([]*document, error) {
-	list, err := k.shop.Orders(ctx, ids)
+func (k orders) arrivals(ctx context.Context, after string) ([]bridge.Sighting, bool, error) {
+	return k.shop.Arrivals(ctx, after)
+}
+
+func (k orders) read(ctx context.Context, ids []string) ([]*document, []string, error) {
+	list, untold, err := k.shop.Orders(ctx, ids)
 	all := make([]*document, len(list))
 	for i, o := range list {
-		all[i] = orderDocument(o)
+		all[i] = cleanDocument(o)
 	}
-	return all, err
+	return all, untold, err
 }
 
 func (k orders) find(ctx context.Context, identifier string) (*document, error) {
@@ -74,7 +93,7 @@ func (k orders) find(ctx context.Context, identifier string) (*document, error) 
 	if err != nil {
 		return nil, err
 	}
-	return orderDocument(o), nil
+	return cleanDocument(o), nil
 }
 
 func (orders) passes(x *config.Export, d *document) (bool, error) { return x.Only.Passes(order(d)) }
@@ -99,6 +118,24 @@ func (orders) fingerprint(d *document) int64 {
 		put(l.SKU, name, l.Quantity, l.Unit, l.Price, l.RowTotal, l.Currency, l.ShipBy, l.Notes, fmt.Sprint(l.KitParent))
 	}
 	return int64(binary.BigEndian.Uint64(h.Sum(nil)))
+}
+
+// sums say in words what the flags of an order's sums mean.
+var sums = map[string]string{
+	formats.FlagLine:     "a line's total is not its price times its quantity",
+	formats.FlagLines:    "the lines' totals are not the subtotal",
+	formats.FlagTotal:    "subtotal, shipping, tax and discount are not the total",
+	formats.FlagSubtotal: "the shop tells two subtotals",
+}
+
+func (orders) doubt(d *document) string {
+	var all []string
+	for _, flag := range d.Flags {
+		if text := sums[flag]; text != "" {
+			all = append(all, text)
+		}
+	}
+	return strings.Join(all, "; ")
 }
 
 func (orders) write(w io.Writer, x *config.Export, all []*document, number int64) error {

@@ -2,6 +2,7 @@ package outbound
 
 import (
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -14,8 +15,11 @@ import (
 // commits late, several within one second, and one that is listed twice are all harmless. Once an hour, and at the first
 // round, the list reaches a day back, for what committed later than the overlap and for a shop whose clock was put back.
 //
-// Limits: an order that becomes visible with a time stamp more than a day old is not noticed, and neither is a change
-// within a second that comes more than secondLook after the first one was seen.
+// Once a minute they are listed by rising id as well (arrivals.go), for what came with an old time stamp. An order is known by
+// id, identifier and time of submission, since a shop that was restored from a backup gives ids again.
+//
+// Limits: a change with a time stamp more than a day old is not noticed, and neither is one within a second that comes more
+// than secondLook after the first one was seen.
 const (
 	ordersAtOnce = 50             // orders of one request and of one transaction
 	deepReach    = 24 * time.Hour // how far back the occasional long list reaches
@@ -39,7 +43,15 @@ func (e *Engine) notice(ctx context.Context, x *config.Export) (noticed int, err
 	now, k := e.Clock.Now(), e.kindOf(x)
 	since, deep := e.reach(x, book.Cursor, now)
 	e.Events.Step("poll orders")
+	arrived, highest, err := e.arrivals(ctx, x, book.Floor, now)
+	if err != nil {
+		return 0, err
+	}
 	seen, err := sight(ctx, k, since)
+	if err != nil {
+		return 0, err
+	}
+	notes, err := e.Ledger.Notes(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -49,15 +61,17 @@ func (e *Engine) notice(ctx context.Context, x *config.Export) (noticed int, err
 		}
 	}
 	seen = slices.DeleteFunc(seen, func(s bridge.Sighting) bool { return s.Submitted.Before(book.Floor) })
-	fresh, err := e.unsettled(ctx, x, seen, now.Add(-secondLook))
+	fresh, err := e.unsettled(ctx, x, newest(slices.Concat(untoldOf(notes, x.Name).list(), arrived, seen)), now.Add(-secondLook))
 	if err != nil {
 		return 0, err
 	}
-	noticed, err = e.look(ctx, x, book.Cursor, fresh, deep)
-	if err == nil && deep {
+	if noticed, err = e.look(ctx, x, book.Cursor, fresh, deep); err != nil {
+		return noticed, err
+	}
+	if deep {
 		e.memory.set(&e.memory.deep, x.Name, now)
 	}
-	return noticed, err
+	return noticed, e.arrived(ctx, x, highest, now)
 }
 
 // begin enters an export's first cursor. With since: now, what stands in the shop already is ignored for good; it is
@@ -144,7 +158,8 @@ func newest(all []bridge.Sighting) []bridge.Sighting {
 }
 
 // unsettled keeps of the sightings those that have to be looked at: unknown ones, ones with another time stamp, and ones
-// that were looked at before the given time, last, while they could still change without another time stamp.
+// that were looked at before the given time, last, while they could still change without another time stamp. One that was
+// submitted after an ignored one of its id was last changed is another order.
 func (e *Engine) unsettled(ctx context.Context, x *config.Export, seen []bridge.Sighting, before time.Time) (open []bridge.Sighting, err error) {
 	for part := range slices.Chunk(seen, 1000) {
 		looks, err := e.Ledger.Looks(ctx, x.Name, idsOf(part))
@@ -153,7 +168,7 @@ func (e *Engine) unsettled(ctx context.Context, x *config.Export, seen []bridge.
 		}
 		for _, s := range part {
 			last, looked := looks[s.OroID]
-			done := last.Ignored || last.Updated.Equal(s.Updated) && (last.At.IsZero() || last.At.After(before))
+			done := last.Ignored && !s.Submitted.After(last.Updated) || last.Updated.Equal(s.Updated) && (last.At.IsZero() || last.At.After(before))
 			if !looked || !done {
 				open = append(open, s)
 			}
@@ -201,8 +216,11 @@ func (e *Engine) look(ctx context.Context, x *config.Export, c bridge.Cursor, fr
 // intake reads orders in full and decides about each.
 func (e *Engine) intake(ctx context.Context, x *config.Export, part []bridge.Sighting) (*bridge.Intake, error) {
 	k, ids, now := e.kindOf(x), idsOf(part), e.Clock.Now()
-	read, err := k.read(ctx, ids)
+	read, untold, err := k.read(ctx, ids)
 	if err != nil {
+		return nil, err
+	}
+	if err := e.keepUntold(ctx, x, part, untold); err != nil {
 		return nil, err
 	}
 	known, err := e.Ledger.Versions(ctx, x.Name, ids)
@@ -220,15 +238,23 @@ func (e *Engine) intake(ctx context.Context, x *config.Export, part []bridge.Sig
 	in := &bridge.Intake{}
 	for _, s := range part {
 		d := byID[s.OroID]
+		if slices.Contains(untold, s.OroID) {
+			continue // it is looked at again
+		}
 		if d == nil { // deleted meanwhile
 			in.Looks = append(in.Looks, lookAt(s, looks[s.OroID], now))
 			continue
 		}
 		s.Updated = d.updated
-		before, sent := known[d.ID]
+		before, sent := versionOf(d, known[d.ID])
 		entry, err := decide(k, x, d, before, sent)
 		if err != nil {
 			return nil, err
+		}
+		if others := known[d.ID]; !sent && entry != nil && len(others) > 0 && entry.Stuck == "" {
+			other := others[len(others)-1]
+			entry.Alarm, entry.Why = bridge.AlarmReused, fmt.Sprintf("the shop's id %s was order %s, submitted at %s, before",
+				d.ID, other.Identifier, other.Submitted.UTC().Format(time.RFC3339))
 		}
 		look := lookAt(s, looks[s.OroID], now)
 		if entry != nil {
@@ -241,6 +267,16 @@ func (e *Engine) intake(ctx context.Context, x *config.Export, part []bridge.Sig
 		in.Looks = append(in.Looks, look)
 	}
 	return in, nil
+}
+
+// versionOf finds the newest version of a document among what the outbox holds under its id; false when that is none of it.
+func versionOf(d *document, known []bridge.Version) (newest bridge.Version, sent bool) {
+	for _, v := range known {
+		if v.Identifier == d.Identifier && v.Submitted.Equal(d.Submitted) {
+			newest, sent = v, true
+		}
+	}
+	return newest, sent
 }
 
 // lookAt is a look at a sighting. Time stamps have whole seconds: it is looked at a second time, which is the last.
@@ -270,7 +306,7 @@ func decide(k kind, x *config.Export, d *document, before bridge.Version, sent b
 }
 
 // prove finds out whether a document can be written at all, so that one that can't does not keep others from their files.
-// What it renders is thrown away.
+// What it renders is thrown away. One whose sums do not add up is written, with an alarm.
 func prove(k kind, x *config.Export, d *document, entry *bridge.Entry) (err error) {
 	if entry.Stuck == "" {
 		if entry.Content, err = k.encode(d); err != nil {
@@ -285,8 +321,11 @@ func prove(k kind, x *config.Export, d *document, entry *bridge.Entry) (err erro
 			entry.Stuck = err.Error()
 		}
 	}
+	entry.Replaced = d.replaced
 	if entry.Stuck != "" {
 		entry.Content, entry.Alarm = nil, bridge.AlarmStuck
+	} else if why := k.doubt(d); why != "" {
+		entry.Alarm, entry.Why = bridge.AlarmSums, why
 	}
 	return nil
 }

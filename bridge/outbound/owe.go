@@ -106,6 +106,15 @@ func (o *owing) entered(ctx context.Context) error {
 			o.events = append(o.events, o.alarm(o.x.Name, bridge.AlarmStuck, entry.Identifier, "", entry.Stuck))
 			continue
 		}
+		if entry.Alarm != "" {
+			o.record(entry, bridge.RowFate(entry.Alarm), entry.Why)
+			o.events = append(o.events, o.alarm(o.x.Name, entry.Alarm, entry.Identifier, "", entry.Why))
+		}
+		if entry.Replaced > 0 {
+			why := fmt.Sprintf("%d characters that no order may hold were replaced by ?", entry.Replaced)
+			o.record(entry, "cleaned", why)
+			o.events = append(o.events, &bridge.Event{At: o.at, Kind: bridge.Noted, Export: o.x.Name, Order: entry.Identifier, Text: why})
+		}
 		link := links[entry.Identifier]
 		if link == nil {
 			link = &bridge.Link{Entity: bridge.Orders, Key: entry.Identifier}

@@ -18,8 +18,9 @@ type Shop interface {
 	// Arrivals returns a page of the orders whose ids come after one, by rising id; "" for the first. It finds what the time of
 	// the last update hides: an order that was created with an old date.
 	Arrivals(ctx context.Context, after string) (seen []bridge.Sighting, more bool, err error)
-	// Orders reads orders in full by the shop's ids, at most 50, in no order. One that is left out was asked for twice, and is gone.
-	Orders(ctx context.Context, ids []string) ([]*formats.Order, error)
+	// Orders reads orders in full by the shop's ids, at most 50, in no order. Untold are those that the shop still lists and
+	// does not tell in full; one that is left out of both was asked for twice, and is gone.
+	Orders(ctx context.Context, ids []string) (told []*formats.Order, untold []string, err error)
 	// Order reads one order by its identifier.
 	Order(ctx context.Context, identifier string) (*formats.Order, error)
 }
@@ -35,8 +36,8 @@ type Ledger interface {
 	Book(ctx context.Context, export string) (bridge.Book, bool, error)
 	// Looks tells, by the shop's ids, how an export has looked at some orders before.
 	Looks(ctx context.Context, export string, ids []string) (map[string]bridge.Look, error)
-	// Versions tells the newest version of each of the shop's ids that the outbox of an export holds.
-	Versions(ctx context.Context, export string, ids []string) (map[string]bridge.Version, error)
+	// Versions tells, by the shop's ids, what the outbox of an export holds of them, in the order in which it was entered.
+	Versions(ctx context.Context, export string, ids []string) (map[string][]bridge.Version, error)
 	// Collected lists the first n entries of an export that wait for their file, in the order in which they were entered.
 	Collected(ctx context.Context, export string, n int) ([]*bridge.Entry, error)
 	// Taken tells which of some names files of an export have already.

@@ -4,8 +4,9 @@
 // which ask the shop themselves: webhooks are lossy, may be repeated, and wait in the shop's queue behind imports. Answers
 // are quick and never 410, at which the shop would forget its subscription. Nothing of a delivery is kept or logged.
 //
-// Limits: a body of at most maxDelivery bytes, a request of at most requestTime. The server has no TLS: a proxy in front
-// of it does.
+// Limits: a body of at most maxDelivery bytes, which is read only for a signature of the right form; a request of at most
+// requestTime; at most maxConnections at once, others wait; the exports are woken once in wakeEvery. The server has no TLS:
+// a proxy in front of it does.
 package web
 
 import (
@@ -20,8 +21,11 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/net/netutil"
 
 	"github.com/orobridge/orobridge/bridge"
 )
@@ -30,17 +34,27 @@ const (
 	// HookPath is where the shop delivers.
 	HookPath = "/webhook"
 	// maxDelivery is far above a thin delivery's 150 bytes and a full order's 2 KB.
-	maxDelivery = 1 << 20
-	requestTime = 10 * time.Second
+	maxDelivery    = 64 << 10
+	maxConnections = 64 // the shop's consumers are a handful
+	requestTime    = 10 * time.Second
+	wakeEvery      = time.Second
 )
 
 // Server answers the shop and people. Set its fields before the first request.
 type Server struct {
 	Secret bridge.Secret // of the shop's signatures; without one there is no intake
-	Wake   func()        // called for each believed delivery; it must not block
+	Wake   func()        // called after believed deliveries, at most once in wakeEvery; it must not block
 	Log    *slog.Logger
 
 	counts counts
+	rest   rest
+}
+
+// rest is the time after a wake in which there is no other.
+type rest struct {
+	mu    sync.Mutex
+	on    bool
+	again bool // a delivery came meanwhile: wake once more at the end
 }
 
 type counts struct{ accepted, refused, oversize atomic.Int64 }
@@ -80,7 +94,7 @@ func (s *Server) ServeListener(ctx context.Context, listener net.Listener) error
 	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: requestTime, ReadTimeout: requestTime, WriteTimeout: requestTime,
 		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)}
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(listener) }()
+	go func() { done <- server.Serve(netutil.LimitListener(listener, maxConnections)) }()
 	select {
 	case err := <-done:
 		return fmt.Errorf("serve on %s: %w", listener.Addr(), err)
@@ -97,6 +111,12 @@ func (s *Server) ServeListener(ctx context.Context, listener net.Listener) error
 
 // hook takes a delivery.
 func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
+	given, ok := signatureIn(r.Header)
+	if !ok {
+		w.Header().Set("Connection", "close") // what a stranger sends is not even read to its end
+		s.refuse(w, r, &s.counts.refused, http.StatusUnauthorized, "the signature is missing or has another form")
+		return
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxDelivery))
 	var large *http.MaxBytesError
 	switch {
@@ -106,24 +126,47 @@ func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		s.refuse(w, r, &s.counts.refused, http.StatusBadRequest, "cut short")
 		return
-	case !s.signed(r.Header, body):
-		s.refuse(w, r, &s.counts.refused, http.StatusUnauthorized, "the signature is missing or wrong")
+	case !s.signed(given, body):
+		s.refuse(w, r, &s.counts.refused, http.StatusUnauthorized, "the signature is wrong")
 		return
 	}
 	s.counts.accepted.Add(1)
-	s.Wake()
+	s.wake()
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// signed compares the signature with the body's own, in constant time. The shop signs with HMAC-SHA256, in hex.
-func (s *Server) signed(h http.Header, body []byte) bool {
+// wake wakes at once, or, within wakeEvery of the last time, at the end of it: what came meanwhile is not forgotten.
+func (s *Server) wake() {
+	s.rest.mu.Lock()
+	defer s.rest.mu.Unlock()
+	if s.rest.on {
+		s.rest.again = true
+		return
+	}
+	s.rest.on = true
+	s.Wake()
+	time.AfterFunc(wakeEvery, func() {
+		s.rest.mu.Lock()
+		again := s.rest.again
+		s.rest.on, s.rest.again = false, false
+		s.rest.mu.Unlock()
+		if again {
+			s.wake()
+		}
+	})
+}
+
+// signatureIn reads what the shop signs with, an HMAC-SHA256 in hex; false for what has another form.
+func signatureIn(h http.Header) ([]byte, bool) {
 	if a := h.Get("Webhook-Signature-Algorithm"); a != "" && !strings.EqualFold(a, "HMAC-SHA256") {
-		return false
+		return nil, false
 	}
 	given, err := hex.DecodeString(h.Get("Webhook-Signature"))
-	if err != nil {
-		return false
-	}
+	return given, err == nil && len(given) == sha256.Size
+}
+
+// signed compares a signature with the body's own, in constant time.
+func (s *Server) signed(given, body []byte) bool {
 	mac := hmac.New(sha256.New, []byte(s.Secret.Reveal()))
 	mac.Write(body)
 	return hmac.Equal(given, mac.Sum(nil))

@@ -10,9 +10,12 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.uber.org/goleak"
 )
@@ -46,12 +49,12 @@ func TestIntake(t *testing.T) {
 		{"half a signature", "POST", "/webhook", recorded, signature[:32], "HMAC-SHA256", 401},
 		{"no hex", "POST", "/webhook", recorded, "zz" + signature[2:], "HMAC-SHA256", 401},
 		{"another algorithm", "POST", "/webhook", recorded, signature, "HMAC-MD5", 401},
+		{"too long, unsigned", "POST", "/webhook", long, "", "", 401},
 		{"too long", "POST", "/webhook", long, sign("shh", long), "", 413},
 		{"a look", "GET", "/webhook", "", "", "", 405},
 		{"another path", "POST", "/", recorded, signature, "", 404},
 	}
-	var woken atomic.Int64
-	s := &Server{Secret: "shh", Wake: func() { woken.Add(1) }, Log: slog.New(slog.DiscardHandler)}
+	s := &Server{Secret: "shh", Wake: func() {}, Log: slog.New(slog.DiscardHandler)}
 	h := s.Handler()
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -59,17 +62,17 @@ func TestIntake(t *testing.T) {
 			r.Header.Set("Webhook-Signature", test.signature)
 			r.Header.Set("Webhook-Signature-Algorithm", test.algorithm)
 			w := httptest.NewRecorder()
-			before := woken.Load()
+			before := s.Counts().Accepted
 			h.ServeHTTP(w, r)
 			if w.Code != test.want {
 				t.Errorf("status %d, want %d", w.Code, test.want)
 			}
-			if woke := woken.Load() > before; woke != (test.want == 202) {
-				t.Errorf("woken: %v", woke)
+			if believed := s.Counts().Accepted > before; believed != (test.want == 202) {
+				t.Errorf("believed: %v", believed)
 			}
 		})
 	}
-	if c := s.Counts(); c != (Counts{Accepted: 3, Refused: 6, Oversize: 1}) {
+	if c := s.Counts(); c != (Counts{Accepted: 3, Refused: 7, Oversize: 1}) {
 		t.Errorf("%+v", c)
 	}
 	w := httptest.NewRecorder()
@@ -77,6 +80,115 @@ func TestIntake(t *testing.T) {
 	if w.Code != 404 {
 		t.Errorf("without a secret: %d", w.Code)
 	}
+}
+
+func TestAFloodOfDeliveriesWakesOnceASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var woken atomic.Int64
+		s := &Server{Secret: "shh", Wake: func() { woken.Add(1) }, Log: slog.New(slog.DiscardHandler)}
+		deliver := func() {
+			r := httptest.NewRequest("POST", HookPath, strings.NewReader(recorded))
+			r.Header.Set("Webhook-Signature", signature)
+			s.Handler().ServeHTTP(httptest.NewRecorder(), r)
+		}
+		deliver()
+		if n := woken.Load(); n != 1 {
+			t.Errorf("woken %d times by the first delivery, want at once", n)
+		}
+		for range 100 { // a hundred a second for ten seconds
+			for range 10 {
+				deliver()
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if n := woken.Load(); n > 11 {
+			t.Errorf("woken %d times in ten seconds", n)
+		}
+		deliver()
+		before := woken.Load()
+		time.Sleep(wakeEvery)
+		synctest.Wait()
+		if n := woken.Load(); n != before+1 {
+			t.Errorf("the last delivery was forgotten: %d wakes after %d", n, before)
+		}
+		time.Sleep(2 * wakeEvery)
+		synctest.Wait()
+		if n := woken.Load(); n != before+1 {
+			t.Errorf("woken %d times by nothing", n-before-1)
+		}
+	})
+}
+
+// A body that tells whether it was read.
+type unread struct{ t *testing.T }
+
+func (u unread) Read([]byte) (int, error) {
+	u.t.Error("a stranger's body was read")
+	return 0, io.EOF
+}
+
+func TestABodyIsReadOnlyForASignature(t *testing.T) {
+	s := &Server{Secret: "shh", Wake: func() { t.Error("woken") }, Log: slog.New(slog.DiscardHandler)}
+	for _, given := range []string{"", "zz", signature[:62], signature + "00", "sha256=" + signature} {
+		r := httptest.NewRequest("POST", HookPath, unread{t})
+		r.Header.Set("Webhook-Signature", given)
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, r)
+		if w.Code != http.StatusUnauthorized || w.Header().Get("Connection") != "close" {
+			t.Errorf("%q: %d %v", given, w.Code, w.Header())
+		}
+	}
+}
+
+func TestConnectionsAreLimited(t *testing.T) {
+	s := &Server{Secret: "shh", Wake: func() {}, Log: slog.New(slog.DiscardHandler)}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	counting := &accepting{Listener: l}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.ServeListener(ctx, counting) }()
+	var idle []net.Conn
+	for range 2 * maxConnections { // they say nothing
+		c, err := net.Dial("tcp", l.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		idle = append(idle, c)
+	}
+	for counting.n.Load() < maxConnections {
+		runtime.Gosched()
+	}
+	idle[0].Close() // one place is free, for one more
+	for counting.n.Load() < maxConnections+1 {
+		runtime.Gosched()
+	}
+	if n := counting.n.Load(); n > maxConnections+1 {
+		t.Errorf("%d connections", n)
+	}
+	for _, c := range idle {
+		c.Close()
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// accepting counts the connections that were taken.
+type accepting struct {
+	net.Listener
+	n atomic.Int64
+}
+
+func (a *accepting) Accept() (net.Conn, error) {
+	c, err := a.Listener.Accept()
+	if err == nil {
+		a.n.Add(1)
+	}
+	return c, err
 }
 
 func TestServeEndsWithItsContext(t *testing.T) {

@@ -54,7 +54,7 @@ func (a *app) config() (*config.Config, error) {
 
 // logger writes to stderr: debug lines with --verbose.
 func (a *app) logger() *slog.Logger {
-	options := &slog.HandlerOptions{Level: slog.LevelInfo}
+	options := &slog.HandlerOptions{Level: slog.LevelInfo, ReplaceAttr: printableAttr}
 	if a.verbose {
 		options.Level = slog.LevelDebug
 	}
@@ -69,7 +69,18 @@ func (a *app) quietLogger() *slog.Logger {
 	if a.verbose {
 		return a.logger()
 	}
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: printableAttr}))
+}
+
+// printableAttr makes every text of a log line printable, whoever logs it.
+func printableAttr(_ []string, attr slog.Attr) slog.Attr {
+	switch v := attr.Value.Any().(type) {
+	case string:
+		attr.Value = slog.StringValue(printable(v))
+	case error:
+		attr.Value = slog.StringValue(printable(v.Error()))
+	}
+	return attr
 }
 
 // number reads an id from the command line.

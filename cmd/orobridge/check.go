@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,8 @@ func newCheckCommand(a *app) *cobra.Command {
 		Use:   "check",
 		Short: "Try both ends and say what works",
 		Long: "check connects to every remote and to the shop, tries what each feed and export needs there, and says what to do\n" +
-			"about what does not work. It writes and removes probe files under temporary names; it changes nothing in the shop.",
+			"about what does not work. It renders the shop's newest order through each export, and says what the shop offers. It writes\n" +
+			"and removes probe files under temporary names; it changes nothing in the shop.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			c, err := a.config()
@@ -54,7 +56,10 @@ func (a *app) checkup(c *config.Config, ledger *state.State) *operate.Checkup {
 	}
 	return &operate.Checkup{Config: c, Ledger: ledger, Told: told,
 		Remote: func(name string) (bridge.Remote, error) { return c.OpenRemote(name, ledger.Identity(), a.logger()) },
-		Shop:   func(s *config.Shop) (operate.Shop, error) { return openShop(*s, a.logger()) }}
+		Shop:   func(s *config.Shop) (operate.Shop, error) { return openShop(*s, a.logger()) },
+		Offers: func(ctx context.Context, found bridge.Capabilities) ([]bridge.Loss, error) {
+			return keepOffers(ctx, c, found)
+		}}
 }
 
 func (a *app) printFinding(f *bridge.Finding) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -19,7 +20,7 @@ func TestReport(t *testing.T) {
 		&bridge.Error{Op: "rename", Object: "a", Err: fmt.Errorf("%w: %w", bridge.ErrUnreachable, errors.New("gone"))})
 	var b bytes.Buffer
 	(&app{stderr: &b}).report(err)
-	const want = `error: feed prices: connect sap: not reachable
+	want := `error: feed prices: connect sap: not reachable
 hint: look whether the server runs
 error: feed prices: write spool: no space
 hint: make room
@@ -38,8 +39,24 @@ error: rename a: not reachable: gone
 func TestReportIsHarmless(t *testing.T) {
 	var b bytes.Buffer
 	(&app{stderr: &b}).report(&bridge.Error{Op: "fetch", Object: "sap:/out/\x1b[2Jp\u202e.csv", Err: errors.New("gone\nfor good")})
-	const want = "error: fetch sap:/out/\ufffd[2Jp\ufffd.csv: gone\nfor good\n"
+	want := `error: fetch sap:/out/\x1b[2Jp\u202e.csv: gone` + "\nfor good\n"
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// What a log line quotes from outside can't either, in both formats, whoever logs it.
+func TestLogLinesAreHarmless(t *testing.T) {
+	for _, format := range []string{"text", "json"} {
+		var b bytes.Buffer
+		log := (&app{stderr: &b, logFormat: format}).logger()
+		bridge.LogEvents(log)(&bridge.Event{Kind: bridge.DropSettled, File: "p\u009b2J\u202e.csv", Text: "x\u2066y"})
+		log.Warn("refused", "user", "erp\u202e", "error", errors.New("\u009b31m"))
+		if strings.ContainsAny(b.String(), "\u009b\u202e\u2066\x1b") {
+			t.Errorf("%s: %q", format, b.String())
+		}
+		if !strings.Contains(b.String(), "u202e") {
+			t.Errorf("%s: what was replaced is not told: %q", format, b.String())
+		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -10,12 +11,24 @@ import (
 )
 
 func newOrderCommand(a *app) *cobra.Command {
-	return a.jsonFlag(&cobra.Command{
+	var render string
+	cmd := a.jsonFlag(&cobra.Command{
 		Use:   "order ORDER",
 		Short: "Show an order's way: its files, pickup, answers, and what was set in the shop",
-		Long:  "order takes the order's identifier, or the number of a file.",
-		Args:  cobra.ExactArgs(1),
+		Long: "order takes the order's identifier, or the number of a file.\n\n" +
+			"With --render EXPORT it asks the shop for the order and prints the file in which it would go out, neither packed nor\n" +
+			"encrypted. Nothing is written, and no number is given: the file shows the one that is next.",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if render != "" {
+				return a.work(cmd.Context(), "", readLedgerOrNone, func(e *engine) error {
+					p, err := e.Desk.PreviewOrder(cmd.Context(), args[0], render)
+					if err != nil {
+						return err
+					}
+					return a.printPreview(p)
+				})
+			}
 			return a.look(cmd.Context(), func(desk *operate.Desk) error {
 				orders, err := desk.OrderDetails(cmd.Context(), args[0])
 				if err != nil {
@@ -31,6 +44,29 @@ func newOrderCommand(a *app) *cobra.Command {
 			})
 		},
 	})
+	cmd.Flags().StringVar(&render, "render", "", "print the file in which it would go out by this `export`")
+	return cmd
+}
+
+// printPreview prints the file, and beside it what there is to say. A screen gets nothing that could move its cursor.
+func (a *app) printPreview(p *operate.Preview) error {
+	if a.json {
+		return a.printJSON(p)
+	}
+	fmt.Fprintf(a.stderr, "%s\n", printable(p.File))
+	if len(p.Flags) > 0 {
+		text := "flags: " + strings.Join(p.Flags, " ")
+		if p.Doubt != "" {
+			text += ": " + p.Doubt
+		}
+		say(a.stderr, "warning", text, "")
+	}
+	content := p.Content
+	if onTerminal(a.stdout) {
+		content = printableLines(content)
+	}
+	_, err := io.WriteString(a.stdout, content)
+	return err
 }
 
 func (a *app) printOrder(d *operate.OrderDetails) {

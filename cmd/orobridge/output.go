@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
 )
 
 // printJSON prints a value as JSON. A list without elements prints as [], never as null.
@@ -88,16 +89,8 @@ func compact(row map[string]string) string {
 	return string(b)
 }
 
-// printable replaces what would move the cursor: cells hold names and rows from outside.
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r < ' ' || r >= 0x7f && r < 0xa0 ||
-			r == '\u2028' || r == '\u2029' || r >= '\u202a' && r <= '\u202e' || r >= '\u2066' && r <= '\u2069' {
-			return '\ufffd'
-		}
-		return r
-	}, s)
-}
+// printable is [formats.Printable]: cells, errors and hints hold names and rows from outside.
+func printable(s string) string { return formats.Printable(s) }
 
 // printableLines is printable for texts of several lines.
 func printableLines(s string) string {

@@ -37,15 +37,15 @@ func (l *Ledger) Looks(ctx context.Context, export string, ids []string) (map[st
 	return looks, wrap("read sightings of "+export, err)
 }
 
-// Versions tells the newest version of each of the shop's ids that the outbox of an export holds.
-func (l *Ledger) Versions(ctx context.Context, export string, ids []string) (map[string]bridge.Version, error) {
-	known := map[string]bridge.Version{}
-	err := walk(ctx, l.front, `SELECT o.oro_id, o.version, o.print FROM json_each(?) j
-		CROSS JOIN outbox o ON o.export = ? AND o.oro_id = j.value ORDER BY o.version`, []any{list(ids), export}, func(rows *sql.Rows) error {
+// Versions tells, by the shop's ids, what the outbox of an export holds of them, in the order in which it was entered.
+func (l *Ledger) Versions(ctx context.Context, export string, ids []string) (map[string][]bridge.Version, error) {
+	known := map[string][]bridge.Version{}
+	err := walk(ctx, l.front, `SELECT o.oro_id, o.version, o.print, o.identifier, o.submitted FROM json_each(?) j
+		CROSS JOIN outbox o ON o.export = ? AND o.oro_id = j.value ORDER BY o.id`, []any{list(ids), export}, func(rows *sql.Rows) error {
 		var id string
 		var v bridge.Version
-		err := rows.Scan(&id, &v.Version, &v.Print)
-		known[id] = v
+		err := rows.Scan(&id, &v.Version, &v.Print, &v.Identifier, stamp{&v.Submitted})
+		known[id] = append(known[id], v)
 		return err
 	})
 	return known, wrap("read outbox of "+export, err)

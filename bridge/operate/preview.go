@@ -1,0 +1,75 @@
+package operate
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/outbound"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// Preview is the file that an order would go out in, as outbound.Preview tells it.
+type Preview struct {
+	Order   string   `json:"order"`
+	Export  string   `json:"export"`
+	File    string   `json:"file"`
+	Flags   []string `json:"flags,omitempty"`
+	Content string   `json:"content"`
+	Doubt   string   `json:"doubt,omitempty"` // what of its sums does not add up
+}
+
+// PreviewOrder renders an order of the shop through an export; nothing is written or numbered.
+func (k *Desk) PreviewOrder(ctx context.Context, order, export string) (*Preview, error) {
+	var names []string
+	for _, x := range k.Exports {
+		if x.Name != export {
+			names = append(names, x.Name)
+			continue
+		}
+		p, err := k.Out.Preview(ctx, x, order)
+		if err != nil {
+			return nil, err
+		}
+		return &Preview{Order: p.Order, Export: x.Name, File: p.Name, Flags: p.Flags, Content: string(p.Body), Doubt: p.Doubt}, nil
+	}
+	return nil, &Mistake{Message: fmt.Sprintf("the config has no export %q", export), Hint: "it has: " + strings.Join(names, ", ")}
+}
+
+// checkRendering renders the shop's newest order through an export, and looks for the ERP's unit of each of the shop's.
+func checkRendering(ctx context.Context, shop Shop, x *config.Export) []bridge.Finding {
+	p := probe{subject: "export " + x.Name}
+	got, err := outbound.PreviewNewest(ctx, shop, x)
+	switch {
+	case err == nil && got == nil:
+		p.try("render the shop's newest order", "it has none yet", nil)
+	case err != nil:
+		p.try("render the shop's newest order", "", err)
+		if last := &p.findings[0]; last.Hint == "" {
+			last.Hint = "mend the order or exports." + x.Name + ".format: such an order is stuck"
+		}
+	default:
+		detail := fmt.Sprintf("order %s is %s, %d bytes", got.Order, got.Name, len(got.Body))
+		if got.Doubt != "" {
+			detail += "; its sums do not add up: " + got.Doubt
+		}
+		p.try("render the shop's newest order", detail, nil)
+	}
+	lister, ok := x.Format.(formats.UnitLister)
+	if !ok {
+		return p.findings
+	}
+	const what = "find the ERP's unit of each of the shop's"
+	units, err := shop.Units(ctx)
+	if err != nil {
+		p.try(what, "", err)
+	} else if none := lister.Unmapped(units); len(none) > 0 {
+		p.findings = append(p.findings, bridge.Finding{Subject: p.subject, What: what, Detail: "none for " + strings.Join(none, ", "),
+			Hint: "add them to exports." + x.Name + ".format.units: an order with another unit is stuck"})
+	} else {
+		p.try(what, fmt.Sprintf("all %d", len(units)), nil)
+	}
+	return p.findings
+}
