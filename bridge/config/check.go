@@ -218,6 +218,12 @@ func (k checker) mode(key string, f *Feed) {
 			f.OnFailure = "block"
 		}
 	}
+	if f.Truncated == "" {
+		f.Truncated = "warn"
+		if f.Mode == "full" {
+			f.Truncated = "hold"
+		}
+	}
 	missing := join(key, "on_missing")
 	if f.Entity == nil || !k.given(missing) || k.failed(missing) || k.failed(join(key, "mode")) {
 		return
