@@ -217,7 +217,7 @@ func TestAFileThatLooksCutOff(t *testing.T) {
 		{"hold", ", truncated: hold", "held truncated: the last line has no line end, and the lines before it have one: the file may be cut off"},
 		{"accept", ", truncated: accept", "loaded"},
 		{"full", ", mode: full, on_missing: delete", "held truncated: …"},
-		{"full, accept", ", mode: full, on_missing: delete, truncated: accept", "loaded"},
+		{"full accept", ", mode: full, on_missing: delete, truncated: accept", "loaded"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", c.keys))
