@@ -210,9 +210,5 @@ func Trouble(at time.Time, work string, why error) *Event {
 	if why == nil {
 		return &Event{At: at, Kind: WorkResumed, Work: work, Text: "trouble has passed"}
 	}
-	text := why.Error()
-	if after := RetryAfter(why); after > 0 {
-		text += "; it asks to be left alone until " + at.Add(after).UTC().Format("15:04:05Z")
-	}
-	return &Event{At: at, Kind: WorkPaused, Work: work, Text: text, Hint: HintOf(why)}
+	return &Event{At: at, Kind: WorkPaused, Work: work, Text: why.Error(), Hint: HintOf(why)}
 }
