@@ -12,6 +12,23 @@ type Clock interface {
 	Wait(ctx context.Context, d time.Duration) error
 }
 
+// WaitOr waits for a time, or less when one of two channels says that there is something to do. A nil channel says nothing.
+func WaitOr(ctx context.Context, c Clock, d time.Duration, first, second <-chan struct{}) error {
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { done <- c.Wait(waiting, d) }()
+	select {
+	case err := <-done:
+		return err
+	case <-first:
+	case <-second:
+	}
+	cancel()
+	<-done
+	return ctx.Err()
+}
+
 // SystemClock is the machine's clock.
 type SystemClock struct{}
 

@@ -134,6 +134,7 @@ type DropFilter struct {
 	After    int64  // a higher id
 	States   []DropState
 	From, To time.Time // seen
+	Settled  time.Time // settled since
 	Owed     bool      // only those whose last move is still owed
 	Last     int       // only the last so many; the answer is oldest first all the same
 }

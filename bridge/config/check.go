@@ -237,6 +237,12 @@ func (k checker) mode(key string, f *Feed) {
 		k.warn(join(key, "guards."+name), "leave it out for the default, or write a limit that means something", "is switched off: a file that was cut off could empty the shop")
 	}
 	k.scope(join(key, "scope"), f)
+	if f.Truncated == "" {
+		f.Truncated = "warn"
+		if f.Mode == "full" {
+			f.Truncated = "hold"
+		}
+	}
 	missing := join(key, "on_missing")
 	if f.Entity == nil || !k.given(missing) || k.failed(missing) || k.failed(join(key, "mode")) {
 		return

@@ -13,6 +13,7 @@ package config
 import (
 	"path"
 	"path/filepath"
+	"slices"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
@@ -104,6 +105,7 @@ type Feed struct {
 	OnFailure string          `yaml:"on_failure" jsonschema:"enum=block,enum=continue" doc:"whether drops behind a failed one wait; block in mode full, else continue"`
 	ParkFor   bridge.Duration `yaml:"park_for" jsonschema:"default=72h" doc:"how long a row waits for its parent before it is a reject"`
 	MaxSize   bridge.Size     `yaml:"max_size" jsonschema:"default=10GB" doc:"larger files are rejected"`
+	Truncated string          `yaml:"truncated" jsonschema:"enum=hold,enum=warn,enum=accept" doc:"what to do with a file whose last line has no line end when the lines before it have one: hold it for approval, load it and say so, or load it; hold in mode full, else warn"`
 	Empty     string          `yaml:"empty" jsonschema:"default=archive,enum=archive,enum=reject,enum=hold" doc:"what to do with a file without rows"`
 	Receipts  []string        `yaml:"receipts" jsonschema:"enum=json,enum=csv,enum=idoc" doc:"receipts to write for each drop, idoc as a STATUS for each IDoc; none by default"`
 }
@@ -119,10 +121,21 @@ type Wrapping struct {
 	Key        bridge.Secret `yaml:"key" doc:"pgp: private key, armored; several one after the other while keys change"`
 	Passphrase bridge.Secret `yaml:"passphrase" doc:"pgp: passphrase of the private key"`
 	Signers    []string      `yaml:"signers" jsonschema:"format=path" doc:"pgp: files with the sender's public keys, armored"`
-	Signature  string        `yaml:"signature" jsonschema:"default=required,enum=required,enum=optional" doc:"pgp: optional accepts a message that is not signed; a signature that is there must be a signer's"`
+	Signature  Signature     `yaml:"signature" doc:"pgp: optional accepts a message that is not signed; a signature that is there must be a signer's; { fresh: true } takes none twice"`
 	Encryption string        `yaml:"encryption" jsonschema:"default=required,enum=required,enum=optional" doc:"pgp: optional accepts a message that is signed and not encrypted; without key, no other"`
 
 	layer envelope.Layer
+}
+
+// Signature says what the signatures of a wrapping must be.
+type Signature struct {
+	Is    string `yaml:"is" jsonschema:"default=required,enum=required,enum=optional" doc:"required, or optional: a message that is not signed is accepted"`
+	Fresh bool   `yaml:"fresh" doc:"a message whose signature came with an earlier drop of the feed is rejected: somebody who can write into the folder sends it again"`
+}
+
+// Fresh says that no signature of the feed's files may come twice.
+func (f *Feed) Fresh() bool {
+	return slices.ContainsFunc(f.Unwrap, func(u Wrapping) bool { return u.Signature.Fresh })
 }
 
 // Layers are the wrappings of the feed's files, ready to use.

@@ -12,7 +12,7 @@ import (
 func (k checker) unwrap(key string, u *Wrapping) {
 	u.layer = envelope.Layer{Kind: u.Kind, MaxSize: int64(u.MaxSize), MaxRatio: u.MaxRatio, Match: u.Match, MaxEntries: u.MaxFiles,
 		Keys: u.Key.Reveal(), Passphrase: u.Passphrase.Reveal(),
-		Signers: k.publicKeys(join(key, "signers"), u.Signers), Optional: u.Signature == "optional", Plain: u.Encryption == "optional"}
+		Signers: k.publicKeys(join(key, "signers"), u.Signers), Optional: u.Signature.Is == "optional", Plain: u.Encryption == "optional"}
 	for _, only := range []struct{ kind, names string }{
 		{envelope.Zip, "match max_files"}, {envelope.PGP, "key passphrase signers signature encryption"},
 	} {

@@ -76,6 +76,23 @@ func (g *Gap) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q is not a rule for gaps: write hold, warn, or skip after 2h", text)
 }
 
+// String writes the rule as the config's short form has it, where there is one.
+func (s Signature) String() string {
+	if s.Fresh {
+		return ""
+	}
+	return s.Is
+}
+
+// UnmarshalText reads the short form: required, optional.
+func (s *Signature) UnmarshalText(text []byte) error {
+	if is := string(text); is == "required" || is == "optional" {
+		*s = Signature{Is: is}
+		return nil
+	}
+	return fmt.Errorf("%q is not a rule for signatures: write required, optional, or { fresh: true }", text)
+}
+
 // String writes the rule as the config's short form has it.
 func (c Collect) String() string {
 	if c.Orders == 0 {

@@ -15,6 +15,7 @@ type Ends struct {
 	Ledger interface {
 		inbound.Ledger
 		outbound.Ledger
+		Ledger
 	}
 	Shop interface {
 		inbound.Shop

@@ -2,13 +2,15 @@
 // one after the other, what others depend on first.
 //
 // Contract. Trouble at one end pauses what needs that end and nothing else; it stands in the ledger's notes while it
-// lasts. What is to be done is found out from the ledger again and again, so that a bridge which was killed goes on, and
-// a decision that another process took is seen. Nothing is held while the ledger or an end is waited for.
+// lasts. It is tried again within seconds at first, then with growing distance. What is to be done is found out from the
+// ledger again and again, so that a bridge which was killed goes on; a decision that another process took is seen within a
+// second, and wakes whatever waits. Nothing is held while the ledger or an end is waited for.
 package daemon
 
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -37,8 +39,10 @@ type Daemon struct {
 	losses losses
 }
 
-// A Ledger keeps notes of trouble while it lasts.
+// A Ledger keeps notes of trouble while it lasts, and what was decided.
 type Ledger interface {
+	// Decided tells the number of the last event, and whether one after the given number is a decision that somebody took.
+	Decided(ctx context.Context, after int64) (last int64, decided bool, err error)
 	// Note keeps a small fact under a name, such as why an end is paused; an empty text removes it.
 	Note(ctx context.Context, name, text string, events ...*bridge.Event) error
 	Notes(ctx context.Context) (map[string]string, error)
@@ -67,6 +71,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 		g.Go(func() error { return s.subscribe(ctx) })
 	}
 	g.Go(func() error { return s.prune(ctx) })
+	g.Go(func() error { return s.heed(ctx) })
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil
@@ -102,6 +107,7 @@ func (s *schedule) poll(ctx context.Context, f *config.Feed) error {
 	}
 	told := false // of what a lost ledger has left behind
 	for n := 0; ctx.Err() == nil; {
+		woken := s.In.Woken()
 		_, err := s.In.Poll(ctx, f)
 		err = errors.Join(err, s.In.FinishAll(ctx, f))
 		if err == nil && !told {
@@ -112,10 +118,38 @@ func (s *schedule) poll(ctx context.Context, f *config.Feed) error {
 		wait := f.Every.D()
 		n = s.report(ctx, "feed "+f.Name, n, err)
 		if n > 0 {
+			wait = bridge.Backoff(n, err, 0.5)
+		}
+		if err := bridge.WaitOr(ctx, s.Clock, wait, wake, woken); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// heedEvery is how often a running bridge looks whether somebody has decided something beside it.
+const heedEvery = time.Second
+
+// heed wakes what waits once somebody has decided something, in this process or in another one.
+func (s *schedule) heed(ctx context.Context) error {
+	last, _, err := s.Ledger.Decided(ctx, math.MaxInt64)
+	for n := 0; ctx.Err() == nil; {
+		n = s.report(ctx, "decisions", n, err)
+		wait := heedEvery
+		if n > 0 {
 			wait = max(wait, bridge.Backoff(n, err, 0.5))
 		}
-		if err := s.waitOr(ctx, wait, wake); err != nil {
+		if err := s.Clock.Wait(ctx, wait); err != nil {
 			return err
+		}
+		var decided bool
+		var now int64
+		if now, decided, err = s.Ledger.Decided(ctx, last); err == nil {
+			last = now
+		}
+		if decided {
+			s.In.Wake()
+			s.announce(func() {})
 		}
 	}
 	return ctx.Err()
@@ -124,6 +158,7 @@ func (s *schedule) poll(ctx context.Context, f *config.Feed) error {
 // load loads the drops of a feed, one after the other, as soon as what it depends on has nothing left to load.
 func (s *schedule) load(ctx context.Context, f *config.Feed) error {
 	for n := 0; ctx.Err() == nil; {
+		woken := s.In.Woken()
 		found, changed, err := s.turn(ctx, f)
 		if ctx.Err() != nil {
 			break
@@ -131,9 +166,9 @@ func (s *schedule) load(ctx context.Context, f *config.Feed) error {
 		n = s.report(ctx, "feed "+f.Name, n, err)
 		switch {
 		case n > 0:
-			err = s.Clock.Wait(ctx, bridge.Backoff(n, err, 0.5))
+			err = bridge.WaitOr(ctx, s.Clock, bridge.Backoff(n, err, 0.5), woken, nil)
 		case !found:
-			err = s.waitOr(ctx, time.Hour, changed)
+			err = bridge.WaitOr(ctx, s.Clock, time.Hour, changed, woken)
 		}
 		if err != nil {
 			return err
@@ -224,7 +259,7 @@ func (s *schedule) loadOne(ctx context.Context, f *config.Feed, d *bridge.Drop) 
 	if _, err := s.In.Load(ctx, f, d); err != nil {
 		return err
 	}
-	if err := s.In.Finish(ctx, f, d); err != nil {
+	if err := s.In.Finish(ctx, f, d); err != nil && !bridge.OfFile(err) { // the next listing tries again, and tells
 		return err
 	}
 	return s.In.RetryParked(ctx, f, d.ID)
@@ -233,12 +268,13 @@ func (s *schedule) loadOne(ctx context.Context, f *config.Feed, d *bridge.Drop) 
 // export makes round after round of an export.
 func (s *schedule) export(ctx context.Context, x *config.Export) error {
 	for n := 0; ctx.Err() == nil; {
+		woken := s.In.Woken()
 		err := s.round(ctx, x)
 		wait := x.Every.D()
 		if n = s.report(ctx, "export "+x.Name, n, err); n > 0 {
-			wait = max(wait, bridge.Backoff(n, err, 0.5))
+			wait = bridge.Backoff(n, err, 0.5)
 		}
-		if err := s.waitOr(ctx, wait, s.Out.Waker(x.Name)); err != nil {
+		if err := bridge.WaitOr(ctx, s.Clock, wait, s.Out.Waker(x.Name), woken); err != nil {
 			return err
 		}
 	}
@@ -298,13 +334,12 @@ func (d *Daemon) report(ctx context.Context, work string, failed int, err error)
 	if ctx.Err() != nil || err == nil && failed == 0 {
 		return failed
 	}
-	text := ""
+	event, text := bridge.Trouble(d.Clock.Now(), work, err), ""
 	if failed++; err != nil {
-		text = err.Error()
+		text = event.Text
 	} else {
 		failed = 0
 	}
-	event := bridge.Trouble(d.Clock.Now(), work, err)
 	if noteErr := d.Ledger.Note(ctx, bridge.PausedNote(work), text, event); noteErr != nil {
 		// The ledger itself is in trouble: whoever observes hears of it, and the next try notes it.
 		event = bridge.Trouble(d.Clock.Now(), work, errors.Join(err, noteErr))
@@ -329,22 +364,6 @@ func (d *Daemon) forgetTrouble(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// waitOr waits for a time, or less when the channel says that there is something to do.
-func (d *Daemon) waitOr(ctx context.Context, wait time.Duration, wake <-chan struct{}) error {
-	waiting, cancel := context.WithCancel(ctx)
-	defer cancel()
-	done := make(chan error, 1)
-	go func() { done <- d.Clock.Wait(waiting, wait) }()
-	select {
-	case err := <-done:
-		return err
-	case <-wake:
-	}
-	cancel()
-	<-done
-	return ctx.Err()
 }
 
 // Round makes one round: every feed is polled, what is ready is loaded in the order of dependency, every export is

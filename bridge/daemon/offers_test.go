@@ -8,14 +8,10 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/bridgetest"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // A shop that says what it offers as a test wants it.
 type shop struct {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/formats"
 )
 
 // resumeClaims finishes the claims that were cut short.
@@ -20,15 +21,18 @@ func (e *Engine) resumeClaims(ctx context.Context, f *config.Feed) error {
 		if err != nil {
 			break
 		}
-		if err = e.claim(ctx, f, d); err != nil && bridge.FateOf(err) == bridge.Stop {
+		if e.setbacks.rests(ofDrop(d), e.Clock.Now()) {
+			continue
+		}
+		if err = e.claim(ctx, f, d); bridge.OfFile(err) || err != nil && bridge.FateOf(err) == bridge.Stop {
 			err = nil // told when its turn comes
 		}
 	}
 	return err
 }
 
-// claimAndFetch claims and fetches every drop of a feed that is whole, in the feed's order. Trouble with one file that does not
-// pass by itself is kept with the drop, and the others go on. It says whether a manifest was read.
+// claimAndFetch claims and fetches every drop of a feed that is whole, in the feed's order. Trouble with one file is kept with
+// its drop and the others go on; trouble of the end is returned. It says whether a manifest was read.
 func (e *Engine) claimAndFetch(ctx context.Context, f *config.Feed) (fetched int, listed bool, err error) {
 	drops, err := e.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, States: []bridge.DropState{bridge.Ready, bridge.Claimed, bridge.Fetched, bridge.Loading}})
 	if err != nil {
@@ -37,11 +41,22 @@ func (e *Engine) claimAndFetch(ctx context.Context, f *config.Feed) (fetched int
 	slices.SortStableFunc(drops, inOrder)
 	var errs []error
 	for _, d := range drops {
+		if e.setbacks.rests(ofDrop(d), e.Clock.Now()) {
+			continue
+		}
 		before := d.State
-		if err := e.forward(ctx, f, d); err != nil {
+		err := e.forward(ctx, f, d)
+		switch {
+		case err == nil:
+			e.setbacks.failed(ofDrop(d), e.Clock.Now(), nil)
+		case bridge.OfFile(err):
+			e.setbacks.failed(ofDrop(d), e.Clock.Now(), err)
+			errs = append(errs, e.stuck(ctx, d, err))
+			continue
+		default:
 			errs = append(errs, err)
 			if bridge.FateOf(err) == bridge.Pause {
-				break
+				return fetched, false, errors.Join(errs...)
 			}
 			errs = append(errs, e.stuck(ctx, d, err))
 		}
@@ -50,7 +65,8 @@ func (e *Engine) claimAndFetch(ctx context.Context, f *config.Feed) (fetched int
 			fetched++
 		}
 	}
-	return fetched, listed && len(errs) == 0, errors.Join(errs...)
+	err = errors.Join(errs...)
+	return fetched, listed && err == nil, err
 }
 
 // forward takes one drop as far as it can go now.
@@ -68,6 +84,9 @@ func (e *Engine) forward(ctx context.Context, f *config.Feed, d *bridge.Drop) er
 		return e.advance(ctx, d, bridge.Claimed, e.event(bridge.DropSettled, d, settledText(d)))
 	case d.Size > int64(f.MaxSize):
 		return e.end(ctx, f, d, nil, verdict{state: bridge.Rejected, reason: fmt.Sprintf("it has %d bytes, more than max_size allows (%s)", d.Size, f.MaxSize)})
+	case neverFits(e.Spool, d.Size):
+		return e.end(ctx, f, d, nil, verdict{state: bridge.Rejected, hint: hintNeverFits,
+			reason: fmt.Sprintf("%s: it has %d bytes, more than the disk of state.dir could ever hold", formats.CodeFileNeverFits, d.Size)})
 	case e.Clock.Now().Sub(d.SteadyAt) < f.Ready.Stable.D():
 		return nil // it grew after it was claimed
 	case d.Manifest:
@@ -129,7 +148,7 @@ func (e *Engine) moveToWork(ctx context.Context, r bridge.Remote, f *config.Feed
 			if _, err := r.Stat(ctx, d.Path); gone(err) {
 				return target, nil // it grew while it was moved
 			} else if err != nil || n == maxStrangers {
-				return "", errors.Join(err, &bridge.Error{Op: "claim", Object: bridge.FileObject(d.Remote, target), Err: fs.ErrExist, Hint: "clear the work folder"})
+				return "", errors.Join(err, &bridge.Error{Op: "claim", Object: bridge.FileObject(d.Remote, target), File: true, Err: fs.ErrExist, Hint: "clear the work folder"})
 			}
 			continue
 		case !gone(err):
@@ -181,14 +200,19 @@ func gone(err error) bool {
 }
 
 // sameTime compares a server's time with one that the ledger has kept.
-func sameTime(x, kept time.Time) bool { return x.Truncate(time.Millisecond).Equal(kept) }
+func sameTime(x, kept time.Time) bool {
+	return noTime(x) && noTime(kept) || x.Truncate(time.Millisecond).Equal(kept)
+}
+
+// noTime says that a server tells no time: none at all, or the beginning of 1970.
+func noTime(t time.Time) bool { return t.IsZero() || t.UnixMilli() == 0 }
 
 // moveInto moves a file, making the target's folder when it is not there.
 func (e *Engine) moveInto(ctx context.Context, r bridge.Remote, from, to string) error {
 	err := r.Move(ctx, from, to)
 	if gone(err) {
 		if _, err := r.Stat(ctx, path.Dir(to)); !gone(err) {
-			return errors.Join(err, &bridge.Error{Op: "move", Object: from, Err: fs.ErrNotExist})
+			return errors.Join(err, &bridge.Error{Op: "move", Object: from, File: true, Err: fs.ErrNotExist})
 		}
 		if err := r.MakeFolder(ctx, path.Dir(to)); err != nil {
 			return err

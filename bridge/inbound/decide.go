@@ -127,7 +127,10 @@ func (e *Engine) Rerun(ctx context.Context, d *bridge.Drop, o RerunOptions) (*br
 	if err := e.haveBytes(ctx, d); err != nil {
 		return nil, err
 	}
-	return run, e.startRun(ctx, run, d)
+	if err := e.startRun(ctx, run, d); err != nil {
+		return run, err
+	}
+	return run, e.keep(ctx, e.decision(d, "", "run again"))
 }
 
 // haveBytes brings a drop's bytes back into the spool.

@@ -8,12 +8,13 @@
 // In the order of a drop's states:
 //
 //   - seen.go: listing → seen → ready; manifest.go: files that list files
-//   - claim.go, fetch.go: ready → claimed → fetched
+//   - claim.go, fetch.go: ready → claimed → fetched; waiting.go: trouble with one file
 //   - rank.go, queue.go: which drop is the next, and what keeps it
 //   - load.go: fetched → loading → loaded, partial, rejected, held
 //   - rows.go, rejects.go: the rows of a file, out of its wrappings; those that were rejected
 //   - plan.go: rows → records → changes; guards.go: limits; apply.go, pace.go: changes → batches → outcomes
 //   - answers.go: the ERP's answers to orders, which travel one by one
+//   - again.go: files that were no whole ones after all
 //   - settle.go, receipt.go, receipt_documents.go: reject file, receipts, last move
 //   - decide.go: approve, discard, run again; preview.go: plan without doing; adopt.go: links without a file
 //   - prune.go: what is old goes
@@ -49,6 +50,9 @@ type Engine struct {
 	Patience time.Duration
 
 	finishing sync.Mutex // one last move at a time
+	setbacks  setbacks
+	compared  times
+	waker     waker
 	paceOnce  sync.Once
 	shared    *pace // batches on their way, of all feeds
 }
@@ -144,7 +148,7 @@ func (e *Engine) persist(ctx context.Context, what string, f func() error) error
 		if noteErr := e.trouble(ctx, what, err); noteErr != nil && !errors.Is(noteErr, bridge.ErrReading) {
 			e.Events.Tell(bridge.Trouble(e.Clock.Now(), what, errors.Join(err, noteErr)))
 		}
-		if e.Clock.Wait(ctx, wait) != nil {
+		if e.wait(ctx, wait) != nil {
 			return err
 		}
 	}
@@ -154,7 +158,7 @@ func (e *Engine) persist(ctx context.Context, what string, f func() error) error
 func (e *Engine) trouble(ctx context.Context, work string, why error) error {
 	event, text := bridge.Trouble(e.Clock.Now(), work, why), ""
 	if why != nil {
-		text = why.Error()
+		text = event.Text
 	}
 	err := e.Ledger.Note(ctx, bridge.PausedNote(work), text, event)
 	if err == nil {

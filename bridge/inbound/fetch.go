@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"syscall"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -66,10 +67,10 @@ func (e *Engine) changed(ctx context.Context, r bridge.Remote, d *bridge.Drop, w
 		return e.advance(ctx, d, bridge.Claimed, e.event(bridge.DropSettled, d, settledText(d)))
 	case err == nil && file.Size != d.Size:
 		d.Reason = fmt.Sprintf("it had %d bytes when it was claimed and has %d now: the sender was still writing; give the feed a marker, or a longer ready.stable", d.Size, file.Size)
-		d.Size, d.SteadyAt = file.Size, e.Clock.Now()
+		d.Size, d.MTime, d.SteadyAt = file.Size, file.MTime.UTC(), e.Clock.Now()
 		return e.advance(ctx, d, bridge.Claimed, e.event(bridge.DropTrouble, d, d.Reason))
 	case why == nil:
-		return &bridge.Error{Op: "fetch", Object: bridge.FileObject(d.Remote, d.Path), Fate: bridge.Pause, Err: errors.New("another number of bytes arrived than the file has")}
+		return &bridge.Error{Op: "fetch", Object: bridge.FileObject(d.Remote, d.Path), Fate: bridge.Pause, File: true, Err: errors.New("another number of bytes arrived than the file has")}
 	}
 	return why
 }
@@ -129,12 +130,24 @@ func syncFolder(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// spoolTrouble is trouble of the local disk: it passes once somebody has made room.
+// spoolTrouble is trouble of the local disk: it passes once somebody has made room. Without room a smaller file may go on.
 func spoolTrouble(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &bridge.Error{Op: "write", Object: "spool", Fate: bridge.Pause, Err: err, Hint: "make room on the disk of state.dir; the bridge goes on by itself"}
+	return &bridge.Error{Op: "write", Object: "spool", Fate: bridge.Pause, File: errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT), Err: err,
+		Hint: "make room on the disk of state.dir; the bridge goes on by itself"}
+}
+
+const hintNeverFits = "give state.dir a larger disk, or have the sender send less at once"
+
+// neverFits says that so many bytes are more than the disk of a folder could ever hold. A disk that can't be asked holds all.
+func neverFits(folder string, size int64) bool {
+	var disk syscall.Statfs_t
+	if syscall.Statfs(folder, &disk) != nil || disk.Blocks == 0 {
+		return false
+	}
+	return uint64(size)/uint64(disk.Bsize) >= disk.Blocks
 }
 
 // HandOver copies a local file into the spool as a drop of a feed, as `orobridge load` does.

@@ -44,6 +44,13 @@ func (e *Engine) guard(ctx context.Context, f *config.Feed, d *bridge.Drop, run 
 	if whole && d.ListedBy != 0 && d.ListedRows >= 0 && run.Rows != d.ListedRows {
 		reasons = append(reasons, fmt.Sprintf("manifest: %d rows, manifest %d says %d", run.Rows, d.ListedBy, d.ListedRows))
 	}
+	if whole {
+		if why, err := e.cutOff(ctx, f, d, run); err != nil {
+			return v, err
+		} else if why != "" {
+			reasons = append(reasons, why)
+		}
+	}
 	if whole && run.Rows < g.MinRows {
 		reasons = append(reasons, fmt.Sprintf("min_rows: %d rows, the least is %d", run.Rows, g.MinRows))
 	}

@@ -165,6 +165,10 @@ func TestAnEmptyFileHasAnOutcome(t *testing.T) {
 				w.Round()
 				w.Drop("prices", "b.csv", content)
 				w.Round()
+				if content == "" {
+					w.Stands("a.csv loaded", "b.csv seen it has 0 bytes: its sender has 10m0s to write into it")
+					w.Later(10 * time.Minute)
+				}
 				w.Stands("a.csv loaded", "b.csv "+want)
 				if n := w.Shop.Count("productprices"); n != 1 {
 					t.Errorf("an empty file has removed prices: %d are left", n)
@@ -402,6 +406,7 @@ func TestAManifestIsNotBelieved(t *testing.T) {
 			w := bridgetest.NewWorld(t, bridgetest.FeedOf("*.csv", ", ready: { manifest: '*.lst', stable: 0s }"))
 			w.Drop("prices", "m.lst", c.content)
 			w.Round()
+			w.Later(10 * time.Minute) // 0 bytes are no manifest before
 			w.Stands("m.lst rejected " + c.reason + "…")
 			w.Stay("rejected/m.lst_d1_error.txt", "rejected/m_d1.lst")
 		})

@@ -57,6 +57,9 @@ type Ledger interface {
 	// Places finds the drops of a feed's folder that were entered with exactly the names, sizes and times of some files,
 	// and did not vanish.
 	Places(ctx context.Context, feed, remote, folder string, files []bridge.File) ([]bridge.Place, error)
+	// Signed keeps that a drop carries a signature, made at a time of the signer's clock, and tells the drop of the feed that
+	// carried it first: this one, or an earlier one.
+	Signed(ctx context.Context, feed, id string, made time.Time, drop int64) (first int64, err error)
 	// Listed enters what a listing has brought, or a file that was handed over. Events without a drop's number get that of
 	// the new drop of their file's name.
 	Listed(ctx context.Context, l bridge.Listing, events ...*bridge.Event) error

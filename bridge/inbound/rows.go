@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
@@ -31,7 +32,21 @@ func (e *Engine) rowsOf(ctx context.Context, f *config.Feed, d *bridge.Drop, run
 	if run.Kind == bridge.RetryRun {
 		return e.rejectedRows(ctx, f, d, run)
 	}
+	if run.Kind == bridge.FirstRun && f.Fresh() {
+		return e.openSigned(f, e.spool(d), func(s envelope.Signature) error { return e.fresh(ctx, d, s) })
+	}
 	return e.openRows(f, e.spool(d))
+}
+
+// fresh refuses a signature that came with an earlier drop of the feed: somebody who can write into the folder, and not sign,
+// has sent an old message again. What a person hands over is taken.
+func (e *Engine) fresh(ctx context.Context, d *bridge.Drop, s envelope.Signature) error {
+	first, err := e.Ledger.Signed(ctx, d.Feed, s.ID, s.At, d.ID)
+	if err != nil || first == d.ID || d.Remote == bridge.ByHand {
+		return err
+	}
+	return &formats.FileError{Code: formats.CodeFileReplayed, Message: fmt.Sprintf("its signature, made %s, came with drop %d already", s.At.Format(time.RFC3339), first),
+		Hint: fmt.Sprintf("if that drop is to be loaded again: orobridge rerun %d; a sender who means to say the same again signs again", first)}
 }
 
 // Rows opens the rows of a file of this machine as a feed reads them. Only the bridge's spool is used.
@@ -92,8 +107,13 @@ type part struct{ name, path string }
 // openRows opens a file of a feed. Nothing of a wrapped file is read before all of it came out whole, and signed as it must
 // be. The error is a *formats.FileError when the file is at fault.
 func (e *Engine) openRows(f *config.Feed, path string) (*fileRows, error) {
+	return e.openSigned(f, path, nil)
+}
+
+// openSigned is openRows that tells of each good signature before what was signed is looked at.
+func (e *Engine) openSigned(f *config.Feed, path string, signed func(envelope.Signature) error) (*fileRows, error) {
 	r := &fileRows{feed: f, parts: []part{{path: path}}, counts: map[string]int64{}}
-	err := e.unwrap(r, path)
+	err := e.unwrap(r, path, signed)
 	if err == nil {
 		err = r.head()
 	}
@@ -107,7 +127,7 @@ func (e *Engine) openRows(f *config.Feed, path string) (*fileRows, error) {
 const leftOver = "unwrapped-*"
 
 // unwrap takes a file out of its wrappings into a folder of its own in the spool, which goes when the rows are closed.
-func (e *Engine) unwrap(r *fileRows, path string) error {
+func (e *Engine) unwrap(r *fileRows, path string, signed func(envelope.Signature) error) error {
 	layers := r.feed.Layers()
 	if len(layers) == 0 {
 		return nil
@@ -125,11 +145,15 @@ func (e *Engine) unwrap(r *fileRows, path string) error {
 		p := part{name: r.freeName(name), path: filepath.Join(r.dir, fmt.Sprintf("%d", len(r.parts)+1))}
 		r.parts = append(r.parts, p)
 		return os.OpenFile(p.path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	}, nil)
+	}, heard(signed))
 	if len(r.parts) == 1 {
 		r.parts[0].name = ""
 	}
-	return notUnwrapped(err)
+	var refused *refusedSignature
+	if errors.As(err, &refused) {
+		return refused.why
+	}
+	return notUnwrapped(err, r.dir)
 }
 
 // freeName keeps names of parts apart that differ only in their folders.
@@ -142,8 +166,30 @@ func (r *fileRows) freeName(name string) string {
 	return free
 }
 
-// notUnwrapped tells what is the file's own fault from trouble of the disk.
-func notUnwrapped(err error) error {
+// refusedSignature tells what was said of a signature from the faults of a file.
+type refusedSignature struct{ why error }
+
+func (r *refusedSignature) Error() string { return r.why.Error() }
+
+func heard(signed func(envelope.Signature) error) func(envelope.Signature) error {
+	if signed == nil {
+		return nil
+	}
+	return func(s envelope.Signature) error {
+		if err := signed(s); err != nil {
+			return &refusedSignature{err}
+		}
+		return nil
+	}
+}
+
+// notUnwrapped tells what is the file's own fault from trouble of the disk on which a folder stands. A full disk is the file's
+// fault when what has to come out is more than it could ever hold.
+func notUnwrapped(err error, dir string) error {
+	var full *envelope.NoSpaceError
+	if errors.As(err, &full) && neverFits(dir, full.Needs) {
+		return &formats.FileError{Code: formats.CodeFileNeverFits, Message: err.Error(), Hint: hintNeverFits}
+	}
 	for _, fault := range []struct {
 		err        error
 		code, hint string
@@ -230,6 +276,9 @@ func (r *fileRows) Next(row *formats.Row) error {
 			return r.within(r.at, err)
 		}
 		addCounts(r.counts, r.reader)
+		if end, ok := r.reader.(formats.Finisher); ok && end.Unfinished() != "" {
+			r.counts[truncated]++
+		}
 		r.at++
 		if err := r.closeFile(); err != nil {
 			return err
@@ -245,6 +294,23 @@ func (r *fileRows) Counts() map[string]int64 {
 	}
 	addCounts(counts, r.reader)
 	return counts
+}
+
+// truncated counts the parts of a file whose last line looks cut off, among what a reader has noticed.
+const truncated = "truncated"
+
+// cutOff applies the feed's rule for files that look cut off to a run that has read all of its file, and says why the drop
+// has to be held; empty when it need not.
+func (e *Engine) cutOff(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run) (why string, err error) {
+	if run.Skipped[truncated] == 0 || f.Truncated == "accept" {
+		return "", nil
+	}
+	if f.Truncated == "hold" {
+		return "truncated: " + formats.UnfinishedLine, nil
+	}
+	event := e.event(bridge.Noted, d, formats.UnfinishedLine)
+	event.Hint = "have the sender end the last line, or set truncated: hold for the feed; accept says nothing"
+	return "", e.keep(ctx, event)
 }
 
 // addCounts adds what a reader, or a mapper, has left out, if it tells.

@@ -18,7 +18,7 @@ import (
 )
 
 // Poll lists a feed's folder once and brings every drop as far as it can go: seen, ready, claimed, fetched. It returns
-// how many drops are fetched and wait for their turn. Trouble with one file does not keep the others.
+// how many drops are fetched and wait for their turn. The error is the trouble of an end; that of one file stands in its drop.
 func (e *Engine) Poll(ctx context.Context, f *config.Feed) (fetched int, err error) {
 	// What an earlier process began comes first: a listing can't tell a file that was moved by half.
 	if err := e.resumeClaims(ctx, f); err != nil {
@@ -44,21 +44,22 @@ func (e *Engine) Poll(ctx context.Context, f *config.Feed) (fetched int, err err
 			drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool { return d.State != bridge.Seen })
 		}
 	}
-	return fetched, errors.Join(err, e.closeManifests(ctx, f), e.sweepMarkers(ctx, f, s))
+	return fetched, errors.Join(err, e.closeManifests(ctx, f), e.sweepMarkers(ctx, f, s), e.lookBack(ctx, f))
 }
 
 // Sifted is a listing of a feed's folder, taken apart.
 type Sifted struct {
 	Files   []bridge.File // the feed's and its manifests, oldest first
 	Markers map[string]bridge.File
-	Refused []Refusal // names that can't be used, of files that the feed would take otherwise
+	Refused []Refusal // what the feed would take if its name could be used, or if it were a regular file
 	TooMany int       // more of them, beyond the limit
 	Foreign int       // files that are no business of the feed
 }
 
-// A Refusal is a file whose name can't be used. It is left alone; the ledger keeps that it was there.
+// A Refusal is a file whose name can't be used, or what is no regular file. It is left alone; the ledger keeps that it was
+// there.
 type Refusal struct {
-	bridge.File        // Name is quoted and cut: it can be printed, and is no path
+	bridge.File        // a Name that can't be used is quoted and cut: it can be printed, and is no path
 	Why         string //
 }
 
@@ -74,7 +75,7 @@ func Sift(f *config.Feed, listing []bridge.File) *Sifted {
 		switch {
 		case file.Dir || file.Writing || bridge.Temporary(file.Name, f.Ignore):
 			continue
-		case f.Ready.Marker != "" && strings.HasSuffix(file.Name, f.Ready.Marker):
+		case f.Ready.Marker != "" && strings.HasSuffix(file.Name, f.Ready.Marker) && !file.Special:
 			s.Markers[file.Name] = file
 			continue
 		}
@@ -83,17 +84,23 @@ func Sift(f *config.Feed, listing []bridge.File) *Sifted {
 			s.Foreign++
 			continue
 		}
-		if err := bridge.SafeName(file.Name); err == nil {
+		switch err := bridge.SafeName(file.Name); {
+		case err == nil && !file.Special:
 			s.Files = append(s.Files, file)
-		} else if len(s.Refused) < maxRefused {
-			s.Refused = append(s.Refused, refuse(file, err))
-		} else {
+		case len(s.Refused) == maxRefused:
 			s.TooMany++
+		case err == nil:
+			s.Refused = append(s.Refused, Refusal{File: file, Why: notRegular})
+		default:
+			s.Refused = append(s.Refused, refuse(file, err))
 		}
 	}
 	slices.SortFunc(s.Files, func(x, y bridge.File) int { return cmp.Or(x.MTime.Compare(y.MTime), cmp.Compare(x.Name, y.Name)) })
 	return s
 }
+
+// notRegular is why what is no file is left alone.
+const notRegular = "it is a link, a pipe or a device; it was left alone: have the file itself put there"
 
 // refuse makes a name printable and short, so that names which differ stay different.
 func refuse(file bridge.File, why error) Refusal {
@@ -211,15 +218,14 @@ func (n *census) add(d *bridge.Drop) {
 	n.events = append(n.events, event)
 }
 
-// refuse enters files whose names can't be used, each once, as rejected drops without a path: nothing is ever done to
-// them.
+// refuse enters what can't be taken, each once, as rejected drops without a path: nothing is ever done to them.
 func (n *census) refuse(ctx context.Context, s *Sifted) error {
 	for _, r := range s.Refused {
 		before, err := n.e.Ledger.Drops(ctx, bridge.DropFilter{Feed: n.f.Name, Remote: n.f.Remote, Folder: n.f.Folder, Name: r.Name, Last: 1})
 		if err != nil {
 			return err
 		}
-		if len(before) > 0 {
+		if len(before) > 0 && before[0].State == bridge.Rejected && before[0].Reason == r.Why {
 			continue
 		}
 		d := n.drop(r.File)
@@ -228,7 +234,7 @@ func (n *census) refuse(ctx context.Context, s *Sifted) error {
 	}
 	if s.TooMany > 0 {
 		n.events = append(n.events, &bridge.Event{At: n.at, Kind: bridge.Noted, Feed: n.f.Name,
-			Text: fmt.Sprintf("%d more names that can't be used than are kept of one listing", s.TooMany)})
+			Text: fmt.Sprintf("%d more that can't be taken than are kept of one listing", s.TooMany)})
 	}
 	return nil
 }
@@ -277,11 +283,26 @@ func (e *Engine) watch(ctx context.Context, f *config.Feed, drops []*bridge.Drop
 	return e.advanceAll(ctx, moves, events...)
 }
 
+// emptyStands is how long a file of 0 bytes that nothing else says to be whole has to stand: senders make the file first and
+// write into it when they have something.
+const emptyStands = 10 * time.Minute
+
+// stands says whether a drop has been listed as it is for long enough. Where the server tells no times only the size can
+// change: it has to be the same for two more listings.
+func stands(f *config.Feed, d *bridge.Drop, stable time.Duration, alone bool) (why string, ok bool) {
+	if stable > 0 && noTime(d.MTime) {
+		stable = max(stable, 2*f.Every.D())
+	}
+	if alone && d.Size == 0 && stable < emptyStands {
+		stable, why = emptyStands, fmt.Sprintf("it has 0 bytes: its sender has %v to write into it", emptyStands)
+	}
+	return why, d.ListedAt.Sub(d.SteadyAt) >= stable
+}
+
 // whole says whether a drop's sender has finished writing it, and what is missing in words if something has to come yet.
 func (e *Engine) whole(f *config.Feed, d *bridge.Drop, markers map[string]bridge.File, awaited map[string]awaitedFile) (why string, ok bool) {
-	steady := d.ListedAt.Sub(d.SteadyAt)
 	if d.Manifest {
-		return "", steady >= f.Ready.ManifestStable.D()
+		return stands(f, d, f.Ready.ManifestStable.D(), true)
 	}
 	if f.Ready.Marker != "" {
 		marker, ok := markers[d.Name+f.Ready.Marker]
@@ -302,7 +323,7 @@ func (e *Engine) whole(f *config.Feed, d *bridge.Drop, markers map[string]bridge
 		}
 		d.ListedBy, d.ListedRows, d.ListedSHA256 = entry.manifest, entry.Rows, entry.SHA256
 	}
-	return "", steady >= f.Ready.Stable.D()
+	return stands(f, d, f.Ready.Stable.D(), f.Ready.Marker == "" && f.Ready.Manifest == "")
 }
 
 // maxSwept bounds the markers that one poll takes away.
@@ -327,17 +348,26 @@ func (e *Engine) sweepMarkers(ctx context.Context, f *config.Feed, s *Sifted) er
 		if err != nil {
 			return err
 		}
-		if len(last) == 0 || last[0].ClaimedAt.IsZero() || bridge.SafeName(name) != nil {
+		what := "marker of " + f.Name + ": " + name
+		if len(last) == 0 || last[0].ClaimedAt.IsZero() || bridge.SafeName(name) != nil || e.setbacks.rests(what, e.Clock.Now()) {
 			continue
 		}
 		r := e.Remotes[f.Remote]
 		if _, err := r.Stat(ctx, path.Join(f.Folder, of)); !gone(err) {
 			continue
 		}
-		if err := r.Remove(ctx, path.Join(f.Folder, name)); err != nil && !gone(err) {
+		text := "marker " + name + " came without its file: it was taken away"
+		err = r.Remove(ctx, path.Join(f.Folder, name))
+		switch {
+		case gone(err):
+			err = nil
+		case bridge.OfFile(err):
+			text = "marker " + name + " came without its file, and stays: " + err.Error()
+		case err != nil:
 			return err
 		}
-		if err := e.note(ctx, last[0], "marker "+name+" came without its file: it was taken away"); err != nil {
+		e.setbacks.failed(what, e.Clock.Now(), err)
+		if err := e.note(ctx, last[0], text); err != nil {
 			return err
 		}
 	}

@@ -15,7 +15,7 @@ import (
 	"github.com/orobridge/orobridge/formats/envelope"
 )
 
-// FinishAll carries out the last moves that a feed still owes. Trouble with one does not keep the others.
+// FinishAll carries out the last moves that a feed still owes. Trouble with one stands in its drop and does not keep the others.
 func (e *Engine) FinishAll(ctx context.Context, f *config.Feed) error {
 	drops, err := e.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, Owed: true})
 	if err != nil {
@@ -23,13 +23,46 @@ func (e *Engine) FinishAll(ctx context.Context, f *config.Feed) error {
 	}
 	var errs []error
 	for _, d := range drops {
+		if e.setbacks.rests(ofDrop(d), e.Clock.Now()) {
+			continue
+		}
 		err := e.Finish(ctx, f, d)
+		e.setbacks.failed(ofDrop(d), e.Clock.Now(), err)
+		if bridge.OfFile(err) {
+			err = e.unmoved(ctx, d, err)
+		}
 		errs = append(errs, err)
 		if ctx.Err() != nil || errors.Is(err, bridge.ErrUnreachable) {
 			break
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// stillOwed stands in a drop's reason before why its last move is still owed.
+const stillOwed = "its last move is owed: "
+
+// unmoved keeps with a settled drop why it is not put away.
+func (e *Engine) unmoved(ctx context.Context, d *bridge.Drop, why error) error {
+	settled, _ := cutOwed(d.Reason)
+	event := e.event(bridge.DropTrouble, d, why.Error())
+	event.Hint = bridge.HintOf(why)
+	text := why.Error()
+	if event.Hint != "" {
+		text += " — " + event.Hint
+	}
+	reason := also(settled, stillOwed+text)
+	if reason == d.Reason {
+		return nil
+	}
+	d.Reason = reason
+	return moved(e.advance(ctx, d, d.State, event))
+}
+
+// cutOwed takes the trouble of the last move out of a drop's reason.
+func cutOwed(reason string) (settled string, owed bool) {
+	settled, _, owed = strings.Cut(reason, stillOwed)
+	return strings.TrimSuffix(settled, "; "), owed
 }
 
 // Finish writes what the sender gets of a settled drop and moves its file away. Each part may be repeated: names carry
@@ -57,10 +90,14 @@ func (e *Engine) Finish(ctx context.Context, f *config.Feed, d *bridge.Drop) err
 		if err := e.answer(ctx, r, f, d, runs); err != nil {
 			return err
 		}
+		if err := e.lookAgain(ctx, r, f, d); err != nil {
+			return err
+		}
 		if err := e.putAway(ctx, r, f, d, runs); err != nil {
 			return err
 		}
 	}
+	d.Reason, _ = cutOwed(d.Reason)
 	d.Finish = ""
 	e.Events.Step("finish recorded")
 	err = e.advance(ctx, d, d.State, e.event(bridge.DropPutAway, d, d.Path))

@@ -79,6 +79,9 @@ func (l *Ledger) Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop
 	if !f.To.IsZero() {
 		w.add("seen_at < ?", millis(f.To))
 	}
+	if !f.Settled.IsZero() {
+		w.add("settled_at > 0 AND settled_at >= ?", millis(f.Settled))
+	}
 	if f.Owed {
 		w.add("finish <> ''")
 	}

@@ -101,6 +101,14 @@ func (l *Ledger) PruneEvents(ctx context.Context, before time.Time, n int) (more
 	return more, err
 }
 
+// Decided tells the number of the last event, and whether one after the given number is a decision that somebody took. It
+// costs as much as there are events after that number.
+func (l *Ledger) Decided(ctx context.Context, after int64) (last int64, decided bool, err error) {
+	err = l.front.QueryRowContext(ctx, `SELECT coalesce((SELECT max(id) FROM events), 0), EXISTS (SELECT 1 FROM events WHERE id > ? AND kind = ?)`,
+		after, bridge.DecisionTaken).Scan(&last, &decided)
+	return last, decided, wrap("look for decisions", err)
+}
+
 // Note keeps a small fact under a name, such as why an end is paused; an empty text removes it.
 func (l *Ledger) Note(ctx context.Context, name, text string, events ...*bridge.Event) error {
 	return l.order(ctx, "note "+name, func(tx statements) error {

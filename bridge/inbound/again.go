@@ -1,0 +1,123 @@
+package inbound
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+)
+
+// A sender may go on with a file that was taken for whole: it paused for longer than the feed waits, and its open handle
+// follows the file into the work folder and from there into the archive. So a file that was fetched is looked at once more
+// before its last move, and in the archive at each listing for the next ten minutes. What is another file by then is loaded
+// again, from where it stands, and an alarm says so.
+
+const (
+	lateFor  = 10 * time.Minute // after a drop was settled
+	maxLate  = 200              // drops that one listing looks after, the newest ones
+	maxReads = 64 << 20         // bytes of a file that is read at each listing where the server tells no times
+)
+
+// lookBack looks after the drops of a feed that were put away within the last minutes. On a remote on which nothing is moved
+// the listing itself shows another file.
+func (e *Engine) lookBack(ctx context.Context, f *config.Feed) error {
+	if e.ReadOnly[f.Remote] {
+		return nil
+	}
+	drops, err := e.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, Remote: f.Remote, Settled: e.Clock.Now().Add(-lateFor)})
+	if err != nil {
+		return err
+	}
+	drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool { return d.Path == "" || d.Finish != "" || !d.State.Settled() })
+	r := e.Remotes[f.Remote]
+	for _, d := range drops[max(0, len(drops)-maxLate):] {
+		if noTime(d.MTime) && d.Size > maxReads {
+			continue // its content was compared before its last move
+		}
+		if err := e.lookAgain(ctx, r, f, d); err != nil && !bridge.OfFile(err) {
+			return err
+		}
+	}
+	return nil
+}
+
+// lookAgain compares a drop's file with what was fetched, and has another one loaded. A file that is gone was taken away by
+// somebody who may.
+func (e *Engine) lookAgain(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop) error {
+	if d.Path == "" || d.SHA256 == "" {
+		return nil // there is none, or it was never fetched
+	}
+	file, err := r.Stat(ctx, d.Path)
+	if gone(err) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	same, err := e.same(ctx, r, d, file)
+	if err != nil || same {
+		return err
+	}
+	return e.enterAgain(ctx, f, d, file)
+}
+
+// same says whether a file is the one that was fetched. Another size tells at once, the same time, too. A server may set the
+// time when it renames a file, or tell none: then the content decides, which is read once for each time.
+func (e *Engine) same(ctx context.Context, r bridge.Remote, d *bridge.Drop, file bridge.File) (bool, error) {
+	switch {
+	case file.Size != d.Size:
+		return false, nil
+	case !noTime(file.MTime) && (sameTime(file.MTime, d.MTime) || e.compared.at(d.ID).Equal(file.MTime)):
+		return true, nil
+	}
+	hash := sha256.New()
+	if _, err := r.Fetch(ctx, d.Path, hash); err != nil {
+		return false, err
+	}
+	if hex.EncodeToString(hash.Sum(nil)) != d.SHA256 {
+		return false, nil
+	}
+	e.compared.keep(d.ID, file.MTime)
+	return true, nil
+}
+
+// enterAgain enters a file that is another one than was fetched as a new drop where it stands. The earlier drop lets go of it.
+// The new one is claimed already, and fetched once it has stood still.
+func (e *Engine) enterAgain(ctx context.Context, f *config.Feed, d *bridge.Drop, file bridge.File) error {
+	now := e.Clock.Now()
+	again := &bridge.Drop{Feed: d.Feed, Remote: d.Remote, Folder: d.Folder, Name: d.Name, Path: d.Path, Size: file.Size, MTime: file.MTime.UTC(),
+		State: bridge.Claimed, Reason: fmt.Sprintf("drop %d was this file before its sender went on with it", d.ID), Manifest: d.Manifest,
+		Date: d.Date, Seq: d.Seq, ListedRows: -1, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
+	if !again.Manifest {
+		again.Rank = rankOf(again)
+	}
+	text := fmt.Sprintf("%s had %d bytes when it was fetched and has %d now: it is loaded again as it is now", path.Base(d.Path), d.Size, file.Size)
+	if d.Size == file.Size {
+		text = fmt.Sprintf("%s has other content than when it was fetched: it is loaded again as it is now", path.Base(d.Path))
+	}
+	d.Path, d.Reason = "", also(d.Reason, "its sender went on with the file, which is another drop now")
+	alarm := e.event(bridge.AlarmRaised, d, text)
+	alarm.Hint = "the file was taken before its sender had finished: give the feed a marker or a manifest, or a longer ready.stable"
+	seen := e.event(bridge.DropSeen, again, again.Reason)
+	seen.Bytes = again.Size
+	e.Events.Step("enter again")
+	err := e.Ledger.Listed(ctx, bridge.Listing{New: []*bridge.Drop{again}, Moves: []bridge.Move{{Drop: d, From: d.State}}, At: now}, alarm, seen)
+	if err == nil {
+		e.Events.Tell(alarm, seen)
+	}
+	return err
+}
+
+// also adds a reason to those that a drop has.
+func also(reasons, reason string) string {
+	if reasons == "" {
+		return reason
+	}
+	return reasons + "; " + reason
+}
