@@ -101,6 +101,7 @@ type Counts struct {
 	Rejected   int64 `json:"rejected"`
 	Parked     int64 `json:"parked"`
 	Withdrawn  int64 `json:"withdrawn"` // keys that a full drop lacks and that were removed: no rows of the file
+	Warnings   int64 `json:"warnings"`  // what was left out of rows that have one of the fates above
 }
 
 // NamedCount is one of the counts of a run under the name that it has in JSON.
@@ -113,7 +114,7 @@ type NamedCount struct {
 func (c Counts) Each() []NamedCount {
 	return []NamedCount{{"rows", c.Rows}, {"created", c.Created}, {"updated", c.Updated}, {"unchanged", c.Unchanged}, {"adopted", c.Adopted},
 		{"superseded", c.Superseded}, {"removed", c.Removed}, {"collapsed", c.Collapsed}, {"rejected", c.Rejected}, {"parked", c.Parked},
-		{"withdrawn", c.Withdrawn}}
+		{"withdrawn", c.Withdrawn}, {"warnings", c.Warnings}}
 }
 
 // Sum is the right side of the first promise.

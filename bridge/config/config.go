@@ -102,7 +102,7 @@ type Feed struct {
 	OnFailure string          `yaml:"on_failure" jsonschema:"enum=block,enum=continue" doc:"whether drops behind a failed one wait; block in mode full, else continue"`
 	ParkFor   bridge.Duration `yaml:"park_for" jsonschema:"default=72h" doc:"how long a row waits for its parent before it is a reject"`
 	MaxSize   bridge.Size     `yaml:"max_size" jsonschema:"default=10GB" doc:"larger files are rejected"`
-	Empty     string          `yaml:"empty" jsonschema:"default=archive,enum=archive,enum=reject,enum=hold" doc:"what to do with a file without rows"`
+	Empty     string          `yaml:"empty" jsonschema:"default=archive,enum=archive,enum=reject,enum=hold,enum=no_rows" doc:"what to do with a file without rows; one that holds something else than the feed reads is rejected, and archived with no_rows"`
 	Receipts  []string        `yaml:"receipts" jsonschema:"enum=json,enum=csv,enum=idoc" doc:"receipts to write for each drop, idoc as a STATUS for each IDoc; none by default"`
 }
 

@@ -335,7 +335,7 @@ func (e *Engine) end(ctx context.Context, f *config.Feed, d *bridge.Drop, run *b
 		if run == nil {
 			return e.advanceAll(ctx, []bridge.Move{move}, event)
 		}
-		return e.saveRun(ctx, run, []bridge.Move{move}, e.runEvent(bridge.RunEnded, d, run, skippedLine(run.Skipped)), event)
+		return e.saveRun(ctx, run, []bridge.Move{move}, e.runEvent(bridge.RunEnded, d, run, leftOut(run)), event)
 	})
 	e.Events.Step("ended")
 	return err

@@ -39,8 +39,10 @@ type planner struct {
 	kept     bitmap // links of which a row was left alone, since a later drop has set all that it says
 	order    *order // nil for a drop behind which nothing of its feed was loaded
 	rejects  []bridge.RejectRow
+	warnings []bridge.WarningRow    // of rows so far that are not in the ledger yet
 	later    map[string]bool        // a run again: keys of which a newer drop has parked a row
 	onReject func(bridge.RejectRow) // dry: told of each reject
+	onWarn   func(bridge.WarningRow)
 }
 
 // chunk is a piece of the file on its way through the pipeline. Its slices are used again.
@@ -72,7 +74,7 @@ func (p *planner) read(ctx context.Context, reader formats.Reader) error {
 	if err != nil {
 		return err
 	}
-	p.ignored = mapper.Ignored()
+	p.ignored, p.run.Unmapped = mapper.Ignored(), mapper.Unmapped()
 	if p.order, err = p.e.orderOf(ctx, p.drop, p.run); err != nil {
 		return err
 	}
@@ -102,7 +104,7 @@ func (p *planner) read(ctx context.Context, reader formats.Reader) error {
 	if err := g.Wait(); err != nil {
 		return err
 	}
-	return p.flushRejects(ctx)
+	return errors.Join(p.flushRejects(ctx), p.flushWarnings(ctx))
 }
 
 func newChunk() *chunk {
@@ -179,7 +181,7 @@ func (c *chunk) add(row *formats.Row, rec *formats.Record, reject *formats.Rejec
 	if reject == nil {
 		c.values = append(c.values, rec.Values...)
 		r.ref, c.keys = len(c.keys), append(c.keys, rec.Key)
-		r.rec = formats.Record{Entity: rec.Entity, Key: rec.Key, Remove: rec.Remove, Pos: rec.Pos}
+		r.rec = formats.Record{Entity: rec.Entity, Key: rec.Key, Remove: rec.Remove, Pos: rec.Pos, Warnings: rec.Warnings}
 	}
 	r.values[1] = len(c.values)
 	c.rows = append(c.rows, r)
@@ -380,6 +382,7 @@ func (s *chunkPlan) row(ctx context.Context, r *planRow) error {
 	if r.reject != nil {
 		return s.reject(ctx, r, r.reject)
 	}
+	s.warn(r.rec.Warnings)
 	ref := s.c.refs[r.ref]
 	if ref.ID != 0 && s.seen.set(ref.ID) || ref.ID == 0 && s.pending[r.rec.Key] != nil {
 		return s.repeat(ctx, r, ref)
