@@ -66,9 +66,9 @@ func (l *Ledger) PruneOrders(ctx context.Context, export string, before time.Tim
 	const gone = `o.export = ?1 AND o.number IN (SELECT value FROM json_each(?2))`
 	err = l.tx(ctx, "prune orders of "+export, func(tx statements) error {
 		for _, query := range []string{
-			`INSERT OR REPLACE INTO sightings (export, oro_id, updated, again, ignored) SELECT DISTINCT o.export, o.oro_id, 0, 0, 1 FROM outbox o
+			`INSERT OR REPLACE INTO sightings (export, oro_id, updated, again, ignored) SELECT o.export, o.oro_id, max(o.submitted), 0, 1 FROM outbox o
 				WHERE ` + gone + ` AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.export = o.export AND p.oro_id = o.oro_id
-				AND p.number NOT IN (SELECT value FROM json_each(?2)))`,
+				AND p.number NOT IN (SELECT value FROM json_each(?2))) GROUP BY o.oro_id`,
 			`DELETE FROM history WHERE entity = '` + bridge.Orders + `' AND key IN (SELECT o.identifier FROM outbox o WHERE ` + gone + `)
 				AND key NOT IN (SELECT p.identifier FROM outbox p WHERE p.export <> ?1 OR p.number NOT IN (SELECT value FROM json_each(?2)))`,
 			`DELETE FROM events WHERE doc <> '' AND doc IN (SELECT o.identifier FROM outbox o WHERE ` + gone + `) AND export = ?1`,
