@@ -318,6 +318,8 @@ func (s *schedule) subscribe(ctx context.Context) error {
 func (s *schedule) prune(ctx context.Context) error {
 	for n := 0; ctx.Err() == nil; {
 		wait, err := s.In.PruneDue(ctx)
+		orders, ordersErr := s.Out.PruneDue(ctx)
+		wait, err = min(wait, orders), errors.Join(err, ordersErr)
 		if n = s.report(ctx, "prune", n, err); n > 0 {
 			wait = max(time.Hour, bridge.Backoff(n, err, 0.5))
 		}
@@ -397,6 +399,8 @@ func (d *Daemon) Round(ctx context.Context) error {
 		failed("export "+x.Name, d.round(ctx, x))
 	}
 	_, err := d.In.PruneDue(ctx)
+	failed("prune", err)
+	_, err = d.Out.PruneDue(ctx)
 	failed("prune", err)
 	return errors.Join(errs...)
 }

@@ -35,17 +35,18 @@ import (
 
 // Engine takes the drops of one shop's feeds through their life. Its fields are set once, before any method is called.
 type Engine struct {
-	Feeds    []*config.Feed
-	InFlight int // batches on their way at once
-	Batch    int // records of a batch at most
-	Ledger   Ledger
-	Shop     Shop
-	Remotes  map[string]bridge.Remote
-	ReadOnly map[string]bool // remotes on which nothing is moved: the ledger alone claims their files
-	Spool    string          // local folder for fetched files
-	Keep     time.Duration   // how long archived files, spooled bytes and the details of rows are kept; 0 keeps them
-	Clock    bridge.Clock
-	Events   *bridge.Events
+	Feeds       []*config.Feed
+	InFlight    int // batches on their way at once
+	Batch       int // records of a batch at most
+	Ledger      Ledger
+	Shop        Shop
+	Remotes     map[string]bridge.Remote
+	ReadOnly    map[string]bool // remotes on which nothing is moved: the ledger alone claims their files
+	Spool       string          // local folder for fetched files
+	Keep        time.Duration   // how long archived files, spooled bytes and the details of rows are kept; 0 keeps them
+	KeepRefused time.Duration   // of what is known of files that were refused unread; 0 keeps it for ever
+	Clock       bridge.Clock
+	Events      *bridge.Events
 	// Patience bounds how long one piece of work waits for trouble to pass; 0 waits for as long as it takes.
 	Patience time.Duration
 

@@ -80,6 +80,12 @@ type Ledger interface {
 	Prune(ctx context.Context, ended time.Time, n int) (more bool, err error)
 	PruneEvents(ctx context.Context, before time.Time, n int) (more bool, err error)
 
+	// Refused lists up to n drops after an id that were refused unread before a time, ForgetDrops forgets drops of which nothing
+	// was loaded. GiveBack returns room that is not needed any more to the disk; more says that there is still some.
+	Refused(ctx context.Context, settled time.Time, after int64, n int) ([]*bridge.Drop, error)
+	ForgetDrops(ctx context.Context, ids []int64) error
+	GiveBack(ctx context.Context) (more bool, err error)
+
 	// StartRun enters a run and moves its drop. SaveRun saves counts and state of a run, and moves its drop if it moves; the
 	// batches of a run that is done or failed are forgotten. ErrMoved when the drop is no longer in the state from which it is moved.
 	StartRun(ctx context.Context, r *bridge.Run, m bridge.Move, events ...*bridge.Event) error

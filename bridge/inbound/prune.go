@@ -32,7 +32,7 @@ const (
 
 // PruneDue makes a pass if the last one was a day ago, and returns when to ask again.
 func (e *Engine) PruneDue(ctx context.Context) (wait time.Duration, err error) {
-	if e.Keep <= 0 {
+	if e.Keep <= 0 && e.KeepRefused <= 0 {
 		return pruneEvery, nil
 	}
 	notes, err := e.Ledger.Notes(ctx)
@@ -43,11 +43,21 @@ func (e *Engine) PruneDue(ctx context.Context) (wait time.Duration, err error) {
 	if last, err := time.Parse(time.RFC3339, notes[prunedNote]); err == nil && now.Sub(last) < pruneEvery && !last.After(now) {
 		return pruneEvery - now.Sub(last), nil
 	}
-	more, err := e.prune(ctx, now.Add(-e.Keep))
+	more, refused := false, false
+	if e.Keep > 0 {
+		more, err = e.prune(ctx, now.Add(-e.Keep))
+	}
+	if err == nil && e.KeepRefused > 0 {
+		refused, err = e.pruneRefused(ctx, now.Add(-e.KeepRefused))
+	}
 	if err != nil {
 		return pruneEvery, err
 	}
-	if more {
+	free, err := e.Ledger.GiveBack(ctx)
+	if err != nil {
+		return pruneEvery, err
+	}
+	if more || refused || free {
 		return pruneMore, nil
 	}
 	return pruneEvery, e.Ledger.Note(ctx, prunedNote, now.UTC().Format(time.RFC3339))
@@ -108,6 +118,29 @@ func (e *Engine) pruneDrop(ctx context.Context, d *bridge.Drop) error {
 	d.Path, d.Spool = "", ""
 	e.Events.Step("prune drop")
 	return moved(e.advance(ctx, d, d.State))
+}
+
+// pruneRefused forgets drops that were refused unread, with their files. One whose file still stands where it came is kept: the
+// next listing would bring it again.
+func (e *Engine) pruneRefused(ctx context.Context, before time.Time) (more bool, err error) {
+	drops, err := e.Ledger.Refused(ctx, before, 0, pruneFiles)
+	if err != nil {
+		return false, err
+	}
+	var errs []error
+	var done []int64
+	for _, d := range drops {
+		if path.Dir(d.Path) == path.Clean(d.Folder) {
+			continue
+		}
+		if err := e.pruneDrop(ctx, d); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		done = append(done, d.ID)
+	}
+	errs = append(errs, e.Ledger.ForgetDrops(ctx, done))
+	return len(done) > 0 && len(drops) == pruneFiles, errors.Join(errs...)
 }
 
 // pruneSpool removes what a process that was killed has left in the spool: parts of files, and copies of which the

@@ -14,6 +14,7 @@ package outbound
 
 import (
 	"context"
+	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
@@ -27,6 +28,7 @@ type Engine struct {
 	Remotes map[string]bridge.Remote
 	Clock   bridge.Clock
 	Events  *bridge.Events
+	Keep    time.Duration // of orders that are done with; 0 keeps them for ever
 
 	memory memory
 }

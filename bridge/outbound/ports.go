@@ -50,6 +50,9 @@ type Ledger interface {
 	Outfiles(ctx context.Context, f bridge.OutfileFilter) ([]*bridge.Outfile, error)
 	// Body reads the exact bytes of an outbound file; ErrUnknown when there is none.
 	Body(ctx context.Context, export string, number int64) ([]byte, error)
+	// PruneOrders removes up to n files with their orders that are done with since before a time, answered where they have to
+	// be; more says that some are left. The orders stay seen.
+	PruneOrders(ctx context.Context, export string, before time.Time, answered bool, n int) (more bool, err error)
 	// SaveOutbox saves what happened to files and orders: all of it, or nothing with ErrMoved.
 	SaveOutbox(ctx context.Context, c bridge.OutboxChange, events ...*bridge.Event) error
 	// Links reads the links of some orders.

@@ -34,6 +34,9 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+// keptLog is how many bytes of the write-ahead log stay on the disk once it was carried over.
+const keptLog = 8 << 20
+
 // Ledger is an open ledger.
 type Ledger struct {
 	path     string
@@ -82,6 +85,9 @@ func (l *Ledger) open(ctx context.Context, o Options) (err error) {
 			return err
 		}
 		l.write.SetMaxOpenConns(1)
+		if _, err := l.write.ExecContext(ctx, fmt.Sprintf(`PRAGMA journal_size_limit = %d`, keptLog)); err != nil {
+			return wrap("open ledger "+l.path, trouble(err))
+		}
 		if err := migrate(ctx, l.write); err != nil {
 			return fmt.Errorf("migrate ledger %s: %w", l.path, trouble(err))
 		}

@@ -1,12 +1,15 @@
 package sqlite
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/klauspost/compress/s2"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
@@ -39,10 +42,7 @@ const stageSchema = `CREATE TABLE changes (
 	tries   INTEGER NOT NULL,
 	missing_entity TEXT NOT NULL,
 	missing_key    TEXT NOT NULL,
-	record  TEXT NOT NULL,
-	send    TEXT NOT NULL,
-	old     TEXT NOT NULL,
-	raw     TEXT NOT NULL,
+	texts   BLOB NOT NULL, -- record, values to send, old values and row: they repeat one another, and are packed together
 	parked  INTEGER NOT NULL
 );
 CREATE INDEX changes_status ON changes (status, seq)`
@@ -102,7 +102,7 @@ func (s *stage) tx(ctx context.Context, f func(*sql.Tx) error) error {
 func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*bridge.Staged, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
 		st, err := tx.PrepareContext(ctx, `INSERT INTO changes (line, off, segment, doc, part, op, oro_id, link, status, cap, remove, implied, again, verify, tries,
-			missing_entity, missing_key, record, send, old, raw, parked, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+			missing_entity, missing_key, texts, parked, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (key) DO NOTHING RETURNING seq`)
 		if err != nil {
 			return err
@@ -130,7 +130,7 @@ func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*b
 func (s *stage) Save(ctx context.Context, changes []*bridge.Staged) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
 		st, err := tx.PrepareContext(ctx, `UPDATE changes SET line = ?, off = ?, segment = ?, doc = ?, part = ?, op = ?, oro_id = ?, link = ?, status = ?,
-			cap = ?, remove = ?, implied = ?, again = ?, verify = ?, tries = ?, missing_entity = ?, missing_key = ?, record = ?, send = ?, old = ?, raw = ?, parked = ? WHERE key = ?`)
+			cap = ?, remove = ?, implied = ?, again = ?, verify = ?, tries = ?, missing_entity = ?, missing_key = ?, texts = ?, parked = ? WHERE key = ?`)
 		if err != nil {
 			return err
 		}
@@ -149,7 +149,7 @@ func (s *stage) Save(ctx context.Context, changes []*bridge.Staged) error {
 }
 
 func stagedArgs(c *bridge.Staged) ([]any, error) {
-	raw, err := json.Marshal(c.Raw)
+	packed, err := pack(c)
 	if err != nil {
 		return nil, err
 	}
@@ -159,19 +159,19 @@ func stagedArgs(c *bridge.Staged) ([]any, error) {
 	}
 	p := c.Record.Pos
 	return []any{p.Line, p.Offset, p.Segment, p.Doc, p.Part, string(c.Op), c.OroID, c.Link, int(c.Status), c.Cap, c.Remove, c.Implied, c.Again, c.Verify, c.Tries,
-		missing.Entity, missing.Key, content(c.Record.Values), content(c.Values), content(c.Old), string(raw), millis(c.Parked), c.Key}, nil
+		missing.Entity, missing.Key, packed, millis(c.Parked), c.Key}, nil
 }
 
 const stagedColumns = `seq, line, off, segment, doc, part, op, oro_id, link, status, cap, remove, implied, again, verify, tries, missing_entity, missing_key,
-	record, send, old, raw, parked, key`
+	texts, parked, key`
 
 func (s *stage) scan(row interface{ Scan(...any) error }) (*bridge.Staged, error) {
 	c := &bridge.Staged{Change: bridge.Change{Record: &formats.Record{Entity: s.entity}}}
 	p := &c.Record.Pos
 	var missing bridge.Missing
-	var record, send, old, raw string
+	var packed []byte
 	err := row.Scan(&c.Seq, &p.Line, &p.Offset, &p.Segment, &p.Doc, &p.Part, &c.Op, &c.OroID, &c.Link, &c.Status, &c.Cap, &c.Remove, &c.Implied, &c.Again, &c.Verify, &c.Tries,
-		&missing.Entity, &missing.Key, &record, &send, &old, &raw, stamp{&c.Parked}, &c.Key)
+		&missing.Entity, &missing.Key, &packed, stamp{&c.Parked}, &c.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -179,16 +179,38 @@ func (s *stage) scan(row interface{ Scan(...any) error }) (*bridge.Staged, error
 		c.Missing = &missing
 	}
 	c.Line, c.Record.Key, c.Record.Remove = p.Line, c.Key, c.Remove
-	if c.Record.Values, err = formats.ParseContent(record); err != nil {
+	return c, unpack(packed, c)
+}
+
+// pack writes the texts of a change: one JSON value a line, which a JSON value itself never breaks.
+func pack(c *bridge.Staged) ([]byte, error) {
+	raw, err := json.Marshal(c.Raw)
+	if err != nil {
 		return nil, err
 	}
-	if c.Values, err = formats.ParseContent(send); err != nil {
-		return nil, err
+	text := make([]byte, 0, 2*len(raw)+512)
+	for _, values := range [][]formats.Value{c.Record.Values, c.Values, c.Old} {
+		text = append(formats.AppendContent(text, values), '\n')
 	}
-	if c.Old, err = formats.ParseContent(old); err != nil {
-		return nil, err
+	return s2.EncodeBetter(nil, append(text, raw...)), nil
+}
+
+func unpack(packed []byte, c *bridge.Staged) error {
+	text, err := s2.Decode(nil, packed)
+	if err != nil {
+		return err
 	}
-	return c, json.Unmarshal([]byte(raw), &c.Raw)
+	for _, values := range []*[]formats.Value{&c.Record.Values, &c.Values, &c.Old} {
+		line, rest, ok := bytes.Cut(text, []byte{'\n'})
+		if !ok {
+			return errors.New("a change was cut off")
+		}
+		if *values, err = formats.ParseContent(string(line)); err != nil {
+			return err
+		}
+		text = rest
+	}
+	return json.Unmarshal(text, &c.Raw)
 }
 
 // Get implements bridge.Stage.

@@ -1,0 +1,108 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+// Refused lists up to n drops after an id that were refused before a time without being read: they have no content and no run,
+// and nothing of them is owed.
+func (l *Ledger) Refused(ctx context.Context, settled time.Time, after int64, n int) ([]*bridge.Drop, error) {
+	drops, err := l.queryDrops(ctx, ` WHERE id > ? AND state = 'rejected' AND sha256 = '' AND settled_at > 0 AND settled_at < ? AND finish = ''
+		AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.drop_id = drops.id) ORDER BY id LIMIT ?`, after, millis(settled), n)
+	return drops, wrap("list refused drops", err)
+}
+
+// ForgetDrops removes drops of which nothing was loaded, with what the journal says of them.
+func (l *Ledger) ForgetDrops(ctx context.Context, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	text, err := json.Marshal(ids)
+	if err != nil {
+		return fmt.Errorf("forget drops: %w", err)
+	}
+	return l.tx(ctx, "forget drops", func(tx statements) error {
+		for _, query := range []string{`DELETE FROM papers WHERE drop_id IN (SELECT value FROM json_each(?))`,
+			`DELETE FROM manifest_files WHERE manifest IN (SELECT value FROM json_each(?))`,
+			`DELETE FROM events WHERE drop_id <> 0 AND drop_id IN (SELECT value FROM json_each(?))`,
+			`DELETE FROM drops WHERE id IN (SELECT value FROM json_each(?))`} {
+			if _, err := tx.ExecContext(ctx, query, string(text)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// finishedFiles are an export's files that were picked up before a time, with no alarm, whose orders have no alarm either and,
+// where they have to be, were answered before that time.
+const finishedFiles = `SELECT f.number FROM outfiles f WHERE f.export = ?1 AND f.state = 'picked_up' AND f.alarm = '' AND f.picked_up < ?2
+	AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.export = f.export AND o.number = f.number
+		AND (o.alarm <> '' OR o.answered >= ?2 OR o.answered = 0 AND ?3)) ORDER BY f.number LIMIT ?4`
+
+// PruneOrders removes up to n files of an export with their orders that are done with since before a time; more says that some
+// are left. What stays is that the export has seen the orders: they are not written again.
+func (l *Ledger) PruneOrders(ctx context.Context, export string, before time.Time, answered bool, n int) (more bool, err error) {
+	var numbers []int64
+	err = walk(ctx, l.read, finishedFiles, []any{export, millis(before), answered, n}, func(rows *sql.Rows) error {
+		var number int64
+		err := rows.Scan(&number)
+		numbers = append(numbers, number)
+		return err
+	})
+	if err != nil || len(numbers) == 0 {
+		return false, wrap("list old orders of "+export, err)
+	}
+	text, err := json.Marshal(numbers)
+	if err != nil {
+		return false, fmt.Errorf("prune orders of %s: %w", export, err)
+	}
+	const gone = `o.export = ?1 AND o.number IN (SELECT value FROM json_each(?2))`
+	err = l.tx(ctx, "prune orders of "+export, func(tx statements) error {
+		for _, query := range []string{
+			`INSERT OR REPLACE INTO sightings (export, oro_id, updated, again, ignored) SELECT o.export, o.oro_id, max(o.submitted), 0, 1 FROM outbox o
+				WHERE ` + gone + ` AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.export = o.export AND p.oro_id = o.oro_id
+				AND p.number NOT IN (SELECT value FROM json_each(?2))) GROUP BY o.oro_id`,
+			`DELETE FROM history WHERE entity = '` + bridge.Orders + `' AND key IN (SELECT o.identifier FROM outbox o WHERE ` + gone + `)
+				AND key NOT IN (SELECT p.identifier FROM outbox p WHERE p.export <> ?1 OR p.number NOT IN (SELECT value FROM json_each(?2)))`,
+			`DELETE FROM events WHERE doc <> '' AND doc IN (SELECT o.identifier FROM outbox o WHERE ` + gone + `) AND export = ?1`,
+			`DELETE FROM outbox AS o WHERE ` + gone,
+			`DELETE FROM outfiles AS o WHERE ` + gone,
+		} {
+			if _, err := tx.ExecContext(ctx, query, export, string(text)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return len(numbers) == n, err
+}
+
+// givenBack is how many free pages one call gives back at most: 32 MB.
+const givenBack = 8192
+
+// GiveBack returns room that the ledger does not need any more to the disk; more says that there is still some. It is done a part
+// at a time, so that nobody waits for long.
+func (l *Ledger) GiveBack(ctx context.Context) (more bool, err error) {
+	if err := l.turns.take(ctx, false); err != nil {
+		return false, fmt.Errorf("give room back: %w", err)
+	}
+	defer l.turns.give()
+	// The checkpoint waits for no reader: the next one finds what this one had to leave.
+	for _, query := range []string{fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, givenBack), `PRAGMA busy_timeout = 0`, `PRAGMA wal_checkpoint(TRUNCATE)`,
+		`PRAGMA busy_timeout = 5000`} {
+		// Each step of a pragma frees one page: to the end.
+		if err := walk(ctx, l.write, query, nil, func(*sql.Rows) error { return nil }); err != nil {
+			return false, wrap("give room back", trouble(err))
+		}
+	}
+	var free, mode int
+	err = l.read.QueryRowContext(ctx, `SELECT (SELECT freelist_count FROM pragma_freelist_count), (SELECT auto_vacuum FROM pragma_auto_vacuum)`).Scan(&free, &mode)
+	return free > 0 && mode != 0, wrap("give room back", err)
+}
