@@ -103,6 +103,7 @@ type Counts struct {
 	// Verified are those that were looked up in the shop and compared, not only believed: no fate of their own.
 	Verified  int64 `json:"verified"`
 	Withdrawn int64 `json:"withdrawn"` // keys that a full drop lacks and that were removed: no rows of the file
+	Warnings  int64 `json:"warnings"`  // what was left out of rows that have one of the fates above
 }
 
 // NamedCount is one of the counts of a run under the name that it has in JSON.
@@ -115,7 +116,7 @@ type NamedCount struct {
 func (c Counts) Each() []NamedCount {
 	return []NamedCount{{"rows", c.Rows}, {"created", c.Created}, {"updated", c.Updated}, {"unchanged", c.Unchanged}, {"adopted", c.Adopted},
 		{"superseded", c.Superseded}, {"removed", c.Removed}, {"collapsed", c.Collapsed}, {"rejected", c.Rejected}, {"parked", c.Parked},
-		{"withdrawn", c.Withdrawn}, {"verified", c.Verified}}
+		{"withdrawn", c.Withdrawn}, {"verified", c.Verified}, {"warnings", c.Warnings}}
 }
 
 // Sum is the right side of the first promise.

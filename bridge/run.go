@@ -37,8 +37,9 @@ type Run struct {
 	Force    bool // unchanged rows are sent too, newer values are overwritten
 	Approved bool // the guards have let it pass, or were overruled
 	Counts
-	Requests int64            // HTTP requests to the shop
-	Skipped  map[string]int64 // what the reader left out on purpose, by word (see formats.Counter): no rows
+	Requests int64              // HTTP requests to the shop
+	Skipped  map[string]int64   // what the reader left out on purpose, by word (see formats.Counter): no rows
+	Unmapped []formats.Unmapped // columns of the file that feed no field though nobody left them out
 	Reason   string
 	Scope    string // what a full drop holds everything of; empty: of all. Runs of one scope are comparable
 	Attempts int    // that have begun and did not come to an end in an orderly way
@@ -84,6 +85,13 @@ type RejectRow struct {
 	Run  int64
 	formats.Reject
 	Row map[string]string // the sender's columns
+}
+
+// WarningRow is a warning as the ledger keeps it.
+type WarningRow struct {
+	Drop int64
+	Run  int64
+	formats.Warning
 }
 
 // ParkedRow is a record that waits for a parent.

@@ -83,7 +83,7 @@ func (m *Mapping) Bind(e *Entity, columns []string, c Conventions) (*Mapper, err
 	for i, name := range columns {
 		if !used[i] && name != "" {
 			p.ignored = append(p.ignored, name)
-			if !w.left[name] {
+			if !w.left[name] && len(p.unmapped) < maxUnmapped {
 				p.unmapped = append(p.unmapped, Unmapped{Column: name, Nearest: e.Nearest(name)})
 			}
 		}
@@ -241,11 +241,15 @@ func (p *Mapper) Ignored() []string { return p.ignored }
 
 // Unmapped is a column of a file that feeds no field though the mapping does not leave it out.
 type Unmapped struct {
-	Column  string
-	Nearest string // the field whose name is most like the column's; empty when none is
+	Column  string `json:"column"`
+	Nearest string `json:"nearest,omitempty"` // the field whose name is most like the column's; empty when none is
 }
 
-// Unmapped lists the file's columns that feed no field and that nobody left out by "-": a name may be mistyped.
+// maxUnmapped bounds what a hostile header makes of itself.
+const maxUnmapped = 100
+
+// Unmapped lists the file's columns that feed no field and that nobody left out by "-": a name may be mistyped. Of more than
+// a hundred it lists the first ones.
 func (p *Mapper) Unmapped() []Unmapped { return p.unmapped }
 
 // Missing lists the columns that the mapping names and the file does not have.

@@ -106,7 +106,7 @@ type Feed struct {
 	ParkFor   bridge.Duration `yaml:"park_for" jsonschema:"default=72h" doc:"how long a row waits for its parent before it is a reject"`
 	MaxSize   bridge.Size     `yaml:"max_size" jsonschema:"default=10GB" doc:"larger files are rejected"`
 	Truncated string          `yaml:"truncated" jsonschema:"enum=hold,enum=warn,enum=accept" doc:"what to do with a file whose last line has no line end when the lines before it have one: hold it for approval, load it and say so, or load it; hold in mode full, else warn"`
-	Empty     string          `yaml:"empty" jsonschema:"default=archive,enum=archive,enum=reject,enum=hold" doc:"what to do with a file without rows"`
+	Empty     string          `yaml:"empty" jsonschema:"default=archive,enum=archive,enum=reject,enum=hold,enum=no_rows" doc:"what to do with a file without rows; one that holds something else than the feed reads is rejected, and archived with no_rows"`
 	Receipts  []string        `yaml:"receipts" jsonschema:"enum=json,enum=csv,enum=idoc" doc:"receipts to write for each drop, idoc as a STATUS for each IDoc; none by default"`
 }
 

@@ -413,7 +413,7 @@ func (e *Engine) end(ctx context.Context, f *config.Feed, d *bridge.Drop, run *b
 		if run == nil {
 			err = e.advanceAll(ctx, []bridge.Move{move}, event)
 		} else {
-			err = e.saveRun(ctx, run, []bridge.Move{move}, e.runEvent(bridge.RunEnded, d, run, skippedLine(run.Skipped)), event)
+			err = e.saveRun(ctx, run, []bridge.Move{move}, e.runEvent(bridge.RunEnded, d, run, leftOut(run)), event)
 		}
 		if away = errors.Is(err, bridge.ErrMoved); away {
 			return nil

@@ -56,8 +56,10 @@ type planner struct {
 	spares   string                 // why nothing was withdrawn though the feed wants it; empty otherwise
 	held     int                    // bytes of rejects
 	skipped  map[string]int64       // what the reader and the mapping have left out, by word
+	warnings []bridge.WarningRow    // of rows so far that are not in the ledger yet
 	later    map[string]bool        // a run again: keys of which a newer drop has parked a row
 	onReject func(bridge.RejectRow) // dry: told of each reject
+	onWarn   func(bridge.WarningRow)
 }
 
 // chunk is a piece of the file on its way through the pipeline. Its slices are used again.
@@ -91,6 +93,7 @@ func (p *planner) read(ctx context.Context, reader formats.Reader) error {
 	}
 	p.ignored, p.room = mapper.Ignored(), formats.RejectRoom{Rows: keptRejects, Bytes: keptRejectBytes}
 	p.scopes = p.scopesOf()
+	p.run.Unmapped = mapper.Unmapped()
 	if p.order, err = p.e.orderOf(ctx, p.drop, p.run); err != nil {
 		return err
 	}
@@ -122,7 +125,7 @@ func (p *planner) read(ctx context.Context, reader formats.Reader) error {
 	if err != nil {
 		return err
 	}
-	return p.flushRejects(ctx)
+	return errors.Join(p.flushRejects(ctx), p.flushWarnings(ctx))
 }
 
 func newChunk() *chunk {
@@ -204,7 +207,7 @@ func (c *chunk) add(row *formats.Row, rec *formats.Record, reject *formats.Rejec
 	if reject == nil {
 		c.values = append(c.values, rec.Values...)
 		r.ref, c.keys = len(c.keys), append(c.keys, rec.Key)
-		r.rec = formats.Record{Entity: rec.Entity, Key: rec.Key, Remove: rec.Remove, Pos: rec.Pos}
+		r.rec = formats.Record{Entity: rec.Entity, Key: rec.Key, Remove: rec.Remove, Pos: rec.Pos, Warnings: rec.Warnings}
 	}
 	r.values[1] = len(c.values)
 	c.rows = append(c.rows, r)
@@ -412,6 +415,7 @@ func (s *chunkPlan) row(ctx context.Context, r *planRow) error {
 	if s.scopes != nil {
 		s.scopes.add(&r.rec)
 	}
+	s.warn(r.rec.Warnings)
 	ref := s.c.refs[r.ref]
 	if ref.ID != 0 && s.seen.set(ref.ID) || ref.ID == 0 && s.pending[r.rec.Key] != nil {
 		return s.repeat(ctx, r, ref)

@@ -90,10 +90,11 @@ type Ledger interface {
 	// RowCounts are the rows of the last n first runs of a feed's drops of one scope that were loaded, newest first.
 	// Corrections do not count.
 	RowCounts(ctx context.Context, feed, scope string, n int) ([]int64, error)
-	// PlanAgain forgets what an interrupted run's planning recorded about rows that never got as far as a change.
+	// PlanAgain forgets the warnings of an interrupted run, and its rejects of rows that never got as far as a change.
 	PlanAgain(ctx context.Context, run int64) error
-	// RejectRows records rows that planning refused.
+	// RejectRows records rows that planning refused, KeepWarnings what it left out of others.
 	RejectRows(ctx context.Context, rows []bridge.RejectRow) error
+	KeepWarnings(ctx context.Context, warnings []bridge.WarningRow) error
 	// Settle commits what became of rows and changes, and forgets the batch (0: none) that carried them. A link whose number
 	// is gone meanwhile is entered anew. ErrMoved when a file of the outbox is no longer in the state that it was read in.
 	Settle(ctx context.Context, batch int64, settled []bridge.Settlement, events ...*bridge.Event) error
@@ -101,8 +102,9 @@ type Ledger interface {
 	Settled(ctx context.Context, run int64, keys []string) (map[string]bridge.RowFate, error)
 	Fates(ctx context.Context, run int64) (map[bridge.RowFate]int64, error)
 	// Rejects walks rejects by drop, run and part, and there in the order of the file: documents by their offsets, rows by
-	// their lines.
+	// their lines. Warnings walks the warnings of a drop, by run and in the order of its file.
 	Rejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error
+	Warnings(ctx context.Context, drop int64, each func(bridge.WarningRow) error) error
 
 	// Lookup answers for many keys at once, in their order. It is the hot path of planning.
 	Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error

@@ -23,9 +23,11 @@ type Preview struct {
 
 // PreviewOptions say what to tell of a plan, and what to compare with.
 type PreviewOptions struct {
-	// Change is told of every change in the order of the file, Reject of every reject, when it is found.
-	Change func(*bridge.Staged) error
-	Reject func(bridge.RejectRow)
+	// Change is told of every change in the order of the file, Reject of every reject and Warning of every warning, when it
+	// is found.
+	Change  func(*bridge.Staged) error
+	Reject  func(bridge.RejectRow)
+	Warning func(bridge.WarningRow)
 	// Expected is told of each new record that a stock shop refuses; a shop's settings may be wider.
 	Expected func(bridge.RejectRow)
 	// Live compares with the shop instead of with what it last accepted.
@@ -80,7 +82,7 @@ func (e *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v 
 	if f.Entity.Answers {
 		return previewAnswers(ctx, f, v, rows, o)
 	}
-	p := &planner{e: e, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject, verify: o.Live}
+	p := &planner{e: e, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject, onWarn: o.Warning, verify: o.Live}
 	if err := p.read(ctx, rows); err != nil {
 		return err
 	}

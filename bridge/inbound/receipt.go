@@ -41,16 +41,21 @@ type receipt struct {
 	Ended   *time.Time `json:"ended"`
 	Settled *time.Time `json:"settled"`
 
-	Rejects []receiptReject `json:"rejects"` // the first of them
+	Rejects  []receiptReject  `json:"rejects"` // the first of them
+	Warnings []receiptWarning `json:"warned"`
 }
 
 type receiptReject struct {
-	Line    int64             `json:"line"`
-	Key     string            `json:"key"`
-	Field   string            `json:"field"`
-	Code    string            `json:"code"`
-	Message string            `json:"message"`
-	Row     map[string]string `json:"row"`
+	receiptWarning
+	Row map[string]string `json:"row"`
+}
+
+type receiptWarning struct {
+	Line    int64  `json:"line"`
+	Key     string `json:"key"`
+	Field   string `json:"field"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
 }
 
 // receiptName is the name of a receipt: the drop's whole name, the run, and the kind.
@@ -96,7 +101,7 @@ func (e *Engine) writeReceipt(ctx context.Context, r bridge.Remote, f *config.Fe
 
 func (e *Engine) receipt(ctx context.Context, d *bridge.Drop, run *bridge.Run) (*receipt, error) {
 	c := &receipt{Drop: d.ID, Feed: d.Feed, File: d.Name, SHA256: d.SHA256, Size: d.Size, State: d.State, Reason: d.Reason,
-		Seen: orNull(d.SeenAt), Fetched: orNull(d.FetchedAt), Settled: orNull(d.SettledAt), Rejects: []receiptReject{}}
+		Seen: orNull(d.SeenAt), Fetched: orNull(d.FetchedAt), Settled: orNull(d.SettledAt), Rejects: []receiptReject{}, Warnings: []receiptWarning{}}
 	if run == nil {
 		return c, nil
 	}
@@ -106,7 +111,7 @@ func (e *Engine) receipt(ctx context.Context, d *bridge.Drop, run *bridge.Run) (
 		c.Seconds = run.Ended.Sub(run.Started).Seconds()
 	}
 	err := e.Ledger.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
-		c.Rejects = append(c.Rejects, receiptReject{Line: r.Pos.Line, Key: r.Key, Field: r.Field, Code: r.Code, Message: r.Message, Row: r.Row})
+		c.Rejects = append(c.Rejects, receiptReject{receiptWarning{Line: r.Pos.Line, Key: r.Key, Field: r.Field, Code: r.Code, Message: r.Message}, r.Row})
 		if len(c.Rejects) == receiptRejects {
 			return errEnough
 		}
@@ -115,7 +120,28 @@ func (e *Engine) receipt(ctx context.Context, d *bridge.Drop, run *bridge.Run) (
 	if errors.Is(err, errEnough) {
 		err = nil
 	}
-	return c, err
+	if err != nil {
+		return nil, err
+	}
+	return c, e.warnings(ctx, d, run, c)
+}
+
+// warnings puts the first warnings of a run into its receipt.
+func (e *Engine) warnings(ctx context.Context, d *bridge.Drop, run *bridge.Run, c *receipt) error {
+	err := e.Ledger.Warnings(ctx, d.ID, func(w bridge.WarningRow) error {
+		if w.Run != run.ID {
+			return nil
+		}
+		c.Warnings = append(c.Warnings, receiptWarning{Line: w.Pos.Line, Key: w.Key, Field: w.Field, Code: w.Code, Message: w.Message})
+		if len(c.Warnings) == receiptRejects {
+			return errEnough
+		}
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return err
 }
 
 // orNull is a time in JSON: RFC 3339, UTC, or null.
@@ -140,7 +166,7 @@ func (c *receipt) write(kind string) ([]byte, error) {
 }
 
 // receiptRow is a line of a receipt for spreadsheets: one of kind "file" with the counts, then one of kind "reject" for
-// each reject, so that a column of counts may be summed over many receipts.
+// each reject and one of kind "warning" for each warning, so that a column of counts may be summed over many receipts.
 type receiptRow struct {
 	Kind      string `csv:"kind"`
 	File      string `csv:"file"`
@@ -157,6 +183,7 @@ type receiptRow struct {
 	Rejected  string `csv:"rejected"`
 	Parked    string `csv:"parked"`
 	Withdrawn string `csv:"withdrawn"`
+	Warnings  string `csv:"warnings"`
 	Seen      string `csv:"seen"`
 	Started   string `csv:"started"`
 	Ended     string `csv:"ended"`
@@ -177,11 +204,16 @@ func (c *receipt) spreadsheet() ([]byte, error) {
 	}
 	head := receiptRow{Kind: "file", File: formats.Inert(c.File), SHA256: c.SHA256, Drop: n(c.Drop), Run: n(c.Run), State: string(c.State), Rows: n(c.Rows),
 		Created: n(c.Created), Updated: n(c.Updated), Unchanged: n(c.Unchanged), Removed: n(c.Removed), Collapsed: n(c.Collapsed), Rejected: n(c.Rejected),
-		Parked: n(c.Parked), Withdrawn: n(c.Withdrawn), Seen: at(c.Seen), Started: at(c.Started), Ended: at(c.Ended), Message: formats.Inert(c.Reason)}
+		Parked: n(c.Parked), Withdrawn: n(c.Withdrawn), Warnings: n(c.Counts.Warnings), Seen: at(c.Seen), Started: at(c.Started), Ended: at(c.Ended),
+		Message: formats.Inert(c.Reason)}
 	rows := []receiptRow{head}
 	for _, r := range c.Rejects {
 		rows = append(rows, receiptRow{Kind: "reject", File: head.File, Drop: head.Drop, Run: head.Run, Line: n(r.Line), Key: formats.Inert(r.Key),
 			Field: formats.Inert(r.Field), Code: r.Code, Message: formats.Inert(r.Message)})
+	}
+	for _, w := range c.Warnings {
+		rows = append(rows, receiptRow{Kind: "warning", File: head.File, Drop: head.Drop, Run: head.Run, Line: n(w.Line), Key: formats.Inert(w.Key),
+			Field: formats.Inert(w.Field), Code: w.Code, Message: formats.Inert(w.Message)})
 	}
 	var buf bytes.Buffer
 	buf.WriteString("\ufeff") // without it Excel takes UTF-8 for something else

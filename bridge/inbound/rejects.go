@@ -6,10 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
@@ -172,16 +170,4 @@ func (r *failedRows) Next(row *formats.Row) error {
 			return err
 		}
 	}
-}
-
-// skippedLine says in one line what a reader has left out.
-func skippedLine(counts map[string]int64) string {
-	line := ""
-	for _, word := range slices.Sorted(maps.Keys(counts)) {
-		if line != "" {
-			line += ", "
-		}
-		line += fmt.Sprintf("%s %d", word, counts[word])
-	}
-	return line
 }

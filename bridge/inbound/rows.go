@@ -239,8 +239,29 @@ func (r *fileRows) open(i int) (err error) {
 		return fmt.Errorf("open %s: %w", filepath.Base(r.parts[i].path), err)
 	}
 	r.reader, err = r.feed.Format.Open(bufio.NewReaderSize(r.file, 256<<10), r.feed.Entity)
+	if r.meantToBeEmpty(err) {
+		r.reader, err = noRows{}, nil
+	}
 	return r.within(i, err)
 }
+
+// meantToBeEmpty says whether an error tells of a file, or of a document in it, that holds nothing which the feed reads, and
+// the feed says that there are such files.
+func (r *fileRows) meantToBeEmpty(err error) bool {
+	if err == nil || r.feed.Empty != "no_rows" {
+		return false
+	}
+	var file *formats.FileError
+	var document *formats.Reject
+	return errors.As(err, &file) && file.Code == formats.CodeNoRows || errors.As(err, &document) && document.Code == formats.CodeNoRows
+}
+
+// noRows reads a file that is meant to be empty.
+type noRows struct{}
+
+func (noRows) Columns() []string        { return nil }
+func (noRows) Next(*formats.Row) error  { return io.EOF }
+func (noRows) Counts() map[string]int64 { return map[string]int64{formats.CodeNoRows: 1} }
 
 // within names the part in an error about the file.
 func (r *fileRows) within(i int, err error) error {
@@ -272,7 +293,14 @@ func (r *fileRows) Next(row *formats.Row) error {
 		}
 		err := r.reader.Next(row)
 		row.Pos.Part = r.parts[r.at].name
-		if !errors.Is(err, io.EOF) {
+		var document *formats.Reject
+		switch empty := r.meantToBeEmpty(err); {
+		case empty:
+			r.counts[formats.CodeNoRows]++
+			if errors.As(err, &document) {
+				continue
+			}
+		case !errors.Is(err, io.EOF):
 			return r.within(r.at, err)
 		}
 		addCounts(r.counts, r.reader)

@@ -8,7 +8,7 @@
 // it out and waits for the end. What a decision means for a drop or an order is not decided here: the rules are those of
 // bridge/inbound and bridge/outbound.
 //
-//   - drops.go, orders.go, status.go, trace.go: what the ledger knows
+//   - drops.go, orders.go, status.go, trace.go, events.go: what the ledger knows
 //   - plan.go, inspect.go: what a file would do, and what it holds
 //   - decide.go, resend.go: decisions about drops and about orders
 //   - check.go: whether both ends work
@@ -38,6 +38,8 @@ type Ledger interface {
 	// RowLines walks the fates that a drop's runs have given to rows; rows that needed nothing have none.
 	RowLines(ctx context.Context, drop int64, each func(bridge.RowLine) error) error
 	Rejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error
+	// Warnings walks the warnings of a drop, by run and in the order of its file.
+	Warnings(ctx context.Context, drop int64, each func(bridge.WarningRow) error) error
 	// Parked walks the records of a feed ("": of all) that wait for a parent; with the zero time, whether due or not.
 	Parked(ctx context.Context, feed string, waitedSince time.Time, each func(bridge.ParkedRow) error) error
 	CountParked(ctx context.Context, entity string) (int64, error)
@@ -46,6 +48,8 @@ type Ledger interface {
 	History(ctx context.Context, entity, key string) ([]bridge.HistoryEntry, error)
 	Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*bridge.Owed, error)
 	Notes(ctx context.Context) (map[string]string, error)
+	// Events walks the journal.
+	Events(ctx context.Context, f bridge.EventFilter, each func(*bridge.Event) error) error
 }
 
 // Desk is where an operator sits: it shows what the ledger knows, and takes decisions. Its fields are set once, before any

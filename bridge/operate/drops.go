@@ -19,11 +19,12 @@ type Run struct {
 	Run    int64            `json:"run"`
 	Kind   bridge.RunKind   `json:"kind,omitempty"`
 	bridge.Counts
-	Skipped  map[string]int64 `json:"skipped,omitempty"` // what the reader left out, by word: no rows
-	Requests int64            `json:"requests"`
-	Seconds  float64          `json:"seconds"`
-	Started  *time.Time       `json:"started"`
-	Ended    *time.Time       `json:"ended"`
+	Skipped  map[string]int64   `json:"skipped,omitempty"`  // what the reader left out, by word: no rows
+	Unmapped []formats.Unmapped `json:"unmapped,omitempty"` // columns that feed no field, with the field that may be meant
+	Requests int64              `json:"requests"`
+	Seconds  float64            `json:"seconds"`
+	Started  *time.Time         `json:"started"`
+	Ended    *time.Time         `json:"ended"`
 
 	Stage bridge.RunState `json:"-"` // how far the run is
 }
@@ -34,7 +35,8 @@ func newRun(d *bridge.Drop, r *bridge.Run) Run {
 	if r == nil {
 		return v
 	}
-	v.Run, v.Kind, v.Stage, v.Counts, v.Skipped, v.Requests = r.ID, r.Kind, r.State, r.Counts, r.Skipped, r.Requests
+	v.Run, v.Kind, v.Stage, v.Counts, v.Skipped, v.Unmapped, v.Requests = r.ID, r.Kind, r.State, r.Counts, r.Skipped, r.Unmapped,
+		r.Requests
 	v.Started, v.Ended = moment(r.Started), moment(r.Ended)
 	if v.Started != nil && v.Ended != nil {
 		v.Seconds = r.Ended.Sub(r.Started).Seconds()
@@ -88,9 +90,25 @@ func (k *Desk) Drops(ctx context.Context, f bridge.DropFilter) ([]Drop, error) {
 // DropDetails is a drop with all its runs; the fields of its last run stand at the top.
 type DropDetails struct {
 	Run
-	Details Drop  `json:"details"`
-	Runs    []Run `json:"runs"`
-	Fates   []Row `json:"fates,omitempty"`
+	Details  Drop      `json:"details"`
+	Runs     []Run     `json:"runs"`
+	Fates    []Row     `json:"fates,omitempty"`
+	Warnings []Warning `json:"warned,omitempty"` // the first of each run
+}
+
+// Warning says what was left out of a row that was loaded otherwise.
+type Warning struct {
+	Run     int64  `json:"run"`
+	Line    int64  `json:"line"`
+	Key     string `json:"key"`
+	Field   string `json:"field"`
+	Code    string `json:"code"`
+	Message string `json:"message"`
+	Where   string `json:"where"` // its place in the file, as rejects have it
+}
+
+func newWarning(w bridge.WarningRow) Warning {
+	return Warning{Run: w.Run, Line: w.Pos.Line, Key: w.Key, Field: w.Field, Code: w.Code, Message: w.Message, Where: w.Pos.String()}
 }
 
 // Row is the fate of one row in one run.
@@ -103,7 +121,7 @@ type Row struct {
 }
 
 // DropDetails shows one drop, and with rows the fate of each of its rows that was created, updated, removed, adopted,
-// rejected or parked.
+// rejected or parked, and what was left out of others.
 func (k *Desk) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetails, error) {
 	d, err := k.Ledger.Drop(ctx, id)
 	if err != nil {
@@ -121,8 +139,15 @@ func (k *Desk) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetai
 	if !rows {
 		return v, nil
 	}
-	return v, k.Ledger.RowLines(ctx, id, func(r bridge.RowLine) error {
+	err = k.Ledger.RowLines(ctx, id, func(r bridge.RowLine) error {
 		v.Fates = append(v.Fates, Row(r))
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return v, k.Ledger.Warnings(ctx, id, func(w bridge.WarningRow) error {
+		v.Warnings = append(v.Warnings, newWarning(w))
 		return nil
 	})
 }

@@ -26,11 +26,15 @@ type Plan struct {
 	Reject    int64            `json:"reject"`
 	Expected  int64            `json:"expected"` // of create: new records that a stock shop refuses; a shop's settings may be wider
 	Park      int64            `json:"park"`
-	Skipped   map[string]int64 `json:"skipped"` // what the reader left out, by word: no rows
+	Warnings  int64            `json:"warnings"` // of rows that are counted above
+	Skipped   map[string]int64 `json:"skipped"`  // what the reader left out, by word: no rows
 	Ignored   []string         `json:"ignored_columns"`
-	Changes   []Change         `json:"changes"`
-	Rejects   []Reject         `json:"rejects"`
-	Doubts    []Reject         `json:"doubts"` // the first of the expected ones, with what a stock shop has against them
+	// Unmapped are those of the ignored columns that nobody left out, each with the field that may be meant.
+	Unmapped []formats.Unmapped `json:"unmapped_columns"`
+	Changes  []Change           `json:"changes"`
+	Rejects  []Reject           `json:"rejects"`
+	Warned   []Warning          `json:"warned"`
+	Doubts   []Reject           `json:"doubts"` // the first of the expected ones, with what a stock shop has against them
 }
 
 // shownDoubts is how many of the records that a stock shop refuses a plan shows.
@@ -68,10 +72,11 @@ func newChange(s *bridge.Staged) Change {
 // PlanOptions say what a plan is compared with and how it tells of single rows.
 type PlanOptions struct {
 	Live   bool // take old values from the shop as it is now
-	Gather bool // put changes and rejects into the plan: memory follows the file then
-	// Change and Reject are told of each as it is found, in the order of the file; nil: nobody is told.
-	Change func(Change) error
-	Reject func(Reject) error
+	Gather bool // put changes, rejects and warnings into the plan: memory follows the file then
+	// Change, Reject and Warning are told of each as it is found, in the order of the file; nil: nobody is told.
+	Change  func(Change) error
+	Reject  func(Reject) error
+	Warning func(Warning) error
 }
 
 // preview tells v and whoever else wants to know. The first error of a teller is kept in failed.
@@ -101,6 +106,17 @@ func (o PlanOptions) preview(v *Plan, failed *error) inbound.PreviewOptions {
 			}
 			if o.Reject != nil && *failed == nil {
 				*failed = o.Reject(r)
+			}
+		}
+	}
+	if o.Gather || o.Warning != nil {
+		p.Warning = func(row bridge.WarningRow) {
+			w := newWarning(row)
+			if o.Gather {
+				v.Warned = append(v.Warned, w)
+			}
+			if o.Warning != nil && *failed == nil {
+				*failed = o.Warning(w)
 			}
 		}
 	}
@@ -158,7 +174,8 @@ func (k *Desk) planDrop(ctx context.Context, d *bridge.Drop, r inbound.RerunOpti
 
 // plan makes the model of what work finds.
 func plan(feed, file string, o PlanOptions, work func(inbound.PreviewOptions) (*inbound.Preview, error)) (*Plan, error) {
-	v := &Plan{Feed: feed, File: file, Skipped: map[string]int64{}, Ignored: []string{}, Changes: []Change{}, Rejects: []Reject{}, Doubts: []Reject{}}
+	v := &Plan{Feed: feed, File: file, Skipped: map[string]int64{}, Ignored: []string{}, Unmapped: []formats.Unmapped{}, Changes: []Change{},
+		Rejects: []Reject{}, Warned: []Warning{}, Doubts: []Reject{}}
 	var failed error
 	p, err := work(o.preview(v, &failed))
 	if err := cmp.Or(err, failed); err != nil {
@@ -167,7 +184,7 @@ func plan(feed, file string, o PlanOptions, work func(inbound.PreviewOptions) (*
 	v.Rows, v.Unchanged, v.Adopt, v.Collapsed, v.Reject = p.Run.Rows, p.Run.Unchanged, p.Run.Adopted, p.Run.Collapsed, p.Run.Rejected
 	v.Expected = p.Expected
 	v.Create, v.Update, v.Remove, v.Withdraw, v.Park = p.Creates, p.Updates, p.Removes, p.Withdraws, p.Waits
-	v.Ignored = append(v.Ignored, p.Ignored...)
+	v.Warnings, v.Ignored, v.Unmapped = p.Run.Warnings, append(v.Ignored, p.Ignored...), append(v.Unmapped, p.Run.Unmapped...)
 	maps.Copy(v.Skipped, p.Run.Skipped)
 	return v, nil
 }

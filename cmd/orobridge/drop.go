@@ -14,7 +14,8 @@ func newDropCommand(a *app) *cobra.Command {
 		Use:   "drop ID",
 		Short: "Show one inbound file: its runs, and what became of its rows",
 		Long: "drop shows a file, its runs and the counts of its rows. --rows lists the fate of every row that was created, updated,\n" +
-			"removed, adopted, rejected or parked; rows that were unchanged or collapsed are only counted.",
+			"removed, adopted, rejected or parked; rows that were unchanged or collapsed are only counted. Behind them stand the\n" +
+			"warnings: what was left out of rows that were loaded otherwise, the first thousand of each run.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := number("drop", args[0])
@@ -30,10 +31,13 @@ func newDropCommand(a *app) *cobra.Command {
 					return a.printJSON(d)
 				}
 				a.printDrop(d)
-				if rows {
-					return a.printFates(d.Fates)
+				if !rows {
+					return nil
 				}
-				return nil
+				if err := a.printFates(d.Fates); err != nil || len(d.Warnings) == 0 {
+					return err
+				}
+				return a.printWarnings(d.Warnings)
 			})
 		},
 	})
@@ -61,9 +65,7 @@ func (a *app) printDrop(v *operate.DropDetails) {
 	for _, r := range v.Runs {
 		fmt.Fprintf(a.stdout, "run %d (%s, %s, %s): %s; %d requests\n", r.Run, r.Kind, r.Stage, moment(r.Started),
 			countsLine(r.Counts), r.Requests)
-		if len(r.Skipped) > 0 {
-			fmt.Fprintf(a.stdout, "  left out: %s\n", printable(skippedLine(r.Skipped)))
-		}
+		a.printLeftOut("  ", r.Skipped, r.Unmapped)
 	}
 }
 
@@ -73,4 +75,12 @@ func (a *app) printFates(fates []operate.Row) error {
 		rows[i] = []string{decimal(r.Run), decimal(r.Line), string(r.Fate), r.Key, r.Detail}
 	}
 	return a.table([]string{"RUN", "LINE", "FATE", "KEY", "DETAIL"}, rows, "nothing is known of single rows")
+}
+
+func (a *app) printWarnings(warnings []operate.Warning) error {
+	rows := make([][]string, len(warnings))
+	for i, w := range warnings {
+		rows[i] = []string{decimal(w.Run), w.Where, w.Key, w.Field, w.Code, w.Message}
+	}
+	return a.table([]string{"RUN", "WHERE", "KEY", "FIELD", "CODE", "WARNING"}, rows, "")
 }

@@ -57,13 +57,14 @@ func (a *app) printRun(v *operate.Run) {
 	if v.Run != 0 {
 		fmt.Fprintln(a.stdout, countsLine(v.Counts))
 	}
-	if len(v.Skipped) > 0 {
-		fmt.Fprintf(a.stdout, "left out: %s\n", printable(skippedLine(v.Skipped)))
-	}
+	a.printLeftOut("", v.Skipped, v.Unmapped)
 	if v.Reason != "" {
 		fmt.Fprintln(a.stdout, printable(v.Reason))
 	}
 	if v.Rejected > 0 {
 		fmt.Fprintf(a.stderr, "hint: see `orobridge rejects %d`\n", v.Drop)
+	}
+	if v.Warnings > 0 {
+		fmt.Fprintf(a.stderr, "hint: see the warnings at the end of `orobridge drop %d --rows`\n", v.Drop)
 	}
 }

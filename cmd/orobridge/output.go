@@ -3,14 +3,13 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"reflect"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -60,16 +59,20 @@ func countsLine(c bridge.Counts) string {
 	if c.Adopted > 0 {
 		line += fmt.Sprintf(" (%d of the unchanged adopted)", c.Adopted)
 	}
+	if c.Warnings > 0 {
+		line += fmt.Sprintf("; %d warnings", c.Warnings)
+	}
 	return line
 }
 
-// skippedLine says what a reader left out; empty for nothing.
-func skippedLine(skipped map[string]int64) string {
-	var words []string
-	for _, word := range slices.Sorted(maps.Keys(skipped)) {
-		words = append(words, fmt.Sprintf("%s %d", word, skipped[word]))
+// printLeftOut prints what of a file went nowhere.
+func (a *app) printLeftOut(indent string, skipped map[string]int64, unmapped []formats.Unmapped) {
+	if len(skipped) > 0 {
+		fmt.Fprintf(a.stdout, "%sleft out of the file: %s\n", indent, printable(inbound.SkippedLine(skipped)))
 	}
-	return strings.Join(words, ", ")
+	if len(unmapped) > 0 {
+		fmt.Fprintf(a.stdout, "%scolumns that no field takes: %s\n", indent, printable(inbound.UnmappedLine(unmapped)))
+	}
 }
 
 // moment is a time for people; "-" for none.

@@ -37,7 +37,7 @@ func newPlanCommand(a *app) *cobra.Command {
 func (a *app) planOptions(live, counts bool) operate.PlanOptions {
 	o := operate.PlanOptions{Live: live, Gather: a.json && !counts}
 	if !a.json && !counts {
-		o.Change, o.Reject = a.printChange, a.printReject
+		o.Change, o.Reject, o.Warning = a.printChange, a.printReject, a.printWarning
 	}
 	return o
 }
@@ -49,6 +49,12 @@ func (a *app) printReject(r operate.Reject) error {
 		field = r.Field + ": "
 	}
 	_, err := fmt.Fprintf(a.stdout, "reject  %s  %s  %s: %s\n", printable(r.Where()), printable(r.Key), r.Code, printable(field+r.Message))
+	return err
+}
+
+func (a *app) printWarning(w operate.Warning) error {
+	a.erase()
+	_, err := fmt.Fprintf(a.stdout, "warning %s  %s  %s: %s\n", printable(w.Where), printable(w.Key), w.Code, printable(w.Field+": "+w.Message))
 	return err
 }
 
@@ -88,12 +94,10 @@ func (a *app) printPlan(v *operate.Plan) error {
 	if v.Withdraw > 0 {
 		fmt.Fprintf(a.stdout, "%d keys that the file lacks would be removed\n", v.Withdraw)
 	}
-	if len(v.Skipped) > 0 {
-		fmt.Fprintf(a.stdout, "left out of the file: %s\n", printable(skippedLine(v.Skipped)))
+	if v.Warnings > 0 {
+		fmt.Fprintf(a.stdout, "%d warnings: a part of a row is left out, and the rest of it loaded\n", v.Warnings)
 	}
-	if len(v.Ignored) > 0 {
-		fmt.Fprintf(a.stdout, "columns that no field takes: %s\n", printable(fmt.Sprint(v.Ignored)))
-	}
+	a.printLeftOut("", v.Skipped, v.Unmapped)
 	fmt.Fprintln(a.stderr, "nothing was written")
 	return nil
 }

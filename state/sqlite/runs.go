@@ -37,11 +37,15 @@ func (l *Ledger) SaveRun(ctx context.Context, r *bridge.Run, moves []bridge.Move
 		if err := moveDrops(ctx, tx, moves); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `UPDATE runs SET state = ?, approved = ?, rows = ?, created = ?, updated = ?, unchanged = ?, adopted = ?,
-			superseded = ?, verified = ?, scope = ?, attempts = ?, removed = ?, collapsed = ?, rejected = ?, parked = ?, withdrawn = ?, requests = ?, skipped = ?, reason = ?, ended = ?
-			WHERE id = ?`,
-			r.State, r.Approved, r.Rows, r.Created, r.Updated, r.Unchanged, r.Adopted, r.Superseded, r.Verified, r.Scope, r.Attempts, r.Removed, r.Collapsed, r.Rejected, r.Parked,
-			r.Withdrawn, r.Requests, words(r.Skipped), r.Reason, millis(r.Ended), r.ID)
+		unmapped, err := json.Marshal(append([]formats.Unmapped{}, r.Unmapped...))
+		if err != nil {
+			return err
+		}
+		_, err = tx.ExecContext(ctx, `UPDATE runs SET state = ?, approved = ?, rows = ?, created = ?, updated = ?, unchanged = ?, adopted = ?,
+			superseded = ?, verified = ?, scope = ?, attempts = ?, removed = ?, collapsed = ?, rejected = ?, parked = ?, withdrawn = ?,
+			warnings = ?, requests = ?, skipped = ?, unmapped = ?, reason = ?, ended = ? WHERE id = ?`,
+			r.State, r.Approved, r.Rows, r.Created, r.Updated, r.Unchanged, r.Adopted, r.Superseded, r.Verified, r.Scope, r.Attempts, r.Removed,
+			r.Collapsed, r.Rejected, r.Parked, r.Withdrawn, r.Warnings, r.Requests, words(r.Skipped), string(unmapped), r.Reason, millis(r.Ended), r.ID)
 		if err == nil && (r.State == bridge.Done || r.State == bridge.Failed) {
 			_, err = tx.ExecContext(ctx, `DELETE FROM batches WHERE run = ?`, r.ID)
 		}
@@ -52,19 +56,20 @@ func (l *Ledger) SaveRun(ctx context.Context, r *bridge.Run, moves []bridge.Move
 // Runs lists the runs of a drop, oldest first.
 func (l *Ledger) Runs(ctx context.Context, drop int64) ([]*bridge.Run, error) {
 	var runs []*bridge.Run
-	err := walk(ctx, l.read, `SELECT id, drop_id, kind, state, forced, approved, rows, created, updated, unchanged, adopted, superseded, verified, scope, attempts, removed,
-		collapsed, rejected, parked, withdrawn, requests, skipped, reason, started, ended, told FROM runs WHERE drop_id = ? ORDER BY id`,
+	err := walk(ctx, l.read, `SELECT id, drop_id, kind, state, forced, approved, rows, created, updated, unchanged, adopted, superseded, verified,
+		scope, attempts, removed, collapsed, rejected, parked, withdrawn, warnings, requests, skipped, unmapped, reason, started, ended, told
+		FROM runs WHERE drop_id = ? ORDER BY id`,
 		[]any{drop}, func(rows *sql.Rows) error {
 			r := &bridge.Run{}
-			var skipped []byte
+			var skipped, unmapped []byte
 			err := rows.Scan(&r.ID, &r.Drop, &r.Kind, &r.State, &r.Force, &r.Approved, &r.Rows, &r.Created, &r.Updated, &r.Unchanged, &r.Adopted,
-				&r.Superseded, &r.Verified, &r.Scope, &r.Attempts, &r.Removed, &r.Collapsed, &r.Rejected, &r.Parked, &r.Withdrawn, &r.Requests, &skipped, &r.Reason,
-				stamp{&r.Started}, stamp{&r.Ended}, &r.Reported)
+				&r.Superseded, &r.Verified, &r.Scope, &r.Attempts, &r.Removed, &r.Collapsed, &r.Rejected, &r.Parked, &r.Withdrawn, &r.Warnings,
+				&r.Requests, &skipped, &unmapped, &r.Reason, stamp{&r.Started}, stamp{&r.Ended}, &r.Reported)
 			if err != nil {
 				return err
 			}
 			runs = append(runs, r)
-			return json.Unmarshal(skipped, &r.Skipped)
+			return errors.Join(json.Unmarshal(skipped, &r.Skipped), json.Unmarshal(unmapped, &r.Unmapped))
 		})
 	return runs, wrap(fmt.Sprintf("list runs of drop %d", drop), err)
 }
@@ -118,9 +123,12 @@ func (l *Ledger) RowCounts(ctx context.Context, feed, scope string, n int) ([]in
 	return counts, wrap("read row counts of "+feed, err)
 }
 
-// PlanAgain forgets what an interrupted run's planning recorded about rows that never got as far as a change.
+// PlanAgain forgets the warnings of an interrupted run, and its rejects of rows that never got as far as a change.
 func (l *Ledger) PlanAgain(ctx context.Context, run int64) error {
 	return l.tx(ctx, fmt.Sprintf("plan run %d again", run), func(tx statements) error {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM warnings WHERE run = ?`, run); err != nil {
+			return err
+		}
 		_, err := tx.ExecContext(ctx, `DELETE FROM rejects WHERE run = ? AND planned = 1`, run)
 		return err
 	})
@@ -369,7 +377,7 @@ func (l *Ledger) CountParked(ctx context.Context, entity string) (n int64, err e
 	return n, wrap("count parked "+entity, err)
 }
 
-// Prune removes up to n entries, rejects and history, of runs that ended before a time; more says that some may be left.
+// Prune removes up to n entries, rejects, warnings and history, of runs that ended before a time; more says that some may be left.
 // A run that has nothing left is not looked at again.
 func (l *Ledger) Prune(ctx context.Context, ended time.Time, n int) (more bool, err error) {
 	var runs []int64
@@ -387,6 +395,7 @@ func (l *Ledger) Prune(ctx context.Context, ended time.Time, n int) (more bool, 
 		left := int64(n)
 		for _, run := range runs {
 			for _, query := range []string{`DELETE FROM rejects WHERE id IN (SELECT id FROM rejects WHERE run = ? LIMIT ?)`,
+				`DELETE FROM warnings WHERE id IN (SELECT id FROM warnings WHERE run = ? LIMIT ?)`,
 				`DELETE FROM history WHERE id IN (SELECT id FROM history WHERE run = ? LIMIT ?)`} {
 				res, err := tx.ExecContext(ctx, query, run, left)
 				if err != nil {
