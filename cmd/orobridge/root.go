@@ -55,6 +55,7 @@ func newRootCommand(a *app) *cobra.Command {
 		newOrdersCommand(a),
 		newOrderCommand(a),
 		newTraceCommand(a),
+		newEventsCommand(a),
 		newAdoptCommand(a),
 		newStatusCommand(a),
 		newFormatsCommand(a),

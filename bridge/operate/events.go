@@ -1,0 +1,78 @@
+package operate
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+// Event is one thing that happened, as the journal keeps it. What has no meaning for its kind is left out.
+type Event struct {
+	ID     int64            `json:"id"`
+	At     *time.Time       `json:"at"`
+	Kind   bridge.EventKind `json:"kind"`
+	Level  string           `json:"level"` // how loud it was in the log: debug, info, warn, error
+	Feed   string           `json:"feed,omitempty"`
+	Export string           `json:"export,omitempty"`
+	Drop   int64            `json:"drop,omitempty"`
+	Run    int64            `json:"run,omitempty"`
+	Batch  int64            `json:"batch,omitempty"`
+	File   string           `json:"file,omitempty"`
+	Order  string           `json:"order,omitempty"` // identifier
+	Alarm  bridge.Alarm     `json:"alarm,omitempty"`
+	Work   string           `json:"work,omitempty"` // what is paused
+	Who    string           `json:"who,omitempty"`  // who decided
+	Bytes  int64            `json:"bytes,omitempty"`
+	SHA256 string           `json:"sha256,omitempty"`
+	Counts *bridge.Counts   `json:"counts,omitempty"`
+	Text   string           `json:"text,omitempty"` // the rest in words
+	Hint   string           `json:"hint,omitempty"` // what to do about it
+}
+
+func newEvent(e *bridge.Event) Event {
+	return Event{ID: e.ID, At: moment(e.At), Kind: e.Kind, Level: levelName(e), Feed: e.Feed, Export: e.Export, Drop: e.Drop, Run: e.Run,
+		Batch: e.Batch, File: e.File, Order: e.Order, Alarm: e.Alarm, Work: e.Work, Who: e.Who, Bytes: e.Bytes, SHA256: e.SHA256,
+		Counts: e.Counts, Text: e.Text, Hint: e.Hint}
+}
+
+func levelName(e *bridge.Event) string { return strings.ToLower(e.Level().String()) }
+
+// Events walks the journal, oldest first. A drop that is asked for has to be known.
+func (k *Desk) Events(ctx context.Context, f bridge.EventFilter, each func(Event) error) error {
+	if f.Drop != 0 {
+		if _, err := k.Ledger.Drop(ctx, f.Drop); err != nil {
+			return err
+		}
+	}
+	return k.Ledger.Events(ctx, f, func(e *bridge.Event) error { return each(newEvent(e)) })
+}
+
+// followEvery is how often a follower looks for news.
+const followEvery = time.Second
+
+// Follow walks the journal as Events does and then goes on with what comes, until ctx ends, which is no error. It asks the
+// ledger once a second, so that it may follow another process.
+func (k *Desk) Follow(ctx context.Context, f bridge.EventFilter, each func(Event) error) error {
+	tick := time.NewTicker(followEvery)
+	defer tick.Stop()
+	for {
+		err := k.Events(ctx, f, func(e Event) error {
+			f.After = e.ID
+			return each(e)
+		})
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		f.Last = 0 // it was about what stood there at the beginning
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
