@@ -217,7 +217,7 @@ func census(f *config.Feed, files []bridge.File) string {
 		text += fmt.Sprintf(", %d of them without their marker %s", unmarked, f.Ready.Marker)
 	}
 	if refused := len(s.Refused) + s.TooMany; refused > 0 {
-		text += fmt.Sprintf("; %d have names that can't be used", refused)
+		text += fmt.Sprintf("; %d can't be taken: for their names, or because they are no regular files", refused)
 	}
 	if s.Foreign > 0 {
 		text += fmt.Sprintf("; %d others do not", s.Foreign)

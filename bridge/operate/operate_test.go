@@ -288,7 +288,7 @@ func TestACheckCountsFilesAsAPollTakesThem(t *testing.T) {
 		}}
 	all, err := c.Run(t.Context())
 	w.Must(err)
-	want := []string{"2 files match *.csv, 1 of them without their marker .ok; 1 have names that can't be used; 1 others do not"}
+	want := []string{"2 files match *.csv, 1 of them without their marker .ok; 1 can't be taken: for their names, or because they are no regular files; 1 others do not"}
 	if diff := cmp.Diff(want, details); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

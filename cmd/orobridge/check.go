@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,9 +35,25 @@ func newCheckCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := wakeRunning(cmd.Context(), c); err != nil {
+				return err
+			}
 			return a.printChecked(all)
 		},
 	})
+}
+
+// wakeRunning has a bridge that runs with a config try at once what it waits for: whoever checks has mended something.
+func wakeRunning(ctx context.Context, c *config.Config) (err error) {
+	if !state.Locked(c.State.Dir) {
+		return nil
+	}
+	ledger, err := state.Open(ctx, c.State.Dir, state.Options{Beside: true})
+	if err != nil {
+		return err
+	}
+	defer closing(ledger, &err)
+	return ledger.Keep(ctx, &bridge.Event{At: time.Now().UTC(), Kind: bridge.DecisionTaken, Text: "checked: what waits is tried again"})
 }
 
 // checkup prints what it finds as it comes.
