@@ -2,6 +2,7 @@ package ledgertest
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -72,6 +73,37 @@ var journal = []test{
 		if next.ID <= last {
 			w.Errorf("event %d comes after %d", next.ID, last)
 		}
+	}},
+	{"a decision is seen by whoever asks after it", func(w *world) {
+		w.must(w.Keep(w.Context(), &bridge.Event{At: at, Kind: bridge.DecisionTaken, Text: "before"}))
+		last, decided, err := w.Decided(w.Context(), math.MaxInt64)
+		w.must(err)
+		w.is(false, decided)
+		told := func(want bool) {
+			w.Helper()
+			last, decided, err = w.Decided(w.Context(), last)
+			w.must(err)
+			w.is(want, decided)
+		}
+		w.must(w.Keep(w.Context(), &bridge.Event{At: at, Kind: bridge.Noted, Text: "no decision"}))
+		told(false)
+		w.must(w.beside().Keep(w.Context(), &bridge.Event{At: at, Kind: bridge.DecisionTaken, Text: "discarded"}))
+		told(true)
+		told(false)
+	}},
+	{"a signature belongs to the drop of a feed that carried it first", func(w *world) {
+		for _, x := range []struct {
+			feed, id    string
+			drop, first int64
+		}{{"prices", "a", 7, 7}, {"prices", "a", 7, 7}, {"prices", "a", 9, 7}, {"prices", "b", 9, 9}, {"products", "a", 9, 9}} {
+			first, err := w.Signed(w.Context(), x.feed, x.id, at, x.drop)
+			w.must(err)
+			w.is(x.first, first)
+		}
+		w.again()
+		first, err := w.Signed(w.Context(), "prices", "a", at, 12)
+		w.must(err)
+		w.is(int64(7), first)
 	}},
 	{"notes are kept under their names until they are empty", func(w *world) {
 		want, err := w.Notes(w.Context()) // a ledger may have some of its own
