@@ -121,7 +121,7 @@ type Wrapping struct {
 	Key        bridge.Secret `yaml:"key" doc:"pgp: private key, armored; several one after the other while keys change"`
 	Passphrase bridge.Secret `yaml:"passphrase" doc:"pgp: passphrase of the private key"`
 	Signers    []string      `yaml:"signers" jsonschema:"format=path" doc:"pgp: files with the sender's public keys, armored"`
-	Signature  Signature     `yaml:"signature" doc:"pgp: optional accepts a message that is not signed; a signature that is there must be a signer's; { fresh: true } takes none twice"`
+	Signature  Signature     `yaml:"signature" doc:"pgp: required (the default), or optional: accepts a message that is not signed; a signature that is there must be a signer's; { is: required, fresh: true } takes none twice"`
 	Encryption string        `yaml:"encryption" jsonschema:"default=required,enum=required,enum=optional" doc:"pgp: optional accepts a message that is signed and not encrypted; without key, no other"`
 
 	layer envelope.Layer

@@ -201,3 +201,32 @@ func TestSchemaOfKinds(t *testing.T) {
 		t.Error(s.Title)
 	}
 }
+
+// A file that looks cut off is held in mode full: what it lacks would be taken away.
+func TestDefaultsOfTruncated(t *testing.T) {
+	c, err := config.Parse("orobridge.yaml", []byte(`
+oro: { url: https://shop.example.com, client_id: a, client_secret: b }
+remotes: { disk: { kind: dir, path: /srv } }
+feeds:
+  - { name: a, entity: products, remote: disk, match: 'a*', format: { kind: csv } }
+  - { name: b, entity: products, remote: disk, match: 'b*', format: { kind: csv }, mode: full }
+  - { name: c, entity: products, remote: disk, match: 'c*', format: { kind: csv }, mode: full, truncated: accept }
+`), kinds, testEnv)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range []string{"warn", "hold", "accept"} {
+		if got := c.Feeds[i].Truncated; got != want {
+			t.Errorf("%s: %s, want %s", c.Feeds[i].Name, got, want)
+		}
+	}
+}
+
+func TestShortFormsOfASignature(t *testing.T) {
+	for text, good := range map[string]bool{"required": true, "optional": true, "fresh": false, "": false} {
+		var s config.Signature
+		if err := s.UnmarshalText([]byte(text)); (err == nil) != good || good && (s.Is != text || s.String() != text) {
+			t.Errorf("%q: %+v, %v", text, s, err)
+		}
+	}
+}

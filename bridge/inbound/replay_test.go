@@ -9,6 +9,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/bridgetest"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/formats/envelope"
 )
@@ -27,6 +28,9 @@ func TestAMessageThatComesAgainIsRefused(t *testing.T) {
 		w.Must(err)
 		w.Must(out.Close())
 		return b.String()
+	}
+	if s := w.Feed().Unwrap[0].Signature; s != (config.Signature{Is: "required", Fresh: true}) {
+		t.Errorf("%+v", s)
 	}
 	const one = "sku,name,unit,precision\nB-1,%s,item,0\n"
 	old := signed(fmt.Sprintf(one, "Table"))
