@@ -20,7 +20,7 @@ import (
 
 const (
 	lateFor  = 10 * time.Minute // after a drop was settled
-	maxLate  = 200              // drops that one listing looks after, the newest ones
+	maxLate  = 50               // drops that one listing looks after; the next one goes on with the others
 	maxReads = 64 << 20         // bytes of a file that is read at each listing where the server tells no times
 )
 
@@ -34,17 +34,35 @@ func (e *Engine) lookBack(ctx context.Context, f *config.Feed) error {
 	if err != nil {
 		return err
 	}
-	drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool { return d.Path == "" || d.Finish != "" || !d.State.Settled() })
-	r := e.Remotes[f.Remote]
-	for _, d := range drops[max(0, len(drops)-maxLate):] {
-		if noTime(d.MTime) && d.Size > maxReads {
-			continue // its content was compared before its last move
+	drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool {
+		beyond := noTime(d.MTime) && d.Size > maxReads // its content was compared before its last move
+		return d.Path == "" || d.Finish != "" || !d.State.Settled() || beyond || e.setbacks.rests(lateLook(d), e.Clock.Now())
+	})
+	last, _ := e.lateAt.Load(f.Name)
+	for _, d := range after(drops, last)[:min(len(drops), maxLate)] {
+		e.lateAt.Store(f.Name, d.ID)
+		err := e.lookAgain(ctx, e.Remotes[f.Remote], f, d)
+		e.setbacks.failed(lateLook(d), e.Clock.Now(), err)
+		if bridge.OfFile(err) {
+			err = e.note(ctx, d, "its file can't be looked at any more: "+err.Error())
 		}
-		if err := e.lookAgain(ctx, r, f, d); err != nil && !bridge.OfFile(err) {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func lateLook(d *bridge.Drop) string { return "late look at " + ofDrop(d) }
+
+// after turns a list of drops so that it begins behind the one that was the last.
+func after(drops []*bridge.Drop, last any) []*bridge.Drop {
+	id, _ := last.(int64)
+	i := slices.IndexFunc(drops, func(d *bridge.Drop) bool { return d.ID > id })
+	if i < 1 {
+		return drops
+	}
+	return slices.Concat(drops[i:], drops[:i])
 }
 
 // lookAgain compares a drop's file with what was fetched, and has another one loaded. A file that is gone was taken away by

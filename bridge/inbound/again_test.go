@@ -268,3 +268,24 @@ func TestADropThatCanNeverFitIsRejected(t *testing.T) {
 	w.Round()
 	w.Stands("a.csv rejected never_fits: it has 576460752303423488 bytes, more than the disk of state.dir could ever hold")
 }
+
+// TestManySmallFilesAreAllLookedAfter: more of them than one listing looks at.
+func TestManySmallFilesAreAllLookedAfter(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ""))
+	w.Stock("SKU1")
+	const many = 70
+	for i := range many {
+		w.Drop("prices", fmt.Sprintf("p%03d.csv", i), bridgetest.OnePrice(fmt.Sprint(i+1)))
+	}
+	w.Round()
+	for _, i := range []int{1, many - 1} {
+		name := filepath.Join(w.Folder, "prices/archive", fmt.Sprintf("p%03d_r%d.csv", i, i+1))
+		w.Must(os.WriteFile(name, []byte(bridgetest.OnePrice("777.5")), 0o600))
+	}
+	for range 3 {
+		w.Later(30 * time.Second)
+	}
+	if n := strings.Count(w.Log.String(), `msg="alarm raised"`); n != 2 {
+		t.Errorf("%d alarms", n)
+	}
+}

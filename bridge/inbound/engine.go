@@ -52,6 +52,7 @@ type Engine struct {
 	finishing sync.Mutex // one last move at a time
 	setbacks  setbacks
 	compared  times
+	lateAt    sync.Map // by feed, the id of the drop that was looked at last
 	waker     waker
 	paceOnce  sync.Once
 	shared    *pace // batches on their way, of all feeds
