@@ -72,8 +72,8 @@ func TestAReceiptTellsTheSenderWhatBecameOfAFile(t *testing.T) {
 	}
 	w.Drop("prices", "a.csv", content)
 	w.Round()
-	for _, name := range []string{"b.csv", "c.csv"} { // a partial drop is no reason for a duplicate, one that was loaded is
-		w.Drop("prices", name, bridgetest.OnePrice("2"))
+	for _, name := range []string{"b.csv", "c.csv"} { // what was loaded in part is no reason for a duplicate
+		w.Drop("prices", name, bridgetest.OnePrice("1"))
 		w.Round()
 	}
 	w.Stands("a.csv partial …", "b.csv loaded", "c.csv duplicate …")
