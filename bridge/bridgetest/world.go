@@ -79,11 +79,17 @@ exports:
 func NewWorld(t testing.TB, feeds string, options ...orotest.Option) *World {
 	t.Helper()
 	w := &World{T: t, Folder: t.TempDir(), State: t.TempDir(), Clock: &clock{now: time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)}, Log: &bytes.Buffer{}}
-	w.Shop = orotest.New(append([]orotest.Option{orotest.Clock(w.Clock.Now)}, options...)...)
+	asked := &orotest.Asked{}
+	w.Shop = orotest.New(append([]orotest.Option{orotest.Clock(w.Clock.Now), orotest.Into(asked)}, options...)...)
 	if err := w.Shop.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { w.Shop.Close() })
+	t.Cleanup(func() {
+		w.Shop.Close()
+		for _, request := range asked.Unrecorded("../oro/testdata/requests.txt") {
+			t.Error("no real shop is known to answer: " + request)
+		}
+	})
 	w.Config = fmt.Sprintf("state: { dir: %s }\noro: { url: %s, client_id: demo, client_secret: demo, batch: 100 }\nremotes:\n  disk: { kind: dir, path: %s }\n%s",
 		w.State, w.Shop.URL(), w.Folder, feeds)
 	for _, f := range []string{"customers", "products", "pricelists", "prices", "inventory", "orders"} {

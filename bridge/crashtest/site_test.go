@@ -57,7 +57,13 @@ type limits struct{ request, settle, server, every time.Duration }
 func newSite(t testing.TB, erp sftptest.Login, folder string, l limits, options ...orotest.Option) *site {
 	t.Helper()
 	s := &site{t: t, erp: erp, root: filepath.Join(erp.Root, folder), dir: t.TempDir()}
-	s.shop = orotest.New(append([]orotest.Option{orotest.JournalBodies(true)}, options...)...)
+	asked := &orotest.Asked{}
+	t.Cleanup(func() {
+		for _, request := range asked.Unrecorded("../oro/testdata/requests.txt") {
+			t.Error("no real shop is known to answer: " + request)
+		}
+	})
+	s.shop = orotest.New(append([]orotest.Option{orotest.JournalBodies(true), orotest.Into(asked)}, options...)...)
 	if err := s.shop.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if list := unrecorded(); code == 0 && len(list) > 0 {
+	if list := made.Unrecorded(requestsList); code == 0 && len(list) > 0 {
 		fmt.Printf("FAIL: no real shop is known to answer:\n%s\n", strings.Join(list, "\n"))
 		code = 1
 	}

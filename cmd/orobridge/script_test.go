@@ -2,16 +2,34 @@ package main
 
 import (
 	"flag"
+	"fmt"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
 )
 
 var update = flag.Bool("update", false, "write the expected texts anew")
 
+// asked is what the program asked of the shops in all tests: no request that no real shop is known to answer.
+var asked orotest.Asked
+
 // TestMain lets scripts run this program as the command orobridge.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"orobridge": main})
+	testscript.Main(answered{m}, map[string]func(){"orobridge": main})
+}
+
+// answered runs the tests, and then holds what was asked against the list of package oro.
+type answered struct{ m *testing.M }
+
+func (h answered) Run() int {
+	code := h.m.Run()
+	for _, request := range asked.Unrecorded("../../bridge/oro/testdata/requests.txt") {
+		fmt.Println("FAIL: no real shop is known to answer: " + request)
+		code = max(code, 1)
+	}
+	return code
 }
 
 // TestScripts plays what a user types and sees. The commands beside testscript's own stand in stage_test.go.

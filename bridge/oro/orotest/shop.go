@@ -36,6 +36,7 @@ type Shop struct {
 
 	queue       *queue
 	journal     journal
+	asked       *Asked // nil: nobody collects it
 	faultsMu    sync.Mutex
 	faults      []*Injection
 	troubleMu   sync.Mutex
@@ -234,6 +235,9 @@ func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path == controlPath {
 		s.control(w, r)
 		return
+	}
+	if s.asked != nil {
+		s.asked.Note(r)
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
