@@ -80,7 +80,7 @@ func NewWorld(t testing.TB, feeds string, options ...orotest.Option) *World {
 	t.Helper()
 	w := &World{T: t, Folder: t.TempDir(), State: t.TempDir(), Clock: &clock{now: time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)}, Log: &bytes.Buffer{}}
 	asked := &orotest.Asked{}
-	w.Shop = orotest.New(append([]orotest.Option{orotest.Clock(w.Clock.Now), orotest.Into(asked)}, options...)...)
+	w.Shop = orotest.New(append([]orotest.Option{orotest.Version(orotest.Wanted()), orotest.Clock(w.Clock.Now), orotest.Into(asked)}, options...)...)
 	if err := w.Shop.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 )
 
@@ -166,7 +167,8 @@ func TestKilledAnywhereTheEndIsTheSame(t *testing.T) {
 	kills := map[string]int{}
 	total := 0
 	for i := 0; i < trials || total < wanted; i++ {
-		s := newSite(t, sshd.Login, fmt.Sprintf("trial%d", i), patient)
+		release := orotest.Releases()[i%2] // what both releases hold in the end is the same
+		s := newSite(t, sshd.Login, fmt.Sprintf("trial%d", i), patient, orotest.Version(release))
 		first := steps[i%len(steps)]
 		var history []string
 		for w, files := range waves {
@@ -186,7 +188,7 @@ func TestKilledAnywhereTheEndIsTheSame(t *testing.T) {
 		}
 		u.same(t, s.end())
 		if t.Failed() {
-			t.Fatalf("trial %d, killed at\n%s", i, strings.Join(history, "\n"))
+			t.Fatalf("trial %d, a shop %s, killed at\n%s", i, release, strings.Join(history, "\n"))
 		}
 		s.close()
 	}

@@ -178,13 +178,13 @@ func fillDisk(w *world) func() {
 // step comes in both.
 func TestEachFaultEndsInTheUndisturbedState(t *testing.T) {
 	u := undisturbedEnd(t)
-	for _, f := range faults {
+	for i, f := range faults {
 		if !f.always && !soak() {
 			continue
 		}
 		t.Run(f.name, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, f.inProcess)
+			w := newWorld(t, f.inProcess, orotest.Version(orotest.Releases()[i%2]))
 			if f.prepare != nil {
 				f.prepare(w)
 			}

@@ -152,7 +152,7 @@ func newGame(t *rapid.T) *game {
 	for _, f := range feeds {
 		g.must(os.MkdirAll(filepath.Join(g.folder, f), 0o755))
 	}
-	g.shop = orotest.New(orotest.Clock(g.clock.Now))
+	g.shop = orotest.New(orotest.Clock(g.clock.Now), orotest.Version(rapid.SampledFrom(orotest.Releases()).Draw(t, "release")))
 	g.must(g.shop.Start("127.0.0.1:0"))
 	t.Cleanup(func() { g.shop.Close() })
 	for _, list := range []string{"Retail", "Offers"} {

@@ -66,7 +66,7 @@ func customersAnew() string {
 	b.WriteString("C03,Company 3 once more,,,,,,\n")
 	b.WriteString("C-with-a-number-that-is-longer-than-the-shop-takes,Long,,,,,,\n")
 	b.WriteString("C93,,,,,,,\n")
-	b.WriteString("C94,Nowhere,,Main 1,Atlantis,1,XX-YY,XX\n")
+	b.WriteString("C94,Nowhere,,Main 1,Atlantis,1,QQ-YY,QQ\n")
 	return b.String()
 }
 

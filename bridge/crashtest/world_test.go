@@ -54,7 +54,7 @@ type world struct {
 	onStep  func(name string) // may be nil
 }
 
-func newWorld(t testing.TB, inProcess bool) *world {
+func newWorld(t testing.TB, inProcess bool, options ...orotest.Option) *world {
 	w := &world{clock: hurried{time.Now()}, trouble: make(chan struct{}, 1)}
 	var login sftptest.Login
 	if inProcess {
@@ -79,7 +79,7 @@ func newWorld(t testing.TB, inProcess bool) *world {
 	if login, err = login.Via(w.proxy.Address); err != nil {
 		t.Fatal(err)
 	}
-	w.site = newSite(t, login, "", impatient, orotest.Clock(w.clock.Now))
+	w.site = newSite(t, login, "", impatient, append(options, orotest.Clock(w.clock.Now))...)
 	return w
 }
 

@@ -96,7 +96,7 @@ func newOrderWorld(t *testing.T, marker, more string, options ...orotest.Option)
 		t.Fatal(err)
 	}
 	w := &orderWorld{t: t, binary: binary, dir: t.TempDir(), sshd: sftptest.Sshd(t),
-		shop: orotest.New(append(options, orotest.Seed(orotest.Sample), orotest.Into(&asked))...)}
+		shop: orotest.New(append(options, orotest.Seed(orotest.Sample), orotest.Into(&asked), orotest.Version(orotest.Wanted()))...)}
 	if err := w.shop.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}

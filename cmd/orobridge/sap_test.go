@@ -37,7 +37,7 @@ func newSAPWorld(t *testing.T, streams string, folders ...string) *sapWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &sapWorld{t: t, binary: binary, sshd: sftptest.Sshd(t), shop: orotest.New(orotest.Into(&asked))}
+	w := &sapWorld{t: t, binary: binary, sshd: sftptest.Sshd(t), shop: orotest.New(orotest.Into(&asked), orotest.Version(orotest.Wanted()))}
 	if err := w.shop.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}

@@ -47,7 +47,7 @@ func box(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg || len(args) == 0, "box empty|sample [permission ...]")
 	s := stageOf(ts)
 	s.shop = orotest.New(orotest.Seed(shopGoods[args[0]]), orotest.Credentials(shopClient, shopSecret), orotest.DenyPermissions(args[1:]...),
-		orotest.Into(&asked))
+		orotest.Into(&asked), orotest.Version(orotest.Wanted()))
 	ts.Check(s.shop.Start("127.0.0.1:0"))
 	ts.Defer(func() { s.shop.Close() })
 	ts.Setenv("SHOP", s.shop.URL())

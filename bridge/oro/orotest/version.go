@@ -1,6 +1,10 @@
 package orotest
 
-import _ "embed"
+import (
+	"cmp"
+	_ "embed"
+	"os"
+)
 
 // Release is a release of OroCommerce that the box can be.
 type Release string
@@ -13,6 +17,13 @@ const (
 
 // Version chooses the release; V61 unless told.
 func Version(r Release) Option { return func(s *Shop) { s.release = releases[r] } }
+
+// Releases are all of them, the oldest first.
+func Releases() []Release { return []Release{V61, V70} }
+
+// Wanted is the release that tests of the whole program shall play against, from the environment: OROBRIDGE_SHOP=7.0. It is
+// V61 unless the environment says otherwise.
+func Wanted() Release { return cmp.Or(Release(os.Getenv("OROBRIDGE_SHOP")), V61) }
 
 // Known reports whether the box can be the release.
 func (r Release) Known() bool {
