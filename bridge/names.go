@@ -47,15 +47,6 @@ func hidden(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
 }
 
-// Join is the path of the base name in folder, whatever it came from: a name that [SafeName] refuses is an error, so
-// that the path can't leave the folder.
-func Join(folder, name string) (string, error) {
-	if err := SafeName(name); err != nil {
-		return "", err
-	}
-	return path.Join(folder, name), nil
-}
-
 // SplitPath takes the path of a remote (slash-separated, "/" or "" for the root) apart into its elements. An element
 // that [SafeName] refuses is an error, so that the path can't leave the root.
 func SplitPath(p string) ([]string, error) {
@@ -125,12 +116,6 @@ func CheckIdentity(identity string) error {
 		return fmt.Errorf("%w: identity %q: at most 64 small letters and digits", ErrName, Shorten(identity, 100))
 	}
 	return nil
-}
-
-// ArchiveName is the name that a file gets when a run has settled it: prices.csv of run 17 becomes prices_r17.csv.
-// Names that differ in name or run never become the same.
-func ArchiveName(name string, run int64) string {
-	return DerivedName(name, "_r"+strconv.FormatInt(run, 10))
 }
 
 // DerivedName puts a tag before a name's extension: (prices.csv.gz, _rejects) becomes prices_rejects.csv.gz. The result

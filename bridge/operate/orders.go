@@ -95,7 +95,13 @@ func (k *Desk) order(ctx context.Context, identifier string) (OrderDetails, erro
 			d.Versions = append(d.Versions, newOrder(v))
 		}
 	}
-	for _, entity := range []string{outboxEntity, formats.OrderFeedback.Name} {
+	told := []string{outboxEntity}
+	for _, e := range formats.Entities {
+		if e.Answers {
+			told = append(told, e.Name)
+		}
+	}
+	for _, entity := range told {
 		entries, err := k.Ledger.History(ctx, entity, identifier)
 		if err != nil {
 			return d, err

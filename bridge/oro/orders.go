@@ -2,7 +2,6 @@ package oro
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -151,12 +150,6 @@ func (c *Client) orders(ctx context.Context, q query) (*document, error) {
 		c.noKits.Store(true)
 	}
 	return doc, err
-}
-
-// IsNotFound says that an error is the shop's answer that there is no such thing.
-func IsNotFound(err error) bool {
-	var s *statusError
-	return errors.As(err, &s) && s.status == http.StatusNotFound
 }
 
 func ordersOf(doc *document) []*formats.Order {

@@ -67,7 +67,7 @@ func TestOrders(t *testing.T) {
 		t.Errorf("by its number: %v %v", one, err)
 	}
 	for _, number := range []string{"none", "o-1", "a,b", ""} {
-		if _, err := c.Order(t.Context(), number); !IsNotFound(err) || bridge.FateOf(err) != bridge.Stop {
+		if _, err := c.Order(t.Context(), number); statusOf(err) != http.StatusNotFound || bridge.FateOf(err) != bridge.Stop {
 			t.Errorf("order %q: %v", number, err)
 		}
 	}

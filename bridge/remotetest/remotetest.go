@@ -540,7 +540,7 @@ func testNames(t *testing.T, p Place) {
 		if !bytes.Equal(got.Bytes(), body) {
 			t.Errorf("%q holds %q", name, got.Bytes())
 		}
-		check(t, p.Remote.Move(ctx, name, bridge.ArchiveName(name, 17)))
+		check(t, p.Remote.Move(ctx, name, bridge.DerivedName(name, "_r17")))
 	}
 	files, err := p.Remote.List(ctx, "")
 	check(t, err)
@@ -548,7 +548,7 @@ func testNames(t *testing.T, p Place) {
 		t.Errorf("%d files, want %d: %v", len(files), len(names), files)
 	}
 	for _, name := range names {
-		check(t, p.Remote.Remove(ctx, bridge.ArchiveName(name, 17)))
+		check(t, p.Remote.Remove(ctx, bridge.DerivedName(name, "_r17")))
 	}
 }
 
