@@ -51,7 +51,7 @@ func TestWarningsAreCountedOnceAndToldToTheSender(t *testing.T) {
 			}
 			text, err = os.ReadFile(filepath.Join(w.Folder, "customers/receipts/a.csv_r1_receipt.csv"))
 			w.Must(err)
-			if lines := strings.Split(string(text), "\n"); len(lines) != 4 || !strings.HasPrefix(lines[1], "warning,a.csv") || !strings.Contains(lines[2], "C-3") {
+			if lines := strings.Split(string(text), "\n"); len(lines) != 5 || !strings.HasPrefix(lines[2], "warning,a.csv") || !strings.Contains(lines[3], "C-3") {
 				t.Errorf("the receipt for spreadsheets is\n%s", text)
 			}
 		})

@@ -23,8 +23,8 @@ type Preview struct {
 
 // PreviewOptions say what to tell of a plan, and what to compare with.
 type PreviewOptions struct {
-	// Change is told of every change in the order of the file, Reject of every reject, when it is found;
-	// Warning of what is left out of a row.
+	// Change is told of every change in the order of the file, Reject of every reject and Warning of every warning, when it
+	// is found.
 	Change  func(*bridge.Staged) error
 	Reject  func(bridge.RejectRow)
 	Warning func(bridge.WarningRow)

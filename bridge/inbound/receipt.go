@@ -204,7 +204,8 @@ func (c *receipt) spreadsheet() ([]byte, error) {
 	}
 	head := receiptRow{Kind: "file", File: formats.Inert(c.File), SHA256: c.SHA256, Drop: n(c.Drop), Run: n(c.Run), State: string(c.State), Rows: n(c.Rows),
 		Created: n(c.Created), Updated: n(c.Updated), Unchanged: n(c.Unchanged), Removed: n(c.Removed), Collapsed: n(c.Collapsed), Rejected: n(c.Rejected),
-		Parked: n(c.Parked), Withdrawn: n(c.Withdrawn), Warnings: n(c.Counts.Warnings), Seen: at(c.Seen), Started: at(c.Started), Ended: at(c.Ended), Message: formats.Inert(c.Reason)}
+		Parked: n(c.Parked), Withdrawn: n(c.Withdrawn), Warnings: n(c.Counts.Warnings), Seen: at(c.Seen), Started: at(c.Started), Ended: at(c.Ended),
+		Message: formats.Inert(c.Reason)}
 	rows := []receiptRow{head}
 	for _, r := range c.Rejects {
 		rows = append(rows, receiptRow{Kind: "reject", File: head.File, Drop: head.Drop, Run: head.Run, Line: n(r.Line), Key: formats.Inert(r.Key),

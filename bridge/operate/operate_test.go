@@ -221,8 +221,8 @@ func TestModelsKeepTheirNames(t *testing.T) {
 		model any
 		want  string
 	}{
-		"run": {drop.Runs[0], "drop feed file sha256 state reason run kind rows created updated unchanged adopted superseded removed collapsed rejected parked verified " +
-			"withdrawn warnings requests seconds started ended"},
+		"run": {drop.Runs[0], "drop feed file sha256 state reason run kind rows created updated unchanged adopted superseded removed collapsed rejected parked " +
+			"verified withdrawn warnings requests seconds started ended"},
 		"drop":   {drop.Details, "drop feed file size sha256 state reason remote path mtime seen fetched settled moved"},
 		"row":    {drop.Fates[0], "run line key fate"},
 		"reject": {rejects[0], "drop run line key field code message row"},

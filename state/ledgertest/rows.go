@@ -16,6 +16,18 @@ func rejectOf(r *bridge.Run, key string, pos formats.Position) bridge.RejectRow 
 		Message: "name is empty"}, Row: map[string]string{"MATNR": key, `a "b"`: "c\\d\te"}}
 }
 
+// warningOf is a warning of a run.
+func warningOf(r *bridge.Run, key string) bridge.WarningRow {
+	return bridge.WarningRow{Drop: r.Drop, Run: r.ID, Warning: formats.Warning{Pos: formats.Position{Line: 3, Offset: 1 << 33, Segment: "E1KNA1M", Doc: "12",
+		Part: "a.xml"}, Key: key, Field: "city", Code: formats.CodeIncomplete, Message: `loaded without its "address"`}}
+}
+
+// warned lists the warnings of a drop.
+func (w *world) warned(drop int64) []bridge.WarningRow {
+	w.Helper()
+	return walked(w, func(each func(bridge.WarningRow) error) error { return w.Warnings(w.Context(), drop, each) })
+}
+
 // rejected lists the keys of the rejects that are chosen.
 func (w *world) rejected(f bridge.RejectFilter) []string {
 	w.Helper()
@@ -69,6 +81,22 @@ var rows = []test{
 		w.is([]string{"planned", "by the shop", "of another run"}, w.rejected(bridge.RejectFilter{}))
 		w.must(w.PlanAgain(w.Context(), r.ID))
 		w.is([]string{"by the shop", "of another run"}, w.rejected(bridge.RejectFilter{}))
+	}},
+	{"warnings come back by run as they were recorded, and go when it is planned again or pruned", func(w *world) {
+		d, r := w.run(bridge.Drop{})
+		again := w.start(d, bridge.ReRun)
+		_, stranger := w.run(bridge.Drop{Name: "q.csv"})
+		w.must(w.KeepWarnings(w.Context(), []bridge.WarningRow{warningOf(again, "C"), warningOf(stranger, "D")}))
+		w.must(w.KeepWarnings(w.Context(), []bridge.WarningRow{warningOf(r, "B"), warningOf(r, "A ☃")}))
+		w.again()
+		w.is([]bridge.WarningRow{warningOf(r, "B"), warningOf(r, "A ☃"), warningOf(again, "C")}, w.warned(d.ID))
+		w.must(w.PlanAgain(w.Context(), r.ID))
+		w.is([]bridge.WarningRow{warningOf(again, "C")}, w.warned(d.ID))
+		again.State, again.Ended = bridge.Done, at.Add(-time.Hour)
+		w.must(w.SaveRun(w.Context(), again, nil))
+		w.must(second(w.Prune(w.Context(), at, 10)))
+		w.is([]bridge.WarningRow(nil), w.warned(d.ID))
+		w.is([]bridge.WarningRow{warningOf(stranger, "D")}, w.warned(stranger.Drop))
 	}},
 	{"the fates of a run are told and counted", func(w *world) {
 		d, r := w.run(bridge.Drop{})

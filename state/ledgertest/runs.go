@@ -19,7 +19,8 @@ var runs = []test{
 
 		r.State, r.Approved, r.Requests, r.Reason, r.Ended = bridge.Done, false, 99, "it's done", at.Add(time.Hour)
 		r.Counts = bridge.Counts{Rows: 1, Created: 2, Updated: 3, Unchanged: 4, Adopted: 5, Superseded: 6, Removed: 7, Collapsed: 8, Rejected: 9, Parked: 10,
-			Withdrawn: 11, Verified: 12}
+			Withdrawn: 11, Verified: 12, Warnings: 13}
+		r.Unmapped = []formats.Unmapped{{Column: `"colour"`, Nearest: "color"}, {Column: "x"}}
 		r.Scope, r.Attempts = "Retail EUR", 3
 		r.Skipped = map[string]int64{"texts in other languages": 12, `"`: 1}
 		d.State = bridge.Partial

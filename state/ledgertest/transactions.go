@@ -21,6 +21,7 @@ type contents struct {
 	Manifests []*bridge.ManifestList
 	Rejects   []bridge.RejectRow
 	Rows      map[int64][]bridge.RowLine
+	Warnings  map[int64][]bridge.WarningRow
 	Parked    []bridge.ParkedRow
 	Links     map[string]map[string]*bridge.Link
 	Refs      map[string][]bridge.LinkRef
@@ -38,7 +39,7 @@ type contents struct {
 func (w *world) everything() *contents {
 	w.Helper()
 	ctx := w.Context()
-	c := &contents{Papers: map[int64][]string{}, Runs: map[int64][]*bridge.Run{}, Batches: map[int64][]*bridge.Batch{}, Rows: map[int64][]bridge.RowLine{},
+	c := &contents{Papers: map[int64][]string{}, Runs: map[int64][]*bridge.Run{}, Batches: map[int64][]*bridge.Batch{}, Rows: map[int64][]bridge.RowLine{}, Warnings: map[int64][]bridge.WarningRow{},
 		Links: map[string]map[string]*bridge.Link{}, Refs: map[string][]bridge.LinkRef{}, History: map[string][]bridge.HistoryEntry{}, Books: map[string]bridge.Book{}}
 	c.Drops = got(w.Drops(ctx, bridge.DropFilter{}))(w)
 	for _, d := range c.Drops {
@@ -47,6 +48,7 @@ func (w *world) everything() *contents {
 		for _, r := range c.Runs[d.ID] {
 			c.Batches[r.ID] = got(w.OpenBatches(ctx, r.ID))(w)
 		}
+		c.Warnings[d.ID] = w.warned(d.ID)
 		c.Rows[d.ID] = walked(w, func(each func(bridge.RowLine) error) error { return w.RowLines(ctx, d.ID, each) })
 	}
 	c.Manifests = got(w.Manifests(ctx, "products"))(w)
@@ -173,6 +175,9 @@ func (w *world) changes(m *midst) map[string]change {
 		"RejectRows": func(ctx context.Context, l Ledger, _ ...*bridge.Event) error {
 			return l.RejectRows(ctx, []bridge.RejectRow{rejectOf(m.run, "A", formats.Position{Line: 9})})
 		},
+		"KeepWarnings": func(ctx context.Context, l Ledger, _ ...*bridge.Event) error {
+			return l.KeepWarnings(ctx, []bridge.WarningRow{warningOf(m.run, "A"), warningOf(m.run, "B")})
+		},
 		"SetOperation": func(ctx context.Context, l Ledger, events ...*bridge.Event) error {
 			b := *m.batch
 			b.Operation = "29"
@@ -231,13 +236,13 @@ func (w *world) savesOutbox(m *midst) change {
 }
 
 // silent are the methods that take no events.
-var silent = map[string]bool{"PlanAgain": true, "Forget": true, "PruneEvents": true, "Unpark": true, "RejectRows": true}
+var silent = map[string]bool{"PlanAgain": true, "Forget": true, "PruneEvents": true, "Unpark": true, "RejectRows": true, "KeepWarnings": true}
 
 var transactions = func() []test {
 	all := []test{{"a large change that is cut anywhere is made whole or not at all", cutAnywhere}, {"pruning that is cut prunes nothing", pruningIsCut},
 		{"what failed at its end can be made again", failedAtItsEnd}, {"a ledger that is closed refuses", closedRefuses}}
 	for _, name := range []string{"Listed", "Advance", "Expect", "Reported", "StartRun", "SaveRun", "PlanAgain", "OpenBatch", "Forget", "Keep", "Note", "Note away",
-		"PruneEvents", "Unpark", "RejectRows", "SetOperation", "Settle", "Owe", "SaveOutbox"} {
+		"PruneEvents", "Unpark", "RejectRows", "KeepWarnings", "SetOperation", "Settle", "Owe", "SaveOutbox"} {
 		all = append(all, test{name + " is made whole, kept with its events, or not made at all", func(w *world) {
 			do := w.changes(w.midst())[name]
 			before, event := w.everything(), &bridge.Event{At: at, Kind: bridge.Noted, Text: name}

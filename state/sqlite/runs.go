@@ -42,12 +42,10 @@ func (l *Ledger) SaveRun(ctx context.Context, r *bridge.Run, moves []bridge.Move
 			return err
 		}
 		_, err = tx.ExecContext(ctx, `UPDATE runs SET state = ?, approved = ?, rows = ?, created = ?, updated = ?, unchanged = ?, adopted = ?,
-			superseded = ?, verified = ?, scope = ?, attempts = ?, removed = ?, collapsed = ?, rejected = ?, parked = ?, withdrawn = ?, warnings = ?, requests = ?,
-			skipped = ?, unmapped = ?, reason = ?, ended = ?
-			WHERE id = ?`,
-			r.State, r.Approved, r.Rows, r.Created, r.Updated, r.Unchanged, r.Adopted, r.Superseded, r.Verified, r.Scope, r.Attempts,
-			r.Removed, r.Collapsed, r.Rejected, r.Parked,
-			r.Withdrawn, r.Warnings, r.Requests, words(r.Skipped), unmapped, r.Reason, millis(r.Ended), r.ID)
+			superseded = ?, verified = ?, scope = ?, attempts = ?, removed = ?, collapsed = ?, rejected = ?, parked = ?, withdrawn = ?,
+			warnings = ?, requests = ?, skipped = ?, unmapped = ?, reason = ?, ended = ? WHERE id = ?`,
+			r.State, r.Approved, r.Rows, r.Created, r.Updated, r.Unchanged, r.Adopted, r.Superseded, r.Verified, r.Scope, r.Attempts, r.Removed,
+			r.Collapsed, r.Rejected, r.Parked, r.Withdrawn, r.Warnings, r.Requests, words(r.Skipped), string(unmapped), r.Reason, millis(r.Ended), r.ID)
 		if err == nil && (r.State == bridge.Done || r.State == bridge.Failed) {
 			_, err = tx.ExecContext(ctx, `DELETE FROM batches WHERE run = ?`, r.ID)
 		}
@@ -58,14 +56,15 @@ func (l *Ledger) SaveRun(ctx context.Context, r *bridge.Run, moves []bridge.Move
 // Runs lists the runs of a drop, oldest first.
 func (l *Ledger) Runs(ctx context.Context, drop int64) ([]*bridge.Run, error) {
 	var runs []*bridge.Run
-	err := walk(ctx, l.read, `SELECT id, drop_id, kind, state, forced, approved, rows, created, updated, unchanged, adopted, superseded, verified, scope,
-		attempts, removed, collapsed, rejected, parked, withdrawn, warnings, requests, skipped, unmapped, reason, started, ended, told FROM runs WHERE drop_id = ? ORDER BY id`,
+	err := walk(ctx, l.read, `SELECT id, drop_id, kind, state, forced, approved, rows, created, updated, unchanged, adopted, superseded, verified,
+		scope, attempts, removed, collapsed, rejected, parked, withdrawn, warnings, requests, skipped, unmapped, reason, started, ended, told
+		FROM runs WHERE drop_id = ? ORDER BY id`,
 		[]any{drop}, func(rows *sql.Rows) error {
 			r := &bridge.Run{}
 			var skipped, unmapped []byte
 			err := rows.Scan(&r.ID, &r.Drop, &r.Kind, &r.State, &r.Force, &r.Approved, &r.Rows, &r.Created, &r.Updated, &r.Unchanged, &r.Adopted,
-				&r.Superseded, &r.Verified, &r.Scope, &r.Attempts, &r.Removed, &r.Collapsed, &r.Rejected, &r.Parked, &r.Withdrawn, &r.Warnings, &r.Requests,
-				&skipped, &unmapped, &r.Reason, stamp{&r.Started}, stamp{&r.Ended}, &r.Reported)
+				&r.Superseded, &r.Verified, &r.Scope, &r.Attempts, &r.Removed, &r.Collapsed, &r.Rejected, &r.Parked, &r.Withdrawn, &r.Warnings,
+				&r.Requests, &skipped, &unmapped, &r.Reason, stamp{&r.Started}, stamp{&r.Ended}, &r.Reported)
 			if err != nil {
 				return err
 			}
@@ -378,7 +377,7 @@ func (l *Ledger) CountParked(ctx context.Context, entity string) (n int64, err e
 	return n, wrap("count parked "+entity, err)
 }
 
-// Prune removes up to n rejects, warnings and history entries of runs that ended before a time; more says that some are left.
+// Prune removes up to n entries, rejects, warnings and history, of runs that ended before a time; more says that some may be left.
 // A run that has nothing left is not looked at again.
 func (l *Ledger) Prune(ctx context.Context, ended time.Time, n int) (more bool, err error) {
 	var runs []int64
