@@ -25,7 +25,8 @@ func (e *Engine) Adopt(ctx context.Context, f *config.Feed) (adopted, known int6
 		err = page.flush(ctx)
 	}
 	if err == nil {
-		err = e.keep(ctx, &bridge.Event{At: e.Clock.Now(), Kind: bridge.LinksAdopted, Feed: f.Name, Text: fmt.Sprintf("%d from the shop", page.adopted)})
+		err = e.keep(ctx, &bridge.Event{At: e.Clock.Now(), Kind: bridge.LinksAdopted, Feed: f.Name, Text: fmt.Sprintf("%d from the shop",
+			page.adopted)})
 	}
 	return page.adopted, page.known, err
 }
@@ -66,7 +67,8 @@ func (p *adoption) flush(ctx context.Context) error {
 		now := p.e.Clock.Now()
 		settled = append(settled, bridge.Settlement{
 			HistoryEntry: bridge.HistoryEntry{Entity: p.f.Entity.Name, Key: key, Fate: bridge.FateAdopted, At: now},
-			Link:         &bridge.Link{Entity: p.f.Entity.Name, Key: key, OroID: p.found[i].OroID, Content: p.found[i].Values, Feed: p.f.Name, At: now},
+			Link: &bridge.Link{Entity: p.f.Entity.Name, Key: key, OroID: p.found[i].OroID, Content: p.found[i].Values, Feed: p.f.Name,
+				At: now},
 		})
 	}
 	p.keys, p.found = p.keys[:0], p.found[:0]

@@ -31,7 +31,8 @@ type answering struct {
 }
 
 // applyAnswers carries out a run of an order_feedback drop.
-func (e *Engine) applyAnswers(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, stage bridge.Stage, resumed bool) (v verdict, err error) {
+func (e *Engine) applyAnswers(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, stage bridge.Stage,
+	resumed bool) (v verdict, err error) {
 	a := &answering{Engine: e, feed: f, drop: d, run: run}
 	if run.Kind != bridge.ParkedRun {
 		if err := a.rehearse(ctx); err != nil {
@@ -97,7 +98,8 @@ func (a *answering) apply(ctx context.Context, resumed bool) error {
 }
 
 // rows reads the run's rows: those of the file, or only those that were rejected.
-func (a *answering) rows(ctx context.Context, each func(rec *formats.Record, reject *formats.Reject, raw func() map[string]string) error) error {
+func (a *answering) rows(ctx context.Context, each func(rec *formats.Record, reject *formats.Reject,
+	raw func() map[string]string) error) error {
 	reader, err := a.rowsOf(ctx, a.feed, a.drop, a.run)
 	if err != nil {
 		return err
@@ -126,7 +128,8 @@ func previewAnswers(ctx context.Context, f *config.Feed, v *Preview, rows format
 		if o.Change == nil {
 			return nil
 		}
-		return o.Change(&bridge.Staged{Change: bridge.Change{Op: bridge.Update, Key: rec.Key, Record: rec, Line: rec.Pos.Line, Values: rec.Values}})
+		return o.Change(&bridge.Staged{Change: bridge.Change{Op: bridge.Update, Key: rec.Key, Record: rec, Line: rec.Pos.Line,
+			Values: rec.Values}})
 	})
 	return err
 }
@@ -190,8 +193,9 @@ func (a *answering) one(ctx context.Context, rec *formats.Record, raw map[string
 }
 
 func (a *answering) settlement(key string, pos formats.Position) bridge.Settlement {
-	return bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: a.feed.Entity.Name, Key: key, Drop: a.drop.ID, Run: a.run.ID, Line: pos.Line,
-		At: a.Clock.Now()}}
+	return bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: a.feed.Entity.Name, Key: key, Drop: a.drop.ID, Run: a.run.ID,
+		Line: pos.Line,
+		At:   a.Clock.Now()}}
 }
 
 func (a *answering) reject(s *bridge.Settlement, why *formats.Reject, raw map[string]string) {
@@ -211,7 +215,8 @@ func (a *answering) unsent(s *bridge.Settlement, rec *formats.Record, raw map[st
 		since = before.Since
 	}
 	s.Fate, s.Unpark, s.Detail = bridge.FateParked, "", "the bridge has not sent this order; waits for "+bridge.Orders+" "+rec.Key
-	s.Park = &bridge.ParkedRow{Entity: a.feed.Entity.Name, Key: wait, Feed: a.drop.Feed, Drop: a.drop.ID, Run: a.run.ID, Line: rec.Pos.Line, Pos: rec.Pos,
+	s.Park = &bridge.ParkedRow{Entity: a.feed.Entity.Name, Key: wait, Feed: a.drop.Feed, Drop: a.drop.ID, Run: a.run.ID,
+		Line: rec.Pos.Line, Pos: rec.Pos,
 		Missing: bridge.Missing{Entity: bridge.Orders, Key: rec.Key}, Record: rec.Values, Raw: raw, Since: since}
 }
 
@@ -315,12 +320,14 @@ func (a *answering) settle(ctx context.Context, s bridge.Settlement, alarm bridg
 		if alarm == "" {
 			continue
 		}
-		events = append(events, &bridge.Event{At: s.At, Kind: bridge.AlarmRaised, Export: o.Export, Order: o.Order, Alarm: alarm, Text: o.Answer, Hint: alarm.Hint()})
+		events = append(events, &bridge.Event{At: s.At, Kind: bridge.AlarmRaised, Export: o.Export, Order: o.Order, Alarm: alarm,
+			Text: o.Answer, Hint: alarm.Hint()})
 	}
 	a.Events.Step("settle answer")
 	settled := []bridge.Settlement{s}
 	if len(s.Owed) > 0 {
-		settled = append(settled, bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: bridge.Orders, Key: s.Key, Fate: bridge.RowFate(bridge.Answered),
+		settled = append(settled, bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: bridge.Orders, Key: s.Key,
+			Fate:   bridge.RowFate(bridge.Answered),
 			Detail: strings.TrimSuffix(s.Owed[0].Answer+"; "+s.Detail, "; "), At: s.At}})
 	}
 	err := a.persist(ctx, "feed "+a.feed.Name, func() error { return a.Ledger.Settle(ctx, 0, settled, events...) })
@@ -331,6 +338,7 @@ func (a *answering) settle(ctx context.Context, s bridge.Settlement, alarm bridg
 	a.Events.Step("settled answer")
 	a.run.Rows++
 	a.run.Add(s.Fate, 1)
-	a.Events.Tell(&bridge.Event{Kind: bridge.Progressed, Feed: a.feed.Name, Drop: a.drop.ID, File: a.drop.Name, Phase: "sending", Done: a.run.Rows})
+	a.Events.Tell(&bridge.Event{Kind: bridge.Progressed, Feed: a.feed.Name, Drop: a.drop.ID, File: a.drop.Name, Phase: "sending",
+		Done: a.run.Rows})
 	return nil
 }

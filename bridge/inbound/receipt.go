@@ -64,7 +64,8 @@ func receiptName(d *bridge.Drop, run *bridge.Run, kind string) string {
 }
 
 // writeReceipts writes the receipts that the feed asks for.
-func (e *Engine) writeReceipts(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run) (paths []string, err error) {
+func (e *Engine) writeReceipts(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run) (paths []string,
+	err error) {
 	if len(f.Receipts) == 0 || d.Manifest {
 		return nil, nil
 	}
@@ -90,7 +91,8 @@ func (e *Engine) writeReceipts(ctx context.Context, r bridge.Remote, f *config.F
 }
 
 // writeReceipt writes one receipt and returns its path.
-func (e *Engine) writeReceipt(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run, c *receipt, kind string) (string, error) {
+func (e *Engine) writeReceipt(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run, c *receipt,
+	kind string) (string, error) {
 	body, err := c.write(kind)
 	if err != nil {
 		return "", fmt.Errorf("write receipt of drop %d: %w", d.ID, err)
@@ -111,7 +113,8 @@ func (e *Engine) receipt(ctx context.Context, d *bridge.Drop, run *bridge.Run) (
 		c.Seconds = run.Ended.Sub(run.Started).Seconds()
 	}
 	err := e.Ledger.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
-		c.Rejects = append(c.Rejects, receiptReject{receiptWarning{Line: r.Pos.Line, Key: r.Key, Field: r.Field, Code: r.Code, Message: r.Message}, r.Row})
+		c.Rejects = append(c.Rejects, receiptReject{receiptWarning{Line: r.Pos.Line, Key: r.Key, Field: r.Field, Code: r.Code,
+			Message: r.Message}, r.Row})
 		if len(c.Rejects) == receiptRejects {
 			return errEnough
 		}
@@ -202,17 +205,20 @@ func (c *receipt) spreadsheet() ([]byte, error) {
 		}
 		return t.Format(time.RFC3339)
 	}
-	head := receiptRow{Kind: "file", File: formats.Inert(c.File), SHA256: c.SHA256, Drop: n(c.Drop), Run: n(c.Run), State: string(c.State), Rows: n(c.Rows),
+	head := receiptRow{Kind: "file", File: formats.Inert(c.File), SHA256: c.SHA256, Drop: n(c.Drop), Run: n(c.Run), State: string(c.State),
+		Rows:    n(c.Rows),
 		Created: n(c.Created), Updated: n(c.Updated), Unchanged: n(c.Unchanged), Removed: n(c.Removed), Collapsed: n(c.Collapsed), Rejected: n(c.Rejected),
 		Parked: n(c.Parked), Withdrawn: n(c.Withdrawn), Warnings: n(c.Counts.Warnings), Seen: at(c.Seen), Started: at(c.Started), Ended: at(c.Ended),
 		Message: formats.Inert(c.Reason)}
 	rows := []receiptRow{head}
 	for _, r := range c.Rejects {
-		rows = append(rows, receiptRow{Kind: "reject", File: head.File, Drop: head.Drop, Run: head.Run, Line: n(r.Line), Key: formats.Inert(r.Key),
+		rows = append(rows, receiptRow{Kind: "reject", File: head.File, Drop: head.Drop, Run: head.Run, Line: n(r.Line),
+			Key:   formats.Inert(r.Key),
 			Field: formats.Inert(r.Field), Code: r.Code, Message: formats.Inert(r.Message)})
 	}
 	for _, w := range c.Warnings {
-		rows = append(rows, receiptRow{Kind: "warning", File: head.File, Drop: head.Drop, Run: head.Run, Line: n(w.Line), Key: formats.Inert(w.Key),
+		rows = append(rows, receiptRow{Kind: "warning", File: head.File, Drop: head.Drop, Run: head.Run, Line: n(w.Line),
+			Key:   formats.Inert(w.Key),
 			Field: formats.Inert(w.Field), Code: w.Code, Message: formats.Inert(w.Message)})
 	}
 	var buf bytes.Buffer

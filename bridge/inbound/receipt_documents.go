@@ -40,7 +40,8 @@ func (e *Engine) writeDocuments(ctx context.Context, r bridge.Remote, f *config.
 	return at, errors.Join(err, rows.Close())
 }
 
-func (e *Engine) putDocuments(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run, format formats.Receipter,
+func (e *Engine) putDocuments(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run,
+	format formats.Receipter,
 	rows *fileRows) (at string, err error) {
 	o, err := e.told(ctx, d, run, rows)
 	if err != nil {

@@ -195,9 +195,12 @@ func notUnwrapped(err error, dir string) error {
 		code, hint string
 	}{
 		{envelope.ErrLimit, formats.CodeFileLimit, "if the sender's files are that large, raise max_size, max_ratio or max_files below unwrap"},
-		{envelope.ErrBroken, formats.CodeFileUnwrap, "check unwrap (what the files are wrapped in, and the keys), then let the sender send the file again"},
-		{envelope.ErrSignature, formats.CodeFileSignature, "let the sender sign with a key that is in signers; signature: optional accepts files without a signature"},
-		{envelope.ErrNotEncrypted, formats.CodeFilePlain, "let the sender encrypt to the bridge's key; encryption: optional below unwrap accepts signed files that are not encrypted"},
+		{envelope.ErrBroken, formats.CodeFileUnwrap,
+			"check unwrap (what the files are wrapped in, and the keys), then let the sender send the file again"},
+		{envelope.ErrSignature, formats.CodeFileSignature,
+			"let the sender sign with a key that is in signers; signature: optional accepts files without a signature"},
+		{envelope.ErrNotEncrypted, formats.CodeFilePlain,
+			"let the sender encrypt to the bridge's key; encryption: optional below unwrap accepts signed files that are not encrypted"},
 	} {
 		if errors.Is(err, fault.err) {
 			return &formats.FileError{Code: fault.code, Message: err.Error(), Hint: fault.hint}

@@ -178,7 +178,8 @@ func (c *Checkup) checkFeed(ctx context.Context, r bridge.Remote, f *config.Feed
 func (p *probe) leftovers(ctx context.Context, c *Checkup, f *config.Feed) {
 	left, err := inbound.Leftovers(ctx, c.Ledger, p.remote, f)
 	if err == nil && len(left) > 0 {
-		err = &bridge.Error{Op: "load", Object: bridge.FileObject(f.Remote, path.Join(f.Folder, f.Folders.Work)), Err: errors.New(inbound.LeftoversText(f, left)),
+		err = &bridge.Error{Op: "load", Object: bridge.FileObject(f.Remote, path.Join(f.Folder, f.Folders.Work)),
+			Err:  errors.New(inbound.LeftoversText(f, left)),
 			Hint: inbound.LeftoversHint(f.Name)}
 	}
 	p.try("look for leftovers of a lost ledger", "none", err)

@@ -54,7 +54,8 @@ type Failure struct {
 
 // Look guesses what a file is, and what is inside of it when it is packed.
 func Look(path string) (*Inspection, error) {
-	v := &Inspection{File: path, Records: []Record{}, Rejects: []Reject{}, Warnings: []Reject{}, Skipped: map[string]int64{}, Ignored: []string{}}
+	v := &Inspection{File: path, Records: []Record{}, Rejects: []Reject{}, Warnings: []Reject{}, Skipped: map[string]int64{},
+		Ignored: []string{}}
 	if err := v.look(path); err != nil {
 		return nil, &bridge.Error{Op: "inspect", Object: path, Err: err, Hint: "name a file that this machine can read"}
 	}
@@ -169,7 +170,8 @@ func (v *Inspection) warn(rec *formats.Record) {
 	for _, w := range rec.Warnings {
 		v.Warned++
 		if len(v.Warnings) < inspectRejects {
-			v.Warnings = append(v.Warnings, newReject(bridge.RejectRow{Reject: formats.Reject{Pos: w.Pos, Key: w.Key, Field: w.Field, Code: w.Code, Message: w.Message}}))
+			v.Warnings = append(v.Warnings, newReject(bridge.RejectRow{Reject: formats.Reject{Pos: w.Pos, Key: w.Key, Field: w.Field,
+				Code: w.Code, Message: w.Message}}))
 		}
 	}
 }

@@ -221,8 +221,9 @@ func TestModelsKeepTheirNames(t *testing.T) {
 		model any
 		want  string
 	}{
-		"run": {drop.Runs[0], "drop feed file sha256 state reason run kind rows created updated unchanged adopted superseded removed collapsed rejected parked " +
-			"verified withdrawn warnings requests seconds started ended"},
+		"run": {drop.Runs[0],
+			"drop feed file sha256 state reason run kind rows created updated unchanged adopted superseded removed collapsed rejected parked " +
+				"verified withdrawn warnings requests seconds started ended"},
 		"drop":   {drop.Details, "drop feed file size sha256 state reason remote path mtime seen fetched settled moved"},
 		"row":    {drop.Fates[0], "run line key fate"},
 		"reject": {rejects[0], "drop run line key field code message row"},
@@ -276,7 +277,8 @@ func TestACheckCountsFilesAsAPollTakesThem(t *testing.T) {
 		w.Drop("products", name, good)
 	}
 	var details []string
-	c := &operate.Checkup{Ledger: w.Ledger, Config: &config.Config{Feeds: w.B.In.Feeds, Remotes: map[string]*config.Remote{"disk": {Name: "disk", Kind: "dir"}}},
+	c := &operate.Checkup{Ledger: w.Ledger, Config: &config.Config{Feeds: w.B.In.Feeds,
+		Remotes: map[string]*config.Remote{"disk": {Name: "disk", Kind: "dir"}}},
 		Remote: func(name string) (bridge.Remote, error) { return dir.New(name, &dir.Options{Path: w.Folder}) },
 		Shop:   func(*config.Shop) (operate.Shop, error) { return w.Client, nil },
 		Told: func(found operate.Findings) {
