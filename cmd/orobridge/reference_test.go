@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/invopop/jsonschema"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 )
 
@@ -53,6 +54,7 @@ func TestReadme(t *testing.T) {
 		{"config", configReference(t)},
 		{"verbs", verbReference()},
 		{"exit codes", exitReference()},
+		{"versions", versionsReference()},
 	} {
 		begin, end := "<!-- "+part.title+" begin -->\n", "<!-- "+part.title+" end -->"
 		i, j := strings.Index(text, begin), strings.Index(text, end)
@@ -62,6 +64,27 @@ func TestReadme(t *testing.T) {
 		text = text[:i+len(begin)] + "\n" + part.body + "\n" + text[j:]
 	}
 	golden(t, name, text)
+}
+
+// versionsReference tells what works with which version, in the words of check.
+func versionsReference() string {
+	orders := []string{"order.created", "order.updated"}
+	var b strings.Builder
+	b.WriteString("| version | what check says of it |\n| --- | --- |\n")
+	for _, v := range []struct {
+		name string
+		bridge.Capabilities
+	}{
+		{"6.1.0 to 6.1.9", bridge.Capabilities{Kits: true}},
+		{"6.1.10", bridge.Capabilities{Kits: true, ExternalID: true, ExtID: true}},
+		{"6.1.11", bridge.Capabilities{Kits: true, ExternalID: true, ExtID: true, Webhooks: true, Topics: orders}},
+		{"7.0.0, 7.0.1", bridge.Capabilities{Kits: true, Paged: true}},
+		{"7.0.2 to 7.0.4", bridge.Capabilities{Kits: true, Paged: true, ExternalID: true, ExtID: true, Webhooks: true, Topics: orders}},
+		{"7.1", bridge.Capabilities{Kits: true, Paged: true, ExternalID: true, ExtID: true, Webhooks: true, Topics: append([]string{"customer.created"}, orders...)}},
+	} {
+		fmt.Fprintf(&b, "| %s | %s |\n", v.name, cell(v.String()))
+	}
+	return b.String()
 }
 
 func exitReference() string {
