@@ -94,7 +94,6 @@ func (p *planner) read(ctx context.Context, reader formats.Reader) error {
 	p.ignored, p.run.Unmapped = mapper.Ignored(), mapper.Unmapped()
 	p.room = formats.RejectRoom{Rows: keptRejects, Bytes: keptRejectBytes}
 	p.scopes = p.scopesOf()
-	p.run.Unmapped = mapper.Unmapped()
 	if p.order, err = p.e.orderOf(ctx, p.drop, p.run); err != nil {
 		return err
 	}
