@@ -155,9 +155,21 @@ func (a *answering) parked(ctx context.Context) error {
 	return nil
 }
 
-// one applies one answer. An answer to an order that the bridge never sent waits for it, for park_for at most.
+// one applies one answer. An answer to an order that the bridge never sent waits for it, for park_for at most; so does one that
+// tells only a number of the ERP's which no answer has given to an order yet.
 func (a *answering) one(ctx context.Context, rec *formats.Record, raw map[string]string, wait string, before bridge.ParkedRow) error {
 	rec.Values = slices.DeleteFunc(rec.Values, func(v formats.Value) bool { return v.Text == "" })
+	missing := bridge.Missing{Entity: bridge.Orders, Key: rec.Key}
+	if _, _, numbered := formats.IsElseKey(rec.Key); numbered {
+		missing.Entity = a.feed.Entity.Name
+		order, err := a.orderOf(ctx, rec.Key)
+		if err != nil {
+			return err
+		}
+		if order != "" {
+			rec.Key = order
+		}
+	}
 	s := a.settlement(rec.Key, rec.Pos)
 	s.Unpark = wait
 	sent := make([]bridge.LinkRef, 1)
@@ -165,7 +177,7 @@ func (a *answering) one(ctx context.Context, rec *formats.Record, raw map[string
 		return err
 	}
 	if sent[0].ID == 0 {
-		a.unsent(&s, rec, raw, wait, before)
+		a.unsent(&s, rec, raw, missing, wait, before)
 		return a.settle(ctx, s, "")
 	}
 	if note := formats.LineNote(rec); note != "" { // of a line: what became of the order says the order's own row
@@ -189,7 +201,49 @@ func (a *answering) one(ctx context.Context, rec *formats.Record, raw map[string
 	if err != nil {
 		return err
 	}
-	return a.settle(ctx, s, alarm)
+	number, err := a.number(ctx, &s, rec)
+	if err != nil {
+		return err
+	}
+	return a.settle(ctx, s, alarm, number)
+}
+
+// numberField is the field by which a later answer may name an order, once an answer has given the order that number.
+const numberField = "erp_order_number"
+
+// orderOf finds the order that an earlier answer gave a number; empty when none has.
+func (a *answering) orderOf(ctx context.Context, numbered string) (order string, err error) {
+	links, err := a.Ledger.Links(ctx, a.feed.Entity.Name, []string{numbered})
+	if err != nil || links[numbered] == nil {
+		return "", err
+	}
+	for _, v := range links[numbered].Content {
+		if v.Field == "order" {
+			order = v.Text
+		}
+	}
+	return order, nil
+}
+
+// number keeps which order an answer has given a number; nil when it gives none.
+func (a *answering) number(ctx context.Context, s *bridge.Settlement, rec *formats.Record) (*bridge.Settlement, error) {
+	number, _ := rec.Get(numberField)
+	if number == "" || s.Link == nil {
+		return nil, nil
+	}
+	key := formats.ElseKey(numberField, number)
+	links, err := a.Ledger.Links(ctx, s.Entity, []string{key})
+	if err != nil {
+		return nil, err
+	}
+	link := links[key]
+	if link == nil {
+		link = &bridge.Link{Entity: s.Entity, Key: key}
+	}
+	link.Lay([]formats.Value{{Field: "order", Text: rec.Key}},
+		bridge.Link{OroID: s.Link.OroID, Feed: a.drop.Feed, Drop: a.drop.ID, Run: a.run.ID, Line: s.Line, At: s.At})
+	return &bridge.Settlement{Link: link, HistoryEntry: bridge.HistoryEntry{Entity: s.Entity, Key: key, Drop: a.drop.ID, Line: s.Line,
+		Fate: bridge.RowFate(bridge.Answered), Detail: "the number of order " + rec.Key, At: s.At}}, nil
 }
 
 func (a *answering) settlement(key string, pos formats.Position) bridge.Settlement {
@@ -204,7 +258,8 @@ func (a *answering) reject(s *bridge.Settlement, why *formats.Reject, raw map[st
 }
 
 // unsent parks an answer to an order that the bridge has not sent, or rejects one that has waited for too long.
-func (a *answering) unsent(s *bridge.Settlement, rec *formats.Record, raw map[string]string, wait string, before bridge.ParkedRow) {
+func (a *answering) unsent(s *bridge.Settlement, rec *formats.Record, raw map[string]string, missing bridge.Missing, wait string,
+	before bridge.ParkedRow) {
 	if !before.Since.IsZero() && before.Since.Before(a.waitedSince(a.feed)) {
 		a.reject(s, &formats.Reject{Pos: rec.Pos, Key: rec.Key, Field: "order", Code: formats.CodeParent,
 			Message: "the bridge did not send this order within " + a.feed.ParkFor.String()}, raw)
@@ -214,10 +269,10 @@ func (a *answering) unsent(s *bridge.Settlement, rec *formats.Record, raw map[st
 	if !before.Since.IsZero() {
 		since = before.Since
 	}
-	s.Fate, s.Unpark, s.Detail = bridge.FateParked, "", "the bridge has not sent this order; waits for "+bridge.Orders+" "+rec.Key
+	s.Fate, s.Unpark, s.Detail = bridge.FateParked, "", "the bridge has not sent this order; waits for "+missing.Entity+" "+missing.Key
 	s.Park = &bridge.ParkedRow{Entity: a.feed.Entity.Name, Key: wait, Feed: a.drop.Feed, Drop: a.drop.ID, Run: a.run.ID,
 		Line: rec.Pos.Line, Pos: rec.Pos,
-		Missing: bridge.Missing{Entity: bridge.Orders, Key: rec.Key}, Record: rec.Values, Raw: raw, Since: since}
+		Missing: missing, Record: rec.Values, Raw: raw, Since: since}
 }
 
 // outcome says what became of an answer.
@@ -311,7 +366,7 @@ func said(rec *formats.Record) (answer string, alarm bridge.Alarm) {
 }
 
 // settle commits a row's fate, with what it means for the orders of the outbox.
-func (a *answering) settle(ctx context.Context, s bridge.Settlement, alarm bridge.Alarm) error {
+func (a *answering) settle(ctx context.Context, s bridge.Settlement, alarm bridge.Alarm, more ...*bridge.Settlement) error {
 	var events []*bridge.Event
 	for _, o := range s.Owed {
 		event := a.event(bridge.OrderAnswered, a.drop, o.Answer)
@@ -325,6 +380,11 @@ func (a *answering) settle(ctx context.Context, s bridge.Settlement, alarm bridg
 	}
 	a.Events.Step("settle answer")
 	settled := []bridge.Settlement{s}
+	for _, m := range more {
+		if m != nil {
+			settled = append(settled, *m)
+		}
+	}
 	if len(s.Owed) > 0 {
 		settled = append(settled, bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: bridge.Orders, Key: s.Key,
 			Fate:   bridge.RowFate(bridge.Answered),

@@ -112,6 +112,35 @@ func TestAnAnswerWaitsForItsOrder(t *testing.T) {
 	}
 }
 
+func TestAnAnswerMayNameItsOrderByTheNumberThatTheERPGaveIt(t *testing.T) {
+	w := answered(t, "")
+	const head = "order,erp_order_number,shipping_status,tracking_number\n"
+	w.Drop("answers", "a1.csv", head+",4711,shipped,1Z1\n,4712,shipped,1Z2\n")
+	w.Round()
+	if _, run := w.Last("answers"); run.Parked != 2 {
+		t.Fatalf("before anybody said whose numbers these are: %+v", run.Counts)
+	}
+	w.Drop("answers", "a2.csv", head+"O-0,4711,,\n,4711,,1Z3\n")
+	w.Round()
+	w.Round()
+	order, err := w.Client.Order(t.Context(), "O-0")
+	w.Must(err)
+	if order.ExternalID != "4711" || order.ShippingStatus != "shipped" || w.Shop.Count("ordershippingtrackings") != 2 {
+		t.Errorf("%+v, %d trackings\n%s", order, w.Shop.Count("ordershippingtrackings"), w.Log)
+	}
+	if parked, err := w.Ledger.CountParked(t.Context(), "order_feedback"); err != nil || parked != 1 {
+		t.Errorf("%d wait, %v", parked, err)
+	}
+	w.Tick(80 * time.Hour)
+	w.Round()
+	w.Round()
+	d, err := w.Ledger.Drop(t.Context(), 1)
+	w.Must(err)
+	if got := w.Rejects(d); len(got) != 1 || !strings.Contains(got[0], "4712") {
+		t.Errorf("what nobody ever explained is %v", got)
+	}
+}
+
 func TestAnUnansweredOrderIsAnAlarm(t *testing.T) {
 	w := answered(t, ", answer_within: 24h")
 	w.Tick(23 * time.Hour)

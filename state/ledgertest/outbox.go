@@ -2,6 +2,8 @@ package ledgertest
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -80,17 +82,27 @@ var outbox = []test{
 	{"an order waits for its file, and is in it", ordersEnter},
 	{"a file comes back as it was owed and saved", filesComeBack},
 	{"an order is entered in a version once, and a name is given to a file once", enteredOnce},
-	{"the newest version of an order counts", func(w *world) {
+	{"the versions of an order are listed as they were entered", func(w *world) {
 		second, other := entryOf("7"), entryOf("8")
 		second.Version, second.Print = 2, 22
 		w.owe(&bridge.Intake{Orders: []*bridge.Entry{second, other}})
 		w.owe(&bridge.Intake{Orders: []*bridge.Entry{entryOf("7")}})
 		got, err := w.Versions(w.Context(), "orders", []string{"7", "8", "9"})
 		w.must(err)
-		w.is(map[string]bridge.Version{"7": {Version: 2, Print: 22}, "8": {Version: 1, Print: -1 << 63}}, got)
+		counts := func(versions map[string][]bridge.Version) string {
+			var said []string
+			for id, all := range versions {
+				for _, v := range all {
+					said = append(said, fmt.Sprint(id, " v", v.Version, " ", v.Print))
+				}
+			}
+			slices.Sort(said)
+			return strings.Join(said, ", ")
+		}
+		w.is("7 v1 -9223372036854775808, 7 v2 22, 8 v1 -9223372036854775808", counts(got))
 		got, err = w.Versions(w.Context(), "quotes", []string{"7"})
 		w.must(err)
-		w.is(map[string]bridge.Version{}, got)
+		w.is("", counts(got))
 	}},
 	{"names that files have are taken", func(w *world) {
 		w.owe(&bridge.Intake{Files: []*bridge.NewFile{fileOf(1)}})
