@@ -129,6 +129,11 @@ func (l *lock) say(word string) error {
 	return nil
 }
 
+// release lets others in at once. Closing alone would leave the lock to a child that is between fork and exec.
+func (l *lock) release() error {
+	return errors.Join(syscall.Flock(int(l.file.Fd()), syscall.LOCK_UN), l.file.Close())
+}
+
 // lookEvery is how often a running bridge looks whether its folder is still there.
 const lookEvery = 2 * time.Second
 

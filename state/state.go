@@ -117,7 +117,7 @@ func (s *State) Close() error {
 		if s.opened != nil && errors.Join(errs...) == nil {
 			errs = append(errs, s.lock.say("stopped"))
 		}
-		errs = append(errs, s.lock.file.Close())
+		errs = append(errs, s.lock.release())
 	}
 	if s.scratch {
 		errs = append(errs, os.RemoveAll(s.dir))

@@ -147,7 +147,7 @@ func smallDisk(w *world) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		w.t.Fatal(err)
 	}
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=16m"); err != nil {
+	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=16m,mode=0700"); err != nil {
 		w.t.Skipf("SKIPPED, run it as root: mount a small disk: %v", err)
 	}
 	w.t.Cleanup(func() {

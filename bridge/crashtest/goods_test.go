@@ -20,7 +20,7 @@ var waves = [][]file{
 	{
 		wave(0, "customers", "customers_1.csv", customersAnew()),
 		wave(0, "products", "products_1.csv", productsAnew()),
-		wave(0, "pricelists", "pricelists_1.csv", "name,currencies,active\nRetail,EUR USD,1\nOffers,EUR,1\nRetail,EUR USD,1\n"),
+		wave(0, "pricelists", "pricelists_1.csv", lists),
 		wave(0, "prices", "prices_1.csv", pricesAnew()),
 		wave(1, "prices", "prices_bad.csv", "price_list,sku,sku,unit,currency,value\nRetail,P01,P01,item,EUR,1\n"),
 		wave(0, "offers", "offers_1.csv", offers(0, 20, 0)),
@@ -29,12 +29,15 @@ var waves = [][]file{
 	{
 		wave(10, "customers", "customers_1_again.csv", customersAnew()),
 		wave(11, "customers", "customers_2.csv", customersChanged()),
+		wave(10, "pricelists", "pricelists_1_again.csv", lists),
 		wave(10, "products", "products_2.csv", productsChanged()),
 		wave(10, "prices", "prices_2.csv", pricesChanged()),
 		wave(10, "offers", "offers_2.csv", offers(6, 20, 1)),
 		wave(10, "inventory", "inventory_2.csv", stock(5)),
 	},
 }
+
+const lists = "name,currencies,active\nRetail,EUR USD,1\nOffers,EUR,1\nRetail,EUR USD,1\n"
 
 // refused says that a record is one that the shop takes, looks at, and refuses. It may be sent again: nothing came of it.
 func refused(created string) bool {

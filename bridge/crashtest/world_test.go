@@ -87,7 +87,10 @@ func newWorld(t testing.TB, inProcess bool, options ...orotest.Option) *world {
 func (w *world) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if bytes.Contains(p, []byte(`msg="work paused"`)) || bytes.Contains(p, []byte(`msg="batch lost"`)) {
+	for _, told := range []string{`msg="work paused"`, `msg="batch lost"`, `msg="drop trouble"`} {
+		if !bytes.Contains(p, []byte(told)) {
+			continue
+		}
 		select {
 		case w.trouble <- struct{}{}:
 		default:

@@ -138,7 +138,7 @@ func (n inventory) place(ctx context.Context, records []*formats.Record) ([]plac
 	if len(lost) == 0 {
 		return places, nil
 	}
-	twins, err := products{n.Client}.otherCase(ctx, unique(lost))
+	twins, err := products(n).otherCase(ctx, unique(lost))
 	if err != nil {
 		return nil, err
 	}

@@ -184,7 +184,7 @@ func (p prices) explainCase(ctx context.Context, records []*formats.Record, rows
 	if len(skus) == 0 {
 		return nil
 	}
-	twins, err := products{p.Client}.otherCase(ctx, unique(skus))
+	twins, err := products(p).otherCase(ctx, unique(skus))
 	if err != nil {
 		return err
 	}
