@@ -383,7 +383,8 @@ type model struct {
 	bodies map[string]string // by sha256
 	held   map[string]entry
 	waits  map[string]entry
-	full   *bridge.Drop // the newest full drop that was loaded
+	gone   map[string]int64 // what the shop held once, and the drop that took it away
+	full   *bridge.Drop     // the newest full drop that was loaded
 }
 
 // entry is what a row says of a key.
@@ -396,7 +397,7 @@ type entry struct {
 }
 
 func newModel() *model {
-	return &model{seen: map[int64]bool{}, bodies: map[string]string{}, held: map[string]entry{}, waits: map[string]entry{}}
+	return &model{seen: map[int64]bool{}, bodies: map[string]string{}, held: map[string]entry{}, waits: map[string]entry{}, gone: map[string]int64{}}
 }
 
 func (m *model) files(sent []file) {
@@ -441,6 +442,21 @@ func parse(d *bridge.Drop, line string) (key string, e entry) {
 	return "prices " + strings.Join(c[:5], "|"), e
 }
 
+// statedBefore says which of two files without a date or number in their names is the older statement: the one that stood there
+// first as it is, and of two that came at once the one with the older time. A file with an old time that comes late is news.
+func statedBefore(a, b *bridge.Drop) bool {
+	if !a.SteadyAt.Equal(b.SteadyAt) {
+		return a.SteadyAt.Before(b.SteadyAt)
+	}
+	capped := func(d *bridge.Drop) time.Time {
+		if d.MTime.After(d.SteadyAt) {
+			return d.SteadyAt
+		}
+		return d.MTime
+	}
+	return capped(a).Before(capped(b))
+}
+
 // run follows a run that is done.
 func (m *model) run(d *bridge.Drop, r *bridge.Run) (wrong string) {
 	if r.Kind == bridge.ParkedRun || r.Kind == bridge.RetryRun {
@@ -448,10 +464,10 @@ func (m *model) run(d *bridge.Drop, r *bridge.Run) (wrong string) {
 	}
 	full := d.Feed == "offers" && m.rows(d) > 0 // an empty file says nothing
 	if full {
-		if r.Kind == bridge.FirstRun && m.full != nil && d.MTime.Before(m.full.MTime) {
+		if r.Kind == bridge.FirstRun && m.full != nil && statedBefore(d, m.full) {
 			return fmt.Sprintf("full drop %d was loaded after drop %d, which is newer", d.ID, m.full.ID)
 		}
-		if m.full == nil || !d.MTime.Before(m.full.MTime) {
+		if m.full == nil || !statedBefore(d, m.full) {
 			m.full = d
 		}
 	}
@@ -462,7 +478,7 @@ func (m *model) run(d *bridge.Drop, r *bridge.Run) (wrong string) {
 		}
 	}
 	newer := func(key string) bool {
-		return r.Kind == bridge.ReRun && !r.Force && (m.held[key].drop > d.ID || m.waits[key].drop > d.ID)
+		return r.Kind == bridge.ReRun && !r.Force && (m.held[key].drop > d.ID || m.waits[key].drop > d.ID || m.gone[key] > d.ID)
 	}
 	for key, e := range last {
 		if !newer(key) {
@@ -470,7 +486,7 @@ func (m *model) run(d *bridge.Drop, r *bridge.Run) (wrong string) {
 		}
 	}
 	if full {
-		m.withdraw(last, newer)
+		m.withdraw(d.ID, last, newer)
 	}
 	m.release()
 	return ""
@@ -486,6 +502,9 @@ func (m *model) take(key string, e entry, force bool) {
 	}
 	switch {
 	case e.gone:
+		if ok {
+			m.gone[key] = e.drop
+		}
 		delete(m.held, key)
 	case !ok || held.text != e.text || force:
 		m.waits[key] = e
@@ -493,12 +512,16 @@ func (m *model) take(key string, e entry, force bool) {
 }
 
 // withdraw takes away what a full drop lacks.
-func (m *model) withdraw(named map[string]entry, newer func(key string) bool) {
+func (m *model) withdraw(drop int64, named map[string]entry, newer func(key string) bool) {
 	for _, all := range []map[string]entry{m.held, m.waits} {
 		for key, e := range all {
-			if _, ok := named[key]; !ok && e.feed == "offers" && !newer(key) {
-				delete(all, key)
+			if _, ok := named[key]; ok || e.feed != "offers" || newer(key) {
+				continue
 			}
+			if _, held := m.held[key]; held {
+				m.gone[key] = drop
+			}
+			delete(all, key)
 		}
 	}
 }
@@ -511,6 +534,7 @@ func (m *model) release() {
 			if _, ok := m.held[e.parent]; ok || e.parent == "" {
 				m.held[key] = e
 				delete(m.waits, key)
+				delete(m.gone, key)
 				again = true
 			}
 		}
