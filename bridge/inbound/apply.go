@@ -97,6 +97,9 @@ func (a *applier) decide(c *bridge.Staged, l bridge.Lookup) (fate, bool) {
 	switch {
 	case l.Reject != nil:
 		return a.rejected(c, l.Reject), true
+	case l.Found == nil && c.Implied: // whoever removed it, it is gone
+		c.Status = bridge.Finished
+		return fate{change: c, fate: bridge.FateWithdrawn}, true
 	case l.Missing != nil:
 		c.Status, c.Missing = bridge.Waiting, l.Missing
 	case l.Found == nil && c.Remove:
@@ -177,6 +180,9 @@ func (a *applier) settle(ctx context.Context, batch int64, ended []fate, changed
 	for _, f := range ended {
 		if f.reject != nil && a.onReject != nil {
 			a.onReject(a.rejectRow(f))
+		}
+		if f.fate == bridge.FateRejected && f.change.Implied {
+			a.run.Rows++ // a withdrawal that the shop refuses is told like a row: the drop is partial, and its rejects list it
 		}
 		a.run.Add(f.fate, 1)
 		if f.change.OroID != "" {
@@ -449,6 +455,9 @@ func (a *applier) outcome(c *bridge.Staged, o bridge.Outcome) (fate, bool) {
 	switch {
 	case o.Reject != nil:
 		return a.rejected(c, o.Reject), true
+	case o.Missing != nil && c.Implied: // without its parent it is gone, too
+		c.Status = bridge.Finished
+		return fate{change: c, fate: bridge.FateWithdrawn}, true
 	case o.Missing != nil:
 		c.Status, c.Missing = bridge.Waiting, o.Missing
 		return fate{}, false

@@ -1,6 +1,8 @@
 package inbound_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -217,5 +219,34 @@ func TestARestoredShopIsToldAndLosesNothing(t *testing.T) {
 	}
 	if text := string(w.Call("GET", "/products?filter[sku]=STRANGER&include=names")); !strings.Contains(text, "Somebody else's") {
 		t.Error(text)
+	}
+}
+
+// A withdrawal that the shop took before the bridge came to an end is no row of the file.
+func TestAWithdrawalThatWasCutShortIsStillOne(t *testing.T) {
+	for _, step := range []string{"planned", "submit", "submitted", "await", "settle", "settled", "applied"} {
+		w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ", mode: full, on_missing: delete, guards: { max_removals: 100% }"))
+		w.Stock("SKU1", "SKU2", "SKU3")
+		w.Drop("prices", "a.csv", bridgetest.PriceHead+bridgetest.Price("SKU1", "1")+bridgetest.Price("SKU2", "2")+bridgetest.Price("SKU3", "3"))
+		w.Round()
+		w.Drop("prices", "b.csv", bridgetest.PriceHead+bridgetest.Price("SKU1", "1"))
+		ctx, end := context.WithCancel(t.Context())
+		w.OnStep(func(name string) {
+			if name == step {
+				end()
+			}
+		})
+		if err := w.B.Round(ctx); !errors.Is(err, context.Canceled) {
+			t.Logf("the round that was cut at %s: %v", step, err)
+		}
+		end()
+		w.Restart()
+		w.Shop.DrainQueue()
+		w.Shop.PurgeOperations()
+		w.Round()
+		d, run := w.Last("prices")
+		if want := (bridge.Counts{Rows: 1, Unchanged: 1, Withdrawn: 2}); run.Counts != want || d.State != bridge.Loaded {
+			t.Errorf("cut at %s: %s %+v, want %+v\n%s", step, d.State, run.Counts, want, w.Log)
+		}
 	}
 }
