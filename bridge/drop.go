@@ -208,3 +208,9 @@ func (c *Counts) Add(fate RowFate, n int64) {
 		panic(fmt.Sprintf("unknown fate %q", fate))
 	}
 }
+
+// Refused counts a withdrawal that the shop refuses. It is told like a row: the drop is partial, and its rejects list it.
+func (c *Counts) Refused() {
+	c.Rows++
+	c.Rejected++
+}

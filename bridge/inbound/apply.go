@@ -97,15 +97,12 @@ func (a *applier) decide(c *bridge.Staged, l bridge.Lookup) (fate, bool) {
 	switch {
 	case l.Reject != nil:
 		return a.rejected(c, l.Reject), true
-	case l.Found == nil && c.Implied: // whoever removed it, it is gone
-		c.Status = bridge.Finished
-		return fate{change: c, fate: bridge.FateWithdrawn}, true
 	case l.Missing != nil:
 		c.Status, c.Missing = bridge.Waiting, l.Missing
 	case l.Found == nil && c.Remove:
 		c.Status = bridge.Finished
-		if sent == bridge.Remove {
-			return fate{change: c, fate: bridge.FateRemoved}, true
+		if sent == bridge.Remove || c.Implied { // whoever removed what the file lacks, it is gone
+			return removed(c), true
 		}
 		return fate{change: c, fate: bridge.FateUnchanged}, true
 	case l.Found == nil:
@@ -182,9 +179,10 @@ func (a *applier) settle(ctx context.Context, batch int64, ended []fate, changed
 			a.onReject(a.rejectRow(f))
 		}
 		if f.fate == bridge.FateRejected && f.change.Implied {
-			a.run.Rows++ // a withdrawal that the shop refuses is told like a row: the drop is partial, and its rejects list it
+			a.run.Refused()
+		} else {
+			a.run.Add(f.fate, 1)
 		}
-		a.run.Add(f.fate, 1)
 		if f.change.OroID != "" {
 			a.accepted++
 		}
@@ -455,9 +453,6 @@ func (a *applier) outcome(c *bridge.Staged, o bridge.Outcome) (fate, bool) {
 	switch {
 	case o.Reject != nil:
 		return a.rejected(c, o.Reject), true
-	case o.Missing != nil && c.Implied: // without its parent it is gone, too
-		c.Status = bridge.Finished
-		return fate{change: c, fate: bridge.FateWithdrawn}, true
 	case o.Missing != nil:
 		c.Status, c.Missing = bridge.Waiting, o.Missing
 		return fate{}, false
@@ -467,14 +462,20 @@ func (a *applier) outcome(c *bridge.Staged, o bridge.Outcome) (fate, bool) {
 	}
 	c.Status, c.OroID = bridge.Finished, o.OroID
 	switch {
-	case c.Implied:
-		return fate{change: c, fate: bridge.FateWithdrawn}, true
 	case c.Op == bridge.Remove:
-		return fate{change: c, fate: bridge.FateRemoved}, true
+		return removed(c), true
 	case c.Op == bridge.Create:
 		return fate{change: c, fate: bridge.FateCreated}, true
 	}
 	return fate{change: c, fate: bridge.FateUpdated}, true
+}
+
+// removed is the fate of what a row removes, or what a full drop lacks: the second is no row of the file.
+func removed(c *bridge.Staged) fate {
+	if c.Implied {
+		return fate{change: c, fate: bridge.FateWithdrawn}
+	}
+	return fate{change: c, fate: bridge.FateRemoved}
 }
 
 // forgetStale drops the links whose ids are other records' by now, or nobody's: what the ledger believes of them was true of

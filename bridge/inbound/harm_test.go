@@ -250,3 +250,34 @@ func TestAWithdrawalThatWasCutShortIsStillOne(t *testing.T) {
 		}
 	}
 }
+
+// A withdrawal that the shop refuses is told like a row, once, however often the bridge begins anew.
+func TestAWithdrawalThatTheShopRefusesIsAReject(t *testing.T) {
+	for _, step := range []string{"never", "settled", "applied", "end"} {
+		w := bridgetest.NewWorld(t, bridgetest.FeedOf("*.csv", "")+
+			"  - { name: customers, entity: customers, remote: disk, folder: customers, match: '*.csv', ready: { stable: 0s }, format: { kind: csv }, mode: full, on_missing: delete, guards: { max_removals: 100% } }\n")
+		w.Mkdir("customers")
+		w.Drop("customers", "a.csv", "customer_number,name\nC-1,One\nC-2,Two\n")
+		w.Round()
+		w.Drop("customers", "b.csv", "customer_number,name\nC-1,One\n")
+		ctx, end := context.WithCancel(t.Context())
+		w.OnStep(func(name string) {
+			if name == step {
+				end()
+			}
+		})
+		if err := w.B.Round(ctx); (err == nil) != (step == "never") {
+			t.Logf("the round that was cut at %s: %v", step, err)
+		}
+		end()
+		w.Restart()
+		w.Round()
+		d, run := w.Last("customers")
+		if want := (bridge.Counts{Rows: 2, Unchanged: 1, Rejected: 1}); run.Counts != want || d.State != bridge.Partial {
+			t.Errorf("cut at %s: %s %+v, want %+v\n%s", step, d.State, run.Counts, want, w.Log)
+		}
+		if got := w.Rejects(d); len(got) != 1 || !strings.Contains(got[0], "C-2") {
+			t.Errorf("cut at %s: the rejects are %q", step, got)
+		}
+	}
+}

@@ -721,7 +721,11 @@ func (p *planner) withdraw(ctx context.Context) error {
 	}
 	var page []*bridge.Staged
 	flush := func() error {
-		_, err := p.stage.Put(ctx, page)
+		refused, err := p.countRefused(ctx, page)
+		if err != nil {
+			return err
+		}
+		_, err = p.stage.Put(ctx, slices.DeleteFunc(page, func(c *bridge.Staged) bool { return refused[c.Key] }))
 		page = page[:0]
 		return err
 	}
@@ -744,6 +748,22 @@ func (p *planner) withdraw(ctx context.Context) error {
 		return err
 	}
 	return flush()
+}
+
+// countRefused counts the withdrawals of a page that the shop refused in an interrupted attempt, and names their keys.
+func (p *planner) countRefused(ctx context.Context, page []*bridge.Staged) (map[string]bool, error) {
+	keys := make([]string, len(page))
+	for i, c := range page {
+		keys[i] = c.Key
+	}
+	fates, err := p.fates(ctx, keys)
+	refused := map[string]bool{}
+	for key, fate := range fates {
+		if refused[key] = fate == bridge.FateRejected; refused[key] {
+			p.run.Refused()
+		}
+	}
+	return refused, err
 }
 
 // countWithdrawn counts what an interrupted attempt has withdrawn: no row of the file tells of it.
