@@ -10,7 +10,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 )
 
-// errand is what the crash test does: a drop with a reject, one that is a duplicate, one that is too large.
+// Errand is what the crash test does: a drop with a reject, one that is a duplicate, one that is too large.
 func (w *World) Errand() {
 	for _, f := range []struct{ name, content string }{
 		{"a.csv", OnePrice("1") + Price("SKU1", "x")}, {"b.csv", OnePrice("1") + Price("SKU1", "x")}, {"c.csv", strings.Repeat("z", 5000)},
@@ -20,9 +20,23 @@ func (w *World) Errand() {
 	}
 }
 
-// dieAt makes a round of the bridge that dies at the n-th time that it comes to a step, and says whether it came there.
+// DieAt makes a round of the bridge that dies at the n-th time that it comes to a step, and says whether it came there. A
+// round that comes to its end must not fail.
 func (w *World) DieAt(step string, n int) (died bool) {
 	w.T.Helper()
+	died, err := w.dieAt(step, n)
+	w.Must(err)
+	return died
+}
+
+// CrashAt is DieAt for a bridge that is in trouble: its round may fail, too.
+func (w *World) CrashAt(step string, n int) {
+	w.T.Helper()
+	_, _ = w.dieAt(step, n)
+}
+
+// dieAt makes the round, and starts the bridge again.
+func (w *World) dieAt(step string, n int) (died bool, err error) {
 	type crash struct{}
 	w.OnStep(func(name string) {
 		if name == step {
@@ -39,11 +53,10 @@ func (w *World) DieAt(step string, n int) (died bool) {
 		died = r != nil
 		w.Restart()
 	}()
-	w.Must(w.B.Round(context.Background()))
-	return false
+	return false, w.B.Round(context.Background())
 }
 
-// end is what the world looks like in the end.
+// End is what the world looks like in the end.
 func (w *World) End() string {
 	w.Round()
 	w.Later(91 * 24 * time.Hour) // once what is old has gone, too

@@ -167,7 +167,10 @@ func (w *World) Drop(feed, name, content string) {
 	}
 }
 
-// round makes one round of the bridge.
+// Mkdir makes a folder below the remote's.
+func (w *World) Mkdir(name string) { w.Must(os.MkdirAll(filepath.Join(w.Folder, name), 0o755)) }
+
+// Round makes one round of the bridge.
 func (w *World) Round() {
 	w.T.Helper()
 	if err := w.B.Round(context.Background()); err != nil {
