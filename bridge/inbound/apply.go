@@ -341,10 +341,11 @@ func (a *applier) send(ctx context.Context, changes []*bridge.Staged) error {
 		return err
 	}
 	ended := make([]fate, 0, len(changes))
-	var stale []string
+	var stale []*bridge.Staged
 	for i, c := range changes {
 		if outcomes[i].Stale != bridge.Fits {
-			stale, c.Link, c.Verify = append(stale, c.Key), 0, false
+			c.Link, c.Verify = 0, false
+			stale = append(stale, c)
 		}
 		if f, ok := a.outcome(c, outcomes[i]); ok {
 			ended = append(ended, f)
@@ -479,8 +480,15 @@ func removed(c *bridge.Staged) fate {
 }
 
 // forgetStale drops the links whose ids are other records' by now, or nobody's: what the ledger believes of them was true of
-// a record that the shop has lost.
-func (a *applier) forgetStale(ctx context.Context, keys []string) error {
+// a record that the shop has lost. Removals keep theirs until they are settled: a full drop that is cut short finds by
+// its links what it has to withdraw.
+func (a *applier) forgetStale(ctx context.Context, stale []*bridge.Staged) error {
+	var keys []string
+	for _, c := range stale {
+		if c.Op != bridge.Remove {
+			keys = append(keys, c.Key)
+		}
+	}
 	if a.dry || len(keys) == 0 {
 		return nil
 	}

@@ -230,23 +230,47 @@ func TestAWithdrawalThatWasCutShortIsStillOne(t *testing.T) {
 		w.Drop("prices", "a.csv", bridgetest.PriceHead+bridgetest.Price("SKU1", "1")+bridgetest.Price("SKU2", "2")+bridgetest.Price("SKU3", "3"))
 		w.Round()
 		w.Drop("prices", "b.csv", bridgetest.PriceHead+bridgetest.Price("SKU1", "1"))
-		ctx, end := context.WithCancel(t.Context())
-		w.OnStep(func(name string) {
-			if name == step {
-				end()
-			}
-		})
-		if err := w.B.Round(ctx); !errors.Is(err, context.Canceled) {
-			t.Logf("the round that was cut at %s: %v", step, err)
-		}
-		end()
-		w.Restart()
-		w.Shop.DrainQueue()
-		w.Shop.PurgeOperations()
+		cutAt(w, step)
 		w.Round()
 		d, run := w.Last("prices")
 		if want := (bridge.Counts{Rows: 1, Unchanged: 1, Withdrawn: 2}); run.Counts != want || d.State != bridge.Loaded {
 			t.Errorf("cut at %s: %s %+v, want %+v\n%s", step, d.State, run.Counts, want, w.Log)
+		}
+	}
+}
+
+// cutAt has a round end at a step, starts the bridge again, and has the shop forget its operations.
+func cutAt(w *bridgetest.World, step string) {
+	ctx, end := context.WithCancel(w.T.Context())
+	defer end()
+	w.OnStep(func(name string) {
+		if name == step {
+			end()
+		}
+	})
+	if err := w.B.Round(ctx); !errors.Is(err, context.Canceled) {
+		w.T.Logf("the round that was cut at %s: %v", step, err)
+	}
+	w.Restart()
+	w.Shop.DrainQueue()
+	w.Shop.PurgeOperations()
+}
+
+// The first cut leaves a removal that the shop has done and the ledger has not heard of; the second comes when its id was
+// found to be nobody's, and nothing is settled yet.
+func TestAWithdrawalThatWasCutShortTwiceIsStillOne(t *testing.T) {
+	for _, second := range []string{"planned", "submit", "settle", "settled"} {
+		w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ", mode: full, on_missing: delete, guards: { max_removals: 100% }"))
+		w.Stock("SKU1", "SKU2", "SKU3")
+		w.Drop("prices", "a.csv", bridgetest.PriceHead+bridgetest.Price("SKU1", "1")+bridgetest.Price("SKU2", "2")+bridgetest.Price("SKU3", "3"))
+		w.Round()
+		w.Drop("prices", "b.csv", bridgetest.PriceHead+bridgetest.Price("SKU1", "1"))
+		cutAt(w, "submitted")
+		cutAt(w, second)
+		w.Round()
+		d, run := w.Last("prices")
+		if want := (bridge.Counts{Rows: 1, Unchanged: 1, Withdrawn: 2}); run.Counts != want || d.State != bridge.Loaded {
+			t.Errorf("cut at %s: %s %+v, want %+v\n%s", second, d.State, run.Counts, want, w.Log)
 		}
 	}
 }
