@@ -89,10 +89,11 @@ func stockCustomer(r *Record, create bool) *Reject {
 	if parent, _ := r.Get("parent_number"); parent != "" && parent == number {
 		return refusal(r, "parent_number", CodeReference, "a customer is not its own parent")
 	}
-	begun := slices.ContainsFunc([]string{"address_label", "street", "street2", "city", "postal_code", "region", "country"}, func(f string) bool {
-		text, _ := r.Get(f)
-		return text != ""
-	})
+	begun := slices.ContainsFunc([]string{"address_label", "street", "street2", "city", "postal_code", "region", "country"},
+		func(f string) bool {
+			text, _ := r.Get(f)
+			return text != ""
+		})
 	if !create || !begun {
 		return nil
 	}

@@ -74,7 +74,8 @@ func (d *Daemon) tellLosses(lost, gained []bridge.Loss) {
 	d.losses.mu.Unlock()
 	now := bridge.LossWords(lost)
 	if now != "" && now != bridge.LossWords(before) {
-		d.Events.Tell(&bridge.Event{At: d.Clock.Now(), Kind: bridge.Noted, Work: "shop", Text: "the shop no longer offers " + now, Hint: lossHint})
+		d.Events.Tell(&bridge.Event{At: d.Clock.Now(), Kind: bridge.Noted, Work: "shop",
+			Text: "the shop no longer offers " + now, Hint: lossHint})
 	}
 	if len(gained) > 0 {
 		d.Events.Tell(&bridge.Event{At: d.Clock.Now(), Kind: bridge.Noted, Work: "shop", Text: "the shop now offers " + bridge.LossWords(gained)})

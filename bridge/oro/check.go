@@ -115,7 +115,8 @@ func (k *checking) has(ctx context.Context, kind listKind, name string) {
 	case len(ids) > 1:
 		k.add(bridge.Finding{What: what, Detail: "the shop has it " + fmt.Sprint(len(ids)) + " times", Hint: "rename all but one in the shop"})
 	default:
-		k.add(bridge.Finding{What: what, Detail: "the shop has none", Hint: "add it in the shop, or correct the config; the shop has: " + k.offers(ctx, kind)})
+		k.add(bridge.Finding{What: what, Detail: "the shop has none",
+			Hint: "add it in the shop, or correct the config; the shop has: " + k.offers(ctx, kind)})
 	}
 }
 

@@ -81,7 +81,8 @@ type descriptor struct {
 }
 
 // descriptors are all entities: a new one is a file and a line here.
-var descriptors = []descriptor{customerDescriptor, productDescriptor, priceListDescriptor, priceDescriptor, inventoryDescriptor, feedbackDescriptor}
+var descriptors = []descriptor{customerDescriptor, productDescriptor, priceListDescriptor, priceDescriptor,
+	inventoryDescriptor, feedbackDescriptor}
 
 // described finds the descriptor of an entity by its name.
 func described(name string) descriptor {
@@ -130,7 +131,8 @@ func New(cfg config.Shop, opt Options) (*Client, error) {
 	}
 	if root.Scheme == "http" && !cfg.Insecure && !loopback(root.Hostname()) {
 		return nil, &bridge.Error{
-			Op: "read", Object: "oro.url", Fate: bridge.Stop, Err: errors.New("http to another machine: the client's secret and all orders could be read on the way"),
+			Op: "read", Object: "oro.url", Fate: bridge.Stop,
+			Err:  errors.New("http to another machine: the client's secret and all orders could be read on the way"),
 			Hint: "write https://, or oro.insecure: true where the way is safe",
 		}
 	}

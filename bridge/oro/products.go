@@ -20,7 +20,8 @@ type products struct{ *Client }
 
 var productDescriptor = descriptor{
 	entity: formats.Products,
-	reads:  []string{"products", "productnames", "productunits", "attributefamilies", "categories", "brands", "producttaxcodes", "localizations"},
+	reads: []string{"products", "productnames", "productunits", "attributefamilies", "categories", "brands",
+		"producttaxcodes", "localizations"},
 	writes: []string{"products"},
 	open:   func(c *Client) entity { return products{c} },
 }

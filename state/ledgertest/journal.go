@@ -10,9 +10,9 @@ import (
 
 var journal = []test{
 	{"an event comes back as it was kept", func(w *world) {
-		e := &bridge.Event{At: at, Kind: bridge.RunEnded, Feed: "products", Export: "orders", Drop: 1, Run: 2, Batch: 3, File: "p.csv", Order: "ORD-1",
-			Alarm: bridge.AlarmStuck, Work: "feed products", Who: "olga@desk", Bytes: 1 << 40, SHA256: "aa", Text: "it's \"☃\" \\ \n", Hint: "wait",
-			Counts: &bridge.Counts{Rows: 3, Created: 2, Parked: 1}}
+		e := &bridge.Event{At: at, Kind: bridge.RunEnded, Feed: "products", Export: "orders", Drop: 1, Run: 2, Batch: 3,
+			File: "p.csv", Order: "ORD-1", Alarm: bridge.AlarmStuck, Work: "feed products", Who: "olga@desk", Bytes: 1 << 40, SHA256: "aa",
+			Text: "it's \"☃\" \\ \n", Hint: "wait", Counts: &bridge.Counts{Rows: 3, Created: 2, Parked: 1}}
 		bare := &bridge.Event{Kind: bridge.Noted}
 		w.must(w.Keep(w.Context(), e, bare))
 		w.is([]bool{true, true}, []bool{e.ID > 0, bare.ID > e.ID})

@@ -125,7 +125,8 @@ func findSSHD() (string, error) {
 			return p, nil
 		}
 	}
-	return "", errors.New("OpenSSH's server is not installed: sudo apt-get install openssh-server (Debian, Ubuntu), sudo dnf install openssh-server (Fedora)")
+	return "", errors.New("OpenSSH's server is not installed: " +
+		"sudo apt-get install openssh-server (Debian, Ubuntu), sudo dnf install openssh-server (Fedora)")
 }
 
 func freePort() (string, error) {
