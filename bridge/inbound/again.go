@@ -35,7 +35,7 @@ func (e *Engine) lookBack(ctx context.Context, f *config.Feed) error {
 		return err
 	}
 	drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool {
-		beyond := noTime(d.MTime) && d.Size > maxReads // its content was compared before its last move
+		beyond := bridge.NoTime(d.MTime) && d.Size > maxReads // its content was compared before its last move
 		return d.Path == "" || d.Finish != "" || !d.State.Settled() || beyond || e.setbacks.rests(lateLook(d), e.Clock.Now())
 	})
 	last, _ := e.lateAt.Load(f.Name)
@@ -72,7 +72,7 @@ func (e *Engine) lookAgain(ctx context.Context, r bridge.Remote, f *config.Feed,
 		return nil // there is none, or it was never fetched
 	}
 	file, err := r.Stat(ctx, d.Path)
-	if gone(err) {
+	if bridge.NotThere(err) {
 		return nil
 	}
 	if err != nil {
@@ -91,7 +91,7 @@ func (e *Engine) same(ctx context.Context, r bridge.Remote, d *bridge.Drop, file
 	switch {
 	case file.Size != d.Size:
 		return false, nil
-	case !noTime(file.MTime) && (sameTime(file.MTime, d.MTime) || e.compared.at(d.ID).Equal(file.MTime)):
+	case !bridge.NoTime(file.MTime) && (bridge.SameTime(file.MTime, d.MTime) || e.compared.at(d.ID).Equal(file.MTime)):
 		return true, nil
 	}
 	hash := sha256.New()

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"path"
 	"slices"
-	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
@@ -121,7 +120,7 @@ func (e *Engine) claim(ctx context.Context, f *config.Feed, d *bridge.Drop) erro
 		}
 		e.Events.Step("claim")
 		target, err := e.moveToWork(ctx, r, f, d)
-		if gone(err) {
+		if bridge.NotThere(err) {
 			d.State, d.Reason, d.Path, d.SettledAt = bridge.Vanished, "the file left the folder before it could be claimed", "", e.Clock.Now()
 			return e.advance(ctx, d, bridge.Ready, e.event(bridge.DropSettled, d, settledText(d)))
 		}
@@ -135,23 +134,23 @@ func (e *Engine) claim(ctx context.Context, f *config.Feed, d *bridge.Drop) erro
 	return e.advance(ctx, d, bridge.Ready, e.event(bridge.DropClaimed, d, ""))
 }
 
-// moveToWork moves a drop and its marker into the work folder and returns where it stands. An error that is [gone] says
+// moveToWork moves a drop and its marker into the work folder and returns where it stands. An error that is [bridge.NotThere] says
 // that the drop is nowhere.
 func (e *Engine) moveToWork(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop) (string, error) {
 	for n := 1; ; n++ {
-		target := path.Join(d.Folder, f.Folders.Work, numbered(bridge.DerivedName(d.Name, fmt.Sprintf("_d%d", d.ID)), n))
+		target := path.Join(d.Folder, f.Folders.Work, bridge.NumberedName(bridge.DerivedName(d.Name, fmt.Sprintf("_d%d", d.ID)), n))
 		file, err := r.Stat(ctx, target)
 		switch {
-		case err == nil && file.Size == d.Size && sameTime(file.MTime, d.MTime):
+		case err == nil && file.Size == d.Size && bridge.SameTime(file.MTime, d.MTime):
 			return target, e.moveMarker(ctx, r, f, d.Path, target)
 		case err == nil:
-			if _, err := r.Stat(ctx, d.Path); gone(err) {
+			if _, err := r.Stat(ctx, d.Path); bridge.NotThere(err) {
 				return target, nil // it grew while it was moved
-			} else if err != nil || n == maxStrangers {
+			} else if err != nil || n == bridge.MaxStrangers {
 				return "", errors.Join(err, &bridge.Error{Op: "claim", Object: bridge.FileObject(d.Remote, target), File: true, Err: fs.ErrExist, Hint: "clear the work folder"})
 			}
 			continue
-		case !gone(err):
+		case !bridge.NotThere(err):
 			return "", err
 		}
 		if err := e.moveMarker(ctx, r, f, d.Path, target); err != nil {
@@ -172,7 +171,7 @@ func (e *Engine) moveMarker(ctx context.Context, r bridge.Remote, f *config.Feed
 	if errors.Is(err, fs.ErrExist) {
 		err = r.Remove(ctx, from)
 	}
-	if gone(err) {
+	if bridge.NotThere(err) {
 		return nil
 	}
 	return err
@@ -183,35 +182,11 @@ func beside(p, marker string) string {
 	return path.Join(path.Dir(p), bridge.DerivedName(path.Base(p)+marker, ""))
 }
 
-// maxStrangers is how many files of others may stand where one of ours should.
-const maxStrangers = 20
-
-// numbered is another name for a file when the first is taken.
-func numbered(name string, n int) string {
-	if n == 1 {
-		return name
-	}
-	return bridge.DerivedName(name, fmt.Sprintf("_%d", n))
-}
-
-// gone says that a file is not there, as against a remote that is not.
-func gone(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) && !errors.Is(err, bridge.ErrUnreachable)
-}
-
-// sameTime compares a server's time with one that the ledger has kept.
-func sameTime(x, kept time.Time) bool {
-	return noTime(x) && noTime(kept) || x.Truncate(time.Millisecond).Equal(kept)
-}
-
-// noTime says that a server tells no time: none at all, or the beginning of 1970.
-func noTime(t time.Time) bool { return t.IsZero() || t.UnixMilli() == 0 }
-
 // moveInto moves a file, making the target's folder when it is not there.
 func (e *Engine) moveInto(ctx context.Context, r bridge.Remote, from, to string) error {
 	err := r.Move(ctx, from, to)
-	if gone(err) {
-		if _, err := r.Stat(ctx, path.Dir(to)); !gone(err) {
+	if bridge.NotThere(err) {
+		if _, err := r.Stat(ctx, path.Dir(to)); !bridge.NotThere(err) {
 			return errors.Join(err, &bridge.Error{Op: "move", Object: from, File: true, Err: fs.ErrNotExist})
 		}
 		if err := r.MakeFolder(ctx, path.Dir(to)); err != nil {

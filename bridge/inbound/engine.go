@@ -80,7 +80,7 @@ func (e *Engine) Feed(name string) (*config.Feed, bool) {
 
 // event is something that happened to a drop.
 func (e *Engine) event(kind bridge.EventKind, d *bridge.Drop, text string) *bridge.Event {
-	return &bridge.Event{At: e.Clock.Now(), Kind: kind, Feed: d.Feed, Drop: d.ID, File: d.Name, Text: text}
+	return d.Event(kind, e.Clock.Now(), text)
 }
 
 // runEvent is something that happened to a run, with its counts.

@@ -62,7 +62,7 @@ func (e *Engine) recognise(ctx context.Context, f *config.Feed, d *bridge.Drop) 
 func (e *Engine) changed(ctx context.Context, r bridge.Remote, d *bridge.Drop, why error) error {
 	file, err := r.Stat(ctx, d.Path)
 	switch {
-	case gone(err) && e.ReadOnly[d.Remote], err == nil && e.ReadOnly[d.Remote] && (file.Size != d.Size || !sameTime(file.MTime, d.MTime)):
+	case bridge.NotThere(err) && e.ReadOnly[d.Remote], err == nil && e.ReadOnly[d.Remote] && (file.Size != d.Size || !bridge.SameTime(file.MTime, d.MTime)):
 		d.State, d.Reason, d.Path, d.SettledAt = bridge.Vanished, "the sender replaced the file before it could be fetched", "", e.Clock.Now()
 		return e.advance(ctx, d, bridge.Claimed, e.event(bridge.DropSettled, d, settledText(d)))
 	case err == nil && file.Size != d.Size:

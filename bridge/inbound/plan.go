@@ -498,7 +498,7 @@ func (s *chunkPlan) change(ctx context.Context, r *planRow, ref bridge.LinkRef) 
 		return nil, "", err
 	}
 	all := len(c.Record.Values) == len(r.rec.Values)
-	c.Values, c.Old = differing(c.Record.Values, link.Content, s.run.Force)
+	c.Values, c.Old = bridge.Differing(c.Record.Values, link.Content, s.run.Force)
 	if link.Removed {
 		revive(c)
 	}
@@ -774,24 +774,6 @@ func (p *planner) countWithdrawn(ctx context.Context) error {
 	fates, err := p.e.Ledger.Fates(ctx, p.run.ID)
 	p.run.Add(bridge.FateWithdrawn, fates[bridge.FateWithdrawn])
 	return err
-}
-
-// differing returns the fields whose texts differ from the older content, and the older texts. Both are sorted. With
-// all, every field is returned.
-func differing(newer, older []formats.Value, all bool) (values, old []formats.Value) {
-	for _, v := range newer {
-		i, ok := slices.BinarySearchFunc(older, v, bridge.ByField)
-		if ok && older[i].Text == v.Text && !all {
-			continue
-		}
-		values = append(values, v)
-		was := formats.Value{Field: v.Field}
-		if ok {
-			was.Text = older[i].Text
-		}
-		old = append(old, was)
-	}
-	return values, old
 }
 
 // bitmap is a set of small numbers.

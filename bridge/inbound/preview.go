@@ -160,7 +160,7 @@ func (a *applier) compareLive(ctx context.Context, page []*bridge.Staged) error 
 	}
 	for i, c := range updates {
 		if found := lookups[i].Found; found != nil {
-			c.Values, c.Old = differing(c.Record.Values, found.Values, false)
+			c.Values, c.Old = bridge.Differing(c.Record.Values, found.Values, false)
 		} else {
 			c.Op, c.Values, c.Old = bridge.Create, c.Record.Values, nil
 		}

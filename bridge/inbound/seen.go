@@ -164,7 +164,7 @@ type census struct {
 // again is an open drop that is listed again: as it was, or changed.
 func (n *census) again(d *bridge.Drop, file bridge.File) *bridge.Drop {
 	d.ListedAt = n.at
-	if d.Size == file.Size && sameTime(file.MTime, d.MTime) {
+	if d.Size == file.Size && bridge.SameTime(file.MTime, d.MTime) {
 		n.listing.Same = append(n.listing.Same, d.ID)
 		return d
 	}
@@ -290,7 +290,7 @@ const emptyStands = 10 * time.Minute
 // stands says whether a drop has been listed as it is for long enough. Where the server tells no times only the size can
 // change: it has to be the same for two more listings.
 func stands(f *config.Feed, d *bridge.Drop, stable time.Duration, alone bool) (why string, ok bool) {
-	if stable > 0 && noTime(d.MTime) {
+	if stable > 0 && bridge.NoTime(d.MTime) {
 		stable = max(stable, 2*f.Every.D())
 	}
 	if alone && d.Size == 0 && stable < emptyStands {
@@ -353,13 +353,13 @@ func (e *Engine) sweepMarkers(ctx context.Context, f *config.Feed, s *Sifted) er
 			continue
 		}
 		r := e.Remotes[f.Remote]
-		if _, err := r.Stat(ctx, path.Join(f.Folder, of)); !gone(err) {
+		if _, err := r.Stat(ctx, path.Join(f.Folder, of)); !bridge.NotThere(err) {
 			continue
 		}
 		text := "marker " + name + " came without its file: it was taken away"
 		err = r.Remove(ctx, path.Join(f.Folder, name))
 		switch {
-		case gone(err):
+		case bridge.NotThere(err):
 			err = nil
 		case bridge.OfFile(err):
 			text = "marker " + name + " came without its file, and stays: " + err.Error()
