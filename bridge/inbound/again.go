@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -36,13 +37,13 @@ func (e *Engine) lookBack(ctx context.Context, f *config.Feed) error {
 	}
 	drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool {
 		beyond := bridge.NoTime(d.MTime) && d.Size > maxReads // its content was compared before its last move
-		return d.Path == "" || d.Finish != "" || !d.State.Settled() || beyond || e.setbacks.rests(lateLook(d), e.Clock.Now())
+		return d.Path == "" || d.Finish != "" || !d.State.Settled() || beyond || e.setbacks.Rests(lateLook(d), e.Clock.Now())
 	})
 	last, _ := e.lateAt.Load(f.Name)
 	for _, d := range after(drops, last)[:min(len(drops), maxLate)] {
 		e.lateAt.Store(f.Name, d.ID)
 		err := e.lookAgain(ctx, e.Remotes[f.Remote], f, d)
-		e.setbacks.failed(lateLook(d), e.Clock.Now(), err)
+		e.setbacks.Failed(lateLook(d), e.Clock.Now(), err)
 		if bridge.OfFile(err) {
 			err = e.note(ctx, d, "its file can't be looked at any more: "+err.Error())
 		}
@@ -138,4 +139,28 @@ func also(reasons, reason string) string {
 		return reason
 	}
 	return reasons + "; " + reason
+}
+
+// times keeps with which time of the server a drop's content was compared. The zero value is ready.
+type times struct {
+	mu sync.Mutex
+	of map[int64]time.Time
+}
+
+func (t *times) at(drop int64) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.of[drop]
+}
+
+// maxTimes bounds what is kept; without it contents are compared once more.
+const maxTimes = 10_000
+
+func (t *times) keep(drop int64, at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.of == nil || len(t.of) > maxTimes {
+		t.of = map[int64]time.Time{}
+	}
+	t.of[drop] = at
 }

@@ -20,7 +20,7 @@ func (e *Engine) resumeClaims(ctx context.Context, f *config.Feed) error {
 		if err != nil {
 			break
 		}
-		if e.setbacks.rests(ofDrop(d), e.Clock.Now()) {
+		if e.setbacks.Rests(ofDrop(d), e.Clock.Now()) {
 			continue
 		}
 		if err = e.claim(ctx, f, d); bridge.OfFile(err) || err != nil && bridge.FateOf(err) == bridge.Stop {
@@ -40,16 +40,16 @@ func (e *Engine) claimAndFetch(ctx context.Context, f *config.Feed) (fetched int
 	slices.SortStableFunc(drops, inOrder)
 	var errs []error
 	for _, d := range drops {
-		if e.setbacks.rests(ofDrop(d), e.Clock.Now()) {
+		if e.setbacks.Rests(ofDrop(d), e.Clock.Now()) {
 			continue
 		}
 		before := d.State
 		err := e.forward(ctx, f, d)
 		switch {
 		case err == nil:
-			e.setbacks.failed(ofDrop(d), e.Clock.Now(), nil)
+			e.setbacks.Failed(ofDrop(d), e.Clock.Now(), nil)
 		case bridge.OfFile(err):
-			e.setbacks.failed(ofDrop(d), e.Clock.Now(), err)
+			e.setbacks.Failed(ofDrop(d), e.Clock.Now(), err)
 			errs = append(errs, e.stuck(ctx, d, err))
 			continue
 		default:
@@ -67,6 +67,9 @@ func (e *Engine) claimAndFetch(ctx context.Context, f *config.Feed) (fetched int
 	err = errors.Join(errs...)
 	return fetched, listed && err == nil, err
 }
+
+// ofDrop is what a drop's trouble is kept under.
+func ofDrop(d *bridge.Drop) string { return fmt.Sprintf("drop %d", d.ID) }
 
 // forward takes one drop as far as it can go now.
 func (e *Engine) forward(ctx context.Context, f *config.Feed, d *bridge.Drop) error {

@@ -349,7 +349,7 @@ func (e *Engine) sweepMarkers(ctx context.Context, f *config.Feed, s *Sifted) er
 			return err
 		}
 		what := "marker of " + f.Name + ": " + name
-		if len(last) == 0 || last[0].ClaimedAt.IsZero() || bridge.SafeName(name) != nil || e.setbacks.rests(what, e.Clock.Now()) {
+		if len(last) == 0 || last[0].ClaimedAt.IsZero() || bridge.SafeName(name) != nil || e.setbacks.Rests(what, e.Clock.Now()) {
 			continue
 		}
 		r := e.Remotes[f.Remote]
@@ -366,7 +366,7 @@ func (e *Engine) sweepMarkers(ctx context.Context, f *config.Feed, s *Sifted) er
 		case err != nil:
 			return err
 		}
-		e.setbacks.failed(what, e.Clock.Now(), err)
+		e.setbacks.Failed(what, e.Clock.Now(), err)
 		if err := e.note(ctx, last[0], text); err != nil {
 			return err
 		}

@@ -23,11 +23,11 @@ func (e *Engine) FinishAll(ctx context.Context, f *config.Feed) error {
 	}
 	var errs []error
 	for _, d := range drops {
-		if e.setbacks.rests(ofDrop(d), e.Clock.Now()) {
+		if e.setbacks.Rests(ofDrop(d), e.Clock.Now()) {
 			continue
 		}
 		err := e.Finish(ctx, f, d)
-		e.setbacks.failed(ofDrop(d), e.Clock.Now(), err)
+		e.setbacks.Failed(ofDrop(d), e.Clock.Now(), err)
 		if bridge.OfFile(err) {
 			err = e.unmoved(ctx, d, err)
 		}
