@@ -12,6 +12,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/order"
 )
 
 // A sender may go on with a file that was taken for whole: it paused for longer than the feed waits, and its open handle
@@ -114,7 +115,7 @@ func (e *Engine) enterAgain(ctx context.Context, f *config.Feed, d *bridge.Drop,
 		State: bridge.Claimed, Reason: fmt.Sprintf("drop %d was this file before its sender went on with it", d.ID), Manifest: d.Manifest,
 		Date: d.Date, Seq: d.Seq, ListedRows: -1, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
 	if !again.Manifest {
-		again.Rank = rankOf(again)
+		again.Rank = order.Rank(again)
 	}
 	text := fmt.Sprintf("%s had %d bytes when it was fetched and has %d now: it is loaded again as it is now", path.Base(d.Path), d.Size, file.Size)
 	if d.Size == file.Size {

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/order"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -37,7 +37,7 @@ func (e *Engine) claimAndFetch(ctx context.Context, f *config.Feed) (fetched int
 	if err != nil {
 		return 0, false, err
 	}
-	slices.SortStableFunc(drops, inOrder)
+	order.Sort(drops)
 	var errs []error
 	for _, d := range drops {
 		if e.setbacks.Rests(ofDrop(d), e.Clock.Now()) {

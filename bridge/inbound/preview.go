@@ -10,6 +10,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/order"
 )
 
 // Preview is what loading a file would do.
@@ -45,7 +46,7 @@ func (e *Engine) Plan(ctx context.Context, f *config.Feed, path string, o Previe
 	}
 	v := &Preview{Run: bridge.Run{Kind: bridge.FirstRun}}
 	d := &bridge.Drop{Feed: f.Name, Remote: bridge.ByHand, Name: filepath.Base(path), SteadyAt: e.Clock.Now()}
-	if d.Rank, err = e.newestRank(ctx, d); err != nil {
+	if d.Rank, err = order.Newest(ctx, e.Ledger, d, e.Clock.Now()); err != nil {
 		return nil, errors.Join(err, stage.Close())
 	}
 	rows, err := e.openRows(f, path)

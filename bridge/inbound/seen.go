@@ -15,6 +15,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/order"
 )
 
 // Poll lists a feed's folder once and brings every drop as far as it can go: seen, ready, claimed, fetched. It returns
@@ -172,7 +173,7 @@ func (n *census) again(d *bridge.Drop, file bridge.File) *bridge.Drop {
 	d.Size, d.MTime, d.State, d.Reason, d.SteadyAt = file.Size, file.MTime.UTC(), bridge.Seen, "", n.at
 	d.ListedBy, d.ListedRows, d.ListedSHA256 = 0, -1, ""
 	if !d.Manifest {
-		d.Rank = rankOf(d)
+		d.Rank = order.Rank(d)
 	}
 	return d
 }
@@ -198,7 +199,7 @@ func (n *census) news(ctx context.Context, files []bridge.File) (drops []*bridge
 		d.Path, d.State, d.SteadyAt, d.Manifest = path.Join(n.f.Folder, file.Name), bridge.Seen, n.at, n.f.Ready.Lists(file.Name)
 		d.Date, d.Seq, _ = n.f.Match.Match(file.Name)
 		if !d.Manifest {
-			d.Rank = rankOf(d)
+			d.Rank = order.Rank(d)
 		}
 		n.add(d)
 		drops = append(drops, d)
