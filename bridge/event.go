@@ -81,6 +81,11 @@ type Event struct {
 	Total  int64 // 0: not known
 }
 
+// Event is something that happened to a drop.
+func (d *Drop) Event(kind EventKind, at time.Time, text string) *Event {
+	return &Event{At: at, Kind: kind, Feed: d.Feed, Drop: d.ID, File: d.Name, Text: text}
+}
+
 // Level is how loud an event is in a log.
 func (e *Event) Level() slog.Level {
 	switch e.Kind {

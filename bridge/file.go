@@ -4,7 +4,21 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"time"
 )
+
+// NotThere says that a file is not there, as against a remote that is not.
+func NotThere(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrUnreachable)
+}
+
+// SameTime compares a server's time with one that the ledger has kept, which has milliseconds. No time is like no time.
+func SameTime(server, kept time.Time) bool {
+	return NoTime(server) && NoTime(kept) || server.Truncate(time.Millisecond).Equal(kept.Truncate(time.Millisecond))
+}
+
+// NoTime says that a server tells no time of a file: none at all, or the beginning of 1970.
+func NoTime(t time.Time) bool { return t.IsZero() || t.UnixMilli() == 0 }
 
 // ErrNotRegular is wrapped when a link, a folder, a pipe or a device stands where a file is wanted.
 var ErrNotRegular = errors.New("not a regular file")

@@ -76,6 +76,24 @@ func (k *Link) Lay(fields []formats.Value, setter Link) (before []formats.Value)
 // ByField is the order of a content's values.
 func ByField(a, b formats.Value) int { return cmp.Compare(a.Field, b.Field) }
 
+// Differing returns the fields whose texts differ from the older content, and the older texts; a field that is not in it has an
+// empty one. Both are sorted. With all, every field is returned.
+func Differing(newer, older []formats.Value, all bool) (values, old []formats.Value) {
+	for _, v := range newer {
+		i, ok := slices.BinarySearchFunc(older, v, ByField)
+		if ok && older[i].Text == v.Text && !all {
+			continue
+		}
+		values = append(values, v)
+		was := formats.Value{Field: v.Field}
+		if ok {
+			was.Text = older[i].Text
+		}
+		old = append(old, was)
+	}
+	return values, old
+}
+
 // merge lays newer fields over older ones. Both are sorted by field, and so is the result.
 func merge(older, newer []formats.Value) []formats.Value {
 	merged := make([]formats.Value, 0, len(older)+len(newer))

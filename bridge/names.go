@@ -132,6 +132,17 @@ func DerivedName(name, tag string) string {
 	return stem + tag + ext
 }
 
+// MaxStrangers is how many files of others may stand where one of ours should, before somebody has to look.
+const MaxStrangers = 20
+
+// NumberedName is another name for a file when the first is taken: the name itself for 1, then prices_2.csv.
+func NumberedName(name string, n int) string {
+	if n == 1 {
+		return name
+	}
+	return DerivedName(name, fmt.Sprintf("_%d", n))
+}
+
 // maxExtension is the longest extension that is kept when a name is derived.
 const maxExtension = 16
 

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/order"
 )
 
 // A sender may go on with a file that was taken for whole: it paused for longer than the feed waits, and its open handle
@@ -35,14 +37,14 @@ func (e *Engine) lookBack(ctx context.Context, f *config.Feed) error {
 		return err
 	}
 	drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool {
-		beyond := noTime(d.MTime) && d.Size > maxReads // its content was compared before its last move
-		return d.Path == "" || d.Finish != "" || !d.State.Settled() || beyond || e.setbacks.rests(lateLook(d), e.Clock.Now())
+		beyond := bridge.NoTime(d.MTime) && d.Size > maxReads // its content was compared before its last move
+		return d.Path == "" || d.Finish != "" || !d.State.Settled() || beyond || e.setbacks.Rests(lateLook(d), e.Clock.Now())
 	})
 	last, _ := e.lateAt.Load(f.Name)
 	for _, d := range after(drops, last)[:min(len(drops), maxLate)] {
 		e.lateAt.Store(f.Name, d.ID)
 		err := e.lookAgain(ctx, e.Remotes[f.Remote], f, d)
-		e.setbacks.failed(lateLook(d), e.Clock.Now(), err)
+		e.setbacks.Failed(lateLook(d), e.Clock.Now(), err)
 		if bridge.OfFile(err) {
 			err = e.note(ctx, d, "its file can't be looked at any more: "+err.Error())
 		}
@@ -72,7 +74,7 @@ func (e *Engine) lookAgain(ctx context.Context, r bridge.Remote, f *config.Feed,
 		return nil // there is none, or it was never fetched
 	}
 	file, err := r.Stat(ctx, d.Path)
-	if gone(err) {
+	if bridge.NotThere(err) {
 		return nil
 	}
 	if err != nil {
@@ -91,7 +93,7 @@ func (e *Engine) same(ctx context.Context, r bridge.Remote, d *bridge.Drop, file
 	switch {
 	case file.Size != d.Size:
 		return false, nil
-	case !noTime(file.MTime) && (sameTime(file.MTime, d.MTime) || e.compared.at(d.ID).Equal(file.MTime)):
+	case !bridge.NoTime(file.MTime) && (bridge.SameTime(file.MTime, d.MTime) || e.compared.at(d.ID).Equal(file.MTime)):
 		return true, nil
 	}
 	hash := sha256.New()
@@ -113,7 +115,7 @@ func (e *Engine) enterAgain(ctx context.Context, f *config.Feed, d *bridge.Drop,
 		State: bridge.Claimed, Reason: fmt.Sprintf("drop %d was this file before its sender went on with it", d.ID), Manifest: d.Manifest,
 		Date: d.Date, Seq: d.Seq, ListedRows: -1, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
 	if !again.Manifest {
-		again.Rank = rankOf(again)
+		again.Rank = order.Rank(again)
 	}
 	text := fmt.Sprintf("%s had %d bytes when it was fetched and has %d now: it is loaded again as it is now", path.Base(d.Path), d.Size, file.Size)
 	if d.Size == file.Size {
@@ -138,4 +140,28 @@ func also(reasons, reason string) string {
 		return reason
 	}
 	return reasons + "; " + reason
+}
+
+// times keeps with which time of the server a drop's content was compared. The zero value is ready.
+type times struct {
+	mu sync.Mutex
+	of map[int64]time.Time
+}
+
+func (t *times) at(drop int64) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.of[drop]
+}
+
+// maxTimes bounds what is kept; without it contents are compared once more.
+const maxTimes = 10_000
+
+func (t *times) keep(drop int64, at time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.of == nil || len(t.of) > maxTimes {
+		t.of = map[int64]time.Time{}
+	}
+	t.of[drop] = at
 }

@@ -117,7 +117,7 @@ func (a *applier) decide(c *bridge.Staged, l bridge.Lookup) (fate, bool) {
 		c.Status, c.Op, c.OroID = bridge.Decided, bridge.Remove, l.Found.OroID
 	default:
 		c.OroID = l.Found.OroID
-		c.Values, c.Old = differing(c.Record.Values, l.Found.Values, a.run.Force)
+		c.Values, c.Old = bridge.Differing(c.Record.Values, l.Found.Values, a.run.Force)
 		if c.Verify {
 			a.run.Verified++
 		}

@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
-	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/order"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -21,7 +20,7 @@ func (e *Engine) resumeClaims(ctx context.Context, f *config.Feed) error {
 		if err != nil {
 			break
 		}
-		if e.setbacks.rests(ofDrop(d), e.Clock.Now()) {
+		if e.setbacks.Rests(ofDrop(d), e.Clock.Now()) {
 			continue
 		}
 		if err = e.claim(ctx, f, d); bridge.OfFile(err) || err != nil && bridge.FateOf(err) == bridge.Stop {
@@ -38,19 +37,19 @@ func (e *Engine) claimAndFetch(ctx context.Context, f *config.Feed) (fetched int
 	if err != nil {
 		return 0, false, err
 	}
-	slices.SortStableFunc(drops, inOrder)
+	order.Sort(drops)
 	var errs []error
 	for _, d := range drops {
-		if e.setbacks.rests(ofDrop(d), e.Clock.Now()) {
+		if e.setbacks.Rests(ofDrop(d), e.Clock.Now()) {
 			continue
 		}
 		before := d.State
 		err := e.forward(ctx, f, d)
 		switch {
 		case err == nil:
-			e.setbacks.failed(ofDrop(d), e.Clock.Now(), nil)
+			e.setbacks.Failed(ofDrop(d), e.Clock.Now(), nil)
 		case bridge.OfFile(err):
-			e.setbacks.failed(ofDrop(d), e.Clock.Now(), err)
+			e.setbacks.Failed(ofDrop(d), e.Clock.Now(), err)
 			errs = append(errs, e.stuck(ctx, d, err))
 			continue
 		default:
@@ -68,6 +67,9 @@ func (e *Engine) claimAndFetch(ctx context.Context, f *config.Feed) (fetched int
 	err = errors.Join(errs...)
 	return fetched, listed && err == nil, err
 }
+
+// ofDrop is what a drop's trouble is kept under.
+func ofDrop(d *bridge.Drop) string { return fmt.Sprintf("drop %d", d.ID) }
 
 // forward takes one drop as far as it can go now.
 func (e *Engine) forward(ctx context.Context, f *config.Feed, d *bridge.Drop) error {
@@ -121,7 +123,7 @@ func (e *Engine) claim(ctx context.Context, f *config.Feed, d *bridge.Drop) erro
 		}
 		e.Events.Step("claim")
 		target, err := e.moveToWork(ctx, r, f, d)
-		if gone(err) {
+		if bridge.NotThere(err) {
 			d.State, d.Reason, d.Path, d.SettledAt = bridge.Vanished, "the file left the folder before it could be claimed", "", e.Clock.Now()
 			return e.advance(ctx, d, bridge.Ready, e.event(bridge.DropSettled, d, settledText(d)))
 		}
@@ -135,23 +137,23 @@ func (e *Engine) claim(ctx context.Context, f *config.Feed, d *bridge.Drop) erro
 	return e.advance(ctx, d, bridge.Ready, e.event(bridge.DropClaimed, d, ""))
 }
 
-// moveToWork moves a drop and its marker into the work folder and returns where it stands. An error that is [gone] says
+// moveToWork moves a drop and its marker into the work folder and returns where it stands. An error that is [bridge.NotThere] says
 // that the drop is nowhere.
 func (e *Engine) moveToWork(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop) (string, error) {
 	for n := 1; ; n++ {
-		target := path.Join(d.Folder, f.Folders.Work, numbered(bridge.DerivedName(d.Name, fmt.Sprintf("_d%d", d.ID)), n))
+		target := path.Join(d.Folder, f.Folders.Work, bridge.NumberedName(bridge.DerivedName(d.Name, fmt.Sprintf("_d%d", d.ID)), n))
 		file, err := r.Stat(ctx, target)
 		switch {
-		case err == nil && file.Size == d.Size && sameTime(file.MTime, d.MTime):
+		case err == nil && file.Size == d.Size && bridge.SameTime(file.MTime, d.MTime):
 			return target, e.moveMarker(ctx, r, f, d.Path, target)
 		case err == nil:
-			if _, err := r.Stat(ctx, d.Path); gone(err) {
+			if _, err := r.Stat(ctx, d.Path); bridge.NotThere(err) {
 				return target, nil // it grew while it was moved
-			} else if err != nil || n == maxStrangers {
+			} else if err != nil || n == bridge.MaxStrangers {
 				return "", errors.Join(err, &bridge.Error{Op: "claim", Object: bridge.FileObject(d.Remote, target), File: true, Err: fs.ErrExist, Hint: "clear the work folder"})
 			}
 			continue
-		case !gone(err):
+		case !bridge.NotThere(err):
 			return "", err
 		}
 		if err := e.moveMarker(ctx, r, f, d.Path, target); err != nil {
@@ -172,7 +174,7 @@ func (e *Engine) moveMarker(ctx context.Context, r bridge.Remote, f *config.Feed
 	if errors.Is(err, fs.ErrExist) {
 		err = r.Remove(ctx, from)
 	}
-	if gone(err) {
+	if bridge.NotThere(err) {
 		return nil
 	}
 	return err
@@ -183,35 +185,11 @@ func beside(p, marker string) string {
 	return path.Join(path.Dir(p), bridge.DerivedName(path.Base(p)+marker, ""))
 }
 
-// maxStrangers is how many files of others may stand where one of ours should.
-const maxStrangers = 20
-
-// numbered is another name for a file when the first is taken.
-func numbered(name string, n int) string {
-	if n == 1 {
-		return name
-	}
-	return bridge.DerivedName(name, fmt.Sprintf("_%d", n))
-}
-
-// gone says that a file is not there, as against a remote that is not.
-func gone(err error) bool {
-	return errors.Is(err, fs.ErrNotExist) && !errors.Is(err, bridge.ErrUnreachable)
-}
-
-// sameTime compares a server's time with one that the ledger has kept.
-func sameTime(x, kept time.Time) bool {
-	return noTime(x) && noTime(kept) || x.Truncate(time.Millisecond).Equal(kept)
-}
-
-// noTime says that a server tells no time: none at all, or the beginning of 1970.
-func noTime(t time.Time) bool { return t.IsZero() || t.UnixMilli() == 0 }
-
 // moveInto moves a file, making the target's folder when it is not there.
 func (e *Engine) moveInto(ctx context.Context, r bridge.Remote, from, to string) error {
 	err := r.Move(ctx, from, to)
-	if gone(err) {
-		if _, err := r.Stat(ctx, path.Dir(to)); !gone(err) {
+	if bridge.NotThere(err) {
+		if _, err := r.Stat(ctx, path.Dir(to)); !bridge.NotThere(err) {
 			return errors.Join(err, &bridge.Error{Op: "move", Object: from, File: true, Err: fs.ErrNotExist})
 		}
 		if err := r.MakeFolder(ctx, path.Dir(to)); err != nil {

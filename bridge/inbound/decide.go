@@ -170,6 +170,3 @@ func (e *Engine) lastRejects(ctx context.Context, d *bridge.Drop, before int64) 
 	}
 	return nil, nil
 }
-
-// InOrder sorts drops in the order in which they were meant to be loaded.
-func InOrder(drops []*bridge.Drop) { slices.SortStableFunc(drops, inOrder) }

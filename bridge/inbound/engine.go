@@ -22,14 +22,13 @@ package inbound
 
 import (
 	"context"
-	"errors"
-	"math/rand/v2"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/trouble"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -51,10 +50,10 @@ type Engine struct {
 	Patience time.Duration
 
 	finishing sync.Mutex // one last move at a time
-	setbacks  setbacks
+	setbacks  trouble.Setbacks
 	compared  times
 	lateAt    sync.Map // by feed, the id of the drop that was looked at last
-	waker     waker
+	waker     trouble.Waker
 	paceOnce  sync.Once
 	shared    *pace // batches on their way, of all feeds
 }
@@ -80,7 +79,7 @@ func (e *Engine) Feed(name string) (*config.Feed, bool) {
 
 // event is something that happened to a drop.
 func (e *Engine) event(kind bridge.EventKind, d *bridge.Drop, text string) *bridge.Event {
-	return &bridge.Event{At: e.Clock.Now(), Kind: kind, Feed: d.Feed, Drop: d.ID, File: d.Name, Text: text}
+	return d.Event(kind, e.Clock.Now(), text)
 }
 
 // runEvent is something that happened to a run, with its counts.
@@ -126,48 +125,24 @@ func (e *Engine) note(ctx context.Context, d *bridge.Drop, text string) error {
 	return e.keep(ctx, e.event(bridge.Noted, d, text))
 }
 
-// persist does f until it succeeds: trouble pauses the work, it does not end it. What it waits for stands in the
-// ledger's notes under the given name, so that an admin can see it. It gives up with f's last error when ctx ends, and,
-// where the bridge's patience is bounded, when that is used up or when waiting could not help.
-func (e *Engine) persist(ctx context.Context, what string, f func() error) error {
-	began := e.Clock.Now()
-	for n := 1; ; n++ {
-		err := f()
-		if err == nil {
-			if n > 1 {
-				return e.trouble(ctx, what, nil)
-			}
-			return nil
-		}
-		if ctx.Err() != nil {
-			return err
-		}
-		wait := bridge.Backoff(n, err, rand.Float64())
-		if e.Patience > 0 && (bridge.FateOf(err) != bridge.Pause || e.Clock.Now().Add(wait).Sub(began) > e.Patience) {
-			return err
-		}
-		// The ledger itself may be what is in trouble: the work goes on waiting, and the observers hear of both.
-		if noteErr := e.trouble(ctx, what, err); noteErr != nil && !errors.Is(noteErr, bridge.ErrReading) {
-			e.Events.Tell(bridge.Trouble(e.Clock.Now(), what, errors.Join(err, noteErr)))
-		}
-		if e.wait(ctx, wait) != nil {
-			return err
-		}
-	}
+// waiter is who waits for trouble to pass.
+func (e *Engine) waiter() trouble.Waiter {
+	return trouble.Waiter{Ledger: e.Ledger, Clock: e.Clock, Events: e.Events, Waker: &e.waker, Patience: e.Patience}
 }
 
-// trouble notes what a piece of work waits for, or that nothing keeps it any more.
-func (e *Engine) trouble(ctx context.Context, work string, why error) error {
-	event, text := bridge.Trouble(e.Clock.Now(), work, why), ""
-	if why != nil {
-		text = event.Text
-	}
-	err := e.Ledger.Note(ctx, bridge.PausedNote(work), text, event)
-	if err == nil {
-		e.Events.Tell(event)
-	}
-	return err
+// persist does a piece of a feed's work until it succeeds.
+func (e *Engine) persist(ctx context.Context, what string, f func() error) error {
+	return e.waiter().Persist(ctx, what, f)
 }
+
+// Wake has everything tried again at once that waits for trouble to pass.
+func (e *Engine) Wake() {
+	e.setbacks.Forget()
+	e.waker.Wake()
+}
+
+// Woken is closed by the next [Engine.Wake].
+func (e *Engine) Woken() <-chan struct{} { return e.waker.Woken() }
 
 // CellsOf joins the sender's columns and cells.
 func CellsOf(columns []string, row *formats.Row) map[string]string {

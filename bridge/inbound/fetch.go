@@ -16,6 +16,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/order"
 )
 
 // fetch copies a claimed drop into the spool. A file that has changed since it was listed is watched anew where it
@@ -53,7 +54,7 @@ func (e *Engine) fetched(d *bridge.Drop) *bridge.Event {
 // recognise finds out whether a drop is a file of rejects that came back, which is the newest that its sender says.
 func (e *Engine) recognise(ctx context.Context, f *config.Feed, d *bridge.Drop) (err error) {
 	if d.Correction, err = e.corrects(ctx, f, d); err == nil && d.Correction {
-		d.Rank, err = e.newestRank(ctx, d)
+		d.Rank, err = order.Newest(ctx, e.Ledger, d, e.Clock.Now())
 	}
 	return err
 }
@@ -62,7 +63,7 @@ func (e *Engine) recognise(ctx context.Context, f *config.Feed, d *bridge.Drop) 
 func (e *Engine) changed(ctx context.Context, r bridge.Remote, d *bridge.Drop, why error) error {
 	file, err := r.Stat(ctx, d.Path)
 	switch {
-	case gone(err) && e.ReadOnly[d.Remote], err == nil && e.ReadOnly[d.Remote] && (file.Size != d.Size || !sameTime(file.MTime, d.MTime)):
+	case bridge.NotThere(err) && e.ReadOnly[d.Remote], err == nil && e.ReadOnly[d.Remote] && (file.Size != d.Size || !bridge.SameTime(file.MTime, d.MTime)):
 		d.State, d.Reason, d.Path, d.SettledAt = bridge.Vanished, "the sender replaced the file before it could be fetched", "", e.Clock.Now()
 		return e.advance(ctx, d, bridge.Claimed, e.event(bridge.DropSettled, d, settledText(d)))
 	case err == nil && file.Size != d.Size:
@@ -170,7 +171,7 @@ func (e *Engine) HandOver(ctx context.Context, f *config.Feed, file string) (*br
 	d := &bridge.Drop{Feed: f.Name, Remote: bridge.ByHand, Folder: filepath.Dir(file), Name: name, Size: info.Size(), MTime: info.ModTime().UTC().Truncate(time.Millisecond),
 		State: bridge.Claimed, ListedRows: -1, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
 	d.Date, d.Seq, _ = f.Match.Match(name)
-	if d.Rank, err = e.newestRank(ctx, d); err != nil {
+	if d.Rank, err = order.Newest(ctx, e.Ledger, d, e.Clock.Now()); err != nil {
 		return nil, err
 	}
 	if err := e.Ledger.Listed(ctx, bridge.Listing{New: []*bridge.Drop{d}, At: now}); err != nil {

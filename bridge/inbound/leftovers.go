@@ -36,7 +36,7 @@ func Leftovers(ctx context.Context, ledger interface {
 }, r bridge.Remote, f *config.Feed) ([]bridge.File, error) {
 	work := path.Join(f.Folder, f.Folders.Work)
 	listing, err := r.List(ctx, work)
-	if gone(err) {
+	if bridge.NotThere(err) {
 		return nil, nil
 	}
 	if err != nil || len(listing) == 0 {
@@ -148,7 +148,7 @@ func (e *Engine) putBack(ctx context.Context, r bridge.Remote, f *config.Feed, f
 		return err
 	}
 	err := r.Move(ctx, beside(at, f.Ready.Marker), beside(target, f.Ready.Marker))
-	if gone(err) {
+	if bridge.NotThere(err) {
 		err = r.Put(ctx, beside(target, f.Ready.Marker), bytes.NewReader(nil))
 	}
 	if errors.Is(err, fs.ErrExist) {

@@ -9,6 +9,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/order"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -132,7 +133,7 @@ func (e *Engine) startRun(ctx context.Context, run *bridge.Run, d *bridge.Drop) 
 // sameContent finds the drop right before d in the feed's order, of those that were loaded or are about to be, if it says
 // the same; 0 otherwise. One that was loaded in part only still owes rows: the same bytes once more load them. A file that repeats an earlier state after a newer one ("stock 0", "stock 5", "stock 0") is news.
 func (e *Engine) sameContent(ctx context.Context, d *bridge.Drop) (int64, error) {
-	before, err := e.Ledger.Ranked(ctx, d.Feed, d.Rank+rankSign, bridge.Loaded, bridge.Partial, bridge.Loading, bridge.Held)
+	before, err := order.Before(ctx, e.Ledger, d, bridge.Loaded, bridge.Partial, bridge.Loading, bridge.Held)
 	if err != nil || before == nil || before.SHA256 != d.SHA256 || before.State == bridge.Partial {
 		return 0, err
 	}

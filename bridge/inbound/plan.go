@@ -12,6 +12,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/order"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -44,13 +45,13 @@ type planner struct {
 
 	columns  []string
 	ignored  []string
-	seen     bitmap  // links that the file names
-	spared   bitmap  // links that only rejected rows name
-	kept     bitmap  // links of which a row was left alone, since a later drop has set all that it says
-	order    *order  // nil for a drop behind which nothing of its feed was loaded
-	nameless int64   // rejected rows whose key can't be read
-	scopes   *scopes // in which the file says everything; nil when nothing is withdrawn
-	verify   bool    // unchanged rows are looked up in the shop
+	seen     bitmap       // links that the file names
+	spared   bitmap       // links that only rejected rows name
+	kept     bitmap       // links of which a row was left alone, since a later drop has set all that it says
+	order    *order.Order // nil for a drop behind which nothing of its feed was loaded
+	nameless int64        // rejected rows whose key can't be read
+	scopes   *scopes      // in which the file says everything; nil when nothing is withdrawn
+	verify   bool         // unchanged rows are looked up in the shop
 	rejects  []bridge.RejectRow
 	room     formats.RejectRoom
 	spares   string                 // why nothing was withdrawn though the feed wants it; empty otherwise
@@ -94,7 +95,7 @@ func (p *planner) read(ctx context.Context, reader formats.Reader) error {
 	p.ignored, p.run.Unmapped = mapper.Ignored(), mapper.Unmapped()
 	p.room = formats.RejectRoom{Rows: keptRejects, Bytes: keptRejectBytes}
 	p.scopes = p.scopesOf()
-	if p.order, err = p.e.orderOf(ctx, p.drop, p.run); err != nil {
+	if p.order, err = order.Of(ctx, p.e.Ledger, p.drop, p.run); err != nil {
 		return err
 	}
 	if p.later, err = p.parkedLater(ctx); err != nil {
@@ -310,7 +311,7 @@ func (p *planner) parkedLater(ctx context.Context) (map[string]bool, error) {
 		if r.Entity != p.feed.Entity.Name || later[r.Key] {
 			return nil
 		}
-		is, err := p.order.later(ctx, r.Drop)
+		is, err := p.order.Later(ctx, r.Drop)
 		later[r.Key] = is
 		return err
 	})
@@ -334,7 +335,7 @@ func (p *planner) removedLater(ctx context.Context, c *chunk) (map[string]bool, 
 	}
 	removed := map[string]bool{}
 	for key, drop := range drops {
-		if removed[key], err = p.order.later(ctx, drop); err != nil {
+		if removed[key], err = p.order.Later(ctx, drop); err != nil {
 			return nil, err
 		}
 	}
@@ -403,7 +404,7 @@ type chunkPlan struct {
 	fates   map[string]bridge.RowFate
 	removed map[string]bool           // keys that a later drop has removed
 	pending map[string]*bridge.Staged // staged by this chunk, not written yet
-	order   []*bridge.Staged
+	changes []*bridge.Staged
 }
 
 // row decides about one row: rejected, settled by an earlier attempt of the run, a repeated key, unchanged, or a change.
@@ -464,7 +465,7 @@ func (s *chunkPlan) spare(r *planRow) {
 
 func (s *chunkPlan) add(c *bridge.Staged) {
 	s.pending[c.Key] = c
-	s.order = append(s.order, c)
+	s.changes = append(s.changes, c)
 }
 
 // change compares a row with its link. Without a change, fate says why: it is unchanged or superseded.
@@ -480,7 +481,7 @@ func (s *chunkPlan) change(ctx context.Context, r *planRow, ref bridge.LinkRef) 
 		return nil, bridge.FateUnchanged, nil
 	}
 	if r.rec.Remove || link.Removed {
-		if later, err := s.setLater(ctx, link.Drop); err != nil || later {
+		if later, err := s.order.Later(ctx, link.Drop); err != nil || later {
 			return nil, bridge.FateSuperseded, err
 		}
 	}
@@ -498,7 +499,7 @@ func (s *chunkPlan) change(ctx context.Context, r *planRow, ref bridge.LinkRef) 
 		return nil, "", err
 	}
 	all := len(c.Record.Values) == len(r.rec.Values)
-	c.Values, c.Old = differing(c.Record.Values, link.Content, s.run.Force)
+	c.Values, c.Old = bridge.Differing(c.Record.Values, link.Content, s.run.Force)
 	if link.Removed {
 		revive(c)
 	}
@@ -520,7 +521,7 @@ func (p *planner) leaveLater(ctx context.Context, c *bridge.Staged, link *bridge
 	for _, v := range c.Record.Values {
 		i, ok := slices.BinarySearchFunc(link.Content, v, bridge.ByField)
 		if ok && link.Content[i].Text != v.Text {
-			later, err := p.order.later(ctx, link.Origin(v.Field))
+			later, err := p.order.Later(ctx, link.Origin(v.Field))
 			if err != nil {
 				return err
 			}
@@ -532,14 +533,6 @@ func (p *planner) leaveLater(ctx context.Context, c *bridge.Staged, link *bridge
 	}
 	c.Record.Values = kept
 	return nil
-}
-
-// setLater says that a drop stands behind this one in the feed's order.
-func (p *planner) setLater(ctx context.Context, drop int64) (bool, error) {
-	if p.order == nil {
-		return false, nil
-	}
-	return p.order.later(ctx, drop)
 }
 
 // revive makes a product that was disabled by a removal buyable again when the sender lists it again, unless the row
@@ -625,16 +618,16 @@ func (s *chunkPlan) unstage(ctx context.Context, c *bridge.Staged) error {
 		return s.stage.Drop(ctx, c.Key)
 	}
 	delete(s.pending, c.Key)
-	s.order = slices.DeleteFunc(s.order, func(x *bridge.Staged) bool { return x == c })
+	s.changes = slices.DeleteFunc(s.changes, func(x *bridge.Staged) bool { return x == c })
 	return nil
 }
 
 // flush writes the chunk's changes to the stage. A key without a link that came in an earlier chunk shows here.
 func (s *chunkPlan) flush(ctx context.Context) error {
-	if len(s.order) == 0 {
+	if len(s.changes) == 0 {
 		return nil
 	}
-	repeats, err := s.stage.Put(ctx, s.order)
+	repeats, err := s.stage.Put(ctx, s.changes)
 	if err != nil {
 		return err
 	}
@@ -734,7 +727,7 @@ func (p *planner) withdraw(ctx context.Context) error {
 		if !p.scopes.has(k) {
 			return nil
 		}
-		if later, err := p.setLater(ctx, k.Drop); err != nil || later {
+		if later, err := p.order.Later(ctx, k.Drop); err != nil || later {
 			return err
 		}
 		rec := &formats.Record{Entity: p.feed.Entity, Key: k.Key, Remove: true}
@@ -774,24 +767,6 @@ func (p *planner) countWithdrawn(ctx context.Context) error {
 	fates, err := p.e.Ledger.Fates(ctx, p.run.ID)
 	p.run.Add(bridge.FateWithdrawn, fates[bridge.FateWithdrawn])
 	return err
-}
-
-// differing returns the fields whose texts differ from the older content, and the older texts. Both are sorted. With
-// all, every field is returned.
-func differing(newer, older []formats.Value, all bool) (values, old []formats.Value) {
-	for _, v := range newer {
-		i, ok := slices.BinarySearchFunc(older, v, bridge.ByField)
-		if ok && older[i].Text == v.Text && !all {
-			continue
-		}
-		values = append(values, v)
-		was := formats.Value{Field: v.Field}
-		if ok {
-			was.Text = older[i].Text
-		}
-		old = append(old, was)
-	}
-	return values, old
 }
 
 // bitmap is a set of small numbers.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/order"
 )
 
 // Preview is what loading a file would do.
@@ -45,7 +46,7 @@ func (e *Engine) Plan(ctx context.Context, f *config.Feed, path string, o Previe
 	}
 	v := &Preview{Run: bridge.Run{Kind: bridge.FirstRun}}
 	d := &bridge.Drop{Feed: f.Name, Remote: bridge.ByHand, Name: filepath.Base(path), SteadyAt: e.Clock.Now()}
-	if d.Rank, err = e.newestRank(ctx, d); err != nil {
+	if d.Rank, err = order.Newest(ctx, e.Ledger, d, e.Clock.Now()); err != nil {
 		return nil, errors.Join(err, stage.Close())
 	}
 	rows, err := e.openRows(f, path)
@@ -160,7 +161,7 @@ func (a *applier) compareLive(ctx context.Context, page []*bridge.Staged) error 
 	}
 	for i, c := range updates {
 		if found := lookups[i].Found; found != nil {
-			c.Values, c.Old = differing(c.Record.Values, found.Values, false)
+			c.Values, c.Old = bridge.Differing(c.Record.Values, found.Values, false)
 		} else {
 			c.Op, c.Values, c.Old = bridge.Create, c.Record.Values, nil
 		}

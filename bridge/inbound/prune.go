@@ -105,7 +105,7 @@ func (e *Engine) pruneDrop(ctx context.Context, d *bridge.Drop) error {
 		}
 		for _, p := range append(paths, d.Path) {
 			e.Events.Step("prune file")
-			if err := r.Remove(ctx, p); err != nil && !gone(err) {
+			if err := r.Remove(ctx, p); err != nil && !bridge.NotThere(err) {
 				return err
 			}
 		}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/order"
 )
 
 // A feed's drops are loaded one after the other, in the feed's order: what the name says (groups date and seq), then the
@@ -26,7 +27,7 @@ func (e *Engine) NextDue(ctx context.Context, f *config.Feed) (*bridge.Drop, err
 		return nil, err
 	}
 	drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool { return d.Manifest })
-	slices.SortStableFunc(drops, inOrder)
+	order.Sort(drops)
 	for _, first := range []func(*bridge.Drop) bool{
 		func(d *bridge.Drop) bool { return d.State == bridge.Loading },
 		func(d *bridge.Drop) bool { return d.State == bridge.Fetched && d.Remote == bridge.ByHand },
@@ -42,7 +43,7 @@ func (e *Engine) NextDue(ctx context.Context, f *config.Feed) (*bridge.Drop, err
 	if err := q.findGaps(ctx); err != nil {
 		return nil, err
 	}
-	if q.newest, err = e.ranked(ctx, f.Name, "", bridge.Loaded, bridge.Partial, bridge.Duplicate); err != nil {
+	if q.newest, err = order.Last(ctx, e.Ledger, f.Name, "", bridge.Loaded, bridge.Partial, bridge.Duplicate); err != nil {
 		return nil, err
 	}
 	if err := q.supersede(ctx); err != nil {
@@ -89,7 +90,7 @@ func (q *queue) supersede(ctx context.Context) error {
 	}
 	newest := q.newest
 	for _, d := range q.drops {
-		if d.State == bridge.Fetched && !d.Correction && (newest == nil || inOrder(d, newest) > 0) {
+		if d.State == bridge.Fetched && !d.Correction && (newest == nil || order.Compare(d, newest) > 0) {
 			newest = d
 		}
 	}
@@ -100,7 +101,7 @@ func (q *queue) supersede(ctx context.Context) error {
 			by = q.newest
 		}
 		idle := d.State == bridge.Fetched && !d.Correction || d.State == bridge.Held && !q.heldForGap(d)
-		if !idle || by == nil || inOrder(d, by) >= 0 {
+		if !idle || by == nil || order.Compare(d, by) >= 0 {
 			left = append(left, d)
 			continue
 		}
@@ -116,7 +117,7 @@ func (q *queue) supersede(ctx context.Context) error {
 // have meant it the other way round.
 func (e *Engine) supersede(ctx context.Context, f *config.Feed, d, by *bridge.Drop) error {
 	why := fmt.Sprintf("drop %d (%s) is newer and holds everything", by.ID, by.Name)
-	if d.SeenAt.After(by.SeenAt) && !outOfLine(by) {
+	if d.SeenAt.After(by.SeenAt) && !order.OutOfLine(by) {
 		event := e.event(bridge.AlarmRaised, d, fmt.Sprintf("it was seen after drop %d (%s), and stands before it by its name: nothing of it is loaded", by.ID, by.Name))
 		event.Alarm, event.Hint = bridge.AlarmOutOfOrder, bridge.AlarmOutOfOrder.Hint()
 		if err := e.keep(ctx, event); err != nil {
@@ -135,11 +136,11 @@ func (q *queue) addFailed(ctx context.Context) error {
 	failed, err := q.e.Ledger.Drops(ctx, bridge.DropFilter{Feed: q.f.Name, States: []bridge.DropState{bridge.Rejected}})
 	for _, d := range failed {
 		undecided := d.DecidedAt.IsZero() && !d.ClaimedAt.IsZero() && d.Remote != bridge.ByHand && !d.Manifest
-		if undecided && (q.newest == nil || inOrder(d, q.newest) > 0) {
+		if undecided && (q.newest == nil || order.Compare(d, q.newest) > 0) {
 			q.drops = append(q.drops, d)
 		}
 	}
-	slices.SortStableFunc(q.drops, inOrder)
+	order.Sort(q.drops)
 	return err
 }
 
@@ -238,7 +239,7 @@ func (q *queue) missing(ctx context.Context, d *bridge.Drop) (string, error) {
 	if !ok {
 		return "", nil
 	}
-	p, err := q.e.ranked(ctx, d.Feed, numberRank(d))
+	p, err := order.Last(ctx, q.e.Ledger, d.Feed, order.NumberRank(d))
 	if err != nil || p == nil {
 		return "", err
 	}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/order"
 )
 
 // Poll lists a feed's folder once and brings every drop as far as it can go: seen, ready, claimed, fetched. It returns
@@ -164,7 +165,7 @@ type census struct {
 // again is an open drop that is listed again: as it was, or changed.
 func (n *census) again(d *bridge.Drop, file bridge.File) *bridge.Drop {
 	d.ListedAt = n.at
-	if d.Size == file.Size && sameTime(file.MTime, d.MTime) {
+	if d.Size == file.Size && bridge.SameTime(file.MTime, d.MTime) {
 		n.listing.Same = append(n.listing.Same, d.ID)
 		return d
 	}
@@ -172,7 +173,7 @@ func (n *census) again(d *bridge.Drop, file bridge.File) *bridge.Drop {
 	d.Size, d.MTime, d.State, d.Reason, d.SteadyAt = file.Size, file.MTime.UTC(), bridge.Seen, "", n.at
 	d.ListedBy, d.ListedRows, d.ListedSHA256 = 0, -1, ""
 	if !d.Manifest {
-		d.Rank = rankOf(d)
+		d.Rank = order.Rank(d)
 	}
 	return d
 }
@@ -198,7 +199,7 @@ func (n *census) news(ctx context.Context, files []bridge.File) (drops []*bridge
 		d.Path, d.State, d.SteadyAt, d.Manifest = path.Join(n.f.Folder, file.Name), bridge.Seen, n.at, n.f.Ready.Lists(file.Name)
 		d.Date, d.Seq, _ = n.f.Match.Match(file.Name)
 		if !d.Manifest {
-			d.Rank = rankOf(d)
+			d.Rank = order.Rank(d)
 		}
 		n.add(d)
 		drops = append(drops, d)
@@ -290,7 +291,7 @@ const emptyStands = 10 * time.Minute
 // stands says whether a drop has been listed as it is for long enough. Where the server tells no times only the size can
 // change: it has to be the same for two more listings.
 func stands(f *config.Feed, d *bridge.Drop, stable time.Duration, alone bool) (why string, ok bool) {
-	if stable > 0 && noTime(d.MTime) {
+	if stable > 0 && bridge.NoTime(d.MTime) {
 		stable = max(stable, 2*f.Every.D())
 	}
 	if alone && d.Size == 0 && stable < emptyStands {
@@ -349,24 +350,24 @@ func (e *Engine) sweepMarkers(ctx context.Context, f *config.Feed, s *Sifted) er
 			return err
 		}
 		what := "marker of " + f.Name + ": " + name
-		if len(last) == 0 || last[0].ClaimedAt.IsZero() || bridge.SafeName(name) != nil || e.setbacks.rests(what, e.Clock.Now()) {
+		if len(last) == 0 || last[0].ClaimedAt.IsZero() || bridge.SafeName(name) != nil || e.setbacks.Rests(what, e.Clock.Now()) {
 			continue
 		}
 		r := e.Remotes[f.Remote]
-		if _, err := r.Stat(ctx, path.Join(f.Folder, of)); !gone(err) {
+		if _, err := r.Stat(ctx, path.Join(f.Folder, of)); !bridge.NotThere(err) {
 			continue
 		}
 		text := "marker " + name + " came without its file: it was taken away"
 		err = r.Remove(ctx, path.Join(f.Folder, name))
 		switch {
-		case gone(err):
+		case bridge.NotThere(err):
 			err = nil
 		case bridge.OfFile(err):
 			text = "marker " + name + " came without its file, and stays: " + err.Error()
 		case err != nil:
 			return err
 		}
-		e.setbacks.failed(what, e.Clock.Now(), err)
+		e.setbacks.Failed(what, e.Clock.Now(), err)
 		if err := e.note(ctx, last[0], text); err != nil {
 			return err
 		}

@@ -23,11 +23,11 @@ func (e *Engine) FinishAll(ctx context.Context, f *config.Feed) error {
 	}
 	var errs []error
 	for _, d := range drops {
-		if e.setbacks.rests(ofDrop(d), e.Clock.Now()) {
+		if e.setbacks.Rests(ofDrop(d), e.Clock.Now()) {
 			continue
 		}
 		err := e.Finish(ctx, f, d)
-		e.setbacks.failed(ofDrop(d), e.Clock.Now(), err)
+		e.setbacks.Failed(ofDrop(d), e.Clock.Now(), err)
 		if bridge.OfFile(err) {
 			err = e.unmoved(ctx, d, err)
 		}
@@ -165,7 +165,7 @@ func (e *Engine) putAway(ctx context.Context, r bridge.Remote, f *config.Feed, d
 	name := bridge.DerivedName(d.Name, tag(d, last))
 	e.Events.Step("finish")
 	for n := 1; ; n++ {
-		target := path.Join(folder, numbered(name, n))
+		target := path.Join(folder, bridge.NumberedName(name, n))
 		err := e.moveMarker(ctx, r, f, d.Path, target)
 		if err == nil {
 			e.Events.Step("move away")
@@ -175,15 +175,15 @@ func (e *Engine) putAway(ctx context.Context, r bridge.Remote, f *config.Feed, d
 		case err == nil:
 			d.Path = target
 			return nil
-		case errors.Is(err, fs.ErrExist) && n < maxStrangers:
+		case errors.Is(err, fs.ErrExist) && n < bridge.MaxStrangers:
 			if _, err := r.Stat(ctx, d.Path); err == nil {
 				continue // another file has that name, of a ledger that is no more
-			} else if !gone(err) {
+			} else if !bridge.NotThere(err) {
 				return err
 			}
 			d.Path = target // moved by an attempt that was cut short
 			return nil
-		case gone(err):
+		case bridge.NotThere(err):
 			return e.search(ctx, r, f, d, runs)
 		default:
 			return err
@@ -200,7 +200,7 @@ func (e *Engine) search(ctx context.Context, r bridge.Remote, f *config.Feed, d 
 			if _, err := r.Stat(ctx, at); err == nil {
 				d.Path = at
 				return nil
-			} else if !gone(err) {
+			} else if !bridge.NotThere(err) {
 				return err
 			}
 		}
@@ -247,15 +247,15 @@ func (e *Engine) putInto(ctx context.Context, r bridge.Remote, folder, name stri
 		return "", spoolTrouble(err)
 	}
 	for n := 1; ; n++ {
-		target := path.Join(folder, numbered(name, n))
+		target := path.Join(folder, bridge.NumberedName(name, n))
 		err := r.Put(ctx, target, body)
-		if gone(err) {
+		if bridge.NotThere(err) {
 			if err := r.MakeFolder(ctx, folder); err != nil {
 				return "", err
 			}
 			err = r.Put(ctx, target, body)
 		}
-		if !errors.Is(err, fs.ErrExist) || n == maxStrangers {
+		if !errors.Is(err, fs.ErrExist) || n == bridge.MaxStrangers {
 			return target, err
 		}
 		if there, err := r.Stat(ctx, target); err != nil || there.Size == size {

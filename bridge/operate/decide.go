@@ -10,6 +10,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/inbound/order"
 )
 
 // Result is what became of a decision about a drop: the drop as it stands now, with the run that was made.
@@ -104,7 +105,7 @@ func (k *Desk) within(ctx context.Context, r Range) ([]*bridge.Drop, error) {
 		return nil, &bridge.Error{Op: "run again", Object: "feed " + r.Feed, Err: errors.New("no drop of it was seen in that time"),
 			Hint: "see orobridge drops --feed " + r.Feed}
 	}
-	inbound.InOrder(drops)
+	order.Sort(drops)
 	return drops, nil
 }
 
