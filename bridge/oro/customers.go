@@ -16,7 +16,11 @@ type customers struct{ *Client }
 
 var customerDescriptor = descriptor{
 	entity: formats.Customers,
-	reads:  []string{"customers", "customeraddresses", "customergroups", "paymentterms", "customertaxcodes", "countries", "regions"},
+	reads: []origin{
+		{"customers", "a customer's parent"}, {"customeraddresses", "a customer's address"}, {"customergroups", "a customer's group"},
+		{"paymentterms", "a customer's payment term"}, {"customertaxcodes", "a customer's tax code"},
+		{"countries", "an address's country"}, {"regions", "an address's region"},
+	},
 	writes: []string{"customers"},
 	open:   func(c *Client) entity { return customers{c} },
 }

@@ -13,7 +13,7 @@ import (
 
 var feedbackDescriptor = descriptor{
 	entity: formats.OrderFeedback,
-	reads:  []string{"orders", "ordershippingtrackings"},
+	reads:  []origin{{"orders", ""}, {"ordershippingtrackings", "an order's trackings"}},
 }
 
 // feedbackQuery asks for what an ERP's answer may change.

@@ -15,7 +15,7 @@ type inventory struct{ *Client }
 
 var inventoryDescriptor = descriptor{
 	entity: formats.Inventory,
-	reads:  []string{"inventorylevels", "products"},
+	reads:  []origin{{"inventorylevels", ""}, {"products", "a level's product"}},
 	writes: []string{"inventorylevels", "products"},
 	open:   func(c *Client) entity { return inventory{c} },
 }

@@ -72,12 +72,19 @@ type Client struct {
 // A descriptor is what the client knows of an entity. Each stands in the entity's own file.
 type descriptor struct {
 	entity *formats.Entity
-	reads  []string // resources that it is read from: the API's user must see them
+	reads  []origin
 	writes []string // resources that its batches go to
 	// open makes what looks records up and writes them; nil for what goes in no batch.
 	open func(*Client) entity
 	// check tries what reading the resources alone does not show; it may be nil.
 	check func(ctx context.Context, k *checking)
+}
+
+// An origin is a resource that records are read from. Where the API's user may not view it, the shop says so only to who asks for
+// the resource itself; in others' answers it leaves it out as if nothing were there.
+type origin struct {
+	resource string
+	hides    string // what then looks empty
 }
 
 // descriptors are all entities: a new one is a file and a line here.

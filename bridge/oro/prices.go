@@ -19,7 +19,7 @@ type prices struct{ *Client }
 
 var priceDescriptor = descriptor{
 	entity: formats.Prices,
-	reads:  []string{"pricelists", "products", "productunits"},
+	reads:  []origin{{"pricelists", "a price's list"}, {"products", "a price's product"}, {"productunits", "a price's unit"}},
 	writes: []string{"productprices"},
 	open:   func(c *Client) entity { return prices{c} },
 	check:  func(ctx context.Context, k *checking) { k.prices(ctx) },
