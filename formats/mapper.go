@@ -295,6 +295,9 @@ func (p *Mapper) Record(row *Row, rec *Record) error {
 				bad = fault(CodeMissing, "%s is empty", s.name)
 			}
 		}
+		if bad == nil && text != "" && text == rec.Key && s.field.Ref == p.entity.Name {
+			bad = fault(CodeReference, "%s is the row's own key: nothing is its own parent", s.name)
+		}
 		if bad != nil {
 			return p.locate(bad, s, row, rec)
 		}

@@ -175,7 +175,7 @@ func unreachable(op, object string, err error) error {
 	var authority x509.UnknownAuthorityError
 	switch {
 	case errors.As(err, &cert), errors.As(err, &host), errors.As(err, &authority):
-		e.Fate, e.Hint = bridge.Stop, "the shop's certificate is not trusted: check oro.url, or add the issuer to the machine's certificates"
+		e.Fate, e.Hint = bridge.Stop, "the shop's certificate is not trusted: check oro.url; an issuer of your own is named by oro.ca_file"
 	case errors.Is(err, errTooLarge), errors.Is(err, errTooMany):
 		e.Err = err
 		e.Fate, e.Hint = bridge.Stop, "something else than the shop answers: check oro.url and oro.api_path"
