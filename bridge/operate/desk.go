@@ -38,6 +38,8 @@ type Ledger interface {
 	// RowLines walks the fates that a drop's runs have given to rows; rows that needed nothing have none.
 	RowLines(ctx context.Context, drop int64, each func(bridge.RowLine) error) error
 	Rejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error
+	// OpenRejects counts the rejects that are open, by feed; feeds without any are left out.
+	OpenRejects(ctx context.Context) (map[string]int64, error)
 	// Warnings walks the warnings of a drop, by run and in the order of its file.
 	Warnings(ctx context.Context, drop int64, each func(bridge.WarningRow) error) error
 	// Parked walks the records of a feed ("": of all) that wait for a parent; with the zero time, whether due or not.

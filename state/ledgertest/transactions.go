@@ -175,6 +175,9 @@ func (w *world) changes(m *midst) map[string]change {
 		"RejectRows": func(ctx context.Context, l Ledger, _ ...*bridge.Event) error {
 			return l.RejectRows(ctx, []bridge.RejectRow{rejectOf(m.run, "A", formats.Position{Line: 9})})
 		},
+		"EndRejects": func(ctx context.Context, l Ledger, events ...*bridge.Event) error {
+			return second(l.EndRejects(ctx, bridge.RejectFilter{}, bridge.RejectAcknowledged, bridge.RejectEnd{At: at}, events...))
+		},
 		"KeepWarnings": func(ctx context.Context, l Ledger, _ ...*bridge.Event) error {
 			return l.KeepWarnings(ctx, []bridge.WarningRow{warningOf(m.run, "A"), warningOf(m.run, "B")})
 		},
@@ -242,7 +245,7 @@ var transactions = func() []test {
 	all := []test{{"a large change that is cut anywhere is made whole or not at all", cutAnywhere}, {"pruning that is cut prunes nothing", pruningIsCut},
 		{"what failed at its end can be made again", failedAtItsEnd}, {"a ledger that is closed refuses", closedRefuses}}
 	for _, name := range []string{"Listed", "Advance", "Expect", "Reported", "StartRun", "SaveRun", "PlanAgain", "OpenBatch", "Forget", "Keep", "Note", "Note away",
-		"PruneEvents", "Unpark", "RejectRows", "KeepWarnings", "SetOperation", "Settle", "Owe", "SaveOutbox"} {
+		"PruneEvents", "Unpark", "RejectRows", "EndRejects", "KeepWarnings", "SetOperation", "Settle", "Owe", "SaveOutbox"} {
 		all = append(all, test{name + " is made whole, kept with its events, or not made at all", func(w *world) {
 			do := w.changes(w.midst())[name]
 			before, event := w.everything(), &bridge.Event{At: at, Kind: bridge.Noted, Text: name}
