@@ -40,7 +40,7 @@ type RejectEnd struct {
 
 // RejectFilter chooses rejects; zero fields choose all.
 type RejectFilter struct {
-	ID     int64
+	IDs    []int64
 	Drop   int64
 	Run    int64
 	Before int64 // of runs with a lower number

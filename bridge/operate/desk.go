@@ -64,8 +64,8 @@ type Desk struct {
 	Out     *outbound.Engine
 	// Running says that a bridge is at work on the ledger: it carries out what is decided here. With none the desk does.
 	Running bool
-	// Who decides, for the ledger: an account and its machine, or the login of a page, which copies its desk for each.
-	Who string
+	// By is who decides and why, for the ledger. A page copies its desk for each decision.
+	By bridge.Decision
 }
 
 // Mistake is a question or decision that makes no sense, such as one about a feed that the config does not have. Whoever

@@ -181,7 +181,9 @@ func endsOfRejects(w *world) {
 		}
 		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{x}))
 	}
-	for _, r := range walked(w, func(each func(bridge.RejectRow) error) error { return w.Rejects(w.Context(), bridge.RejectFilter{}, each) }) {
+	for _, r := range walked(w, func(each func(bridge.RejectRow) error) error {
+		return w.Rejects(w.Context(), bridge.RejectFilter{}, each)
+	}) {
 		ids[r.Key] = r.ID
 	}
 	count := func(want map[string]int64) {
@@ -199,7 +201,7 @@ func endsOfRejects(w *world) {
 		end    bridge.RejectEnd
 		want   []string
 	}{
-		{bridge.RejectFilter{ID: ids["A"]}, bridge.RejectAcknowledged, known, []string{"A"}},
+		{bridge.RejectFilter{IDs: []int64{ids["A"], 77}}, bridge.RejectAcknowledged, known, []string{"A"}},
 		{bridge.RejectFilter{Entity: "products", Keys: []string{"A", "B", "D", "nobody"}, Before: third.ID}, bridge.RejectMended, end, []string{"B"}},
 		{bridge.RejectFilter{Entity: "prices", Keys: []string{}}, bridge.RejectMended, end, nil},
 		{bridge.RejectFilter{Before: second.ID, Drop: second.Drop}, bridge.RejectMended, end, nil},
@@ -222,7 +224,9 @@ func endsOfRejects(w *world) {
 	count(map[string]int64{})
 	w.is([]string(nil), w.rejected(bridge.RejectFilter{Open: true}))
 	w.again()
-	for _, r := range walked(w, func(each func(bridge.RejectRow) error) error { return w.Rejects(w.Context(), bridge.RejectFilter{}, each) }) {
+	for _, r := range walked(w, func(each func(bridge.RejectRow) error) error {
+		return w.Rejects(w.Context(), bridge.RejectFilter{}, each)
+	}) {
 		want := end
 		if ends[r.Key] == bridge.RejectAcknowledged {
 			want = known

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"github.com/orobridge/orobridge/bridge"
 )
@@ -37,10 +38,13 @@ func rejectsOf(f bridge.RejectFilter) (w where) {
 	for _, c := range []struct {
 		condition string
 		number    int64
-	}{{"r.id = ?", f.ID}, {"r.drop_id = ?", f.Drop}, {"r.run = ?", f.Run}, {"r.run < ?", f.Before}} {
+	}{{"r.drop_id = ?", f.Drop}, {"r.run = ?", f.Run}, {"r.run < ?", f.Before}} {
 		if c.number != 0 {
 			w.add(c.condition, c.number)
 		}
+	}
+	if f.IDs != nil {
+		w.add("r.id IN (SELECT value FROM json_each(?))", numbers(f.IDs))
 	}
 	if f.Feed != "" {
 		w.add("d.feed = ?", f.Feed)
@@ -116,4 +120,16 @@ func (l *Ledger) OpenRejects(ctx context.Context) (map[string]int64, error) {
 			return err
 		})
 	return counts, wrap("count open rejects", err)
+}
+
+// numbers is a parameter of many numbers, for json_each.
+func numbers(ids []int64) string {
+	b := []byte{'['}
+	for i, id := range ids {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, id, 10)
+	}
+	return string(append(b, ']'))
 }
