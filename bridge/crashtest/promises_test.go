@@ -271,7 +271,7 @@ func (g *game) rerun(t *rapid.T) {
 	}
 	d := rapid.SampledFrom(settled).Draw(t, "drop")
 	o := inbound.RerunOptions{Force: rapid.Bool().Draw(t, "force"), Rejected: rapid.IntRange(0, 3).Draw(t, "rejected") == 0}
-	_, err := g.b.In.Rerun(context.Background(), d, o)
+	_, err := g.b.In.Rerun(context.Background(), d, o, bridge.Decision{})
 	var known *bridge.Error
 	if err != nil && !errors.As(err, &known) {
 		g.must(err)
@@ -289,11 +289,11 @@ func (g *game) decide(t *rapid.T) {
 	}
 	d := rapid.SampledFrom(held).Draw(t, "drop")
 	if rapid.Bool().Draw(t, "approve") {
-		g.must(g.b.In.Approve(context.Background(), d, "somebody"))
+		g.must(g.b.In.Approve(context.Background(), d, bridge.Decision{Who: "somebody"}))
 		return
 	}
 	f, _ := g.b.In.Feed(d.Feed)
-	g.must(g.b.In.Discard(context.Background(), f, d, "somebody"))
+	g.must(g.b.In.Discard(context.Background(), f, d, bridge.Decision{Who: "somebody"}))
 }
 
 // check is what must hold at any time.

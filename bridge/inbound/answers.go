@@ -47,6 +47,9 @@ func (e *Engine) applyAnswers(ctx context.Context, f *config.Feed, d *bridge.Dro
 		return v, err
 	}
 	e.Events.Step("applied")
+	if err := e.mend(ctx, f, run, nil); err != nil {
+		return v, err
+	}
 	return e.verdict(ctx, f, d, run)
 }
 
@@ -254,7 +257,7 @@ func (a *answering) settlement(key string, pos formats.Position) bridge.Settleme
 
 func (a *answering) reject(s *bridge.Settlement, why *formats.Reject, raw map[string]string) {
 	s.Fate, s.Detail = bridge.FateRejected, why.Code+": "+why.Message
-	s.Reject = &bridge.RejectRow{Drop: a.drop.ID, Run: a.run.ID, Reject: *why, Row: raw}
+	s.Reject = &bridge.RejectRow{Drop: a.drop.ID, Run: a.run.ID, Entity: a.feed.Entity.Name, Reject: *why, Row: raw}
 }
 
 // unsent parks an answer to an order that the bridge has not sent, or rejects one that has waited for too long.

@@ -266,7 +266,7 @@ func (a *applier) settlement(f fate, link *bridge.Link) bridge.Settlement {
 }
 
 func (a *applier) rejectRow(f fate) bridge.RejectRow {
-	return bridge.RejectRow{Drop: a.drop.ID, Run: a.run.ID, Reject: *f.reject, Row: f.change.Raw}
+	return bridge.RejectRow{Drop: a.drop.ID, Run: a.run.ID, Entity: a.feed.Entity.Name, Reject: *f.reject, Row: f.change.Raw}
 }
 
 // parkedRow is a change that waits for a parent. One that is parked again keeps the time since when it waits.

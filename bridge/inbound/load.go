@@ -187,6 +187,9 @@ func (e *Engine) attempt(ctx context.Context, f *config.Feed, d *bridge.Drop, ru
 	if err := e.restored(ctx, f, d, run, a.stale); err != nil {
 		return v, err
 	}
+	if err := e.mend(ctx, f, run, p); err != nil {
+		return v, err
+	}
 	v, err = e.verdict(ctx, f, d, run)
 	v.reason = strings.TrimPrefix(v.reason+"; "+p.spares, "; ")
 	v.reason = strings.TrimSuffix(v.reason, "; ")

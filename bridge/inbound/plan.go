@@ -667,7 +667,7 @@ func (s *chunkPlan) reject(ctx context.Context, r *planRow, why *formats.Reject)
 
 func (p *planner) keep(r bridge.RejectRow) {
 	p.run.Rejected++
-	r.Drop, r.Run = p.drop.ID, p.run.ID
+	r.Drop, r.Run, r.Entity = p.drop.ID, p.run.ID, p.feed.Entity.Name
 	if p.onReject != nil {
 		p.onReject(r)
 	}

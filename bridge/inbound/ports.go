@@ -75,7 +75,7 @@ type Ledger interface {
 	Papers(ctx context.Context, drop int64) ([]string, error)
 	// Old lists up to n drops after an id that were settled before a time, are put away, and still have bytes somewhere.
 	Old(ctx context.Context, settled time.Time, after int64, n int) ([]*bridge.Drop, error)
-	// Prune removes up to n entries, rejects and history, of runs that ended before a time, PruneEvents events; more says that
+	// Prune removes up to n entries, rejects and history, of runs that ended before a time, PruneEvents events that are no decisions; more says that
 	// some may be left.
 	Prune(ctx context.Context, ended time.Time, n int) (more bool, err error)
 	PruneEvents(ctx context.Context, before time.Time, n int) (more bool, err error)
@@ -111,6 +111,8 @@ type Ledger interface {
 	// their lines. Warnings walks the warnings of a drop, by run and in the order of its file.
 	Rejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error
 	Warnings(ctx context.Context, drop int64, each func(bridge.WarningRow) error) error
+	// EndRejects brings those of some rejects that are open to an end, and says how many these were.
+	EndRejects(ctx context.Context, f bridge.RejectFilter, state bridge.RejectState, end bridge.RejectEnd, events ...*bridge.Event) (int64, error)
 
 	// Lookup answers for many keys at once, in their order. It is the hot path of planning.
 	Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error
@@ -145,6 +147,8 @@ type Ledger interface {
 	// Note keeps a small fact under a name, such as why an end is paused; an empty text removes it.
 	Note(ctx context.Context, name, text string, events ...*bridge.Event) error
 	Notes(ctx context.Context) (map[string]string, error)
-	// Keep enters events in the journal that no other change goes with.
+	// Keep enters events in the journal that no other change goes with. Events walks the journal, oldest first; it keeps
+	// decisions for as long as it is kept itself.
+	Events(ctx context.Context, f bridge.EventFilter, each func(*bridge.Event) error) error
 	Keep(ctx context.Context, events ...*bridge.Event) error
 }

@@ -12,7 +12,7 @@ import (
 
 // rejectOf is a reject of a run at a position.
 func rejectOf(r *bridge.Run, key string, pos formats.Position) bridge.RejectRow {
-	return bridge.RejectRow{Drop: r.Drop, Run: r.ID, Reject: formats.Reject{Pos: pos, Key: key, Field: "name", Code: formats.CodeMissing,
+	return bridge.RejectRow{Drop: r.Drop, Run: r.ID, Entity: "products", State: bridge.RejectOpen, Reject: formats.Reject{Pos: pos, Key: key, Field: "name", Code: formats.CodeMissing,
 		Message: "name is empty"}, Row: map[string]string{"MATNR": key, `a "b"`: "c\\d\te"}}
 }
 
@@ -46,7 +46,7 @@ var rows = []test{
 	{"a reject comes back as it was recorded", func(w *world) {
 		_, r := w.run(bridge.Drop{})
 		whole := rejectOf(r, "A ☃", formats.Position{Line: 3, Offset: 1 << 33, Segment: "E1MARAM", Doc: "12", Part: "a.xml"})
-		bare := bridge.RejectRow{Drop: r.Drop, Run: r.ID,
+		bare := bridge.RejectRow{Drop: r.Drop, Run: r.ID, State: bridge.RejectOpen,
 			Reject: formats.Reject{Pos: formats.Position{Line: 4, Offset: -1}, Code: formats.CodeRagged}}
 		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{bare, whole}))
 		w.again()
@@ -74,6 +74,7 @@ var rows = []test{
 		w.is([]string{"1", "2", "3", "4", "5", "6", "7"}, w.rejected(bridge.RejectFilter{}))
 	}},
 	{"the last rejects are counted among those that were asked for", lastRejects},
+	{"a reject that is open comes to one end", endsOfRejects},
 	{"what planning refused is forgotten when a run is planned again", func(w *world) {
 		d, r := w.run(bridge.Drop{})
 		other := w.start(d, bridge.ReRun)
@@ -174,6 +175,73 @@ var rows = []test{
 }
 
 // The last so many rejects of a drop, a run or a feed are counted among its own.
+// endsOfRejects has rejects chosen in each way in which they can be, and ended: what had its end keeps it.
+func endsOfRejects(w *world) {
+	older, first := w.run(bridge.Drop{})
+	_, second := w.run(bridge.Drop{Feed: "prices", Name: "k.csv"})
+	ids := map[string]int64{}
+	for i, key := range []string{"A", "B", "C", "D", "E", "F", "G"} {
+		x := rejectOf(first, key, formats.Position{Line: int64(i + 2)})
+		if i >= 3 {
+			x.Drop, x.Run, x.Entity = second.Drop, second.ID, "prices"
+		}
+		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{x}))
+	}
+	for _, r := range walked(w, func(each func(bridge.RejectRow) error) error {
+		return w.Rejects(w.Context(), bridge.RejectFilter{}, each)
+	}) {
+		ids[r.Key] = r.ID
+	}
+	count := func(want map[string]int64) {
+		w.Helper()
+		w.is(want, got(w.OpenRejects(w.Context()))(w))
+	}
+	count(map[string]int64{"products": 3, "prices": 4})
+	third := w.start(older, bridge.ReRun)
+	end := bridge.RejectEnd{At: at, Run: third.ID, Drop: older.ID}
+	known := bridge.RejectEnd{At: at, Decision: bridge.Decision{Who: "olga@desk", Why: "it's \"known\" ☃"}}
+	ends := map[string]bridge.RejectState{}
+	for _, c := range []struct {
+		filter bridge.RejectFilter
+		state  bridge.RejectState
+		end    bridge.RejectEnd
+		want   []string
+	}{
+		{bridge.RejectFilter{IDs: []int64{ids["A"], 77}}, bridge.RejectAcknowledged, known, []string{"A"}},
+		{bridge.RejectFilter{Entity: "products", Keys: []string{"A", "B", "D", "nobody"}, Before: third.ID}, bridge.RejectMended, end, []string{"B"}},
+		{bridge.RejectFilter{Entity: "prices", Keys: []string{}}, bridge.RejectMended, end, nil},
+		{bridge.RejectFilter{Before: second.ID, Drop: second.Drop}, bridge.RejectMended, end, nil},
+		{bridge.RejectFilter{Run: second.ID, Keys: []string{"D"}}, bridge.RejectRepeated, end, []string{"D"}},
+		{bridge.RejectFilter{Feed: "prices"}, bridge.RejectExpired, end, []string{"E", "F", "G"}},
+		{bridge.RejectFilter{Drop: older.ID}, bridge.RejectAcknowledged, known, []string{"C"}},
+		{bridge.RejectFilter{}, bridge.RejectAcknowledged, known, nil},
+	} {
+		event := &bridge.Event{Kind: bridge.DecisionTaken, Text: string(c.state)}
+		n, err := w.EndRejects(w.Context(), c.filter, c.state, c.end, event)
+		w.must(err)
+		w.is(int64(len(c.want)), n)
+		for _, key := range c.want {
+			ends[key] = c.state
+		}
+		if event.ID == 0 {
+			w.Error("its event has no number")
+		}
+	}
+	count(map[string]int64{})
+	w.is([]string(nil), w.rejected(bridge.RejectFilter{Open: true}))
+	w.again()
+	for _, r := range walked(w, func(each func(bridge.RejectRow) error) error {
+		return w.Rejects(w.Context(), bridge.RejectFilter{}, each)
+	}) {
+		want := end
+		if ends[r.Key] == bridge.RejectAcknowledged {
+			want = known
+		}
+		w.is(ends[r.Key], r.State)
+		w.is(want, r.End)
+	}
+}
+
 func lastRejects(w *world) {
 	older, first := w.run(bridge.Drop{})
 	_, second := w.run(bridge.Drop{Feed: "prices", Name: "k.csv"})

@@ -179,6 +179,9 @@ func (w *world) changes(m *midst) map[string]change {
 		"RejectRows": func(ctx context.Context, l Ledger, _ ...*bridge.Event) error {
 			return l.RejectRows(ctx, []bridge.RejectRow{rejectOf(m.run, "A", formats.Position{Line: 9})})
 		},
+		"EndRejects": func(ctx context.Context, l Ledger, events ...*bridge.Event) error {
+			return second(l.EndRejects(ctx, bridge.RejectFilter{}, bridge.RejectAcknowledged, bridge.RejectEnd{At: at}, events...))
+		},
 		"KeepWarnings": func(ctx context.Context, l Ledger, _ ...*bridge.Event) error {
 			return l.KeepWarnings(ctx, []bridge.WarningRow{warningOf(m.run, "A"), warningOf(m.run, "B")})
 		},
@@ -254,7 +257,8 @@ var transactions = func() []test {
 		{"pruning that is cut prunes nothing", pruningIsCut}, {"what failed at its end can be made again", failedAtItsEnd},
 		{"a ledger that is closed refuses", closedRefuses}}
 	for _, name := range []string{"Listed", "Advance", "Expect", "Reported", "StartRun", "SaveRun", "PlanAgain", "OpenBatch", "Forget",
-		"Keep", "Note", "Note away", "PruneEvents", "Unpark", "RejectRows", "KeepWarnings", "SetOperation", "Settle", "Owe", "SaveOutbox"} {
+		"Keep", "Note", "Note away", "PruneEvents", "Unpark", "RejectRows", "EndRejects",
+		"KeepWarnings", "SetOperation", "Settle", "Owe", "SaveOutbox"} {
 		all = append(all, test{name + " is made whole, kept with its events, or not made at all", func(w *world) {
 			do := w.changes(w.midst())[name]
 			before, event := w.everything(), &bridge.Event{At: at, Kind: bridge.Noted, Text: name}
