@@ -393,6 +393,7 @@ func (w *watch) Await(ctx context.Context, b *bridge.Batch) ([]bridge.Outcome, e
 // A model says what the shop has to hold: under each key what the last effective drop said, once its parent was there.
 type model struct {
 	seen   map[int64]bool    // runs
+	drops  map[int64]*bridge.Drop
 	bodies map[string]string // by sha256
 	held   map[string]entry
 	waits  map[string]entry
@@ -418,10 +419,12 @@ type entry struct {
 	text   string // as inShop tells it
 	parent string // the key that it needs
 	gone   bool
+	// removes tells a row that removes from one that says what is.
+	removes bool
 }
 
 func newModel() *model {
-	return &model{seen: map[int64]bool{}, bodies: map[string]string{}, held: map[string]entry{}, waits: map[string]entry{}, gone: map[string]int64{},
+	return &model{seen: map[int64]bool{}, drops: map[int64]*bridge.Drop{}, bodies: map[string]string{}, held: map[string]entry{}, waits: map[string]entry{}, gone: map[string]int64{},
 		drift: map[string]string{}, stated: map[string]stated{}, lost: map[string]lost{}}
 }
 
@@ -506,8 +509,11 @@ func (m *model) run(d *bridge.Drop, r *bridge.Run) (wrong string) {
 			last[key] = e
 		}
 	}
-	newer := func(key string) bool {
-		return r.Kind == bridge.ReRun && !r.Force && (m.held[key].drop > d.ID || m.waits[key].drop > d.ID || m.gone[key] > d.ID)
+	m.drops[d.ID] = d
+	newer := func(key string) bool { // what a later drop of the feed has set is left alone
+		return !r.Force && slices.ContainsFunc([]int64{m.held[key].drop, m.waits[key].drop, m.gone[key]}, func(id int64) bool {
+			return id != 0 && id != d.ID && statedBefore(d, m.drops[id])
+		})
 	}
 	for key, e := range last {
 		if !newer(key) {
@@ -540,11 +546,17 @@ func (m *model) take(key string, e entry, force bool) {
 		}
 		m.forget(key)
 	case !ok || held.text != e.text || force || drifted && verified:
+		e.removes = removes
 		m.waits[key] = e
-		delete(m.drift, key)
-		if l := m.lost[key]; !removes { // it was looked for by its key, and made where it was missing
-			m.lost[key] = lost{old: l.old && !strings.HasPrefix(key, "prices ")} // of others only the fields that differ were sent
-		}
+	}
+}
+
+// sent says that a row has gone to the shop. It was looked for by its key, and made where it was missing; but of others than
+// prices only the fields were sent that differ from what the bridge knows.
+func (m *model) sent(key string, e entry) {
+	delete(m.drift, key)
+	if l := m.lost[key]; !e.removes {
+		m.lost[key] = lost{old: l.old && !strings.HasPrefix(key, "prices ")}
 	}
 }
 
@@ -624,6 +636,7 @@ func (m *model) release() {
 				m.held[key] = e
 				delete(m.waits, key)
 				delete(m.gone, key)
+				m.sent(key, e)
 				again = true
 			}
 		}

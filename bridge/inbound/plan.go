@@ -432,10 +432,6 @@ func (s *chunkPlan) row(ctx context.Context, r *planRow) error {
 	if err != nil {
 		return err
 	}
-	if c == nil && fate == bridge.FateUnchanged && s.verify && ref.ID != 0 && !r.rec.Remove {
-		c = s.staged(r, bridge.Undecided)
-		c.Link, c.Verify = ref.ID, true
-	}
 	if c == nil {
 		s.unchanged(ref, fate, 1)
 		return nil
@@ -468,8 +464,18 @@ func (s *chunkPlan) add(c *bridge.Staged) {
 	s.changes = append(s.changes, c)
 }
 
-// change compares a row with its link. Without a change, fate says why: it is unchanged or superseded.
+// change compares a row with its link. Without a change, fate says why: it is unchanged or superseded. What is unchanged is
+// looked at in the shop where the feed wants that.
 func (s *chunkPlan) change(ctx context.Context, r *planRow, ref bridge.LinkRef) (c *bridge.Staged, fate bridge.RowFate, err error) {
+	c, fate, err = s.compare(ctx, r, ref)
+	if c == nil && fate == bridge.FateUnchanged && s.verify && ref.ID != 0 && !r.rec.Remove {
+		c = s.staged(r, bridge.Undecided)
+		c.Link, c.Verify = ref.ID, true
+	}
+	return c, fate, err
+}
+
+func (s *chunkPlan) compare(ctx context.Context, r *planRow, ref bridge.LinkRef) (c *bridge.Staged, fate bridge.RowFate, err error) {
 	if s.later[r.rec.Key] || s.removed[r.rec.Key] {
 		return nil, bridge.FateSuperseded, nil
 	}
