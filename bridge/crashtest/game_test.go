@@ -392,7 +392,7 @@ func (w *watch) Await(ctx context.Context, b *bridge.Batch) ([]bridge.Outcome, e
 
 // A model says what the shop has to hold: under each key what the last effective drop said, once its parent was there.
 type model struct {
-	seen   map[int64]bool    // runs
+	seen   map[int64]bool // runs
 	drops  map[int64]*bridge.Drop
 	bodies map[string]string // by sha256
 	held   map[string]entry

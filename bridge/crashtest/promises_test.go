@@ -155,8 +155,10 @@ func (g *game) dropHalf(t *rapid.T) {
 		return d.Feed == feed && d.SHA256 == sha(half) && (late || d.State == bridge.Held)
 	}
 	missed := slices.ContainsFunc(g.drops(), unwatched)
-	g.round()
-	g.round()
+	for range 4 { // it is seen, and fetched once it has stood still
+		g.round()
+		g.clock.move(time.Minute)
+	}
 	if missed || slices.ContainsFunc(g.drops(), func(d *bridge.Drop) bool { return d.State == bridge.Held && unwatched(d) }) {
 		return
 	}
