@@ -9,6 +9,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -105,7 +106,7 @@ func (a *answering) rows(ctx context.Context, each func(rec *formats.Record, rej
 		return err
 	}
 	defer reader.Close() // it was only read
-	if _, err := EachRecord(ctx, a.feed, reader, each); err != nil {
+	if _, err := rows.EachRecord(ctx, a.feed, reader, each); err != nil {
 		return err
 	}
 	a.run.Skipped = reader.Counts()
@@ -114,8 +115,8 @@ func (a *answering) rows(ctx context.Context, each func(rec *formats.Record, rej
 
 // previewAnswers tells what the rows of a file say about orders. Whether an order holds it already shows only when the
 // answer is applied.
-func previewAnswers(ctx context.Context, f *config.Feed, v *Preview, rows formats.Reader, o PreviewOptions) error {
-	_, err := EachRecord(ctx, f, rows, func(rec *formats.Record, reject *formats.Reject, raw func() map[string]string) error {
+func previewAnswers(ctx context.Context, f *config.Feed, v *Preview, file formats.Reader, o PreviewOptions) error {
+	_, err := rows.EachRecord(ctx, f, file, func(rec *formats.Record, reject *formats.Reject, raw func() map[string]string) error {
 		v.Run.Rows++
 		if reject != nil {
 			v.Run.Rejected++

@@ -10,6 +10,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -86,8 +87,8 @@ func (e *Engine) forward(ctx context.Context, f *config.Feed, d *bridge.Drop) er
 		return e.advance(ctx, d, bridge.Claimed, e.event(bridge.DropSettled, d, settledText(d)))
 	case d.Size > int64(f.MaxSize):
 		return e.end(ctx, f, d, nil, verdict{state: bridge.Rejected, reason: fmt.Sprintf("it has %d bytes, more than max_size allows (%s)", d.Size, f.MaxSize)})
-	case neverFits(e.Spool, d.Size):
-		return e.end(ctx, f, d, nil, verdict{state: bridge.Rejected, hint: hintNeverFits,
+	case spool.NeverFits(e.Spool, d.Size):
+		return e.end(ctx, f, d, nil, verdict{state: bridge.Rejected, hint: spool.HintNeverFits,
 			reason: fmt.Sprintf("%s: it has %d bytes, more than the disk of state.dir could ever hold", formats.CodeFileNeverFits, d.Size)})
 	case e.Clock.Now().Sub(d.SteadyAt) < f.Ready.Stable.D():
 		return nil // it grew after it was claimed

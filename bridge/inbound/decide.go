@@ -11,6 +11,8 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
 )
 
 // What an admin decides about a drop is a change of the ledger and nothing more: the bridge that holds the state sees a
@@ -146,7 +148,7 @@ func (e *Engine) haveBytes(ctx context.Context, d *bridge.Drop) error {
 			Hint: "load the file again: orobridge load " + d.Feed + " FILE"}
 	}
 	d.Spool = fmt.Sprintf("%d", d.ID)
-	_, sum, err := fetchTo(ctx, r, d.Path, filepath.Join(e.Spool, d.Spool))
+	_, sum, err := spool.Fetch(ctx, r, d.Path, filepath.Join(e.Spool, d.Spool))
 	if err == nil && d.SHA256 != "" && sum != d.SHA256 {
 		err = &bridge.Error{Op: "run again", Object: d.Remote + ":" + d.Path, Err: errors.New("the archived file is not the one that was loaded"),
 			Hint: "drop it into the feed's folder if it is to be loaded as it is now"}
@@ -160,13 +162,5 @@ func (e *Engine) lastRejects(ctx context.Context, d *bridge.Drop, before int64) 
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range slices.Backward(runs) {
-		if (before == 0 || r.ID < before) && r.Kind != bridge.ParkedRun {
-			if r.Rejected > 0 {
-				return r, nil
-			}
-			return nil, nil
-		}
-	}
-	return nil, nil
+	return rows.LastRejects(runs, before), nil
 }

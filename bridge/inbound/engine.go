@@ -29,7 +29,6 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound/trouble"
-	"github.com/orobridge/orobridge/formats"
 )
 
 // Engine takes the drops of one shop's feeds through their life. Its fields are set once, before any method is called.
@@ -143,17 +142,3 @@ func (e *Engine) Wake() {
 
 // Woken is closed by the next [Engine.Wake].
 func (e *Engine) Woken() <-chan struct{} { return e.waker.Woken() }
-
-// CellsOf joins the sender's columns and cells.
-func CellsOf(columns []string, row *formats.Row) map[string]string {
-	m := make(map[string]string, len(row.Cells))
-	for i, c := range row.Cells {
-		switch {
-		case i >= len(columns):
-			m[extraCell(i)] = c
-		case row.Absent == nil || !row.Absent[i]:
-			m[columns[i]] = c
-		}
-	}
-	return m
-}

@@ -2,8 +2,6 @@ package inbound
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -11,12 +9,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
 )
 
 // fetch copies a claimed drop into the spool. A file that has changed since it was listed is watched anew where it
@@ -28,7 +27,7 @@ func (e *Engine) fetch(ctx context.Context, f *config.Feed, d *bridge.Drop) erro
 		return err
 	}
 	e.Events.Step("fetch")
-	size, sum, err := fetchTo(ctx, r, d.Path, filepath.Join(e.Spool, name))
+	size, sum, err := spool.Fetch(ctx, r, d.Path, filepath.Join(e.Spool, name))
 	if err != nil || size != d.Size {
 		return e.changed(ctx, r, d, err)
 	}
@@ -95,60 +94,12 @@ func (e *Engine) corrects(ctx context.Context, f *config.Feed, d *bridge.Drop) (
 			return wrote, err
 		}
 	}
-	rows, err := e.openRows(f, e.spool(d))
+	file, err := rows.Open(e.Spool, f, e.spool(d), nil)
 	if err != nil {
 		return false, nil // planning tells what is wrong with it
 	}
-	defer rows.Close() // it was only read
-	return rows.corrects, nil
-}
-
-// fetchTo copies a remote file to a local path: temporary name, sync, rename, sync of the folder.
-func fetchTo(ctx context.Context, r bridge.Remote, from, to string) (size int64, sum string, err error) {
-	tmp, err := os.OpenFile(to+".part", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return 0, "", spoolTrouble(err)
-	}
-	hash := sha256.New()
-	size, err = r.Fetch(ctx, from, io.MultiWriter(tmp, hash))
-	if err == nil {
-		err = spoolTrouble(tmp.Sync())
-	}
-	if err = errors.Join(err, spoolTrouble(tmp.Close())); err != nil {
-		return 0, "", errors.Join(err, os.Remove(tmp.Name()))
-	}
-	if err := os.Rename(tmp.Name(), to); err != nil {
-		return 0, "", spoolTrouble(err)
-	}
-	return size, hex.EncodeToString(hash.Sum(nil)), spoolTrouble(syncFolder(filepath.Dir(to)))
-}
-
-func syncFolder(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
-}
-
-// spoolTrouble is trouble of the local disk: it passes once somebody has made room. Without room a smaller file may go on.
-func spoolTrouble(err error) error {
-	if err == nil {
-		return nil
-	}
-	return &bridge.Error{Op: "write", Object: "spool", Fate: bridge.Pause, File: errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT), Err: err,
-		Hint: "make room on the disk of state.dir; the bridge goes on by itself"}
-}
-
-const hintNeverFits = "give state.dir a larger disk, or have the sender send less at once"
-
-// neverFits says that so many bytes are more than the disk of a folder could ever hold. A disk that can't be asked holds all.
-func neverFits(folder string, size int64) bool {
-	var disk syscall.Statfs_t
-	if syscall.Statfs(folder, &disk) != nil || disk.Blocks == 0 {
-		return false
-	}
-	return uint64(size)/uint64(disk.Bsize) >= disk.Blocks
+	defer file.Close() // it was only read
+	return file.Corrects(), nil
 }
 
 // HandOver copies a local file into the spool as a drop of a feed, as `orobridge load` does.
@@ -177,20 +128,20 @@ func (e *Engine) HandOver(ctx context.Context, f *config.Feed, file string) (*br
 	if err := e.Ledger.Listed(ctx, bridge.Listing{New: []*bridge.Drop{d}, At: now}); err != nil {
 		return nil, err
 	}
-	spool := fmt.Sprintf("%d", d.ID)
-	size, sum, err := fetchTo(ctx, localFile{}, file, filepath.Join(e.Spool, spool))
+	name = strconv.FormatInt(d.ID, 10)
+	size, sum, err := spool.Fetch(ctx, localFile{}, file, filepath.Join(e.Spool, name))
 	if err != nil {
 		return nil, err
 	}
-	d.Size, d.SHA256, d.Spool, d.State, d.FetchedAt = size, sum, spool, bridge.Fetched, e.Clock.Now()
+	d.Size, d.SHA256, d.Spool, d.State, d.FetchedAt = size, sum, name, bridge.Fetched, e.Clock.Now()
 	if d.Correction, err = e.corrects(ctx, f, d); err != nil {
 		return nil, err
 	}
 	return d, e.advance(ctx, d, bridge.Claimed, e.fetched(d))
 }
 
-// localFile is the part of a remote that handing over a local file needs.
-type localFile struct{ bridge.Remote }
+// localFile is a spool.Source of files of this machine.
+type localFile struct{}
 
 func (localFile) Fetch(ctx context.Context, path string, w io.Writer) (int64, error) {
 	f, err := os.Open(path)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -127,4 +128,18 @@ func (e *Engine) medianRows(ctx context.Context, f *config.Feed, scope string) (
 	}
 	slices.Sort(rows)
 	return rows[len(rows)/2], nil
+}
+
+// cutOff applies the feed's rule for files that look cut off to a run that has read all of its file, and says why the drop
+// has to be held; empty when it need not.
+func (e *Engine) cutOff(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run) (why string, err error) {
+	if run.Skipped[rows.Truncated] == 0 || f.Truncated == "accept" {
+		return "", nil
+	}
+	if f.Truncated == "hold" {
+		return "truncated: " + formats.UnfinishedLine, nil
+	}
+	event := e.event(bridge.Noted, d, formats.UnfinishedLine)
+	event.Hint = "have the sender end the last line, or set truncated: hold for the feed; accept says nothing"
+	return "", e.keep(ctx, event)
 }

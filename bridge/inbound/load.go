@@ -10,7 +10,9 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/formats/envelope"
 )
 
 // Load takes a fetched or interrupted drop through planning and applying, and records how it ended. It returns an error
@@ -198,16 +200,55 @@ func (p *planner) fill(ctx context.Context) error {
 	if p.run.Kind == bridge.ParkedRun {
 		return p.e.fillParked(ctx, p.feed, p.drop, p.run, p.stage)
 	}
-	rows, err := p.e.rowsOf(ctx, p.feed, p.drop, p.run)
+	file, err := p.e.rowsOf(ctx, p.feed, p.drop, p.run)
 	if err != nil {
 		return err
 	}
-	err = p.read(ctx, rows)
+	err = p.read(ctx, file)
 	p.run.Skipped = p.skipped
-	if err = errors.Join(err, rows.Close()); err != nil {
+	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}
 	return p.withdraw(ctx)
+}
+
+// rowsOf opens the rows that a run of a drop is about: all of its file, or those that its last run rejected.
+func (e *Engine) rowsOf(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run) (rows.Source, error) {
+	if run.Kind == bridge.RetryRun {
+		return e.rejectedRows(ctx, f, d, run)
+	}
+	if run.Kind == bridge.FirstRun && f.Fresh() {
+		return rows.Open(e.Spool, f, e.spool(d), func(s envelope.Signature) error { return e.fresh(ctx, d, s) })
+	}
+	return rows.Open(e.Spool, f, e.spool(d), nil)
+}
+
+// rejectedRows opens the rows that a drop's last run before this one rejected.
+func (e *Engine) rejectedRows(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run) (rows.Source, error) {
+	last, err := e.lastRejects(ctx, d, run.ID)
+	if err != nil || last == nil {
+		return nil, errors.Join(err, fmt.Errorf("drop %d: no run before %d rejected rows", d.ID, run.ID))
+	}
+	file, err := rows.Open(e.Spool, f, e.spool(d), nil)
+	if err != nil {
+		return nil, err
+	}
+	spots, err := rows.Spots(ctx, e.Ledger, last.ID)
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return rows.Only(file, spots), nil
+}
+
+// fresh refuses a signature that came with an earlier drop of the feed: somebody who can write into the folder, and not sign,
+// has sent an old message again. What a person hands over is taken.
+func (e *Engine) fresh(ctx context.Context, d *bridge.Drop, s envelope.Signature) error {
+	first, err := e.Ledger.Signed(ctx, d.Feed, s.ID, s.At, d.ID)
+	if err != nil || first == d.ID || d.Remote == bridge.ByHand {
+		return err
+	}
+	return &formats.FileError{Code: formats.CodeFileReplayed, Message: fmt.Sprintf("its signature, made %s, came with drop %d already", s.At.Format(time.RFC3339), first),
+		Hint: fmt.Sprintf("if that drop is to be loaded again: orobridge rerun %d; a sender who means to say the same again signs again", first)}
 }
 
 // fillParked stages the records of a drop that wait for a parent. What an interrupted attempt has settled is counted.
@@ -414,7 +455,7 @@ func (e *Engine) end(ctx context.Context, f *config.Feed, d *bridge.Drop, run *b
 		if run == nil {
 			err = e.advanceAll(ctx, []bridge.Move{move}, event)
 		} else {
-			err = e.saveRun(ctx, run, []bridge.Move{move}, e.runEvent(bridge.RunEnded, d, run, leftOut(run)), event)
+			err = e.saveRun(ctx, run, []bridge.Move{move}, e.runEvent(bridge.RunEnded, d, run, rows.LeftOut(run)), event)
 		}
 		if away = errors.Is(err, bridge.ErrMoved); away {
 			return nil

@@ -20,6 +20,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
 )
 
 // A manifest is a file that lists files which are whole. It is a drop with a life of its own: seen, ready, claimed; it
@@ -50,7 +51,7 @@ func (e *Engine) fetchManifest(ctx context.Context, f *config.Feed, d *bridge.Dr
 	}
 	name := strconv.FormatInt(d.ID, 10)
 	e.Events.Step("fetch")
-	size, sum, err := fetchTo(ctx, r, d.Path, filepath.Join(e.Spool, name))
+	size, sum, err := spool.Fetch(ctx, r, d.Path, filepath.Join(e.Spool, name))
 	if err != nil || size != d.Size {
 		return e.changed(ctx, r, d, err)
 	}
@@ -58,7 +59,7 @@ func (e *Engine) fetchManifest(ctx context.Context, f *config.Feed, d *bridge.Dr
 	d.SHA256, d.Spool, d.FetchedAt = sum, name, e.Clock.Now()
 	file, err := os.Open(e.spool(d))
 	if err != nil {
-		return spoolTrouble(err)
+		return spool.Trouble(err)
 	}
 	defer file.Close()
 	entries, err := readManifest(file)

@@ -13,6 +13,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -122,7 +123,7 @@ func (p *planner) read(ctx context.Context, reader formats.Reader) error {
 	}
 	g.Go(func() error { return p.collect(work, ordered, free) })
 	err = g.Wait()
-	p.skipped = addCounts(addCounts(map[string]int64{}, reader), mapper)
+	p.skipped = rows.AddCounts(rows.AddCounts(map[string]int64{}, reader), mapper)
 	if err != nil {
 		return err
 	}
@@ -557,7 +558,7 @@ func revive(c *bridge.Staged) {
 func (s *chunkPlan) staged(r *planRow, status bridge.StageStatus) *bridge.Staged {
 	rec := r.rec
 	rec.Values = slices.Clone(r.rec.Values)
-	return &bridge.Staged{Change: bridge.Change{Key: rec.Key, Record: &rec, Line: rec.Pos.Line}, Remove: rec.Remove, Status: status, Raw: CellsOf(s.columns, s.c.row(r))}
+	return &bridge.Staged{Change: bridge.Change{Key: rec.Key, Record: &rec, Line: rec.Pos.Line}, Remove: rec.Remove, Status: status, Raw: rows.CellsOf(s.columns, s.c.row(r))}
 }
 
 // repeat handles a key that came before in this file: the feed's policy says which row counts.
@@ -661,7 +662,7 @@ func (s *chunkPlan) reject(ctx context.Context, r *planRow, why *formats.Reject)
 		return nil
 	}
 	s.held += row.Size()
-	s.keep(bridge.RejectRow{Reject: *why, Row: CellsOf(s.columns, row)})
+	s.keep(bridge.RejectRow{Reject: *why, Row: rows.CellsOf(s.columns, row)})
 	return s.flushFullRejects(ctx)
 }
 

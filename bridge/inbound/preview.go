@@ -11,6 +11,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
 )
 
 // Preview is what loading a file would do.
@@ -49,10 +50,10 @@ func (e *Engine) Plan(ctx context.Context, f *config.Feed, path string, o Previe
 	if d.Rank, err = order.Newest(ctx, e.Ledger, d, e.Clock.Now()); err != nil {
 		return nil, errors.Join(err, stage.Close())
 	}
-	rows, err := e.openRows(f, path)
+	file, err := rows.Open(e.Spool, f, path, nil)
 	if err == nil {
-		err = e.preview(ctx, f, d, v, stage, rows, o)
-		err = errors.Join(err, rows.Close())
+		err = e.preview(ctx, f, d, v, stage, file, o)
+		err = errors.Join(err, file.Close())
 	}
 	return v, errors.Join(err, stage.Close())
 }
@@ -71,20 +72,20 @@ func (e *Engine) PlanDrop(ctx context.Context, f *config.Feed, d *bridge.Drop, r
 		v.Run.Kind = bridge.RetryRun
 		v.Run.ID = math.MaxInt64 // after all others
 	}
-	rows, err := e.rowsOf(ctx, f, d, &v.Run)
+	file, err := e.rowsOf(ctx, f, d, &v.Run)
 	if err == nil {
-		err = e.preview(ctx, f, d, v, stage, rows, o)
-		err = errors.Join(err, rows.Close())
+		err = e.preview(ctx, f, d, v, stage, file, o)
+		err = errors.Join(err, file.Close())
 	}
 	return v, errors.Join(err, stage.Close())
 }
 
-func (e *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v *Preview, stage bridge.Stage, rows RowSource, o PreviewOptions) error {
+func (e *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v *Preview, stage bridge.Stage, file rows.Source, o PreviewOptions) error {
 	if f.Entity.Answers {
-		return previewAnswers(ctx, f, v, rows, o)
+		return previewAnswers(ctx, f, v, file, o)
 	}
 	p := &planner{e: e, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject, onWarn: o.Warning, verify: o.Live}
-	if err := p.read(ctx, rows); err != nil {
+	if err := p.read(ctx, file); err != nil {
 		return err
 	}
 	v.Ignored, v.Run.Skipped = p.ignored, p.skipped

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
 )
 
 // What is old goes: archived files, reject files, receipts, spooled bytes, and the ledger's rejects and events of single
@@ -112,7 +114,7 @@ func (e *Engine) pruneDrop(ctx context.Context, d *bridge.Drop) error {
 	}
 	if d.Spool != "" {
 		if err := os.Remove(e.spool(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return spoolTrouble(err)
+			return spool.Trouble(err)
 		}
 	}
 	d.Path, d.Spool = "", ""
@@ -148,19 +150,19 @@ func (e *Engine) pruneRefused(ctx context.Context, before time.Time) (more bool,
 func (e *Engine) pruneSpool(ctx context.Context) error {
 	entries, err := os.ReadDir(e.Spool)
 	if err != nil {
-		return spoolTrouble(err)
+		return spool.Trouble(err)
 	}
 	var errs []error
 	for _, entry := range entries {
 		info, err := entry.Info()
-		if unwrapped, _ := filepath.Match(leftOver, entry.Name()); unwrapped && err == nil && info.IsDir() && time.Since(info.ModTime()) > leftoverTime {
+		if unwrapped, _ := filepath.Match(rows.LeftOver, entry.Name()); unwrapped && err == nil && info.IsDir() && time.Since(info.ModTime()) > leftoverTime {
 			errs = append(errs, os.RemoveAll(filepath.Join(e.Spool, entry.Name())))
 			continue
 		}
 		if err != nil || !info.Mode().IsRegular() || time.Since(info.ModTime()) < leftoverTime {
 			continue
 		}
-		stale := strings.HasSuffix(entry.Name(), ".part")
+		stale := strings.HasSuffix(entry.Name(), spool.Part)
 		if id, err := strconv.ParseInt(entry.Name(), 10, 64); err == nil {
 			d, err := e.Ledger.Drop(ctx, id)
 			stale = errors.Is(err, bridge.ErrUnknown) || err == nil && d.State.Settled() && d.Spool != entry.Name()

@@ -11,6 +11,8 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -28,7 +30,7 @@ func (e *Engine) writeDocuments(ctx context.Context, r bridge.Remote, f *config.
 	if !ok || d.Spool == "" {
 		return "", nil
 	}
-	rows, err := e.openRows(f, e.spool(d))
+	file, err := rows.Open(e.Spool, f, e.spool(d), nil)
 	var unreadable *formats.FileError
 	if errors.As(err, &unreadable) {
 		return "", nil // there is no document to tell of
@@ -36,29 +38,29 @@ func (e *Engine) writeDocuments(ctx context.Context, r bridge.Remote, f *config.
 	if err != nil {
 		return "", err
 	}
-	at, err := e.putDocuments(ctx, r, f, d, run, format, rows)
-	return at, errors.Join(err, rows.Close())
+	at, err := e.putDocuments(ctx, r, f, d, run, format, file)
+	return at, errors.Join(err, file.Close())
 }
 
 func (e *Engine) putDocuments(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run,
 	format formats.Receipter,
-	rows *fileRows) (at string, err error) {
-	o, err := e.told(ctx, d, run, rows)
+	file *rows.File) (at string, err error) {
+	o, err := e.told(ctx, d, run, file)
 	if err != nil {
 		return "", err
 	}
 	var parts []io.Reader
-	for _, p := range rows.parts {
-		file, err := os.Open(p.path)
+	for _, p := range file.Parts() {
+		part, err := os.Open(p.Path)
 		if err != nil {
-			return "", fmt.Errorf("open %s: %w", filepath.Base(p.path), err)
+			return "", fmt.Errorf("open %s: %w", filepath.Base(p.Path), err)
 		}
-		defer file.Close()
-		parts = append(parts, file)
+		defer part.Close()
+		parts = append(parts, part)
 	}
-	to, err := os.CreateTemp(e.Spool, "receipt-*.part")
+	to, err := os.CreateTemp(e.Spool, "receipt-*"+spool.Part)
 	if err != nil {
-		return "", spoolTrouble(err)
+		return "", spool.Trouble(err)
 	}
 	n, err := format.WriteReceipt(to, parts, o)
 	if err == nil && n > 0 {
@@ -69,14 +71,14 @@ func (e *Engine) putDocuments(ctx context.Context, r bridge.Remote, f *config.Fe
 }
 
 // told says what to tell of a drop's documents: what the run rejected, and of a run of some rows nothing else.
-func (e *Engine) told(ctx context.Context, d *bridge.Drop, run *bridge.Run, rows *fileRows) (formats.Receipt, error) {
+func (e *Engine) told(ctx context.Context, d *bridge.Drop, run *bridge.Run, file *rows.File) (formats.Receipt, error) {
 	if run == nil || run.State == bridge.Failed {
 		return toldAsOne(d, run), nil
 	}
 	o := formats.Receipt{First: firstOfRun + run.ID*perReceipt + 1, At: run.Ended}
-	rejects := map[spot]*formats.Reject{}
+	rejects := map[rows.Spot]*formats.Reject{}
 	err := e.Ledger.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
-		if at := spotOf(r.Pos); rejects[at] == nil {
+		if at := rows.SpotOf(r.Pos); rejects[at] == nil {
 			rejects[at] = &r.Reject
 		}
 		return nil
@@ -84,20 +86,20 @@ func (e *Engine) told(ctx context.Context, d *bridge.Drop, run *bridge.Run, rows
 	if err != nil {
 		return o, err
 	}
-	all, before := run.Kind == bridge.FirstRun || run.Kind == bridge.ReRun, map[spot]bool{}
+	all, before := run.Kind == bridge.FirstRun || run.Kind == bridge.ReRun, map[rows.Spot]bool{}
 	if run.Kind == bridge.RetryRun {
 		last, err := e.lastRejects(ctx, d, run.ID)
 		if err == nil && last != nil {
-			before, err = e.failed(ctx, last)
+			before, err = rows.Spots(ctx, e.Ledger, last.ID)
 		}
 		if err != nil {
 			return o, err
 		}
 	}
 	o.Fate = func(part int, at formats.Position) (*formats.Reject, bool) {
-		at.Part = rows.parts[part].name
-		why := rejects[spotOf(at)]
-		return why, all || why != nil || before[spotOf(at)]
+		at.Part = file.Parts()[part].Name
+		why := rejects[rows.SpotOf(at)]
+		return why, all || why != nil || before[rows.SpotOf(at)]
 	}
 	return o, nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
 	"github.com/orobridge/orobridge/formats/envelope"
 )
 
@@ -224,9 +225,9 @@ func (e *Engine) writeRejects(ctx context.Context, r bridge.Remote, f *config.Fe
 	case run == nil || run.Rejected == 0:
 		return "", nil
 	}
-	file, err := os.CreateTemp(e.Spool, "rejects-*.part")
+	file, err := os.CreateTemp(e.Spool, "rejects-*"+spool.Part)
 	if err != nil {
-		return "", spoolTrouble(err)
+		return "", spool.Trouble(err)
 	}
 	switch err = e.rejectFile(ctx, f, d, run, file); {
 	case errors.Is(err, envelope.ErrNobody):
@@ -244,7 +245,7 @@ func (e *Engine) writeRejects(ctx context.Context, r bridge.Remote, f *config.Fe
 func (e *Engine) putInto(ctx context.Context, r bridge.Remote, folder, name string, body io.ReadSeeker) (string, error) {
 	size, err := body.Seek(0, io.SeekEnd)
 	if err != nil {
-		return "", spoolTrouble(err)
+		return "", spool.Trouble(err)
 	}
 	for n := 1; ; n++ {
 		target := path.Join(folder, bridge.NumberedName(name, n))
