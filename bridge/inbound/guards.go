@@ -79,10 +79,13 @@ func (e *Engine) guard(ctx context.Context, f *config.Feed, d *bridge.Drop, run 
 	return verdict{state: bridge.Held, reason: strings.Join(reasons, "; ")}, nil
 }
 
+// pageRows is how many changes of a stage are looked at together.
+const pageRows = 1000
+
 // farMoved counts the prices that a plan moves by more than the limit, up or down. A price that was 0 moves without bound.
 func farMoved(ctx context.Context, stage bridge.Stage, by config.Limit) (n int64, err error) {
 	for after := int64(0); ; {
-		page, err := stage.Next(ctx, bridge.Decided, after, chunkRows)
+		page, err := stage.Next(ctx, bridge.Decided, after, pageRows)
 		if err != nil || len(page) == 0 {
 			return n, err
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
+	"github.com/orobridge/orobridge/bridge/inbound/plan"
 	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/envelope"
@@ -167,11 +168,12 @@ func (e *Engine) attempt(ctx context.Context, f *config.Feed, d *bridge.Drop, ru
 			return v, err
 		}
 	}
-	p := &planner{e: e, feed: f, drop: d, run: run, stage: stage, resumed: resumed, verify: f.OnUnchanged == "verify"}
-	if err := p.fill(ctx); err != nil {
+	p := &plan.Planner{Ledger: e.Ledger, Events: e.Events, Feed: f, Drop: d, Run: run, Stage: stage, Resumed: resumed,
+		Verify: f.OnUnchanged == "verify", Still: func(ctx context.Context) error { return e.stillLoading(ctx, d, false) }}
+	if err := e.fill(ctx, p); err != nil {
 		return e.unreadable(run, err)
 	}
-	run.Scope = p.scopes.String()
+	run.Scope = p.Scope()
 	e.Events.Step("planned")
 	if err := a.decideAll(ctx); err != nil {
 		return v, err
@@ -179,7 +181,7 @@ func (e *Engine) attempt(ctx context.Context, f *config.Feed, d *bridge.Drop, ru
 	if v, err := e.guard(ctx, f, d, run, stage, a.expected); err != nil || v.state == bridge.Held {
 		return v, err
 	}
-	if err := p.cancelParked(ctx); err != nil {
+	if err := p.CancelParked(ctx); err != nil {
 		return v, err
 	}
 	if err := a.applyAll(ctx); err != nil {
@@ -190,26 +192,26 @@ func (e *Engine) attempt(ctx context.Context, f *config.Feed, d *bridge.Drop, ru
 		return v, err
 	}
 	v, err = e.verdict(ctx, f, d, run)
-	v.reason = strings.TrimPrefix(v.reason+"; "+p.spares, "; ")
+	v.reason = strings.TrimPrefix(v.reason+"; "+p.Spares, "; ")
 	v.reason = strings.TrimSuffix(v.reason, "; ")
 	return v, err
 }
 
 // fill stages what a run is about: the rows of the drop's spooled bytes, or its parked records.
-func (p *planner) fill(ctx context.Context) error {
-	if p.run.Kind == bridge.ParkedRun {
-		return p.e.fillParked(ctx, p.feed, p.drop, p.run, p.stage)
+func (e *Engine) fill(ctx context.Context, p *plan.Planner) error {
+	if p.Run.Kind == bridge.ParkedRun {
+		return p.FillParked(ctx)
 	}
-	file, err := p.e.rowsOf(ctx, p.feed, p.drop, p.run)
+	file, err := e.rowsOf(ctx, p.Feed, p.Drop, p.Run)
 	if err != nil {
 		return err
 	}
-	err = p.read(ctx, file)
-	p.run.Skipped = p.skipped
+	err = p.Read(ctx, file)
+	p.Run.Skipped = p.Skipped
 	if err = errors.Join(err, file.Close()); err != nil {
 		return err
 	}
-	return p.withdraw(ctx)
+	return p.Withdraw(ctx)
 }
 
 // rowsOf opens the rows that a run of a drop is about: all of its file, or those that its last run rejected.
@@ -249,46 +251,6 @@ func (e *Engine) fresh(ctx context.Context, d *bridge.Drop, s envelope.Signature
 	}
 	return &formats.FileError{Code: formats.CodeFileReplayed, Message: fmt.Sprintf("its signature, made %s, came with drop %d already", s.At.Format(time.RFC3339), first),
 		Hint: fmt.Sprintf("if that drop is to be loaded again: orobridge rerun %d; a sender who means to say the same again signs again", first)}
-}
-
-// fillParked stages the records of a drop that wait for a parent. What an interrupted attempt has settled is counted.
-func (e *Engine) fillParked(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, stage bridge.Stage) error {
-	fates, err := e.Ledger.Fates(ctx, run.ID)
-	if err != nil {
-		return err
-	}
-	for fate, n := range fates {
-		if fate != bridge.FateParked { // parked again: it is among the parked still
-			run.Add(fate, n)
-			run.Rows += n
-		}
-	}
-	var page []*bridge.Staged
-	put := func() error {
-		_, err := stage.Put(ctx, page)
-		page = page[:0]
-		return err
-	}
-	err = e.Ledger.Parked(ctx, f.Name, time.Time{}, func(p bridge.ParkedRow) error {
-		if p.Drop != d.ID {
-			return nil
-		}
-		run.Rows++
-		page = append(page, parkedChange(f, p))
-		if len(page) < chunkRows {
-			return nil
-		}
-		return put()
-	})
-	if err != nil {
-		return err
-	}
-	return put()
-}
-
-func parkedChange(f *config.Feed, p bridge.ParkedRow) *bridge.Staged {
-	rec := &formats.Record{Entity: f.Entity, Key: p.Key, Values: p.Record, Remove: p.Remove, Pos: p.Pos}
-	return &bridge.Staged{Change: bridge.Change{Key: p.Key, Record: rec, Line: p.Line}, Remove: p.Remove, Raw: p.Raw, Parked: p.Since}
 }
 
 // waitedSince is the time before which a record that is parked still has waited for too long.

@@ -11,6 +11,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
+	"github.com/orobridge/orobridge/bridge/inbound/plan"
 	"github.com/orobridge/orobridge/bridge/inbound/rows"
 )
 
@@ -84,12 +85,13 @@ func (e *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v 
 	if f.Entity.Answers {
 		return previewAnswers(ctx, f, v, file, o)
 	}
-	p := &planner{e: e, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject, onWarn: o.Warning, verify: o.Live}
-	if err := p.read(ctx, file); err != nil {
+	p := &plan.Planner{Ledger: e.Ledger, Events: e.Events, Feed: f, Drop: d, Run: &v.Run, Stage: stage, Dry: true, Verify: o.Live,
+		OnReject: o.Reject, OnWarn: o.Warning}
+	if err := p.Read(ctx, file); err != nil {
 		return err
 	}
-	v.Ignored, v.Run.Skipped = p.ignored, p.skipped
-	if err := p.withdraw(ctx); err != nil {
+	v.Ignored, v.Run.Skipped = p.Ignored, p.Skipped
+	if err := p.Withdraw(ctx); err != nil {
 		return err
 	}
 	a := &applier{e: e, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject, onExpected: o.Expected}

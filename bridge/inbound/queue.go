@@ -11,6 +11,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
+	"github.com/orobridge/orobridge/bridge/inbound/plan"
 )
 
 // A feed's drops are loaded one after the other, in the feed's order: what the name says (groups date and seq), then the
@@ -85,7 +86,7 @@ func (q *queue) findGaps(ctx context.Context) error {
 // already when the older comes late. A held drop waits for a person until the next one was loaded. Where files are told
 // apart by their scope a newer one holds not everything: there each is loaded, and leaves alone what later ones have set.
 func (q *queue) supersede(ctx context.Context) error {
-	if q.f.Mode != "full" || len(scopeFields(q.f)) > 0 {
+	if q.f.Mode != "full" || len(plan.ScopeFields(q.f)) > 0 {
 		return nil
 	}
 	newest := q.newest

@@ -1,4 +1,4 @@
-package inbound
+package plan
 
 import (
 	"context"
@@ -14,23 +14,23 @@ import (
 const keptWarnings = 1000
 
 // warn counts what the mapping left out of a row, and keeps the first of it.
-func (p *planner) warn(warnings []formats.Warning) {
+func (p *Planner) warn(warnings []formats.Warning) {
 	for _, w := range warnings {
-		p.run.Warnings++
-		row := bridge.WarningRow{Drop: p.drop.ID, Run: p.run.ID, Warning: w}
-		if p.onWarn != nil {
-			p.onWarn(row)
+		p.Run.Warnings++
+		row := bridge.WarningRow{Drop: p.Drop.ID, Run: p.Run.ID, Warning: w}
+		if p.OnWarn != nil {
+			p.OnWarn(row)
 		}
-		if !p.dry && len(p.warnings) < keptWarnings {
+		if !p.Dry && len(p.warnings) < keptWarnings {
 			p.warnings = append(p.warnings, row)
 		}
 	}
 }
 
 // flushWarnings enters the warnings of a run in the ledger once its file is read.
-func (p *planner) flushWarnings(ctx context.Context) error {
+func (p *Planner) flushWarnings(ctx context.Context) error {
 	if len(p.warnings) == 0 {
 		return nil
 	}
-	return p.e.Ledger.KeepWarnings(ctx, p.warnings)
+	return p.Ledger.KeepWarnings(ctx, p.warnings)
 }
