@@ -28,6 +28,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/apply"
 	"github.com/orobridge/orobridge/bridge/inbound/trouble"
 )
 
@@ -54,12 +55,12 @@ type Engine struct {
 	lateAt    sync.Map // by feed, the id of the drop that was looked at last
 	waker     trouble.Waker
 	paceOnce  sync.Once
-	shared    *pace // batches on their way, of all feeds
+	shared    *apply.Pace // batches on their way, of all feeds
 }
 
 // pace is shared by all feeds: it is one shop.
-func (e *Engine) pace() *pace {
-	e.paceOnce.Do(func() { e.shared = newPace(e.InFlight) })
+func (e *Engine) pace() *apply.Pace {
+	e.paceOnce.Do(func() { e.shared = apply.NewPace(e.InFlight) })
 	return e.shared
 }
 

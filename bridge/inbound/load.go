@@ -9,6 +9,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/apply"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
 	"github.com/orobridge/orobridge/bridge/inbound/plan"
 	"github.com/orobridge/orobridge/bridge/inbound/rows"
@@ -97,10 +98,7 @@ var (
 
 // stillLoading is errDiscarded once somebody has thrown a drop away while it is loaded: what is in flight is settled, and
 // nothing more is sent.
-func (e *Engine) stillLoading(ctx context.Context, d *bridge.Drop, dry bool) error {
-	if dry {
-		return nil
-	}
+func (e *Engine) stillLoading(ctx context.Context, d *bridge.Drop) error {
 	now, err := e.Ledger.Drop(ctx, d.ID)
 	if err == nil && now.State == bridge.Discarded {
 		return errDiscarded
@@ -162,39 +160,45 @@ func (e *Engine) attempt(ctx context.Context, f *config.Feed, d *bridge.Drop, ru
 	if f.Entity.Answers {
 		return e.applyAnswers(ctx, f, d, run, stage, resumed)
 	}
-	a := &applier{e: e, feed: f, drop: d, run: run, stage: stage}
+	a := e.applier(f, d, run, stage)
 	if resumed {
-		if err := errors.Join(e.Ledger.PlanAgain(ctx, run.ID), a.resume(ctx)); err != nil {
+		if err := errors.Join(e.Ledger.PlanAgain(ctx, run.ID), a.Resume(ctx)); err != nil {
 			return v, err
 		}
 	}
 	p := &plan.Planner{Ledger: e.Ledger, Events: e.Events, Feed: f, Drop: d, Run: run, Stage: stage, Resumed: resumed,
-		Verify: f.OnUnchanged == "verify", Still: func(ctx context.Context) error { return e.stillLoading(ctx, d, false) }}
+		Verify: f.OnUnchanged == "verify", Still: func(ctx context.Context) error { return e.stillLoading(ctx, d) }}
 	if err := e.fill(ctx, p); err != nil {
 		return e.unreadable(run, err)
 	}
 	run.Scope = p.Scope()
 	e.Events.Step("planned")
-	if err := a.decideAll(ctx); err != nil {
+	if err := a.DecideAll(ctx); err != nil {
 		return v, err
 	}
-	if v, err := e.guard(ctx, f, d, run, stage, a.expected); err != nil || v.state == bridge.Held {
+	if v, err := e.guard(ctx, f, d, run, stage, a.Expected); err != nil || v.state == bridge.Held {
 		return v, err
 	}
 	if err := p.CancelParked(ctx); err != nil {
 		return v, err
 	}
-	if err := a.applyAll(ctx); err != nil {
+	if err := a.ApplyAll(ctx); err != nil {
 		return v, err
 	}
 	e.Events.Step("applied")
-	if err := e.restored(ctx, f, d, run, a.stale); err != nil {
+	if err := e.restored(ctx, f, d, run, a.Stale); err != nil {
 		return v, err
 	}
 	v, err = e.verdict(ctx, f, d, run)
 	v.reason = strings.TrimPrefix(v.reason+"; "+p.Spares, "; ")
 	v.reason = strings.TrimSuffix(v.reason, "; ")
 	return v, err
+}
+
+// applier carries out a run's stage.
+func (e *Engine) applier(f *config.Feed, d *bridge.Drop, run *bridge.Run, stage bridge.Stage) *apply.Applier {
+	return &apply.Applier{Ledger: e.Ledger, Shop: e.Shop, Clock: e.Clock, Events: e.Events, Trouble: e.waiter(), Pace: e.pace(), Batch: e.Batch,
+		Feed: f, Drop: d, Run: run, Stage: stage, Still: func(ctx context.Context) error { return e.stillLoading(ctx, d) }}
 }
 
 // fill stages what a run is about: the rows of the drop's spooled bytes, or its parked records.

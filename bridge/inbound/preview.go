@@ -10,6 +10,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/apply"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
 	"github.com/orobridge/orobridge/bridge/inbound/plan"
 	"github.com/orobridge/orobridge/bridge/inbound/rows"
@@ -94,14 +95,15 @@ func (e *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v 
 	if err := p.Withdraw(ctx); err != nil {
 		return err
 	}
-	a := &applier{e: e, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject, onExpected: o.Expected}
-	if err := a.decideAll(ctx); err != nil {
+	a := e.applier(f, d, &v.Run, stage)
+	a.Dry, a.OnReject, a.OnExpected = true, o.Reject, o.Expected
+	if err := a.DecideAll(ctx); err != nil {
 		return err
 	}
-	v.Expected = a.expected
+	v.Expected = a.Expected
 	for _, status := range []bridge.StageStatus{bridge.Decided, bridge.Waiting} {
 		for after := int64(0); ; {
-			page, err := stage.Next(ctx, status, after, lookUpRows)
+			page, err := stage.Next(ctx, status, after, pageRows)
 			if err != nil {
 				return err
 			}
@@ -118,9 +120,9 @@ func (e *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v 
 }
 
 // tell counts and reports a page of changes.
-func (e *Engine) tell(ctx context.Context, a *applier, v *Preview, page []*bridge.Staged, o PreviewOptions) error {
+func (e *Engine) tell(ctx context.Context, a *apply.Applier, v *Preview, page []*bridge.Staged, o PreviewOptions) error {
 	if o.Live {
-		if err := a.compareLive(ctx, page); err != nil {
+		if err := a.CompareLive(ctx, page); err != nil {
 			return err
 		}
 	}
@@ -145,28 +147,6 @@ func (e *Engine) tell(ctx context.Context, a *applier, v *Preview, page []*bridg
 		}
 		if err := o.Change(c); err != nil {
 			return fmt.Errorf("report change of %s: %w", c.Key, err)
-		}
-	}
-	return nil
-}
-
-// compareLive sets the old values of updates to what the shop holds at this moment.
-func (a *applier) compareLive(ctx context.Context, page []*bridge.Staged) error {
-	var updates []*bridge.Staged
-	for _, c := range page {
-		if c.Op == bridge.Update && c.Link != 0 {
-			updates = append(updates, c)
-		}
-	}
-	lookups, err := a.find(ctx, updates)
-	if err != nil {
-		return err
-	}
-	for i, c := range updates {
-		if found := lookups[i].Found; found != nil {
-			c.Values, c.Old = bridge.Differing(c.Record.Values, found.Values, false)
-		} else {
-			c.Op, c.Values, c.Old = bridge.Create, c.Record.Values, nil
 		}
 	}
 	return nil
