@@ -9,6 +9,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/answers"
 	"github.com/orobridge/orobridge/bridge/inbound/apply"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
 	"github.com/orobridge/orobridge/bridge/inbound/plan"
@@ -158,7 +159,7 @@ func (e *Engine) attempt(ctx context.Context, f *config.Feed, d *bridge.Drop, ru
 	}
 	defer func() { err = errors.Join(err, stage.Close()) }()
 	if f.Entity.Answers {
-		return e.applyAnswers(ctx, f, d, run, stage, resumed)
+		return e.loadAnswers(ctx, f, d, run, stage, resumed)
 	}
 	a := e.applier(f, d, run, stage)
 	if resumed {
@@ -193,6 +194,27 @@ func (e *Engine) attempt(ctx context.Context, f *config.Feed, d *bridge.Drop, ru
 	v.reason = strings.TrimPrefix(v.reason+"; "+p.Spares, "; ")
 	v.reason = strings.TrimSuffix(v.reason, "; ")
 	return v, err
+}
+
+// loadAnswers carries out a run of an order_feedback drop.
+func (e *Engine) loadAnswers(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, stage bridge.Stage,
+	resumed bool) (v verdict, err error) {
+	a := &answers.Applier{Ledger: e.Ledger, Shop: e.Shop, Clock: e.Clock, Events: e.Events, Trouble: e.waiter(), Feed: f, Drop: d, Run: run,
+		Rows: func(ctx context.Context) (rows.Source, error) { return e.rowsOf(ctx, f, d, run) }}
+	if run.Kind != bridge.ParkedRun {
+		if err := a.Rehearse(ctx); err != nil {
+			return e.unreadable(run, err)
+		}
+		if v, err := e.guard(ctx, f, d, run, stage, 0); err != nil || v.state == bridge.Held {
+			return v, err
+		}
+	}
+	e.Events.Step("planned")
+	if err := a.Apply(ctx, resumed); err != nil {
+		return v, err
+	}
+	e.Events.Step("applied")
+	return e.verdict(ctx, f, d, run)
 }
 
 // applier carries out a run's stage.

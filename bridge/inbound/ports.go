@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/inbound/answers"
 	"github.com/orobridge/orobridge/bridge/inbound/apply"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
 	"github.com/orobridge/orobridge/bridge/inbound/plan"
@@ -17,12 +18,9 @@ import (
 // A Shop is where records go. Methods are safe for concurrent use. Errors are *bridge.Error with a fate.
 type Shop interface {
 	apply.Shop
+	answers.Shop
 	// All walks every record of an entity in the shop, page by page, with the given fields.
 	All(ctx context.Context, e *formats.Entity, fields []string, each func(key string, found bridge.Found) error) error
-	// ApplyFeedback writes an ERP's answer into its order: number, shipping status, a tracking, and the status where the
-	// shop lets it be set. What holds already is not written again. An order that the shop does not have is Missing; an
-	// error wrapping ErrUncertain means that the tracking may have been added: apply it again, it is looked for first.
-	ApplyFeedback(ctx context.Context, answer *formats.Record) (bridge.Answer, error)
 	// Requests counts the HTTP requests made so far.
 	Requests() int64
 }
@@ -37,6 +35,7 @@ type Ledger interface {
 	order.Ledger
 	plan.Ledger
 	apply.Ledger
+	answers.Ledger
 	Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error)
 	// Places finds the drops of a feed's folder that were entered with exactly the names, sizes and times of some files,
 	// and did not vanish.
@@ -90,10 +89,6 @@ type Ledger interface {
 	// NewStage opens an empty stage for the changes of one run; run 0 is a plan that nobody carries out, and may be opened
 	// on a ledger that was opened for reading.
 	NewStage(ctx context.Context, e *formats.Entity, run int64) (bridge.Stage, error)
-
-	// Outbox lists orders with the files that hold them: answers are written beside them.
-	Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*bridge.Owed, error)
-	Outfiles(ctx context.Context, f bridge.OutfileFilter) ([]*bridge.Outfile, error)
 
 	Notes(ctx context.Context) (map[string]string, error)
 	// Keep enters events in the journal that no other change goes with.

@@ -14,6 +14,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/inbound/order"
 	"github.com/orobridge/orobridge/bridge/inbound/plan"
 	"github.com/orobridge/orobridge/bridge/inbound/rows"
+	"github.com/orobridge/orobridge/formats"
 )
 
 // Preview is what loading a file would do.
@@ -150,4 +151,26 @@ func (e *Engine) tell(ctx context.Context, a *apply.Applier, v *Preview, page []
 		}
 	}
 	return nil
+}
+
+// previewAnswers tells what the rows of a file say about orders. Whether an order holds it already shows only when the
+// answer is applied.
+func previewAnswers(ctx context.Context, f *config.Feed, v *Preview, file formats.Reader, o PreviewOptions) error {
+	_, err := rows.EachRecord(ctx, f, file, func(rec *formats.Record, reject *formats.Reject, raw func() map[string]string) error {
+		v.Run.Rows++
+		if reject != nil {
+			v.Run.Rejected++
+			if o.Reject != nil {
+				o.Reject(bridge.RejectRow{Reject: *reject, Row: raw()})
+			}
+			return nil
+		}
+		v.Updates++
+		if o.Change == nil {
+			return nil
+		}
+		return o.Change(&bridge.Staged{Change: bridge.Change{Op: bridge.Update, Key: rec.Key, Record: rec, Line: rec.Pos.Line,
+			Values: rec.Values}})
+	})
+	return err
 }
