@@ -291,6 +291,9 @@ func (e *Engine) ParkedDue(ctx context.Context, f *config.Feed) (due bool, err e
 	return due, err
 }
 
+// errEnough ends a walk early.
+var errEnough = errors.New("seen enough")
+
 // RetryParked runs parked records of a feed again: those of drops before the given one, which has just been loaded, and
 // with 0 those of drops of which a parent has come, or a record has waited for too long.
 func (e *Engine) RetryParked(ctx context.Context, f *config.Feed, before int64) error {

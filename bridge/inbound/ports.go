@@ -8,6 +8,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/inbound/answers"
 	"github.com/orobridge/orobridge/bridge/inbound/apply"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
+	"github.com/orobridge/orobridge/bridge/inbound/papers"
 	"github.com/orobridge/orobridge/bridge/inbound/plan"
 	"github.com/orobridge/orobridge/bridge/inbound/trouble"
 	"github.com/orobridge/orobridge/formats"
@@ -36,6 +37,7 @@ type Ledger interface {
 	plan.Ledger
 	apply.Ledger
 	answers.Ledger
+	papers.Ledger
 	Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error)
 	// Places finds the drops of a feed's folder that were entered with exactly the names, sizes and times of some files,
 	// and did not vanish.
@@ -73,7 +75,6 @@ type Ledger interface {
 	// batches of a run that is done or failed are forgotten. ErrMoved when the drop is no longer in the state from which it is moved.
 	StartRun(ctx context.Context, r *bridge.Run, m bridge.Move, events ...*bridge.Event) error
 	SaveRun(ctx context.Context, r *bridge.Run, moves []bridge.Move, events ...*bridge.Event) error
-	Runs(ctx context.Context, drop int64) ([]*bridge.Run, error)
 	// WroteRejects says whether a run is one of a feed's, and rejected rows.
 	WroteRejects(ctx context.Context, feed string, run int64) (bool, error)
 	// RowCounts are the rows of the last n first runs of a feed's drops of one scope that were loaded, newest first.
@@ -81,16 +82,9 @@ type Ledger interface {
 	RowCounts(ctx context.Context, feed, scope string, n int) ([]int64, error)
 	// PlanAgain forgets the warnings of an interrupted run, and its rejects of rows that never got as far as a change.
 	PlanAgain(ctx context.Context, run int64) error
-	// Rejects walks rejects by drop, run and part, and there in the order of the file: documents by their offsets, rows by
-	// their lines. Warnings walks the warnings of a drop, by run and in the order of its file.
-	Rejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error
-	Warnings(ctx context.Context, drop int64, each func(bridge.WarningRow) error) error
-
 	// NewStage opens an empty stage for the changes of one run; run 0 is a plan that nobody carries out, and may be opened
 	// on a ledger that was opened for reading.
 	NewStage(ctx context.Context, e *formats.Entity, run int64) (bridge.Stage, error)
 
 	Notes(ctx context.Context) (map[string]string, error)
-	// Keep enters events in the journal that no other change goes with.
-	Keep(ctx context.Context, events ...*bridge.Event) error
 }

@@ -3,17 +3,13 @@ package inbound
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path"
 	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
-	"github.com/orobridge/orobridge/bridge/inbound/spool"
-	"github.com/orobridge/orobridge/formats/envelope"
+	"github.com/orobridge/orobridge/bridge/inbound/papers"
 )
 
 // FinishAll carries out the last moves that a feed still owes. Trouble with one stands in its drop and does not keep the others.
@@ -125,16 +121,10 @@ func (e *Engine) answer(ctx context.Context, r bridge.Remote, f *config.Feed, d 
 
 // answerRun writes what the sender gets of a run, and records what was written: what is old goes by these names.
 func (e *Engine) answerRun(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run) error {
-	rejects, err := e.writeRejects(ctx, r, f, d, run)
+	w := &papers.Writer{Ledger: e.Ledger, Clock: e.Clock, Events: e.Events, Spool: e.Spool, Remote: r, Feed: f, Drop: d}
+	paths, err := w.Write(ctx, run)
 	if err != nil {
 		return err
-	}
-	paths, err := e.writeReceipts(ctx, r, f, d, run)
-	if err != nil {
-		return err
-	}
-	if rejects != "" {
-		paths = append(paths, rejects)
 	}
 	e.Events.Step("told")
 	id := int64(0)
@@ -142,14 +132,6 @@ func (e *Engine) answerRun(ctx context.Context, r bridge.Remote, f *config.Feed,
 		id = run.ID
 	}
 	return e.Ledger.Reported(ctx, d.ID, id, paths)
-}
-
-// tag is what the names of a run's files carry.
-func tag(d *bridge.Drop, run *bridge.Run) string {
-	if run == nil {
-		return fmt.Sprintf("_d%d", d.ID)
-	}
-	return fmt.Sprintf("_r%d", run.ID)
 }
 
 // putAway moves a settled drop, with its marker, out of the way. A file that somebody has taken away meanwhile is not
@@ -163,7 +145,7 @@ func (e *Engine) putAway(ctx context.Context, r bridge.Remote, f *config.Feed, d
 	if len(runs) > 0 {
 		last = runs[len(runs)-1]
 	}
-	name := bridge.DerivedName(d.Name, tag(d, last))
+	name := bridge.DerivedName(d.Name, papers.Tag(d, last))
 	e.Events.Step("finish")
 	for n := 1; ; n++ {
 		target := path.Join(folder, bridge.NumberedName(name, n))
@@ -197,7 +179,7 @@ func (e *Engine) putAway(ctx context.Context, r bridge.Remote, f *config.Feed, d
 func (e *Engine) search(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, runs []*bridge.Run) error {
 	for _, run := range append([]*bridge.Run{nil}, runs...) {
 		for _, folder := range []string{f.Folders.Archive, f.Folders.Rejected} {
-			at := path.Join(d.Folder, folder, bridge.DerivedName(d.Name, tag(d, run)))
+			at := path.Join(d.Folder, folder, bridge.DerivedName(d.Name, papers.Tag(d, run)))
 			if _, err := r.Stat(ctx, at); err == nil {
 				d.Path = at
 				return nil
@@ -209,58 +191,4 @@ func (e *Engine) search(ctx context.Context, r bridge.Remote, f *config.Feed, d 
 	d.Reason = strings.TrimPrefix(d.Reason+"; its file was taken away from "+d.Path, "; ")
 	d.Path = ""
 	return nil
-}
-
-// writeRejects writes, beside the rejected drops, the rows that a run rejected, in the sender's own columns and dialect
-// and with the reasons: corrected and dropped again it is an ordinary drop. A file that could not be read, or was never
-// loaded, gets a note in plain text instead.
-func (e *Engine) writeRejects(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run) (at string, err error) {
-	folder := path.Join(d.Folder, f.Folders.Rejected)
-	e.Events.Step("write rejects")
-	switch {
-	case run == nil && d.State == bridge.Rejected:
-		return e.putInto(ctx, r, folder, bridge.DerivedName(d.Name+".txt", tag(d, run)+"_error"), strings.NewReader(d.Reason+"\n"))
-	case run != nil && run.State == bridge.Failed:
-		return e.putInto(ctx, r, folder, bridge.DerivedName(d.Name+".txt", tag(d, run)+"_error"), strings.NewReader(run.Reason+"\n"))
-	case run == nil || run.Rejected == 0:
-		return "", nil
-	}
-	file, err := os.CreateTemp(e.Spool, "rejects-*"+spool.Part)
-	if err != nil {
-		return "", spool.Trouble(err)
-	}
-	switch err = e.rejectFile(ctx, f, d, run, file); {
-	case errors.Is(err, envelope.ErrNobody):
-		event := e.event(bridge.Noted, d, "no reject file: the feed's files are encrypted, and no signer is known to encrypt to")
-		event.Hint = "name the sender's public key in signers, below unwrap"
-		err = e.keep(ctx, event)
-	case err == nil:
-		at, err = e.putInto(ctx, r, folder, bridge.DerivedName(d.Name, tag(d, run)+"_rejects"), file)
-	}
-	return at, errors.Join(err, file.Close(), os.Remove(file.Name()))
-}
-
-// putInto writes a file under a name that carries its run, and returns its path. One of the same size that stands there
-// already was written by an attempt that was cut short; another one belongs to a ledger that is no more, and is left alone.
-func (e *Engine) putInto(ctx context.Context, r bridge.Remote, folder, name string, body io.ReadSeeker) (string, error) {
-	size, err := body.Seek(0, io.SeekEnd)
-	if err != nil {
-		return "", spool.Trouble(err)
-	}
-	for n := 1; ; n++ {
-		target := path.Join(folder, bridge.NumberedName(name, n))
-		err := r.Put(ctx, target, body)
-		if bridge.NotThere(err) {
-			if err := r.MakeFolder(ctx, folder); err != nil {
-				return "", err
-			}
-			err = r.Put(ctx, target, body)
-		}
-		if !errors.Is(err, fs.ErrExist) || n == bridge.MaxStrangers {
-			return target, err
-		}
-		if there, err := r.Stat(ctx, target); err != nil || there.Size == size {
-			return target, err
-		}
-	}
 }
