@@ -25,7 +25,7 @@ func (e *Engine) Adopt(ctx context.Context, f *config.Feed) (adopted, known int6
 		err = page.flush(ctx)
 	}
 	if err == nil {
-		err = e.keep(ctx, &bridge.Event{At: e.Clock.Now(), Kind: bridge.LinksAdopted, Feed: f.Name, Text: fmt.Sprintf("%d from the shop",
+		err = journal{e}.keep(ctx, &bridge.Event{At: e.Clock.Now(), Kind: bridge.LinksAdopted, Feed: f.Name, Text: fmt.Sprintf("%d from the shop",
 			page.adopted)})
 	}
 	return page.adopted, page.known, err

@@ -20,6 +20,7 @@ import (
 
 // Approve lets a held drop go on in spite of its guards. Who approved it is kept.
 func (e *Engine) Approve(ctx context.Context, d *bridge.Drop, who string) error {
+	j := journal{e}
 	run, err := e.heldRun(ctx, d)
 	if err != nil {
 		return err
@@ -27,24 +28,17 @@ func (e *Engine) Approve(ctx context.Context, d *bridge.Drop, who string) error 
 	d.Reason, d.DecidedBy, d.DecidedAt = "", who, e.Clock.Now()
 	if run == nil { // held for a number that is missing: its guards have not looked at it yet
 		d.State = bridge.Fetched
-		return e.advance(ctx, d, bridge.Held, e.decision(d, who, "approved"))
+		return j.advance(ctx, d, bridge.Held, j.decision(d, who, "approved"))
 	}
 	d.State = bridge.Loading
 	run.State, run.Approved, run.Attempts, run.Reason = bridge.Running, true, 0, ""
-	return e.saveRun(ctx, run, []bridge.Move{{Drop: d, From: bridge.Held}}, e.decision(d, who, "approved"))
-}
-
-// decision is the event of what somebody decided about a drop.
-func (e *Engine) decision(d *bridge.Drop, who, what string) *bridge.Event {
-	event := e.event(bridge.DecisionTaken, d, what)
-	event.Who = who
-	return event
+	return j.saveRun(ctx, run, []bridge.Move{{Drop: d, From: bridge.Held}}, j.decision(d, who, "approved"))
 }
 
 // Discard throws a drop away that is held, waits, or was rejected: nothing of it is sent, its file goes to the rejected
 // folder, and what waits behind it goes on.
 func (e *Engine) Discard(ctx context.Context, f *config.Feed, d *bridge.Drop, who string) error {
-	from := d.State
+	j, from := journal{e}, d.State
 	if from.Settled() && from != bridge.Rejected {
 		return &bridge.Error{Op: "discard", Object: fmt.Sprintf("drop %d", d.ID), Err: fmt.Errorf("it is %s", from),
 			Hint: "only a drop that waits, is held, is being loaded or was rejected can be discarded"}
@@ -70,10 +64,10 @@ func (e *Engine) Discard(ctx context.Context, f *config.Feed, d *bridge.Drop, wh
 	}
 	move := bridge.Move{Drop: d, From: from}
 	if run == nil {
-		return e.advanceAll(ctx, []bridge.Move{move}, e.decision(d, who, "discarded"))
+		return j.advanceAll(ctx, []bridge.Move{move}, j.decision(d, who, "discarded"))
 	}
 	run.State, run.Ended, run.Reason = bridge.Failed, now, run.Reason+"; discarded by "+who
-	return e.saveRun(ctx, run, []bridge.Move{move}, e.decision(d, who, "discarded"))
+	return j.saveRun(ctx, run, []bridge.Move{move}, j.decision(d, who, "discarded"))
 }
 
 func (e *Engine) heldRun(ctx context.Context, d *bridge.Drop) (*bridge.Run, error) {
@@ -129,10 +123,11 @@ func (e *Engine) Rerun(ctx context.Context, d *bridge.Drop, o RerunOptions) (*br
 	if err := e.haveBytes(ctx, d); err != nil {
 		return nil, err
 	}
-	if err := e.startRun(ctx, run, d); err != nil {
+	j := journal{e}
+	if err := j.startRun(ctx, run, d); err != nil {
 		return run, err
 	}
-	return run, e.keep(ctx, e.decision(d, "", "run again"))
+	return run, j.keep(ctx, j.decision(d, "", "run again"))
 }
 
 // haveBytes brings a drop's bytes back into the spool.

@@ -20,55 +20,55 @@ import (
 
 // fetch copies a claimed drop into the spool. A file that has changed since it was listed is watched anew where it
 // stands; one that a sender took back from a remote on which nothing is moved is gone.
-func (e *Engine) fetch(ctx context.Context, f *config.Feed, d *bridge.Drop) error {
+func (p *poller) fetch(ctx context.Context, d *bridge.Drop) error {
 	name := strconv.FormatInt(d.ID, 10)
-	r, err := e.remote(d)
+	r, err := p.e.remote(d)
 	if err != nil {
 		return err
 	}
-	e.Events.Step("fetch")
-	size, sum, err := spool.Fetch(ctx, r, d.Path, filepath.Join(e.Spool, name))
+	p.e.Events.Step("fetch")
+	size, sum, err := spool.Fetch(ctx, r, d.Path, filepath.Join(p.e.Spool, name))
 	if err != nil || size != d.Size {
-		return e.changed(ctx, r, d, err)
+		return p.changed(ctx, r, d, err)
 	}
-	e.Events.Step("fetched")
-	d.State, d.Reason, d.SHA256, d.Spool, d.FetchedAt = bridge.Fetched, "", sum, name, e.Clock.Now()
+	p.e.Events.Step("fetched")
+	d.State, d.Reason, d.SHA256, d.Spool, d.FetchedAt = bridge.Fetched, "", sum, name, p.e.Clock.Now()
 	if d.ListedSHA256 != "" && d.ListedSHA256 != sum {
 		d.State = bridge.Claimed
-		return e.end(ctx, f, d, nil, verdict{state: bridge.Rejected, reason: fmt.Sprintf("its sha256 is %s, manifest %d says %s: it was not sent whole", sum, d.ListedBy, d.ListedSHA256)})
+		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, reason: fmt.Sprintf("its sha256 is %s, manifest %d says %s: it was not sent whole", sum, d.ListedBy, d.ListedSHA256)})
 	}
-	if err := e.recognise(ctx, f, d); err != nil {
+	if err := p.recognise(ctx, d); err != nil {
 		return err
 	}
-	return e.advance(ctx, d, bridge.Claimed, e.fetched(d))
+	return p.advance(ctx, d, bridge.Claimed, fetched(d, d.FetchedAt))
 }
 
 // fetched is the event of a drop whose bytes are in the spool.
-func (e *Engine) fetched(d *bridge.Drop) *bridge.Event {
-	event := e.event(bridge.DropFetched, d, "")
+func fetched(d *bridge.Drop, at time.Time) *bridge.Event {
+	event := d.Event(bridge.DropFetched, at, "")
 	event.Bytes, event.SHA256 = d.Size, d.SHA256
 	return event
 }
 
 // recognise finds out whether a drop is a file of rejects that came back, which is the newest that its sender says.
-func (e *Engine) recognise(ctx context.Context, f *config.Feed, d *bridge.Drop) (err error) {
-	if d.Correction, err = e.corrects(ctx, f, d); err == nil && d.Correction {
-		d.Rank, err = order.Newest(ctx, e.Ledger, d, e.Clock.Now())
+func (p *poller) recognise(ctx context.Context, d *bridge.Drop) (err error) {
+	if d.Correction, err = p.corrects(ctx, d); err == nil && d.Correction {
+		d.Rank, err = order.Newest(ctx, p.e.Ledger, d, p.e.Clock.Now())
 	}
 	return err
 }
 
 // changed finds out why a claimed file could not be fetched as it was listed.
-func (e *Engine) changed(ctx context.Context, r bridge.Remote, d *bridge.Drop, why error) error {
+func (p *poller) changed(ctx context.Context, r bridge.Remote, d *bridge.Drop, why error) error {
 	file, err := r.Stat(ctx, d.Path)
 	switch {
-	case bridge.NotThere(err) && e.ReadOnly[d.Remote], err == nil && e.ReadOnly[d.Remote] && (file.Size != d.Size || !bridge.SameTime(file.MTime, d.MTime)):
-		d.State, d.Reason, d.Path, d.SettledAt = bridge.Vanished, "the sender replaced the file before it could be fetched", "", e.Clock.Now()
-		return e.advance(ctx, d, bridge.Claimed, e.event(bridge.DropSettled, d, settledText(d)))
+	case bridge.NotThere(err) && p.e.ReadOnly[d.Remote], err == nil && p.e.ReadOnly[d.Remote] && (file.Size != d.Size || !bridge.SameTime(file.MTime, d.MTime)):
+		d.State, d.Reason, d.Path, d.SettledAt = bridge.Vanished, "the sender replaced the file before it could be fetched", "", p.e.Clock.Now()
+		return p.advance(ctx, d, bridge.Claimed, p.event(bridge.DropSettled, d, settledText(d)))
 	case err == nil && file.Size != d.Size:
 		d.Reason = fmt.Sprintf("it had %d bytes when it was claimed and has %d now: the sender was still writing; give the feed a marker, or a longer ready.stable", d.Size, file.Size)
-		d.Size, d.MTime, d.SteadyAt = file.Size, file.MTime.UTC(), e.Clock.Now()
-		return e.advance(ctx, d, bridge.Claimed, e.event(bridge.DropTrouble, d, d.Reason))
+		d.Size, d.MTime, d.SteadyAt = file.Size, file.MTime.UTC(), p.e.Clock.Now()
+		return p.advance(ctx, d, bridge.Claimed, p.event(bridge.DropTrouble, d, d.Reason))
 	case why == nil:
 		return &bridge.Error{Op: "fetch", Object: bridge.FileObject(d.Remote, d.Path), Fate: bridge.Pause, File: true, Err: errors.New("another number of bytes arrived than the file has")}
 	}
@@ -80,8 +80,8 @@ var rejectName = regexp.MustCompile(`_r(\d+)_rejects`)
 
 // corrects says whether a file of a feed whose files hold everything is one of rejects that came back: it has their
 // columns, or, where somebody has taken these out, the name of a reject file that the feed's runs have written.
-func (e *Engine) corrects(ctx context.Context, f *config.Feed, d *bridge.Drop) (bool, error) {
-	if f.Mode != "full" {
+func (p *poller) corrects(ctx context.Context, d *bridge.Drop) (bool, error) {
+	if p.f.Mode != "full" {
 		return false, nil
 	}
 	if m := rejectName.FindStringSubmatch(d.Name); m != nil {
@@ -89,12 +89,12 @@ func (e *Engine) corrects(ctx context.Context, f *config.Feed, d *bridge.Drop) (
 		if err != nil {
 			return false, nil
 		}
-		wrote, err := e.Ledger.WroteRejects(ctx, f.Name, id)
+		wrote, err := p.e.Ledger.WroteRejects(ctx, p.f.Name, id)
 		if err != nil || wrote {
 			return wrote, err
 		}
 	}
-	file, err := rows.Open(e.Spool, f, e.spool(d), nil)
+	file, err := rows.Open(p.e.Spool, p.f, p.e.spool(d), nil)
 	if err != nil {
 		return false, nil // planning tells what is wrong with it
 	}
@@ -134,10 +134,10 @@ func (e *Engine) HandOver(ctx context.Context, f *config.Feed, file string) (*br
 		return nil, err
 	}
 	d.Size, d.SHA256, d.Spool, d.State, d.FetchedAt = size, sum, name, bridge.Fetched, e.Clock.Now()
-	if d.Correction, err = e.corrects(ctx, f, d); err != nil {
+	if d.Correction, err = e.poller(f).corrects(ctx, d); err != nil {
 		return nil, err
 	}
-	return d, e.advance(ctx, d, bridge.Claimed, e.fetched(d))
+	return d, journal{e}.advance(ctx, d, bridge.Claimed, fetched(d, e.Clock.Now()))
 }
 
 // localFile is a spool.Source of files of this machine.

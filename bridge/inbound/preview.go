@@ -55,7 +55,7 @@ func (e *Engine) Plan(ctx context.Context, f *config.Feed, path string, o Previe
 	}
 	file, err := rows.Open(e.Spool, f, path, nil)
 	if err == nil {
-		err = e.preview(ctx, f, d, v, stage, file, o)
+		err = (&preview{e.loader(f, d, &v.Run), v, o}).compare(ctx, stage, file)
 		err = errors.Join(err, file.Close())
 	}
 	return v, errors.Join(err, stage.Close())
@@ -75,33 +75,41 @@ func (e *Engine) PlanDrop(ctx context.Context, f *config.Feed, d *bridge.Drop, r
 		v.Run.Kind = bridge.RetryRun
 		v.Run.ID = math.MaxInt64 // after all others
 	}
-	file, err := e.rowsOf(ctx, f, d, &v.Run)
+	l := e.loader(f, d, &v.Run)
+	file, err := l.openRows(ctx)
 	if err == nil {
-		err = e.preview(ctx, f, d, v, stage, file, o)
+		err = (&preview{l, v, o}).compare(ctx, stage, file)
 		err = errors.Join(err, file.Close())
 	}
 	return v, errors.Join(err, stage.Close())
 }
 
-func (e *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v *Preview, stage bridge.Stage, file rows.Source, o PreviewOptions) error {
-	if f.Entity.Answers {
-		return previewAnswers(ctx, f, v, file, o)
+// preview fills a Preview.
+type preview struct {
+	*loader
+	v *Preview
+	o PreviewOptions
+}
+
+func (p *preview) compare(ctx context.Context, stage bridge.Stage, file rows.Source) error {
+	if p.f.Entity.Answers {
+		return p.answers(ctx, file)
 	}
-	p := &plan.Planner{Ledger: e.Ledger, Events: e.Events, Feed: f, Drop: d, Run: &v.Run, Stage: stage, Dry: true, Verify: o.Live,
-		OnReject: o.Reject, OnWarn: o.Warning}
-	if err := p.Read(ctx, file); err != nil {
+	planner := &plan.Planner{Ledger: p.e.Ledger, Events: p.e.Events, Feed: p.f, Drop: p.d, Run: p.run, Stage: stage, Dry: true,
+		Verify: p.o.Live, OnReject: p.o.Reject, OnWarn: p.o.Warning}
+	if err := planner.Read(ctx, file); err != nil {
 		return err
 	}
-	v.Ignored, v.Run.Skipped = p.Ignored, p.Skipped
-	if err := p.Withdraw(ctx); err != nil {
+	p.v.Ignored, p.run.Skipped = planner.Ignored, planner.Skipped
+	if err := planner.Withdraw(ctx); err != nil {
 		return err
 	}
-	a := e.applier(f, d, &v.Run, stage)
-	a.Dry, a.OnReject, a.OnExpected = true, o.Reject, o.Expected
+	a := p.applier(stage)
+	a.Dry, a.OnReject, a.OnExpected = true, p.o.Reject, p.o.Expected
 	if err := a.DecideAll(ctx); err != nil {
 		return err
 	}
-	v.Expected = a.Expected
+	p.v.Expected = a.Expected
 	for _, status := range []bridge.StageStatus{bridge.Decided, bridge.Waiting} {
 		for after := int64(0); ; {
 			page, err := stage.Next(ctx, status, after, pageRows)
@@ -112,7 +120,7 @@ func (e *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v 
 				break
 			}
 			after = page[len(page)-1].Seq
-			if err := e.tell(ctx, a, v, page, o); err != nil {
+			if err := p.tell(ctx, a, page); err != nil {
 				return err
 			}
 		}
@@ -121,8 +129,8 @@ func (e *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v 
 }
 
 // tell counts and reports a page of changes.
-func (e *Engine) tell(ctx context.Context, a *apply.Applier, v *Preview, page []*bridge.Staged, o PreviewOptions) error {
-	if o.Live {
+func (p *preview) tell(ctx context.Context, a *apply.Applier, page []*bridge.Staged) error {
+	if p.o.Live {
 		if err := a.CompareLive(ctx, page); err != nil {
 			return err
 		}
@@ -130,46 +138,46 @@ func (e *Engine) tell(ctx context.Context, a *apply.Applier, v *Preview, page []
 	for _, c := range page {
 		switch {
 		case c.Status == bridge.Waiting:
-			v.Waits++
+			p.v.Waits++
 		case c.Implied:
-			v.Withdraws++
+			p.v.Withdraws++
 		case c.Op == bridge.Create:
-			v.Creates++
+			p.v.Creates++
 		case c.Op == bridge.Remove:
-			v.Removes++
+			p.v.Removes++
 		case len(c.Values) == 0:
-			v.Run.Unchanged++
+			p.v.Run.Unchanged++
 			continue
 		default:
-			v.Updates++
+			p.v.Updates++
 		}
-		if o.Change == nil {
+		if p.o.Change == nil {
 			continue
 		}
-		if err := o.Change(c); err != nil {
+		if err := p.o.Change(c); err != nil {
 			return fmt.Errorf("report change of %s: %w", c.Key, err)
 		}
 	}
 	return nil
 }
 
-// previewAnswers tells what the rows of a file say about orders. Whether an order holds it already shows only when the
+// answers tells what the rows of a file say about orders. Whether an order holds it already shows only when the
 // answer is applied.
-func previewAnswers(ctx context.Context, f *config.Feed, v *Preview, file formats.Reader, o PreviewOptions) error {
-	_, err := rows.EachRecord(ctx, f, file, func(rec *formats.Record, reject *formats.Reject, raw func() map[string]string) error {
-		v.Run.Rows++
+func (p *preview) answers(ctx context.Context, file formats.Reader) error {
+	_, err := rows.EachRecord(ctx, p.f, file, func(rec *formats.Record, reject *formats.Reject, raw func() map[string]string) error {
+		p.v.Run.Rows++
 		if reject != nil {
-			v.Run.Rejected++
-			if o.Reject != nil {
-				o.Reject(bridge.RejectRow{Reject: *reject, Row: raw()})
+			p.v.Run.Rejected++
+			if p.o.Reject != nil {
+				p.o.Reject(bridge.RejectRow{Reject: *reject, Row: raw()})
 			}
 			return nil
 		}
-		v.Updates++
-		if o.Change == nil {
+		p.v.Updates++
+		if p.o.Change == nil {
 			return nil
 		}
-		return o.Change(&bridge.Staged{Change: bridge.Change{Op: bridge.Update, Key: rec.Key, Record: rec, Line: rec.Pos.Line,
+		return p.o.Change(&bridge.Staged{Change: bridge.Change{Op: bridge.Update, Key: rec.Key, Record: rec, Line: rec.Pos.Line,
 			Values: rec.Values}})
 	})
 	return err
