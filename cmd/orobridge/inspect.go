@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge/config"
-	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/csv"
@@ -167,7 +167,7 @@ func (a *app) tellInspection(v *operate.Inspection) error {
 	}
 	fmt.Fprintln(a.stdout)
 	if len(v.Skipped) > 0 {
-		fmt.Fprintf(a.stdout, "left out: %s\n", printable(inbound.SkippedLine(v.Skipped)))
+		fmt.Fprintf(a.stdout, "left out: %s\n", printable(rows.SkippedLine(v.Skipped)))
 	}
 	if len(v.Ignored) > 0 {
 		fmt.Fprintf(a.stdout, "columns that no field takes: %s\n", printable(strings.Join(v.Ignored, ", ")))

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -68,10 +68,10 @@ func countsLine(c bridge.Counts) string {
 // printLeftOut prints what of a file went nowhere.
 func (a *app) printLeftOut(indent string, skipped map[string]int64, unmapped []formats.Unmapped) {
 	if len(skipped) > 0 {
-		fmt.Fprintf(a.stdout, "%sleft out of the file: %s\n", indent, printable(inbound.SkippedLine(skipped)))
+		fmt.Fprintf(a.stdout, "%sleft out of the file: %s\n", indent, printable(rows.SkippedLine(skipped)))
 	}
 	if len(unmapped) > 0 {
-		fmt.Fprintf(a.stdout, "%scolumns that no field takes: %s\n", indent, printable(inbound.UnmappedLine(unmapped)))
+		fmt.Fprintf(a.stdout, "%scolumns that no field takes: %s\n", indent, printable(rows.UnmappedLine(unmapped)))
 	}
 }
 

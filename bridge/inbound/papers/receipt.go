@@ -1,4 +1,4 @@
-package inbound
+package papers
 
 import (
 	"bytes"
@@ -60,25 +60,24 @@ type receiptWarning struct {
 
 // receiptName is the name of a receipt: the drop's whole name, the run, and the kind.
 func receiptName(d *bridge.Drop, run *bridge.Run, kind string) string {
-	return bridge.DerivedName(d.Name+"."+kind, tag(d, run)+"_receipt")
+	return bridge.DerivedName(d.Name+"."+kind, Tag(d, run)+"_receipt")
 }
 
 // writeReceipts writes the receipts that the feed asks for.
-func (e *Engine) writeReceipts(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run) (paths []string,
-	err error) {
-	if len(f.Receipts) == 0 || d.Manifest {
+func (w *Writer) writeReceipts(ctx context.Context, run *bridge.Run) (paths []string, err error) {
+	if len(w.Feed.Receipts) == 0 || w.Drop.Manifest {
 		return nil, nil
 	}
-	c, err := e.receipt(ctx, d, run)
+	c, err := w.receipt(ctx, run)
 	if err != nil {
 		return nil, err
 	}
-	for _, kind := range f.Receipts {
+	for _, kind := range w.Feed.Receipts {
 		at := ""
 		if kind == config.DocumentReceipt {
-			at, err = e.writeDocuments(ctx, r, f, d, run)
+			at, err = w.writeDocuments(ctx, run)
 		} else {
-			at, err = e.writeReceipt(ctx, r, f, d, run, c, kind)
+			at, err = w.writeReceipt(ctx, run, c, kind)
 		}
 		if err != nil {
 			return nil, err
@@ -91,19 +90,18 @@ func (e *Engine) writeReceipts(ctx context.Context, r bridge.Remote, f *config.F
 }
 
 // writeReceipt writes one receipt and returns its path.
-func (e *Engine) writeReceipt(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run, c *receipt,
-	kind string) (string, error) {
+func (w *Writer) writeReceipt(ctx context.Context, run *bridge.Run, c *receipt, kind string) (string, error) {
 	body, err := c.write(kind)
 	if err != nil {
-		return "", fmt.Errorf("write receipt of drop %d: %w", d.ID, err)
+		return "", fmt.Errorf("write receipt of drop %d: %w", w.Drop.ID, err)
 	}
-	e.Events.Step("write receipt")
-	return e.putInto(ctx, r, path.Join(d.Folder, f.Folders.Receipts), receiptName(d, run, kind), bytes.NewReader(body))
+	w.Events.Step("write receipt")
+	return w.put(ctx, path.Join(w.Drop.Folder, w.Feed.Folders.Receipts), receiptName(w.Drop, run, kind), bytes.NewReader(body))
 }
 
-func (e *Engine) receipt(ctx context.Context, d *bridge.Drop, run *bridge.Run) (*receipt, error) {
-	c := &receipt{Drop: d.ID, Feed: d.Feed, File: d.Name, SHA256: d.SHA256, Size: d.Size, State: d.State, Reason: d.Reason,
-		Seen: orNull(d.SeenAt), Fetched: orNull(d.FetchedAt), Settled: orNull(d.SettledAt), Rejects: []receiptReject{}, Warnings: []receiptWarning{}}
+func (w *Writer) receipt(ctx context.Context, run *bridge.Run) (*receipt, error) {
+	c := &receipt{Drop: w.Drop.ID, Feed: w.Drop.Feed, File: w.Drop.Name, SHA256: w.Drop.SHA256, Size: w.Drop.Size, State: w.Drop.State, Reason: w.Drop.Reason,
+		Seen: orNull(w.Drop.SeenAt), Fetched: orNull(w.Drop.FetchedAt), Settled: orNull(w.Drop.SettledAt), Rejects: []receiptReject{}, Warnings: []receiptWarning{}}
 	if run == nil {
 		return c, nil
 	}
@@ -112,7 +110,7 @@ func (e *Engine) receipt(ctx context.Context, d *bridge.Drop, run *bridge.Run) (
 	if !run.Ended.IsZero() {
 		c.Seconds = run.Ended.Sub(run.Started).Seconds()
 	}
-	err := e.Ledger.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
+	err := w.Ledger.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
 		c.Rejects = append(c.Rejects, receiptReject{receiptWarning{Line: r.Pos.Line, Key: r.Key, Field: r.Field, Code: r.Code,
 			Message: r.Message}, r.Row})
 		if len(c.Rejects) == receiptRejects {
@@ -126,12 +124,12 @@ func (e *Engine) receipt(ctx context.Context, d *bridge.Drop, run *bridge.Run) (
 	if err != nil {
 		return nil, err
 	}
-	return c, e.warnings(ctx, d, run, c)
+	return c, w.warnings(ctx, run, c)
 }
 
 // warnings puts the first warnings of a run into its receipt.
-func (e *Engine) warnings(ctx context.Context, d *bridge.Drop, run *bridge.Run, c *receipt) error {
-	err := e.Ledger.Warnings(ctx, d.ID, func(w bridge.WarningRow) error {
+func (w *Writer) warnings(ctx context.Context, run *bridge.Run, c *receipt) error {
+	err := w.Ledger.Warnings(ctx, w.Drop.ID, func(w bridge.WarningRow) error {
 		if w.Run != run.ID {
 			return nil
 		}

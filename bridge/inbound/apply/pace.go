@@ -1,4 +1,4 @@
-package inbound
+package apply
 
 import (
 	"context"
@@ -6,10 +6,10 @@ import (
 	"time"
 )
 
-// pace decides how many batches are on their way at once. The shop works its queue off one after the other, so that more
+// Pace decides how many batches are on their way at once. The shop works its queue off one after the other, so that more
 // of them help only until it is never idle: a shop that slows down, or that is in trouble, gets fewer at once, and one
 // that recovers gets more again, up to the configured number.
-type pace struct {
+type Pace struct {
 	mu    sync.Mutex
 	max   int
 	limit float64       // 1 to max
@@ -18,12 +18,16 @@ type pace struct {
 	freed chan struct{} // closed and replaced when a place becomes free
 }
 
-func newPace(most int) *pace {
-	return &pace{max: most, limit: float64(most), freed: make(chan struct{})}
+// NewPace is the pace of a shop that takes so many batches at once.
+func NewPace(most int) *Pace {
+	return &Pace{max: most, limit: float64(most), freed: make(chan struct{})}
 }
 
+// Most is how many batches may be on their way at once.
+func (p *Pace) Most() int { return p.max }
+
 // take waits for a place and returns how many are on their way with it.
-func (p *pace) take(ctx context.Context) (int, error) {
+func (p *Pace) take(ctx context.Context) (int, error) {
 	for {
 		p.mu.Lock()
 		if p.used < max(1, int(p.limit)) {
@@ -44,7 +48,7 @@ func (p *pace) take(ctx context.Context) (int, error) {
 
 // give gives a place back. took is how long a batch of so many records was on its way beside others, with beside counting
 // itself; trouble says that it met some.
-func (p *pace) give(took time.Duration, records, beside int, trouble bool) {
+func (p *Pace) give(took time.Duration, records, beside int, trouble bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.used--

@@ -1,4 +1,4 @@
-package inbound
+package apply
 
 import (
 	"context"
@@ -42,7 +42,7 @@ func TestAShopThatIsSlowForGoodGetsItsFullPaceBack(t *testing.T) {
 }
 
 func TestPaceHoldsBatchesBack(t *testing.T) {
-	p := newPace(2)
+	p := NewPace(2)
 	for range 2 {
 		if _, err := p.take(t.Context()); err != nil {
 			t.Fatal(err)

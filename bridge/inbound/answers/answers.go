@@ -1,4 +1,18 @@
-package inbound
+// Package answers brings what the ERP says about orders to the shop.
+//
+// Answers do not travel in batches: an order may be answered several times in one file (accepted, then shipped in two
+// parcels), and each answer sets what it says through [Shop.ApplyFeedback]. So the rows of an order_feedback drop are applied
+// one by one, in the order of the file, and no row collapses. Nothing is sent before the whole file was found to be readable
+// and within the feed's guards. Each row's fate is committed with what it means for the outbox; an interrupted run goes on
+// behind the rows that have one.
+//
+// What the shop holds already is not written again, so that the same answer twice does nothing; an older answer that comes
+// again after a newer one is the newest, since answers carry no time. An empty cell says nothing: unlike elsewhere it does not
+// clear the field, since the answers of one file differ in what they have to say.
+//
+// What may go in: what an answer does to its order, and to the outbox. What may not: the outbox's own life (package
+// outbound), and the drop's (package inbound).
+package answers
 
 import (
 	"context"
@@ -9,81 +23,76 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
+	"github.com/orobridge/orobridge/bridge/inbound/trouble"
 	"github.com/orobridge/orobridge/formats"
 )
 
-// Answers of the ERP to orders do not travel in batches: an order may be answered several times in one file (accepted,
-// then shipped in two parcels), and each answer sets what it says through [Shop.ApplyFeedback]. So the rows of an
-// order_feedback drop are applied one by one, in the order of the file, and no row collapses. Nothing is sent before the
-// whole file was found to be readable and within the feed's guards. Each row's fate is committed with what it means for the
-// outbox; an interrupted run goes on behind the rows that have one.
-//
-// What the shop holds already is not written again, so that the same answer twice does nothing; an older answer that comes
-// again after a newer one is the newest, since answers carry no time. An empty cell says
-// nothing: unlike elsewhere it does not clear the field, since the answers of one file differ in what they have to say.
-
-// answering is one run of an order_feedback drop.
-type answering struct {
-	*Engine
-	feed *config.Feed
-	drop *bridge.Drop
-	run  *bridge.Run
+// A Shop takes answers.
+type Shop interface {
+	// ApplyFeedback writes an ERP's answer into its order: number, shipping status, a tracking, and the status where the
+	// shop lets it be set. What holds already is not written again. An order that the shop does not have is Missing; an
+	// error wrapping ErrUncertain means that the tracking may have been added: apply it again, it is looked for first.
+	ApplyFeedback(ctx context.Context, answer *formats.Record) (bridge.Answer, error)
 }
 
-// applyAnswers carries out a run of an order_feedback drop.
-func (e *Engine) applyAnswers(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, stage bridge.Stage,
-	resumed bool) (v verdict, err error) {
-	a := &answering{Engine: e, feed: f, drop: d, run: run}
-	if run.Kind != bridge.ParkedRun {
-		if err := a.rehearse(ctx); err != nil {
-			return e.unreadable(run, err)
-		}
-		if v, err := e.guard(ctx, f, d, run, stage, 0); err != nil || v.state == bridge.Held {
-			return v, err
-		}
-	}
-	e.Events.Step("planned")
-	if err := a.apply(ctx, resumed); err != nil {
-		return v, err
-	}
-	e.Events.Step("applied")
-	if err := e.mend(ctx, f, run, nil); err != nil {
-		return v, err
-	}
-	return e.verdict(ctx, f, d, run)
+// A Ledger keeps what became of answers, and the orders that they are about. Its methods are those of the packages plan and
+// apply but for the outbox.
+type Ledger interface {
+	Fates(ctx context.Context, run int64) (map[bridge.RowFate]int64, error)
+	Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error
+	Links(ctx context.Context, entity string, keys []string) (map[string]*bridge.Link, error)
+	Parked(ctx context.Context, feed string, waitedSince time.Time, each func(bridge.ParkedRow) error) error
+	Settle(ctx context.Context, batch int64, settled []bridge.Settlement, events ...*bridge.Event) error
+	// Outbox lists orders with the files that hold them: answers are written beside them.
+	Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*bridge.Owed, error)
+	Outfiles(ctx context.Context, f bridge.OutfileFilter) ([]*bridge.Outfile, error)
 }
 
-// rehearse reads the whole file and counts, as far as that can be told without the shop.
-func (a *answering) rehearse(ctx context.Context) error {
-	a.run.Counts = bridge.Counts{}
+// An Applier carries out one run of an order_feedback drop. Its fields are set before any method is called.
+type Applier struct {
+	Ledger  Ledger
+	Shop    Shop
+	Clock   bridge.Clock
+	Events  *bridge.Events
+	Trouble trouble.Waiter
+	Feed    *config.Feed
+	Drop    *bridge.Drop
+	Run     *bridge.Run
+	Rows    func(ctx context.Context) (rows.Source, error) // opens the rows that the run is about
+}
+
+// Rehearse reads the whole file and counts, as far as that can be told without the shop.
+func (a *Applier) Rehearse(ctx context.Context) error {
+	a.Run.Counts = bridge.Counts{}
 	return a.rows(ctx, func(_ *formats.Record, reject *formats.Reject, _ func() map[string]string) error {
-		a.run.Rows++
+		a.Run.Rows++
 		if reject != nil {
-			a.run.Rejected++
+			a.Run.Rejected++
 		}
 		return nil
 	})
 }
 
-// apply gives every row its fate. Rows that an interrupted attempt has settled are the first ones.
-func (a *answering) apply(ctx context.Context, resumed bool) error {
-	a.run.Counts = bridge.Counts{}
+// Apply gives every row its fate. Rows that an interrupted attempt has settled are the first ones.
+func (a *Applier) Apply(ctx context.Context, resumed bool) error {
+	a.Run.Counts = bridge.Counts{}
 	done := int64(0)
 	if resumed {
-		fates, err := a.Ledger.Fates(ctx, a.run.ID)
+		fates, err := a.Ledger.Fates(ctx, a.Run.ID)
 		if err != nil {
 			return err
 		}
 		for fate, n := range fates {
-			if fate == bridge.FateParked && a.run.Kind == bridge.ParkedRun {
+			if fate == bridge.FateParked && a.Run.Kind == bridge.ParkedRun {
 				continue // it is among the parked still
 			}
-			a.run.Add(fate, n)
+			a.Run.Add(fate, n)
 			done += n
 		}
 	}
-	a.run.Rows = done
-	if a.run.Kind == bridge.ParkedRun {
+	a.Run.Rows = done
+	if a.Run.Kind == bridge.ParkedRun {
 		return a.parked(ctx)
 	}
 	at := int64(0)
@@ -96,52 +105,30 @@ func (a *answering) apply(ctx context.Context, resumed bool) error {
 			a.reject(&s, reject, raw())
 			return a.settle(ctx, s, "")
 		}
-		return a.one(ctx, rec, raw(), formats.JoinKey(rec.Key, fmt.Sprint(a.drop.ID), fmt.Sprint(at)), bridge.ParkedRow{})
+		return a.one(ctx, rec, raw(), formats.JoinKey(rec.Key, fmt.Sprint(a.Drop.ID), fmt.Sprint(at)), bridge.ParkedRow{})
 	})
 }
 
 // rows reads the run's rows: those of the file, or only those that were rejected.
-func (a *answering) rows(ctx context.Context, each func(rec *formats.Record, reject *formats.Reject,
+func (a *Applier) rows(ctx context.Context, each func(rec *formats.Record, reject *formats.Reject,
 	raw func() map[string]string) error) error {
-	reader, err := a.rowsOf(ctx, a.feed, a.drop, a.run)
+	reader, err := a.Rows(ctx)
 	if err != nil {
 		return err
 	}
 	defer reader.Close() // it was only read
-	if _, err := EachRecord(ctx, a.feed, reader, each); err != nil {
+	if _, err := rows.EachRecord(ctx, a.Feed, reader, each); err != nil {
 		return err
 	}
-	a.run.Skipped = reader.Counts()
+	a.Run.Skipped = reader.Counts()
 	return nil
 }
 
-// previewAnswers tells what the rows of a file say about orders. Whether an order holds it already shows only when the
-// answer is applied.
-func previewAnswers(ctx context.Context, f *config.Feed, v *Preview, rows formats.Reader, o PreviewOptions) error {
-	_, err := EachRecord(ctx, f, rows, func(rec *formats.Record, reject *formats.Reject, raw func() map[string]string) error {
-		v.Run.Rows++
-		if reject != nil {
-			v.Run.Rejected++
-			if o.Reject != nil {
-				o.Reject(bridge.RejectRow{Reject: *reject, Row: raw()})
-			}
-			return nil
-		}
-		v.Updates++
-		if o.Change == nil {
-			return nil
-		}
-		return o.Change(&bridge.Staged{Change: bridge.Change{Op: bridge.Update, Key: rec.Key, Record: rec, Line: rec.Pos.Line,
-			Values: rec.Values}})
-	})
-	return err
-}
-
 // parked applies the answers of the drop that wait for their order.
-func (a *answering) parked(ctx context.Context) error {
+func (a *Applier) parked(ctx context.Context) error {
 	var waiting []bridge.ParkedRow
-	err := a.Ledger.Parked(ctx, a.feed.Name, time.Time{}, func(p bridge.ParkedRow) error {
-		if p.Drop == a.drop.ID {
+	err := a.Ledger.Parked(ctx, a.Feed.Name, time.Time{}, func(p bridge.ParkedRow) error {
+		if p.Drop == a.Drop.ID {
 			waiting = append(waiting, p)
 		}
 		return nil
@@ -150,7 +137,7 @@ func (a *answering) parked(ctx context.Context) error {
 		return err
 	}
 	for _, p := range waiting {
-		rec := &formats.Record{Entity: a.feed.Entity, Key: formats.SplitKey(p.Key)[0], Values: p.Record, Pos: p.Pos}
+		rec := &formats.Record{Entity: a.Feed.Entity, Key: formats.SplitKey(p.Key)[0], Values: p.Record, Pos: p.Pos}
 		if err := a.one(ctx, rec, p.Raw, p.Key, p); err != nil {
 			return err
 		}
@@ -160,11 +147,11 @@ func (a *answering) parked(ctx context.Context) error {
 
 // one applies one answer. An answer to an order that the bridge never sent waits for it, for park_for at most; so does one that
 // tells only a number of the ERP's which no answer has given to an order yet.
-func (a *answering) one(ctx context.Context, rec *formats.Record, raw map[string]string, wait string, before bridge.ParkedRow) error {
+func (a *Applier) one(ctx context.Context, rec *formats.Record, raw map[string]string, wait string, before bridge.ParkedRow) error {
 	rec.Values = slices.DeleteFunc(rec.Values, func(v formats.Value) bool { return v.Text == "" })
 	missing := bridge.Missing{Entity: bridge.Orders, Key: rec.Key}
 	if _, _, numbered := formats.IsElseKey(rec.Key); numbered {
-		missing.Entity = a.feed.Entity.Name
+		missing.Entity = a.Feed.Entity.Name
 		order, err := a.orderOf(ctx, rec.Key)
 		if err != nil {
 			return err
@@ -189,7 +176,7 @@ func (a *answering) one(ctx context.Context, rec *formats.Record, raw map[string
 	}
 	a.Events.Step("answer")
 	var got bridge.Answer
-	err := a.persist(ctx, "feed "+a.feed.Name, func() (err error) {
+	err := a.Trouble.Persist(ctx, "feed "+a.Feed.Name, func() (err error) {
 		got, err = a.Shop.ApplyFeedback(ctx, rec)
 		return err
 	})
@@ -215,8 +202,8 @@ func (a *answering) one(ctx context.Context, rec *formats.Record, raw map[string
 const numberField = "erp_order_number"
 
 // orderOf finds the order that an earlier answer gave a number; empty when none has.
-func (a *answering) orderOf(ctx context.Context, numbered string) (order string, err error) {
-	links, err := a.Ledger.Links(ctx, a.feed.Entity.Name, []string{numbered})
+func (a *Applier) orderOf(ctx context.Context, numbered string) (order string, err error) {
+	links, err := a.Ledger.Links(ctx, a.Feed.Entity.Name, []string{numbered})
 	if err != nil || links[numbered] == nil {
 		return "", err
 	}
@@ -229,7 +216,7 @@ func (a *answering) orderOf(ctx context.Context, numbered string) (order string,
 }
 
 // number keeps which order an answer has given a number; nil when it gives none.
-func (a *answering) number(ctx context.Context, s *bridge.Settlement, rec *formats.Record) (*bridge.Settlement, error) {
+func (a *Applier) number(ctx context.Context, s *bridge.Settlement, rec *formats.Record) (*bridge.Settlement, error) {
 	number, _ := rec.Get(numberField)
 	if number == "" || s.Link == nil {
 		return nil, nil
@@ -244,28 +231,28 @@ func (a *answering) number(ctx context.Context, s *bridge.Settlement, rec *forma
 		link = &bridge.Link{Entity: s.Entity, Key: key}
 	}
 	link.Lay([]formats.Value{{Field: "order", Text: rec.Key}},
-		bridge.Link{OroID: s.Link.OroID, Feed: a.drop.Feed, Drop: a.drop.ID, Run: a.run.ID, Line: s.Line, At: s.At})
-	return &bridge.Settlement{Link: link, HistoryEntry: bridge.HistoryEntry{Entity: s.Entity, Key: key, Drop: a.drop.ID, Line: s.Line,
+		bridge.Link{OroID: s.Link.OroID, Feed: a.Drop.Feed, Drop: a.Drop.ID, Run: a.Run.ID, Line: s.Line, At: s.At})
+	return &bridge.Settlement{Link: link, HistoryEntry: bridge.HistoryEntry{Entity: s.Entity, Key: key, Drop: a.Drop.ID, Line: s.Line,
 		Fate: bridge.RowFate(bridge.Answered), Detail: "the number of order " + rec.Key, At: s.At}}, nil
 }
 
-func (a *answering) settlement(key string, pos formats.Position) bridge.Settlement {
-	return bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: a.feed.Entity.Name, Key: key, Drop: a.drop.ID, Run: a.run.ID,
+func (a *Applier) settlement(key string, pos formats.Position) bridge.Settlement {
+	return bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: a.Feed.Entity.Name, Key: key, Drop: a.Drop.ID, Run: a.Run.ID,
 		Line: pos.Line,
 		At:   a.Clock.Now()}}
 }
 
-func (a *answering) reject(s *bridge.Settlement, why *formats.Reject, raw map[string]string) {
+func (a *Applier) reject(s *bridge.Settlement, why *formats.Reject, raw map[string]string) {
 	s.Fate, s.Detail = bridge.FateRejected, why.Code+": "+why.Message
-	s.Reject = &bridge.RejectRow{Drop: a.drop.ID, Run: a.run.ID, Entity: a.feed.Entity.Name, Reject: *why, Row: raw}
+	s.Reject = &bridge.RejectRow{Drop: a.Drop.ID, Run: a.Run.ID, Entity: a.Feed.Entity.Name, Reject: *why, Row: raw}
 }
 
 // unsent parks an answer to an order that the bridge has not sent, or rejects one that has waited for too long.
-func (a *answering) unsent(s *bridge.Settlement, rec *formats.Record, raw map[string]string, missing bridge.Missing, wait string,
+func (a *Applier) unsent(s *bridge.Settlement, rec *formats.Record, raw map[string]string, missing bridge.Missing, wait string,
 	before bridge.ParkedRow) {
-	if !before.Since.IsZero() && before.Since.Before(a.waitedSince(a.feed)) {
+	if !before.Since.IsZero() && before.Since.Before(a.Clock.Now().Add(-a.Feed.ParkFor.D())) {
 		a.reject(s, &formats.Reject{Pos: rec.Pos, Key: rec.Key, Field: "order", Code: formats.CodeParent,
-			Message: "the bridge did not send this order within " + a.feed.ParkFor.String()}, raw)
+			Message: "the bridge did not send this order within " + a.Feed.ParkFor.String()}, raw)
 		return
 	}
 	since := s.At
@@ -273,13 +260,13 @@ func (a *answering) unsent(s *bridge.Settlement, rec *formats.Record, raw map[st
 		since = before.Since
 	}
 	s.Fate, s.Unpark, s.Detail = bridge.FateParked, "", "the bridge has not sent this order; waits for "+missing.Entity+" "+missing.Key
-	s.Park = &bridge.ParkedRow{Entity: a.feed.Entity.Name, Key: wait, Feed: a.drop.Feed, Drop: a.drop.ID, Run: a.run.ID,
+	s.Park = &bridge.ParkedRow{Entity: a.Feed.Entity.Name, Key: wait, Feed: a.Drop.Feed, Drop: a.Drop.ID, Run: a.Run.ID,
 		Line: rec.Pos.Line, Pos: rec.Pos,
 		Missing: missing, Record: rec.Values, Raw: raw, Since: since}
 }
 
 // outcome says what became of an answer.
-func (a *answering) outcome(s *bridge.Settlement, rec *formats.Record, raw map[string]string, got bridge.Answer) {
+func (a *Applier) outcome(s *bridge.Settlement, rec *formats.Record, raw map[string]string, got bridge.Answer) {
 	switch {
 	case got.Reject != nil:
 		a.reject(s, got.Reject, raw)
@@ -301,12 +288,12 @@ func (a *answering) outcome(s *bridge.Settlement, rec *formats.Record, raw map[s
 	for _, l := range got.Left {
 		s.Detail = strings.TrimPrefix(s.Detail+"; "+l.Field+" not set: "+l.Why, "; ")
 	}
-	s.Link = &bridge.Link{Entity: a.feed.Entity.Name, Key: rec.Key, OroID: got.OroID}
+	s.Link = &bridge.Link{Entity: a.Feed.Entity.Name, Key: rec.Key, OroID: got.OroID}
 }
 
 // answered lays an answer over the link of its order, and says what it means for the outbox: the order counts as answered,
 // and since the file must have arrived, its alarm for not having been seen is over.
-func (a *answering) answered(ctx context.Context, s *bridge.Settlement, rec *formats.Record) (alarm bridge.Alarm, err error) {
+func (a *Applier) answered(ctx context.Context, s *bridge.Settlement, rec *formats.Record) (alarm bridge.Alarm, err error) {
 	links, err := a.Ledger.Links(ctx, s.Entity, []string{rec.Key})
 	if err != nil {
 		return "", err
@@ -315,7 +302,7 @@ func (a *answering) answered(ctx context.Context, s *bridge.Settlement, rec *for
 	if link == nil {
 		link = s.Link
 	}
-	s.Before = link.Lay(rec.Values, bridge.Link{OroID: id, Feed: a.drop.Feed, Drop: a.drop.ID, Run: a.run.ID, Line: s.Line, At: s.At})
+	s.Before = link.Lay(rec.Values, bridge.Link{OroID: id, Feed: a.Drop.Feed, Drop: a.Drop.ID, Run: a.Run.ID, Line: s.Line, At: s.At})
 	s.Link = link
 	owed, err := a.Ledger.Outbox(ctx, bridge.OutboxFilter{Identifier: rec.Key})
 	if err != nil {
@@ -369,11 +356,11 @@ func said(rec *formats.Record) (answer string, alarm bridge.Alarm) {
 }
 
 // settle commits a row's fate, with what it means for the orders of the outbox.
-func (a *answering) settle(ctx context.Context, s bridge.Settlement, alarm bridge.Alarm, more ...*bridge.Settlement) error {
+func (a *Applier) settle(ctx context.Context, s bridge.Settlement, alarm bridge.Alarm, more ...*bridge.Settlement) error {
 	var events []*bridge.Event
 	for _, o := range s.Owed {
-		event := a.event(bridge.OrderAnswered, a.drop, o.Answer)
-		event.Export, event.Order, event.Run = o.Export, o.Order, a.run.ID
+		event := a.Drop.Event(bridge.OrderAnswered, a.Clock.Now(), o.Answer)
+		event.Export, event.Order, event.Run = o.Export, o.Order, a.Run.ID
 		events = append(events, event)
 		if alarm == "" {
 			continue
@@ -393,15 +380,15 @@ func (a *answering) settle(ctx context.Context, s bridge.Settlement, alarm bridg
 			Fate:   bridge.RowFate(bridge.Answered),
 			Detail: strings.TrimSuffix(s.Owed[0].Answer+"; "+s.Detail, "; "), At: s.At}})
 	}
-	err := a.persist(ctx, "feed "+a.feed.Name, func() error { return a.Ledger.Settle(ctx, 0, settled, events...) })
+	err := a.Trouble.Persist(ctx, "feed "+a.Feed.Name, func() error { return a.Ledger.Settle(ctx, 0, settled, events...) })
 	if err != nil {
 		return err
 	}
 	a.Events.Tell(events...)
 	a.Events.Step("settled answer")
-	a.run.Rows++
-	a.run.Add(s.Fate, 1)
-	a.Events.Tell(&bridge.Event{Kind: bridge.Progressed, Feed: a.feed.Name, Drop: a.drop.ID, File: a.drop.Name, Phase: "sending",
-		Done: a.run.Rows})
+	a.Run.Rows++
+	a.Run.Add(s.Fate, 1)
+	a.Events.Tell(&bridge.Event{Kind: bridge.Progressed, Feed: a.Feed.Name, Drop: a.Drop.ID, File: a.Drop.Name, Phase: "sending",
+		Done: a.Run.Rows})
 	return nil
 }

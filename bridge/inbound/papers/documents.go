@@ -1,4 +1,4 @@
-package inbound
+package papers
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -23,12 +25,12 @@ const (
 )
 
 // writeDocuments writes a receipt that tells of each document of a drop, and returns its path; empty when there is none.
-func (e *Engine) writeDocuments(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run) (string, error) {
-	format, ok := f.Format.(formats.Receipter)
-	if !ok || d.Spool == "" {
+func (w *Writer) writeDocuments(ctx context.Context, run *bridge.Run) (string, error) {
+	format, ok := w.Feed.Format.(formats.Receipter)
+	if !ok || w.Drop.Spool == "" {
 		return "", nil
 	}
-	rows, err := e.openRows(f, e.spool(d))
+	file, err := rows.Open(w.Spool, w.Feed, w.bytes(), nil)
 	var unreadable *formats.FileError
 	if errors.As(err, &unreadable) {
 		return "", nil // there is no document to tell of
@@ -36,47 +38,45 @@ func (e *Engine) writeDocuments(ctx context.Context, r bridge.Remote, f *config.
 	if err != nil {
 		return "", err
 	}
-	at, err := e.putDocuments(ctx, r, f, d, run, format, rows)
-	return at, errors.Join(err, rows.Close())
+	at, err := w.putDocuments(ctx, run, format, file)
+	return at, errors.Join(err, file.Close())
 }
 
-func (e *Engine) putDocuments(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run,
-	format formats.Receipter,
-	rows *fileRows) (at string, err error) {
-	o, err := e.told(ctx, d, run, rows)
+func (w *Writer) putDocuments(ctx context.Context, run *bridge.Run, format formats.Receipter, file *rows.File) (at string, err error) {
+	o, err := w.told(ctx, run, file)
 	if err != nil {
 		return "", err
 	}
 	var parts []io.Reader
-	for _, p := range rows.parts {
-		file, err := os.Open(p.path)
+	for _, p := range file.Parts() {
+		part, err := os.Open(p.Path)
 		if err != nil {
-			return "", fmt.Errorf("open %s: %w", filepath.Base(p.path), err)
+			return "", fmt.Errorf("open %s: %w", filepath.Base(p.Path), err)
 		}
-		defer file.Close()
-		parts = append(parts, file)
+		defer part.Close()
+		parts = append(parts, part)
 	}
-	to, err := os.CreateTemp(e.Spool, "receipt-*.part")
+	to, err := os.CreateTemp(w.Spool, "receipt-*"+spool.Part)
 	if err != nil {
-		return "", spoolTrouble(err)
+		return "", spool.Trouble(err)
 	}
 	n, err := format.WriteReceipt(to, parts, o)
 	if err == nil && n > 0 {
-		e.Events.Step("write receipt")
-		at, err = e.putInto(ctx, r, path.Join(d.Folder, f.Folders.Receipts), receiptName(d, run, config.DocumentReceipt), to)
+		w.Events.Step("write receipt")
+		at, err = w.put(ctx, path.Join(w.Drop.Folder, w.Feed.Folders.Receipts), receiptName(w.Drop, run, config.DocumentReceipt), to)
 	}
 	return at, errors.Join(err, to.Close(), os.Remove(to.Name()))
 }
 
 // told says what to tell of a drop's documents: what the run rejected, and of a run of some rows nothing else.
-func (e *Engine) told(ctx context.Context, d *bridge.Drop, run *bridge.Run, rows *fileRows) (formats.Receipt, error) {
+func (w *Writer) told(ctx context.Context, run *bridge.Run, file *rows.File) (formats.Receipt, error) {
 	if run == nil || run.State == bridge.Failed {
-		return toldAsOne(d, run), nil
+		return toldAsOne(w.Drop, run), nil
 	}
 	o := formats.Receipt{First: firstOfRun + run.ID*perReceipt + 1, At: run.Ended}
-	rejects := map[spot]*formats.Reject{}
-	err := e.Ledger.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
-		if at := spotOf(r.Pos); rejects[at] == nil {
+	rejects := map[rows.Spot]*formats.Reject{}
+	err := w.Ledger.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
+		if at := rows.SpotOf(r.Pos); rejects[at] == nil {
 			rejects[at] = &r.Reject
 		}
 		return nil
@@ -84,20 +84,20 @@ func (e *Engine) told(ctx context.Context, d *bridge.Drop, run *bridge.Run, rows
 	if err != nil {
 		return o, err
 	}
-	all, before := run.Kind == bridge.FirstRun || run.Kind == bridge.ReRun, map[spot]bool{}
+	all, before := run.Kind == bridge.FirstRun || run.Kind == bridge.ReRun, map[rows.Spot]bool{}
 	if run.Kind == bridge.RetryRun {
-		last, err := e.lastRejects(ctx, d, run.ID)
-		if err == nil && last != nil {
-			before, err = e.failed(ctx, last)
+		runs, err := w.Ledger.Runs(ctx, w.Drop.ID)
+		if last := rows.LastRejects(runs, run.ID); err == nil && last != nil {
+			before, err = rows.Spots(ctx, w.Ledger, last.ID)
 		}
 		if err != nil {
 			return o, err
 		}
 	}
 	o.Fate = func(part int, at formats.Position) (*formats.Reject, bool) {
-		at.Part = rows.parts[part].name
-		why := rejects[spotOf(at)]
-		return why, all || why != nil || before[spotOf(at)]
+		at.Part = file.Parts()[part].Name
+		why := rejects[rows.SpotOf(at)]
+		return why, all || why != nil || before[rows.SpotOf(at)]
 	}
 	return o, nil
 }

@@ -1,4 +1,4 @@
-package inbound
+package plan
 
 import (
 	"slices"
@@ -25,16 +25,16 @@ type scopes struct {
 }
 
 // scopesOf is where the planner gathers what the file names; nil when nothing of it is withdrawn.
-func (p *planner) scopesOf() *scopes {
-	if p.feed.Mode != "full" || p.feed.Missing == "keep" {
+func (p *Planner) scopesOf() *scopes {
+	if p.Feed.Mode != "full" || p.Feed.Missing == "keep" {
 		return nil
 	}
-	fields := scopeFields(p.feed)
+	fields := ScopeFields(p.Feed)
 	return &scopes{fields: fields, named: map[string]bool{}, all: len(fields) == 0}
 }
 
-// scopeFields are the fields by which a feed's full drops are told apart.
-func scopeFields(f *config.Feed) []string {
+// ScopeFields are the fields by which a feed's full drops are told apart.
+func ScopeFields(f *config.Feed) []string {
 	fields := f.Scope
 	if fields == nil {
 		fields = f.Entity.Scope
