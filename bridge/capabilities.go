@@ -49,10 +49,12 @@ func (c Capabilities) String() string {
 	}
 	webhooks := "no webhooks: polling alone finds orders"
 	if c.Webhooks {
-		webhooks = said(len(c.Topics) > 0, fmt.Sprintf("webhooks for %s", strings.Join(c.Topics, ", ")), "webhooks, none of them open: polling alone finds orders")
+		webhooks = said(len(c.Topics) > 0, fmt.Sprintf("webhooks for %s", strings.Join(c.Topics, ", ")),
+			"webhooks, none of them open: polling alone finds orders")
 	}
 	return c.Version() + ": " + strings.Join([]string{
-		said(c.ExternalID, "customers and orders carry the ERP's numbers", "no externalId: customers need another key (oro.customer_key), orders keep no ERP number"),
+		said(c.ExternalID, "customers and orders carry the ERP's numbers",
+			"no externalId: customers need another key (oro.customer_key), orders keep no ERP number"),
 		said(c.ExtID, "prices name their product by sku", "products are looked up by sku first"),
 		webhooks,
 		said(c.Kits, "kits", "no kits"),

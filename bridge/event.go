@@ -71,6 +71,7 @@ type Event struct {
 	Alarm  Alarm
 	Work   string // what is paused: "feed prices"
 	Who    string // who decided
+	Why    string // and why, in that one's words
 	Bytes  int64
 	SHA256 string
 	Text   string // the rest in words
@@ -126,6 +127,7 @@ func (e *Event) Attrs() []slog.Attr {
 	text("alarm", string(e.Alarm))
 	text("work", e.Work)
 	text("who", e.Who)
+	text("why", e.Why)
 	number("bytes", e.Bytes)
 	text("sha256", e.SHA256)
 	if c := e.Counts; c != nil {

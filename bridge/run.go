@@ -78,15 +78,6 @@ type Settlement struct {
 	Files  []*Outfile // and their files
 }
 
-// RejectRow is a reject as the ledger keeps it.
-type RejectRow struct {
-	ID   int64
-	Drop int64
-	Run  int64
-	formats.Reject
-	Row map[string]string // the sender's columns
-}
-
 // WarningRow is a warning as the ledger keeps it.
 type WarningRow struct {
 	Drop int64
@@ -108,14 +99,6 @@ type ParkedRow struct {
 	Remove  bool
 	Raw     map[string]string
 	Since   time.Time
-}
-
-// RejectFilter chooses rejects; zero fields choose all.
-type RejectFilter struct {
-	Drop int64
-	Run  int64
-	Feed string
-	Last int
 }
 
 // A RowLine is the fate of one row in one run, as `orobridge drop ID --rows` lists it.

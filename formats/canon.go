@@ -151,7 +151,8 @@ func cleanSlow(text string, breaks, key bool) (string, *Reject) {
 // U+FFFD when the text was decoded from another encoding.
 func badByte(whole, text string, i int) *Reject {
 	if _, size := utf8.DecodeRuneInString(text[i:]); size > 1 {
-		return fault(CodeEncoding, "%s holds U+FFFD: a byte that the declared encoding does not have, or text that was damaged before; see format.encoding", quote(text))
+		return fault(CodeEncoding, "%s holds U+FFFD: a byte that the declared encoding does not have, or text that was damaged before; "+
+			"see format.encoding", quote(text))
 	}
 	at := len(whole) - len(strings.TrimLeftFunc(whole, trimmed)) + i + 1
 	return fault(CodeEncoding, "byte %#02x at position %d of %s is not UTF-8; see format.encoding", text[i], at, quote(text))

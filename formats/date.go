@@ -46,7 +46,8 @@ func checkDateForm(form string) error {
 	layout := dateLayout(form)
 	back, err := time.Parse(layout, probe.Format(layout))
 	if err != nil || back.Year() != 2037 || back.YearDay() != probe.YearDay() {
-		return fmt.Errorf("%q is not a form of dates: use YYYYMMDD, DD.MM.YYYY, or Go's notation with year, month and day, such as 02.01.2006", form)
+		return fmt.Errorf("%q is not a form of dates: use YYYYMMDD, DD.MM.YYYY, or Go's notation with year, month and day, such "+
+			"as 02.01.2006", form)
 	}
 	return nil
 }

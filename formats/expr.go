@@ -81,7 +81,8 @@ func compile(source string, env *exprEnv) (*expression, error) {
 	switch t := program.Node().Type(); t {
 	case amountType, stringType, boolType, intType:
 	default:
-		return nil, fmt.Errorf("%s: gives %v; a field needs a text, an amount or a condition (both sides of ?: must be the same; text(…) makes a text of an amount)", source, t)
+		return nil, fmt.Errorf("%s: gives %v; a field needs a text, an amount or a condition (both sides of ?: must be the same; "+
+			"text(…) makes a text of an amount)", source, t)
 	}
 	return &expression{source: source, program: program, columns: v.columns}, nil
 }

@@ -151,6 +151,17 @@ func TestNegativeQuantitiesAreRejectedUnlessTheFeedAllowsThem(t *testing.T) {
 	}
 }
 
+func TestNothingIsItsOwnParent(t *testing.T) {
+	row := []string{"customer_number=1000", "name=Chairs", "parent_number=1000"}
+	if _, bad := record(t, formats.Customers, formats.Mapping{}, point, row...); bad == nil || bad.Code != formats.CodeReference || bad.Field != "parent_number" || !bad.Keyed {
+		t.Errorf("%+v", bad)
+	}
+	row[2] = "parent_number=999"
+	if rec, bad := record(t, formats.Customers, formats.Mapping{}, point, row...); bad != nil || contents(rec) != "1000 name=Chairs parent_number=999" {
+		t.Errorf("%v, %+v", contents(rec), bad)
+	}
+}
+
 func TestAnExpressionFitsItsField(t *testing.T) {
 	for _, tt := range []struct {
 		entity *formats.Entity

@@ -164,8 +164,8 @@ func (w *wiring) source(e *Entity, field string, fed, at map[string]int) (source
 		return s, nil
 	}
 	if i, both := fed[field]; both {
-		return s, &FileError{Pos: Position{Line: 1}, Message: fmt.Sprintf("the field %s comes from column %d and from the expression %s", field, i+1, s.expr.source),
-			Hint: "keep one of them under columns"}
+		return s, &FileError{Pos: Position{Line: 1}, Message: fmt.Sprintf("the field %s comes from column %d and from the expression %s",
+			field, i+1, s.expr.source), Hint: "keep one of them under columns"}
 	}
 	for _, c := range s.expr.columns {
 		i, ok := at[c]
@@ -208,7 +208,8 @@ func (p *Mapper) complete(missing, columns []string) error {
 			message += "; columns maps " + columnList(missing) + ", not in the file"
 		}
 		return &FileError{Pos: Position{Line: 1}, Message: message,
-			Hint: fmt.Sprintf("map one of the file's columns (columns: {COLUMN: %s}) or set it (constants: {%s: …}); the file has %s", f.Name, f.Name, columnList(columns))}
+			Hint: fmt.Sprintf("map one of the file's columns (columns: {COLUMN: %s}) or set it (constants: {%s: …}); the file has %s",
+				f.Name, f.Name, columnList(columns))}
 	}
 	return nil
 }
@@ -294,6 +295,9 @@ func (p *Mapper) Record(row *Row, rec *Record) error {
 				bad = fault(CodeMissing, "%s is empty", s.name)
 			}
 		}
+		if bad == nil && text != "" && text == rec.Key && s.field.Ref == p.entity.Name {
+			bad = fault(CodeReference, "%s is the row's own key: nothing is its own parent", s.name)
+		}
 		if bad != nil {
 			return p.locate(bad, s, row, rec)
 		}
@@ -329,9 +333,12 @@ func (p *Mapper) whole(w *Whole, rec *Record) error {
 		return nil
 	}
 	if p.strict {
-		return &Reject{Pos: rec.Pos, Key: rec.Key, Field: lacks, Code: CodeIncomplete, Message: fmt.Sprintf("%s is empty, and the %s is nothing without it", lacks, w.Name)}
+		return &Reject{Pos: rec.Pos, Key: rec.Key, Field: lacks, Code: CodeIncomplete,
+			Message: fmt.Sprintf("%s is empty, and the %s is nothing without it", lacks, w.Name)}
 	}
-	rec.Values = slices.DeleteFunc(rec.Values, func(v Value) bool { return slices.Contains(w.Fields, v.Field) || slices.Contains(w.Along, v.Field) })
+	rec.Values = slices.DeleteFunc(rec.Values, func(v Value) bool {
+		return slices.Contains(w.Fields, v.Field) || slices.Contains(w.Along, v.Field)
+	})
 	p.warned["without_"+w.Name]++
 	rec.Warnings = append(rec.Warnings, Warning{Pos: rec.Pos, Key: rec.Key, Field: lacks, Code: CodeIncomplete,
 		Message: fmt.Sprintf("loaded without its %s: %s is empty", w.Name, lacks)})

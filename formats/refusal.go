@@ -85,14 +85,11 @@ func stockProduct(r *Record, create bool) *Reject {
 var addressNeeds = []string{"street", "city", "postal_code", "country"}
 
 func stockCustomer(r *Record, create bool) *Reject {
-	number, _ := r.Get("customer_number")
-	if parent, _ := r.Get("parent_number"); parent != "" && parent == number {
-		return refusal(r, "parent_number", CodeReference, "a customer is not its own parent")
-	}
-	begun := slices.ContainsFunc([]string{"address_label", "street", "street2", "city", "postal_code", "region", "country"}, func(f string) bool {
-		text, _ := r.Get(f)
-		return text != ""
-	})
+	begun := slices.ContainsFunc([]string{"address_label", "street", "street2", "city", "postal_code", "region", "country"},
+		func(f string) bool {
+			text, _ := r.Get(f)
+			return text != ""
+		})
 	if !create || !begun {
 		return nil
 	}

@@ -39,7 +39,6 @@ func TestRefusal(t *testing.T) {
 		{"without a name", Customers, "100", []string{"city", "C"}, false, "missing name"},
 		{"with half an address", Customers, "100", []string{"city", "C", "name", "A", "street", "S"}, false, "missing postal_code"},
 		{"with an address", Customers, "100", []string{"city", "C", "country", "US", "name", "A", "postal_code", "1", "street", "S"}, false, ""},
-		{"its own parent", Customers, "100", []string{"name", "A", "parent_number", "100"}, true, "reference parent_number"},
 		{"a list", PriceLists, "L", []string{"currencies", "EUR USD"}, false, ""},
 		{"a list without currencies", PriceLists, "L", []string{"active", "1"}, false, "missing currencies"},
 		{"a list with none there is", PriceLists, "L", []string{"currencies", "EUR XYZ"}, false, "value currencies"},

@@ -63,10 +63,12 @@ func (t *Tally) Compare(pos Position, rows, sum *string, c Conventions) error {
 
 // NoTrailer is the error for a file that ends without the trailer that it must have.
 func NoTrailer(pos Position) error {
-	return &FileError{Code: CodeFileTrailer, Pos: pos, Message: "the file ends without its trailer: it was cut off", Hint: "nothing of the file was loaded; have it sent again"}
+	return &FileError{Code: CodeFileTrailer, Pos: pos, Message: "the file ends without its trailer: it was cut off",
+		Hint: "nothing of the file was loaded; have it sent again"}
 }
 
 // BehindTrailer is the error for a row that stands behind the trailer.
 func BehindTrailer(pos Position) error {
-	return &FileError{Code: CodeFileTrailer, Pos: pos, Message: "a row stands behind the trailer", Hint: "files may have been joined: have them sent one by one, or correct format.trailer"}
+	return &FileError{Code: CodeFileTrailer, Pos: pos, Message: "a row stands behind the trailer",
+		Hint: "files may have been joined: have them sent one by one, or correct format.trailer"}
 }

@@ -32,7 +32,8 @@ const (
 // with the files in it. Doubts are what works but should not stay.
 func makePrivate(dir, spool string) (doubts []string, err error) {
 	if err := os.MkdirAll(spool, privateFolder); err != nil {
-		return nil, &bridge.Error{Op: "make state folder", Object: dir, Err: err, Hint: "correct state.dir, or let the bridge's account write there"}
+		return nil, &bridge.Error{Op: "make state folder", Object: dir, Err: err,
+			Hint: "correct state.dir, or let the bridge's account write there"}
 	}
 	info, err := os.Stat(dir)
 	if err != nil {
@@ -41,7 +42,8 @@ func makePrivate(dir, spool string) (doubts []string, err error) {
 	mode := info.Mode()
 	switch {
 	case mode&0o002 != 0:
-		return nil, &bridge.Error{Op: "open state", Object: dir, Err: errors.New("everybody on this machine can write there"), Hint: "chmod o-rwx " + dir}
+		return nil, &bridge.Error{Op: "open state", Object: dir, Err: errors.New("everybody on this machine can write there"),
+			Hint: "chmod o-rwx " + dir}
 	case mode&others != 0:
 		doubts = append(doubts, fmt.Sprintf("everybody on this machine can look into %s: chmod o-rwx %s", dir, dir))
 	case mode&0o020 != 0 && mode&fs.ModeSetgid == 0:
@@ -106,7 +108,8 @@ func takeLock(path string) (*lock, error) {
 	if words := strings.Fields(l.said); len(words) > 0 {
 		holder = "process " + words[0]
 	}
-	return nil, &bridge.Error{Op: "lock", Object: path, Err: bridge.ErrLocked, Hint: holder + " works with this state folder: stop it, or use another state.dir"}
+	return nil, &bridge.Error{Op: "lock", Object: path, Err: bridge.ErrLocked,
+		Hint: holder + " works with this state folder: stop it, or use another state.dir"}
 }
 
 // used says that a bridge has worked here before, crashed that it came to no orderly end.
@@ -176,8 +179,10 @@ func (s *State) Whole() error {
 			err = errors.New("another file stands in its place")
 		}
 		if err != nil {
-			return &bridge.Error{Op: "look after state", Object: path, Err: fmt.Errorf("the state folder was taken away under the running bridge: %w", err),
-				Hint: "put the folder back as it was, with the bridge stopped, and start it again; what was noted since is lost, and is found out again from both ends"}
+			return &bridge.Error{Op: "look after state", Object: path,
+				Err: fmt.Errorf("the state folder was taken away under the running bridge: %w", err),
+				Hint: "put the folder back as it was, with the bridge stopped, and start it again; what was noted since is lost, and is " +
+					"found out again from both ends"}
 		}
 	}
 	return nil

@@ -15,7 +15,8 @@ import (
 
 // feedOf makes a config with one feed of prices that matches a pattern, and further keys.
 func FeedOf(match, keys string) string {
-	return fmt.Sprintf("feeds:\n  - { name: prices, entity: prices, remote: disk, folder: prices, match: '%s', format: { kind: csv }%s }\n", match, keys)
+	return fmt.Sprintf("feeds:\n"+
+		"  - { name: prices, entity: prices, remote: disk, folder: prices, match: '%s', format: { kind: csv }%s }\n", match, keys)
 }
 
 // lineup is a line for each drop of the prices: its name, its state, and the reason that it gives.

@@ -19,7 +19,8 @@ import (
 
 const AnExport = `
 exports:
-  - { name: orders, entity: orders, remote: disk, folder: orders, file: 'ORD_{submitted}_{number}_{identifier}.csv', format: { kind: csv }, since: '2026-11-21'%s }
+  - { name: orders, entity: orders, remote: disk, folder: orders,
+      file: 'ORD_{submitted}_{number}_{identifier}.csv', format: { kind: csv }, since: '2026-11-21'%s }
 `
 
 // exporting is a world with one export and some more keys of it: ", marker: .ok".

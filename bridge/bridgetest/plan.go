@@ -14,7 +14,8 @@ import (
 
 // feedWith makes a config with one feed of an entity and further keys.
 func FeedWith(entity, keys string) string {
-	return fmt.Sprintf("feeds:\n  - { name: %s, entity: %s, remote: disk, folder: %s, match: '*.csv', ready: { stable: 0s }, format: { kind: csv }%s }\n", entity, entity, entity, keys)
+	return fmt.Sprintf("feeds:\n  - { name: %s, entity: %s, remote: disk, folder: %s, match: '*.csv', ready: { stable: 0s },\n"+
+		"      format: { kind: csv }%s }\n", entity, entity, entity, keys)
 }
 
 // stock puts products and a price list into the shop before the bridge knows of them.

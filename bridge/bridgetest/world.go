@@ -67,20 +67,24 @@ func (c *clock) Wait(ctx context.Context, d time.Duration) error {
 
 const FiveFeeds = `
 feeds:
-  - { name: customers, entity: customers, remote: disk, folder: customers, match: '*.csv', ready: { stable: 0s, marker: '' }, format: { kind: csv } }
+  - { name: customers, entity: customers, remote: disk, folder: customers, match: '*.csv',
+      ready: { stable: 0s, marker: '' }, format: { kind: csv } }
   - { name: products, entity: products, remote: disk, folder: products, match: '*.csv', ready: { stable: 0s }, format: { kind: csv } }
   - { name: pricelists, entity: pricelists, remote: disk, folder: pricelists, match: '*.csv', ready: { stable: 0s }, format: { kind: csv } }
   - { name: prices, entity: prices, remote: disk, folder: prices, match: '*.csv', ready: { stable: 0s }, format: { kind: csv } }
   - { name: inventory, entity: inventory, remote: disk, folder: inventory, match: '*.csv', ready: { stable: 0s }, format: { kind: csv } }
 exports:
-  - { name: orders, entity: orders, remote: disk, folder: orders, file: 'ORD_{submitted}_{number}_{identifier}.csv', format: { kind: csv }, since: all }
+  - { name: orders, entity: orders, remote: disk, folder: orders,
+      file: 'ORD_{submitted}_{number}_{identifier}.csv', format: { kind: csv }, since: all }
 `
 
 func NewWorld(t testing.TB, feeds string, options ...orotest.Option) *World {
 	t.Helper()
-	w := &World{T: t, Folder: t.TempDir(), State: t.TempDir(), Clock: &clock{now: time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)}, Log: &bytes.Buffer{}}
+	w := &World{T: t, Folder: t.TempDir(), State: t.TempDir(), Clock: &clock{now: time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)},
+		Log: &bytes.Buffer{}}
 	asked := &orotest.Asked{}
-	w.Shop = orotest.New(append([]orotest.Option{orotest.Version(orotest.Wanted()), orotest.Clock(w.Clock.Now), orotest.Into(asked)}, options...)...)
+	w.Shop = orotest.New(append([]orotest.Option{orotest.Version(orotest.Wanted()), orotest.Clock(w.Clock.Now), orotest.Into(asked)},
+		options...)...)
 	if err := w.Shop.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
@@ -90,8 +94,8 @@ func NewWorld(t testing.TB, feeds string, options ...orotest.Option) *World {
 			t.Error("no real shop is known to answer: " + request)
 		}
 	})
-	w.Config = fmt.Sprintf("state: { dir: %s }\noro: { url: %s, client_id: demo, client_secret: demo, batch: 100 }\nremotes:\n  disk: { kind: dir, path: %s }\n%s",
-		w.State, w.Shop.URL(), w.Folder, feeds)
+	w.Config = fmt.Sprintf("state: { dir: %s }\noro: { url: %s, client_id: demo, client_secret: demo, batch: 100 }\n"+
+		"remotes:\n  disk: { kind: dir, path: %s }\n%s", w.State, w.Shop.URL(), w.Folder, feeds)
 	for _, f := range []string{"customers", "products", "pricelists", "prices", "inventory", "orders"} {
 		if err := os.Mkdir(filepath.Join(w.Folder, f), 0o755); err != nil {
 			t.Fatal(err)
@@ -107,8 +111,9 @@ func (w *World) Open() {
 	w.T.Helper()
 	cfg, err := config.Parse("orobridge.yaml", []byte(w.Config), config.Kinds{
 		Remotes: map[string]func() bridge.RemoteOptions{"dir": func() bridge.RemoteOptions { return &dir.Options{} }},
-		Formats: map[string]func() formats.Format{"csv": func() formats.Format { return &csv.Options{} }, "idoc": func() formats.Format { return &idoc.Options{} }},
-		Orders:  map[string]func() formats.OrderFormat{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }},
+		Formats: map[string]func() formats.Format{"csv": func() formats.Format { return &csv.Options{} },
+			"idoc": func() formats.Format { return &idoc.Options{} }},
+		Orders: map[string]func() formats.OrderFormat{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }},
 	}, os.LookupEnv)
 	if err != nil {
 		w.T.Fatal(err)
@@ -127,8 +132,8 @@ func (w *World) Open() {
 	}
 	w.Events = &bridge.Events{}
 	w.Events.Observe(bridge.LogEvents(slog.New(slog.NewTextHandler(&locked{w: w}, &slog.HandlerOptions{Level: slog.LevelDebug}))))
-	w.B = daemon.Assemble(cfg, &cfg.Oro, daemon.Ends{Ledger: w.Ledger, Shop: w.Client, Remotes: map[string]bridge.Remote{"disk": remote}, Spool: w.Ledger.Spool(),
-		Clock: w.Clock, Events: w.Events, Patience: time.Hour})
+	w.B = daemon.Assemble(cfg, &cfg.Oro, daemon.Ends{Ledger: w.Ledger, Shop: w.Client, Remotes: map[string]bridge.Remote{"disk": remote},
+		Spool: w.Ledger.Spool(), Clock: w.Clock, Events: w.Events, Patience: time.Hour})
 }
 
 type locked struct{ w *World }
@@ -213,10 +218,12 @@ func (w *World) Rejects(d *bridge.Drop) []string {
 }
 
 const (
-	someCustomers = "customer_number,name,parent_number,street,city,postal_code,region,country\nC-2,Branch,C-1,Main 2,Rochester,14608,US-NY,US\nC-1,Head,,,,,,\nC-3,Other,,,,,,\n"
-	someProducts  = "sku,name,unit,precision,more_units,status\nSKU1,Bolt,item,0,set:0:12,enabled\nSKU2,Nut,item,0,,enabled\n"
-	someLists     = "name,currencies,active\nRetail,EUR USD,1\n"
-	somePrices    = "price_list,sku,unit,quantity,currency,value\nRetail,SKU1,item,1,EUR,19.90\nRetail,SKU1,item,10,EUR,18.5\nRetail,SKU2,item,1,EUR,0.99\n"
+	someCustomers = "customer_number,name,parent_number,street,city,postal_code,region,country\n" +
+		"C-2,Branch,C-1,Main 2,Rochester,14608,US-NY,US\nC-1,Head,,,,,,\nC-3,Other,,,,,,\n"
+	someProducts = "sku,name,unit,precision,more_units,status\nSKU1,Bolt,item,0,set:0:12,enabled\nSKU2,Nut,item,0,,enabled\n"
+	someLists    = "name,currencies,active\nRetail,EUR USD,1\n"
+	somePrices   = "price_list,sku,unit,quantity,currency,value\nRetail,SKU1,item,1,EUR,19.90\nRetail,SKU1,item,10,EUR,18.5\n" +
+		"Retail,SKU2,item,1,EUR,0.99\n"
 	someInventory = "sku,unit,quantity\nSKU1,item,10\nSKU2,item,0\n"
 )
 
@@ -237,7 +244,8 @@ func OpenLedger(w *World) (*state.State, error) {
 // call asks the shop's API as a person with the bridge's own rights would.
 func (w *World) Call(method, path string) []byte {
 	w.T.Helper()
-	resp, err := http.PostForm(w.Shop.URL()+"/oauth2-token", url.Values{"grant_type": {"client_credentials"}, "client_id": {"demo"}, "client_secret": {"demo"}})
+	resp, err := http.PostForm(w.Shop.URL()+"/oauth2-token", url.Values{"grant_type": {"client_credentials"}, "client_id": {"demo"},
+		"client_secret": {"demo"}})
 	if err != nil {
 		w.T.Fatal(err)
 	}

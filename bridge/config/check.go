@@ -81,7 +81,8 @@ func (k checker) oro() {
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		k.problem("oro.url", "write scheme, host and, if need be, a path", "must hold no user, query or fragment")
 	case u.Scheme == "http" && !loopback(u.Hostname()) && !o.Insecure:
-		k.problem("oro.url", "use https, or write oro.insecure: true where the way is safe", "%s is not encrypted: secrets and orders can be read on the way", o.URL)
+		k.problem("oro.url", "use https, or write oro.insecure: true where the way is safe",
+			"%s is not encrypted: secrets and orders can be read on the way", o.URL)
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		k.warn("oro.url", "use https", "%s is not encrypted: secrets and orders can be read on the way", o.URL)
 	}
@@ -234,7 +235,8 @@ func (k checker) mode(key string, f *Feed) {
 		}
 	}
 	for _, name := range f.Unguarded() {
-		k.warn(join(key, "guards."+name), "leave it out for the default, or write a limit that means something", "is switched off: a file that was cut off could empty the shop")
+		k.warn(join(key, "guards."+name), "leave it out for the default, or write a limit that means something",
+			"is switched off: a file that was cut off could empty the shop")
 	}
 	k.scope(join(key, "scope"), f)
 	if f.Truncated == "" {
@@ -411,8 +413,8 @@ func (k checker) rivals() {
 			if f.Entity == nil || f.Entity != g.Entity || f.Entity.Answers || apart(f, g) {
 				continue
 			}
-			k.warn(k.element("feeds", i, f.Name), "let each field come from one feed", "%s loads %s, too: of a field that both set, the later load wins",
-				k.element("feeds", j, g.Name), f.Entity.Name)
+			k.warn(k.element("feeds", i, f.Name), "let each field come from one feed",
+				"%s loads %s, too: of a field that both set, the later load wins", k.element("feeds", j, g.Name), f.Entity.Name)
 			break
 		}
 	}
@@ -451,8 +453,8 @@ func (k checker) collisions() {
 	for i, f := range k.c.Feeds {
 		for j, e := range k.c.Exports {
 			if f.Remote == e.Remote && path.Clean("/"+f.Folder) == path.Clean("/"+e.Folder) {
-				k.problem(join(k.element("feeds", i, f.Name), "folder"), "choose another folder", "%s writes its files there: the bridge would take them from the ERP",
-					k.element("exports", j, e.Name))
+				k.problem(join(k.element("feeds", i, f.Name), "folder"), "choose another folder",
+					"%s writes its files there: the bridge would take them from the ERP", k.element("exports", j, e.Name))
 			}
 		}
 	}
@@ -484,7 +486,8 @@ func (k checker) webhook() {
 		k.listen("webhook.listen", "127.0.0.1:8086", w.Listen)
 	}
 	if n := len(w.Secret.Reveal()); n > 0 && n < minWebhookSecret && w.Secret.Reveal() != notRead {
-		k.problem("webhook", "make one with: openssl rand -hex 32", "secret has %d bytes, fewer than %d: signatures made with it can be guessed", n, minWebhookSecret)
+		k.problem("webhook", "make one with: openssl rand -hex 32",
+			"secret has %d bytes, fewer than %d: signatures made with it can be guessed", n, minWebhookSecret)
 	}
 	if w.URL == "" {
 		return

@@ -40,6 +40,7 @@ type game struct {
 	log    lockedBuffer
 	steps  atomic.Value // func(string)
 	sent   []file
+	backup *orotest.Backup // of the shop, from some time
 
 	b      *daemon.Daemon
 	ledger *state.State
@@ -57,7 +58,7 @@ remotes:
 feeds:
   - { name: customers, entity: customers, remote: disk, folder: customers, match: '*.csv', ready: { stable: 0s }, format: { kind: csv } }
   - { name: products, entity: products, remote: disk, folder: products, match: '*.csv', ready: { stable: 0s }, format: { kind: csv } }
-  - { name: prices, entity: prices, remote: disk, folder: prices, match: '*.csv', ready: { stable: 0s }, format: { kind: csv }, guards: { min_rows: 2 } }
+  - { name: prices, entity: prices, remote: disk, folder: prices, match: '*.csv', ready: { stable: 0s }, format: { kind: csv }, guards: { min_rows: 2 }, on_unchanged: %s }
   - { name: offers, entity: prices, remote: disk, folder: offers, match: '*.csv', ready: { stable: 0s }, format: { kind: csv }, mode: full, on_missing: delete }
 `
 
@@ -159,7 +160,10 @@ func newGame(t *rapid.T) *game {
 		_, err := g.shop.AddPriceList(list, "EUR")
 		g.must(err)
 	}
-	g.config = fmt.Sprintf(gameConfig, g.state, g.shop.URL(), g.folder)
+	unchanged := rapid.SampledFrom([]string{"trust", "verify"}).Draw(t, "on_unchanged")
+	g.model.verifies = unchanged == "verify"
+	g.config = fmt.Sprintf(gameConfig, g.state, g.shop.URL(), g.folder, unchanged)
+	g.backup = g.shop.Backup()
 	g.watch = newWatch()
 	g.open()
 	t.Cleanup(g.close)
@@ -307,6 +311,15 @@ func (w *watch) allow(force bool) {
 	w.force = force
 }
 
+// forget says that somebody else has changed what the shop holds: a record, or with "" the whole of it.
+func (w *watch) forget(name string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if delete(w.held, name); name == "" {
+		clear(w.held)
+	}
+}
+
 func newWatch() *watch {
 	return &watch{held: map[string]map[string]string{}, doubt: map[string]bool{}}
 }
@@ -385,7 +398,18 @@ type model struct {
 	waits  map[string]entry
 	gone   map[string]int64 // what the shop held once, and the drop that took it away
 	full   *bridge.Drop     // the newest full drop that was loaded
+
+	verifies bool              // the feed prices has the shop looked at where a row says nothing new
+	drift    map[string]string // what somebody has made of a record by hand; "": deleted
+	stated   map[string]stated // all that was ever said of a key
+	lost     map[string]lost   // what a shop that was restored may hold of a key
 }
+
+// stated are the texts that were said of a key, by field.
+type stated []map[string]bool
+
+// lost says what nobody knows of a key since the shop was restored: nothing looks at it until a row sets it anew.
+type lost struct{ absent, old bool }
 
 // entry is what a row says of a key.
 type entry struct {
@@ -397,14 +421,19 @@ type entry struct {
 }
 
 func newModel() *model {
-	return &model{seen: map[int64]bool{}, bodies: map[string]string{}, held: map[string]entry{}, waits: map[string]entry{}, gone: map[string]int64{}}
+	return &model{seen: map[int64]bool{}, bodies: map[string]string{}, held: map[string]entry{}, waits: map[string]entry{}, gone: map[string]int64{},
+		drift: map[string]string{}, stated: map[string]stated{}, lost: map[string]lost{}}
 }
 
 func (m *model) files(sent []file) {
 	for _, f := range sent {
-		sum := sha256.Sum256([]byte(f.body))
-		m.bodies[hex.EncodeToString(sum[:])] = f.body
+		m.bodies[sha(f.body)] = f.body
 	}
+}
+
+func sha(body string) string {
+	sum := sha256.Sum256([]byte(body))
+	return hex.EncodeToString(sum[:])
 }
 
 func (m *model) lines(d *bridge.Drop) []string {
@@ -495,20 +524,79 @@ func (m *model) run(d *bridge.Drop, r *bridge.Run) (wrong string) {
 // take puts an entry where it waits for its parent. Who says again what holds already has not set it.
 func (m *model) take(key string, e entry, force bool) {
 	delete(m.waits, key)
+	m.state(key, e.text)
 	held, ok := m.held[key]
+	removes := e.gone
 	if e.gone && ok && e.feed == "products" { // disabled, and its name stays
 		name, _, _ := strings.Cut(held.text, ",")
 		e.text, e.gone = name+",disabled", false
 	}
+	_, drifted := m.drift[key]
+	verified := e.feed == "prices" && m.verifies
 	switch {
 	case e.gone:
 		if ok {
 			m.gone[key] = e.drop
 		}
-		delete(m.held, key)
-	case !ok || held.text != e.text || force:
+		m.forget(key)
+	case !ok || held.text != e.text || force || drifted && verified:
 		m.waits[key] = e
+		delete(m.drift, key)
+		if l := m.lost[key]; !removes { // it was looked for by its key, and made where it was missing
+			m.lost[key] = lost{old: l.old && !strings.HasPrefix(key, "prices ")} // of others only the fields that differ were sent
+		}
 	}
+}
+
+// state remembers what was said of a key.
+func (m *model) state(key, text string) {
+	fields := strings.Split(text, ",")
+	for len(m.stated[key]) < len(fields) {
+		m.stated[key] = append(m.stated[key], map[string]bool{"disabled": true})
+	}
+	for i, f := range fields {
+		m.stated[key][i][f] = true
+	}
+}
+
+// forget has a key be in the shop no longer, whatever it held.
+func (m *model) forget(key string) {
+	delete(m.held, key)
+	delete(m.drift, key)
+	delete(m.lost, key)
+}
+
+// edited is what somebody has done to a record by hand. Where the shop was restored, nobody knows what the bridge holds of it.
+func (m *model) edited(key, text string) {
+	m.state(key, text)
+	if l, ok := m.lost[key]; ok && l.old {
+		m.lost[key] = lost{absent: true, old: true}
+		return
+	}
+	m.drift[key] = text
+}
+
+// restored says that the shop is what it was at an earlier time.
+func (m *model) restored() {
+	for key := range m.stated {
+		m.lost[key] = lost{absent: true, old: true}
+	}
+	clear(m.drift)
+}
+
+// mayLack says that the shop may not hold a key, or a parent of it.
+func (m *model) mayLack(key string) bool {
+	for key != "" {
+		if m.lost[key].absent {
+			return true
+		}
+		parent := m.held[key].parent
+		if cells := strings.Split(key, "|"); len(cells) > 1 {
+			parent = "products " + cells[1]
+		}
+		key = parent
+	}
+	return false
 }
 
 // withdraw takes away what a full drop lacks.
@@ -520,6 +608,7 @@ func (m *model) withdraw(drop int64, named map[string]entry, newer func(key stri
 			}
 			if _, held := m.held[key]; held {
 				m.gone[key] = drop
+				m.forget(key)
 			}
 			delete(all, key)
 		}
@@ -541,10 +630,36 @@ func (m *model) release() {
 	}
 }
 
-func (m *model) shop() map[string]string {
+// shop is what the shop has to hold, given what it does: where nobody can know, what was said once will do.
+func (m *model) shop(is map[string]string) map[string]string {
 	held := map[string]string{}
 	for key, e := range m.held {
 		held[key] = e.text
+		if text, ok := m.drift[key]; ok {
+			held[key] = text
+		}
+		if held[key] == "" {
+			delete(held, key)
+		}
+	}
+	for key := range m.stated {
+		text, stands := is[key]
+		switch {
+		case stands && m.lost[key].old && m.said(key, text):
+			held[key] = text
+		case !stands && m.mayLack(key):
+			delete(held, key)
+		}
 	}
 	return held
+}
+
+// said says that each field of a record was said of it once.
+func (m *model) said(key, text string) bool {
+	for i, f := range strings.Split(text, ",") {
+		if i >= len(m.stated[key]) || !m.stated[key][i][f] {
+			return false
+		}
+	}
+	return true
 }

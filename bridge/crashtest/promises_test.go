@@ -19,6 +19,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
+	"github.com/orobridge/orobridge/formats"
 )
 
 // TestWhateverHappensThePromisesAreKept plays any sequence of drops, drops again, renames, outages, crashes, runs again and
@@ -41,15 +42,19 @@ func TestWhateverHappensThePromisesAreKept(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		g := newGame(t)
 		t.Repeat(map[string]func(*rapid.T){
-			"":       g.check,
-			"drop":   g.dropNew,
-			"redrop": g.dropAgain,
-			"rename": g.rename,
-			"round":  func(*rapid.T) { g.round() },
-			"outage": g.outage,
-			"crash":  g.crash,
-			"rerun":  g.rerun,
-			"decide": g.decide,
+			"":        g.check,
+			"drop":    g.dropNew,
+			"redrop":  g.dropAgain,
+			"rename":  g.rename,
+			"round":   func(*rapid.T) { g.round() },
+			"outage":  g.outage,
+			"crash":   g.crash,
+			"rerun":   g.rerun,
+			"decide":  g.decide,
+			"half":    g.dropHalf,
+			"edit":    g.edit,
+			"backup":  func(*rapid.T) { g.backup = g.shop.Backup() },
+			"restore": g.restore,
 		})
 		g.settle()
 		g.check(t)
@@ -114,6 +119,87 @@ func (g *game) write(t *rapid.T, feed, body string) {
 	g.must(os.WriteFile(path, []byte(body), 0o644))
 	g.must(os.Chtimes(path, at, at))
 	g.sent = append(g.sent, file{feed: feed, name: name, body: body})
+}
+
+// dropHalf is a sender who pauses in the middle of a file for some minutes and goes on through the open handle, wherever the
+// file is by then. Whatever happened meanwhile, the whole of it comes.
+func (g *game) dropHalf(t *rapid.T) {
+	feed := rapid.SampledFrom(feeds).Draw(t, "feed")
+	half := cells[feed].head + "\n" + cells[feed].row(t) + "\n"
+	rest := cells[feed].row(t) + "\n" + cells[feed].row(t) + "\n"
+	name := rapid.SampledFrom([]string{"a.csv", "b.csv", "c.csv"}).Draw(t, "name")
+	f, err := os.Create(filepath.Join(g.folder, feed, name))
+	g.must(err)
+	defer f.Close()
+	write := func(text string) {
+		g.clock.move(time.Minute)
+		_, err := f.WriteString(text)
+		g.must(err)
+		now := g.clock.Now()
+		g.must(os.Chtimes(fmt.Sprintf("/proc/self/fd/%d", f.Fd()), now, now))
+	}
+	write(half)
+	g.sent = append(g.sent, file{feed: feed, name: name, body: half}, file{feed: feed, name: name, body: half + rest})
+	switch rapid.IntRange(0, 2).Draw(t, "meanwhile") {
+	case 0:
+		g.round()
+	case 1:
+		g.outage(t)
+	case 2:
+		g.crash(t)
+	}
+	g.clock.move(time.Duration(rapid.IntRange(0, 7).Draw(t, "pause")) * time.Minute)
+	write(rest)
+	unwatched := func(d *bridge.Drop) bool { // nobody looks at it any more, or before somebody decides
+		late := d.State.Settled() && g.clock.Now().After(d.SettledAt.Add(9*time.Minute))
+		return d.Feed == feed && d.SHA256 == sha(half) && (late || d.State == bridge.Held)
+	}
+	missed := slices.ContainsFunc(g.drops(), unwatched)
+	g.round()
+	g.round()
+	if missed || slices.ContainsFunc(g.drops(), func(d *bridge.Drop) bool { return d.State == bridge.Held && unwatched(d) }) {
+		return
+	}
+	if !slices.ContainsFunc(g.drops(), func(d *bridge.Drop) bool { return d.Feed == feed && d.SHA256 == sha(half+rest) }) {
+		t.Fatalf("%s/%s came in two pieces, and nobody has seen the second\n%s", feed, name, g.story())
+	}
+}
+
+// edit is somebody who changes or deletes a price in the shop, once nothing is interrupted.
+func (g *game) edit(t *rapid.T) {
+	g.round()
+	type price struct{ key, id string }
+	var list []price
+	err := g.client.All(context.Background(), formats.Prices, []string{"value"}, func(key string, f bridge.Found) error {
+		list = append(list, price{key, f.OroID})
+		return nil
+	})
+	g.must(err)
+	if len(list) == 0 {
+		t.Skip("the shop has no prices")
+	}
+	p := rapid.SampledFrom(list).Draw(t, "price")
+	text := rapid.SampledFrom([]string{"7", "8", ""}).Draw(t, "by hand")
+	change := &bridge.Change{Op: bridge.Update, Key: p.key, OroID: p.id, Values: []formats.Value{{Field: "value", Text: text}}}
+	if text == "" {
+		change.Op, change.Values = bridge.Remove, nil
+	}
+	change.Record = &formats.Record{Entity: formats.Prices, Key: p.key, Values: change.Values, Remove: text == ""}
+	batch := &bridge.Batch{Entity: formats.Prices.Name, Changes: []*bridge.Change{change}, Sent: g.clock.Now()}
+	batch.Operation, _, err = g.client.Submit(context.Background(), batch)
+	g.must(err)
+	_, err = g.client.Await(context.Background(), batch)
+	g.must(err)
+	g.watch.forget("prices " + p.key)
+	g.model.edited("prices "+p.key, text)
+}
+
+// restore makes the shop what it was at its last backup, once nothing is interrupted.
+func (g *game) restore(*rapid.T) {
+	g.round()
+	g.shop.Restore(g.backup)
+	g.watch.forget("")
+	g.model.restored()
 }
 
 // rename gives a file another name that still stands in its folder.
@@ -185,7 +271,7 @@ func (g *game) rerun(t *rapid.T) {
 	}
 	d := rapid.SampledFrom(settled).Draw(t, "drop")
 	o := inbound.RerunOptions{Force: rapid.Bool().Draw(t, "force"), Rejected: rapid.IntRange(0, 3).Draw(t, "rejected") == 0}
-	_, err := g.b.In.Rerun(context.Background(), d, o)
+	_, err := g.b.In.Rerun(context.Background(), d, o, bridge.Decision{})
 	var known *bridge.Error
 	if err != nil && !errors.As(err, &known) {
 		g.must(err)
@@ -203,11 +289,11 @@ func (g *game) decide(t *rapid.T) {
 	}
 	d := rapid.SampledFrom(held).Draw(t, "drop")
 	if rapid.Bool().Draw(t, "approve") {
-		g.must(g.b.In.Approve(context.Background(), d, "somebody"))
+		g.must(g.b.In.Approve(context.Background(), d, bridge.Decision{Who: "somebody"}))
 		return
 	}
 	f, _ := g.b.In.Feed(d.Feed)
-	g.must(g.b.In.Discard(context.Background(), f, d, "somebody"))
+	g.must(g.b.In.Discard(context.Background(), f, d, bridge.Decision{Who: "somebody"}))
 }
 
 // check is what must hold at any time.
@@ -250,7 +336,8 @@ func (g *game) settle() {
 
 // compare compares the shop with the model.
 func (g *game) compare() {
-	if diff := cmp.Diff(g.model.shop(), g.inShop()); diff != "" {
+	is := g.inShop()
+	if diff := cmp.Diff(g.model.shop(is), is); diff != "" {
 		g.t.Fatalf("the shop (- as the model says, + as it is):\n%s\n%s", diff, g.story())
 	}
 }

@@ -41,8 +41,9 @@ func Assemble(c *config.Config, shop *config.Shop, e Ends) *Daemon {
 		orders[name] = cmp.Or(e.OrderRemotes[name], e.Remotes[name])
 	}
 	in := &inbound.Engine{Feeds: c.FeedsOf(shop), InFlight: shop.InFlight, Batch: shop.Batch, Ledger: e.Ledger, Shop: e.Shop,
-		Remotes: e.Remotes, ReadOnly: readOnly, Spool: e.Spool, Keep: c.State.Keep.Rows.D(), KeepRefused: c.State.Keep.Refused.D(), Clock: e.Clock,
-		Events: e.Events, Patience: e.Patience}
-	out := &outbound.Engine{Exports: c.ExportsOf(shop), Ledger: e.Ledger, Shop: e.Shop, Remotes: orders, Clock: e.Clock, Events: e.Events, Keep: c.State.Keep.Orders.D()}
+		Remotes: e.Remotes, ReadOnly: readOnly, Spool: e.Spool, Keep: c.State.Keep.Rows.D(), KeepRefused: c.State.Keep.Refused.D(),
+		Clock: e.Clock, Events: e.Events, Patience: e.Patience}
+	out := &outbound.Engine{Exports: c.ExportsOf(shop), Ledger: e.Ledger, Shop: e.Shop, Remotes: orders, Clock: e.Clock, Events: e.Events,
+		Keep: c.State.Keep.Orders.D()}
 	return &Daemon{In: in, Out: out, Ledger: e.Ledger, Clock: e.Clock, Events: e.Events}
 }

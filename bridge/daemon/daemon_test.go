@@ -64,10 +64,10 @@ func TestADecisionTakenBesideARunningBridgeWakesIt(t *testing.T) {
 	other := &inbound.Engine{Feeds: w.B.In.Feeds, Ledger: beside, Clock: bridge.SystemClock{}, Remotes: w.B.In.Remotes}
 	held, err := beside.Drop(t.Context(), 1)
 	w.Must(err)
-	w.Must(other.Discard(t.Context(), w.Feed(), held, "me"))
+	w.Must(other.Discard(t.Context(), w.Feed(), held, bridge.Decision{Who: "me"}))
 	soon(w, 10*time.Second, 2, bridge.Loaded)
 	held = soon(w, 10*time.Second, 3, bridge.Held)
-	w.Must(other.Approve(t.Context(), held, "me"))
+	w.Must(other.Approve(t.Context(), held, bridge.Decision{Who: "me"}))
 	soon(w, 10*time.Second, 3, bridge.Loaded)
 }
 

@@ -39,12 +39,11 @@ func (d *Daemon) probe(ctx context.Context, anew bool) error {
 	if d.Shop == nil {
 		return nil
 	}
-	notes, err := d.Ledger.Notes(ctx)
+	before, known, fresh, err := d.noted(ctx)
 	if err != nil {
 		return err
 	}
-	before, known := bridge.OffersOf(notes)
-	if age := d.Clock.Now().Sub(before.Probed); known && !anew && age >= 0 && age < offersKept {
+	if fresh && !anew {
 		d.Shop.Use(before)
 		return nil
 	}
@@ -66,6 +65,27 @@ func (d *Daemon) probe(ctx context.Context, anew bool) error {
 	return d.Ledger.Note(ctx, bridge.OffersNote, found.Note())
 }
 
+// noted is what the ledger knows of what the shop offers, and whether that is of the last day.
+func (d *Daemon) noted(ctx context.Context) (c bridge.Capabilities, known, fresh bool, err error) {
+	notes, err := d.Ledger.Notes(ctx)
+	if err != nil {
+		return c, false, false, err
+	}
+	c, known = bridge.OffersOf(notes)
+	age := d.Clock.Now().Sub(c.Probed)
+	return c, known, known && age >= 0 && age < offersKept, nil
+}
+
+// Recall takes over what is noted of the last day, so that a single piece of work does not ask the shop again. It asks nothing
+// itself.
+func (d *Daemon) Recall(ctx context.Context) error {
+	c, _, fresh, err := d.noted(ctx)
+	if fresh {
+		d.Shop.Use(c)
+	}
+	return err
+}
+
 // tellLosses takes over what is missed now, and tells what is new of it and what the shop has gained.
 func (d *Daemon) tellLosses(lost, gained []bridge.Loss) {
 	d.losses.mu.Lock()
@@ -74,7 +94,8 @@ func (d *Daemon) tellLosses(lost, gained []bridge.Loss) {
 	d.losses.mu.Unlock()
 	now := bridge.LossWords(lost)
 	if now != "" && now != bridge.LossWords(before) {
-		d.Events.Tell(&bridge.Event{At: d.Clock.Now(), Kind: bridge.Noted, Work: "shop", Text: "the shop no longer offers " + now, Hint: lossHint})
+		d.Events.Tell(&bridge.Event{At: d.Clock.Now(), Kind: bridge.Noted, Work: "shop",
+			Text: "the shop no longer offers " + now, Hint: lossHint})
 	}
 	if len(gained) > 0 {
 		d.Events.Tell(&bridge.Event{At: d.Clock.Now(), Kind: bridge.Noted, Work: "shop", Text: "the shop now offers " + bridge.LossWords(gained)})

@@ -68,6 +68,30 @@ func TestWhatTheShopOffersIsAskedOnceADay(t *testing.T) {
 	}
 }
 
+// A verb that somebody waits for takes over what is noted of the last day, and never asks.
+func TestASinglePieceOfWorkRecallsWhatTheShopOffers(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FiveFeeds)
+	s := &shop{has: all}
+	w.B.Shop = s
+	w.Must(w.B.Recall(t.Context()))
+	if len(s.used) != 0 {
+		t.Errorf("nothing is noted, used %+v", s.used)
+	}
+	w.Round()
+	w.Close()
+	w.Open()
+	w.B.Shop = s
+	w.Must(w.B.Recall(t.Context()))
+	if s.asked != 1 || len(s.used) != 2 || !s.used[1].Kits {
+		t.Errorf("asked %d times, used %+v", s.asked, s.used)
+	}
+	w.Tick(25 * time.Hour)
+	w.Must(w.B.Recall(t.Context()))
+	if s.asked != 1 || len(s.used) != 2 {
+		t.Errorf("of another day: asked %d times, used %+v", s.asked, s.used)
+	}
+}
+
 func TestALostCapabilityPausesWhatReliesOnIt(t *testing.T) {
 	w := bridgetest.NewWorld(t, bridgetest.FiveFeeds, orotest.Seed(orotest.Sample))
 	s := &shop{has: all}

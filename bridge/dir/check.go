@@ -19,7 +19,8 @@ func (r *Remote) Check(ctx context.Context) []bridge.Finding {
 	f.OK, f.Detail = true, fmt.Sprintf("%d entries", len(files))
 	findings := []bridge.Finding{f}
 	if free, ok := freeSpace(r.path); ok {
-		s := bridge.Finding{Subject: f.Subject, What: "look for free space", OK: free >= 100<<20, Detail: fmt.Sprintf("%.1f GiB free", float64(free)/(1<<30))}
+		s := bridge.Finding{Subject: f.Subject, What: "look for free space", OK: free >= 100<<20,
+			Detail: fmt.Sprintf("%.1f GiB free", float64(free)/(1<<30))}
 		if !s.OK {
 			s.Hint = "make room on the disk: less than 100 MiB is left"
 		}

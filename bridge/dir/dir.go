@@ -280,7 +280,8 @@ func (r *Remote) changed(p string, before, after fs.FileInfo, read int64) error 
 	return &bridge.Error{Op: "fetch", Object: bridge.FileObject(r.name, p), Fate: bridge.Pause, File: true,
 		Err: fmt.Errorf("the file changed while it was read: %d bytes of %s before, %d bytes of %s after, %d bytes read",
 			before.Size(), before.ModTime().UTC().Format(time.RFC3339Nano), after.Size(), after.ModTime().UTC().Format(time.RFC3339Nano), read),
-		Hint: "it is fetched again; if this repeats, the sender writes into the file: have it written under a temporary name and renamed, or set ready.stable higher"}
+		Hint: "it is fetched again; if this repeats, the sender writes into the file: have it written under a " +
+			"temporary name and renamed, or set ready.stable higher"}
 }
 
 // writerError is an error of the caller's writer, not of the folder.

@@ -230,7 +230,7 @@ func TestAFileThatLooksCutOff(t *testing.T) {
 			}
 			if strings.HasPrefix(c.want, "held") {
 				d, _ := w.Last("prices")
-				w.Must(w.B.In.Approve(t.Context(), d, "me"))
+				w.Must(w.B.In.Approve(t.Context(), d, bridge.Decision{Who: "me"}))
 				w.Round()
 				w.Stands("a.csv loaded")
 			}

@@ -116,7 +116,7 @@ func TestARunAgainBeforeTheLastMoveIsRecordedFindsItsFile(t *testing.T) {
 		t.Fatal("the step was not reached")
 	}
 	d, _ := w.Ledger.Drop(t.Context(), 1)
-	_, err := w.B.In.Rerun(t.Context(), d, inbound.RerunOptions{})
+	_, err := w.B.In.Rerun(t.Context(), d, inbound.RerunOptions{}, bridge.Decision{})
 	w.Must(err)
 	w.Round()
 	w.Stands("a.csv loaded")

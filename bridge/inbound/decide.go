@@ -19,25 +19,25 @@ import (
 // drop that is due, whether it is this process or another one.
 
 // Approve lets a held drop go on in spite of its guards. Who approved it is kept.
-func (e *Engine) Approve(ctx context.Context, d *bridge.Drop, who string) error {
+func (e *Engine) Approve(ctx context.Context, d *bridge.Drop, by bridge.Decision) error {
 	j := journal{e}
 	run, err := e.heldRun(ctx, d)
 	if err != nil {
 		return err
 	}
-	d.Reason, d.DecidedBy, d.DecidedAt = "", who, e.Clock.Now()
+	d.Reason, d.DecidedBy, d.DecidedAt = "", by.Who, e.Clock.Now()
 	if run == nil { // held for a number that is missing: its guards have not looked at it yet
 		d.State = bridge.Fetched
-		return j.advance(ctx, d, bridge.Held, j.decision(d, who, "approved"))
+		return j.advance(ctx, d, bridge.Held, j.decision(d, by, "approved"))
 	}
 	d.State = bridge.Loading
 	run.State, run.Approved, run.Attempts, run.Reason = bridge.Running, true, 0, ""
-	return j.saveRun(ctx, run, []bridge.Move{{Drop: d, From: bridge.Held}}, j.decision(d, who, "approved"))
+	return j.saveRun(ctx, run, []bridge.Move{{Drop: d, From: bridge.Held}}, j.decision(d, by, "approved"))
 }
 
 // Discard throws a drop away that is held, waits, or was rejected: nothing of it is sent, its file goes to the rejected
 // folder, and what waits behind it goes on.
-func (e *Engine) Discard(ctx context.Context, f *config.Feed, d *bridge.Drop, who string) error {
+func (e *Engine) Discard(ctx context.Context, f *config.Feed, d *bridge.Drop, by bridge.Decision) error {
 	j, from := journal{e}, d.State
 	if from.Settled() && from != bridge.Rejected {
 		return &bridge.Error{Op: "discard", Object: fmt.Sprintf("drop %d", d.ID), Err: fmt.Errorf("it is %s", from),
@@ -55,19 +55,25 @@ func (e *Engine) Discard(ctx context.Context, f *config.Feed, d *bridge.Drop, wh
 		return err
 	}
 	now := e.Clock.Now()
-	d.State, d.Reason, d.DecidedBy, d.DecidedAt = bridge.Discarded, strings.TrimPrefix(d.Reason+"; discarded by "+who, "; "), who, now
+	d.State, d.Reason, d.DecidedBy, d.DecidedAt = bridge.Discarded, strings.TrimPrefix(d.Reason+"; discarded by "+by.Who, "; "), by.Who, now
 	if d.SettledAt.IsZero() || from != bridge.Rejected {
 		d.SettledAt = now
 	}
 	if d.Path != "" {
 		d.Finish = f.Folders.Rejected
 	}
-	move := bridge.Move{Drop: d, From: from}
+	moves := []bridge.Move{{Drop: d, From: from}}
 	if run == nil {
-		return j.advanceAll(ctx, []bridge.Move{move}, j.decision(d, who, "discarded"))
+		err = j.advanceAll(ctx, moves, j.decision(d, by, "discarded"))
+	} else {
+		run.State, run.Ended, run.Reason = bridge.Failed, now, run.Reason+"; discarded by "+by.Who
+		err = j.saveRun(ctx, run, moves, j.decision(d, by, "discarded"))
 	}
-	run.State, run.Ended, run.Reason = bridge.Failed, now, run.Reason+"; discarded by "+who
-	return j.saveRun(ctx, run, []bridge.Move{move}, j.decision(d, who, "discarded"))
+	if err != nil {
+		return err
+	}
+	_, err = e.Ledger.EndRejects(ctx, bridge.RejectFilter{Drop: d.ID}, bridge.RejectAcknowledged, bridge.RejectEnd{At: now, Decision: by})
+	return err
 }
 
 func (e *Engine) heldRun(ctx context.Context, d *bridge.Drop) (*bridge.Run, error) {
@@ -105,7 +111,7 @@ type RerunOptions struct {
 }
 
 // Rerun makes a settled drop due again. Its bytes come from the spool or, when they were pruned there, from the archive.
-func (e *Engine) Rerun(ctx context.Context, d *bridge.Drop, o RerunOptions) (*bridge.Run, error) {
+func (e *Engine) Rerun(ctx context.Context, d *bridge.Drop, o RerunOptions, by bridge.Decision) (*bridge.Run, error) {
 	object := fmt.Sprintf("drop %d", d.ID)
 	if !d.State.Settled() || d.State == bridge.Vanished {
 		return nil, &bridge.Error{Op: "run again", Object: object, Err: fmt.Errorf("it is %s", d.State), Hint: "only a drop that has come to its end can be run again"}
@@ -127,7 +133,7 @@ func (e *Engine) Rerun(ctx context.Context, d *bridge.Drop, o RerunOptions) (*br
 	if err := j.startRun(ctx, run, d); err != nil {
 		return run, err
 	}
-	return run, j.keep(ctx, j.decision(d, "", "run again"))
+	return run, j.keep(ctx, j.decision(d, by, "run again"))
 }
 
 // haveBytes brings a drop's bytes back into the spool.

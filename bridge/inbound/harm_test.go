@@ -87,7 +87,7 @@ func TestAnOlderDropLeavesAloneWhatALaterOneHasSet(t *testing.T) {
 	}
 	w.Drop("products", "p_3.csv", "sku,name\nAAA,New name\n")
 	w.Round()
-	w.Must(w.B.In.Approve(t.Context(), d, "somebody"))
+	w.Must(w.B.In.Approve(t.Context(), d, bridge.Decision{Who: "somebody"}))
 	w.Round()
 	link := w.Link("products", "AAA")
 	if name, words := value(link, "name"), value(link, "short_description"); name != "New name" || words != "Old words" {
@@ -127,7 +127,7 @@ func TestADropThatKillsTheBridgeIsHeld(t *testing.T) {
 	w.Round()
 	w.Stands("a.csv held the bridge died 3 times while it loaded this drop…")
 	d, _ := w.Last("prices")
-	w.Must(w.B.In.Approve(t.Context(), d, "somebody"))
+	w.Must(w.B.In.Approve(t.Context(), d, bridge.Decision{Who: "somebody"}))
 	w.Round()
 	w.Stands("a.csv loaded")
 }
@@ -155,7 +155,7 @@ func TestADropIsDiscardedWhileItIsLoaded(t *testing.T) {
 		d, err := w.Ledger.Drop(t.Context(), 1)
 		w.Must(err)
 		f, _ := w.B.In.Feed("prices")
-		w.Must(w.B.In.Discard(t.Context(), f, d, "somebody"))
+		w.Must(w.B.In.Discard(t.Context(), f, d, bridge.Decision{Who: "somebody"}))
 	})
 	w.Round()
 	w.Stands("a.csv discarded …")

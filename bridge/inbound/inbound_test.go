@@ -309,7 +309,7 @@ func TestAFileThatCannotBeFetchedDoesNotKeepTheOthers(t *testing.T) {
 	_ = w.B.Round(t.Context())
 	w.Stands("a.csv claimed fetch disk:prices/.work/a_d1.csv…", "b.csv loaded")
 	d, _ := w.Ledger.Drop(t.Context(), 1)
-	w.Must(w.B.In.Discard(t.Context(), w.Feed(), d, "alice"))
+	w.Must(w.B.In.Discard(t.Context(), w.Feed(), d, bridge.Decision{Who: "alice"}))
 	w.Round()
 	w.Stands("a.csv discarded …", "b.csv loaded")
 }

@@ -101,10 +101,8 @@ func (j journal) startRun(ctx context.Context, run *bridge.Run, d *bridge.Drop) 
 }
 
 // decision is the event of what somebody decided about a drop.
-func (j journal) decision(d *bridge.Drop, who, what string) *bridge.Event {
-	event := j.event(bridge.DecisionTaken, d, what)
-	event.Who = who
-	return event
+func (j journal) decision(d *bridge.Drop, by bridge.Decision, what string) *bridge.Event {
+	return by.On(j.event(bridge.DecisionTaken, d, what))
 }
 
 // verdict is where a drop ends, or is held, after a run.

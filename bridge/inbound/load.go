@@ -166,6 +166,9 @@ func (l *loader) attempt(ctx context.Context, resumed bool) (v verdict, err erro
 	if err := l.restored(ctx, a.Stale); err != nil {
 		return v, err
 	}
+	if err := l.mend(ctx, p); err != nil {
+		return v, err
+	}
 	v, err = l.verdict(ctx)
 	v.reason = strings.TrimPrefix(v.reason+"; "+p.Spares, "; ")
 	v.reason = strings.TrimSuffix(v.reason, "; ")
@@ -189,6 +192,9 @@ func (l *loader) loadAnswers(ctx context.Context, stage bridge.Stage, resumed bo
 		return v, err
 	}
 	l.e.Events.Step("applied")
+	if err := l.mend(ctx, nil); err != nil {
+		return v, err
+	}
 	return l.verdict(ctx)
 }
 

@@ -79,7 +79,7 @@ func TestApprovingADropThatWaitsForANumberLetsTheLineGoOn(t *testing.T) {
 	w.Round()
 	w.Stands("p_1.csv loaded", "p_4.csv held numbers 2 to 3 are missing before it (gap: hold)", "p_5.csv fetched …")
 	d, _ := w.Ledger.Drop(t.Context(), 2)
-	w.Must(w.B.In.Approve(t.Context(), d, "alice"))
+	w.Must(w.B.In.Approve(t.Context(), d, bridge.Decision{Who: "alice"}))
 	w.Round()
 	w.Stands("p_1.csv loaded", "p_4.csv held min_rows: 0 rows, the least is 1", "p_5.csv loaded") // approving a gap overrules no guard
 	if d, _ := w.Ledger.Drop(t.Context(), 2); d.Gap == "" || d.DecidedBy != "alice" {
@@ -162,13 +162,15 @@ func TestAFileThatCameInPartKeepsItsPlaceInTheLine(t *testing.T) {
 func TestAFailedDropBlocksWhatStandsBehindIt(t *testing.T) {
 	type worldly func(w *bridgetest.World, d *bridge.Drop)
 	for name, unblock := range map[string]worldly{
-		"discarded": func(w *bridgetest.World, d *bridge.Drop) { w.Must(w.B.In.Discard(w.T.Context(), w.Feed(), d, "alice")) },
+		"discarded": func(w *bridgetest.World, d *bridge.Drop) {
+			w.Must(w.B.In.Discard(w.T.Context(), w.Feed(), d, bridge.Decision{Who: "alice"}))
+		},
 		"sent again": func(w *bridgetest.World, d *bridge.Drop) {
 			w.Drop("prices", "b.csv", bridgetest.OnePrice("2"))
 		},
 		"run again": func(w *bridgetest.World, d *bridge.Drop) {
 			w.Must(os.WriteFile(filepath.Join(w.State, "spool", "2"), []byte(bridgetest.OnePrice("2")), 0o600)) // as if its format had been corrected
-			_, err := w.B.In.Rerun(w.T.Context(), d, inbound.RerunOptions{})
+			_, err := w.B.In.Rerun(w.T.Context(), d, inbound.RerunOptions{}, bridge.Decision{})
 			w.Must(err)
 		},
 	} {
@@ -202,7 +204,7 @@ func TestAHeldDropBlocksUntilItIsDecided(t *testing.T) {
 	w.Round()
 	w.Stands("a.csv held …", "b.csv fetched waits behind drop 1 (a.csv), which is held (on_failure: block)…")
 	d, _ := w.Ledger.Drop(t.Context(), 1)
-	w.Must(w.B.In.Approve(t.Context(), d, "alice"))
+	w.Must(w.B.In.Approve(t.Context(), d, bridge.Decision{Who: "alice"}))
 	w.Round()
 	if got := w.Loaded(); got != "a.csv b.csv" {
 		t.Errorf("loaded: %s", got)

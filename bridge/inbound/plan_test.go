@@ -165,7 +165,7 @@ func TestGuardsHoldBeforeAnythingIsSent(t *testing.T) {
 			if sent := w.Written(); len(sent) > 0 {
 				t.Errorf("sent %v", sent)
 			}
-			if err := w.B.In.Approve(context.Background(), d, "alice"); err != nil {
+			if err := w.B.In.Approve(context.Background(), d, bridge.Decision{Who: "alice"}); err != nil {
 				t.Fatal(err)
 			}
 			w.Round()
@@ -185,7 +185,7 @@ func TestADiscardedDropSendsNothing(t *testing.T) {
 	w.Round()
 	d, _ := w.Last("prices")
 	f, _ := w.B.In.Feed("prices")
-	if err := w.B.In.Discard(context.Background(), f, d, "bob"); err != nil {
+	if err := w.B.In.Discard(context.Background(), f, d, bridge.Decision{Who: "bob"}); err != nil {
 		t.Fatal(err)
 	}
 	w.Round()
@@ -196,7 +196,7 @@ func TestADiscardedDropSendsNothing(t *testing.T) {
 	if sent := w.Written(); len(sent) > 0 {
 		t.Errorf("sent %v", sent)
 	}
-	if err := w.B.In.Discard(context.Background(), f, d, "bob"); err == nil {
+	if err := w.B.In.Discard(context.Background(), f, d, bridge.Decision{Who: "bob"}); err == nil {
 		t.Error("discarded twice")
 	}
 }
@@ -284,7 +284,7 @@ func TestRunningAnOlderDropAgainLeavesNewerValues(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.B.In.Rerun(context.Background(), old, inbound.RerunOptions{Force: force}); err != nil {
+		if _, err := w.B.In.Rerun(context.Background(), old, inbound.RerunOptions{Force: force}, bridge.Decision{}); err != nil {
 			t.Fatal(err)
 		}
 		w.Round()
@@ -303,7 +303,7 @@ func TestOnlyRejectedRowsRunAgain(t *testing.T) {
 	if _, err := w.Shop.Add("brands", map[string]any{"defaultTitle": "Acme"}, nil); err != nil {
 		t.Skip("the box can't be given a brand:", err)
 	}
-	if _, err := w.B.In.Rerun(context.Background(), d, inbound.RerunOptions{Rejected: true}); err != nil {
+	if _, err := w.B.In.Rerun(context.Background(), d, inbound.RerunOptions{Rejected: true}, bridge.Decision{}); err != nil {
 		t.Fatal(err)
 	}
 	w.Round()
@@ -316,7 +316,7 @@ func TestARowThatCouldNotBeReadIsRejectedAgain(t *testing.T) {
 	w.Drop("products", "a.csv", "sku,name,unit,description\nSKU1,Bolt,item,long\nSKU2,Nut,item\n")
 	w.Round()
 	d := w.Expect("products", bridge.Partial, bridge.Counts{Rows: 2, Created: 1, Rejected: 1})
-	if _, err := w.B.In.Rerun(context.Background(), d, inbound.RerunOptions{Rejected: true}); err != nil {
+	if _, err := w.B.In.Rerun(context.Background(), d, inbound.RerunOptions{Rejected: true}, bridge.Decision{}); err != nil {
 		t.Fatal(err)
 	}
 	w.Round()

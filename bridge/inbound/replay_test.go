@@ -51,7 +51,7 @@ func TestAMessageThatComesAgainIsRefused(t *testing.T) {
 	}
 	first, err := w.Ledger.Drop(t.Context(), 1)
 	w.Must(err)
-	_, err = w.B.In.Rerun(t.Context(), first, inbound.RerunOptions{})
+	_, err = w.B.In.Rerun(t.Context(), first, inbound.RerunOptions{}, bridge.Decision{})
 	w.Must(err)
 	w.Round()
 	if first, err = w.Ledger.Drop(t.Context(), 1); err != nil || first.State != bridge.Loaded {

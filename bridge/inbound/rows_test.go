@@ -226,7 +226,7 @@ feeds:
 	again := func() bridge.Counts {
 		t.Helper()
 		d, _ := w.Last("prices")
-		_, err := w.B.In.Rerun(t.Context(), d, inbound.RerunOptions{Rejected: true})
+		_, err := w.B.In.Rerun(t.Context(), d, inbound.RerunOptions{Rejected: true}, bridge.Decision{})
 		w.Must(err)
 		w.Round()
 		_, run := w.Last("prices")

@@ -156,6 +156,7 @@ func (c *Checkup) checkFeed(ctx context.Context, r bridge.Remote, f *config.Feed
 		p.missing(err, "make the folder on the remote, or correct folder in the config")
 		return p.findings
 	}
+	p.head(ctx, f, files)
 	if readOnly {
 		return p.findings
 	}

@@ -45,18 +45,18 @@ func newResult(d *bridge.Drop, r *bridge.Run) *Result {
 
 // Approve lets a held drop go on in spite of its guards.
 func (k *Desk) Approve(ctx context.Context, drop int64) (*Result, error) {
-	return k.decide(ctx, drop, func(_ *config.Feed, d *bridge.Drop) error { return k.In.Approve(ctx, d, k.Who) })
+	return k.decide(ctx, drop, func(_ *config.Feed, d *bridge.Drop) error { return k.In.Approve(ctx, d, k.By) })
 }
 
 // Discard throws a drop away that is held, waits or was rejected: nothing of it is sent.
 func (k *Desk) Discard(ctx context.Context, drop int64) (*Result, error) {
-	return k.decide(ctx, drop, func(f *config.Feed, d *bridge.Drop) error { return k.In.Discard(ctx, f, d, k.Who) })
+	return k.decide(ctx, drop, func(f *config.Feed, d *bridge.Drop) error { return k.In.Discard(ctx, f, d, k.By) })
 }
 
 // Rerun loads a settled drop again, or only the rows that its last run rejected.
 func (k *Desk) Rerun(ctx context.Context, drop int64, o inbound.RerunOptions) (*Result, error) {
 	return k.decide(ctx, drop, func(_ *config.Feed, d *bridge.Drop) error {
-		_, err := k.In.Rerun(ctx, d, o)
+		_, err := k.In.Rerun(ctx, d, o, k.By)
 		return err
 	})
 }
@@ -79,7 +79,7 @@ func (k *Desk) RerunRange(ctx context.Context, r Range, o inbound.RerunOptions, 
 		return err
 	}
 	for _, d := range drops {
-		if _, err := k.In.Rerun(ctx, d, o); err != nil {
+		if _, err := k.In.Rerun(ctx, d, o, k.By); err != nil {
 			return err
 		}
 		v, err := k.carryOut(ctx, f, d)

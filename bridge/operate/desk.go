@@ -38,6 +38,8 @@ type Ledger interface {
 	// RowLines walks the fates that a drop's runs have given to rows; rows that needed nothing have none.
 	RowLines(ctx context.Context, drop int64, each func(bridge.RowLine) error) error
 	Rejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error
+	// OpenRejects counts the rejects that are open, by feed; feeds without any are left out.
+	OpenRejects(ctx context.Context) (map[string]int64, error)
 	// Warnings walks the warnings of a drop, by run and in the order of its file.
 	Warnings(ctx context.Context, drop int64, each func(bridge.WarningRow) error) error
 	// Parked walks the records of a feed ("": of all) that wait for a parent; with the zero time, whether due or not.
@@ -62,8 +64,8 @@ type Desk struct {
 	Out     *outbound.Engine
 	// Running says that a bridge is at work on the ledger: it carries out what is decided here. With none the desk does.
 	Running bool
-	// Who decides, for the ledger: an account and its machine, or the login of a page, which copies its desk for each.
-	Who string
+	// By is who decides and why, for the ledger. A page copies its desk for each decision.
+	By bridge.Decision
 }
 
 // Mistake is a question or decision that makes no sense, such as one about a feed that the config does not have. Whoever

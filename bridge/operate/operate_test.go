@@ -41,7 +41,7 @@ const (
 // desk is a desk at a world's bridge.
 func desk(w *bridgetest.World, running bool) *operate.Desk {
 	return &operate.Desk{Feeds: w.B.In.Feeds, Exports: w.B.Out.Exports, Ledger: w.Ledger, In: w.B.In, Out: w.B.Out,
-		Running: running, Who: "olga@desk"}
+		Running: running, By: bridge.Decision{Who: "olga@desk", Why: "asked the sender"}}
 }
 
 // held is a world in which drop 1 is held.
@@ -296,6 +296,34 @@ func TestACheckCountsFilesAsAPollTakesThem(t *testing.T) {
 	}
 	if all.Failed() != 0 || all.Unreachable() {
 		t.Errorf("%+v", all)
+	}
+}
+
+// check reads the head of the file that would be loaded first: columns that no field takes are named with their nearest field,
+// and a file that can't be this feed's fails.
+func TestACheckNamesColumnsThatNoFieldTakes(t *testing.T) {
+	long := "sku,naem,name,unit\n" + strings.Repeat("SKU1,x,Pipe,item\n", 100_000)
+	for name, tt := range map[string]struct {
+		text, want string
+		ok         bool
+	}{
+		"a short file":              {"sku,naem,name,unit\nSKU1,x,Pipe,item\n", "4 columns; no field takes naem (name?)", true},
+		"a longer one than is read": {long, "4 columns; no field takes naem (name?)", true},
+		"all columns":               {"sku,name,unit\n", "3 columns", true},
+		"nothing of it":             {"a,b\n1,2\n", "sku", false},
+	} {
+		w := bridgetest.NewWorld(t, guarded)
+		w.Drop("products", "a.csv", tt.text)
+		c := &operate.Checkup{Ledger: w.Ledger, Config: &config.Config{Feeds: w.B.In.Feeds,
+			Remotes: map[string]*config.Remote{"disk": {Name: "disk", Kind: "dir"}}},
+			Remote: func(name string) (bridge.Remote, error) { return dir.New(name, &dir.Options{Path: w.Folder}) },
+			Shop:   func(*config.Shop) (operate.Shop, error) { return w.Client, nil }, Told: func(operate.Findings) {}}
+		all, err := c.Run(t.Context())
+		w.Must(err)
+		i := slices.IndexFunc(all, func(f bridge.Finding) bool { return f.What == "read the head of a.csv" })
+		if i < 0 || all[i].OK != tt.ok || tt.ok && all[i].Detail != tt.want || !strings.Contains(all[i].Detail, tt.want) {
+			t.Errorf("%s: %+v", name, all)
+		}
 	}
 }
 

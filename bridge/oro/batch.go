@@ -696,7 +696,8 @@ func (r *reading) lookedUp(i int, ch *bridge.Change, ids []string, twin string) 
 	case len(ids) == 0 && !r.doubt[i]:
 		// Looked up again it would be missing again, and be created again, and again.
 		return bridge.Outcome{Reject: reject(ch.Record, "", formats.CodeShop,
-			"the shop says that it took the record, and does not find it by its key: compare the organization and the permissions of the OAuth application's user")}
+			"the shop says that it took the record, and does not find it by its key: "+
+				"compare the organization and the permissions of the OAuth application's user")}
 	}
 	return bridge.Outcome{Unknown: true}
 }

@@ -5,13 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
 )
 
-// orderResources are read with each order.
-var orderResources = []string{"orders", "orderlineitems", "orderaddresses", "customers", "customerusers", "paymentterms"}
+// orderOrigins are read with each order.
+var orderOrigins = []origin{
+	{"orders", ""}, {"orderlineitems", "an order's lines"}, {"orderaddresses", "an order's addresses"},
+	{"customers", "an order's customer"}, {"customergroups", "the group of an order's customer"},
+	{"customerusers", "an order's user"}, {"paymentterms", "an order's payment term"},
+}
 
 // Check tries, step by step, what the bridge needs of the shop. See [bridge.Shop].
 func (c *Client) Check(ctx context.Context, need bridge.Needs) []bridge.Finding {
@@ -72,23 +77,45 @@ func (k *checking) api(ctx context.Context) bool {
 
 func (k *checking) permissions(ctx context.Context, need bridge.Needs) {
 	var resources []string
+	fed, exported := make(map[string][]string), make(map[string][]string) // what each hides
+	note := func(hidden map[string][]string, origins []origin) {
+		for _, r := range origins {
+			resources = append(resources, r.resource)
+			if r.hides != "" && !slices.Contains(hidden[r.resource], r.hides) {
+				hidden[r.resource] = append(hidden[r.resource], r.hides)
+			}
+		}
+	}
 	for _, e := range need.Entities {
-		resources = append(resources, described(e).reads...)
+		note(fed, described(e).reads)
 	}
 	if need.Orders {
-		resources = append(resources, orderResources...)
+		note(exported, orderOrigins)
 	}
 	if need.Feedback {
-		resources = append(resources, feedbackDescriptor.reads...)
+		note(fed, feedbackDescriptor.reads)
 	}
 	for _, r := range unique(resources) {
 		_, err := k.get(ctx, r, nil) // the ten that it tells of itself: not every list takes page[size]
-		k.try("read "+r, "allowed", err)
+		if !k.try("read "+r, "allowed", err) && statusOf(err) == http.StatusForbidden {
+			k.tellHidden(fed[r], exported[r])
+		}
 	}
 	for _, e := range unique(need.Entities) {
 		if check := described(e).check; check != nil {
 			check(ctx, k)
 		}
+	}
+}
+
+// tellHidden says what a permission that is missing hides: the shop leaves it out of its answers without a word.
+func (k *checking) tellHidden(fed, exported []string) {
+	f := &k.findings[len(k.findings)-1]
+	if len(fed) > 0 {
+		f.Detail += "; without it " + strings.Join(fed, " and ") + " would look empty, so that a feed which carries it would write it again and again"
+	}
+	if len(exported) > 0 {
+		f.Detail += "; without it " + strings.Join(exported, " and ") + " would look empty, and would be missing from the ERP's files"
 	}
 }
 
@@ -115,7 +142,8 @@ func (k *checking) has(ctx context.Context, kind listKind, name string) {
 	case len(ids) > 1:
 		k.add(bridge.Finding{What: what, Detail: "the shop has it " + fmt.Sprint(len(ids)) + " times", Hint: "rename all but one in the shop"})
 	default:
-		k.add(bridge.Finding{What: what, Detail: "the shop has none", Hint: "add it in the shop, or correct the config; the shop has: " + k.offers(ctx, kind)})
+		k.add(bridge.Finding{What: what, Detail: "the shop has none",
+			Hint: "add it in the shop, or correct the config; the shop has: " + k.offers(ctx, kind)})
 	}
 }
 

@@ -66,3 +66,40 @@ func TestCheck(t *testing.T) {
 		t.Errorf("%+v", findings)
 	}
 }
+
+// A permission that is missing hides relations without a word: check says which, and what would come of it.
+func TestCheckTellsWhatAMissingPermissionHides(t *testing.T) {
+	shop, c := newShop(t)
+	shop.Deny("view customergroups", "view customeraddresses", "view orderlineitems")
+	for _, tt := range []struct {
+		need bridge.Needs
+		want map[string][]string
+	}{
+		{bridge.Needs{Entities: []string{"customers"}}, map[string][]string{
+			"read customergroups":    {"without it a customer's group would look empty", "write it again and again"},
+			"read customeraddresses": {"without it a customer's address would look empty", "write it again and again"},
+		}},
+		{bridge.Needs{Orders: true}, map[string][]string{
+			"read customergroups": {"the group of an order's customer would look empty", "missing from the ERP's files"},
+			"read orderlineitems": {"without it an order's lines would look empty", "missing from the ERP's files"},
+		}},
+		{bridge.Needs{Entities: []string{"prices", "inventory"}}, nil},
+	} {
+		failed := make(map[string]string)
+		for _, f := range c.Check(t.Context(), tt.need) {
+			if !f.OK {
+				failed[f.What] = f.Detail
+			}
+		}
+		if len(failed) != len(tt.want) {
+			t.Errorf("%+v: failed %v", tt.need, failed)
+		}
+		for what, words := range tt.want {
+			for _, w := range words {
+				if !strings.Contains(failed[what], w) {
+					t.Errorf("%+v: %s says %q, without %q", tt.need, what, failed[what], w)
+				}
+			}
+		}
+	}
+}

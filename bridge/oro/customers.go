@@ -10,13 +10,17 @@ import (
 	"github.com/orobridge/orobridge/formats"
 )
 
-// customers are found by externalId, or by another attribute where the config names one, which the shop's database does not keep unique: two creates on their way at once
-// would both pass. The bridge keeps one address of a customer, the primary one.
+// customers are found by externalId, or by another attribute where the config names one, which the shop's database does
+// not keep unique: two creates on their way at once would both pass. The bridge keeps one address of a customer, the primary one.
 type customers struct{ *Client }
 
 var customerDescriptor = descriptor{
 	entity: formats.Customers,
-	reads:  []string{"customers", "customeraddresses", "customergroups", "paymentterms", "customertaxcodes", "countries", "regions"},
+	reads: []origin{
+		{"customers", "a customer's parent"}, {"customeraddresses", "a customer's address"}, {"customergroups", "a customer's group"},
+		{"paymentterms", "a customer's payment term"}, {"customertaxcodes", "a customer's tax code"},
+		{"countries", "an address's country"}, {"regions", "an address's region"},
+	},
 	writes: []string{"customers"},
 	open:   func(c *Client) entity { return customers{c} },
 }
@@ -337,7 +341,8 @@ func (c customers) encode(ctx context.Context, changes []*bridge.Change) (*bundl
 }
 
 // item encodes one customer and, when it changes, its address.
-func (c customers) item(ctx context.Context, i int, ch *bridge.Change, parents map[string][]string, held *heldAddress) (item, *item, *bridge.Outcome, error) {
+func (c customers) item(ctx context.Context, i int, ch *bridge.Change, parents map[string][]string, held *heldAddress) (
+	item, *item, *bridge.Outcome, error) {
 	it := item{kind: "customers", id: ch.OroID, meta: "update"}
 	if ch.Op == bridge.Create {
 		it.id, it.meta = "c"+strconv.Itoa(i), ""
@@ -463,7 +468,8 @@ func (c customers) address(it *item, i int, ch *bridge.Change, held *heldAddress
 func (c customers) addresses(ctx context.Context, changes []*bridge.Change) (map[string]*heldAddress, error) {
 	var ids []string
 	for _, ch := range changes {
-		if ch.Op == bridge.Update && ch.OroID != "" && slices.ContainsFunc(ch.Values, func(v formats.Value) bool { return addressFields[v.Field] != "" }) {
+		ofAddress := func(v formats.Value) bool { return addressFields[v.Field] != "" }
+		if ch.Op == bridge.Update && ch.OroID != "" && slices.ContainsFunc(ch.Values, ofAddress) {
 			ids = append(ids, ch.OroID)
 		}
 	}

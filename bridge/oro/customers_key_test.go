@@ -3,6 +3,7 @@ package oro
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -51,5 +52,42 @@ func TestAnswersToShopsWithoutNumbers(t *testing.T) {
 	a, err := c.ApplyFeedback(t.Context(), record(formats.OrderFeedback, "O-1", "erp_order_number", "4711", "shipping_status", "shipped"))
 	if err != nil || len(a.Left) != 1 || a.Left[0].Field != "erp_order_number" || len(a.Set) != 1 || a.Set[0] != "shipping_status" {
 		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// Where names must be unique, a name that another customer has is that row's fault alone; where they need not be, both are
+// loaded, and only a name that is the key is ambiguous then.
+func TestNamesUniqueOrNot(t *testing.T) {
+	twins := []*formats.Record{record(formats.Customers, "1", "name", "Twin"), record(formats.Customers, "2", "name", "Other")}
+	late := record(formats.Customers, "3", "name", "Twin")
+
+	shop, c := newShop(t, orotest.UniqueKey("customers", "name", "Name"), orotest.UniqueKey("pricelists", "name", "Name"))
+	load(t, c, twins...)
+	before := shop.Count("customers")
+	outcomes := send(t, c, plan(t, c, late, record(formats.Customers, "4", "name", "New")))
+	if r := outcomes[0].Reject; r == nil || r.Code != formats.CodeShop || !strings.Contains(r.Message, `Value for field "Name" must be unique`) {
+		t.Errorf("a name that is taken: %s", show(outcomes[0]))
+	}
+	if outcomes[1].OroID == "" || shop.Count("customers") != before+1 {
+		t.Errorf("the other row: %s, %d customers more", show(outcomes[1]), shop.Count("customers")-before)
+	}
+	load(t, c, record(formats.PriceLists, "Retail", "currencies", "EUR")) // a list is found by its name
+	load(t, c, record(formats.PriceLists, "Retail", "currencies", "EUR USD"))
+
+	_, c = newShop(t)
+	load(t, c, append(twins, late)...)
+
+	_, c = newShopWith(t, config.Shop{CustomerKey: "name"}, Options{}, orotest.UniqueKey("customers", "name", "Name"))
+	load(t, c, record(formats.Customers, "Twin", "name", "Twin"))
+	load(t, c, record(formats.Customers, "Twin", "name", "Twin", "group", ""))
+
+	shop, c = newShopWith(t, config.Shop{CustomerKey: "name"}, Options{})
+	for range 2 {
+		if _, err := shop.AddCustomer("Twin", ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if l := find(t, c, record(formats.Customers, "Twin", "name", "Twin")); l.Reject == nil || l.Reject.Code != formats.CodeAmbiguous {
+		t.Errorf("two of a name that is the key: %+v", l)
 	}
 }

@@ -220,7 +220,7 @@ func TestPricesOfShopsWithoutExternalIDs(t *testing.T) {
 
 func TestInventory(t *testing.T) {
 	_, c := newShop(t)
-	load(t, c, record(formats.Products, "T-1", "name", "Lamp", "unit", "item", "more_units", "set:0:12"))
+	load(t, c, record(formats.Products, "T-1", "name", "Lamp", "unit", "item", "more_units", "set:1:12"))
 	load(t, c, record(formats.Inventory, "T-1|", "quantity", "5"), record(formats.Inventory, "T-1|set", "quantity", "7.5", "inventory_status", "out_of_stock"))
 	load(t, c, record(formats.Inventory, "T-1|set", "quantity", "8", "inventory_status", "In Stock"))
 	if got := find(t, c, record(formats.Inventory, "T-1|item", "quantity", "")); got.Found.Values[0].Text != "5" {
@@ -239,6 +239,28 @@ func TestInventory(t *testing.T) {
 		l := find(t, c, record(formats.Inventory, key, "quantity", "1"))
 		if got := show(bridge.Outcome{Reject: l.Reject, Missing: l.Missing}); !strings.HasPrefix(got, want) {
 			t.Errorf("%s: %s, want %s", key, got, want)
+		}
+	}
+}
+
+func TestAQuantityFinerThanItsUnitIsRejected(t *testing.T) {
+	_, c := newShop(t)
+	load(t, c, record(formats.Products, "T-1", "name", "Lamp", "unit", "item", "more_units", "kg:3:0.5"))
+	for key, want := range map[string]string{"T-1| 2": "", "T-1| 2.5": "reject amount quantity", "T-1|kg 0.125": "", "T-1|kg 0.1255": "reject amount quantity"} {
+		key, quantity, _ := strings.Cut(key, " ")
+		l := find(t, c, record(formats.Inventory, key, "quantity", quantity))
+		if got := show(bridge.Outcome{Reject: l.Reject}); l.Reject == nil && want != "" || l.Reject != nil && (want == "" || !strings.HasPrefix(got, want)) {
+			t.Errorf("looked up, %s %s: %s, want %q", key, quantity, got, want)
+		}
+		at := find(t, c, record(formats.Inventory, key, "quantity", "1"))
+		ch := &bridge.Change{Op: bridge.Update, Key: key, OroID: at.Found.OroID, Record: record(formats.Inventory, key, "quantity", quantity)}
+		ch.Values = ch.Record.Values
+		_, refused, err := c.Submit(t.Context(), &bridge.Batch{Entity: "inventory", Changes: []*bridge.Change{ch}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bad := refused[0].Reject; (bad != nil) != (want != "") {
+			t.Errorf("sent by its id, %s %s: %v, want %q", key, quantity, bad, want)
 		}
 	}
 }

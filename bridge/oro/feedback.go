@@ -13,7 +13,7 @@ import (
 
 var feedbackDescriptor = descriptor{
 	entity: formats.OrderFeedback,
-	reads:  []string{"orders", "ordershippingtrackings"},
+	reads:  []origin{{"orders", ""}, {"ordershippingtrackings", "an order's trackings"}},
 }
 
 // feedbackQuery asks for what an ERP's answer may change.
@@ -40,7 +40,8 @@ func (c *Client) ApplyFeedback(ctx context.Context, rec *formats.Record) (bridge
 		_, kept := order.Attributes[externalID]
 		switch {
 		case !kept:
-			a.Left = append(a.Left, bridge.Left{Field: "erp_order_number", Why: "the shop has no place for it: externalId comes with 6.1.10 and 7.0.2"})
+			a.Left = append(a.Left, bridge.Left{Field: "erp_order_number",
+				Why: "the shop has no place for it: externalId comes with 6.1.10 and 7.0.2"})
 		case utf8.RuneCountInString(text) > maxExternalID:
 			a.Left = append(a.Left, bridge.Left{Field: "erp_order_number", Why: "the shop stores at most 36 characters"})
 		case note(&a, "erp_order_number", order.text("externalId") == text):

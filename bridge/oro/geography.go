@@ -138,15 +138,18 @@ func (c *Client) region(ctx context.Context, rec *formats.Record, country, text 
 	case len(found) > 1:
 		return "", reject(rec, "region", formats.CodeAmbiguous, "%q may be %s: send the code", text, strings.Join(found, " or ")), nil
 	case len(list) == 0:
-		return "", reject(rec, "region", formats.CodeReference, "the shop has no regions in %s: leave %q out, or map it to nothing", country, text), nil
+		return "", reject(rec, "region", formats.CodeReference, "the shop has no regions in %s: leave %q out, or map it to nothing",
+			country, text), nil
 	}
-	return "", reject(rec, "region", formats.CodeReference, "the shop has no region %q in %s; nearest are %s: send one of these, or map the value",
+	return "", reject(rec, "region", formats.CodeReference,
+		"the shop has no region %q in %s; nearest are %s: send one of these, or map the value",
 		text, country, strings.Join(nearest(text, names), ", ")), nil
 }
 
 // placeAddress says what is wrong with where a record's address is: a code that the shop lacks, or no region in a country
 // that demands one. held is what the shop has in fields that the record does not carry.
-func (c *Client) placeAddress(ctx context.Context, rec *formats.Record, held func(field string) string) (whereabouts, *formats.Reject, error) {
+func (c *Client) placeAddress(ctx context.Context, rec *formats.Record, held func(field string) string) (
+	whereabouts, *formats.Reject, error) {
 	text := func(field string) string {
 		if v, ok := rec.Get(field); ok {
 			return v

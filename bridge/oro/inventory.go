@@ -2,6 +2,7 @@ package oro
 
 import (
 	"context"
+	"strconv"
 	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -15,7 +16,7 @@ type inventory struct{ *Client }
 
 var inventoryDescriptor = descriptor{
 	entity: formats.Inventory,
-	reads:  []string{"inventorylevels", "products"},
+	reads:  []origin{{"inventorylevels", ""}, {"products", "a level's product"}},
 	writes: []string{"inventorylevels", "products"},
 	open:   func(c *Client) entity { return inventory{c} },
 }
@@ -28,14 +29,25 @@ const unitsPerProduct = 5
 type level struct {
 	id, product, sku, unit string
 	quantity, status       string
+	precision              string // decimals that the unit has of this product
 	primary                bool
+}
+
+// finer refuses a quantity with more decimals than its unit has. The shop takes one, and then can't sell it.
+func (l *level) finer(rec *formats.Record, quantity string) *formats.Reject {
+	precision, err := strconv.Atoi(l.precision)
+	if err != nil || formats.Decimals(quantity) <= precision {
+		return nil
+	}
+	return reject(rec, "quantity", formats.CodeAmount, "%s has more decimals than the unit %s of the product %s, which has %d in the shop",
+		quantity, l.unit, l.sku, precision)
 }
 
 var levelQuery = query{
 	"include":                       "product,productUnitPrecision",
 	"fields[inventorylevels]":       "quantity,product,productUnitPrecision",
 	"fields[products]":              "sku,inventory_status,primaryUnitPrecision",
-	"fields[productunitprecisions]": "unit",
+	"fields[productunitprecisions]": "unit,precision",
 }
 
 func levels(doc *document) []level {
@@ -49,7 +61,7 @@ func levels(doc *document) []level {
 		}
 		list = append(list, level{
 			id: r.ID, product: product.ID, sku: product.text("sku"), unit: precision.one("unit").ID,
-			quantity: r.decimal("quantity"), status: product.one("inventory_status").ID,
+			quantity: r.decimal("quantity"), status: product.one("inventory_status").ID, precision: precision.decimal("precision"),
 			primary: product.one("primaryUnitPrecision").ID == precision.ID,
 		})
 	}
@@ -71,6 +83,10 @@ func (n inventory) find(ctx context.Context, records []*formats.Record) ([]bridg
 		if answers[i].Reject, err = n.checkLinks(ctx, statusLink, rec); err != nil {
 			return nil, err
 		} else if answers[i].Reject != nil {
+			continue
+		}
+		quantity, _ := rec.Get("quantity")
+		if answers[i].Reject = at.level.finer(rec, quantity); answers[i].Reject != nil {
 			continue
 		}
 		found := &bridge.Found{OroID: at.level.id}
@@ -212,6 +228,10 @@ func (n inventory) encode(ctx context.Context, changes []*bridge.Change) (*bundl
 		if err != nil {
 			return nil, err
 		}
+		if at, ok := places[i]; ok && bad == nil && ch.Op != bridge.Remove {
+			quantity, _ := carried(ch, "quantity")
+			bad = at.level.finer(ch.Record, quantity)
+		}
 		if bad != nil {
 			out.refuse(i, &bridge.Outcome{Reject: bad})
 			continue
@@ -256,13 +276,15 @@ func (n inventory) item(ctx context.Context, ch *bridge.Change) (it item, status
 	return it, status, nil, nil
 }
 
-// placeChanges looks up what the changes lack: their level, or the product whose status changes.
+// placeChanges looks up what the changes lack: their level, the product whose status changes, or how fine its unit is. A whole
+// number fits any unit.
 func (n inventory) placeChanges(ctx context.Context, changes []*bridge.Change) (map[int]place, error) {
 	var records []*formats.Record
 	var of []int
 	for i, ch := range changes {
 		_, status := carried(ch, "inventory_status")
-		if ch.OroID == "" || status {
+		quantity, _ := carried(ch, "quantity")
+		if ch.OroID == "" || status || formats.Decimals(quantity) > 0 {
 			records, of = append(records, ch.Record), append(of, i)
 		}
 	}

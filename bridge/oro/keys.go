@@ -76,5 +76,6 @@ func unlistable(rec *formats.Record, field, key string) *formats.Reject {
 	if listable(key) {
 		return nil
 	}
-	return reject(rec, field, formats.CodeKey, "%q: the shop can't look up a key with a comma, so it could not be kept from existing twice", key)
+	return reject(rec, field, formats.CodeKey,
+		"%q: the shop can't look up a key with a comma, so it could not be kept from existing twice", key)
 }

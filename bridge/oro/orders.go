@@ -63,7 +63,8 @@ func sightings(doc *document) []bridge.Sighting {
 	seen := make([]bridge.Sighting, len(doc.Data))
 	for i := range doc.Data {
 		r := &doc.Data[i]
-		seen[i] = bridge.Sighting{OroID: r.ID, Identifier: r.text("identifier"), Submitted: timeOf(r, "createdAt"), Updated: timeOf(r, "updatedAt")}
+		seen[i] = bridge.Sighting{OroID: r.ID, Identifier: r.text("identifier"), Submitted: timeOf(r, "createdAt"),
+			Updated: timeOf(r, "updatedAt")}
 	}
 	return seen
 }

@@ -72,7 +72,7 @@ type Client struct {
 // A descriptor is what the client knows of an entity. Each stands in the entity's own file.
 type descriptor struct {
 	entity *formats.Entity
-	reads  []string // resources that it is read from: the API's user must see them
+	reads  []origin
 	writes []string // resources that its batches go to
 	// open makes what looks records up and writes them; nil for what goes in no batch.
 	open func(*Client) entity
@@ -80,8 +80,16 @@ type descriptor struct {
 	check func(ctx context.Context, k *checking)
 }
 
+// An origin is a resource that records are read from. Where the API's user may not view it, the shop says so only to who asks for
+// the resource itself; in others' answers it leaves it out as if nothing were there.
+type origin struct {
+	resource string
+	hides    string // what then looks empty
+}
+
 // descriptors are all entities: a new one is a file and a line here.
-var descriptors = []descriptor{customerDescriptor, productDescriptor, priceListDescriptor, priceDescriptor, inventoryDescriptor, feedbackDescriptor}
+var descriptors = []descriptor{customerDescriptor, productDescriptor, priceListDescriptor, priceDescriptor,
+	inventoryDescriptor, feedbackDescriptor}
 
 // described finds the descriptor of an entity by its name.
 func described(name string) descriptor {
@@ -130,7 +138,8 @@ func New(cfg config.Shop, opt Options) (*Client, error) {
 	}
 	if root.Scheme == "http" && !cfg.Insecure && !loopback(root.Hostname()) {
 		return nil, &bridge.Error{
-			Op: "read", Object: "oro.url", Fate: bridge.Stop, Err: errors.New("http to another machine: the client's secret and all orders could be read on the way"),
+			Op: "read", Object: "oro.url", Fate: bridge.Stop,
+			Err:  errors.New("http to another machine: the client's secret and all orders could be read on the way"),
 			Hint: "write https://, or oro.insecure: true where the way is safe",
 		}
 	}

@@ -15,7 +15,7 @@ type priceLists struct{ *Client }
 
 var priceListDescriptor = descriptor{
 	entity: formats.PriceLists,
-	reads:  []string{"pricelists"},
+	reads:  []origin{{"pricelists", ""}},
 	writes: []string{"pricelists"},
 	open:   func(c *Client) entity { return priceLists{c} },
 }

@@ -19,7 +19,7 @@ type prices struct{ *Client }
 
 var priceDescriptor = descriptor{
 	entity: formats.Prices,
-	reads:  []string{"pricelists", "products", "productunits"},
+	reads:  []origin{{"pricelists", "a price's list"}, {"products", "a price's product"}, {"productunits", "a price's unit"}},
 	writes: []string{"productprices"},
 	open:   func(c *Client) entity { return prices{c} },
 	check:  func(ctx context.Context, k *checking) { k.prices(ctx) },
@@ -159,7 +159,8 @@ func (p prices) placeOne(ctx context.Context, rec *formats.Record, row *priced, 
 	if err != nil {
 		return err
 	}
-	if row.key.list, row.out = only(lists, rec, "price_list", bridge.Missing{Entity: formats.PriceLists.Name, Key: row.listName}); row.out != nil {
+	list := bridge.Missing{Entity: formats.PriceLists.Name, Key: row.listName}
+	if row.key.list, row.out = only(lists, rec, "price_list", list); row.out != nil {
 		return nil
 	}
 	_, bad, err := p.resolve(ctx, units, rec, "unit", row.key.unit)
@@ -361,7 +362,8 @@ func (p prices) value(out *bundle, i int, ch *bridge.Change) (string, bool) {
 	value, _ := valueOf(ch, "value")
 	whole, _, _ := strings.Cut(value, ".")
 	if !isDecimal(value) || strings.HasPrefix(value, "-") || len(whole) > 15 {
-		out.refuse(i, &bridge.Outcome{Reject: reject(ch.Record, "value", formats.CodeAmount, "%q is not a price of at most 15 digits before the point", value)})
+		out.refuse(i, &bridge.Outcome{Reject: reject(ch.Record, "value", formats.CodeAmount,
+			"%q is not a price of at most 15 digits before the point", value)})
 		return "", false
 	}
 	return value, true

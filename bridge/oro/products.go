@@ -20,7 +20,11 @@ type products struct{ *Client }
 
 var productDescriptor = descriptor{
 	entity: formats.Products,
-	reads:  []string{"products", "productnames", "productunits", "attributefamilies", "categories", "brands", "producttaxcodes", "localizations"},
+	reads: []origin{
+		{"products", ""}, {"productnames", "a product's names"}, {"productunits", "a product's unit"},
+		{"attributefamilies", "a product's family"}, {"categories", "a product's category"}, {"brands", "a product's brand"},
+		{"producttaxcodes", "a product's tax code"}, {"localizations", "the language of a product's texts"},
+	},
 	writes: []string{"products"},
 	open:   func(c *Client) entity { return products{c} },
 }

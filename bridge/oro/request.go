@@ -122,7 +122,8 @@ func (c *Client) refused(op, path string, ans *answer) error {
 		}
 	case s == http.StatusUnauthorized:
 		e.Fate, e.Err = bridge.Pause, fmt.Errorf("%w: the shop gives a token and then does not accept it", bridge.ErrLogin)
-		e.Hint = "check that the user of the OAuth application is enabled, and that a proxy in front of the shop passes the Authorization header on"
+		e.Hint = "check that the user of the OAuth application is enabled, and that a proxy in front of the shop passes the " +
+			"Authorization header on"
 	case s == http.StatusForbidden:
 		verb := map[string]string{"read": "View", "write": "Create and Edit", "add": "Create", "remove": "Delete"}[op]
 		e.Hint = fmt.Sprintf("give the role of the OAuth application's user the permission %s for %s in the shop", verb, resource)
@@ -174,7 +175,7 @@ func unreachable(op, object string, err error) error {
 	var authority x509.UnknownAuthorityError
 	switch {
 	case errors.As(err, &cert), errors.As(err, &host), errors.As(err, &authority):
-		e.Fate, e.Hint = bridge.Stop, "the shop's certificate is not trusted: check oro.url, or add the issuer to the machine's certificates"
+		e.Fate, e.Hint = bridge.Stop, "the shop's certificate is not trusted: check oro.url; an issuer of your own is named by oro.ca_file"
 	case errors.Is(err, errTooLarge), errors.Is(err, errTooMany):
 		e.Err = err
 		e.Fate, e.Hint = bridge.Stop, "something else than the shop answers: check oro.url and oro.api_path"

@@ -35,7 +35,8 @@ func tlsOf(cfg config.Shop) (*tls.Config, error) {
 			conf.RootCAs = x509.NewCertPool()
 		}
 		if !conf.RootCAs.AppendCertsFromPEM(text) {
-			return nil, wrong("ca_file", cfg.CAFile, errors.New("it holds no certificate"), "write the issuer's certificate in PEM: -----BEGIN CERTIFICATE-----")
+			return nil, wrong("ca_file", cfg.CAFile, errors.New("it holds no certificate"),
+				"write the issuer's certificate in PEM: -----BEGIN CERTIFICATE-----")
 		}
 	}
 	if cfg.CertFile != "" || cfg.KeyFile != "" {

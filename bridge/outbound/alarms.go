@@ -9,7 +9,8 @@ import (
 
 // alarm is the event of a new alarm of an order or a file.
 func (e *Engine) alarm(export string, a bridge.Alarm, order, file, why string) *bridge.Event {
-	return &bridge.Event{At: e.Clock.Now(), Kind: bridge.AlarmRaised, Export: export, Alarm: a, Order: order, File: file, Text: why, Hint: a.Hint()}
+	return &bridge.Event{At: e.Clock.Now(), Kind: bridge.AlarmRaised, Export: export, Alarm: a, Order: order, File: file,
+		Text: why, Hint: a.Hint()}
 }
 
 // tellAlarms keeps the ledger's notes of an export's alarms up to date: one for each kind, while it lasts.

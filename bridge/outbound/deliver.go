@@ -114,7 +114,8 @@ func (e *Engine) deliverTogether(ctx context.Context, all []*delivery) error {
 	}
 	all, err := each(all, func(d *delivery) error { return d.place(ctx) })
 	trouble = errors.Join(trouble, err)
-	if err := e.saveStep(ctx, "written order", bridge.OwedNow, all, func(d *delivery) bool { return d.f.State == bridge.Written && !d.begun }); err != nil {
+	written := func(d *delivery) bool { return d.f.State == bridge.Written && !d.begun }
+	if err := e.saveStep(ctx, "written order", bridge.OwedNow, all, written); err != nil {
 		return errors.Join(trouble, err)
 	}
 	all, err = each(all, func(d *delivery) error { return d.mark(ctx) })
@@ -157,7 +158,8 @@ func (e *Engine) saveStep(ctx context.Context, name string, from bridge.OwedStat
 func (e *Engine) history(f *bridge.Outfile, step bridge.RowFate, detail string) []bridge.HistoryEntry {
 	all := make([]bridge.HistoryEntry, len(f.Orders))
 	for i, order := range f.Orders {
-		all[i] = bridge.HistoryEntry{Entity: bridge.Orders, Key: order, Fate: step, Detail: strings.TrimSpace("file " + f.Name + " " + detail), At: e.Clock.Now()}
+		all[i] = bridge.HistoryEntry{Entity: bridge.Orders, Key: order, Fate: step,
+			Detail: strings.TrimSpace("file " + f.Name + " " + detail), At: e.Clock.Now()}
 	}
 	return all
 }
@@ -260,8 +262,8 @@ func (d *delivery) inTheWay(ctx context.Context) error {
 
 // saveAlarm records that a file which was owed has come to an end that a person has to look at.
 func (d *delivery) saveAlarm(ctx context.Context, step bridge.RowFate) error {
-	return d.save(ctx, bridge.OutboxChange{Files: []bridge.FileMove{{Outfile: d.f, From: bridge.OwedNow}}, History: d.history(d.f, step, d.f.Reason)},
-		d.alarm(d.f.Export, d.f.Alarm, "", d.f.Name, d.f.Reason))
+	return d.save(ctx, bridge.OutboxChange{Files: []bridge.FileMove{{Outfile: d.f, From: bridge.OwedNow}},
+		History: d.history(d.f, step, d.f.Reason)}, d.alarm(d.f.Export, d.f.Alarm, "", d.f.Name, d.f.Reason))
 }
 
 // gone finds out why the staged bytes are not there.

@@ -160,7 +160,8 @@ func newest(all []bridge.Sighting) []bridge.Sighting {
 // unsettled keeps of the sightings those that have to be looked at: unknown ones, ones with another time stamp, and ones
 // that were looked at before the given time, last, while they could still change without another time stamp. One that was
 // submitted after an ignored one of its id was last changed is another order.
-func (e *Engine) unsettled(ctx context.Context, x *config.Export, seen []bridge.Sighting, before time.Time) (open []bridge.Sighting, err error) {
+func (e *Engine) unsettled(ctx context.Context, x *config.Export, seen []bridge.Sighting, before time.Time) (
+	open []bridge.Sighting, err error) {
 	for part := range slices.Chunk(seen, 1000) {
 		looks, err := e.Ledger.Looks(ctx, x.Name, idsOf(part))
 		if err != nil {

@@ -127,7 +127,8 @@ func (o *owing) entered(ctx context.Context) error {
 }
 
 func (o *owing) record(entry *bridge.Entry, step bridge.RowFate, detail string) {
-	o.in.History = append(o.in.History, bridge.HistoryEntry{Entity: bridge.Orders, Key: entry.Identifier, Fate: step, Detail: detail, At: o.at})
+	o.in.History = append(o.in.History, bridge.HistoryEntry{Entity: bridge.Orders, Key: entry.Identifier, Fate: step,
+		Detail: detail, At: o.at})
 }
 
 // line lists what waits for a file: what was entered before, then what comes now.

@@ -26,7 +26,8 @@ func (e *Engine) SendOrderAgain(ctx context.Context, order string, render bool) 
 		newest[o.Export] = o
 	}
 	if len(newest) == 0 {
-		return nil, &bridge.Error{Op: "run again", Object: "order " + order, Err: bridge.ErrUnknown, Hint: "`orobridge orders` lists what the outbox holds"}
+		return nil, &bridge.Error{Op: "run again", Object: "order " + order, Err: bridge.ErrUnknown,
+			Hint: "`orobridge orders` lists what the outbox holds"}
 	}
 	var all []*bridge.Outfile
 	for _, x := range e.Exports {
@@ -41,7 +42,8 @@ func (e *Engine) SendOrderAgain(ctx context.Context, order string, render bool) 
 		all = append(all, files...)
 	}
 	if len(all) == 0 {
-		return nil, &bridge.Error{Op: "run again", Object: "order " + order, Err: errors.New("its export is no longer in the config"), Hint: "put the export back"}
+		return nil, &bridge.Error{Op: "run again", Object: "order " + order, Err: errors.New("its export is no longer in the config"),
+			Hint: "put the export back"}
 	}
 	return all, nil
 }
@@ -130,7 +132,8 @@ func (e *Engine) renderAgain(ctx context.Context, x *config.Export, o *bridge.Ow
 		return nil, err
 	}
 	if entry.Stuck != "" {
-		return nil, &bridge.Error{Op: "render", Object: "order " + o.Order, Err: errors.New(entry.Stuck), Hint: "mend the order or the export's format"}
+		return nil, &bridge.Error{Op: "render", Object: "order " + o.Order, Err: errors.New(entry.Stuck),
+			Hint: "mend the order or the export's format"}
 	}
 	alone := *x
 	alone.Collect = config.Collect{}
@@ -143,8 +146,9 @@ func (e *Engine) renderAgain(ctx context.Context, x *config.Export, o *bridge.Ow
 		files[i] = &f.Outfile
 	}
 	o.OwnAlarm = ""
-	return files, e.save(ctx, bridge.OutboxChange{Owed: []*bridge.Owed{o}, History: []bridge.HistoryEntry{{Entity: bridge.Orders, Key: o.Order, Fate: "rerun",
-		Detail: fmt.Sprintf("rendered again as version %d", doc.Version), At: e.Clock.Now()}}})
+	return files, e.save(ctx, bridge.OutboxChange{Owed: []*bridge.Owed{o},
+		History: []bridge.HistoryEntry{{Entity: bridge.Orders, Key: o.Order, Fate: "rerun",
+			Detail: fmt.Sprintf("rendered again as version %d", doc.Version), At: e.Clock.Now()}}})
 }
 
 // Deliver writes what an export owes, in order, without asking the shop for more.

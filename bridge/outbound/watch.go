@@ -119,7 +119,8 @@ func (e *Engine) watchReturns(ctx context.Context, x *config.Export, there map[s
 			raised = append(raised, e.alarm(x.Name, f.Alarm, "", f.Name, "picked up at "+f.PickedUp.Format(time.RFC3339)))
 		}
 	}
-	alarmed, err := e.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: x.Name, States: []bridge.OwedState{bridge.PickedUp}, Alarm: bridge.AlarmReturned})
+	alarmed, err := e.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: x.Name, States: []bridge.OwedState{bridge.PickedUp},
+		Alarm: bridge.AlarmReturned})
 	if err != nil {
 		return err
 	}
@@ -147,7 +148,8 @@ func (e *Engine) watchAnswers(ctx context.Context, x *config.Export, now time.Ti
 	for _, o := range late {
 		o.OwnAlarm = bridge.AlarmUnanswered
 		c.Owed = append(c.Owed, o)
-		c.History = append(c.History, bridge.HistoryEntry{Entity: bridge.Orders, Key: o.Order, Fate: bridge.RowFate(bridge.AlarmUnanswered), Detail: detail, At: now})
+		c.History = append(c.History, bridge.HistoryEntry{Entity: bridge.Orders, Key: o.Order,
+			Fate: bridge.RowFate(bridge.AlarmUnanswered), Detail: detail, At: now})
 		raised = append(raised, e.alarm(x.Name, o.OwnAlarm, o.Order, "", detail))
 	}
 	return e.save(ctx, c, raised...)

@@ -557,8 +557,8 @@ func testHostileNames(t *testing.T, p Place) {
 	outside := filepath.Join(filepath.Dir(p.Root), "outside.csv")
 	check(t, os.WriteFile(outside, []byte("secret"), 0o644))
 	p.write(t, "f.csv", []byte("x"))
-	for _, name := range []string{"../outside.csv", "in/../../outside.csv", "/../outside.csv", "a\x00b", "a\nb.csv", "a\x1b[31m.csv", `..\outside.csv`,
-		strings.Repeat("n", 256), "bad\xff.csv", "\u202evsc.exe"} {
+	for _, name := range []string{"../outside.csv", "in/../../outside.csv", "/../outside.csv", "a\x00b", "a\nb.csv",
+		"a\x1b[31m.csv", `..\outside.csv`, strings.Repeat("n", 256), "bad\xff.csv", "\u202evsc.exe"} {
 		_, err := p.Remote.Fetch(ctx, name, io.Discard)
 		fails(t, err, bridge.ErrName, bridge.Stop)
 		fails(t, p.Remote.Put(ctx, name, bytes.NewReader([]byte("x"))), bridge.ErrName, bridge.Stop)

@@ -94,7 +94,8 @@ func (r *Remote) checkSpace(c *conn) []bridge.Finding {
 		return nil // best effort: many servers offer it and refuse it
 	}
 	free := vfs.Bavail * vfs.Frsize
-	f := bridge.Finding{Subject: "remote " + r.name, What: "look for free space", OK: free >= 100<<20, Detail: fmt.Sprintf("%.1f GiB free", float64(free)/(1<<30))}
+	f := bridge.Finding{Subject: "remote " + r.name, What: "look for free space", OK: free >= 100<<20,
+		Detail: fmt.Sprintf("%.1f GiB free", float64(free)/(1<<30))}
 	if !f.OK {
 		f.Hint = "make room on the server's disk: less than 100 MiB is left"
 	}

@@ -134,7 +134,8 @@ func (r *Remote) explainHandshake(pins *pins, err error) error {
 		if !slices.Contains(pins.algorithms, ssh.KeyAlgoRSASHA256) {
 			broken = nil
 		}
-		e.Hint = "the server has no host key of the type that " + r.knownHosts + " pins: ask its operator whether the key was replaced, then pin the new one"
+		e.Hint = "the server has no host key of the type that " + r.knownHosts + " pins: ask its operator whether the key was replaced, " +
+			"then pin the new one"
 	}
 	if len(broken) > 0 {
 		e.Hint = "the server knows only what is broken: have it renewed; until then legacy_algorithms: [" + strings.Join(broken, ", ") +

@@ -113,8 +113,10 @@ func (r *Remote) checkHostKey(pins *pins, address string, remote net.Addr, key s
 		for _, w := range mismatch.Want {
 			pinned = append(pinned, fmt.Sprintf("%s %s (line %d)", w.Key.Type(), ssh.FingerprintSHA256(w.Key), w.Line))
 		}
-		e.Err = fmt.Errorf("%w: the key has CHANGED: the server shows %s, %s pins %s", ErrHostKey, shown, r.knownHosts, strings.Join(pinned, ", "))
-		e.Hint = "somebody may stand between you and the server: ask its operator, by another way, whether the key was replaced; only then put this in the place of the old line: " + line
+		e.Err = fmt.Errorf("%w: the key has CHANGED: the server shows %s, %s pins %s", ErrHostKey, shown, r.knownHosts,
+			strings.Join(pinned, ", "))
+		e.Hint = "somebody may stand between you and the server: ask its operator, by another way, whether the key was replaced; only " +
+			"then put this in the place of the old line: " + line
 	case errors.As(err, &mismatch):
 		e.Err = fmt.Errorf("%w: the key is unknown: %s", ErrHostKey, shown)
 		e.Hint = "ask the server's operator whether this is the server's fingerprint; if it is, add this line to " + file + ": " + line

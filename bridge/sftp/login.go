@@ -31,7 +31,8 @@ func parseKey(name string, cfg *Options) (ssh.Signer, error) {
 	var missing *ssh.PassphraseMissingError
 	if errors.As(err, &missing) {
 		if cfg.Passphrase == "" {
-			return nil, wrong(errors.New("the key has a passphrase"), "set passphrase_file or passphrase_env for the remote, or let an agent hold the key")
+			return nil, wrong(errors.New("the key has a passphrase"),
+				"set passphrase_file or passphrase_env for the remote, or let an agent hold the key")
 		}
 		signer, err = ssh.ParsePrivateKeyWithPassphrase(pem, []byte(cfg.Passphrase.Reveal()))
 	}
@@ -39,7 +40,8 @@ func parseKey(name string, cfg *Options) (ssh.Signer, error) {
 	case errors.Is(err, x509.IncorrectPasswordError):
 		return nil, wrong(err, "the passphrase is wrong")
 	case err != nil:
-		return nil, wrong(err, "private_key_file wants a private key in OpenSSH or PEM form; PuTTY's .ppk: puttygen key.ppk -O private-openssh -o key")
+		return nil, wrong(err, "private_key_file wants a private key in OpenSSH or PEM form; "+
+			"PuTTY's .ppk: puttygen key.ppk -O private-openssh -o key")
 	}
 	return signer, nil
 }
@@ -217,7 +219,8 @@ func (l *login) hint() string {
 			return "have the server's operator trust the authority of the certificate (TrustedUserCAKeys) and look at its principals: " +
 				strings.TrimSpace(string(ssh.MarshalAuthorizedKey(certificate.SignatureKey)))
 		}
-		hint := "have the server's operator add this line to the user's authorized_keys: " + strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
+		hint := "have the server's operator add this line to the user's authorized_keys: " +
+			strings.TrimSpace(string(ssh.MarshalAuthorizedKey(key)))
 		if strings.HasPrefix(key.Type(), ssh.KeyAlgoRSA) {
 			hint += "; a server that knows RSA keys with SHA-1 only needs another key, or legacy_algorithms: [ssh-rsa]"
 		}

@@ -274,7 +274,8 @@ func asFile(info fs.FileInfo) bridge.File {
 	if mode, known := modeOf(info); known {
 		f.Special = !mode.IsDir() && !mode.IsRegular()
 	}
-	if stat, ok := info.Sys().(*sftp.FileStat); ok && stat.Mtime != 0 { // 0 is what servers without times send, and what a missing one looks like
+	// 0 is what servers without times send, and what a missing time looks like.
+	if stat, ok := info.Sys().(*sftp.FileStat); ok && stat.Mtime != 0 {
 		f.MTime = time.Unix(int64(stat.Mtime), 0).UTC()
 	}
 	return f

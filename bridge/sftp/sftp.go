@@ -207,8 +207,8 @@ func (r *Remote) Fetch(ctx context.Context, p string, w io.Writer) (int64, error
 			return nil
 		case err != nil:
 			return err
-		case n != before.Size(), after.Size() != before.Size(), !after.ModTime().Equal(before.ModTime()), after.Mode().Type() != before.Mode().Type(),
-			sights[0].link:
+		case n != before.Size(), after.Size() != before.Size(), !after.ModTime().Equal(before.ModTime()),
+			after.Mode().Type() != before.Mode().Type(), sights[0].link:
 			return r.changed(p, before, after, n)
 		}
 		return nil
@@ -220,7 +220,8 @@ func (r *Remote) changed(p string, before, after fs.FileInfo, read int64) error 
 	return &bridge.Error{Op: "fetch", Object: bridge.FileObject(r.name, p), Fate: bridge.Pause, File: true,
 		Err: fmt.Errorf("the file changed while it was read: %d bytes of %s before, %d bytes of %s after, %d bytes read",
 			before.Size(), before.ModTime().UTC().Format(time.RFC3339), after.Size(), after.ModTime().UTC().Format(time.RFC3339), read),
-		Hint: "it is fetched again; if this repeats, the sender writes into the file: have it written under a temporary name and renamed, or set ready.stable higher"}
+		Hint: "it is fetched again; if this repeats, the sender writes into the file: have it written under a " +
+			"temporary name and renamed, or set ready.stable higher"}
 }
 
 // read copies the file to w by ReadAt, at most one byte more than size: io.Copy and File.WriteTo of pkg/sftp can lose

@@ -35,7 +35,7 @@ type Event struct {
 	Target  string        `json:"target,omitempty"`  // of a rename
 	Bytes   int64         `json:"bytes"`             // of a transfer: moved by this handle
 	Size    int64         `json:"size,omitempty"`    // of a transfer: the file's at its end
-	SHA256  string        `json:"sha256,omitempty"`  // of the whole file at the end of the transfer; empty when it changed at once, or the server was ending
+	SHA256  string        `json:"sha256,omitempty"`  // of the whole file at the end; empty when it changed at once, or the server was ending
 	Broken  bool          `json:"broken,omitempty"`  // the transfer did not end well: the connection died, or a write failed
 	Client  string        `json:"client,omitempty"`  // of a session: the version that the client tells
 	Detail  string        `json:"detail,omitempty"`  //

@@ -82,7 +82,7 @@ func TestDemoTime(t *testing.T) {
 	if code != exitDone || !json.Valid(out) {
 		t.Errorf("exit code %d, %s", code, out)
 	}
-	if t.Logf("%s", took.Round(time.Millisecond)); took > 20*time.Second {
+	if t.Logf("%s", took.Round(time.Millisecond)); took > time.Minute {
 		t.Errorf("the demo took %s", took)
 	}
 }

@@ -69,7 +69,7 @@ func (a *app) work(ctx context.Context, feed string, open func(context.Context, 
 	if err != nil {
 		return err
 	}
-	return a.attend(c, ledger, false, do)
+	return a.attend(ctx, c, ledger, false, do)
 }
 
 // decide opens a bridge on the ledger to change a word or two in it, whether or not another one is running there.
@@ -86,16 +86,20 @@ func (a *app) decide(ctx context.Context, do func(*engine) error) error {
 	if err != nil {
 		return err
 	}
-	return a.attend(c, ledger, running, do)
+	return a.attend(ctx, c, ledger, running, do)
 }
 
-// attend does a piece of work that somebody waits for, showing on a terminal how far it is.
-func (a *app) attend(c *config.Config, ledger *state.State, running bool, do func(*engine) error) (err error) {
+// attend does a piece of work that somebody waits for, showing on a terminal how far it is. What the shop offers is not asked
+// again when it is noted.
+func (a *app) attend(ctx context.Context, c *config.Config, ledger *state.State, running bool, do func(*engine) error) (err error) {
 	e, err := a.assemble(c, ledger, a.quietLogger())
 	if err != nil {
 		return err
 	}
 	defer closing(e, &err)
+	if err := e.Recall(ctx); err != nil {
+		return err
+	}
 	e.In.Patience, e.Desk.Running = patience, running
 	a.showProgress(e)
 	defer a.erase()
@@ -151,7 +155,7 @@ func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) 
 	}
 	e.Daemon = daemon.Assemble(c, shop, daemon.Ends{Ledger: ledger, Shop: e.shop, Remotes: e.remotes, OrderRemotes: e.orders,
 		Spool: ledger.Spool(), Clock: bridge.SystemClock{}, Events: events})
-	e.Desk = &operate.Desk{Feeds: c.FeedsOf(shop), Exports: c.ExportsOf(shop), Ledger: ledger, In: e.In, Out: e.Out, Who: whoami()}
+	e.Desk = &operate.Desk{Feeds: c.FeedsOf(shop), Exports: c.ExportsOf(shop), Ledger: ledger, In: e.In, Out: e.Out, By: bridge.Decision{Who: whoami()}}
 	e.Daemon.Shop = e.shop
 	if w := c.Webhook; w.URL != "" && len(c.ExportsOf(shop)) > 0 {
 		e.Subscribe = func(ctx context.Context) ([]string, error) {

@@ -54,7 +54,8 @@ func (a *app) printReject(r operate.Reject) error {
 
 func (a *app) printWarning(w operate.Warning) error {
 	a.erase()
-	_, err := fmt.Fprintf(a.stdout, "warning %s  %s  %s: %s\n", printable(w.Where), printable(w.Key), w.Code, printable(w.Field+": "+w.Message))
+	_, err := fmt.Fprintf(a.stdout, "warning %s  %s  %s: %s\n", printable(w.Where), printable(w.Key), w.Code,
+		printable(w.Field+": "+w.Message))
 	return err
 }
 

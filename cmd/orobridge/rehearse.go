@@ -351,8 +351,8 @@ func (r *rehearsal) export(ctx context.Context, x *config.Export) error {
 	identifier := "REHEARSAL-" + x.Name
 	address := &orotest.Address{FirstName: "Amanda", LastName: "Cole", Street: "2 Main Street", City: "Rochester",
 		PostalCode: "14608", Country: "US", Region: "US-NY"}
-	_, err := r.shop.SubmitOrder(orotest.Order{Identifier: identifier, PONumber: "PO 1", Customer: customer, Billing: address, Shipping: address,
-		Lines: []orotest.Line{{SKU: sku, Quantity: "1", Price: "9.99"}}})
+	_, err := r.shop.SubmitOrder(orotest.Order{Identifier: identifier, PONumber: "PO 1", Customer: customer,
+		Billing: address, Shipping: address, Lines: []orotest.Line{{SKU: sku, Quantity: "1", Price: "9.99"}}})
 	if err != nil {
 		return err
 	}

@@ -41,6 +41,8 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ORO_CLIENT_SECRET", "demo")
+			// Under the race detector a program waits for a second before it exits, so that others can still report.
+			env.Setenv("GORACE", "atexit_sleep_ms=20")
 			env.Values[stageKey{}] = &stage{}
 			return nil
 		},

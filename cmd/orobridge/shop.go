@@ -91,7 +91,8 @@ func (a *app) serveShop(ctx context.Context, shop *orotest.Shop, listen string) 
 			return err
 		}
 	} else {
-		fmt.Fprintf(a.stdout, "url            %s\nclient id      %s\nclient secret  %s\ncontrol page   %s/box\n", shop.URL(), shopClient, shopSecret, shop.URL())
+		fmt.Fprintf(a.stdout, "url            %s\nclient id      %s\nclient secret  %s\ncontrol page   %s/box\n", shop.URL(), shopClient,
+			shopSecret, shop.URL())
 	}
 	fmt.Fprintln(a.stderr, "ready; Ctrl-C stops it")
 	<-ctx.Done()

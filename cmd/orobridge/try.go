@@ -74,7 +74,8 @@ func (a *app) try(source, feed, at string) error {
 	for _, column := range x.Columns() {
 		text, ok := row(column)
 		if !ok {
-			return &usageError{fmt.Sprintf("the expression reads %s, and no row that has it is named", column), "name one: --row FILE:LINE, with --feed where the file does not tell its format"}
+			return &usageError{fmt.Sprintf("the expression reads %s, and no row that has it is named", column),
+				"name one: --row FILE:LINE, with --feed where the file does not tell its format"}
 		}
 		t.Reads[column] = text
 	}
@@ -156,7 +157,8 @@ func (a *app) findRow(f *config.Feed, path string, line int64) (cells map[string
 		var bad *formats.Reject
 		switch {
 		case errors.Is(err, io.EOF):
-			return nil, "", &usageError{fmt.Sprintf("%s has no row that begins on line %d", path, line), "orobridge inspect shows where its rows begin"}
+			return nil, "", &usageError{fmt.Sprintf("%s has no row that begins on line %d", path, line),
+				"orobridge inspect shows where its rows begin"}
 		case err != nil && !errors.As(err, &bad):
 			return nil, "", err
 		case row.Pos.Line == line:

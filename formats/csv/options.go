@@ -3,12 +3,13 @@
 //
 // Contract: rows come from encoding/csv with their line and byte offset. A row longer than max_row, or with more cells
 // than any file has columns, is rejected without being held in memory. A header that comes again is no row; it is counted.
-// A trailer, where the options tell of one, must be there and fit what stands before it. A quote that stands where none can stand, or that never closes, rejects its line; reading goes
-// on with the line after it, so that one bad quote costs one row and not all that follow. Blank lines are no rows.
+// A trailer, where the options tell of one, must be there and fit what stands before it. A quote that stands where none
+// can stand, or that never closes, rejects its line; reading goes on with the line after it, so that one bad quote costs
+// one row and not all that follow. Blank lines are no rows.
 //
-// Limits: a file has at most 10,000 columns; a rejected row keeps at most 100 cells more than the header has. The quote is one ASCII character, doubled inside a quoted cell; there are no escapes and no comments.
-// Inside a quoted cell CR LF reads as LF. Cells are not checked for their characters here: that is the mapper's work,
-// and only for the columns that it uses.
+// Limits: a file has at most 10,000 columns; a rejected row keeps at most 100 cells more than the header has. The quote is
+// one ASCII character, doubled inside a quoted cell; there are no escapes and no comments. Inside a quoted cell CR LF reads
+// as LF. Cells are not checked for their characters here: that is the mapper's work, and only for the columns that it uses.
 package csv
 
 import (
@@ -157,7 +158,8 @@ func newDialect(delimiter, quote string) (dialect, error) {
 	default:
 		r, n := utf8.DecodeRuneInString(delimiter)
 		if n != len(delimiter) || r == utf8.RuneError || r == '"' || unicode.IsControl(r) || unicode.IsLetter(r) || unicode.IsDigit(r) {
-			problems = append(problems, formats.AtKey("delimiter", fmt.Errorf("%q can't set cells apart; use one character such as ; , | or tab", delimiter)))
+			problems = append(problems, formats.AtKey("delimiter",
+				fmt.Errorf("%q can't set cells apart; use one character such as ; , | or tab", delimiter)))
 		}
 		d.comma = r
 	}
@@ -168,7 +170,8 @@ func newDialect(delimiter, quote string) (dialect, error) {
 	case len(quote) == 1 && quote[0] > ' ' && quote[0] < 0x7f && rune(quote[0]) != d.comma:
 		d.quote = quote[0]
 	default:
-		problems = append(problems, formats.AtKey("quote", fmt.Errorf("%q is neither one ASCII character, other than the delimiter, nor none", quote)))
+		problems = append(problems, formats.AtKey("quote",
+			fmt.Errorf("%q is neither one ASCII character, other than the delimiter, nor none", quote)))
 	}
 	return d, errors.Join(problems...)
 }

@@ -76,8 +76,9 @@ func decode(r io.Reader, encoding string) (io.Reader, error) {
 	text, err := charset.Decode(r, encoding)
 	switch {
 	case errors.Is(err, charset.ErrNoMark):
-		return nil, &formats.FileError{Pos: formats.Position{Line: 1}, Message: "the file has no byte order mark, so utf-16 does not tell which byte comes first",
-			Hint: "set format.encoding to utf-16le or utf-16be"}
+		return nil, &formats.FileError{Pos: formats.Position{Line: 1},
+			Message: "the file has no byte order mark, so utf-16 does not tell which byte comes first",
+			Hint:    "set format.encoding to utf-16le or utf-16be"}
 	case err != nil:
 		return nil, fmt.Errorf("read the file's beginning: %w", err)
 	}
@@ -231,9 +232,11 @@ func (r *reader) refuse(err error, raw []byte, pos formats.Position) error {
 	case errors.As(err, &parse):
 		bad.Code, bad.Message = formats.CodeQuote, r.quoteMessage(parse, pos.Line)
 	case whole && err == errRowTooWide:
-		bad.Message = fmt.Sprintf("the row goes on over several lines and has more than %d delimiters: a quote on its first line never closes", maxDelimiters)
+		bad.Message = fmt.Sprintf("the row goes on over several lines and has more than %d delimiters: a quote "+
+			"on its first line never closes", maxDelimiters)
 	case whole:
-		bad.Message = fmt.Sprintf("the row goes on over several lines and is longer than %d bytes: a quote on its first line never closes, or format.max_row is too small", r.tape.limit)
+		bad.Message = fmt.Sprintf("the row goes on over several lines and is longer than %d bytes: a quote on its first line never "+
+			"closes, or format.max_row is too small", r.tape.limit)
 	case err == errRowTooWide:
 		bad.Code = formats.CodeRagged
 		bad.Message = fmt.Sprintf("the row has more than %d cells, the header has %d", maxDelimiters, r.width)
@@ -270,9 +273,11 @@ func (r *reader) quoteMessage(parse *csv.ParseError, line int64) string {
 		where = fmt.Sprintf("on line %d %s", line+int64(parse.Line-parse.StartLine), where)
 	}
 	if parse.Err == csv.ErrBareQuote {
-		return fmt.Sprintf("the quote %c %s stands inside a cell that is not quoted; quote the cell and double the quote, or set format.quote: none", r.dialect.quote, where)
+		return fmt.Sprintf("the quote %c %s stands inside a cell that is not quoted; quote the cell and double the quote, "+
+			"or set format.quote: none", r.dialect.quote, where)
 	}
-	return fmt.Sprintf("a cell is opened by the quote %c and is not closed before the end of the cell; reading it ended %s; quotes inside a cell are doubled", r.dialect.quote, where)
+	return fmt.Sprintf("a cell is opened by the quote %c and is not closed before the end of the cell; reading it ended %s; "+
+		"quotes inside a cell are doubled", r.dialect.quote, where)
 }
 
 // ragged decides about a row with more or fewer cells than the header.
@@ -355,7 +360,8 @@ func (r *reader) readHeader() error {
 		return nil
 	}
 	if bad, ok := err.(*badRow); ok {
-		return &formats.FileError{Pos: pos, Message: "the header can't be read: " + bad.Message, Hint: "see format.delimiter, format.quote and format.skip"}
+		return &formats.FileError{Pos: pos, Message: "the header can't be read: " + bad.Message,
+			Hint: "see format.delimiter, format.quote and format.skip"}
 	}
 	if err != nil {
 		return err
@@ -373,7 +379,8 @@ func (r *reader) readFields() error {
 	} else if err != nil && err != io.EOF {
 		return err
 	}
-	if err == nil && slices.Contains(names, formats.RejectLine) && slices.Contains(names, formats.RejectCode) && slices.Contains(names, formats.RejectMessage) {
+	if err == nil && slices.Contains(names, formats.RejectLine) && slices.Contains(names, formats.RejectCode) &&
+		slices.Contains(names, formats.RejectMessage) {
 		return r.setHeader(names, pos)
 	}
 	if r.held == nil {
@@ -419,7 +426,8 @@ func (r *reader) checkName(name string, i int, twice bool, pos formats.Position)
 	case strings.ContainsRune(name, '\r'):
 		return fail("the header holds a carriage return without a line feed", "lines must end in LF or CR LF")
 	case charset.Bad([]byte(name)):
-		return fail(fmt.Sprintf("the name %q holds a byte that the encoding does not have", name), "set format.encoding to the sender's, such as iso-8859-1 or windows-1252")
+		return fail(fmt.Sprintf("the name %q holds a byte that the encoding does not have", name),
+			"set format.encoding to the sender's, such as iso-8859-1 or windows-1252")
 	case strings.ContainsFunc(name, unicode.IsControl):
 		return fail(fmt.Sprintf("the name %q holds a control character", name), "see format.encoding and format.skip")
 	case name != "" && twice:

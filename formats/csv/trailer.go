@@ -39,7 +39,8 @@ func newTrailer(o *Options, columns []string) (*trailer, error) {
 		return t, nil
 	}
 	if t.of = slices.Index(columns, t.Of); t.of < 0 {
-		return nil, &formats.FileError{Pos: formats.Position{Line: 1}, Column: t.Of, Message: "is not in the file, and the trailer's sum is of it", Hint: "see format.trailer"}
+		return nil, &formats.FileError{Pos: formats.Position{Line: 1}, Column: t.Of,
+			Message: "is not in the file, and the trailer's sum is of it", Hint: "see format.trailer"}
 	}
 	return t, nil
 }
@@ -89,8 +90,9 @@ func (t *trailer) cell(cells []string, number int, pos formats.Position) (*strin
 	case number == 0:
 		return nil, nil
 	case number > len(cells):
-		return nil, &formats.FileError{Code: formats.CodeFileTrailer, Pos: pos, Message: fmt.Sprintf("the trailer has %d cells and no cell %d", len(cells), number),
-			Hint: "it may be cut off: have the file sent again, or correct format.trailer"}
+		return nil, &formats.FileError{Code: formats.CodeFileTrailer, Pos: pos,
+			Message: fmt.Sprintf("the trailer has %d cells and no cell %d", len(cells), number),
+			Hint:    "it may be cut off: have the file sent again, or correct format.trailer"}
 	}
 	return &cells[number-1], nil
 }

@@ -30,8 +30,8 @@ import (
 // Layer is one wrapping. Keys are texts, armored, several one after the other.
 type Layer struct {
 	Kind       string // Gzip, Zip or PGP
-	MaxSize    int64  // largest sum of the files that come out, in bytes; 10 GB by default. The largest of all layers' caps what comes out of all
-	MaxRatio   int64  // largest ratio of what comes out to what went in; 200 by default. The first MiB is free. The largest counts for all layers
+	MaxSize    int64  // largest sum of the files that come out, in bytes; 10 GB by default. The largest of all layers' counts for all
+	MaxRatio   int64  // largest ratio of what comes out to what went in, after a free MiB; 200 by default. The largest counts, too
 	Match      string // picks files of a zip by their base names: *.csv; empty: all
 	MaxEntries int    // largest number of files and folders in a zip, 100 by default, at most 65,000
 	Keys       string // private keys that a message may be encrypted to

@@ -80,8 +80,9 @@ func (r *reader) Next(row *formats.Row) error {
 	for {
 		k, err := r.step()
 		if err == io.EOF && !r.known && r.unknown > 0 {
-			return &formats.FileError{Code: formats.CodeNoRows, Message: fmt.Sprintf("no record type's prefix fits any of the file's %d records", r.unknown),
-				Hint: "check the prefixes of format.records, and format.encoding"}
+			return &formats.FileError{Code: formats.CodeNoRows,
+				Message: fmt.Sprintf("no record type's prefix fits any of the file's %d records", r.unknown),
+				Hint:    "check the prefixes of format.records, and format.encoding"}
 		}
 		r.known = r.known || k != nil
 		pos := formats.Position{Line: r.records.line, Offset: r.records.at}
@@ -155,7 +156,8 @@ func (r *reader) kindOf(b []byte, wide bool) *kind {
 func (r *reader) take(k *kind, b []byte, wide bool) error {
 	for p := k.parent; p != nil; p = p.parent {
 		if !p.open {
-			return &formats.Reject{Code: formats.CodeStructure, Message: fmt.Sprintf("a record %s stands before its parent, a record %s", k.name, p.name)}
+			return &formats.Reject{Code: formats.CodeStructure,
+				Message: fmt.Sprintf("a record %s stands before its parent, a record %s", k.name, p.name)}
 		}
 		for i, f := range p.fields {
 			r.cells[f.column], r.absent[f.column] = p.cells[i], false

@@ -124,9 +124,9 @@ func names() []File {
 	body := []byte("sku,name,value\n1,a,2\n")
 	var all []File
 	for _, name := range []string{
-		"-rf.csv", "..csv", "...", " leading.csv", "trailing .csv", "new\nline.csv", "esc\x1b[2J.csv", "price\u202evsc.exe", "zero\u200bwidth.csv", "latin1_\xf6.csv",
-		"back\\slash.csv", "..\\..\\up.csv", "star*.csv", "{a,b}.csv", "$(reboot).csv", "'quote\".csv", "=1+1.csv", "%2e%2e%2f.csv", "con.csv", "a.csv.tmp",
-		strings.Repeat("n", 251) + ".csv",
+		"-rf.csv", "..csv", "...", " leading.csv", "trailing .csv", "new\nline.csv", "esc\x1b[2J.csv", "price\u202evsc.exe",
+		"zero\u200bwidth.csv", "latin1_\xf6.csv", "back\\slash.csv", "..\\..\\up.csv", "star*.csv", "{a,b}.csv", "$(reboot).csv",
+		"'quote\".csv", "=1+1.csv", "%2e%2e%2f.csv", "con.csv", "a.csv.tmp", strings.Repeat("n", 251) + ".csv",
 	} {
 		all = append(all, File{name, body})
 	}
@@ -176,7 +176,8 @@ func records() []File {
 	segment := func(name string, number, above int) string {
 		return fmt.Sprintf("%-1063s", fmt.Sprintf("%-30s1000000000000000001%06d%06d02", name, number, above))
 	}
-	idoc := "<?xml version='1.0'?><MATMAS05><IDOC BEGIN='1'><EDI_DC40 SEGMENT='1'><TABNAM>EDI_DC40</TABNAM><DOCNUM>1</DOCNUM><MESTYP>MATMAS</MESTYP></EDI_DC40>"
+	idoc := "<?xml version='1.0'?><MATMAS05><IDOC BEGIN='1'>" +
+		"<EDI_DC40 SEGMENT='1'><TABNAM>EDI_DC40</TABNAM><DOCNUM>1</DOCNUM><MESTYP>MATMAS</MESTYP></EDI_DC40>"
 	return []File{
 		{"blanks.txt", fill("", " ", "")},
 		{"one_type.txt", fill("H\n", "P", "\n")},
@@ -248,8 +249,10 @@ func squeezed() []File {
 		{"texts.xml.gz", within(over("<Stock><Item><sku>", strings.Repeat("x", million/2)+"<!-- -->", 40))},
 		{"record.xml.gz", within(over("<Stock><Item>", strings.Repeat("<name>a</name>", million/14), 6))},
 		{"unseen.xml.gz", within(over("<Stock><Item>", strings.Repeat("<other>a</other>", million/16), 80))},
-		{"idoc.xml.gz", within(over("<MATMAS05><IDOC><EDI_DC40 SEGMENT='1'><MESTYP>MATMAS</MESTYP></EDI_DC40>", strings.Repeat("<E1MARAM SEGMENT='1'><MATNR>1</MATNR></E1MARAM>", 20_000), 20))},
-		{"idoc.gz", within(over(fmt.Sprintf("%-524s\n", "EDI_DC40  1000000000000000001700 53  MATMAS05"), strings.Repeat(fmt.Sprintf("%-1063s\n", "E2MARAM009"), 1000), 40))},
+		{"idoc.xml.gz", within(over("<MATMAS05><IDOC><EDI_DC40 SEGMENT='1'><MESTYP>MATMAS</MESTYP></EDI_DC40>",
+			strings.Repeat("<E1MARAM SEGMENT='1'><MATNR>1</MATNR></E1MARAM>", 20_000), 20))},
+		{"idoc.gz", within(over(fmt.Sprintf("%-524s\n", "EDI_DC40  1000000000000000001700 53  MATMAS05"),
+			strings.Repeat(fmt.Sprintf("%-1063s\n", "E2MARAM009"), 1000), 40))},
 		{"members.gz", bytes.Repeat(gz(strings.NewReader("")), 20_000)},
 		{"cut_off.csv.gz", gz(strings.NewReader("sku,name,value\n1,a,2\n"))[:20]},
 		{"wrong_sum.csv.gz", append(gz(strings.NewReader("sku\n1\n"))[:20], make([]byte, 16)...)},
@@ -299,8 +302,9 @@ func archives() []File {
 	}
 	honest := archive(File{"a.csv", row})
 	paths := []File{}
-	for _, name := range []string{"../../../../etc/passwd", "/etc/passwd", `..\..\boot.ini`, `C:\x.csv`, "a/../../b.csv", "./.", "..", "nul\x00.csv", "esc\x1b[2J.csv",
-		"price\u202evsc.exe", "same.csv", "same.csv", "SAME.CSV", "dir/", "latin1_\xf6.csv", strings.Repeat("d/", 2000) + "deep.csv"} {
+	for _, name := range []string{"../../../../etc/passwd", "/etc/passwd", `..\..\boot.ini`, `C:\x.csv`, "a/../../b.csv", "./.", "..",
+		"nul\x00.csv", "esc\x1b[2J.csv", "price\u202evsc.exe", "same.csv", "same.csv", "SAME.CSV", "dir/", "latin1_\xf6.csv",
+		strings.Repeat("d/", 2000) + "deep.csv"} {
 		paths = append(paths, File{name, row})
 	}
 	return []File{

@@ -24,8 +24,9 @@ var priceRules = entityRule{
 	},
 	scope: []string{"E1KONM", "E1KONP", "E1KONH", "E1KOMG"},
 	rules: map[string]rule{"COND_A": func(r *reader, d *Document) error { return r.conditions(d, (*condition).prices) }},
-	sources: map[string]string{"price_list": "E1KOMG-PLTYP", "sku": "E1KOMG-MATNR", "unit": "E1KONP-KMEIN", "quantity": "E1KONM-KSTBM E1KONP-KSTBM",
-		"currency": "E1KONP-KONWA", "value": "E1KONM-KBETR E1KONP-KBETR", formats.RemoveField: "E1KONP-LOEVM_KO"},
+	sources: map[string]string{"price_list": "E1KOMG-PLTYP", "sku": "E1KOMG-MATNR", "unit": "E1KONP-KMEIN",
+		"quantity": "E1KONM-KSTBM E1KONP-KSTBM", "currency": "E1KONP-KONWA", "value": "E1KONM-KBETR E1KONP-KBETR",
+		formats.RemoveField: "E1KONP-LOEVM_KO"},
 }
 
 var listRules = entityRule{
@@ -38,12 +39,14 @@ var listRules = entityRule{
 // repeats the key as one text) and what S/4HANA repeats in longer fields. Any other field with a text would make it a
 // price of something narrower than its row says.
 var understood = []string{"KVEWE", "KOTABNR", "KAPPL", "KSCHL", "VAKEY", "VAKEY_LONG", "VADAT", "VADAT_LONG", "VKORG", "VTWEG", "SPART",
-	"KUNNR", "KDGRP", "PLTYP", "KONDA", "WAERK", "MATNR", "MATNR_LONG", "MATNR_EXTERNAL", "MATNR_VERSION", "MATNR_GUID", "MEINS", "VRKME", "EAN11", "EANNR"}
+	"KUNNR", "KDGRP", "PLTYP", "KONDA", "WAERK", "MATNR", "MATNR_LONG", "MATNR_EXTERNAL", "MATNR_VERSION", "MATNR_GUID", "MEINS",
+	"VRKME", "EAN11", "EANNR"}
 
 // ofMaterial are the fields that say what kind of material it is. Beside a material they narrow nothing; alone they make
 // it a price of all materials of that kind.
-var ofMaterial = []string{"MTART", "MATKL", "EXTWG", "PRODH", "PRODH1", "PRODH2", "PRODH3", "KONDM", "BONUS", "PROVG", "MVGR1", "MVGR2", "MVGR3", "MVGR4", "MVGR5",
-	"WAGRP", "WGLIF", "PMATN", "PMATN_LONG", "TAXM1", "TAXM2", "TAXM3", "TAXM4", "TAXM5", "TAXM6", "TAXM7", "TAXM8", "TAXM9"}
+var ofMaterial = []string{"MTART", "MATKL", "EXTWG", "PRODH", "PRODH1", "PRODH2", "PRODH3", "KONDM", "BONUS", "PROVG", "MVGR1", "MVGR2",
+	"MVGR3", "MVGR4", "MVGR5", "WAGRP", "WGLIF", "PMATN", "PMATN_LONG", "TAXM1", "TAXM2", "TAXM3", "TAXM4", "TAXM5", "TAXM6",
+	"TAXM7", "TAXM8", "TAXM9"}
 
 // condition is where one E1KONP and its parents stand.
 type condition struct {
@@ -110,7 +113,8 @@ func (b *rowBuilder) narrowed(komg int) (string, error) {
 		if material && slices.Contains(ofMaterial, p.name) {
 			continue
 		}
-		if strings.Trim(p.text, "0 ") != "" && p.text != b.r.f.noData() && !slices.Contains(understood, p.name) && !slices.Contains(b.r.f.IgnoreKeys, p.name) {
+		if strings.Trim(p.text, "0 ") != "" && p.text != b.r.f.noData() && !slices.Contains(understood, p.name) &&
+			!slices.Contains(b.r.f.IgnoreKeys, p.name) {
 			return p.name, nil
 		}
 	}
@@ -155,7 +159,8 @@ func (b *rowBuilder) date(i int, field string) string {
 // listName is the name of the list that a condition belongs to, see above.
 func (b *rowBuilder) listName(komg int) string {
 	var parts []string
-	for _, p := range [...]struct{ field, prefix string }{{"PLTYP", ""}, {"KUNNR", "customer "}, {"KDGRP", "group "}, {"KONDA", "price group "}} {
+	for _, p := range [...]struct{ field, prefix string }{{"PLTYP", ""}, {"KUNNR", "customer "}, {"KDGRP", "group "},
+		{"KONDA", "price group "}} {
 		text := b.value(komg, p.field)
 		if text == "" {
 			continue
@@ -357,8 +362,9 @@ func (c *condition) list() error {
 	}
 	if _, ok := l.pos[name]; !ok {
 		if len(l.names) == maxLists {
-			return &formats.FileError{Pos: c.d.position(&c.d.Segments[c.komg]), Message: fmt.Sprintf("the file names more than %d price lists", maxLists),
-				Hint: "load the lists from a file of their own, and take only prices from conditions"}
+			return &formats.FileError{Pos: c.d.position(&c.d.Segments[c.komg]),
+				Message: fmt.Sprintf("the file names more than %d price lists", maxLists),
+				Hint:    "load the lists from a file of their own, and take only prices from conditions"}
 		}
 		l.names = append(l.names, name)
 		l.pos[name] = c.d.position(&c.d.Segments[c.komg])

@@ -15,7 +15,8 @@ var customerRules = entityRule{
 	scope: []string{"E1KNA1M", "E1KNVVM", "E1KNA11", "E1BPAD1VL"},
 	rules: map[string]rule{"DEBMAS": customers, "ADRMAS": addresses},
 	sources: map[string]string{"customer_number": "E1KNA1M-KUNNR", "name": "E1KNA1M-NAME1", "street": "E1KNA1M-STRAS", "city": "E1KNA1M-ORT01",
-		"postal_code": "E1KNA1M-PSTLZ", "region": "E1KNA1M-REGIO", "country": "E1KNA1M-LAND1", "phone": "E1KNA1M-TELF1", formats.RemoveField: "E1KNA1M-LOEVM"},
+		"postal_code": "E1KNA1M-PSTLZ", "region": "E1KNA1M-REGIO", "country": "E1KNA1M-LAND1", "phone": "E1KNA1M-TELF1",
+		formats.RemoveField: "E1KNA1M-LOEVM"},
 }
 
 func customers(r *reader, d *Document) error {

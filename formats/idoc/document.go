@@ -59,16 +59,19 @@ type xmlField struct {
 }
 
 func (d *Document) reset() {
-	*d = Document{Segments: d.Segments[:0], text: d.text[:0], fields: d.fields[:0], Control: Segment{Type: "EDI_DC40", Known: control(), first: -1, last: -1, Parent: -1}}
+	*d = Document{Segments: d.Segments[:0], text: d.text[:0], fields: d.fields[:0],
+		Control: Segment{Type: "EDI_DC40", Known: control(), first: -1, last: -1, Parent: -1}}
 }
 
 // errUnconfirmed is the error of a flat field whose place the dictionary is not certain of.
 func (d *Document) errUnconfirmed(s *Segment, field string) error {
 	return &formats.FileError{
-		Pos:     d.position(s),
-		Column:  field,
-		Message: fmt.Sprintf("the built-in dictionary is not certain where %s stands in the flat form of %s, and the segment has text there", field, s.Type),
-		Hint: fmt.Sprintf("set format.dictionary to a CSV file with the line \"%s,%s,%s,%d,FIELD:LENGTH FIELD:LENGTH …\" taken from your system's documentation of the segment (transaction WE60), or have the messages sent as XML",
+		Pos:    d.position(s),
+		Column: field,
+		Message: fmt.Sprintf("the built-in dictionary is not certain where %s stands in the flat form of %s, "+
+			"and the segment has text there", field, s.Type),
+		Hint: fmt.Sprintf("set format.dictionary to a CSV file with the line \"%s,%s,%s,%d,FIELD:LENGTH FIELD:LENGTH …\" taken from "+
+			"your system's documentation of the segment (transaction WE60), or have the messages sent as XML",
 			s.Type, s.Definition, strings.Join(s.Known.Parents, " "), s.Known.Level),
 	}
 }
@@ -164,7 +167,8 @@ func (d *Document) add(s Segment, parent int) *Segment {
 
 // misplaced is the fault of a segment that stands where its type can't.
 func (d *Document) misplaced(s *Segment, w *where, at string) {
-	d.fail(s, "", formats.CodeStructure, "%s stands %s; it belongs below %s", s.Type, at, strings.NewReplacer("-", "the top").Replace(strings.Join(w.parents, " or ")))
+	d.fail(s, "", formats.CodeStructure, "%s stands %s; it belongs below %s", s.Type, at,
+		strings.NewReplacer("-", "the top").Replace(strings.Join(w.parents, " or ")))
 }
 
 // types names the different types of the IDoc's segments, some of them when there are many.

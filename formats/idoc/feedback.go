@@ -18,10 +18,12 @@ var feedbackRules = entityRule{
 			"line", "sku", "quantity", "confirmed", "date", "reason"}
 	},
 	scope: []string{"E1EDK01", "E1EDL24", "E1EDL20"},
-	rules: map[string]rule{"ORDRSP": response, "ORDCHG": response, "DESADV": shipment, "SHPCON": shipment, "WHSCON": shipment, "INVOIC": invoices},
+	rules: map[string]rule{"ORDRSP": response, "ORDCHG": response, "DESADV": shipment, "SHPCON": shipment,
+		"WHSCON": shipment, "INVOIC": invoices},
 	sources: map[string]string{"order": "E1EDK02-BELNR E1EDL41-BSTNR", "erp_order_number": "E1EDL24-VGBEL E1EDK02-BELNR",
 		"tracking_number": "E1EDL20-BOLNR", "message": "E1EDP01-ABGRT",
-		"line": "E1EDP01-POSEX", "sku": "E1EDP19-IDTNR", "quantity": "E1EDP01-MENGE", "confirmed": "E1EDP20-WMENG", "date": "E1EDP20-EDATU", "reason": "E1EDP01-ABGRU"},
+		"line": "E1EDP01-POSEX", "sku": "E1EDP19-IDTNR", "quantity": "E1EDP01-MENGE", "confirmed": "E1EDP20-WMENG",
+		"date": "E1EDP20-EDATU", "reason": "E1EDP01-ABGRU"},
 }
 
 // qualified finds a field of the first segment of a type whose qualifier has the value; absent says that there is none.
@@ -161,7 +163,8 @@ func (r *reader) lines(d *Document, items []answered) error {
 		if number, _ := b.qualified(-1, "E1EDK02", "QUALF", "002", "BELNR"); order == "" && number != "" {
 			b.set("erp_order_number", b.number(number))
 		}
-		for _, c := range [...]struct{ column, text string }{{"line", a.line}, {"sku", a.sku}, {"quantity", a.quantity}, {"confirmed", a.confirmed}, {"date", a.day}, {"reason", a.reason}} {
+		for _, c := range [...]struct{ column, text string }{{"line", a.line}, {"sku", a.sku}, {"quantity", a.quantity},
+			{"confirmed", a.confirmed}, {"date", a.day}, {"reason", a.reason}} {
 			if c.text != "" {
 				b.set(c.column, c.text)
 			}

@@ -163,8 +163,9 @@ func (f *flatReader) begin(d *Document) error {
 			return err
 		}
 		if !bytes.HasPrefix(b, []byte("EDI_DC40")) {
-			return &formats.FileError{Pos: formats.Position{Line: f.line, Offset: f.at}, Message: "the file does not begin with a control record (EDI_DC40)",
-				Hint: "flat IDocs begin with EDI_DC40; the older EDI_DC is not read"}
+			return &formats.FileError{Pos: formats.Position{Line: f.line, Offset: f.at},
+				Message: "the file does not begin with a control record (EDI_DC40)",
+				Hint:    "flat IDocs begin with EDI_DC40; the older EDI_DC is not read"}
 		}
 		f.held = append(f.held[:0], b...)
 	}
@@ -197,7 +198,8 @@ func (f *flatReader) segment(d *Document, b []byte) error {
 	s := Segment{Number: int64(len(d.Segments) + 1), first: -1, last: -1, Parent: -1}
 	if len(b) < sdataOffset || !ascii(b[:sdataOffset]) {
 		s.Type = "EDI_DD40"
-		d.fail(&s, "", formats.CodeStructure, "line %d is shorter than the %d characters of a data record's head, or is no data record", f.line, sdataOffset)
+		d.fail(&s, "", formats.CodeStructure, "line %d is shorter than the %d characters of a data record's head, or is no data record",
+			f.line, sdataOffset)
 		return nil
 	}
 	name := f.name(bytes.TrimRight(b[:30], " "))

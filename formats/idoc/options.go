@@ -118,7 +118,8 @@ func (f *Options) Check() error {
 	add("zeros", oneOf(f.Zeros, "", "strip", "keep"))
 	for own, std := range f.Messages {
 		if _, ok := messages[std]; !ok {
-			add("messages", fmt.Errorf("%s is given as %s, which is none of the messages that are read: %s", own, std, strings.Join(slices.Sorted(maps.Keys(messages)), ", ")))
+			add("messages", fmt.Errorf("%s is given as %s, which is none of the messages that are read: %s", own, std,
+				strings.Join(slices.Sorted(maps.Keys(messages)), ", ")))
 		}
 	}
 	for _, c := range f.Clients {

@@ -115,8 +115,9 @@ func (e *Envelope) form() string {
 
 // OrderOptions writes orders as ORDERS05, one IDoc per order. Its numbers come from outside: see [OrderOptions.Numbered].
 //
-// What does not fit into a field is an error that names it, not cut; names and streets go on in the next field of
-// their kind, and texts wrap; only the name of a condition is shortened to its 80 characters. An order in which characters had to be replaced gets the flag "encoding". Their tags doc are the reference.
+// What does not fit into a field is an error that names it, not cut; names and streets go on in the next field of their
+// kind, and texts wrap; only the name of a condition is shortened to its 80 characters. An order in which characters had to
+// be replaced gets the flag "encoding". The tags doc of the fields are the reference.
 type OrderOptions struct {
 	Envelope `yaml:",inline"`
 
@@ -346,7 +347,8 @@ func (o *OrderOptions) conditions(m *message, order *formats.Order) {
 		if strings.Trim(amount, "0.-") == "" {
 			return
 		}
-		m.add("E1EDK05", pair{"ALCKZ", sign}, pair{"KSCHL", typ}, pair{"KOTXT", first(wrap(name, 80))}, pair{"BETRG", strings.TrimPrefix(amount, "-")}, pair{"KOEIN", order.Currency})
+		m.add("E1EDK05", pair{"ALCKZ", sign}, pair{"KSCHL", typ}, pair{"KOTXT", first(wrap(name, 80))},
+			pair{"BETRG", strings.TrimPrefix(amount, "-")}, pair{"KOEIN", order.Currency})
 	}
 	add("+", o.Conditions.Shipping, "Shipping", order.Shipping)
 	if len(order.Discounts) == 0 {
@@ -401,7 +403,8 @@ func address(n *node, a *formats.Address) error {
 		return err
 	}
 	_, region, _ := strings.Cut(a.Region, "-")
-	n.fields = append(n.fields, pair{"ORT01", a.City}, pair{"PSTLZ", a.PostalCode}, pair{"LAND1", a.Country}, pair{"TELF1", a.Phone}, pair{"REGIO", region})
+	n.fields = append(n.fields, pair{"ORT01", a.City}, pair{"PSTLZ", a.PostalCode}, pair{"LAND1", a.Country}, pair{"TELF1", a.Phone},
+		pair{"REGIO", region})
 	return nil
 }
 
@@ -441,9 +444,11 @@ func (o *OrderOptions) line(m *message, order *formats.Order, l *formats.OrderLi
 		parent = fmt.Sprintf("%06d", l.KitParent)
 	}
 	p := m.add("E1EDP01", pair{"POSEX", fmt.Sprintf("%06d", l.Number)}, pair{"MENGE", sapNumber(l.Quantity)}, pair{"MENEE", unit},
-		pair{"VPREI", sapNumber(l.Price)}, pair{"PEINH", "1"}, pair{"NETWR", sapNumber(l.RowTotal)}, pair{"CURCY", currency}, pair{"UEPOS", parent})
+		pair{"VPREI", sapNumber(l.Price)}, pair{"PEINH", "1"}, pair{"NETWR", sapNumber(l.RowTotal)}, pair{"CURCY", currency},
+		pair{"UEPOS", parent})
 	if o.Conditions.Price != "" {
-		p.add("E1EDP05", pair{"ALCKZ", "+"}, pair{"KSCHL", o.Conditions.Price}, pair{"KRATE", sapNumber(l.Price)}, pair{"UPRBS", "1"}, pair{"MEAUN", unit}, pair{"KOEIN", currency})
+		p.add("E1EDP05", pair{"ALCKZ", "+"}, pair{"KSCHL", o.Conditions.Price}, pair{"KRATE", sapNumber(l.Price)}, pair{"UPRBS", "1"},
+			pair{"MEAUN", unit}, pair{"KOEIN", currency})
 	}
 	day := sapDate(l.ShipBy)
 	if day == "" {

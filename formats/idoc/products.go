@@ -16,7 +16,8 @@ var productRules = entityRule{
 	scope:   []string{"E1MARAM", "E1MVKEM", "E1MARCM", "E1MARA1"},
 	rules:   map[string]rule{"MATMAS": products, "CLFMAS": classification},
 	sources: map[string]string{"sku": "E1MARAM-MATNR", "unit": "E1MARAM-MEINS", "precision": "E1MARAM-MEINS", "more_units": "E1MARMM-MEINH",
-		"name": "E1MAKTM-MAKTX", "description": "E1MTXLM-TDLINE", "category": "E1KSSKM-CLASS", "short_description": "E1MTXLM-TDLINE", formats.RemoveField: "E1MARAM-LVORM"},
+		"name": "E1MAKTM-MAKTX", "description": "E1MTXLM-TDLINE", "category": "E1KSSKM-CLASS", "short_description": "E1MTXLM-TDLINE",
+		formats.RemoveField: "E1MARAM-LVORM"},
 }
 
 // defaultLanguage marks the language of the columns without a localization.
@@ -167,7 +168,8 @@ func (b *rowBuilder) units(material int) {
 		if b.r.f.units != nil {
 			mapped, ok := b.r.f.units[code]
 			if !ok {
-				b.fail(&b.d.Segments[i], "more_units", formats.CodeValue, "unit %q is not in the value list of unit; map it to '' to leave it out", code)
+				b.fail(&b.d.Segments[i], "more_units", formats.CodeValue,
+					"unit %q is not in the value list of unit; map it to '' to leave it out", code)
 				return
 			}
 			if code = mapped; code == "" {

@@ -29,7 +29,8 @@ var messages = map[string][]*formats.Entity{
 
 // signs tell a message by a segment when the control record does not name it. ORDRSP and INVOIC look alike: there the
 // control record must.
-var signs = map[string]string{"E1KNA1M": "DEBMAS", "E1MARAM": "MATMAS", "E1KOMG": "COND_A", "E1EDL20": "DESADV", "E1ADRMAS": "ADRMAS", "E1OCLFM": "CLFMAS"}
+var signs = map[string]string{"E1KNA1M": "DEBMAS", "E1MARAM": "MATMAS", "E1KOMG": "COND_A", "E1EDL20": "DESADV",
+	"E1ADRMAS": "ADRMAS", "E1OCLFM": "CLFMAS"}
 
 // rule turns one IDoc into rows.
 type rule func(r *reader, d *Document) error
@@ -348,7 +349,8 @@ func (r *reader) admit(d *Document) string {
 	}
 	switch _, ok := r.rules.rules[message]; {
 	case len(r.f.Clients) > 0 && !slices.Contains(r.f.Clients, client):
-		d.fail(&d.Control, "MANDT", formats.CodeClient, "the IDoc comes from client %q; this feed accepts %s", client, strings.Join(r.f.Clients, ", "))
+		d.fail(&d.Control, "MANDT", formats.CodeClient, "the IDoc comes from client %q; this feed accepts %s", client,
+			strings.Join(r.f.Clients, ", "))
 	case get("TEST") != "" && r.f.Test != "accept":
 		d.fail(&d.Control, "TEST", formats.CodeTest, "the IDoc is marked as a test (format.test: accept would load it)")
 	case message == "":

@@ -80,7 +80,8 @@ func (b *rowBuilder) onHand(material int) bool {
 	case plants == 0 && b.r.f.Plant != "":
 		return false
 	case b.d.flat:
-		b.fail(s, "quantity", formats.CodeMissing, "%s is not in the dictionary's E1MARDM and E1MARCM, so it can't be read from a flat file; format.dictionary adds them, or have the messages sent as XML",
+		b.fail(s, "quantity", formats.CodeMissing, "%s is not in the dictionary's E1MARDM and E1MARCM, "+
+			"so it can't be read from a flat file; format.dictionary adds them, or have the messages sent as XML",
 			strings.Join(b.r.f.stockFields(), ", "))
 	default:
 		b.fail(s, "quantity", formats.CodeMissing, "no E1MARDM and no E1MARCM of the material has %s", strings.Join(b.r.f.stockFields(), " or "))

@@ -101,7 +101,8 @@ func (w *writer) record(m *message, n *node, parent, above int, number *int) {
 		w.fail(&FieldError{Segment: n.typ, Field: "SEGNAM", Text: definition, Length: 30})
 		return
 	}
-	fmt.Fprintf(&w.buf, "%-30s%-3s%-16s%06d%06d%02d", w.text(definition), w.text(fieldOf(m, "MANDT")), w.text(fieldOf(m, "DOCNUM")), own, parent, level)
+	fmt.Fprintf(&w.buf, "%-30s%-3s%-16s%06d%06d%02d", w.text(definition), w.text(fieldOf(m, "MANDT")), w.text(fieldOf(m, "DOCNUM")), own,
+		parent, level)
 	if t != nil {
 		w.fixed(n.typ, t, n.fields, sdataLength)
 	} else {

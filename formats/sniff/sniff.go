@@ -44,7 +44,8 @@ type Guess struct {
 func (g Guess) String() string {
 	var b strings.Builder
 	b.WriteString(g.Kind)
-	for _, p := range [...]struct{ name, text string }{{"form", g.Form}, {"message", g.Message}, {"root", g.Root}, {"row", g.Row}, {"delimiter", g.Delimiter}, {"encoding", g.Encoding}} {
+	for _, p := range [...]struct{ name, text string }{{"form", g.Form}, {"message", g.Message}, {"root", g.Root}, {"row", g.Row},
+		{"delimiter", g.Delimiter}, {"encoding", g.Encoding}} {
 		if p.text != "" {
 			fmt.Fprintf(&b, ", %s %s", p.name, p.text)
 		}

@@ -119,7 +119,8 @@ func (r *reader) Next(row *formats.Row) error {
 func (r *reader) hear() error {
 	end := r.s.EndOffset()
 	if r.in && end-r.pos.Offset > maxRecord && r.bad == nil {
-		r.bad = &formats.Reject{Pos: r.pos, Code: formats.CodeTooLong, Message: fmt.Sprintf("the record reaches over more than %d bytes", maxRecord)}
+		r.bad = &formats.Reject{Pos: r.pos, Code: formats.CodeTooLong,
+			Message: fmt.Sprintf("the record reaches over more than %d bytes", maxRecord)}
 	}
 	switch {
 	case r.heard == nil:
@@ -165,7 +166,8 @@ func (r *reader) noRows() error {
 	} else if row := r.outline.Row(); row != "" {
 		hint = "set format.record to the path of the element that repeats, it may be " + row
 	}
-	return &formats.FileError{Code: formats.CodeNoRows, Message: fmt.Sprintf("the file has no element %s: it is %s", r.o.Record, &r.outline), Hint: hint}
+	return &formats.FileError{Code: formats.CodeNoRows, Message: fmt.Sprintf("the file has no element %s: it is %s", r.o.Record,
+		&r.outline), Hint: hint}
 }
 
 func (r *reader) top() *element { return r.stack[len(r.stack)-1] }
@@ -226,7 +228,8 @@ func (r *reader) set(column int, text []byte) {
 	case !r.seen[column]:
 		r.cells[column], r.seen[column] = string(text), true
 	case r.o.Join == "":
-		r.fail(column, formats.CodeStructure, "%s stands several times in one record (format.join would join its texts)", r.o.Fields[r.plan.columns[column]])
+		r.fail(column, formats.CodeStructure, "%s stands several times in one record (format.join would join its texts)",
+			r.o.Fields[r.plan.columns[column]])
 		return
 	default:
 		if len(r.joins[column]) == 0 {

@@ -133,8 +133,10 @@ func (b *bench) prepare() error {
 		}
 		fmt.Fprintf(out, "Retail EUR,SKU-%08d,item,1,EUR,%s\n", i, price(i))
 		key := fmt.Sprintf("Retail EUR|SKU-%08d|item|1|EUR", n)
-		link := &bridge.Link{Entity: "prices", Key: key, OroID: "1", Feed: "prices", Drop: 1, Run: 1, Content: []formats.Value{{Field: "value", Text: price(n)}}}
-		page = append(page, bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Fate: bridge.FateCreated, Entity: "prices", Key: key, Drop: 1, Run: 1}, Link: link})
+		link := &bridge.Link{Entity: "prices", Key: key, OroID: "1", Feed: "prices", Drop: 1, Run: 1,
+			Content: []formats.Value{{Field: "value", Text: price(n)}}}
+		page = append(page, bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Fate: bridge.FateCreated, Entity: "prices", Key: key,
+			Drop: 1, Run: 1}, Link: link})
 		if len(page) == 20_000 || n == b.rows-1 {
 			if err := ledger.Settle(ctx, 0, page); err != nil {
 				return err

@@ -42,8 +42,9 @@ var drops = []test{
 		}
 		second := w.drop(bridge.Drop{})
 		w.is(first.ID, second.Previous)
-		third, fourth := &bridge.Drop{Feed: "products", Remote: "sap", Folder: "/out", Name: "p.csv"}, &bridge.Drop{Feed: "products", Remote: "sap",
-			Folder: "/out", Name: "p.csv"}
+		third, fourth := &bridge.Drop{Feed: "products", Remote: "sap", Folder: "/out", Name: "p.csv"},
+			&bridge.Drop{Feed: "products", Remote: "sap",
+				Folder: "/out", Name: "p.csv"}
 		w.must(w.Listed(w.Context(), bridge.Listing{New: []*bridge.Drop{third, fourth}}))
 		w.is([]int64{second.ID, third.ID}, []int64{third.Previous, fourth.Previous})
 		got, err := w.Ledger.Drop(w.Context(), fourth.ID)
@@ -89,9 +90,10 @@ var drops = []test{
 		later := at.Add(time.Minute)
 		fresh := &bridge.Drop{Feed: "products", Remote: "sap", Folder: "/out", Name: "n.csv", State: bridge.Seen, ListedAt: later}
 		gone.State = bridge.Vanished
-		seen, vanished := &bridge.Event{Kind: bridge.DropSeen, File: "n.csv"}, &bridge.Event{Kind: bridge.DropSettled, File: "g.csv", Drop: gone.ID}
-		w.must(w.Listed(w.Context(), bridge.Listing{New: []*bridge.Drop{fresh}, Moves: []bridge.Move{{Drop: gone, From: bridge.Seen}}, Same: []int64{same.ID},
-			At: later}, seen, vanished, &bridge.Event{Kind: bridge.Noted, Text: "of no file"}))
+		seen, vanished := &bridge.Event{Kind: bridge.DropSeen, File: "n.csv"},
+			&bridge.Event{Kind: bridge.DropSettled, File: "g.csv", Drop: gone.ID}
+		w.must(w.Listed(w.Context(), bridge.Listing{New: []*bridge.Drop{fresh}, Moves: []bridge.Move{{Drop: gone, From: bridge.Seen}},
+			Same: []int64{same.ID}, At: later}, seen, vanished, &bridge.Event{Kind: bridge.Noted, Text: "of no file"}))
 		all, err := w.Drops(w.Context(), bridge.DropFilter{})
 		w.must(err)
 		same.ListedAt = later
@@ -120,11 +122,12 @@ var drops = []test{
 // wholeDrop is a drop of which everything is said that can be.
 func wholeDrop() *bridge.Drop {
 	minute := func(n int) time.Time { return at.Add(time.Duration(n)*time.Minute + 7*time.Millisecond) }
-	return &bridge.Drop{Feed: "products", Remote: "sap", Folder: "/out", Name: "whole.csv", Path: "/out/.work/whole.csv", Size: 1 << 40, MTime: minute(0),
-		SHA256: "aa", State: bridge.Held, Reason: "it's \"held\" \\ größe ☃\n", Spool: "1.part", Date: "20261121", Seq: "0007", Rank: "20261121~0007",
-		Gap: "0006", Correction: true, Manifest: true, ListedBy: 3, ListedRows: 12, ListedSHA256: "bb", Same: 4, Finish: "archive", DecidedBy: "olga@desk",
-		SeenAt: minute(1), SteadyAt: minute(2), ListedAt: minute(3), ReadyAt: minute(4), ClaimedAt: minute(5), FetchedAt: minute(6), SettledAt: minute(7),
-		DecidedAt: minute(8)}
+	return &bridge.Drop{Feed: "products", Remote: "sap", Folder: "/out", Name: "whole.csv", Path: "/out/.work/whole.csv",
+		Size: 1 << 40, MTime: minute(0), SHA256: "aa", State: bridge.Held, Reason: "it's \"held\" \\ größe ☃\n", Spool: "1.part",
+		Date: "20261121", Seq: "0007", Rank: "20261121~0007", Gap: "0006", Correction: true, Manifest: true, ListedBy: 3, ListedRows: 12,
+		ListedSHA256: "bb", Same: 4, Finish: "archive", DecidedBy: "olga@desk",
+		SeenAt: minute(1), SteadyAt: minute(2), ListedAt: minute(3), ReadyAt: minute(4), ClaimedAt: minute(5), FetchedAt: minute(6),
+		SettledAt: minute(7), DecidedAt: minute(8)}
 }
 
 // lastRun reads the last run of a drop.
@@ -224,7 +227,8 @@ func ranksAreBytes(w *world) {
 func oldDropsAreListed(w *world) {
 	old := at.Add(-time.Hour)
 	var want []int64
-	for _, s := range []bridge.DropState{bridge.Loaded, bridge.Partial, bridge.Rejected, bridge.Duplicate, bridge.Superseded, bridge.Discarded, bridge.Vanished} {
+	for _, s := range []bridge.DropState{bridge.Loaded, bridge.Partial, bridge.Rejected, bridge.Duplicate, bridge.Superseded,
+		bridge.Discarded, bridge.Vanished} {
 		want = append(want, w.drop(bridge.Drop{State: s, SettledAt: old, Path: "/out/archive/p.csv"}).ID)
 	}
 	want = append(want, w.drop(bridge.Drop{State: bridge.Loaded, SettledAt: old, Spool: "9.part"}).ID)

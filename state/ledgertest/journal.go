@@ -10,9 +10,10 @@ import (
 
 var journal = []test{
 	{"an event comes back as it was kept", func(w *world) {
-		e := &bridge.Event{At: at, Kind: bridge.RunEnded, Feed: "products", Export: "orders", Drop: 1, Run: 2, Batch: 3, File: "p.csv", Order: "ORD-1",
-			Alarm: bridge.AlarmStuck, Work: "feed products", Who: "olga@desk", Bytes: 1 << 40, SHA256: "aa", Text: "it's \"☃\" \\ \n", Hint: "wait",
-			Counts: &bridge.Counts{Rows: 3, Created: 2, Parked: 1}}
+		e := &bridge.Event{At: at, Kind: bridge.RunEnded, Feed: "products", Export: "orders", Drop: 1, Run: 2, Batch: 3,
+			File: "p.csv", Order: "ORD-1", Alarm: bridge.AlarmStuck, Work: "feed products", Who: "olga@desk", Why: "☃ \"asked\"",
+			Bytes: 1 << 40, SHA256: "aa",
+			Text: "it's \"☃\" \\ \n", Hint: "wait", Counts: &bridge.Counts{Rows: 3, Created: 2, Parked: 1}}
 		bare := &bridge.Event{Kind: bridge.Noted}
 		w.must(w.Keep(w.Context(), e, bare))
 		w.is([]bool{true, true}, []bool{e.ID > 0, bare.ID > e.ID})
@@ -73,6 +74,11 @@ var journal = []test{
 		if next.ID <= last {
 			w.Errorf("event %d comes after %d", next.ID, last)
 		}
+	}},
+	{"a decision is not pruned", func(w *world) {
+		w.must(w.Keep(w.Context(), &bridge.Event{At: at, Kind: bridge.DecisionTaken}, &bridge.Event{At: at, Kind: bridge.Noted}))
+		w.must(second(w.PruneEvents(w.Context(), at.Add(time.Hour), 10)))
+		w.is([]bridge.EventKind{bridge.DecisionTaken}, each(w.journaled(bridge.EventFilter{}), func(e *bridge.Event) bridge.EventKind { return e.Kind }))
 	}},
 	{"a decision is seen by whoever asks after it", func(w *world) {
 		w.must(w.Keep(w.Context(), &bridge.Event{At: at, Kind: bridge.DecisionTaken, Text: "before"}))

@@ -11,7 +11,8 @@ import (
 // save commits a link as it stands.
 func (w *world) save(k *bridge.Link) {
 	w.Helper()
-	w.must(w.Settle(w.Context(), 0, []bridge.Settlement{{HistoryEntry: bridge.HistoryEntry{Entity: k.Entity, Key: k.Key, Fate: bridge.FateUpdated}, Link: k}}))
+	w.must(w.Settle(w.Context(), 0,
+		[]bridge.Settlement{{HistoryEntry: bridge.HistoryEntry{Entity: k.Entity, Key: k.Key, Fate: bridge.FateUpdated}, Link: k}}))
 }
 
 // linked reads the link of a key; nil if there is none.
@@ -32,8 +33,8 @@ func (w *world) ref(entity, key string) bridge.LinkRef {
 
 var links = []test{
 	{"a link comes back as it was saved, with its origins", func(w *world) {
-		k := &bridge.Link{Entity: "products", Key: "A", OroID: "7", Content: values("attr.größe", "it's \"☃\" \\ \n", "name", "", "status", "x"), Feed: "products",
-			Drop: 3, Run: 4, Line: 5, At: at, Origins: map[string]int64{"name": 1, "attr.größe": 2}}
+		k := &bridge.Link{Entity: "products", Key: "A", OroID: "7", Content: values("attr.größe", "it's \"☃\" \\ \n", "name", "", "status",
+			"x"), Feed: "products", Drop: 3, Run: 4, Line: 5, At: at, Origins: map[string]int64{"name": 1, "attr.größe": 2}}
 		w.save(k)
 		w.again()
 		w.is(k, w.linked("products", "A"))
@@ -45,7 +46,8 @@ var links = []test{
 	}},
 	{"keys of any text are found again", keysAreFound},
 	{"what a drop sets is laid over what others have set", func(w *world) {
-		for i, fields := range [][]string{{"name", "Bolt", "status", "enabled"}, {"description", "long", "name", "Bolt M8"}, {"status", "disabled"}} {
+		for i, fields := range [][]string{{"name", "Bolt", "status", "enabled"}, {"description", "long", "name", "Bolt M8"},
+			{"status", "disabled"}} {
 			k := w.linked("products", "A")
 			if k == nil {
 				k = &bridge.Link{Entity: "products", Key: "A"}
@@ -55,7 +57,8 @@ var links = []test{
 		}
 		k := w.linked("products", "A")
 		w.is(&bridge.Link{ID: k.ID, Entity: "products", Key: "A", OroID: "7", Removed: true, Feed: "products", Drop: 3, At: at,
-			Content: values("description", "long", "name", "Bolt M8", "status", "disabled"), Origins: map[string]int64{"description": 2, "name": 2}}, k)
+			Content: values("description", "long", "name", "Bolt M8", "status", "disabled"),
+			Origins: map[string]int64{"description": 2, "name": 2}}, k)
 	}},
 	{"a link without a number replaces what stands under its key", func(w *world) {
 		w.link("products", "A")
@@ -95,9 +98,10 @@ var links = []test{
 		w.link("prices", "A")
 		number := w.ref("products", "B").ID
 		w.must(w.Forget(w.Context(), "products", []string{"A", "D"}))
-		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{{HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: "B", Fate: bridge.FateRemoved}, Forget: true}}))
-		w.is([]bool{false, false, true, true}, []bool{w.linked("products", "A") != nil, w.linked("products", "B") != nil, w.linked("products", "C") != nil,
-			w.linked("prices", "A") != nil})
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{{HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: "B",
+			Fate: bridge.FateRemoved}, Forget: true}}))
+		w.is([]bool{false, false, true, true}, []bool{w.linked("products", "A") != nil, w.linked("products", "B") != nil,
+			w.linked("products", "C") != nil, w.linked("prices", "A") != nil})
 		w.is(bridge.LinkRef{}, w.ref("products", "A"))
 		w.again()
 		w.link("products", "B")
@@ -124,8 +128,8 @@ var links = []test{
 }
 
 func keysAreFound(w *world) {
-	keys := []string{"plain", `quote"back\slash`, "tab\tline\nend", "größe ☃ 𝄞", "gro\u0308ße", "it's", "", " ", "null", "1", "01", "1.0", "[]", "a|b", "%", "_", "A", "a",
-		"a ", "\x01\x7f", "\u2028", strings.Repeat("long", 5000)}
+	keys := []string{"plain", `quote"back\slash`, "tab\tline\nend", "größe ☃ 𝄞", "gro\u0308ße", "it's", "", " ", "null", "1", "01", "1.0",
+		"[]", "a|b", "%", "_", "A", "a", "a ", "\x01\x7f", "\u2028", strings.Repeat("long", 5000)}
 	w.link("products", keys...)
 	asked := append([]string{"unknown"}, keys...)
 	refs := make([]bridge.LinkRef, len(asked))

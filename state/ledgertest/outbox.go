@@ -11,14 +11,14 @@ import (
 
 // entryOf is an order on its way into the outbox: the one of the shop's id, in its first version.
 func entryOf(id string) *bridge.Entry {
-	return &bridge.Entry{Document: &bridge.Document{Kind: bridge.Orders, ID: id, Identifier: "ORD-" + id, Version: 1, Submitted: at.Add(-time.Minute),
-		Flags: []string{"no_tax", "split"}}, Content: []byte(`{"größe": "☃"}`), Print: -1 << 63, Noticed: at}
+	return &bridge.Entry{Document: &bridge.Document{Kind: bridge.Orders, ID: id, Identifier: "ORD-" + id, Version: 1,
+		Submitted: at.Add(-time.Minute), Flags: []string{"no_tax", "split"}}, Content: []byte(`{"größe": "☃"}`), Print: -1 << 63, Noticed: at}
 }
 
 // fileOf is a file of orders.
 func fileOf(number int64, members ...*bridge.Entry) *bridge.NewFile {
-	f := &bridge.NewFile{Outfile: bridge.Outfile{Export: "orders", Number: number, Name: fmt.Sprintf("ORD_%d.csv", number), SHA256: fmt.Sprint("sum ", number),
-		State: bridge.OwedNow, OwedAt: at}, Body: []byte("\x00\xff not a text\r\n"), Members: members}
+	f := &bridge.NewFile{Outfile: bridge.Outfile{Export: "orders", Number: number, Name: fmt.Sprintf("ORD_%d.csv", number),
+		SHA256: fmt.Sprint("sum ", number), State: bridge.OwedNow, OwedAt: at}, Body: []byte("\x00\xff not a text\r\n"), Members: members}
 	f.Size = int64(len(f.Body))
 	for _, e := range members {
 		f.Orders = append(f.Orders, e.Identifier)
@@ -196,13 +196,14 @@ func ordersEnter(w *world) {
 	w.is([]string{"ORD-2"}, each(collected, func(e *bridge.Entry) string { return e.Identifier }))
 	w.is([]string{"ORD-1", "ORD-4"}, w.files(bridge.OutfileFilter{})[0].Orders)
 	w.is([]*bridge.Owed{
-		{ID: two.ID, Export: "orders", Number: 1, Order: "ORD-1", OroID: "1", Version: 1, File: "ORD_1.csv", SHA256: "sum 1", Size: file.Size, State: bridge.OwedNow,
-			Flags: []string{"rounded"}, Submitted: one.Submitted, Noticed: at, OwedAt: at},
-		{ID: one.ID + 1, Export: "orders", Order: "ORD-2", OroID: "2", Version: 1, State: bridge.Collected, Flags: one.Flags[:2], Submitted: one.Submitted, Noticed: at},
-		{ID: stuck.ID, Export: "orders", Order: "ORD-3", OroID: "3", Version: 1, State: bridge.Stuck, Alarm: bridge.AlarmStuck, OwnAlarm: bridge.AlarmStuck,
-			Reason: "no unit", Flags: stuck.Flags, Submitted: one.Submitted, Noticed: at},
-		{ID: four.ID, Export: "orders", Number: 1, Order: "ORD-4", OroID: "4", Version: 1, File: "ORD_1.csv", SHA256: "sum 1", Size: file.Size, State: bridge.OwedNow,
-			Flags: four.Flags, Submitted: one.Submitted, Noticed: at, OwedAt: at},
+		{ID: two.ID, Export: "orders", Number: 1, Order: "ORD-1", OroID: "1", Version: 1, File: "ORD_1.csv", SHA256: "sum 1",
+			Size: file.Size, State: bridge.OwedNow, Flags: []string{"rounded"}, Submitted: one.Submitted, Noticed: at, OwedAt: at},
+		{ID: one.ID + 1, Export: "orders", Order: "ORD-2", OroID: "2", Version: 1, State: bridge.Collected, Flags: one.Flags[:2],
+			Submitted: one.Submitted, Noticed: at},
+		{ID: stuck.ID, Export: "orders", Order: "ORD-3", OroID: "3", Version: 1, State: bridge.Stuck, Alarm: bridge.AlarmStuck,
+			OwnAlarm: bridge.AlarmStuck, Reason: "no unit", Flags: stuck.Flags, Submitted: one.Submitted, Noticed: at},
+		{ID: four.ID, Export: "orders", Number: 1, Order: "ORD-4", OroID: "4", Version: 1, File: "ORD_1.csv", SHA256: "sum 1",
+			Size: file.Size, State: bridge.OwedNow, Flags: four.Flags, Submitted: one.Submitted, Noticed: at, OwedAt: at},
 	}, w.owed(bridge.OutboxFilter{}))
 }
 
@@ -285,11 +286,12 @@ func ordersAreChosen(w *world) {
 		"by what only begins as one": {bridge.OutboxFilter{Order: "1x"}, nil},
 		"of a file":                  {bridge.OutboxFilter{Export: "orders", Number: 12}, []string{"orders b"}},
 		"collected":                  {bridge.OutboxFilter{States: []bridge.OwedState{bridge.Collected}}, []string{"orders 7", "archive a"}},
-		"owed or answered":           {bridge.OutboxFilter{States: []bridge.OwedState{bridge.OwedNow, bridge.Answered}}, []string{"orders a", "orders c"}},
-		"submitted from and to":      {bridge.OutboxFilter{From: at, To: at.Add(2 * time.Hour)}, []string{"orders a", "orders b"}},
-		"not answered in time":       {bridge.OutboxFilter{Unanswered: at.Add(time.Second)}, []string{"orders b"}},
-		"not answered, but in time":  {bridge.OutboxFilter{Unanswered: at}, nil},
-		"with an alarm":              {bridge.OutboxFilter{Alarmed: true}, []string{"orders b", "orders c"}},
+		"owed or answered": {bridge.OutboxFilter{States: []bridge.OwedState{bridge.OwedNow, bridge.Answered}},
+			[]string{"orders a", "orders c"}},
+		"submitted from and to":     {bridge.OutboxFilter{From: at, To: at.Add(2 * time.Hour)}, []string{"orders a", "orders b"}},
+		"not answered in time":      {bridge.OutboxFilter{Unanswered: at.Add(time.Second)}, []string{"orders b"}},
+		"not answered, but in time": {bridge.OutboxFilter{Unanswered: at}, nil},
+		"with an alarm":             {bridge.OutboxFilter{Alarmed: true}, []string{"orders b", "orders c"}},
 	} {
 		w.sub(name, func(w *world) {
 			w.is(x.want, each(w.owed(x.f), func(o *bridge.Owed) string { return o.Export + " " + o.OroID }))
@@ -322,10 +324,11 @@ func filesAreChosen(w *world) {
 		"all of an export, by number": {bridge.OutfileFilter{Export: "orders"}, []int64{1, 2, 3, 4, 5}},
 		"of every export":             {bridge.OutfileFilter{Number: 1}, []int64{1, 1}},
 		"pending":                     {bridge.OutfileFilter{Export: "orders", Pending: true}, []int64{1, 2}},
-		"written or picked up":        {bridge.OutfileFilter{Export: "orders", States: []bridge.OwedState{bridge.Written, bridge.PickedUp}}, []int64{2, 3, 4, 5}},
-		"of an alarm":                 {bridge.OutfileFilter{Export: "orders", Alarm: bridge.AlarmReturned}, []int64{5}},
-		"of names":                    {bridge.OutfileFilter{Export: "orders", Names: []string{"ORD_4.csv", "ord_1.csv", "x"}}, []int64{4}},
-		"of no names":                 {bridge.OutfileFilter{Export: "orders", Names: []string{}}, nil},
+		"written or picked up": {bridge.OutfileFilter{Export: "orders",
+			States: []bridge.OwedState{bridge.Written, bridge.PickedUp}}, []int64{2, 3, 4, 5}},
+		"of an alarm": {bridge.OutfileFilter{Export: "orders", Alarm: bridge.AlarmReturned}, []int64{5}},
+		"of names":    {bridge.OutfileFilter{Export: "orders", Names: []string{"ORD_4.csv", "ord_1.csv", "x"}}, []int64{4}},
+		"of no names": {bridge.OutfileFilter{Export: "orders", Names: []string{}}, nil},
 	} {
 		w.sub(name, func(w *world) {
 			w.is(x.want, each(w.files(x.f), func(f *bridge.Outfile) int64 { return f.Number }))
@@ -340,14 +343,15 @@ func savedWhole(w *world) {
 	w.put(w.files(bridge.OutfileFilter{Number: 2})[0], bridge.Conflict)
 	before := w.everything()
 	o.Answer, list[0].State, list[1].State = "yes", bridge.Written, bridge.Written
-	c := bridge.OutboxChange{Files: []bridge.FileMove{{Outfile: list[0], From: bridge.OwedNow}, {Outfile: list[1], From: bridge.OwedNow}}, Owed: []*bridge.Owed{o},
-		History: []bridge.HistoryEntry{{Entity: bridge.Orders, Key: "ORD-1", Fate: "written", At: at}}}
+	c := bridge.OutboxChange{Files: []bridge.FileMove{{Outfile: list[0], From: bridge.OwedNow}, {Outfile: list[1], From: bridge.OwedNow}},
+		Owed: []*bridge.Owed{o}, History: []bridge.HistoryEntry{{Entity: bridge.Orders, Key: "ORD-1", Fate: "written", At: at}}}
 	event := &bridge.Event{Kind: bridge.OrderWritten, Export: "orders"}
 	w.wraps(w.SaveOutbox(w.Context(), c, event), bridge.ErrMoved)
 	w.is(before, w.everything())
 	c.Files[1].From = bridge.Conflict
 	w.must(w.SaveOutbox(w.Context(), c, event))
-	w.is([]bridge.OwedState{bridge.Written, bridge.Written}, each(w.files(bridge.OutfileFilter{}), func(f *bridge.Outfile) bridge.OwedState { return f.State }))
+	w.is([]bridge.OwedState{bridge.Written, bridge.Written},
+		each(w.files(bridge.OutfileFilter{}), func(f *bridge.Outfile) bridge.OwedState { return f.State }))
 	w.is("yes", w.owed(bridge.OutboxFilter{})[0].Answer)
 	w.is([]*bridge.Event{event}, w.journaled(bridge.EventFilter{}))
 	entries, err := w.History(w.Context(), bridge.Orders, "ORD-1")

@@ -12,14 +12,15 @@ import (
 
 // rejectOf is a reject of a run at a position.
 func rejectOf(r *bridge.Run, key string, pos formats.Position) bridge.RejectRow {
-	return bridge.RejectRow{Drop: r.Drop, Run: r.ID, Reject: formats.Reject{Pos: pos, Key: key, Field: "name", Code: formats.CodeMissing,
+	return bridge.RejectRow{Drop: r.Drop, Run: r.ID, Entity: "products", State: bridge.RejectOpen, Reject: formats.Reject{Pos: pos, Key: key, Field: "name", Code: formats.CodeMissing,
 		Message: "name is empty"}, Row: map[string]string{"MATNR": key, `a "b"`: "c\\d\te"}}
 }
 
 // warningOf is a warning of a run.
 func warningOf(r *bridge.Run, key string) bridge.WarningRow {
-	return bridge.WarningRow{Drop: r.Drop, Run: r.ID, Warning: formats.Warning{Pos: formats.Position{Line: 3, Offset: 1 << 33, Segment: "E1KNA1M", Doc: "12",
-		Part: "a.xml"}, Key: key, Field: "city", Code: formats.CodeIncomplete, Message: `loaded without its "address"`}}
+	return bridge.WarningRow{Drop: r.Drop, Run: r.ID,
+		Warning: formats.Warning{Pos: formats.Position{Line: 3, Offset: 1 << 33, Segment: "E1KNA1M", Doc: "12",
+			Part: "a.xml"}, Key: key, Field: "city", Code: formats.CodeIncomplete, Message: `loaded without its "address"`}}
 }
 
 // warned lists the warnings of a drop.
@@ -37,14 +38,16 @@ func (w *world) rejected(f bridge.RejectFilter) []string {
 
 // fated is a settlement of a row that needed nothing of the ledger but to be remembered.
 func fated(r *bridge.Run, key string, fate bridge.RowFate) bridge.Settlement {
-	return bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: key, Drop: r.Drop, Run: r.ID, Line: 2, Fate: fate, At: at}}
+	return bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: key, Drop: r.Drop, Run: r.ID,
+		Line: 2, Fate: fate, At: at}}
 }
 
 var rows = []test{
 	{"a reject comes back as it was recorded", func(w *world) {
 		_, r := w.run(bridge.Drop{})
 		whole := rejectOf(r, "A ☃", formats.Position{Line: 3, Offset: 1 << 33, Segment: "E1MARAM", Doc: "12", Part: "a.xml"})
-		bare := bridge.RejectRow{Drop: r.Drop, Run: r.ID, Reject: formats.Reject{Pos: formats.Position{Line: 4, Offset: -1}, Code: formats.CodeRagged}}
+		bare := bridge.RejectRow{Drop: r.Drop, Run: r.ID, State: bridge.RejectOpen,
+			Reject: formats.Reject{Pos: formats.Position{Line: 4, Offset: -1}, Code: formats.CodeRagged}}
 		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{bare, whole}))
 		w.again()
 		got := walked(w, func(each func(bridge.RejectRow) error) error {
@@ -71,10 +74,12 @@ var rows = []test{
 		w.is([]string{"1", "2", "3", "4", "5", "6", "7"}, w.rejected(bridge.RejectFilter{}))
 	}},
 	{"the last rejects are counted among those that were asked for", lastRejects},
+	{"a reject that is open comes to one end", endsOfRejects},
 	{"what planning refused is forgotten when a run is planned again", func(w *world) {
 		d, r := w.run(bridge.Drop{})
 		other := w.start(d, bridge.ReRun)
-		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{rejectOf(r, "planned", formats.Position{Line: 2}), rejectOf(other, "of another run", formats.Position{})}))
+		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{rejectOf(r, "planned", formats.Position{Line: 2}),
+			rejectOf(other, "of another run", formats.Position{})}))
 		s, reject := fated(r, "by the shop", bridge.FateRejected), rejectOf(r, "by the shop", formats.Position{Line: 3})
 		s.Reject = &reject
 		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{s}))
@@ -101,8 +106,8 @@ var rows = []test{
 	{"the fates of a run are told and counted", func(w *world) {
 		d, r := w.run(bridge.Drop{})
 		other := w.start(d, bridge.ReRun)
-		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{fated(r, "A", bridge.FateParked), fated(r, "B", bridge.FateCreated), fated(r, `it's "C"`, bridge.FateCreated),
-			fated(other, "D", bridge.FateUpdated)}))
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{fated(r, "A", bridge.FateParked), fated(r, "B", bridge.FateCreated),
+			fated(r, `it's "C"`, bridge.FateCreated), fated(other, "D", bridge.FateUpdated)}))
 		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{fated(r, "A", bridge.FateUpdated)}))
 		fates, err := w.Settled(w.Context(), r.ID, []string{"A", `it's "C"`, "D", "E"})
 		w.must(err)
@@ -116,8 +121,8 @@ var rows = []test{
 	}},
 	{"a key has a history", func(w *world) {
 		_, r := w.run(bridge.Drop{})
-		first := bridge.HistoryEntry{Entity: "products", Key: "A", Drop: r.Drop, Run: r.ID, Line: 4, Fate: bridge.FateUpdated, Sent: values("name", "ü", "status", ""),
-			Before: values("name", ""), Detail: "it's \"done\"", At: at}
+		first := bridge.HistoryEntry{Entity: "products", Key: "A", Drop: r.Drop, Run: r.ID, Line: 4, Fate: bridge.FateUpdated,
+			Sent: values("name", "ü", "status", ""), Before: values("name", ""), Detail: "it's \"done\"", At: at}
 		second := bridge.HistoryEntry{Entity: "products", Key: "A", Fate: bridge.FateAdopted, At: at.Add(-time.Hour)}
 		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{{HistoryEntry: first}, fated(r, "a", bridge.FateCreated)}))
 		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{{HistoryEntry: second}}))
@@ -153,8 +158,10 @@ var rows = []test{
 		shops.Reject, shops.Detail = &reject, "shop: no"
 		later := fated(again, "A", bridge.FateUpdated)
 		later.Line = 1
-		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{later, shops, fated(r, "A", bridge.FateCreated), fated(other, "A", bridge.FateCreated)}))
-		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{rejectOf(r, "C", formats.Position{Line: 1}), rejectOf(other, "C", formats.Position{Line: 1})}))
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{later, shops, fated(r, "A", bridge.FateCreated),
+			fated(other, "A", bridge.FateCreated)}))
+		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{rejectOf(r, "C", formats.Position{Line: 1}),
+			rejectOf(other, "C", formats.Position{Line: 1})}))
 		got := walked(w, func(each func(bridge.RowLine) error) error { return w.RowLines(w.Context(), d.ID, each) })
 		w.is([]bridge.RowLine{
 			{Run: r.ID, Line: 1, Key: "C", Fate: bridge.FateRejected, Detail: "missing: name is empty"},
@@ -168,6 +175,73 @@ var rows = []test{
 }
 
 // The last so many rejects of a drop, a run or a feed are counted among its own.
+// endsOfRejects has rejects chosen in each way in which they can be, and ended: what had its end keeps it.
+func endsOfRejects(w *world) {
+	older, first := w.run(bridge.Drop{})
+	_, second := w.run(bridge.Drop{Feed: "prices", Name: "k.csv"})
+	ids := map[string]int64{}
+	for i, key := range []string{"A", "B", "C", "D", "E", "F", "G"} {
+		x := rejectOf(first, key, formats.Position{Line: int64(i + 2)})
+		if i >= 3 {
+			x.Drop, x.Run, x.Entity = second.Drop, second.ID, "prices"
+		}
+		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{x}))
+	}
+	for _, r := range walked(w, func(each func(bridge.RejectRow) error) error {
+		return w.Rejects(w.Context(), bridge.RejectFilter{}, each)
+	}) {
+		ids[r.Key] = r.ID
+	}
+	count := func(want map[string]int64) {
+		w.Helper()
+		w.is(want, got(w.OpenRejects(w.Context()))(w))
+	}
+	count(map[string]int64{"products": 3, "prices": 4})
+	third := w.start(older, bridge.ReRun)
+	end := bridge.RejectEnd{At: at, Run: third.ID, Drop: older.ID}
+	known := bridge.RejectEnd{At: at, Decision: bridge.Decision{Who: "olga@desk", Why: "it's \"known\" ☃"}}
+	ends := map[string]bridge.RejectState{}
+	for _, c := range []struct {
+		filter bridge.RejectFilter
+		state  bridge.RejectState
+		end    bridge.RejectEnd
+		want   []string
+	}{
+		{bridge.RejectFilter{IDs: []int64{ids["A"], 77}}, bridge.RejectAcknowledged, known, []string{"A"}},
+		{bridge.RejectFilter{Entity: "products", Keys: []string{"A", "B", "D", "nobody"}, Before: third.ID}, bridge.RejectMended, end, []string{"B"}},
+		{bridge.RejectFilter{Entity: "prices", Keys: []string{}}, bridge.RejectMended, end, nil},
+		{bridge.RejectFilter{Before: second.ID, Drop: second.Drop}, bridge.RejectMended, end, nil},
+		{bridge.RejectFilter{Run: second.ID, Keys: []string{"D"}}, bridge.RejectRepeated, end, []string{"D"}},
+		{bridge.RejectFilter{Feed: "prices"}, bridge.RejectExpired, end, []string{"E", "F", "G"}},
+		{bridge.RejectFilter{Drop: older.ID}, bridge.RejectAcknowledged, known, []string{"C"}},
+		{bridge.RejectFilter{}, bridge.RejectAcknowledged, known, nil},
+	} {
+		event := &bridge.Event{Kind: bridge.DecisionTaken, Text: string(c.state)}
+		n, err := w.EndRejects(w.Context(), c.filter, c.state, c.end, event)
+		w.must(err)
+		w.is(int64(len(c.want)), n)
+		for _, key := range c.want {
+			ends[key] = c.state
+		}
+		if event.ID == 0 {
+			w.Error("its event has no number")
+		}
+	}
+	count(map[string]int64{})
+	w.is([]string(nil), w.rejected(bridge.RejectFilter{Open: true}))
+	w.again()
+	for _, r := range walked(w, func(each func(bridge.RejectRow) error) error {
+		return w.Rejects(w.Context(), bridge.RejectFilter{}, each)
+	}) {
+		want := end
+		if ends[r.Key] == bridge.RejectAcknowledged {
+			want = known
+		}
+		w.is(ends[r.Key], r.State)
+		w.is(want, r.End)
+	}
+}
+
 func lastRejects(w *world) {
 	older, first := w.run(bridge.Drop{})
 	_, second := w.run(bridge.Drop{Feed: "prices", Name: "k.csv"})
@@ -289,8 +363,10 @@ func (w *world) walks(ctx context.Context, d *bridge.Drop) map[string]func(l Led
 func parkedOf(d *bridge.Drop, key, waitsFor string, since time.Time) bridge.Settlement {
 	return bridge.Settlement{
 		HistoryEntry: bridge.HistoryEntry{Entity: "prices", Key: key, Drop: d.ID, Run: 1, Line: 5, Fate: bridge.FateParked, At: at},
-		Park: &bridge.ParkedRow{Entity: "prices", Key: key, Feed: d.Feed, Drop: d.ID, Run: 1, Line: 5, Pos: formats.Position{Line: 5, Offset: 77, Doc: "1", Part: "a.xml"},
-			Missing: bridge.Missing{Entity: "products", Key: waitsFor}, Record: values("value", "1.5"), Remove: true, Raw: map[string]string{"PREIS": "1,5"}, Since: since}}
+		Park: &bridge.ParkedRow{Entity: "prices", Key: key, Feed: d.Feed, Drop: d.ID, Run: 1, Line: 5,
+			Pos:     formats.Position{Line: 5, Offset: 77, Doc: "1", Part: "a.xml"},
+			Missing: bridge.Missing{Entity: "products", Key: waitsFor}, Record: values("value", "1.5"), Remove: true,
+			Raw: map[string]string{"PREIS": "1,5"}, Since: since}}
 }
 
 // waiting lists the keys of parked rows.
@@ -313,8 +389,8 @@ var parked = []test{
 	}},
 	{"rows are due when their parent has come, or when they have waited for long enough", func(w *world) {
 		d, other := w.drop(bridge.Drop{Feed: "prices"}), w.drop(bridge.Drop{Feed: "stock"})
-		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{parkedOf(other, "4 of another feed", "X", at), parkedOf(d, "3", "Y", at), parkedOf(d, "2", "X", at),
-			parkedOf(d, "1", "Z", at.Add(-time.Hour))}))
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{parkedOf(other, "4 of another feed", "X", at), parkedOf(d, "3", "Y", at),
+			parkedOf(d, "2", "X", at), parkedOf(d, "1", "Z", at.Add(-time.Hour))}))
 		w.is([]string{"1", "2", "3", "4 of another feed"}, w.waiting("", time.Time{}))
 		w.is([]string{"1", "2", "3"}, w.waiting("prices", time.Time{}))
 		w.is([]string{"1"}, w.waiting("prices", at))
@@ -344,7 +420,8 @@ var parked = []test{
 		d, later := w.drop(bridge.Drop{Feed: "prices"}), w.drop(bridge.Drop{Feed: "prices"})
 		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{parkedOf(later, "A", "X", at), parkedOf(d, "B", "X", at)}))
 		ended := func(key string) bridge.Settlement {
-			return bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: "prices", Key: key, Drop: d.ID, Fate: bridge.FateCreated}, Unpark: key}
+			return bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: "prices", Key: key, Drop: d.ID, Fate: bridge.FateCreated},
+				Unpark: key}
 		}
 		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{ended("A"), ended("B"), ended("C")}))
 		w.is([]string{"A"}, w.waiting("", time.Time{}))

@@ -18,8 +18,8 @@ var runs = []test{
 		w.is(r, w.lastRun(d))
 
 		r.State, r.Approved, r.Requests, r.Reason, r.Ended = bridge.Done, false, 99, "it's done", at.Add(time.Hour)
-		r.Counts = bridge.Counts{Rows: 1, Created: 2, Updated: 3, Unchanged: 4, Adopted: 5, Superseded: 6, Removed: 7, Collapsed: 8, Rejected: 9, Parked: 10,
-			Withdrawn: 11, Verified: 12, Warnings: 13}
+		r.Counts = bridge.Counts{Rows: 1, Created: 2, Updated: 3, Unchanged: 4, Adopted: 5, Superseded: 6, Removed: 7, Collapsed: 8,
+			Rejected: 9, Parked: 10, Withdrawn: 11, Verified: 12, Warnings: 13}
 		r.Unmapped = []formats.Unmapped{{Column: `"colour"`, Nearest: "color"}, {Column: "x"}}
 		r.Scope, r.Attempts = "Retail EUR", 3
 		r.Skipped = map[string]int64{"texts in other languages": 12, `"`: 1}
@@ -103,7 +103,8 @@ func batchOf(keys ...string) *bridge.Batch {
 	for i, k := range keys {
 		rec := &formats.Record{Entity: formats.Products, Key: k, Values: values("name", k, "status", "enabled"),
 			Pos: formats.Position{Line: int64(i + 2), Offset: 40, Segment: "E1MARAM", Doc: "0000000000123456", Part: "a.xml"}}
-		b.Changes = append(b.Changes, &bridge.Change{Op: bridge.Update, Key: k, OroID: "7", Line: rec.Pos.Line, Values: values("name", k), Record: rec})
+		b.Changes = append(b.Changes, &bridge.Change{Op: bridge.Update, Key: k, OroID: "7", Line: rec.Pos.Line,
+			Values: values("name", k), Record: rec})
 	}
 	return b
 }

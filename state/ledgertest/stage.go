@@ -23,8 +23,10 @@ func (w *world) stageOf(run int64) bridge.Stage {
 
 // staged is a price on its way.
 func staged(key, value string) *bridge.Staged {
-	rec := &formats.Record{Entity: formats.Prices, Key: key, Values: values("value", value), Pos: formats.Position{Line: 5, Offset: 100, Segment: "E1", Doc: "7", Part: "a"}}
-	return &bridge.Staged{Change: bridge.Change{Key: key, Record: rec, Line: 5, Values: rec.Values}, Raw: map[string]string{"PREIS": value, `"`: "\\"}}
+	rec := &formats.Record{Entity: formats.Prices, Key: key, Values: values("value", value),
+		Pos: formats.Position{Line: 5, Offset: 100, Segment: "E1", Doc: "7", Part: "a"}}
+	return &bridge.Staged{Change: bridge.Change{Key: key, Record: rec, Line: 5, Values: rec.Values},
+		Raw: map[string]string{"PREIS": value, `"`: "\\"}}
 }
 
 // stagedKeys lists the keys of a status.
@@ -69,7 +71,8 @@ var stage = []test{
 		got, err := s.Get(w.Context(), "a")
 		w.must(err)
 		w.is(c, got)
-		c.Op, c.OroID, c.Link, c.Status, c.Cap, c.Tries, c.Again, c.Implied, c.Verify = bridge.Update, "7", 8, bridge.Waiting, 9, 10, true, true, true
+		c.Op, c.OroID, c.Link, c.Status, c.Cap, c.Tries, c.Again, c.Implied, c.Verify = bridge.Update, "7", 8, bridge.Waiting,
+			9, 10, true, true, true
 		c.Remove, c.Record.Remove = true, true
 		c.Values, c.Old, c.Record.Values = values("value", "2"), values("value", "1"), values("value", "2", "x", "")
 		c.Missing, c.Parked = &bridge.Missing{Entity: "products", Key: "X"}, at
@@ -89,7 +92,8 @@ var stage = []test{
 		w.must(s.Drop(w.Context(), "never put"))
 		counts, err := s.Count(w.Context())
 		w.must(err)
-		w.is(map[bridge.StageStatus]map[bridge.Op]int64{bridge.Undecided: {"": 1}, bridge.Decided: {bridge.Create: 1}, bridge.Waiting: {"": 1}}, counts)
+		w.is(map[bridge.StageStatus]map[bridge.Op]int64{bridge.Undecided: {"": 1}, bridge.Decided: {bridge.Create: 1},
+			bridge.Waiting: {"": 1}}, counts)
 		w.is([]string{"d"}, w.stagedKeys(s, bridge.Undecided))
 		_, err = s.Put(w.Context(), []*bridge.Staged{staged("a", "5")})
 		w.must(err)

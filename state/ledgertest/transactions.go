@@ -39,8 +39,10 @@ type contents struct {
 func (w *world) everything() *contents {
 	w.Helper()
 	ctx := w.Context()
-	c := &contents{Papers: map[int64][]string{}, Runs: map[int64][]*bridge.Run{}, Batches: map[int64][]*bridge.Batch{}, Rows: map[int64][]bridge.RowLine{}, Warnings: map[int64][]bridge.WarningRow{},
-		Links: map[string]map[string]*bridge.Link{}, Refs: map[string][]bridge.LinkRef{}, History: map[string][]bridge.HistoryEntry{}, Books: map[string]bridge.Book{}}
+	c := &contents{Papers: map[int64][]string{}, Runs: map[int64][]*bridge.Run{}, Batches: map[int64][]*bridge.Batch{},
+		Rows: map[int64][]bridge.RowLine{}, Warnings: map[int64][]bridge.WarningRow{},
+		Links: map[string]map[string]*bridge.Link{}, Refs: map[string][]bridge.LinkRef{}, History: map[string][]bridge.HistoryEntry{},
+		Books: map[string]bridge.Book{}}
 	c.Drops = got(w.Drops(ctx, bridge.DropFilter{}))(w)
 	for _, d := range c.Drops {
 		c.Papers[d.ID] = got(w.Papers(ctx, d.ID))(w)
@@ -98,7 +100,8 @@ type midst struct {
 }
 
 func (w *world) midst() *midst {
-	m := &midst{ready: w.drop(bridge.Drop{Name: "ready.csv", State: bridge.Ready}), fetched: w.drop(bridge.Drop{Name: "fetched.csv", State: bridge.Fetched}),
+	m := &midst{ready: w.drop(bridge.Drop{Name: "ready.csv", State: bridge.Ready}),
+		fetched:  w.drop(bridge.Drop{Name: "fetched.csv", State: bridge.Fetched}),
 		manifest: w.drop(bridge.Drop{Name: "m.txt", State: bridge.Claimed, Manifest: true})}
 	loading, run := w.run(bridge.Drop{})
 	m.run, m.batch = run, batchOf("A")
@@ -112,7 +115,8 @@ func (w *world) midst() *midst {
 	w.owe(&bridge.Intake{Orders: []*bridge.Entry{m.entry, collected}, Files: []*bridge.NewFile{fileOf(1, m.entry)}})
 	m.entry = collected
 	m.file, m.order = w.files(bridge.OutfileFilter{})[0], w.owed(bridge.OutboxFilter{})[0]
-	w.must(w.Note(w.Context(), "paused feed products", "no route", &bridge.Event{At: at.Add(-time.Hour), Kind: bridge.WorkPaused, Text: "no route"}))
+	w.must(w.Note(w.Context(), "paused feed products", "no route",
+		&bridge.Event{At: at.Add(-time.Hour), Kind: bridge.WorkPaused, Text: "no route"}))
 	return m
 }
 
@@ -126,8 +130,8 @@ func (w *world) changes(m *midst) map[string]change {
 	again.ID, old.State, old.Rows, old.Ended = 0, bridge.Done, 7, at
 	return map[string]change{
 		"Listed": func(ctx context.Context, l Ledger, events ...*bridge.Event) error {
-			return l.Listed(ctx, bridge.Listing{New: []*bridge.Drop{{Feed: "products", Remote: "sap", Folder: "/out", Name: "n.csv"}}, Same: []int64{m.ready.ID}, At: at},
-				events...)
+			return l.Listed(ctx, bridge.Listing{New: []*bridge.Drop{{Feed: "products", Remote: "sap", Folder: "/out", Name: "n.csv"}},
+				Same: []int64{m.ready.ID}, At: at}, events...)
 		},
 		"Advance": func(ctx context.Context, l Ledger, events ...*bridge.Event) error {
 			d := *m.ready
@@ -175,6 +179,9 @@ func (w *world) changes(m *midst) map[string]change {
 		"RejectRows": func(ctx context.Context, l Ledger, _ ...*bridge.Event) error {
 			return l.RejectRows(ctx, []bridge.RejectRow{rejectOf(m.run, "A", formats.Position{Line: 9})})
 		},
+		"EndRejects": func(ctx context.Context, l Ledger, events ...*bridge.Event) error {
+			return second(l.EndRejects(ctx, bridge.RejectFilter{}, bridge.RejectAcknowledged, bridge.RejectEnd{At: at}, events...))
+		},
 		"KeepWarnings": func(ctx context.Context, l Ledger, _ ...*bridge.Event) error {
 			return l.KeepWarnings(ctx, []bridge.WarningRow{warningOf(m.run, "A"), warningOf(m.run, "B")})
 		},
@@ -200,12 +207,17 @@ func (w *world) settles(m *midst) change {
 	f, o := *m.file, *m.order
 	f.Reason, o.Answer = "answered", "yes"
 	settled := []bridge.Settlement{
-		{HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: "A", Fate: bridge.FateUpdated, Run: m.run.ID, Drop: m.run.Drop, At: at}, Link: &known},
-		{HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: "B", Fate: bridge.FateCreated, Run: m.run.ID, Drop: m.run.Drop, At: at}, Link: fresh},
-		{HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: "C", Fate: bridge.FateRejected, Run: m.run.ID, Drop: m.run.Drop, At: at}, Reject: &reject},
-		{HistoryEntry: bridge.HistoryEntry{Entity: "prices", Key: "B", Fate: bridge.FateUpdated, Run: m.run.ID, Drop: m.run.Drop, At: at}, Unpark: "B"},
+		{HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: "A", Fate: bridge.FateUpdated, Run: m.run.ID, Drop: m.run.Drop,
+			At: at}, Link: &known},
+		{HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: "B", Fate: bridge.FateCreated, Run: m.run.ID, Drop: m.run.Drop,
+			At: at}, Link: fresh},
+		{HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: "C", Fate: bridge.FateRejected, Run: m.run.ID, Drop: m.run.Drop,
+			At: at}, Reject: &reject},
+		{HistoryEntry: bridge.HistoryEntry{Entity: "prices", Key: "B", Fate: bridge.FateUpdated, Run: m.run.ID, Drop: m.run.Drop, At: at},
+			Unpark: "B"},
 		parkedOf(&bridge.Drop{ID: m.run.Drop, Feed: "prices"}, "C", "X", at),
-		{HistoryEntry: bridge.HistoryEntry{Entity: bridge.Orders, Key: "ORD-1", Fate: "answered", At: at}, Owed: []*bridge.Owed{&o}, Files: []*bridge.Outfile{&f}},
+		{HistoryEntry: bridge.HistoryEntry{Entity: bridge.Orders, Key: "ORD-1", Fate: "answered", At: at}, Owed: []*bridge.Owed{&o},
+			Files: []*bridge.Outfile{&f}},
 	}
 	return func(ctx context.Context, l Ledger, events ...*bridge.Event) error {
 		return l.Settle(ctx, m.batch.ID, settled, events...)
@@ -218,8 +230,9 @@ func (w *world) owes() change {
 	w.must(err)
 	entry := entryOf("7")
 	in := &bridge.Intake{Since: book, Book: bridge.Book{Cursor: bridge.Cursor{At: at}, Number: 2, Document: 3},
-		Looks: []bridge.Look{{Sighting: bridge.Sighting{OroID: "7", Updated: at}}}, Orders: []*bridge.Entry{entry}, Files: []*bridge.NewFile{fileOf(2, entry)},
-		Links: []*bridge.Link{{Entity: bridge.Orders, Key: "ORD-1", OroID: "1", At: at}}, History: []bridge.HistoryEntry{{Entity: bridge.Orders, Key: "ORD-1", Fate: "owed"}}}
+		Looks: []bridge.Look{{Sighting: bridge.Sighting{OroID: "7", Updated: at}}}, Orders: []*bridge.Entry{entry},
+		Files: []*bridge.NewFile{fileOf(2, entry)}, Links: []*bridge.Link{{Entity: bridge.Orders, Key: "ORD-1", OroID: "1", At: at}},
+		History: []bridge.HistoryEntry{{Entity: bridge.Orders, Key: "ORD-1", Fate: "owed"}}}
 	return func(ctx context.Context, l Ledger, events ...*bridge.Event) error {
 		return l.Owe(ctx, "orders", in, events...)
 	}
@@ -236,13 +249,16 @@ func (w *world) savesOutbox(m *midst) change {
 }
 
 // silent are the methods that take no events.
-var silent = map[string]bool{"PlanAgain": true, "Forget": true, "PruneEvents": true, "Unpark": true, "RejectRows": true, "KeepWarnings": true}
+var silent = map[string]bool{"PlanAgain": true, "Forget": true, "PruneEvents": true, "Unpark": true, "RejectRows": true,
+	"KeepWarnings": true}
 
 var transactions = func() []test {
-	all := []test{{"a large change that is cut anywhere is made whole or not at all", cutAnywhere}, {"pruning that is cut prunes nothing", pruningIsCut},
-		{"what failed at its end can be made again", failedAtItsEnd}, {"a ledger that is closed refuses", closedRefuses}}
-	for _, name := range []string{"Listed", "Advance", "Expect", "Reported", "StartRun", "SaveRun", "PlanAgain", "OpenBatch", "Forget", "Keep", "Note", "Note away",
-		"PruneEvents", "Unpark", "RejectRows", "KeepWarnings", "SetOperation", "Settle", "Owe", "SaveOutbox"} {
+	all := []test{{"a large change that is cut anywhere is made whole or not at all", cutAnywhere},
+		{"pruning that is cut prunes nothing", pruningIsCut}, {"what failed at its end can be made again", failedAtItsEnd},
+		{"a ledger that is closed refuses", closedRefuses}}
+	for _, name := range []string{"Listed", "Advance", "Expect", "Reported", "StartRun", "SaveRun", "PlanAgain", "OpenBatch", "Forget",
+		"Keep", "Note", "Note away", "PruneEvents", "Unpark", "RejectRows", "EndRejects",
+		"KeepWarnings", "SetOperation", "Settle", "Owe", "SaveOutbox"} {
 		all = append(all, test{name + " is made whole, kept with its events, or not made at all", func(w *world) {
 			do := w.changes(w.midst())[name]
 			before, event := w.everything(), &bridge.Event{At: at, Kind: bridge.Noted, Text: name}

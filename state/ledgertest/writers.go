@@ -61,7 +61,8 @@ var writers = []test{
 			w.once(3, func(i int) error {
 				mine, l := *d, []Ledger{w.Ledger, other}[i%2]
 				mine.State, mine.DecidedBy = bridge.Loading, fmt.Sprint(i)
-				return l.StartRun(w.Context(), &bridge.Run{Drop: d.ID, Kind: bridge.FirstRun, State: bridge.Running, Started: at}, bridge.Move{Drop: &mine, From: bridge.Held})
+				return l.StartRun(w.Context(), &bridge.Run{Drop: d.ID, Kind: bridge.FirstRun, State: bridge.Running, Started: at},
+					bridge.Move{Drop: &mine, From: bridge.Held})
 			})
 			runs, err := w.Runs(w.Context(), d.ID)
 			w.must(err)

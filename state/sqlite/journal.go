@@ -17,6 +17,7 @@ type eventRest struct {
 	Alarm  bridge.Alarm   `json:"alarm,omitempty"`
 	Work   string         `json:"work,omitempty"`
 	Who    string         `json:"who,omitempty"`
+	Why    string         `json:"why,omitempty"`
 	Bytes  int64          `json:"bytes,omitempty"`
 	SHA256 string         `json:"sha256,omitempty"`
 	Text   string         `json:"text,omitempty"`
@@ -27,7 +28,7 @@ type eventRest struct {
 // keep enters events in the journal and numbers them.
 func keep(ctx context.Context, tx statements, events []*bridge.Event) error {
 	for _, e := range events {
-		rest, err := json.Marshal(eventRest{e.Run, e.Batch, e.File, e.Alarm, e.Work, e.Who, e.Bytes, e.SHA256, e.Text, e.Hint, e.Counts})
+		rest, err := json.Marshal(eventRest{e.Run, e.Batch, e.File, e.Alarm, e.Work, e.Who, e.Why, e.Bytes, e.SHA256, e.Text, e.Hint, e.Counts})
 		if err != nil {
 			return err
 		}
@@ -78,7 +79,7 @@ func (l *Ledger) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 		if err := json.Unmarshal(text, &rest); err != nil {
 			return fmt.Errorf("read event %d: %w", e.ID, err)
 		}
-		e.Run, e.Batch, e.File, e.Alarm, e.Work, e.Who = rest.Run, rest.Batch, rest.File, rest.Alarm, rest.Work, rest.Who
+		e.Run, e.Batch, e.File, e.Alarm, e.Work, e.Who, e.Why = rest.Run, rest.Batch, rest.File, rest.Alarm, rest.Work, rest.Who, rest.Why
 		e.Bytes, e.SHA256, e.Text, e.Hint, e.Counts = rest.Bytes, rest.SHA256, rest.Text, rest.Hint, rest.Counts
 		if err := each(e); err != nil {
 			return err
@@ -87,10 +88,11 @@ func (l *Ledger) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 	return rows.Err()
 }
 
-// PruneEvents removes up to n events from before a time; more says that some may be left.
+// PruneEvents removes up to n events from before a time, decisions excepted; more says that some may be left.
 func (l *Ledger) PruneEvents(ctx context.Context, before time.Time, n int) (more bool, err error) {
 	err = l.tx(ctx, "prune journal", func(tx statements) error {
-		res, err := tx.ExecContext(ctx, `DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ? LIMIT ?)`, millis(before), n)
+		res, err := tx.ExecContext(ctx, `DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ? AND kind <> ? LIMIT ?)`,
+			millis(before), bridge.DecisionTaken, n)
 		if err != nil {
 			return err
 		}

@@ -134,64 +134,6 @@ func (l *Ledger) PlanAgain(ctx context.Context, run int64) error {
 	})
 }
 
-// RejectRows records rows that planning refused.
-func (l *Ledger) RejectRows(ctx context.Context, rows []bridge.RejectRow) error {
-	return l.tx(ctx, "record rejects", func(tx statements) error {
-		for i := range rows {
-			if err := insertReject(ctx, tx, &rows[i], true); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-}
-
-func insertReject(ctx context.Context, tx statements, x *bridge.RejectRow, planned bool) error {
-	row, err := json.Marshal(x.Row)
-	if err != nil {
-		return err
-	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO rejects (drop_id, run, planned, line, off, segment, doc, part, key, field, code, message, row)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		x.Drop, x.Run, planned, x.Pos.Line, x.Pos.Offset, x.Pos.Segment, x.Pos.Doc, x.Pos.Part, x.Key, x.Field, x.Code, x.Message, string(row))
-	return err
-}
-
-// Rejects walks rejects in the order of their files.
-func (l *Ledger) Rejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error {
-	var w where
-	if f.Drop != 0 {
-		w.add("r.drop_id = ?", f.Drop)
-	}
-	if f.Run != 0 {
-		w.add("r.run = ?", f.Run)
-	}
-	if f.Feed != "" {
-		w.add("d.feed = ?", f.Feed)
-	}
-	from := `rejects`
-	if f.Last > 0 {
-		from = fmt.Sprintf(`(SELECT r.* FROM rejects r JOIN drops d ON d.id = r.drop_id%s ORDER BY r.id DESC LIMIT %d)`, w.String(), f.Last)
-		w.conditions = nil
-	}
-	err := walk(ctx, l.walks, `SELECT r.id, r.drop_id, r.run, r.line, r.off, r.segment, r.doc, r.part, r.key, r.field, r.code, r.message, r.row
-		FROM `+from+` r JOIN drops d ON d.id = r.drop_id`+w.String()+` ORDER BY r.drop_id, r.run, r.part, iif(r.doc = '', 0, r.off), r.line, r.id`,
-		w.args, func(rows *sql.Rows) error {
-			var x bridge.RejectRow
-			var raw []byte
-			err := rows.Scan(&x.ID, &x.Drop, &x.Run, &x.Pos.Line, &x.Pos.Offset, &x.Pos.Segment, &x.Pos.Doc, &x.Pos.Part, &x.Key, &x.Field, &x.Code,
-				&x.Message, &raw)
-			if err != nil {
-				return err
-			}
-			if err := json.Unmarshal(raw, &x.Row); err != nil {
-				return fmt.Errorf("reject %d: %w", x.ID, err)
-			}
-			return each(x)
-		})
-	return wrap("list rejects", err)
-}
-
 // Settle commits what became of rows and changes, and forgets the batch (0: none) that carried them.
 func (l *Ledger) Settle(ctx context.Context, batch int64, settled []bridge.Settlement, events ...*bridge.Event) error {
 	return l.tx(ctx, "settle changes", func(tx statements) error {

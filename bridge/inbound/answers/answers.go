@@ -244,7 +244,7 @@ func (a *Applier) settlement(key string, pos formats.Position) bridge.Settlement
 
 func (a *Applier) reject(s *bridge.Settlement, why *formats.Reject, raw map[string]string) {
 	s.Fate, s.Detail = bridge.FateRejected, why.Code+": "+why.Message
-	s.Reject = &bridge.RejectRow{Drop: a.Drop.ID, Run: a.Run.ID, Reject: *why, Row: raw}
+	s.Reject = &bridge.RejectRow{Drop: a.Drop.ID, Run: a.Run.ID, Entity: a.Feed.Entity.Name, Reject: *why, Row: raw}
 }
 
 // unsent parks an answer to an order that the bridge has not sent, or rejects one that has waited for too long.

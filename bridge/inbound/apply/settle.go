@@ -126,7 +126,7 @@ func (a *Applier) settlement(f fate, link *bridge.Link) bridge.Settlement {
 }
 
 func (a *Applier) rejectRow(f fate) bridge.RejectRow {
-	return bridge.RejectRow{Drop: a.Drop.ID, Run: a.Run.ID, Reject: *f.reject, Row: f.change.Raw}
+	return bridge.RejectRow{Drop: a.Drop.ID, Run: a.Run.ID, Entity: a.Feed.Entity.Name, Reject: *f.reject, Row: f.change.Raw}
 }
 
 // parkedRow is a change that waits for a parent. One that is parked again keeps the time since when it waits.

@@ -71,7 +71,7 @@ func (p *Planner) CancelParked(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	named, err := p.named(ctx, parked)
+	named, err := p.Named(ctx, parked)
 	if err != nil {
 		return err
 	}
@@ -83,8 +83,8 @@ func (p *Planner) CancelParked(ctx context.Context) error {
 	return nil
 }
 
-// named keeps the keys that the drop has rows of.
-func (p *Planner) named(ctx context.Context, keys []string) (named []string, err error) {
+// Named keeps the keys that the drop has rows of.
+func (p *Planner) Named(ctx context.Context, keys []string) (named []string, err error) {
 	refs := make([]bridge.LinkRef, len(keys))
 	if err := p.Ledger.Lookup(ctx, p.Feed.Entity.Name, keys, refs); err != nil {
 		return nil, err

@@ -95,6 +95,14 @@ type Planner struct {
 	later    map[string]bool     // a run again: keys of which a newer drop has parked a row
 }
 
+// Nameless counts the rejected rows whose key can't be read.
+func (p *Planner) Nameless() int64 { return p.nameless }
+
+// Later says that a drop stands behind this one in the feed's order: nothing that is read here says anything of its rows.
+func (p *Planner) Later(ctx context.Context, drop int64) (bool, error) {
+	return p.order.Later(ctx, drop)
+}
+
 // Scope names the scopes that the file was found to hold everything of, for runs to be compared with those of the same
 // scope; empty for all.
 func (p *Planner) Scope() string { return p.scopes.String() }
@@ -272,7 +280,7 @@ func (p *Planner) removedLater(ctx context.Context, c *chunk) (map[string]bool, 
 
 func (p *Planner) keep(r bridge.RejectRow) {
 	p.Run.Rejected++
-	r.Drop, r.Run = p.Drop.ID, p.Run.ID
+	r.Drop, r.Run, r.Entity = p.Drop.ID, p.Run.ID, p.Feed.Entity.Name
 	if p.OnReject != nil {
 		p.OnReject(r)
 	}

@@ -337,7 +337,8 @@ func (v *view) subtotals(t *table, order *record) []subtotal {
 			}
 		}
 		section("attributes", "orderSubtotalType", `"`+kind+`"`, "label", encode(label), "amount", asMoney(value),
-			"signedAmount", asMoney(signed), "currency", cmp.Or(currency, "null"), "visible", strconv.FormatBool(kind == "subtotal" || !value.IsZero()), "data", data)
+			"signedAmount", asMoney(signed), "currency", cmp.Or(currency, "null"), "visible",
+			strconv.FormatBool(kind == "subtotal" || !value.IsZero()), "data", data)
 		section("relationships", "order", `{"data":{"type":"orders","id":"`+t.id(order.serial)+`"}}`, "priceList", `{"data":null}`)
 		l = append(l, subtotal{id, body + "}"})
 	}

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -104,6 +105,19 @@ func SyncTimeout(d time.Duration) Option { return func(s *Shop) { s.syncTimeout 
 
 // ExternalStatusManagement opens the list of order statuses, so that an order's status can be set.
 func ExternalStatusManagement(on bool) Option { return func(s *Shop) { s.statuses = on } }
+
+// UniqueKey makes the values of an attribute unique, as an administrator does with the unique keys of entity management.
+// Label is what people call the attribute. The database does not back it: only what was there before is seen.
+func UniqueKey(resource, attribute, label string) Option {
+	return func(s *Shop) {
+		t := s.tables[resource]
+		t.unique = append(slices.Clone(t.unique), unique{fields: []string{attribute}, detail: `Value for field "` + label + `" must be unique`})
+		t.uniques = append(t.uniques, make(map[string]int32))
+		if slot := t.byName[attribute].slot; t.texts[slot] == nil {
+			t.texts[slot] = make(map[string][]int32)
+		}
+	}
+}
 
 // DenyPermissions takes permissions away from the API client; see Shop.Deny.
 func DenyPermissions(permissions ...string) Option {

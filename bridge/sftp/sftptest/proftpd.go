@@ -62,7 +62,8 @@ func newProFTPD(dir string) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	keys := "---- BEGIN SSH2 PUBLIC KEY ----\n" + base64.StdEncoding.EncodeToString(public.Marshal()) + "\n---- END SSH2 PUBLIC KEY ----\n" // RFC 4716
+	keys := "---- BEGIN SSH2 PUBLIC KEY ----\n" + base64.StdEncoding.EncodeToString(public.Marshal()) + "\n" +
+		"---- END SSH2 PUBLIC KEY ----\n" // RFC 4716
 	files := map[string]string{
 		d.KnownHostsFile:      KnownHost(d.Address, hostKey) + "\n",
 		in("authorized_keys"): keys,

@@ -202,7 +202,9 @@ func (s *Server) configure() {
 		PublicKeyCallback: func(c ssh.ConnMetadata, key ssh.PublicKey) (*ssh.Permissions, error) {
 			user := s.user(c.User())
 			if _, ok := key.(*ssh.Certificate); ok && user.Authority != nil {
-				checker := &ssh.CertChecker{IsUserAuthority: func(a ssh.PublicKey) bool { return string(a.Marshal()) == string(user.Authority.Marshal()) }}
+				checker := &ssh.CertChecker{IsUserAuthority: func(a ssh.PublicKey) bool {
+					return string(a.Marshal()) == string(user.Authority.Marshal())
+				}}
 				return checker.Authenticate(c, key)
 			}
 			for _, k := range user.Keys {

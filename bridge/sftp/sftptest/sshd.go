@@ -125,7 +125,8 @@ func findSSHD() (string, error) {
 			return p, nil
 		}
 	}
-	return "", errors.New("OpenSSH's server is not installed: sudo apt-get install openssh-server (Debian, Ubuntu), sudo dnf install openssh-server (Fedora)")
+	return "", errors.New("OpenSSH's server is not installed: " +
+		"sudo apt-get install openssh-server (Debian, Ubuntu), sudo dnf install openssh-server (Fedora)")
 }
 
 func freePort() (string, error) {
@@ -151,20 +152,29 @@ func Batch(tb TB, l Login, commands ...string) string {
 
 // TryBatch is Batch for callers that are no test.
 func TryBatch(ctx context.Context, l Login, commands ...string) (string, error) {
-	binary, err := exec.LookPath("sftp")
-	if err != nil {
-		return "", errors.New("OpenSSH's sftp client is not installed: sudo apt-get install openssh-client")
-	}
-	host, port, err := net.SplitHostPort(l.Address)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	cmd, err := Client(ctx, l)
 	if err != nil {
 		return "", err
 	}
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, binary, "-q", "-b", "-", "-F", "none", "-P", port, "-i", l.KeyFile,
-		"-o", "UserKnownHostsFile="+l.KnownHostsFile, "-o", "GlobalKnownHostsFile=none", "-o", "StrictHostKeyChecking=yes",
-		"-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "PreferredAuthentications=publickey", l.User+"@"+host+":"+l.Folder)
 	cmd.Stdin = strings.NewReader(strings.Join(commands, "\n") + "\n")
 	out, err := cmd.CombinedOutput()
 	return string(out), err
+}
+
+// Client is OpenSSH's sftp client, logged in. It plays the commands that come by its standard input, as they come, and ends at
+// the first that fails.
+func Client(ctx context.Context, l Login) (*exec.Cmd, error) {
+	binary, err := exec.LookPath("sftp")
+	if err != nil {
+		return nil, errors.New("OpenSSH's sftp client is not installed: sudo apt-get install openssh-client")
+	}
+	host, port, err := net.SplitHostPort(l.Address)
+	if err != nil {
+		return nil, err
+	}
+	return exec.CommandContext(ctx, binary, "-q", "-b", "-", "-F", "none", "-P", port, "-i", l.KeyFile,
+		"-o", "UserKnownHostsFile="+l.KnownHostsFile, "-o", "GlobalKnownHostsFile=none", "-o", "StrictHostKeyChecking=yes",
+		"-o", "IdentitiesOnly=yes", "-o", "IdentityAgent=none", "-o", "PreferredAuthentications=publickey", l.User+"@"+host+":"+l.Folder), nil
 }
