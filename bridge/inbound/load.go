@@ -163,7 +163,10 @@ func (l *loader) attempt(ctx context.Context, resumed bool) (v verdict, err erro
 		return v, err
 	}
 	l.e.Events.Step("applied")
-	if err := errors.Join(l.restored(ctx, a.Stale), l.mend(ctx, p)); err != nil {
+	if err := l.restored(ctx, a.Stale); err != nil {
+		return v, err
+	}
+	if err := l.mend(ctx, p); err != nil {
 		return v, err
 	}
 	v, err = l.verdict(ctx)

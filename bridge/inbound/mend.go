@@ -26,24 +26,20 @@ func (e *Engine) AckRejects(ctx context.Context, f bridge.RejectFilter, d *bridg
 	return n, j.told(err, event)
 }
 
-const menderRows = 1000 // rejects that are looked at together
-
 // mender brings open rejects of earlier runs to the end that a run has for them.
 type mender struct {
-	e   *Engine
-	run *bridge.Run
-	p   *plan.Planner // nil for a run that was planned by nobody: all that it says stands in the ledger
-
+	*loader
+	p     *plan.Planner      // nil for a run that was planned by nobody: all that it says stands in the ledger
 	keys  map[string]bool    // that the run itself has rejected
 	spots map[rows.Spot]bool // where it has
 }
 
 func (l *loader) mend(ctx context.Context, p *plan.Planner) error {
-	m := &mender{e: l.e, run: l.run, p: p}
+	m := &mender{loader: l, p: p}
 	var page []bridge.RejectRow
 	err := l.e.Ledger.Rejects(ctx, bridge.RejectFilter{Entity: l.f.Entity.Name, Before: l.run.ID, Open: true}, func(r bridge.RejectRow) error {
 		r.Row = nil
-		if page = append(page, r); len(page) < menderRows {
+		if page = append(page, r); len(page) < pageRows {
 			return nil
 		}
 		defer func() { page = page[:0] }()
@@ -83,7 +79,7 @@ func (m *mender) page(ctx context.Context, page []bridge.RejectRow) error {
 		} else if newer {
 			continue
 		}
-		if state := m.end(r, fates[r.Key], said[r.Key]); state != bridge.RejectOpen {
+		if state := m.after(r, fates[r.Key], said[r.Key]); state != bridge.RejectOpen {
 			ends[state] = append(ends[state], r.ID)
 		}
 	}
@@ -128,8 +124,8 @@ func (m *mender) newer(ctx context.Context, drop int64) (bool, error) {
 	return m.p.Later(ctx, drop)
 }
 
-// end is the state of an earlier reject after the run.
-func (m *mender) end(r bridge.RejectRow, fate bridge.RowFate, unchanged bool) bridge.RejectState {
+// after is the state of an earlier reject after the run.
+func (m *mender) after(r bridge.RejectRow, fate bridge.RowFate, unchanged bool) bridge.RejectState {
 	again := r.Drop == m.run.Drop && (m.run.Kind == bridge.ReRun || m.run.Kind == bridge.RetryRun)
 	switch {
 	case r.Key != "" && (m.keys[r.Key] || fate == bridge.FateRejected), again && m.spots[rows.SpotOf(r.Pos)]:
@@ -138,8 +134,15 @@ func (m *mender) end(r bridge.RejectRow, fate bridge.RowFate, unchanged bool) br
 		return bridge.RejectOpen
 	case fate != "", unchanged, again:
 		return bridge.RejectMended
-	case m.p != nil && m.p.SaysAll():
+	case m.saysAll():
 		return bridge.RejectExpired
 	}
 	return bridge.RejectOpen
+}
+
+// saysAll tells a run of a full file in which every row could be read: what it does not say, the sender says no more.
+func (m *mender) saysAll() bool {
+	first := m.run.Kind == bridge.FirstRun || m.run.Kind == bridge.ReRun
+	return m.p != nil && first && m.f.Mode == "full" && len(plan.ScopeFields(m.f)) == 0 && m.run.Rows > 0 && m.p.Nameless() == 0 &&
+		!m.d.Correction
 }

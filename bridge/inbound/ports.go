@@ -60,8 +60,8 @@ type Ledger interface {
 	Papers(ctx context.Context, drop int64) ([]string, error)
 	// Old lists up to n drops after an id that were settled before a time, are put away, and still have bytes somewhere.
 	Old(ctx context.Context, settled time.Time, after int64, n int) ([]*bridge.Drop, error)
-	// Prune removes up to n entries, rejects and history, of runs that ended before a time, PruneEvents events that are no
-	// decisions; more says that some may be left.
+	// Prune removes up to n entries, rejects and history, of runs that ended before a time, PruneEvents events that are no decisions; more says that
+	// some may be left.
 	Prune(ctx context.Context, ended time.Time, n int) (more bool, err error)
 	PruneEvents(ctx context.Context, before time.Time, n int) (more bool, err error)
 
@@ -70,10 +70,6 @@ type Ledger interface {
 	Refused(ctx context.Context, settled time.Time, after int64, n int) ([]*bridge.Drop, error)
 	ForgetDrops(ctx context.Context, ids []int64) error
 	GiveBack(ctx context.Context) (more bool, err error)
-
-	// EndRejects brings those of some rejects that are open to an end, and says how many these were.
-	EndRejects(ctx context.Context, f bridge.RejectFilter, state bridge.RejectState, end bridge.RejectEnd,
-		events ...*bridge.Event) (int64, error)
 
 	// StartRun enters a run and moves its drop. SaveRun saves counts and state of a run, and moves its drop if it moves; the
 	// batches of a run that is done or failed are forgotten. ErrMoved when the drop is no longer in the state from which it is moved.
@@ -86,6 +82,9 @@ type Ledger interface {
 	RowCounts(ctx context.Context, feed, scope string, n int) ([]int64, error)
 	// PlanAgain forgets the warnings of an interrupted run, and its rejects of rows that never got as far as a change.
 	PlanAgain(ctx context.Context, run int64) error
+	// EndRejects brings those of some rejects that are open to an end, and says how many these were.
+	EndRejects(ctx context.Context, f bridge.RejectFilter, state bridge.RejectState, end bridge.RejectEnd, events ...*bridge.Event) (int64, error)
+
 	// NewStage opens an empty stage for the changes of one run; run 0 is a plan that nobody carries out, and may be opened
 	// on a ledger that was opened for reading.
 	NewStage(ctx context.Context, e *formats.Entity, run int64) (bridge.Stage, error)

@@ -26,43 +26,30 @@ const (
 )
 
 const (
-	prunedNote   = "pruned" // when the last pass was
-	pruneEvery   = bridge.Day
-	pruneMore    = time.Minute // until the next pass when one was not enough
-	leftoverTime = bridge.Day  // after which a temporary file of the spool belongs to nobody
+	prunedNote   = "pruned"   // when the last pass was
+	leftoverTime = bridge.Day // after which a temporary file of the spool belongs to nobody
 )
 
 // PruneDue makes a pass if the last one was a day ago, and returns when to ask again.
 func (e *Engine) PruneDue(ctx context.Context) (wait time.Duration, err error) {
 	if e.Keep <= 0 && e.KeepRefused <= 0 {
-		return pruneEvery, nil
-	}
-	notes, err := e.Ledger.Notes(ctx)
-	if err != nil {
-		return pruneEvery, err
+		return bridge.Day, nil
 	}
 	now := e.Clock.Now()
-	if last, err := time.Parse(time.RFC3339, notes[prunedNote]); err == nil && now.Sub(last) < pruneEvery && !last.After(now) {
-		return pruneEvery - now.Sub(last), nil
-	}
-	more, refused := false, false
-	if e.Keep > 0 {
-		more, err = (&pruner{journal{e}, now.Add(-e.Keep)}).prune(ctx)
-	}
-	if err == nil && e.KeepRefused > 0 {
-		refused, err = (&pruner{journal{e}, now.Add(-e.KeepRefused)}).pruneRefused(ctx)
-	}
-	if err != nil {
-		return pruneEvery, err
-	}
-	free, err := e.Ledger.GiveBack(ctx)
-	if err != nil {
-		return pruneEvery, err
-	}
-	if more || refused || free {
-		return pruneMore, nil
-	}
-	return pruneEvery, e.Ledger.Note(ctx, prunedNote, now.UTC().Format(time.RFC3339))
+	return bridge.OnceADay(ctx, e.Ledger, prunedNote, now, func(ctx context.Context) (more bool, err error) {
+		refused := false
+		if e.Keep > 0 {
+			more, err = (&pruner{journal{e}, now.Add(-e.Keep)}).prune(ctx)
+		}
+		if err == nil && e.KeepRefused > 0 {
+			refused, err = (&pruner{journal{e}, now.Add(-e.KeepRefused)}).pruneRefused(ctx)
+		}
+		if err != nil {
+			return false, err
+		}
+		free, err := e.Ledger.GiveBack(ctx)
+		return more || refused || free, err
+	})
 }
 
 // pruner makes one pass over what is older than a time.

@@ -56,18 +56,18 @@ func (p *probe) columns(ctx context.Context, f *config.Feed, file *bridge.File) 
 	if err != nil {
 		return "", err
 	}
-	read, err := rows.Open(spool, f, local, nil)
+	head, err := rows.Open(spool, f, local, nil)
 	if err != nil && whole {
 		return "", err
 	} else if err != nil {
 		return fmt.Sprintf("its first %d bytes alone tell no columns", checkedHead), nil
 	}
-	defer func() { err = errors.Join(err, read.Close()) }()
-	mapper, err := f.Mapping.Bind(f.Entity, read.Columns(), f.Format.Conventions())
+	defer func() { err = errors.Join(err, head.Close()) }()
+	mapper, err := f.Mapping.Bind(f.Entity, head.Columns(), f.Format.Conventions())
 	if err != nil {
 		return "", err
 	}
-	found = fmt.Sprintf("%d columns", len(read.Columns()))
+	found = fmt.Sprintf("%d columns", len(head.Columns()))
 	if none := rows.UnmappedLine(mapper.Unmapped()); none != "" {
 		found += "; no field takes " + none
 	}

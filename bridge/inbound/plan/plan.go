@@ -95,14 +95,17 @@ type Planner struct {
 	later    map[string]bool     // a run again: keys of which a newer drop has parked a row
 }
 
-// Scope names the scopes that the file was found to hold everything of, for runs to be compared with those of the same
-// scope; empty for all.
-func (p *Planner) Scope() string { return p.scopes.String() }
+// Nameless counts the rejected rows whose key can't be read.
+func (p *Planner) Nameless() int64 { return p.nameless }
 
-// Later says that a drop stands behind the planned one in the feed's order.
+// Later says that a drop stands behind this one in the feed's order: nothing that is read here says anything of its rows.
 func (p *Planner) Later(ctx context.Context, drop int64) (bool, error) {
 	return p.order.Later(ctx, drop)
 }
+
+// Scope names the scopes that the file was found to hold everything of, for runs to be compared with those of the same
+// scope; empty for all.
+func (p *Planner) Scope() string { return p.scopes.String() }
 
 func (p *Planner) still(ctx context.Context) error {
 	if p.Still == nil {

@@ -14,12 +14,6 @@ func (p *Planner) withdraws() bool {
 	return p.Feed.Mode == "full" && p.Feed.Missing != "keep" && (p.Run.Kind == bridge.FirstRun || p.Run.Kind == bridge.ReRun) && p.Run.Rows > 0 && !p.Drop.Correction
 }
 
-// SaysAll tells a run of a full file in which every row could be read: what it does not say, the sender says no more.
-func (p *Planner) SaysAll() bool {
-	first := p.Run.Kind == bridge.FirstRun || p.Run.Kind == bridge.ReRun
-	return first && p.Feed.Mode == "full" && len(ScopeFields(p.Feed)) == 0 && p.Run.Rows > 0 && p.nameless == 0 && !p.Drop.Correction
-}
-
 // Withdraw stages the removal of every key that earlier drops of this full feed have set and that this one lacks.
 func (p *Planner) Withdraw(ctx context.Context) error {
 	if !p.withdraws() {

@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -27,9 +28,13 @@ type Source interface {
 }
 
 // Fetch copies a file to a local path, with its size in bytes and its sha256 in hexadecimal digits: temporary name, sync,
-// rename, sync of the folder.
+// rename, sync of the folder. What another attempt has left under the temporary name goes, be it a link: the copy is a new
+// file, which nobody else can read.
 func Fetch(ctx context.Context, r Source, from, to string) (size int64, sum string, err error) {
-	tmp, err := os.OpenFile(to+Part, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err := os.Remove(to + Part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, "", Trouble(err)
+	}
+	tmp, err := os.OpenFile(to+Part, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return 0, "", Trouble(err)
 	}
