@@ -24,7 +24,7 @@ import (
 // keptLog is how many bytes of the write-ahead log stay on the disk once it was carried over.
 const keptLog = 8 << 20
 
-// Ledger is an open ledger: one file, and what each of its parts keeps there. A part may be asked while another one writes.
+// Ledger is an open ledger: one file, and what each of its parts keeps there. Its methods are those of its parts.
 type Ledger struct {
 	*file
 	dropStore   // drops, their manifests and signatures
