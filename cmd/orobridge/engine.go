@@ -237,7 +237,7 @@ func closing(c io.Closer, err *error) {
 }
 
 // showProgress shows how far long work is, on a terminal only.
-func (a *app) showProgress(e *engine) {
+func (a *output) showProgress(e *engine) {
 	if !onTerminal(a.stderr) {
 		return
 	}
@@ -259,7 +259,7 @@ func (a *app) showProgress(e *engine) {
 }
 
 // erase takes the progress off the terminal, before something else is printed there.
-func (a *app) erase() {
+func (a *output) erase() {
 	if a.progress {
 		io.WriteString(a.stderr, "\r\x1b[K")
 		a.progress = false

@@ -70,7 +70,7 @@ func ago(flag, text string, now time.Time) (time.Time, error) {
 }
 
 // printEvent prints an event as one line: of JSON, or for people.
-func (a *app) printEvent(e operate.Event) error {
+func (a *output) printEvent(e operate.Event) error {
 	if a.json {
 		out := json.NewEncoder(a.stdout)
 		out.SetEscapeHTML(false)

@@ -119,7 +119,7 @@ func holding(columns []string) *formats.Entity {
 	return best
 }
 
-func (a *app) printInspection(v *operate.Inspection) error {
+func (a *output) printInspection(v *operate.Inspection) error {
 	show := a.tellInspection
 	if a.json {
 		show = func(v *operate.Inspection) error { return a.printJSON(v) }
@@ -133,7 +133,7 @@ func (a *app) printInspection(v *operate.Inspection) error {
 	return nil
 }
 
-func (a *app) tellInspection(v *operate.Inspection) error {
+func (a *output) tellInspection(v *operate.Inspection) error {
 	fmt.Fprintf(a.stdout, "%s: %s; %d bytes\n", printable(v.File), printable(v.Is.String()), v.Size)
 	if v.Inside != nil {
 		fmt.Fprintf(a.stdout, "inside: %s\n", printable(v.Inside.String()))

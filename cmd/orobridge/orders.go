@@ -57,7 +57,7 @@ func newOrdersCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) printOrders(orders []operate.Order, now time.Time) error {
+func (a *output) printOrders(orders []operate.Order, now time.Time) error {
 	if a.json {
 		return a.printJSON(orders)
 	}

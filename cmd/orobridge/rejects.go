@@ -33,7 +33,7 @@ func newRejectsCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) printRejects(rejects []operate.Reject) error {
+func (a *output) printRejects(rejects []operate.Reject) error {
 	if a.json {
 		return a.printJSON(rejects)
 	}

@@ -38,7 +38,7 @@ func newStatusCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) printStatus(v *operate.Status) error {
+func (a *output) printStatus(v *operate.Status) error {
 	if a.json {
 		return a.printJSON(v)
 	}

@@ -31,7 +31,7 @@ func newTraceCommand(a *app) *cobra.Command {
 	})
 }
 
-func (a *app) printTrace(v *operate.Trace) {
+func (a *output) printTrace(v *operate.Trace) {
 	fmt.Fprintf(a.stdout, "%s %s\n", v.Entity, printable(v.Key))
 	if v.OroID != "" {
 		fmt.Fprintf(a.stdout, "  in the shop  id %s\n", printable(v.OroID))

@@ -89,7 +89,7 @@ func (a *app) try(source, feed, at string) error {
 	return a.printTrial(t)
 }
 
-func (a *app) printTrial(t *trial) error {
+func (a *output) printTrial(t *trial) error {
 	switch {
 	case a.json:
 		if err := a.printJSON(t); err != nil {

@@ -42,25 +42,17 @@ func keep(ctx context.Context, tx statements, events []*bridge.Event) error {
 }
 
 // Keep enters events in the journal that no other change of the ledger goes with.
-func (l *Ledger) Keep(ctx context.Context, events ...*bridge.Event) error {
+func (l journal) Keep(ctx context.Context, events ...*bridge.Event) error {
 	return l.order(ctx, "keep events", func(tx statements) error { return keep(ctx, tx, events) })
 }
 
 // Events walks the journal, oldest first.
-func (l *Ledger) Events(ctx context.Context, f bridge.EventFilter, each func(*bridge.Event) error) error {
+func (l journal) Events(ctx context.Context, f bridge.EventFilter, each func(*bridge.Event) error) error {
 	var w where
-	if f.After != 0 {
-		w.add("id > ?", f.After)
-	}
-	if f.Drop != 0 {
-		w.add("drop_id = ?", f.Drop)
-	}
-	if f.Order != "" {
-		w.add("doc = ?", f.Order)
-	}
-	if !f.Since.IsZero() {
-		w.add("at >= ?", millis(f.Since))
-	}
+	filter(&w, "id > ?", f.After)
+	filter(&w, "drop_id = ?", f.Drop)
+	filter(&w, "doc = ?", f.Order)
+	filter(&w, "at >= ?", millis(f.Since))
 	query := `SELECT id, at, kind, feed, export, drop_id, doc, rest FROM events` + w.String()
 	if f.Last > 0 {
 		query = `SELECT * FROM (` + query + fmt.Sprintf(` ORDER BY id DESC LIMIT %d)`, f.Last)
@@ -89,7 +81,7 @@ func (l *Ledger) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 }
 
 // PruneEvents removes up to n events from before a time, decisions excepted; more says that some may be left.
-func (l *Ledger) PruneEvents(ctx context.Context, before time.Time, n int) (more bool, err error) {
+func (l journal) PruneEvents(ctx context.Context, before time.Time, n int) (more bool, err error) {
 	err = l.tx(ctx, "prune journal", func(tx statements) error {
 		res, err := tx.ExecContext(ctx, `DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ? AND kind <> ? LIMIT ?)`,
 			millis(before), bridge.DecisionTaken, n)
@@ -105,14 +97,14 @@ func (l *Ledger) PruneEvents(ctx context.Context, before time.Time, n int) (more
 
 // Decided tells the number of the last event, and whether one after the given number is a decision that somebody took. It
 // costs as much as there are events after that number.
-func (l *Ledger) Decided(ctx context.Context, after int64) (last int64, decided bool, err error) {
-	err = l.front.QueryRowContext(ctx, `SELECT coalesce((SELECT max(id) FROM events), 0), EXISTS (SELECT 1 FROM events WHERE id > ? AND kind = ?)`,
-		after, bridge.DecisionTaken).Scan(&last, &decided)
+func (l journal) Decided(ctx context.Context, after int64) (last int64, decided bool, err error) {
+	err = l.front.QueryRowContext(ctx, `SELECT coalesce((SELECT max(id) FROM events), 0),
+		EXISTS (SELECT 1 FROM events WHERE id > ? AND kind = ?)`, after, bridge.DecisionTaken).Scan(&last, &decided)
 	return last, decided, wrap("look for decisions", err)
 }
 
 // Note keeps a small fact under a name, such as why an end is paused; an empty text removes it.
-func (l *Ledger) Note(ctx context.Context, name, text string, events ...*bridge.Event) error {
+func (l journal) Note(ctx context.Context, name, text string, events ...*bridge.Event) error {
 	return l.order(ctx, "note "+name, func(tx statements) error {
 		query, args := `INSERT INTO notes VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET text = excluded.text`, []any{name, text}
 		if text == "" {
@@ -126,7 +118,7 @@ func (l *Ledger) Note(ctx context.Context, name, text string, events ...*bridge.
 }
 
 // Notes reads all notes.
-func (l *Ledger) Notes(ctx context.Context) (map[string]string, error) {
+func (l journal) Notes(ctx context.Context) (map[string]string, error) {
 	rows, err := l.front.QueryContext(ctx, `SELECT name, text FROM notes`)
 	if err != nil {
 		return nil, fmt.Errorf("read notes: %w", err)
