@@ -227,7 +227,7 @@ func TestModelsKeepTheirNames(t *testing.T) {
 		"drop":   {drop.Details, "drop feed file size sha256 state reason remote path mtime seen fetched settled moved"},
 		"row":    {drop.Fates[0], "run line key fate"},
 		"reject": {rejects[0], "drop run line key field code message row"},
-		"order":  {orders[0], "number order version export file sha256 state submitted owed written picked_up answered"},
+		"order":  {orders[0], "number order version export file sha256 state submitted owed written fetched picked_up answered"},
 		"trace":  {trace, "entity key oro_id content removed drop run line at parked history"},
 		"entry":  {trace.History[0], "at fate drop run line sent"},
 		"status": {status, "running feeds exports paused alarms leftovers"},

@@ -137,7 +137,7 @@ func (s *server) accept() {
 		}
 		c := &connection{server: s, tcp: tcp, address: addressOf(tcp), began: time.Now()}
 		if reason := s.admit(c); reason != "" {
-			s.events.refuse(Event{Address: c.address.String(), Detail: reason})
+			s.refuseStranger(c.address, "", reason)
 			turnAway(tcp, reason)
 			continue
 		}

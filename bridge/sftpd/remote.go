@@ -58,7 +58,7 @@ type Remote struct {
 	files    *dir.Remote
 	arrivals *arrivals
 	notes    *notes
-	events   *teller
+	observe  func(*bridge.Event)
 	life     context.Context // ends with Close
 	end      context.CancelFunc
 	work     sync.WaitGroup
@@ -97,7 +97,7 @@ func New(o *Options, s bridge.RemoteSetup) (*Remote, error) {
 		return nil, wrong(err, "give the user that runs the bridge the right to make the folder")
 	}
 	r := &Remote{options: o, name: s.Name, state: state, folders: s.Folders, log: cmp.Or(s.Log, slog.New(slog.DiscardHandler)),
-		events: newTeller(), watchers: map[string]map[chan struct{}]bool{}}
+		observe: func(*bridge.Event) {}, watchers: map[string]map[chan struct{}]bool{}}
 	if r.notes, err = readNotes(filepath.Join(state, "uploads"), r.log); err != nil {
 		return nil, wrong(err, "give the user that runs the bridge the right to read the file")
 	}
@@ -112,9 +112,8 @@ func New(o *Options, s bridge.RemoteSetup) (*Remote, error) {
 	return r, nil
 }
 
-// Observe sets who is told what partners do, from many goroutines; it must not block for long. It is called before
-// [Remote.Serve].
-func (r *Remote) Observe(observe func(Event)) { r.events.observe = observe }
+// Observe implements [bridge.Server].
+func (r *Remote) Observe(tell func(*bridge.Event)) { r.observe = tell }
 
 // inner is a path as arrivals have it: below the root, "." for the root.
 func inner(p string) string {
