@@ -168,7 +168,8 @@ func (v *visits) take() []*bridge.Event {
 	}
 	if v.lost > 0 {
 		batch = append(batch, &bridge.Event{At: v.Clock.Now(), Kind: bridge.Noted,
-			Text: fmt.Sprintf("partners did more than the journal could take: %d events are missing", v.lost), Hint: "look what keeps the ledger from being written"})
+			Text: fmt.Sprintf("partners did more than the journal could take: %d events are missing", v.lost),
+			Hint: "look what keeps the ledger from being written"})
 		v.lost = 0
 	}
 	return batch

@@ -166,7 +166,8 @@ func TestManyScannersDoNotFillTheLedgerEither(t *testing.T) {
 		return n
 	}
 	if len(events) > 350 || of(bridge.PartnerRefused) != scanners || of(bridge.SessionBegan) != 1 || of(bridge.FileUploaded) != 1 {
-		t.Errorf("%d events stand for %d refusals, %d sessions, %d uploads", len(events), of(bridge.PartnerRefused), of(bridge.SessionBegan), of(bridge.FileUploaded))
+		t.Errorf("%d events stand for %d refusals, %d sessions, %d uploads", len(events),
+			of(bridge.PartnerRefused), of(bridge.SessionBegan), of(bridge.FileUploaded))
 	}
 }
 

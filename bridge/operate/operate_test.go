@@ -214,7 +214,8 @@ func TestModelsKeepTheirNames(t *testing.T) {
 	w.Must(err)
 	status, err := k.Status(t.Context())
 	w.Must(err)
-	w.Must(w.Ledger.Keep(t.Context(), &bridge.Event{Kind: bridge.PartnerRefused, At: time.Unix(1, 0), Visit: &bridge.Visit{Remote: "door", Address: "10.0.0.1"}}))
+	w.Must(w.Ledger.Keep(t.Context(), &bridge.Event{Kind: bridge.PartnerRefused, At: time.Unix(1, 0),
+		Visit: &bridge.Visit{Remote: "door", Address: "10.0.0.1"}}))
 	transfers, err := k.Transfers(t.Context(), bridge.EventFilter{})
 	w.Must(err)
 	if len(transfers) != 1 || len(rejects) != 1 || len(orders) == 0 || len(drop.Fates) != 3 || !status.Running {

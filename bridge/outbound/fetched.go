@@ -35,7 +35,7 @@ func (e *Engine) fetched(ctx context.Context, export string, download *bridge.Ev
 	// Of several with the same bytes the one of that name is meant, or the oldest that nobody has.
 	name := path.Base(download.File)
 	f := slices.MinFunc(files, func(a, b *bridge.Outfile) int {
-		return cmp.Or(-compare(a.Name == name, b.Name == name), -compare(a.Fetched.At.IsZero(), b.Fetched.At.IsZero()), cmp.Compare(a.Number, b.Number))
+		return cmp.Or(first(a.Name == name, b.Name == name), first(a.Fetched.At.IsZero(), b.Fetched.At.IsZero()), cmp.Compare(a.Number, b.Number))
 	})
 	if !f.Fetched.At.IsZero() {
 		return nil
@@ -50,13 +50,13 @@ func (e *Engine) fetched(ctx context.Context, export string, download *bridge.Ev
 	return e.save(ctx, bridge.OutboxChange{Fetched: []*bridge.Outfile{f}, History: e.history(f, "fetched", detail)}, events...)
 }
 
-// compare puts false before true.
-func compare(a, b bool) int {
+// first puts what is so before what is not.
+func first(a, b bool) int {
 	switch {
 	case a == b:
 		return 0
 	case a:
-		return 1
+		return -1
 	}
-	return -1
+	return 1
 }

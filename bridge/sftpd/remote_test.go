@@ -328,7 +328,8 @@ func TestFetchedTellsWhoHasAnOrder(t *testing.T) {
 	check(t, rest.Close())
 	d.await(bridge.FileDownloaded, 3)
 	e := d.fetched()[0]
-	want := &bridge.Visit{Remote: "door", User: "erp", Address: "127.0.0.1", Session: e.Visit.Session, Took: e.Visit.Took, Size: 600_000, Whole: true}
+	want := &bridge.Visit{Remote: "door", User: "erp", Address: "127.0.0.1", Session: e.Visit.Session, Took: e.Visit.Took,
+		Size: 600_000, Whole: true}
 	if e.File != "/erp/ORD_1.csv" || e.At.IsZero() || e.Visit.Session == "" || *e.Visit != *want {
 		t.Errorf("event %+v of %+v", e, e.Visit)
 	}
@@ -363,7 +364,8 @@ func TestEventsTellTheWholeStory(t *testing.T) {
 	if up.SHA256 != hello || up.Bytes != 5 || up.Visit.Size != 5 || up.Visit.Took <= 0 || up.File != "/erp/a.part" || up.Visit.Broken {
 		t.Errorf("upload: %+v", up)
 	}
-	if moved.File != "/erp/a.part" || moved.Visit.Target != "/erp/a.csv" || moved.Visit.Session != began.Visit.Session || len(d.seen(bridge.FolderMade)) != 1 {
+	if moved.File != "/erp/a.part" || moved.Visit.Target != "/erp/a.csv" || moved.Visit.Session != began.Visit.Session ||
+		len(d.seen(bridge.FolderMade)) != 1 {
 		t.Errorf("rename: %+v", moved)
 	}
 }

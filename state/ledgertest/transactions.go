@@ -239,7 +239,8 @@ func (w *world) savesOutbox(m *midst) change {
 	f, o := *m.file, *m.order
 	f.State, o.OwnAlarm = bridge.Written, bridge.AlarmUnanswered
 	f.Fetched = bridge.Fetch{At: at, User: "sap"}
-	c := bridge.OutboxChange{Files: []bridge.FileMove{{Outfile: &f, From: bridge.OwedNow}}, Fetched: []*bridge.Outfile{&f}, Owed: []*bridge.Owed{&o},
+	c := bridge.OutboxChange{Files: []bridge.FileMove{{Outfile: &f, From: bridge.OwedNow}}, Fetched: []*bridge.Outfile{&f},
+		Owed:    []*bridge.Owed{&o},
 		History: []bridge.HistoryEntry{{Entity: bridge.Orders, Key: "ORD-1", Fate: "written"}}}
 	return func(ctx context.Context, l Ledger, events ...*bridge.Event) error {
 		return l.SaveOutbox(ctx, c, events...)

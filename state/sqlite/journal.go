@@ -52,7 +52,8 @@ func keep(ctx context.Context, tx statements, events []*bridge.Event) error {
 		if err != nil {
 			return err
 		}
-		err = tx.insert(ctx, &e.ID, `INSERT INTO events (at, kind, feed, export, drop_id, doc, remote, user, rest) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		err = tx.insert(ctx, &e.ID, `INSERT INTO events (at, kind, feed, export, drop_id, doc, remote, user, rest)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			millis(e.At), string(e.Kind), e.Feed, e.Export, e.Drop, e.Order, remote, user, string(text))
 		if err != nil {
 			return err
