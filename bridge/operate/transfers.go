@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -40,14 +41,20 @@ func newTransfer(e *bridge.Event) Transfer {
 		Whole: v.Whole, Broken: v.Broken, Export: e.Export, Order: e.Order, Text: e.Text, Times: v.Times, FirstAt: moment(v.Since)}
 }
 
-// Transfers lists what partners did at the bridge's own servers, oldest first. A user that is asked for need not be in the
+// Transfers lists what partners did at the bridge's own servers, by the times when it was over: a transfer is entered once its
+// hash is known, when the partner may have gone on. A user that is asked for need not be in the
 // config: strangers try many names.
 func (k *Desk) Transfers(ctx context.Context, f bridge.EventFilter) ([]Transfer, error) {
 	f.Visits = true
-	list := []Transfer{}
+	var events []*bridge.Event
 	err := k.Ledger.Events(ctx, f, func(e *bridge.Event) error {
-		list = append(list, newTransfer(e))
+		events = append(events, e)
 		return nil
 	})
+	slices.SortStableFunc(events, func(a, b *bridge.Event) int { return a.At.Compare(b.At) })
+	list := make([]Transfer, len(events))
+	for i, e := range events {
+		list[i] = newTransfer(e)
+	}
 	return list, err
 }

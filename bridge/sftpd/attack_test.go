@@ -100,6 +100,40 @@ func TestManyConnections(t *testing.T) {
 	})
 }
 
+// Fifty who say nothing hold all that strangers may have, for as long as a handshake may last.
+func TestStrangersDoNotShutTheDoor(t *testing.T) {
+	d := serve(t)
+	d.work("127.0.0.2")
+	survives(t, d, func() {
+		var open []net.Conn
+		for i := range 80 {
+			c, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 1, byte(i/20))}}).Dial("tcp", d.address)
+			check(t, err)
+			open = append(open, c)
+		}
+		d.work("127.0.0.2") // a partner who has been there before
+		until(t, "a partner who comes for the first time is let in", func() bool {
+			c, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 2, 1)}}).Dial("tcp", d.address)
+			check(t, err)
+			defer c.Close()
+			conn, channels, requests, err := ssh.NewClientConn(c, d.address, &ssh.ClientConfig{User: "erp",
+				Auth: []ssh.AuthMethod{ssh.PublicKeys(d.signer)}, HostKeyCallback: ssh.FixedHostKey(d.host)})
+			if err != nil {
+				time.Sleep(50 * time.Millisecond)
+				return false
+			}
+			files, err := sftp.NewClient(ssh.NewClient(conn, channels, requests))
+			check(t, err)
+			_, err = files.ReadDir("/")
+			check(t, errors.Join(err, files.Close(), conn.Close()))
+			return true
+		})
+		for _, c := range open {
+			_ = c.Close()
+		}
+	})
+}
+
 func TestHalfHandshakes(t *testing.T) {
 	d := serve(t, func(o *sftpd.Options) { o.Limits.HandshakeTimeout = bridge.Duration(2 * time.Second) })
 	packet := func(body []byte) []byte {

@@ -13,7 +13,8 @@
 // A partner finds it as OpenSSH's server, but for this: links are neither made nor followed; names that the bridge could
 // not use are refused; owners, and the owner's own permission to read and write, can't be changed; fsync, lsetstat and
 // copy-data are not offered; stat and setstat of an open handle go by the name that it was opened under; a listing lacks
-// "." and ".."; there is no shell, no scp of the old protocol (scp -O), no forwarding.
+// "." and ".."; a client that asks for the log-in service again before each try, as paramiko does, has one try in a connection,
+// and so can't have both a key and a password (x/crypto 0.58); there is no shell, no scp of the old protocol (scp -O), no forwarding.
 //
 // Limits: SFTP version 3. Nothing is synced when a handle is closed, as with OpenSSH's server: what a partner put in the
 // last seconds before a power cut may be lost or torn. Keys and hashes of users are read when serving begins.

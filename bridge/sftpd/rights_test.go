@@ -250,6 +250,20 @@ func TestConnectionsOfOneUserAreBounded(t *testing.T) {
 	d.partner("erp").put("f", "x")
 }
 
+func TestConnectionsInAllAreBounded(t *testing.T) {
+	d := serve(t, func(o *sftpd.Options) { o.Limits.Connections = 2 })
+	a, _ := d.partner("erp"), d.partner("erp")
+	if _, err := d.dial("erp"); err == nil {
+		t.Error("the third is let in")
+	}
+	if e := d.await(bridge.PartnerRefused, 1)[0]; e.Text != "Too many connections: try again later" {
+		t.Errorf("it is told %q", e.Text)
+	}
+	a.kill()
+	until(t, "there is room again", func() bool { return len(d.seen(bridge.SessionEnded)) == 1 })
+	d.partner("erp").put("f", "x")
+}
+
 // Appending is what OpenSSH's server does: at the end, whatever the offsets count from.
 func TestAppend(t *testing.T) {
 	d := serve(t)

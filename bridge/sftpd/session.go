@@ -26,10 +26,11 @@ const maxChannels = 10
 // connection is one client's.
 type connection struct {
 	*server
-	tcp     net.Conn
-	address netip.Addr
-	began   time.Time
-	entered bool // its login is over; the server's lock guards it
+	tcp      net.Conn
+	address  netip.Addr
+	began    time.Time
+	entered  bool // its login is over; the server's lock guards it
+	expected bool // a partner may be there
 
 	id      string
 	account *account
@@ -58,8 +59,8 @@ func (c *connection) serve() {
 	method := conn.Permissions.ExtraData[methodData{}].(string)
 	c.id = hex.EncodeToString(conn.SessionID()[:8])
 	c.throttle.succeeded(c.address, c.account.Name)
-	if !c.take(c.account) {
-		c.turnDown(channels, requests, fmt.Sprintf("user %s has %d connections already", c.account.Name, c.account.Connections))
+	if reason := c.take(c.account); reason != "" {
+		c.turnDown(channels, requests, reason)
 		return
 	}
 	defer c.give(c.account)

@@ -32,6 +32,7 @@ type upload struct {
 	open   sync.RWMutex
 	closed bool
 
+	refused sync.Once // a client that sends ahead is refused many times, and told of once
 	written atomic.Int64
 	touched atomic.Bool // made, emptied or written
 	broken  atomic.Bool // a write failed, or the connection died
@@ -129,10 +130,10 @@ func (u *upload) write(p []byte, off int64) (int, error) {
 		}
 	}
 	if off < 0 || off > int64(t.options.Limits.FileSize)-int64(len(p)) {
-		return 0, t.deny(u.place.full, sftp.ErrSSHFxFailure, fmt.Sprintf("%s: files have at most %v here", u.place, t.options.Limits.FileSize))
+		return 0, u.deny(fmt.Sprintf("%s: files have at most %v here", u.place, t.options.Limits.FileSize))
 	}
 	if err := u.grow(off + int64(len(p))); err != nil {
-		return 0, t.deny(u.place.full, sftp.ErrSSHFxFailure, err.Error())
+		return 0, u.deny(err.Error())
 	}
 	t.pace[t.account.Name].wait(t.life, true, len(p))
 	u.touched.Store(true)
@@ -141,6 +142,12 @@ func (u *upload) write(p []byte, off int64) (int, error) {
 	t.in.Add(int64(n))
 	t.touch()
 	return n, err
+}
+
+// deny refuses a write.
+func (u *upload) deny(text string) error {
+	u.refused.Do(func() { u.tree.refuse("/"+u.place.full, text) })
+	return &status{sftp.ErrSSHFxFailure, text}
 }
 
 // grow asks the quota for what makes the file longer.
