@@ -214,7 +214,11 @@ func TestModelsKeepTheirNames(t *testing.T) {
 	w.Must(err)
 	status, err := k.Status(t.Context())
 	w.Must(err)
-	if len(rejects) != 1 || len(orders) == 0 || len(drop.Fates) != 3 || !status.Running {
+	w.Must(w.Ledger.Keep(t.Context(), &bridge.Event{Kind: bridge.PartnerRefused, At: time.Unix(1, 0),
+		Visit: &bridge.Visit{Remote: "door", Address: "10.0.0.1"}}))
+	transfers, err := k.Transfers(t.Context(), bridge.EventFilter{})
+	w.Must(err)
+	if len(transfers) != 1 || len(rejects) != 1 || len(orders) == 0 || len(drop.Fates) != 3 || !status.Running {
 		t.Fatalf("%d rejects, %d orders, %d fates", len(rejects), len(orders), len(drop.Fates))
 	}
 	for name, c := range map[string]struct {
@@ -224,15 +228,16 @@ func TestModelsKeepTheirNames(t *testing.T) {
 		"run": {drop.Runs[0],
 			"drop feed file sha256 state reason run kind rows created updated unchanged adopted superseded removed collapsed rejected parked " +
 				"verified withdrawn warnings requests seconds started ended"},
-		"drop":   {drop.Details, "drop feed file size sha256 state reason remote path mtime seen fetched settled moved"},
-		"row":    {drop.Fates[0], "run line key fate"},
-		"reject": {rejects[0], "drop run line key field code message row"},
-		"order":  {orders[0], "number order version export file sha256 state submitted owed written picked_up answered"},
-		"trace":  {trace, "entity key oro_id content removed drop run line at parked history"},
-		"entry":  {trace.History[0], "at fate drop run line sent"},
-		"status": {status, "running feeds exports paused alarms leftovers"},
-		"feed":   {status.Feeds[0], "feed entity waiting held blocked parked last_file last_state last_settled"},
-		"export": {status.Exports[0], "export owed written conflict total last_written"},
+		"drop":     {drop.Details, "drop feed file size sha256 state reason remote path mtime seen fetched settled moved"},
+		"row":      {drop.Fates[0], "run line key fate"},
+		"reject":   {rejects[0], "drop run line key field code message row"},
+		"order":    {orders[0], "number order version export file sha256 state submitted owed written fetched picked_up answered"},
+		"transfer": {transfers[0], "id at kind remote user address bytes seconds"},
+		"trace":    {trace, "entity key oro_id content removed drop run line at parked history"},
+		"entry":    {trace.History[0], "at fate drop run line sent"},
+		"status":   {status, "running feeds exports paused alarms leftovers"},
+		"feed":     {status.Feeds[0], "feed entity waiting held blocked parked last_file last_state last_settled"},
+		"export":   {status.Exports[0], "export owed written conflict total last_written"},
 	} {
 		text, err := json.Marshal(c.model)
 		w.Must(err)

@@ -95,7 +95,11 @@ func (e *Engine) inspect(ctx context.Context, x *config.Export, f *bridge.Outfil
 		return fmt.Sprintf("%d bytes were written, %d stand there", f.Size, file.Size), nil
 	case f.Alarm == "" && x.PickupWithin > 0 && late > x.PickupWithin.D():
 		f.Alarm = bridge.AlarmOverdue
-		return "not picked up within " + x.PickupWithin.String(), nil
+		why := "not picked up within " + x.PickupWithin.String()
+		if at := f.Fetched.At; !at.IsZero() {
+			why += ", though " + f.Fetched.User + " has fetched it at " + at.Format(time.RFC3339)
+		}
+		return why, nil
 	}
 	return "", nil
 }

@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/daemon"
@@ -201,17 +199,6 @@ func (e *engine) open(shop *config.Shop, log *slog.Logger) (err error) {
 		e.orders[x.Remote] = r
 	}
 	return nil
-}
-
-// serve lets partners come to the remotes that are servers, until ctx ends.
-func (e *engine) serve(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	for _, r := range e.remotes {
-		if s, ok := r.(bridge.Server); ok {
-			g.Go(func() error { return s.Serve(ctx) })
-		}
-	}
-	return g.Wait()
 }
 
 // Close ends all connections and lets go of the ledger.

@@ -98,6 +98,8 @@ func eventLine(e *operate.Event) string {
 	add("order %s", e.Order != "", e.Order)
 	add("%s", e.Alarm != "", e.Alarm)
 	add("by %s", e.Who != "", e.Who)
+	add("by %s", e.User != "", e.User)
+	add("from %s", e.Address != "", e.Address)
 	var said []string
 	if e.Counts != nil {
 		said = append(said, countsLine(*e.Counts))

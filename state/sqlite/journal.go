@@ -23,17 +23,39 @@ type eventRest struct {
 	Text   string         `json:"text,omitempty"`
 	Hint   string         `json:"hint,omitempty"`
 	Counts *bridge.Counts `json:"counts,omitempty"`
+	Visit  *visitRest     `json:"visit,omitempty"`
+}
+
+// visitRest is what of a visit has no column of its own.
+type visitRest struct {
+	Address string        `json:"address,omitempty"`
+	Session string        `json:"session,omitempty"`
+	Client  string        `json:"client,omitempty"`
+	Target  string        `json:"target,omitempty"`
+	Size    int64         `json:"size,omitempty"`
+	Whole   bool          `json:"whole,omitempty"`
+	Broken  bool          `json:"broken,omitempty"`
+	Took    time.Duration `json:"took,omitempty"`
+	Times   int           `json:"times,omitempty"`
+	Since   int64         `json:"since,omitempty"` // milliseconds
 }
 
 // keep enters events in the journal and numbers them.
 func keep(ctx context.Context, tx statements, events []*bridge.Event) error {
 	for _, e := range events {
-		rest, err := json.Marshal(eventRest{e.Run, e.Batch, e.File, e.Alarm, e.Work, e.Who, e.Why, e.Bytes, e.SHA256, e.Text, e.Hint, e.Counts})
+		rest := eventRest{e.Run, e.Batch, e.File, e.Alarm, e.Work, e.Who, e.Why, e.Bytes, e.SHA256, e.Text, e.Hint, e.Counts, nil}
+		var remote, user string
+		if v := e.Visit; v != nil {
+			remote, user = v.Remote, v.User
+			rest.Visit = &visitRest{v.Address, v.Session, v.Client, v.Target, v.Size, v.Whole, v.Broken, v.Took, v.Times, millis(v.Since)}
+		}
+		text, err := json.Marshal(rest)
 		if err != nil {
 			return err
 		}
-		err = tx.insert(ctx, &e.ID, `INSERT INTO events (at, kind, feed, export, drop_id, doc, rest) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			millis(e.At), string(e.Kind), e.Feed, e.Export, e.Drop, e.Order, string(rest))
+		err = tx.insert(ctx, &e.ID, `INSERT INTO events (at, kind, feed, export, drop_id, doc, remote, user, rest)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			millis(e.At), string(e.Kind), e.Feed, e.Export, e.Drop, e.Order, remote, user, string(text))
 		if err != nil {
 			return err
 		}
@@ -52,8 +74,12 @@ func (l journal) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 	filter(&w, "id > ?", f.After)
 	filter(&w, "drop_id = ?", f.Drop)
 	filter(&w, "doc = ?", f.Order)
+	if f.Visits || f.User != "" {
+		w.add("remote <> ''")
+	}
+	filter(&w, "user = ?", f.User)
 	filter(&w, "at >= ?", millis(f.Since))
-	query := `SELECT id, at, kind, feed, export, drop_id, doc, rest FROM events` + w.String()
+	query := `SELECT id, at, kind, feed, export, drop_id, doc, remote, user, rest FROM events` + w.String()
 	if f.Last > 0 {
 		query = `SELECT * FROM (` + query + fmt.Sprintf(` ORDER BY id DESC LIMIT %d)`, f.Last)
 	}
@@ -64,8 +90,9 @@ func (l journal) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 	defer rows.Close()
 	for rows.Next() {
 		e, rest := &bridge.Event{}, eventRest{}
+		var remote, user string
 		var text []byte
-		if err := rows.Scan(&e.ID, stamp{&e.At}, &e.Kind, &e.Feed, &e.Export, &e.Drop, &e.Order, &text); err != nil {
+		if err := rows.Scan(&e.ID, stamp{&e.At}, &e.Kind, &e.Feed, &e.Export, &e.Drop, &e.Order, &remote, &user, &text); err != nil {
 			return fmt.Errorf("read journal: %w", err)
 		}
 		if err := json.Unmarshal(text, &rest); err != nil {
@@ -73,6 +100,10 @@ func (l journal) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 		}
 		e.Run, e.Batch, e.File, e.Alarm, e.Work, e.Who, e.Why = rest.Run, rest.Batch, rest.File, rest.Alarm, rest.Work, rest.Who, rest.Why
 		e.Bytes, e.SHA256, e.Text, e.Hint, e.Counts = rest.Bytes, rest.SHA256, rest.Text, rest.Hint, rest.Counts
+		if v := rest.Visit; v != nil {
+			e.Visit = &bridge.Visit{Remote: remote, User: user, Address: v.Address, Session: v.Session, Client: v.Client, Target: v.Target,
+				Size: v.Size, Whole: v.Whole, Broken: v.Broken, Took: v.Took, Times: v.Times, Since: fromMillis(v.Since)}
+		}
 		if err := each(e); err != nil {
 			return err
 		}

@@ -165,12 +165,18 @@ func addFile(ctx context.Context, tx statements, f *bridge.NewFile) error {
 
 // SaveOutbox saves what happened to files and orders: all of it, or nothing with ErrMoved.
 func (l outboxStore) SaveOutbox(ctx context.Context, c bridge.OutboxChange, events ...*bridge.Event) error {
-	if len(c.Files)+len(c.Owed)+len(c.History)+len(events) == 0 {
+	if len(c.Files)+len(c.Fetched)+len(c.Owed)+len(c.History)+len(events) == 0 {
 		return nil
 	}
 	return l.order(ctx, "save outbox", func(tx statements) error {
 		for _, f := range c.Files {
 			if err := saveOutfile(ctx, tx, f); err != nil {
+				return fmt.Errorf("file %d of %s: %w", f.Number, f.Export, err)
+			}
+		}
+		for _, f := range c.Fetched {
+			if _, err := tx.ExecContext(ctx, `UPDATE outfiles SET fetched = ?, fetched_by = ?, fetched_from = ? WHERE export = ? AND number = ?`,
+				millis(f.Fetched.At), f.Fetched.User, f.Fetched.From, f.Export, f.Number); err != nil {
 				return fmt.Errorf("file %d of %s: %w", f.Number, f.Export, err)
 			}
 		}
@@ -233,14 +239,16 @@ func (l outboxStore) Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*brid
 	query := `SELECT o.id, o.export, o.number, o.identifier, o.oro_id, o.version,
 		coalesce(f.name, ''), coalesce(f.sha256, ''), coalesce(length(f.body), 0), ` + orderState + `, o.alarm,
 		coalesce(f.alarm, ''), iif(o.stuck <> '', o.stuck, coalesce(f.reason, '')),
-		o.flags, o.answer, o.submitted, o.noticed, coalesce(f.owed, 0), coalesce(f.written, 0), coalesce(f.picked_up, 0), o.answered
+		o.flags, o.answer, o.submitted, o.noticed, coalesce(f.owed, 0), coalesce(f.written, 0),
+		coalesce(f.fetched, 0), coalesce(f.fetched_by, ''), coalesce(f.fetched_from, ''), coalesce(f.picked_up, 0), o.answered
 		FROM outbox o LEFT JOIN outfiles f ON f.export = o.export AND f.number = o.number` + w.tail("o.id", f.Last)
 	err := walk(ctx, l.front, query, w.args, func(rows *sql.Rows) error {
 		o := &bridge.Owed{}
 		var flags string
 		err := rows.Scan(&o.ID, &o.Export, &o.Number, &o.Order, &o.OroID, &o.Version, &o.File, &o.SHA256, &o.Size, &o.State,
 			&o.OwnAlarm, &o.FileAlarm, &o.Reason, &flags, &o.Answer, stamp{&o.Submitted}, stamp{&o.Noticed},
-			stamp{&o.OwedAt}, stamp{&o.WrittenAt}, stamp{&o.PickedUp}, stamp{&o.Answered})
+			stamp{&o.OwedAt}, stamp{&o.WrittenAt},
+			stamp{&o.Fetched.At}, &o.Fetched.User, &o.Fetched.From, stamp{&o.PickedUp}, stamp{&o.Answered})
 		o.Alarm, o.Flags = cmp.Or(o.OwnAlarm, o.FileAlarm), strings.Fields(flags)
 		all = append(all, o)
 		return err
@@ -257,19 +265,22 @@ func (l outboxStore) Outfiles(ctx context.Context, f bridge.OutfileFilter) ([]*b
 	if f.Names != nil {
 		w.add("name IN (SELECT value FROM json_each(?))", list(f.Names))
 	}
+	if f.SHA256 != "" {
+		w.add("sha256 = ?", f.SHA256)
+	}
 	if f.Pending {
 		w.add("state IN ('owed', 'written') AND (state = 'owed' OR marked = 0)")
 	}
 	filter(&w, "number = ?", f.Number)
 	var all []*bridge.Outfile
 	err := walk(ctx, l.front, `SELECT export, number, name, sha256, length(body), state, alarm, reason, staged, owed, written, marked,
-		mtime, picked_up, (SELECT json_group_array(identifier) FROM (SELECT identifier FROM outbox o
+		mtime, fetched, fetched_by, fetched_from, picked_up, (SELECT json_group_array(identifier) FROM (SELECT identifier FROM outbox o
 			WHERE o.export = outfiles.export AND o.number = outfiles.number ORDER BY id))
 		FROM outfiles`+w.String()+` ORDER BY export, number`, w.args, func(rows *sql.Rows) error {
 		f := &bridge.Outfile{}
 		var names []byte
 		err := rows.Scan(&f.Export, &f.Number, &f.Name, &f.SHA256, &f.Size, &f.State, &f.Alarm, &f.Reason, &f.Staged, stamp{&f.OwedAt},
-			stamp{&f.Written}, stamp{&f.Marked}, stamp{&f.MTime}, stamp{&f.PickedUp}, &names)
+			stamp{&f.Written}, stamp{&f.Marked}, stamp{&f.MTime}, stamp{&f.Fetched.At}, &f.Fetched.User, &f.Fetched.From, stamp{&f.PickedUp}, &names)
 		if err != nil {
 			return err
 		}
