@@ -33,7 +33,7 @@ type Mapping struct {
 	Lists map[string]string `yaml:"lists" doc:"files for the expression lookup(list, value): UTF-8, two columns set apart by a comma"`
 	// OnIncomplete says what becomes of a row whose address lacks what the shop wants of one: it is loaded without the
 	// address, with a warning, or rejected.
-	OnIncomplete string `yaml:"on_incomplete" jsonschema:"default=load,enum=load,enum=reject" doc:"a customer whose address lacks street, city, postal code or country: load it without the address, with a warning, or reject it"`
+	OnIncomplete string `yaml:"on_incomplete" jsonschema:"default=load,enum=load,enum=reject" doc:"a customer whose address lacks street, city, postal code, country, or a region that the shop demands: load it without the address, with a warning, or reject it"`
 	// Open opens the files of Lists. The program sets it before Check.
 	Open func(name string) (io.ReadCloser, error) `yaml:"-" json:"-"`
 }

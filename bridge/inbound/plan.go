@@ -57,6 +57,7 @@ type planner struct {
 	spares   string                 // why nothing was withdrawn though the feed wants it; empty otherwise
 	held     int                    // bytes of rejects
 	skipped  map[string]int64       // what the reader and the mapping have left out, by word
+	without  map[string]int64       // records that were loaded without a group of fields of which the shop lacks some
 	warnings []bridge.WarningRow    // of rows so far that are not in the ledger yet
 	later    map[string]bool        // a run again: keys of which a newer drop has parked a row
 	onReject func(bridge.RejectRow) // dry: told of each reject
@@ -123,6 +124,9 @@ func (p *planner) read(ctx context.Context, reader formats.Reader) error {
 	g.Go(func() error { return p.collect(work, ordered, free) })
 	err = g.Wait()
 	p.skipped = addCounts(addCounts(map[string]int64{}, reader), mapper)
+	for word, n := range p.without {
+		p.skipped[word] += n
+	}
 	if err != nil {
 		return err
 	}
@@ -262,6 +266,9 @@ func (p *planner) chunk(ctx context.Context, c *chunk) error {
 	}
 	links, err := p.changedLinks(ctx, c)
 	if err != nil {
+		return err
+	}
+	if err := p.leaveIncomplete(ctx, c, links); err != nil {
 		return err
 	}
 	removed, err := p.removedLater(ctx, c)

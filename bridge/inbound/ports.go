@@ -17,6 +17,9 @@ type Shop interface {
 	// own words where they mean the same (a rating by id or name, a category with or without the root). It cuts and
 	// parallels its requests itself: a thousand records at once cost least.
 	Find(ctx context.Context, e *formats.Entity, records []*formats.Record) ([]bridge.Lookup, error)
+	// Incomplete tells what groups of fields that the shop takes only together lack (see [formats.Whole]), in the records' order:
+	// nil for a record that lacks nothing. What a record does not carry counts as the shop has it.
+	Incomplete(ctx context.Context, e *formats.Entity, records []*formats.Record) ([]*formats.Lack, error)
 	// All walks every record of an entity in the shop, page by page, with the given fields.
 	All(ctx context.Context, e *formats.Entity, fields []string, each func(key string, found bridge.Found) error) error
 	// Confirm says of ids, in bulk, whether they still are their keys', in their order: a thousand at once cost a few requests.
