@@ -283,7 +283,7 @@ func TestMessagesOfEntities(t *testing.T) {
 			}
 		}
 	}
-	if got := fmt.Sprint(Messages(formats.OrderFeedback), Messages(formats.Inventory)); got != "[DESADV INVOIC ORDCHG ORDRSP SHPCON WHSCON] [LOISTD]" {
+	if got := fmt.Sprint(Messages(formats.OrderFeedback), Messages(formats.Inventory)); got != "[DELVRY DESADV INVOIC ORDCHG ORDRSP SHPCON WHSCON] [LOISTD]" {
 		t.Error(got)
 	}
 }

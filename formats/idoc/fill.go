@@ -19,7 +19,7 @@ type spot struct {
 }
 
 // qualifiers are the fields that tell segments of one type apart.
-var qualifiers = []string{"QUALF", "QUALI", "IDDAT", "PARVW", "SUMID", "KSCHL", "TDID"}
+var qualifiers = []string{"QUALF", "QUALI", "IDDAT", "PARVW", "SUMID", "KSCHL", "TDID", "PAFKT"}
 
 // qualifier is the field that tells segments of the type apart, empty for none.
 func (t *SegmentType) qualifier() string {
