@@ -144,7 +144,7 @@ func (l *loader) attempt(ctx context.Context, resumed bool) (v verdict, err erro
 		}
 	}
 	p := &plan.Planner{Ledger: l.e.Ledger, Events: l.e.Events, Feed: l.f, Drop: l.d, Run: l.run, Stage: stage, Resumed: resumed,
-		Verify: l.f.OnUnchanged == "verify", Still: l.stillLoading}
+		Verify: l.f.OnUnchanged == "verify", Still: l.stillLoading, Incomplete: l.incomplete}
 	if err := l.fill(ctx, p); err != nil {
 		return l.unreadable(err)
 	}
@@ -196,6 +196,15 @@ func (l *loader) loadAnswers(ctx context.Context, stage bridge.Stage, resumed bo
 		return v, err
 	}
 	return l.verdict(ctx)
+}
+
+// incomplete asks the shop what lacks in records that it would not take as they are.
+func (l *loader) incomplete(ctx context.Context, records []*formats.Record) (lacks []*formats.Lack, err error) {
+	err = l.e.waiter().Persist(ctx, "feed "+l.f.Name, func() (err error) {
+		lacks, err = l.e.Shop.Incomplete(ctx, l.f.Entity, records)
+		return err
+	})
+	return lacks, err
 }
 
 // applier carries out a run's stage.

@@ -5,7 +5,8 @@
 // the caller's takes the chunks in the file's order. Memory is a few chunks, and one bit for each key of the ledger that the
 // file names. Of a full drop it finds, too, what the file lacks and what of it may be withdrawn.
 //
-// What may go in: the comparison of rows with the ledger. What may not: the shop, which is asked by package apply only, and
+// What may go in: the comparison of rows with the ledger. What may not: the shop, which package apply asks (but for one
+// question, [Planner.Incomplete], which makes a row another one), and
 // whether a plan may be carried out, which package inbound decides by the feed's guards. Nothing is written but the stage,
 // and the rejects and warnings of the run.
 package plan
@@ -64,18 +65,21 @@ type Ledger interface {
 
 // A Planner plans one run. Its exported fields above Ignored are set before any method is called.
 type Planner struct {
-	Ledger   Ledger
-	Events   *bridge.Events
-	Feed     *config.Feed
-	Drop     *bridge.Drop
-	Run      *bridge.Run
-	Stage    bridge.Stage
-	Dry      bool                        // write nothing to the ledger
-	Resumed  bool                        // the run was interrupted: some keys have their fate already
-	Verify   bool                        // unchanged rows are looked up in the shop
-	Still    func(context.Context) error // asked after each chunk: its error ends the work; nil asks nobody
-	OnReject func(bridge.RejectRow)      // told of each reject
-	OnWarn   func(bridge.WarningRow)     // told of each warning
+	Ledger  Ledger
+	Events  *bridge.Events
+	Feed    *config.Feed
+	Drop    *bridge.Drop
+	Run     *bridge.Run
+	Stage   bridge.Stage
+	Dry     bool                        // write nothing to the ledger
+	Resumed bool                        // the run was interrupted: some keys have their fate already
+	Verify  bool                        // unchanged rows are looked up in the shop
+	Still   func(context.Context) error // asked after each chunk: its error ends the work; nil asks nobody
+	// Incomplete asks the shop what groups of fields lack that it takes only together, in the records' order: nil where
+	// nothing lacks.
+	Incomplete func(context.Context, []*formats.Record) ([]*formats.Lack, error)
+	OnReject   func(bridge.RejectRow)  // told of each reject
+	OnWarn     func(bridge.WarningRow) // told of each warning
 
 	Ignored []string         // columns of the file that no field takes
 	Skipped map[string]int64 // what the reader and the mapping have left out, by word
@@ -91,6 +95,7 @@ type Planner struct {
 	rejects  []bridge.RejectRow
 	room     formats.RejectRoom
 	held     int                 // bytes of rejects
+	without  map[string]int64    // records that were loaded without a group of fields of which the shop lacks some
 	warnings []bridge.WarningRow // of rows so far that are not in the ledger yet
 	later    map[string]bool     // a run again: keys of which a newer drop has parked a row
 }
@@ -153,6 +158,9 @@ func (p *Planner) Read(ctx context.Context, reader formats.Reader) error {
 	g.Go(func() error { return p.collect(work, ordered, free) })
 	err = g.Wait()
 	p.Skipped = rows.AddCounts(rows.AddCounts(map[string]int64{}, reader), mapper)
+	for word, n := range p.without {
+		p.Skipped[word] += n
+	}
 	if err != nil {
 		return err
 	}
@@ -198,6 +206,9 @@ func (p *Planner) chunk(ctx context.Context, c *chunk) error {
 	}
 	links, err := p.changedLinks(ctx, c)
 	if err != nil {
+		return err
+	}
+	if err := p.leaveIncomplete(ctx, c, links); err != nil {
 		return err
 	}
 	removed, err := p.removedLater(ctx, c)
