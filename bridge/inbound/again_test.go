@@ -56,6 +56,27 @@ func TestASenderWhoGoesOnThroughItsOpenHandleIsHeard(t *testing.T) {
 	}
 }
 
+// A guard that holds half a file for its few rows lets the whole of it pass.
+func TestAHeldHalfOfAFileGivesWayToTheWhole(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ", guards: { min_rows: 2 }"))
+	w.Stock("SKU1", "SKU2")
+	w.Drop("prices", "a.csv", bridgetest.OnePrice("1"))
+	sender, err := os.OpenFile(filepath.Join(w.Folder, "prices/a.csv"), os.O_WRONLY|os.O_APPEND, 0)
+	w.Must(err)
+	defer sender.Close()
+	w.Round()
+	w.Stands("a.csv held …")
+	w.Later(24 * time.Hour)
+	w.Stands("a.csv held …")
+	_, err = sender.WriteString(bridgetest.Price("SKU2", "2"))
+	w.Must(err)
+	for range 3 {
+		w.Later(30 * time.Second)
+	}
+	w.Stands("a.csv superseded min_rows: 1 rows, the least is 2; its sender went on with the file, which is another drop now", "a.csv loaded")
+	w.Stay("archive/a_r2.csv")
+}
+
 func TestAFileThatNobodyTouchesIsLoadedOnce(t *testing.T) {
 	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ""))
 	w.Stock("SKU1")
