@@ -128,11 +128,13 @@ func (s *secondLook) enterAgain(ctx context.Context, file bridge.File) error {
 		text = fmt.Sprintf("%s has other content than when it was fetched: it is loaded again as it is now", path.Base(s.d.Path))
 	}
 	s.d.Path, s.d.Reason = "", also(s.d.Reason, "its sender went on with the file, which is another drop now")
-	alarm := s.event(bridge.AlarmRaised, s.d, text)
-	alarm.Hint = "the file was taken before its sender had finished: give the feed a marker or a manifest, or a longer ready.stable"
+	alarm, note := s.alarm(s.d, bridge.AlarmUnfinished, text)
 	seen := s.event(bridge.DropSeen, again, again.Reason)
 	seen.Bytes = again.Size
 	s.e.Events.Step("enter again")
+	if err := s.e.Ledger.Note(ctx, alarmNote(s.d.Feed, alarm.Alarm), note); err != nil {
+		return err
+	}
 	listing := bridge.Listing{New: []*bridge.Drop{again}, Moves: []bridge.Move{{Drop: s.d, From: s.d.State}}, At: now}
 	return s.told(s.e.Ledger.Listed(ctx, listing, alarm, seen), alarm, seen)
 }

@@ -60,7 +60,10 @@ func (l *loader) load(ctx context.Context) error {
 	case v.state == bridge.Held:
 		return l.hold(ctx, v.reason)
 	}
-	return l.end(ctx, l.f, l.d, l.run, v)
+	if err := l.end(ctx, l.f, l.d, l.run, v); err != nil || l.d.State != bridge.Loaded && l.d.State != bridge.Partial {
+		return err
+	}
+	return l.clearAlarms(ctx, l.f, l.d)
 }
 
 // due finds or starts the run that the drop needs. A drop that says what an earlier one said is a duplicate and needs none.

@@ -249,8 +249,16 @@ func TestAHeldFullDropIsSupersededByTheNextGoodOne(t *testing.T) {
 	w.Drop("prices", "p_20261120_1.csv", bridgetest.OnePrice("1")+bridgetest.Price("SKU2", "1")) // seen later, and older by its name
 	w.Round()
 	w.Stands("p_20261120_1.csv superseded …", "p_20261121_1.csv loaded", "p_20261120_1.csv superseded …")
-	if !strings.Contains(w.Log.String(), `alarm="out of order"`) {
-		t.Errorf("nobody was told:\n%s", w.Log)
+	if got := w.Alarms(); len(got) != 1 || !strings.HasPrefix(got[0], "feed prices out of order: drop 3 (p_20261120_1.csv): it was seen after drop 2 ") {
+		t.Errorf("status counts %q\n%s", got, w.Log)
+	}
+	w.Drop("prices", "p_20261122_1.csv", bridgetest.OnePrice("3")+bridgetest.Price("SKU2", "3"))
+	w.Round()
+	if got := w.Alarms(); len(got) != 0 {
+		t.Errorf("a later file was loaded, and status still counts %q", got)
+	}
+	if !strings.Contains(w.Log.String(), `msg="alarm cleared" feed=prices drop=4 file=p_20261122_1.csv alarm="out of order"`) {
+		t.Errorf("nobody was told that it is over:\n%s", w.Log)
 	}
 }
 
