@@ -117,13 +117,15 @@ func (s *secondLook) same(ctx context.Context, file bridge.File) (bool, error) {
 // The new one is claimed already, and fetched once it has stood still.
 func (s *secondLook) enterAgain(ctx context.Context, file bridge.File) error {
 	now := s.e.Clock.Now()
-	again := &bridge.Drop{Feed: s.d.Feed, Remote: s.d.Remote, Folder: s.d.Folder, Name: s.d.Name, Path: s.d.Path, Size: file.Size, MTime: file.MTime.UTC(),
-		State: bridge.Claimed, Reason: fmt.Sprintf("drop %d was this file before its sender went on with it", s.d.ID), Manifest: s.d.Manifest,
-		Date: s.d.Date, Seq: s.d.Seq, ListedRows: -1, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
+	again := &bridge.Drop{Feed: s.d.Feed, Remote: s.d.Remote, Folder: s.d.Folder, Name: s.d.Name, Path: s.d.Path, Size: file.Size,
+		MTime: file.MTime.UTC(), State: bridge.Claimed,
+		Reason: fmt.Sprintf("drop %d was this file before its sender went on with it", s.d.ID), Manifest: s.d.Manifest, Date: s.d.Date,
+		Seq: s.d.Seq, ListedRows: -1, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
 	if !again.Manifest {
 		again.Rank = order.Rank(again)
 	}
-	text := fmt.Sprintf("%s had %d bytes when it was fetched and has %d now: it is loaded again as it is now", path.Base(s.d.Path), s.d.Size, file.Size)
+	text := fmt.Sprintf("%s had %d bytes when it was fetched and has %d now: it is loaded again as it is now",
+		path.Base(s.d.Path), s.d.Size, file.Size)
 	if s.d.Size == file.Size {
 		text = fmt.Sprintf("%s has other content than when it was fetched: it is loaded again as it is now", path.Base(s.d.Path))
 	}

@@ -244,7 +244,8 @@ func TestAFullDiskPausesOneDrop(t *testing.T) {
 	full := true
 	w.Replace(&changedRemote{Remote: w.B.In.Remotes["disk"], fetch: func(p string) error {
 		if full && strings.Contains(p, "a_d1") {
-			return fmt.Errorf("write spool: %w", &bridge.Error{Op: "write", Object: "spool", Fate: bridge.Pause, File: true, Err: errors.New("no space left")})
+			return fmt.Errorf("write spool: %w", &bridge.Error{Op: "write", Object: "spool", Fate: bridge.Pause, File: true,
+				Err: errors.New("no space left")})
 		}
 		return nil
 	}})

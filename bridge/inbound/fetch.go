@@ -35,7 +35,8 @@ func (p *poller) fetch(ctx context.Context, d *bridge.Drop) error {
 	d.State, d.Reason, d.SHA256, d.Spool, d.FetchedAt = bridge.Fetched, "", sum, name, p.e.Clock.Now()
 	if d.ListedSHA256 != "" && d.ListedSHA256 != sum {
 		d.State = bridge.Claimed
-		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, reason: fmt.Sprintf("its sha256 is %s, manifest %d says %s: it was not sent whole", sum, d.ListedBy, d.ListedSHA256)})
+		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected,
+			reason: fmt.Sprintf("its sha256 is %s, manifest %d says %s: it was not sent whole", sum, d.ListedBy, d.ListedSHA256)})
 	}
 	if err := p.recognise(ctx, d); err != nil {
 		return err
@@ -62,15 +63,18 @@ func (p *poller) recognise(ctx context.Context, d *bridge.Drop) (err error) {
 func (p *poller) changed(ctx context.Context, r bridge.Remote, d *bridge.Drop, why error) error {
 	file, err := r.Stat(ctx, d.Path)
 	switch {
-	case bridge.NotThere(err) && p.e.ReadOnly[d.Remote], err == nil && p.e.ReadOnly[d.Remote] && (file.Size != d.Size || !bridge.SameTime(file.MTime, d.MTime)):
+	case bridge.NotThere(err) && p.e.ReadOnly[d.Remote], err == nil && p.e.ReadOnly[d.Remote] &&
+		(file.Size != d.Size || !bridge.SameTime(file.MTime, d.MTime)):
 		d.State, d.Reason, d.Path, d.SettledAt = bridge.Vanished, "the sender replaced the file before it could be fetched", "", p.e.Clock.Now()
 		return p.advance(ctx, d, bridge.Claimed, p.event(bridge.DropSettled, d, settledText(d)))
 	case err == nil && file.Size != d.Size:
-		d.Reason = fmt.Sprintf("it had %d bytes when it was claimed and has %d now: the sender was still writing; give the feed a marker, or a longer ready.stable", d.Size, file.Size)
+		d.Reason = fmt.Sprintf("it had %d bytes when it was claimed and has %d now: the sender was still writing; give the feed a marker, "+
+			"or a longer ready.stable", d.Size, file.Size)
 		d.Size, d.MTime, d.SteadyAt = file.Size, file.MTime.UTC(), p.e.Clock.Now()
 		return p.advance(ctx, d, bridge.Claimed, p.event(bridge.DropTrouble, d, d.Reason))
 	case why == nil:
-		return &bridge.Error{Op: "fetch", Object: bridge.FileObject(d.Remote, d.Path), Fate: bridge.Pause, File: true, Err: errors.New("another number of bytes arrived than the file has")}
+		return &bridge.Error{Op: "fetch", Object: bridge.FileObject(d.Remote, d.Path), Fate: bridge.Pause, File: true,
+			Err: errors.New("another number of bytes arrived than the file has")}
 	}
 	return why
 }
@@ -116,11 +120,13 @@ func (e *Engine) HandOver(ctx context.Context, f *config.Feed, file string) (*br
 		return nil, &bridge.Error{Op: "load", Object: file, Err: err, Hint: "rename the file"}
 	}
 	if info.Size() > int64(f.MaxSize) {
-		return nil, &bridge.Error{Op: "load", Object: file, Err: fmt.Errorf("it has %d bytes, more than max_size allows (%s)", info.Size(), f.MaxSize), Hint: "raise max_size of the feed"}
+		return nil, &bridge.Error{Op: "load", Object: file,
+			Err: fmt.Errorf("it has %d bytes, more than max_size allows (%s)", info.Size(), f.MaxSize), Hint: "raise max_size of the feed"}
 	}
 	now := e.Clock.Now()
-	d := &bridge.Drop{Feed: f.Name, Remote: bridge.ByHand, Folder: filepath.Dir(file), Name: name, Size: info.Size(), MTime: info.ModTime().UTC().Truncate(time.Millisecond),
-		State: bridge.Claimed, ListedRows: -1, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
+	d := &bridge.Drop{Feed: f.Name, Remote: bridge.ByHand, Folder: filepath.Dir(file), Name: name, Size: info.Size(),
+		MTime: info.ModTime().UTC().Truncate(time.Millisecond), State: bridge.Claimed, ListedRows: -1, SeenAt: now, SteadyAt: now,
+		ListedAt: now, ReadyAt: now, ClaimedAt: now}
 	d.Date, d.Seq, _ = f.Match.Match(name)
 	if d.Rank, err = order.Newest(ctx, e.Ledger, d, e.Clock.Now()); err != nil {
 		return nil, err
