@@ -55,7 +55,7 @@ type Drop struct {
 	Date   string // group "date" of the feed's pattern
 	Seq    string // group "seq"
 	// Rank is the drop's place in the feed's order, compared as text; empty for one that has no place in it. See
-	// package inbound for what it is made of.
+	// package inbound/order for what it is made of.
 	Rank string
 	Gap  string // what was missing before it, by its number, in words
 

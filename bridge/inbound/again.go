@@ -123,13 +123,15 @@ func (s *secondLook) same(ctx context.Context, file bridge.File) (bool, error) {
 // The new one is claimed already, and fetched once it has stood still.
 func (s *secondLook) enterAgain(ctx context.Context, file bridge.File) error {
 	now := s.e.Clock.Now()
-	again := &bridge.Drop{Feed: s.d.Feed, Remote: s.d.Remote, Folder: s.d.Folder, Name: s.d.Name, Path: s.d.Path, Size: file.Size, MTime: file.MTime.UTC(),
-		State: bridge.Claimed, Reason: fmt.Sprintf("drop %d was this file before its sender went on with it", s.d.ID), Manifest: s.d.Manifest,
-		Date: s.d.Date, Seq: s.d.Seq, ListedRows: -1, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
+	again := &bridge.Drop{Feed: s.d.Feed, Remote: s.d.Remote, Folder: s.d.Folder, Name: s.d.Name, Path: s.d.Path, Size: file.Size,
+		MTime: file.MTime.UTC(), State: bridge.Claimed,
+		Reason: fmt.Sprintf("drop %d was this file before its sender went on with it", s.d.ID), Manifest: s.d.Manifest, Date: s.d.Date,
+		Seq: s.d.Seq, ListedRows: -1, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
 	if !again.Manifest {
 		again.Rank = order.Rank(again)
 	}
-	text := fmt.Sprintf("%s had %d bytes when it was fetched and has %d now: it is loaded again as it is now", path.Base(s.d.Path), s.d.Size, file.Size)
+	text := fmt.Sprintf("%s had %d bytes when it was fetched and has %d now: it is loaded again as it is now",
+		path.Base(s.d.Path), s.d.Size, file.Size)
 	if s.d.Size == file.Size {
 		text = fmt.Sprintf("%s has other content than when it was fetched: it is loaded again as it is now", path.Base(s.d.Path))
 	}
@@ -138,11 +140,13 @@ func (s *secondLook) enterAgain(ctx context.Context, file bridge.File) error {
 		s.d.State, s.d.SettledAt = bridge.Superseded, now
 	}
 	s.d.Path, s.d.Reason = "", also(s.d.Reason, "its sender went on with the file, which is another drop now")
-	alarm := s.event(bridge.AlarmRaised, s.d, text)
-	alarm.Hint = "the file was taken before its sender had finished: give the feed a marker or a manifest, or a longer ready.stable"
+	alarm, note := s.alarm(s.d, bridge.AlarmUnfinished, text)
 	seen := s.event(bridge.DropSeen, again, again.Reason)
 	seen.Bytes = again.Size
 	s.e.Events.Step("enter again")
+	if err := s.e.Ledger.Note(ctx, alarmNote(s.d.Feed, alarm.Alarm), note); err != nil {
+		return err
+	}
 	listing := bridge.Listing{New: []*bridge.Drop{again}, Moves: []bridge.Move{{Drop: s.d, From: from}}, At: now}
 	return s.told(s.e.Ledger.Listed(ctx, listing, alarm, seen), alarm, seen)
 }

@@ -49,8 +49,8 @@ func TestASenderWhoGoesOnThroughItsOpenHandleIsHeard(t *testing.T) {
 			if n := w.Shop.Count("productprices"); n != 2 {
 				t.Errorf("the shop has %d prices", n)
 			}
-			if n := strings.Count(w.Log.String(), `msg="alarm raised"`); n != 1 {
-				t.Errorf("%d alarms", n)
+			if n := strings.Count(w.Log.String(), "alarm=unfinished"); n != 2 || len(w.Alarms()) != 0 {
+				t.Errorf("an alarm was raised and cleared: %d; left: %v\n%s", n, w.Alarms(), w.Log)
 			}
 		})
 	}
@@ -265,7 +265,8 @@ func TestAFullDiskPausesOneDrop(t *testing.T) {
 	full := true
 	w.Replace(&changedRemote{Remote: w.B.In.Remotes["disk"], fetch: func(p string) error {
 		if full && strings.Contains(p, "a_d1") {
-			return fmt.Errorf("write spool: %w", &bridge.Error{Op: "write", Object: "spool", Fate: bridge.Pause, File: true, Err: errors.New("no space left")})
+			return fmt.Errorf("write spool: %w", &bridge.Error{Op: "write", Object: "spool", Fate: bridge.Pause, File: true,
+				Err: errors.New("no space left")})
 		}
 		return nil
 	}})
@@ -308,5 +309,10 @@ func TestManySmallFilesAreAllLookedAfter(t *testing.T) {
 	}
 	if n := strings.Count(w.Log.String(), `msg="alarm raised"`); n != 2 {
 		t.Errorf("%d alarms", n)
+	}
+	for _, line := range strings.Split(w.Log.String(), "\n") {
+		if strings.Contains(line, `msg="alarm raised"`) && !strings.Contains(line, "alarm=unfinished") {
+			t.Errorf("an alarm without its word: %s", line)
+		}
 	}
 }
