@@ -57,18 +57,10 @@ type rest struct {
 	again bool // a delivery came meanwhile: wake once more at the end
 }
 
-type counts struct{ accepted, refused, oversize atomic.Int64 }
-
-// Counts are deliveries since the start.
-type Counts struct {
-	Accepted int64 `json:"accepted"`
-	Refused  int64 `json:"refused"`  // without a signature, or with a wrong one
-	Oversize int64 `json:"oversize"` // longer than any delivery is
-}
-
-// Counts tells how many deliveries there were.
-func (s *Server) Counts() Counts {
-	return Counts{s.counts.accepted.Load(), s.counts.refused.Load(), s.counts.oversize.Load()}
+// counts are deliveries since the start that were not believed.
+type counts struct {
+	refused  atomic.Int64 // without a signature, or with a wrong one
+	oversize atomic.Int64 // longer than any delivery is
 }
 
 // Handler routes the requests.
@@ -130,7 +122,6 @@ func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, &s.counts.refused, http.StatusUnauthorized, "the signature is wrong")
 		return
 	}
-	s.counts.accepted.Add(1)
 	s.wake()
 	w.WriteHeader(http.StatusAccepted)
 }

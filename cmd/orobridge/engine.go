@@ -153,7 +153,8 @@ func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) 
 	}
 	e.Daemon = daemon.Assemble(c, shop, daemon.Ends{Ledger: ledger, Shop: e.shop, Remotes: e.remotes, OrderRemotes: e.orders,
 		Spool: ledger.Spool(), Clock: bridge.SystemClock{}, Events: events})
-	e.Desk = &operate.Desk{Feeds: c.FeedsOf(shop), Exports: c.ExportsOf(shop), Ledger: ledger, In: e.In, Out: e.Out, By: bridge.Decision{Who: whoami()}}
+	e.Desk = &operate.Desk{Feeds: c.FeedsOf(shop), Exports: c.ExportsOf(shop), Ledger: ledger, In: e.In, Out: e.Out,
+		By: bridge.Decision{Who: whoami()}}
 	e.Daemon.Shop = e.shop
 	if w := c.Webhook; w.URL != "" && len(c.ExportsOf(shop)) > 0 {
 		e.Subscribe = func(ctx context.Context) ([]string, error) {

@@ -12,8 +12,9 @@ import (
 
 // rejectOf is a reject of a run at a position.
 func rejectOf(r *bridge.Run, key string, pos formats.Position) bridge.RejectRow {
-	return bridge.RejectRow{Drop: r.Drop, Run: r.ID, Entity: "products", State: bridge.RejectOpen, Reject: formats.Reject{Pos: pos, Key: key, Field: "name", Code: formats.CodeMissing,
-		Message: "name is empty"}, Row: map[string]string{"MATNR": key, `a "b"`: "c\\d\te"}}
+	return bridge.RejectRow{Drop: r.Drop, Run: r.ID, Entity: "products", State: bridge.RejectOpen,
+		Reject: formats.Reject{Pos: pos, Key: key, Field: "name", Code: formats.CodeMissing,
+			Message: "name is empty"}, Row: map[string]string{"MATNR": key, `a "b"`: "c\\d\te"}}
 }
 
 // warningOf is a warning of a run.
@@ -208,7 +209,8 @@ func endsOfRejects(w *world) {
 		want   []string
 	}{
 		{bridge.RejectFilter{IDs: []int64{ids["A"], 77}}, bridge.RejectAcknowledged, known, []string{"A"}},
-		{bridge.RejectFilter{Entity: "products", Keys: []string{"A", "B", "D", "nobody"}, Before: third.ID}, bridge.RejectMended, end, []string{"B"}},
+		{bridge.RejectFilter{Entity: "products", Keys: []string{"A", "B", "D", "nobody"}, Before: third.ID},
+			bridge.RejectMended, end, []string{"B"}},
 		{bridge.RejectFilter{Entity: "prices", Keys: []string{}}, bridge.RejectMended, end, nil},
 		{bridge.RejectFilter{Before: second.ID, Drop: second.Drop}, bridge.RejectMended, end, nil},
 		{bridge.RejectFilter{Run: second.ID, Keys: []string{"D"}}, bridge.RejectRepeated, end, []string{"D"}},
