@@ -91,7 +91,7 @@ func slow(window time.Duration) func(o *sftpd.Options) {
 
 // Whoever ends the server first, the other finds it ended.
 func TestClosingAndEndingMeet(t *testing.T) {
-	for i := range 200 {
+	for i := range 60 {
 		r, err := sftpd.New(&sftpd.Options{Listen: "127.0.0.1:0", Path: filepath.Join(t.TempDir(), "door"), HostKeys: []string{hostKey(t)}},
 			bridge.RemoteSetup{Name: "door"})
 		check(t, err)
