@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -346,6 +347,9 @@ func TestHostileRequests(t *testing.T) {
 			s.close()
 		}
 	})
+	if !slices.ContainsFunc(d.seen(bridge.PartnerRefused), func(e *bridge.Event) bool { return strings.HasPrefix(e.Text, "what is no SFTP: ") }) {
+		t.Error("no event says that somebody sent what is no SFTP")
+	}
 }
 
 func TestRequestsInAnyOrder(t *testing.T) {
@@ -440,6 +444,14 @@ func TestTooManyChannels(t *testing.T) {
 	}
 	if _, err := c.Listen("tcp", "127.0.0.1:0"); err == nil {
 		t.Error("the server listens for others")
+	}
+	var told []string
+	for _, e := range d.await(bridge.PartnerRefused, 3) {
+		told = append(told, e.Text)
+	}
+	want := []string{"more than 10 sessions on one connection", "a channel of type direct-tcpip", "forwarding"}
+	if slices.Sort(told); !slices.Equal(told, slices.Sorted(slices.Values(want))) {
+		t.Errorf("told: %q", told)
 	}
 }
 
