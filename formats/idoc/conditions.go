@@ -38,15 +38,23 @@ var listRules = entityRule{
 // understood are the fields of E1KOMG that the rules take into account or that do not narrow a price: its names (VAKEY
 // repeats the key as one text) and what S/4HANA repeats in longer fields. Any other field with a text would make it a
 // price of something narrower than its row says.
-var understood = []string{"KVEWE", "KOTABNR", "KAPPL", "KSCHL", "VAKEY", "VAKEY_LONG", "VADAT", "VADAT_LONG", "VKORG", "VTWEG", "SPART",
+var understood = setOf("KVEWE", "KOTABNR", "KAPPL", "KSCHL", "VAKEY", "VAKEY_LONG", "VADAT", "VADAT_LONG", "VKORG", "VTWEG", "SPART",
 	"KUNNR", "KDGRP", "PLTYP", "KONDA", "WAERK", "MATNR", "MATNR_LONG", "MATNR_EXTERNAL", "MATNR_VERSION", "MATNR_GUID", "MEINS",
-	"VRKME", "EAN11", "EANNR"}
+	"VRKME", "EAN11", "EANNR")
 
 // ofMaterial are the fields that say what kind of material it is. Beside a material they narrow nothing; alone they make
 // it a price of all materials of that kind.
-var ofMaterial = []string{"MTART", "MATKL", "EXTWG", "PRODH", "PRODH1", "PRODH2", "PRODH3", "KONDM", "BONUS", "PROVG", "MVGR1", "MVGR2",
+var ofMaterial = setOf("MTART", "MATKL", "EXTWG", "PRODH", "PRODH1", "PRODH2", "PRODH3", "KONDM", "BONUS", "PROVG", "MVGR1", "MVGR2",
 	"MVGR3", "MVGR4", "MVGR5", "WAGRP", "WGLIF", "PMATN", "PMATN_LONG", "TAXM1", "TAXM2", "TAXM3", "TAXM4", "TAXM5", "TAXM6",
-	"TAXM7", "TAXM8", "TAXM9"}
+	"TAXM7", "TAXM8", "TAXM9")
+
+func setOf(names ...string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
+}
 
 // condition is where one E1KONP and its parents stand.
 type condition struct {
@@ -103,22 +111,22 @@ func (b *rowBuilder) unwanted(komg int) string {
 }
 
 // narrowed finds a field that makes the condition narrower than a row can say, empty for none.
-func (b *rowBuilder) narrowed(komg int) (string, error) {
-	pairs, err := b.d.pairs(&b.d.Segments[komg])
-	if err != nil {
-		return "", err
-	}
-	material := b.value(komg, "MATNR")+b.value(komg, "MATNR_LONG") != ""
-	for _, p := range pairs {
-		if material && slices.Contains(ofMaterial, p.name) {
-			continue
+func (b *rowBuilder) narrowed(komg int) (field string, err error) {
+	material := b.value(komg, "MATNR") != "" || b.value(komg, "MATNR_LONG") != ""
+	err = b.d.each(&b.d.Segments[komg], func(name string, text []byte) bool {
+		switch {
+		case understood[name], material && ofMaterial[name], string(text) == b.r.f.noData(), slices.Contains(b.r.f.IgnoreKeys, name):
+			return true
 		}
-		if strings.Trim(p.text, "0 ") != "" && p.text != b.r.f.noData() && !slices.Contains(understood, p.name) &&
-			!slices.Contains(b.r.f.IgnoreKeys, p.name) {
-			return p.name, nil
+		for _, c := range text {
+			if c != '0' && c != ' ' {
+				field = name
+				return false
+			}
 		}
-	}
-	return "", nil
+		return true
+	})
+	return field, err
 }
 
 // validity is where today stands in a condition's time.
@@ -310,9 +318,10 @@ func (c *condition) amount(b *rowBuilder, at int) {
 		b.fail(&c.d.Segments[at], "KBETR", formats.CodeAmount, "KBETR %v", err)
 		return
 	}
-	text := b.value(c.konp, "KPEIN")
-	if strings.Trim(text, "0") == "" {
-		text = "1"
+	text := trimZeros(b.value(c.konp, "KPEIN"))
+	if text == "" || text == "0" || text == "1" { // by far the most prices are of one unit
+		b.set("value", rate.Round(quotientDecimals).String())
+		return
 	}
 	per, err := formats.ParseAmount(text, formats.Conventions{})
 	if err != nil {
