@@ -10,6 +10,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
 )
 
 // app is what the verbs share: the ends of the process and the global flags.
@@ -24,6 +25,7 @@ type app struct {
 	output
 	stdin io.Reader
 	env   func(string) (string, bool)
+	boxes []orotest.Option // of the shops in a box that it starts, for tests
 
 	configPath string
 	logFormat  string
