@@ -9,6 +9,7 @@ import (
 // It sees its own changes over those of the shop; nobody else does before commit.
 type draft struct {
 	shop     *holdings
+	by       *access // who writes; nil is the shop itself
 	extID    bool
 	staged   map[place]*record // nil value: deleted
 	order    []place

@@ -20,7 +20,7 @@ var _ = register(
 			backTo("children", "customers", "parent"),
 			{name: "addresses", kind: inverse, to: "customeraddresses", via: "customer", orphans: true, fixed: true},
 			{name: "group", kind: one, to: "customergroups", index: true},
-			{name: "users", kind: inverse, to: "customerusers", via: "customer", fixed: true},
+			backTo("users", "customerusers", "customer"),
 		}, ownedByUser, []field{
 			toMany("salesRepresentatives", "users"), toOne("paymentTerm", "paymentterms"),
 			toOne("taxCode", "customertaxcodes"),

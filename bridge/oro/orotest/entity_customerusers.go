@@ -45,7 +45,7 @@ var _ = register(
 	resource{
 		name: "customeruserroles", actions: reading, business: []string{"role"}, title: []string{"label"},
 		fields: []field{
-			{name: "role"}, {name: "label"}, {name: "selfManaged", kind: flag}, {name: "public", kind: flag},
+			{name: "role", filter: single}, {name: "label"}, {name: "selfManaged", kind: flag}, {name: "public", kind: flag},
 			toOne("customer", "customers"), toOne("organization", "organizations"),
 			toMany("customerUsers", "customerusers"), toMany("activityNotes", "notes"),
 		},

@@ -15,7 +15,7 @@ var _ = register(
 		name: "orders", actions: reading | writing | batching, extKey: "externalId", upsert: []string{"identifier"}, validate: true,
 		business: []string{"identifier"},
 		fields: fields([]field{
-			{name: "identifier", column: 255, index: true, filter: several}, {name: "poNumber", max: 255, filter: single}, {name: "customerNotes"},
+			{name: "identifier", column: 255, index: true, filter: several, foldCase: true}, {name: "poNumber", max: 255, filter: several, foldCase: true}, {name: "customerNotes"},
 			{name: "shipUntil", kind: date},
 			{name: "currency", required: notBlank, frozen: true, checks: []rule{orderCurrency}},
 			{name: "subtotalWithDiscountsValue", kind: money, readonly: true},
@@ -23,17 +23,17 @@ var _ = register(
 			{name: "subtotalValue", kind: money, readonly: true}, {name: "totalValue", kind: money, readonly: true},
 			{name: "shippingMethod"}, {name: "shippingMethodType"}, {name: "estimatedShippingCostAmount", kind: money},
 			{name: "overriddenShippingCostAmount", kind: money}, {name: "sourceEntityIdentifier", readonly: true},
-			{name: "totalDiscountsAmount", kind: money, readonly: true}, {name: "external", kind: flag, init: "false"},
+			{name: "totalDiscountsAmount", kind: money, readonly: true}, {name: "external", kind: flag, init: "false", frozen: true, filter: single},
 			{name: "createdAt", kind: moment, frozen: true, filter: single}, dated[1],
 			externalID,
 		}, contacted, []field{
 			{name: "disablePromotions", kind: flag, init: "false"}, {name: "discount", kind: number, init: "0", readonly: true},
 			{name: "shippingDiscount", kind: number, init: "0", readonly: true},
-			toOne("createdBy", "users"),
+			{name: "createdBy", kind: one, to: "users", frozen: true, fixed: true},
 			{name: "billingAddress", kind: one, to: "orderaddresses", index: true, takesAlong: true},
 			{name: "shippingAddress", kind: one, to: "orderaddresses", index: true, takesAlong: true},
-			{name: "lineItems", kind: inverse, to: "orderlineitems", via: "orders", orphans: true, fixed: true, checks: []rule{itemized}},
-			{name: "discounts", kind: inverse, to: "orderdiscounts", via: "order", orphans: true, fixed: true},
+			{name: "lineItems", kind: inverse, to: "orderlineitems", via: "orders", orphans: true, checks: []rule{itemized}},
+			{name: "discounts", kind: inverse, to: "orderdiscounts", via: "order", orphans: true},
 			{name: "shippingTrackings", kind: inverse, to: "ordershippingtrackings", via: "orders", orphans: true},
 			{name: "parent", kind: one, to: "orders", index: true}, backTo("subOrders", "orders", "parent"),
 		}, ownedByUser, []field{
@@ -58,10 +58,12 @@ var _ = register(
 			uniqueExternalID,
 		},
 		rules:    []check{ownUser},
+		rests:    settled,
 		complete: withTotals,
 	},
 	resource{
-		name: "orderlineitems", actions: reading | creating | updating | deleting,
+		name: "orderlineitems", untitled: true, actions: reading | writing,
+		shortcuts: map[string]string{"customer": "orders.customer", "customerUser": "orders.customerUser"},
 		fields: fields([]field{
 			{name: "productSku", frozen: true}, {name: "productName"}, {name: "productVariantFields", kind: list, init: "[]"},
 			{name: "freeFormProduct"},
@@ -72,13 +74,13 @@ var _ = register(
 			{name: "shipBy", kind: date}, {name: "fromExternalSource", kind: flag, init: "false"}, {name: "comment"},
 			{name: "shippingMethod"}, {name: "shippingMethodType"}, {name: "shippingEstimateAmount", kind: money},
 			{name: "checksum", readonly: true},
-		}, undated, []field{
+		}, dated, []field{
 			{name: "draftDelete", kind: flag, init: "false", readonly: true},
 			{name: "rowTotalDiscountAmount", kind: money, readonly: true},
 			{name: "rowTotalAfterDiscountIncludingTax", kind: money, readonly: true},
 			{name: "rowTotalAfterDiscountExcludingTax", kind: money, readonly: true},
 			{name: "rowTotalAfterDiscount", kind: money, readonly: true},
-			{name: "orders", kind: many, to: "orders", index: true, cascade: true, checks: []rule{inAnOrder}},
+			{name: "orders", kind: many, to: "orders", index: true, cascade: true, fixed: true, checks: []rule{inAnOrder}},
 			{name: "product", kind: one, to: "products", index: true}, toOne("parentProduct", "products"),
 			{name: "productUnit", kind: one, to: "productunits", required: "The product unit does not exist for the product.", insists: true},
 			toMany("kitItemLineItems", "orderproductkititemlineitems"), toOne("freeFormTaxCode", "producttaxcodes"),
@@ -91,7 +93,7 @@ var _ = register(
 		},
 	},
 	resource{
-		name: "orderdiscounts", actions: reading | creating | updating | deleting,
+		name: "orderdiscounts", untitled: true, secures: "order", actions: reading | writing,
 		fields: []field{
 			{name: "description"},
 			{name: "percent", kind: number, bounds: &bounds{least: "-1", most: "1", detail: "This value should be between -100% and 100%."}},
@@ -100,7 +102,7 @@ var _ = register(
 				bounds: &bounds{least: "0", most: "999999999999999.9999", detail: "The discount amount should be between 0 and 999999999999999.9999"},
 			},
 			{name: "orderDiscountType", checks: []rule{discountType}},
-			{name: "order", kind: one, to: "orders", index: true, cascade: true, checks: []rule{affordable}},
+			{name: "order", kind: one, to: "orders", index: true, cascade: true, frozen: true, fixed: true, checks: []rule{affordable}},
 		},
 		complete: withDiscount,
 		gone: func(d *draft, r *record) {
@@ -109,14 +111,14 @@ var _ = register(
 		},
 	},
 	resource{
-		name: "ordershippingtrackings", actions: reading | creating | updating | deleting, business: []string{"method", "number"},
+		name: "ordershippingtrackings", untitled: true, secures: "orders", actions: reading | writing, business: []string{"method", "number"},
 		fields: []field{
 			{name: "method", required: notBlank, column: 255}, {name: "number", required: notBlank, column: 255},
 			{name: "orders", kind: many, to: "orders", index: true, cascade: true},
 		},
 	},
 	resource{
-		name: "ordersubtotals", actions: reading, secures: "-", list: (*call).subtotalsOf,
+		name: "ordersubtotals", plain: true, actions: reading, secures: "-", list: (*call).subtotalsOf,
 		fields: []field{{name: "order", kind: one, to: "orders", filter: single}},
 	},
 )
@@ -125,6 +127,12 @@ func orderCurrency(e *entity, f *field) {
 	if code := e.text(f.name); code != "" && !knownCurrency(code) {
 		e.violate("currency", f.name, "This value is not a valid currency.")
 	}
+}
+
+// settled says that an order is at its end, after which nobody may change it: its parts he may.
+func settled(e *entity) bool {
+	status := e.one("internalStatus")
+	return status != nil && among(status.table.id(status.record.serial), "closed", "cancelled")
 }
 
 // ownUser wants the order's user to be one of its customer's.

@@ -22,10 +22,10 @@ var _ = register(
 		complete: withSchedule,
 	},
 	resource{
-		name: "pricelistschedules", actions: reading | writing | batching, business: []string{"priceList", "activeAt"},
+		name: "pricelistschedules", untitled: true, secures: "-", actions: reading | writing | batching, business: []string{"priceList", "activeAt"},
 		fields: []field{
 			{name: "activeAt", kind: moment}, {name: "deactivateAt", kind: moment, checks: []rule{afterwards}},
-			{name: "priceList", kind: one, to: "pricelists", required: notBlank, index: true, cascade: true},
+			{name: "priceList", kind: one, to: "pricelists", required: notBlank, index: true, cascade: true, frozen: true, fixed: true},
 		},
 	},
 	assignment("pricelisttocustomers", "customer", "customers"),
@@ -44,11 +44,11 @@ func afterwards(e *entity, f *field) {
 // assignment gives a price list to somebody.
 func assignment(name, who, to string) resource {
 	return resource{
-		name: name, actions: reading | writing, business: []string{who, "priceList"},
+		name: name, untitled: true, secures: "-", actions: reading | writing, business: []string{who, "priceList"},
 		fields: []field{
 			{name: "sortOrder", kind: integer, required: notBlank}, {name: "mergeAllowed", kind: flag, init: "true"},
-			{name: who, kind: one, to: to, required: notBlank, index: true, cascade: true},
-			{name: "priceList", kind: one, to: "pricelists", required: notBlank, index: true, cascade: true},
+			{name: who, kind: one, to: to, required: notBlank, index: true, cascade: true, frozen: true, fixed: true},
+			{name: "priceList", kind: one, to: "pricelists", required: notBlank, index: true, cascade: true, fixed: true},
 		},
 		unique: []unique{{fields: []string{who, "priceList"}, detail: "This value is already used.", pointer: "priceList", enforced: true}},
 	}
@@ -57,13 +57,13 @@ func assignment(name, who, to string) resource {
 // fallbackOf says where somebody's prices come from when there are no price lists of his own.
 func fallbackOf(name, who, to string) resource {
 	return resource{
-		name: name, actions: reading | writing, business: []string{who},
+		name: name, untitled: true, secures: "-", actions: reading | writing, business: []string{who},
 		fields: []field{
 			{
 				name: "fallback", kind: integer, required: notBlank,
 				bounds: &bounds{least: "0", most: "1", detail: "This value should be between 0 and 1."},
 			},
-			{name: who, kind: one, to: to, required: notBlank, index: true, cascade: true},
+			{name: who, kind: one, to: to, required: notBlank, index: true, cascade: true, frozen: true, fixed: true},
 		},
 		unique: []unique{{fields: []string{who}, detail: "This value is already used. Source: website.", enforced: true}},
 	}

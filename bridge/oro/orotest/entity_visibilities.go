@@ -7,7 +7,7 @@ func visibility(name string, who ...field) resource {
 		business = append(business, f.name)
 	}
 	return resource{
-		name: name, actions: reading | writing | batching, secures: "-", business: business,
+		name: name, untitled: true, actions: reading | writing | batching, secures: "-", business: business,
 		fields: fields([]field{{name: "visibility", required: notBlank}, {
 			name: "product", kind: one, to: "products", required: notBlank, index: true, cascade: true,
 		}}, who),

@@ -76,8 +76,8 @@ func (q *query) parameter(s *holdings, t *table, what asked, p parameter, extID 
 		q.include(p)
 	case paged && p.key == "page[size]" || paged && p.key == "page[number]":
 		q.paging(p)
-	case p.key == "meta" && what != forLinks:
-		q.meta(p)
+	case p.key == "meta" && what != forLinks && !t.plain:
+		q.meta(t, p)
 	case p.group == "filter" && what == forRecord:
 		// a record is named by its id already
 	case p.group == "filter" && p.path != "" && what == forList:
@@ -113,11 +113,15 @@ func (q *query) include(p parameter) {
 	}
 }
 
-func (q *query) meta(p parameter) {
+func (q *query) meta(t *table, p parameter) {
 	for name := range strings.SplitSeq(p.value, ",") {
-		if name != "title" {
+		switch {
+		case strings.Trim(p.value, " ") == "":
+			q.fail(p.source, emptyText)
+		case name != "title":
 			q.fail(p.source, `The "`+name+`" is not known meta property. Known properties: title.`)
-			return
+		case t.untitled:
+			q.fail(p.source, `The "title" is not allowed meta property. Allowed properties: .`)
 		}
 	}
 	q.titles = true

@@ -64,6 +64,10 @@ func (c *call) relate(t *table, id string, f *field) {
 		if n == 0 {
 			return false
 		}
+		if t.rests != nil && t.rests(&entity{draft: d, table: t, record: t.get(n)}) {
+			c.forbidden(`No access by "EDIT" permission to the parent entity.`)
+			return false
+		}
 		e := d.entity(t, n)
 		e.existing, e.index, e.invalid, e.bare = true, -1, make(map[string]bool), true
 		d.entries = append(d.entries, e)
@@ -141,6 +145,8 @@ func (e *entity) relink(f *field, data json.RawMessage, method string) {
 			e.refuse("", "The entity is not acceptable.")
 		case n == 0:
 			e.refuse("", noSuchEntity)
+		case e.hidden(f, n):
+			e.withhold(f, "")
 		default:
 			wanted = append(wanted, n)
 		}

@@ -42,7 +42,7 @@ type filtering uint8
 const (
 	unfiltered filtering = iota
 	single               // filter[f]=a, and the operators of the kind
-	several              // filter[f]=a,b too
+	several              // filter[f]=a,b too; numbers and times always take that, and a..b
 )
 
 // field is one attribute or relation of a resource.
@@ -92,8 +92,10 @@ type field struct {
 
 	index    bool // look-ups by it need no scan
 	filter   filtering
+	foldCase bool   // a filter does not look at the case
 	nofilter bool   // a relation that cannot be filtered, though all others can
 	sorts    bool   // sorted by though not filtered by
+	unsorted bool   // filtered by but not sorted by
 	prefix   string // of the full id of an option
 
 	rank string // errors are listed behind this field's
@@ -114,7 +116,9 @@ type shape struct {
 type bounds struct{ least, most, detail string }
 
 // sortable reports whether a list can be sorted by the field.
-func (f *field) sortable() bool { return f.kind != computed && (f.sorts || f.filter != unfiltered) }
+func (f *field) sortable() bool {
+	return f.kind != computed && !f.unsorted && (f.sorts || f.filter != unfiltered)
+}
 
 const notBlank = "This value should not be blank."
 
@@ -179,13 +183,18 @@ type resource struct {
 	fullID   string   // begins the full id of an option, which addresses take too
 	option   bool     // a list of options: how it is paged differs by version
 	parts    bool     // records are made along with others only
-	secures  string   // relation whose view permission this resource is seen with; "-" needs none
+	untitled bool     // meta=title is not for these
+	plain    bool     // they take no meta at all
+	// shortcuts are filters by a name that stands for a path.
+	shortcuts map[string]string
+	secures   string // relation whose view permission this resource is seen with; "-" needs none
 
 	list     func(*call, []string) // answers all addresses of a resource that is not stored
 	complete func(*entity)         // derives what was not sent
 	rules    []check               // of the whole record
 	gone     func(*draft, *record) // what the end of a record does to others
 	deletion func(*entity) string  // why the record cannot be deleted; "" is that it can
+	rests    func(*entity) bool    // nobody may change the record any more
 }
 
 // rule checks a field at its place in the validation.

@@ -201,6 +201,10 @@ func (e *entity) find(w flags, update bool) bool {
 		}
 	}
 	e.validating = w.validate && e.table.validate && !e.batch
+	if n != 0 && e.table.rests != nil && e.table.rests(&entity{draft: e.draft, table: e.table, record: e.get(e.table, n)}) {
+		e.fault(403, "access denied exception", `No access by "EDIT" permission to the entity.`, e.whole())
+		return false
+	}
 	if n != 0 {
 		e.record, e.existing = e.edit(e.table, n), true
 		e.touch("updatedAt")
@@ -366,6 +370,8 @@ func (e *entity) relate(f *field, raw json.RawMessage) {
 		if l := readIdentifiers(raw); len(l) == 1 {
 			if n = e.resolve(f, l[0]); n == 0 {
 				e.refuse(f.name, noSuchEntity)
+			} else if !f.readonly && e.hidden(f, n) {
+				e.withhold(f, "")
 			}
 		}
 		switch {
@@ -384,8 +390,11 @@ func (e *entity) relate(f *field, raw json.RawMessage) {
 		return
 	}
 	var wanted []int32
-	for _, id := range readIdentifiers(raw) {
+	for i, id := range readIdentifiers(raw) {
 		n := e.resolve(f, id)
+		if n != 0 && !f.readonly && e.hidden(f, n) {
+			e.withhold(f, "/"+itoa(i))
+		}
 		switch {
 		case n == 0:
 			e.refuse(f.name, noSuchEntity)
@@ -400,6 +409,19 @@ func (e *entity) relate(f *field, raw json.RawMessage) {
 	case f.kind == inverse:
 		e.gather(f, wanted)
 	}
+}
+
+// hidden reports whether a relation leads to a record that the client may not look at.
+func (e *entity) hidden(f *field, n int32) bool {
+	return e.by != nil && !f.anything && n != 0 && !(e.by.sees(f.target) && e.by.seesRows(f.target))
+}
+
+// withhold notes that a relation leads to what the client may not look at.
+func (e *entity) withhold(f *field, part string) {
+	e.violations = append(e.violations, problem{
+		status: 403, title: "access granted constraint", field: f.name,
+		detail: `The "VIEW" permission is denied for the related resource.`, pointer: e.at(f.name) + part,
+	})
 }
 
 const noSuchEntity = "The entity does not exist."

@@ -1,0 +1,266 @@
+package orotest
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// What no recording shows stands here as Oro's own code and functional tests have it (6.1.11): api.yml of each bundle, the
+// processors of ApiBundle, and the tests in Tests/Functional/Api of order, pricing, product, tax and customer bundle.
+//
+// A statement is a request, the status, and words of the answer; "ids 1 2" wants these records in this order, and "not x" that
+// x is not said.
+type statement struct {
+	method, path, body string
+	status             int
+	words              []string
+}
+
+func get(path string, status int, words ...string) statement {
+	return statement{http.MethodGet, path, "", status, words}
+}
+
+func post(path, body string, status int, words ...string) statement {
+	return statement{http.MethodPost, path, body, status, words}
+}
+
+func patch(path, body string, status int, words ...string) statement {
+	return statement{http.MethodPatch, path, body, status, words}
+}
+
+func drop(path string, status int, words ...string) statement {
+	return statement{http.MethodDelete, path, "", status, words}
+}
+
+// holds plays statements in their order.
+func (c *client) holds(statements ...statement) {
+	c.t.Helper()
+	for _, s := range statements {
+		r := c.do(s.method, s.path, s.body)
+		if r.status != s.status {
+			c.t.Errorf("%s %s: %d, want %d\n%s", s.method, s.path, r.status, s.status, r.body)
+			continue
+		}
+		for _, word := range s.words {
+			if ids, ok := strings.CutPrefix(word, "ids"); ok {
+				if got := idsOf(r.body); !slices.Equal(got, strings.Fields(ids)) {
+					c.t.Errorf("%s %s: ids %s, want%s", s.method, s.path, got, ids)
+				}
+				continue
+			}
+			bare, not := strings.CutPrefix(word, "not ")
+			if strings.Contains(r.body, bare) == not {
+				c.t.Errorf("%s %s: %s\n%s", s.method, s.path, word, r.body)
+			}
+		}
+	}
+}
+
+func idsOf(body string) (ids []string) {
+	var v struct{ Data []struct{ ID string } }
+	if json.Unmarshal([]byte(body), &v) != nil {
+		return nil
+	}
+	for _, d := range v.Data {
+		ids = append(ids, d.ID)
+	}
+	return ids
+}
+
+const (
+	unsupported   = `"detail":"The filter is not supported."`
+	unsortable    = "field is not supported."
+	viewDenied    = `"status":"403","title":"access granted constraint","detail":"The \"VIEW\" permission is denied for the related resource."`
+	noRowAccess   = `"title":"access denied exception","detail":"No access to the entity."`
+	noTitle       = `The \"title\" is not allowed meta property. Allowed properties: .`
+	wantsDatetime = `Expected datetime value. Given `
+)
+
+// A list is filtered and sorted by what has an index, by relations, and by what api.yml adds.
+func TestFiltersAreThoseOfTheSource(t *testing.T) {
+	c := start(t, Seed(Sample))
+	c.holds(
+		get("orders?fields[orders]=identifier&filter[id]=1&filter[external]=false", 200),
+		get("orders?fields[orders]=identifier&filter[external]=maybe", 400, `Expected boolean value. Given \"maybe\".`),
+		get("orders?fields[orders]=identifier&filter[poNumber]=a,b", 200, "ids"),
+		get("orders?sort=-external,id&page[size]=1", 200),
+		get("orders?filter[currency]=USD", 400, unsupported),
+		get("orders?filter[totalValue][gt]=1", 400, unsupported),
+		get("orders?filter[shipUntil][gt]=2026-01-01", 400, unsupported),
+		get("orders?sort=totalValue", 400, unsortable),
+		get("orderlineitems?filter[customer]=1,2&page[size]=1", 200),
+		get("orderlineitems?filter[customerUser][neq]=1&page[size]=1", 200),
+		get("orderlineitems?filter[createdAt][gt]=2000-01-01&sort=-createdAt&page[size]=1", 200),
+		get("orderlineitems?filter[productSku]=x", 400, unsupported),
+		get("customeraddresses?filter[addressType]=billing,shipping&filter[customRegion][exists]=false", 200),
+		get("customeraddresses?filter[types]=billing", 400, unsupported),
+		get("customeraddresses?filter[city]=x", 400, unsupported),
+		get("orderaddresses?filter[customRegion]=x", 200, "ids"),
+		get("orderaddresses?filter[addressType]=billing", 400, unsupported),
+		get("customeruserroles?filter[role]=x", 200, "ids"),
+		get("customeruserroles?filter[label]=x", 400, unsupported),
+		get("localizations?filter[languageCode]=en,de_DE", 200),
+		get("localizations?sort=languageCode", 400, unsortable),
+		get("localizedfallbackvalues?filter[string]=x&filter[fallback]=system", 200),
+		get("users?filter[username]=admin,olga", 200, "ids"),
+		get("users?filter[createdAt][gt]=2000-01-01", 400, unsupported),
+		get("organizations?filter[name]=x", 200, "ids"),
+		get("organizations?filter[createdAt][gt]=2000-01-01", 400, unsupported),
+		get("categories?filter[updatedAt][gt]=2000-01-01", 400, unsupported),
+		get("attributefamilies?sort=createdAt", 400, unsortable),
+		get("paymentterms?filter[label]=x", 400, unsupported),
+		get("customertaxcodes?filter[code]=x", 400, unsupported),
+		get("productprices?filter[priceList]=1&filter[currency]=USD", 400, unsupported),
+		get("productprices?filter[priceList]=1&sort=quantity", 400, unsortable),
+		get("products?filter[status]=enabled,disabled", 200, "ids"),
+		get("webhooks?filter[enabled]=true", 400, unsupported),
+		get("webhookformats?page[size]=2", 400, unsupported),
+		get("brands?filter[createdAt][gt]=2000-01-01&sort=-updatedAt", 200),
+	)
+}
+
+// Values of filters are read by their kind: some operators take several and ranges, others one.
+func TestFilterValuesAreReadAsTheSourceReadsThem(t *testing.T) {
+	c := start(t, Seed(Sample), Clock(func() time.Time { return time.Date(2026, 3, 4, 5, 0, 0, 0, time.UTC) }))
+	for _, name := range []string{"Ann", "Bob"} {
+		if _, err := c.shop.AddCustomer(name, name+"-1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	c.holds(
+		get("customers?fields[customers]=name&filter[createdAt]=2026-03-04", 200, "ids 7 8"),
+		get("customers?fields[customers]=name&filter[createdAt]=2026-03", 200, "ids 7 8"),
+		get("customers?fields[customers]=name&filter[createdAt]=2026-03-04T05", 200, "ids 7 8"),
+		get("customers?fields[customers]=name&filter[createdAt]=2026-03-04T06", 200, "ids"),
+		get("customers?fields[customers]=name&filter[createdAt]=2026-03-03,2026-03-04", 200, "ids 7 8"),
+		get("customers?fields[customers]=name&filter[createdAt][neq]=2026-03-04&filter[id][gt]=6", 200, "ids"),
+		get("customers?fields[customers]=name&filter[createdAt][gt]=2026-03-04&filter[id]=7", 200, "ids 7"),
+		get("customers?fields[customers]=name&filter[createdAt]=2026-03-04T05:00:00Z", 200, "ids 7 8"),
+		get("customers?fields[customers]=name&filter[createdAt][gt]=2026-03-04,2026-03-05", 400, wantsDatetime),
+		get("customers?fields[customers]=name&filter[createdAt]=2026-03-04,soon", 400, `Expected an array of datetimes. Given \"2026-03-04,soon\".`),
+		get("customers?fields[customers]=name&filter[createdAt]=2026..", 400, `Expected a pair of datetimes (datetime..datetime). Given \"2026..\".`),
+		get("customers?fields[customers]=name&filter[id][neq]=1..7", 200, "ids 8"),
+		get("customers?fields[customers]=name&filter[id][gt]=6,7", 400, `Expected integer value. Given \"6,7\".`),
+		get("customers?fields[customers]=name&filter[id]=7..", 400, `Expected a pair of not empty strings (not empty string..not empty string). Given \"7..\".`),
+		get("customers?fields[customers]=name&filter[id]=7,,8", 400, `Expected an array of not empty strings. Given \"7,,8\".`),
+		get("customers?fields[customers]=name&filter[group]=1,x", 400, `Expected integer value. Given \"x\".`),
+		get("customers?fields[customers]=name&filter[parent.group]=1,x", 400, `Expected an array of integers. Given \"1,x\".`),
+		get("customers?fields[customers]=name&filter[children][neq]=1&filter[id][gt]=6", 200, "ids 7 8"),
+		get("customers?fields[customers]=name&filter[children][exists]=false&filter[id][gt]=6", 200, "ids 7 8"),
+		get("customers?fields[customers]=name&filter[name]=Ann,Bob", 200, "ids"),
+		get("customers?fields[customers]=name&filter[externalId]=Ann-1,Bob-1", 200, "ids 7 8"),
+		get("customers?fields[customers]=name&filter[externalId]=ann-1", 200, "ids"),
+		get("customers?filter[externalId]=Ann-1,", 400, `Expected an array of not empty strings. Given \"Ann-1,\".`),
+		get("customers?filter[name]=%20", 400, `Expected not empty string value. Given \" \".`),
+		get("customers?filter[name][exists]=sometimes", 400, `Expected boolean value. Given \"sometimes\".`),
+		get("customers?filter[name][empty]=true", 400, `The operator \"empty\" is not supported.`),
+	)
+	if _, err := c.shop.SubmitOrder(Order{Identifier: "PO-1x", Customer: "1", Lines: []Line{{SKU: "0RT28", Quantity: "1", Price: "1"}}}); err != nil {
+		t.Fatal(err)
+	}
+	c.holds(
+		get("orders?fields[orders]=identifier&filter[identifier]=po-1X", 200, "PO-1x"),
+		get("orders?fields[orders]=identifier&filter[identifier]=nothing,PO-1X", 200, "PO-1x"),
+		get("orders?fields[orders]=identifier&filter[identifier][neq]=po-1x&sort=-id&page[size]=1", 200, "not PO-1x"),
+	)
+}
+
+// meta=title is for records that people name.
+func TestTitlesAreForRecordsWithNames(t *testing.T) {
+	c := start(t, Seed(Sample))
+	for _, name := range []string{"orderlineitems", "orderdiscounts", "ordershippingtrackings", "inventorylevels", "productunitprecisions", "notes",
+		"pricelisttocustomers", "pricelistschedules", "productimages", "quoteproducts"} {
+		c.holds(get(name+"?meta=title", 400, noTitle, `"parameter":"meta"`))
+	}
+	c.holds(
+		get("productprices?filter[priceList]=1&meta=title", 400, noTitle),
+		get("webhooktopics?meta=title", 400, unsupported),
+		get("customers?meta=title&page[size]=1", 200, `"meta":{"title":`),
+		get("customers?meta=title,colour,size", 400, `The \"colour\" is not known`, `The \"size\" is not known`),
+	)
+}
+
+// A relation may not lead to what the client may not look at.
+func TestRelationsToHiddenRecordsAreRefused(t *testing.T) {
+	c := start(t, Seed(Sample))
+	c.shop.Deny("view customergroups", "view orders")
+	const tracking = `{"data":{"type":"ordershippingtrackings","attributes":{"method":"a","number":"b"},
+		"relationships":{"orders":{"data":[{"type":"orders","id":"1"}]}}}}`
+	c.holds(
+		post("customers", `{"data":{"type":"customers","attributes":{"name":"A"},"relationships":{"group":{"data":{"type":"customergroups","id":"1"}}}}}`,
+			403, viewDenied, `"pointer":"/data/relationships/group/data"`),
+		patch("customers/1", `{"data":{"type":"customers","id":"1","relationships":{"group":{"data":{"type":"customergroups","id":"1"}}}}}`, 403, viewDenied),
+		patch("customers/1/relationships/group", `{"data":{"type":"customergroups","id":"1"}}`, 403, viewDenied),
+		patch("customers/1", `{"data":{"type":"customers","id":"1","relationships":{"group":{"data":null}}}}`, 200),
+		post("ordershippingtrackings", tracking, 403, viewDenied, `"pointer":"/data/relationships/orders/data/0"`),
+	)
+}
+
+// What belongs to a record that the client may not look at is hidden with it, and says so when it is asked for by itself.
+func TestPartsAreHiddenWithWhatTheyBelongTo(t *testing.T) {
+	c := start(t, Seed(Sample))
+	const tracking = `{"data":{"type":"ordershippingtrackings","attributes":{"method":"a","number":"b"},
+		"relationships":{"orders":{"data":[{"type":"orders","id":"1"}]}}}}`
+	c.holds(post("ordershippingtrackings", tracking, 201))
+	c.shop.Deny("view orders", "view products")
+	c.holds(
+		get("ordershippingtrackings", 200, "ids"),
+		get("ordershippingtrackings/1", 403, noRowAccess),
+		patch("ordershippingtrackings/1", `{"data":{"type":"ordershippingtrackings","id":"1","attributes":{"number":"c"}}}`, 403, noRowAccess),
+		drop("ordershippingtrackings/1", 403, noRowAccess),
+		drop("ordershippingtrackings?filter[id]=1", 204),
+		get("productnames/1", 403, noRowAccess),
+	)
+	if n := c.shop.Count("ordershippingtrackings"); n != 1 {
+		t.Errorf("%d trackings", n)
+	}
+}
+
+// Nobody changes an order that is closed or cancelled; what belongs to it may be added.
+func TestOrdersAtTheirEndRest(t *testing.T) {
+	for _, status := range []string{"closed", "cancelled"} {
+		c := start(t, Seed(Sample))
+		must(t, c.shop.SetOrderStatus("1", status))
+		const tracking = `{"data":{"type":"ordershippingtrackings","attributes":{"method":"a","number":"b"},
+			"relationships":{"orders":{"data":[{"type":"orders","id":"1"}]}}}}`
+		c.holds(
+			patch("orders/1", `{"data":{"type":"orders","id":"1","attributes":{"customerNotes":"x"}}}`, 403,
+				`"title":"access denied exception","detail":"No access by \"EDIT\" permission to the entity."`),
+			patch("orders/1/relationships/shippingStatus", `{"data":{"type":"ordershippingstatuses","id":"shipped"}}`, 403,
+				`"No access by \"EDIT\" permission to the parent entity."`),
+			post("ordershippingtrackings", tracking, 201),
+		)
+	}
+}
+
+// Some relations are set when a record is made, and not changed through their own address afterwards.
+func TestRelationsThatAreNotChanged(t *testing.T) {
+	c := start(t, Seed(Sample))
+	for _, path := range []string{
+		"orders/1/relationships/createdBy", "orders/1/relationships/internalStatus", "customeraddresses/1/relationships/customer",
+		"customeraddresses/1/relationships/country", "customeraddresses/1/relationships/region", "orderaddresses/1/relationships/country",
+		"inventorylevels/1/relationships/product", "pricelisttocustomers/1/relationships/priceList", "pricelisttocustomers/1/relationships/customer",
+	} {
+		r := c.do(http.MethodPatch, path, `{"data":null}`)
+		if allow := r.header.Get("Allow"); r.status != http.StatusMethodNotAllowed || allow != "OPTIONS, GET" {
+			t.Errorf("%s: %d, allows %q", path, r.status, allow)
+		}
+	}
+	if r := c.do(http.MethodDelete, "orderlineitems/1/relationships/orders", `{"data":[]}`); r.status != http.StatusMethodNotAllowed {
+		t.Errorf("the order of a line: %d", r.status)
+	}
+}
+
+// Lists are deleted by a filter, wherever single records are.
+func TestListsOfPartsAreDeleted(t *testing.T) {
+	c := start(t, Seed(Sample))
+	for _, name := range []string{"orderlineitems", "orderdiscounts", "ordershippingtrackings", "orderaddresses", "productunitprecisions",
+		"quoteproducts", "webhooks", "productunits"} {
+		c.holds(drop(name, 400, "At least one filter must be provided."))
+	}
+	c.holds(drop("orderdiscounts?filter[order]=99", 204))
+}
