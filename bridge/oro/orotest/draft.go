@@ -252,6 +252,7 @@ type entity struct {
 	violations []problem
 	refused    []problem       // what could not be read or resolved
 	invalid    map[string]bool // fields of refused
+	derived    map[string]bool // fields that were worked out from sent ones, and count as sent
 }
 
 func (e *entity) text(name string) string {

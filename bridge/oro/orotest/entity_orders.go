@@ -21,10 +21,11 @@ var _ = register(
 			{name: "subtotalWithDiscountsValue", kind: money, readonly: true},
 			{name: "subtotalWithDiscounts", kind: money, readonly: true},
 			{name: "subtotalValue", kind: money, readonly: true}, {name: "totalValue", kind: money, readonly: true},
-			{name: "shippingMethod"}, {name: "shippingMethodType"}, {name: "estimatedShippingCostAmount", kind: money},
+			{name: "shippingMethod", max: 255, checks: []rule{nullOrNotBlank}}, {name: "shippingMethodType", max: 255, checks: []rule{nullOrNotBlank}},
+			{name: "estimatedShippingCostAmount", kind: money},
 			{name: "overriddenShippingCostAmount", kind: money}, {name: "sourceEntityIdentifier", readonly: true},
 			{name: "totalDiscountsAmount", kind: money, readonly: true}, {name: "external", kind: flag, init: "false", frozen: true, filter: single},
-			{name: "createdAt", kind: moment, frozen: true, filter: single}, dated[1],
+			{name: "createdAt", kind: moment, filter: single}, dated[1],
 			externalID,
 		}, contacted, []field{
 			{name: "disablePromotions", kind: flag, init: "false"}, {name: "discount", kind: number, init: "0", readonly: true},
@@ -65,14 +66,15 @@ var _ = register(
 		name: "orderlineitems", untitled: true, actions: reading | writing,
 		shortcuts: map[string]string{"customer": "orders.customer", "customerUser": "orders.customerUser"},
 		fields: fields([]field{
-			{name: "productSku", frozen: true}, {name: "productName"}, {name: "productVariantFields", kind: list, init: "[]"},
-			{name: "freeFormProduct"},
+			{name: "productSku", frozen: true, max: 255, tooLong: "The product SKU is too long. It should have 255 characters or less."}, {name: "productName"}, {name: "productVariantFields", kind: list, init: "[]"},
+			{name: "freeFormProduct", max: 255, tooLong: "The free-form product value is too long. It should have 255 characters or less."},
 			{name: "quantity", kind: number, required: "The quantity should not be blank.", checks: []rule{sizable}},
 			{name: "productUnitCode", readonly: true},
 			{name: "value", kind: money, checks: []rule{linePriced}},
 			{name: "currency"}, {name: "priceType", kind: integer, init: "10"},
 			{name: "shipBy", kind: date}, {name: "fromExternalSource", kind: flag, init: "false"}, {name: "comment"},
-			{name: "shippingMethod"}, {name: "shippingMethodType"}, {name: "shippingEstimateAmount", kind: money},
+			{name: "shippingMethod", max: 255, checks: []rule{nullOrNotBlank}}, {name: "shippingMethodType", max: 255, checks: []rule{nullOrNotBlank}},
+			{name: "shippingEstimateAmount", kind: money},
 			{name: "checksum", readonly: true},
 		}, dated, []field{
 			{name: "draftDelete", kind: flag, init: "false", readonly: true},
@@ -80,7 +82,7 @@ var _ = register(
 			{name: "rowTotalAfterDiscountIncludingTax", kind: money, readonly: true},
 			{name: "rowTotalAfterDiscountExcludingTax", kind: money, readonly: true},
 			{name: "rowTotalAfterDiscount", kind: money, readonly: true},
-			{name: "orders", kind: many, to: "orders", index: true, cascade: true, fixed: true, checks: []rule{inAnOrder}},
+			{name: "orders", kind: many, to: "orders", index: true, cascade: true, fixed: true, checks: []rule{inAnOrder}, settled: "Line Item order cannot be changed once set."},
 			{name: "product", kind: one, to: "products", index: true}, toOne("parentProduct", "products"),
 			{name: "productUnit", kind: one, to: "productunits", required: "The product unit does not exist for the product.", insists: true},
 			toMany("kitItemLineItems", "orderproductkititemlineitems"), toOne("freeFormTaxCode", "producttaxcodes"),
@@ -96,13 +98,13 @@ var _ = register(
 		name: "orderdiscounts", untitled: true, secures: "order", actions: reading | writing,
 		fields: []field{
 			{name: "description"},
-			{name: "percent", kind: number, bounds: &bounds{least: "-1", most: "1", detail: "This value should be between -100% and 100%."}},
+			{name: "percent", kind: number, garbled: notValid, checks: []rule{valued}, bounds: &bounds{least: "-1", most: "1", detail: "This value should be between -100% and 100%."}},
 			{
-				name: "amount", kind: money,
+				name: "amount", kind: money, checks: []rule{valued},
 				bounds: &bounds{least: "0", most: "999999999999999.9999", detail: "The discount amount should be between 0 and 999999999999999.9999"},
 			},
 			{name: "orderDiscountType", checks: []rule{discountType}},
-			{name: "order", kind: one, to: "orders", index: true, cascade: true, frozen: true, fixed: true, checks: []rule{affordable}},
+			{name: "order", kind: one, to: "orders", index: true, cascade: true, frozen: true, fixed: true, checks: []rule{affordable}, settled: "The discount cannot be moved to another order."},
 		},
 		complete: withDiscount,
 		gone: func(d *draft, r *record) {
@@ -119,7 +121,7 @@ var _ = register(
 	},
 	resource{
 		name: "ordersubtotals", plain: true, actions: reading, secures: "-", list: (*call).subtotalsOf,
-		fields: []field{{name: "order", kind: one, to: "orders", filter: single}},
+		fields: []field{{name: "order", kind: one, to: "orders", filter: single, equals: true}},
 	},
 )
 
@@ -206,6 +208,21 @@ func wholePrice(e *entity, f *field) {
 
 var discountTypes = []string{"oro_order_discount_item_type_amount", "oro_order_discount_item_type_percent"}
 
+// valued wants a discount to have the value that its type asks for.
+func valued(e *entity, f *field) {
+	asked := map[string]string{discountTypes[0]: "amount", discountTypes[1]: "percent"}[e.text("orderDiscountType")]
+	if f.name == asked && e.raw(f.name) == "" && !e.invalid[f.name] {
+		e.violate("not blank", f.name, notBlank)
+	}
+}
+
+// nullOrNotBlank wants a text or none, but no empty one.
+func nullOrNotBlank(e *entity, f *field) {
+	if e.raw(f.name) == `""` {
+		e.violate("not blank", f.name, notBlank)
+	}
+}
+
 func discountType(e *entity, f *field) {
 	if !slices.Contains(discountTypes, e.text(f.name)) {
 		e.violate("discount type", f.name, "The discount type is invalid. Valid types are: %s, %s.", discountTypes[0], discountTypes[1])
@@ -290,10 +307,15 @@ func withDiscount(e *entity) {
 		return
 	}
 	order = e.entity(order.table, order.record.serial)
-	if e.text("orderDiscountType") == discountTypes[1] && e.raw("percent") != "" {
+	switch kind := e.text("orderDiscountType"); {
+	case kind == discountTypes[1] && e.raw("percent") != "":
 		e.set("amount", asMoney(discountOf(order, e)))
-	} else if e.raw("amount") != "" {
+	case kind == discountTypes[0] && e.raw("amount") != "":
 		e.set("percent", percentOf(decimalOf(e.raw("amount")), subtotalOf(order)))
+		e.derived = map[string]bool{"percent": true}
+	}
+	if e.existing {
+		e.derived = map[string]bool{"percent": true, "amount": true, "order": true}
 	}
 	order.touch("updatedAt")
 	withTotals(order)

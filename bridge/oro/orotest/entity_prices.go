@@ -17,7 +17,7 @@ var _ = register(resource{
 		{name: "value", kind: money, rank: "currency", checks: []rule{priced}},
 		{name: "currency", required: "Currency should not be blank.", checks: []rule{currencyKnown}},
 		{
-			name: "priceList", kind: one, to: "pricelists", required: notBlank, bare: true, index: true, filter: single, cascade: true,
+			name: "priceList", kind: one, to: "pricelists", required: notBlank, bare: true, index: true, filter: single, equals: true, cascade: true,
 			frozen: true,
 		},
 		{name: "product", kind: one, to: "products", required: notBlank, bare: true, index: true, cascade: true},

@@ -98,6 +98,9 @@ func (q *query) filtering(s *holdings, t *table, p parameter, extID bool) {
 	if last != nil {
 		allowed = last.operators()
 	}
+	if last != nil && last.equals {
+		allowed = []string{"eq"}
+	}
 	if !slices.Contains(allowed, p.operator) {
 		q.fail(p.source, `The operator "`+p.operator+`" is not supported.`)
 		return
@@ -207,8 +210,11 @@ func (f *filter) resolveIDs(s *holdings, q *query, last *field, t *table, value 
 		return f.resolveRange(t, from, to, value)
 	}
 	values := []string{value}
-	if f.takesSeveral() || f.operator == "contains" || f.operator == "not_contains" {
+	if (f.takesSeveral() || f.operator == "contains" || f.operator == "not_contains") && !(last != nil && last.equals) {
 		values = strings.Split(value, ",")
+	}
+	if i := slices.IndexFunc(values, func(v string) bool { return !priceID.MatchString(v) }); i >= 0 && t.suffix != "" {
+		return `Expected a product price ID. Given "` + values[i] + `".`
 	}
 	if len(values) > 1 && slices.ContainsFunc(values, func(v string) bool { return strings.Trim(v, " ") == "" }) {
 		return `Expected an array of not empty strings. Given "` + value + `".`
@@ -233,6 +239,9 @@ func (f *filter) resolveIDs(s *holdings, q *query, last *field, t *table, value 
 	}
 	return ""
 }
+
+// priceID is the id of a price: its own, and that of its list.
+var priceID = regexp.MustCompile(`^[a-f0-9]{8}(-[a-f0-9]{4}){3}-[a-f0-9]{12}-\d+$`)
 
 // nested reports whether the ids are those of a record further on: then they are plain numbers to the shop.
 func (f *filter) nested(last *field) bool { return len(f.through) > 0 || last == nil && !f.id }

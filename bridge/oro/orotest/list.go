@@ -51,6 +51,9 @@ func (s *holdings) parseQuery(t *table, what asked, values url.Values, extID boo
 			q.parameter(s, t, what, p, extID)
 		}
 	}
+	if t.needs != "" && !slices.ContainsFunc(params, func(p parameter) bool { return p.key == "filter["+t.needs+"]" }) {
+		q.problems = slices.DeleteFunc(q.problems, func(p problem) bool { return p.parameter == "filter[id]" }) // it is not looked at
+	}
 	if what == forList && t.needs != "" && len(q.problems) == 0 &&
 		!slices.ContainsFunc(q.filters, func(f filter) bool { return f.field != nil && f.field.name == t.needs }) {
 		q.fail("", `The "`+t.needs+`" filter is required.`)

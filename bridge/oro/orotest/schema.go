@@ -57,6 +57,7 @@ type field struct {
 	init     string // JSON text that a new record starts with
 	required string // message when blank; "" is not required
 	min, max int    // length in characters; 0 is unlimited
+	tooLong  string // said instead of the usual words
 	column   int    // length that the database refuses: a driver exception
 	choices  []string
 	shape    *shape
@@ -73,13 +74,18 @@ type field struct {
 	frozen   bool // taken on creation, ignored later
 	// read takes a value of its own form, and refuses what it cannot read.
 	read     func(*entity, *field, json.RawMessage) string
-	once     bool // list: equal values stand once
-	late     bool // the first value is given when the record is stored
-	hidden   bool // taken but never answered
-	bare     bool // the relation has no links
-	anything bool // the relation leads to records of any resource; to is the usual one
-	orphans  bool // inverse: what leaves the list is deleted
-	fixed    bool // the relation is not changed through its own address
+	once     bool   // list: equal values stand once
+	late     bool   // the first value is given when the record is stored
+	hidden   bool   // taken but never answered
+	bare     bool   // the relation has no links
+	anything bool   // the relation leads to records of any resource; to is the usual one
+	orphans  bool   // inverse: what leaves the list is deleted
+	fixed    bool   // the relation is not changed through its own address
+	shrinks  bool   // through its own address records are only taken away
+	equals   bool   // filtered by one value, and only for being it
+	garbled  string // said of what cannot be read; "" is the words of the kind
+	// settled is said when a relation that leads somewhere is to lead elsewhere; "" lets it.
+	settled string
 
 	// What deleting does.
 
@@ -189,7 +195,7 @@ type resource struct {
 	shortcuts map[string]string
 	secures   string // relation whose view permission this resource is seen with; "-" needs none
 
-	list     func(*call, []string) // answers all addresses of a resource that is not stored
+	list     func(*call)           // answers all addresses of a resource that is not stored
 	complete func(*entity)         // derives what was not sent
 	rules    []check               // of the whole record
 	gone     func(*draft, *record) // what the end of a record does to others
@@ -341,6 +347,8 @@ func float(d decimal.Decimal) string {
 func (f *field) misread(raw json.RawMessage) string {
 	s, ok := scalar(bytes.TrimSpace(raw))
 	switch {
+	case f.garbled != "":
+		return f.garbled
 	case f.kind == money && string(bytes.TrimSpace(raw)) == "true":
 		return "" // the rules of a price tell
 	case f.kind == integer && ok:

@@ -264,3 +264,147 @@ func TestListsOfPartsAreDeleted(t *testing.T) {
 	}
 	c.holds(drop("orderdiscounts?filter[order]=99", 204))
 }
+
+// orderOf is the document of an order of two lines, 200 in all.
+func orderOf(identifier string) string {
+	return `{"data":{"type":"orders","attributes":{"identifier":"` + identifier + `","currency":"USD"},"relationships":{"customer":{"data":{"type":"customers","id":"1"}},"lineItems":{"data":[{"type":"orderlineitems","id":"l1"},{"type":"orderlineitems","id":"l2"}]}}},"included":[
+	{"type":"orderlineitems","id":"l1","attributes":{"quantity":10,"value":"10.0000","currency":"USD"},"relationships":{"product":{"data":{"type":"products","id":"1"}},"productUnit":{"data":{"type":"productunits","id":"item"}}}},
+	{"type":"orderlineitems","id":"l2","attributes":{"quantity":10,"value":"10.0000","currency":"USD"},"relationships":{"product":{"data":{"type":"products","id":"1"}},"productUnit":{"data":{"type":"productunits","id":"item"}}}}]}`
+}
+
+// newest makes a record and returns its id.
+func (c *client) newest(resource, body string) string {
+	c.t.Helper()
+	if r := c.do(http.MethodPost, resource, body); r.status != http.StatusCreated {
+		c.t.Fatalf("%s: %d %s", resource, r.status, r.body)
+	}
+	return c.shop.Newest(resource, "id")
+}
+
+// What an order is told when it is changed, and that its lines stay with it.
+func TestOrdersKeepTheirLines(t *testing.T) {
+	c := start(t, Seed(Sample))
+	c.holds(
+		post("orders", orderOf("A1"), 201),
+		post("orders", orderOf("A2"), 201),
+		get("orders?filter[identifier]=A1,A2&fields[orders]=identifier,lineItems", 200, "ids 25 26"),
+		patch("orders/25", `{"data":{"type":"orders","id":"25","attributes":{"createdAt":"2020-01-01T00:00:00Z"}}}`, 200, `"createdAt":"2020-01-01T00:00:00Z"`),
+		patch("orders/25", `{"data":{"type":"orders","id":"25","attributes":{"external":true}}}`, 200, `"external":false`),
+		patch("orders/25", `{"data":{"type":"orders","id":"25","relationships":{"createdBy":{"data":{"type":"users","id":"2"}}}}}`, 200, `relationships/createdBy","related":"`+c.shop.URL()+`/admin/api/orders/25/createdBy"},"data":null`),
+		patch("orders/25", `{"data":{"type":"orders","id":"25","relationships":{"lineItems":{"data":[]}}}}`, 400, `Please add at least one Line Item`),
+		patch("orders/25", `{"data":{"type":"orders","id":"25","relationships":{"lineItems":{"data":[{"type":"orderlineitems","id":"8"}]}}}}`, 400, `"title":"unchangeable field constraint","detail":"Line Item order cannot be changed once set.","source":{"pointer":"/data/relationships/lineItems/data/0"}`),
+		post("orders", `{"data":{"type":"orders","attributes":{"currency":"USD"},"relationships":{"customer":{"data":{"type":"customers","id":"1"}},"lineItems":{"data":[{"type":"orderlineitems","id":"8"}]}}}}`, 400, `"unchangeable field constraint","detail":"Line Item order cannot be changed once set.","source":{"pointer":"/data/relationships/lineItems/data/0"}`),
+		statement{"DELETE", "orders/26/relationships/lineItems", `{"data":[{"type":"orderlineitems","id":"8"}]}`, 204, nil},
+		statement{"DELETE", "orders/26/relationships/lineItems", `{"data":[{"type":"orderlineitems","id":"9"}]}`, 400, []string{`"count constraint","detail":"Please add at least one Line Item"}`}},
+	)
+}
+
+// A discount has the value that its type asks for; the other one is worked out.
+func TestDiscountsAreWorkedOut(t *testing.T) {
+	c := start(t, Seed(Sample))
+	c.holds(post("orders", orderOf("A1"), 201), post("orders", orderOf("A2"), 201))
+	d := func(attrs string) string {
+		return `{"data":{"type":"orderdiscounts","attributes":{` + attrs + `},"relationships":{"order":{"data":{"type":"orders","id":"25"}}}}}`
+	}
+	const amount, percent = `"orderDiscountType":"oro_order_discount_item_type_amount"`, `"orderDiscountType":"oro_order_discount_item_type_percent"`
+	const rangeErr = `"range constraint","detail":"This value should be between -100% and 100%.","source":{"pointer":"/data/attributes/percent"}`
+	const sumErr = `"discounts constraint","detail":"The sum of all discounts cannot exceed the order grand total amount. Please review some discounts above and make necessary adjustments.","source":{"pointer":"/data/relationships/order/data/totalDiscountsAmount"}`
+	const blank = `"not blank constraint","detail":"This value should not be blank.","source":{"pointer":"/data/attributes/`
+	c.holds(
+		post("orderdiscounts", d(amount), 400, blank+`amount"`),
+		post("orderdiscounts", d(percent), 400, blank+`percent"`, "not /amount"),
+		post("orderdiscounts", d(`"percent":0.3,`+amount), 400, blank+`amount"`, "not /percent"),
+		post("orderdiscounts", d(`"amount":"30.0000",`+percent), 400, blank+`percent"`, "not attributes/amount"),
+		post("orderdiscounts", `{"data":{"type":"orderdiscounts","relationships":{"order":{"data":{"type":"orders","id":"25"}}}}}`, 400, "The discount type is invalid.", "not blank"),
+		post("orderdiscounts", d(`"amount":"invalid",`+amount), 400, `"form constraint","detail":"This value is not valid.","source":{"pointer":"/data/attributes/amount"}`, "not blank"),
+		post("orderdiscounts", d(`"percent":"invalid",`+percent), 400, `"form constraint","detail":"This value is not valid.","source":{"pointer":"/data/attributes/percent"}`, "not blank"),
+		post("orderdiscounts", d(`"amount":"200.1000",`+amount), 400, rangeErr, sumErr),
+		post("orderdiscounts", d(`"amount":"-1",`+amount), 400, "The discount amount should be between 0 and 999999999999999.9999"),
+		post("orderdiscounts", d(`"percent":1.01,`+percent), 400, rangeErr),
+	)
+	first := c.newest("orderdiscounts", d(`"description":"","amount":"15",`+amount))
+	c.holds(
+		get("orderdiscounts/"+first, 200, `"percent":0.075`, `"amount":"15.0000"`),
+		patch("orderdiscounts/"+first, `{"data":{"type":"orderdiscounts","id":"`+first+`","attributes":{"percent":0.5}}}`, 200, `"percent":0.075`, `"amount":"15.0000"`),
+		patch("orderdiscounts/"+first, `{"data":{"type":"orderdiscounts","id":"`+first+`","attributes":{"amount":"200.1000"}}}`, 400, rangeErr, sumErr),
+		patch("orderdiscounts/"+first, `{"data":{"type":"orderdiscounts","id":"`+first+`","relationships":{"order":{"data":{"type":"orders","id":"26"}}}}}`, 200, `"id":"25"`),
+	)
+	second := c.newest("orderdiscounts", d(`"percent":0.2,`+percent))
+	c.holds(
+		get("orderdiscounts/"+second, 200, `"amount":"40.0000"`),
+		patch("orderdiscounts/"+second, `{"data":{"type":"orderdiscounts","id":"`+second+`","attributes":{"amount":"15.0000"}}}`, 200, `"percent":0.2`, `"amount":"40.0000"`),
+		patch("orderdiscounts/"+second, `{"data":{"type":"orderdiscounts","id":"`+second+`","attributes":{"percent":0.5}}}`, 200, `"percent":0.5`, `"amount":"100.0000"`),
+		patch("orders/26", `{"data":{"type":"orders","id":"26","relationships":{"discounts":{"data":[{"type":"orderdiscounts","id":"`+first+`"}]}}}}`, 400, `"unchangeable field constraint","detail":"The discount cannot be moved to another order.","source":{"pointer":"/data/relationships/discounts/data/0"}`),
+	)
+}
+
+// Subtotals are a list of one order's, and nothing else.
+func TestSubtotalsAreAListOnly(t *testing.T) {
+	c := start(t, Seed(Sample))
+	c.holds(
+		get("ordersubtotals", 400, `The \"order\" filter is required.`),
+		get("ordersubtotals?filter[order]=text", 400, `Expected integer value. Given \"text\".`, `"filter[order]"`),
+		get("ordersubtotals?filter[order]=999999", 200, "ids"),
+		get("ordersubtotals?filter[order][neq]=1", 400, `The operator \"neq\" is not supported.`),
+		get("ordersubtotals/25-subtotal-0", 404),
+		post("ordersubtotals", ``, 405),
+		patch("ordersubtotals/25-subtotal-0", ``, 404),
+		drop("ordersubtotals?filter[order]=25", 405),
+	)
+}
+
+// A price is named by its own id and that of its list.
+func TestPricesAreNamedByTheirList(t *testing.T) {
+	c := start(t, Seed(Sample))
+	price := get("productprices?filter[priceList]=1&page[size]=1", 200)
+	id := idsOf(c.do("GET", price.path, "").body)[0]
+	c.holds(
+		get("productprices?filter[priceList]=1&filter[id]="+id, 200, "ids "+id),
+		get("productprices?filter[priceList]=2&filter[id]="+id, 200, "ids"),
+		get("productprices?filter[priceList]=1&filter[id]=invalid", 400, `Expected a product price ID. Given \"invalid\".`, `"parameter":"filter[id]"`),
+		get("productprices?filter[priceList]=1&filter[id]="+id[:36], 400, `Expected a product price ID. Given \"`+id[:36]+`\".`),
+		get("productprices?filter[priceList]=1&filter[id]="+id+",invalid", 400, `Expected a product price ID. Given \"invalid\".`),
+		get("productprices?filter[id]=invalid", 400, `The \"priceList\" filter is required.`),
+		get("productprices?filter[priceList]=invalid", 400, `Expected integer value. Given \"invalid\".`),
+		get("productprices?filter[priceList]=9999", 200, "ids"),
+		get("productprices?filter[priceList]=1,2", 400, `Expected integer value. Given \"1,2\".`),
+		get("productprices?filter[priceList][neq]=1", 400, `The operator \"neq\" is not supported.`),
+		get("productprices/invalid", 404),
+		get("productprices/"+id[:36], 404),
+		get("productprices/invalid-1", 404),
+		get("productprices/"+id+"/product", 404),
+		get("productprices/"+id+"/relationships/product", 404),
+	)
+}
+
+// The schedules of a price list do not meet.
+func TestSchedulesDoNotMeet(t *testing.T) {
+	c := start(t, Seed(Sample))
+	s := func(begin, end string) string {
+		return `{"data":{"type":"pricelistschedules","attributes":{"activeAt":"` + begin + `","deactivateAt":"` + end + `"},"relationships":{"priceList":{"data":{"type":"pricelists","id":"1"}}}}}`
+	}
+	const meet = `"title":"schedule intervals intersection constraint","detail":"Price list schedule segments should not intersect"}`
+	c.holds(
+		post("pricelistschedules", s("2030-01-01T00:00:00Z", "2030-02-01T00:00:00Z"), 201),
+		post("pricelistschedules", s("2030-01-15T00:00:00Z", "2030-02-15T00:00:00Z"), 400, meet),
+	)
+	later := c.newest("pricelistschedules", s("2030-03-01T00:00:00Z", "2030-04-01T00:00:00Z"))
+	c.holds(
+		patch("pricelistschedules/"+later, `{"data":{"type":"pricelistschedules","id":"`+later+`","attributes":{"activeAt":"2030-01-15T00:00:00Z"}}}`, 400, meet),
+		post("pricelists", `{"data":{"type":"pricelists","attributes":{"name":"S","priceListCurrencies":["USD"]},"relationships":{"schedules":{"data":[{"type":"pricelistschedules","id":"a"},{"type":"pricelistschedules","id":"b"}]}}},"included":[
+			{"type":"pricelistschedules","id":"a","attributes":{"activeAt":"2030-01-01T00:00:00Z","deactivateAt":"2030-02-01T00:00:00Z"}},
+			{"type":"pricelistschedules","id":"b","attributes":{"activeAt":"2030-01-15T00:00:00Z","deactivateAt":"2030-02-15T00:00:00Z"}}]}`, 400,
+			`"source":{"pointer":"/data/relationships/schedules/data/0"}`, `"source":{"pointer":"/data/relationships/schedules/data/1"}`),
+	)
+}
+
+func TestMethodsAreThoseOfTheSource(t *testing.T) {
+	c := start(t, Seed(Sample))
+	for path, allow := range map[string]string{"pricelists/1/relationships/schedules": "OPTIONS, GET, DELETE", "pricelists/1/relationships/priceRules": "OPTIONS, GET, DELETE",
+		"orderstatuses": "OPTIONS, GET", "countries": "OPTIONS, GET", "countries/DE/relationships/regions": "OPTIONS, GET", "webhooktopics": "OPTIONS, GET", "webhooks": "OPTIONS, GET, POST, DELETE",
+		"customertaxcodes/1/relationships/owner": "OPTIONS, GET", "orders/1/relationships/documents": "OPTIONS, GET, PATCH, POST, DELETE"} {
+		if got := c.do("OPTIONS", path, "").header.Get("Allow"); got != allow {
+			t.Errorf("%s: %s, want %s", path, got, allow)
+		}
+	}
+}

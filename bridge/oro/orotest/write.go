@@ -389,7 +389,7 @@ func (e *entity) relate(f *field, raw json.RawMessage) {
 		e.refuse(f.name, notValid)
 		return
 	}
-	var wanted []int32
+	var wanted, kept []int32 // kept are those that stay where they are
 	for i, id := range readIdentifiers(raw) {
 		n := e.resolve(f, id)
 		if n != 0 && !f.readonly && e.hidden(f, n) {
@@ -398,6 +398,10 @@ func (e *entity) relate(f *field, raw json.RawMessage) {
 		switch {
 		case n == 0:
 			e.refuse(f.name, noSuchEntity)
+		case e.settled(f, n):
+			e.violate("unchangeable field", f.name, "%s", f.source.settled)
+			e.violations[len(e.violations)-1].pointer += "/" + itoa(i)
+			kept = append(kept, n)
 		case !slices.Contains(wanted, n):
 			wanted = append(wanted, n)
 		}
@@ -406,9 +410,24 @@ func (e *entity) relate(f *field, raw json.RawMessage) {
 	case f.readonly:
 	case f.kind == many:
 		e.record.lists[f.slot] = wanted
-	case f.kind == inverse:
+	case f.kind == inverse && len(kept) == 0:
 		e.gather(f, wanted)
 	}
+}
+
+// settled reports whether a record leads elsewhere already, and stays there.
+func (e *entity) settled(f *field, n int32) bool {
+	if f.kind != inverse || f.source.settled == "" {
+		return false
+	}
+	stored := f.target.get(n)
+	if stored == nil {
+		return false
+	}
+	if f.source.kind == many {
+		return len(stored.lists[f.source.slot]) > 0 && !slices.Contains(stored.lists[f.source.slot], e.record.serial)
+	}
+	return stored.ones[f.source.slot] != 0 && stored.ones[f.source.slot] != e.record.serial
 }
 
 // hidden reports whether a relation leads to a record that the client may not look at.
