@@ -202,6 +202,11 @@ func (c *call) delete(t *table, id string) {
 		c.forbidden(noRow)
 		return
 	}
+	if t.undeletable != nil && t.undeletable(&entity{draft: s.draft(false), table: t, record: t.get(n)}) {
+		s.mu.Unlock()
+		c.forbidden(`No access by "DELETE" permission to the entity.`)
+		return
+	}
 	if reason := s.kept(t, n); reason != "" {
 		s.mu.Unlock()
 		c.forbidden("The delete operation is forbidden. Reason: " + reason + ".")

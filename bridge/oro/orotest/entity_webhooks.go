@@ -1,10 +1,17 @@
 package orotest
 
+import "regexp"
+
+var urlShape = &shape{
+	pattern:    regexp.MustCompile(`(?i)^https?://([^\s/@]+@)?[^\s/:?#]+(:\d+)?([/?#]\S*)?$`),
+	constraint: "url", detail: "This value is not a valid URL.",
+}
+
 var _ = register(
 	resource{
 		name: "webhooks", ids: guid, actions: reading | writing, business: []string{"notificationUrl", "topic"},
 		fields: fields([]field{
-			{name: "notificationUrl", required: notBlank}, {name: "enabled", kind: flag, init: "true"},
+			{name: "notificationUrl", required: notBlank, shape: urlShape}, {name: "enabled", kind: flag, init: "true"},
 			{name: "verifySsl", kind: flag, init: "true"}, {name: "system", kind: flag, init: "false", readonly: true},
 			{name: "secret", hidden: true},
 		}, undated, ownedByUser, []field{

@@ -201,6 +201,8 @@ type resource struct {
 	gone     func(*draft, *record) // what the end of a record does to others
 	deletion func(*entity) string  // why the record cannot be deleted; "" is that it can
 	rests    func(*entity) bool    // nobody may change the record any more
+	// undeletable records are protected from everybody.
+	undeletable func(*entity) bool
 }
 
 // rule checks a field at its place in the validation.

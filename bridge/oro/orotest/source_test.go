@@ -408,3 +408,66 @@ func TestMethodsAreThoseOfTheSource(t *testing.T) {
 		}
 	}
 }
+
+// A customer stands neither above nor below itself.
+func TestCustomersStandInNoCircle(t *testing.T) {
+	c := start(t, Seed(Sample))
+	top := c.newest("customers", `{"data":{"type":"customers","attributes":{"name":"Top"}}}`)
+	low := c.newest("customers", `{"data":{"type":"customers","attributes":{"name":"Low"},
+		"relationships":{"parent":{"data":{"type":"customers","id":"`+top+`"}}}}}`)
+	lone := c.newest("customers", `{"data":{"type":"customers","attributes":{"name":"Lone"}}}`)
+	of := func(id, relations string) string {
+		return `{"data":{"type":"customers","id":"` + id + `","relationships":{` + relations + `}}}`
+	}
+	parent := func(id string) string { return `"parent":{"data":{"type":"customers","id":"` + id + `"}}` }
+	children := func(id string) string { return `"children":{"data":[{"type":"customers","id":"` + id + `"}]}` }
+	c.holds(
+		patch("customers/"+top, of(top, parent(low)), 400, `'Low' cannot be a parent of 'Top' because it is its child.`, `relationships/parent/data`),
+		patch("customers/"+low, of(low, children(top)), 400, `'Top' cannot be a child of 'Low' because it is its parent.`, `relationships/children/data`),
+		patch("customers/"+lone, of(lone, parent(top)+","+children(top)), 400, `'Top' cannot be a child of 'Lone' because it is its parent.`),
+		patch("customers/"+top, of(top, parent(top)), 400, `'Top' cannot be its own parent.`),
+	)
+}
+
+func TestRolesOfCustomerUsers(t *testing.T) {
+	c := start(t, Seed(Sample))
+	role := c.newest("customeruserroles", `{"data":{"type":"customeruserroles","attributes":{"label":"Buyers"}}}`)
+	of := func(attributes string) string {
+		return `{"data":{"type":"customeruserroles","id":"` + role + `","attributes":{` + attributes + `}}}`
+	}
+	c.holds(
+		post("customeruserroles", `{"data":{"type":"customeruserroles"}}`, 400, "This value should not be blank.", "attributes/label"),
+		patch("customeruserroles/"+role, of(`"label":null`), 400, "This value should not be blank."),
+		patch("customeruserroles/"+role, of(`"role":null`), 400, "This value should not be blank.", "attributes/role", "not too short"),
+		get("customeruserroles?filter[id]="+role, 200, `"role":"ROLE_FRONTEND_`),
+		drop("customeruserroles/"+role, 204),
+	)
+	users := idsOf(c.do(http.MethodGet, "customerusers?filter[userRoles]=1,2,3&page[size]=1", "").body)
+	if len(users) == 0 {
+		t.Fatal("no user of the sample has a role")
+	}
+	used := idsOf(c.do(http.MethodGet, "customerusers/"+users[0]+"/userRoles", "").body)[0]
+	c.holds(drop("customeruserroles/"+used, 403, `No access by \"DELETE\" permission to the entity.`))
+}
+
+func TestWritesOfTermsAndWebhooks(t *testing.T) {
+	c := start(t, Seed(Sample))
+	const format = `"relationships":{"format":{"data":{"type":"webhookformats","id":"thin"}},"topic":{"data":{"type":"webhooktopics","id":"order.created"}}}`
+	hook := func(url string) string {
+		return `{"data":{"type":"webhooks","attributes":{"notificationUrl":"` + url + `","system":true},` + format + `}}`
+	}
+	c.holds(
+		post("webhooks", hook("nowhere"), 400, `"title":"url constraint","detail":"This value is not a valid URL."`),
+		post("webhooks", hook("https://example.com/hook?a=b"), 201, `"system":false`),
+		post("webhooks", hook("http://127.0.0.1:8086/webhook"), 201),
+		get("webhooks?filter[topic]=order.created,order.updated", 200, `"order.created"`),
+		get("webhooks?filter[enabled]=true", 400),
+		post("producttaxcodes", `{"data":{"type":"producttaxcodes","attributes":{"code":"X1"}}}`, 201),
+		post("producttaxcodes", `{"data":{"type":"producttaxcodes","attributes":{"code":"X1"}}}`, 400,
+			`"title":"unique tax code constraint","detail":"This value is already used.","source":{"pointer":"/data/attributes/code"}`),
+		post("producttaxcodes", `{"data":{"type":"producttaxcodes"}}`, 400, "This value should not be blank."),
+		patch("customertaxcodes/1", `{"data":{"type":"customertaxcodes","id":"1","relationships":{"owner":{"data":null}}}}`, 200, `"owner":{`, `"type":"users"`),
+		post("customerusers", `{"data":{"type":"customerusers","attributes":{"email":"a@example.com","firstName":"A","lastName":"B","birthday":"2999-01-01"},
+			"relationships":{"customer":{"data":{"type":"customers","id":"1"}}}}}`, 400, "The birth date cannot be in the future."),
+	)
+}
