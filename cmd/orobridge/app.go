@@ -11,6 +11,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
 )
 
 // app is what the verbs share: the ends of the process and the global flags.
@@ -25,6 +26,7 @@ type app struct {
 	output
 	stdin io.Reader
 	env   func(string) (string, bool)
+	boxes []orotest.Option // of the shops in a box that it starts, for tests
 
 	configPath string
 	logFormat  string

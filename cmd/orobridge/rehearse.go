@@ -102,7 +102,7 @@ func (r *rehearsal) start(ctx context.Context, opts ...orotest.Option) (err erro
 	if r.dir, err = os.MkdirTemp("", "orobridge-rehearsal-"); err != nil {
 		return err
 	}
-	r.shop = orotest.New(append(opts, orotest.Credentials(shopClient, shopSecret))...)
+	r.shop = orotest.New(append(append(opts, orotest.Credentials(shopClient, shopSecret)), r.boxes...)...)
 	if err := r.shop.Start("127.0.0.1:0"); err != nil {
 		return err
 	}
