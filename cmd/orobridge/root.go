@@ -69,6 +69,9 @@ func newRootCommand(a *app) *cobra.Command {
 		newAdminCommand(a),
 		newVersionCommand(a),
 	)
+	help := newHelpCommand(a)
+	root.AddCommand(help)
+	root.SetHelpCommand(help)
 	strict(root)
 	return root
 }
@@ -118,5 +121,6 @@ func longHelp() string {
 	for _, c := range exitCodes {
 		fmt.Fprintf(&b, "  %d  %s\n", c.code, c.meaning)
 	}
+	b.WriteString("\nTopics of `orobridge help TOPIC`:\n" + topicLines())
 	return strings.TrimRight(b.String(), "\n")
 }
