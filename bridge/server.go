@@ -6,6 +6,8 @@ import "context"
 // place with files like any other.
 type Server interface {
 	Remote
+	// Listen opens the address, so that what keeps it from listening is known before Serve answers there.
+	Listen(ctx context.Context) error
 	// Serve listens and answers until ctx ends, and returns when all sessions have ended. An error says what keeps it
 	// from listening.
 	Serve(ctx context.Context) error

@@ -67,6 +67,7 @@ func newRootCommand(a *app) *cobra.Command {
 		newShopCommand(a),
 		newRehearseCommand(a),
 		newAdminCommand(a),
+		newReloadCommand(a),
 		newReportCommand(a),
 		newVersionCommand(a),
 	)
