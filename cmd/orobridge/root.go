@@ -70,11 +70,13 @@ func newRootCommand(a *app) *cobra.Command {
 		newReloadCommand(a),
 		newReportCommand(a),
 		newVersionCommand(a),
+		newManCommand(a),
 	)
 	help := newHelpCommand(a)
 	root.AddCommand(help)
 	root.SetHelpCommand(help)
 	strict(root)
+	a.completeAll(root)
 	return root
 }
 
