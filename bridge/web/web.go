@@ -72,17 +72,17 @@ func (s *Server) Handler() http.Handler {
 	return mux
 }
 
-// Serve listens on an address and answers until ctx ends; then it lets the requests at hand finish.
-func (s *Server) Serve(ctx context.Context, address string) error {
+// Listen opens an address for a [Server].
+func Listen(ctx context.Context, address string) (net.Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return &bridge.Error{Op: "listen on", Object: address, Err: err, Hint: "choose another admin.listen, or stop what uses the port"}
+		return nil, &bridge.Error{Op: "listen on", Object: address, Err: err, Hint: "choose another webhook.listen, or stop what uses the port"}
 	}
-	return s.ServeListener(ctx, listener)
+	return listener, nil
 }
 
-// ServeListener is [Server.Serve] on a listener that is there already; it is closed at the end.
-func (s *Server) ServeListener(ctx context.Context, listener net.Listener) error {
+// Serve answers until ctx ends; then it lets the requests at hand finish. The listener is closed at the end.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: requestTime, ReadTimeout: requestTime, WriteTimeout: requestTime,
 		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)}
 	done := make(chan error, 1)

@@ -150,7 +150,7 @@ func TestConnectionsAreLimited(t *testing.T) {
 	counting := &accepting{Listener: l}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- s.ServeListener(ctx, counting) }()
+	go func() { done <- s.Serve(ctx, counting) }()
 	var idle []net.Conn
 	for range 2 * maxConnections { // they say nothing
 		c, err := net.Dial("tcp", l.Addr().String())
@@ -200,7 +200,7 @@ func TestServeEndsWithItsContext(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- s.ServeListener(ctx, l) }()
+	go func() { done <- s.Serve(ctx, l) }()
 	r, _ := http.NewRequest("POST", "http://"+l.Addr().String()+HookPath, strings.NewReader(recorded))
 	r.Header.Set("Webhook-Signature", signature)
 	resp, err := http.DefaultClient.Do(r)
@@ -214,7 +214,7 @@ func TestServeEndsWithItsContext(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
-	if err := s.Serve(t.Context(), "256.0.0.1:1"); err == nil {
+	if _, err := Listen(t.Context(), "256.0.0.1:1"); err == nil {
 		t.Error("listened on nothing")
 	}
 }

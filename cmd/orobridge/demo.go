@@ -114,7 +114,7 @@ func (d *demo) run(ctx context.Context) error {
 	}
 	ctx, d.stop = context.WithCancel(ctx)
 	d.bridge = make(chan error, 1)
-	go func() { d.bridge <- runBeside(ctx, d.engine, nil) }()
+	go func() { d.bridge <- runBeside(ctx, d.engine) }()
 	d.tell("A shop in a box and the bridge, which is the ERP's SFTP server as well, are running.")
 	return nil
 }

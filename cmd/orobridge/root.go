@@ -68,9 +68,16 @@ func newRootCommand(a *app) *cobra.Command {
 		newShopCommand(a),
 		newRehearseCommand(a),
 		newAdminCommand(a),
+		newReloadCommand(a),
+		newReportCommand(a),
 		newVersionCommand(a),
+		newManCommand(a),
 	)
+	help := newHelpCommand(a)
+	root.AddCommand(help)
+	root.SetHelpCommand(help)
 	strict(root)
+	a.completeAll(root)
 	return root
 }
 
@@ -119,5 +126,6 @@ func longHelp() string {
 	for _, c := range exitCodes {
 		fmt.Fprintf(&b, "  %d  %s\n", c.code, c.meaning)
 	}
+	b.WriteString("\nTopics of `orobridge help TOPIC`:\n" + topicLines())
 	return strings.TrimRight(b.String(), "\n")
 }

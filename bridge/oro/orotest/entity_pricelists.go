@@ -24,7 +24,8 @@ var _ = register(
 		complete: withSchedule,
 	},
 	resource{
-		name: "pricelistschedules", untitled: true, secures: "-", actions: reading | writing | batching, business: []string{"priceList", "activeAt"},
+		name: "pricelistschedules", untitled: true, secures: "-", actions: reading | writing | batching,
+		business: []string{"priceList", "activeAt"},
 		fields: []field{
 			{name: "activeAt", kind: moment}, {name: "deactivateAt", kind: moment, checks: []rule{afterwards}},
 			{name: "priceList", kind: one, to: "pricelists", required: notBlank, index: true, cascade: true, frozen: true, fixed: true},

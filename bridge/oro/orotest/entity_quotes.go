@@ -56,7 +56,8 @@ var _ = register(
 			{name: "pricesChanged", kind: flag, init: "false", readonly: true},
 			{name: "currency"}, {name: "projectName"},
 		}, undated, []field{externalID}, contacted, []field{
-			{name: "request", kind: one, to: "rfqs", frozen: true, fixed: true}, backTo("quoteProducts", "quoteproducts", "quote"), {name: "shippingAddress", kind: one, to: "quoteshippingaddresses", fixed: true},
+			{name: "request", kind: one, to: "rfqs", frozen: true, fixed: true}, backTo("quoteProducts", "quoteproducts", "quote"),
+			{name: "shippingAddress", kind: one, to: "quoteshippingaddresses", fixed: true},
 			toMany("assignedUsers", "users"), toMany("assignedCustomerUsers", "customerusers"),
 		}, ownedByUser, []field{
 			toOne("customerUser", "customerusers"), {name: "customer", kind: one, to: "customers", index: true},

@@ -18,7 +18,8 @@ func taxCodes(name string, owner ...string) resource {
 		fields: fields([]field{
 			{name: "code", required: notBlank, max: 255, shape: codeShape, index: true}, {name: "description"},
 		}, undated, owners),
-		unique: []unique{{fields: []string{"code"}, title: "unique tax code constraint", detail: "This value is already used.", pointer: "code", enforced: true}},
+		unique: []unique{{fields: []string{"code"}, title: "unique tax code constraint", detail: "This value is already used.",
+			pointer: "code", enforced: true}},
 	}
 }
 

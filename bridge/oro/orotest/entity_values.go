@@ -11,7 +11,8 @@ var _ = register(
 	resource{
 		name: "localizedfallbackvalues", actions: reading | updating, secures: "-", parts: true,
 		fields: []field{
-			{name: "string", max: 255, filter: single}, {name: "fallback", choices: fallbackWays, filter: single}, {name: "text"}, {name: "wysiwyg", kind: wysiwyg},
+			{name: "string", max: 255, filter: single}, {name: "fallback", choices: fallbackWays, filter: single}, {name: "text"},
+			{name: "wysiwyg", kind: wysiwyg},
 			toOne("localization", "localizations"),
 		},
 	},
