@@ -52,6 +52,9 @@ func checkRendering(ctx context.Context, shop Shop, x *config.Export) []bridge.F
 		}
 	default:
 		detail := fmt.Sprintf("order %s is %s, %d bytes", got.Order, got.Name, len(got.Body))
+		if got.Bare > 0 {
+			detail += fmt.Sprintf("; %d newer ones have no lines: such orders are stuck", got.Bare)
+		}
 		if got.Doubt != "" {
 			detail += "; its sums do not add up: " + got.Doubt
 		}
