@@ -66,8 +66,8 @@ type condition struct {
 // conditions calls each for every condition of the IDoc that may be a price.
 func (r *reader) conditions(d *Document, each func(*condition) error) error {
 	for komg := range d.Children(-1, "E1KOMG") {
-		b := &rowBuilder{r: r, d: d}
-		word := b.unwanted(komg)
+		b, c := &rowBuilder{r: r, d: d}, &condition{r: r, d: d, komg: komg}
+		word := c.unwanted(b)
 		if b.err != nil {
 			return b.err
 		}
@@ -75,7 +75,7 @@ func (r *reader) conditions(d *Document, each func(*condition) error) error {
 			r.count(word)
 			continue
 		}
-		field, err := b.narrowed(komg)
+		field, err := c.narrowed(b)
 		if err != nil {
 			return err
 		}
@@ -96,30 +96,30 @@ func (r *reader) conditions(d *Document, each func(*condition) error) error {
 }
 
 // unwanted says why a condition is none of this feed's, in the word that it is counted under.
-func (b *rowBuilder) unwanted(komg int) string {
-	f, kind := b.r.f, b.value(komg, "KSCHL")
-	usage, application := b.value(komg, "KVEWE"), b.value(komg, "KAPPL")
+func (c *condition) unwanted(b *rowBuilder) string {
+	f, kind := b.r.f, b.value(c.komg, "KSCHL")
+	usage, application := b.value(c.komg, "KVEWE"), b.value(c.komg, "KAPPL")
 	switch {
 	case usage != "" && usage != "A" || application != "" && application != "V":
 		return "other_application"
 	case len(f.ConditionTypes) > 0 && !slices.Contains(f.ConditionTypes, kind):
 		return "other_condition " + kind
-	case !f.inArea(b.d, &b.d.Segments[komg]):
+	case !f.inArea(b.d, &b.d.Segments[c.komg]):
 		return "other_area"
 	}
 	return ""
 }
 
 // narrowed finds a field that makes the condition narrower than a row can say, empty for none.
-func (b *rowBuilder) narrowed(komg int) (field string, err error) {
-	material := b.value(komg, "MATNR") != "" || b.value(komg, "MATNR_LONG") != ""
-	err = b.d.each(&b.d.Segments[komg], func(name string, text []byte) bool {
+func (c *condition) narrowed(b *rowBuilder) (field string, err error) {
+	material := b.value(c.komg, "MATNR") != "" || b.value(c.komg, "MATNR_LONG") != ""
+	err = b.d.each(&b.d.Segments[c.komg], func(name string, text []byte) bool {
 		switch {
 		case understood[name], material && ofMaterial[name], string(text) == b.r.f.noData(), slices.Contains(b.r.f.IgnoreKeys, name):
 			return true
 		}
-		for _, c := range text {
-			if c != '0' && c != ' ' {
+		for _, char := range text {
+			if char != '0' && char != ' ' {
 				field = name
 				return false
 			}
@@ -282,7 +282,7 @@ func (c *condition) price(b *rowBuilder, konm int, gone bool) {
 	if konm >= 0 {
 		amount = konm
 	}
-	b.set("quantity", b.lowest(amount))
+	b.set("quantity", c.lowest(b, amount))
 	if !gone {
 		c.amount(b, amount)
 	}
@@ -303,7 +303,7 @@ func from(text string) string {
 }
 
 // lowest is from, or the row's fault.
-func (b *rowBuilder) lowest(at int) string {
+func (c *condition) lowest(b *rowBuilder, at int) string {
 	least := from(b.value(at, "KSTBM"))
 	if _, err := formats.CanonDecimal(least, formats.Conventions{}); err != nil {
 		b.fail(&b.d.Segments[at], "KSTBM", formats.CodeAmount, "KSTBM %v", err)
