@@ -99,6 +99,20 @@ func TestStrangersCostNoMemory(t *testing.T) {
 	}
 }
 
+func TestNobodyWaitsForTheHashesOfLargeFiles(t *testing.T) {
+	h := newHasher() // nobody works
+	waiting, without := 0, 0
+	for range 100 {
+		h.take(largeHash, func() { waiting++ }, func() { without++ })
+	}
+	h.take(largeHash-1, func() { waiting++ }, func() { without++ })
+	h.close()
+	h.run()
+	if waiting != cap(h.large)+1 || without != 100-cap(h.large) {
+		t.Errorf("%d had their turn, %d did without", waiting, without)
+	}
+}
+
 func TestRules(t *testing.T) {
 	tests := []struct {
 		rule, path   string
