@@ -3,6 +3,7 @@ package sftpd
 import (
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -101,15 +102,15 @@ func TestStrangersCostNoMemory(t *testing.T) {
 
 func TestNobodyWaitsForTheHashesOfLargeFiles(t *testing.T) {
 	h := newHasher() // nobody works
-	waiting, without := 0, 0
+	var turns, without atomic.Int64
 	for range 100 {
-		h.take(largeHash, func() { waiting++ }, func() { without++ })
+		h.take(largeHash, func() { turns.Add(1) }, func() { without.Add(1) })
 	}
-	h.take(largeHash-1, func() { waiting++ }, func() { without++ })
+	h.take(largeHash-1, func() { turns.Add(1) }, func() { without.Add(1) })
 	h.close()
 	h.run()
-	if waiting != cap(h.large)+1 || without != 100-cap(h.large) {
-		t.Errorf("%d had their turn, %d did without", waiting, without)
+	if turns.Load() != int64(cap(h.large)+1) || without.Load() != int64(100-cap(h.large)) {
+		t.Errorf("%d had their turn, %d did without", turns.Load(), without.Load())
 	}
 }
 
