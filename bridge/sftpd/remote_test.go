@@ -336,7 +336,11 @@ func TestFetchedTellsWhoHasAnOrder(t *testing.T) {
 	_, err = io.ReadAll(f)
 	check(t, err)
 	dead.kill()
-	d.await(bridge.FileDownloaded, 2)
+	for _, e := range d.await(bridge.FileDownloaded, 2) {
+		if e.SHA256 != "" {
+			t.Error("for a part of a file all of it was read")
+		}
+	}
 	if got := d.fetched(); len(got) > 0 {
 		t.Fatalf("half a file, or one whose client died before it had all, is fetched: %+v", got)
 	}
