@@ -54,6 +54,7 @@ type file struct {
 	walks    *sql.DB // lists that are handed on row by row: as many as there are at a time
 	turns    turns   // of writers
 	identity string
+	persons  string // key of the pseudonyms of customers
 }
 
 // Options change how a ledger is opened.
@@ -113,8 +114,8 @@ func (f *file) open(ctx context.Context, o Options) (err error) {
 	return f.identify(ctx)
 }
 
-// writing are the options of the one connection that writes.
-const writing = "_auto_vacuum=incremental&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&" +
+// writing are the options of the one connection that writes. What is deleted is overwritten: it may be of a person.
+const writing = "_auto_vacuum=incremental&_journal_mode=WAL&_synchronous=FULL&_secure_delete=on&_txlock=immediate&" +
 	"_busy_timeout=5000&_foreign_keys=on&_cache_size=-4000"
 
 func open(path, options string) (*sql.DB, error) {
