@@ -51,7 +51,8 @@ var persons = []test{
 		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{elsewhere}))
 		links, history, rejects, warnings, parked := w.ofKey("A")
 		n := got(w.Erase(w.Context(), "products", "A", []string{"products", "nothing"}))(w)
-		w.is(bridge.Forgotten{Links: 1, History: int64(history), Rejects: int64(rejects - 1), Warnings: int64(warnings), Parked: int64(parked)}, n)
+		want := bridge.Forgotten{Links: 1, History: int64(history), Rejects: int64(rejects - 1), Warnings: int64(warnings), Parked: int64(parked)}
+		w.is(want, n)
 		w.is([]int{2, 2, 1, 1}, []int{links, rejects, warnings, parked})
 		w.again()
 		links, history, rejects, warnings, parked = w.ofKey("A")
