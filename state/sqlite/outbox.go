@@ -114,7 +114,7 @@ func (l outboxStore) Owe(ctx context.Context, export string, in *bridge.Intake, 
 			}
 		}
 		for i := range in.History {
-			if err := record(ctx, tx, &in.History[i]); err != nil {
+			if err := record(ctx, tx, &in.History[i], nil); err != nil {
 				return err
 			}
 		}
@@ -186,7 +186,7 @@ func (l outboxStore) SaveOutbox(ctx context.Context, c bridge.OutboxChange, even
 			}
 		}
 		for i := range c.History {
-			if err := record(ctx, tx, &c.History[i]); err != nil {
+			if err := record(ctx, tx, &c.History[i], nil); err != nil {
 				return err
 			}
 		}
