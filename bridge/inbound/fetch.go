@@ -32,7 +32,7 @@ func (p *poller) fetch(ctx context.Context, d *bridge.Drop) error {
 	d.State, d.Reason, d.SHA256, d.Spool, d.FetchedAt = bridge.Fetched, "", sum, name, p.e.Clock.Now()
 	if d.ListedSHA256 != "" && d.ListedSHA256 != sum {
 		d.State = bridge.Claimed
-		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected,
+		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, hint: "have the sender put the file there again",
 			reason: fmt.Sprintf("its sha256 is %s, manifest %d says %s: it was not sent whole", sum, d.ListedBy, d.ListedSHA256)})
 	}
 	if err := p.recognise(ctx, d); err != nil {
