@@ -58,6 +58,8 @@ func newRootCommand(a *app) *cobra.Command {
 		newEventsCommand(a),
 		newTransfersCommand(a),
 		newAdoptCommand(a),
+		newExportCommand(a),
+		newForgetCommand(a),
 		newStatusCommand(a),
 		newFormatsCommand(a),
 		newTryCommand(a),

@@ -120,6 +120,43 @@ var rows = []test{
 		w.must(err)
 		w.is(map[bridge.RowFate]int64{bridge.FateCreated: 2, bridge.FateParked: 1, bridge.FateUpdated: 1}, counts)
 	}},
+	{"a key's history says what was sent, whatever became of its link since", func(w *world) {
+		_, r := w.run(bridge.Drop{})
+		sent := [][]formats.Value{values("name", "a", "unit", "item"), values("name", "b"), values("name", "b", "unit", "item"), values("name", "c")}
+		before := [][]formats.Value{values("name", "", "unit", ""), values("name", "a"), values("name", "", "unit", ""), nil}
+		var link *bridge.Link
+		told := func(n int) {
+			w.Helper()
+			var told []bridge.HistoryEntry
+			for _, e := range got(w.History(w.Context(), "products", "A"))(w) {
+				told = append(told, bridge.HistoryEntry{Sent: e.Sent, Before: e.Before})
+			}
+			var want []bridge.HistoryEntry
+			for i := range n {
+				want = append(want, bridge.HistoryEntry{Sent: sent[i], Before: before[i]})
+			}
+			w.is(want, told)
+		}
+		for i := range sent {
+			s := fated(r, "A", bridge.FateUpdated)
+			s.Key, s.Sent, s.Before = "A", sent[i], before[i]
+			if link == nil {
+				link = &bridge.Link{Entity: "products", Key: "A", OroID: "1", At: at}
+			}
+			link.Lay(sent[i], bridge.Link{})
+			s.Link = link
+			w.must(w.Settle(w.Context(), 0, []bridge.Settlement{s}))
+			told(i + 1)
+			if i == 1 {
+				w.must(w.Forget(w.Context(), "products", []string{"A"}))
+				link = nil
+				told(i + 1)
+			}
+		}
+		w.must(w.Forget(w.Context(), "products", []string{"A"}))
+		w.again()
+		told(len(sent))
+	}},
 	{"a key has a history", func(w *world) {
 		_, r := w.run(bridge.Drop{})
 		first := bridge.HistoryEntry{Entity: "products", Key: "A", Drop: r.Drop, Run: r.ID, Line: 4, Fate: bridge.FateUpdated,
