@@ -16,6 +16,12 @@ import (
 // What an admin decides about a drop is a change of the ledger and nothing more: the bridge that holds the state sees a
 // drop that is due, whether it is this process or another one.
 
+// What was decided about a held drop, in the words of the journal.
+const (
+	Approved  = "approved"
+	Discarded = "discarded"
+)
+
 // Approve lets a held drop go on in spite of its guards. Who approved it is kept.
 func (e *Engine) Approve(ctx context.Context, d *bridge.Drop, by bridge.Decision) error {
 	run, err := e.heldRun(ctx, d)
@@ -25,11 +31,11 @@ func (e *Engine) Approve(ctx context.Context, d *bridge.Drop, by bridge.Decision
 	d.Reason, d.DecidedBy, d.DecidedAt = "", by.Who, e.Clock.Now()
 	if run == nil { // held for a number that is missing: its guards have not looked at it yet
 		d.State = bridge.Fetched
-		return e.advance(ctx, d, bridge.Held, e.decision(d, by, "approved"))
+		return e.advance(ctx, d, bridge.Held, e.decision(d, by, Approved))
 	}
 	d.State = bridge.Loading
 	run.State, run.Approved, run.Attempts, run.Reason = bridge.Running, true, 0, ""
-	return e.saveRun(ctx, run, []bridge.Move{{Drop: d, From: bridge.Held}}, e.decision(d, by, "approved"))
+	return e.saveRun(ctx, run, []bridge.Move{{Drop: d, From: bridge.Held}}, e.decision(d, by, Approved))
 }
 
 // decision is the event of what somebody decided about a drop.
@@ -66,10 +72,10 @@ func (e *Engine) Discard(ctx context.Context, f *config.Feed, d *bridge.Drop, by
 	}
 	moves := []bridge.Move{{Drop: d, From: from}}
 	if run == nil {
-		err = e.advanceAll(ctx, moves, e.decision(d, by, "discarded"))
+		err = e.advanceAll(ctx, moves, e.decision(d, by, Discarded))
 	} else {
 		run.State, run.Ended, run.Reason = bridge.Failed, now, run.Reason+"; discarded by "+by.Who
-		err = e.saveRun(ctx, run, moves, e.decision(d, by, "discarded"))
+		err = e.saveRun(ctx, run, moves, e.decision(d, by, Discarded))
 	}
 	if err != nil {
 		return err

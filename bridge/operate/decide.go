@@ -180,6 +180,9 @@ func (k *Desk) decide(ctx context.Context, drop int64, change func(*config.Feed,
 
 // carryOut loads and moves a drop that was decided about, unless a running bridge does.
 func (k *Desk) carryOut(ctx context.Context, f *config.Feed, d *bridge.Drop) (*Result, error) {
+	if k.Running && k.Wait {
+		return k.followDrop(ctx, d)
+	}
 	if k.Running {
 		return &Result{Run: newRun(d, nil), Handed: true}, nil
 	}

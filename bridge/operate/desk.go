@@ -8,7 +8,7 @@
 // it out and waits for the end. What a decision means for a drop or an order is not decided here: the rules are those of
 // bridge/inbound and bridge/outbound.
 //
-//   - drops.go, orders.go, status.go, trace.go, events.go: what the ledger knows
+//   - drops.go, rejects.go, orders.go, status.go, trace.go, events.go: what the ledger knows
 //   - plan.go, inspect.go: what a file would do, and what it holds
 //   - decide.go, resend.go: decisions about drops and about orders
 //   - check.go: whether both ends work
@@ -35,6 +35,8 @@ type Ledger interface {
 	Drop(ctx context.Context, id int64) (*bridge.Drop, error)
 	Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error)
 	Runs(ctx context.Context, drop int64) ([]*bridge.Run, error)
+	// Papers lists what was written of a drop for its sender, by path.
+	Papers(ctx context.Context, drop int64) ([]string, error)
 	// RowLines walks the fates that a drop's runs have given to rows; rows that needed nothing have none.
 	RowLines(ctx context.Context, drop int64, each func(bridge.RowLine) error) error
 	Rejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error
@@ -64,6 +66,10 @@ type Desk struct {
 	Out     *outbound.Engine
 	// Running says that a bridge is at work on the ledger: it carries out what is decided here. With none the desk does.
 	Running bool
+	// Wait has a decision beside a running bridge followed until that one has carried it out. Alive says whether it still is
+	// there; nil: it is.
+	Wait  bool
+	Alive func() bool
 	// By is who decides and why, for the ledger. A page copies its desk for each decision.
 	By bridge.Decision
 }
@@ -87,6 +93,44 @@ func FeedOf(feeds []*config.Feed, name string) (*config.Feed, error) {
 		names = append(names, f.Name)
 	}
 	return nil, &Mistake{fmt.Sprintf("the config has no feed %q", name), "feeds are: " + strings.Join(names, ", ")}
+}
+
+// knownFeed says whether a feed stands in the config or in the ledger; "" stands for all. The error is a [Mistake].
+func (k *Desk) knownFeed(ctx context.Context, name string) error {
+	_, mistake := FeedOf(k.Feeds, name)
+	if name == "" || mistake == nil {
+		return nil
+	}
+	drops, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feed: name, Last: 1})
+	if err != nil || len(drops) > 0 {
+		return err
+	}
+	return mistake
+}
+
+// ExportOf finds an export by its name; the error is a [Mistake].
+func (k *Desk) ExportOf(name string) (*config.Export, error) {
+	var names []string
+	for _, x := range k.Exports {
+		if x.Name == name {
+			return x, nil
+		}
+		names = append(names, x.Name)
+	}
+	return nil, &Mistake{fmt.Sprintf("the config has no export %q", name), "exports are: " + strings.Join(names, ", ")}
+}
+
+// knownExport is knownFeed for exports.
+func (k *Desk) knownExport(ctx context.Context, name string) error {
+	_, mistake := k.ExportOf(name)
+	if name == "" || mistake == nil {
+		return nil
+	}
+	owed, err := k.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: name, Last: 1})
+	if err != nil || len(owed) > 0 {
+		return err
+	}
+	return mistake
 }
 
 // moment is a time as the models have it: UTC, to the millisecond as the ledger keeps it, nil for none.

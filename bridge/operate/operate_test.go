@@ -223,16 +223,19 @@ func TestModelsKeepTheirNames(t *testing.T) {
 	}{
 		"run": {drop.Runs[0],
 			"drop feed file sha256 state reason run kind rows created updated unchanged adopted superseded removed collapsed rejected parked " +
-				"verified withdrawn warnings requests seconds started ended"},
-		"drop":   {drop.Details, "drop feed file size sha256 state reason remote path mtime seen fetched settled moved"},
-		"row":    {drop.Fates[0], "run line key fate"},
-		"reject": {rejects[0], "drop run line key field code message row"},
-		"order":  {orders[0], "number order version export file sha256 state submitted owed written picked_up answered"},
+				"verified withdrawn warnings skipped unmapped requests seconds started ended"},
+		"drop": {drop.Details,
+			"drop feed file size sha256 state reason remote path same_as previous gap manifest listed_by mtime seen fetched settled moved"},
+		"row": {drop.Fates[0], "run line key fate detail"},
+		"reject": {rejects[0],
+			"reject entity drop run line key field code message cause doc segment part row state ended by_run by_drop who why"},
+		"order": {orders[0],
+			"number order version export file sha256 state alarm reason flags answer submitted owed written picked_up answered"},
 		"trace":  {trace, "entity key oro_id content removed drop run line at parked history"},
-		"entry":  {trace.History[0], "at fate drop run line sent"},
+		"entry":  {trace.History[0], "at fate drop run line sent detail"},
 		"status": {status, "running feeds exports paused alarms leftovers"},
-		"feed":   {status.Feeds[0], "feed entity waiting held blocked parked last_file last_state last_settled"},
-		"export": {status.Exports[0], "export owed written conflict total last_written"},
+		"feed":   {status.Feeds[0], "feed entity waiting held blocked parked rejects last_file last_state last_settled"},
+		"export": {status.Exports[0], "export owed written conflict stuck alarmed total last_written"},
 	} {
 		text, err := json.Marshal(c.model)
 		w.Must(err)

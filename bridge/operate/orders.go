@@ -21,10 +21,10 @@ type Order struct {
 	File      string           `json:"file"`
 	SHA256    string           `json:"sha256"`
 	State     bridge.OwedState `json:"state"`
-	Alarm     bridge.Alarm     `json:"alarm,omitempty"`
-	Reason    string           `json:"reason,omitempty"`
-	Flags     []string         `json:"flags,omitempty"`
-	Answer    string           `json:"answer,omitempty"`
+	Alarm     bridge.Alarm     `json:"alarm"`
+	Reason    string           `json:"reason"`
+	Flags     []string         `json:"flags"`
+	Answer    string           `json:"answer"`
 	Submitted *time.Time       `json:"submitted"`
 	Owed      *time.Time       `json:"owed"`
 	Written   *time.Time       `json:"written"`
@@ -34,12 +34,15 @@ type Order struct {
 
 func newOrder(o *bridge.Owed) Order {
 	return Order{Number: o.Number, Order: o.Order, Version: o.Version, Export: o.Export, File: o.File, SHA256: o.SHA256,
-		State: o.State, Alarm: o.Alarm, Reason: o.Reason, Flags: o.Flags, Answer: o.Answer, Submitted: moment(o.Submitted),
+		State: o.State, Alarm: o.Alarm, Reason: o.Reason, Flags: append([]string{}, o.Flags...), Answer: o.Answer, Submitted: moment(o.Submitted),
 		Owed: moment(o.OwedAt), Written: moment(o.WrittenAt), PickedUp: moment(o.PickedUp), Answered: moment(o.Answered)}
 }
 
 // Orders lists what stands in the outbox.
 func (k *Desk) Orders(ctx context.Context, f bridge.OutboxFilter) ([]Order, error) {
+	if err := k.knownExport(ctx, f.Export); err != nil {
+		return nil, err
+	}
 	owed, err := k.Ledger.Outbox(ctx, f)
 	if err != nil {
 		return nil, err

@@ -39,6 +39,11 @@ func (k *Desk) resend(ctx context.Context, files []*bridge.Outfile) ([]Order, er
 			return nil, err
 		}
 	}
+	if k.Running && k.Wait {
+		if err := k.followFiles(ctx, files); err != nil {
+			return nil, err
+		}
+	}
 	orders := []Order{}
 	for _, f := range files {
 		for _, order := range f.Orders {

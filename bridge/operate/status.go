@@ -3,6 +3,8 @@ package operate
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -29,6 +31,7 @@ type FeedStatus struct {
 	Held    int              `json:"held"`
 	Blocked []string         `json:"blocked"` // drops that can't be loaded now, and why
 	Parked  int64            `json:"parked"`
+	Rejects int64            `json:"rejects"` // that are open
 	Last    string           `json:"last_file"`
 	State   bridge.DropState `json:"last_state"`
 	Settled *time.Time       `json:"last_settled"`
@@ -40,6 +43,8 @@ type ExportStatus struct {
 	Owed     int        `json:"owed"`
 	Written  int        `json:"written"` // not picked up yet
 	Conflict int        `json:"conflict"`
+	Stuck    int        `json:"stuck"`
+	Alarmed  int        `json:"alarmed"` // orders with an alarm
 	Total    int        `json:"total"`
 	Last     *time.Time `json:"last_written"`
 }
@@ -63,11 +68,16 @@ func (k *Desk) Status(ctx context.Context) (*Status, error) {
 			v.Leftovers[feed] = text + "; " + inbound.LeftoversHint(feed)
 		}
 	}
+	rejects, err := k.Ledger.OpenRejects(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, f := range k.Feeds {
 		s, err := k.feedStatus(ctx, f)
 		if err != nil {
 			return nil, err
 		}
+		s.Rejects = rejects[f.Name]
 		v.Feeds = append(v.Feeds, s)
 	}
 	for _, x := range k.Exports {
@@ -118,10 +128,35 @@ func (k *Desk) exportStatus(ctx context.Context, x *config.Export) (ExportStatus
 			s.Written++
 		case bridge.Conflict:
 			s.Conflict++
+		case bridge.Stuck:
+			s.Stuck++
+		}
+		if o.Alarm != "" {
+			s.Alarmed++
 		}
 		if !o.WrittenAt.IsZero() {
 			s.Last = moment(o.WrittenAt)
 		}
 	}
 	return s, err
+}
+
+// Waits lists in words what waits for a person: what is held, stuck, in conflict or alarmed.
+func (v *Status) Waits() []string {
+	waits := []string{}
+	for _, f := range v.Feeds {
+		if f.Held > 0 {
+			waits = append(waits, fmt.Sprintf("%s: %d held, see `orobridge drops --feed %s --state held`", f.Feed, f.Held, f.Feed))
+		}
+	}
+	for _, x := range v.Exports {
+		if x.Stuck+x.Conflict+x.Alarmed > 0 {
+			waits = append(waits, fmt.Sprintf("%s: %d stuck, %d in conflict, %d with an alarm, see `orobridge orders --export %s --alarms`", x.Export,
+				x.Stuck, x.Conflict, x.Alarmed, x.Export))
+		}
+	}
+	for _, alarm := range slices.Sorted(maps.Keys(v.Alarms)) {
+		waits = append(waits, alarm+": "+v.Alarms[alarm])
+	}
+	return waits
 }

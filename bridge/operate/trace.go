@@ -33,7 +33,7 @@ type HistoryEntry struct {
 	Run    int64             `json:"run"`
 	Line   int64             `json:"line"`
 	Sent   map[string]string `json:"sent"`
-	Detail string            `json:"detail,omitempty"`
+	Detail string            `json:"detail"`
 }
 
 func newHistoryEntry(e bridge.HistoryEntry) HistoryEntry {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -62,11 +63,44 @@ func (a *app) printDrop(v *operate.DropDetails) {
 		fmt.Fprintf(a.stdout, "  sha256   %s\n", d.SHA256)
 	}
 	fmt.Fprintf(a.stdout, "  seen     %s\n  settled  %s\n", moment(d.Seen), moment(d.Settled))
+	for _, h := range v.Holds {
+		if h.Until == nil {
+			fmt.Fprintf(a.stdout, "  held     since %s: %s\n", moment(h.Since), printable(h.Reason))
+		} else {
+			fmt.Fprintf(a.stdout, "  held     for %s: %s\n", span(h.Seconds), printable(h.Reason))
+		}
+	}
+	for _, x := range v.Decisions {
+		fmt.Fprintf(a.stdout, "  decided  %s %s%s%s\n", moment(x.At), printable(x.Decision), printable(prefixed(" by ", x.Who)), printable(prefixed(": ", x.Why)))
+	}
+	for _, path := range v.Papers {
+		fmt.Fprintf(a.stdout, "  written  %s\n", printable(path))
+	}
+	if v.Open > 0 {
+		fmt.Fprintf(a.stdout, "  rejects  %d open: see `orobridge rejects %d`\n", v.Open, d.Drop)
+	}
 	for _, r := range v.Runs {
 		fmt.Fprintf(a.stdout, "run %d (%s, %s, %s): %s; %d requests\n", r.Run, r.Kind, r.Stage, moment(r.Started),
 			countsLine(r.Counts), r.Requests)
 		a.printLeftOut("  ", r.Skipped, r.Unmapped)
 	}
+}
+
+// span is a time span for people: to the second, and to the millisecond below one.
+func span(seconds float64) string {
+	d := time.Duration(seconds * float64(time.Second))
+	if d < time.Second {
+		return d.Round(time.Millisecond).String()
+	}
+	return d.Round(time.Second).String()
+}
+
+// prefixed is a text behind a prefix; empty for an empty text.
+func prefixed(prefix, text string) string {
+	if text == "" {
+		return ""
+	}
+	return prefix + text
 }
 
 func (a *app) printFates(fates []operate.Row) error {

@@ -45,6 +45,10 @@ func (a *app) look(ctx context.Context, show func(*operate.Desk) error) (err err
 		return err
 	}
 	ledger, err := readLedger(ctx, c)
+	if errors.Is(err, fs.ErrNotExist) {
+		say(a.stderr, "warning", "nothing has run with this config yet", bridge.HintOf(err))
+		ledger, err = state.Scratch(ctx)
+	}
 	if err != nil {
 		return err
 	}
@@ -72,23 +76,6 @@ func (a *app) work(ctx context.Context, feed string, open func(context.Context, 
 	return a.attend(ctx, c, ledger, false, do)
 }
 
-// decide opens a bridge on the ledger to change a word or two in it, whether or not another one is running there.
-func (a *app) decide(ctx context.Context, do func(*engine) error) error {
-	c, err := a.config()
-	if err != nil {
-		return err
-	}
-	ledger, err := openLedger(ctx, c)
-	running := errors.Is(err, bridge.ErrLocked)
-	if running {
-		ledger, err = state.Open(ctx, c.State.Dir, state.Options{Beside: true})
-	}
-	if err != nil {
-		return err
-	}
-	return a.attend(ctx, c, ledger, running, do)
-}
-
 // attend does a piece of work that somebody waits for, showing on a terminal how far it is. What the shop offers is not asked
 // again when it is noted.
 func (a *app) attend(ctx context.Context, c *config.Config, ledger *state.State, running bool, do func(*engine) error) (err error) {
@@ -108,7 +95,14 @@ func (a *app) attend(ctx context.Context, c *config.Config, ledger *state.State,
 
 // openLedger takes the ledger of a config for oneself.
 func openLedger(ctx context.Context, c *config.Config) (*state.State, error) {
-	return state.Open(ctx, c.State.Dir, state.Options{})
+	ledger, err := state.Open(ctx, c.State.Dir, state.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if err := noteConfig(ctx, c, ledger); err != nil {
+		return nil, errors.Join(err, ledger.Close())
+	}
+	return ledger, nil
 }
 
 // readLedger opens the ledger for reading, beside a running bridge if need be.

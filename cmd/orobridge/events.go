@@ -108,6 +108,9 @@ func eventLine(e *operate.Event) string {
 	if e.Text != "" {
 		said = append(said, e.Text)
 	}
+	if e.Why != "" {
+		said = append(said, "why: "+e.Why)
+	}
 	line := fmt.Sprintf("%s  %-14s  %s", moment(e.At), e.Kind, strings.Join(about, " "))
 	if len(said) > 0 {
 		line += ": " + strings.Join(said, "; ")

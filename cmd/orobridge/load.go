@@ -43,6 +43,11 @@ func (a *app) printResult(v *operate.Result) error {
 	} else if !v.Handed {
 		a.printRun(&v.Run)
 	}
+	return verdict(v)
+}
+
+// verdict is a result as an exit code; nil for a good one.
+func verdict(v *operate.Result) error {
 	switch v.Verdict {
 	case operate.Failed:
 		return exit(exitFailed)

@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/bridge/operate"
 )
@@ -40,7 +43,7 @@ func newRerunCommand(a *app) *cobra.Command {
 			case r.feed != "":
 				return a.rerunRange(cmd.Context(), &r)
 			}
-			return a.decideDrop(cmd.Context(), r.drop, func(desk *operate.Desk, ctx context.Context, id int64) (*operate.Result, error) {
+			return a.decideDrop(cmd.Context(), r.deciding, r.drop, func(desk *operate.Desk, ctx context.Context, id int64) (*operate.Result, error) {
 				return desk.Rerun(ctx, id, r.options)
 			})
 		},
@@ -51,6 +54,7 @@ func newRerunCommand(a *app) *cobra.Command {
 
 // rerun is what the user asked to run again.
 type rerun struct {
+	deciding
 	drop     string
 	feed     string
 	from, to string
@@ -64,6 +68,7 @@ type rerun struct {
 }
 
 func (r *rerun) flags(flags *pflag.FlagSet) {
+	r.deciding.flags(flags, true)
 	flags.StringVar(&r.feed, "feed", "", "all drops of this `feed`")
 	flags.StringVar(&r.from, "from", "", "seen at or after this `time`: 2026-01-31, or 2026-01-31T07:00:00Z")
 	flags.StringVar(&r.to, "to", "", "seen before this `time`")
@@ -127,27 +132,39 @@ func day(flag, text string) (time.Time, error) {
 	return time.Time{}, &usageError{fmt.Sprintf("--%s %q is not a time", flag, text), "write 2026-01-31 or 2026-01-31T07:00:00Z"}
 }
 
-// rerunRange loads the drops of a time again. Its exit code is the worst of theirs.
+// rerunRange loads the drops of a time again. Its exit code is the worst of theirs; as JSON it is a list.
 func (a *app) rerunRange(ctx context.Context, r *rerun) error {
 	from, to, err := r.times()
 	if err != nil {
 		return err
 	}
-	return a.decide(ctx, func(e *engine) error {
-		worst := exit(exitDone)
+	return a.decide(ctx, r.deciding, func(e *engine) error {
+		var worst error
+		runs := []operate.Run{}
 		err := e.Desk.RerunRange(ctx, operate.Range{Feed: r.feed, From: from, To: to}, r.options, func(v *operate.Result) error {
-			err := a.printResult(v)
-			var code exit
-			if errors.As(err, &code) {
-				worst, err = code, nil
+			if !a.json {
+				return notYet(a.printResult(v), &worst)
 			}
-			return err
+			runs = append(runs, v.Run)
+			return notYet(verdict(v), &worst)
 		})
-		if err == nil && worst != exitDone {
-			err = worst
+		if err == nil && a.json {
+			err = a.printJSON(runs)
 		}
-		return err
+		return cmp.Or(err, worst)
 	})
+}
+
+// notYet keeps an exit code for the end of a list; any other error is handed on.
+func notYet(err error, worst *error) error {
+	var code, before exit
+	if !errors.As(err, &code) {
+		return err
+	}
+	if !errors.As(*worst, &before) || code == exitFailed {
+		*worst = code
+	}
+	return nil
 }
 
 // rerunDry shows what running drops again would do.
@@ -158,18 +175,30 @@ func (a *app) rerunDry(ctx context.Context, r *rerun) error {
 	}
 	return a.work(ctx, "", readLedger, func(e *engine) error {
 		options := a.planOptions(false, false)
-		if r.feed != "" {
-			return e.Desk.PlanRange(ctx, operate.Range{Feed: r.feed, From: from, To: to}, r.options, options, a.printPlan)
+		if r.feed == "" {
+			id, err := number("drop", r.drop)
+			if err != nil {
+				return err
+			}
+			v, err := e.Desk.PlanRerun(ctx, id, r.options, options)
+			if err != nil {
+				return err
+			}
+			return a.printPlan(v)
 		}
-		id, err := number("drop", r.drop)
-		if err != nil {
-			return err
+		var worst error
+		plans := []*operate.Plan{}
+		err := e.Desk.PlanRange(ctx, operate.Range{Feed: r.feed, From: from, To: to}, r.options, options, func(v *operate.Plan) error {
+			if !a.json {
+				return notYet(a.printPlan(v), &worst)
+			}
+			plans = append(plans, v)
+			return notYet(planned(v), &worst)
+		})
+		if err == nil && a.json {
+			err = a.printJSON(plans)
 		}
-		v, err := e.Desk.PlanRerun(ctx, id, r.options, options)
-		if err != nil {
-			return err
-		}
-		return a.printPlan(v)
+		return cmp.Or(err, worst)
 	})
 }
 
@@ -179,7 +208,7 @@ func (a *app) rerunOrders(ctx context.Context, r *rerun) error {
 	if err != nil {
 		return err
 	}
-	return a.decide(ctx, func(e *engine) error {
+	return a.decide(ctx, r.deciding, func(e *engine) error {
 		var orders []operate.Order
 		if r.order != "" {
 			orders, err = e.Desk.ResendOrder(ctx, r.order, r.render)
@@ -192,7 +221,13 @@ func (a *app) rerunOrders(ctx context.Context, r *rerun) error {
 		if e.Desk.Running {
 			fmt.Fprintln(a.stderr, "the running bridge writes them now: see `orobridge orders`")
 		}
-		return a.printResent(orders)
+		if err := a.printResent(orders); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(orders, func(o operate.Order) bool { return o.State == bridge.Conflict || o.State == bridge.Stuck }) {
+			return exit(exitPartly)
+		}
+		return nil
 	})
 }
 

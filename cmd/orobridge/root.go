@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -51,6 +52,7 @@ func newRootCommand(a *app) *cobra.Command {
 		newParkedCommand(a),
 		newApproveCommand(a),
 		newDiscardCommand(a),
+		newAckCommand(a),
 		newRerunCommand(a),
 		newOrdersCommand(a),
 		newOrderCommand(a),
@@ -69,6 +71,11 @@ func newRootCommand(a *app) *cobra.Command {
 		newAdminCommand(a),
 		newVersionCommand(a),
 	)
+	for _, x := range partlyWhen {
+		if cmd, _, err := root.Find([]string{x.verb}); err == nil {
+			cmd.Long = strings.TrimSpace(cmp.Or(cmd.Long, cmd.Short+".") + fmt.Sprintf("\n\nExit code %d: %s.", exitPartly, x.when))
+		}
+	}
 	strict(root)
 	return root
 }

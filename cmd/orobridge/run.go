@@ -20,8 +20,7 @@ func newRunCommand(a *app) *cobra.Command {
 		Use:   "run",
 		Short: "Be the bridge: poll every feed and export until stopped",
 		Long: "run polls every feed and every export on its own schedule. The first Ctrl-C finishes the work at hand, the second one\n" +
-			"stops at once; either way the next start goes on from the ledger. With --once it makes one round and exits: 0 when\n" +
-			"all went well, 3 when rows were rejected or parked or a drop is held.",
+			"stops at once; either way the next start goes on from the ledger. With --once it makes one round and exits.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if once {
@@ -95,7 +94,7 @@ func (a *app) runOnce(ctx context.Context) (err error) {
 	return a.printWaiting(ctx, e.Desk, began)
 }
 
-// printWaiting names the drops of this round that wait for a person; with any the exit code is 3.
+// printWaiting names the drops of this round that wait for a person, and what else does; with any the exit code is 3.
 func (a *app) printWaiting(ctx context.Context, desk *operate.Desk, began time.Time) error {
 	drops, err := desk.Unsettled(ctx, began)
 	if err != nil {
@@ -104,7 +103,12 @@ func (a *app) printWaiting(ctx context.Context, desk *operate.Desk, began time.T
 	for _, d := range drops {
 		fmt.Fprintf(a.stderr, "drop %d %s %s: %s\n", d.Drop, printable(d.File), d.State, printable(d.Reason))
 	}
-	if len(drops) > 0 {
+	v, err := desk.Status(ctx)
+	if err != nil {
+		return err
+	}
+	a.printWaits(v)
+	if len(drops) > 0 || len(v.Waits()) > 0 {
 		return exit(exitPartly)
 	}
 	return nil
