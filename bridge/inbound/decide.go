@@ -18,14 +18,19 @@ import (
 
 // What was decided about a held drop, in the words of the journal.
 const (
-	Approved  = "approved"
-	Discarded = "discarded"
+	Approved      = "approved"
+	ApprovedFirst = "approved, and waits for somebody else's approval"
+	Discarded     = "discarded"
 )
 
-// Approve lets a held drop go on in spite of its guards. Who approved it is kept.
+// Approve lets a held drop go on in spite of its guards. Who approved it is kept. Where its feed asks for several, the drop
+// stays held until so many different people have approved it since it was held last.
 func (e *Engine) Approve(ctx context.Context, d *bridge.Drop, by bridge.Decision) error {
 	run, err := e.heldRun(ctx, d)
 	if err != nil {
+		return err
+	}
+	if enough, err := e.approved(ctx, d, by); err != nil || !enough {
 		return err
 	}
 	d.Reason, d.DecidedBy, d.DecidedAt = "", by.Who, e.Clock.Now()
@@ -36,6 +41,37 @@ func (e *Engine) Approve(ctx context.Context, d *bridge.Drop, by bridge.Decision
 	d.State = bridge.Loading
 	run.State, run.Approved, run.Attempts, run.Reason = bridge.Running, true, 0, ""
 	return e.saveRun(ctx, run, []bridge.Move{{Drop: d, From: bridge.Held}}, e.decision(d, by, Approved))
+}
+
+// approved says whether a drop goes on with this approval. One that is not the last is kept in the journal alone.
+func (e *Engine) approved(ctx context.Context, d *bridge.Drop, by bridge.Decision) (enough bool, err error) {
+	f, ok := e.Feed(d.Feed)
+	if !ok || f.Approve < 2 {
+		return true, nil
+	}
+	earlier := map[string]bool{}
+	err = e.Ledger.Events(ctx, bridge.EventFilter{Drop: d.ID}, func(event *bridge.Event) error {
+		switch {
+		case event.Kind == bridge.DropHeld:
+			clear(earlier)
+		case event.Kind == bridge.DecisionTaken && event.Text == ApprovedFirst:
+			earlier[event.Who] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	again := earlier[by.Who]
+	delete(earlier, by.Who)
+	if len(earlier)+1 >= f.Approve {
+		return true, nil
+	}
+	if again {
+		return false, &bridge.Error{Op: "approve", Object: fmt.Sprintf("drop %d", d.ID), Err: fmt.Errorf("%s has approved it already", by.Who),
+			Hint: fmt.Sprintf("its feed asks for %d people (approve_by): somebody else has to, too", f.Approve)}
+	}
+	return false, e.keep(ctx, e.decision(d, by, ApprovedFirst))
 }
 
 // decision is the event of what somebody decided about a drop.

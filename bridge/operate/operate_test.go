@@ -88,6 +88,30 @@ func TestBesideARunningBridgeADecisionIsOnlyWrittenDown(t *testing.T) {
 	}
 }
 
+// Four eyes: a drop goes on once two different people have approved it, and an approval counts for one time that it is held.
+func TestADropThatAsksForTwoGoesOnWithTheSecond(t *testing.T) {
+	w := bridgetest.NewWorld(t, strings.Replace(guarded, "guards:", "approve_by: 2, guards:", 1))
+	w.Drop("products", "bad.csv", bad)
+	w.Round()
+	k := desk(w, false)
+	v, err := k.Approve(t.Context(), 1)
+	w.Must(err)
+	if v.State != bridge.Held || v.Verdict != operate.Waits {
+		t.Errorf("after one it is %s", v.State)
+	}
+	if _, err := k.Approve(t.Context(), 1); err == nil || bridge.HintOf(err) == "" {
+		t.Errorf("the same one again: %v", err)
+	}
+	k.By = bridge.Decision{Who: "bob@desk"}
+	v, err = k.Approve(t.Context(), 1)
+	w.Must(err)
+	d, err := k.DropDetails(t.Context(), 1, false)
+	w.Must(err)
+	if v.State != bridge.Partial || len(d.Decisions) != 2 || d.Decisions[0].Who != "olga@desk" || d.Decisions[1].Who != "bob@desk" || d.Holds[0].Until == nil {
+		t.Errorf("it is %s, decided %+v", v.State, d.Decisions)
+	}
+}
+
 // A decision that the drop's state does not allow changes nothing, wherever it is taken.
 func TestAWrongDecisionChangesNothing(t *testing.T) {
 	w := held(t)

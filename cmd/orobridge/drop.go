@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -10,18 +11,23 @@ import (
 )
 
 func newDropCommand(a *app) *cobra.Command {
-	var rows bool
+	var rows, plan bool
 	cmd := a.jsonFlag(&cobra.Command{
 		Use:   "drop ID",
 		Short: "Show one inbound file: its runs, and what became of its rows",
 		Long: "drop shows a file, its runs and the counts of its rows. --rows lists the fate of every row that was created, updated,\n" +
 			"removed, adopted, rejected or parked; rows that were unchanged or collapsed are only counted. Behind them stand the\n" +
-			"warnings: what was left out of rows that were loaded otherwise, the first thousand of each run.",
+			"warnings: what was left out of rows that were loaded otherwise, the first thousand of each run.\n\n" +
+			"--plan shows what the drop would change now, above all one that is held: removals first, then the prices that move furthest,\n" +
+			"then the rest in the order of the file. Nothing is written.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := number("drop", args[0])
 			if err != nil {
 				return err
+			}
+			if plan {
+				return a.work(cmd.Context(), "", readLedger, func(e *engine) error { return a.planDrop(cmd.Context(), e.Desk, id) })
 			}
 			return a.look(cmd.Context(), func(desk *operate.Desk) error {
 				d, err := desk.DropDetails(cmd.Context(), id, rows)
@@ -42,8 +48,38 @@ func newDropCommand(a *app) *cobra.Command {
 			})
 		},
 	})
+	cmd.Flags().BoolVar(&plan, "plan", false, "show what it would change now")
 	cmd.Flags().BoolVar(&rows, "rows", false, "list the fate of single rows")
 	return cmd
+}
+
+// plannedShown is how many changes of a drop's plan are printed; its JSON has more.
+const plannedShown = 50
+
+// planDrop prints what a drop would change.
+func (a *app) planDrop(ctx context.Context, desk *operate.Desk, id int64) error {
+	o := a.planOptions(false, true)
+	if !a.json {
+		o.Reject = a.printReject
+	}
+	v, err := desk.PlanDrop(ctx, id, o)
+	if err != nil {
+		return err
+	}
+	for i, c := range v.Changes {
+		if a.json {
+			break
+		}
+		if i == plannedShown {
+			a.erase()
+			fmt.Fprintf(a.stdout, "and %d more changes\n", v.Create+v.Update+v.Remove+v.Withdraw+v.Park-plannedShown)
+			break
+		}
+		if err := a.printChange(c); err != nil {
+			return err
+		}
+	}
+	return a.printPlan(v)
 }
 
 func (a *app) printDrop(v *operate.DropDetails) {

@@ -36,6 +36,7 @@ var exitCodes = []struct {
 
 // partlyWhen says of each verb that may end with exit code 3 when it does.
 var partlyWhen = []struct{ verb, when string }{
+	{"drop", "with --plan: rows would be rejected or parked"},
 	{"load", "rows were rejected or parked, or the drop is held"},
 	{"plan", "rows would be rejected or parked"},
 	{"approve", "rows were rejected or parked, or the drop is held still"},
