@@ -257,7 +257,7 @@ func TestModelsKeepTheirNames(t *testing.T) {
 			"number order version export file sha256 state alarm reason flags answer submitted owed written picked_up answered"},
 		"trace":  {trace, "entity key oro_id content removed drop run line at parked history"},
 		"entry":  {trace.History[0], "at fate drop run line sent detail"},
-		"status": {status, "running feeds exports paused alarms leftovers"},
+		"status": {status, "running feeds exports paused pauses alarms leftovers"},
 		"feed":   {status.Feeds[0], "feed entity waiting held blocked parked rejects last_file last_state last_settled"},
 		"export": {status.Exports[0], "export owed written conflict stuck alarmed total last_written"},
 	} {

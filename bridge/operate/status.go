@@ -18,6 +18,7 @@ type Status struct {
 	Feeds   []FeedStatus      `json:"feeds"`
 	Exports []ExportStatus    `json:"exports"`
 	Paused  map[string]string `json:"paused"` // what waits for trouble to pass, and why
+	Pauses  []Pause           `json:"pauses"` // what somebody has stopped
 	Alarms  map[string]string `json:"alarms"` // what is wrong with orders: "orders overdue"
 	// Leftovers tells, by feed, of files in work folders that no drop of this ledger has claimed.
 	Leftovers map[string]string `json:"leftovers"`
@@ -52,10 +53,13 @@ type ExportStatus struct {
 // Status shows how every feed and export stands.
 func (k *Desk) Status(ctx context.Context) (*Status, error) {
 	v := &Status{Running: k.Running, Feeds: []FeedStatus{}, Exports: []ExportStatus{},
-		Paused: map[string]string{}, Alarms: map[string]string{}, Leftovers: map[string]string{}}
+		Paused: map[string]string{}, Pauses: []Pause{}, Alarms: map[string]string{}, Leftovers: map[string]string{}}
 	notes, err := k.Ledger.Notes(ctx)
 	if err != nil {
 		return nil, err
+	}
+	for _, p := range bridge.Halts(notes) {
+		v.Pauses = append(v.Pauses, newPause(p))
 	}
 	for name, text := range notes {
 		if work, ok := bridge.PausedWork(name); ok {

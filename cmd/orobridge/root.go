@@ -53,6 +53,8 @@ func newRootCommand(a *app) *cobra.Command {
 		newApproveCommand(a),
 		newDiscardCommand(a),
 		newAckCommand(a),
+		newPauseCommand(a),
+		newResumeCommand(a),
 		newRerunCommand(a),
 		newOrdersCommand(a),
 		newOrderCommand(a),

@@ -83,6 +83,14 @@ func (a *app) printStatus(v *operate.Status) error {
 			fmt.Fprintf(a.stdout, "waits: %s: %s\n", s.Feed, printable(text))
 		}
 	}
+	for _, p := range v.Pauses {
+		until := ""
+		if p.Until != nil {
+			until = " until " + moment(p.Until)
+		}
+		fmt.Fprintf(a.stdout, "stopped: %s since %s%s by %s%s\n", printable(p.Work), moment(p.Since), until, printable(p.Who),
+			printable(prefixed(": ", p.Why)))
+	}
 	for _, work := range slices.Sorted(maps.Keys(v.Paused)) {
 		fmt.Fprintf(a.stdout, "paused: %s: %s\n", printable(work), printable(v.Paused[work]))
 	}
