@@ -49,6 +49,8 @@ type Ledger interface {
 	CountParked(ctx context.Context, entity string) (int64, error)
 	// Links reads the full links of some keys; what is unknown is left out.
 	Links(ctx context.Context, entity string, keys []string) (map[string]*bridge.Link, error)
+	// KeysOf lists up to n keys of which a word is a part or the whole, by entity and key.
+	KeysOf(ctx context.Context, word string, n int) ([]bridge.EntityKey, error)
 	History(ctx context.Context, entity, key string) ([]bridge.HistoryEntry, error)
 	Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*bridge.Owed, error)
 	Notes(ctx context.Context) (map[string]string, error)

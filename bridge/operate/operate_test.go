@@ -364,7 +364,7 @@ func TestAnOrderIsSentAgainByWhoeverIsAtWork(t *testing.T) {
 			file := w.There()
 			w.Take(file[0])
 			w.MustOut()
-			orders, err := desk(w, running).ResendOrder(t.Context(), "A-1", false)
+			orders, err := desk(w, running).ResendOrder(t.Context(), "A-1", "", false)
 			w.Must(err)
 			want, there := bridge.Written, file
 			if running {

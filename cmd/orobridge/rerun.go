@@ -26,7 +26,7 @@ func newRerunCommand(a *app) *cobra.Command {
 			"mended in the shop. --feed with --from and --to runs all drops of a feed that were seen in that time, in their order.\n" +
 			"--force sends unchanged rows too and overwrites what newer drops have set. --dry-run shows what would happen.\n\n" +
 			"rerun --order ORDER writes an order's file once more, the same bytes under the same name; with --render it makes a new version\n" +
-			"from the shop's present state. --orders with --from and --to does so for all orders that were submitted in that time.",
+			"from the shop's present state. --export touches that export's file alone. --orders with --from and --to does so for all orders that were submitted in that time.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -77,7 +77,7 @@ func (r *rerun) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&r.order, "order", "", "write this `order`'s file once more: identifier, or number of the file")
 	flags.BoolVar(&r.render, "render", false, "with --order: make a new version from the shop's present state")
 	flags.BoolVar(&r.orders, "orders", false, "write all orders that were submitted from --from to --to once more")
-	flags.StringVar(&r.export, "export", "", "with --orders: only those of this `export`")
+	flags.StringVar(&r.export, "export", "", "with --order or --orders: only with this `export`")
 	flags.BoolVar(&r.dry, "dry-run", false, "show what would happen, and change nothing")
 }
 
@@ -89,8 +89,10 @@ func (r *rerun) check() error {
 	wrong := func(message string) error { return &usageError{message, "see orobridge rerun --help"} }
 	if r.ofOrders() {
 		switch {
-		case r.drop != "" || r.feed != "" || r.dry || r.options != (inbound.RerunOptions{}):
-			return wrong("--order and --orders take no drop, feed, --rejected, --force or --dry-run")
+		case r.drop != "" || r.feed != "" || r.options != (inbound.RerunOptions{}):
+			return wrong("--order and --orders take no drop, feed, --rejected or --force")
+		case r.dry && r.render:
+			return &usageError{"--render takes no --dry-run", "see the file that would be made: orobridge order ORDER --render EXPORT"}
 		case r.order != "" && r.orders:
 			return wrong("rerun takes --order or --orders, not both")
 		case r.order == "" && r.render:
@@ -208,17 +210,27 @@ func (a *app) rerunOrders(ctx context.Context, r *rerun) error {
 	if err != nil {
 		return err
 	}
+	if r.dry {
+		return a.look(ctx, func(desk *operate.Desk) error {
+			orders, err := desk.WouldResend(ctx, r.order, r.export, from, to)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(a.stderr, "nothing was written; these files would be written again")
+			return a.printResent(orders)
+		})
+	}
 	return a.decide(ctx, r.deciding, func(e *engine) error {
 		var orders []operate.Order
 		if r.order != "" {
-			orders, err = e.Desk.ResendOrder(ctx, r.order, r.render)
+			orders, err = e.Desk.ResendOrder(ctx, r.order, r.export, r.render)
 		} else {
 			orders, err = e.Desk.ResendOrders(ctx, r.export, from, to)
 		}
 		if err != nil {
 			return err
 		}
-		if e.Desk.Running {
+		if e.Desk.Running && !r.wait {
 			fmt.Fprintln(a.stderr, "the running bridge writes them now: see `orobridge orders`")
 		}
 		if err := a.printResent(orders); err != nil {
