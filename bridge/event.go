@@ -33,9 +33,20 @@ const (
 
 	OrderOwed     EventKind = "order owed" // it has its file in the outbox
 	OrderWritten  EventKind = "order written"
+	OrderFetched  EventKind = "order fetched" // a partner has read its file to the end, at a server of the bridge's own
 	OrderPickedUp EventKind = "order picked up"
 	OrderAnswered EventKind = "order answered"
 	OrderAgain    EventKind = "order again" // its file is owed once more
+
+	// What partners do at a server of the bridge's own; the event's Visit says who.
+	SessionBegan   EventKind = "session began"   // Text says by what the partner logged in
+	SessionEnded   EventKind = "session ended"   // Bytes in both directions; Text says why
+	FileUploaded   EventKind = "file uploaded"   // a handle that was open for writing is closed, or a file was cut
+	FileDownloaded EventKind = "file downloaded" // a handle that was open for reading is closed
+	FileRenamed    EventKind = "file renamed"
+	FileDeleted    EventKind = "file deleted" // or a folder
+	FolderMade     EventKind = "folder made"
+	PartnerRefused EventKind = "partner refused" // or a stranger; Text says what, and of a login more than the stranger was told
 
 	AlarmRaised   EventKind = "alarm raised"
 	AlarmCleared  EventKind = "alarm cleared"
@@ -77,6 +88,7 @@ type Event struct {
 	Text   string // the rest in words
 	Hint   string // what to do about it
 	Counts *Counts
+	Visit  *Visit
 	Phase  string // "reading", "looking up", "sending"
 	Done   int64
 	Total  int64 // 0: not known
@@ -87,6 +99,22 @@ func (d *Drop) Event(kind EventKind, at time.Time, text string) *Event {
 	return &Event{At: at, Kind: kind, Feed: d.Feed, Drop: d.ID, File: d.Name, Text: text}
 }
 
+// Visit is what an event at a server of the bridge's own has besides: who it was, from where, and how it went.
+type Visit struct {
+	Remote  string
+	User    string // of a refused login: the name that was tried
+	Address string // IP address
+	Session string // the same for all events of a session; empty before the login
+	Client  string // of a session: what the client calls itself
+	Target  string // of a rename: the new path
+	Size    int64  // of a transfer: the file's at its end, bytes
+	Whole   bool   // of a download: the partner has the whole file now, perhaps in several goes
+	Broken  bool   // the transfer did not end well: the connection died, or a write failed
+	Took    time.Duration
+	Times   int       // so many like it are told by this one; 0 for one
+	Since   time.Time // of these, when the first was
+}
+
 // Level is how loud an event is in a log.
 func (e *Event) Level() slog.Level {
 	switch e.Kind {
@@ -94,11 +122,15 @@ func (e *Event) Level() slog.Level {
 		return slog.LevelError
 	case WorkPaused, DropHeld, DropTrouble, BatchLost, Noted:
 		return slog.LevelWarn
+	case PartnerRefused:
+		if e.Visit != nil && e.Visit.Session != "" { // of strangers there are always some
+			return slog.LevelWarn
+		}
 	case DropSettled:
 		if e.Hint != "" {
 			return slog.LevelWarn
 		}
-	case DropSeen, DropClaimed, DropWaits, DropPutAway, BatchSent, BatchJudged, StepReached, Progressed:
+	case DropSeen, DropClaimed, DropWaits, DropPutAway, BatchSent, BatchJudged, SessionBegan, SessionEnded, StepReached, Progressed:
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo
@@ -134,6 +166,21 @@ func (e *Event) Attrs() []slog.Attr {
 		for _, n := range c.Each() {
 			number(n.Name, n.N)
 		}
+	}
+	if v := e.Visit; v != nil {
+		text("remote", v.Remote)
+		text("user", v.User)
+		text("address", v.Address)
+		text("session", v.Session)
+		text("client", v.Client)
+		text("target", v.Target)
+		if v.Took > 0 {
+			all = append(all, slog.Duration("took", v.Took))
+		}
+		if v.Broken {
+			all = append(all, slog.Bool("broken", true))
+		}
+		number("times", int64(v.Times))
 	}
 	text("text", e.Text)
 	text("hint", e.Hint)
@@ -205,11 +252,13 @@ func LogEvents(log *slog.Logger) func(*Event) {
 
 // EventFilter chooses events of the journal; zero fields choose all.
 type EventFilter struct {
-	After int64 // a higher number
-	Drop  int64
-	Order string
-	Since time.Time
-	Last  int // only the last so many; the answer is oldest first all the same
+	After  int64 // a higher number
+	Drop   int64
+	Order  string
+	Visits bool   // only what partners did
+	User   string // only what this partner did
+	Since  time.Time
+	Last   int // only the last so many; the answer is oldest first all the same
 }
 
 // Trouble is the event of a piece of work that has to wait, or, without a reason, of one that goes on.

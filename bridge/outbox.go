@@ -116,7 +116,16 @@ type Outfile struct {
 	Written  time.Time
 	Marked   time.Time // when it was whole for the ERP: with its marker, if it has one
 	MTime    time.Time // the server's time of the file as it was first listed
+	Fetched  Fetch
 	PickedUp time.Time
+}
+
+// Fetch says that a partner has read a file to its end, at a server of the bridge's own: when, who and from which address.
+// The zero value says that none has.
+type Fetch struct {
+	At   time.Time
+	User string
+	From string
 }
 
 // Owed is one order of the outbox, in one version.
@@ -141,6 +150,7 @@ type Owed struct {
 	Noticed   time.Time
 	OwedAt    time.Time
 	WrittenAt time.Time
+	Fetched   Fetch
 	PickedUp  time.Time
 	Answered  time.Time // first answer
 }
@@ -154,7 +164,8 @@ type FileMove struct {
 // OutboxChange is what happened to some files and orders of the outbox: all of it is saved, or nothing (ErrMoved).
 type OutboxChange struct {
 	Files   []FileMove
-	Owed    []*Owed // alarm and answer
+	Fetched []*Outfile // who has fetched these, whatever their state
+	Owed    []*Owed    // alarm and answer
 	History []HistoryEntry
 }
 
@@ -177,7 +188,8 @@ type OutfileFilter struct {
 	States  []OwedState
 	Alarm   Alarm
 	Names   []string
-	Pending bool // owed, or written and waiting for their marker
+	SHA256  string // of the bytes
+	Pending bool   // owed, or written and waiting for their marker
 	Number  int64
 }
 

@@ -6,6 +6,9 @@ import "context"
 // place with files like any other.
 type Server interface {
 	Remote
+	// Observe sets who is told what partners do, in events that have a [Visit], from many goroutines; it must not block. It
+	// is called before Serve.
+	Observe(tell func(*Event))
 	// Serve listens and answers until ctx ends, and returns when all sessions have ended. An error says what keeps it
 	// from listening.
 	Serve(ctx context.Context) error

@@ -1,7 +1,6 @@
 package formats
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,9 +18,9 @@ type Expression struct {
 	expr   *expression
 }
 
-// NewExpression compiles an expression over some names; nil lets it read any.
-func NewExpression(source string, names []string) (*Expression, error) {
-	x, err := newExpression(source, &exprEnv{cells: map[string]any{}})
+// NewExpression compiles an expression over some names, nil lets it read any, with value lists.
+func NewExpression(source string, names []string, lists Lists) (*Expression, error) {
+	x, err := newExpression(source, &exprEnv{lists: lists, cells: map[string]any{}})
 	if err != nil || names == nil {
 		return x, err
 	}
@@ -43,8 +42,8 @@ func newExpression(source string, env *exprEnv) (*Expression, error) {
 
 // Expression compiles an expression as the mapping would: with its lists, and a format's ways to write numbers and dates.
 func (m *Mapping) Expression(source string, c Conventions) (*Expression, error) {
-	lists, problems := m.readLists()
-	if err := errors.Join(problems...); err != nil {
+	lists, err := ReadLists(m.Lists, m.Open)
+	if err != nil {
 		return nil, err
 	}
 	return newExpression(source, &exprEnv{conventions: c, lists: lists, cells: map[string]any{}})
@@ -82,7 +81,7 @@ func NewCondition(source string) (*Condition, error) {
 func NewTest(source string) (*Condition, error) { return newCondition(source, nil) }
 
 func newCondition(source string, names []string) (*Condition, error) {
-	x, err := NewExpression(source, names)
+	x, err := NewExpression(source, names, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -94,6 +95,32 @@ type Whole struct {
 	Along  []string // fields that go with the others, and are none without them
 	Needs  []string // none of them may be empty when another field of the group has a text
 }
+
+// Begun says that a record holds some of the group.
+func (w *Whole) Begun(r *Record) bool {
+	return slices.ContainsFunc(r.Values, func(v Value) bool { return v.Text != "" && slices.Contains(w.Fields, v.Field) })
+}
+
+// A Lack is what a record's group is nothing without: the field, and in words why.
+type Lack struct{ Field, Why string }
+
+// Leave takes the group out of a record, with a warning of what it lacks.
+func (w *Whole) Leave(r *Record, lack Lack) {
+	r.Values = slices.DeleteFunc(r.Values, func(v Value) bool {
+		return slices.Contains(w.Fields, v.Field) || slices.Contains(w.Along, v.Field)
+	})
+	r.Warnings = append(r.Warnings, Warning{Pos: r.Pos, Key: r.Key, Field: lack.Field, Code: CodeIncomplete,
+		Message: fmt.Sprintf("loaded without its %s: %s", w.Name, lack.Why)})
+}
+
+// Refuse is the reject of a record for what its group lacks.
+func (w *Whole) Refuse(r *Record, lack Lack) *Reject {
+	return &Reject{Pos: r.Pos, Key: r.Key, Keyed: true, Field: lack.Field, Code: CodeIncomplete,
+		Message: fmt.Sprintf("the %s is incomplete: %s", w.Name, lack.Why)}
+}
+
+// Word is what a record without the group is counted under.
+func (w *Whole) Word() string { return "without_" + w.Name }
 
 // RemoveField is the canonical column that marks a removal; it is part of no content.
 const RemoveField = "delete"

@@ -309,8 +309,8 @@ func (p *Mapper) Record(row *Row, rec *Record) error {
 		return p.locate(fault(CodeMissing, "%s is empty", lacks.name), lacks, row, rec)
 	}
 	for i := range p.entity.Wholes {
-		if bad := p.whole(&p.entity.Wholes[i], rec); bad != nil {
-			return bad
+		if err := p.whole(&p.entity.Wholes[i], rec); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -319,29 +319,19 @@ func (p *Mapper) Record(row *Row, rec *Record) error {
 // whole takes a group of fields out of a record that holds only some of those that it needs: the shop would refuse the
 // record for it. A field that the row does not carry at all is none of its business, the shop may have it.
 func (p *Mapper) whole(w *Whole, rec *Record) error {
-	some, lacks := false, ""
-	for _, v := range rec.Values {
-		switch {
-		case !slices.Contains(w.Fields, v.Field):
-		case v.Text != "":
-			some = true
-		case lacks == "" && slices.Contains(w.Needs, v.Field):
-			lacks = v.Field
-		}
-	}
-	if !some || lacks == "" {
+	if !w.Begun(rec) {
 		return nil
 	}
-	if p.strict {
-		return &Reject{Pos: rec.Pos, Key: rec.Key, Field: lacks, Code: CodeIncomplete,
-			Message: fmt.Sprintf("%s is empty, and the %s is nothing without it", lacks, w.Name)}
+	i := slices.IndexFunc(rec.Values, func(v Value) bool { return v.Text == "" && slices.Contains(w.Needs, v.Field) })
+	if i < 0 {
+		return nil
 	}
-	rec.Values = slices.DeleteFunc(rec.Values, func(v Value) bool {
-		return slices.Contains(w.Fields, v.Field) || slices.Contains(w.Along, v.Field)
-	})
-	p.warned["without_"+w.Name]++
-	rec.Warnings = append(rec.Warnings, Warning{Pos: rec.Pos, Key: rec.Key, Field: lacks, Code: CodeIncomplete,
-		Message: fmt.Sprintf("loaded without its %s: %s is empty", w.Name, lacks)})
+	lack := Lack{Field: rec.Values[i].Field, Why: rec.Values[i].Field + " is empty"}
+	if p.strict {
+		return w.Refuse(rec, lack)
+	}
+	w.Leave(rec, lack)
+	p.warned[w.Word()]++
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package formats
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -33,7 +32,7 @@ type Mapping struct {
 	Lists map[string]string `yaml:"lists" doc:"files for the expression lookup(list, value): UTF-8, two columns set apart by a comma"`
 	// OnIncomplete says what becomes of a row whose address lacks what the shop wants of one: it is loaded without the
 	// address, with a warning, or rejected.
-	OnIncomplete string `yaml:"on_incomplete" jsonschema:"default=load,enum=load,enum=reject" doc:"a customer whose address lacks street, city, postal code or country: load it without the address, with a warning, or reject it"`
+	OnIncomplete string `yaml:"on_incomplete" jsonschema:"default=load,enum=load,enum=reject" doc:"a customer whose address lacks street, city, postal code, country, or a region that the shop demands: load it without the address, with a warning, or reject it"`
 	// Open opens the files of Lists. The program sets it before Check.
 	Open func(name string) (io.ReadCloser, error) `yaml:"-" json:"-"`
 }
@@ -106,7 +105,11 @@ func (m *Mapping) SourceColumns(e *Entity) []string {
 }
 
 func (m *Mapping) wire(e *Entity, c Conventions) (*wiring, error) {
-	lists, problems := m.readLists()
+	var problems []error
+	lists, err := ReadLists(m.Lists, m.Open)
+	if err != nil {
+		problems = append(problems, err)
+	}
 	w := &wiring{
 		sources: map[string]string{}, left: map[string]bool{}, exprs: map[string]*expression{}, values: map[string]map[string]string{},
 		env: &exprEnv{conventions: c, lists: lists, cells: map[string]any{}},
@@ -131,7 +134,6 @@ func (m *Mapping) wire(e *Entity, c Conventions) (*wiring, error) {
 			add("values", field, err)
 		}
 	}
-	var err error
 	if w.constants, err = canonAll(m.Constants, e.field); err != nil {
 		problems = append(problems, AtKey("constants", err))
 	}
@@ -238,53 +240,4 @@ func (e *Entity) names() string {
 		}
 	}
 	return strings.Join(names, ", ")
-}
-
-// maxListSize bounds the file of a value list.
-const maxListSize = 64 << 20
-
-func (m *Mapping) readLists() (map[string]map[string]string, []error) {
-	lists := make(map[string]map[string]string, len(m.Lists))
-	var problems []error
-	for _, name := range slices.Sorted(maps.Keys(m.Lists)) {
-		list, err := m.readList(m.Lists[name])
-		if err != nil {
-			problems = append(problems, AtKey("lists", AtKey(name, err)))
-		}
-		lists[name] = list
-	}
-	return lists, problems
-}
-
-func (m *Mapping) readList(path string) (map[string]string, error) {
-	if m.Open == nil {
-		return nil, fmt.Errorf("read %s: value lists can't be opened here", path)
-	}
-	f, err := m.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	limited := &io.LimitedReader{R: f, N: maxListSize + 1}
-	r := csv.NewReader(limited)
-	r.FieldsPerRecord = 2
-	list := map[string]string{}
-	for {
-		cells, err := r.Read()
-		if limited.N <= 0 {
-			return nil, fmt.Errorf("read %s: larger than %d MB", path, maxListSize>>20)
-		}
-		if err == io.EOF {
-			return list, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", path, err)
-		}
-		value, result := strings.TrimSpace(strings.TrimPrefix(cells[0], "\ufeff")), strings.TrimSpace(cells[1])
-		if was, ok := list[value]; ok && was != result {
-			line, _ := r.FieldPos(0)
-			return nil, fmt.Errorf("read %s: line %d: %s stands twice, for %s and %s", path, line, quote(value), quote(was), quote(result))
-		}
-		list[value] = result
-	}
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -23,7 +21,7 @@ exports:
       file: 'ORD_{submitted}_{number}_{identifier}.csv', format: { kind: csv }, since: '2026-11-21'%s }
 `
 
-// exporting is a world with one export and some more keys of it: ", marker: .ok".
+// Exporting is a world with one export and some more keys of it: ", marker: .ok".
 func Exporting(t testing.TB, more string) *World {
 	t.Helper()
 	return NewWorld(t, fmt.Sprintf(AnExport, more), orotest.Seed(orotest.Sample))
@@ -31,7 +29,7 @@ func Exporting(t testing.TB, more string) *World {
 
 func (w *World) Export() *config.Export { return w.B.Out.Exports[0] }
 
-// submit makes an order a second after the last one.
+// Submit makes an order a second after the last one.
 func (w *World) Submit(identifier string) string {
 	w.T.Helper()
 	w.Tick(time.Second)
@@ -43,9 +41,7 @@ func (w *World) Submit(identifier string) string {
 	return id
 }
 
-func (w *World) Tick(d time.Duration) { _ = w.Clock.Wait(context.Background(), d) }
-
-// out makes a round of the export and returns what the round said.
+// Out makes a round of the export and returns what the round said.
 func (w *World) Out() error {
 	w.T.Helper()
 	_, err := w.B.Out.Export(context.Background(), w.Export())
@@ -59,36 +55,7 @@ func (w *World) MustOut() {
 	}
 }
 
-// there lists the visible files of the orders' folder.
-func (w *World) There() []string {
-	w.T.Helper()
-	entries, err := os.ReadDir(filepath.Join(w.Folder, "orders"))
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	names := []string{}
-	for _, e := range entries {
-		if !strings.HasPrefix(e.Name(), ".") {
-			names = append(names, e.Name())
-		}
-	}
-	return names
-}
-
-func (w *World) Take(name string) { w.Must(os.Remove(filepath.Join(w.Folder, "orders", name))) }
-
-func (w *World) Put(name, content string) {
-	w.Must(os.WriteFile(filepath.Join(w.Folder, "orders", name), []byte(content), 0o644))
-}
-
-func (w *World) Must(err error) {
-	w.T.Helper()
-	if err != nil {
-		w.T.Fatal(err)
-	}
-}
-
-// outbox is a line for each order: identifier, version, number, state, alarm.
+// Outbox is a line for each order: identifier, version, number, state, alarm.
 func (w *World) Outbox() string {
 	w.T.Helper()
 	list, err := w.Ledger.Outbox(context.Background(), bridge.OutboxFilter{})
@@ -121,7 +88,7 @@ func (w *World) Alarms() []string {
 	return all
 }
 
-// sounded counts the log lines of an alarm.
+// Sounded counts the log lines of an alarm.
 func (w *World) Sounded(alarm bridge.Alarm) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -156,4 +123,11 @@ func (w *World) Spoil() *faulty {
 	r := &faulty{Remote: w.B.Out.Remotes["disk"]}
 	w.Replace(r)
 	return r
+}
+
+// LastOrder is the identifier of the newest order of the outbox.
+func (w *World) LastOrder() string {
+	list, err := w.Ledger.Outbox(w.T.Context(), bridge.OutboxFilter{Last: 1})
+	w.Must(err)
+	return list[0].Order
 }

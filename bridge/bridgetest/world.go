@@ -3,12 +3,8 @@ package bridgetest
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
-	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -27,11 +23,11 @@ import (
 	"github.com/orobridge/orobridge/state"
 )
 
-// world is a shop in a box, a folder that plays the ERP's server, and a bridge between them on a clock that tests move.
+// World is a shop in a box, a folder that plays the ERP's server, and a bridge between them on a clock that tests move.
 type World struct {
+	ERP
 	T      testing.TB
 	Shop   *orotest.Shop
-	Folder string
 	State  string
 	Config string
 	Clock  *clock
@@ -80,8 +76,8 @@ exports:
 
 func NewWorld(t testing.TB, feeds string, options ...orotest.Option) *World {
 	t.Helper()
-	w := &World{T: t, Folder: t.TempDir(), State: t.TempDir(), Clock: &clock{now: time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)},
-		Log: &bytes.Buffer{}}
+	c := &clock{now: time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)}
+	w := &World{ERP: ERP{t, c, t.TempDir()}, T: t, State: t.TempDir(), Clock: c, Log: &bytes.Buffer{}}
 	asked := &orotest.Asked{}
 	w.Shop = orotest.New(append([]orotest.Option{orotest.Version(orotest.Wanted()), orotest.Clock(w.Clock.Now), orotest.Into(asked)},
 		options...)...)
@@ -106,7 +102,7 @@ func NewWorld(t testing.TB, feeds string, options ...orotest.Option) *World {
 	return w
 }
 
-// open starts a bridge on the world's state, as a new process would.
+// Open starts a bridge on the world's state, as a new process would.
 func (w *World) Open() {
 	w.T.Helper()
 	cfg, err := config.Parse("orobridge.yaml", []byte(w.Config), config.Kinds{
@@ -158,23 +154,6 @@ func (w *World) Close() {
 	w.Ledger = nil
 }
 
-// drop puts a file into a feed's folder.
-func (w *World) Drop(feed, name, content string) {
-	w.T.Helper()
-	w.Clock.Wait(context.Background(), time.Second)
-	path := filepath.Join(w.Folder, feed, name)
-	if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
-		w.T.Fatal(err)
-	}
-	now := w.Clock.Now()
-	if err := os.Chtimes(path, now, now); err != nil {
-		w.T.Fatal(err)
-	}
-}
-
-// Mkdir makes a folder below the remote's.
-func (w *World) Mkdir(name string) { w.Must(os.MkdirAll(filepath.Join(w.Folder, name), 0o755)) }
-
 // Round makes one round of the bridge.
 func (w *World) Round() {
 	w.T.Helper()
@@ -183,127 +162,10 @@ func (w *World) Round() {
 	}
 }
 
-// last is the newest drop of a feed with its newest run.
-func (w *World) Last(feed string) (*bridge.Drop, *bridge.Run) {
-	w.T.Helper()
-	drops, err := w.Ledger.Drops(context.Background(), bridge.DropFilter{Feed: feed})
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	if len(drops) == 0 {
-		w.T.Fatalf("no drop of %s; log:\n%s", feed, w.Log)
-	}
-	d := drops[len(drops)-1]
-	runs, err := w.Ledger.Runs(context.Background(), d.ID)
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	if len(runs) == 0 {
-		return d, &bridge.Run{}
-	}
-	return d, runs[len(runs)-1]
-}
-
-func (w *World) Rejects(d *bridge.Drop) []string {
-	w.T.Helper()
-	var list []string
-	err := w.Ledger.Rejects(context.Background(), bridge.RejectFilter{Drop: d.ID}, func(r bridge.RejectRow) error {
-		list = append(list, fmt.Sprintf("%d %s %s %s: %s", r.Pos.Line, r.Key, r.Field, r.Code, r.Message))
-		return nil
-	})
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	return list
-}
-
-const (
-	someCustomers = "customer_number,name,parent_number,street,city,postal_code,region,country\n" +
-		"C-2,Branch,C-1,Main 2,Rochester,14608,US-NY,US\nC-1,Head,,,,,,\nC-3,Other,,,,,,\n"
-	someProducts = "sku,name,unit,precision,more_units,status\nSKU1,Bolt,item,0,set:0:12,enabled\nSKU2,Nut,item,0,,enabled\n"
-	someLists    = "name,currencies,active\nRetail,EUR USD,1\n"
-	somePrices   = "price_list,sku,unit,quantity,currency,value\nRetail,SKU1,item,1,EUR,19.90\nRetail,SKU1,item,10,EUR,18.5\n" +
-		"Retail,SKU2,item,1,EUR,0.99\n"
-	someInventory = "sku,unit,quantity\nSKU1,item,10\nSKU2,item,0\n"
-)
-
-func (w *World) DropAll(tag string) {
-	w.Drop("customers", "c"+tag+".csv", someCustomers)
-	w.Drop("products", "p"+tag+".csv", someProducts)
-	w.Drop("pricelists", "l"+tag+".csv", someLists)
-	w.Drop("prices", "x"+tag+".csv", somePrices)
-	w.Drop("inventory", "i"+tag+".csv", someInventory)
-}
-
 func WriteFile(path, content string) error { return os.WriteFile(path, []byte(content), 0o600) }
 
 func OpenLedger(w *World) (*state.State, error) {
 	return state.Open(context.Background(), w.State, state.Options{})
-}
-
-// call asks the shop's API as a person with the bridge's own rights would.
-func (w *World) Call(method, path string) []byte {
-	w.T.Helper()
-	resp, err := http.PostForm(w.Shop.URL()+"/oauth2-token", url.Values{"grant_type": {"client_credentials"}, "client_id": {"demo"},
-		"client_secret": {"demo"}})
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	var token struct {
-		AccessToken string `json:"access_token"`
-	}
-	err = json.NewDecoder(resp.Body).Decode(&token)
-	resp.Body.Close()
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	req, err := http.NewRequest(method, w.Shop.URL()+"/admin/api"+path, nil)
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	req.Header.Set("Authorization", "Bearer "+token.AccessToken)
-	req.Header.Set("Accept", "application/vnd.api+json")
-	resp, err = http.DefaultClient.Do(req)
-	if err != nil {
-		w.T.Fatal(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode >= 300 {
-		w.T.Fatalf("%s %s: %d %s %v", method, path, resp.StatusCode, body, err)
-	}
-	http.DefaultClient.CloseIdleConnections()
-	return body
-}
-
-// listID is the shop's id of a price list.
-func (w *World) ListID(name string) string {
-	w.T.Helper()
-	var doc struct {
-		Data []struct {
-			ID         string
-			Attributes struct{ Name string }
-		}
-	}
-	if err := json.Unmarshal(w.Call("GET", "/pricelists?page[size]=-1"), &doc); err != nil {
-		w.T.Fatal(err)
-	}
-	for _, d := range doc.Data {
-		if d.Attributes.Name == name {
-			return d.ID
-		}
-	}
-	w.T.Fatalf("the shop has no price list %s", name)
-	return ""
-}
-
-func (w *World) Link(entity, key string) *bridge.Link {
-	w.T.Helper()
-	links, err := w.Ledger.Links(context.Background(), entity, []string{key})
-	if err != nil || links[key] == nil {
-		w.T.Fatalf("no link of %s %s: %v", entity, key, err)
-	}
-	return links[key]
 }
 
 // OnStep has a function told of each step of both engines, instead of the one before.

@@ -45,6 +45,8 @@ type Ledger interface {
 	Decided(ctx context.Context, after int64) (last int64, decided bool, err error)
 	// Note keeps a small fact under a name, such as why an end is paused; an empty text removes it.
 	Note(ctx context.Context, name, text string, events ...*bridge.Event) error
+	// Keep enters events in the journal.
+	Keep(ctx context.Context, events ...*bridge.Event) error
 	Notes(ctx context.Context) (map[string]string, error)
 }
 

@@ -16,7 +16,7 @@ func (e *Engine) Adopt(ctx context.Context, f *config.Feed) (adopted, known int6
 	err = e.Shop.All(ctx, f.Entity, ownFields(f.Entity), func(key string, found bridge.Found) error {
 		page.keys = append(page.keys, key)
 		page.found = append(page.found, found)
-		if len(page.keys) < settleRows {
+		if len(page.keys) < pageRows {
 			return nil
 		}
 		return page.flush(ctx)
@@ -25,7 +25,7 @@ func (e *Engine) Adopt(ctx context.Context, f *config.Feed) (adopted, known int6
 		err = page.flush(ctx)
 	}
 	if err == nil {
-		err = e.keep(ctx, &bridge.Event{At: e.Clock.Now(), Kind: bridge.LinksAdopted, Feed: f.Name, Text: fmt.Sprintf("%d from the shop",
+		err = journal{e}.keep(ctx, &bridge.Event{At: e.Clock.Now(), Kind: bridge.LinksAdopted, Feed: f.Name, Text: fmt.Sprintf("%d from the shop",
 			page.adopted)})
 	}
 	return page.adopted, page.known, err

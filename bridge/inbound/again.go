@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
 )
 
@@ -28,25 +27,25 @@ const (
 
 // lookBack looks after the drops of a feed that were put away within the last minutes. On a remote on which nothing is moved
 // the listing itself shows another file.
-func (e *Engine) lookBack(ctx context.Context, f *config.Feed) error {
-	if e.ReadOnly[f.Remote] {
+func (p *poller) lookBack(ctx context.Context) error {
+	if p.e.ReadOnly[p.f.Remote] {
 		return nil
 	}
-	drops, err := e.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, Remote: f.Remote, Settled: e.Clock.Now().Add(-lateFor)})
+	drops, err := p.e.Ledger.Drops(ctx, bridge.DropFilter{Feed: p.f.Name, Remote: p.f.Remote, Settled: p.e.Clock.Now().Add(-lateFor)})
 	if err != nil {
 		return err
 	}
 	drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool {
 		beyond := bridge.NoTime(d.MTime) && d.Size > maxReads // its content was compared before its last move
-		return d.Path == "" || d.Finish != "" || !d.State.Settled() || beyond || e.setbacks.Rests(lateLook(d), e.Clock.Now())
+		return d.Path == "" || d.Finish != "" || !d.State.Settled() || beyond || p.e.setbacks.Rests(lateLook(d), p.e.Clock.Now())
 	})
-	last, _ := e.lateAt.Load(f.Name)
+	last, _ := p.e.lateAt.Load(p.f.Name)
 	for _, d := range after(drops, last)[:min(len(drops), maxLate)] {
-		e.lateAt.Store(f.Name, d.ID)
-		err := e.lookAgain(ctx, e.Remotes[f.Remote], f, d)
-		e.setbacks.Failed(lateLook(d), e.Clock.Now(), err)
+		p.e.lateAt.Store(p.f.Name, d.ID)
+		err := (&secondLook{p.journal, p.e.Remotes[p.f.Remote], d}).look(ctx)
+		p.e.setbacks.Failed(lateLook(d), p.e.Clock.Now(), err)
 		if bridge.OfFile(err) {
-			err = e.note(ctx, d, "its file can't be looked at any more: "+err.Error())
+			err = p.note(ctx, d, "its file can't be looked at any more: "+err.Error())
 		}
 		if err != nil {
 			return err
@@ -67,71 +66,75 @@ func after(drops []*bridge.Drop, last any) []*bridge.Drop {
 	return slices.Concat(drops[i:], drops[:i])
 }
 
-// lookAgain compares a drop's file with what was fetched, and has another one loaded. A file that is gone was taken away by
+// secondLook is a look at the file of a drop that was fetched, wherever it stands by now.
+type secondLook struct {
+	journal
+	r bridge.Remote
+	d *bridge.Drop
+}
+
+// look compares a drop's file with what was fetched, and has another one loaded. A file that is gone was taken away by
 // somebody who may.
-func (e *Engine) lookAgain(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop) error {
-	if d.Path == "" || d.SHA256 == "" {
+func (s *secondLook) look(ctx context.Context) error {
+	if s.d.Path == "" || s.d.SHA256 == "" {
 		return nil // there is none, or it was never fetched
 	}
-	file, err := r.Stat(ctx, d.Path)
+	file, err := s.r.Stat(ctx, s.d.Path)
 	if bridge.NotThere(err) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	same, err := e.same(ctx, r, d, file)
+	same, err := s.same(ctx, file)
 	if err != nil || same {
 		return err
 	}
-	return e.enterAgain(ctx, f, d, file)
+	return s.enterAgain(ctx, file)
 }
 
 // same says whether a file is the one that was fetched. Another size tells at once, the same time, too. A server may set the
 // time when it renames a file, or tell none: then the content decides, which is read once for each time.
-func (e *Engine) same(ctx context.Context, r bridge.Remote, d *bridge.Drop, file bridge.File) (bool, error) {
+func (s *secondLook) same(ctx context.Context, file bridge.File) (bool, error) {
 	switch {
-	case file.Size != d.Size:
+	case file.Size != s.d.Size:
 		return false, nil
-	case !bridge.NoTime(file.MTime) && (bridge.SameTime(file.MTime, d.MTime) || e.compared.at(d.ID).Equal(file.MTime)):
+	case !bridge.NoTime(file.MTime) && (bridge.SameTime(file.MTime, s.d.MTime) || s.e.compared.at(s.d.ID).Equal(file.MTime)):
 		return true, nil
 	}
 	hash := sha256.New()
-	if _, err := r.Fetch(ctx, d.Path, hash); err != nil {
+	if _, err := s.r.Fetch(ctx, s.d.Path, hash); err != nil {
 		return false, err
 	}
-	if hex.EncodeToString(hash.Sum(nil)) != d.SHA256 {
+	if hex.EncodeToString(hash.Sum(nil)) != s.d.SHA256 {
 		return false, nil
 	}
-	e.compared.keep(d.ID, file.MTime)
+	s.e.compared.keep(s.d.ID, file.MTime)
 	return true, nil
 }
 
 // enterAgain enters a file that is another one than was fetched as a new drop where it stands. The earlier drop lets go of it.
 // The new one is claimed already, and fetched once it has stood still.
-func (e *Engine) enterAgain(ctx context.Context, f *config.Feed, d *bridge.Drop, file bridge.File) error {
-	now := e.Clock.Now()
-	again := &bridge.Drop{Feed: d.Feed, Remote: d.Remote, Folder: d.Folder, Name: d.Name, Path: d.Path, Size: file.Size, MTime: file.MTime.UTC(),
-		State: bridge.Claimed, Reason: fmt.Sprintf("drop %d was this file before its sender went on with it", d.ID), Manifest: d.Manifest,
-		Date: d.Date, Seq: d.Seq, ListedRows: -1, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
+func (s *secondLook) enterAgain(ctx context.Context, file bridge.File) error {
+	now := s.e.Clock.Now()
+	again := &bridge.Drop{Feed: s.d.Feed, Remote: s.d.Remote, Folder: s.d.Folder, Name: s.d.Name, Path: s.d.Path, Size: file.Size, MTime: file.MTime.UTC(),
+		State: bridge.Claimed, Reason: fmt.Sprintf("drop %d was this file before its sender went on with it", s.d.ID), Manifest: s.d.Manifest,
+		Date: s.d.Date, Seq: s.d.Seq, ListedRows: -1, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
 	if !again.Manifest {
 		again.Rank = order.Rank(again)
 	}
-	text := fmt.Sprintf("%s had %d bytes when it was fetched and has %d now: it is loaded again as it is now", path.Base(d.Path), d.Size, file.Size)
-	if d.Size == file.Size {
-		text = fmt.Sprintf("%s has other content than when it was fetched: it is loaded again as it is now", path.Base(d.Path))
+	text := fmt.Sprintf("%s had %d bytes when it was fetched and has %d now: it is loaded again as it is now", path.Base(s.d.Path), s.d.Size, file.Size)
+	if s.d.Size == file.Size {
+		text = fmt.Sprintf("%s has other content than when it was fetched: it is loaded again as it is now", path.Base(s.d.Path))
 	}
-	d.Path, d.Reason = "", also(d.Reason, "its sender went on with the file, which is another drop now")
-	alarm := e.event(bridge.AlarmRaised, d, text)
+	s.d.Path, s.d.Reason = "", also(s.d.Reason, "its sender went on with the file, which is another drop now")
+	alarm := s.event(bridge.AlarmRaised, s.d, text)
 	alarm.Hint = "the file was taken before its sender had finished: give the feed a marker or a manifest, or a longer ready.stable"
-	seen := e.event(bridge.DropSeen, again, again.Reason)
+	seen := s.event(bridge.DropSeen, again, again.Reason)
 	seen.Bytes = again.Size
-	e.Events.Step("enter again")
-	err := e.Ledger.Listed(ctx, bridge.Listing{New: []*bridge.Drop{again}, Moves: []bridge.Move{{Drop: d, From: d.State}}, At: now}, alarm, seen)
-	if err == nil {
-		e.Events.Tell(alarm, seen)
-	}
-	return err
+	s.e.Events.Step("enter again")
+	listing := bridge.Listing{New: []*bridge.Drop{again}, Moves: []bridge.Move{{Drop: s.d, From: s.d.State}}, At: now}
+	return s.told(s.e.Ledger.Listed(ctx, listing, alarm, seen), alarm, seen)
 }
 
 // also adds a reason to those that a drop has.

@@ -11,6 +11,8 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
 )
 
 // What an admin decides about a drop is a change of the ledger and nothing more: the bridge that holds the state sees a
@@ -26,6 +28,7 @@ const (
 // Approve lets a held drop go on in spite of its guards. Who approved it is kept. Where its feed asks for several, the drop
 // stays held until so many different people have approved it since it was held last.
 func (e *Engine) Approve(ctx context.Context, d *bridge.Drop, by bridge.Decision) error {
+	j := journal{e}
 	run, err := e.heldRun(ctx, d)
 	if err != nil {
 		return err
@@ -36,15 +39,16 @@ func (e *Engine) Approve(ctx context.Context, d *bridge.Drop, by bridge.Decision
 	d.Reason, d.DecidedBy, d.DecidedAt = "", by.Who, e.Clock.Now()
 	if run == nil { // held for a number that is missing: its guards have not looked at it yet
 		d.State = bridge.Fetched
-		return e.advance(ctx, d, bridge.Held, e.decision(d, by, Approved))
+		return j.advance(ctx, d, bridge.Held, j.decision(d, by, Approved))
 	}
 	d.State = bridge.Loading
 	run.State, run.Approved, run.Attempts, run.Reason = bridge.Running, true, 0, ""
-	return e.saveRun(ctx, run, []bridge.Move{{Drop: d, From: bridge.Held}}, e.decision(d, by, Approved))
+	return j.saveRun(ctx, run, []bridge.Move{{Drop: d, From: bridge.Held}}, j.decision(d, by, Approved))
 }
 
 // approved says whether a drop goes on with this approval. One that is not the last is kept in the journal alone.
 func (e *Engine) approved(ctx context.Context, d *bridge.Drop, by bridge.Decision) (enough bool, err error) {
+	j := journal{e}
 	f, ok := e.Feed(d.Feed)
 	if !ok || f.Approve < 2 {
 		return true, nil
@@ -71,18 +75,13 @@ func (e *Engine) approved(ctx context.Context, d *bridge.Drop, by bridge.Decisio
 		return false, &bridge.Error{Op: "approve", Object: fmt.Sprintf("drop %d", d.ID), Err: fmt.Errorf("%s has approved it already", by.Who),
 			Hint: fmt.Sprintf("its feed asks for %d people (approve_by): somebody else has to, too", f.Approve)}
 	}
-	return false, e.keep(ctx, e.decision(d, by, ApprovedFirst))
-}
-
-// decision is the event of what somebody decided about a drop.
-func (e *Engine) decision(d *bridge.Drop, by bridge.Decision, what string) *bridge.Event {
-	return by.On(e.event(bridge.DecisionTaken, d, what))
+	return false, j.keep(ctx, j.decision(d, by, ApprovedFirst))
 }
 
 // Discard throws a drop away that is held, waits, or was rejected: nothing of it is sent, its file goes to the rejected
 // folder, and what waits behind it goes on.
 func (e *Engine) Discard(ctx context.Context, f *config.Feed, d *bridge.Drop, by bridge.Decision) error {
-	from := d.State
+	j, from := journal{e}, d.State
 	if from.Settled() && from != bridge.Rejected {
 		return &bridge.Error{Op: "discard", Object: fmt.Sprintf("drop %d", d.ID), Err: fmt.Errorf("it is %s", from),
 			Hint: "only a drop that waits, is held, is being loaded or was rejected can be discarded"}
@@ -108,10 +107,10 @@ func (e *Engine) Discard(ctx context.Context, f *config.Feed, d *bridge.Drop, by
 	}
 	moves := []bridge.Move{{Drop: d, From: from}}
 	if run == nil {
-		err = e.advanceAll(ctx, moves, e.decision(d, by, Discarded))
+		err = j.advanceAll(ctx, moves, j.decision(d, by, Discarded))
 	} else {
 		run.State, run.Ended, run.Reason = bridge.Failed, now, run.Reason+"; discarded by "+by.Who
-		err = e.saveRun(ctx, run, moves, e.decision(d, by, Discarded))
+		err = j.saveRun(ctx, run, moves, j.decision(d, by, Discarded))
 	}
 	if err != nil {
 		return err
@@ -173,10 +172,11 @@ func (e *Engine) Rerun(ctx context.Context, d *bridge.Drop, o RerunOptions, by b
 	if err := e.haveBytes(ctx, d); err != nil {
 		return nil, err
 	}
-	if err := e.startRun(ctx, run, d); err != nil {
+	j := journal{e}
+	if err := j.startRun(ctx, run, d); err != nil {
 		return run, err
 	}
-	return run, e.keep(ctx, e.decision(d, by, "run again"))
+	return run, j.keep(ctx, j.decision(d, by, "run again"))
 }
 
 // haveBytes brings a drop's bytes back into the spool.
@@ -192,7 +192,7 @@ func (e *Engine) haveBytes(ctx context.Context, d *bridge.Drop) error {
 			Hint: "load the file again: orobridge load " + d.Feed + " FILE"}
 	}
 	d.Spool = fmt.Sprintf("%d", d.ID)
-	_, sum, err := fetchTo(ctx, r, d.Path, filepath.Join(e.Spool, d.Spool))
+	_, sum, err := spool.Fetch(ctx, r, d.Path, filepath.Join(e.Spool, d.Spool))
 	if err == nil && d.SHA256 != "" && sum != d.SHA256 {
 		err = &bridge.Error{Op: "run again", Object: d.Remote + ":" + d.Path, Err: errors.New("the archived file is not the one that was loaded"),
 			Hint: "drop it into the feed's folder if it is to be loaded as it is now"}
@@ -206,13 +206,5 @@ func (e *Engine) lastRejects(ctx context.Context, d *bridge.Drop, before int64) 
 	if err != nil {
 		return nil, err
 	}
-	for _, r := range slices.Backward(runs) {
-		if (before == 0 || r.ID < before) && r.Kind != bridge.ParkedRun {
-			if r.Rejected > 0 {
-				return r, nil
-			}
-			return nil, nil
-		}
-	}
-	return nil, nil
+	return rows.LastRejects(runs, before), nil
 }

@@ -21,15 +21,15 @@
 package inbound
 
 import (
-	"context"
+	"fmt"
 	"path/filepath"
 	"sync"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/apply"
 	"github.com/orobridge/orobridge/bridge/inbound/trouble"
-	"github.com/orobridge/orobridge/formats"
 )
 
 // Engine takes the drops of one shop's feeds through their life. Its fields are set once, before any method is called.
@@ -55,17 +55,27 @@ type Engine struct {
 	lateAt    sync.Map // by feed, the id of the drop that was looked at last
 	waker     trouble.Waker
 	paceOnce  sync.Once
-	shared    *pace // batches on their way, of all feeds
+	shared    *apply.Pace // batches on their way, of all feeds
 }
 
 // pace is shared by all feeds: it is one shop.
-func (e *Engine) pace() *pace {
-	e.paceOnce.Do(func() { e.shared = newPace(e.InFlight) })
+func (e *Engine) pace() *apply.Pace {
+	e.paceOnce.Do(func() { e.shared = apply.NewPace(e.InFlight) })
 	return e.shared
 }
 
 // spool is the path of a drop's local copy.
 func (e *Engine) spool(d *bridge.Drop) string { return filepath.Join(e.Spool, d.Spool) }
+
+// remote is where a drop stands. A config that no longer has it keeps the drop as it is.
+func (e *Engine) remote(d *bridge.Drop) (bridge.Remote, error) {
+	if r, ok := e.Remotes[d.Remote]; ok {
+		return r, nil
+	}
+	return nil, &bridge.Error{Op: "reach", Object: fmt.Sprintf("drop %d", d.ID),
+		Err:  fmt.Errorf("the config has no remote %q any more", d.Remote),
+		Hint: "put the remote back until all of its drops are put away"}
+}
 
 // Feed finds a feed by its name.
 func (e *Engine) Feed(name string) (*config.Feed, bool) {
@@ -77,62 +87,9 @@ func (e *Engine) Feed(name string) (*config.Feed, bool) {
 	return nil, false
 }
 
-// event is something that happened to a drop.
-func (e *Engine) event(kind bridge.EventKind, d *bridge.Drop, text string) *bridge.Event {
-	return d.Event(kind, e.Clock.Now(), text)
-}
-
-// runEvent is something that happened to a run, with its counts.
-func (e *Engine) runEvent(kind bridge.EventKind, d *bridge.Drop, run *bridge.Run, text string) *bridge.Event {
-	event := e.event(kind, d, text)
-	counts := run.Counts
-	event.Run, event.Counts = run.ID, &counts
-	return event
-}
-
-// settledText says where a drop has come to its end, and why.
-func settledText(d *bridge.Drop) string {
-	if d.Reason == "" {
-		return string(d.State)
-	}
-	return string(d.State) + ": " + d.Reason
-}
-
-// advance saves a drop that was in the state from, with what has happened, and tells it.
-func (e *Engine) advance(ctx context.Context, d *bridge.Drop, from bridge.DropState, events ...*bridge.Event) error {
-	return e.advanceAll(ctx, []bridge.Move{{Drop: d, From: from}}, events...)
-}
-
-func (e *Engine) advanceAll(ctx context.Context, moves []bridge.Move, events ...*bridge.Event) error {
-	err := e.Ledger.Advance(ctx, moves, events...)
-	if err == nil {
-		e.Events.Tell(events...)
-	}
-	return err
-}
-
-// keep enters events in the journal that no other change goes with, and tells them.
-func (e *Engine) keep(ctx context.Context, events ...*bridge.Event) error {
-	err := e.Ledger.Keep(ctx, events...)
-	if err == nil {
-		e.Events.Tell(events...)
-	}
-	return err
-}
-
-// note keeps in the journal what is worth knowing of a drop.
-func (e *Engine) note(ctx context.Context, d *bridge.Drop, text string) error {
-	return e.keep(ctx, e.event(bridge.Noted, d, text))
-}
-
 // waiter is who waits for trouble to pass.
 func (e *Engine) waiter() trouble.Waiter {
 	return trouble.Waiter{Ledger: e.Ledger, Clock: e.Clock, Events: e.Events, Waker: &e.waker, Patience: e.Patience}
-}
-
-// persist does a piece of a feed's work until it succeeds.
-func (e *Engine) persist(ctx context.Context, what string, f func() error) error {
-	return e.waiter().Persist(ctx, what, f)
 }
 
 // Wake has everything tried again at once that waits for trouble to pass.
@@ -143,17 +100,3 @@ func (e *Engine) Wake() {
 
 // Woken is closed by the next [Engine.Wake].
 func (e *Engine) Woken() <-chan struct{} { return e.waker.Woken() }
-
-// CellsOf joins the sender's columns and cells.
-func CellsOf(columns []string, row *formats.Row) map[string]string {
-	m := make(map[string]string, len(row.Cells))
-	for i, c := range row.Cells {
-		switch {
-		case i >= len(columns):
-			m[extraCell(i)] = c
-		case row.Absent == nil || !row.Absent[i]:
-			m[columns[i]] = c
-		}
-	}
-	return m
-}

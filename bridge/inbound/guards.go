@@ -8,13 +8,14 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/formats"
 )
 
 // guard looks at a plan before anything is sent and holds the drop when it goes over a limit of its feed. expected are the
 // rows that a stock shop would refuse.
-func (e *Engine) guard(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, stage bridge.Stage, expected int64) (v verdict, err error) {
-	if run.Approved {
+func (l *loader) guard(ctx context.Context, stage bridge.Stage, expected int64) (v verdict, err error) {
+	if l.run.Approved {
 		return v, nil
 	}
 	counts, err := stage.Count(ctx)
@@ -31,36 +32,36 @@ func (e *Engine) guard(ctx context.Context, f *config.Feed, d *bridge.Drop, run 
 			reasons = append(reasons, fmt.Sprintf("%s: %d of %d, the limit is %s", name, n, of, limit))
 		}
 	}
-	g := f.Guards.Or(f.DefaultGuards())
-	over("max_rejects", g.MaxRejects, run.Rejected+expected, run.Rows)
-	if f.Guards.MaxRemovals != nil || removals > config.FewRemovals {
-		over("max_removals", g.MaxRemovals, removals, run.Rows+removals)
+	g := l.f.Guards.Or(l.f.DefaultGuards())
+	over("max_rejects", g.MaxRejects, l.run.Rejected+expected, l.run.Rows)
+	if l.f.Guards.MaxRemovals != nil || removals > config.FewRemovals {
+		over("max_removals", g.MaxRemovals, removals, l.run.Rows+removals)
 	}
 	// Parked and rejected rows that run again, and rejects that came back corrected, are a part of a file.
-	whole := (run.Kind == bridge.FirstRun || run.Kind == bridge.ReRun) && !d.Correction
-	if whole && run.Rows == 0 && f.Empty == "hold" {
+	whole := (l.run.Kind == bridge.FirstRun || l.run.Kind == bridge.ReRun) && !l.d.Correction
+	if whole && l.run.Rows == 0 && l.f.Empty == "hold" {
 		reasons = append(reasons, "empty: the file has no rows")
 	}
-	if whole && d.ListedBy != 0 && d.ListedRows >= 0 && run.Rows != d.ListedRows {
-		reasons = append(reasons, fmt.Sprintf("manifest: %d rows, manifest %d says %d", run.Rows, d.ListedBy, d.ListedRows))
+	if whole && l.d.ListedBy != 0 && l.d.ListedRows >= 0 && l.run.Rows != l.d.ListedRows {
+		reasons = append(reasons, fmt.Sprintf("manifest: %d rows, manifest %d says %d", l.run.Rows, l.d.ListedBy, l.d.ListedRows))
 	}
 	if whole {
-		if why, err := e.cutOff(ctx, f, d, run); err != nil {
+		if why, err := l.cutOff(ctx); err != nil {
 			return v, err
 		} else if why != "" {
 			reasons = append(reasons, why)
 		}
 	}
-	if whole && run.Rows < g.MinRows {
-		reasons = append(reasons, fmt.Sprintf("min_rows: %d rows, the least is %d", run.Rows, g.MinRows))
+	if whole && l.run.Rows < g.MinRows {
+		reasons = append(reasons, fmt.Sprintf("min_rows: %d rows, the least is %d", l.run.Rows, g.MinRows))
 	}
 	if whole && g.MaxShrink != nil {
-		median, err := e.medianRows(ctx, f, run.Scope)
+		median, err := l.medianRows(ctx, l.run.Scope)
 		if err != nil {
 			return v, err
 		}
-		if median > run.Rows && (f.Guards.MaxShrink != nil || median-run.Rows > config.FewRemovals) {
-			over("max_shrink", g.MaxShrink, median-run.Rows, median)
+		if median > l.run.Rows && (l.f.Guards.MaxShrink != nil || median-l.run.Rows > config.FewRemovals) {
+			over("max_shrink", g.MaxShrink, median-l.run.Rows, median)
 		}
 	}
 	if g.MaxPriceChange != nil {
@@ -68,20 +69,23 @@ func (e *Engine) guard(ctx context.Context, f *config.Feed, d *bridge.Drop, run 
 		if err != nil {
 			return v, err
 		}
-		over(fmt.Sprintf("max_price_change (by more than %s)", g.MaxPriceChange.By), &g.MaxPriceChange.Share, moved, run.Rows)
+		over(fmt.Sprintf("max_price_change (by more than %s)", g.MaxPriceChange.By), &g.MaxPriceChange.Share, moved, l.run.Rows)
 	}
 	if len(reasons) == 0 {
 		// After a crash the plan is what is left of it, with what the shop has refused meanwhile: guards are asked once.
-		run.Approved = true
-		return v, e.saveRun(ctx, run, nil)
+		l.run.Approved = true
+		return v, l.saveRun(ctx, l.run, nil)
 	}
 	return verdict{state: bridge.Held, reason: strings.Join(reasons, "; ")}, nil
 }
 
+// pageRows is how many changes of a stage are looked at together.
+const pageRows = 1000
+
 // farMoved counts the prices that a plan moves by more than the limit, up or down. A price that was 0 moves without bound.
 func farMoved(ctx context.Context, stage bridge.Stage, by config.Limit) (n int64, err error) {
 	for after := int64(0); ; {
-		page, err := stage.Next(ctx, bridge.Decided, after, chunkRows)
+		page, err := stage.Next(ctx, bridge.Decided, after, pageRows)
 		if err != nil || len(page) == 0 {
 			return n, err
 		}
@@ -120,11 +124,25 @@ func movedFar(c *bridge.Staged, by config.Limit) (bool, error) {
 }
 
 // medianRows is the median of the rows of the last five drops of a feed in one scope; 0 when there is none.
-func (e *Engine) medianRows(ctx context.Context, f *config.Feed, scope string) (int64, error) {
-	rows, err := e.Ledger.RowCounts(ctx, f.Name, scope, 5)
+func (l *loader) medianRows(ctx context.Context, scope string) (int64, error) {
+	rows, err := l.e.Ledger.RowCounts(ctx, l.f.Name, scope, 5)
 	if err != nil || len(rows) == 0 {
 		return 0, err
 	}
 	slices.Sort(rows)
 	return rows[len(rows)/2], nil
+}
+
+// cutOff applies the feed's rule for files that look cut off to a run that has read all of its file, and says why the drop
+// has to be held; empty when it need not.
+func (l *loader) cutOff(ctx context.Context) (why string, err error) {
+	if l.run.Skipped[rows.Truncated] == 0 || l.f.Truncated == "accept" {
+		return "", nil
+	}
+	if l.f.Truncated == "hold" {
+		return "truncated: " + formats.UnfinishedLine, nil
+	}
+	event := l.event(bridge.Noted, l.d, formats.UnfinishedLine)
+	event.Hint = "have the sender end the last line, or set truncated: hold for the feed; accept says nothing"
+	return "", l.keep(ctx, event)
 }

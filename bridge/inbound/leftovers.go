@@ -89,11 +89,7 @@ func (e *Engine) TellLeftovers(ctx context.Context, f *config.Feed) error {
 	if text != "" {
 		events = append(events, &bridge.Event{At: e.Clock.Now(), Kind: bridge.Noted, Feed: f.Name, Text: text, Hint: LeftoversHint(f.Name)})
 	}
-	if err := e.Ledger.Note(ctx, leftoversPrefix+f.Name, text, events...); err != nil {
-		return err
-	}
-	e.Events.Tell(events...)
-	return nil
+	return journal{e}.told(e.Ledger.Note(ctx, leftoversPrefix+f.Name, text, events...), events...)
 }
 
 // LeftoversText counts leftovers and names the first; it is empty when there are none.
@@ -128,7 +124,7 @@ func (e *Engine) AdoptLeftovers(ctx context.Context, f *config.Feed) (moved, lef
 			left = append(left, file.Name)
 			continue
 		}
-		err := e.putBack(ctx, r, f, file.Name, name)
+		err := putBack(ctx, r, f, file.Name, name)
 		switch {
 		case errors.Is(err, fs.ErrExist):
 			left = append(left, file.Name)
@@ -142,7 +138,7 @@ func (e *Engine) AdoptLeftovers(ctx context.Context, f *config.Feed) (moved, lef
 }
 
 // putBack moves one leftover, then its marker. One whose marker was lost gets another: it was whole when it was claimed.
-func (e *Engine) putBack(ctx context.Context, r bridge.Remote, f *config.Feed, from, to string) error {
+func putBack(ctx context.Context, r bridge.Remote, f *config.Feed, from, to string) error {
 	at, target := path.Join(f.Folder, f.Folders.Work, from), path.Join(f.Folder, to)
 	if err := r.Move(ctx, at, target); err != nil || f.Ready.Marker == "" {
 		return err

@@ -19,7 +19,7 @@ import (
 	"github.com/gocarina/gocsv"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
 )
 
 // A manifest is a file that lists files which are whole. It is a drop with a life of its own: seen, ready, claimed; it
@@ -40,46 +40,42 @@ type manifestRow struct {
 }
 
 // fetchManifest reads a manifest that was claimed and records what it lists.
-func (e *Engine) fetchManifest(ctx context.Context, f *config.Feed, d *bridge.Drop) error {
+func (p *poller) fetchManifest(ctx context.Context, d *bridge.Drop) error {
 	if d.Size > maxManifest {
-		return e.end(ctx, f, d, nil, verdict{state: bridge.Rejected, reason: fmt.Sprintf("a manifest of %d bytes: at most %s are read", d.Size, bridge.Size(maxManifest))})
+		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, reason: fmt.Sprintf("a manifest of %d bytes: at most %s are read", d.Size, bridge.Size(maxManifest))})
 	}
-	r, err := e.remote(d)
+	r, err := p.e.remote(d)
 	if err != nil {
 		return err
 	}
 	name := strconv.FormatInt(d.ID, 10)
-	e.Events.Step("fetch")
-	size, sum, err := fetchTo(ctx, r, d.Path, filepath.Join(e.Spool, name))
+	p.e.Events.Step("fetch")
+	size, sum, err := spool.Fetch(ctx, r, d.Path, filepath.Join(p.e.Spool, name))
 	if err != nil || size != d.Size {
-		return e.changed(ctx, r, d, err)
+		return p.changed(ctx, r, d, err)
 	}
-	e.Events.Step("fetched")
-	d.SHA256, d.Spool, d.FetchedAt = sum, name, e.Clock.Now()
-	file, err := os.Open(e.spool(d))
+	p.e.Events.Step("fetched")
+	d.SHA256, d.Spool, d.FetchedAt = sum, name, p.e.Clock.Now()
+	file, err := os.Open(p.e.spool(d))
 	if err != nil {
-		return spoolTrouble(err)
+		return spool.Trouble(err)
 	}
 	defer file.Close()
 	entries, err := readManifest(file)
 	if err != nil {
-		return e.end(ctx, f, d, nil, verdict{state: bridge.Rejected, reason: "not a manifest: " + err.Error()})
+		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, reason: "not a manifest: " + err.Error()})
 	}
 	// What another feed takes from the same folder is none of this one's business.
 	entries = slices.DeleteFunc(entries, func(e bridge.ManifestEntry) bool {
-		_, _, ours := f.Match.Match(e.Name)
-		return !ours || bridge.Temporary(e.Name, f.Ignore)
+		_, _, ours := p.f.Match.Match(e.Name)
+		return !ours || bridge.Temporary(e.Name, p.f.Ignore)
 	})
 	if len(entries) == 0 {
-		return e.end(ctx, f, d, nil, verdict{state: bridge.Rejected, reason: "it lists no file that this feed takes"})
+		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, reason: "it lists no file that this feed takes"})
 	}
 	d.State, d.Reason = bridge.Fetched, ""
-	event := e.event(bridge.ManifestRead, d, fmt.Sprintf("it lists %d files", len(entries)))
-	if err := e.Ledger.Expect(ctx, bridge.Move{Drop: d, From: bridge.Claimed}, entries, event); err != nil {
-		return err
-	}
-	e.Events.Tell(event)
-	return nil
+	event := p.event(bridge.ManifestRead, d, fmt.Sprintf("it lists %d files", len(entries)))
+	return p.told(p.e.Ledger.Expect(ctx, bridge.Move{Drop: d, From: bridge.Claimed}, entries, event), event)
 }
 
 // readManifest reads and checks a manifest: nothing in it is believed before.
@@ -212,11 +208,11 @@ func waitingFor(m *bridge.ManifestList) []awaitedFile {
 }
 
 // awaited tells by name what a feed's manifests wait for.
-func (e *Engine) awaited(ctx context.Context, f *config.Feed) (map[string]awaitedFile, error) {
-	if f.Ready.Manifest == "" {
+func (p *poller) awaited(ctx context.Context) (map[string]awaitedFile, error) {
+	if p.f.Ready.Manifest == "" {
 		return nil, nil
 	}
-	lists, err := e.Ledger.Manifests(ctx, f.Name)
+	lists, err := p.e.Ledger.Manifests(ctx, p.f.Name)
 	byName := map[string]awaitedFile{}
 	for _, m := range lists {
 		for _, a := range waitingFor(m) {
@@ -229,20 +225,20 @@ func (e *Engine) awaited(ctx context.Context, f *config.Feed) (map[string]awaite
 }
 
 // closeManifests settles the manifests whose files have all come, and says of the others what they wait for.
-func (e *Engine) closeManifests(ctx context.Context, f *config.Feed) error {
-	if f.Ready.Manifest == "" {
+func (p *poller) closeManifests(ctx context.Context) error {
+	if p.f.Ready.Manifest == "" {
 		return nil
 	}
-	lists, err := e.Ledger.Manifests(ctx, f.Name)
+	lists, err := p.e.Ledger.Manifests(ctx, p.f.Name)
 	if err != nil {
 		return err
 	}
 	for _, m := range lists {
 		left := waitingFor(m)
 		if len(left) == 0 {
-			err = e.end(ctx, f, m.Drop, nil, verdict{state: bridge.Loaded, reason: "all files that it lists have come"})
+			err = p.end(ctx, p.f, m.Drop, nil, verdict{state: bridge.Loaded, reason: "all files that it lists have come"})
 		} else {
-			err = e.explain(ctx, m.Drop, waitsFor(left))
+			err = p.explain(ctx, m.Drop, waitsFor(left))
 		}
 		if err != nil {
 			return err

@@ -6,7 +6,8 @@ import (
 	"slices"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/plan"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
 )
 
 // A reject is open until a later run says something of its row: the run loads it, rejects it again, or is that of a full
@@ -19,31 +20,26 @@ func (e *Engine) AckRejects(ctx context.Context, f bridge.RejectFilter, d *bridg
 	if len(f.IDs) == 1 {
 		what = fmt.Sprintf("reject %d acknowledged", f.IDs[0])
 	}
-	event := e.decision(d, by, what)
+	j := journal{e}
+	event := j.decision(d, by, what)
 	n, err := e.Ledger.EndRejects(ctx, f, bridge.RejectAcknowledged, bridge.RejectEnd{At: e.Clock.Now(), Decision: by}, event)
-	if err == nil {
-		e.Events.Tell(event)
-	}
-	return n, err
+	return n, j.told(err, event)
 }
 
 // mender brings open rejects of earlier runs to the end that a run has for them.
 type mender struct {
-	e    *Engine
-	feed *config.Feed
-	run  *bridge.Run
-	p    *planner // nil for a run that was planned by nobody: all that it says stands in the ledger
-
-	keys  map[string]bool // that the run itself has rejected
-	spots map[spot]bool   // where it has
+	*loader
+	p     *plan.Planner      // nil for a run that was planned by nobody: all that it says stands in the ledger
+	keys  map[string]bool    // that the run itself has rejected
+	spots map[rows.Spot]bool // where it has
 }
 
-func (e *Engine) mend(ctx context.Context, f *config.Feed, run *bridge.Run, p *planner) error {
-	m := &mender{e: e, feed: f, run: run, p: p}
+func (l *loader) mend(ctx context.Context, p *plan.Planner) error {
+	m := &mender{loader: l, p: p}
 	var page []bridge.RejectRow
-	err := e.Ledger.Rejects(ctx, bridge.RejectFilter{Entity: f.Entity.Name, Before: run.ID, Open: true}, func(r bridge.RejectRow) error {
+	err := l.e.Ledger.Rejects(ctx, bridge.RejectFilter{Entity: l.f.Entity.Name, Before: l.run.ID, Open: true}, func(r bridge.RejectRow) error {
 		r.Row = nil
-		if page = append(page, r); len(page) < chunkRows {
+		if page = append(page, r); len(page) < pageRows {
 			return nil
 		}
 		defer func() { page = page[:0] }()
@@ -83,7 +79,7 @@ func (m *mender) page(ctx context.Context, page []bridge.RejectRow) error {
 		} else if newer {
 			continue
 		}
-		if state := m.end(r, fates[r.Key], said[r.Key]); state != bridge.RejectOpen {
+		if state := m.after(r, fates[r.Key], said[r.Key]); state != bridge.RejectOpen {
 			ends[state] = append(ends[state], r.ID)
 		}
 	}
@@ -98,9 +94,9 @@ func (m *mender) page(ctx context.Context, page []bridge.RejectRow) error {
 
 // readOwn reads what the run itself has rejected.
 func (m *mender) readOwn(ctx context.Context) error {
-	m.keys, m.spots = map[string]bool{}, map[spot]bool{}
+	m.keys, m.spots = map[string]bool{}, map[rows.Spot]bool{}
 	return m.e.Ledger.Rejects(ctx, bridge.RejectFilter{Run: m.run.ID}, func(r bridge.RejectRow) error {
-		if m.spots[spotOf(r.Pos)] = true; r.Key != "" {
+		if m.spots[rows.SpotOf(r.Pos)] = true; r.Key != "" {
 			m.keys[r.Key] = true
 		}
 		return nil
@@ -113,7 +109,7 @@ func (m *mender) unchanged(ctx context.Context, keys []string) (map[string]bool,
 	if m.p == nil || m.run.Kind == bridge.ParkedRun {
 		return said, nil
 	}
-	named, err := m.p.named(ctx, keys)
+	named, err := m.p.Named(ctx, keys)
 	for _, key := range named {
 		said[key] = true
 	}
@@ -125,14 +121,14 @@ func (m *mender) newer(ctx context.Context, drop int64) (bool, error) {
 	if m.p == nil || drop == m.run.Drop {
 		return false, nil
 	}
-	return m.p.order.Later(ctx, drop)
+	return m.p.Later(ctx, drop)
 }
 
-// end is the state of an earlier reject after the run.
-func (m *mender) end(r bridge.RejectRow, fate bridge.RowFate, unchanged bool) bridge.RejectState {
+// after is the state of an earlier reject after the run.
+func (m *mender) after(r bridge.RejectRow, fate bridge.RowFate, unchanged bool) bridge.RejectState {
 	again := r.Drop == m.run.Drop && (m.run.Kind == bridge.ReRun || m.run.Kind == bridge.RetryRun)
 	switch {
-	case r.Key != "" && (m.keys[r.Key] || fate == bridge.FateRejected), again && m.spots[spotOf(r.Pos)]:
+	case r.Key != "" && (m.keys[r.Key] || fate == bridge.FateRejected), again && m.spots[rows.SpotOf(r.Pos)]:
 		return bridge.RejectRepeated
 	case fate == bridge.FateParked:
 		return bridge.RejectOpen
@@ -147,6 +143,6 @@ func (m *mender) end(r bridge.RejectRow, fate bridge.RowFate, unchanged bool) br
 // saysAll tells a run of a full file in which every row could be read: what it does not say, the sender says no more.
 func (m *mender) saysAll() bool {
 	first := m.run.Kind == bridge.FirstRun || m.run.Kind == bridge.ReRun
-	return m.p != nil && first && m.feed.Mode == "full" && len(scopeFields(m.feed)) == 0 && m.run.Rows > 0 && m.p.nameless == 0 &&
-		!m.p.drop.Correction
+	return m.p != nil && first && m.f.Mode == "full" && len(plan.ScopeFields(m.f)) == 0 && m.run.Rows > 0 && m.p.Nameless() == 0 &&
+		!m.d.Correction
 }

@@ -10,7 +10,11 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/apply"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
+	"github.com/orobridge/orobridge/bridge/inbound/plan"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
+	"github.com/orobridge/orobridge/formats"
 )
 
 // Preview is what loading a file would do.
@@ -49,10 +53,10 @@ func (e *Engine) Plan(ctx context.Context, f *config.Feed, path string, o Previe
 	if d.Rank, err = order.Newest(ctx, e.Ledger, d, e.Clock.Now()); err != nil {
 		return nil, errors.Join(err, stage.Close())
 	}
-	rows, err := e.openRows(f, path)
+	file, err := rows.Open(e.Spool, f, path, nil)
 	if err == nil {
-		err = e.preview(ctx, f, d, v, stage, rows, o)
-		err = errors.Join(err, rows.Close())
+		err = (&preview{e.loader(f, d, &v.Run), v, o}).compare(ctx, stage, file)
+		err = errors.Join(err, file.Close())
 	}
 	return v, errors.Join(err, stage.Close())
 }
@@ -74,34 +78,44 @@ func (e *Engine) PlanDrop(ctx context.Context, f *config.Feed, d *bridge.Drop, r
 		v.Run.Kind = bridge.RetryRun
 		v.Run.ID = math.MaxInt64 // after all others
 	}
-	rows, err := e.rowsOf(ctx, f, d, &v.Run)
+	l := e.loader(f, d, &v.Run)
+	file, err := l.openRows(ctx)
 	if err == nil {
-		err = e.preview(ctx, f, d, v, stage, rows, o)
-		err = errors.Join(err, rows.Close())
+		err = (&preview{l, v, o}).compare(ctx, stage, file)
+		err = errors.Join(err, file.Close())
 	}
 	return v, errors.Join(err, stage.Close())
 }
 
-func (e *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v *Preview, stage bridge.Stage, rows RowSource, o PreviewOptions) error {
-	if f.Entity.Answers {
-		return previewAnswers(ctx, f, v, rows, o)
+// preview fills a Preview.
+type preview struct {
+	*loader
+	v *Preview
+	o PreviewOptions
+}
+
+func (p *preview) compare(ctx context.Context, stage bridge.Stage, file rows.Source) error {
+	if p.f.Entity.Answers {
+		return p.answers(ctx, file)
 	}
-	p := &planner{e: e, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject, onWarn: o.Warning, verify: o.Live}
-	if err := p.read(ctx, rows); err != nil {
+	planner := &plan.Planner{Ledger: p.e.Ledger, Events: p.e.Events, Feed: p.f, Drop: p.d, Run: p.run, Stage: stage, Dry: true,
+		Verify: p.o.Live, Incomplete: p.incomplete, OnReject: p.o.Reject, OnWarn: p.o.Warning}
+	if err := planner.Read(ctx, file); err != nil {
 		return err
 	}
-	v.Ignored, v.Run.Skipped = p.ignored, p.skipped
-	if err := p.withdraw(ctx); err != nil {
+	p.v.Ignored, p.run.Skipped = planner.Ignored, planner.Skipped
+	if err := planner.Withdraw(ctx); err != nil {
 		return err
 	}
-	a := &applier{e: e, feed: f, drop: d, run: &v.Run, stage: stage, dry: true, onReject: o.Reject, onExpected: o.Expected}
-	if err := a.decideAll(ctx); err != nil {
+	a := p.applier(stage)
+	a.Dry, a.OnReject, a.OnExpected = true, p.o.Reject, p.o.Expected
+	if err := a.DecideAll(ctx); err != nil {
 		return err
 	}
-	v.Expected = a.expected
+	p.v.Expected = a.Expected
 	for _, status := range []bridge.StageStatus{bridge.Decided, bridge.Waiting} {
 		for after := int64(0); ; {
-			page, err := stage.Next(ctx, status, after, lookUpRows)
+			page, err := stage.Next(ctx, status, after, pageRows)
 			if err != nil {
 				return err
 			}
@@ -109,7 +123,7 @@ func (e *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v 
 				break
 			}
 			after = page[len(page)-1].Seq
-			if err := e.tell(ctx, a, v, page, o); err != nil {
+			if err := p.tell(ctx, a, page); err != nil {
 				return err
 			}
 		}
@@ -118,56 +132,56 @@ func (e *Engine) preview(ctx context.Context, f *config.Feed, d *bridge.Drop, v 
 }
 
 // tell counts and reports a page of changes.
-func (e *Engine) tell(ctx context.Context, a *applier, v *Preview, page []*bridge.Staged, o PreviewOptions) error {
-	if o.Live {
-		if err := a.compareLive(ctx, page); err != nil {
+func (p *preview) tell(ctx context.Context, a *apply.Applier, page []*bridge.Staged) error {
+	if p.o.Live {
+		if err := a.CompareLive(ctx, page); err != nil {
 			return err
 		}
 	}
 	for _, c := range page {
 		switch {
 		case c.Status == bridge.Waiting:
-			v.Waits++
+			p.v.Waits++
 		case c.Implied:
-			v.Withdraws++
+			p.v.Withdraws++
 		case c.Op == bridge.Create:
-			v.Creates++
+			p.v.Creates++
 		case c.Op == bridge.Remove:
-			v.Removes++
+			p.v.Removes++
 		case len(c.Values) == 0:
-			v.Run.Unchanged++
+			p.v.Run.Unchanged++
 			continue
 		default:
-			v.Updates++
+			p.v.Updates++
 		}
-		if o.Change == nil {
+		if p.o.Change == nil {
 			continue
 		}
-		if err := o.Change(c); err != nil {
+		if err := p.o.Change(c); err != nil {
 			return fmt.Errorf("report change of %s: %w", c.Key, err)
 		}
 	}
 	return nil
 }
 
-// compareLive sets the old values of updates to what the shop holds at this moment.
-func (a *applier) compareLive(ctx context.Context, page []*bridge.Staged) error {
-	var updates []*bridge.Staged
-	for _, c := range page {
-		if c.Op == bridge.Update && c.Link != 0 {
-			updates = append(updates, c)
+// answers tells what the rows of a file say about orders. Whether an order holds it already shows only when the
+// answer is applied.
+func (p *preview) answers(ctx context.Context, file formats.Reader) error {
+	_, err := rows.EachRecord(ctx, p.f, file, func(rec *formats.Record, reject *formats.Reject, raw func() map[string]string) error {
+		p.v.Run.Rows++
+		if reject != nil {
+			p.v.Run.Rejected++
+			if p.o.Reject != nil {
+				p.o.Reject(bridge.RejectRow{Reject: *reject, Row: raw()})
+			}
+			return nil
 		}
-	}
-	lookups, err := a.find(ctx, updates)
-	if err != nil {
-		return err
-	}
-	for i, c := range updates {
-		if found := lookups[i].Found; found != nil {
-			c.Values, c.Old = bridge.Differing(c.Record.Values, found.Values, false)
-		} else {
-			c.Op, c.Values, c.Old = bridge.Create, c.Record.Values, nil
+		p.v.Updates++
+		if p.o.Change == nil {
+			return nil
 		}
-	}
-	return nil
+		return p.o.Change(&bridge.Staged{Change: bridge.Change{Op: bridge.Update, Key: rec.Key, Record: rec, Line: rec.Pos.Line,
+			Values: rec.Values}})
+	})
+	return err
 }

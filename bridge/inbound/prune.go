@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
 )
 
 // What is old goes: archived files, reject files, receipts, spooled bytes, and the ledger's rejects and events of single
@@ -24,51 +26,44 @@ const (
 )
 
 const (
-	prunedNote   = "pruned" // when the last pass was
-	pruneEvery   = bridge.Day
-	pruneMore    = time.Minute // until the next pass when one was not enough
-	leftoverTime = bridge.Day  // after which a temporary file of the spool belongs to nobody
+	prunedNote   = "pruned"   // when the last pass was
+	leftoverTime = bridge.Day // after which a temporary file of the spool belongs to nobody
 )
 
 // PruneDue makes a pass if the last one was a day ago, and returns when to ask again.
 func (e *Engine) PruneDue(ctx context.Context) (wait time.Duration, err error) {
 	if e.Keep <= 0 && e.KeepRefused <= 0 {
-		return pruneEvery, nil
-	}
-	notes, err := e.Ledger.Notes(ctx)
-	if err != nil {
-		return pruneEvery, err
+		return bridge.Day, nil
 	}
 	now := e.Clock.Now()
-	if last, err := time.Parse(time.RFC3339, notes[prunedNote]); err == nil && now.Sub(last) < pruneEvery && !last.After(now) {
-		return pruneEvery - now.Sub(last), nil
-	}
-	more, refused := false, false
-	if e.Keep > 0 {
-		more, err = e.prune(ctx, now.Add(-e.Keep))
-	}
-	if err == nil && e.KeepRefused > 0 {
-		refused, err = e.pruneRefused(ctx, now.Add(-e.KeepRefused))
-	}
-	if err != nil {
-		return pruneEvery, err
-	}
-	free, err := e.Ledger.GiveBack(ctx)
-	if err != nil {
-		return pruneEvery, err
-	}
-	if more || refused || free {
-		return pruneMore, nil
-	}
-	return pruneEvery, e.Ledger.Note(ctx, prunedNote, now.UTC().Format(time.RFC3339))
+	return bridge.OnceADay(ctx, e.Ledger, prunedNote, now, func(ctx context.Context) (more bool, err error) {
+		refused := false
+		if e.Keep > 0 {
+			more, err = (&pruner{journal{e}, now.Add(-e.Keep)}).prune(ctx)
+		}
+		if err == nil && e.KeepRefused > 0 {
+			refused, err = (&pruner{journal{e}, now.Add(-e.KeepRefused)}).pruneRefused(ctx)
+		}
+		if err != nil {
+			return false, err
+		}
+		free, err := e.Ledger.GiveBack(ctx)
+		return more || refused || free, err
+	})
+}
+
+// pruner makes one pass over what is older than a time.
+type pruner struct {
+	journal
+	before time.Time
 }
 
 // prune makes one pass; more says that something old is left.
-func (e *Engine) prune(ctx context.Context, before time.Time) (more bool, err error) {
+func (p *pruner) prune(ctx context.Context) (more bool, err error) {
 	var errs []error
 	left, after := pruneFiles, int64(0)
 	for left > 0 {
-		drops, err := e.Ledger.Old(ctx, before, after, left)
+		drops, err := p.e.Ledger.Old(ctx, p.before, after, left)
 		if err != nil || len(drops) == 0 {
 			errs = append(errs, err)
 			break
@@ -76,7 +71,7 @@ func (e *Engine) prune(ctx context.Context, before time.Time) (more bool, err er
 		for _, d := range drops {
 			after = d.ID
 			left--
-			if err := e.pruneDrop(ctx, d); err != nil {
+			if err := p.pruneDrop(ctx, d); err != nil {
 				errs = append(errs, err)
 				if ctx.Err() != nil || errors.Is(err, bridge.ErrUnreachable) {
 					return false, errors.Join(errs...)
@@ -84,46 +79,46 @@ func (e *Engine) prune(ctx context.Context, before time.Time) (more bool, err er
 			}
 		}
 	}
-	rows, err := e.Ledger.Prune(ctx, before, pruneRows)
-	told, eventsErr := e.Ledger.PruneEvents(ctx, before, pruneRows)
-	errs = append(errs, err, eventsErr, e.pruneSpool(ctx))
+	rows, err := p.e.Ledger.Prune(ctx, p.before, pruneRows)
+	told, eventsErr := p.e.Ledger.PruneEvents(ctx, p.before, pruneRows)
+	errs = append(errs, err, eventsErr, p.pruneSpool(ctx))
 	return left == 0 || rows || told, errors.Join(errs...)
 }
 
 // pruneDrop removes the files of one drop: those that the ledger knows, and nothing else.
-func (e *Engine) pruneDrop(ctx context.Context, d *bridge.Drop) error {
-	r, known := e.Remotes[d.Remote]
-	f, fed := e.Feed(d.Feed)
+func (p *pruner) pruneDrop(ctx context.Context, d *bridge.Drop) error {
+	r, known := p.e.Remotes[d.Remote]
+	f, fed := p.e.Feed(d.Feed)
 	// A file that still stands in the feed's folder may be another one by now.
-	if known && fed && !e.ReadOnly[d.Remote] && d.Path != "" && path.Dir(d.Path) != path.Clean(d.Folder) {
-		paths, err := e.Ledger.Papers(ctx, d.ID)
+	if known && fed && !p.e.ReadOnly[d.Remote] && d.Path != "" && path.Dir(d.Path) != path.Clean(d.Folder) {
+		paths, err := p.e.Ledger.Papers(ctx, d.ID)
 		if err != nil {
 			return err
 		}
 		if f.Ready.Marker != "" {
 			paths = append(paths, beside(d.Path, f.Ready.Marker))
 		}
-		for _, p := range append(paths, d.Path) {
-			e.Events.Step("prune file")
-			if err := r.Remove(ctx, p); err != nil && !bridge.NotThere(err) {
+		for _, file := range append(paths, d.Path) {
+			p.e.Events.Step("prune file")
+			if err := r.Remove(ctx, file); err != nil && !bridge.NotThere(err) {
 				return err
 			}
 		}
 	}
 	if d.Spool != "" {
-		if err := os.Remove(e.spool(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return spoolTrouble(err)
+		if err := os.Remove(p.e.spool(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return spool.Trouble(err)
 		}
 	}
 	d.Path, d.Spool = "", ""
-	e.Events.Step("prune drop")
-	return moved(e.advance(ctx, d, d.State))
+	p.e.Events.Step("prune drop")
+	return moved(p.advance(ctx, d, d.State))
 }
 
 // pruneRefused forgets drops that were refused unread, with their files. One whose file still stands where it came is kept: the
 // next listing would bring it again.
-func (e *Engine) pruneRefused(ctx context.Context, before time.Time) (more bool, err error) {
-	drops, err := e.Ledger.Refused(ctx, before, 0, pruneFiles)
+func (p *pruner) pruneRefused(ctx context.Context) (more bool, err error) {
+	drops, err := p.e.Ledger.Refused(ctx, p.before, 0, pruneFiles)
 	if err != nil {
 		return false, err
 	}
@@ -133,40 +128,40 @@ func (e *Engine) pruneRefused(ctx context.Context, before time.Time) (more bool,
 		if path.Dir(d.Path) == path.Clean(d.Folder) {
 			continue
 		}
-		if err := e.pruneDrop(ctx, d); err != nil {
+		if err := p.pruneDrop(ctx, d); err != nil {
 			errs = append(errs, err)
 			continue
 		}
 		done = append(done, d.ID)
 	}
-	errs = append(errs, e.Ledger.ForgetDrops(ctx, done))
+	errs = append(errs, p.e.Ledger.ForgetDrops(ctx, done))
 	return len(done) > 0 && len(drops) == pruneFiles, errors.Join(errs...)
 }
 
 // pruneSpool removes what a process that was killed has left in the spool: parts of files, and copies of which the
 // ledger does not know.
-func (e *Engine) pruneSpool(ctx context.Context) error {
-	entries, err := os.ReadDir(e.Spool)
+func (p *pruner) pruneSpool(ctx context.Context) error {
+	entries, err := os.ReadDir(p.e.Spool)
 	if err != nil {
-		return spoolTrouble(err)
+		return spool.Trouble(err)
 	}
 	var errs []error
 	for _, entry := range entries {
 		info, err := entry.Info()
-		if unwrapped, _ := filepath.Match(leftOver, entry.Name()); unwrapped && err == nil && info.IsDir() && time.Since(info.ModTime()) > leftoverTime {
-			errs = append(errs, os.RemoveAll(filepath.Join(e.Spool, entry.Name())))
+		if unwrapped, _ := filepath.Match(rows.LeftOver, entry.Name()); unwrapped && err == nil && info.IsDir() && time.Since(info.ModTime()) > leftoverTime {
+			errs = append(errs, os.RemoveAll(filepath.Join(p.e.Spool, entry.Name())))
 			continue
 		}
 		if err != nil || !info.Mode().IsRegular() || time.Since(info.ModTime()) < leftoverTime {
 			continue
 		}
-		stale := strings.HasSuffix(entry.Name(), ".part")
+		stale := strings.HasSuffix(entry.Name(), spool.Part)
 		if id, err := strconv.ParseInt(entry.Name(), 10, 64); err == nil {
-			d, err := e.Ledger.Drop(ctx, id)
+			d, err := p.e.Ledger.Drop(ctx, id)
 			stale = errors.Is(err, bridge.ErrUnknown) || err == nil && d.State.Settled() && d.Spool != entry.Name()
 		}
 		if stale {
-			errs = append(errs, os.Remove(filepath.Join(e.Spool, entry.Name())))
+			errs = append(errs, os.Remove(filepath.Join(p.e.Spool, entry.Name())))
 		}
 	}
 	return errors.Join(errs...)

@@ -2,7 +2,6 @@ package inbound
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -11,6 +10,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
+	"github.com/orobridge/orobridge/bridge/inbound/plan"
 )
 
 // A feed's drops are loaded one after the other, in the feed's order: what the name says (groups date and seq), then the
@@ -19,7 +19,7 @@ import (
 // standing are the states of drops that have not come to their end.
 var standing = []bridge.DropState{bridge.Seen, bridge.Ready, bridge.Claimed, bridge.Fetched, bridge.Loading, bridge.Held}
 
-// nextDue is the feed's next drop that may be loaded; nil if there is none. What was begun goes on first, and what a
+// NextDue is the feed's next drop that may be loaded; nil if there is none. What was begun goes on first, and what a
 // person handed over does not stand in line. A drop that has to wait says why.
 func (e *Engine) NextDue(ctx context.Context, f *config.Feed) (*bridge.Drop, error) {
 	drops, err := e.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, States: standing})
@@ -39,7 +39,7 @@ func (e *Engine) NextDue(ctx context.Context, f *config.Feed) (*bridge.Drop, err
 	if !slices.ContainsFunc(drops, func(d *bridge.Drop) bool { return d.State == bridge.Fetched || d.State == bridge.Held }) {
 		return nil, nil
 	}
-	q := &queue{e: e, f: f, drops: drops}
+	q := &queue{journal: journal{e}, f: f, drops: drops}
 	if err := q.findGaps(ctx); err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (e *Engine) NextDue(ctx context.Context, f *config.Feed) (*bridge.Drop, err
 
 // queue is what stands in line for a feed.
 type queue struct {
-	e      *Engine
+	journal
 	f      *config.Feed
 	drops  []*bridge.Drop // not settled, or failed and in the way of others; in order
 	newest *bridge.Drop   // the last one that was loaded, in order; nil if there is none
@@ -85,7 +85,7 @@ func (q *queue) findGaps(ctx context.Context) error {
 // already when the older comes late. A held drop waits for a person until the next one was loaded. Where files are told
 // apart by their scope a newer one holds not everything: there each is loaded, and leaves alone what later ones have set.
 func (q *queue) supersede(ctx context.Context) error {
-	if q.f.Mode != "full" || len(scopeFields(q.f)) > 0 {
+	if q.f.Mode != "full" || len(plan.ScopeFields(q.f)) > 0 {
 		return nil
 	}
 	newest := q.newest
@@ -105,7 +105,7 @@ func (q *queue) supersede(ctx context.Context) error {
 			left = append(left, d)
 			continue
 		}
-		if err := q.e.supersede(ctx, q.f, d, by); err != nil {
+		if err := q.settleOlder(ctx, d, by); err != nil {
 			return err
 		}
 	}
@@ -113,18 +113,18 @@ func (q *queue) supersede(ctx context.Context) error {
 	return nil
 }
 
-// supersede settles a drop that a newer one has made useless. That the newer one was seen first is an alarm: the sender may
+// settleOlder settles a drop that a newer one has made useless. That the newer one was seen first is an alarm: the sender may
 // have meant it the other way round.
-func (e *Engine) supersede(ctx context.Context, f *config.Feed, d, by *bridge.Drop) error {
+func (q *queue) settleOlder(ctx context.Context, d, by *bridge.Drop) error {
 	why := fmt.Sprintf("drop %d (%s) is newer and holds everything", by.ID, by.Name)
 	if d.SeenAt.After(by.SeenAt) && !order.OutOfLine(by) {
-		event := e.event(bridge.AlarmRaised, d, fmt.Sprintf("it was seen after drop %d (%s), and stands before it by its name: nothing of it is loaded", by.ID, by.Name))
+		event := q.event(bridge.AlarmRaised, d, fmt.Sprintf("it was seen after drop %d (%s), and stands before it by its name: nothing of it is loaded", by.ID, by.Name))
 		event.Alarm, event.Hint = bridge.AlarmOutOfOrder, bridge.AlarmOutOfOrder.Hint()
-		if err := e.keep(ctx, event); err != nil {
+		if err := q.keep(ctx, event); err != nil {
 			return err
 		}
 	}
-	err := e.end(ctx, f, d, nil, verdict{state: bridge.Superseded, reason: why})
+	err := q.end(ctx, q.f, d, nil, verdict{state: bridge.Superseded, reason: why})
 	return moved(err)
 }
 
@@ -162,7 +162,7 @@ func (q *queue) next(ctx context.Context) (next *bridge.Drop, err error) {
 			}
 		}
 		if d.State == bridge.Fetched {
-			if err := q.e.explain(ctx, d, why); err != nil {
+			if err := q.explain(ctx, d, why); err != nil {
 				return nil, err
 			}
 			if why == "" && next == nil {
@@ -224,20 +224,20 @@ func (q *queue) gap(ctx context.Context, d *bridge.Drop) (why string, err error)
 	switch {
 	case held && missing == "":
 		d.State, d.Reason, d.Gap = bridge.Fetched, "", ""
-		return "", moved(q.e.advance(ctx, d, bridge.Held))
+		return "", moved(q.advance(ctx, d, bridge.Held))
 	case held, missing == "":
 		return missing, nil
 	case q.f.Gap.Then == "hold":
 		d.State, d.Gap, d.Reason = bridge.Held, missing, missing+" (gap: hold)"
 		q.gaps = append(q.gaps, d.ID)
-		event := q.e.event(bridge.DropHeld, d, d.Reason)
+		event := q.event(bridge.DropHeld, d, d.Reason)
 		event.Hint = fmt.Sprintf("send what is missing, or go on with `orobridge approve %d`", d.ID)
-		return missing, moved(q.e.advance(ctx, d, bridge.Fetched, event))
+		return missing, moved(q.advance(ctx, d, bridge.Fetched, event))
 	case q.f.Gap.Then == "skip" && q.e.Clock.Now().Before(d.FetchedAt.Add(q.f.Gap.After.D())):
 		return fmt.Sprintf("%s: waits for it until %s", missing, d.FetchedAt.Add(q.f.Gap.After.D()).Format("2006-01-02 15:04:05Z07:00")), nil
 	}
 	d.Gap = missing
-	return "", moved(q.e.advance(ctx, d, bridge.Fetched, q.e.event(bridge.Noted, d, missing+"; going on")))
+	return "", moved(q.advance(ctx, d, bridge.Fetched, q.event(bridge.Noted, d, missing+"; going on")))
 }
 
 // missing says which numbers are missing right before a drop. They count within a date where names have one; at a new
@@ -274,27 +274,6 @@ func (q *queue) missing(ctx context.Context, d *bridge.Drop) (string, error) {
 func parseSeq(s string) (uint64, bool) {
 	n, err := strconv.ParseUint("0"+strings.TrimSpace(s), 10, 62)
 	return n, err == nil && s != ""
-}
-
-// explain keeps with a fetched drop what it waits for; empty when it waits for nothing but its turn.
-func (e *Engine) explain(ctx context.Context, d *bridge.Drop, why string) error {
-	if d.Reason == why {
-		return nil
-	}
-	d.Reason = why
-	var events []*bridge.Event
-	if why != "" {
-		events = append(events, e.event(bridge.DropWaits, d, why))
-	}
-	return moved(e.advance(ctx, d, bridge.Fetched, events...))
-}
-
-// moved forgives that a drop has gone on meanwhile: whoever moved it knew better.
-func moved(err error) error {
-	if errors.Is(err, bridge.ErrMoved) {
-		return nil
-	}
-	return err
 }
 
 // LoadDue loads all drops of a feed that are due.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/config"
 )
 
 // A shop that was restored from a backup gives ids again, and lacks what came after the backup. No batch is sent before the
@@ -20,18 +19,14 @@ const (
 )
 
 // restored raises an alarm when a run found a shop that went back in time.
-func (e *Engine) restored(ctx context.Context, f *config.Feed, d *bridge.Drop, run *bridge.Run, stale int64) error {
-	confirmed := run.Created + run.Updated + run.Removed + run.Withdrawn
+func (l *loader) restored(ctx context.Context, stale int64) error {
+	confirmed := l.run.Created + l.run.Updated + l.run.Removed + l.run.Withdrawn
 	if stale < staleLeast || stale*100 < confirmed*staleShare {
 		return nil
 	}
 	text := fmt.Sprintf("%d of %d %s that this run wrote to were not where the shop had said they are: it was restored from a backup, or emptied",
-		stale, confirmed, f.Entity.Name)
-	event := e.runEvent(bridge.AlarmRaised, d, run, text)
+		stale, confirmed, l.f.Entity.Name)
+	event := l.runEvent(bridge.AlarmRaised, l.d, l.run, text)
 	event.Alarm, event.Hint = bridge.AlarmRestored, bridge.AlarmRestored.Hint()
-	err := e.Ledger.Note(ctx, bridge.AlarmNote("shop", bridge.AlarmRestored), text, event)
-	if err == nil {
-		e.Events.Tell(event)
-	}
-	return err
+	return l.told(l.e.Ledger.Note(ctx, bridge.AlarmNote("shop", bridge.AlarmRestored), text, event), event)
 }

@@ -21,31 +21,43 @@ import (
 // Poll lists a feed's folder once and brings every drop as far as it can go: seen, ready, claimed, fetched. It returns
 // how many drops are fetched and wait for their turn. The error is the trouble of an end; that of one file stands in its drop.
 func (e *Engine) Poll(ctx context.Context, f *config.Feed) (fetched int, err error) {
+	return e.poller(f).poll(ctx)
+}
+
+// poller brings the drops of one feed from their first listing into the spool.
+type poller struct {
+	journal
+	f *config.Feed
+}
+
+func (e *Engine) poller(f *config.Feed) *poller { return &poller{journal{e}, f} }
+
+func (p *poller) poll(ctx context.Context) (fetched int, err error) {
 	// What an earlier process began comes first: a listing can't tell a file that was moved by half.
-	if err := e.resumeClaims(ctx, f); err != nil {
+	if err := p.resumeClaims(ctx); err != nil {
 		return 0, err
 	}
-	listing, err := e.Remotes[f.Remote].List(ctx, f.Folder)
+	listing, err := p.e.Remotes[p.f.Remote].List(ctx, p.f.Folder)
 	if err != nil {
 		return 0, err
 	}
-	s := Sift(f, listing)
-	e.Events.Step("list")
-	drops, err := e.enter(ctx, f, s)
+	s := Sift(p.f, listing)
+	p.e.Events.Step("list")
+	drops, err := p.enter(ctx, s)
 	if err != nil {
 		return 0, err
 	}
-	e.Events.Step("listed")
+	p.e.Events.Step("listed")
 	for again := true; again; {
-		if err := e.watch(ctx, f, drops, s); err != nil {
+		if err := p.watch(ctx, drops, s); err != nil {
 			return 0, err
 		}
 		// A manifest that was read now makes files ready that were listed with it.
-		if fetched, again, err = e.claimAndFetch(ctx, f); again {
+		if fetched, again, err = p.claimAndFetch(ctx); again {
 			drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool { return d.State != bridge.Seen })
 		}
 	}
-	return fetched, errors.Join(err, e.closeManifests(ctx, f), e.sweepMarkers(ctx, f, s), e.lookBack(ctx, f))
+	return fetched, errors.Join(err, p.closeManifests(ctx), p.sweepMarkers(ctx, s), p.lookBack(ctx))
 }
 
 // Sifted is a listing of a feed's folder, taken apart.
@@ -117,13 +129,13 @@ func refuse(file bridge.File, why error) Refusal {
 // enter compares a listing with what the ledger knows, all of it and not what is newer than some time stamp: unknown
 // files become drops, changed ones start to be watched anew, and those that are gone before they were claimed have
 // vanished. It returns the drops that stand in the folder and are not claimed yet.
-func (e *Engine) enter(ctx context.Context, f *config.Feed, s *Sifted) (waiting []*bridge.Drop, err error) {
-	open, err := e.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, Remote: f.Remote, Folder: f.Folder,
+func (p *poller) enter(ctx context.Context, s *Sifted) (waiting []*bridge.Drop, err error) {
+	open, err := p.e.Ledger.Drops(ctx, bridge.DropFilter{Feed: p.f.Name, Remote: p.f.Remote, Folder: p.f.Folder,
 		States: []bridge.DropState{bridge.Seen, bridge.Ready}})
 	if err != nil {
 		return nil, err
 	}
-	n := &census{e: e, f: f, at: e.Clock.Now(), open: make(map[string]*bridge.Drop, len(open))}
+	n := &census{poller: p, at: p.e.Clock.Now(), open: make(map[string]*bridge.Drop, len(open))}
 	n.listing.At = n.at
 	for _, d := range open {
 		n.open[d.Name] = d
@@ -145,17 +157,12 @@ func (e *Engine) enter(ctx context.Context, f *config.Feed, s *Sifted) (waiting 
 		return nil, err
 	}
 	n.vanish()
-	err = e.Ledger.Listed(ctx, n.listing, n.events...)
-	if err == nil {
-		e.Events.Tell(n.events...)
-	}
-	return append(waiting, news...), err
+	return append(waiting, news...), p.told(p.e.Ledger.Listed(ctx, n.listing, n.events...), n.events...)
 }
 
 // census is the comparison of one listing with the ledger.
 type census struct {
-	e       *Engine
-	f       *config.Feed
+	*poller
 	at      time.Time
 	open    map[string]*bridge.Drop // not claimed, not seen in the listing yet
 	listing bridge.Listing
@@ -214,7 +221,7 @@ func (n *census) drop(file bridge.File) *bridge.Drop {
 
 func (n *census) add(d *bridge.Drop) {
 	n.listing.New = append(n.listing.New, d)
-	event := n.e.event(bridge.DropSeen, d, d.Reason)
+	event := n.event(bridge.DropSeen, d, d.Reason)
 	event.Bytes = d.Size
 	n.events = append(n.events, event)
 }
@@ -249,13 +256,13 @@ func (n *census) vanish() {
 		}
 		d.State, d.Reason, d.Path, d.SettledAt = bridge.Vanished, "the file left the folder before it was whole", "", n.at
 		n.listing.Moves = append(n.listing.Moves, bridge.Move{Drop: d, From: bridge.Seen})
-		n.events = append(n.events, n.e.event(bridge.DropSettled, d, settledText(d)))
+		n.events = append(n.events, n.event(bridge.DropSettled, d, settledText(d)))
 	}
 }
 
 // watch finds out which of the drops that were listed are whole, and what the others wait for.
-func (e *Engine) watch(ctx context.Context, f *config.Feed, drops []*bridge.Drop, s *Sifted) error {
-	awaited, err := e.awaited(ctx, f)
+func (p *poller) watch(ctx context.Context, drops []*bridge.Drop, s *Sifted) error {
+	awaited, err := p.awaited(ctx)
 	if err != nil {
 		return err
 	}
@@ -265,10 +272,10 @@ func (e *Engine) watch(ctx context.Context, f *config.Feed, drops []*bridge.Drop
 		if d.State != bridge.Seen {
 			continue
 		}
-		why, whole := e.whole(f, d, s.Markers, awaited)
+		why, whole := p.whole(d, s.Markers, awaited)
 		if whole {
-			d.State, d.ReadyAt, why = bridge.Ready, e.Clock.Now(), ""
-			event := e.event(bridge.DropReady, d, "")
+			d.State, d.ReadyAt, why = bridge.Ready, p.e.Clock.Now(), ""
+			event := p.event(bridge.DropReady, d, "")
 			event.Bytes = d.Size
 			events = append(events, event)
 		} else if d.Reason == why {
@@ -280,8 +287,8 @@ func (e *Engine) watch(ctx context.Context, f *config.Feed, drops []*bridge.Drop
 	if len(moves) == 0 {
 		return nil
 	}
-	e.Events.Step("ready")
-	return e.advanceAll(ctx, moves, events...)
+	p.e.Events.Step("ready")
+	return p.advanceAll(ctx, moves, events...)
 }
 
 // emptyStands is how long a file of 0 bytes that nothing else says to be whole has to stand: senders make the file first and
@@ -301,20 +308,20 @@ func stands(f *config.Feed, d *bridge.Drop, stable time.Duration, alone bool) (w
 }
 
 // whole says whether a drop's sender has finished writing it, and what is missing in words if something has to come yet.
-func (e *Engine) whole(f *config.Feed, d *bridge.Drop, markers map[string]bridge.File, awaited map[string]awaitedFile) (why string, ok bool) {
+func (p *poller) whole(d *bridge.Drop, markers map[string]bridge.File, awaited map[string]awaitedFile) (why string, ok bool) {
 	if d.Manifest {
-		return stands(f, d, f.Ready.ManifestStable.D(), true)
+		return stands(p.f, d, p.f.Ready.ManifestStable.D(), true)
 	}
-	if f.Ready.Marker != "" {
-		marker, ok := markers[d.Name+f.Ready.Marker]
+	if p.f.Ready.Marker != "" {
+		marker, ok := markers[d.Name+p.f.Ready.Marker]
 		switch {
 		case !ok:
-			return "waits for its marker " + d.Name + f.Ready.Marker, false
-		case d.Previous != 0 && e.ReadOnly[d.Remote] && marker.MTime.Before(d.MTime):
+			return "waits for its marker " + d.Name + p.f.Ready.Marker, false
+		case d.Previous != 0 && p.e.ReadOnly[d.Remote] && marker.MTime.Before(d.MTime):
 			return "waits for a marker that is not older than the file", false // the one that is there stays forever
 		}
 	}
-	if f.Ready.Manifest != "" {
+	if p.f.Ready.Manifest != "" {
 		entry, ok := awaited[d.Name]
 		switch {
 		case !ok:
@@ -324,7 +331,7 @@ func (e *Engine) whole(f *config.Feed, d *bridge.Drop, markers map[string]bridge
 		}
 		d.ListedBy, d.ListedRows, d.ListedSHA256 = entry.manifest, entry.Rows, entry.SHA256
 	}
-	return stands(f, d, f.Ready.Stable.D(), f.Ready.Marker == "" && f.Ready.Manifest == "")
+	return stands(p.f, d, p.f.Ready.Stable.D(), p.f.Ready.Marker == "" && p.f.Ready.Manifest == "")
 }
 
 // maxSwept bounds the markers that one poll takes away.
@@ -332,33 +339,33 @@ const maxSwept = 20
 
 // sweepMarkers takes away markers that came again after their file was claimed: they would make the next file of that
 // name look whole before it is.
-func (e *Engine) sweepMarkers(ctx context.Context, f *config.Feed, s *Sifted) error {
-	if f.Ready.Marker == "" || e.ReadOnly[f.Remote] {
+func (p *poller) sweepMarkers(ctx context.Context, s *Sifted) error {
+	if p.f.Ready.Marker == "" || p.e.ReadOnly[p.f.Remote] {
 		return nil
 	}
 	for _, file := range s.Files {
-		delete(s.Markers, file.Name+f.Ready.Marker)
+		delete(s.Markers, file.Name+p.f.Ready.Marker)
 	}
 	left := maxSwept
 	for name := range s.Markers {
-		of := strings.TrimSuffix(name, f.Ready.Marker)
+		of := strings.TrimSuffix(name, p.f.Ready.Marker)
 		if left--; left < 0 {
 			break
 		}
-		last, err := e.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, Name: of, Last: 1})
+		last, err := p.e.Ledger.Drops(ctx, bridge.DropFilter{Feed: p.f.Name, Name: of, Last: 1})
 		if err != nil {
 			return err
 		}
-		what := "marker of " + f.Name + ": " + name
-		if len(last) == 0 || last[0].ClaimedAt.IsZero() || bridge.SafeName(name) != nil || e.setbacks.Rests(what, e.Clock.Now()) {
+		what := "marker of " + p.f.Name + ": " + name
+		if len(last) == 0 || last[0].ClaimedAt.IsZero() || bridge.SafeName(name) != nil || p.e.setbacks.Rests(what, p.e.Clock.Now()) {
 			continue
 		}
-		r := e.Remotes[f.Remote]
-		if _, err := r.Stat(ctx, path.Join(f.Folder, of)); !bridge.NotThere(err) {
+		r := p.e.Remotes[p.f.Remote]
+		if _, err := r.Stat(ctx, path.Join(p.f.Folder, of)); !bridge.NotThere(err) {
 			continue
 		}
 		text := "marker " + name + " came without its file: it was taken away"
-		err = r.Remove(ctx, path.Join(f.Folder, name))
+		err = r.Remove(ctx, path.Join(p.f.Folder, name))
 		switch {
 		case bridge.NotThere(err):
 			err = nil
@@ -367,8 +374,8 @@ func (e *Engine) sweepMarkers(ctx context.Context, f *config.Feed, s *Sifted) er
 		case err != nil:
 			return err
 		}
-		e.setbacks.Failed(what, e.Clock.Now(), err)
-		if err := e.note(ctx, last[0], text); err != nil {
+		p.e.setbacks.Failed(what, p.e.Clock.Now(), err)
+		if err := p.note(ctx, last[0], text); err != nil {
 			return err
 		}
 	}

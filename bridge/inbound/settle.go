@@ -3,16 +3,13 @@ package inbound
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"path"
 	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
-	"github.com/orobridge/orobridge/formats/envelope"
+	"github.com/orobridge/orobridge/bridge/inbound/papers"
 )
 
 // FinishAll carries out the last moves that a feed still owes. Trouble with one stands in its drop and does not keep the others.
@@ -29,7 +26,7 @@ func (e *Engine) FinishAll(ctx context.Context, f *config.Feed) error {
 		err := e.Finish(ctx, f, d)
 		e.setbacks.Failed(ofDrop(d), e.Clock.Now(), err)
 		if bridge.OfFile(err) {
-			err = e.unmoved(ctx, d, err)
+			err = e.ending(f, d).unmoved(ctx, err)
 		}
 		errs = append(errs, err)
 		if ctx.Err() != nil || errors.Is(err, bridge.ErrUnreachable) {
@@ -43,20 +40,20 @@ func (e *Engine) FinishAll(ctx context.Context, f *config.Feed) error {
 const stillOwed = "its last move is owed: "
 
 // unmoved keeps with a settled drop why it is not put away.
-func (e *Engine) unmoved(ctx context.Context, d *bridge.Drop, why error) error {
-	settled, _ := cutOwed(d.Reason)
-	event := e.event(bridge.DropTrouble, d, why.Error())
+func (n *ending) unmoved(ctx context.Context, why error) error {
+	settled, _ := cutOwed(n.d.Reason)
+	event := n.event(bridge.DropTrouble, n.d, why.Error())
 	event.Hint = bridge.HintOf(why)
 	text := why.Error()
 	if event.Hint != "" {
 		text += " — " + event.Hint
 	}
 	reason := also(settled, stillOwed+text)
-	if reason == d.Reason {
+	if reason == n.d.Reason {
 		return nil
 	}
-	d.Reason = reason
-	return moved(e.advance(ctx, d, d.State, event))
+	n.d.Reason = reason
+	return moved(n.advance(ctx, n.d, n.d.State, event))
 }
 
 // cutOwed takes the trouble of the last move out of a drop's reason.
@@ -69,53 +66,68 @@ func cutOwed(reason string) (settled string, owed bool) {
 // the run, and what stands there already was written by an attempt that was cut short. It never loads anything. On a
 // remote on which nothing is moved it only closes the drop in the ledger, which has all of it.
 func (e *Engine) Finish(ctx context.Context, f *config.Feed, d *bridge.Drop) error {
-	e.finishing.Lock()
-	defer e.finishing.Unlock()
-	now, err := e.Ledger.Drop(ctx, d.ID)
+	return e.ending(f, d).finish(ctx)
+}
+
+// ending is what is left to do of a drop that is settled.
+type ending struct {
+	journal
+	f    *config.Feed
+	d    *bridge.Drop
+	r    bridge.Remote // where the drop stands
+	runs []*bridge.Run
+}
+
+func (e *Engine) ending(f *config.Feed, d *bridge.Drop) *ending {
+	return &ending{journal: journal{e}, f: f, d: d}
+}
+
+func (n *ending) finish(ctx context.Context) error {
+	n.e.finishing.Lock()
+	defer n.e.finishing.Unlock()
+	now, err := n.e.Ledger.Drop(ctx, n.d.ID)
 	if err != nil {
 		return err
 	}
-	if *d = *now; d.Finish == "" || !d.State.Settled() {
+	if *n.d = *now; n.d.Finish == "" || !n.d.State.Settled() {
 		return nil // done meanwhile, or run again: its end comes later
 	}
-	if !e.ReadOnly[d.Remote] {
-		r, err := e.remote(d)
-		if err != nil {
+	if !n.e.ReadOnly[n.d.Remote] {
+		if n.r, err = n.e.remote(n.d); err != nil {
 			return err
 		}
-		runs, err := e.Ledger.Runs(ctx, d.ID)
-		if err != nil {
+		if n.runs, err = n.e.Ledger.Runs(ctx, n.d.ID); err != nil {
 			return err
 		}
-		if err := e.answer(ctx, r, f, d, runs); err != nil {
+		if err := n.answer(ctx); err != nil {
 			return err
 		}
-		if err := e.lookAgain(ctx, r, f, d); err != nil {
+		if err := (&secondLook{n.journal, n.r, n.d}).look(ctx); err != nil {
 			return err
 		}
-		if err := e.putAway(ctx, r, f, d, runs); err != nil {
+		if err := n.putAway(ctx); err != nil {
 			return err
 		}
 	}
-	d.Reason, _ = cutOwed(d.Reason)
-	d.Finish = ""
-	e.Events.Step("finish recorded")
-	err = e.advance(ctx, d, d.State, e.event(bridge.DropPutAway, d, d.Path))
-	e.Events.Step("finished")
+	n.d.Reason, _ = cutOwed(n.d.Reason)
+	n.d.Finish = ""
+	n.e.Events.Step("finish recorded")
+	err = n.advance(ctx, n.d, n.d.State, n.event(bridge.DropPutAway, n.d, n.d.Path))
+	n.e.Events.Step("finished")
 	return err
 }
 
 // answer writes for each run that has ended what the sender gets of it: a file with the rejects, and receipts. A drop that
 // never had a run gets them once as well.
-func (e *Engine) answer(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, runs []*bridge.Run) error {
-	if len(runs) == 0 {
-		return e.answerRun(ctx, r, f, d, nil)
+func (n *ending) answer(ctx context.Context) error {
+	if len(n.runs) == 0 {
+		return n.answerRun(ctx, nil)
 	}
-	for _, run := range runs {
+	for _, run := range n.runs {
 		if run.Reported || run.State != bridge.Done && run.State != bridge.Failed {
 			continue
 		}
-		if err := e.answerRun(ctx, r, f, d, run); err != nil {
+		if err := n.answerRun(ctx, run); err != nil {
 			return err
 		}
 	}
@@ -123,68 +135,54 @@ func (e *Engine) answer(ctx context.Context, r bridge.Remote, f *config.Feed, d 
 }
 
 // answerRun writes what the sender gets of a run, and records what was written: what is old goes by these names.
-func (e *Engine) answerRun(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run) error {
-	rejects, err := e.writeRejects(ctx, r, f, d, run)
+func (n *ending) answerRun(ctx context.Context, run *bridge.Run) error {
+	w := &papers.Writer{Ledger: n.e.Ledger, Clock: n.e.Clock, Events: n.e.Events, Spool: n.e.Spool, Remote: n.r, Feed: n.f, Drop: n.d}
+	paths, err := w.Write(ctx, run)
 	if err != nil {
 		return err
 	}
-	paths, err := e.writeReceipts(ctx, r, f, d, run)
-	if err != nil {
-		return err
-	}
-	if rejects != "" {
-		paths = append(paths, rejects)
-	}
-	e.Events.Step("told")
+	n.e.Events.Step("told")
 	id := int64(0)
 	if run != nil {
 		id = run.ID
 	}
-	return e.Ledger.Reported(ctx, d.ID, id, paths)
-}
-
-// tag is what the names of a run's files carry.
-func tag(d *bridge.Drop, run *bridge.Run) string {
-	if run == nil {
-		return fmt.Sprintf("_d%d", d.ID)
-	}
-	return fmt.Sprintf("_r%d", run.ID)
+	return n.e.Ledger.Reported(ctx, n.d.ID, id, paths)
 }
 
 // putAway moves a settled drop, with its marker, out of the way. A file that somebody has taken away meanwhile is not
 // looked for forever.
-func (e *Engine) putAway(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, runs []*bridge.Run) error {
-	folder := path.Join(d.Folder, d.Finish)
-	if d.Path == "" || path.Dir(d.Path) == folder {
+func (n *ending) putAway(ctx context.Context) error {
+	folder := path.Join(n.d.Folder, n.d.Finish)
+	if n.d.Path == "" || path.Dir(n.d.Path) == folder {
 		return nil
 	}
 	var last *bridge.Run
-	if len(runs) > 0 {
-		last = runs[len(runs)-1]
+	if len(n.runs) > 0 {
+		last = n.runs[len(n.runs)-1]
 	}
-	name := bridge.DerivedName(d.Name, tag(d, last))
-	e.Events.Step("finish")
-	for n := 1; ; n++ {
-		target := path.Join(folder, bridge.NumberedName(name, n))
-		err := e.moveMarker(ctx, r, f, d.Path, target)
+	name := bridge.DerivedName(n.d.Name, papers.Tag(n.d, last))
+	n.e.Events.Step("finish")
+	for try := 1; ; try++ {
+		target := path.Join(folder, bridge.NumberedName(name, try))
+		err := moveMarker(ctx, n.r, n.f.Ready.Marker, n.d.Path, target)
 		if err == nil {
-			e.Events.Step("move away")
-			err = e.moveInto(ctx, r, d.Path, target)
+			n.e.Events.Step("move away")
+			err = moveInto(ctx, n.r, n.d.Path, target)
 		}
 		switch {
 		case err == nil:
-			d.Path = target
+			n.d.Path = target
 			return nil
-		case errors.Is(err, fs.ErrExist) && n < bridge.MaxStrangers:
-			if _, err := r.Stat(ctx, d.Path); err == nil {
+		case errors.Is(err, fs.ErrExist) && try < bridge.MaxStrangers:
+			if _, err := n.r.Stat(ctx, n.d.Path); err == nil {
 				continue // another file has that name, of a ledger that is no more
 			} else if !bridge.NotThere(err) {
 				return err
 			}
-			d.Path = target // moved by an attempt that was cut short
+			n.d.Path = target // moved by an attempt that was cut short
 			return nil
 		case bridge.NotThere(err):
-			return e.search(ctx, r, f, d, runs)
+			return n.search(ctx)
 		default:
 			return err
 		}
@@ -193,73 +191,19 @@ func (e *Engine) putAway(ctx context.Context, r bridge.Remote, f *config.Feed, d
 
 // search looks for a file that does not stand where the ledger says: an attempt that was cut short may have moved it
 // under the name of an earlier run.
-func (e *Engine) search(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, runs []*bridge.Run) error {
-	for _, run := range append([]*bridge.Run{nil}, runs...) {
-		for _, folder := range []string{f.Folders.Archive, f.Folders.Rejected} {
-			at := path.Join(d.Folder, folder, bridge.DerivedName(d.Name, tag(d, run)))
-			if _, err := r.Stat(ctx, at); err == nil {
-				d.Path = at
+func (n *ending) search(ctx context.Context) error {
+	for _, run := range append([]*bridge.Run{nil}, n.runs...) {
+		for _, folder := range []string{n.f.Folders.Archive, n.f.Folders.Rejected} {
+			at := path.Join(n.d.Folder, folder, bridge.DerivedName(n.d.Name, papers.Tag(n.d, run)))
+			if _, err := n.r.Stat(ctx, at); err == nil {
+				n.d.Path = at
 				return nil
 			} else if !bridge.NotThere(err) {
 				return err
 			}
 		}
 	}
-	d.Reason = strings.TrimPrefix(d.Reason+"; its file was taken away from "+d.Path, "; ")
-	d.Path = ""
+	n.d.Reason = strings.TrimPrefix(n.d.Reason+"; its file was taken away from "+n.d.Path, "; ")
+	n.d.Path = ""
 	return nil
-}
-
-// writeRejects writes, beside the rejected drops, the rows that a run rejected, in the sender's own columns and dialect
-// and with the reasons: corrected and dropped again it is an ordinary drop. A file that could not be read, or was never
-// loaded, gets a note in plain text instead.
-func (e *Engine) writeRejects(ctx context.Context, r bridge.Remote, f *config.Feed, d *bridge.Drop, run *bridge.Run) (at string, err error) {
-	folder := path.Join(d.Folder, f.Folders.Rejected)
-	e.Events.Step("write rejects")
-	switch {
-	case run == nil && d.State == bridge.Rejected:
-		return e.putInto(ctx, r, folder, bridge.DerivedName(d.Name+".txt", tag(d, run)+"_error"), strings.NewReader(d.Reason+"\n"))
-	case run != nil && run.State == bridge.Failed:
-		return e.putInto(ctx, r, folder, bridge.DerivedName(d.Name+".txt", tag(d, run)+"_error"), strings.NewReader(run.Reason+"\n"))
-	case run == nil || run.Rejected == 0:
-		return "", nil
-	}
-	file, err := os.CreateTemp(e.Spool, "rejects-*.part")
-	if err != nil {
-		return "", spoolTrouble(err)
-	}
-	switch err = e.rejectFile(ctx, f, d, run, file); {
-	case errors.Is(err, envelope.ErrNobody):
-		event := e.event(bridge.Noted, d, "no reject file: the feed's files are encrypted, and no signer is known to encrypt to")
-		event.Hint = "name the sender's public key in signers, below unwrap"
-		err = e.keep(ctx, event)
-	case err == nil:
-		at, err = e.putInto(ctx, r, folder, bridge.DerivedName(d.Name, tag(d, run)+"_rejects"), file)
-	}
-	return at, errors.Join(err, file.Close(), os.Remove(file.Name()))
-}
-
-// putInto writes a file under a name that carries its run, and returns its path. One of the same size that stands there
-// already was written by an attempt that was cut short; another one belongs to a ledger that is no more, and is left alone.
-func (e *Engine) putInto(ctx context.Context, r bridge.Remote, folder, name string, body io.ReadSeeker) (string, error) {
-	size, err := body.Seek(0, io.SeekEnd)
-	if err != nil {
-		return "", spoolTrouble(err)
-	}
-	for n := 1; ; n++ {
-		target := path.Join(folder, bridge.NumberedName(name, n))
-		err := r.Put(ctx, target, body)
-		if bridge.NotThere(err) {
-			if err := r.MakeFolder(ctx, folder); err != nil {
-				return "", err
-			}
-			err = r.Put(ctx, target, body)
-		}
-		if !errors.Is(err, fs.ErrExist) || n == bridge.MaxStrangers {
-			return target, err
-		}
-		if there, err := r.Stat(ctx, target); err != nil || there.Size == size {
-			return target, err
-		}
-	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -55,19 +56,19 @@ func (p *probe) columns(ctx context.Context, f *config.Feed, file *bridge.File) 
 	if err != nil {
 		return "", err
 	}
-	rows, err := (&inbound.Engine{Spool: spool}).Rows(f, local)
+	head, err := rows.Open(spool, f, local, nil)
 	if err != nil && whole {
 		return "", err
 	} else if err != nil {
 		return fmt.Sprintf("its first %d bytes alone tell no columns", checkedHead), nil
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	mapper, err := f.Mapping.Bind(f.Entity, rows.Columns(), f.Format.Conventions())
+	defer func() { err = errors.Join(err, head.Close()) }()
+	mapper, err := f.Mapping.Bind(f.Entity, head.Columns(), f.Format.Conventions())
 	if err != nil {
 		return "", err
 	}
-	found = fmt.Sprintf("%d columns", len(rows.Columns()))
-	if none := inbound.UnmappedLine(mapper.Unmapped()); none != "" {
+	found = fmt.Sprintf("%d columns", len(head.Columns()))
+	if none := rows.UnmappedLine(mapper.Unmapped()); none != "" {
 		found += "; no field takes " + none
 	}
 	return found, nil

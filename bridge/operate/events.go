@@ -10,32 +10,38 @@ import (
 
 // Event is one thing that happened, as the journal keeps it. What has no meaning for its kind is empty.
 type Event struct {
-	ID     int64            `json:"id"`
-	At     *time.Time       `json:"at"`
-	Kind   bridge.EventKind `json:"kind"`
-	Level  string           `json:"level"` // how loud it was in the log: debug, info, warn, error
-	Feed   string           `json:"feed"`
-	Export string           `json:"export"`
-	Drop   int64            `json:"drop"`
-	Run    int64            `json:"run"`
-	Batch  int64            `json:"batch"`
-	File   string           `json:"file"`
-	Order  string           `json:"order"` // identifier
-	Alarm  bridge.Alarm     `json:"alarm"`
-	Work   string           `json:"work"` // what is paused
-	Who    string           `json:"who"`  // who decided
-	Why    string           `json:"why"`  // and why
-	Bytes  int64            `json:"bytes"`
-	SHA256 string           `json:"sha256"`
-	Counts *bridge.Counts   `json:"counts"`
-	Text   string           `json:"text"` // the rest in words
-	Hint   string           `json:"hint"` // what to do about it
+	ID      int64            `json:"id"`
+	At      *time.Time       `json:"at"`
+	Kind    bridge.EventKind `json:"kind"`
+	Level   string           `json:"level"` // how loud it was in the log: debug, info, warn, error
+	Feed    string           `json:"feed"`
+	Export  string           `json:"export"`
+	Drop    int64            `json:"drop"`
+	Run     int64            `json:"run"`
+	Batch   int64            `json:"batch"`
+	File    string           `json:"file"`
+	Order   string           `json:"order"` // identifier
+	Alarm   bridge.Alarm     `json:"alarm"`
+	Work    string           `json:"work"` // what is paused
+	Who     string           `json:"who"`  // who decided
+	Why     string           `json:"why"`  // and why
+	Bytes   int64            `json:"bytes"`
+	SHA256  string           `json:"sha256"`
+	Counts  *bridge.Counts   `json:"counts"`
+	User    string           `json:"user"`    // a partner at a server of the bridge's own
+	Address string           `json:"address"` // where the partner came from
+	Text    string           `json:"text"`    // the rest in words
+	Hint    string           `json:"hint"`    // what to do about it
 }
 
 func newEvent(e *bridge.Event) Event {
+	v := e.Visit
+	if v == nil {
+		v = &bridge.Visit{}
+	}
 	return Event{ID: e.ID, At: moment(e.At), Kind: e.Kind, Level: levelName(e), Feed: e.Feed, Export: e.Export, Drop: e.Drop, Run: e.Run,
 		Batch: e.Batch, File: e.File, Order: e.Order, Alarm: e.Alarm, Work: e.Work, Who: e.Who, Why: e.Why, Bytes: e.Bytes, SHA256: e.SHA256,
-		Counts: e.Counts, Text: e.Text, Hint: e.Hint}
+		Counts: e.Counts, User: v.User, Address: v.Address, Text: e.Text, Hint: e.Hint}
 }
 
 func levelName(e *bridge.Event) string { return strings.ToLower(e.Level().String()) }

@@ -11,7 +11,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
-	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/sniff"
 )
@@ -135,16 +135,16 @@ func (v *Inspection) Read(ctx context.Context, f *config.Feed, records int) (err
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(spool)) }()
-	rows, err := (&inbound.Engine{Spool: spool}).Rows(f, v.File)
+	file, err := rows.Open(spool, f, v.File, nil)
 	if err != nil {
 		return v.fail(err)
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	ignored, err := inbound.EachRecord(ctx, f, rows, func(rec *formats.Record, reject *formats.Reject, raw func() map[string]string) error {
+	defer func() { err = errors.Join(err, file.Close()) }()
+	ignored, err := rows.EachRecord(ctx, f, file, func(rec *formats.Record, reject *formats.Reject, raw func() map[string]string) error {
 		v.row(rec, reject, raw, records)
 		return nil
 	})
-	v.Ignored, v.Skipped = append(v.Ignored, ignored...), rows.Counts()
+	v.Ignored, v.Skipped = append(v.Ignored, ignored...), file.Counts()
 	return v.fail(err)
 }
 

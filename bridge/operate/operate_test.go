@@ -238,7 +238,11 @@ func TestModelsKeepTheirNames(t *testing.T) {
 	w.Must(err)
 	status, err := k.Status(t.Context())
 	w.Must(err)
-	if len(rejects) != 1 || len(orders) == 0 || len(drop.Fates) != 3 || !status.Running {
+	w.Must(w.Ledger.Keep(t.Context(), &bridge.Event{Kind: bridge.PartnerRefused, At: time.Unix(1, 0),
+		Visit: &bridge.Visit{Remote: "door", Address: "10.0.0.1"}}))
+	transfers, err := k.Transfers(t.Context(), bridge.EventFilter{})
+	w.Must(err)
+	if len(transfers) != 1 || len(rejects) != 1 || len(orders) == 0 || len(drop.Fates) != 3 || !status.Running {
 		t.Fatalf("%d rejects, %d orders, %d fates", len(rejects), len(orders), len(drop.Fates))
 	}
 	for name, c := range map[string]struct {
@@ -254,7 +258,10 @@ func TestModelsKeepTheirNames(t *testing.T) {
 		"reject": {rejects[0],
 			"reject entity drop run line key field code message cause doc segment part row state ended by_run by_drop who why"},
 		"order": {orders[0],
-			"number order version export file sha256 state alarm reason flags answer submitted owed written picked_up answered"},
+			"number order version export file sha256 state alarm reason flags answer submitted owed written fetched fetched_by fetched_from picked_up " +
+				"answered"},
+		"transfer": {transfers[0],
+			"id at kind remote user address session client file target bytes size sha256 seconds whole broken export order text times first_at"},
 		"trace":  {trace, "entity key oro_id content removed drop run line at parked history"},
 		"entry":  {trace.History[0], "at fate drop run line sent detail"},
 		"status": {status, "running feeds exports paused pauses alarms leftovers"},

@@ -28,6 +28,9 @@ type Order struct {
 	Submitted *time.Time       `json:"submitted"`
 	Owed      *time.Time       `json:"owed"`
 	Written   *time.Time       `json:"written"`
+	Fetched   *time.Time       `json:"fetched"`    // a partner has read it to the end, at a server of the bridge's own
+	By        string           `json:"fetched_by"` // the partner
+	From      string           `json:"fetched_from"`
 	PickedUp  *time.Time       `json:"picked_up"`
 	Answered  *time.Time       `json:"answered"`
 }
@@ -35,7 +38,8 @@ type Order struct {
 func newOrder(o *bridge.Owed) Order {
 	return Order{Number: o.Number, Order: o.Order, Version: o.Version, Export: o.Export, File: o.File, SHA256: o.SHA256,
 		State: o.State, Alarm: o.Alarm, Reason: o.Reason, Flags: append([]string{}, o.Flags...), Answer: o.Answer, Submitted: moment(o.Submitted),
-		Owed: moment(o.OwedAt), Written: moment(o.WrittenAt), PickedUp: moment(o.PickedUp), Answered: moment(o.Answered)}
+		Owed: moment(o.OwedAt), Written: moment(o.WrittenAt), Fetched: moment(o.Fetched.At), By: o.Fetched.User,
+		From: o.Fetched.From, PickedUp: moment(o.PickedUp), Answered: moment(o.Answered)}
 }
 
 // Orders lists what stands in the outbox.

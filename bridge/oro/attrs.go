@@ -52,7 +52,7 @@ func (h *held) attr(name string) string {
 }
 
 // shape asks the shop how it holds an attribute: a product that has a value of it, or else any product.
-func (c *Client) shape(ctx context.Context, name string) (shape, error) {
+func (c *directory) shape(ctx context.Context, name string) (shape, error) {
 	c.shapes.mu.Lock()
 	defer c.shapes.mu.Unlock()
 	if s, ok := c.shapes.of[name]; ok {

@@ -75,8 +75,50 @@ const (
 	noOperation = "none"
 )
 
-// Submit sends a batch. See [bridge.Shop].
-func (c *Client) Submit(ctx context.Context, b *bridge.Batch) (string, map[int]bridge.Outcome, error) {
+// batches look records up and write them. The shop writes in asynchronous batches, whose operations are asked for their end.
+type batches struct {
+	*api
+	settle   time.Duration // how long the shop may take for a batch
+	skus     *cache        // ids of products
+	entities map[string]entity
+}
+
+// Find looks records up by their keys, in bulk. See inbound.Shop.
+func (c *batches) Find(ctx context.Context, e *formats.Entity, records []*formats.Record) ([]bridge.Lookup, error) {
+	ent, err := c.entity(e.Name)
+	if err != nil || len(records) == 0 {
+		return nil, err
+	}
+	answers, err := ent.find(ctx, records)
+	if err != nil {
+		return nil, err
+	}
+	for i, rec := range records {
+		if a := &answers[i]; rec.Remove && a.Found == nil && (a.Missing != nil || a.Reject != nil && a.Reject.Code == formats.CodeReference) {
+			*a = bridge.Lookup{} // without its parent or unit it can't be there
+		}
+	}
+	return answers, nil
+}
+
+// All walks every record of an entity in the shop. See inbound.Shop.
+func (c *batches) All(ctx context.Context, e *formats.Entity, fields []string, each func(key string, found bridge.Found) error) error {
+	ent, err := c.entity(e.Name)
+	if err != nil {
+		return err
+	}
+	return ent.all(ctx, fields, each)
+}
+
+func (c *batches) entity(name string) (entity, error) {
+	if ent, ok := c.entities[name]; ok {
+		return ent, nil
+	}
+	return nil, &bridge.Error{Op: "load", Object: name, Fate: bridge.Stop, Err: errors.New("not an entity that goes to the shop in batches")}
+}
+
+// Submit sends a batch. See inbound.Shop.
+func (c *batches) Submit(ctx context.Context, b *bridge.Batch) (string, map[int]bridge.Outcome, error) {
 	ent, err := c.entity(b.Entity)
 	if err != nil {
 		return "", nil, err
@@ -125,7 +167,7 @@ func (c *Client) Submit(ctx context.Context, b *bridge.Batch) (string, map[int]b
 }
 
 // encode encodes the changes that are trusted, and counts them as the whole batch does.
-func (c *Client) encode(ctx context.Context, ent entity, changes []*bridge.Change, stale map[int]bridge.Outcome) (*bundle, error) {
+func (c *batches) encode(ctx context.Context, ent entity, changes []*bridge.Change, stale map[int]bridge.Outcome) (*bundle, error) {
 	if len(stale) == 0 {
 		return ent.encode(ctx, changes)
 	}
@@ -156,7 +198,7 @@ func (c *Client) encode(ctx context.Context, ent entity, changes []*bridge.Chang
 }
 
 // submit sends one part and returns the shop's operation.
-func (c *Client) submit(ctx context.Context, p *part) (*operation, error) {
+func (c *batches) submit(ctx context.Context, p *part) (*operation, error) {
 	body := appendDocument(make([]byte, 0, 320*(len(p.data)+len(p.included))), p.data, p.included)
 	header := http.Header{}
 	if p.extID {
@@ -172,7 +214,7 @@ func (c *Client) submit(ctx context.Context, p *part) (*operation, error) {
 // whatFailed tells a batch that is refused for what it holds from a shop in trouble: of the one, halves may pass; the other
 // passes. Where the refusal itself leaves that open (a 500, the page of a firewall) the shop is asked to take an empty
 // batch: when it does, the content is to blame, though nobody knows whether some of it was taken.
-func (c *Client) whatFailed(ctx context.Context, p *part, err error) error {
+func (c *batches) whatFailed(ctx context.Context, p *part, err error) error {
 	var e *bridge.Error
 	if len(p.of) == 0 || !errors.As(err, &e) {
 		return err
@@ -274,8 +316,8 @@ func parseOperation(text string, changes int) (id string, p *part, err error) {
 	return id, p, nil
 }
 
-// Await polls a batch's operation until it has ended. See [bridge.Shop].
-func (c *Client) Await(ctx context.Context, b *bridge.Batch) ([]bridge.Outcome, error) {
+// Await polls a batch's operation until it has ended. See inbound.Shop.
+func (c *batches) Await(ctx context.Context, b *bridge.Batch) ([]bridge.Outcome, error) {
 	ent, err := c.entity(b.Entity)
 	if err != nil {
 		return nil, err
@@ -339,12 +381,12 @@ func complete(b *bridge.Batch) []*bridge.Change {
 	return changes
 }
 
-// Drain returns once no batch of the entity that was sent before can still be under way. See [bridge.Shop].
+// Drain returns once no batch of the entity that was sent before can still be under way. See inbound.Shop.
 //
 // An empty batch is sent behind the others: the shop takes it, reads nothing and ends it. That its turn has come does not
 // prove that those before it have ended (each is split into messages that queue up anew), but its id is the newest: the
 // operations with the ids before it are asked for one by one, back to the first that is older than a batch may take.
-func (c *Client) Drain(ctx context.Context, e *formats.Entity) error {
+func (c *batches) Drain(ctx context.Context, e *formats.Entity) error {
 	for _, resource := range described(e.Name).writes {
 		op, err := c.submit(ctx, &part{resource: resource})
 		if err != nil {
@@ -360,7 +402,7 @@ func (c *Client) Drain(ctx context.Context, e *formats.Entity) error {
 // drainOperations is how many operations before the barrier are looked at, at most.
 const drainOperations = 200
 
-func (c *Client) drainBefore(ctx context.Context, resource, barrier string) error {
+func (c *batches) drainBefore(ctx context.Context, resource, barrier string) error {
 	if _, err := c.await(ctx, barrier, time.Time{}); err != nil && !ended(err) {
 		return &bridge.Error{
 			Op: "drain", Object: resource, Fate: bridge.Pause, Err: errors.Unwrap(err),
@@ -425,7 +467,7 @@ type summary struct {
 var errPurged = errors.New("it was purged")
 
 // await waits for the end of one operation, at most until the batch is settle old.
-func (c *Client) await(ctx context.Context, id string, sent time.Time) (*operation, error) {
+func (c *batches) await(ctx context.Context, id string, sent time.Time) (*operation, error) {
 	at := "asyncoperations/" + id
 	if sent.IsZero() {
 		sent = c.now()
@@ -453,7 +495,7 @@ func (c *Client) await(ctx context.Context, id string, sent time.Time) (*operati
 	}
 }
 
-func (c *Client) operation(ctx context.Context, at string) (*operation, error) {
+func (c *batches) operation(ctx context.Context, at string) (*operation, error) {
 	doc, err := c.get(ctx, at, nil)
 	if err != nil {
 		return nil, err
@@ -472,7 +514,7 @@ func operationOf(r *resource) (*operation, error) {
 	return op, nil
 }
 
-func (c *Client) failedOperation(ctx context.Context, op *operation) error {
+func (c *batches) failedOperation(ctx context.Context, op *operation) error {
 	words := op.status
 	if items, err := c.operationErrors(ctx, op); err == nil && len(items) > 0 {
 		words += ": " + joinWords(items[:min(len(items), 5)])
@@ -484,7 +526,7 @@ func (c *Client) failedOperation(ctx context.Context, op *operation) error {
 }
 
 // operationErrors reads all errors of an operation, page by page.
-func (c *Client) operationErrors(ctx context.Context, op *operation) ([]errorItem, error) {
+func (c *batches) operationErrors(ctx context.Context, op *operation) ([]errorItem, error) {
 	var items []errorItem
 	for doc, err := range c.pages(ctx, "asyncoperations/"+op.id+"/errors", nil, errorPage) {
 		if err == nil && len(items) > errorPage*maxLookupPages {
@@ -507,7 +549,7 @@ func (c *Client) operationErrors(ctx context.Context, op *operation) ([]errorIte
 
 // A reading turns what an operation says into outcomes.
 type reading struct {
-	client   *Client
+	client   *batches
 	entity   entity
 	changes  []*bridge.Change
 	outcomes []bridge.Outcome

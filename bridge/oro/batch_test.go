@@ -108,7 +108,7 @@ func TestErrorsDecideFates(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			_, c := newShop(t)
-			r := &reading{client: c, entity: tt.ent(c), changes: []*bridge.Change{tt.ch}, outcomes: make([]bridge.Outcome, 1), clash: map[int][]errorItem{}}
+			r := &reading{client: c.batches, entity: tt.ent(c), changes: []*bridge.Change{tt.ch}, outcomes: make([]bridge.Outcome, 1), clash: map[int][]errorItem{}}
 			if r.blame(0, tt.said); show(r.outcomes[0]) != tt.want {
 				t.Errorf("%s, want %s", show(r.outcomes[0]), tt.want)
 			}
@@ -126,7 +126,7 @@ func TestCountsThatDoNotAddUp(t *testing.T) {
 		b := creates(100, 3)
 		p := &part{of: []int{0, 1, 2}}
 		b.Changes[2].Op, b.Changes[2].OroID = bridge.Update, "5"
-		r := &reading{client: c, entity: customers{c}, changes: b.Changes, outcomes: make([]bridge.Outcome, 3), clash: map[int][]errorItem{}, doubt: map[int]bool{}}
+		r := &reading{client: c.batches, entity: customers{c}, changes: b.Changes, outcomes: make([]bridge.Outcome, 3), clash: map[int][]errorItem{}, doubt: map[int]bool{}}
 		if err := r.read(t.Context(), &op, p); err != nil {
 			return nil, err
 		}

@@ -5,12 +5,21 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/orobridge/orobridge/bridge"
 )
 
+// offers is what the shop can do, as far as it was found out.
+type offers struct {
+	*api
+	names  *directory
+	extID  probe
+	noKits atomic.Bool // the shop knows no product kits
+}
+
 // Probe finds out what the shop offers, in a handful of requests that change nothing.
-func (c *Client) Probe(ctx context.Context) (bridge.Capabilities, error) {
+func (c *offers) Probe(ctx context.Context) (bridge.Capabilities, error) {
 	found := bridge.Capabilities{Probed: c.now().UTC()}
 	steps := []func(context.Context, *bridge.Capabilities) error{
 		func(ctx context.Context, f *bridge.Capabilities) (err error) {
@@ -31,7 +40,7 @@ func (c *Client) Probe(ctx context.Context) (bridge.Capabilities, error) {
 			return err
 		},
 		func(ctx context.Context, f *bridge.Capabilities) error {
-			rows, err := c.entries(ctx, orderStatuses)
+			rows, err := c.names.entries(ctx, orderStatuses)
 			f.Statuses = len(rows) > 0
 			return err
 		},
@@ -46,7 +55,7 @@ func (c *Client) Probe(ctx context.Context) (bridge.Capabilities, error) {
 }
 
 // Use takes over what was found before, so that it is not asked for again.
-func (c *Client) Use(known bridge.Capabilities) {
+func (c *offers) Use(known bridge.Capabilities) {
 	c.extID.mu.Lock()
 	defer c.extID.mu.Unlock()
 	c.extID.known, c.extID.yes = true, known.ExtID
@@ -54,7 +63,7 @@ func (c *Client) Use(known bridge.Capabilities) {
 }
 
 // takes says whether the shop answers a read or refuses it for what it asks.
-func (c *Client) takes(ctx context.Context, path string, q query) (bool, error) {
+func (c *offers) takes(ctx context.Context, path string, q query) (bool, error) {
 	_, err := c.get(ctx, path, q)
 	if status := statusOf(err); status == http.StatusBadRequest || status == http.StatusNotFound {
 		return false, nil
@@ -62,7 +71,7 @@ func (c *Client) takes(ctx context.Context, path string, q query) (bool, error) 
 	return err == nil, err
 }
 
-func (c *Client) probeWebhooks(ctx context.Context, found *bridge.Capabilities) error {
+func (c *offers) probeWebhooks(ctx context.Context, found *bridge.Capabilities) error {
 	doc, err := c.whole(ctx, "webhooktopics", nil)
 	switch {
 	case statusOf(err) == http.StatusNotFound:

@@ -498,29 +498,6 @@ func (c customers) parentIDs(ctx context.Context, changes []*bridge.Change) (map
 	return c.parents(ctx, formats.Customers, numbers)
 }
 
-// fill looks up the ids that updates lack.
-func (c *Client) fill(ctx context.Context, changes []*bridge.Change) error {
-	var keys []string
-	for _, ch := range changes {
-		if ch.Op != bridge.Create && ch.OroID == "" {
-			keys = append(keys, ch.Key)
-		}
-	}
-	if len(keys) == 0 {
-		return nil
-	}
-	ids, err := c.entities[changes[0].Record.Entity.Name].ids(ctx, keys)
-	if err != nil {
-		return err
-	}
-	for _, ch := range changes {
-		if found := ids[ch.Key]; ch.Op != bridge.Create && ch.OroID == "" && len(found) == 1 {
-			ch.OroID = found[0]
-		}
-	}
-	return nil
-}
-
 func (c customers) ids(ctx context.Context, keys []string) (map[string][]string, error) {
 	return c.keyed(ctx, "customers", c.customerKey, c.customerKey, keys)
 }

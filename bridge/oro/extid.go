@@ -22,7 +22,7 @@ type probe struct {
 
 // hasExtID finds out, once, whether the shop knows ext_id mode for products. It reads one product: in that mode the answer
 // carries dbId. A shop without products can't be asked and is asked again later.
-func (c *Client) hasExtID(ctx context.Context) (bool, error) {
+func (c *offers) hasExtID(ctx context.Context) (bool, error) {
 	c.extID.mu.Lock()
 	defer c.extID.mu.Unlock()
 	if c.extID.known {
@@ -45,7 +45,7 @@ func (c *Client) hasExtID(ctx context.Context) (bool, error) {
 }
 
 // takesSKUs says whether a batch may name products by sku. It is asked only when something is created.
-func (c *Client) takesSKUs(ctx context.Context, changes []*bridge.Change) (bool, error) {
+func (c *offers) takesSKUs(ctx context.Context, changes []*bridge.Change) (bool, error) {
 	if !slices.ContainsFunc(changes, func(ch *bridge.Change) bool { return ch.Op == bridge.Create }) {
 		return false, nil
 	}

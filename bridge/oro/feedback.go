@@ -23,13 +23,19 @@ var feedbackQuery = query{
 	"fields[ordershippingtrackings]": "method,number",
 }
 
-// ApplyFeedback writes an ERP's answer into its order. See [bridge.Shop].
+// feedback writes what an ERP answers into orders.
+type feedback struct {
+	*api
+	names *directory
+}
+
+// ApplyFeedback writes an ERP's answer into its order. See inbound.Shop.
 //
 // What holds already is not written, so the same answer twice changes nothing. The shop's internal status is read-only: a
 // request that sets it is answered with 200 and does nothing. It is never asked to; the answer tells what it holds. The
 // order status can be set only where the shop has external status management switched on, which shows in its list of
 // order statuses: without it that list is empty.
-func (c *Client) ApplyFeedback(ctx context.Context, rec *formats.Record) (bridge.Answer, error) {
+func (c feedback) ApplyFeedback(ctx context.Context, rec *formats.Record) (bridge.Answer, error) {
 	order, trackings, err := c.orderToAnswer(ctx, rec.Key)
 	if err != nil || order == nil {
 		return bridge.Answer{Outcome: bridge.Outcome{Missing: &bridge.Missing{Entity: "orders", Key: rec.Key}}}, err
@@ -72,7 +78,7 @@ func note(a *bridge.Answer, field string, holds bool) bool {
 	return true
 }
 
-func (c *Client) orderToAnswer(ctx context.Context, identifier string) (*resource, resources, error) {
+func (c feedback) orderToAnswer(ctx context.Context, identifier string) (*resource, resources, error) {
 	if !listable(identifier) {
 		return nil, nil, nil
 	}
@@ -96,16 +102,16 @@ func (c *Client) orderToAnswer(ctx context.Context, identifier string) (*resourc
 }
 
 // orderStatus sets the status where the shop lets it be set.
-func (c *Client) orderStatus(ctx context.Context, rec *formats.Record, order *resource, it *item, a *bridge.Answer) error {
+func (c feedback) orderStatus(ctx context.Context, rec *formats.Record, order *resource, it *item, a *bridge.Answer) error {
 	text, ok := rec.Get("status")
 	if !ok || text == "" {
 		return nil
 	}
-	ids, err := c.named(ctx, orderStatuses, text)
+	ids, err := c.names.named(ctx, orderStatuses, text)
 	if err != nil {
 		return err
 	}
-	rows, err := c.entries(ctx, orderStatuses)
+	rows, err := c.names.entries(ctx, orderStatuses)
 	switch {
 	case err != nil:
 		return err
@@ -121,12 +127,12 @@ func (c *Client) orderStatus(ctx context.Context, rec *formats.Record, order *re
 }
 
 // writeOrder sets what differs. A refusal of this order is the answer's own fault; trouble is trouble.
-func (c *Client) writeOrder(ctx context.Context, rec *formats.Record, it *item, a *bridge.Answer) error {
+func (c feedback) writeOrder(ctx context.Context, rec *formats.Record, it *item, a *bridge.Answer) error {
 	_, err := c.do(ctx, http.MethodPatch, "orders/"+it.id, nil, single(it), sets, nil)
 	return c.answerRefused(rec, a, err)
 }
 
-func (c *Client) answerRefused(rec *formats.Record, a *bridge.Answer, err error) error {
+func (c feedback) answerRefused(rec *formats.Record, a *bridge.Answer, err error) error {
 	var s *statusError
 	switch {
 	case errors.As(err, &s) && s.status == http.StatusBadRequest:
@@ -145,7 +151,7 @@ func (c *Client) answerRefused(rec *formats.Record, a *bridge.Answer, err error)
 const anyCarrier = "other"
 
 // tracking adds a parcel unless the order has it. The order's own list is not written: it would lose the others.
-func (c *Client) tracking(ctx context.Context, rec *formats.Record, id string, has resources, a *bridge.Answer) error {
+func (c feedback) tracking(ctx context.Context, rec *formats.Record, id string, has resources, a *bridge.Answer) error {
 	number, _ := rec.Get("tracking_number")
 	method, _ := rec.Get("tracking_method")
 	if number == "" {

@@ -49,7 +49,7 @@ type regionsRead struct {
 }
 
 // regionsOf reads the regions of a country, once in a while.
-func (c *Client) regionsOf(ctx context.Context, country string) ([]region, error) {
+func (c *directory) regionsOf(ctx context.Context, country string) ([]region, error) {
 	c.regions.mu.Lock()
 	defer c.regions.mu.Unlock()
 	if had, ok := c.regions.of[country]; ok && c.now().Sub(had.at) < listAge {
@@ -77,7 +77,7 @@ type whereabouts struct{ country, region string }
 
 // locate finds the shop's codes of a country and of a region in it. An empty text gives an empty code. The reject says what
 // the shop lacks and what is nearest.
-func (c *Client) locate(ctx context.Context, rec *formats.Record, country, region string) (whereabouts, *formats.Reject, error) {
+func (c *directory) locate(ctx context.Context, rec *formats.Record, country, region string) (whereabouts, *formats.Reject, error) {
 	var at whereabouts
 	var err error
 	if country == "" && region == "" {
@@ -94,7 +94,7 @@ func (c *Client) locate(ctx context.Context, rec *formats.Record, country, regio
 	return at, bad, err
 }
 
-func (c *Client) country(ctx context.Context, rec *formats.Record, text string) (string, *formats.Reject, error) {
+func (c *directory) country(ctx context.Context, rec *formats.Record, text string) (string, *formats.Reject, error) {
 	rows, err := c.entries(ctx, countries)
 	if err != nil {
 		return "", nil, err
@@ -116,7 +116,7 @@ func (c *Client) country(ctx context.Context, rec *formats.Record, text string) 
 		text, strings.Join(nearest(text, names), ", ")), nil
 }
 
-func (c *Client) region(ctx context.Context, rec *formats.Record, country, text string) (string, *formats.Reject, error) {
+func (c *directory) region(ctx context.Context, rec *formats.Record, country, text string) (string, *formats.Reject, error) {
 	list, err := c.regionsOf(ctx, country)
 	if err != nil {
 		return "", nil, err
@@ -148,7 +148,7 @@ func (c *Client) region(ctx context.Context, rec *formats.Record, country, text 
 
 // placeAddress says what is wrong with where a record's address is: a code that the shop lacks, or no region in a country
 // that demands one. held is what the shop has in fields that the record does not carry.
-func (c *Client) placeAddress(ctx context.Context, rec *formats.Record, held func(field string) string) (
+func (c *directory) placeAddress(ctx context.Context, rec *formats.Record, held func(field string) string) (
 	whereabouts, *formats.Reject, error) {
 	text := func(field string) string {
 		if v, ok := rec.Get(field); ok {

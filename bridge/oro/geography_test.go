@@ -76,3 +76,46 @@ func TestPlacesOfAShopOfToday(t *testing.T) {
 		}
 	}
 }
+
+// TestIncomplete: what an address lacks is told by the shop's own rules, and what the shop holds already is not lacking. A place
+// that the shop does not have is no lack.
+func TestIncomplete(t *testing.T) {
+	shop, c := newShop(t)
+	load(t, c, at("HELD", "US", "US-NY"))
+	for _, tt := range []struct {
+		name string
+		rec  *formats.Record
+		want string
+	}{
+		{"whole", at("NEW", "US", "US-NY"), ""},
+		{"a country without regions", at("NEW", "GI", ""), ""},
+		{"no region", at("NEW", "US", ""), "region: the shop demands a region"},
+		{"no region, though the shop holds one", at("HELD", "US", ""), "region: the shop demands a region"},
+		{"region not carried", record(formats.Customers, "NEW", "street", "Main 1", "city", "C", "postal_code", "1", "country", "US"), "region: "},
+		{"region not carried, held", record(formats.Customers, "HELD", "street", "Main 1", "city", "C", "postal_code", "1", "country", "US"), ""},
+		{"street alone", record(formats.Customers, "NEW", "street", "Main 1"), "city: city is empty"},
+		{"street alone, the rest held", record(formats.Customers, "HELD", "street", "Main 1"), ""},
+		{"no address at all", record(formats.Customers, "NEW", "name", "Company"), ""},
+		{"cleared", record(formats.Customers, "HELD", "street", "", "city", "", "postal_code", "", "country", ""), ""},
+		{"a region that is none", at("NEW", "US", "US-XX"), ""},
+		{"a number that can't be looked up", record(formats.Customers, "A,B", "street", "Main 1"), "city: "},
+	} {
+		lacks, err := c.Incomplete(t.Context(), formats.Customers, []*formats.Record{tt.rec})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if lacks[0] != nil {
+			got = lacks[0].Field + ": " + lacks[0].Why
+		}
+		if (got == "") != (tt.want == "") || !strings.HasPrefix(got, tt.want) {
+			t.Errorf("%s: %q, want %q", tt.name, got, tt.want)
+		}
+	}
+	if lacks, err := c.Incomplete(t.Context(), formats.Products, []*formats.Record{record(formats.Products, "SKU-1", "name", "x")}); err != nil || len(lacks) != 1 || lacks[0] != nil {
+		t.Errorf("a product lacks %v, %v", lacks, err)
+	}
+	if n := writes(shop, apiCustomers); n != 1 {
+		t.Errorf("%d batches were sent", n)
+	}
+}

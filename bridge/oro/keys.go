@@ -12,7 +12,7 @@ import (
 
 // keyed asks the shop for the ids behind keys of an attribute that its list can be filtered by. The shop does not keep
 // every key unique, so a key may have several ids.
-func (c *Client) keyed(ctx context.Context, path, filter, attribute string, keys []string) (map[string][]string, error) {
+func (c *api) keyed(ctx context.Context, path, filter, attribute string, keys []string) (map[string][]string, error) {
 	found := make(map[string][]string, len(keys))
 	var ask []string
 	for _, k := range unique(keys) {
@@ -33,11 +33,34 @@ func (c *Client) keyed(ctx context.Context, path, filter, attribute string, keys
 
 // parents finds the ids of records that others name. The shop is always asked: what a link of the ledger or an earlier
 // answer says may be another record's id by now.
-func (c *Client) parents(ctx context.Context, e *formats.Entity, names []string) (map[string][]string, error) {
+func (c *batches) parents(ctx context.Context, e *formats.Entity, names []string) (map[string][]string, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
 	return c.entities[e.Name].ids(ctx, unique(names))
+}
+
+// fill looks up the ids that updates lack.
+func (c *batches) fill(ctx context.Context, changes []*bridge.Change) error {
+	var keys []string
+	for _, ch := range changes {
+		if ch.Op != bridge.Create && ch.OroID == "" {
+			keys = append(keys, ch.Key)
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	ids, err := c.entities[changes[0].Record.Entity.Name].ids(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for _, ch := range changes {
+		if found := ids[ch.Key]; ch.Op != bridge.Create && ch.OroID == "" && len(found) == 1 {
+			ch.OroID = found[0]
+		}
+	}
+	return nil
 }
 
 // only picks the only id of a key; the outcome says that there is none or that there are several.

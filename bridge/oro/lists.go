@@ -131,8 +131,16 @@ func newLists() map[listKind]*list {
 	return all
 }
 
+// directory is what the shop calls things that records name.
+type directory struct {
+	*api
+	lists   map[listKind]*list
+	regions regions
+	shapes  shapes
+}
+
 // resolve finds the id behind a name. The reject says that the shop lacks it or has it more than once.
-func (c *Client) resolve(ctx context.Context, kind listKind, rec *formats.Record, field, name string) (string, *formats.Reject, error) {
+func (c *directory) resolve(ctx context.Context, kind listKind, rec *formats.Record, field, name string) (string, *formats.Reject, error) {
 	ids, err := c.named(ctx, kind, name)
 	switch {
 	case err != nil:
@@ -148,7 +156,7 @@ func (c *Client) resolve(ctx context.Context, kind listKind, rec *formats.Record
 }
 
 // named finds the ids behind a name.
-func (c *Client) named(ctx context.Context, kind listKind, name string) ([]string, error) {
+func (c *directory) named(ctx context.Context, kind listKind, name string) ([]string, error) {
 	l := c.lists[kind]
 	for {
 		ids, loaded := l.find(name)
@@ -162,7 +170,7 @@ func (c *Client) named(ctx context.Context, kind listKind, name string) ([]strin
 }
 
 // shown is the name of an entry; its id when the list does not have it.
-func (c *Client) shown(ctx context.Context, kind listKind, id string) (string, error) {
+func (c *directory) shown(ctx context.Context, kind listKind, id string) (string, error) {
 	if id == "" {
 		return "", nil
 	}
@@ -185,7 +193,7 @@ func (c *Client) shown(ctx context.Context, kind listKind, id string) (string, e
 }
 
 // entries are all rows of a list, by id.
-func (c *Client) entries(ctx context.Context, kind listKind) (map[string]resource, error) {
+func (c *directory) entries(ctx context.Context, kind listKind) (map[string]resource, error) {
 	l := c.lists[kind]
 	l.mu.RLock()
 	rows, loaded := l.rows, l.loaded
@@ -202,13 +210,13 @@ func (c *Client) entries(ctx context.Context, kind listKind) (map[string]resourc
 }
 
 // Units lists the codes of the shop's units.
-func (c *Client) Units(ctx context.Context) ([]string, error) {
+func (c *directory) Units(ctx context.Context) ([]string, error) {
 	rows, err := c.entries(ctx, units)
 	return sortedKeys(rows), err
 }
 
 // forget makes the next look-up read the list again.
-func (c *Client) forget(kind listKind) {
+func (c *directory) forget(kind listKind) {
 	l := c.lists[kind]
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -234,7 +242,7 @@ func (l *list) find(name string) ([]string, time.Time) {
 }
 
 // load reads the list, unless somebody else has done so since seen.
-func (c *Client) load(ctx context.Context, kind listKind, seen time.Time) error {
+func (c *directory) load(ctx context.Context, kind listKind, seen time.Time) error {
 	l := c.lists[kind]
 	select {
 	case l.gate <- struct{}{}:
@@ -291,7 +299,7 @@ func linked(links []link, field string) (link, bool) {
 
 // linkText is what the shop holds in a link, in the record's own words where they mean the same entry: a rating may be
 // named by id or by name, a category with or without the root.
-func (c *Client) linkText(ctx context.Context, l link, want, id string) (string, error) {
+func (c *directory) linkText(ctx context.Context, l link, want, id string) (string, error) {
 	if want != "" && id != "" {
 		ids, err := c.named(ctx, l.kind, want)
 		if err != nil {
@@ -305,7 +313,7 @@ func (c *Client) linkText(ctx context.Context, l link, want, id string) (string,
 }
 
 // checkLinks says which field of a record names an entry that the shop lacks.
-func (c *Client) checkLinks(ctx context.Context, links []link, rec *formats.Record) (*formats.Reject, error) {
+func (c *directory) checkLinks(ctx context.Context, links []link, rec *formats.Record) (*formats.Reject, error) {
 	if rec.Remove {
 		return nil, nil // what else its row says does not matter
 	}

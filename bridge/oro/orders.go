@@ -30,9 +30,15 @@ var orderQuery = query{
 	"fields[orderdiscounts]": "description,amount,orderDiscountType",
 }
 
-// Sightings returns a page of orders by id and times. See [bridge.Shop]. It is cheap: the shop reads ten thousand of such
+// orders are what the shop has sold.
+type orders struct {
+	*api
+	can *offers
+}
+
+// Sightings returns a page of orders by id and times. See outbound.Shop. It is cheap: the shop reads ten thousand of such
 // rows in a second.
-func (c *Client) Sightings(ctx context.Context, since time.Time, page int) ([]bridge.Sighting, bool, error) {
+func (c orders) Sightings(ctx context.Context, since time.Time, page int) ([]bridge.Sighting, bool, error) {
 	q := query{"fields[orders]": sightingFields, "sort": "updatedAt,id"}
 	if !since.IsZero() {
 		q = q.with("filter[updatedAt][gte]", since.UTC().Format(time.RFC3339))
@@ -47,7 +53,7 @@ func (c *Client) Sightings(ctx context.Context, since time.Time, page int) ([]br
 const sightingFields = "identifier,createdAt,updatedAt"
 
 // Arrivals returns orders by rising id. See [outbound.Shop].
-func (c *Client) Arrivals(ctx context.Context, after string) ([]bridge.Sighting, bool, error) {
+func (c orders) Arrivals(ctx context.Context, after string) ([]bridge.Sighting, bool, error) {
 	q := query{"fields[orders]": sightingFields, "sort": "id"}
 	if digits(after) {
 		q = q.with("filter[id][gt]", after)
@@ -70,12 +76,12 @@ func sightings(doc *document) []bridge.Sighting {
 }
 
 // Orders reads orders in full. See [outbound.Shop].
-func (c *Client) Orders(ctx context.Context, ids []string) (told []*formats.Order, untold []string, err error) {
+func (c orders) Orders(ctx context.Context, ids []string) (told []*formats.Order, untold []string, err error) {
 	if len(ids) == 0 {
 		return nil, nil, nil // an empty filter would mean all of them
 	}
 	q := orderQuery.with("filter[id]", strings.Join(ids, ",")).with("page[size]", strconv.Itoa(ordersPerPage))
-	doc, err := c.orders(ctx, q)
+	doc, err := c.askOrders(ctx, q)
 	if half := len(ids) / 2; tooMuch(err) && half > 0 {
 		told, untold, err = c.Orders(ctx, ids[:half])
 		if err != nil {
@@ -94,7 +100,7 @@ func (c *Client) Orders(ctx context.Context, ids []string) (told []*formats.Orde
 
 // untold asks for orders that were listed and are not told in full once more, by their number alone: those that the shop
 // still lists are not deleted.
-func (c *Client) untold(ctx context.Context, ids []string, told []*formats.Order) (untold []string, err error) {
+func (c orders) untold(ctx context.Context, ids []string, told []*formats.Order) (untold []string, err error) {
 	left := slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
 		return slices.ContainsFunc(told, func(o *formats.Order) bool { return o.ID == id })
 	})
@@ -112,8 +118,8 @@ func (c *Client) untold(ctx context.Context, ids []string, told []*formats.Order
 	return untold, nil
 }
 
-// Order reads one order by its identifier. See [bridge.Shop].
-func (c *Client) Order(ctx context.Context, identifier string) (*formats.Order, error) {
+// Order reads one order by its identifier. See outbound.Shop.
+func (c orders) Order(ctx context.Context, identifier string) (*formats.Order, error) {
 	none := &bridge.Error{
 		Op: "read", Object: "order " + identifier, Fate: bridge.Stop,
 		Err:  &statusError{status: http.StatusNotFound},
@@ -122,7 +128,7 @@ func (c *Client) Order(ctx context.Context, identifier string) (*formats.Order, 
 	if !listable(identifier) {
 		return nil, none
 	}
-	doc, err := c.orders(ctx, orderQuery.with("filter[identifier]", identifier))
+	doc, err := c.askOrders(ctx, orderQuery.with("filter[identifier]", identifier))
 	if err != nil {
 		return nil, err
 	}
@@ -138,9 +144,9 @@ func (c *Client) Order(ctx context.Context, identifier string) (*formats.Order, 
 // kitInclude is refused (400) by shops that have no kits: they are asked without it from then on.
 const kitInclude = "lineItems.kitItemLineItems,"
 
-func (c *Client) orders(ctx context.Context, q query) (*document, error) {
+func (c orders) askOrders(ctx context.Context, q query) (*document, error) {
 	without := q.with("include", strings.Replace(q["include"], kitInclude, "", 1))
-	if c.noKits.Load() {
+	if c.can.noKits.Load() {
 		return c.get(ctx, "orders", without)
 	}
 	doc, err := c.get(ctx, "orders", q)
@@ -148,7 +154,7 @@ func (c *Client) orders(ctx context.Context, q query) (*document, error) {
 		return doc, err
 	}
 	if doc, err = c.get(ctx, "orders", without); err == nil {
-		c.noKits.Store(true)
+		c.can.noKits.Store(true)
 	}
 	return doc, err
 }

@@ -1,9 +1,9 @@
 // Package oro is the bridge's shop: an OroCommerce back office reached through its JSON:API.
 //
-// Contract. A [Client] implements [bridge.Shop] and is safe for concurrent use. Reading and setting by id are repeated
-// when the shop stumbles; a request that may create something is never sent twice unless it is certain that the shop did
-// not take the first one. Every error is a *[bridge.Error] with a fate. Secrets and tokens are never part of an error or a
-// log line.
+// Contract. A [Client] is what inbound, outbound, daemon and operate call a Shop, and is safe for concurrent use. Reading
+// and setting by id are repeated when the shop stumbles; a request that may create something is never sent twice unless it
+// is certain that the shop did not take the first one. Every error is a *[bridge.Error] with a fate. Secrets and tokens are
+// never part of an error or a log line.
 //
 // Limits. The client keeps in memory: one token, the shop's small lists (units, groups, categories, …), and at most twice
 // [skuCacheSize] ids of products. Answers are bounded by [maxAnswer], look-ups by 100 keys and 7,500 bytes of URL.
@@ -20,11 +20,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -43,30 +41,15 @@ type Options struct {
 	Sleep func(ctx context.Context, d time.Duration) error
 }
 
-// Client is a connection to one shop.
+// Client is a connection to one shop, made of what there is to do with one. Its methods are those of its parts.
 type Client struct {
-	base     string // https://shop.example.com/admin/api
-	inFlight int
-	// customerKey is the attribute of a customer that holds its number.
-	customerKey string
-	settle      time.Duration
-	log         *slog.Logger
-	now         func() time.Time
-	sleep       func(ctx context.Context, d time.Duration) error
-
-	wire   *wire
-	tokens *tokens
-	sender sender
-
-	lists    map[listKind]*list
-	skus     *cache
-	extID    probe
-	shapes   shapes
-	noKits   atomic.Bool // the shop knows no product kits
-	entities map[string]entity
-	requests atomic.Int64
-	pauses   pauses
-	regions  regions
+	*api
+	*directory // what the shop calls things: its lists, countries and regions, attributes of its own
+	*offers    // what this shop can do
+	*batches   // records, looked up and written in bulk
+	orders     // what was ordered
+	feedback   // what the ERP answers to an order
+	webhooks   // how the shop tells of orders
 }
 
 // A descriptor is what the client knows of an entity. Each stands in the entity's own file.
@@ -151,99 +134,37 @@ func New(cfg config.Shop, opt Options) (*Client, error) {
 		}
 		transport = own
 	}
-	c := &Client{
+	web := &api{
 		base:        root.String() + "/" + strings.Trim(cfg.APIPath, "/"),
 		inFlight:    cfg.InFlight,
 		customerKey: cmp.Or(cfg.CustomerKey, externalID),
-		settle:      cfg.Settle.D(),
 		log:         opt.Log,
 		now:         opt.Now,
 		sleep:       opt.Sleep,
-		lists:       newLists(),
-		skus:        newCache(skuCacheSize),
-		entities:    make(map[string]entity),
 	}
-	if c.log == nil {
-		c.log = slog.New(slog.DiscardHandler)
+	if web.log == nil {
+		web.log = slog.New(slog.DiscardHandler)
 	}
-	if c.now == nil {
-		c.now = time.Now
+	if web.now == nil {
+		web.now = time.Now
 	}
-	if c.sleep == nil {
-		c.sleep = sleep
+	if web.sleep == nil {
+		web.sleep = sleep
 	}
-	c.connect(cfg, root.String(), transport)
+	web.connect(cfg, root.String(), transport)
+	names := &directory{api: web, lists: newLists()}
+	can := &offers{api: web, names: names}
+	c := &Client{
+		api: web, directory: names, offers: can,
+		batches: &batches{api: web, settle: cfg.Settle.D(), skus: newCache(skuCacheSize), entities: make(map[string]entity)},
+		orders:  orders{web, can}, feedback: feedback{web, names}, webhooks: webhooks{web},
+	}
 	for _, d := range descriptors {
 		if d.open != nil {
 			c.entities[d.entity.Name] = d.open(c)
 		}
 	}
 	return c, nil
-}
-
-// connect stacks what a request passes: repeat, then authorize, then the wire. Asking for a token is repeated as well.
-func (c *Client) connect(cfg config.Shop, root string, transport http.RoundTripper) {
-	c.wire = &wire{
-		http:    &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
-		timeout: cfg.Timeout.D(),
-		count:   &c.requests,
-		log:     c.log,
-		now:     c.now,
-	}
-	again := func(next sender) sender {
-		return &retrier{next: next, sleep: c.sleep, jitter: rand.Float64, now: c.now, log: c.log}
-	}
-	c.tokens = &tokens{
-		url:    root + "/" + strings.Trim(cfg.TokenPath, "/"),
-		id:     cfg.ClientID,
-		secret: cfg.ClientSecret.Reveal,
-		sender: again(c.wire),
-		now:    c.now,
-		gate:   make(chan struct{}, 1),
-	}
-	c.sender = again(&authorizer{next: c.wire, tokens: c.tokens})
-}
-
-// Close gives idle connections back. Requests on their way are not cut.
-func (c *Client) Close() {
-	c.wire.http.CloseIdleConnections()
-}
-
-// Requests counts the HTTP requests made so far, tokens and repeats included.
-func (c *Client) Requests() int64 { return c.requests.Load() }
-
-// Find looks records up by their keys, in bulk. See [bridge.Shop].
-func (c *Client) Find(ctx context.Context, e *formats.Entity, records []*formats.Record) ([]bridge.Lookup, error) {
-	ent, err := c.entity(e.Name)
-	if err != nil || len(records) == 0 {
-		return nil, err
-	}
-	answers, err := ent.find(ctx, records)
-	if err != nil {
-		return nil, err
-	}
-	for i, rec := range records {
-		if a := &answers[i]; rec.Remove && a.Found == nil && (a.Missing != nil || a.Reject != nil && a.Reject.Code == formats.CodeReference) {
-			*a = bridge.Lookup{} // without its parent or unit it can't be there
-		}
-	}
-	return answers, nil
-}
-
-// All walks every record of an entity in the shop. See [bridge.Shop].
-func (c *Client) All(ctx context.Context, e *formats.Entity, fields []string, each func(key string, found bridge.Found) error) error {
-	ent, err := c.entity(e.Name)
-	if err != nil {
-		return err
-	}
-	return ent.all(ctx, fields, each)
-}
-
-func (c *Client) entity(name string) (entity, error) {
-	if ent, ok := c.entities[name]; ok {
-		return ent, nil
-	}
-	return nil, &bridge.Error{Op: "load", Object: name, Fate: bridge.Stop, Err: errors.New("not an entity that goes to the shop in batches")}
 }
 
 // or is the first value unless it is zero.

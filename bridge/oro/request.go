@@ -7,14 +7,19 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"log/slog"
+	"math/rand/v2"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 )
 
 const (
@@ -47,8 +52,56 @@ func (q query) with(key, value string) query {
 	return c
 }
 
+// api is the shop's JSON:API.
+type api struct {
+	base     string // https://shop.example.com/admin/api
+	inFlight int
+	// customerKey is the attribute of a customer that holds its number.
+	customerKey string
+	log         *slog.Logger
+	now         func() time.Time
+	sleep       func(ctx context.Context, d time.Duration) error
+
+	wire     *wire
+	tokens   *tokens
+	sender   sender
+	requests atomic.Int64
+	pauses   pauses
+}
+
+// connect stacks what a request passes: repeat, then authorize, then the wire. Asking for a token is repeated as well.
+func (c *api) connect(cfg config.Shop, root string, transport http.RoundTripper) {
+	c.wire = &wire{
+		http:    &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
+		timeout: cfg.Timeout.D(),
+		count:   &c.requests,
+		log:     c.log,
+		now:     c.now,
+	}
+	again := func(next sender) sender {
+		return &retrier{next: next, sleep: c.sleep, jitter: rand.Float64, now: c.now, log: c.log}
+	}
+	c.tokens = &tokens{
+		url:    root + "/" + strings.Trim(cfg.TokenPath, "/"),
+		id:     cfg.ClientID,
+		secret: cfg.ClientSecret.Reveal,
+		sender: again(c.wire),
+		now:    c.now,
+		gate:   make(chan struct{}, 1),
+	}
+	c.sender = again(&authorizer{next: c.wire, tokens: c.tokens})
+}
+
+// Close gives idle connections back. Requests on their way are not cut.
+func (c *api) Close() {
+	c.wire.http.CloseIdleConnections()
+}
+
+// Requests counts the HTTP requests made so far, tokens and repeats included.
+func (c *api) Requests() int64 { return c.requests.Load() }
+
 // get reads one document.
-func (c *Client) get(ctx context.Context, path string, q query) (*document, error) {
+func (c *api) get(ctx context.Context, path string, q query) (*document, error) {
 	ans, err := c.do(ctx, http.MethodGet, path, q, nil, reads, nil)
 	if err != nil {
 		return nil, err
@@ -57,7 +110,7 @@ func (c *Client) get(ctx context.Context, path string, q query) (*document, erro
 }
 
 // do sends one request and returns the answer when the shop did what it was asked, and a *bridge.Error otherwise.
-func (c *Client) do(ctx context.Context, method, path string, q query, body []byte, e effect, header http.Header) (*answer, error) {
+func (c *api) do(ctx context.Context, method, path string, q query, body []byte, e effect, header http.Header) (*answer, error) {
 	to := c.base + "/" + path
 	if len(q) > 0 {
 		to += "?" + q.String()
@@ -110,7 +163,7 @@ func asStatus(err error) *statusError {
 }
 
 // refused explains an answer of 300 and more.
-func (c *Client) refused(op, path string, ans *answer) error {
+func (c *api) refused(op, path string, ans *answer) error {
 	resource, _, _ := strings.Cut(path, "/")
 	e := &bridge.Error{Op: op, Object: path, Fate: bridge.Stop, Err: &statusError{ans.status, decodeErrors(ans.body)}}
 	switch s := ans.status; {
@@ -206,7 +259,7 @@ func tooMuch(err error) bool { return errors.Is(err, errTooLarge) || errors.Is(e
 
 // pages walks a list until a short page: the shop's products never carry links.next. Where a page is too large to read it
 // goes on from there in halves.
-func (c *Client) pages(ctx context.Context, path string, q query, size int) iter.Seq2[*document, error] {
+func (c *api) pages(ctx context.Context, path string, q query, size int) iter.Seq2[*document, error] {
 	return func(yield func(*document, error) bool) {
 		var first ref
 		for number := 1; number <= maxPages; number++ {
@@ -240,7 +293,7 @@ func (c *Client) pages(ctx context.Context, path string, q query, size int) iter
 	}
 }
 
-func (c *Client) page(ctx context.Context, path string, q query, size, number int) (*document, error) {
+func (c *api) page(ctx context.Context, path string, q query, size, number int) (*document, error) {
 	q = q.with("page[size]", strconv.Itoa(size))
 	if number > 1 {
 		q = q.with("page[number]", strconv.Itoa(number))
@@ -261,7 +314,7 @@ const defaultPage = 10
 
 // whole reads a list to its end. Some lists refuse page[size] and tell all (webhook topics; in 6.1 the statuses of orders), the
 // others tell ten until they are asked for all.
-func (c *Client) whole(ctx context.Context, path string, q query) (*document, error) {
+func (c *api) whole(ctx context.Context, path string, q query) (*document, error) {
 	doc, err := c.get(ctx, path, q)
 	if err != nil || len(doc.Data) < defaultPage {
 		return doc, err
@@ -275,7 +328,7 @@ func (c *Client) whole(ctx context.Context, path string, q query) (*document, er
 
 // lookup asks for many keys through filter[name], in requests of at most keysPerLookup keys, several at once. rows is the
 // most that one key can answer with on a page. each is called for one document at a time.
-func (c *Client) lookup(ctx context.Context, path, name string, keys []string, q query, rows int, each func(*document) error) error {
+func (c *api) lookup(ctx context.Context, path, name string, keys []string, q query, rows int, each func(*document) error) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(c.inFlight)
 	one := make(chan struct{}, 1) // each is not called by two at once
@@ -306,7 +359,7 @@ func (c *Client) lookup(ctx context.Context, path, name string, keys []string, q
 
 // keysAtOnce is how many keys a filter takes: shops take several at once where a field allows it (ids, sku, externalId,
 // identifier); another key of customers is taken for one text, commas and all.
-func (c *Client) keysAtOnce(path, name string) int {
+func (c *api) keysAtOnce(path, name string) int {
 	if path == "customers" && name == c.customerKey && name != externalID {
 		return 1
 	}

@@ -11,8 +11,8 @@ import (
 // This file is about ids. A shop that was restored from a backup gives ids again, so an id says which record is meant only
 // together with its key.
 
-// Confirm looks ids up in bulk and says for each whether it still is its key's. See [inbound.Shop].
-func (c *Client) Confirm(ctx context.Context, e *formats.Entity, links []bridge.Identity) ([]bridge.Misfit, error) {
+// Confirm looks ids up in bulk and says for each whether it still is its key's. See inbound.Shop.
+func (c *batches) Confirm(ctx context.Context, e *formats.Entity, links []bridge.Identity) ([]bridge.Misfit, error) {
 	ent, err := c.entity(e.Name)
 	if err != nil || len(links) == 0 {
 		return nil, err
@@ -34,7 +34,7 @@ func (c *Client) Confirm(ctx context.Context, e *formats.Entity, links []bridge.
 }
 
 // distrust refuses the updates and removals of a batch whose ids are not their keys' any more.
-func (c *Client) distrust(ctx context.Context, b *bridge.Batch) (map[int]bridge.Outcome, error) {
+func (c *batches) distrust(ctx context.Context, b *bridge.Batch) (map[int]bridge.Outcome, error) {
 	var links []bridge.Identity
 	var of []int
 	for i, ch := range b.Changes {
@@ -60,7 +60,7 @@ func (c *Client) distrust(ctx context.Context, b *bridge.Batch) (map[int]bridge.
 }
 
 // keysByID reads the one attribute that is the key of the records behind ids.
-func (c *Client) keysByID(ctx context.Context, path, attribute string, links []bridge.Identity) (map[string][]string, error) {
+func (c *api) keysByID(ctx context.Context, path, attribute string, links []bridge.Identity) (map[string][]string, error) {
 	found := make(map[string][]string, len(links))
 	err := c.lookup(ctx, path, "id", numbers(idsOf(links)), query{"fields[" + path + "]": attribute}, 1, func(doc *document) error {
 		for i := range doc.Data {

@@ -18,13 +18,16 @@ const webhookFormat = "thin"
 // minSecret is how long a webhook's secret must be, in bytes: as long as the HMAC-SHA256 that it makes.
 const minSecret = 32
 
+// webhooks are the shop's: it calls an address when orders appear or change.
+type webhooks struct{ *api }
+
 // Subscribe makes sure that the shop tells an address of new and changed orders: it subscribes each time anew, since the shop
 // never shows the secret that it has. It says in words what was missing or wrong; nothing when all was well. A secret of less
 // than 32 bytes is refused: whoever guesses it can call the bridge as the shop.
 //
 // Webhooks come with 6.1.11 and 7.0.2, and only when the shop has opened them for orders; elsewhere the error's hint says
 // so, and polling alone does the work. Limits: the shop deletes a subscription whose receiver answers 410.
-func (c *Client) Subscribe(ctx context.Context, address string, secret bridge.Secret) ([]string, error) {
+func (c webhooks) Subscribe(ctx context.Context, address string, secret bridge.Secret) ([]string, error) {
 	if n := len(secret.Reveal()); n < minSecret {
 		return nil, &bridge.Error{
 			Op: "subscribe to", Object: strings.Join(webhookTopics, ", "), Fate: bridge.Stop,
@@ -51,7 +54,7 @@ func (c *Client) Subscribe(ctx context.Context, address string, secret bridge.Se
 }
 
 // Unsubscribe removes the subscriptions of an address.
-func (c *Client) Unsubscribe(ctx context.Context, address string) error {
+func (c webhooks) Unsubscribe(ctx context.Context, address string) error {
 	held, err := c.subscriptions(ctx, address)
 	if err != nil {
 		return err
@@ -66,7 +69,7 @@ func (c *Client) Unsubscribe(ctx context.Context, address string) error {
 	return nil
 }
 
-func (c *Client) topicsOpen(ctx context.Context) error {
+func (c webhooks) topicsOpen(ctx context.Context) error {
 	doc, err := c.whole(ctx, "webhooktopics", nil)
 	var e *bridge.Error
 	if errors.As(err, &e) && statusOf(err) == http.StatusNotFound {
@@ -95,7 +98,7 @@ func (c *Client) topicsOpen(ctx context.Context) error {
 }
 
 // subscriptions are those of an address, by topic.
-func (c *Client) subscriptions(ctx context.Context, address string) (map[string]resources, error) {
+func (c webhooks) subscriptions(ctx context.Context, address string) (map[string]resources, error) {
 	held := make(map[string]resources)
 	doc, err := c.whole(ctx, "webhooks", nil)
 	if err != nil {
@@ -111,7 +114,7 @@ func (c *Client) subscriptions(ctx context.Context, address string) (map[string]
 }
 
 // subscribe takes back what there is and subscribes anew: the shop never shows the secret that it has.
-func (c *Client) subscribe(ctx context.Context, topic, address string, secret bridge.Secret, held resources) ([]string, error) {
+func (c webhooks) subscribe(ctx context.Context, topic, address string, secret bridge.Secret, held resources) ([]string, error) {
 	for _, old := range held {
 		if err := c.removeWebhook(ctx, old.ID); err != nil {
 			return nil, err
@@ -139,7 +142,7 @@ func (c *Client) subscribe(ctx context.Context, topic, address string, secret br
 }
 
 // removeWebhook takes one that is gone already as removed.
-func (c *Client) removeWebhook(ctx context.Context, id string) error {
+func (c webhooks) removeWebhook(ctx context.Context, id string) error {
 	_, err := c.do(ctx, http.MethodDelete, "webhooks/"+id, nil, nil, sets, nil)
 	if statusOf(err) == http.StatusNotFound {
 		return nil

@@ -8,7 +8,7 @@
 //
 //   - kind.go: what must be known of a kind of documents
 //   - notice.go: the shop's documents → noticed; owe.go, render.go: → owed, with number, name and bytes
-//   - deliver.go: owed → written; watch.go: written → picked up
+//   - deliver.go: owed → written; watch.go: written → picked up; fetched.go: who has read it
 //   - resend.go: again; alarms.go: what a person has to look at
 package outbound
 

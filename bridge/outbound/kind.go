@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -138,6 +139,9 @@ func (orders) doubt(d *document) string {
 	return strings.Join(all, "; ")
 }
 
+// errNoLines makes an order stuck: in a file, whatever its layout, it would be one that nobody misses.
+var errNoLines = errors.New("the order has no lines: there is nothing to deliver")
+
 func (orders) write(w io.Writer, x *config.Export, all []*document, number int64) error {
 	format := x.Format
 	if n, ok := format.(formats.NumberedFormat); ok {
@@ -146,6 +150,9 @@ func (orders) write(w io.Writer, x *config.Export, all []*document, number int64
 	list := make([]*formats.Order, len(all))
 	for i, d := range all {
 		list[i] = order(d)
+		if len(list[i].Lines) == 0 {
+			return errNoLines
+		}
 		if d.Version > 1 {
 			list[i].Version = d.Version
 		}

@@ -114,8 +114,9 @@ func (e *Engine) sendFileAgain(ctx context.Context, f *bridge.Outfile, detail st
 	}
 	from := f.State
 	f.State, f.Alarm, f.Reason, f.Staged = bridge.OwedNow, "", "", ""
-	f.Written, f.Marked, f.MTime, f.PickedUp = time.Time{}, time.Time{}, time.Time{}, time.Time{}
-	c := bridge.OutboxChange{Files: []bridge.FileMove{{Outfile: f, From: from}}, Owed: owed, History: e.history(f, "rerun", detail)}
+	f.Written, f.Marked, f.MTime, f.PickedUp, f.Fetched = time.Time{}, time.Time{}, time.Time{}, time.Time{}, bridge.Fetch{}
+	c := bridge.OutboxChange{Files: []bridge.FileMove{{Outfile: f, From: from}}, Fetched: []*bridge.Outfile{f}, Owed: owed,
+		History: e.history(f, "rerun", detail)}
 	return e.save(ctx, c, e.fileEvents(bridge.OrderAgain, f)...)
 }
 

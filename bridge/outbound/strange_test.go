@@ -15,6 +15,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/bridge/outbound"
 	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/formats/csv"
 )
 
 // Orders that come, look or count otherwise than orders should.
@@ -197,5 +198,29 @@ func TestControlCharactersOfOrdersAreReplacedAndCounted(t *testing.T) {
 	}
 	if !strings.Contains(w.Log.String(), "3 characters that no order may hold were replaced") {
 		t.Errorf("they are not counted:\n%s", w.Log)
+	}
+}
+
+// An order without lines is stuck, whatever the layout of the file: written, it would be one that nobody misses.
+func TestAnOrderWithoutLinesIsStuck(t *testing.T) {
+	for _, layout := range []string{"lines", "header_lines"} {
+		t.Run(layout, func(t *testing.T) {
+			w := bridgetest.Exporting(t, "")
+			w.Export().Format.(*csv.OrderOptions).Layout = layout
+			w.MustOut()
+			if _, err := w.Shop.SubmitOrder(orotest.Order{Identifier: "empty", Customer: "1"}); err != nil {
+				t.Fatal(err)
+			}
+			w.Submit("whole")
+			w.Tick(time.Minute)
+			w.MustOut()
+			got := w.Outbox()
+			if !strings.Contains(got, "empty") || !strings.Contains(got, "stuck") || !strings.Contains(got, "whole v1 #1 written") {
+				t.Errorf("the outbox is\n%s", got)
+			}
+			if !strings.Contains(w.Log.String(), "the order has no lines") {
+				t.Errorf("no reason is told:\n%s", w.Log)
+			}
+		})
 	}
 }

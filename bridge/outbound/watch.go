@@ -67,7 +67,7 @@ func (e *Engine) watchPickup(ctx context.Context, x *config.Export, files []*bri
 		if f.Alarm != before.Alarm {
 			raised = append(raised, e.alarm(x.Name, f.Alarm, "", f.Name, why))
 		}
-		if f.Alarm != before.Alarm || !f.MTime.Equal(before.MTime) {
+		if f.Alarm != before.Alarm || !bridge.SameTime(f.MTime, before.MTime) {
 			seen.Files = append(seen.Files, bridge.FileMove{Outfile: f, From: bridge.Written})
 		}
 	}
@@ -81,7 +81,7 @@ func (e *Engine) watchPickup(ctx context.Context, x *config.Export, files []*bri
 // inspect looks at a file that waits to be picked up: is it late, has somebody changed it. It says why it raises an alarm.
 func (e *Engine) inspect(ctx context.Context, x *config.Export, f *bridge.Outfile, file bridge.File) (why string, err error) {
 	changed := file.Size != f.Size
-	if !changed && !f.MTime.IsZero() && !file.MTime.Equal(f.MTime) {
+	if !changed && !f.MTime.IsZero() && !bridge.SameTime(file.MTime, f.MTime) {
 		err := sameBytes(ctx, e.Remotes[x.Remote], path.Join(x.Folder, f.Name), f)
 		if err != nil && !errors.Is(err, errOtherBytes) && !errors.Is(err, fs.ErrNotExist) {
 			return "", err
@@ -95,7 +95,11 @@ func (e *Engine) inspect(ctx context.Context, x *config.Export, f *bridge.Outfil
 		return fmt.Sprintf("%d bytes were written, %d stand there", f.Size, file.Size), nil
 	case f.Alarm == "" && x.PickupWithin > 0 && late > x.PickupWithin.D():
 		f.Alarm = bridge.AlarmOverdue
-		return "not picked up within " + x.PickupWithin.String(), nil
+		why := "not picked up within " + x.PickupWithin.String()
+		if at := f.Fetched.At; !at.IsZero() {
+			why += ", though " + f.Fetched.User + " has fetched it at " + at.Format(time.RFC3339)
+		}
+		return why, nil
 	}
 	return "", nil
 }

@@ -59,15 +59,15 @@ func legacyUsed(conn ssh.Conn) []string {
 	return slices.Compact(used)
 }
 
-// checkAlgorithms warns of broken algorithms that are allowed; it is no failure, since somebody decided so.
-func (r *Remote) checkAlgorithms(c *conn) []bridge.Finding {
-	if len(r.legacy) == 0 {
+// algorithms warns of broken algorithms that are allowed; it is no failure, since somebody decided so.
+func (k checking) algorithms() []bridge.Finding {
+	if len(k.legacy) == 0 {
 		return nil
 	}
-	f := bridge.Finding{Subject: "remote " + r.name, What: "look which algorithms protect the connection", OK: true,
-		Detail: "WARNING: broken ones are allowed by legacy_algorithms: " + strings.Join(r.legacy, ", "),
+	f := bridge.Finding{Subject: "remote " + k.name, What: "look which algorithms protect the connection", OK: true,
+		Detail: "WARNING: broken ones are allowed by legacy_algorithms: " + strings.Join(k.legacy, ", "),
 		Hint:   "whoever stands between may read or change what is transferred: have the server renewed"}
-	if used := legacyUsed(c.ssh.Conn); len(used) > 0 {
+	if used := legacyUsed(k.c.ssh.Conn); len(used) > 0 {
 		f.Detail += "; in use: " + strings.Join(used, ", ")
 	} else {
 		f.Detail += "; none of them is needed for the connection"

@@ -23,12 +23,19 @@ func (r *Remote) Check(ctx context.Context) []bridge.Finding {
 	}
 	defer c.close()
 	_ = c.run(ctx, func() error {
-		findings = append(findings, r.checkAlgorithms(c)...)
-		findings = append(findings, r.checkRoot(c), r.checkRename(c))
-		findings = append(findings, r.checkSpace(c)...)
+		k := checking{r, c}
+		findings = append(findings, k.algorithms()...)
+		findings = append(findings, k.folder(), k.extensions())
+		findings = append(findings, k.space()...)
 		return nil
 	})
 	return findings
+}
+
+// checking looks at what a connection offers.
+type checking struct {
+	*Remote
+	c *conn
 }
 
 // steps tells how far a dial came.
@@ -53,48 +60,48 @@ func (r *Remote) failed(what string, err error) bridge.Finding {
 		Unreachable: errors.Is(err, bridge.ErrUnreachable)}
 }
 
-// checkRoot lists the folder below which the feeds' folders stand.
-func (r *Remote) checkRoot(c *conn) bridge.Finding {
-	full := c.full(place{border: r.root})
+// folder lists the folder below which the feeds' folders stand.
+func (k checking) folder() bridge.Finding {
+	full := k.c.full(place{border: k.root})
 	what := "list folder " + full
-	info, err := c.files.Stat(full) // the root may be a link
+	info, err := k.c.files.Stat(full) // the root may be a link
 	if mode, known := modeOf(info); err == nil && known {
 		err = bridge.WantFolder(mode, full)
 	}
 	var files []bridge.File
 	if err == nil {
-		files, err = c.list(full)
+		files, err = k.c.list(full)
 	}
 	if err != nil {
-		return r.failed(what, r.explain("list", full, c, err))
+		return k.failed(what, k.explain("list", full, k.c, err))
 	}
-	return bridge.Finding{Subject: "remote " + r.name, What: what, OK: true, Detail: strconv.Itoa(len(files)) + " entries"}
+	return bridge.Finding{Subject: "remote " + k.name, What: what, OK: true, Detail: strconv.Itoa(len(files)) + " entries"}
 }
 
-// checkRename tells what kind of rename there is; a lack is no failure.
-func (r *Remote) checkRename(c *conn) bridge.Finding {
-	f := bridge.Finding{Subject: "remote " + r.name, What: "ask for extensions", OK: true, Detail: "posix-rename is offered"}
-	if _, ok := c.files.HasExtension("posix-rename@openssh.com"); !ok {
+// extensions tells what kind of rename there is; a lack is no failure.
+func (k checking) extensions() bridge.Finding {
+	f := bridge.Finding{Subject: "remote " + k.name, What: "ask for extensions", OK: true, Detail: "posix-rename is offered"}
+	if _, ok := k.c.files.HasExtension("posix-rename@openssh.com"); !ok {
 		f.Detail = "posix-rename is not offered: the plain rename is used"
 		f.Hint = "nothing to do, as long as only one bridge writes here"
 	}
-	if _, ok := c.files.HasExtension("fsync@openssh.com"); !ok {
+	if _, ok := k.c.files.HasExtension("fsync@openssh.com"); !ok {
 		f.Detail += "; fsync is not offered: when a file is on the disk is up to the server"
 	}
 	return f
 }
 
-// checkSpace tells the free space where the server does.
-func (r *Remote) checkSpace(c *conn) []bridge.Finding {
-	if _, ok := c.files.HasExtension("statvfs@openssh.com"); !ok {
+// space tells the free space where the server does.
+func (k checking) space() []bridge.Finding {
+	if _, ok := k.c.files.HasExtension("statvfs@openssh.com"); !ok {
 		return nil
 	}
-	vfs, err := c.files.StatVFS(c.full(place{border: r.root}))
+	vfs, err := k.c.files.StatVFS(k.c.full(place{border: k.root}))
 	if err != nil || vfs == nil {
 		return nil // best effort: many servers offer it and refuse it
 	}
 	free := vfs.Bavail * vfs.Frsize
-	f := bridge.Finding{Subject: "remote " + r.name, What: "look for free space", OK: free >= 100<<20,
+	f := bridge.Finding{Subject: "remote " + k.name, What: "look for free space", OK: free >= 100<<20,
 		Detail: fmt.Sprintf("%.1f GiB free", float64(free)/(1<<30))}
 	if !f.OK {
 		f.Hint = "make room on the server's disk: less than 100 MiB is left"

@@ -70,7 +70,7 @@ func (r *Remote) signers(ctx context.Context) (signers []ssh.Signer, end func(),
 		signers, end = append(signers, held...), close
 	}
 	for i, s := range signers {
-		if signers[i], err = r.sound(s); err != nil {
+		if signers[i], err = r.withoutSHA1(s); err != nil {
 			end()
 			return nil, func() {}, &bridge.Error{Op: "use key for", Object: r.name, Fate: bridge.Stop, Err: err, Hint: "use an ed25519 key"}
 		}
@@ -130,9 +130,9 @@ func (r *Remote) askAgent(ctx context.Context) ([]ssh.Signer, func(), error) {
 	return held, func() { _ = conn.Close() }, nil
 }
 
-// sound keeps a signer from algorithms that are not allowed: an RSA key would sign with SHA-1 for a server that does not say
+// withoutSHA1 keeps a signer from algorithms that are not allowed: an RSA key would sign with SHA-1 for a server that does not say
 // what it knows.
-func (r *Remote) sound(s ssh.Signer) (ssh.Signer, error) {
+func (r *Remote) withoutSHA1(s ssh.Signer) (ssh.Signer, error) {
 	multi, ok := s.(ssh.AlgorithmSigner)
 	if !ok || !strings.HasPrefix(s.PublicKey().Type(), ssh.KeyAlgoRSA) || slices.Contains(r.algorithms.PublicKeyAuths, ssh.KeyAlgoRSA) {
 		return s, nil

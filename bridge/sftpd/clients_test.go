@@ -249,7 +249,7 @@ func (s *scene) settled(t *testing.T, d *door) {
 		return !slices.ContainsFunc(files, func(f bridge.File) bool { return f.Writing })
 	})
 	until(t, "sub/big is fetched", func() bool {
-		return slices.ContainsFunc(d.seen(sftpd.Fetched), func(e sftpd.Event) bool { return e.Path == "/erp/sub/big" })
+		return slices.ContainsFunc(d.fetched(), func(e *bridge.Event) bool { return e.File == "/erp/sub/big" })
 	})
 }
 

@@ -16,8 +16,8 @@ import (
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
-	"github.com/orobridge/orobridge/bridge/sftpd"
 )
 
 // The connection is cut after so many bytes, at one point after the other of a session: whatever the bridge takes for
@@ -110,12 +110,12 @@ func TestTheConnectionDiesAtEachPoint(t *testing.T) {
 	all = proxy.Passed(sftptest.Down) - before
 	d.quiet(0)
 	for i := range points {
-		told := len(d.seen(sftpd.Fetched))
+		told := len(d.fetched())
 		proxy.CutAfter(sftptest.Down, all*i/points)
 		got, err := download()
 		until(t, "the session has ended", func() bool { return proxy.Connections() == 0 })
 		d.quiet(0)
-		if len(d.seen(sftpd.Fetched)) > told && !bytes.Equal(got, body) {
+		if len(d.fetched()) > told && !bytes.Equal(got, body) {
 			t.Errorf("cut at %d of %d (%v): %d bytes arrived, and the order counts as fetched", all*i/points, all, err, len(got))
 		}
 		proxy.CutAfter(sftptest.Down, 1<<40)
@@ -143,10 +143,10 @@ func TestLargeAndMany(t *testing.T) {
 	}
 	batch(t, l, "put "+large, "get large "+filepath.Join(local, "back"), "put -r "+filepath.Join(local, "many"), "ls -1 many")
 	want := hex.EncodeToString(sum.Sum(nil))
-	for _, kind := range []sftpd.Kind{sftpd.Upload, sftpd.Download} {
+	for _, kind := range []bridge.EventKind{bridge.FileUploaded, bridge.FileDownloaded} {
 		until(t, "the large file is told", func() bool {
 			return slices.ContainsFunc(d.seen(kind),
-				func(e sftpd.Event) bool { return e.Path == "/erp/large" && e.SHA256 == want && e.Bytes == size })
+				func(e *bridge.Event) bool { return e.File == "/erp/large" && e.SHA256 == want && e.Bytes == size })
 		})
 	}
 	back, err := os.Open(filepath.Join(local, "back"))

@@ -14,10 +14,12 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 )
 
-// Handshakes under way at once: of all, and of one address. Connections beyond are told so and closed.
+// Handshakes under way at once: of strangers, of those who are expected, and of one address. Connections beyond are told so
+// and closed. A stranger who dawdles makes room for the next, so that fifty who say nothing do not shut the door.
 const (
 	maxHandshakes        = 50
 	maxAddressHandshakes = 20
+	dawdling             = 2 * time.Second
 )
 
 // grace is how long transfers that are under way may go on when the server ends.
@@ -39,7 +41,9 @@ type server struct {
 	conns      map[*connection]bool
 	handshakes map[netip.Addr]int
 	waiting    int // sum of handshakes
+	strangers  int // of these, who are not expected
 	sessions   map[string]int
+	inside     int // sum of sessions
 	ended      bool
 	work       sync.WaitGroup
 }
@@ -136,8 +140,9 @@ func (s *server) accept() {
 			continue
 		}
 		c := &connection{server: s, tcp: tcp, address: addressOf(tcp), began: time.Now()}
+		c.expected = s.expects(c.address)
 		if reason := s.admit(c); reason != "" {
-			s.events.refuse(Event{Address: c.address.String(), Detail: reason})
+			s.refuseStranger(c.address, "", reason)
 			turnAway(tcp, reason)
 			continue
 		}
@@ -173,26 +178,65 @@ func (s *server) admit(c *connection) string {
 	switch {
 	case s.ended:
 		return "The server is stopping"
-	case len(s.conns) >= s.options.Limits.Connections:
-		return "Too many connections: try again later"
-	case s.waiting >= maxHandshakes, s.handshakes[c.address] >= maxAddressHandshakes:
+	case s.inside >= s.options.Limits.Connections, len(s.conns) >= s.options.Limits.Connections+2*maxHandshakes:
+		return tooMany
+	case s.handshakes[c.address] >= maxAddressHandshakes,
+		c.expected && s.waiting-s.strangers >= maxHandshakes,
+		!c.expected && s.strangers >= maxHandshakes && !s.makeRoom():
 		return "Too many logins under way: try again later"
 	}
 	s.conns[c] = true
 	s.handshakes[c.address]++
-	s.waiting++
+	if s.waiting++; !c.expected {
+		s.strangers++
+	}
 	return ""
+}
+
+const tooMany = "Too many connections: try again later"
+
+// expects says whether a partner may be at an address: one has logged in from there, or the config says that one comes from
+// there. Strangers do not keep them out.
+func (s *server) expects(a netip.Addr) bool {
+	for _, account := range s.accounts {
+		if s.throttle.knows(a, account.Name) || len(account.networks) > 0 && account.allowed(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// makeRoom ends the oldest handshake of a stranger, if it dawdles. Callers hold the lock.
+func (s *server) makeRoom() bool {
+	var oldest *connection
+	for c := range s.conns {
+		if !c.entered && !c.expected && (oldest == nil || c.began.Before(oldest.began)) {
+			oldest = c
+		}
+	}
+	if oldest == nil || time.Since(oldest.began) < dawdling {
+		return false
+	}
+	_ = oldest.tcp.Close()
+	s.enter(oldest)
+	return true
 }
 
 // entered says that a connection's login is over.
 func (s *server) entered(c *connection) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.enter(c)
+}
+
+func (s *server) enter(c *connection) {
 	if c.entered {
 		return
 	}
 	c.entered = true
-	s.waiting--
+	if s.waiting--; !c.expected {
+		s.strangers--
+	}
 	if s.handshakes[c.address]--; s.handshakes[c.address] == 0 {
 		delete(s.handshakes, c.address)
 	}
@@ -206,21 +250,26 @@ func (s *server) leave(c *connection) {
 	delete(s.conns, c)
 }
 
-// take counts a session of a user; false when there are enough.
-func (s *server) take(a *account) bool {
+// take counts a session of a user, or says why there can't be one.
+func (s *server) take(a *account) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.sessions[a.Name] >= a.Connections {
-		return false
+	switch {
+	case s.inside >= s.options.Limits.Connections:
+		return tooMany
+	case s.sessions[a.Name] >= a.Connections:
+		return fmt.Sprintf("user %s has %d connections already", a.Name, a.Connections)
 	}
 	s.sessions[a.Name]++
-	return true
+	s.inside++
+	return ""
 }
 
 func (s *server) give(a *account) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sessions[a.Name]--
+	s.inside--
 }
 
 // drain lets transfers go on for a while, then ends all connections and waits for what they did.

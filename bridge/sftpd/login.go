@@ -160,7 +160,7 @@ func (l *login) password(c ssh.ConnMetadata, text []byte) (*ssh.Permissions, err
 	if !ok {
 		l.tries++
 		l.throttle.failed(l.address, name)
-		l.events.refuse(Event{User: name, Address: l.address.String(), Detail: "login refused: " + l.reason(a, "wrong password")})
+		l.refuseStranger(l.address, name, "login refused: "+l.reason(a, "wrong password"))
 		return nil, errRefused
 	}
 	method := "password"
@@ -194,7 +194,7 @@ func accountName(name string) string {
 // failed counts a connection whose keys were all refused; passwords have been counted. One that went before it tried to
 // log in is no event: load balancers look at the port in this way.
 func (l *login) failed(user string, err error) {
-	e := Event{User: accountName(user), Address: l.address.String()}
+	name, text := accountName(user), ""
 	var auth *ssh.ServerAuthError
 	switch {
 	case l.tries > 0, l.life.Err() != nil:
@@ -203,14 +203,14 @@ func (l *login) failed(user string, err error) {
 		if len(auth.Errors) < 2 { // it asked which methods there are, and went
 			return
 		}
-		l.throttle.failed(l.address, e.User)
-		e.Detail = "login refused: " + l.reason(l.accounts[user], "no key that is known")
+		l.throttle.failed(l.address, name)
+		text = "login refused: " + l.reason(l.accounts[user], "no key that is known")
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return
 	default:
-		e.Detail = "no handshake: " + printable(err.Error())
+		text = "no handshake: " + printable(err.Error())
 	}
-	l.events.refuse(e)
+	l.refuseStranger(l.address, name, text)
 }
 
 // printable is a text that strangers had a hand in.

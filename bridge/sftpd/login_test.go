@@ -91,15 +91,15 @@ func TestWhoGetsIn(t *testing.T) {
 	}
 	reasons := []string{"no key that is known", "wrong password", "no such user", "no key (both)", "not from this address"}
 	for _, reason := range reasons {
-		if !slices.ContainsFunc(d.seen(sftpd.Refused), func(e sftpd.Event) bool {
-			return strings.Contains(e.Detail,
-				reason) && e.Address == "127.0.0.1"
+		if !slices.ContainsFunc(d.seen(bridge.PartnerRefused), func(e *bridge.Event) bool {
+			return strings.Contains(e.Text,
+				reason) && e.Visit.Address == "127.0.0.1"
 		}) {
 			t.Errorf("the journal does not know %q", reason)
 		}
 	}
-	for _, e := range d.seen(sftpd.Refused, sftpd.SessionBegan) {
-		if strings.Contains(e.Detail, "warehouse") || strings.Contains(e.Detail, "and a key") {
+	for _, e := range d.seen(bridge.PartnerRefused, bridge.SessionBegan) {
+		if strings.Contains(e.Text, "warehouse") || strings.Contains(e.Text, "and a key") {
 			t.Errorf("a password stands in an event: %+v", e)
 		}
 	}
@@ -159,8 +159,8 @@ func TestCertificates(t *testing.T) {
 		check(t, err)
 		_ = c.Close()
 	}
-	if e := d.seen(sftpd.SessionBegan); !slices.ContainsFunc(e, func(e sftpd.Event) bool {
-		return e.User == "sap" && strings.Contains(e.Detail, `certificate "sap@erp" of SHA256:`)
+	if e := d.seen(bridge.SessionBegan); !slices.ContainsFunc(e, func(e *bridge.Event) bool {
+		return e.Visit.User == "sap" && strings.Contains(e.Text, `certificate "sap@erp" of SHA256:`)
 	}) {
 		t.Errorf("sessions: %+v", e)
 	}

@@ -41,7 +41,7 @@ type door struct {
 	setup   bridge.RemoteSetup
 
 	mu     sync.Mutex
-	events []sftpd.Event
+	events []*bridge.Event
 }
 
 // everything is a partner who may do all there is.
@@ -145,21 +145,26 @@ func (d *door) shownKey() (key ssh.PublicKey) {
 	return key
 }
 
-func (d *door) observe(e sftpd.Event) {
+func (d *door) observe(e *bridge.Event) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.events = append(d.events, e)
 }
 
 // seen returns the events of some kinds so far.
-func (d *door) seen(kinds ...sftpd.Kind) []sftpd.Event {
+func (d *door) seen(kinds ...bridge.EventKind) []*bridge.Event {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(d.events), func(e sftpd.Event) bool { return !slices.Contains(kinds, e.Kind) })
+	return slices.DeleteFunc(slices.Clone(d.events), func(e *bridge.Event) bool { return !slices.Contains(kinds, e.Kind) })
+}
+
+// fetched returns the downloads after which a partner had all of a file.
+func (d *door) fetched() []*bridge.Event {
+	return slices.DeleteFunc(d.seen(bridge.FileDownloaded), func(e *bridge.Event) bool { return !e.Visit.Whole })
 }
 
 // await returns the events of a kind once there are n.
-func (d *door) await(kind sftpd.Kind, n int) []sftpd.Event {
+func (d *door) await(kind bridge.EventKind, n int) []*bridge.Event {
 	d.t.Helper()
 	until(d.t, fmt.Sprintf("%d events %q", n, kind), func() bool { return len(d.seen(kind)) >= n })
 	return d.seen(kind)

@@ -13,7 +13,8 @@
 // A partner finds it as OpenSSH's server, but for this: links are neither made nor followed; names that the bridge could
 // not use are refused; owners, and the owner's own permission to read and write, can't be changed; fsync, lsetstat and
 // copy-data are not offered; stat and setstat of an open handle go by the name that it was opened under; a listing lacks
-// "." and ".."; there is no shell, no scp of the old protocol (scp -O), no forwarding.
+// "." and ".."; a client that asks for the log-in service again before each try, as paramiko does, has one try in a connection,
+// and so can't have both a key and a password (x/crypto 0.58); there is no shell, no scp of the old protocol (scp -O), no forwarding.
 //
 // Limits: SFTP version 3. Nothing is synced when a handle is closed, as with OpenSSH's server: what a partner put in the
 // last seconds before a power cut may be lost or torn. Keys and hashes of users are read when serving begins.
@@ -58,7 +59,7 @@ type Remote struct {
 	files    *dir.Remote
 	arrivals *arrivals
 	notes    *notes
-	events   *teller
+	observe  func(*bridge.Event)
 	life     context.Context // ends with Close
 	end      context.CancelFunc
 	work     sync.WaitGroup
@@ -97,7 +98,7 @@ func New(o *Options, s bridge.RemoteSetup) (*Remote, error) {
 		return nil, wrong(err, "give the user that runs the bridge the right to make the folder")
 	}
 	r := &Remote{options: o, name: s.Name, state: state, folders: s.Folders, log: cmp.Or(s.Log, slog.New(slog.DiscardHandler)),
-		events: newTeller(), watchers: map[string]map[chan struct{}]bool{}}
+		observe: func(*bridge.Event) {}, watchers: map[string]map[chan struct{}]bool{}}
 	if r.notes, err = readNotes(filepath.Join(state, "uploads"), r.log); err != nil {
 		return nil, wrong(err, "give the user that runs the bridge the right to read the file")
 	}
@@ -112,9 +113,8 @@ func New(o *Options, s bridge.RemoteSetup) (*Remote, error) {
 	return r, nil
 }
 
-// Observe sets who is told what partners do, from many goroutines; it must not block for long. It is called before
-// [Remote.Serve].
-func (r *Remote) Observe(observe func(Event)) { r.events.observe = observe }
+// Observe implements [bridge.Server].
+func (r *Remote) Observe(tell func(*bridge.Event)) { r.observe = tell }
 
 // inner is a path as arrivals have it: below the root, "." for the root.
 func inner(p string) string {

@@ -187,7 +187,7 @@ func TestADeadConnectionLeavesNothingToLoad(t *testing.T) {
 			check(t, err)
 			p.kill()
 			until(t, "the upload ended", func() bool {
-				return slices.ContainsFunc(d.seen(sftpd.Upload), func(e sftpd.Event) bool { return e.Path == "/erp/"+file && e.Broken })
+				return slices.ContainsFunc(d.seen(bridge.FileUploaded), func(e *bridge.Event) bool { return e.File == "/erp/"+file && e.Visit.Broken })
 			})
 			if d.whole("/erp", file) {
 				t.Fatal("half a file is whole")
@@ -260,7 +260,7 @@ func TestWritingIntoWhatIsLoaded(t *testing.T) {
 	if !d.whole("/erp", "p.csv") {
 		t.Error("not whole")
 	}
-	refused := slices.DeleteFunc(d.seen(sftpd.Refused), func(e sftpd.Event) bool { return e.Path != "/erp/p.csv" })
+	refused := slices.DeleteFunc(d.seen(bridge.PartnerRefused), func(e *bridge.Event) bool { return e.File != "/erp/p.csv" })
 	if len(refused) != 2 {
 		t.Errorf("refusals: %+v", refused)
 	}
@@ -293,7 +293,7 @@ func TestAFailedWriteIsUnfinished(t *testing.T) {
 	if d.whole("/erp", "p.csv") {
 		t.Error("it is whole")
 	}
-	if e := d.await(sftpd.Upload, 1)[0]; !e.Broken {
+	if e := d.await(bridge.FileUploaded, 1)[0]; !e.Visit.Broken {
 		t.Errorf("event %+v", e)
 	}
 }
@@ -315,8 +315,8 @@ func TestFetchedTellsWhoHasAnOrder(t *testing.T) {
 	_, err = io.ReadAll(f)
 	check(t, err)
 	dead.kill()
-	d.await(sftpd.Download, 2)
-	if got := d.seen(sftpd.Fetched); len(got) > 0 {
+	d.await(bridge.FileDownloaded, 2)
+	if got := d.fetched(); len(got) > 0 {
 		t.Fatalf("half a file, or one whose client died before it had all, is fetched: %+v", got)
 	}
 	rest, err := p.Open("ORD_1.csv")
@@ -326,17 +326,23 @@ func TestFetchedTellsWhoHasAnOrder(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(t, rest.Close())
-	e := d.await(sftpd.Fetched, 1)[0]
-	if e.Path != "/erp/ORD_1.csv" || e.User != "erp" || e.Address != "127.0.0.1" || e.Time.IsZero() || e.Session == "" || e.Size != 600_000 {
-		t.Errorf("event %+v", e)
+	d.await(bridge.FileDownloaded, 3)
+	e := d.fetched()[0]
+	want := &bridge.Visit{Remote: "door", User: "erp", Address: "127.0.0.1", Session: e.Visit.Session, Took: e.Visit.Took,
+		Size: 600_000, Whole: true}
+	if e.File != "/erp/ORD_1.csv" || e.At.IsZero() || e.Visit.Session == "" || *e.Visit != *want {
+		t.Errorf("event %+v of %+v", e, e.Visit)
 	}
 	f, err = p.Open("empty.csv")
 	check(t, err)
 	_, err = io.ReadAll(f)
 	check(t, errors.Join(err, f.Close()))
-	d.await(sftpd.Fetched, 2)
+	d.await(bridge.FileDownloaded, 4)
+	if len(d.fetched()) != 2 {
+		t.Error("an empty file can't be fetched")
+	}
 	check(t, p.Remove("ORD_1.csv"))
-	if _, ok := d.listed("/erp", "ORD_1.csv"); ok || d.await(sftpd.Deleted, 1)[0].Path != "/erp/ORD_1.csv" {
+	if _, ok := d.listed("/erp", "ORD_1.csv"); ok || d.await(bridge.FileDeleted, 1)[0].File != "/erp/ORD_1.csv" {
 		t.Error("the pickup is not seen")
 	}
 }
@@ -348,17 +354,18 @@ func TestEventsTellTheWholeStory(t *testing.T) {
 	check(t, p.Rename("a.part", "a.csv"))
 	check(t, p.Mkdir("sub"))
 	_ = p.ssh.Close()
-	d.await(sftpd.SessionEnded, 1)
-	d.await(sftpd.Upload, 1)
-	began, up, moved := d.seen(sftpd.SessionBegan)[0], d.seen(sftpd.Upload)[0], d.seen(sftpd.Renamed)[0]
-	if !strings.HasPrefix(began.Detail, "key SHA256:") || !strings.HasPrefix(began.Client, "SSH-2.0-Go") || began.User != "erp" {
+	d.await(bridge.SessionEnded, 1)
+	d.await(bridge.FileUploaded, 1)
+	began, up, moved := d.seen(bridge.SessionBegan)[0], d.seen(bridge.FileUploaded)[0], d.seen(bridge.FileRenamed)[0]
+	if !strings.HasPrefix(began.Text, "key SHA256:") || !strings.HasPrefix(began.Visit.Client, "SSH-2.0-Go") || began.Visit.User != "erp" {
 		t.Errorf("session: %+v", began)
 	}
 	const hello = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
-	if up.SHA256 != hello || up.Bytes != 5 || up.Size != 5 || up.Took <= 0 || up.Path != "/erp/a.part" || up.Broken {
+	if up.SHA256 != hello || up.Bytes != 5 || up.Visit.Size != 5 || up.Visit.Took <= 0 || up.File != "/erp/a.part" || up.Visit.Broken {
 		t.Errorf("upload: %+v", up)
 	}
-	if moved.Path != "/erp/a.part" || moved.Target != "/erp/a.csv" || moved.Session != began.Session || len(d.seen(sftpd.MadeFolder)) != 1 {
+	if moved.File != "/erp/a.part" || moved.Visit.Target != "/erp/a.csv" || moved.Visit.Session != began.Visit.Session ||
+		len(d.seen(bridge.FolderMade)) != 1 {
 		t.Errorf("rename: %+v", moved)
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pkg/sftp"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/sftpd"
 )
 
@@ -111,7 +112,7 @@ func TestAPartnerMayDoWhatIsListed(t *testing.T) {
 		t.Errorf("read by a handle for both: %v", err)
 	}
 	check(t, f.Close())
-	if n := len(d.seen(sftpd.Refused)); n < 15 {
+	if n := len(d.seen(bridge.PartnerRefused)); n < 15 {
 		t.Errorf("%d refusals are told", n)
 	}
 }
@@ -245,7 +246,21 @@ func TestConnectionsOfOneUserAreBounded(t *testing.T) {
 	}
 	_ = c.Close()
 	a.kill()
-	until(t, "there is room again", func() bool { return len(d.seen(sftpd.SessionEnded)) == 1 })
+	until(t, "there is room again", func() bool { return len(d.seen(bridge.SessionEnded)) == 1 })
+	d.partner("erp").put("f", "x")
+}
+
+func TestConnectionsInAllAreBounded(t *testing.T) {
+	d := serve(t, func(o *sftpd.Options) { o.Limits.Connections = 2 })
+	a, _ := d.partner("erp"), d.partner("erp")
+	if _, err := d.dial("erp"); err == nil {
+		t.Error("the third is let in")
+	}
+	if e := d.await(bridge.PartnerRefused, 1)[0]; e.Text != "Too many connections: try again later" {
+		t.Errorf("it is told %q", e.Text)
+	}
+	a.kill()
+	until(t, "there is room again", func() bool { return len(d.seen(bridge.SessionEnded)) == 1 })
 	d.partner("erp").put("f", "x")
 }
 

@@ -23,16 +23,14 @@ import (
 // Channels, which are SFTP sessions, of one connection: OpenSSH's MaxSessions.
 const maxChannels = 10
 
-// tellRefusals is how many refusals of one connection are events; the rest are counted in the last one.
-const tellRefusals = 100
-
 // connection is one client's.
 type connection struct {
 	*server
-	tcp     net.Conn
-	address netip.Addr
-	began   time.Time
-	entered bool // its login is over; the server's lock guards it
+	tcp      net.Conn
+	address  netip.Addr
+	began    time.Time
+	entered  bool // its login is over; the server's lock guards it
+	expected bool // a partner may be there
 
 	id      string
 	account *account
@@ -40,7 +38,6 @@ type connection struct {
 	handles atomic.Int64 // open files and listings
 	active  atomic.Int64 // when the last request came, unix nanoseconds
 	in, out atomic.Int64 // bytes of files
-	refused atomic.Int64 // requests
 	idle    atomic.Bool  // it ended because nothing happened
 }
 
@@ -62,8 +59,8 @@ func (c *connection) serve() {
 	method := conn.Permissions.ExtraData[methodData{}].(string)
 	c.id = hex.EncodeToString(conn.SessionID()[:8])
 	c.throttle.succeeded(c.address, c.account.Name)
-	if !c.take(c.account) {
-		c.turnDown(channels, requests, fmt.Sprintf("user %s has %d connections already", c.account.Name, c.account.Connections))
+	if reason := c.take(c.account); reason != "" {
+		c.turnDown(channels, requests, reason)
 		return
 	}
 	defer c.give(c.account)
@@ -73,9 +70,11 @@ func (c *connection) serve() {
 		return
 	}
 	defer c.root.Close()
-	c.tell(Event{Kind: SessionBegan, Client: printable(string(conn.ClientVersion())), Detail: method})
+	client := printable(string(conn.ClientVersion()))
+	c.tell(bridge.Event{Kind: bridge.SessionBegan, Text: method}, bridge.Visit{Client: client})
 	why := c.run(conn, channels, requests)
-	c.tell(Event{Kind: SessionEnded, Took: time.Since(c.began), Bytes: c.in.Load() + c.out.Load(), Detail: why})
+	c.tell(bridge.Event{Kind: bridge.SessionEnded, Bytes: c.in.Load() + c.out.Load(), Text: why},
+		bridge.Visit{Client: client, Took: time.Since(c.began)})
 }
 
 // watchedConn ends a context with the connection, so that a login that waits does not outlive it.
@@ -110,31 +109,13 @@ func (c *connection) openRoot() (*os.Root, error) {
 
 // turnDown tells a user who is logged in why there is no session.
 func (c *connection) turnDown(channels <-chan ssh.NewChannel, requests <-chan *ssh.Request, reason string) {
-	c.events.refuse(Event{Session: c.id, User: c.account.Name, Address: c.address.String(), Detail: reason})
+	c.refuse("", reason)
 	go ssh.DiscardRequests(requests)
 	end := time.AfterFunc(5*time.Second, func() { _ = c.tcp.Close() })
 	defer end.Stop()
 	if ch, ok := <-channels; ok {
 		_ = ch.Reject(ssh.ResourceShortage, reason)
 	}
-}
-
-// tell an event of this session.
-func (c *connection) tell(e Event) {
-	e.Session, e.User, e.Address = c.id, c.account.Name, c.address.String()
-	c.events.tell(e)
-}
-
-// refuse tells what the partner was refused.
-func (c *connection) refuse(p, reason string) {
-	n := c.refused.Add(1)
-	if n > tellRefusals {
-		return
-	}
-	if n == tellRefusals {
-		reason += "; what is refused from here on in this session is not told any more"
-	}
-	c.tell(Event{Kind: Refused, Path: p, Detail: reason})
 }
 
 // run answers requests and channels until the connection ends, and says why it did.

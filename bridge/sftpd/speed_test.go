@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
-	"github.com/orobridge/orobridge/bridge/sftpd"
 )
 
 // long is what scripts/sftpd asks for: the sizes of the issue, and for how long strangers hammer.
@@ -89,7 +89,7 @@ func settle(t *testing.T, d *door) {
 	n := -1
 	until(t, "all hashes are taken", func() bool {
 		last := n
-		n = len(d.seen(sftpd.Upload, sftpd.Download))
+		n = len(d.seen(bridge.FileUploaded, bridge.FileDownloaded))
 		time.Sleep(20 * time.Millisecond)
 		return n == last
 	})

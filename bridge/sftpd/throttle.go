@@ -121,6 +121,14 @@ func forget[K comparable](all map[K]*failures) {
 	}
 }
 
+// knows says whether somebody has logged in to an account from an address.
+func (t *throttle) knows(a netip.Addr, account string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	_, ok := t.friends[friend{origin(a), account}]
+	return ok
+}
+
 // succeeded forgets the failures of an address.
 func (t *throttle) succeeded(a netip.Addr, account string) {
 	t.mu.Lock()

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/pkg/sftp"
+
+	"github.com/orobridge/orobridge/bridge"
 )
 
 // upload is a file that is open for writing. pkg/sftp writes from several goroutines, in any order.
@@ -30,6 +32,7 @@ type upload struct {
 	open   sync.RWMutex
 	closed bool
 
+	refused sync.Once // a client that sends ahead is refused many times, and told of once
 	written atomic.Int64
 	touched atomic.Bool // made, emptied or written
 	broken  atomic.Bool // a write failed, or the connection died
@@ -127,10 +130,10 @@ func (u *upload) write(p []byte, off int64) (int, error) {
 		}
 	}
 	if off < 0 || off > int64(t.options.Limits.FileSize)-int64(len(p)) {
-		return 0, t.deny(u.place.full, sftp.ErrSSHFxFailure, fmt.Sprintf("%s: files have at most %v here", u.place, t.options.Limits.FileSize))
+		return 0, u.deny(fmt.Sprintf("%s: files have at most %v here", u.place, t.options.Limits.FileSize))
 	}
 	if err := u.grow(off + int64(len(p))); err != nil {
-		return 0, t.deny(u.place.full, sftp.ErrSSHFxFailure, err.Error())
+		return 0, u.deny(err.Error())
 	}
 	t.pace[t.account.Name].wait(t.life, true, len(p))
 	u.touched.Store(true)
@@ -139,6 +142,12 @@ func (u *upload) write(p []byte, off int64) (int, error) {
 	t.in.Add(int64(n))
 	t.touch()
 	return n, err
+}
+
+// deny refuses a write.
+func (u *upload) deny(text string) error {
+	u.refused.Do(func() { u.tree.refuse("/"+u.place.full, text) })
+	return &status{sftp.ErrSSHFxFailure, text}
 }
 
 // grow asks the quota for what makes the file longer.
@@ -186,7 +195,8 @@ func (u *upload) Close() error {
 	}
 	t.arrivals.close(u.arrival, how)
 	t.handles.Add(-1)
-	t.finish(u.file, Event{Kind: Upload, Path: "/" + u.place.full, Bytes: u.written.Load(), Took: time.Since(u.began), Broken: how == broken})
+	t.finish(u.file, bridge.Event{Kind: bridge.FileUploaded, File: "/" + u.place.full, Bytes: u.written.Load()},
+		bridge.Visit{Took: time.Since(u.began), Broken: how == broken})
 	return nil
 }
 
@@ -285,26 +295,23 @@ func (d *download) Close() error {
 	if all {
 		t.coverage.forget(t.account.Name, d.place.full)
 	}
-	e := Event{Kind: Download, Path: "/" + d.place.full, Bytes: d.bytes.Load(), Took: time.Since(d.began), Broken: d.broken.Load()}
-	t.finish(d.file, e)
-	if all {
-		t.tell(Event{Kind: Fetched, Path: "/" + d.place.full, Size: d.seen.size})
-	}
+	t.finish(d.file, bridge.Event{Kind: bridge.FileDownloaded, File: "/" + d.place.full, Bytes: d.bytes.Load()},
+		bridge.Visit{Took: time.Since(d.began), Broken: d.broken.Load(), Whole: all})
 	return nil
 }
 
 // finish tells a transfer once the file's hash is known, and closes the file.
-func (t *tree) finish(f *os.File, e Event) {
-	e.Session, e.User, e.Address, e.Time = t.id, t.account.Name, t.address.String(), time.Now()
+func (t *tree) finish(f *os.File, e bridge.Event, v bridge.Visit) {
+	e.At = time.Now()
 	if info, err := f.Stat(); err == nil {
-		e.Size = info.Size()
+		v.Size = info.Size()
 	}
-	t.hasher.take(e.Size, func() {
-		if !t.stopping() {
+	t.hasher.take(v.Size, func() {
+		if v.Size < largeHash || !t.stopping() {
 			e.SHA256 = hashOf(f)
 		}
 		_ = f.Close()
-		t.events.tell(e)
+		t.tell(e, v)
 	})
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/pkg/sftp"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/dir"
 )
 
@@ -282,7 +283,7 @@ func (t *tree) rename(from place, target string, do func(root *os.Root, from, to
 		return t.answer(to, err)
 	}
 	t.arrivals.renamed(from.full, to.full, info.IsDir())
-	t.tell(Event{Kind: Renamed, Path: "/" + from.full, Target: "/" + to.full, Size: size(info)})
+	t.tell(bridge.Event{Kind: bridge.FileRenamed, File: "/" + from.full}, bridge.Visit{Target: "/" + to.full, Size: size(info)})
 	return nil
 }
 
@@ -319,7 +320,7 @@ func (t *tree) removeFile(p place) error {
 	}
 	t.arrivals.removed(p.full)
 	t.usage[t.account.Name].removed(info.Size())
-	t.tell(Event{Kind: Deleted, Path: "/" + p.full, Size: info.Size()})
+	t.tell(bridge.Event{Kind: bridge.FileDeleted, File: "/" + p.full}, bridge.Visit{Size: info.Size()})
 	return nil
 }
 
@@ -340,7 +341,7 @@ func (t *tree) removeFolder(p place) error {
 	if err := t.root.Remove(p.local); err != nil {
 		return err
 	}
-	t.tell(Event{Kind: Deleted, Path: "/" + p.full})
+	t.tell(bridge.Event{Kind: bridge.FileDeleted, File: "/" + p.full}, bridge.Visit{})
 	return nil
 }
 
@@ -357,7 +358,7 @@ func (t *tree) makeFolder(p place) error {
 	if err := t.root.Mkdir(p.local, 0o755); err != nil {
 		return err
 	}
-	t.tell(Event{Kind: MadeFolder, Path: "/" + p.full})
+	t.tell(bridge.Event{Kind: bridge.FolderMade, File: "/" + p.full}, bridge.Visit{})
 	return nil
 }
 
@@ -414,11 +415,15 @@ func (t *tree) resize(p place, info fs.FileInfo, to uint64) error {
 		return t.deny(p.full, sftp.ErrSSHFxFailure, err.Error())
 	}
 	return t.arrivals.cut(p.full, func() error {
-		f, err := t.root.OpenFile(p.local, os.O_WRONLY|syscall.O_NONBLOCK, 0)
+		f, err := t.root.OpenFile(p.local, os.O_RDWR|syscall.O_NONBLOCK, 0)
 		if err != nil {
 			return err
 		}
-		return errors.Join(f.Truncate(int64(to)), f.Close())
+		if err := f.Truncate(int64(to)); err != nil {
+			return errors.Join(err, f.Close())
+		}
+		t.finish(f, bridge.Event{Kind: bridge.FileUploaded, File: "/" + p.full}, bridge.Visit{})
+		return nil
 	})
 }
 

@@ -21,21 +21,17 @@ import (
 // and prints, with a.table or a.printJSON. It returns errors as they are: run turns them into lines and an exit code.
 // A verb that has printed everything itself returns exit(code).
 type app struct {
-	stdin  io.Reader
-	stdout io.Writer
-	stderr io.Writer
-	env    func(string) (string, bool)
+	output
+	stdin io.Reader
+	env   func(string) (string, bool)
 
 	configPath string
-	json       bool
 	logFormat  string
 	verbose    bool
-
-	progress bool // a line of it stands on the terminal
 }
 
 // jsonFlag gives a reading verb its --json.
-func (a *app) jsonFlag(cmd *cobra.Command) *cobra.Command {
+func (a *output) jsonFlag(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().BoolVar(&a.json, "json", false, "print JSON")
 	return cmd
 }

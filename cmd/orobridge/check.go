@@ -79,7 +79,7 @@ func (a *app) checkup(c *config.Config, ledger *state.State) *operate.Checkup {
 		}}
 }
 
-func (a *app) printFinding(f *bridge.Finding) {
+func (a *output) printFinding(f *bridge.Finding) {
 	sign := "ok  "
 	if !f.OK {
 		sign = "FAIL"
@@ -91,7 +91,7 @@ func (a *app) printFinding(f *bridge.Finding) {
 }
 
 // printChecked prints the sum and turns it into an exit code.
-func (a *app) printChecked(all operate.Findings) error {
+func (a *output) printChecked(all operate.Findings) error {
 	if a.json {
 		if err := a.printJSON(all); err != nil {
 			return err

@@ -82,7 +82,7 @@ func (a *app) planDrop(ctx context.Context, desk *operate.Desk, id int64) error 
 	return a.printPlan(v)
 }
 
-func (a *app) printDrop(v *operate.DropDetails) {
+func (a *output) printDrop(v *operate.DropDetails) {
 	d := &v.Details
 	fmt.Fprintf(a.stdout, "drop %d of feed %s: %s\n", d.Drop, d.Feed, d.State)
 	if d.Reason != "" {
@@ -139,7 +139,7 @@ func prefixed(prefix, text string) string {
 	return prefix + text
 }
 
-func (a *app) printFates(fates []operate.Row) error {
+func (a *output) printFates(fates []operate.Row) error {
 	rows := make([][]string, len(fates))
 	for i, r := range fates {
 		rows[i] = []string{decimal(r.Run), decimal(r.Line), string(r.Fate), r.Key, r.Detail}
@@ -147,7 +147,7 @@ func (a *app) printFates(fates []operate.Row) error {
 	return a.table([]string{"RUN", "LINE", "FATE", "KEY", "DETAIL"}, rows, "nothing is known of single rows")
 }
 
-func (a *app) printWarnings(warnings []operate.Warning) error {
+func (a *output) printWarnings(warnings []operate.Warning) error {
 	rows := make([][]string, len(warnings))
 	for i, w := range warnings {
 		rows[i] = []string{decimal(w.Run), w.Where, w.Key, w.Field, w.Code, w.Message}

@@ -35,7 +35,7 @@ func newDropsCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) printDrops(drops []operate.Drop) error {
+func (a *output) printDrops(drops []operate.Drop) error {
 	if a.json {
 		return a.printJSON(drops)
 	}

@@ -12,8 +12,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/daemon"
@@ -197,17 +195,6 @@ func (e *engine) open(shop *config.Shop, log *slog.Logger) (err error) {
 	return nil
 }
 
-// serve lets partners come to the remotes that are servers, until ctx ends.
-func (e *engine) serve(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	for _, r := range e.remotes {
-		if s, ok := r.(bridge.Server); ok {
-			g.Go(func() error { return s.Serve(ctx) })
-		}
-	}
-	return g.Wait()
-}
-
 // Close ends all connections and lets go of the ledger.
 func (e *engine) Close() error {
 	var errs []error
@@ -231,7 +218,7 @@ func closing(c io.Closer, err *error) {
 }
 
 // showProgress shows how far long work is, on a terminal only.
-func (a *app) showProgress(e *engine) {
+func (a *output) showProgress(e *engine) {
 	if !onTerminal(a.stderr) {
 		return
 	}
@@ -253,7 +240,7 @@ func (a *app) showProgress(e *engine) {
 }
 
 // erase takes the progress off the terminal, before something else is printed there.
-func (a *app) erase() {
+func (a *output) erase() {
 	if a.progress {
 		io.WriteString(a.stderr, "\r\x1b[K")
 		a.progress = false

@@ -70,7 +70,7 @@ func ago(flag, text string, now time.Time) (time.Time, error) {
 }
 
 // printEvent prints an event as one line: of JSON, or for people.
-func (a *app) printEvent(e operate.Event) error {
+func (a *output) printEvent(e operate.Event) error {
 	if a.json {
 		out := json.NewEncoder(a.stdout)
 		out.SetEscapeHTML(false)
@@ -98,6 +98,8 @@ func eventLine(e *operate.Event) string {
 	add("order %s", e.Order != "", e.Order)
 	add("%s", e.Alarm != "", e.Alarm)
 	add("by %s", e.Who != "", e.Who)
+	add("by %s", e.User != "", e.User)
+	add("from %s", e.Address != "", e.Address)
 	var said []string
 	if e.Counts != nil {
 		said = append(said, countsLine(*e.Counts))

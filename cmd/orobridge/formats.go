@@ -89,7 +89,7 @@ type functionView struct {
 }
 
 // printFunctions prints the functions of the mapping language.
-func (a *app) printFunctions() error {
+func (a *output) printFunctions() error {
 	all := make([]functionView, len(formats.Functions))
 	for i, f := range formats.Functions {
 		all[i] = functionView{f.Use, f.Doc, f.Example, f.Row, f.Result}
@@ -157,7 +157,7 @@ func viewEntity(e *formats.Entity) entityView {
 	return v
 }
 
-func (a *app) printFormats(v *formatsView) error {
+func (a *output) printFormats(v *formatsView) error {
 	for _, part := range []struct {
 		heading string
 		kinds   []kindView

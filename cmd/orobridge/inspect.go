@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge/config"
-	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/csv"
@@ -119,7 +119,7 @@ func holding(columns []string) *formats.Entity {
 	return best
 }
 
-func (a *app) printInspection(v *operate.Inspection) error {
+func (a *output) printInspection(v *operate.Inspection) error {
 	show := a.tellInspection
 	if a.json {
 		show = func(v *operate.Inspection) error { return a.printJSON(v) }
@@ -133,7 +133,7 @@ func (a *app) printInspection(v *operate.Inspection) error {
 	return nil
 }
 
-func (a *app) tellInspection(v *operate.Inspection) error {
+func (a *output) tellInspection(v *operate.Inspection) error {
 	fmt.Fprintf(a.stdout, "%s: %s; %d bytes\n", printable(v.File), printable(v.Is.String()), v.Size)
 	if v.Inside != nil {
 		fmt.Fprintf(a.stdout, "inside: %s\n", printable(v.Inside.String()))
@@ -167,7 +167,7 @@ func (a *app) tellInspection(v *operate.Inspection) error {
 	}
 	fmt.Fprintln(a.stdout)
 	if len(v.Skipped) > 0 {
-		fmt.Fprintf(a.stdout, "left out: %s\n", printable(inbound.SkippedLine(v.Skipped)))
+		fmt.Fprintf(a.stdout, "left out: %s\n", printable(rows.SkippedLine(v.Skipped)))
 	}
 	if len(v.Ignored) > 0 {
 		fmt.Fprintf(a.stdout, "columns that no field takes: %s\n", printable(strings.Join(v.Ignored, ", ")))

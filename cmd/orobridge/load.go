@@ -28,7 +28,7 @@ func newLoadCommand(a *app) *cobra.Command {
 }
 
 // printResult prints what became of a drop, and turns it into an exit code.
-func (a *app) printResult(v *operate.Result) error {
+func (a *output) printResult(v *operate.Result) error {
 	a.erase()
 	if v.Handed {
 		fmt.Fprintf(a.stderr, "drop %d is in the hands of the running bridge: see `orobridge drop %d`\n", v.Drop, v.Drop)
@@ -60,7 +60,7 @@ func verdict(v *operate.Result) error {
 	return nil
 }
 
-func (a *app) printRun(v *operate.Run) {
+func (a *output) printRun(v *operate.Run) {
 	fmt.Fprintf(a.stdout, "drop %d %s: %s\n", v.Drop, printable(v.File), v.State)
 	if v.Run != 0 {
 		fmt.Fprintln(a.stdout, countsLine(v.Counts))

@@ -49,7 +49,7 @@ func newOrderCommand(a *app) *cobra.Command {
 }
 
 // printPreview prints the file, and beside it what there is to say. A screen gets nothing that could move its cursor.
-func (a *app) printPreview(p *operate.Preview) error {
+func (a *output) printPreview(p *operate.Preview) error {
 	if a.json {
 		return a.printJSON(p)
 	}
@@ -69,12 +69,20 @@ func (a *app) printPreview(p *operate.Preview) error {
 	return err
 }
 
-func (a *app) printOrder(d *operate.OrderDetails) {
+// fetchedWords says who has fetched an order's file; nothing when nobody has.
+func fetchedWords(o *operate.Order) string {
+	if o.Fetched == nil {
+		return ""
+	}
+	return moment(o.Fetched) + " by " + o.By + " from " + o.From
+}
+
+func (a *output) printOrder(d *operate.OrderDetails) {
 	for _, v := range d.Versions {
 		fmt.Fprintf(a.stdout, "order %s, version %d, export %s: %s\n", printable(v.Order), v.Version, v.Export, v.State)
 		for _, line := range [][2]string{{"alarm", string(v.Alarm)}, {"reason", v.Reason}, {"file", v.File}, {"sha256", v.SHA256},
 			{"flags", strings.Join(v.Flags, " ")}, {"submitted", moment(v.Submitted)}, {"owed", moment(v.Owed)}, {"written", moment(v.Written)},
-			{"picked up", moment(v.PickedUp)}, {"answered", moment(v.Answered)}, {"answer", v.Answer}} {
+			{"fetched", fetchedWords(&v)}, {"picked up", moment(v.PickedUp)}, {"answered", moment(v.Answered)}, {"answer", v.Answer}} {
 			if line[1] != "" {
 				fmt.Fprintf(a.stdout, "  %-10s %s\n", line[0], printable(line[1]))
 			}

@@ -57,13 +57,17 @@ func newOrdersCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) printOrders(orders []operate.Order, now time.Time) error {
+func (a *output) printOrders(orders []operate.Order, now time.Time) error {
 	if a.json {
 		return a.printJSON(orders)
 	}
 	alarmed, calm := [][]string{}, [][]string{}
 	for _, o := range orders {
-		row := []string{fileNumber(o.Number), o.Order, string(o.State), string(o.Alarm), age(now, o.Submitted), o.File,
+		state := string(o.State)
+		if o.Fetched != nil {
+			state += ", fetched by " + o.By
+		}
+		row := []string{fileNumber(o.Number), o.Order, state, string(o.Alarm), age(now, o.Submitted), o.File,
 			strings.Join(o.Flags, " ")}
 		if o.Alarm != "" {
 			alarmed = append(alarmed, row)

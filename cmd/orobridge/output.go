@@ -3,18 +3,27 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"reflect"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/formats"
 )
 
+// output is where a verb prints: its result to stdout, everything else to stderr.
+type output struct {
+	stdout   io.Writer
+	stderr   io.Writer
+	json     bool
+	progress bool // a line of it stands on the terminal
+}
+
 // printJSON prints a value as JSON. A list without elements prints as [], never as null.
-func (a *app) printJSON(v any) error {
+func (a *output) printJSON(v any) error {
 	if r := reflect.ValueOf(v); r.Kind() == reflect.Slice && r.IsNil() {
 		v = []any{}
 	}
@@ -25,7 +34,7 @@ func (a *app) printJSON(v any) error {
 }
 
 // table prints rows in columns under a heading; none prints nothing but what there is to say about that.
-func (a *app) table(heading []string, rows [][]string, none string) error {
+func (a *output) table(heading []string, rows [][]string, none string) error {
 	if len(rows) == 0 {
 		_, err := a.stdout.Write([]byte(none + "\n"))
 		return err
@@ -66,12 +75,12 @@ func countsLine(c bridge.Counts) string {
 }
 
 // printLeftOut prints what of a file went nowhere.
-func (a *app) printLeftOut(indent string, skipped map[string]int64, unmapped []formats.Unmapped) {
+func (a *output) printLeftOut(indent string, skipped map[string]int64, unmapped []formats.Unmapped) {
 	if len(skipped) > 0 {
-		fmt.Fprintf(a.stdout, "%sleft out of the file: %s\n", indent, printable(inbound.SkippedLine(skipped)))
+		fmt.Fprintf(a.stdout, "%sleft out of the file: %s\n", indent, printable(rows.SkippedLine(skipped)))
 	}
 	if len(unmapped) > 0 {
-		fmt.Fprintf(a.stdout, "%scolumns that no field takes: %s\n", indent, printable(inbound.UnmappedLine(unmapped)))
+		fmt.Fprintf(a.stdout, "%scolumns that no field takes: %s\n", indent, printable(rows.UnmappedLine(unmapped)))
 	}
 }
 

@@ -29,7 +29,7 @@ func newParkedCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) printParked(parked []operate.Parked) error {
+func (a *output) printParked(parked []operate.Parked) error {
 	if a.json {
 		return a.printJSON(parked)
 	}

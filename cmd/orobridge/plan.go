@@ -43,7 +43,7 @@ func (a *app) planOptions(live, counts bool) operate.PlanOptions {
 	return o
 }
 
-func (a *app) printReject(r operate.Reject) error {
+func (a *output) printReject(r operate.Reject) error {
 	a.erase()
 	field := ""
 	if r.Field != "" {
@@ -53,14 +53,14 @@ func (a *app) printReject(r operate.Reject) error {
 	return err
 }
 
-func (a *app) printWarning(w operate.Warning) error {
+func (a *output) printWarning(w operate.Warning) error {
 	a.erase()
 	_, err := fmt.Fprintf(a.stdout, "warning %s  %s  %s: %s\n", printable(w.Where), printable(w.Key), w.Code,
 		printable(w.Field+": "+w.Message))
 	return err
 }
 
-func (a *app) printChange(c operate.Change) error {
+func (a *output) printChange(c operate.Change) error {
 	a.erase()
 	if c.Parked != "" {
 		_, err := fmt.Fprintf(a.stdout, "park    %s  %s  waits for %s\n", printable(c.Where), printable(c.Key), printable(c.Parked))
@@ -87,7 +87,7 @@ func planned(v *operate.Plan) error {
 	return nil
 }
 
-func (a *app) printPlan(v *operate.Plan) error {
+func (a *output) printPlan(v *operate.Plan) error {
 	a.erase()
 	if a.json {
 		return cmp.Or(a.printJSON(v), planned(v))

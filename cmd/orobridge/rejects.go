@@ -58,7 +58,7 @@ func noRejects(all bool) string {
 	return "no open rejects"
 }
 
-func (a *app) printCauses(causes []operate.Cause, all bool) error {
+func (a *output) printCauses(causes []operate.Cause, all bool) error {
 	rows := make([][]string, len(causes))
 	for i, c := range causes {
 		x := &c.Example
@@ -67,7 +67,7 @@ func (a *app) printCauses(causes []operate.Cause, all bool) error {
 	return a.table([]string{"ROWS", "DROPS", "ENTITY", "CODE", "CAUSE", "NEWEST", "KEY"}, rows, noRejects(all))
 }
 
-func (a *app) printRejects(rejects []operate.KeptReject, all bool) error {
+func (a *output) printRejects(rejects []operate.KeptReject, all bool) error {
 	if a.json {
 		return a.printJSON(rejects)
 	}

@@ -243,7 +243,7 @@ func (a *app) rerunOrders(ctx context.Context, r *rerun) error {
 	})
 }
 
-func (a *app) printResent(orders []operate.Order) error {
+func (a *output) printResent(orders []operate.Order) error {
 	if a.json {
 		return a.printJSON(orders)
 	}

@@ -60,6 +60,7 @@ func newRootCommand(a *app) *cobra.Command {
 		newOrderCommand(a),
 		newTraceCommand(a),
 		newEventsCommand(a),
+		newTransfersCommand(a),
 		newAdoptCommand(a),
 		newStatusCommand(a),
 		newFormatsCommand(a),

@@ -68,7 +68,7 @@ func runBeside(ctx context.Context, e *engine, serve func(context.Context) error
 		defer cancel()
 		return e.Run(ctx)
 	})
-	g.Go(func() error { return e.serve(ctx) })
+	g.Go(func() error { return e.Serve(ctx) })
 	g.Go(func() error { return e.ledger.Watch(ctx) })
 	if serve != nil {
 		g.Go(func() error { return serve(ctx) })

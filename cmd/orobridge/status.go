@@ -44,13 +44,13 @@ func newStatusCommand(a *app) *cobra.Command {
 }
 
 // printWaits says what waits for a person.
-func (a *app) printWaits(v *operate.Status) {
+func (a *output) printWaits(v *operate.Status) {
 	for _, text := range v.Waits() {
 		fmt.Fprintln(a.stderr, printable(text))
 	}
 }
 
-func (a *app) printStatus(v *operate.Status) error {
+func (a *output) printStatus(v *operate.Status) error {
 	if a.json {
 		return a.printJSON(v)
 	}

@@ -54,7 +54,7 @@ func (a *app) traceAll(ctx context.Context, desk *operate.Desk, word string) err
 	return nil
 }
 
-func (a *app) printTrace(v *operate.Trace) {
+func (a *output) printTrace(v *operate.Trace) {
 	fmt.Fprintf(a.stdout, "%s %s\n", v.Entity, printable(v.Key))
 	if v.OroID != "" {
 		fmt.Fprintf(a.stdout, "  in the shop  id %s\n", printable(v.OroID))

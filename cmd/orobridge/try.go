@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge/config"
-	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/formats"
 )
@@ -89,7 +89,7 @@ func (a *app) try(source, feed, at string) error {
 	return a.printTrial(t)
 }
 
-func (a *app) printTrial(t *trial) error {
+func (a *output) printTrial(t *trial) error {
 	switch {
 	case a.json:
 		if err := a.printJSON(t); err != nil {
@@ -146,14 +146,14 @@ func (a *app) findRow(f *config.Feed, path string, line int64) (cells map[string
 		return nil, "", err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(spool)) }()
-	rows, err := (&inbound.Engine{Spool: spool}).Rows(f, path)
+	file, err := rows.Open(spool, f, path, nil)
 	if err != nil {
 		return nil, "", err
 	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
+	defer func() { err = errors.Join(err, file.Close()) }()
 	var row formats.Row
 	for {
-		err := rows.Next(&row)
+		err := file.Next(&row)
 		var bad *formats.Reject
 		switch {
 		case errors.Is(err, io.EOF):
@@ -162,7 +162,7 @@ func (a *app) findRow(f *config.Feed, path string, line int64) (cells map[string
 		case err != nil && !errors.As(err, &bad):
 			return nil, "", err
 		case row.Pos.Line == line:
-			return inbound.CellsOf(rows.Columns(), &row), row.Pos.String(), nil
+			return rows.CellsOf(file.Columns(), &row), row.Pos.String(), nil
 		}
 	}
 }

@@ -1,6 +1,8 @@
 package idoc
 
 import (
+	"cmp"
+	"iter"
 	"maps"
 	"math/big"
 	"slices"
@@ -44,9 +46,7 @@ func classification(r *reader, d *Document) error {
 				}
 			}
 		}
-		for column, texts := range b.characteristics(i) {
-			b.set(column, strings.Join(texts, ", "))
-		}
+		b.attributes(d.Children(i, "E1AUSPM"), characteristic{"ATNAM", []string{"ATWRT"}, "ATFLV", "MSGFN"})
 		b.raws(i)
 		if b.err != nil {
 			return b.err
@@ -55,28 +55,41 @@ func classification(r *reader, d *Document) error {
 	return nil
 }
 
-// characteristics collects the values of the characteristics that the feed reads, by column; one may have several.
-func (b *rowBuilder) characteristics(object int) map[string][]string {
+// characteristic is where a message has the value of a characteristic: the first of its texts that is not empty, or else a
+// floating point number.
+type characteristic struct {
+	name     string
+	texts    []string
+	float    string
+	function string
+}
+
+// attributes fills the attributes of the characteristics that the feed reads; one may have several values.
+func (b *rowBuilder) attributes(segments iter.Seq[int], in characteristic) {
 	all := map[string][]string{}
-	for i := range b.d.Children(object, "E1AUSPM") {
-		name := b.value(i, "ATNAM")
+	for i := range segments {
+		name := b.value(i, in.name)
 		attribute, ok := b.r.f.Characteristics[name]
 		if !ok {
 			b.r.count("other_characteristic " + name)
 			continue
 		}
-		column := "attr." + attribute
-		text := b.value(i, "ATWRT")
-		if text == "" {
-			text = fromFloat(b.value(i, "ATFLV"))
+		column, text := "attr."+attribute, ""
+		for _, field := range in.texts {
+			text = cmp.Or(text, b.value(i, field))
 		}
-		if text == "" || b.value(i, "MSGFN") == deleted {
+		if text == "" && in.float != "" {
+			text = fromFloat(b.value(i, in.float))
+		}
+		if text == "" || b.value(i, in.function) == deleted {
 			all[column] = slices.Concat(all[column]) // there, and maybe empty
 			continue
 		}
 		all[column] = append(all[column], text)
 	}
-	return all
+	for column, texts := range all {
+		b.set(column, strings.Join(texts, ", "))
+	}
 }
 
 // fromFloat writes SAP's floating point text (1.2500000000000000E+01) as a plain decimal; another text as it is.

@@ -131,8 +131,8 @@ const (
 )
 
 // when compares E1KONH's dates with today. The open end is 99991231.
-func (b *rowBuilder) when(konh int) (v validity, from string) {
-	from, to := b.date(konh, "DATAB"), b.date(konh, "DATBI")
+func (c *condition) when(b *rowBuilder) (v validity, from string) {
+	from, to := b.date(c.konh, "DATAB"), b.date(c.konh, "DATBI")
 	switch {
 	case b.r.today == "" || b.r.queue[b.row].reject != nil:
 		return valid, from
@@ -157,11 +157,11 @@ func (b *rowBuilder) date(i int, field string) string {
 }
 
 // listName is the name of the list that a condition belongs to, see above.
-func (b *rowBuilder) listName(komg int) string {
+func (c *condition) listName(b *rowBuilder) string {
 	var parts []string
 	for _, p := range [...]struct{ field, prefix string }{{"PLTYP", ""}, {"KUNNR", "customer "}, {"KDGRP", "group "},
 		{"KONDA", "price group "}} {
-		text := b.value(komg, p.field)
+		text := b.value(c.komg, p.field)
 		if text == "" {
 			continue
 		}
@@ -173,15 +173,15 @@ func (b *rowBuilder) listName(komg int) string {
 	if len(parts) > 0 {
 		return strings.Join(parts, " ")
 	}
-	if org := b.value(komg, "VKORG"); org != "" {
-		return strings.TrimSuffix(org+"/"+b.value(komg, "VTWEG"), "/")
+	if org := b.value(c.komg, "VKORG"); org != "" {
+		return strings.TrimSuffix(org+"/"+b.value(c.komg, "VTWEG"), "/")
 	}
 	return b.r.f.PriceList
 }
 
 // notPrice says why an E1KONP is no price, in the word that it is counted under: a supplement of another type, or an
 // amount that is not per quantity (a discount of some percent).
-func (b *rowBuilder) notPrice(c *condition) string {
+func (c *condition) notPrice(b *rowBuilder) string {
 	own, kind := b.value(c.komg, "KSCHL"), b.value(c.konp, "KSCHL")
 	if kind != "" && own != "" && kind != own {
 		return "supplement"
@@ -195,7 +195,7 @@ func (b *rowBuilder) notPrice(c *condition) string {
 // prices adds the rows of one E1KONP.
 func (c *condition) prices() error {
 	probe := &rowBuilder{r: c.r, d: c.d}
-	word := probe.notPrice(c)
+	word := c.notPrice(probe)
 	gone := probe.value(c.konp, "LOEVM_KO") != ""
 	if probe.err != nil {
 		return probe.err
@@ -210,7 +210,7 @@ func (c *condition) prices() error {
 	}
 	for _, konm := range scale {
 		b := c.r.push(c.d, c.konp)
-		state, from := b.when(c.konh)
+		state, from := c.when(b)
 		if state == expired || state == notYet && gone {
 			c.r.used-- // leaves no row behind
 			c.r.count("expired")
@@ -254,7 +254,7 @@ func (c *condition) scale(b *rowBuilder) (lines []int, fault string) {
 
 // price fills one row; konm is the scale's line, -1 for none.
 func (c *condition) price(b *rowBuilder, konm int, gone bool) {
-	list := b.listName(c.komg)
+	list := c.listName(b)
 	if list == "" {
 		b.fail(&c.d.Segments[c.komg], "price_list", formats.CodeMissing,
 			"the condition names neither customer, group, price list nor sales organisation: format.price_list would name its list")
@@ -276,7 +276,7 @@ func (c *condition) price(b *rowBuilder, konm int, gone bool) {
 	}
 	b.set("quantity", b.lowest(amount))
 	if !gone {
-		b.amount(c, amount)
+		c.amount(b, amount)
 	}
 	b.raws(konm, c.konp, c.konh, c.komg)
 }
@@ -304,7 +304,7 @@ func (b *rowBuilder) lowest(at int) string {
 }
 
 // amount divides KBETR, of E1KONP or of a scale's line, by E1KONP's KPEIN.
-func (b *rowBuilder) amount(c *condition, at int) {
+func (c *condition) amount(b *rowBuilder, at int) {
 	rate, err := formats.ParseAmount(b.value(at, "KBETR"), formats.Conventions{})
 	if err != nil {
 		b.fail(&c.d.Segments[at], "KBETR", formats.CodeAmount, "KBETR %v", err)
@@ -342,8 +342,8 @@ const maxLists = 100_000
 func (c *condition) list() error {
 	c.r.noticed = true // its row comes at the end of the file
 	b := &rowBuilder{r: c.r, d: c.d}
-	word := b.notPrice(c)
-	name, currency := b.listName(c.komg), b.value(c.konp, "KONWA")
+	word := c.notPrice(b)
+	name, currency := c.listName(b), b.value(c.konp, "KONWA")
 	if name == "" {
 		c.r.push(c.d, c.komg).fail(&c.d.Segments[c.komg], "name", formats.CodeMissing,
 			"the condition names neither customer, group, price list nor sales organisation: format.price_list would name its list")

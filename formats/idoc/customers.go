@@ -28,7 +28,7 @@ func customers(r *reader, d *Document) error {
 		}
 		b := r.push(d, i)
 		b.set("customer_number", b.number(b.value(i, "KUNNR")))
-		b.copy("name", i, "NAME1")
+		b.customerName(i)
 		b.copy("street", i, "STRAS")
 		b.copy("city", i, "ORT01")
 		b.copy("postal_code", i, "PSTLZ")
@@ -42,6 +42,29 @@ func customers(r *reader, d *Document) error {
 		}
 	}
 	return nil
+}
+
+// nameFields are the lines of a customer's name.
+var nameFields = []string{"NAME1", "NAME2", "NAME3", "NAME4"}
+
+// customerName joins the lines of the name that the feed takes. A name of which a reduced message leaves a line out is not
+// known, and stays as it is.
+func (b *rowBuilder) customerName(i int) {
+	fields := b.r.f.Names
+	if fields == nil {
+		fields = nameFields[:1]
+	}
+	var lines []string
+	for _, field := range fields {
+		text, sent := b.sent(i, field)
+		if !sent {
+			return
+		}
+		if text = strings.TrimSpace(text); text != "" {
+			lines = append(lines, text)
+		}
+	}
+	b.set("name", strings.Join(lines, " "))
 }
 
 func mark(on bool) string {

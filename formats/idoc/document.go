@@ -3,6 +3,7 @@ package idoc
 import (
 	"bytes"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -203,7 +204,7 @@ func (d *Document) tooLarge() error {
 }
 
 // Children yields the segments of a type below the parent, -1 for the whole IDoc, at any depth, in their order.
-func (d *Document) Children(parent int, typ string) func(yield func(int) bool) {
+func (d *Document) Children(parent int, typ string) iter.Seq[int] {
 	return func(yield func(int) bool) {
 		for i := parent + 1; i < len(d.Segments); i++ {
 			s := &d.Segments[i]

@@ -283,7 +283,20 @@ func TestMessagesOfEntities(t *testing.T) {
 			}
 		}
 	}
-	if got := fmt.Sprint(Messages(formats.OrderFeedback), Messages(formats.Inventory)); got != "[DESADV INVOIC ORDCHG ORDRSP SHPCON WHSCON] [LOISTD]" {
+	if got := fmt.Sprint(Messages(formats.OrderFeedback), Messages(formats.Inventory)); got != "[DELVRY DESADV INVOIC ORDCHG ORDRSP SHPCON WHSCON] [LOISTD]" {
 		t.Error(got)
+	}
+}
+
+// TestPriceCatalogue: no public export says where PRICAT has a material and its price, so that none is guessed: the IDoc is
+// rejected with what can be done.
+func TestPriceCatalogue(t *testing.T) {
+	f := &Options{}
+	f.SetClock(today)
+	file := `<PRICAT03><IDOC BEGIN="1"><EDI_DC40 SEGMENT="1"><DOCNUM>1</DOCNUM><IDOCTYP>PRICAT03</IDOCTYP><MESTYP>PRICAT</MESTYP></EDI_DC40>` +
+		`<E1PRIHEAD SEGMENT="1"><SYNTAX_VERSION>3</SYNTAX_VERSION></E1PRIHEAD></IDOC></PRICAT03>`
+	got, err := dump(f, strings.NewReader(file), formats.Prices)
+	if err != nil || !strings.Contains(got, "REJECT message MESTYP: message PRICAT does not feed prices") || !strings.Contains(got, "kind: xml") {
+		t.Errorf("%v %s", err, got)
 	}
 }

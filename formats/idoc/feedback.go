@@ -18,7 +18,7 @@ var feedbackRules = entityRule{
 			"line", "sku", "quantity", "confirmed", "date", "reason"}
 	},
 	scope: []string{"E1EDK01", "E1EDL24", "E1EDL20"},
-	rules: map[string]rule{"ORDRSP": response, "ORDCHG": response, "DESADV": shipment, "SHPCON": shipment,
+	rules: map[string]rule{"ORDRSP": response, "ORDCHG": response, "DESADV": shipment, "DELVRY": shipment, "SHPCON": shipment,
 		"WHSCON": shipment, "INVOIC": invoices},
 	sources: map[string]string{"order": "E1EDK02-BELNR E1EDL41-BSTNR", "erp_order_number": "E1EDL24-VGBEL E1EDK02-BELNR",
 		"tracking_number": "E1EDL20-BOLNR", "message": "E1EDP01-ABGRT",

@@ -19,7 +19,7 @@ type spot struct {
 }
 
 // qualifiers are the fields that tell segments of one type apart.
-var qualifiers = []string{"QUALF", "QUALI", "IDDAT", "PARVW", "SUMID", "KSCHL", "TDID"}
+var qualifiers = []string{"QUALF", "QUALI", "IDDAT", "PARVW", "SUMID", "KSCHL", "TDID", "PAFKT"}
 
 // qualifier is the field that tells segments of the type apart, empty for none.
 func (t *SegmentType) qualifier() string {
@@ -83,6 +83,12 @@ func (o *OrderOptions) fills() ([]fill, error) {
 	if err != nil {
 		return nil, err
 	}
+	lists := o.lists
+	if lists == nil {
+		if lists, err = formats.ReadLists(o.Lists, o.files); err != nil {
+			return nil, err
+		}
+	}
 	structure := dict.Release(basicType, o.Release)
 	order, line := (&formats.Order{}).Columns(), (&formats.OrderLine{}).Columns()
 	var all []fill
@@ -103,7 +109,7 @@ func (o *OrderOptions) fills() ([]fill, error) {
 			if f.line {
 				names = append(names, slices.Sorted(maps.Keys(line))...)
 			}
-			if f.expr, err = formats.NewExpression(o.Fields[name], names); err != nil {
+			if f.expr, err = formats.NewExpression(o.Fields[name], names, lists); err != nil {
 				err = fmt.Errorf("%s: %w", name, err)
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -174,14 +175,8 @@ func TestReleases(t *testing.T) {
 	}
 }
 
-// TestNothingToOrder: an order without lines is not written, and units without a code of SAP's are told beforehand.
-func TestNothingToOrder(t *testing.T) {
-	or := order()
-	or.Lines = nil
-	var out bytes.Buffer
-	if err := encoder().Numbered(1).WriteOrders(&out, []*formats.Order{or}); err == nil || out.Len() > 0 || !strings.Contains(err.Error(), "has no lines") {
-		t.Errorf("%v, %d bytes", err, out.Len())
-	}
+// TestUnmappedUnits: units without a code of SAP's are told beforehand.
+func TestUnmappedUnits(t *testing.T) {
 	o := encoder()
 	if got := o.Unmapped([]string{"item", "kg", "set", "piece"}); !slices.Equal(got, []string{"kg", "piece"}) {
 		t.Error(got)
@@ -189,5 +184,67 @@ func TestNothingToOrder(t *testing.T) {
 	o.Units = nil
 	if got := o.Unmapped([]string{"kg"}); got != nil {
 		t.Error(got)
+	}
+}
+
+// TestLookup: an expression of an export looks a value up in a list; one that the list does not have makes the order stuck.
+func TestLookup(t *testing.T) {
+	o := encoder()
+	o.Lists = map[string]string{"plants": "plants.csv"}
+	o.Fields = map[string]string{"E1EDP01-WERKS": "lookup('plants', unit)", "E1EDK01-AUGRU": "lookup('plants', website, '100')"}
+	o.SetOpen(func(name string) (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader("item,1000\nset,2000\n")), nil
+	})
+	if err := o.Check(); err != nil {
+		t.Fatal(err)
+	}
+	o.SetOpen(nil) // the list was read with the config
+	var out bytes.Buffer
+	or := order()
+	if err := o.Numbered(1).WriteOrders(&out, []*formats.Order{or}); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(textsOf(t, out.Bytes(), "E1EDP01", "WERKS"), textsOf(t, out.Bytes(), "E1EDK01", "AUGRU")); got != "[1000 2000] [100]" {
+		t.Error(got)
+	}
+	o.Units, or.Lines[1].Unit = nil, "pallet"
+	if err := o.Numbered(1).WriteOrders(io.Discard, []*formats.Order{or}); err == nil || !strings.Contains(err.Error(), `"pallet"`) {
+		t.Errorf("a unit that is not in the list: %v", err)
+	}
+	for list, want := range map[string]string{"plant": "lists has no", "plants": "lists: "} {
+		bad := encoder()
+		bad.Fields = map[string]string{"E1EDP01-WERKS": "lookup('" + list + "', unit)"}
+		bad.Lists = map[string]string{"plants": "none.csv"}
+		bad.SetOpen(func(name string) (io.ReadCloser, error) {
+			if list == "plants" {
+				return nil, fs.ErrNotExist
+			}
+			return io.NopCloser(strings.NewReader("item,1000\n")), nil
+		})
+		if err := bad.Check(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", list, err)
+		}
+	}
+}
+
+// TestReleaseBetweenExports: no export of 620 is known, so that it is written with the definitions of 46C, which it reads as well;
+// a dictionary of the system's own goes before that.
+func TestReleaseBetweenExports(t *testing.T) {
+	o := encoder()
+	o.Release, o.Form, o.Dictionary = "620", FormFlat, "own.csv"
+	o.SetOpen(func(string) (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader("E1EDP20,E2EDP20001,E1EDP01,3,WMENG:15 AMENG:15 EDATU:8\n")), nil
+	})
+	if err := o.Check(); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	if err := o.Numbered(1).WriteOrders(&out, []*formats.Order{order()}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"\nE2EDP01005 ", "\nE2EDP20001 ", "\nE2EDP19001 "} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q", want)
+		}
 	}
 }

@@ -44,6 +44,7 @@ type Options struct {
 	Division string `yaml:"division" doc:"division (SPART); any by default"`
 	Plant    string `yaml:"plant" doc:"plant (WERKS) from which raw columns of E1MARCM are taken, by default the only one; LOISTD: whose stock counts, by default that of all"`
 
+	Names          []string          `yaml:"names" doc:"DEBMAS: fields of E1KNA1M whose texts, joined by blanks, are the customer's name: [NAME1, NAME2]; [NAME1] by default"`
 	Languages      map[string]string `yaml:"languages" doc:"localization of each language that is read (SPRAS_ISO, else SPRAS): { EN: default, DE: de_DE }; by default English, or the only text there is"`
 	Texts          map[string]string `yaml:"texts" doc:"long text (TDID) of a product's field; { description: GRUN } by default"`
 	Precisions     map[string]int    `yaml:"precisions" doc:"decimals of quantities in a unit of the shop: { kg: 3 }; 0 by default"`
@@ -53,7 +54,7 @@ type Options struct {
 
 	Stock           []string          `yaml:"stock" doc:"LOISTD: fields of E1MARDM, else of E1MARCM, that are summed; [LABST] by default, what is free to use"`
 	Classes         bool              `yaml:"classes" doc:"CLFMAS: the class (E1KSSKM) of a material is its category; give a value list of category"`
-	Characteristics map[string]string `yaml:"characteristics" doc:"CLFMAS: attribute of the shop for each characteristic (E1AUSPM-ATNAM) that is read: { COLOR: color }"`
+	Characteristics map[string]string `yaml:"characteristics" doc:"CLFMAS, ARTMAS: attribute of the shop for each characteristic (E1AUSPM-ATNAM, E1BPE1AUSPRT-CHAR_NAME) that is read: { COLOR: color }"`
 
 	Shipped     string   `yaml:"shipped" doc:"DESADV: condition over a delivery's fields under which its goods have left: E1EDL18_QUALF == 'PGI'; by default its goods issue has an actual date (E1EDT13 006, ISDD)"`
 	ReturnKinds []string `yaml:"returns" doc:"DESADV: delivery types (LFART) and item categories (PSTYV) of goods that come back; [LR, LR2, REN, RENN] by default"`
@@ -135,6 +136,9 @@ func (f *Options) Check() error {
 	}
 	if defaults > 1 {
 		add("languages", errors.New("only one language can be the default"))
+	}
+	for _, field := range f.Names {
+		add("names", oneOf(field, nameFields...))
 	}
 	for field := range f.Texts {
 		add("texts", oneOf(field, "description", "short_description"))

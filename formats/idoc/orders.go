@@ -134,6 +134,8 @@ type OrderOptions struct {
 	Conditions   Conditions        `yaml:"conditions" doc:"condition types of the order"`
 	Fields       map[string]string `yaml:"fields" doc:"further fields, and others than usual, by expressions over the order's columns, below E1EDP01 also the line's: { E1EDK01-AUGRU: \"'001'\", 'E1EDKA1[AG]-IHREZ': order, 'E1EDP19[003]-IDTNR': sku }; an empty text leaves the field out"`
 
+	Lists map[string]string `yaml:"lists" doc:"files for lookup(list, value) in fields, read with the config: UTF-8, two columns set apart by a comma"`
+
 	MaterialQualifier string `yaml:"material_qualifier" doc:"E1EDP19-QUALF of the SKU: 002, SAP's material number, by default; 001 the customer's, 003 an EAN"`
 	TextID            string `yaml:"text_id" doc:"TDID of the order's notes; 0001 by default"`
 	LineTextID        string `yaml:"line_text_id" doc:"TDID of a line's notes; text_id by default"`
@@ -143,7 +145,8 @@ type OrderOptions struct {
 	Dictionary string `yaml:"dictionary" doc:"CSV file with further segments for fields: segment, definition, parents, level, fields"`
 
 	files func(name string) (io.ReadCloser, error)
-	first int64 // DOCNUM of the first order, 0: not given
+	lists formats.Lists // once they are read
+	first int64         // DOCNUM of the first order, 0: not given
 }
 
 // basicType is that of orders.
@@ -183,6 +186,8 @@ func (o *OrderOptions) Check() error {
 		formats.AtKey("release", oneOf(o.Release, append([]string{""}, releases...)...)))
 	if _, err := o.dictionary(); err != nil {
 		all = append(all, formats.AtKey("dictionary", err))
+	} else if o.lists, err = formats.ReadLists(o.Lists, o.files); err != nil {
+		all = append(all, err)
 	} else if _, err := o.fills(); err != nil {
 		all = append(all, formats.AtKey("fields", err))
 	}
@@ -293,9 +298,6 @@ func (o *OrderOptions) flag(order *formats.Order, m *message) {
 
 // message builds the IDoc of one order.
 func (o *OrderOptions) message(order *formats.Order, number int64) (*message, error) {
-	if len(order.Lines) == 0 {
-		return nil, errors.New("the order has no lines: there is nothing to deliver")
-	}
 	m := &message{typ: "EDI_DC40", fields: o.control(basicType, "ORDERS", number, order.Submitted)}
 	if err := o.header(m, order); err != nil {
 		return nil, err

@@ -1,7 +1,9 @@
 package idoc
 
 import (
+	"cmp"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,8 +15,8 @@ import (
 // that is not there is absent, not empty.
 var productRules = entityRule{
 	columns: productColumns,
-	scope:   []string{"E1MARAM", "E1MVKEM", "E1MARCM", "E1MARA1"},
-	rules:   map[string]rule{"MATMAS": products, "CLFMAS": classification},
+	scope:   []string{"E1MARAM", "E1MVKEM", "E1MARCM", "E1MARA1", "E1BPE1MARART", "E1BPE1MATHEAD"},
+	rules:   map[string]rule{"MATMAS": products, "ARTMAS": articles, "CLFMAS": classification},
 	sources: map[string]string{"sku": "E1MARAM-MATNR", "unit": "E1MARAM-MEINS", "precision": "E1MARAM-MEINS", "more_units": "E1MARMM-MEINH",
 		"name": "E1MAKTM-MAKTX", "description": "E1MTXLM-TDLINE", "category": "E1KSSKM-CLASS", "short_description": "E1MTXLM-TDLINE",
 		formats.RemoveField: "E1MARAM-LVORM"},
@@ -80,9 +82,10 @@ func products(r *reader, d *Document) error {
 		b := r.push(d, i)
 		b.set("sku", b.number(b.material(i)))
 		b.copy("unit", i, "MEINS")
-		b.precision(i)
-		b.units(i)
-		b.names(i)
+		base := b.value(i, "MEINS")
+		b.precision(base)
+		b.units(base, d.Children(i, "E1MARMM"), packing{[]string{"MEINH"}, "UMREZ", "UMREN", "MSGFN"})
+		b.names(d.Children(i, "E1MAKTM"), naming{"SPRAS_ISO", "SPRAS", "MAKTX", "MSGFN"})
 		b.longTexts(i)
 		b.removal("LVORM", i, area)
 		b.raws(i, area, b.plant(i))
@@ -108,12 +111,9 @@ func (b *rowBuilder) plant(material int) int {
 	return at
 }
 
-// language is the localization of a segment's text, empty when the feed does not read its language.
-func (b *rowBuilder) language(i int, iso string) string {
-	code, short := b.value(i, iso), b.value(i, "SPRAS")
-	if short == "" {
-		short = b.value(i, "TDSPRAS")
-	}
+// language is the localization of a segment's text, by the language's code of two letters, else by SAP's own of one; empty
+// when the feed does not read its language.
+func (b *rowBuilder) language(code, short string) string {
 	if len(b.r.f.Languages) == 0 {
 		if code == "EN" || code == "" && short == "E" {
 			return defaultLanguage
@@ -126,26 +126,28 @@ func (b *rowBuilder) language(i int, iso string) string {
 	return b.r.f.Languages[short]
 }
 
-// names fills the names from E1MAKTM. Without configured languages a single text is the name, whatever its language.
-func (b *rowBuilder) names(material int) {
+// naming is where a message has the names of a material.
+type naming struct{ iso, short, text, function string }
+
+// names fills the names from segments. Without configured languages a single text is the name, whatever its language.
+func (b *rowBuilder) names(segments iter.Seq[int], in naming) {
 	n, only := 0, -1
-	for i := range b.d.Children(material, "E1MAKTM") {
-		if b.value(i, "MSGFN") == deleted {
+	for i := range segments {
+		if b.value(i, in.function) == deleted {
 			continue
 		}
 		n, only = n+1, i
-		if l := b.language(i, "SPRAS_ISO"); l != "" {
-			b.copy(columnOf("name", l), i, "MAKTX")
+		if l := b.language(b.value(i, in.iso), b.value(i, in.short)); l != "" {
+			b.copy(columnOf("name", l), i, in.text)
 		}
 	}
 	if n == 1 && len(b.r.f.Languages) == 0 {
-		b.copy("name", only, "MAKTX")
+		b.copy("name", only, in.text)
 	}
 }
 
 // precision fills the decimals of the primary unit when the feed says what they are.
-func (b *rowBuilder) precision(material int) {
-	unit := b.value(material, "MEINS")
+func (b *rowBuilder) precision(unit string) {
 	if mapped, ok := b.r.f.units[unit]; ok {
 		unit = mapped
 	}
@@ -154,15 +156,24 @@ func (b *rowBuilder) precision(material int) {
 	}
 }
 
-// units fills more_units from E1MARMM: UMREZ base units are UMREN of the unit. The value list of unit applies to each;
-// one that it maps to nothing is left out.
-func (b *rowBuilder) units(material int) {
-	base, any := b.value(material, "MEINS"), false
+// packing is where a message has a further unit of a material, in the first field that has a text, and how many base units are
+// how many of it.
+type packing struct {
+	unit                  []string
+	over, under, function string
+}
+
+// units fills more_units from segments. The value list of unit applies to each; one that it maps to nothing is left out.
+func (b *rowBuilder) units(base string, segments iter.Seq[int], in packing) {
+	any := false
 	var list []string
-	for i := range b.d.Children(material, "E1MARMM") {
+	for i := range segments {
 		any = true
-		code := b.value(i, "MEINH")
-		if code == base || code == "" || b.value(i, "MSGFN") == deleted {
+		code := ""
+		for _, field := range in.unit {
+			code = cmp.Or(code, b.value(i, field))
+		}
+		if code == base || code == "" || b.value(i, in.function) == deleted {
 			continue
 		}
 		if b.r.f.units != nil {
@@ -176,10 +187,10 @@ func (b *rowBuilder) units(material int) {
 				continue
 			}
 		}
-		if _, sent := b.sent(i, "UMREZ"); !sent {
+		if _, sent := b.sent(i, in.over); !sent {
 			return // which units there are can't be told
 		}
-		rate, ok := b.ratio(i, "UMREZ", "UMREN")
+		rate, ok := b.ratio(i, in.over, in.under)
 		if !ok {
 			return
 		}
@@ -224,7 +235,7 @@ func (b *rowBuilder) longTexts(material int) {
 	for i := range b.d.Children(material, "E1MTXHM") {
 		id := b.value(i, "TDID")
 		for field, want := range b.r.f.texts() {
-			l := b.language(i, "SPRAS_ISO")
+			l := b.language(b.value(i, "SPRAS_ISO"), cmp.Or(b.value(i, "SPRAS"), b.value(i, "TDSPRAS")))
 			if id != want || l == "" {
 				continue
 			}

@@ -16,12 +16,14 @@ var messages = map[string][]*formats.Entity{
 	"DEBMAS": {formats.Customers},
 	"ADRMAS": {formats.Customers},
 	"MATMAS": {formats.Products},
+	"ARTMAS": {formats.Products},
 	"CLFMAS": {formats.Products},
 	"LOISTD": {formats.Inventory},
 	"COND_A": {formats.PriceLists, formats.Prices},
 	"ORDRSP": {formats.OrderFeedback},
 	"ORDCHG": {formats.OrderFeedback},
 	"DESADV": {formats.OrderFeedback},
+	"DELVRY": {formats.OrderFeedback},
 	"SHPCON": {formats.OrderFeedback},
 	"WHSCON": {formats.OrderFeedback},
 	"INVOIC": {formats.OrderFeedback},
@@ -30,7 +32,7 @@ var messages = map[string][]*formats.Entity{
 // signs tell a message by a segment when the control record does not name it. ORDRSP and INVOIC look alike: there the
 // control record must.
 var signs = map[string]string{"E1KNA1M": "DEBMAS", "E1MARAM": "MATMAS", "E1KOMG": "COND_A", "E1EDL20": "DESADV",
-	"E1ADRMAS": "ADRMAS", "E1OCLFM": "CLFMAS"}
+	"E1ADRMAS": "ADRMAS", "E1OCLFM": "CLFMAS", "E1BPE1MATHEAD": "ARTMAS"}
 
 // rule turns one IDoc into rows.
 type rule func(r *reader, d *Document) error
@@ -356,8 +358,8 @@ func (r *reader) admit(d *Document) string {
 	case message == "":
 		d.fail(&d.Control, "MESTYP", formats.CodeMessage, "the control record names no message type, and the segments do not tell it")
 	case !ok:
-		d.fail(&d.Control, "MESTYP", formats.CodeMessage, "message %s does not feed %s; if it is a copy of %s, say so under format.messages",
-			typ, r.e.Name, strings.Join(slices.Sorted(maps.Keys(r.rules.rules)), " or "))
+		d.fail(&d.Control, "MESTYP", formats.CodeMessage,
+			"message %s does not feed %s; if it is a copy of %s, say so under format.messages; kind: xml reads any other by its paths", typ, r.e.Name, strings.Join(slices.Sorted(maps.Keys(r.rules.rules)), " or "))
 	}
 	return message
 }

@@ -38,6 +38,10 @@ func TestAsSent(t *testing.T) {
 		{"ordrsp_lines", formats.OrderFeedback, &Options{}, ""},
 		{"loistd", formats.Inventory, &Options{}, FormXML},
 		{"clfmas", formats.Products, &Options{Classes: true, Characteristics: map[string]string{"COLOR": "color", "DEPTH": "depth"}}, FormXML},
+		{"artmas", formats.Products, &Options{SalesOrg: "1000", Languages: map[string]string{"EN": "default", "DE": "de_DE", "D": "de_DE"},
+			Characteristics: map[string]string{"COLOR": "color"}}, FormXML},
+		{"contacts", formats.Customers, &Options{Names: []string{"NAME1", "NAME2", "NAME3", "NAME4"}}, ""},
+		{"delvry", formats.OrderFeedback, &Options{}, ""},
 		{"adrmas", formats.Customers, &Options{}, ""},
 		{"ordrsp_config", formats.OrderFeedback, &Options{}, ""},
 		{"own_message", formats.Customers, &Options{Messages: map[string]string{"ZUSDSRDEBM": "DEBMAS"}}, FormXML},
@@ -227,6 +231,29 @@ func TestQualifiedField(t *testing.T) {
 		if err := f.Select(formats.OrderFeedback, &formats.Mapping{Columns: map[string]string{bad: "message"}}); err == nil || !strings.Contains(err.Error(), bad) {
 			t.Errorf("%s: %v", bad, err)
 		}
+	}
+}
+
+// TestContacts: a mapping takes fields of a contact person, of the first one or by function.
+func TestContacts(t *testing.T) {
+	f := &Options{Names: []string{"NAME1", "NAME2"}}
+	m := &formats.Mapping{Columns: map[string]string{"phone": "coalesce(col('E1KNVKM[02]-TELF1'), TELF1)",
+		"address_label": "trim(concat(col('E1KNVKM[02]-NAMEV'), ' ', col('E1KNVKM[02]-NAME1')))", "E1KNVKM-PARAU": "street2"}}
+	if err := f.Select(formats.Customers, m); err != nil {
+		t.Fatal(err)
+	}
+	xml := read(t, "sent/contacts.xml")
+	for form, file := range map[string][]byte{"XML": xml, "flat": convert(t, f, xml, FormFlat, "")} {
+		got, err := dump(f, bytes.NewReader(file), formats.Customers)
+		for _, want := range []string{`E1KNVKM[02]-TELF1="+43 1 555 02"`, `E1KNVKM[02]-NAMEV="Vera"`, `E1KNVKM-PARAU="Gate 3"`,
+			`name="Holz & Heim Handel GmbH & Co."`, `name="Solo Works"`} {
+			if err != nil || !strings.Contains(got, want) {
+				t.Errorf("%s: no %s: %v %s", form, want, err, got)
+			}
+		}
+	}
+	if err := (&Options{Names: []string{"NAME5"}}).Check(); err == nil || !strings.Contains(err.Error(), "NAME5") {
+		t.Error(err)
 	}
 }
 

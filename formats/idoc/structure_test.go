@@ -147,7 +147,7 @@ func TestForms(t *testing.T) {
 			})
 		}
 	}
-	if types != 14 {
+	if types != 15 {
 		t.Errorf("%d basic types and releases were tried", types)
 	}
 }

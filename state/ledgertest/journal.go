@@ -13,7 +13,9 @@ var journal = []test{
 		e := &bridge.Event{At: at, Kind: bridge.RunEnded, Feed: "products", Export: "orders", Drop: 1, Run: 2, Batch: 3,
 			File: "p.csv", Order: "ORD-1", Alarm: bridge.AlarmStuck, Work: "feed products", Who: "olga@desk", Why: "☃ \"asked\"",
 			Bytes: 1 << 40, SHA256: "aa",
-			Text: "it's \"☃\" \\ \n", Hint: "wait", Counts: &bridge.Counts{Rows: 3, Created: 2, Parked: 1}}
+			Text: "it's \"☃\" \\ \n", Hint: "wait", Counts: &bridge.Counts{Rows: 3, Created: 2, Parked: 1},
+			Visit: &bridge.Visit{Remote: "door", User: "sap", Address: "10.1.0.7", Session: "ab", Client: "SSH-2.0-☃", Target: "/sap/b.csv",
+				Size: 1 << 41, Whole: true, Broken: true, Took: time.Millisecond, Times: 3, Since: at}}
 		bare := &bridge.Event{Kind: bridge.Noted}
 		w.must(w.Keep(w.Context(), e, bare))
 		w.is([]bool{true, true}, []bool{e.ID > 0, bare.ID > e.ID})
@@ -27,7 +29,8 @@ var journal = []test{
 		w.is([]*bridge.Event{e}, w.journaled(bridge.EventFilter{}))
 	}},
 	{"events are chosen", func(w *world) {
-		for i, e := range []*bridge.Event{{Drop: 1}, {Drop: 2}, {Drop: 1, Order: "ORD-1"}, {Order: "ORD-1"}} {
+		for i, e := range []*bridge.Event{{Drop: 1}, {Drop: 2}, {Drop: 1, Order: "ORD-1"}, {Order: "ORD-1"},
+			{Visit: &bridge.Visit{Remote: "door"}}, {Visit: &bridge.Visit{Remote: "door", User: "sap"}}} {
 			e.At, e.Kind, e.Text = at.Add(time.Duration(i)*time.Minute), bridge.Noted, fmt.Sprint(i)
 			w.must(w.Keep(w.Context(), e))
 		}
@@ -36,14 +39,18 @@ var journal = []test{
 			f    bridge.EventFilter
 			want []string
 		}{
-			"all":                 {bridge.EventFilter{}, []string{"0", "1", "2", "3"}},
-			"after another":       {bridge.EventFilter{After: second}, []string{"2", "3"}},
+			"all":                 {bridge.EventFilter{}, []string{"0", "1", "2", "3", "4", "5"}},
+			"after another":       {bridge.EventFilter{After: second}, []string{"2", "3", "4", "5"}},
 			"of a drop":           {bridge.EventFilter{Drop: 1}, []string{"0", "2"}},
 			"of an order":         {bridge.EventFilter{Order: "ORD-1"}, []string{"2", "3"}},
-			"since":               {bridge.EventFilter{Since: at.Add(time.Minute)}, []string{"1", "2", "3"}},
-			"the last two":        {bridge.EventFilter{Last: 2}, []string{"2", "3"}},
+			"since":               {bridge.EventFilter{Since: at.Add(3 * time.Minute)}, []string{"3", "4", "5"}},
+			"the last two":        {bridge.EventFilter{Last: 2}, []string{"4", "5"}},
+			"of partners":         {bridge.EventFilter{Visits: true}, []string{"4", "5"}},
+			"the last of them":    {bridge.EventFilter{Visits: true, Last: 1}, []string{"5"}},
+			"of one partner":      {bridge.EventFilter{User: "sap"}, []string{"5"}},
+			"of another":          {bridge.EventFilter{User: "SAP"}, nil},
 			"the last of a drop":  {bridge.EventFilter{Drop: 1, Last: 1}, []string{"2"}},
-			"the last after some": {bridge.EventFilter{After: second, Last: 5}, []string{"2", "3"}},
+			"the last after some": {bridge.EventFilter{After: second, Last: 5}, []string{"2", "3", "4", "5"}},
 		} {
 			w.sub(name, func(w *world) { w.is(x.want, each(w.journaled(x.f), func(e *bridge.Event) string { return e.Text })) })
 		}

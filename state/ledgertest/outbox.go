@@ -116,6 +116,7 @@ var outbox = []test{
 	{"orders are chosen", ordersAreChosen},
 	{"files are chosen", filesAreChosen},
 	{"files and orders are saved all or none", savedWhole},
+	{"who has fetched a file stands beside its state", fetchedStands},
 	{"an answer comes to its order with the row that brought it", answersCome},
 	{"alarms are counted, with the oldest", alarmsAreCounted},
 }
@@ -328,6 +329,7 @@ func filesAreChosen(w *world) {
 			States: []bridge.OwedState{bridge.Written, bridge.PickedUp}}, []int64{2, 3, 4, 5}},
 		"of an alarm": {bridge.OutfileFilter{Export: "orders", Alarm: bridge.AlarmReturned}, []int64{5}},
 		"of names":    {bridge.OutfileFilter{Export: "orders", Names: []string{"ORD_4.csv", "ord_1.csv", "x"}}, []int64{4}},
+		"of bytes":    {bridge.OutfileFilter{Export: "orders", SHA256: fileOf(4).SHA256}, []int64{4}},
 		"of no names": {bridge.OutfileFilter{Export: "orders", Names: []string{}}, nil},
 	} {
 		w.sub(name, func(w *world) {
@@ -361,6 +363,23 @@ func savedWhole(w *world) {
 	w.wraps(w.SaveOutbox(w.Context(), bridge.OutboxChange{Files: []bridge.FileMove{{Outfile: unknown}}}), bridge.ErrMoved)
 	w.must(w.SaveOutbox(w.Context(), bridge.OutboxChange{}))
 	w.is(1, len(w.journaled(bridge.EventFilter{})))
+}
+
+func fetchedStands(w *world) {
+	entry := entryOf("1")
+	w.owe(&bridge.Intake{Orders: []*bridge.Entry{entry}, Files: []*bridge.NewFile{fileOf(1, entry), fileOf(2)}})
+	f := w.files(bridge.OutfileFilter{Number: 1})[0]
+	stale := *f
+	f.Fetched = bridge.Fetch{At: at, User: "sap", From: "10.1.0.7"}
+	w.must(w.SaveOutbox(w.Context(), bridge.OutboxChange{Fetched: []*bridge.Outfile{f}}))
+	w.put(&stale, bridge.Written) // whoever read the file before takes nothing away
+	w.again()
+	w.is(f.Fetched, w.files(bridge.OutfileFilter{Number: 1})[0].Fetched)
+	w.is(f.Fetched, w.owed(bridge.OutboxFilter{})[0].Fetched)
+	w.is(bridge.Fetch{}, w.files(bridge.OutfileFilter{Number: 2})[0].Fetched)
+	f.Fetched = bridge.Fetch{}
+	w.must(w.SaveOutbox(w.Context(), bridge.OutboxChange{Fetched: []*bridge.Outfile{f}}))
+	w.is(bridge.Fetch{}, w.owed(bridge.OutboxFilter{})[0].Fetched)
 }
 
 func answersCome(w *world) {

@@ -241,7 +241,9 @@ func (w *world) owes() change {
 func (w *world) savesOutbox(m *midst) change {
 	f, o := *m.file, *m.order
 	f.State, o.OwnAlarm = bridge.Written, bridge.AlarmUnanswered
-	c := bridge.OutboxChange{Files: []bridge.FileMove{{Outfile: &f, From: bridge.OwedNow}}, Owed: []*bridge.Owed{&o},
+	f.Fetched = bridge.Fetch{At: at, User: "sap"}
+	c := bridge.OutboxChange{Files: []bridge.FileMove{{Outfile: &f, From: bridge.OwedNow}}, Fetched: []*bridge.Outfile{&f},
+		Owed:    []*bridge.Owed{&o},
 		History: []bridge.HistoryEntry{{Entity: bridge.Orders, Key: "ORD-1", Fate: "written"}}}
 	return func(ctx context.Context, l Ledger, events ...*bridge.Event) error {
 		return l.SaveOutbox(ctx, c, events...)

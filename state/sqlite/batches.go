@@ -22,7 +22,7 @@ type inFlight struct {
 }
 
 // OpenBatch records a batch before it is sent, and numbers it.
-func (l *Ledger) OpenBatch(ctx context.Context, run int64, b *bridge.Batch, events ...*bridge.Event) error {
+func (l runStore) OpenBatch(ctx context.Context, run int64, b *bridge.Batch, events ...*bridge.Event) error {
 	list := make([]inFlight, len(b.Changes))
 	for i, c := range b.Changes {
 		list[i] = inFlight{Op: c.Op, Key: c.Key, OroID: c.OroID, Line: c.Line, Pos: c.Record.Pos,
@@ -33,7 +33,8 @@ func (l *Ledger) OpenBatch(ctx context.Context, run int64, b *bridge.Batch, even
 		return fmt.Errorf("encode batch: %w", err)
 	}
 	return l.tx(ctx, "open batch", func(tx statements) error {
-		err := tx.insert(ctx, &b.ID, `INSERT INTO batches (run, entity, changes, sent) VALUES (?, ?, ?, ?)`, run, b.Entity, string(text), millis(b.Sent))
+		err := tx.insert(ctx, &b.ID, `INSERT INTO batches (run, entity, changes, sent) VALUES (?, ?, ?, ?)`,
+			run, b.Entity, string(text), millis(b.Sent))
 		if err != nil {
 			return err
 		}
@@ -45,7 +46,7 @@ func (l *Ledger) OpenBatch(ctx context.Context, run int64, b *bridge.Batch, even
 }
 
 // SetOperation records the shop's operation of a batch.
-func (l *Ledger) SetOperation(ctx context.Context, b *bridge.Batch, events ...*bridge.Event) error {
+func (l runStore) SetOperation(ctx context.Context, b *bridge.Batch, events ...*bridge.Event) error {
 	return l.tx(ctx, fmt.Sprintf("record operation of batch %d", b.ID), func(tx statements) error {
 		if _, err := tx.ExecContext(ctx, `UPDATE batches SET operation = ? WHERE id = ?`, b.Operation, b.ID); err != nil {
 			return err
@@ -55,9 +56,10 @@ func (l *Ledger) SetOperation(ctx context.Context, b *bridge.Batch, events ...*b
 }
 
 // OpenBatches lists the batches of a run whose outcome is not known.
-func (l *Ledger) OpenBatches(ctx context.Context, run int64) ([]*bridge.Batch, error) {
+func (l runStore) OpenBatches(ctx context.Context, run int64) ([]*bridge.Batch, error) {
 	var batches []*bridge.Batch
-	err := walk(ctx, l.read, `SELECT id, entity, operation, changes, sent FROM batches WHERE run = ? ORDER BY id`, []any{run}, func(rows *sql.Rows) error {
+	const query = `SELECT id, entity, operation, changes, sent FROM batches WHERE run = ? ORDER BY id`
+	err := walk(ctx, l.read, query, []any{run}, func(rows *sql.Rows) error {
 		b := &bridge.Batch{}
 		var text string
 		err := rows.Scan(&b.ID, &b.Entity, &b.Operation, &text, stamp{&b.Sent})

@@ -26,7 +26,7 @@ func scanDrop(row interface{ Scan(...any) error }) (*bridge.Drop, error) {
 }
 
 // queryDrops lists drops by what stands behind FROM drops.
-func (l *Ledger) queryDrops(ctx context.Context, tail string, args ...any) ([]*bridge.Drop, error) {
+func (l dropStore) queryDrops(ctx context.Context, tail string, args ...any) ([]*bridge.Drop, error) {
 	rows, err := l.read.QueryContext(ctx, `SELECT `+dropColumns+` FROM drops`+tail, args...)
 	if err != nil {
 		return nil, err
@@ -44,7 +44,7 @@ func (l *Ledger) queryDrops(ctx context.Context, tail string, args ...any) ([]*b
 }
 
 // Drop reads one drop. An unknown id is an error wrapping bridge.ErrUnknown.
-func (l *Ledger) Drop(ctx context.Context, id int64) (*bridge.Drop, error) {
+func (l dropStore) Drop(ctx context.Context, id int64) (*bridge.Drop, error) {
 	drops, err := l.queryDrops(ctx, ` WHERE id = ?`, id)
 	if err != nil {
 		return nil, fmt.Errorf("read drop %d: %w", id, err)
@@ -56,61 +56,33 @@ func (l *Ledger) Drop(ctx context.Context, id int64) (*bridge.Drop, error) {
 }
 
 // Drops lists drops, oldest first.
-func (l *Ledger) Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error) {
+func (l dropStore) Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error) {
 	var w where
-	for _, c := range []struct{ column, is string }{{"feed", f.Feed}, {"remote", f.Remote}, {"folder", f.Folder}, {"name", f.Name}, {"sha256", f.SHA256}} {
-		if c.is != "" {
-			w.add(c.column+" = ?", c.is)
-		}
-	}
-	if f.Other != "" {
-		w.add("sha256 <> ?", f.Other)
-	}
-	if f.After != 0 {
-		w.add("id > ?", f.After)
-	}
-	if len(f.States) > 0 {
-		c, args := in("state", f.States)
-		w.add(c, args...)
-	}
-	if !f.From.IsZero() {
-		w.add("seen_at >= ?", millis(f.From))
-	}
-	if !f.To.IsZero() {
-		w.add("seen_at < ?", millis(f.To))
-	}
-	if !f.Settled.IsZero() {
-		w.add("settled_at > 0 AND settled_at >= ?", millis(f.Settled))
-	}
+	filter(&w, "feed = ?", f.Feed)
+	filter(&w, "remote = ?", f.Remote)
+	filter(&w, "folder = ?", f.Folder)
+	filter(&w, "name = ?", f.Name)
+	filter(&w, "sha256 = ?", f.SHA256)
+	filter(&w, "sha256 <> ?", f.Other)
+	filter(&w, "id > ?", f.After)
+	among(&w, "state", f.States)
+	filter(&w, "seen_at >= ?", millis(f.From))
+	filter(&w, "seen_at < ?", millis(f.To))
+	filter(&w, "settled_at > 0 AND settled_at >= ?", millis(f.Settled))
 	if f.Owed {
 		w.add("finish <> ''")
 	}
-	tail := w.String() + " ORDER BY id"
-	if f.Last > 0 {
-		tail = w.String() + fmt.Sprintf(" ORDER BY id DESC LIMIT %d", f.Last)
-	}
-	drops, err := l.queryDrops(ctx, tail, w.args...)
-	if err != nil {
-		return nil, fmt.Errorf("list drops: %w", err)
-	}
-	if f.Last > 0 {
-		slices.Reverse(drops)
-	}
-	return drops, nil
+	drops, err := l.queryDrops(ctx, w.tail("id", f.Last), w.args...)
+	return inOrder(drops, f.Last), wrap("list drops", err)
 }
 
 // Ranked finds the drop of a feed whose rank is the highest below a bound ("": of all), in one of some states (none: in
 // any); nil if there is none.
-func (l *Ledger) Ranked(ctx context.Context, feed, below string, states ...bridge.DropState) (*bridge.Drop, error) {
+func (l dropStore) Ranked(ctx context.Context, feed, below string, states ...bridge.DropState) (*bridge.Drop, error) {
 	var w where
 	w.add("feed = ? AND place <> ''", feed)
-	if below != "" {
-		w.add("place < ?", below)
-	}
-	if len(states) > 0 {
-		c, args := in("state", states)
-		w.add(c, args...)
-	}
+	filter(&w, "place < ?", below)
+	among(&w, "state", states)
 	drops, err := l.queryDrops(ctx, w.String()+` ORDER BY place DESC LIMIT 1`, w.args...)
 	if err != nil || len(drops) == 0 {
 		return nil, wrap("read the order of drops of "+feed, err)
@@ -120,7 +92,7 @@ func (l *Ledger) Ranked(ctx context.Context, feed, below string, states ...bridg
 
 // Places finds the drops of a feed's folder that were entered with exactly the names, sizes and times of some files, and
 // did not vanish.
-func (l *Ledger) Places(ctx context.Context, feed, remote, folder string, files []bridge.File) ([]bridge.Place, error) {
+func (l dropStore) Places(ctx context.Context, feed, remote, folder string, files []bridge.File) ([]bridge.Place, error) {
 	if len(files) == 0 {
 		return nil, nil
 	}
@@ -137,8 +109,9 @@ func (l *Ledger) Places(ctx context.Context, feed, remote, folder string, files 
 	if err != nil {
 		return nil, err
 	}
-	rows, err := l.read.QueryContext(ctx, `SELECT d.name, d.path FROM json_each(?) j CROSS JOIN drops d ON d.feed = ? AND d.remote = ? AND d.folder = ?
-		AND d.name = json_extract(j.value, '$.n') WHERE d.size = json_extract(j.value, '$.s') AND d.mtime = json_extract(j.value, '$.t')
+	rows, err := l.read.QueryContext(ctx, `SELECT d.name, d.path FROM json_each(?) j
+		CROSS JOIN drops d ON d.feed = ? AND d.remote = ? AND d.folder = ? AND d.name = json_extract(j.value, '$.n')
+		WHERE d.size = json_extract(j.value, '$.s') AND d.mtime = json_extract(j.value, '$.t')
 		AND d.state <> 'vanished'`, string(text), feed, remote, folder)
 	if err != nil {
 		return nil, fmt.Errorf("find files of %s: %w", feed, err)
@@ -157,7 +130,7 @@ func (l *Ledger) Places(ctx context.Context, feed, remote, folder string, files 
 
 // Listed enters what a listing has brought. Moves are saved, all or nothing; a new drop gets its number, and the number
 // of the drop before it of the same place.
-func (l *Ledger) Listed(ctx context.Context, in bridge.Listing, events ...*bridge.Event) error {
+func (l dropStore) Listed(ctx context.Context, in bridge.Listing, events ...*bridge.Event) error {
 	if len(in.New)+len(in.Moves)+len(in.Same)+len(events) == 0 {
 		return nil
 	}
@@ -199,7 +172,7 @@ func dropNamed(drops []*bridge.Drop, name string) int64 {
 }
 
 // Advance saves drops that are still in the states from which they are moved: all, or none with ErrMoved.
-func (l *Ledger) Advance(ctx context.Context, moves []bridge.Move, events ...*bridge.Event) error {
+func (l dropStore) Advance(ctx context.Context, moves []bridge.Move, events ...*bridge.Event) error {
 	if len(moves)+len(events) == 0 {
 		return nil
 	}
@@ -238,8 +211,9 @@ func insertDrop(ctx context.Context, tx statements, d *bridge.Drop) error {
 }
 
 func saveDrop(ctx context.Context, tx statements, d *bridge.Drop) error {
-	_, err := tx.ExecContext(ctx, `UPDATE drops SET path = ?, size = ?, mtime = ?, sha256 = ?, state = ?, reason = ?, spool = ?, date = ?, seq = ?,
-		place = ?, gap = ?, corrects = ?, lists = ?, listed_by = ?, listed_rows = ?, listed_sha256 = ?, previous = ?, same = ?, finish = ?,
+	_, err := tx.ExecContext(ctx, `UPDATE drops SET
+		path = ?, size = ?, mtime = ?, sha256 = ?, state = ?, reason = ?, spool = ?, date = ?, seq = ?, place = ?,
+		gap = ?, corrects = ?, lists = ?, listed_by = ?, listed_rows = ?, listed_sha256 = ?, previous = ?, same = ?, finish = ?,
 		decided_by = ?, seen_at = ?, steady_at = ?, listed_at = ?, ready_at = ?, claimed_at = ?, fetched_at = ?, settled_at = ?, decided_at = ?
 		WHERE id = ?`,
 		d.Path, d.Size, millis(d.MTime), d.SHA256, d.State, d.Reason, d.Spool, d.Date, d.Seq, d.Rank, d.Gap, d.Correction, d.Manifest, d.ListedBy,
@@ -262,7 +236,7 @@ func stillIn(ctx context.Context, tx statements, drop int64, from bridge.DropSta
 }
 
 // Old lists up to n drops after an id that were settled before a time, are put away, and still have bytes somewhere.
-func (l *Ledger) Old(ctx context.Context, settled time.Time, after int64, n int) ([]*bridge.Drop, error) {
+func (l dropStore) Old(ctx context.Context, settled time.Time, after int64, n int) ([]*bridge.Drop, error) {
 	drops, err := l.queryDrops(ctx, ` WHERE id > ? AND settled_at > 0 AND settled_at < ? AND finish = '' AND (path <> '' OR spool <> '')
 		AND state IN ('loaded', 'partial', 'rejected', 'duplicate', 'superseded', 'discarded', 'vanished') ORDER BY id LIMIT ?`,
 		after, millis(settled), n)
@@ -270,7 +244,7 @@ func (l *Ledger) Old(ctx context.Context, settled time.Time, after int64, n int)
 }
 
 // Papers are the paths of what was written of a drop for its sender.
-func (l *Ledger) Papers(ctx context.Context, drop int64) ([]string, error) {
+func (l dropStore) Papers(ctx context.Context, drop int64) ([]string, error) {
 	rows, err := l.read.QueryContext(ctx, `SELECT path FROM papers WHERE drop_id = ? ORDER BY path`, drop)
 	if err != nil {
 		return nil, fmt.Errorf("list papers of drop %d: %w", drop, err)

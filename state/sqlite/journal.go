@@ -23,17 +23,39 @@ type eventRest struct {
 	Text   string         `json:"text,omitempty"`
 	Hint   string         `json:"hint,omitempty"`
 	Counts *bridge.Counts `json:"counts,omitempty"`
+	Visit  *visitRest     `json:"visit,omitempty"`
+}
+
+// visitRest is what of a visit has no column of its own.
+type visitRest struct {
+	Address string        `json:"address,omitempty"`
+	Session string        `json:"session,omitempty"`
+	Client  string        `json:"client,omitempty"`
+	Target  string        `json:"target,omitempty"`
+	Size    int64         `json:"size,omitempty"`
+	Whole   bool          `json:"whole,omitempty"`
+	Broken  bool          `json:"broken,omitempty"`
+	Took    time.Duration `json:"took,omitempty"`
+	Times   int           `json:"times,omitempty"`
+	Since   int64         `json:"since,omitempty"` // milliseconds
 }
 
 // keep enters events in the journal and numbers them.
 func keep(ctx context.Context, tx statements, events []*bridge.Event) error {
 	for _, e := range events {
-		rest, err := json.Marshal(eventRest{e.Run, e.Batch, e.File, e.Alarm, e.Work, e.Who, e.Why, e.Bytes, e.SHA256, e.Text, e.Hint, e.Counts})
+		rest := eventRest{e.Run, e.Batch, e.File, e.Alarm, e.Work, e.Who, e.Why, e.Bytes, e.SHA256, e.Text, e.Hint, e.Counts, nil}
+		var remote, user string
+		if v := e.Visit; v != nil {
+			remote, user = v.Remote, v.User
+			rest.Visit = &visitRest{v.Address, v.Session, v.Client, v.Target, v.Size, v.Whole, v.Broken, v.Took, v.Times, millis(v.Since)}
+		}
+		text, err := json.Marshal(rest)
 		if err != nil {
 			return err
 		}
-		err = tx.insert(ctx, &e.ID, `INSERT INTO events (at, kind, feed, export, drop_id, doc, rest) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-			millis(e.At), string(e.Kind), e.Feed, e.Export, e.Drop, e.Order, string(rest))
+		err = tx.insert(ctx, &e.ID, `INSERT INTO events (at, kind, feed, export, drop_id, doc, remote, user, rest)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+			millis(e.At), string(e.Kind), e.Feed, e.Export, e.Drop, e.Order, remote, user, string(text))
 		if err != nil {
 			return err
 		}
@@ -42,26 +64,22 @@ func keep(ctx context.Context, tx statements, events []*bridge.Event) error {
 }
 
 // Keep enters events in the journal that no other change of the ledger goes with.
-func (l *Ledger) Keep(ctx context.Context, events ...*bridge.Event) error {
+func (l journal) Keep(ctx context.Context, events ...*bridge.Event) error {
 	return l.order(ctx, "keep events", func(tx statements) error { return keep(ctx, tx, events) })
 }
 
 // Events walks the journal, oldest first.
-func (l *Ledger) Events(ctx context.Context, f bridge.EventFilter, each func(*bridge.Event) error) error {
+func (l journal) Events(ctx context.Context, f bridge.EventFilter, each func(*bridge.Event) error) error {
 	var w where
-	if f.After != 0 {
-		w.add("id > ?", f.After)
+	filter(&w, "id > ?", f.After)
+	filter(&w, "drop_id = ?", f.Drop)
+	filter(&w, "doc = ?", f.Order)
+	if f.Visits || f.User != "" {
+		w.add("remote <> ''")
 	}
-	if f.Drop != 0 {
-		w.add("drop_id = ?", f.Drop)
-	}
-	if f.Order != "" {
-		w.add("doc = ?", f.Order)
-	}
-	if !f.Since.IsZero() {
-		w.add("at >= ?", millis(f.Since))
-	}
-	query := `SELECT id, at, kind, feed, export, drop_id, doc, rest FROM events` + w.String()
+	filter(&w, "user = ?", f.User)
+	filter(&w, "at >= ?", millis(f.Since))
+	query := `SELECT id, at, kind, feed, export, drop_id, doc, remote, user, rest FROM events` + w.String()
 	if f.Last > 0 {
 		query = `SELECT * FROM (` + query + fmt.Sprintf(` ORDER BY id DESC LIMIT %d)`, f.Last)
 	}
@@ -72,8 +90,9 @@ func (l *Ledger) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 	defer rows.Close()
 	for rows.Next() {
 		e, rest := &bridge.Event{}, eventRest{}
+		var remote, user string
 		var text []byte
-		if err := rows.Scan(&e.ID, stamp{&e.At}, &e.Kind, &e.Feed, &e.Export, &e.Drop, &e.Order, &text); err != nil {
+		if err := rows.Scan(&e.ID, stamp{&e.At}, &e.Kind, &e.Feed, &e.Export, &e.Drop, &e.Order, &remote, &user, &text); err != nil {
 			return fmt.Errorf("read journal: %w", err)
 		}
 		if err := json.Unmarshal(text, &rest); err != nil {
@@ -81,6 +100,10 @@ func (l *Ledger) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 		}
 		e.Run, e.Batch, e.File, e.Alarm, e.Work, e.Who, e.Why = rest.Run, rest.Batch, rest.File, rest.Alarm, rest.Work, rest.Who, rest.Why
 		e.Bytes, e.SHA256, e.Text, e.Hint, e.Counts = rest.Bytes, rest.SHA256, rest.Text, rest.Hint, rest.Counts
+		if v := rest.Visit; v != nil {
+			e.Visit = &bridge.Visit{Remote: remote, User: user, Address: v.Address, Session: v.Session, Client: v.Client, Target: v.Target,
+				Size: v.Size, Whole: v.Whole, Broken: v.Broken, Took: v.Took, Times: v.Times, Since: fromMillis(v.Since)}
+		}
 		if err := each(e); err != nil {
 			return err
 		}
@@ -89,7 +112,7 @@ func (l *Ledger) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 }
 
 // PruneEvents removes up to n events from before a time, decisions excepted; more says that some may be left.
-func (l *Ledger) PruneEvents(ctx context.Context, before time.Time, n int) (more bool, err error) {
+func (l journal) PruneEvents(ctx context.Context, before time.Time, n int) (more bool, err error) {
 	err = l.tx(ctx, "prune journal", func(tx statements) error {
 		res, err := tx.ExecContext(ctx, `DELETE FROM events WHERE id IN (SELECT id FROM events WHERE at < ? AND kind <> ? LIMIT ?)`,
 			millis(before), bridge.DecisionTaken, n)
@@ -105,14 +128,14 @@ func (l *Ledger) PruneEvents(ctx context.Context, before time.Time, n int) (more
 
 // Decided tells the number of the last event, and whether one after the given number is a decision that somebody took. It
 // costs as much as there are events after that number.
-func (l *Ledger) Decided(ctx context.Context, after int64) (last int64, decided bool, err error) {
-	err = l.front.QueryRowContext(ctx, `SELECT coalesce((SELECT max(id) FROM events), 0), EXISTS (SELECT 1 FROM events WHERE id > ? AND kind = ?)`,
-		after, bridge.DecisionTaken).Scan(&last, &decided)
+func (l journal) Decided(ctx context.Context, after int64) (last int64, decided bool, err error) {
+	err = l.front.QueryRowContext(ctx, `SELECT coalesce((SELECT max(id) FROM events), 0),
+		EXISTS (SELECT 1 FROM events WHERE id > ? AND kind = ?)`, after, bridge.DecisionTaken).Scan(&last, &decided)
 	return last, decided, wrap("look for decisions", err)
 }
 
 // Note keeps a small fact under a name, such as why an end is paused; an empty text removes it.
-func (l *Ledger) Note(ctx context.Context, name, text string, events ...*bridge.Event) error {
+func (l journal) Note(ctx context.Context, name, text string, events ...*bridge.Event) error {
 	return l.order(ctx, "note "+name, func(tx statements) error {
 		query, args := `INSERT INTO notes VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET text = excluded.text`, []any{name, text}
 		if text == "" {
@@ -126,7 +149,7 @@ func (l *Ledger) Note(ctx context.Context, name, text string, events ...*bridge.
 }
 
 // Notes reads all notes.
-func (l *Ledger) Notes(ctx context.Context) (map[string]string, error) {
+func (l journal) Notes(ctx context.Context) (map[string]string, error) {
 	rows, err := l.front.QueryContext(ctx, `SELECT name, text FROM notes`)
 	if err != nil {
 		return nil, fmt.Errorf("read notes: %w", err)

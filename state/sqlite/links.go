@@ -12,13 +12,13 @@ import (
 
 // Lookup answers for many keys at once, in their order: one query for all of them, which SQLite takes apart itself, since
 // binding each key would cost more than finding it.
-func (l *Ledger) Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error {
+func (l linkStore) Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error {
 	clear(refs)
 	if len(keys) == 0 {
 		return nil
 	}
-	rows, err := l.read.QueryContext(ctx, `SELECT j.key, l.id, l.print FROM json_each(?) j CROSS JOIN links l ON l.entity = ? AND l.key = j.value`,
-		list(keys), entity)
+	rows, err := l.read.QueryContext(ctx, `SELECT j.key, l.id, l.print FROM json_each(?) j
+		CROSS JOIN links l ON l.entity = ? AND l.key = j.value`, list(keys), entity)
 	if err != nil {
 		return fmt.Errorf("look up %d keys of %s: %w", len(keys), entity, err)
 	}
@@ -53,7 +53,7 @@ func scanLink(row interface{ Scan(...any) error }) (*bridge.Link, error) {
 }
 
 // Links reads the full links of some keys; what is unknown is left out.
-func (l *Ledger) Links(ctx context.Context, entity string, keys []string) (map[string]*bridge.Link, error) {
+func (l linkStore) Links(ctx context.Context, entity string, keys []string) (map[string]*bridge.Link, error) {
 	links := make(map[string]*bridge.Link, len(keys))
 	err := walk(ctx, l.read, `SELECT `+linkColumns+` FROM json_each(?) j CROSS JOIN links l ON l.entity = ? AND l.key = j.value
 		CROSS JOIN accepted a ON a.link = l.id`, []any{list(keys), entity}, func(rows *sql.Rows) error {
@@ -68,7 +68,7 @@ func (l *Ledger) Links(ctx context.Context, entity string, keys []string) (map[s
 
 // Unseen walks the links of an entity that are not removed, whose ids are not in seen, and which a drop of the feed set
 // last.
-func (l *Ledger) Unseen(ctx context.Context, entity, feed string, seen func(int64) bool, each func(*bridge.Link) error) error {
+func (l linkStore) Unseen(ctx context.Context, entity, feed string, seen func(int64) bool, each func(*bridge.Link) error) error {
 	err := walk(ctx, l.walks, `SELECT `+linkColumns+` FROM accepted a WHERE a.entity = ? AND a.feed = ? AND a.removed = 0 ORDER BY a.link`,
 		[]any{entity, feed}, func(rows *sql.Rows) error {
 			k, err := scanLink(rows)
@@ -81,7 +81,7 @@ func (l *Ledger) Unseen(ctx context.Context, entity, feed string, seen func(int6
 }
 
 // OroIDs tells the shop's ids of the keys that have a link.
-func (l *Ledger) OroIDs(ctx context.Context, entity string, keys []string) (map[string]string, error) {
+func (l linkStore) OroIDs(ctx context.Context, entity string, keys []string) (map[string]string, error) {
 	ids := make(map[string]string, len(keys))
 	err := walk(ctx, l.read, `SELECT l.key, a.oro_id FROM json_each(?) j CROSS JOIN links l ON l.entity = ? AND l.key = j.value
 		CROSS JOIN accepted a ON a.link = l.id`, []any{list(keys), entity}, func(rows *sql.Rows) error {
@@ -94,7 +94,7 @@ func (l *Ledger) OroIDs(ctx context.Context, entity string, keys []string) (map[
 }
 
 // Forget removes the links of some keys.
-func (l *Ledger) Forget(ctx context.Context, entity string, keys []string) error {
+func (l linkStore) Forget(ctx context.Context, entity string, keys []string) error {
 	return l.tx(ctx, "forget links of "+entity, func(tx statements) error {
 		for _, k := range keys {
 			if err := forget(ctx, tx, entity, k); err != nil {
@@ -126,8 +126,9 @@ func saveLink(ctx context.Context, tx statements, k *bridge.Link) error {
 		origins = string(text)
 	}
 	if k.ID != 0 {
-		res, err := tx.ExecContext(ctx, `UPDATE accepted SET oro_id = ?, content = ?, removed = ?, feed = ?, drop_id = ?, run = ?, line = ?, origins = ?,
-			at = ? WHERE link = ?`, k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At), k.ID)
+		res, err := tx.ExecContext(ctx, `UPDATE accepted SET
+			oro_id = ?, content = ?, removed = ?, feed = ?, drop_id = ?, run = ?, line = ?, origins = ?, at = ? WHERE link = ?`,
+			k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At), k.ID)
 		if err != nil {
 			return err
 		}

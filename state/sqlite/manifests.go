@@ -9,7 +9,7 @@ import (
 )
 
 // Expect saves a manifest that was claimed, with what it lists.
-func (l *Ledger) Expect(ctx context.Context, m bridge.Move, entries []bridge.ManifestEntry, events ...*bridge.Event) error {
+func (l dropStore) Expect(ctx context.Context, m bridge.Move, entries []bridge.ManifestEntry, events ...*bridge.Event) error {
 	return l.tx(ctx, fmt.Sprintf("record manifest %d", m.ID), func(tx statements) error {
 		if err := moveDrops(ctx, tx, []bridge.Move{m}); err != nil {
 			return err
@@ -26,7 +26,7 @@ func (l *Ledger) Expect(ctx context.Context, m bridge.Move, entries []bridge.Man
 
 // Manifests lists the manifests of a feed that are fetched and not settled, with what they list and the drops that name
 // them, oldest first.
-func (l *Ledger) Manifests(ctx context.Context, feed string) ([]*bridge.ManifestList, error) {
+func (l dropStore) Manifests(ctx context.Context, feed string) ([]*bridge.ManifestList, error) {
 	drops, err := l.queryDrops(ctx, ` WHERE feed = ? AND state = 'fetched' AND lists = 1 ORDER BY id`, feed)
 	if err != nil || len(drops) == 0 {
 		return nil, wrap("list manifests of "+feed, err)
@@ -43,8 +43,8 @@ func (l *Ledger) Manifests(ctx context.Context, feed string) ([]*bridge.Manifest
 		return nil, err
 	}
 	rows, err := l.read.QueryContext(ctx, `SELECT m.manifest, m.name, m.rows, m.size, m.sha256,
-		EXISTS (SELECT 1 FROM manifest_files n JOIN drops y ON y.id = n.manifest WHERE n.feed = m.feed AND n.name = m.name AND n.manifest > m.manifest
-			AND y.state IN ('fetched', 'loaded'))
+		EXISTS (SELECT 1 FROM manifest_files n JOIN drops y ON y.id = n.manifest
+			WHERE n.feed = m.feed AND n.name = m.name AND n.manifest > m.manifest AND y.state IN ('fetched', 'loaded'))
 		FROM manifest_files m WHERE m.manifest IN (SELECT value FROM json_each(?)) ORDER BY m.manifest, m.name`, string(in))
 	if err != nil {
 		return nil, fmt.Errorf("list what manifests of %s list: %w", feed, err)

@@ -7,14 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
 )
 
 // Book tells how far an export has come; false before its first start.
-func (l *Ledger) Book(ctx context.Context, export string) (b bridge.Book, known bool, err error) {
+func (l outboxStore) Book(ctx context.Context, export string) (b bridge.Book, known bool, err error) {
 	err = l.front.QueryRowContext(ctx, bookQuery, export).Scan(stamp{&b.At}, stamp{&b.Floor}, &b.Number, &b.Document)
 	if errors.Is(err, sql.ErrNoRows) {
 		return b, false, nil
@@ -25,7 +24,7 @@ func (l *Ledger) Book(ctx context.Context, export string) (b bridge.Book, known 
 const bookQuery = `SELECT at, floor, number, document FROM cursors WHERE export = ?`
 
 // Looks tells, by the shop's ids, how an export has looked at some orders before.
-func (l *Ledger) Looks(ctx context.Context, export string, ids []string) (map[string]bridge.Look, error) {
+func (l outboxStore) Looks(ctx context.Context, export string, ids []string) (map[string]bridge.Look, error) {
 	looks := map[string]bridge.Look{}
 	err := walk(ctx, l.front, `SELECT s.oro_id, s.updated, s.again, s.ignored FROM json_each(?) j
 		CROSS JOIN sightings s ON s.export = ? AND s.oro_id = j.value`, []any{list(ids), export}, func(rows *sql.Rows) error {
@@ -38,7 +37,7 @@ func (l *Ledger) Looks(ctx context.Context, export string, ids []string) (map[st
 }
 
 // Versions tells, by the shop's ids, what the outbox of an export holds of them, in the order in which it was entered.
-func (l *Ledger) Versions(ctx context.Context, export string, ids []string) (map[string][]bridge.Version, error) {
+func (l outboxStore) Versions(ctx context.Context, export string, ids []string) (map[string][]bridge.Version, error) {
 	known := map[string][]bridge.Version{}
 	err := walk(ctx, l.front, `SELECT o.oro_id, o.version, o.print, o.identifier, o.submitted FROM json_each(?) j
 		CROSS JOIN outbox o ON o.export = ? AND o.oro_id = j.value ORDER BY o.id`, []any{list(ids), export}, func(rows *sql.Rows) error {
@@ -52,13 +51,14 @@ func (l *Ledger) Versions(ctx context.Context, export string, ids []string) (map
 }
 
 // Collected lists the first n entries of an export that wait for their file, in the order in which they were entered.
-func (l *Ledger) Collected(ctx context.Context, export string, n int) ([]*bridge.Entry, error) {
+func (l outboxStore) Collected(ctx context.Context, export string, n int) ([]*bridge.Entry, error) {
 	var all []*bridge.Entry
 	err := walk(ctx, l.front, `SELECT id, kind, oro_id, identifier, version, print, content, flags, submitted, noticed FROM outbox
 		WHERE export = ? AND number = 0 AND stuck = '' ORDER BY id LIMIT ?`, []any{export, n}, func(rows *sql.Rows) error {
 		e := &bridge.Entry{Document: &bridge.Document{}}
 		var flags string
-		err := rows.Scan(&e.ID, &e.Kind, &e.Document.ID, &e.Identifier, &e.Version, &e.Print, &e.Content, &flags, stamp{&e.Submitted}, stamp{&e.Noticed})
+		err := rows.Scan(&e.ID, &e.Kind, &e.Document.ID, &e.Identifier, &e.Version, &e.Print, &e.Content, &flags,
+			stamp{&e.Submitted}, stamp{&e.Noticed})
 		e.Flags = strings.Fields(flags)
 		all = append(all, e)
 		return err
@@ -67,10 +67,10 @@ func (l *Ledger) Collected(ctx context.Context, export string, n int) ([]*bridge
 }
 
 // Taken tells which of some names files of an export have already.
-func (l *Ledger) Taken(ctx context.Context, export string, names []string) (map[string]bool, error) {
+func (l outboxStore) Taken(ctx context.Context, export string, names []string) (map[string]bool, error) {
 	taken := map[string]bool{}
-	err := walk(ctx, l.front, `SELECT f.name FROM json_each(?) j CROSS JOIN outfiles f ON f.export = ? AND f.name = j.value`, []any{list(names), export},
-		func(rows *sql.Rows) error {
+	err := walk(ctx, l.front, `SELECT f.name FROM json_each(?) j CROSS JOIN outfiles f ON f.export = ? AND f.name = j.value`,
+		[]any{list(names), export}, func(rows *sql.Rows) error {
 			var name string
 			err := rows.Scan(&name)
 			taken[name] = true
@@ -81,7 +81,7 @@ func (l *Ledger) Taken(ctx context.Context, export string, names []string) (map[
 
 // Owe enters in the outbox what a look at the shop has brought, in one transaction. ErrMoved when the book is no longer
 // as it was read.
-func (l *Ledger) Owe(ctx context.Context, export string, in *bridge.Intake, events ...*bridge.Event) error {
+func (l outboxStore) Owe(ctx context.Context, export string, in *bridge.Intake, events ...*bridge.Event) error {
 	return l.order(ctx, "owe orders of "+export, func(tx statements) error {
 		if err := turnBook(ctx, tx, export, in); err != nil {
 			return err
@@ -129,7 +129,8 @@ func turnBook(ctx context.Context, tx statements, export string, in *bridge.Inta
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
-	if now.Number != in.Since.Number || now.Document != in.Since.Document || now.At != moment(in.Since.At) || now.Floor != moment(in.Since.Floor) {
+	if now.Number != in.Since.Number || now.Document != in.Since.Document ||
+		now.At != moment(in.Since.At) || now.Floor != moment(in.Since.Floor) {
 		return fmt.Errorf("book of %s: %w", export, bridge.ErrMoved)
 	}
 	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO cursors (export, at, floor, number, document) VALUES (?, ?, ?, ?, ?)`,
@@ -139,7 +140,8 @@ func turnBook(ctx context.Context, tx statements, export string, in *bridge.Inta
 
 // enter puts an order into the outbox, without a file yet.
 func enter(ctx context.Context, tx statements, export string, e *bridge.Entry) error {
-	return tx.insert(ctx, &e.ID, `INSERT INTO outbox (export, kind, identifier, oro_id, version, print, content, flags, stuck, alarm, submitted, noticed)
+	return tx.insert(ctx, &e.ID, `INSERT INTO outbox
+		(export, kind, identifier, oro_id, version, print, content, flags, stuck, alarm, submitted, noticed)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, export, e.Kind, e.Identifier, e.Document.ID, e.Version, e.Print, string(e.Content),
 		strings.Join(e.Flags, " "), e.Stuck, e.Alarm, millis(e.Submitted), millis(e.Noticed))
 }
@@ -152,7 +154,8 @@ func addFile(ctx context.Context, tx statements, f *bridge.NewFile) error {
 		return err
 	}
 	for _, e := range f.Members {
-		_, err := tx.ExecContext(ctx, `UPDATE outbox SET number = ?, content = '', flags = ? WHERE id = ?`, f.Number, strings.Join(e.Flags, " "), e.ID)
+		_, err := tx.ExecContext(ctx, `UPDATE outbox SET number = ?, content = '', flags = ? WHERE id = ?`,
+			f.Number, strings.Join(e.Flags, " "), e.ID)
 		if err != nil {
 			return err
 		}
@@ -161,13 +164,19 @@ func addFile(ctx context.Context, tx statements, f *bridge.NewFile) error {
 }
 
 // SaveOutbox saves what happened to files and orders: all of it, or nothing with ErrMoved.
-func (l *Ledger) SaveOutbox(ctx context.Context, c bridge.OutboxChange, events ...*bridge.Event) error {
-	if len(c.Files)+len(c.Owed)+len(c.History)+len(events) == 0 {
+func (l outboxStore) SaveOutbox(ctx context.Context, c bridge.OutboxChange, events ...*bridge.Event) error {
+	if len(c.Files)+len(c.Fetched)+len(c.Owed)+len(c.History)+len(events) == 0 {
 		return nil
 	}
 	return l.order(ctx, "save outbox", func(tx statements) error {
 		for _, f := range c.Files {
 			if err := saveOutfile(ctx, tx, f); err != nil {
+				return fmt.Errorf("file %d of %s: %w", f.Number, f.Export, err)
+			}
+		}
+		for _, f := range c.Fetched {
+			if _, err := tx.ExecContext(ctx, `UPDATE outfiles SET fetched = ?, fetched_by = ?, fetched_from = ? WHERE export = ? AND number = ?`,
+				millis(f.Fetched.At), f.Fetched.User, f.Fetched.From, f.Export, f.Number); err != nil {
 				return fmt.Errorf("file %d of %s: %w", f.Number, f.Export, err)
 			}
 		}
@@ -186,9 +195,11 @@ func (l *Ledger) SaveOutbox(ctx context.Context, c bridge.OutboxChange, events .
 }
 
 func saveOutfile(ctx context.Context, tx statements, f bridge.FileMove) error {
-	res, err := tx.ExecContext(ctx, `UPDATE outfiles SET state = ?, alarm = ?, reason = ?, staged = ?, written = ?, marked = ?, mtime = ?, picked_up = ?
-		WHERE export = ? AND number = ? AND state = ?`, f.State, f.Alarm, f.Reason, f.Staged, millis(f.Written), millis(f.Marked), millis(f.MTime),
-		millis(f.PickedUp), f.Export, f.Number, f.From)
+	res, err := tx.ExecContext(ctx, `UPDATE outfiles
+		SET state = ?, alarm = ?, reason = ?, staged = ?, written = ?, marked = ?, mtime = ?, picked_up = ?
+		WHERE export = ? AND number = ? AND state = ?`,
+		f.State, f.Alarm, f.Reason, f.Staged, millis(f.Written), millis(f.Marked), millis(f.MTime), millis(f.PickedUp),
+		f.Export, f.Number, f.From)
 	if err != nil {
 		return err
 	}
@@ -199,98 +210,77 @@ func saveOutfile(ctx context.Context, tx statements, f bridge.FileMove) error {
 }
 
 func saveOwed(ctx context.Context, tx statements, o *bridge.Owed) error {
-	_, err := tx.ExecContext(ctx, `UPDATE outbox SET alarm = ?, answer = ?, answered = ? WHERE id = ?`, o.OwnAlarm, o.Answer, millis(o.Answered), o.ID)
+	_, err := tx.ExecContext(ctx, `UPDATE outbox SET alarm = ?, answer = ?, answered = ? WHERE id = ?`,
+		o.OwnAlarm, o.Answer, millis(o.Answered), o.ID)
 	return err
 }
 
 // orderState is where an order stands: its own state where it has one, else its file's.
-const orderState = `CASE WHEN o.answered <> 0 THEN 'answered' WHEN o.stuck <> '' THEN 'stuck' WHEN o.number = 0 THEN 'collected' ELSE f.state END`
+const orderState = `CASE WHEN o.answered <> 0 THEN 'answered' WHEN o.stuck <> '' THEN 'stuck'
+	WHEN o.number = 0 THEN 'collected' ELSE f.state END`
 
 // Outbox lists orders with the files that hold them.
-func (l *Ledger) Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*bridge.Owed, error) {
+func (l outboxStore) Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*bridge.Owed, error) {
 	var w where
-	if f.Export != "" {
-		w.add("o.export = ?", f.Export)
-	}
-	if len(f.States) > 0 {
-		c, args := in(orderState, f.States)
-		w.add(c, args...)
-	}
+	filter(&w, "o.export = ?", f.Export)
+	among(&w, orderState, f.States)
 	if f.Order != "" {
 		w.add("(o.identifier = ? OR o.number = CAST(? AS INTEGER) AND ? NOT GLOB '*[^0-9]*' AND o.number <> 0)", f.Order, f.Order, f.Order)
 	}
-	if f.Identifier != "" {
-		w.add("o.identifier = ?", f.Identifier)
-	}
-	if f.Number != 0 {
-		w.add("o.number = ?", f.Number)
-	}
-	if !f.From.IsZero() {
-		w.add("o.submitted >= ?", millis(f.From))
-	}
-	if !f.To.IsZero() {
-		w.add("o.submitted < ?", millis(f.To))
-	}
-	if !f.Unanswered.IsZero() {
-		w.add("o.answered = 0 AND o.alarm = '' AND f.written <> 0 AND f.written < ?", millis(f.Unanswered))
-	}
+	filter(&w, "o.identifier = ?", f.Identifier)
+	filter(&w, "o.number = ?", f.Number)
+	filter(&w, "o.submitted >= ?", millis(f.From))
+	filter(&w, "o.submitted < ?", millis(f.To))
+	filter(&w, "o.answered = 0 AND o.alarm = '' AND f.written <> 0 AND f.written < ?", millis(f.Unanswered))
 	if f.Alarmed {
 		w.add("(o.alarm <> '' OR f.alarm <> '')")
 	}
-	tail := w.String() + " ORDER BY o.id"
-	if f.Last > 0 {
-		tail = w.String() + fmt.Sprintf(" ORDER BY o.id DESC LIMIT %d", f.Last)
-	}
 	var all []*bridge.Owed
-	err := walk(ctx, l.front, `SELECT o.id, o.export, o.number, o.identifier, o.oro_id, o.version, coalesce(f.name, ''), coalesce(f.sha256, ''),
-		coalesce(length(f.body), 0), `+orderState+`, o.alarm, coalesce(f.alarm, ''), iif(o.stuck <> '', o.stuck, coalesce(f.reason, '')),
-		o.flags, o.answer, o.submitted, o.noticed, coalesce(f.owed, 0), coalesce(f.written, 0), coalesce(f.picked_up, 0), o.answered
-		FROM outbox o LEFT JOIN outfiles f ON f.export = o.export AND f.number = o.number`+tail, w.args, func(rows *sql.Rows) error {
+	query := `SELECT o.id, o.export, o.number, o.identifier, o.oro_id, o.version,
+		coalesce(f.name, ''), coalesce(f.sha256, ''), coalesce(length(f.body), 0), ` + orderState + `, o.alarm,
+		coalesce(f.alarm, ''), iif(o.stuck <> '', o.stuck, coalesce(f.reason, '')),
+		o.flags, o.answer, o.submitted, o.noticed, coalesce(f.owed, 0), coalesce(f.written, 0),
+		coalesce(f.fetched, 0), coalesce(f.fetched_by, ''), coalesce(f.fetched_from, ''), coalesce(f.picked_up, 0), o.answered
+		FROM outbox o LEFT JOIN outfiles f ON f.export = o.export AND f.number = o.number` + w.tail("o.id", f.Last)
+	err := walk(ctx, l.front, query, w.args, func(rows *sql.Rows) error {
 		o := &bridge.Owed{}
 		var flags string
-		err := rows.Scan(&o.ID, &o.Export, &o.Number, &o.Order, &o.OroID, &o.Version, &o.File, &o.SHA256, &o.Size, &o.State, &o.OwnAlarm, &o.FileAlarm,
-			&o.Reason, &flags, &o.Answer, stamp{&o.Submitted}, stamp{&o.Noticed}, stamp{&o.OwedAt}, stamp{&o.WrittenAt}, stamp{&o.PickedUp},
-			stamp{&o.Answered})
+		err := rows.Scan(&o.ID, &o.Export, &o.Number, &o.Order, &o.OroID, &o.Version, &o.File, &o.SHA256, &o.Size, &o.State,
+			&o.OwnAlarm, &o.FileAlarm, &o.Reason, &flags, &o.Answer, stamp{&o.Submitted}, stamp{&o.Noticed},
+			stamp{&o.OwedAt}, stamp{&o.WrittenAt},
+			stamp{&o.Fetched.At}, &o.Fetched.User, &o.Fetched.From, stamp{&o.PickedUp}, stamp{&o.Answered})
 		o.Alarm, o.Flags = cmp.Or(o.OwnAlarm, o.FileAlarm), strings.Fields(flags)
 		all = append(all, o)
 		return err
 	})
-	if f.Last > 0 {
-		slices.Reverse(all)
-	}
-	return all, wrap("list outbox", err)
+	return inOrder(all, f.Last), wrap("list outbox", err)
 }
 
 // Outfiles lists files in the order of their numbers.
-func (l *Ledger) Outfiles(ctx context.Context, f bridge.OutfileFilter) ([]*bridge.Outfile, error) {
+func (l outboxStore) Outfiles(ctx context.Context, f bridge.OutfileFilter) ([]*bridge.Outfile, error) {
 	var w where
-	if f.Export != "" {
-		w.add("export = ?", f.Export)
-	}
-	if len(f.States) > 0 {
-		c, args := in("state", f.States)
-		w.add(c, args...)
-	}
-	if f.Alarm != "" {
-		w.add("alarm = ?", f.Alarm)
-	}
+	filter(&w, "export = ?", f.Export)
+	among(&w, "state", f.States)
+	filter(&w, "alarm = ?", f.Alarm)
 	if f.Names != nil {
 		w.add("name IN (SELECT value FROM json_each(?))", list(f.Names))
+	}
+	if f.SHA256 != "" {
+		w.add("sha256 = ?", f.SHA256)
 	}
 	if f.Pending {
 		w.add("state IN ('owed', 'written') AND (state = 'owed' OR marked = 0)")
 	}
-	if f.Number != 0 {
-		w.add("number = ?", f.Number)
-	}
+	filter(&w, "number = ?", f.Number)
 	var all []*bridge.Outfile
-	err := walk(ctx, l.front, `SELECT export, number, name, sha256, length(body), state, alarm, reason, staged, owed, written, marked, mtime, picked_up,
-		(SELECT json_group_array(identifier) FROM (SELECT identifier FROM outbox o WHERE o.export = outfiles.export AND o.number = outfiles.number ORDER BY id))
+	err := walk(ctx, l.front, `SELECT export, number, name, sha256, length(body), state, alarm, reason, staged, owed, written, marked,
+		mtime, fetched, fetched_by, fetched_from, picked_up, (SELECT json_group_array(identifier) FROM (SELECT identifier FROM outbox o
+			WHERE o.export = outfiles.export AND o.number = outfiles.number ORDER BY id))
 		FROM outfiles`+w.String()+` ORDER BY export, number`, w.args, func(rows *sql.Rows) error {
 		f := &bridge.Outfile{}
 		var names []byte
 		err := rows.Scan(&f.Export, &f.Number, &f.Name, &f.SHA256, &f.Size, &f.State, &f.Alarm, &f.Reason, &f.Staged, stamp{&f.OwedAt},
-			stamp{&f.Written}, stamp{&f.Marked}, stamp{&f.MTime}, stamp{&f.PickedUp}, &names)
+			stamp{&f.Written}, stamp{&f.Marked}, stamp{&f.MTime}, stamp{&f.Fetched.At}, &f.Fetched.User, &f.Fetched.From, stamp{&f.PickedUp}, &names)
 		if err != nil {
 			return err
 		}
@@ -301,7 +291,7 @@ func (l *Ledger) Outfiles(ctx context.Context, f bridge.OutfileFilter) ([]*bridg
 }
 
 // Body reads the exact bytes of an outbound file.
-func (l *Ledger) Body(ctx context.Context, export string, number int64) (body []byte, err error) {
+func (l outboxStore) Body(ctx context.Context, export string, number int64) (body []byte, err error) {
 	err = l.front.QueryRowContext(ctx, `SELECT body FROM outfiles WHERE export = ? AND number = ?`, export, number).Scan(&body)
 	if errors.Is(err, sql.ErrNoRows) {
 		err = bridge.ErrUnknown
@@ -310,7 +300,7 @@ func (l *Ledger) Body(ctx context.Context, export string, number int64) (body []
 }
 
 // Alarms counts an export's alarms, each with the name of the oldest file or order that it is about.
-func (l *Ledger) Alarms(ctx context.Context, export string) (map[bridge.Alarm]bridge.AlarmCount, error) {
+func (l outboxStore) Alarms(ctx context.Context, export string) (map[bridge.Alarm]bridge.AlarmCount, error) {
 	counts := map[bridge.Alarm]bridge.AlarmCount{}
 	err := walk(ctx, l.front, `SELECT a.alarm, a.n, f.name FROM (SELECT alarm, count(*) n, min(number) first FROM outfiles
 			WHERE export = ?1 AND alarm <> '' GROUP BY alarm) a JOIN outfiles f ON f.export = ?1 AND f.number = a.first

@@ -10,16 +10,56 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 )
 
+// Prune removes up to n entries, rejects, warnings and history, of runs that ended before a time; more says that some may be left.
+// A run that has nothing left is not looked at again.
+func (l runStore) Prune(ctx context.Context, ended time.Time, n int) (more bool, err error) {
+	var runs []int64
+	err = walk(ctx, l.read, `SELECT id FROM runs WHERE pruned = 0 AND ended > 0 AND ended < ? ORDER BY ended LIMIT ?`, []any{millis(ended), n},
+		func(rows *sql.Rows) error {
+			var id int64
+			err := rows.Scan(&id)
+			runs = append(runs, id)
+			return err
+		})
+	if err != nil || len(runs) == 0 {
+		return false, wrap("list old runs", err)
+	}
+	err = l.tx(ctx, "prune details", func(tx statements) error {
+		left := int64(n)
+		for _, run := range runs {
+			for _, query := range []string{`DELETE FROM rejects WHERE id IN (SELECT id FROM rejects WHERE run = ? LIMIT ?)`,
+				`DELETE FROM warnings WHERE id IN (SELECT id FROM warnings WHERE run = ? LIMIT ?)`,
+				`DELETE FROM history WHERE id IN (SELECT id FROM history WHERE run = ? LIMIT ?)`} {
+				res, err := tx.ExecContext(ctx, query, run, left)
+				if err != nil {
+					return err
+				}
+				gone, err := res.RowsAffected()
+				if left -= gone; err != nil || left <= 0 {
+					more = true
+					return err
+				}
+			}
+			if _, err := tx.ExecContext(ctx, `UPDATE runs SET pruned = 1 WHERE id = ?`, run); err != nil {
+				return err
+			}
+		}
+		more = len(runs) == n
+		return nil
+	})
+	return more, err
+}
+
 // Refused lists up to n drops after an id that were refused before a time without being read: they have no content and no run,
 // and nothing of them is owed.
-func (l *Ledger) Refused(ctx context.Context, settled time.Time, after int64, n int) ([]*bridge.Drop, error) {
+func (l dropStore) Refused(ctx context.Context, settled time.Time, after int64, n int) ([]*bridge.Drop, error) {
 	drops, err := l.queryDrops(ctx, ` WHERE id > ? AND state = 'rejected' AND sha256 = '' AND settled_at > 0 AND settled_at < ? AND finish = ''
 		AND NOT EXISTS (SELECT 1 FROM runs WHERE runs.drop_id = drops.id) ORDER BY id LIMIT ?`, after, millis(settled), n)
 	return drops, wrap("list refused drops", err)
 }
 
 // ForgetDrops removes drops of which nothing was loaded, with what the journal says of them.
-func (l *Ledger) ForgetDrops(ctx context.Context, ids []int64) error {
+func (l dropStore) ForgetDrops(ctx context.Context, ids []int64) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -48,7 +88,7 @@ const finishedFiles = `SELECT f.number FROM outfiles f WHERE f.export = ?1 AND f
 
 // PruneOrders removes up to n files of an export with their orders that are done with since before a time; more says that some
 // are left. What stays is that the export has seen the orders: they are not written again.
-func (l *Ledger) PruneOrders(ctx context.Context, export string, before time.Time, answered bool, n int) (more bool, err error) {
+func (l outboxStore) PruneOrders(ctx context.Context, export string, before time.Time, answered bool, n int) (more bool, err error) {
 	var numbers []int64
 	err = walk(ctx, l.read, finishedFiles, []any{export, millis(before), answered, n}, func(rows *sql.Rows) error {
 		var number int64
@@ -66,7 +106,8 @@ func (l *Ledger) PruneOrders(ctx context.Context, export string, before time.Tim
 	const gone = `o.export = ?1 AND o.number IN (SELECT value FROM json_each(?2))`
 	err = l.tx(ctx, "prune orders of "+export, func(tx statements) error {
 		for _, query := range []string{
-			`INSERT OR REPLACE INTO sightings (export, oro_id, updated, again, ignored) SELECT o.export, o.oro_id, max(o.submitted), 0, 1 FROM outbox o
+			`INSERT OR REPLACE INTO sightings (export, oro_id, updated, again, ignored)
+				SELECT o.export, o.oro_id, max(o.submitted), 0, 1 FROM outbox o
 				WHERE ` + gone + ` AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.export = o.export AND p.oro_id = o.oro_id
 				AND p.number NOT IN (SELECT value FROM json_each(?2))) GROUP BY o.oro_id`,
 			`DELETE FROM history WHERE entity = '` + bridge.Orders + `' AND key IN (SELECT o.identifier FROM outbox o WHERE ` + gone + `)
@@ -89,20 +130,21 @@ const givenBack = 8192
 
 // GiveBack returns room that the ledger does not need any more to the disk; more says that there is still some. It is done a part
 // at a time, so that nobody waits for long.
-func (l *Ledger) GiveBack(ctx context.Context) (more bool, err error) {
-	if err := l.turns.take(ctx, false); err != nil {
+func (f *file) GiveBack(ctx context.Context) (more bool, err error) {
+	if err := f.turns.take(ctx, false); err != nil {
 		return false, fmt.Errorf("give room back: %w", err)
 	}
-	defer l.turns.give()
+	defer f.turns.give()
 	// The checkpoint waits for no reader: the next one finds what this one had to leave.
-	for _, query := range []string{fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, givenBack), `PRAGMA busy_timeout = 0`, `PRAGMA wal_checkpoint(TRUNCATE)`,
-		`PRAGMA busy_timeout = 5000`} {
+	for _, query := range []string{fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, givenBack),
+		`PRAGMA busy_timeout = 0`, `PRAGMA wal_checkpoint(TRUNCATE)`, `PRAGMA busy_timeout = 5000`} {
 		// Each step of a pragma frees one page: to the end.
-		if err := walk(ctx, l.write, query, nil, func(*sql.Rows) error { return nil }); err != nil {
+		if err := walk(ctx, f.write, query, nil, func(*sql.Rows) error { return nil }); err != nil {
 			return false, wrap("give room back", trouble(err))
 		}
 	}
 	var free, mode int
-	err = l.read.QueryRowContext(ctx, `SELECT (SELECT freelist_count FROM pragma_freelist_count), (SELECT auto_vacuum FROM pragma_auto_vacuum)`).Scan(&free, &mode)
+	err = f.read.QueryRowContext(ctx, `SELECT (SELECT freelist_count FROM pragma_freelist_count),
+		(SELECT auto_vacuum FROM pragma_auto_vacuum)`).Scan(&free, &mode)
 	return free > 0 && mode != 0, wrap("give room back", err)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // RejectRows records rows that planning refused.
-func (l *Ledger) RejectRows(ctx context.Context, rows []bridge.RejectRow) error {
+func (l rowStore) RejectRows(ctx context.Context, rows []bridge.RejectRow) error {
 	return l.tx(ctx, "record rejects", func(tx statements) error {
 		for i := range rows {
 			if err := insertReject(ctx, tx, &rows[i], true); err != nil {
@@ -27,7 +27,8 @@ func insertReject(ctx context.Context, tx statements, x *bridge.RejectRow, plann
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO rejects (drop_id, run, planned, entity, line, off, segment, doc, part, key, field, code, message, row)
+	_, err = tx.ExecContext(ctx, `INSERT INTO rejects
+		(drop_id, run, planned, entity, line, off, segment, doc, part, key, field, code, message, row)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, x.Drop, x.Run, planned, x.Entity, x.Pos.Line, x.Pos.Offset, x.Pos.Segment, x.Pos.Doc,
 		x.Pos.Part, x.Key, x.Field, x.Code, x.Message, string(row))
 	return err
@@ -35,23 +36,14 @@ func insertReject(ctx context.Context, tx statements, x *bridge.RejectRow, plann
 
 // rejectsOf are the conditions of a filter, for rejects r of drops d.
 func rejectsOf(f bridge.RejectFilter) (w where) {
-	for _, c := range []struct {
-		condition string
-		number    int64
-	}{{"r.drop_id = ?", f.Drop}, {"r.run = ?", f.Run}, {"r.run < ?", f.Before}} {
-		if c.number != 0 {
-			w.add(c.condition, c.number)
-		}
-	}
+	filter(&w, "r.drop_id = ?", f.Drop)
+	filter(&w, "r.run = ?", f.Run)
+	filter(&w, "r.run < ?", f.Before)
 	if f.IDs != nil {
 		w.add("r.id IN (SELECT value FROM json_each(?))", numbers(f.IDs))
 	}
-	if f.Feed != "" {
-		w.add("d.feed = ?", f.Feed)
-	}
-	if f.Entity != "" {
-		w.add("r.entity = ?", f.Entity)
-	}
+	filter(&w, "d.feed = ?", f.Feed)
+	filter(&w, "r.entity = ?", f.Entity)
 	if f.Keys != nil {
 		w.add("r.key IN (SELECT value FROM json_each(?))", list(f.Keys))
 	}
@@ -62,22 +54,22 @@ func rejectsOf(f bridge.RejectFilter) (w where) {
 }
 
 // Rejects walks rejects in the order of their files.
-func (l *Ledger) Rejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error {
+func (l rowStore) Rejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error {
 	w := rejectsOf(f)
 	from := `rejects`
 	if f.Last > 0 {
 		from = fmt.Sprintf(`(SELECT r.* FROM rejects r JOIN drops d ON d.id = r.drop_id%s ORDER BY r.id DESC LIMIT %d)`, w.String(), f.Last)
 		w.conditions = nil
 	}
-	err := walk(ctx, l.walks, `SELECT r.id, r.drop_id, r.run, r.entity, r.line, r.off, r.segment, r.doc, r.part, r.key, r.field, r.code, r.message, r.row,
-		r.state, r.ended_at, r.ended_run, coalesce(e.drop_id, 0), r.who, r.why
+	err := walk(ctx, l.walks, `SELECT r.id, r.drop_id, r.run, r.entity, r.line, r.off, r.segment, r.doc, r.part,
+		r.key, r.field, r.code, r.message, r.row, r.state, r.ended_at, r.ended_run, coalesce(e.drop_id, 0), r.who, r.why
 		FROM `+from+` r JOIN drops d ON d.id = r.drop_id LEFT JOIN runs e ON e.id = r.ended_run`+w.String()+`
 		ORDER BY r.drop_id, r.run, r.part, iif(r.doc = '', 0, r.off), r.line, r.id`,
 		w.args, func(rows *sql.Rows) error {
 			var x bridge.RejectRow
 			var raw []byte
-			err := rows.Scan(&x.ID, &x.Drop, &x.Run, &x.Entity, &x.Pos.Line, &x.Pos.Offset, &x.Pos.Segment, &x.Pos.Doc, &x.Pos.Part, &x.Key, &x.Field,
-				&x.Code, &x.Message, &raw, &x.State, stamp{&x.End.At}, &x.End.Run, &x.End.Drop, &x.End.Who, &x.End.Why)
+			err := rows.Scan(&x.ID, &x.Drop, &x.Run, &x.Entity, &x.Pos.Line, &x.Pos.Offset, &x.Pos.Segment, &x.Pos.Doc, &x.Pos.Part, &x.Key,
+				&x.Field, &x.Code, &x.Message, &raw, &x.State, stamp{&x.End.At}, &x.End.Run, &x.End.Drop, &x.End.Who, &x.End.Why)
 			if err != nil {
 				return err
 			}
@@ -90,7 +82,8 @@ func (l *Ledger) Rejects(ctx context.Context, f bridge.RejectFilter, each func(b
 }
 
 // EndRejects brings those of some rejects that are open to an end.
-func (l *Ledger) EndRejects(ctx context.Context, f bridge.RejectFilter, state bridge.RejectState, end bridge.RejectEnd, events ...*bridge.Event) (n int64, err error) {
+func (l rowStore) EndRejects(ctx context.Context, f bridge.RejectFilter, state bridge.RejectState, end bridge.RejectEnd,
+	events ...*bridge.Event) (n int64, err error) {
 	f.Open = true
 	w := rejectsOf(f)
 	err = l.tx(ctx, "end rejects", func(tx statements) error {
@@ -109,9 +102,10 @@ func (l *Ledger) EndRejects(ctx context.Context, f bridge.RejectFilter, state br
 }
 
 // OpenRejects counts the rejects that are open, by feed.
-func (l *Ledger) OpenRejects(ctx context.Context) (map[string]int64, error) {
+func (l rowStore) OpenRejects(ctx context.Context) (map[string]int64, error) {
 	counts := map[string]int64{}
-	err := walk(ctx, l.read, `SELECT d.feed, count(*) FROM rejects r JOIN drops d ON d.id = r.drop_id WHERE r.state = 'open' GROUP BY d.feed`, nil,
+	const query = `SELECT d.feed, count(*) FROM rejects r JOIN drops d ON d.id = r.drop_id WHERE r.state = 'open' GROUP BY d.feed`
+	err := walk(ctx, l.read, query, nil,
 		func(rows *sql.Rows) error {
 			var feed string
 			var n int64

@@ -101,8 +101,9 @@ func (s *stage) tx(ctx context.Context, f func(*sql.Tx) error) error {
 // Put implements bridge.Stage.
 func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*bridge.Staged, err error) {
 	err = s.tx(ctx, func(tx *sql.Tx) error {
-		st, err := tx.PrepareContext(ctx, `INSERT INTO changes (line, off, segment, doc, part, op, oro_id, link, status, cap, remove, implied, again, verify, tries,
-			missing_entity, missing_key, texts, parked, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		st, err := tx.PrepareContext(ctx, `INSERT INTO changes (line, off, segment, doc, part, op, oro_id, link, status,
+			cap, remove, implied, again, verify, tries, missing_entity, missing_key, texts, parked, key)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 			ON CONFLICT (key) DO NOTHING RETURNING seq`)
 		if err != nil {
 			return err
@@ -129,8 +130,9 @@ func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*b
 // Save implements bridge.Stage.
 func (s *stage) Save(ctx context.Context, changes []*bridge.Staged) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
-		st, err := tx.PrepareContext(ctx, `UPDATE changes SET line = ?, off = ?, segment = ?, doc = ?, part = ?, op = ?, oro_id = ?, link = ?, status = ?,
-			cap = ?, remove = ?, implied = ?, again = ?, verify = ?, tries = ?, missing_entity = ?, missing_key = ?, texts = ?, parked = ? WHERE key = ?`)
+		st, err := tx.PrepareContext(ctx, `UPDATE changes SET line = ?, off = ?, segment = ?, doc = ?, part = ?, op = ?, oro_id = ?,
+			link = ?, status = ?, cap = ?, remove = ?, implied = ?, again = ?, verify = ?, tries = ?, missing_entity = ?, missing_key = ?,
+			texts = ?, parked = ? WHERE key = ?`)
 		if err != nil {
 			return err
 		}
@@ -158,20 +160,20 @@ func stagedArgs(c *bridge.Staged) ([]any, error) {
 		missing = *c.Missing
 	}
 	p := c.Record.Pos
-	return []any{p.Line, p.Offset, p.Segment, p.Doc, p.Part, string(c.Op), c.OroID, c.Link, int(c.Status), c.Cap, c.Remove, c.Implied, c.Again, c.Verify, c.Tries,
-		missing.Entity, missing.Key, packed, millis(c.Parked), c.Key}, nil
+	return []any{p.Line, p.Offset, p.Segment, p.Doc, p.Part, string(c.Op), c.OroID, c.Link, int(c.Status), c.Cap, c.Remove, c.Implied,
+		c.Again, c.Verify, c.Tries, missing.Entity, missing.Key, packed, millis(c.Parked), c.Key}, nil
 }
 
-const stagedColumns = `seq, line, off, segment, doc, part, op, oro_id, link, status, cap, remove, implied, again, verify, tries, missing_entity, missing_key,
-	texts, parked, key`
+const stagedColumns = `seq, line, off, segment, doc, part, op, oro_id, link, status, cap, remove, implied, again, verify,
+	tries, missing_entity, missing_key, texts, parked, key`
 
 func (s *stage) scan(row interface{ Scan(...any) error }) (*bridge.Staged, error) {
 	c := &bridge.Staged{Change: bridge.Change{Record: &formats.Record{Entity: s.entity}}}
 	p := &c.Record.Pos
 	var missing bridge.Missing
 	var packed []byte
-	err := row.Scan(&c.Seq, &p.Line, &p.Offset, &p.Segment, &p.Doc, &p.Part, &c.Op, &c.OroID, &c.Link, &c.Status, &c.Cap, &c.Remove, &c.Implied, &c.Again, &c.Verify, &c.Tries,
-		&missing.Entity, &missing.Key, &packed, stamp{&c.Parked}, &c.Key)
+	err := row.Scan(&c.Seq, &p.Line, &p.Offset, &p.Segment, &p.Doc, &p.Part, &c.Op, &c.OroID, &c.Link, &c.Status, &c.Cap, &c.Remove,
+		&c.Implied, &c.Again, &c.Verify, &c.Tries, &missing.Entity, &missing.Key, &packed, stamp{&c.Parked}, &c.Key)
 	if err != nil {
 		return nil, err
 	}
@@ -235,7 +237,8 @@ func (s *stage) Drop(ctx context.Context, key string) error {
 
 // Next implements bridge.Stage.
 func (s *stage) Next(ctx context.Context, status bridge.StageStatus, after int64, n int) ([]*bridge.Staged, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT `+stagedColumns+` FROM changes WHERE status = ? AND seq > ? ORDER BY seq LIMIT ?`, int(status), after, n)
+	rows, err := s.db.QueryContext(ctx, `SELECT `+stagedColumns+` FROM changes WHERE status = ? AND seq > ? ORDER BY seq LIMIT ?`,
+		int(status), after, n)
 	if err != nil {
 		return nil, fmt.Errorf("read stage: %w", err)
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // KeepWarnings records what planning left out of rows.
-func (l *Ledger) KeepWarnings(ctx context.Context, warnings []bridge.WarningRow) error {
+func (l rowStore) KeepWarnings(ctx context.Context, warnings []bridge.WarningRow) error {
 	return l.tx(ctx, "record warnings", func(tx statements) error {
 		for i := range warnings {
 			x := &warnings[i]
@@ -28,7 +28,7 @@ func (l *Ledger) KeepWarnings(ctx context.Context, warnings []bridge.WarningRow)
 }
 
 // Warnings walks the warnings of a drop, by run and in the order of its file.
-func (l *Ledger) Warnings(ctx context.Context, drop int64, each func(bridge.WarningRow) error) error {
+func (l rowStore) Warnings(ctx context.Context, drop int64, each func(bridge.WarningRow) error) error {
 	err := walk(ctx, l.walks, `SELECT drop_id, run, pos, key, field, code, message FROM warnings WHERE drop_id = ? ORDER BY run, id`,
 		[]any{drop}, func(rows *sql.Rows) error {
 			var x bridge.WarningRow

@@ -20,23 +20,25 @@ const (
 
 // Lost is the error of a place where a ledger was, and is no more.
 func Lost(path string, why error) error {
-	return &bridge.Error{Op: "open ledger", Object: path, Err: fmt.Errorf("a bridge has worked with this state folder, and its ledger is gone: %w", why), Hint: lostHint}
+	return &bridge.Error{Op: "open ledger", Object: path, Hint: lostHint,
+		Err: fmt.Errorf("a bridge has worked with this state folder, and its ledger is gone: %w", why)}
 }
 
 var errEmpty = errors.New("the file is empty")
 
 // recognise refuses a file that is not a ledger. Nothing is written to it.
-func (l *Ledger) recognise(ctx context.Context, mayBeNew bool) error {
+func (f *file) recognise(ctx context.Context, mayBeNew bool) error {
 	var tables, ours int
-	err := l.read.QueryRowContext(ctx, `SELECT count(*), count(CASE name WHEN 'migrations' THEN 1 END) FROM sqlite_master WHERE type = 'table'`).Scan(&tables, &ours)
+	err := f.read.QueryRowContext(ctx, `SELECT count(*), count(CASE name WHEN 'migrations' THEN 1 END) 
+		FROM sqlite_master WHERE type = 'table'`).Scan(&tables, &ours)
 	var e sqlite3.Error
 	switch {
 	case errors.As(err, &e) && e.Code == sqlite3.ErrNotADB, err == nil && tables > 0 && ours == 0:
-		return &bridge.Error{Op: "open ledger", Object: l.path, Err: foreign(err), Hint: lostHint}
+		return &bridge.Error{Op: "open ledger", Object: f.path, Err: foreign(err), Hint: lostHint}
 	case err != nil:
-		return wrap("read ledger "+l.path, trouble(err))
+		return wrap("read ledger "+f.path, trouble(err))
 	case tables == 0 && !mayBeNew:
-		return Lost(l.path, errEmpty)
+		return Lost(f.path, errEmpty)
 	}
 	return nil
 }
@@ -53,8 +55,8 @@ func foreign(why error) error {
 const shownFaults = 5
 
 // Check reads the ledger from end to end, beside whatever else is going on, and says whether SQLite finds it whole.
-func (l *Ledger) Check(ctx context.Context) (err error) {
-	db, err := open(l.path, "_query_only=1&_busy_timeout=5000&_cache_size=-1000")
+func (f *file) Check(ctx context.Context) (err error) {
+	db, err := open(f.path, "_query_only=1&_busy_timeout=5000&_cache_size=-1000")
 	if err != nil {
 		return err
 	}
@@ -69,7 +71,8 @@ func (l *Ledger) Check(ctx context.Context) (err error) {
 		return err
 	})
 	if err == nil && len(faults) > 0 {
-		err = &bridge.Error{Op: "check ledger", Object: l.path, Err: errors.New("it is damaged: " + strings.Join(faults, "; ")), Hint: damagedHint}
+		err = &bridge.Error{Op: "check ledger", Object: f.path, Hint: damagedHint,
+			Err: errors.New("it is damaged: " + strings.Join(faults, "; "))}
 	}
 	return wrap("check ledger", trouble(err))
 }

@@ -90,29 +90,43 @@ func (c *call) update(t *table, id string) {
 
 // write makes or changes one record, with what its document includes.
 func (c *call) write(t *table, doc *document, update bool) {
+	var e *entity
+	c.store(func(d *draft) bool {
+		d.sources = newSources(doc.Included)
+		e = d.primary(t, doc.Data, "/data", update)
+		return true
+	}, func() { c.written(t, e) })
+}
+
+// store writes what is drawn up, in one go, and answers with it, or with why it can't be. Drawing up may answer itself: then
+// nothing is written. Webhooks are told.
+func (c *call) store(draw func(*draft) bool, written func()) {
 	s := c.shop
 	s.pause(c.r.Context(), s.latency.Write)
 	s.mu.Lock()
 	d := s.draft(c.extID)
-	d.sources = newSources(doc.Included)
-	e := d.primary(t, doc.Data, "/data", update)
+	c.commit(d, draw, written)
+	events := s.events(d.done)
+	s.mu.Unlock()
+	s.publish(events)
+}
+
+func (c *call) commit(d *draft, draw func(*draft) bool, written func()) {
+	if !draw(d) {
+		return
+	}
 	if problems := d.problems(); len(problems) > 0 {
-		s.mu.Unlock()
 		c.fail(problems...)
 		return
 	}
 	if err := d.commit(); err != nil {
-		s.mu.Unlock()
 		c.fail(flushProblem(err))
 		return
 	}
-	c.written(t, e)
+	written()
 	if d.validating {
 		d.rollback()
 	}
-	events := s.events(d.done)
-	s.mu.Unlock()
-	s.publish(events)
 }
 
 // flushProblem is what the shop says when the database refuses a write.
@@ -192,7 +206,7 @@ func (c *call) delete(t *table, id string) {
 }
 
 // kept says why a record cannot be deleted; "" is that it can.
-func (s *Shop) kept(t *table, n int32) string {
+func (s *holdings) kept(t *table, n int32) string {
 	d := s.draft(false)
 	if t.deletion != nil {
 		if reason := t.deletion(&entity{draft: d, table: t, record: t.get(n)}); reason != "" {
@@ -208,9 +222,9 @@ func (s *Shop) kept(t *table, n int32) string {
 }
 
 // nothing answers that it is done, with no body.
-func (c *call) nothing() {
-	c.answer.status = http.StatusNoContent
-	c.answer.header.Del("Content-Type")
+func (a *answer) nothing() {
+	a.status = http.StatusNoContent
+	a.header.Del("Content-Type")
 }
 
 // maxDelete is the most records that one deletion of a list takes away.

@@ -36,7 +36,7 @@ func (e *entity) check() {
 // not be read is not blamed for breaking a rule too, nor is what a change did not touch.
 func (e *entity) arrange() {
 	e.violations = slices.DeleteFunc(e.violations, func(p problem) bool {
-		unsent := e.existing && e.wish != nil && p.field != "" && !e.submitted(p.field)
+		unsent := e.existing && e.wish != nil && p.field != "" && !e.wish.sends(p.field)
 		return !p.always && (e.invalid[p.field] || unsent)
 	})
 	all := append(e.violations, e.refused...)

@@ -52,7 +52,7 @@ func (v *view) record(b []byte, t *table, r *record, tag, value string) []byte {
 	b = v.attributes(b, t, r)
 	b = v.relations(b, t, r, self)
 	if v.titles {
-		title, ok := v.shop.title(t, r)
+		title, ok := t.called(r)
 		tag, value, v.failed = "title", title, v.failed || !ok
 	}
 	if tag != "" {
@@ -61,8 +61,8 @@ func (v *view) record(b []byte, t *table, r *record, tag, value string) []byte {
 	return append(b, '}')
 }
 
-// title is what people call a record; not ok when it has two names.
-func (s *Shop) title(t *table, r *record) (string, bool) {
+// called is what people call a record; not ok when it has two names.
+func (t *table) called(r *record) (string, bool) {
 	names := t.title
 	if names == nil {
 		names = t.business
@@ -77,7 +77,7 @@ func (s *Shop) title(t *table, r *record) (string, bool) {
 				parts = append(parts, part)
 			}
 		case f.target.byName["localization"] != nil:
-			l := s.defaultTexts(t, r, f)
+			l := t.defaultTexts(r, f)
 			if len(l) > 1 {
 				return "", false
 			}
@@ -88,7 +88,7 @@ func (s *Shop) title(t *table, r *record) (string, bool) {
 }
 
 // defaultTexts are the texts of a relation that have no localization.
-func (s *Shop) defaultTexts(t *table, r *record, f *field) []string {
+func (t *table) defaultTexts(r *record, f *field) []string {
 	var l []string
 	for _, n := range t.related(r, f) {
 		text := f.target.get(n)

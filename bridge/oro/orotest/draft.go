@@ -8,7 +8,7 @@ import (
 // draft is one item of a request on its way into the shop: the record, and all that is written with it.
 // It sees its own changes over those of the shop; nobody else does before commit.
 type draft struct {
-	shop     *Shop
+	shop     *holdings
 	extID    bool
 	staged   map[place]*record // nil value: deleted
 	order    []place
@@ -54,7 +54,7 @@ var (
 	errCollision = errors.New("the entity already exists")
 )
 
-func (s *Shop) draft(extID bool) *draft {
+func (s *holdings) draft(extID bool) *draft {
 	return &draft{shop: s, extID: extID, staged: make(map[place]*record)}
 }
 

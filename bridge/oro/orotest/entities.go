@@ -89,13 +89,3 @@ func knownCurrency(code string) bool {
 }
 
 func asMoney(d decimal.Decimal) string { return `"` + d.StringFixed(4) + `"` }
-
-// submitted reports whether the request sent the field of this record.
-func (e *entity) submitted(name string) bool {
-	if e.wish == nil {
-		return false
-	}
-	_, plain := e.wish.Attributes.get(name)
-	_, related := e.wish.Relationships.get(name)
-	return plain || related
-}

@@ -217,10 +217,10 @@ func affordable(e *entity, f *field) {
 		}
 		tooMuch := decimalOf(d.raw("percent")).Abs().GreaterThan(decimal.New(1, 0)) // its own rule tells
 		if d.text("orderDiscountType") == discountTypes[0] || !tooMuch {
-			sum = sum.Add(order.discountOf(d))
+			sum = sum.Add(discountOf(order, d))
 		}
 	}
-	if sum.GreaterThan(order.subtotal()) {
+	if sum.GreaterThan(subtotalOf(order)) {
 		pointer := e.at(f.name)
 		if e.index < 0 {
 			pointer += "/totalDiscountsAmount"
@@ -283,9 +283,9 @@ func withDiscount(e *entity) {
 	}
 	order = e.entity(order.table, order.record.serial)
 	if e.text("orderDiscountType") == discountTypes[1] && e.raw("percent") != "" {
-		e.set("amount", asMoney(order.discountOf(e)))
+		e.set("amount", asMoney(discountOf(order, e)))
 	} else if e.raw("amount") != "" {
-		e.set("percent", percentOf(decimalOf(e.raw("amount")), order.subtotal()))
+		e.set("percent", percentOf(decimalOf(e.raw("amount")), subtotalOf(order)))
 	}
 	order.touch("updatedAt")
 	withTotals(order)
@@ -315,17 +315,17 @@ func percentOf(amount, subtotal decimal.Decimal) string {
 }
 
 // discountOf is the amount of one of the order's discounts.
-func (e *entity) discountOf(d *entity) decimal.Decimal {
+func discountOf(order, d *entity) decimal.Decimal {
 	if d.text("orderDiscountType") == discountTypes[1] && d.raw("percent") != "" {
-		return e.subtotal().Mul(decimalOf(d.raw("percent"))).Round(2)
+		return subtotalOf(order).Mul(decimalOf(d.raw("percent"))).Round(2)
 	}
 	return decimalOf(d.raw("amount"))
 }
 
-// subtotal is the sum of the order's rows, each rounded to cents.
-func (e *entity) subtotal() decimal.Decimal {
+// subtotalOf is the sum of an order's rows, each rounded to cents.
+func subtotalOf(order *entity) decimal.Decimal {
 	sum := decimal.Zero
-	for _, line := range e.members("lineItems") {
+	for _, line := range order.members("lineItems") {
 		sum = sum.Add(rowTotal(line).Round(2))
 	}
 	return sum
@@ -338,21 +338,21 @@ func withTotals(e *entity) {
 	if user := e.one("customerUser"); user != nil && e.ref("customer") == 0 && !e.invalid["customer"] {
 		e.setRef("customer", user.ref("customer"))
 	}
-	if e.created && e.submitted("createdAt") && e.raw("createdAt") != "" {
+	if e.created && e.wish.sends("createdAt") && e.raw("createdAt") != "" {
 		e.set("updatedAt", e.raw("createdAt"))
 	}
-	subtotal, discounts, noted := e.subtotal(), decimal.Zero, decimal.Zero
+	subtotal, discounts, noted := subtotalOf(e), decimal.Zero, decimal.Zero
 	for _, line := range e.members("lineItems") {
-		e.totalLine(e.entity(line.table, line.record.serial))
+		totalLine(e, e.entity(line.table, line.record.serial))
 	}
 	if l := e.members("discounts"); len(l) > 0 {
 		for _, d := range l {
-			discounts = discounts.Add(e.discountOf(d))
+			discounts = discounts.Add(discountOf(e, d))
 			// an order that is made with a discount does not know its amount yet
 			if e.created && d.text("orderDiscountType") == discountTypes[1] {
 				e.entity(d.table, d.record.serial).set("amount", asMoney(decimal.Zero))
 			} else {
-				noted = noted.Add(e.discountOf(d))
+				noted = noted.Add(discountOf(e, d))
 			}
 		}
 		e.set("totalDiscountsAmount", asMoney(discounts))
@@ -388,11 +388,11 @@ func taxRow(line *entity) decimal.Decimal {
 	return decimalOf(line.raw("value")).Round(2).Mul(decimalOf(line.raw("quantity"))).Round(2)
 }
 
-func (e *entity) totalLine(line *entity) {
+func totalLine(order, line *entity) {
 	line.set("rowTotalDiscountAmount", `"0.0000"`)
 	line.set("rowTotalAfterDiscount", asMoney(rowTotal(line)))
 	total := `"0.0000"`
-	if taxed(e) {
+	if taxed(order) {
 		total = asMoney(taxRow(line))
 	}
 	line.set("rowTotalAfterDiscountIncludingTax", total)

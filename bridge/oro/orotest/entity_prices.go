@@ -62,7 +62,7 @@ func unitOfProduct(e *entity) {
 		e.violate(constraint, "product", "Product does not exist.")
 	case unit == nil:
 		e.violate(constraint, "unit", "Product unit does not exist.")
-	case unitOf(product, e, "unit") == nil && !(e.existing && !e.submitted("unit")):
+	case unitOf(product, e, "unit") == nil && !(e.existing && !e.wish.sends("unit")):
 		e.violate(constraint, "unit", `Unit "%s" is not allowed for product "%s".`, unit.table.id(unit.record.serial), product.text("sku"))
 	}
 }
@@ -109,7 +109,7 @@ func priced(e *entity, f *field) {
 		return // the whole price is missing
 	}
 	const negative = "Price value should be equal or greater than 0."
-	raw, _ := e.wishAttribute(f.name)
+	raw, _ := e.wish.attribute(f.name)
 	sent, _ := scalar(raw)
 	switch {
 	case e.invalid[f.name] && floatPattern.MatchString(trimmed(sent)) && string(raw) != "true":

@@ -106,12 +106,12 @@ func defaultNamed(e *entity, f *field) {
 // withParts joins a product's units, and gives a new one a text for each localization of the shop, its default last,
 // and the records that only its id is known of.
 func withParts(e *entity) {
-	e.joinUnits()
+	joinUnits(e)
 	if !e.created {
 		return
 	}
 	for _, name := range []string{"names", "descriptions", "shortDescriptions"} {
-		e.localize(name)
+		localize(e, name)
 	}
 	values := len(e.shop.languages()) + 1
 	for _, name := range []string{"slugPrototypes", "metaTitles", "metaDescriptions", "metaKeywords"} {
@@ -126,15 +126,15 @@ func withParts(e *entity) {
 
 // joinUnits makes the first unit of a new product its primary one and the primary one a unit of the product. The
 // primary one is what the others are counted in.
-func (e *entity) joinUnits() {
+func joinUnits(e *entity) {
 	f := e.table.byName["unitPrecisions"]
 	switch units := e.members(f.name); {
-	case e.ref("primaryUnitPrecision") == 0 && len(units) > 0 && e.created && !e.submitted("primaryUnitPrecision"):
+	case e.ref("primaryUnitPrecision") == 0 && len(units) > 0 && e.created && !e.wish.sends("primaryUnitPrecision"):
 		e.setRef("primaryUnitPrecision", units[0].record.serial)
 	case e.ref("primaryUnitPrecision") != 0 && e.created:
 		e.lure(f, e.ref("primaryUnitPrecision"))
 	}
-	if !e.submitted("primaryUnitPrecision") && !e.created {
+	if !e.wish.sends("primaryUnitPrecision") && !e.created {
 		return
 	}
 	primary := e.edit(f.target, e.ref("primaryUnitPrecision"))
@@ -161,7 +161,8 @@ func (e *entity) joinUnits() {
 	p.set("sell", "true")
 }
 
-func (e *entity) localize(name string) {
+// localize gives a relation to several texts one for each localization of the shop.
+func localize(e *entity, name string) {
 	f := e.table.byName[name]
 	sent := e.members(name)
 	if name == "names" && len(sent) == 0 {

@@ -49,13 +49,13 @@ func (e *entity) translate(name string, values int) {
 }
 
 // untranslated makes the texts of the languages that are not spoken yet, and the default last.
-func (e *entity) untranslated(t *table, spoken map[int32]bool) []int32 {
+func (d *draft) untranslated(t *table, spoken map[int32]bool) []int32 {
 	var l []int32
-	for _, language := range append(slices.Clone(e.shop.languages()), language{}) {
+	for _, language := range append(slices.Clone(d.shop.languages()), language{}) {
 		if spoken[language.serial] {
 			continue
 		}
-		value := e.create(t.name)
+		value := d.create(t.name)
 		value.setRef("localization", language.serial)
 		if language.serial != 0 {
 			value.set("fallback", `"`+language.fallback+`"`)
@@ -66,23 +66,23 @@ func (e *entity) untranslated(t *table, spoken map[int32]bool) []int32 {
 }
 
 // renumber gives a record of the request the next serial: what it was made along with came first.
-func (e *entity) renumber(t *table, n int32) int32 {
-	old := e.staged[place{t, n}]
+func (d *draft) renumber(t *table, n int32) int32 {
+	old := d.staged[place{t, n}]
 	if old == nil || t.get(n) != nil {
 		return n // it is not new
 	}
 	r := t.blank()
 	r.attrs, r.ones, r.lists = old.attrs, old.ones, old.lists
-	e.staged[place{t, n}] = nil
-	e.put(t, r)
-	for _, x := range e.entries {
+	d.staged[place{t, n}] = nil
+	d.put(t, r)
+	for _, x := range d.entries {
 		if x.table == t && x.record == old {
 			x.record = r
 		}
 	}
-	for id, m := range e.links {
+	for id, m := range d.links {
 		if m == n && id.Type == t.name {
-			e.links[id] = r.serial
+			d.links[id] = r.serial
 		}
 	}
 	return r.serial
@@ -96,7 +96,7 @@ type language struct {
 }
 
 // languages are the localizations by name: the order in which texts are made.
-func (s *Shop) languages() []language {
+func (s *holdings) languages() []language {
 	if s.spoken != nil {
 		return s.spoken
 	}

@@ -53,8 +53,14 @@ func (in *Injection) Release() {
 	}
 }
 
+// injections are the faults of a shop.
+type injections struct {
+	faultsMu sync.Mutex
+	faults   []*Injection
+}
+
 // Inject puts a fault to work. The first of several that match a request has its turn.
-func (s *Shop) Inject(f Fault) *Injection {
+func (s *injections) Inject(f Fault) *Injection {
 	in := &Injection{fault: f, left: max(f.Times, 1), release: make(chan struct{})}
 	s.faultsMu.Lock()
 	defer s.faultsMu.Unlock()
@@ -62,8 +68,18 @@ func (s *Shop) Inject(f Fault) *Injection {
 	return in
 }
 
+// releaseAll ends all faults.
+func (s *injections) releaseAll() {
+	s.faultsMu.Lock()
+	faults := s.faults
+	s.faultsMu.Unlock()
+	for _, in := range faults {
+		in.Release()
+	}
+}
+
 // fault is the injection that a request meets.
-func (s *Shop) fault(r *http.Request, body []byte) *Injection {
+func (s *injections) fault(r *http.Request, body []byte) *Injection {
 	s.faultsMu.Lock()
 	defer s.faultsMu.Unlock()
 	for _, in := range s.faults {
@@ -201,10 +217,10 @@ func cut(w http.ResponseWriter, raw []byte) {
 }
 
 // RevokeTokens makes all tokens invalid: the next request of each holder is a 401.
-func (s *Shop) RevokeTokens() {
-	s.accessMu.Lock()
-	defer s.accessMu.Unlock()
-	clear(s.tokens)
+func (a *access) RevokeTokens() {
+	a.accessMu.Lock()
+	defer a.accessMu.Unlock()
+	clear(a.tokens)
 }
 
 // sleep waits; it reports false when it was interrupted.

@@ -86,7 +86,7 @@ type filter struct {
 
 const emptyText = `Expected not empty string value. Given "".`
 
-func (q *query) filtering(s *Shop, t *table, p parameter, extID bool) {
+func (q *query) filtering(s *holdings, t *table, p parameter, extID bool) {
 	f := filter{operator: p.operator}
 	last, owner := f.locate(s, t, p.path, extID)
 	if owner == nil {
@@ -109,7 +109,7 @@ func (q *query) filtering(s *Shop, t *table, p parameter, extID bool) {
 }
 
 // locate follows a path to the field that is filtered; nil is the id. Without an owner there is no such filter.
-func (f *filter) locate(s *Shop, t *table, path string, extID bool) (last *field, owner *table) {
+func (f *filter) locate(s *holdings, t *table, path string, extID bool) (last *field, owner *table) {
 	names := strings.Split(path, ".")
 	for i, name := range names {
 		key := extID && s.byExtID(t)
@@ -138,7 +138,7 @@ func (f *filter) locate(s *Shop, t *table, path string, extID bool) (last *field
 }
 
 // resolve turns the sent value into stored ones; a value that cannot be one is told.
-func (f *filter) resolve(s *Shop, q *query, last *field, owner *table, value string, extID bool) string {
+func (f *filter) resolve(s *holdings, q *query, last *field, owner *table, value string, extID bool) string {
 	if f.operator == "exists" {
 		truth, ok := truthOf(value)
 		if !ok {
@@ -181,7 +181,7 @@ func (f *filter) resolve(s *Shop, q *query, last *field, owner *table, value str
 }
 
 // resolveIDs reads the ids of a filter over records.
-func (f *filter) resolveIDs(s *Shop, q *query, last *field, t *table, value string, extID bool) string {
+func (f *filter) resolveIDs(s *holdings, q *query, last *field, t *table, value string, extID bool) string {
 	if last != nil {
 		t = last.target
 	}

@@ -15,7 +15,7 @@ func fuzzed(t testing.TB) (*Shop, func(method, path, body string, headers ...str
 	t.Helper()
 	s := New(Seed(Sample))
 	t.Cleanup(func() { s.Close() })
-	token := s.grant()
+	token := s.grant(s.clock())
 	return s, func(method, path, body string, headers ...string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(method, "http://shop.example/", strings.NewReader(body))
 		bare, query, _ := strings.Cut(path, "?")

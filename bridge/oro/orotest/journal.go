@@ -20,21 +20,21 @@ type Request struct {
 }
 
 type journal struct {
-	mu       sync.Mutex
-	bodies   bool
-	to       io.Writer // nil: nothing is recorded
-	requests []Request
+	journalMu sync.Mutex
+	bodies    bool
+	to        io.Writer // nil: nothing is recorded
+	requests  []Request
 }
 
-func (j *journal) add(r *http.Request, body []byte, status int, when time.Time) {
+func (j *journal) note(r *http.Request, body []byte, status int, when time.Time) {
 	entry := Request{
 		Method: r.Method, Path: r.URL.RequestURI(), Status: status, Size: len(body), When: when, Took: time.Since(when),
 	}
 	if j.bodies {
 		entry.Body = body
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
+	j.journalMu.Lock()
+	defer j.journalMu.Unlock()
 	j.requests = append(j.requests, entry)
 	if j.to != nil {
 		j.record(&entry, body)
@@ -59,22 +59,22 @@ func (j *journal) record(r *Request, body []byte) {
 }
 
 // Journal lists the requests since the start or the last reset, in the order in which they ended.
-func (s *Shop) Journal() []Request {
-	s.journal.mu.Lock()
-	defer s.journal.mu.Unlock()
-	return slices.Clone(s.journal.requests)
+func (j *journal) Journal() []Request {
+	j.journalMu.Lock()
+	defer j.journalMu.Unlock()
+	return slices.Clone(j.requests)
 }
 
 // JournalReset forgets the requests so far.
-func (s *Shop) JournalReset() {
-	s.journal.mu.Lock()
-	defer s.journal.mu.Unlock()
-	s.journal.requests = nil
+func (j *journal) JournalReset() {
+	j.journalMu.Lock()
+	defer j.journalMu.Unlock()
+	j.requests = nil
 }
 
 // Requests is the number of requests in the journal, those for tokens included.
-func (s *Shop) Requests() int {
-	s.journal.mu.Lock()
-	defer s.journal.mu.Unlock()
-	return len(s.journal.requests)
+func (j *journal) Requests() int {
+	j.journalMu.Lock()
+	defer j.journalMu.Unlock()
+	return len(j.requests)
 }

@@ -38,7 +38,7 @@ const (
 )
 
 // parseQuery reads the parameters of a request for records of t. What t cannot do is in problems.
-func (s *Shop) parseQuery(t *table, what asked, values url.Values, extID bool) *query {
+func (s *holdings) parseQuery(t *table, what asked, values url.Values, extID bool) *query {
 	q := &query{size: defaultPage, page: 1, includes: make(includes), fields: make(map[string]map[string]bool)}
 	params := parameters(values)
 	for _, p := range params { // fields decide how options are filtered
@@ -67,7 +67,7 @@ func (q *query) fail(param, detail string) {
 
 const notSupported = "The filter is not supported."
 
-func (q *query) parameter(s *Shop, t *table, what asked, p parameter, extID bool) {
+func (q *query) parameter(s *holdings, t *table, what asked, p parameter, extID bool) {
 	paged := what == forList && s.cutsPages(t)
 	switch {
 	case p.key == "sort" && what == forList:
@@ -88,7 +88,7 @@ func (q *query) parameter(s *Shop, t *table, what asked, p parameter, extID bool
 }
 
 // choose reads fields[type]=a,b.
-func (q *query) choose(s *Shop, p parameter) {
+func (q *query) choose(s *holdings, p parameter) {
 	switch {
 	case p.path == "":
 		q.fail(p.source, "An entity type is not specified.")

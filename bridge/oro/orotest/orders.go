@@ -72,7 +72,7 @@ func (s *Shop) HoldOrder(o Order) (id string, commit func() error, err error) {
 	fail := func(err error) (string, func() error, error) {
 		return "", nil, fmt.Errorf("submit order %s: %w", o.Identifier, err)
 	}
-	if err := e.submitOrder(o); err != nil {
+	if err := (ordering{e}).submit(o); err != nil {
 		return fail(err)
 	}
 	return e.table.id(e.record.serial), func() error {
@@ -88,7 +88,10 @@ func (s *Shop) HoldOrder(o Order) (id string, commit func() error, err error) {
 	}, nil
 }
 
-func (e *entity) submitOrder(o Order) error {
+// ordering is an order on its way into the shop.
+type ordering struct{ *entity }
+
+func (e ordering) submit(o Order) error {
 	attrs, rels := make(map[string]any), map[string]any{"customer": o.Customer}
 	put := func(m map[string]any, name, value string) {
 		if value != "" {
@@ -118,18 +121,18 @@ func (e *entity) submitOrder(o Order) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	withTotals(e)
+	withTotals(e.entity)
 	for _, d := range o.Discounts {
 		if err := e.addDiscount(d); err != nil {
 			return fmt.Errorf("discount %s: %w", d.Description, err)
 		}
 	}
-	withTotals(e)
-	e.stampOrder(o.CreatedAt, o.UpdatedAt)
+	withTotals(e.entity)
+	stampOrder(e.entity, o.CreatedAt, o.UpdatedAt)
 	return nil
 }
 
-func (e *entity) stampOrder(created, updated time.Time) {
+func stampOrder(e *entity, created, updated time.Time) {
 	if !created.IsZero() {
 		e.set("createdAt", stamp(created))
 		e.set("updatedAt", stamp(created))
@@ -146,9 +149,9 @@ func day(t time.Time) string {
 	return t.Format(time.DateOnly)
 }
 
-func (e *entity) addLine(l Line) error {
+func (e ordering) addLine(l Line) error {
 	line := e.create("orderlineitems")
-	line.entries = []*entity{e} // totals are worked out once for the whole order
+	line.entries = []*entity{e.entity} // totals are worked out once for the whole order
 	attrs := map[string]any{"quantity": l.Quantity, "value": l.Price, "currency": e.text("currency")}
 	rels := map[string]any{"productUnit": l.Unit}
 	if l.Notes != "" {
@@ -180,7 +183,7 @@ func (e *entity) addLine(l Line) error {
 	return nil
 }
 
-func (e *entity) addAddress(name string, a *Address) error {
+func (e ordering) addAddress(name string, a *Address) error {
 	if a == nil {
 		return nil
 	}
@@ -201,7 +204,7 @@ func (e *entity) addAddress(name string, a *Address) error {
 	return address.fill(attrs, rels)
 }
 
-func (e *entity) addDiscount(d Discount) error {
+func (e ordering) addDiscount(d Discount) error {
 	discount := e.create("orderdiscounts")
 	attrs := map[string]any{"description": d.Description, "orderDiscountType": "oro_order_discount_item_type_amount"}
 	if d.Percent != "" {
@@ -275,7 +278,7 @@ func (s *Shop) StampOrder(id string, created, updated time.Time) error {
 			e.set("updatedAt", stamp(updated))
 			return nil
 		}
-		e.stampOrder(created, updated)
+		stampOrder(e, created, updated)
 		return nil
 	})
 }

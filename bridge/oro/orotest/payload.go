@@ -23,6 +23,24 @@ type item struct {
 	Relationships members // each is the value of its data
 }
 
+// attribute is one as it was sent; nothing was sent of what the request does not hold.
+func (it *item) attribute(name string) (json.RawMessage, bool) {
+	if it == nil {
+		return nil, false
+	}
+	return it.Attributes.get(name)
+}
+
+// sends reports whether the request sent a field.
+func (it *item) sends(name string) bool {
+	if it == nil {
+		return false
+	}
+	_, plain := it.Attributes.get(name)
+	_, related := it.Relationships.get(name)
+	return plain || related
+}
+
 // identifier is a link to a record in a request.
 type identifier struct {
 	Type string `json:"type"`

@@ -54,45 +54,29 @@ func (c *call) linkage(t *table, id string, f *field) {
 
 // relate changes the links of a relation: PATCH sets them, POST adds some, DELETE takes some away.
 func (c *call) relate(t *table, id string, f *field) {
-	s := c.shop
 	if problems := c.inspectLinks(f); len(problems) > 0 {
 		c.fail(problems...)
 		return
 	}
 	data := readMembers(c.body).values["data"]
-	s.pause(c.r.Context(), s.latency.Write)
-	s.mu.Lock()
-	n := c.parent(t, id, "edit")
-	if n == 0 {
-		s.mu.Unlock()
-		return
-	}
-	d := s.draft(c.extID)
-	e := d.entity(t, n)
-	e.existing, e.index, e.invalid, e.bare = true, -1, make(map[string]bool), true
-	d.entries = append(d.entries, e)
-	e.relink(f, data, c.r.Method)
-	e.touch("updatedAt")
-	if len(e.refused) == 0 {
-		if t.complete != nil {
-			t.complete(e)
+	c.store(func(d *draft) bool {
+		n := c.parent(t, id, "edit")
+		if n == 0 {
+			return false
 		}
-		e.check()
-	}
-	if problems := d.problems(); len(problems) > 0 {
-		s.mu.Unlock()
-		c.fail(problems...)
-		return
-	}
-	if err := d.commit(); err != nil {
-		s.mu.Unlock()
-		c.fail(flushProblem(err))
-		return
-	}
-	events := s.events(d.done)
-	s.mu.Unlock()
-	s.publish(events)
-	c.nothing()
+		e := d.entity(t, n)
+		e.existing, e.index, e.invalid, e.bare = true, -1, make(map[string]bool), true
+		d.entries = append(d.entries, e)
+		e.relink(f, data, c.r.Method)
+		e.touch("updatedAt")
+		if len(e.refused) == 0 {
+			if t.complete != nil {
+				t.complete(e)
+			}
+			e.check()
+		}
+		return true
+	}, c.nothing)
 }
 
 // inspectLinks checks the document of a change of links.

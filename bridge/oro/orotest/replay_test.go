@@ -116,7 +116,7 @@ func newReplay(t *testing.T, folder string) *replay {
 		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Request: r}, err
 	})
 	rp.shop.StallQueue()
-	rp.token = rp.shop.grant()
+	rp.token = rp.shop.grant(rp.shop.clock())
 	rp.prepare(t)
 	return rp
 }

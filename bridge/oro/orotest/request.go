@@ -58,14 +58,14 @@ func itoa(i int) string                      { return strconv.Itoa(i) }
 
 // call is one request to the API while it is answered.
 type call struct {
-	shop   *Shop
-	r      *http.Request
-	body   []byte
-	answer *answer
-	query  url.Values
-	asks   map[string]bool // X-Include
-	extID  bool
-	base   string
+	shop *Shop
+	r    *http.Request
+	body []byte
+	*answer
+	query url.Values
+	asks  map[string]bool // X-Include
+	extID bool
+	base  string
 }
 
 // answer is a response before it is sent: faults may still spoil it.
@@ -109,7 +109,7 @@ func (s *Shop) serve(r *http.Request, body []byte) *answer {
 		shop: s, r: r, body: body, answer: a, query: r.URL.Query(), asks: make(map[string]bool),
 		extID: r.Header.Get("X-Integration-Type") == "ext_id", base: s.base(r) + apiPath,
 	}
-	if given, ok := s.authorised(r); !ok {
+	if given, ok := s.authorised(r, s.clock()); !ok {
 		a.status = http.StatusUnauthorized
 		a.header.Set("Cache-Control", "no-cache, private")
 		if !given {
@@ -174,8 +174,8 @@ func (c *call) negotiate() bool {
 	return false
 }
 
-func (c *call) badHeader(detail string) {
-	c.fail(problem{status: 400, title: "invalid header value exception", detail: detail})
+func (a *answer) badHeader(detail string) {
+	a.fail(problem{status: 400, title: "invalid header value exception", detail: detail})
 }
 
 func among(s string, words ...string) bool { return slices.Contains(words, s) }
@@ -211,37 +211,37 @@ func (s *Shop) token(r *http.Request, body []byte, a *answer) {
 		return
 	}
 	a.header.Set("Content-Type", "application/json; charset=UTF-8")
-	a.body = []byte(encode(map[string]any{"token_type": "Bearer", "expires_in": 3600, "access_token": s.grant()}))
+	a.body = []byte(encode(map[string]any{"token_type": "Bearer", "expires_in": 3600, "access_token": s.grant(s.clock())}))
 }
 
-func (c *call) fail(problems ...problem) {
-	c.answer.status = problems[0].status
+func (a *answer) fail(problems ...problem) {
+	a.status = problems[0].status
 	l := make([]string, len(problems))
 	for i, p := range problems {
 		l[i] = p.object(false)
 	}
-	c.answer.body = []byte(`{"errors":[` + strings.Join(l, ",") + `]}`)
+	a.body = []byte(`{"errors":[` + strings.Join(l, ",") + `]}`)
 }
 
-func (c *call) notFound() {
-	c.fail(problem{status: 404, title: "not found http exception", detail: "An entity with the requested identifier does not exist."})
+func (a *answer) notFound() {
+	a.fail(problem{status: 404, title: "not found http exception", detail: "An entity with the requested identifier does not exist."})
 }
 
-func (c *call) forbidden(detail string) {
-	c.fail(problem{status: 403, title: "access denied exception", detail: detail})
+func (a *answer) forbidden(detail string) {
+	a.fail(problem{status: 403, title: "access denied exception", detail: detail})
 }
 
 const noAccess = "No access to this type of entities."
 
 // refuseMethod answers 405 with an empty body.
-func (c *call) refuseMethod(allowed []string) {
-	c.answer.status = http.StatusMethodNotAllowed
-	c.answer.header.Set("Allow", strings.Join(append([]string{http.MethodOptions}, allowed...), ", "))
+func (a *answer) refuseMethod(allowed []string) {
+	a.status = http.StatusMethodNotAllowed
+	a.header.Set("Allow", strings.Join(append([]string{http.MethodOptions}, allowed...), ", "))
 }
 
 // options tells what methods there are.
-func (c *call) options(allowed []string) {
-	h := c.answer.header
+func (a *answer) options(allowed []string) {
+	h := a.header
 	h.Set("Allow", strings.Join(append([]string{http.MethodOptions}, allowed...), ", "))
 	h.Set("Cache-Control", "max-age=600, public")
 	h.Set("Vary", "Origin")
@@ -300,8 +300,8 @@ func (c *call) route(path []string) {
 
 var inaccessible = problem{status: 404, title: "resource not accessible exception", detail: "The resource is not accessible."}
 
-func (c *call) unsupported() {
-	c.fail(problem{status: 404, title: "relationship constraint", detail: "Unsupported subresource."})
+func (a *answer) unsupported() {
+	a.fail(problem{status: 404, title: "relationship constraint", detail: "Unsupported subresource."})
 }
 
 func (c *call) noRoute() {

@@ -68,7 +68,7 @@ func (s *Shop) plant() {
 
 // plantCountries reads the list of a release: a country or region a line, as in US,USA,United States and, below it,
 // US-NY,NY,New York.
-func (s *Shop) plantCountries() {
+func (s *holdings) plantCountries() {
 	countries, regions := s.tables["countries"], s.tables["regions"]
 	country := int32(0)
 	lines := bufio.NewScanner(bytes.NewReader(s.release.geography))
@@ -111,7 +111,7 @@ func (t *table) reach(id string) int32 {
 	return int32(n)
 }
 
-func (s *Shop) plantRecord(t *table, seed seedling, records map[place]*record) {
+func (s *holdings) plantRecord(t *table, seed seedling, records map[place]*record) {
 	r := sprout(t, t.reach(seed.ID), records)
 	for name, raw := range seed.Attributes {
 		f := t.byName[name]
@@ -174,7 +174,7 @@ func seedIDs(raw json.RawMessage) []string {
 }
 
 // arrange puts inverse relations into the order of the seed data.
-func (s *Shop) arrange(t *table, seed seedling) {
+func (s *holdings) arrange(t *table, seed seedling) {
 	for name, raw := range seed.Relationships {
 		f := t.byName[name]
 		if f.kind != inverse || f.source.kind != one {
@@ -202,13 +202,13 @@ func (s *Shop) arrange(t *table, seed seedling) {
 // inventory levels or an order's totals, is derived.
 //
 // Add fails on a name or id that the shop does not know, and on a key that is taken.
-func (s *Shop) Add(resource string, attrs, rels map[string]any) (id string, err error) {
+func (s *holdings) Add(resource string, attrs, rels map[string]any) (id string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.add(resource, attrs, rels)
 }
 
-func (s *Shop) add(resource string, attrs, rels map[string]any) (id string, err error) {
+func (s *holdings) add(resource string, attrs, rels map[string]any) (id string, err error) {
 	t := s.tables[resource]
 	if t == nil {
 		return "", fmt.Errorf("add to %s: no such resource", resource)
@@ -230,7 +230,7 @@ func (s *Shop) add(resource string, attrs, rels map[string]any) (id string, err 
 	return t.id(e.record.serial), nil
 }
 
-func (s *Shop) mustAdd(resource string, attrs, rels map[string]any) string {
+func (s *holdings) mustAdd(resource string, attrs, rels map[string]any) string {
 	id, err := s.add(resource, attrs, rels)
 	if err != nil {
 		panic("orotest: " + err.Error())
@@ -308,7 +308,7 @@ type Unit struct {
 
 // AddProduct makes a product as the API would: enabled, in stock, with its texts, and an inventory level of 0 for
 // each unit. The first unit is the primary one.
-func (s *Shop) AddProduct(sku, name string, units ...Unit) (id string, err error) {
+func (s *holdings) AddProduct(sku, name string, units ...Unit) (id string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	d := s.draft(false)
@@ -345,7 +345,7 @@ func (s *Shop) AddProduct(sku, name string, units ...Unit) (id string, err error
 }
 
 // AddCustomer makes a customer with its account. An empty externalID is none.
-func (s *Shop) AddCustomer(name, externalID string) (id string, err error) {
+func (s *holdings) AddCustomer(name, externalID string) (id string, err error) {
 	attrs := map[string]any{"name": name}
 	if externalID != "" {
 		attrs["externalId"] = externalID
@@ -354,19 +354,19 @@ func (s *Shop) AddCustomer(name, externalID string) (id string, err error) {
 }
 
 // AddPriceList makes an active price list.
-func (s *Shop) AddPriceList(name string, currencies ...string) (id string, err error) {
+func (s *holdings) AddPriceList(name string, currencies ...string) (id string, err error) {
 	return s.Add("pricelists", map[string]any{"name": name, "priceListCurrencies": currencies}, nil)
 }
 
 // AddPrice makes a price; list and product are ids, quantity and value plain decimals.
-func (s *Shop) AddPrice(list, product, unit, quantity, currency, value string) (id string, err error) {
+func (s *holdings) AddPrice(list, product, unit, quantity, currency, value string) (id string, err error) {
 	return s.Add("productprices",
 		map[string]any{"quantity": quantity, "currency": currency, "value": value},
 		map[string]any{"priceList": list, "product": product, "unit": unit})
 }
 
 // SetStock sets the quantity of a product's inventory level, by sku and unit code.
-func (s *Shop) SetStock(sku, unit, quantity string) error {
+func (s *holdings) SetStock(sku, unit, quantity string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	products, levels := s.tables["products"], s.tables["inventorylevels"]
@@ -387,7 +387,7 @@ func (s *Shop) SetStock(sku, unit, quantity string) error {
 }
 
 // Newest is an attribute of the record of a resource that was made last, or its id; "" when there is none.
-func (s *Shop) Newest(resource, attribute string) string {
+func (s *holdings) Newest(resource, attribute string) string {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	t := s.tables[resource]

@@ -11,43 +11,34 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // Shop is a shop in a box. Make one with New; it answers through ServeHTTP, or on an address after Start.
 type Shop struct {
-	clock       func() time.Time
-	clientID    string
-	secret      string
+	*holdings
+	access
+	journal
+	injections
+
 	latency     Delays
 	chunk       int
 	syncTimeout time.Duration
 	seed        Goods
-	release     release
-	statuses    bool
 	wrap        func(net.Listener) net.Listener
-	extEntities map[string]bool
 
-	mu            sync.RWMutex // of all below, up to the blank line
-	tables        map[string]*table
-	spoken        []language
-	operations    map[int]*operation
+	operations    map[int]*operation // these three under the holdings' mutex
 	lastOperation int
 	failing       int
 
 	queue       *queue
-	journal     journal
 	asked       *Asked // nil: nobody collects it
-	faultsMu    sync.Mutex
-	faults      []*Injection
 	troubleMu   sync.Mutex
 	trouble     Trouble
 	troubled    int // requests since it began
 	troubleEnds []*time.Timer
 	backup      *Backup // taken on the control page
-	accessMu    sync.Mutex
-	tokens      map[string]time.Time
-	denied      map[string]bool
 	client      *http.Client
 
 	server    *http.Server
@@ -56,6 +47,28 @@ type Shop struct {
 	handling  sync.RWMutex   // held for reading by each request
 	closing   chan struct{}
 	closeOnce sync.Once
+}
+
+// holdings are what the shop holds, and the rules that its release has for it.
+type holdings struct {
+	clock       func() time.Time
+	release     release
+	statuses    bool
+	extEntities map[string]bool
+	races       atomic.Bool // what came within the last second is not seen by checks that the database does not back
+
+	mu     sync.RWMutex // of all below
+	tables map[string]*table
+	spoken []language
+}
+
+// access is who may do what.
+type access struct {
+	clientID string
+	secret   string
+	accessMu sync.Mutex
+	tokens   map[string]time.Time
+	denied   map[string]bool
 }
 
 // Option changes a shop before it is made.
@@ -180,13 +193,13 @@ func Latency(d Delays) Option { return func(s *Shop) { s.latency = d } }
 // New makes a shop. It runs nothing in the background before Start or the first batch.
 func New(opts ...Option) *Shop {
 	s := &Shop{
-		clock: time.Now, release: releases[V61], clientID: "demo", secret: "demo", chunk: 100, syncTimeout: 25 * time.Second,
-		extEntities: map[string]bool{"products": true}, operations: make(map[int]*operation),
-		denied: make(map[string]bool), tokens: make(map[string]time.Time), queue: newQueue(1),
+		holdings: &holdings{clock: time.Now, release: releases[V61], extEntities: map[string]bool{"products": true},
+			tables: newTables(resources)},
+		access: access{clientID: "demo", secret: "demo", denied: make(map[string]bool), tokens: make(map[string]time.Time)},
+		chunk:  100, syncTimeout: 25 * time.Second, operations: make(map[int]*operation), queue: newQueue(1),
 		closing: make(chan struct{}),
 		client:  &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
 	}
-	s.tables = newTables(resources)
 	for _, o := range opts {
 		o(s)
 	}
@@ -218,12 +231,7 @@ func (s *Shop) Close() error {
 	s.closeOnce.Do(func() {
 		close(s.closing)
 		s.endTrouble()
-		s.faultsMu.Lock()
-		faults := s.faults
-		s.faultsMu.Unlock()
-		for _, in := range faults {
-			in.Release()
-		}
+		s.releaseAll()
 		s.queue.close()
 		if s.server != nil {
 			if e := s.server.Close(); e != nil && !errors.Is(e, net.ErrClosed) {
@@ -255,22 +263,22 @@ func (s *Shop) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
 	if err != nil {
-		s.journal.add(r, body, 0, began)
+		s.note(r, body, 0, began)
 		panic(http.ErrAbortHandler) // the client is gone in the middle of its request
 	}
 	take := func() *answer { return s.serve(r, body) }
 	effect, wait := s.misfortune(r)
 	s.pause(r.Context(), wait)
 	if effect != nil {
-		s.journal.add(r, body, effect(&Injection{release: s.closing}, w, r, take), began)
+		s.note(r, body, effect(&Injection{release: s.closing}, w, r, take), began)
 		return
 	}
 	if in := s.fault(r, body); in != nil {
-		s.journal.add(r, body, in.fault.Effect(in, w, r, take), began)
+		s.note(r, body, in.fault.Effect(in, w, r, take), began)
 		return
 	}
 	a := take()
-	s.journal.add(r, body, a.status, began)
+	s.note(r, body, a.status, began)
 	a.send(w)
 }
 
@@ -282,52 +290,52 @@ func (s *Shop) base(r *http.Request) string {
 }
 
 // grant makes a token that is good for an hour.
-func (s *Shop) grant() string {
+func (a *access) grant(now time.Time) string {
 	token := newUUID()
-	s.accessMu.Lock()
-	defer s.accessMu.Unlock()
-	s.tokens[token] = s.clock().Add(time.Hour)
+	a.accessMu.Lock()
+	defer a.accessMu.Unlock()
+	a.tokens[token] = now.Add(time.Hour)
 	return token
 }
 
 // authorised reports whether a token was given, and whether it is good.
-func (s *Shop) authorised(r *http.Request) (given, ok bool) {
+func (a *access) authorised(r *http.Request, now time.Time) (given, ok bool) {
 	token, given := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-	s.accessMu.Lock()
-	defer s.accessMu.Unlock()
-	return given, given && s.clock().Before(s.tokens[token])
+	a.accessMu.Lock()
+	defer a.accessMu.Unlock()
+	return given, given && now.Before(a.tokens[token])
 }
 
 // Deny takes permissions away from the API client: "create products", "view pricelists", "edit customers",
 // "delete productprices", or "create asyncoperations" for all batches.
-func (s *Shop) Deny(permissions ...string) {
-	s.accessMu.Lock()
-	defer s.accessMu.Unlock()
+func (a *access) Deny(permissions ...string) {
+	a.accessMu.Lock()
+	defer a.accessMu.Unlock()
 	for _, p := range permissions {
-		s.denied[p] = true
+		a.denied[p] = true
 	}
 }
 
-func (s *Shop) permits(verb, resource string) bool {
-	s.accessMu.Lock()
-	defer s.accessMu.Unlock()
-	return !s.denied[verb+" "+resource]
+func (a *access) permits(verb, resource string) bool {
+	a.accessMu.Lock()
+	defer a.accessMu.Unlock()
+	return !a.denied[verb+" "+resource]
 }
 
 // sees reports whether the client may look at a resource.
-func (s *Shop) sees(t *table) bool { return t.secures != "" || s.permits("view", t.name) }
+func (a *access) sees(t *table) bool { return t.secures != "" || a.permits("view", t.name) }
 
 // seesRows reports whether the client is shown records of a resource that it may ask for.
-func (s *Shop) seesRows(t *table) bool {
+func (a *access) seesRows(t *table) bool {
 	f := t.byName[t.secures]
-	return f == nil || s.sees(f.target)
+	return f == nil || a.sees(f.target)
 }
 
 // pause sleeps for a latency, unless the client or the shop goes first.
 func (s *Shop) pause(ctx context.Context, d time.Duration) { sleep(ctx, s.closing, d) }
 
 // Count is the number of records of a resource.
-func (s *Shop) Count(resource string) int {
+func (s *holdings) Count(resource string) int {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if t := s.tables[resource]; t != nil {

@@ -12,7 +12,7 @@ import (
 type Snapshot map[string][]string
 
 // Snapshot takes one.
-func (s *Shop) Snapshot() Snapshot {
+func (s *holdings) Snapshot() Snapshot {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	out := make(Snapshot)

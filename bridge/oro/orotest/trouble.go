@@ -145,6 +145,7 @@ func (s *Shop) Trouble(t Trouble) {
 		s.ResumeQueue()
 	}
 	s.trouble, s.troubled, s.troubleEnds = t, 0, nil
+	s.races.Store(t.Races)
 	if t.Stall > 0 {
 		s.StallQueue()
 		s.troubleEnds = append(s.troubleEnds, time.AfterFunc(t.Stall, s.ResumeQueue))
@@ -190,10 +191,10 @@ func (s *Shop) misfortune(r *http.Request) (Effect, time.Duration) {
 }
 
 // racing reports whether a record is too young to be seen by a check that the database does not back.
-func (s *Shop) racing(t *table, n int32) bool {
+func (s *holdings) racing(t *table, n int32) bool {
 	f := t.byName["createdAt"]
 	r := t.get(n)
-	if !s.InTrouble().Races || f == nil || r == nil {
+	if !s.races.Load() || f == nil || r == nil {
 		return false
 	}
 	made, err := time.Parse(time.RFC3339, decodeText(r.attrs[f.slot]))

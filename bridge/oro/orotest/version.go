@@ -50,6 +50,6 @@ var releases = map[Release]release{
 }
 
 // cutsPages reports whether a list of t is cut into pages.
-func (s *Shop) cutsPages(t *table) bool {
+func (s *holdings) cutsPages(t *table) bool {
 	return !t.whole && (!t.option || s.release.pagedLists)
 }

@@ -172,10 +172,10 @@ func (e *entity) find(w flags, update bool) bool {
 	n, found := int32(0), 0
 	switch {
 	case w.upsert:
-		if detail := e.upsertRefused(w, update, keyed); detail != "" {
+		if detail := e.table.upsertRefused(w, update, keyed); detail != "" {
 			return flagged(detail)
 		}
-		if n, found = e.upsertTarget(it, w.upsertBy); found > 1 {
+		if n, found = e.table.upsertTarget(it, w.upsertBy); found > 1 {
 			e.fault(409, "conflict constraint", "The upsert operation founds more than one entity.", e.whole())
 			return false
 		}
@@ -222,10 +222,10 @@ func (e *entity) whole() string {
 }
 
 // upsertRefused says why the shop does not allow an upsert; "" is allowed.
-func (e *entity) upsertRefused(w flags, update, keyed bool) string {
+func (t *table) upsertRefused(w flags, update, keyed bool) string {
 	const notAllowed = "The upsert operation is not allowed."
-	byID := w.upsertBy == nil || keyed && slices.Equal(w.upsertBy, []string{e.table.extKey})
-	enabled := keyed || len(e.table.upsert) > 0
+	byID := w.upsertBy == nil || keyed && slices.Equal(w.upsertBy, []string{t.extKey})
+	enabled := keyed || len(t.upsert) > 0
 	switch {
 	case update && !keyed:
 		return "The upsert operation is not supported for resources with auto-generated identifier value."
@@ -235,7 +235,7 @@ func (e *entity) upsertRefused(w flags, update, keyed bool) string {
 		return ""
 	case byID:
 		return "The upsert operation cannot use the entity identifier to find an entity."
-	case slices.Equal(w.upsertBy, e.table.upsert) && !keyed:
+	case slices.Equal(w.upsertBy, t.upsert) && !keyed:
 		return ""
 	case len(w.upsertBy) > 1:
 		return "The upsert operation cannot use these fields to find an entity."
@@ -243,14 +243,15 @@ func (e *entity) upsertRefused(w flags, update, keyed bool) string {
 	return "The upsert operation cannot use this field to find an entity."
 }
 
-func (e *entity) upsertTarget(it *item, fields []string) (n int32, found int) {
-	key, f := encode(it.ID), e.table.byName[e.table.extKey]
-	if len(fields) > 0 && fields[0] != e.table.extKey {
-		f = e.table.byName[fields[0]]
+// upsertTarget finds the record that an upsert means.
+func (t *table) upsertTarget(it *item, fields []string) (n int32, found int) {
+	key, f := encode(it.ID), t.byName[t.extKey]
+	if len(fields) > 0 && fields[0] != t.extKey {
+		f = t.byName[fields[0]]
 		raw, _ := it.Attributes.get(f.name)
 		key, _ = f.parse(raw)
 	}
-	l := e.table.texts[f.slot][key]
+	l := t.texts[f.slot][key]
 	if len(l) == 0 {
 		return 0, 0
 	}
@@ -495,7 +496,7 @@ func (d *draft) linked(id identifier, n int32) {
 }
 
 // lookup is the record that an id names, in the id's own or the ext_id way; ok is false when the id has no meaning.
-func (s *Shop) lookup(t *table, id string, extID bool) (n int32, ok bool) {
+func (s *holdings) lookup(t *table, id string, extID bool) (n int32, ok bool) {
 	if !extID || !s.byExtID(t) {
 		return t.parseID(id)
 	}
@@ -507,12 +508,4 @@ func (s *Shop) lookup(t *table, id string, extID bool) (n int32, ok bool) {
 }
 
 // byExtID reports whether the resource goes by its key in ext_id mode.
-func (s *Shop) byExtID(t *table) bool { return t.extKey != "" && s.extEntities[t.name] }
-
-// wishAttribute is an attribute as it was sent.
-func (e *entity) wishAttribute(name string) (json.RawMessage, bool) {
-	if e.wish == nil {
-		return nil, false
-	}
-	return e.wish.Attributes.get(name)
-}
+func (s *holdings) byExtID(t *table) bool { return t.extKey != "" && s.extEntities[t.name] }

@@ -217,9 +217,13 @@ CREATE TABLE outfiles (
     written   INTEGER NOT NULL DEFAULT 0,
     marked    INTEGER NOT NULL DEFAULT 0,  -- its marker is there too
     mtime     INTEGER NOT NULL DEFAULT 0,  -- the server's time of the file as it was first listed
+    fetched   INTEGER NOT NULL DEFAULT 0,  -- a partner has read it to its end, at a server of the bridge's own
+    fetched_by TEXT   NOT NULL DEFAULT '',
+    fetched_from TEXT NOT NULL DEFAULT '', -- address
     picked_up INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (export, number)
 );
+CREATE INDEX outfiles_sha256 ON outfiles (sha256);
 CREATE UNIQUE INDEX outfiles_name ON outfiles (export, name);
 CREATE INDEX outfiles_state ON outfiles (export, state);
 CREATE INDEX outfiles_alarm ON outfiles (export, alarm) WHERE alarm <> '';
@@ -258,11 +262,14 @@ CREATE TABLE events (
     export TEXT    NOT NULL DEFAULT '',
     drop_id INTEGER NOT NULL DEFAULT 0,
     doc    TEXT    NOT NULL DEFAULT '', -- the order
+    remote TEXT    NOT NULL DEFAULT '', -- of what a partner did
+    user   TEXT    NOT NULL DEFAULT '', -- the partner
     rest   TEXT    NOT NULL DEFAULT '{}' -- JSON: the other fields
 );
 CREATE INDEX events_at ON events (at);
 CREATE INDEX events_drop ON events (drop_id) WHERE drop_id <> 0;
 CREATE INDEX events_order ON events (doc) WHERE doc <> '';
+CREATE INDEX events_visit ON events (id) WHERE remote <> '';
 
 CREATE TABLE notes (
     name TEXT PRIMARY KEY,

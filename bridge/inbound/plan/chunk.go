@@ -1,0 +1,125 @@
+package plan
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// chunk is a piece of the file on its way through the pipeline. Its slices are used again.
+type chunk struct {
+	rows   []planRow
+	cells  []string
+	absent []bool
+	values []formats.Value
+	keys   []string
+	refs   []bridge.LinkRef
+	err    error // of the reader, after the rows; or of the look-up
+	done   chan struct{}
+}
+
+// planRow is one row of a chunk.
+type planRow struct {
+	rec    formats.Record
+	reject *formats.Reject
+	cells  [2]int // into chunk.cells
+	values [2]int // into chunk.values
+	ref    int    // into chunk.refs; -1 for a reject whose key can't be read
+}
+
+func newChunk() *chunk {
+	return &chunk{rows: make([]planRow, 0, chunkRows), keys: make([]string, 0, chunkRows), refs: make([]bridge.LinkRef, 0, chunkRows)}
+}
+
+func (c *chunk) reset() {
+	clear(c.rows)
+	clear(c.cells)
+	c.rows, c.cells, c.absent, c.values, c.keys, c.refs = c.rows[:0], c.cells[:0], c.absent[:0], c.values[:0], c.keys[:0], c.refs[:0]
+	c.err, c.done = nil, make(chan struct{})
+}
+
+// parse fills chunks until the file ends. The reader's error travels in the last chunk, so that all rows before it are
+// planned first.
+func parse(ctx context.Context, reader formats.Reader, mapper *formats.Mapper, free <-chan *chunk, lookups, ordered chan<- *chunk) error {
+	defer close(lookups)
+	defer close(ordered)
+	for {
+		var c *chunk
+		select {
+		case c = <-free:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		c.reset()
+		c.fill(reader, mapper)
+		ended := c.err != nil
+		// Both channels hold as many chunks as there are: sending never blocks.
+		ordered <- c
+		lookups <- c
+		if ended {
+			return nil
+		}
+	}
+}
+
+// fill reads up to chunkRows rows.
+func (c *chunk) fill(reader formats.Reader, mapper *formats.Mapper) {
+	var row formats.Row
+	var rec formats.Record
+	for size := 0; len(c.rows) < chunkRows && size < chunkBytes; size += row.Size() {
+		row.Cells, row.Absent = nil, nil
+		err := reader.Next(&row)
+		var reject *formats.Reject
+		if err != nil && !errors.As(err, &reject) {
+			c.err = err
+			break
+		}
+		if reject != nil {
+			mapper.Reject(&row, reject)
+		} else {
+			rec.Values = rec.Values[:0]
+			if err := mapper.Record(&row, &rec); err != nil && !errors.As(err, &reject) {
+				c.err = err
+				break
+			}
+		}
+		c.add(&row, &rec, reject)
+	}
+	for i := range c.rows {
+		r := &c.rows[i]
+		r.rec.Values = c.values[r.values[0]:r.values[1]:r.values[1]]
+	}
+	c.refs = slices.Grow(c.refs, len(c.keys))[:len(c.keys)]
+}
+
+func (c *chunk) add(row *formats.Row, rec *formats.Record, reject *formats.Reject) {
+	r := planRow{reject: reject, ref: -1}
+	r.cells[0], r.values[0] = len(c.cells), len(c.values)
+	c.cells = append(c.cells, row.Cells...)
+	if row.Absent != nil {
+		c.absent = append(append(c.absent, make([]bool, r.cells[0]-len(c.absent))...), row.Absent...)
+	}
+	r.cells[1] = len(c.cells)
+	if reject != nil && reject.Keyed {
+		r.ref, c.keys = len(c.keys), append(c.keys, reject.Key)
+	}
+	if reject == nil {
+		c.values = append(c.values, rec.Values...)
+		r.ref, c.keys = len(c.keys), append(c.keys, rec.Key)
+		r.rec = formats.Record{Entity: rec.Entity, Key: rec.Key, Remove: rec.Remove, Pos: rec.Pos, Warnings: rec.Warnings}
+	}
+	r.values[1] = len(c.values)
+	c.rows = append(c.rows, r)
+}
+
+// row gives back a row's cells.
+func (c *chunk) row(r *planRow) *formats.Row {
+	row := &formats.Row{Pos: r.rec.Pos, Cells: c.cells[r.cells[0]:r.cells[1]]}
+	if len(c.absent) >= r.cells[1] {
+		row.Absent = c.absent[r.cells[0]:r.cells[1]]
+	}
+	return row
+}

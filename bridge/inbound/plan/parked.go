@@ -1,0 +1,106 @@
+package plan
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// FillParked stages the records of the drop that wait for a parent. What an interrupted attempt has settled is counted.
+func (p *Planner) FillParked(ctx context.Context) error {
+	run := p.Run
+	fates, err := p.Ledger.Fates(ctx, run.ID)
+	if err != nil {
+		return err
+	}
+	for fate, n := range fates {
+		if fate != bridge.FateParked { // parked again: it is among the parked still
+			run.Add(fate, n)
+			run.Rows += n
+		}
+	}
+	var page []*bridge.Staged
+	put := func() error {
+		_, err := p.Stage.Put(ctx, page)
+		page = page[:0]
+		return err
+	}
+	err = p.Ledger.Parked(ctx, p.Feed.Name, time.Time{}, func(r bridge.ParkedRow) error {
+		if r.Drop != p.Drop.ID {
+			return nil
+		}
+		run.Rows++
+		page = append(page, parkedChange(p.Feed, r))
+		if len(page) < chunkRows {
+			return nil
+		}
+		return put()
+	})
+	if err != nil {
+		return err
+	}
+	return put()
+}
+
+func parkedChange(f *config.Feed, r bridge.ParkedRow) *bridge.Staged {
+	rec := &formats.Record{Entity: f.Entity, Key: r.Key, Values: r.Record, Remove: r.Remove, Pos: r.Pos}
+	return &bridge.Staged{Change: bridge.Change{Key: r.Key, Record: rec, Line: r.Line}, Remove: r.Remove, Raw: r.Raw, Parked: r.Since}
+}
+
+// CancelParked drops parked records of earlier drops whose keys come again, since the newer row counts, and those that a
+// full drop lacks. It comes after the guards: a drop that is held cancels nothing.
+func (p *Planner) CancelParked(ctx context.Context) error {
+	if p.Run.Kind == bridge.ParkedRun {
+		return nil
+	}
+	var gone, parked []string
+	err := p.Ledger.Parked(ctx, "", time.Time{}, func(r bridge.ParkedRow) error {
+		switch {
+		case r.Entity != p.Feed.Entity.Name, r.Drop == p.Drop.ID, p.later[r.Key]:
+		case p.withdraws() && r.Feed == p.Feed.Name:
+			gone = append(gone, r.Key)
+		default:
+			parked = append(parked, r.Key)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	named, err := p.Named(ctx, parked)
+	if err != nil {
+		return err
+	}
+	for part := range slices.Chunk(append(gone, named...), chunkRows) {
+		if _, err := p.Ledger.Unpark(ctx, p.Feed.Entity.Name, part); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Named keeps the keys that the drop has rows of.
+func (p *Planner) Named(ctx context.Context, keys []string) (named []string, err error) {
+	refs := make([]bridge.LinkRef, len(keys))
+	if err := p.Ledger.Lookup(ctx, p.Feed.Entity.Name, keys, refs); err != nil {
+		return nil, err
+	}
+	for i, key := range keys {
+		if refs[i].ID != 0 && p.seen.has(refs[i].ID) {
+			named = append(named, key)
+			continue
+		}
+		c, err := p.Stage.Get(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		if c != nil {
+			named = append(named, key)
+		}
+	}
+	return named, nil
+}

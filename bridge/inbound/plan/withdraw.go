@@ -1,0 +1,104 @@
+package plan
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// withdraws says that what the drop lacks is removed. An empty file says nothing, and corrected rejects are only some rows.
+func (p *Planner) withdraws() bool {
+	return p.Feed.Mode == "full" && p.Feed.Missing != "keep" && (p.Run.Kind == bridge.FirstRun || p.Run.Kind == bridge.ReRun) && p.Run.Rows > 0 && !p.Drop.Correction
+}
+
+// Withdraw stages the removal of every key that earlier drops of this full feed have set and that this one lacks.
+func (p *Planner) Withdraw(ctx context.Context) error {
+	if !p.withdraws() {
+		return nil
+	}
+	if err := p.countWithdrawn(ctx); err != nil {
+		return err
+	}
+	if p.nameless > 0 {
+		p.Spares = fmt.Sprintf("nothing was withdrawn: the keys of %d rejected rows can't be read", p.nameless)
+		return nil
+	}
+	var page []*bridge.Staged
+	flush := func() error {
+		refused, err := p.countRefused(ctx, page)
+		if err != nil {
+			return err
+		}
+		_, err = p.Stage.Put(ctx, slices.DeleteFunc(page, func(c *bridge.Staged) bool { return refused[c.Key] }))
+		page = page[:0]
+		return err
+	}
+	named := func(id int64) bool { return p.seen.has(id) || p.spared.has(id) }
+	err := p.Ledger.Unseen(ctx, p.Feed.Entity.Name, p.Feed.Name, named, func(k *bridge.Link) error {
+		if !p.scopes.has(k) {
+			return nil
+		}
+		if later, err := p.order.Later(ctx, k.Drop); err != nil || later {
+			return err
+		}
+		rec := &formats.Record{Entity: p.Feed.Entity, Key: k.Key, Remove: true}
+		page = append(page, &bridge.Staged{Change: bridge.Change{Op: bridge.Remove, Key: k.Key, OroID: k.OroID, Record: rec}, Link: k.ID, Remove: true, Implied: true, Status: bridge.Decided})
+		if len(page) < chunkRows {
+			return nil
+		}
+		return flush()
+	})
+	if err != nil {
+		return err
+	}
+	return flush()
+}
+
+// countRefused counts the withdrawals of a page that the shop refused in an interrupted attempt, and names their keys.
+func (p *Planner) countRefused(ctx context.Context, page []*bridge.Staged) (map[string]bool, error) {
+	keys := make([]string, len(page))
+	for i, c := range page {
+		keys[i] = c.Key
+	}
+	fates, err := p.fates(ctx, keys)
+	refused := map[string]bool{}
+	for key, fate := range fates {
+		if refused[key] = fate == bridge.FateRejected; refused[key] {
+			p.Run.Refused()
+		}
+	}
+	return refused, err
+}
+
+// countWithdrawn counts what an interrupted attempt has withdrawn: no row of the file tells of it.
+func (p *Planner) countWithdrawn(ctx context.Context) error {
+	if !p.Resumed {
+		return nil
+	}
+	fates, err := p.Ledger.Fates(ctx, p.Run.ID)
+	p.Run.Add(bridge.FateWithdrawn, fates[bridge.FateWithdrawn])
+	return err
+}
+
+// bitmap is a set of small numbers.
+type bitmap []uint64
+
+// set adds a number and says whether it was there.
+func (b *bitmap) set(id int64) bool {
+	word := int(id >> 6)
+	if word >= len(*b) {
+		*b = append(*b, make([]uint64, word+1-len(*b))...)
+	}
+	bit := uint64(1) << (id & 63)
+	was := (*b)[word]&bit != 0
+	(*b)[word] |= bit
+	return was
+}
+
+func (b bitmap) has(id int64) bool {
+	word := int(id >> 6)
+	return word < len(b) && b[word]&(1<<(id&63)) != 0
+}

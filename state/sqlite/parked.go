@@ -1,0 +1,79 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// Parked walks records that wait for a parent, of one feed or of all. With a time, only those that are due: their parent
+// has a link now, or they have waited since before that time.
+func (l rowStore) Parked(ctx context.Context, feed string, waitedSince time.Time, each func(bridge.ParkedRow) error) error {
+	var w where
+	if !waitedSince.IsZero() {
+		w.add(`(EXISTS (SELECT 1 FROM links l WHERE l.entity = p.missing_entity AND l.key = p.missing_key) OR p.since < ?)`, millis(waitedSince))
+	}
+	filter(&w, "p.feed = ?", feed)
+	query := `SELECT p.entity, p.key, p.feed, p.drop_id, p.run, p.line, p.pos,
+		p.missing_entity, p.missing_key, p.record, p.remove, p.row, p.since FROM parked p` + w.String() + ` ORDER BY p.drop_id, p.line, p.key`
+	err := walk(ctx, l.walks, query, w.args, func(rows *sql.Rows) error {
+		var p bridge.ParkedRow
+		var record string
+		var pos, raw []byte
+		err := rows.Scan(&p.Entity, &p.Key, &p.Feed, &p.Drop, &p.Run, &p.Line, &pos, &p.Missing.Entity, &p.Missing.Key, &record, &p.Remove, &raw,
+			stamp{&p.Since})
+		if err != nil {
+			return err
+		}
+		if p.Record, err = formats.ParseContent(record); err != nil {
+			return err
+		}
+		if err := errors.Join(json.Unmarshal(pos, &p.Pos), json.Unmarshal(raw, &p.Raw)); err != nil {
+			return err
+		}
+		return each(p)
+	})
+	return wrap("list parked records", err)
+}
+
+// Unpark cancels the parked rows of these keys.
+func (l rowStore) Unpark(ctx context.Context, entity string, keys []string) (n int64, err error) {
+	err = l.tx(ctx, "cancel parked records", func(tx statements) error {
+		res, err := tx.ExecContext(ctx, `DELETE FROM parked WHERE entity = ? AND key IN (SELECT value FROM json_each(?))`, entity, list(keys))
+		if err != nil {
+			return err
+		}
+		n, err = res.RowsAffected()
+		return err
+	})
+	return n, err
+}
+
+// CountParked counts what waits of an entity.
+func (l rowStore) CountParked(ctx context.Context, entity string) (n int64, err error) {
+	err = l.read.QueryRowContext(ctx, `SELECT count(*) FROM parked WHERE entity = ?`, entity).Scan(&n)
+	return n, wrap("count parked "+entity, err)
+}
+
+// park keeps a row that waits; it replaces one that waits under the same key.
+func park(ctx context.Context, tx statements, p *bridge.ParkedRow) error {
+	raw, err := json.Marshal(p.Raw)
+	if err != nil {
+		return err
+	}
+	pos, err := json.Marshal(p.Pos)
+	if err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO parked
+		(entity, key, feed, drop_id, run, line, pos, missing_entity, missing_key, record, remove, row, since)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		p.Entity, p.Key, p.Feed, p.Drop, p.Run, p.Line, string(pos), p.Missing.Entity, p.Missing.Key, content(p.Record), p.Remove, string(raw),
+		millis(p.Since))
+	return err
+}

@@ -1,0 +1,145 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// Settle commits what became of rows and changes, and forgets the batch (0: none) that carried them.
+func (l rowStore) Settle(ctx context.Context, batch int64, settled []bridge.Settlement, events ...*bridge.Event) error {
+	return l.tx(ctx, "settle changes", func(tx statements) error {
+		for i := range settled {
+			if err := settle(ctx, tx, &settled[i]); err != nil {
+				return fmt.Errorf("%s %s: %w", settled[i].Entity, settled[i].Key, err)
+			}
+		}
+		if batch != 0 {
+			if _, err := tx.ExecContext(ctx, `DELETE FROM batches WHERE id = ?`, batch); err != nil {
+				return err
+			}
+		}
+		return keep(ctx, tx, events)
+	})
+}
+
+// settle writes each part that a settlement has.
+func settle(ctx context.Context, tx statements, s *bridge.Settlement) error {
+	var errs []error
+	if s.Reject != nil {
+		errs = append(errs, insertReject(ctx, tx, s.Reject, false))
+	}
+	if s.Park != nil {
+		errs = append(errs, park(ctx, tx, s.Park))
+	}
+	if s.Unpark != "" {
+		_, err := tx.ExecContext(ctx, `DELETE FROM parked WHERE entity = ? AND key = ? AND drop_id = ?`, s.Entity, s.Unpark, s.Drop)
+		errs = append(errs, err)
+	}
+	if s.Forget {
+		errs = append(errs, forget(ctx, tx, s.Entity, s.Key))
+	}
+	if s.Link != nil {
+		errs = append(errs, saveLink(ctx, tx, s.Link))
+	}
+	for _, o := range s.Owed {
+		errs = append(errs, saveOwed(ctx, tx, o))
+	}
+	for _, f := range s.Files {
+		errs = append(errs, saveOutfile(ctx, tx, bridge.FileMove{Outfile: f, From: f.State}))
+	}
+	return errors.Join(append(errs, record(ctx, tx, &s.HistoryEntry))...)
+}
+
+// record enters a step in a key's history.
+func record(ctx context.Context, tx statements, e *bridge.HistoryEntry) error {
+	_, err := tx.ExecContext(ctx, `INSERT INTO history (entity, key, drop_id, run, line, fate, sent, before, detail, at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		e.Entity, e.Key, e.Drop, e.Run, e.Line, e.Fate, content(e.Sent), content(e.Before), e.Detail, millis(e.At))
+	return err
+}
+
+// Settled tells the fate that a run has already given to some of the keys.
+func (l rowStore) Settled(ctx context.Context, run int64, keys []string) (map[string]bridge.RowFate, error) {
+	fates := map[string]bridge.RowFate{}
+	err := walk(ctx, l.read, `SELECT h.key, h.fate FROM json_each(?) j CROSS JOIN history h ON h.run = ? AND h.key = j.value ORDER BY h.id`,
+		[]any{list(keys), run}, func(rows *sql.Rows) error {
+			var key string
+			var fate bridge.RowFate
+			err := rows.Scan(&key, &fate)
+			fates[key] = fate
+			return err
+		})
+	return fates, wrap(fmt.Sprintf("read fates of run %d", run), err)
+}
+
+// Fates counts the fates that a run has given.
+func (l rowStore) Fates(ctx context.Context, run int64) (map[bridge.RowFate]int64, error) {
+	fates := map[bridge.RowFate]int64{}
+	err := walk(ctx, l.read, `SELECT fate, count(*) FROM history WHERE run = ? GROUP BY fate`, []any{run}, func(rows *sql.Rows) error {
+		var fate bridge.RowFate
+		var n int64
+		err := rows.Scan(&fate, &n)
+		fates[fate] = n
+		return err
+	})
+	return fates, wrap(fmt.Sprintf("count fates of run %d", run), err)
+}
+
+// RemovedBy tells the drops that removed some of the keys last, of those whose link is gone.
+func (l rowStore) RemovedBy(ctx context.Context, entity string, keys []string) (map[string]int64, error) {
+	drops := map[string]int64{}
+	const query = `SELECT h.key, h.drop_id, h.fate FROM json_each(?) j CROSS JOIN history h ON h.entity = ? AND h.key = j.value
+		WHERE h.fate IN ('created', 'updated', 'adopted', 'removed', 'withdrawn') ORDER BY h.id`
+	err := walk(ctx, l.read, query, []any{list(keys), entity}, func(rows *sql.Rows) error {
+		var key string
+		var drop int64
+		var fate bridge.RowFate
+		err := rows.Scan(&key, &drop, &fate)
+		if delete(drops, key); fate == bridge.FateRemoved || fate == bridge.FateWithdrawn {
+			drops[key] = drop
+		}
+		return err
+	})
+	return drops, wrap("read removals of "+entity, err)
+}
+
+// History lists everything that happened to a key, oldest first.
+func (l rowStore) History(ctx context.Context, entity, key string) ([]bridge.HistoryEntry, error) {
+	var all []bridge.HistoryEntry
+	err := walk(ctx, l.read, `SELECT entity, key, drop_id, run, line, fate, sent, before, detail, at FROM history
+		WHERE entity = ? AND key = ? ORDER BY id`, []any{entity, key}, func(rows *sql.Rows) error {
+		var e bridge.HistoryEntry
+		var sent, before string
+		err := rows.Scan(&e.Entity, &e.Key, &e.Drop, &e.Run, &e.Line, &e.Fate, &sent, &before, &e.Detail, stamp{&e.At})
+		if err != nil {
+			return err
+		}
+		if e.Sent, err = formats.ParseContent(sent); err != nil {
+			return err
+		}
+		e.Before, err = formats.ParseContent(before)
+		all = append(all, e)
+		return err
+	})
+	return all, wrap("read history of "+entity+" "+key, err)
+}
+
+// RowLines walks what is known of single rows of a drop, by run and line. What planning refused is among the rejects
+// only, everything else in the history.
+func (l rowStore) RowLines(ctx context.Context, drop int64, each func(bridge.RowLine) error) error {
+	err := walk(ctx, l.walks, `SELECT h.run, h.line, h.key, h.fate, h.detail FROM runs r JOIN history h ON h.run = r.id WHERE r.drop_id = ?1
+		UNION ALL SELECT run, line, key, 'rejected', code || ': ' || message FROM rejects WHERE drop_id = ?1 AND planned = 1
+		ORDER BY 1, 2, 3`, []any{drop}, func(rows *sql.Rows) error {
+		var x bridge.RowLine
+		if err := rows.Scan(&x.Run, &x.Line, &x.Key, &x.Fate, &x.Detail); err != nil {
+			return err
+		}
+		return each(x)
+	})
+	return wrap(fmt.Sprintf("list rows of drop %d", drop), err)
+}
