@@ -6,8 +6,8 @@ import (
 	"slices"
 )
 
-// Alarm is what is wrong with an outbound order or its file, for a person to look at. It is raised once, stands in the
-// outbox as long as it holds, and is cleared by what ends it.
+// Alarm is what is wrong, for a person to look at: with an outbound order or its file, with a drop, or with the shop. It is
+// raised once, stands in the outbox or in a note of the ledger as long as it holds, and is cleared by what ends it.
 type Alarm string
 
 // The alarms. Those of files come first.
@@ -26,6 +26,7 @@ const (
 
 	AlarmRestored   Alarm = "restored"     // the shop went back in time; cleared by a person
 	AlarmOutOfOrder Alarm = "out of order" // a file that was seen later stands before one that was loaded, by its name
+	AlarmUnfinished Alarm = "unfinished"   // a file was taken before its sender had finished; both: cleared when a later one is loaded
 )
 
 // AlarmCount is how many files or orders an alarm is about.
@@ -56,6 +57,7 @@ var alarmHints = map[Alarm]string{
 	AlarmSums:       "compare the order's sums in the shop and in the file; its flags say which do not add up",
 	AlarmUntold:     "look at the order in the shop, and at the shop's log: something that belongs to the order can't be read",
 	AlarmRestored:   "have each feed's newest full files sent once more, so that the shop holds again what the ERP says",
+	AlarmUnfinished: "the file was taken before its sender had finished: give the feed a marker or a manifest, or a longer ready.stable",
 	AlarmOutOfOrder: "check the date and number in the file's name; run the drop again with --force if it is the newer statement",
 }
 

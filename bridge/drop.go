@@ -21,7 +21,7 @@ const (
 	Partial    DropState = "partial"    // some rows were rejected or are parked
 	Rejected   DropState = "rejected"   // unreadable, or no row could be loaded
 	Duplicate  DropState = "duplicate"  // same content as an earlier drop of the feed; nothing was sent
-	Superseded DropState = "superseded" // an older full drop than one that was loaded
+	Superseded DropState = "superseded" // an older full drop than one that was loaded, or a held part of a file that came whole
 	Discarded  DropState = "discarded"  // an admin threw it away
 	Vanished   DropState = "vanished"   // the sender took it back before it was claimed
 )
@@ -60,7 +60,7 @@ type Drop struct {
 	Date   string // group "date" of the feed's pattern
 	Seq    string // group "seq"
 	// Rank is the drop's place in the feed's order, compared as text; empty for one that has no place in it. See
-	// package inbound for what it is made of.
+	// package inbound/order for what it is made of.
 	Rank string
 	Gap  string // what was missing before it, by its number, in words
 

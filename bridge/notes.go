@@ -14,7 +14,7 @@ func PausedWork(note string) (work string, ok bool) { return strings.CutPrefix(n
 
 const alarmPrefix = "alarm "
 
-// AlarmNote is the name of the ledger's note of an alarm of an export, or of the shop.
+// AlarmNote is the name of the ledger's note of an alarm of an export, of a feed, or of the shop.
 func AlarmNote(of string, a Alarm) string { return alarmPrefix + of + " " + string(a) }
 
 // AlarmOf says whether a note of the ledger tells of an alarm, and of which: "orders overdue".

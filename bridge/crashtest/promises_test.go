@@ -150,16 +150,14 @@ func (g *game) dropHalf(t *rapid.T) {
 	}
 	g.clock.move(time.Duration(rapid.IntRange(0, 7).Draw(t, "pause")) * time.Minute)
 	write(rest)
-	unwatched := func(d *bridge.Drop) bool { // nobody looks at it any more, or before somebody decides
-		late := d.State.Settled() && g.clock.Now().After(d.SettledAt.Add(9*time.Minute))
-		return d.Feed == feed && d.SHA256 == sha(half) && (late || d.State == bridge.Held)
-	}
-	missed := slices.ContainsFunc(g.drops(), unwatched)
+	late := slices.ContainsFunc(g.drops(), func(d *bridge.Drop) bool { // nobody looks at it any more
+		return d.Feed == feed && d.SHA256 == sha(half) && d.State.Settled() && g.clock.Now().After(d.SettledAt.Add(9*time.Minute))
+	})
 	for range 4 { // it is seen, and fetched once it has stood still
 		g.round()
 		g.clock.move(time.Minute)
 	}
-	if missed || slices.ContainsFunc(g.drops(), func(d *bridge.Drop) bool { return d.State == bridge.Held && unwatched(d) }) {
+	if late {
 		return
 	}
 	if !slices.ContainsFunc(g.drops(), func(d *bridge.Drop) bool { return d.Feed == feed && d.SHA256 == sha(half+rest) }) {

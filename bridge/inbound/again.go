@@ -25,8 +25,9 @@ const (
 	maxReads = 64 << 20         // bytes of a file that is read at each listing where the server tells no times
 )
 
-// lookBack looks after the drops of a feed that were put away within the last minutes. On a remote on which nothing is moved
-// the listing itself shows another file.
+// lookBack looks after the drops of a feed that were put away within the last minutes, and after those that are held: what a
+// guard holds for its few rows may be half a file. On a remote on which nothing is moved the listing itself shows another
+// file.
 func (p *poller) lookBack(ctx context.Context) error {
 	if p.e.ReadOnly[p.f.Remote] {
 		return nil
@@ -35,9 +36,14 @@ func (p *poller) lookBack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool {
+	held, err := p.e.Ledger.Drops(ctx, bridge.DropFilter{Feed: p.f.Name, Remote: p.f.Remote, States: []bridge.DropState{bridge.Held}})
+	if err != nil {
+		return err
+	}
+	held = slices.DeleteFunc(held, func(d *bridge.Drop) bool { return bridge.NoTime(d.MTime) }) // its content is compared in the end
+	drops = slices.DeleteFunc(append(drops, held...), func(d *bridge.Drop) bool {
 		beyond := bridge.NoTime(d.MTime) && d.Size > maxReads // its content was compared before its last move
-		return d.Path == "" || d.Finish != "" || !d.State.Settled() || beyond || p.e.setbacks.Rests(lateLook(d), p.e.Clock.Now())
+		return d.Path == "" || d.Finish != "" || beyond || p.e.setbacks.Rests(lateLook(d), p.e.Clock.Now())
 	})
 	last, _ := p.e.lateAt.Load(p.f.Name)
 	for _, d := range after(drops, last)[:min(len(drops), maxLate)] {
@@ -117,23 +123,31 @@ func (s *secondLook) same(ctx context.Context, file bridge.File) (bool, error) {
 // The new one is claimed already, and fetched once it has stood still.
 func (s *secondLook) enterAgain(ctx context.Context, file bridge.File) error {
 	now := s.e.Clock.Now()
-	again := &bridge.Drop{Feed: s.d.Feed, Remote: s.d.Remote, Folder: s.d.Folder, Name: s.d.Name, Path: s.d.Path, Size: file.Size, MTime: file.MTime.UTC(),
-		State: bridge.Claimed, Reason: fmt.Sprintf("drop %d was this file before its sender went on with it", s.d.ID), Manifest: s.d.Manifest,
-		Date: s.d.Date, Seq: s.d.Seq, ListedRows: -1, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
+	again := &bridge.Drop{Feed: s.d.Feed, Remote: s.d.Remote, Folder: s.d.Folder, Name: s.d.Name, Path: s.d.Path, Size: file.Size,
+		MTime: file.MTime.UTC(), State: bridge.Claimed,
+		Reason: fmt.Sprintf("drop %d was this file before its sender went on with it", s.d.ID), Manifest: s.d.Manifest, Date: s.d.Date,
+		Seq: s.d.Seq, ListedRows: -1, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
 	if !again.Manifest {
 		again.Rank = order.Rank(again)
 	}
-	text := fmt.Sprintf("%s had %d bytes when it was fetched and has %d now: it is loaded again as it is now", path.Base(s.d.Path), s.d.Size, file.Size)
+	text := fmt.Sprintf("%s had %d bytes when it was fetched and has %d now: it is loaded again as it is now",
+		path.Base(s.d.Path), s.d.Size, file.Size)
 	if s.d.Size == file.Size {
 		text = fmt.Sprintf("%s has other content than when it was fetched: it is loaded again as it is now", path.Base(s.d.Path))
 	}
+	from := s.d.State
+	if from == bridge.Held { // there is nothing left to decide about it
+		s.d.State, s.d.SettledAt = bridge.Superseded, now
+	}
 	s.d.Path, s.d.Reason = "", also(s.d.Reason, "its sender went on with the file, which is another drop now")
-	alarm := s.event(bridge.AlarmRaised, s.d, text)
-	alarm.Hint = "the file was taken before its sender had finished: give the feed a marker or a manifest, or a longer ready.stable"
+	alarm, note := s.alarm(s.d, bridge.AlarmUnfinished, text)
 	seen := s.event(bridge.DropSeen, again, again.Reason)
 	seen.Bytes = again.Size
 	s.e.Events.Step("enter again")
-	listing := bridge.Listing{New: []*bridge.Drop{again}, Moves: []bridge.Move{{Drop: s.d, From: s.d.State}}, At: now}
+	if err := s.e.Ledger.Note(ctx, alarmNote(s.d.Feed, alarm.Alarm), note); err != nil {
+		return err
+	}
+	listing := bridge.Listing{New: []*bridge.Drop{again}, Moves: []bridge.Move{{Drop: s.d, From: from}}, At: now}
 	return s.told(s.e.Ledger.Listed(ctx, listing, alarm, seen), alarm, seen)
 }
 

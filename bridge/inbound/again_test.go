@@ -49,11 +49,32 @@ func TestASenderWhoGoesOnThroughItsOpenHandleIsHeard(t *testing.T) {
 			if n := w.Shop.Count("productprices"); n != 2 {
 				t.Errorf("the shop has %d prices", n)
 			}
-			if n := strings.Count(w.Log.String(), `msg="alarm raised"`); n != 1 {
-				t.Errorf("%d alarms", n)
+			if n := strings.Count(w.Log.String(), "alarm=unfinished"); n != 2 || len(w.Alarms()) != 0 {
+				t.Errorf("an alarm was raised and cleared: %d; left: %v\n%s", n, w.Alarms(), w.Log)
 			}
 		})
 	}
+}
+
+// A guard that holds half a file for its few rows lets the whole of it pass.
+func TestAHeldHalfOfAFileGivesWayToTheWhole(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ", guards: { min_rows: 2 }"))
+	w.Stock("SKU1", "SKU2")
+	w.Drop("prices", "a.csv", bridgetest.OnePrice("1"))
+	sender, err := os.OpenFile(filepath.Join(w.Folder, "prices/a.csv"), os.O_WRONLY|os.O_APPEND, 0)
+	w.Must(err)
+	defer sender.Close()
+	w.Round()
+	w.Stands("a.csv held …")
+	w.Later(24 * time.Hour)
+	w.Stands("a.csv held …")
+	_, err = sender.WriteString(bridgetest.Price("SKU2", "2"))
+	w.Must(err)
+	for range 3 {
+		w.Later(30 * time.Second)
+	}
+	w.Stands("a.csv superseded min_rows: 1 rows, the least is 2; its sender went on with the file, which is another drop now", "a.csv loaded")
+	w.Stay("archive/a_r2.csv")
 }
 
 func TestAFileThatNobodyTouchesIsLoadedOnce(t *testing.T) {
@@ -244,7 +265,8 @@ func TestAFullDiskPausesOneDrop(t *testing.T) {
 	full := true
 	w.Replace(&changedRemote{Remote: w.B.In.Remotes["disk"], fetch: func(p string) error {
 		if full && strings.Contains(p, "a_d1") {
-			return fmt.Errorf("write spool: %w", &bridge.Error{Op: "write", Object: "spool", Fate: bridge.Pause, File: true, Err: errors.New("no space left")})
+			return fmt.Errorf("write spool: %w", &bridge.Error{Op: "write", Object: "spool", Fate: bridge.Pause, File: true,
+				Err: errors.New("no space left")})
 		}
 		return nil
 	}})
@@ -287,5 +309,10 @@ func TestManySmallFilesAreAllLookedAfter(t *testing.T) {
 	}
 	if n := strings.Count(w.Log.String(), `msg="alarm raised"`); n != 2 {
 		t.Errorf("%d alarms", n)
+	}
+	for _, line := range strings.Split(w.Log.String(), "\n") {
+		if strings.Contains(line, `msg="alarm raised"`) && !strings.Contains(line, "alarm=unfinished") {
+			t.Errorf("an alarm without its word: %s", line)
+		}
 	}
 }

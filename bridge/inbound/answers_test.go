@@ -20,7 +20,8 @@ feeds:
 // answered is a world in which orders O-0 … O-2 were written and answers come back.
 func answered(t testing.TB, more string, options ...orotest.Option) *bridgetest.World {
 	t.Helper()
-	w := bridgetest.NewWorld(t, anAnswerFeed+fmt.Sprintf(bridgetest.AnExport, more), append([]orotest.Option{orotest.Seed(orotest.Sample)}, options...)...)
+	w := bridgetest.NewWorld(t, anAnswerFeed+fmt.Sprintf(bridgetest.AnExport, more),
+		append([]orotest.Option{orotest.Seed(orotest.Sample)}, options...)...)
 	w.Mkdir("answers")
 	for i := range 3 {
 		w.Submit(fmt.Sprintf("O-%d", i))
@@ -60,7 +61,8 @@ func TestAnswersReachTheirOrders(t *testing.T) {
 
 	// The last word of each again, in another file: nothing is written.
 	before := w.Writes()
-	w.Drop("answers", "a2.csv", "order,erp_order_number,status,shipping_status,tracking_method,tracking_number,message\nO-0,4711,,shipped,ups,1Z2,\nO-0,,,,ups,1Z1,\nO-1,,refused,,,,no credit\n")
+	w.Drop("answers", "a2.csv", "order,erp_order_number,status,shipping_status,tracking_method,tracking_number,message\n"+
+		"O-0,4711,,shipped,ups,1Z2,\nO-0,,,,ups,1Z1,\nO-1,,refused,,,,no credit\n")
 	w.Round()
 	if _, run := w.Last("answers"); run.Unchanged != 3 || run.Rows != 3 || w.Writes() != before {
 		t.Errorf("%+v, %d requests that write", run.Counts, w.Writes()-before)
@@ -68,7 +70,8 @@ func TestAnswersReachTheirOrders(t *testing.T) {
 	// The whole file again: the orders end as they were.
 	w.Drop("answers", "a3.csv", someAnswers+"\n")
 	w.Round()
-	if order, err = w.Client.Order(t.Context(), "O-0"); err != nil || order.ShippingStatus != "shipped" || w.Shop.Count("ordershippingtrackings") != 2 {
+	if order, err = w.Client.Order(t.Context(), "O-0"); err != nil || order.ShippingStatus != "shipped" ||
+		w.Shop.Count("ordershippingtrackings") != 2 {
 		t.Errorf("%+v %v", order, err)
 	}
 	events, err := w.Ledger.History(t.Context(), "orders", "O-0")

@@ -33,7 +33,8 @@ func (p *poller) resumeClaims(ctx context.Context) error {
 // claimAndFetch claims and fetches every drop of a feed that is whole, in the feed's order. Trouble with one file is kept with
 // its drop and the others go on; trouble of the end is returned. It says whether a manifest was read.
 func (p *poller) claimAndFetch(ctx context.Context) (fetched int, listed bool, err error) {
-	drops, err := p.e.Ledger.Drops(ctx, bridge.DropFilter{Feed: p.f.Name, States: []bridge.DropState{bridge.Ready, bridge.Claimed, bridge.Fetched, bridge.Loading}})
+	drops, err := p.e.Ledger.Drops(ctx, bridge.DropFilter{Feed: p.f.Name,
+		States: []bridge.DropState{bridge.Ready, bridge.Claimed, bridge.Fetched, bridge.Loading}})
 	if err != nil {
 		return 0, false, err
 	}
@@ -85,7 +86,8 @@ func (p *poller) forward(ctx context.Context, d *bridge.Drop) error {
 		d.State, d.Reason, d.SettledAt = bridge.Vanished, "the copying of the file was cut short: load it again", p.e.Clock.Now()
 		return p.advance(ctx, d, bridge.Claimed, p.event(bridge.DropSettled, d, settledText(d)))
 	case d.Size > int64(p.f.MaxSize):
-		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, reason: fmt.Sprintf("it has %d bytes, more than max_size allows (%s)", d.Size, p.f.MaxSize)})
+		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected,
+			reason: fmt.Sprintf("it has %d bytes, more than max_size allows (%s)", d.Size, p.f.MaxSize)})
 	case spool.NeverFits(p.e.Spool, d.Size):
 		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, hint: spool.HintNeverFits,
 			reason: fmt.Sprintf("%s: it has %d bytes, more than the disk of state.dir could ever hold", formats.CodeFileNeverFits, d.Size)})
@@ -150,7 +152,8 @@ func (p *poller) moveToWork(ctx context.Context, r bridge.Remote, d *bridge.Drop
 			if _, err := r.Stat(ctx, d.Path); bridge.NotThere(err) {
 				return target, nil // it grew while it was moved
 			} else if err != nil || n == bridge.MaxStrangers {
-				return "", errors.Join(err, &bridge.Error{Op: "claim", Object: bridge.FileObject(d.Remote, target), File: true, Err: fs.ErrExist, Hint: "clear the work folder"})
+				return "", errors.Join(err, &bridge.Error{Op: "claim", Object: bridge.FileObject(d.Remote, target), File: true, Err: fs.ErrExist,
+					Hint: "clear the work folder"})
 			}
 			continue
 		case !bridge.NotThere(err):

@@ -48,8 +48,9 @@ func TestTheJourneyGoesOnAfterACrashAtEachStep(t *testing.T) {
 					t.Errorf("crash %d: %d batches of prices were sent", n, creates)
 				}
 				if d, _ := w.Ledger.Drop(t.Context(), 1); !strings.HasPrefix(step, "prune") {
-					want := []string{"archive/a_r1.csv", "archive/a_r1.csv.ok", "archive/b_r2.csv", "archive/b_r2.csv.ok", "receipts/a.csv_r1_receipt.json",
-						"receipts/b.csv_r2_receipt.json", "receipts/c.csv_d3_receipt.json", "rejected/a_r1_rejects.csv", "rejected/b_r2_rejects.csv", "rejected/c.csv_d3_error.txt",
+					want := []string{"archive/a_r1.csv", "archive/a_r1.csv.ok", "archive/b_r2.csv", "archive/b_r2.csv.ok",
+						"receipts/a.csv_r1_receipt.json", "receipts/b.csv_r2_receipt.json", "receipts/c.csv_d3_receipt.json",
+						"rejected/a_r1_rejects.csv", "rejected/b_r2_rejects.csv", "rejected/c.csv_d3_error.txt",
 						"rejected/c_d3.csv", "rejected/c_d3.csv.ok"}
 					if got := w.Files(); !slices.Equal(got, want) {
 						t.Errorf("crash %d: drop 1 is %s, the folder holds\n%s", n, d.State, strings.Join(got, "\n"))
@@ -150,7 +151,8 @@ func TestTheJourneyOverARealServer(t *testing.T) {
 	w.Round()
 	w.Stands("a.csv partial …", "b.csv partial …", "c.csv rejected …")
 	w.Stay("archive/a_r1.csv", "archive/a_r1.csv.ok", "archive/b_r2.csv", "archive/b_r2.csv.ok", "receipts/a.csv_r1_receipt.json",
-		"receipts/b.csv_r2_receipt.json", "receipts/c.csv_d3_receipt.json", "rejected/a_r1_rejects.csv", "rejected/b_r2_rejects.csv", "rejected/c.csv_d3_error.txt",
+		"receipts/b.csv_r2_receipt.json", "receipts/c.csv_d3_receipt.json",
+		"rejected/a_r1_rejects.csv", "rejected/b_r2_rejects.csv", "rejected/c.csv_d3_error.txt",
 		"rejected/c_d3.csv", "rejected/c_d3.csv.ok")
 	w.Later(91 * 24 * time.Hour)
 	w.Stay()

@@ -157,16 +157,19 @@ type RerunOptions struct {
 func (e *Engine) Rerun(ctx context.Context, d *bridge.Drop, o RerunOptions, by bridge.Decision) (*bridge.Run, error) {
 	object := fmt.Sprintf("drop %d", d.ID)
 	if !d.State.Settled() || d.State == bridge.Vanished {
-		return nil, &bridge.Error{Op: "run again", Object: object, Err: fmt.Errorf("it is %s", d.State), Hint: "only a drop that has come to its end can be run again"}
+		return nil, &bridge.Error{Op: "run again", Object: object, Err: fmt.Errorf("it is %s", d.State),
+			Hint: "only a drop that has come to its end can be run again"}
 	}
 	if d.Manifest {
-		return nil, &bridge.Error{Op: "run again", Object: object, Err: errors.New("it is a manifest and holds no rows"), Hint: "run the files that it lists again"}
+		return nil, &bridge.Error{Op: "run again", Object: object, Err: errors.New("it is a manifest and holds no rows"),
+			Hint: "run the files that it lists again"}
 	}
 	run := &bridge.Run{Kind: bridge.ReRun, Force: o.Force, Approved: true}
 	if o.Rejected {
 		run.Kind = bridge.RetryRun
 		if last, err := e.lastRejects(ctx, d, 0); err != nil || last == nil {
-			return nil, errors.Join(err, &bridge.Error{Op: "run again", Object: object, Err: errors.New("its last run rejected no row"), Hint: "see `orobridge rejects`"})
+			return nil, errors.Join(err, &bridge.Error{Op: "run again", Object: object, Err: errors.New("its last run rejected no row"),
+				Hint: "see `orobridge rejects`"})
 		}
 	}
 	if err := e.haveBytes(ctx, d); err != nil {

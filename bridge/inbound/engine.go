@@ -1,23 +1,3 @@
-// Package inbound is a drop's life: how a file on a remote becomes records of the shop, and what its sender gets back.
-//
-// Contract. Each step is recorded in the ledger before the next begins, so that a bridge that was killed goes on from
-// there; what was recorded is told as an event in the same transaction. Trouble pauses the work and rejects nothing. The
-// package declares the ledger and the shop that it needs (ports.go) and knows no network, no SQL and no file format. An
-// Engine belongs to one shop. At most one drop of an entity is loaded at a time: who calls Load sees to that.
-//
-// In the order of a drop's states:
-//
-//   - seen.go: listing → seen → ready; manifest.go: files that list files
-//   - claim.go, fetch.go: ready → claimed → fetched; waiting.go: trouble with one file
-//   - rank.go, queue.go: which drop is the next, and what keeps it
-//   - load.go: fetched → loading → loaded, partial, rejected, held
-//   - rows.go, rejects.go: the rows of a file, out of its wrappings; those that were rejected
-//   - plan.go: rows → records → changes; guards.go: limits; apply.go, pace.go: changes → batches → outcomes
-//   - answers.go: the ERP's answers to orders, which travel one by one
-//   - again.go: files that were no whole ones after all
-//   - settle.go, receipt.go, receipt_documents.go: reject file, receipts, last move
-//   - decide.go: approve, discard, run again; preview.go: plan without doing; adopt.go: links without a file
-//   - prune.go: what is old goes
 package inbound
 
 import (

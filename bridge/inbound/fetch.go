@@ -4,15 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
 	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/bridge/inbound/spool"
@@ -35,7 +32,8 @@ func (p *poller) fetch(ctx context.Context, d *bridge.Drop) error {
 	d.State, d.Reason, d.SHA256, d.Spool, d.FetchedAt = bridge.Fetched, "", sum, name, p.e.Clock.Now()
 	if d.ListedSHA256 != "" && d.ListedSHA256 != sum {
 		d.State = bridge.Claimed
-		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, reason: fmt.Sprintf("its sha256 is %s, manifest %d says %s: it was not sent whole", sum, d.ListedBy, d.ListedSHA256)})
+		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected,
+			reason: fmt.Sprintf("its sha256 is %s, manifest %d says %s: it was not sent whole", sum, d.ListedBy, d.ListedSHA256)})
 	}
 	if err := p.recognise(ctx, d); err != nil {
 		return err
@@ -62,15 +60,18 @@ func (p *poller) recognise(ctx context.Context, d *bridge.Drop) (err error) {
 func (p *poller) changed(ctx context.Context, r bridge.Remote, d *bridge.Drop, why error) error {
 	file, err := r.Stat(ctx, d.Path)
 	switch {
-	case bridge.NotThere(err) && p.e.ReadOnly[d.Remote], err == nil && p.e.ReadOnly[d.Remote] && (file.Size != d.Size || !bridge.SameTime(file.MTime, d.MTime)):
+	case bridge.NotThere(err) && p.e.ReadOnly[d.Remote], err == nil && p.e.ReadOnly[d.Remote] &&
+		(file.Size != d.Size || !bridge.SameTime(file.MTime, d.MTime)):
 		d.State, d.Reason, d.Path, d.SettledAt = bridge.Vanished, "the sender replaced the file before it could be fetched", "", p.e.Clock.Now()
 		return p.advance(ctx, d, bridge.Claimed, p.event(bridge.DropSettled, d, settledText(d)))
 	case err == nil && file.Size != d.Size:
-		d.Reason = fmt.Sprintf("it had %d bytes when it was claimed and has %d now: the sender was still writing; give the feed a marker, or a longer ready.stable", d.Size, file.Size)
+		d.Reason = fmt.Sprintf("it had %d bytes when it was claimed and has %d now: the sender was still writing; give the feed a marker, "+
+			"or a longer ready.stable", d.Size, file.Size)
 		d.Size, d.MTime, d.SteadyAt = file.Size, file.MTime.UTC(), p.e.Clock.Now()
 		return p.advance(ctx, d, bridge.Claimed, p.event(bridge.DropTrouble, d, d.Reason))
 	case why == nil:
-		return &bridge.Error{Op: "fetch", Object: bridge.FileObject(d.Remote, d.Path), Fate: bridge.Pause, File: true, Err: errors.New("another number of bytes arrived than the file has")}
+		return &bridge.Error{Op: "fetch", Object: bridge.FileObject(d.Remote, d.Path), Fate: bridge.Pause, File: true,
+			Err: errors.New("another number of bytes arrived than the file has")}
 	}
 	return why
 }
@@ -100,54 +101,4 @@ func (p *poller) corrects(ctx context.Context, d *bridge.Drop) (bool, error) {
 	}
 	defer file.Close() // it was only read
 	return file.Corrects(), nil
-}
-
-// HandOver copies a local file into the spool as a drop of a feed, as `orobridge load` does.
-func (e *Engine) HandOver(ctx context.Context, f *config.Feed, file string) (*bridge.Drop, error) {
-	info, err := os.Stat(file)
-	if err != nil {
-		return nil, &bridge.Error{Op: "load", Object: file, Err: err, Hint: "name a file that this machine can read"}
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &bridge.Error{Op: "load", Object: file, Err: errors.New("not a regular file"), Hint: "name a file that this machine can read"}
-	}
-	name := filepath.Base(file)
-	if err := bridge.SafeName(name); err != nil {
-		return nil, &bridge.Error{Op: "load", Object: file, Err: err, Hint: "rename the file"}
-	}
-	if info.Size() > int64(f.MaxSize) {
-		return nil, &bridge.Error{Op: "load", Object: file, Err: fmt.Errorf("it has %d bytes, more than max_size allows (%s)", info.Size(), f.MaxSize), Hint: "raise max_size of the feed"}
-	}
-	now := e.Clock.Now()
-	d := &bridge.Drop{Feed: f.Name, Remote: bridge.ByHand, Folder: filepath.Dir(file), Name: name, Size: info.Size(), MTime: info.ModTime().UTC().Truncate(time.Millisecond),
-		State: bridge.Claimed, ListedRows: -1, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
-	d.Date, d.Seq, _ = f.Match.Match(name)
-	if d.Rank, err = order.Newest(ctx, e.Ledger, d, e.Clock.Now()); err != nil {
-		return nil, err
-	}
-	if err := e.Ledger.Listed(ctx, bridge.Listing{New: []*bridge.Drop{d}, At: now}); err != nil {
-		return nil, err
-	}
-	name = strconv.FormatInt(d.ID, 10)
-	size, sum, err := spool.Fetch(ctx, localFile{}, file, filepath.Join(e.Spool, name))
-	if err != nil {
-		return nil, err
-	}
-	d.Size, d.SHA256, d.Spool, d.State, d.FetchedAt = size, sum, name, bridge.Fetched, e.Clock.Now()
-	if d.Correction, err = e.poller(f).corrects(ctx, d); err != nil {
-		return nil, err
-	}
-	return d, journal{e}.advance(ctx, d, bridge.Claimed, fetched(d, e.Clock.Now()))
-}
-
-// localFile is a spool.Source of files of this machine.
-type localFile struct{}
-
-func (localFile) Fetch(ctx context.Context, path string, w io.Writer) (int64, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return 0, err
-	}
-	defer f.Close()
-	return io.Copy(w, f)
 }

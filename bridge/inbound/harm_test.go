@@ -75,7 +75,8 @@ func TestAFullDropThatWouldEmptyTheShopIsHeldByDefault(t *testing.T) {
 
 // Older never overwrites newer: a field that a later drop has set is left alone, the other fields are written.
 func TestAnOlderDropLeavesAloneWhatALaterOneHasSet(t *testing.T) {
-	w := bridgetest.NewWorld(t, strings.Replace(bridgetest.FeedWith("products", ", guards: { max_rejects: 1 }"), "'*.csv'", `'/p_(?P<seq>\d+)\.csv/'`, 1))
+	feeds := bridgetest.FeedWith("products", ", guards: { max_rejects: 1 }")
+	w := bridgetest.NewWorld(t, strings.Replace(feeds, "'*.csv'", `'/p_(?P<seq>\d+)\.csv/'`, 1))
 	head := "sku,name,unit,short_description\n"
 	w.Drop("products", "p_1.csv", head+"AAA,Bolt,item,\n")
 	w.Round()
@@ -279,7 +280,8 @@ func TestAWithdrawalThatWasCutShortTwiceIsStillOne(t *testing.T) {
 func TestAWithdrawalThatTheShopRefusesIsAReject(t *testing.T) {
 	for _, step := range []string{"never", "settled", "applied", "end"} {
 		w := bridgetest.NewWorld(t, bridgetest.FeedOf("*.csv", "")+
-			"  - { name: customers, entity: customers, remote: disk, folder: customers, match: '*.csv', ready: { stable: 0s }, format: { kind: csv }, mode: full, on_missing: delete, guards: { max_removals: 100% } }\n")
+			"  - { name: customers, entity: customers, remote: disk, folder: customers, match: '*.csv', ready: { stable: 0s }, "+
+			"format: { kind: csv }, mode: full, on_missing: delete, guards: { max_removals: 100% } }\n")
 		w.Mkdir("customers")
 		w.Drop("customers", "a.csv", "customer_number,name\nC-1,One\nC-2,Two\n")
 		w.Round()

@@ -18,8 +18,10 @@ import (
 const hostileFeeds = `
 feeds:
   - { name: products, entity: products, remote: disk, folder: products, match: '*', ready: { stable: 0s }, format: { kind: csv } }
-  - { name: inventory, entity: inventory, remote: disk, folder: inventory, match: '*', ready: { stable: 0s }, mode: full, on_missing: zero, on_failure: continue, unwrap: [zip], format: { kind: csv } }
-  - { name: pricelists, entity: pricelists, remote: disk, folder: pricelists, match: '*', ready: { stable: 0s }, unwrap: [gzip], format: { kind: csv } }
+  - { name: inventory, entity: inventory, remote: disk, folder: inventory, match: '*', ready: { stable: 0s }, mode: full, on_missing: zero,
+      on_failure: continue, unwrap: [zip], format: { kind: csv } }
+  - { name: pricelists, entity: pricelists, remote: disk, folder: pricelists, match: '*', ready: { stable: 0s }, unwrap: [gzip],
+      format: { kind: csv } }
   - { name: prices, entity: prices, remote: disk, folder: prices, match: '*.csv', ready: { stable: 0s }, format: { kind: csv } }
 `
 
@@ -27,7 +29,8 @@ feeds:
 const hostileLimit = 256 << 20
 
 // TestFilesThatMeanHarmEndAndKeepNobody puts a folder of them in front of three feeds of a whole bridge, and through an SFTP
-// server in front of one: each file comes to an end, memory stays within bounds, nothing is left in the spool, and a feed beside them works.
+// server in front of one: each file comes to an end, memory stays within bounds, nothing is left in the spool, and a feed
+// beside them works.
 func TestFilesThatMeanHarmEndAndKeepNobody(t *testing.T) {
 	all := len(hostiletest.Files())
 	for _, f := range hostiletest.Files() {

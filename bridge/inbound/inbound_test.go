@@ -222,7 +222,8 @@ func TestStrangeNamesNeverLeaveTheirFolder(t *testing.T) {
 		}
 	}
 	for _, p := range w.Files() {
-		if folder := filepath.Dir(p); folder != "." && folder != "archive" && folder != "rejected" && folder != "receipts" || len(filepath.Base(p)) > bridge.MaxName {
+		if folder := filepath.Dir(p); folder != "." && folder != "archive" && folder != "rejected" && folder != "receipts" ||
+			len(filepath.Base(p)) > bridge.MaxName {
 			t.Errorf("%q stands in %s", p, folder)
 		}
 	}
@@ -283,7 +284,8 @@ func TestAFileThatIsStillWrittenToAfterItsClaimIsWatchedAnew(t *testing.T) {
 	w.Tick(20 * time.Second)
 	w.OnStep(func(name string) {
 		if name == "claimed" {
-			w.Must(os.WriteFile(filepath.Join(w.Folder, "prices/.work/a_d1.csv"), []byte(bridgetest.OnePrice("1")+bridgetest.Price("SKU2", "2")), 0o644))
+			other := bridgetest.OnePrice("1") + bridgetest.Price("SKU2", "2")
+			w.Must(os.WriteFile(filepath.Join(w.Folder, "prices/.work/a_d1.csv"), []byte(other), 0o644))
 		}
 	})
 	w.Round()
@@ -352,9 +354,11 @@ func TestAManifestSaysWhichFilesAreWhole(t *testing.T) {
 	w.Round()
 	w.Stands("a.csv seen waits for a manifest that lists it", "b.csv seen waits for a manifest that lists it")
 
-	w.Drop("prices", "batch_1.txt", fmt.Sprintf("\ufeffFile;Rows;SHA256;Size\r\na.csv;1;%s;\r\nb.csv;1;%s;%d\r\nc.csv;;;\r\nother.xml;9;;\r\n", sum(a), strings.ToUpper(sum(b)), len(b)))
+	w.Drop("prices", "batch_1.txt", fmt.Sprintf("\ufeffFile;Rows;SHA256;Size\r\na.csv;1;%s;\r\nb.csv;1;%s;%d\r\nc.csv;;;\r\nother.xml;9;;\r\n",
+		sum(a), strings.ToUpper(sum(b)), len(b)))
 	w.Round()
-	w.Stands("a.csv loaded", fmt.Sprintf("b.csv seen it has 10 bytes, manifest 3 says %d", len(b)), "batch_1.txt fetched waits for 2 of its files: b.csv, c.csv")
+	w.Stands("a.csv loaded", fmt.Sprintf("b.csv seen it has 10 bytes, manifest 3 says %d", len(b)),
+		"batch_1.txt fetched waits for 2 of its files: b.csv, c.csv")
 	w.Drop("prices", "b.csv", b)
 	w.Round()
 	w.Stands("a.csv loaded", "b.csv loaded", "batch_1.txt fetched waits for 1 of its files: c.csv")
@@ -369,9 +373,11 @@ func TestAFileThatIsNotWhatItsManifestSaysIsRejected(t *testing.T) {
 	w.Stock("SKU1")
 	w.Drop("prices", "a.csv", bridgetest.OnePrice("1"))
 	w.Drop("prices", "b.csv", bridgetest.OnePrice("4"))
-	w.Drop("prices", "m.lst", fmt.Sprintf("file,rows,sha256\na.csv,,%s\nb.csv,2,%s\n", sum(bridgetest.OnePrice("2")), sum(bridgetest.OnePrice("4"))))
+	w.Drop("prices", "m.lst", fmt.Sprintf("file,rows,sha256\na.csv,,%s\nb.csv,2,%s\n",
+		sum(bridgetest.OnePrice("2")), sum(bridgetest.OnePrice("4"))))
 	w.Round()
-	w.Stands("a.csv rejected its sha256 is …", "b.csv held manifest: 1 rows, manifest 3 says 2", "m.lst fetched waits for 1 of its files: a.csv")
+	w.Stands("a.csv rejected its sha256 is …", "b.csv held manifest: 1 rows, manifest 3 says 2",
+		"m.lst fetched waits for 1 of its files: a.csv")
 	w.Stay(".work/b_d2.csv", ".work/m_d3.lst", "rejected/a.csv_d1_error.txt", "rejected/a_d1.csv")
 	w.Drop("prices", "a.csv", bridgetest.OnePrice("2"))
 	w.Round()
@@ -383,7 +389,8 @@ func TestAFileThatIsNotWhatItsManifestSaysIsRejected(t *testing.T) {
 	w.Drop("prices", "m2.lst", "file\nx.csv\n")
 	w.Round()
 	drops := w.Lineup()
-	if got := drops[len(drops)-2:]; got[0] != "m1.lst loaded all files that it lists have come" || got[1] != "m2.lst fetched waits for 1 of its files: x.csv" {
+	if got := drops[len(drops)-2:]; got[0] != "m1.lst loaded all files that it lists have come" ||
+		got[1] != "m2.lst fetched waits for 1 of its files: x.csv" {
 		t.Errorf("%v", got)
 	}
 }

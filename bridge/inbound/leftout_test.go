@@ -51,7 +51,8 @@ func TestWarningsAreCountedOnceAndToldToTheSender(t *testing.T) {
 			}
 			text, err = os.ReadFile(filepath.Join(w.Folder, "customers/receipts/a.csv_r1_receipt.csv"))
 			w.Must(err)
-			if lines := strings.Split(string(text), "\n"); len(lines) != 5 || !strings.HasPrefix(lines[2], "warning,a.csv") || !strings.Contains(lines[3], "C-3") {
+			if lines := strings.Split(string(text), "\n"); len(lines) != 5 || !strings.HasPrefix(lines[2], "warning,a.csv") ||
+				!strings.Contains(lines[3], "C-3") {
 				t.Errorf("the receipt for spreadsheets is\n%s", text)
 			}
 		})
@@ -119,7 +120,8 @@ func TestAnIncompleteAddressMayBeWholeInTheShop(t *testing.T) {
 	w := bridgetest.NewWorld(t, bridgetest.FeedWith("customers", ""))
 	w.Drop("customers", "a.csv", customersHead+"C-1,Name,Main 1,Rochester,14608,US-NY,US\n")
 	w.Round()
-	w.Drop("customers", "b.csv", "customer_number,name,street,city,postal_code,country\nC-1,Name,Main 9,Rochester,14608,US\nC-2,Name,Main 9,Rochester,14608,US\n")
+	w.Drop("customers", "b.csv", "customer_number,name,street,city,postal_code,country\n"+
+		"C-1,Name,Main 9,Rochester,14608,US\nC-2,Name,Main 9,Rochester,14608,US\n")
 	w.Round()
 	w.Expect("customers", bridge.Loaded, bridge.Counts{Rows: 2, Updated: 1, Created: 1, Warnings: 1})
 	w.Drop("customers", "c.csv", "customer_number,name,street\nC-1,Name,Main 10\nC-2,Name,Main 10\n")

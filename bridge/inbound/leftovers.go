@@ -26,8 +26,8 @@ func LeftoversNote(name string) (feed string, ok bool) {
 
 // LeftoversHint says what to do about leftovers.
 func LeftoversHint(feed string) string {
-	return "no drop of this ledger has claimed them: `orobridge adopt --leftovers " + feed + "` puts them back into the feed's folder, to be loaded; " +
-		"leave them alone if another bridge works there"
+	return "no drop of this ledger has claimed them: `orobridge adopt --leftovers " + feed +
+		"` puts them back into the feed's folder, to be loaded; leave them alone if another bridge works there"
 }
 
 // Leftovers lists a feed's leftovers. A work folder that is not there has none.

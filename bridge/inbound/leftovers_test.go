@@ -16,7 +16,8 @@ import (
 func TestWhatALostLedgerHadClaimedIsToldAndCanBeAdopted(t *testing.T) {
 	w := bridgetest.NewWorld(t, `
 feeds:
-  - { name: products, entity: products, remote: disk, folder: products, match: '*.csv', ready: { stable: 0s, marker: .ok }, format: { kind: csv } }
+  - { name: products, entity: products, remote: disk, folder: products, match: '*.csv', ready: { stable: 0s, marker: .ok },
+      format: { kind: csv } }
 `)
 	w.Drop("products", "a.b.csv", "sku,name,unit\nS-1,Bolt,item\n")
 	w.Drop("products", "a.b.csv.ok", "")

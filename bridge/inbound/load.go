@@ -60,7 +60,10 @@ func (l *loader) load(ctx context.Context) error {
 	case v.state == bridge.Held:
 		return l.hold(ctx, v.reason)
 	}
-	return l.end(ctx, l.f, l.d, l.run, v)
+	if err := l.end(ctx, l.f, l.d, l.run, v); err != nil || l.d.State != bridge.Loaded && l.d.State != bridge.Partial {
+		return err
+	}
+	return l.clearAlarms(ctx, l.f, l.d)
 }
 
 // due finds or starts the run that the drop needs. A drop that says what an earlier one said is a duplicate and needs none.
@@ -116,7 +119,8 @@ func (l *loader) stillLoading(ctx context.Context) error {
 }
 
 // sameContent finds the drop right before d in the feed's order, of those that were loaded or are about to be, if it says
-// the same; 0 otherwise. One that was loaded in part only still owes rows: the same bytes once more load them. A file that repeats an earlier state after a newer one ("stock 0", "stock 5", "stock 0") is news.
+// the same; 0 otherwise. One that was loaded in part only still owes rows: the same bytes once more load them. A file that
+// repeats an earlier state after a newer one ("stock 0", "stock 5", "stock 0") is news.
 func (l *loader) sameContent(ctx context.Context) (int64, error) {
 	before, err := order.Before(ctx, l.e.Ledger, l.d, bridge.Loaded, bridge.Partial, bridge.Loading, bridge.Held)
 	if err != nil || before == nil || before.SHA256 != l.d.SHA256 || before.State == bridge.Partial {
@@ -177,8 +181,8 @@ func (l *loader) attempt(ctx context.Context, resumed bool) (v verdict, err erro
 
 // loadAnswers carries out a run of an order_feedback drop.
 func (l *loader) loadAnswers(ctx context.Context, stage bridge.Stage, resumed bool) (v verdict, err error) {
-	a := &answers.Applier{Ledger: l.e.Ledger, Shop: l.e.Shop, Clock: l.e.Clock, Events: l.e.Events, Trouble: l.e.waiter(), Feed: l.f, Drop: l.d, Run: l.run,
-		Rows: l.openRows}
+	a := &answers.Applier{Ledger: l.e.Ledger, Shop: l.e.Shop, Clock: l.e.Clock, Events: l.e.Events, Trouble: l.e.waiter(),
+		Feed: l.f, Drop: l.d, Run: l.run, Rows: l.openRows}
 	if l.run.Kind != bridge.ParkedRun {
 		if err := a.Rehearse(ctx); err != nil {
 			return l.unreadable(err)
@@ -209,8 +213,8 @@ func (l *loader) incomplete(ctx context.Context, records []*formats.Record) (lac
 
 // applier carries out a run's stage.
 func (l *loader) applier(stage bridge.Stage) *apply.Applier {
-	return &apply.Applier{Ledger: l.e.Ledger, Shop: l.e.Shop, Clock: l.e.Clock, Events: l.e.Events, Trouble: l.e.waiter(), Pace: l.e.pace(), Batch: l.e.Batch,
-		Feed: l.f, Drop: l.d, Run: l.run, Stage: stage, Still: l.stillLoading}
+	return &apply.Applier{Ledger: l.e.Ledger, Shop: l.e.Shop, Clock: l.e.Clock, Events: l.e.Events, Trouble: l.e.waiter(),
+		Pace: l.e.pace(), Batch: l.e.Batch, Feed: l.f, Drop: l.d, Run: l.run, Stage: stage, Still: l.stillLoading}
 }
 
 // fill stages what a run is about: the rows of the drop's spooled bytes, or its parked records.
@@ -265,8 +269,10 @@ func (l *loader) fresh(ctx context.Context, s envelope.Signature) error {
 	if err != nil || first == l.d.ID || l.d.Remote == bridge.ByHand {
 		return err
 	}
-	return &formats.FileError{Code: formats.CodeFileReplayed, Message: fmt.Sprintf("its signature, made %s, came with drop %d already", s.At.Format(time.RFC3339), first),
-		Hint: fmt.Sprintf("if that drop is to be loaded again: orobridge rerun %d; a sender who means to say the same again signs again", first)}
+	return &formats.FileError{Code: formats.CodeFileReplayed,
+		Message: fmt.Sprintf("its signature, made %s, came with drop %d already", s.At.Format(time.RFC3339), first),
+		Hint: fmt.Sprintf("if that drop is to be loaded again: orobridge rerun %d; "+
+			"a sender who means to say the same again signs again", first)}
 }
 
 // unreadable is the verdict on a drop whose file can't be read to its end: nothing of it was sent. Any other error is

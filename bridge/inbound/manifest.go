@@ -42,7 +42,8 @@ type manifestRow struct {
 // fetchManifest reads a manifest that was claimed and records what it lists.
 func (p *poller) fetchManifest(ctx context.Context, d *bridge.Drop) error {
 	if d.Size > maxManifest {
-		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, reason: fmt.Sprintf("a manifest of %d bytes: at most %s are read", d.Size, bridge.Size(maxManifest))})
+		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected,
+			reason: fmt.Sprintf("a manifest of %d bytes: at most %s are read", d.Size, bridge.Size(maxManifest))})
 	}
 	r, err := p.e.remote(d)
 	if err != nil {

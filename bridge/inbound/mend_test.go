@@ -36,13 +36,17 @@ func TestARejectEndsWithTheRunThatSaysMoreOfItsRow(t *testing.T) {
 		later string // the second file
 		want  []string
 	}{
-		"loaded":            {"", head + price("SKU1", "7"), []string{"drop 1 SKU1: mended by run 2 of drop 2", "drop 1 SKU9: open"}},
-		"rejected again":    {"", head + price("SKU1", "y"), []string{"drop 1 SKU1: repeated by run 2 of drop 2", "drop 1 SKU9: open", "drop 2 SKU1: open"}},
-		"nothing said":      {"", head + price("SKU3", "7"), []string{"drop 1 SKU1: open", "drop 1 SKU9: open"}},
-		"not said any more": {", mode: full", head + price("SKU3", "7"), []string{"drop 1 SKU1: expired by run 2 of drop 2", "drop 1 SKU9: expired by run 2 of drop 2"}},
+		"loaded": {"", head + price("SKU1", "7"), []string{"drop 1 SKU1: mended by run 2 of drop 2", "drop 1 SKU9: open"}},
+		"rejected again": {"", head + price("SKU1", "y"),
+			[]string{"drop 1 SKU1: repeated by run 2 of drop 2", "drop 1 SKU9: open", "drop 2 SKU1: open"}},
+		"nothing said": {"", head + price("SKU3", "7"), []string{"drop 1 SKU1: open", "drop 1 SKU9: open"}},
+		"not said any more": {", mode: full", head + price("SKU3", "7"),
+			[]string{"drop 1 SKU1: expired by run 2 of drop 2", "drop 1 SKU9: expired by run 2 of drop 2"}},
 		"a part of it full": {", mode: full, scope: [price_list]", head + price("SKU3", "7"), []string{"drop 1 SKU1: open", "drop 1 SKU9: open"}},
-		"removed":           {"", "price_list,sku,unit,quantity,currency,delete\nRetail,SKU1,item,1,EUR,1\n", []string{"drop 1 SKU1: mended by run 2 of drop 2", "drop 1 SKU9: open"}},
-		"nothing readable":  {", mode: full", head + price("SKU3", "z"), []string{"drop 1 SKU1: expired by run 2 of drop 2", "drop 1 SKU9: expired by run 2 of drop 2", "drop 2 SKU3: open"}},
+		"removed": {"", "price_list,sku,unit,quantity,currency,delete\nRetail,SKU1,item,1,EUR,1\n",
+			[]string{"drop 1 SKU1: mended by run 2 of drop 2", "drop 1 SKU9: open"}},
+		"nothing readable": {", mode: full", head + price("SKU3", "z"),
+			[]string{"drop 1 SKU1: expired by run 2 of drop 2", "drop 1 SKU9: expired by run 2 of drop 2", "drop 2 SKU3: open"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := bridgetest.NewWorld(t, strings.Replace(bridgetest.FeedWith("prices", c.keys), "mode: full }", "mode: full, scope: [] }", 1))
@@ -89,7 +93,8 @@ func TestADropThatRunsAgainEndsItsOwnRejects(t *testing.T) {
 	_, err = w.B.In.Rerun(t.Context(), d, inbound.RerunOptions{}, bridge.Decision{Who: "olga"})
 	w.Must(err)
 	w.Round()
-	want := []string{"drop 1 SKU2: repeated by run 3 of drop 1", "drop 1 SKU1: repeated by run 2 of drop 2", "drop 1 SKU2: open", "drop 1 SKU1: open", "drop 2 SKU1: open"}
+	want := []string{"drop 1 SKU2: repeated by run 3 of drop 1", "drop 1 SKU1: repeated by run 2 of drop 2", "drop 1 SKU2: open",
+		"drop 1 SKU1: open", "drop 2 SKU1: open"}
 	if diff := cmp.Diff(want, lives(w)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

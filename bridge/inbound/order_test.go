@@ -59,7 +59,8 @@ func TestAMissingNumberHoldsWhatComesAfterIt(t *testing.T) {
 	w.Drop("prices", "p_09.csv", bridgetest.OnePrice("9"))
 	w.Drop("prices", "p_10.csv", bridgetest.OnePrice("10"))
 	w.Round()
-	w.Stands("p_07.csv loaded", "p_09.csv held number 8 is missing before it (gap: hold)", "p_10.csv fetched waits behind drop 2 (p_09.csv), which waits for a number that is missing")
+	w.Stands("p_07.csv loaded", "p_09.csv held number 8 is missing before it (gap: hold)",
+		"p_10.csv fetched waits behind drop 2 (p_09.csv), which waits for a number that is missing")
 	w.Restart()
 	w.Drop("prices", "p_08.csv", bridgetest.OnePrice("8"))
 	w.Round()
@@ -94,7 +95,8 @@ func TestAMissingNumberIsToldAndPassed(t *testing.T) {
 	w.Drop("prices", "p_3.csv", bridgetest.OnePrice("3"))
 	w.Round()
 	w.Stands("p_1.csv loaded", "p_3.csv loaded")
-	if d, _ := w.Ledger.Drop(t.Context(), 2); d.Gap != "number 2 is missing before it" || strings.Count(w.Log.String(), "number 2 is missing") != 1 {
+	if d, _ := w.Ledger.Drop(t.Context(), 2); d.Gap != "number 2 is missing before it" ||
+		strings.Count(w.Log.String(), "number 2 is missing") != 1 {
 		t.Errorf("gap %q\n%s", d.Gap, w.Log)
 	}
 	w.Drop("prices", "p_2.csv", bridgetest.OnePrice("2")) // late, and nothing is missing before it
@@ -110,7 +112,8 @@ func TestAMissingNumberIsWaitedForAndThenSkipped(t *testing.T) {
 	w.Drop("prices", "p_3.csv", bridgetest.OnePrice("3"))
 	w.Drop("prices", "p_4.csv", bridgetest.OnePrice("4"))
 	w.Round()
-	w.Stands("p_1.csv loaded", "p_3.csv fetched number 2 is missing before it: waits for it until 2026-11-21 09:00:03Z", "p_4.csv fetched waits behind drop 2…")
+	w.Stands("p_1.csv loaded", "p_3.csv fetched number 2 is missing before it: waits for it until 2026-11-21 09:00:03Z",
+		"p_4.csv fetched waits behind drop 2…")
 	w.Restart()
 	w.Later(2*time.Hour - time.Second)
 	w.Stands("p_1.csv loaded", "p_3.csv fetched …", "p_4.csv fetched …")
@@ -169,7 +172,8 @@ func TestAFailedDropBlocksWhatStandsBehindIt(t *testing.T) {
 			w.Drop("prices", "b.csv", bridgetest.OnePrice("2"))
 		},
 		"run again": func(w *bridgetest.World, d *bridge.Drop) {
-			w.Must(os.WriteFile(filepath.Join(w.State, "spool", "2"), []byte(bridgetest.OnePrice("2")), 0o600)) // as if its format had been corrected
+			// As if its format had been corrected.
+			w.Must(os.WriteFile(filepath.Join(w.State, "spool", "2"), []byte(bridgetest.OnePrice("2")), 0o600))
 			_, err := w.B.In.Rerun(w.T.Context(), d, inbound.RerunOptions{}, bridge.Decision{})
 			w.Must(err)
 		},
@@ -184,7 +188,8 @@ func TestAFailedDropBlocksWhatStandsBehindIt(t *testing.T) {
 			w.Round()
 			w.Restart()
 			w.Round()
-			w.Stands("a.csv loaded", "b.csv rejected …", "c.csv fetched waits behind drop 2 (b.csv), which is rejected (on_failure: block): discard it, or run it again", "d.csv fetched …")
+			w.Stands("a.csv loaded", "b.csv rejected …",
+				"c.csv fetched waits behind drop 2 (b.csv), which is rejected (on_failure: block): discard it, or run it again", "d.csv fetched …")
 			d, err := w.Ledger.Drop(t.Context(), 2)
 			w.Must(err)
 			unblock(w, d)
@@ -227,10 +232,12 @@ func TestANewerFullDropSupersedesTheOlderOnes(t *testing.T) {
 	w.Drop("prices", "p_20261122_1.csv", bridgetest.OnePrice("3")+bridgetest.Price("SKU2", "3"))
 	w.Drop("prices", "p_20261121_1.csv", bridgetest.OnePrice("2"))
 	w.Round()
-	w.Stands("p_20261120_1.csv superseded drop 2 (p_20261122_1.csv) is newer and holds everything", "p_20261122_1.csv loaded", "p_20261121_1.csv superseded drop 2…")
+	w.Stands("p_20261120_1.csv superseded drop 2 (p_20261122_1.csv) is newer and holds everything", "p_20261122_1.csv loaded",
+		"p_20261121_1.csv superseded drop 2…")
 	w.Drop("prices", "p_20261119_1.csv", bridgetest.OnePrice("9")) // comes late
 	w.Round()
-	w.Stands("p_20261120_1.csv superseded …", "p_20261122_1.csv loaded", "p_20261121_1.csv superseded …", "p_20261119_1.csv superseded drop 2…")
+	w.Stands("p_20261120_1.csv superseded …", "p_20261122_1.csv loaded", "p_20261121_1.csv superseded …",
+		"p_20261119_1.csv superseded drop 2…")
 	if got := w.Loaded(); got != "p_20261122_1.csv" {
 		t.Errorf("loaded: %s", got)
 	}
@@ -249,8 +256,17 @@ func TestAHeldFullDropIsSupersededByTheNextGoodOne(t *testing.T) {
 	w.Drop("prices", "p_20261120_1.csv", bridgetest.OnePrice("1")+bridgetest.Price("SKU2", "1")) // seen later, and older by its name
 	w.Round()
 	w.Stands("p_20261120_1.csv superseded …", "p_20261121_1.csv loaded", "p_20261120_1.csv superseded …")
-	if !strings.Contains(w.Log.String(), `alarm="out of order"`) {
-		t.Errorf("nobody was told:\n%s", w.Log)
+	if got := w.Alarms(); len(got) != 1 ||
+		!strings.HasPrefix(got[0], "feed prices out of order: drop 3 (p_20261120_1.csv): it was seen after drop 2 ") {
+		t.Errorf("status counts %q\n%s", got, w.Log)
+	}
+	w.Drop("prices", "p_20261122_1.csv", bridgetest.OnePrice("3")+bridgetest.Price("SKU2", "3"))
+	w.Round()
+	if got := w.Alarms(); len(got) != 0 {
+		t.Errorf("a later file was loaded, and status still counts %q", got)
+	}
+	if !strings.Contains(w.Log.String(), `msg="alarm cleared" feed=prices drop=4 file=p_20261122_1.csv alarm="out of order"`) {
+		t.Errorf("nobody was told that it is over:\n%s", w.Log)
 	}
 }
 

@@ -35,8 +35,10 @@ func priceFile(b testing.TB, w *bridgetest.World, n int, link bool) string {
 			continue
 		}
 		key := fmt.Sprintf("Retail EUR|SKU-%07d|item|1|EUR", i)
-		link := &bridge.Link{Entity: "prices", Key: key, OroID: "1", Feed: "prices", Drop: 1, Run: 1, Content: []formats.Value{{Field: "value", Text: value}}}
-		page = append(page, bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Fate: bridge.FateCreated, Entity: "prices", Key: key, Drop: 1, Run: 1}, Link: link})
+		link := &bridge.Link{Entity: "prices", Key: key, OroID: "1", Feed: "prices", Drop: 1, Run: 1,
+			Content: []formats.Value{{Field: "value", Text: value}}}
+		page = append(page, bridge.Settlement{Link: link,
+			HistoryEntry: bridge.HistoryEntry{Fate: bridge.FateCreated, Entity: "prices", Key: key, Drop: 1, Run: 1}})
 		if len(page) == 5000 || i == n-1 {
 			if err := w.Ledger.Settle(context.Background(), 0, page); err != nil {
 				b.Fatal(err)

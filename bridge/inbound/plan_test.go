@@ -32,7 +32,8 @@ func TestAKeyThatRepeatsInAFileCollapses(t *testing.T) {
 		t.Run(policy, func(t *testing.T) {
 			w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ", repeats: "+policy))
 			w.Stock("SKU1", "SKU2")
-			w.Drop("prices", "a.csv", bridgetest.PriceHead+bridgetest.Price("SKU1", "1")+bridgetest.Price("SKU1", "2")+bridgetest.Price("SKU2", "9")+bridgetest.Price("SKU1", "3"))
+			w.Drop("prices", "a.csv", bridgetest.PriceHead+bridgetest.Price("SKU1", "1")+
+				bridgetest.Price("SKU1", "2")+bridgetest.Price("SKU2", "9")+bridgetest.Price("SKU1", "3"))
 			w.Round()
 			w.Expect("prices", want.state, want.counts)
 			if got := w.PriceOf("SKU1"); got != want.value {
@@ -49,10 +50,14 @@ func TestAKnownKeyThatRepeatsCollapsesToTheLastRow(t *testing.T) {
 		counts bridge.Counts
 		value  string
 	}{
-		"unchanged twice":        {bridgetest.Price("SKU1", "1") + bridgetest.Price("SKU1", "1"), bridge.Counts{Rows: 2, Unchanged: 1, Collapsed: 1}, "1"},
-		"unchanged then changed": {bridgetest.Price("SKU1", "1") + bridgetest.Price("SKU1", "5"), bridge.Counts{Rows: 2, Updated: 1, Collapsed: 1}, "5"},
-		"changed then unchanged": {bridgetest.Price("SKU1", "5") + bridgetest.Price("SKU1", "1"), bridge.Counts{Rows: 2, Unchanged: 1, Collapsed: 1}, "1"},
-		"changed twice":          {bridgetest.Price("SKU1", "5") + bridgetest.Price("SKU1", "6"), bridge.Counts{Rows: 2, Updated: 1, Collapsed: 1}, "6"},
+		"unchanged twice": {bridgetest.Price("SKU1", "1") + bridgetest.Price("SKU1", "1"),
+			bridge.Counts{Rows: 2, Unchanged: 1, Collapsed: 1}, "1"},
+		"unchanged then changed": {bridgetest.Price("SKU1", "1") + bridgetest.Price("SKU1", "5"),
+			bridge.Counts{Rows: 2, Updated: 1, Collapsed: 1}, "5"},
+		"changed then unchanged": {bridgetest.Price("SKU1", "5") + bridgetest.Price("SKU1", "1"),
+			bridge.Counts{Rows: 2, Unchanged: 1, Collapsed: 1}, "1"},
+		"changed twice": {bridgetest.Price("SKU1", "5") + bridgetest.Price("SKU1", "6"),
+			bridge.Counts{Rows: 2, Updated: 1, Collapsed: 1}, "6"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ""))
@@ -77,7 +82,8 @@ func TestAFirstDropOnALivingShopSendsOnlyWhatDiffers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.Drop("prices", "a.csv", bridgetest.PriceHead+bridgetest.Price("SKU1", "10.50")+bridgetest.Price("SKU2", "8")+bridgetest.Price("SKU3", "1"))
+	w.Drop("prices", "a.csv", bridgetest.PriceHead+bridgetest.Price("SKU1", "10.50")+
+		bridgetest.Price("SKU2", "8")+bridgetest.Price("SKU3", "1"))
 	w.Round()
 	w.Expect("prices", bridge.Loaded, bridge.Counts{Rows: 3, Created: 1, Updated: 1, Unchanged: 1, Adopted: 1})
 }
@@ -143,11 +149,14 @@ func TestGuardsHoldBeforeAnythingIsSent(t *testing.T) {
 		second string
 		reason string
 	}{
-		"max_rejects":      {"max_rejects: 20%", bridgetest.Price("SKU1", "x") + bridgetest.Price("SKU2", "1") + bridgetest.Price("SKU3", "5"), "max_rejects: 1 of 3"},
-		"max_shrink":       {"max_shrink: 30%", bridgetest.Price("SKU1", "5"), "max_shrink: 2 of 3"},
-		"max_removals":     {"max_removals: 1", bridgetest.Price("SKU1", "5"), "max_removals: 2 of 3"},
-		"min_rows":         {"min_rows: 3", bridgetest.Price("SKU1", "5") + bridgetest.Price("SKU2", "1"), "min_rows: 2 rows"},
-		"max_price_change": {"max_price_change: { by: 50%, share: 1 }", bridgetest.Price("SKU1", "5") + bridgetest.Price("SKU2", "0.1") + bridgetest.Price("SKU3", "1.4"), "max_price_change (by more than 50%): 2 of 3"},
+		"max_rejects": {"max_rejects: 20%", bridgetest.Price("SKU1", "x") + bridgetest.Price("SKU2", "1") + bridgetest.Price("SKU3", "5"),
+			"max_rejects: 1 of 3"},
+		"max_shrink":   {"max_shrink: 30%", bridgetest.Price("SKU1", "5"), "max_shrink: 2 of 3"},
+		"max_removals": {"max_removals: 1", bridgetest.Price("SKU1", "5"), "max_removals: 2 of 3"},
+		"min_rows":     {"min_rows: 3", bridgetest.Price("SKU1", "5") + bridgetest.Price("SKU2", "1"), "min_rows: 2 rows"},
+		"max_price_change": {"max_price_change: { by: 50%, share: 1 }",
+			bridgetest.Price("SKU1", "5") + bridgetest.Price("SKU2", "0.1") + bridgetest.Price("SKU3", "1.4"),
+			"max_price_change (by more than 50%): 2 of 3"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ", mode: full, on_missing: delete, guards: { "+c.guards+" }"))
@@ -204,7 +213,8 @@ func TestADiscardedDropSendsNothing(t *testing.T) {
 const pricesAndProducts = `
 feeds:
   - { name: products, entity: products, remote: disk, folder: products, match: '*.csv', ready: { stable: 0s }, format: { kind: csv } }
-  - { name: prices, entity: prices, remote: disk, folder: prices, match: '*.csv', ready: { stable: 0s }, format: { kind: csv }, park_for: 48h }
+  - { name: prices, entity: prices, remote: disk, folder: prices, match: '*.csv', ready: { stable: 0s },
+      format: { kind: csv }, park_for: 48h }
 `
 
 func TestAPriceWithoutItsProductIsParkedUntilTheProductComes(t *testing.T) {
@@ -404,7 +414,8 @@ func TestWhatAPlanShowsIsWhatALoadDoes(t *testing.T) {
 	before := w.Shop.Snapshot()
 	f, _ := w.B.In.Feed("prices")
 	path := w.T.TempDir() + "/b.csv"
-	if err := bridgetest.WriteFile(path, bridgetest.PriceHead+bridgetest.Price("SKU1", "2")+bridgetest.Price("SKU2", "3")+bridgetest.Price("SKU3", "4")+bridgetest.Price("SKU1", "x")); err != nil {
+	if err := bridgetest.WriteFile(path, bridgetest.PriceHead+bridgetest.Price("SKU1", "2")+
+		bridgetest.Price("SKU2", "3")+bridgetest.Price("SKU3", "4")+bridgetest.Price("SKU1", "x")); err != nil {
 		t.Fatal(err)
 	}
 	var told []string
@@ -419,7 +430,8 @@ func TestWhatAPlanShowsIsWhatALoadDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"2 update Retail|SKU1|item|1|EUR [{value 2}]←[{value 1}]", "3 create Retail|SKU2|item|1|EUR [{value 3}]←[]", "4 waits for SKU3"}
+	want := []string{"2 update Retail|SKU1|item|1|EUR [{value 2}]←[{value 1}]", "3 create Retail|SKU2|item|1|EUR [{value 3}]←[]",
+		"4 waits for SKU3"}
 	if diff := cmp.Diff(want, told); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

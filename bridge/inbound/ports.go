@@ -65,8 +65,8 @@ type Ledger interface {
 	Papers(ctx context.Context, drop int64) ([]string, error)
 	// Old lists up to n drops after an id that were settled before a time, are put away, and still have bytes somewhere.
 	Old(ctx context.Context, settled time.Time, after int64, n int) ([]*bridge.Drop, error)
-	// Prune removes up to n entries, rejects and history, of runs that ended before a time, PruneEvents events that are no decisions; more says that
-	// some may be left.
+	// Prune removes up to n entries, rejects and history, of runs that ended before a time, PruneEvents events that are no
+	// decisions; more says that some may be left.
 	Prune(ctx context.Context, ended time.Time, n int) (more bool, err error)
 	PruneEvents(ctx context.Context, before time.Time, n int) (more bool, err error)
 
@@ -88,7 +88,8 @@ type Ledger interface {
 	// PlanAgain forgets the warnings of an interrupted run, and its rejects of rows that never got as far as a change.
 	PlanAgain(ctx context.Context, run int64) error
 	// EndRejects brings those of some rejects that are open to an end, and says how many these were.
-	EndRejects(ctx context.Context, f bridge.RejectFilter, state bridge.RejectState, end bridge.RejectEnd, events ...*bridge.Event) (int64, error)
+	EndRejects(ctx context.Context, f bridge.RejectFilter, state bridge.RejectState, end bridge.RejectEnd,
+		events ...*bridge.Event) (int64, error)
 
 	// NewStage opens an empty stage for the changes of one run; run 0 is a plan that nobody carries out, and may be opened
 	// on a ledger that was opened for reading.

@@ -148,7 +148,8 @@ func (p *pruner) pruneSpool(ctx context.Context) error {
 	var errs []error
 	for _, entry := range entries {
 		info, err := entry.Info()
-		if unwrapped, _ := filepath.Match(rows.LeftOver, entry.Name()); unwrapped && err == nil && info.IsDir() && time.Since(info.ModTime()) > leftoverTime {
+		if unwrapped, _ := filepath.Match(rows.LeftOver, entry.Name()); unwrapped && err == nil && info.IsDir() &&
+			time.Since(info.ModTime()) > leftoverTime {
 			errs = append(errs, os.RemoveAll(filepath.Join(p.e.Spool, entry.Name())))
 			continue
 		}

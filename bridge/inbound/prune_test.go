@@ -14,7 +14,8 @@ import (
 func TestRefusedFilesAreForgottenAfterTheirTime(t *testing.T) {
 	w := bridgetest.NewWorld(t, `
 feeds:
-  - { name: products, entity: products, remote: disk, folder: products, match: '*.csv', ready: { stable: 0s }, max_size: 100B, format: { kind: csv } }
+  - { name: products, entity: products, remote: disk, folder: products, match: '*.csv', ready: { stable: 0s }, max_size: 100B,
+      format: { kind: csv } }
 `)
 	w.Drop("products", "large.csv", strings.Repeat("x", 1000))
 	w.Drop("products", "read.csv", "sku,name,unit\nS-1,Bolt,item\n")
@@ -52,7 +53,8 @@ func TestTheLedgerGivesRoomBack(t *testing.T) {
 		var b strings.Builder
 		b.WriteString("sku,name,unit,description\n")
 		for i := range 2000 {
-			b.WriteString("S-" + strings.Repeat("0", i%7) + string(rune('A'+i%26)) + "-" + strings.Repeat("1", 1+i/300) + "," + name + ",item," + strings.Repeat(name, 40) + "\n")
+			b.WriteString("S-" + strings.Repeat("0", i%7) + string(rune('A'+i%26)) + "-" + strings.Repeat("1", 1+i/300) + "," + name + ",item," +
+				strings.Repeat(name, 40) + "\n")
 		}
 		return b.String()
 	}

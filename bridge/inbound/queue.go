@@ -118,9 +118,9 @@ func (q *queue) supersede(ctx context.Context) error {
 func (q *queue) settleOlder(ctx context.Context, d, by *bridge.Drop) error {
 	why := fmt.Sprintf("drop %d (%s) is newer and holds everything", by.ID, by.Name)
 	if d.SeenAt.After(by.SeenAt) && !order.OutOfLine(by) {
-		event := q.event(bridge.AlarmRaised, d, fmt.Sprintf("it was seen after drop %d (%s), and stands before it by its name: nothing of it is loaded", by.ID, by.Name))
-		event.Alarm, event.Hint = bridge.AlarmOutOfOrder, bridge.AlarmOutOfOrder.Hint()
-		if err := q.keep(ctx, event); err != nil {
+		event, note := q.alarm(d, bridge.AlarmOutOfOrder, fmt.Sprintf("it was seen after drop %d (%s), and stands before it by its name: "+
+			"nothing of it is loaded", by.ID, by.Name))
+		if err := q.told(q.e.Ledger.Note(ctx, alarmNote(d.Feed, event.Alarm), note, event), event); err != nil {
 			return err
 		}
 	}

@@ -18,7 +18,8 @@ import (
 func TestAMessageThatComesAgainIsRefused(t *testing.T) {
 	ours, oursPublic := keyPair(t, "shop")
 	theirs, theirsPublic := keyPair(t, "erp")
-	w := bridgetest.NewWorld(t, wrappedFeed(fmt.Sprintf("[{ kind: pgp, key_file: %s, passphrase: secret, signers: [%s], signature: { fresh: true } }]", ours, theirsPublic)))
+	w := bridgetest.NewWorld(t, wrappedFeed(fmt.Sprintf("[{ kind: pgp, key_file: %s, passphrase: secret, signers: [%s], "+
+		"signature: { fresh: true } }]", ours, theirsPublic)))
 	signed := func(text string) string {
 		var b bytes.Buffer
 		s := envelope.Seal{Recipients: fileText(t, oursPublic), SignKey: fileText(t, theirs), Passphrase: "secret"}

@@ -24,8 +24,8 @@ func (l *loader) restored(ctx context.Context, stale int64) error {
 	if stale < staleLeast || stale*100 < confirmed*staleShare {
 		return nil
 	}
-	text := fmt.Sprintf("%d of %d %s that this run wrote to were not where the shop had said they are: it was restored from a backup, or emptied",
-		stale, confirmed, l.f.Entity.Name)
+	text := fmt.Sprintf("%d of %d %s that this run wrote to were not where the shop had said they are: "+
+		"it was restored from a backup, or emptied", stale, confirmed, l.f.Entity.Name)
 	event := l.runEvent(bridge.AlarmRaised, l.d, l.run, text)
 	event.Alarm, event.Hint = bridge.AlarmRestored, bridge.AlarmRestored.Hint()
 	return l.told(l.e.Ledger.Note(ctx, bridge.AlarmNote("shop", bridge.AlarmRestored), text, event), event)

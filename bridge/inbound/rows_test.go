@@ -78,7 +78,8 @@ func unzipped(t *testing.T, body []byte) map[string]string {
 }
 
 func wrappedFeed(unwrap string) string {
-	return fmt.Sprintf("\nfeeds:\n  - { name: products, entity: products, remote: disk, folder: products, match: '*', ready: { stable: 0s }, format: { kind: csv }, unwrap: %s }\n", unwrap)
+	return fmt.Sprintf("\nfeeds:\n  - { name: products, entity: products, remote: disk, folder: products, match: '*', "+
+		"ready: { stable: 0s }, format: { kind: csv }, unwrap: %s }\n", unwrap)
 }
 
 const twoProducts = "sku,name,unit\nA-1,Chair,item\nB-1,Table,\n,Nothing,item\n"
@@ -105,7 +106,8 @@ func TestGzipIsUnwrappedAndWrappedAgain(t *testing.T) {
 // The files of an archive are one drop; positions, rejects and the reject file name the file.
 func TestZipWithSeveralFiles(t *testing.T) {
 	w := bridgetest.NewWorld(t, wrappedFeed("[{ kind: zip, match: '*.csv' }]"))
-	w.Drop("products", "p.zip", string(zipped(t, "b.csv", "sku,name,unit\nC-1,Lamp,item\n", "a.csv", twoProducts, "readme.txt", "hello", "x/a.csv", "sku,name,unit\nD-1,,item\n")))
+	w.Drop("products", "p.zip", string(zipped(t, "b.csv", "sku,name,unit\nC-1,Lamp,item\n", "a.csv", twoProducts, "readme.txt", "hello",
+		"x/a.csv", "sku,name,unit\nD-1,,item\n")))
 	w.Round()
 	d, run := w.Last("products")
 	if want := (bridge.Counts{Rows: 5, Created: 2, Rejected: 3}); run.Counts != want || d.State != bridge.Partial {
@@ -119,12 +121,14 @@ func TestZipWithSeveralFiles(t *testing.T) {
 	if got := strings.Join(where, "; "); err != nil || got != "a.csv line 3; a.csv line 4; a.csv (2) line 2" {
 		t.Errorf("%s, %v", got, err)
 	}
-	if files := unzipped(t, w.RejectFile()); len(files) != 2 || strings.Contains(files["a.csv"], "Chair") || !strings.Contains(files["a.csv (2)"], "D-1,,item") {
+	if files := unzipped(t, w.RejectFile()); len(files) != 2 || strings.Contains(files["a.csv"], "Chair") ||
+		!strings.Contains(files["a.csv (2)"], "D-1,,item") {
 		t.Errorf("%q", files)
 	}
 	w.Drop("products", "q.zip", string(zipped(t, "a.csv", "sku,name,unit\nE-1,Sofa,item\n", "b.csv", "sku,title\nF-1,Bed\n")))
 	w.Round()
-	if d, run := w.Last("products"); d.State != bridge.Rejected || run.State != bridge.Failed || !strings.Contains(d.Reason, "b.csv: has other columns") {
+	if d, run := w.Last("products"); d.State != bridge.Rejected || run.State != bridge.Failed ||
+		!strings.Contains(d.Reason, "b.csv: has other columns") {
 		t.Errorf("%s %q", d.State, d.Reason)
 	}
 	w.NothingLeft()
@@ -145,7 +149,8 @@ func TestBrokenWrappingsEndTheDrop(t *testing.T) {
 			w := bridgetest.NewWorld(t, wrappedFeed(c.unwrap))
 			w.Drop("products", "p.csv.gz", string(c.body))
 			w.Round()
-			if d, run := w.Last("products"); d.State != bridge.Rejected || run.State != bridge.Failed || run.Rows != 0 || !strings.Contains(d.Reason, c.want) {
+			if d, run := w.Last("products"); d.State != bridge.Rejected || run.State != bridge.Failed || run.Rows != 0 ||
+				!strings.Contains(d.Reason, c.want) {
 				t.Errorf("%s %q", d.State, d.Reason)
 			}
 			w.NothingLeft()
@@ -194,8 +199,10 @@ func condition(number int, from, value string) string {
 func TestRejectsOfIDocsRunAgainByTheReadersRules(t *testing.T) {
 	w := bridgetest.NewWorld(t, `
 feeds:
-  - { name: prices, entity: prices, remote: disk, folder: prices, match: '*.xml', ready: { stable: 0s }, receipts: [idoc], values: { unit: { ST: item }, price_list: { '01': Retail } },
-      format: { kind: idoc, receipt: { client: '100', sender: { port: OROBRIDGE, number: SHOP }, receiver: { port: SAPERP, number: ERPCLNT100 } } } }
+  - { name: prices, entity: prices, remote: disk, folder: prices, match: '*.xml', ready: { stable: 0s }, receipts: [idoc],
+      values: { unit: { ST: item }, price_list: { '01': Retail } },
+      format: { kind: idoc, receipt: { client: '100',
+        sender: { port: OROBRIDGE, number: SHOP }, receiver: { port: SAPERP, number: ERPCLNT100 } } } }
 `)
 	w.B.In.Feeds[0].Format.(formats.Clocked).SetClock(w.Clock.Now)
 	_, err := w.Shop.AddProduct("A-1", "Chair", orotest.Unit{Code: "item"})
@@ -209,7 +216,8 @@ feeds:
 		t.Fatalf("%+v\n%s", run.Counts, strings.Join(w.Rejects(d), "\n"))
 	}
 	body := fileText(t, filepath.Join(w.Folder, "prices/rejected/c_r1_rejects.xml"))
-	if !strings.Contains(body, "8.00") || strings.Contains(body, "9.00") || !strings.HasPrefix(body, "<COND_A04>") || !strings.HasSuffix(body, "</COND_A04>") {
+	if !strings.Contains(body, "8.00") || strings.Contains(body, "9.00") || !strings.HasPrefix(body, "<COND_A04>") ||
+		!strings.HasSuffix(body, "</COND_A04>") {
 		t.Errorf("the reject file is\n%s", body)
 	}
 	statuses := func(run int) string {
@@ -257,7 +265,8 @@ func fileText(t *testing.T, name string) string {
 func TestOpenPGP(t *testing.T) {
 	ours, oursPublic := keyPair(t, "shop")
 	theirs, theirsPublic := keyPair(t, "erp")
-	w := bridgetest.NewWorld(t, wrappedFeed(fmt.Sprintf("[{ kind: pgp, key_file: %s, passphrase: secret, signers: [%s] }]", ours, theirsPublic)))
+	w := bridgetest.NewWorld(t, wrappedFeed(fmt.Sprintf("[{ kind: pgp, key_file: %s, passphrase: secret, signers: [%s] }]",
+		ours, theirsPublic)))
 	sealed := func(s envelope.Seal) string {
 		var b bytes.Buffer
 		out, err := s.Writer(&b)
@@ -277,7 +286,8 @@ func TestOpenPGP(t *testing.T) {
 	if d, run := w.Last("products"); d.State != bridge.Rejected || run.Rows != 0 || !strings.Contains(d.Reason, "signature") {
 		t.Fatalf("%s %q", d.State, d.Reason)
 	}
-	w.Drop("products", "p2.csv.pgp", sealed(envelope.Seal{Recipients: fileText(t, oursPublic), SignKey: fileText(t, theirs), Passphrase: "secret"}))
+	w.Drop("products", "p2.csv.pgp", sealed(envelope.Seal{Recipients: fileText(t, oursPublic), SignKey: fileText(t, theirs),
+		Passphrase: "secret"}))
 	w.Round()
 	if d, run := w.Last("products"); d.State != bridge.Partial || run.Created != 1 || run.Rejected != 2 {
 		t.Fatalf("%s %+v\n%s", d.State, run.Counts, w.Log)
@@ -304,7 +314,8 @@ func TestOpenPGP(t *testing.T) {
 func TestOrdersAreEncrypted(t *testing.T) {
 	ours, oursPublic := keyPair(t, "shop")
 	theirs, theirsPublic := keyPair(t, "erp")
-	w := bridgetest.Exporting(t, fmt.Sprintf(", gzip: true, encrypt: { recipients: [%s], sign_key_file: %s, passphrase: secret }", theirsPublic, ours))
+	w := bridgetest.Exporting(t, fmt.Sprintf(", gzip: true, encrypt: { recipients: [%s], sign_key_file: %s, passphrase: secret }",
+		theirsPublic, ours))
 	w.MustOut()
 	w.Submit("A1")
 	w.MustOut()
@@ -316,7 +327,8 @@ func TestOrdersAreEncrypted(t *testing.T) {
 	w.Must(err)
 	defer file.Close()
 	var got strings.Builder
-	l := envelope.Layers{{Kind: envelope.PGP, Keys: fileText(t, theirs), Passphrase: "secret", Signers: fileText(t, oursPublic)}, {Kind: envelope.Gzip}}
+	l := envelope.Layers{{Kind: envelope.PGP, Keys: fileText(t, theirs), Passphrase: "secret", Signers: fileText(t, oursPublic)},
+		{Kind: envelope.Gzip}}
 	err = l.Unwrap(file, t.TempDir(), func(string) (io.WriteCloser, error) { return discard{&got}, nil }, nil)
 	if err != nil || !strings.Contains(got.String(), "A1") {
 		t.Errorf("%s, %v", got.String(), err)

@@ -19,17 +19,20 @@ import (
 	"github.com/orobridge/orobridge/bridge/bridgetest"
 )
 
-const german = ", format: { kind: csv, delimiter: ';', encoding: iso-8859-1, decimal: ',' }, columns: { Liste: price_list, Artikel: sku, Einheit: unit, Währung: currency, Preis: value }"
+const german = ", format: { kind: csv, delimiter: ';', encoding: iso-8859-1, decimal: ',' }, " +
+	"columns: { Liste: price_list, Artikel: sku, Einheit: unit, Währung: currency, Preis: value }"
 
 func TestCorrectedRejectsAreAnOrdinaryDrop(t *testing.T) {
-	w := bridgetest.NewWorld(t, "feeds:\n  - { name: prices, entity: prices, remote: disk, folder: prices, match: '*.csv', ready: { stable: 0s }"+german+" }\n")
+	w := bridgetest.NewWorld(t, "feeds:\n  - { name: prices, entity: prices, remote: disk, folder: prices, match: '*.csv', "+
+		"ready: { stable: 0s }"+german+" }\n")
 	w.Stock("SKU1", "SKU2", "SKU3")
 	w.Drop("prices", "a.csv", "Liste;Artikel;Einheit;W\xe4hrung;Preis;Text\n"+
 		"Retail;SKU1;item;EUR;1,50;\"Schraube; gro\xdf\"\nRetail;SKU2;item;EUR;zwei;Mutter f\xfcr M8\nRetail;SKU3;item;EUR\n")
 	w.Round()
 	w.Stands("a.csv partial …")
 	rejects := w.Read("rejected/a_r1_rejects.csv")
-	if lines := strings.Split(rejects, "\n"); len(lines) != 4 || lines[0] != "_line;_code;_message;Liste;Artikel;Einheit;W\xe4hrung;Preis;Text" ||
+	if lines := strings.Split(rejects, "\n"); len(lines) != 4 ||
+		lines[0] != "_line;_code;_message;Liste;Artikel;Einheit;W\xe4hrung;Preis;Text" ||
 		!strings.HasPrefix(lines[1], "3;amount;") || !strings.HasSuffix(lines[1], ";Retail;SKU2;item;EUR;zwei;Mutter f\xfcr M8") ||
 		!strings.HasPrefix(lines[2], "4;ragged;") || !strings.HasSuffix(lines[2], ";Retail;SKU3;item;EUR") {
 		t.Fatalf("the reject file is\n%s", rejects)
@@ -89,13 +92,15 @@ func TestAReceiptTellsTheSenderWhatBecameOfAFile(t *testing.T) {
 		}
 	}
 	w.Must(json.Unmarshal([]byte(w.Read("receipts/a.csv_r1_receipt.json")), &got))
-	if got.Drop != 1 || got.Run != 1 || got.File != "a.csv" || got.SHA256 != sum(content) || got.State != "partial" || got.Rows != 151 || got.Created != 1 ||
-		got.Rejected != 150 || len(got.Rejects) != 100 || got.Rejects[0].Line != 3 || got.Rejects[0].Code != "amount" || got.Seen == nil || got.Ended == nil {
+	if got.Drop != 1 || got.Run != 1 || got.File != "a.csv" || got.SHA256 != sum(content) || got.State != "partial" || got.Rows != 151 ||
+		got.Created != 1 || got.Rejected != 150 || len(got.Rejects) != 100 || got.Rejects[0].Line != 3 || got.Rejects[0].Code != "amount" ||
+		got.Seen == nil || got.Ended == nil {
 		t.Errorf("the receipt is %+v", got)
 	}
 	rows, err := csv.NewReader(strings.NewReader(w.Read("receipts/a.csv_r1_receipt.csv"))).ReadAll()
 	w.Must(err)
-	if len(rows) != 102 || rows[0][0] != "\ufeffkind" || rows[1][0] != "file" || rows[1][6] != "151" || rows[2][0] != "reject" || rows[2][6] != "" {
+	if len(rows) != 102 || rows[0][0] != "\ufeffkind" || rows[1][0] != "file" || rows[1][6] != "151" || rows[2][0] != "reject" ||
+		rows[2][6] != "" {
 		t.Errorf("%d rows: %q", len(rows), rows[:3])
 	}
 	for _, row := range rows {

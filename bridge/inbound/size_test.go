@@ -29,7 +29,8 @@ func TestTheStageOfADropStaysSmall(t *testing.T) {
 		var b strings.Builder
 		b.WriteString("sku,name,unit,description,status,tax_code\n")
 		for i := range 3000 {
-			fmt.Fprintf(&b, "SKU-%06d,Hexagon bolt M%d steel,item,Some words %d that describe the thing %d in a line or two for people,enabled,FULL\n", i, i%50, i, change)
+			fmt.Fprintf(&b, "SKU-%06d,Hexagon bolt M%d steel,item,Some words %d that describe the thing %d "+
+				"in a line or two for people,enabled,FULL\n", i, i%50, i, change)
 		}
 		peak = 0
 		w.Drop("products", fmt.Sprintf("%d.csv", change), b.String())

@@ -19,7 +19,8 @@ func articles(r *reader, d *Document) error {
 		for _, article := range (&rowBuilder{r: r, d: d}).listed(head) {
 			b := &rowBuilder{r: r, d: d}
 			areas := slices.Collect(b.ofArticle("E1BPE1MVKERT", article))
-			if len(areas) > 0 && !slices.ContainsFunc(areas, b.inSalesArea) {
+			ours := func(i int) bool { return r.f.inSalesArea(b.value(i, "SALES_ORG"), b.value(i, "DISTR_CHAN")) }
+			if len(areas) > 0 && !slices.ContainsFunc(areas, ours) {
 				r.count("other_area")
 				continue
 			}
@@ -91,8 +92,6 @@ func (b *rowBuilder) ofArticle(typ string, number articleNumber) iter.Seq[int] {
 }
 
 // inSalesArea says whether an article's sales area is the feed's.
-func (b *rowBuilder) inSalesArea(i int) bool {
-	f := b.r.f
-	org, channel := b.value(i, "SALES_ORG"), b.value(i, "DISTR_CHAN")
+func (f *Options) inSalesArea(org, channel string) bool {
 	return (f.SalesOrg == "" || org == "" || org == f.SalesOrg) && (f.Channel == "" || channel == "" || channel == f.Channel)
 }

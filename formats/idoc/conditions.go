@@ -239,7 +239,7 @@ func (c *condition) scale(b *rowBuilder) (lines []int, fault string) {
 		fault = "a scale of values (E1KONW) can't be expressed in the shop: its tiers are quantities"
 	}
 	if len(lines) == 0 {
-		if lines = []int{-1}; b.from(c.konp) == "1" {
+		if lines = []int{-1}; from(b.value(c.konp, "KSTBM")) == "1" {
 			return lines, fault
 		}
 	}
@@ -283,8 +283,7 @@ func (c *condition) price(b *rowBuilder, konm int, gone bool) {
 
 // from is the quantity (KSTBM) of E1KONP or of a scale's line from which on its price holds; SAP's 0 is the shop's 1. It is
 // the text itself when that is no number.
-func (b *rowBuilder) from(at int) string {
-	text := b.value(at, "KSTBM")
+func from(text string) string {
 	n, err := formats.CanonDecimal(text, formats.Conventions{})
 	switch {
 	case strings.TrimSpace(text) == "" || err == nil && n == "0":
@@ -297,10 +296,11 @@ func (b *rowBuilder) from(at int) string {
 
 // lowest is from, or the row's fault.
 func (b *rowBuilder) lowest(at int) string {
-	if _, err := formats.CanonDecimal(b.from(at), formats.Conventions{}); err != nil {
+	least := from(b.value(at, "KSTBM"))
+	if _, err := formats.CanonDecimal(least, formats.Conventions{}); err != nil {
 		b.fail(&b.d.Segments[at], "KSTBM", formats.CodeAmount, "KSTBM %v", err)
 	}
-	return b.from(at)
+	return least
 }
 
 // amount divides KBETR, of E1KONP or of a scale's line, by E1KONP's KPEIN.

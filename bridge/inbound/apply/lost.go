@@ -14,7 +14,8 @@ import (
 // changes are looked up again, and only what is missing is sent. When that happens again and again although the shop is
 // well otherwise, something in the batch is guilty: it is split like one that failed.
 func (a *Applier) lost(ctx context.Context, b *bridge.Batch, changes []*bridge.Staged, why error) error {
-	a.Events.Tell(a.batchEvent(bridge.BatchLost, b, fmt.Sprintf("unknown whether the shop took its %d records, they are looked up: %v", len(changes), why)))
+	a.Events.Tell(a.batchEvent(bridge.BatchLost, b,
+		fmt.Sprintf("unknown whether the shop took its %d records, they are looked up: %v", len(changes), why)))
 	tries := 0
 	halves := errors.Is(why, bridge.ErrContent) && len(changes) > 1 // what it holds is to blame: waiting would not help
 	for _, c := range changes {
@@ -66,7 +67,8 @@ func (a *Applier) split(ctx context.Context, b *bridge.Batch, changes []*bridge.
 	if errors.As(why, &shop) {
 		why = shop.Err
 	}
-	f := a.rejected(changes[0], &formats.Reject{Code: formats.CodeShop, Message: fmt.Sprintf("the shop can't process this record (%v); its log may say why", why)})
+	f := a.rejected(changes[0], &formats.Reject{Code: formats.CodeShop,
+		Message: fmt.Sprintf("the shop can't process this record (%v); its log may say why", why)})
 	return a.settle(ctx, b.ID, []fate{f}, changes)
 }
 

@@ -41,7 +41,8 @@ func (a *Applier) next(ctx context.Context, after int64) ([]*bridge.Staged, erro
 		return nil, err
 	}
 	n := 1
-	for n < len(page) && (page[n].Op == bridge.Remove) == (page[0].Op == bridge.Remove) && page[n].Cap == page[0].Cap && (page[0].Cap == 0 || n < page[0].Cap) {
+	for n < len(page) && (page[n].Op == bridge.Remove) == (page[0].Op == bridge.Remove) && page[n].Cap == page[0].Cap &&
+		(page[0].Cap == 0 || n < page[0].Cap) {
 		n++
 	}
 	page = page[:n]

@@ -90,8 +90,8 @@ func (a *Applier) settlements(ctx context.Context, ended []fate) ([]bridge.Settl
 
 func (a *Applier) settlement(f fate, link *bridge.Link) bridge.Settlement {
 	c, now := f.change, a.Clock.Now()
-	s := bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: a.Feed.Entity.Name, Key: c.Key, Drop: a.Drop.ID, Run: a.Run.ID, Line: c.Line,
-		Fate: f.fate, At: now}, Unpark: c.Key}
+	s := bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: a.Feed.Entity.Name, Key: c.Key, Drop: a.Drop.ID, Run: a.Run.ID,
+		Line: c.Line, Fate: f.fate, At: now}, Unpark: c.Key}
 	setter := bridge.Link{OroID: c.OroID, Feed: a.Drop.Feed, Drop: a.Drop.ID, Run: a.Run.ID, Line: c.Line, At: now}
 	fields := c.Record.Values
 	switch f.fate {
@@ -135,6 +135,6 @@ func (a *Applier) parkedRow(c *bridge.Staged, now time.Time) *bridge.ParkedRow {
 	if !c.Parked.IsZero() {
 		since = c.Parked
 	}
-	return &bridge.ParkedRow{Entity: a.Feed.Entity.Name, Key: c.Key, Feed: a.Drop.Feed, Drop: a.Drop.ID, Run: a.Run.ID, Line: c.Line, Pos: c.Record.Pos,
-		Missing: *c.Missing, Record: c.Record.Values, Remove: c.Remove, Raw: c.Raw, Since: since}
+	return &bridge.ParkedRow{Entity: a.Feed.Entity.Name, Key: c.Key, Feed: a.Drop.Feed, Drop: a.Drop.ID, Run: a.Run.ID, Line: c.Line,
+		Pos: c.Record.Pos, Missing: *c.Missing, Record: c.Record.Values, Remove: c.Remove, Raw: c.Raw, Since: since}
 }

@@ -100,8 +100,9 @@ func (w *Writer) writeReceipt(ctx context.Context, run *bridge.Run, c *receipt, 
 }
 
 func (w *Writer) receipt(ctx context.Context, run *bridge.Run) (*receipt, error) {
-	c := &receipt{Drop: w.Drop.ID, Feed: w.Drop.Feed, File: w.Drop.Name, SHA256: w.Drop.SHA256, Size: w.Drop.Size, State: w.Drop.State, Reason: w.Drop.Reason,
-		Seen: orNull(w.Drop.SeenAt), Fetched: orNull(w.Drop.FetchedAt), Settled: orNull(w.Drop.SettledAt), Rejects: []receiptReject{}, Warnings: []receiptWarning{}}
+	c := &receipt{Drop: w.Drop.ID, Feed: w.Drop.Feed, File: w.Drop.Name, SHA256: w.Drop.SHA256, Size: w.Drop.Size, State: w.Drop.State,
+		Reason: w.Drop.Reason, Seen: orNull(w.Drop.SeenAt), Fetched: orNull(w.Drop.FetchedAt), Settled: orNull(w.Drop.SettledAt),
+		Rejects: []receiptReject{}, Warnings: []receiptWarning{}}
 	if run == nil {
 		return c, nil
 	}
@@ -204,20 +205,17 @@ func (c *receipt) spreadsheet() ([]byte, error) {
 		return t.Format(time.RFC3339)
 	}
 	head := receiptRow{Kind: "file", File: formats.Inert(c.File), SHA256: c.SHA256, Drop: n(c.Drop), Run: n(c.Run), State: string(c.State),
-		Rows:    n(c.Rows),
-		Created: n(c.Created), Updated: n(c.Updated), Unchanged: n(c.Unchanged), Removed: n(c.Removed), Collapsed: n(c.Collapsed), Rejected: n(c.Rejected),
-		Parked: n(c.Parked), Withdrawn: n(c.Withdrawn), Warnings: n(c.Counts.Warnings), Seen: at(c.Seen), Started: at(c.Started), Ended: at(c.Ended),
-		Message: formats.Inert(c.Reason)}
+		Rows: n(c.Rows), Created: n(c.Created), Updated: n(c.Updated), Unchanged: n(c.Unchanged), Removed: n(c.Removed),
+		Collapsed: n(c.Collapsed), Rejected: n(c.Rejected), Parked: n(c.Parked), Withdrawn: n(c.Withdrawn), Warnings: n(c.Counts.Warnings),
+		Seen: at(c.Seen), Started: at(c.Started), Ended: at(c.Ended), Message: formats.Inert(c.Reason)}
 	rows := []receiptRow{head}
 	for _, r := range c.Rejects {
 		rows = append(rows, receiptRow{Kind: "reject", File: head.File, Drop: head.Drop, Run: head.Run, Line: n(r.Line),
-			Key:   formats.Inert(r.Key),
-			Field: formats.Inert(r.Field), Code: r.Code, Message: formats.Inert(r.Message)})
+			Key: formats.Inert(r.Key), Field: formats.Inert(r.Field), Code: r.Code, Message: formats.Inert(r.Message)})
 	}
 	for _, w := range c.Warnings {
 		rows = append(rows, receiptRow{Kind: "warning", File: head.File, Drop: head.Drop, Run: head.Run, Line: n(w.Line),
-			Key:   formats.Inert(w.Key),
-			Field: formats.Inert(w.Field), Code: w.Code, Message: formats.Inert(w.Message)})
+			Key: formats.Inert(w.Key), Field: formats.Inert(w.Field), Code: w.Code, Message: formats.Inert(w.Message)})
 	}
 	var buf bytes.Buffer
 	buf.WriteString("\ufeff") // without it Excel takes UTF-8 for something else

@@ -176,7 +176,8 @@ func revive(c *bridge.Staged) {
 func (s *chunkPlan) staged(r *planRow, status bridge.StageStatus) *bridge.Staged {
 	rec := r.rec
 	rec.Values = slices.Clone(r.rec.Values)
-	return &bridge.Staged{Change: bridge.Change{Key: rec.Key, Record: &rec, Line: rec.Pos.Line}, Remove: rec.Remove, Status: status, Raw: rows.CellsOf(s.columns, s.c.row(r))}
+	return &bridge.Staged{Change: bridge.Change{Key: rec.Key, Record: &rec, Line: rec.Pos.Line}, Remove: rec.Remove, Status: status,
+		Raw: rows.CellsOf(s.columns, s.c.row(r))}
 }
 
 // repeat handles a key that came before in this file: the feed's policy says which row counts.

@@ -238,7 +238,8 @@ func (p *Planner) changedLinks(ctx context.Context, c *chunk) (map[string]*bridg
 	var keys []string
 	for i := range c.rows {
 		r := &c.rows[i]
-		if r.reject == nil && c.refs[r.ref].ID != 0 && (p.Run.Force || r.rec.Remove || c.refs[r.ref].Fingerprint != formats.Fingerprint(r.rec.Values)) {
+		if r.reject == nil && c.refs[r.ref].ID != 0 &&
+			(p.Run.Force || r.rec.Remove || c.refs[r.ref].Fingerprint != formats.Fingerprint(r.rec.Values)) {
 			keys = append(keys, r.rec.Key)
 		}
 	}

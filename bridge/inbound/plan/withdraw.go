@@ -11,7 +11,8 @@ import (
 
 // withdraws says that what the drop lacks is removed. An empty file says nothing, and corrected rejects are only some rows.
 func (p *Planner) withdraws() bool {
-	return p.Feed.Mode == "full" && p.Feed.Missing != "keep" && (p.Run.Kind == bridge.FirstRun || p.Run.Kind == bridge.ReRun) && p.Run.Rows > 0 && !p.Drop.Correction
+	return p.Feed.Mode == "full" && p.Feed.Missing != "keep" && (p.Run.Kind == bridge.FirstRun || p.Run.Kind == bridge.ReRun) &&
+		p.Run.Rows > 0 && !p.Drop.Correction
 }
 
 // Withdraw stages the removal of every key that earlier drops of this full feed have set and that this one lacks.
@@ -45,7 +46,8 @@ func (p *Planner) Withdraw(ctx context.Context) error {
 			return err
 		}
 		rec := &formats.Record{Entity: p.Feed.Entity, Key: k.Key, Remove: true}
-		page = append(page, &bridge.Staged{Change: bridge.Change{Op: bridge.Remove, Key: k.Key, OroID: k.OroID, Record: rec}, Link: k.ID, Remove: true, Implied: true, Status: bridge.Decided})
+		page = append(page, &bridge.Staged{Change: bridge.Change{Op: bridge.Remove, Key: k.Key, OroID: k.OroID, Record: rec}, Link: k.ID,
+			Remove: true, Implied: true, Status: bridge.Decided})
 		if len(page) < chunkRows {
 			return nil
 		}
