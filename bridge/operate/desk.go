@@ -8,9 +8,9 @@
 // it out and waits for the end. What a decision means for a drop or an order is not decided here: the rules are those of
 // bridge/inbound and bridge/outbound.
 //
-//   - drops.go, rejects.go, orders.go, status.go, trace.go, events.go: what the ledger knows
+//   - drops.go, rejects.go, orders.go, status.go, trace.go, events.go: what a [View] of the ledger shows
 //   - plan.go, inspect.go: what a file would do, and what it holds
-//   - decide.go, resend.go: decisions about drops and about orders
+//   - decide.go, resend.go, pause.go: decisions about drops, orders and pauses; wait.go: until another bridge has carried them out
 //   - check.go: whether both ends work
 //
 // Nothing here prints, parses a command line or opens an end; texts of models are as they came from outside, and whoever
@@ -58,16 +58,21 @@ type Ledger interface {
 	Events(ctx context.Context, f bridge.EventFilter, each func(*bridge.Event) error) error
 }
 
-// Desk is where an operator sits: it shows what the ledger knows, and takes decisions. Its fields are set once, before any
-// method is called. A desk without engines only shows.
-type Desk struct {
+// View is what the ledger shows. It needs no engine, and changes nothing.
+type View struct {
 	Feeds   []*config.Feed
 	Exports []*config.Export
 	Ledger  Ledger
-	In      *inbound.Engine
-	Out     *outbound.Engine
-	// Running says that a bridge is at work on the ledger: it carries out what is decided here. With none the desk does.
+	// Running says that a bridge is at work on the ledger: it carries out what is decided beside it.
 	Running bool
+}
+
+// Desk is where an operator sits: it shows what the ledger knows, and takes decisions. Its fields are set once, before any
+// method is called.
+type Desk struct {
+	View
+	In  *inbound.Engine
+	Out *outbound.Engine
 	// Wait has a decision beside a running bridge followed until that one has carried it out. Alive says whether it still is
 	// there; nil: it is.
 	Wait  bool
@@ -98,7 +103,7 @@ func FeedOf(feeds []*config.Feed, name string) (*config.Feed, error) {
 }
 
 // knownFeed says whether a feed stands in the config or in the ledger; "" stands for all. The error is a [Mistake].
-func (k *Desk) knownFeed(ctx context.Context, name string) error {
+func (k *View) knownFeed(ctx context.Context, name string) error {
 	_, mistake := FeedOf(k.Feeds, name)
 	if name == "" || mistake == nil {
 		return nil
@@ -111,7 +116,7 @@ func (k *Desk) knownFeed(ctx context.Context, name string) error {
 }
 
 // ExportOf finds an export by its name; the error is a [Mistake].
-func (k *Desk) ExportOf(name string) (*config.Export, error) {
+func (k *View) ExportOf(name string) (*config.Export, error) {
 	var names []string
 	for _, x := range k.Exports {
 		if x.Name == name {
@@ -123,7 +128,7 @@ func (k *Desk) ExportOf(name string) (*config.Export, error) {
 }
 
 // knownExport is knownFeed for exports.
-func (k *Desk) knownExport(ctx context.Context, name string) error {
+func (k *View) knownExport(ctx context.Context, name string) error {
 	_, mistake := k.ExportOf(name)
 	if name == "" || mistake == nil {
 		return nil

@@ -82,7 +82,7 @@ func newDrop(d *bridge.Drop) Drop {
 }
 
 // Drops lists inbound files and how far they are.
-func (k *Desk) Drops(ctx context.Context, f bridge.DropFilter) ([]Drop, error) {
+func (k *View) Drops(ctx context.Context, f bridge.DropFilter) ([]Drop, error) {
 	if err := k.knownFeed(ctx, f.Feed); err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ type Hold struct {
 
 // decided tells from the journal what was decided about a drop, and how long it was held. The journal keeps decisions longer
 // than the rest.
-func (k *Desk) decided(ctx context.Context, v *DropDetails) error {
+func (k *View) decided(ctx context.Context, v *DropDetails) error {
 	held := false
 	return k.Ledger.Events(ctx, bridge.EventFilter{Drop: v.Details.Drop}, func(e *bridge.Event) error {
 		if e.Kind == bridge.DecisionTaken {
@@ -198,7 +198,7 @@ type Row struct {
 
 // DropDetails shows one drop, and with rows the fate of each of its rows that was created, updated, removed, adopted,
 // rejected or parked, and what was left out of others.
-func (k *Desk) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetails, error) {
+func (k *View) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetails, error) {
 	d, err := k.Ledger.Drop(ctx, id)
 	if err != nil {
 		return nil, err
@@ -266,7 +266,7 @@ func waitsFor(m *bridge.Missing) string {
 }
 
 // Parked lists the records of a feed ("": of all) that wait for a parent.
-func (k *Desk) Parked(ctx context.Context, feed string) ([]Parked, error) {
+func (k *View) Parked(ctx context.Context, feed string) ([]Parked, error) {
 	if err := k.knownFeed(ctx, feed); err != nil {
 		return nil, err
 	}
@@ -280,7 +280,7 @@ func (k *Desk) Parked(ctx context.Context, feed string) ([]Parked, error) {
 
 // Unsettled lists the drops that wait for a person: those that are held, and those that have been settled since a time
 // and were not loaded in full.
-func (k *Desk) Unsettled(ctx context.Context, since time.Time) ([]Drop, error) {
+func (k *View) Unsettled(ctx context.Context, since time.Time) ([]Drop, error) {
 	drops, err := k.Ledger.Drops(ctx, bridge.DropFilter{States: []bridge.DropState{bridge.Held}})
 	if err != nil {
 		return nil, err

@@ -47,7 +47,7 @@ func newEvent(e *bridge.Event) Event {
 func levelName(e *bridge.Event) string { return strings.ToLower(e.Level().String()) }
 
 // Events walks the journal, oldest first. A drop that is asked for has to be known.
-func (k *Desk) Events(ctx context.Context, f bridge.EventFilter, each func(Event) error) error {
+func (k *View) Events(ctx context.Context, f bridge.EventFilter, each func(Event) error) error {
 	if f.Drop != 0 {
 		if _, err := k.Ledger.Drop(ctx, f.Drop); err != nil {
 			return err
@@ -61,7 +61,7 @@ const followEvery = time.Second
 
 // Follow walks the journal as Events does and then goes on with what comes, until ctx ends, which is no error. It asks the
 // ledger once a second, so that it may follow another process.
-func (k *Desk) Follow(ctx context.Context, f bridge.EventFilter, each func(Event) error) error {
+func (k *View) Follow(ctx context.Context, f bridge.EventFilter, each func(Event) error) error {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	for {

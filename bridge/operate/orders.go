@@ -43,7 +43,7 @@ func newOrder(o *bridge.Owed) Order {
 }
 
 // Orders lists what stands in the outbox.
-func (k *Desk) Orders(ctx context.Context, f bridge.OutboxFilter) ([]Order, error) {
+func (k *View) Orders(ctx context.Context, f bridge.OutboxFilter) ([]Order, error) {
 	if err := k.knownExport(ctx, f.Export); err != nil {
 		return nil, err
 	}
@@ -66,7 +66,7 @@ type OrderDetails struct {
 }
 
 // OrderDetails shows the orders that a word names: an identifier, or the number of a file, which may hold several.
-func (k *Desk) OrderDetails(ctx context.Context, word string) ([]OrderDetails, error) {
+func (k *View) OrderDetails(ctx context.Context, word string) ([]OrderDetails, error) {
 	named, err := k.Ledger.Outbox(ctx, bridge.OutboxFilter{Order: word})
 	if err != nil {
 		return nil, err
@@ -91,7 +91,7 @@ func (k *Desk) OrderDetails(ctx context.Context, word string) ([]OrderDetails, e
 }
 
 // order gathers all versions of an order, and its own history with that of its answers.
-func (k *Desk) order(ctx context.Context, identifier string) (OrderDetails, error) {
+func (k *View) order(ctx context.Context, identifier string) (OrderDetails, error) {
 	d := OrderDetails{Order: identifier, History: []HistoryEntry{}}
 	versions, err := k.Ledger.Outbox(ctx, bridge.OutboxFilter{Order: identifier})
 	if err != nil {

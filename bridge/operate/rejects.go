@@ -89,7 +89,7 @@ func newKeptReject(r bridge.RejectRow) KeptReject {
 }
 
 // Rejects lists rows that could not be loaded. A drop or feed that is asked for has to be known.
-func (k *Desk) Rejects(ctx context.Context, f bridge.RejectFilter) ([]KeptReject, error) {
+func (k *View) Rejects(ctx context.Context, f bridge.RejectFilter) ([]KeptReject, error) {
 	list := []KeptReject{}
 	err := k.eachReject(ctx, f, func(r bridge.RejectRow) error {
 		list = append(list, newKeptReject(r))
@@ -98,7 +98,7 @@ func (k *Desk) Rejects(ctx context.Context, f bridge.RejectFilter) ([]KeptReject
 	return list, err
 }
 
-func (k *Desk) eachReject(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error {
+func (k *View) eachReject(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error {
 	if f.Drop != 0 {
 		if _, err := k.Ledger.Drop(ctx, f.Drop); err != nil {
 			return err
@@ -124,7 +124,7 @@ type Cause struct {
 const maxCauses = 10_000
 
 // Causes groups rejects by their cause, the most frequent first. The example is the newest of them.
-func (k *Desk) Causes(ctx context.Context, f bridge.RejectFilter) ([]Cause, error) {
+func (k *View) Causes(ctx context.Context, f bridge.RejectFilter) ([]Cause, error) {
 	type kind struct{ entity, code, cause string }
 	groups, drops := map[kind]*Cause{}, map[kind]map[int64]bool{}
 	err := k.eachReject(ctx, f, func(r bridge.RejectRow) error {
@@ -207,7 +207,7 @@ func notOpen(object, why string) error {
 }
 
 // openOf counts the open rejects of a drop.
-func (k *Desk) openOf(ctx context.Context, drop int64) (n int64, err error) {
+func (k *View) openOf(ctx context.Context, drop int64) (n int64, err error) {
 	err = k.Ledger.Rejects(ctx, bridge.RejectFilter{Drop: drop, Open: true}, func(bridge.RejectRow) error { n++; return nil })
 	return n, err
 }

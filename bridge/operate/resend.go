@@ -38,7 +38,7 @@ func (k *Desk) ResendOrders(ctx context.Context, export string, from, to time.Ti
 
 // WouldResend lists the orders whose files would be written once more, and changes nothing: those of one order, or (order "")
 // of a time.
-func (k *Desk) WouldResend(ctx context.Context, order, export string, from, to time.Time) ([]Order, error) {
+func (k *View) WouldResend(ctx context.Context, order, export string, from, to time.Time) ([]Order, error) {
 	all, err := k.Orders(ctx, bridge.OutboxFilter{Order: order, Export: export, From: from, To: to})
 	if err != nil {
 		return nil, err

@@ -51,7 +51,7 @@ type ExportStatus struct {
 }
 
 // Status shows how every feed and export stands.
-func (k *Desk) Status(ctx context.Context) (*Status, error) {
+func (k *View) Status(ctx context.Context) (*Status, error) {
 	v := &Status{Running: k.Running, Feeds: []FeedStatus{}, Exports: []ExportStatus{},
 		Paused: map[string]string{}, Pauses: []Pause{}, Alarms: map[string]string{}, Leftovers: map[string]string{}}
 	notes, err := k.Ledger.Notes(ctx)
@@ -94,7 +94,7 @@ func (k *Desk) Status(ctx context.Context) (*Status, error) {
 	return v, nil
 }
 
-func (k *Desk) feedStatus(ctx context.Context, f *config.Feed) (FeedStatus, error) {
+func (k *View) feedStatus(ctx context.Context, f *config.Feed) (FeedStatus, error) {
 	s := FeedStatus{Feed: f.Name, Entity: f.Entity.Name, Blocked: []string{}}
 	open, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name,
 		States: []bridge.DropState{bridge.Seen, bridge.Ready, bridge.Claimed, bridge.Fetched, bridge.Loading, bridge.Held}})
@@ -121,7 +121,7 @@ func (k *Desk) feedStatus(ctx context.Context, f *config.Feed) (FeedStatus, erro
 	return s, nil
 }
 
-func (k *Desk) exportStatus(ctx context.Context, x *config.Export) (ExportStatus, error) {
+func (k *View) exportStatus(ctx context.Context, x *config.Export) (ExportStatus, error) {
 	orders, err := k.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: x.Name})
 	s := ExportStatus{Export: x.Name, Total: len(orders)}
 	for _, o := range orders {

@@ -53,7 +53,7 @@ func fields(values []formats.Value) map[string]string {
 
 // Trace shows which drop, line and run set a key, and its history. The parts of a key are joined by "|", as rejects and
 // plans show them. An entity that there is not is a [Mistake], a key that the ledger does not know [bridge.ErrUnknown].
-func (k *Desk) Trace(ctx context.Context, entity, key string) (*Trace, error) {
+func (k *View) Trace(ctx context.Context, entity, key string) (*Trace, error) {
 	if _, ok := formats.EntityByName(entity); !ok && entity != outboxEntity {
 		return nil, &Mistake{fmt.Sprintf("there is no entity %q", entity), "entities are " + entityNames()}
 	}
@@ -71,7 +71,7 @@ func (k *Desk) Trace(ctx context.Context, entity, key string) (*Trace, error) {
 }
 
 // trace gathers all that is known of a key; nil when nothing is.
-func (k *Desk) trace(ctx context.Context, entity, key string) (*Trace, error) {
+func (k *View) trace(ctx context.Context, entity, key string) (*Trace, error) {
 	v := &Trace{Entity: entity, Key: key, Content: map[string]string{}, History: []HistoryEntry{}}
 	links, err := k.Ledger.Links(ctx, entity, []string{key})
 	if err != nil {
@@ -101,7 +101,7 @@ func (k *Desk) trace(ctx context.Context, entity, key string) (*Trace, error) {
 }
 
 // ownWords are keys that a key of the files' own words may mean: units, lists and numbers as a feed of the entity maps them.
-func (k *Desk) ownWords(entity, key string) (keys []string) {
+func (k *View) ownWords(entity, key string) (keys []string) {
 	for _, f := range k.Feeds {
 		if f.Entity.Name != entity {
 			continue
@@ -135,7 +135,7 @@ const tracedAtMost = 200
 
 // TraceAll traces all keys of which a word is a part or the whole: a SKU in its product, its prices and its stock, a customer
 // number, an order. More tells that there are others. A word that no key has is [bridge.ErrUnknown].
-func (k *Desk) TraceAll(ctx context.Context, word string) (all []*Trace, more bool, err error) {
+func (k *View) TraceAll(ctx context.Context, word string) (all []*Trace, more bool, err error) {
 	keys, err := k.Ledger.KeysOf(ctx, word, tracedAtMost+1)
 	if err != nil {
 		return nil, false, err

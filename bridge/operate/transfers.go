@@ -44,7 +44,7 @@ func newTransfer(e *bridge.Event) Transfer {
 // Transfers lists what partners did at the bridge's own servers, by the times when it was over: a transfer is entered once its
 // hash is known, when the partner may have gone on. A user that is asked for need not be in the
 // config: strangers try many names.
-func (k *Desk) Transfers(ctx context.Context, f bridge.EventFilter) ([]Transfer, error) {
+func (k *View) Transfers(ctx context.Context, f bridge.EventFilter) ([]Transfer, error) {
 	f.Visits = true
 	var events []*bridge.Event
 	err := k.Ledger.Events(ctx, f, func(e *bridge.Event) error {

@@ -29,7 +29,7 @@ func newDropCommand(a *app) *cobra.Command {
 			if plan {
 				return a.work(cmd.Context(), "", readLedger, func(e *engine) error { return a.planDrop(cmd.Context(), e.Desk, id) })
 			}
-			return a.look(cmd.Context(), func(desk *operate.Desk) error {
+			return a.look(cmd.Context(), func(desk *operate.View) error {
 				d, err := desk.DropDetails(cmd.Context(), id, rows)
 				if err != nil {
 					return err

@@ -20,7 +20,7 @@ func newDropsCommand(a *app) *cobra.Command {
 			for _, s := range states {
 				f.States = append(f.States, bridge.DropState(s))
 			}
-			return a.look(cmd.Context(), func(desk *operate.Desk) error {
+			return a.look(cmd.Context(), func(desk *operate.View) error {
 				drops, err := desk.Drops(cmd.Context(), f)
 				if err != nil {
 					return err

@@ -37,7 +37,7 @@ type engine struct {
 
 // look lets a verb look at the ledger, whether or not a bridge is running on it. It needs no secrets: whoever looks may
 // have none.
-func (a *app) look(ctx context.Context, show func(*operate.Desk) error) (err error) {
+func (a *app) look(ctx context.Context, show func(*operate.View) error) (err error) {
 	c, err := config.View(a.configPath, kinds, a.env)
 	if err != nil {
 		return err
@@ -51,7 +51,7 @@ func (a *app) look(ctx context.Context, show func(*operate.Desk) error) (err err
 		return err
 	}
 	defer closing(ledger, &err)
-	return show(&operate.Desk{Feeds: c.Feeds, Exports: c.Exports, Ledger: ledger, Running: state.Locked(c.State.Dir)})
+	return show(&operate.View{Feeds: c.Feeds, Exports: c.Exports, Ledger: ledger, Running: state.Locked(c.State.Dir)})
 }
 
 // work opens a bridge on the ledger that open finds and does a piece of work that somebody waits for. A feed that is named
@@ -147,7 +147,8 @@ func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) 
 	}
 	e.Daemon = daemon.Assemble(c, shop, daemon.Ends{Ledger: ledger, Shop: e.shop, Remotes: e.remotes, OrderRemotes: e.orders,
 		Spool: ledger.Spool(), Clock: bridge.SystemClock{}, Events: events})
-	e.Desk = &operate.Desk{Feeds: c.FeedsOf(shop), Exports: c.ExportsOf(shop), Ledger: ledger, In: e.In, Out: e.Out, By: bridge.Decision{Who: whoami()}}
+	e.Desk = &operate.Desk{View: operate.View{Feeds: c.FeedsOf(shop), Exports: c.ExportsOf(shop), Ledger: ledger}, In: e.In, Out: e.Out,
+		By: bridge.Decision{Who: whoami()}}
 	e.Daemon.Shop = e.shop
 	if w := c.Webhook; w.URL != "" && len(c.ExportsOf(shop)) > 0 {
 		e.Subscribe = func(ctx context.Context) ([]string, error) {

@@ -28,7 +28,7 @@ func newEventsCommand(a *app) *cobra.Command {
 			if f.Since, err = ago("since", since, time.Now()); err != nil {
 				return err
 			}
-			return a.look(cmd.Context(), func(desk *operate.Desk) error {
+			return a.look(cmd.Context(), func(desk *operate.View) error {
 				if follow {
 					return desk.Follow(cmd.Context(), f, a.printEvent)
 				}

@@ -26,7 +26,7 @@ func newRejectsCommand(a *app) *cobra.Command {
 					return err
 				}
 			}
-			return a.look(cmd.Context(), func(desk *operate.Desk) error {
+			return a.look(cmd.Context(), func(desk *operate.View) error {
 				f.Open = !all && !a.json
 				if !flat && !a.json {
 					f.Last = 0

@@ -211,7 +211,7 @@ func (a *app) rerunOrders(ctx context.Context, r *rerun) error {
 		return err
 	}
 	if r.dry {
-		return a.look(ctx, func(desk *operate.Desk) error {
+		return a.look(ctx, func(desk *operate.View) error {
 			orders, err := desk.WouldResend(ctx, r.order, r.export, from, to)
 			if err != nil {
 				return err

@@ -19,7 +19,7 @@ func newStatusCommand(a *app) *cobra.Command {
 		Short: "Show how every feed and export stands",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.look(cmd.Context(), func(desk *operate.Desk) error {
+			return a.look(cmd.Context(), func(desk *operate.View) error {
 				v, err := desk.Status(cmd.Context())
 				if err != nil {
 					return err

@@ -18,7 +18,7 @@ func newTraceCommand(a *app) *cobra.Command {
 			"A SKU, a customer number or an order alone traces every key that it is a part of: trace SKU1.",
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.look(cmd.Context(), func(desk *operate.Desk) error {
+			return a.look(cmd.Context(), func(desk *operate.View) error {
 				if len(args) == 1 {
 					return a.traceAll(cmd.Context(), desk, args[0])
 				}
@@ -37,7 +37,7 @@ func newTraceCommand(a *app) *cobra.Command {
 }
 
 // traceAll traces every key that a word is a part of; as JSON it is a list.
-func (a *app) traceAll(ctx context.Context, desk *operate.Desk, word string) error {
+func (a *app) traceAll(ctx context.Context, desk *operate.View, word string) error {
 	all, more, err := desk.TraceAll(ctx, word)
 	if err != nil {
 		return err

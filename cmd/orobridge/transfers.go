@@ -27,7 +27,7 @@ func newTransfersCommand(a *app) *cobra.Command {
 			if f.Since, err = ago("since", since, time.Now()); err != nil {
 				return err
 			}
-			return a.look(cmd.Context(), func(desk *operate.Desk) error {
+			return a.look(cmd.Context(), func(desk *operate.View) error {
 				transfers, err := desk.Transfers(cmd.Context(), f)
 				if err != nil {
 					return err
