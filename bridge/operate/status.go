@@ -22,6 +22,8 @@ type Status struct {
 	Alarms  map[string]string `json:"alarms"` // what is wrong with orders: "orders overdue"
 	// Leftovers tells, by feed, of files in work folders that no drop of this ledger has claimed.
 	Leftovers map[string]string `json:"leftovers"`
+	// Unmatched are files that no feed takes, the first of each folder, by the feed that lists it.
+	Unmatched map[string][]inbound.Stranger `json:"unmatched"`
 }
 
 // FeedStatus is how a feed stands.
@@ -53,7 +55,8 @@ type ExportStatus struct {
 // Status shows how every feed and export stands.
 func (k *View) Status(ctx context.Context) (*Status, error) {
 	v := &Status{Running: k.Running, Feeds: []FeedStatus{}, Exports: []ExportStatus{},
-		Paused: map[string]string{}, Pauses: []Pause{}, Alarms: map[string]string{}, Leftovers: map[string]string{}}
+		Paused: map[string]string{}, Pauses: []Pause{}, Alarms: map[string]string{}, Leftovers: map[string]string{},
+		Unmatched: map[string][]inbound.Stranger{}}
 	notes, err := k.Ledger.Notes(ctx)
 	if err != nil {
 		return nil, err
@@ -64,6 +67,9 @@ func (k *View) Status(ctx context.Context) (*Status, error) {
 	for name, text := range notes {
 		if work, ok := bridge.PausedWork(name); ok {
 			v.Paused[work] = text
+		}
+		if feed, strangers, ok := inbound.StrangersOf(name, text); ok {
+			v.Unmatched[feed] = strangers
 		}
 		if alarm, ok := bridge.AlarmOf(name); ok {
 			v.Alarms[alarm] = text

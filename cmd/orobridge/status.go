@@ -97,6 +97,11 @@ func (a *output) printStatus(v *operate.Status) error {
 	for _, feed := range slices.Sorted(maps.Keys(v.Leftovers)) {
 		fmt.Fprintf(a.stdout, "leftovers: %s: %s\n", printable(feed), printable(v.Leftovers[feed]))
 	}
+	for _, feed := range slices.Sorted(maps.Keys(v.Unmatched)) {
+		for _, x := range v.Unmatched[feed] {
+			fmt.Fprintf(a.stdout, "unmatched: %s: %s: %s\n", printable(feed), printable(x.File), printable(x.Why))
+		}
+	}
 	for _, alarm := range slices.Sorted(maps.Keys(v.Alarms)) {
 		fmt.Fprintf(a.stdout, "alarm: %s: %s\n", printable(alarm), printable(v.Alarms[alarm]))
 	}
