@@ -440,6 +440,47 @@ func (d *Daemon) Round(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// Rounds makes rounds until no file is settling any more: those that are there now, however long their senders go on writing.
+// It does not wait for a marker or manifest that is missing.
+func (d *Daemon) Rounds(ctx context.Context) error {
+	for {
+		if err := d.Round(ctx); err != nil {
+			return err
+		}
+		until, err := d.settling(ctx)
+		if err != nil || until.IsZero() {
+			return err
+		}
+		if err := d.Clock.Wait(ctx, max(until.Sub(d.Clock.Now()), 10*time.Millisecond)); err != nil {
+			return err
+		}
+	}
+}
+
+// settling is when the next file that is still settling may be whole; zero when there is none.
+func (d *Daemon) settling(ctx context.Context) (first time.Time, err error) {
+	feeds, _, err := d.unhalted(ctx)
+	if err != nil {
+		return first, err
+	}
+	for _, f := range feeds {
+		drops, err := d.In.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, States: []bridge.DropState{bridge.Seen}})
+		if err != nil {
+			return first, err
+		}
+		for _, x := range drops {
+			stable := f.Ready.Stable
+			if x.Manifest {
+				stable = f.Ready.ManifestStable
+			}
+			if until := x.SteadyAt.Add(stable.D()); until.After(x.ListedAt) && (first.IsZero() || until.Before(first)) {
+				first = until
+			}
+		}
+	}
+	return first, nil
+}
+
 // unhalted lists the feeds that nobody has paused, in the order of dependency, and those of them that may be loaded.
 func (d *Daemon) unhalted(ctx context.Context) (feeds, loads []*config.Feed, err error) {
 	notes, err := d.Ledger.Notes(ctx)

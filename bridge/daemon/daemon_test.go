@@ -139,6 +139,31 @@ feeds:
 	}
 }
 
+// A single round may wait for files that are still settling, and for no other: one whose marker is missing stays where it is.
+func TestRoundsWaitForWhatIsSettling(t *testing.T) {
+	w := bridgetest.NewWorld(t, `
+feeds:
+  - { name: prices, entity: prices, remote: disk, folder: prices, match: '*.csv', ready: { stable: 20s }, format: { kind: csv } }
+  - { name: products, entity: products, remote: disk, folder: products, match: '*.csv', ready: { marker: .ok }, format: { kind: csv } }
+`)
+	w.Stock("SKU1")
+	w.Drop("prices", "a.csv", bridgetest.OnePrice("1"))
+	w.Drop("products", "b.csv", "sku,name,unit\nSKU2,Pipe,item\n")
+	grown := false
+	w.OnStep(func(name string) {
+		if name == "listed" && !grown { // its sender goes on writing once
+			grown = true
+			w.Tick(5 * time.Second)
+			w.Drop("prices", "a.csv", bridgetest.OnePrice("12"))
+		}
+	})
+	w.Must(w.B.Rounds(t.Context()))
+	w.Stands("a.csv loaded")
+	if d, _ := w.Last("products"); d.State != bridge.Seen || w.PriceOf("SKU1") != "12" {
+		t.Errorf("the file without its marker is %s, the price is %s", d.State, w.PriceOf("SKU1"))
+	}
+}
+
 // awayRemote is a folder that is not there for a while.
 type awayRemote struct {
 	bridge.Remote

@@ -15,7 +15,7 @@ import (
 )
 
 func newRunCommand(a *app) *cobra.Command {
-	var once bool
+	var once, stable bool
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Be the bridge: poll every feed and export until stopped",
@@ -23,13 +23,17 @@ func newRunCommand(a *app) *cobra.Command {
 			"stops at once; either way the next start goes on from the ledger. With --once it makes one round and exits.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if once {
-				return a.runOnce(cmd.Context())
+			switch {
+			case once:
+				return a.runOnce(cmd.Context(), stable)
+			case stable:
+				return &usageError{"--wait-stable goes with --once", "a bridge that runs on waits for each file anyway"}
 			}
 			return a.runDaemon(cmd.Context())
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "make one round of every feed and export, then exit")
+	cmd.Flags().BoolVar(&stable, "wait-stable", false, "with --once: wait for files that are there and still settling, and load them too")
 	return cmd
 }
 
@@ -76,7 +80,7 @@ func runBeside(ctx context.Context, e *engine, serve func(context.Context) error
 	return g.Wait()
 }
 
-func (a *app) runOnce(ctx context.Context) (err error) {
+func (a *app) runOnce(ctx context.Context, stable bool) (err error) {
 	c, err := a.config()
 	if err != nil {
 		return err
@@ -88,7 +92,11 @@ func (a *app) runOnce(ctx context.Context) (err error) {
 	defer closing(e, &err)
 	e.In.Patience = patience
 	began := time.Now()
-	if err := e.Round(ctx); err != nil {
+	round := e.Round
+	if stable {
+		round = e.Rounds
+	}
+	if err := round(ctx); err != nil {
 		return err
 	}
 	return a.printWaiting(ctx, e.Desk, began)
