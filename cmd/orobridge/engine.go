@@ -137,7 +137,7 @@ func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) 
 		return nil, errors.Join(err, e.Close())
 	}
 	events := &bridge.Events{}
-	events.Observe(bridge.LogEvents(log))
+	events.Observe(bridge.Calm(bridge.LogEvents(log)))
 	if step := crashStep(a.env); step != nil {
 		events.Observe(func(event *bridge.Event) {
 			if event.Kind == bridge.StepReached {

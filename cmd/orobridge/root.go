@@ -24,7 +24,7 @@ func newRootCommand(a *app) *cobra.Command {
 		return unknownVerb(cmd, args[0])
 	}
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
-		if a.logFormat != "text" && a.logFormat != "json" {
+		if a.logFormat != "" && a.logFormat != "text" && a.logFormat != "json" {
 			return oneOfFlag("log-format", a.logFormat, "text", "json")
 		}
 		return nil
@@ -35,7 +35,7 @@ func newRootCommand(a *app) *cobra.Command {
 	}
 	flags := root.PersistentFlags()
 	flags.StringVarP(&a.configPath, "config", "c", path, "config `file`, also from OROBRIDGE_CONFIG")
-	flags.StringVar(&a.logFormat, "log-format", "text", "text or json")
+	flags.StringVar(&a.logFormat, "log-format", "", "text or json, for machines; on a terminal short lines by default, else text")
 	flags.BoolVar(&a.verbose, "verbose", false, "log each request")
 
 	root.SetIn(a.stdin)
