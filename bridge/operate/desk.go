@@ -37,6 +37,9 @@ type Ledger interface {
 	Runs(ctx context.Context, drop int64) ([]*bridge.Run, error)
 	// Papers lists what was written of a drop for its sender, by path.
 	Papers(ctx context.Context, drop int64) ([]string, error)
+	// Fates counts the fates that a run has given, OpenBatches lists its batches whose outcome is not known.
+	Fates(ctx context.Context, run int64) (map[bridge.RowFate]int64, error)
+	OpenBatches(ctx context.Context, run int64) ([]*bridge.Batch, error)
 	// RowLines walks the fates that a drop's runs have given to rows; rows that needed nothing have none.
 	RowLines(ctx context.Context, drop int64, each func(bridge.RowLine) error) error
 	Rejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error

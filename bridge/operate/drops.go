@@ -114,8 +114,9 @@ func join[T ~string](words []T) string {
 // DropDetails is a drop with all its runs; the fields of its last run stand at the top.
 type DropDetails struct {
 	Run
-	Details Drop  `json:"details"`
-	Runs    []Run `json:"runs"`
+	Details  Drop      `json:"details"`
+	Runs     []Run     `json:"runs"`
+	Progress *Progress `json:"progress"` // of the run that is at work; null for none
 	// Papers are the paths of what was written for the sender: files of rejects, and receipts.
 	Papers    []string   `json:"papers"`
 	Decisions []Decision `json:"decisions"` // what somebody decided about it
@@ -212,6 +213,9 @@ func (k *View) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetai
 	for i, r := range runs {
 		v.Runs[i] = newRun(d, r)
 		v.Run = v.Runs[i]
+		if v.Progress, err = k.progress(ctx, r, time.Now()); err != nil {
+			return nil, err
+		}
 	}
 	if err := k.decided(ctx, v); err != nil {
 		return nil, err

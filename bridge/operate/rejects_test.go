@@ -9,6 +9,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/bridgetest"
+	"github.com/orobridge/orobridge/bridge/operate"
 )
 
 // Rows that have one fault have one cause: what is a row's own is no part of it, what has to be named in the config or in the
@@ -106,5 +107,34 @@ func TestADropTellsWhatWasDecided(t *testing.T) {
 	}
 	if d.Open != 2 {
 		t.Errorf("%d rejects are open", d.Open)
+	}
+}
+
+// A drop that is being loaded tells how far it is, from the ledger alone: as well beside the bridge that loads it.
+func TestADropTellsHowFarItIs(t *testing.T) {
+	const n = 350
+	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ""))
+	skus := make([]string, n)
+	var file strings.Builder
+	for i := range skus {
+		skus[i] = fmt.Sprintf("SKU%03d", i)
+		file.WriteString(bridgetest.Price(skus[i], "1"))
+	}
+	w.Stock(skus...)
+	w.Drop("prices", "a.csv", bridgetest.PriceHead+file.String())
+	var d *operate.DropDetails
+	var err error
+	w.OnStep(func(name string) {
+		if name == "settled" && d == nil {
+			d, err = desk(w, true).DropDetails(t.Context(), 1, false)
+		}
+	})
+	w.Round()
+	w.Must(err)
+	if p := d.Progress; p == nil || p.Planned != n || p.Judged == 0 || p.Judged == n || p.Sent < p.Judged {
+		t.Errorf("it tells %+v", p)
+	}
+	if d, err = desk(w, true).DropDetails(t.Context(), 1, false); err != nil || d.Progress != nil || d.State != bridge.Loaded {
+		t.Errorf("it is %s and tells %+v %v", d.State, d.Progress, err)
 	}
 }

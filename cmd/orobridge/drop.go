@@ -120,6 +120,21 @@ func (a *output) printDrop(v *operate.DropDetails) {
 			countsLine(r.Counts), r.Requests)
 		a.printLeftOut("  ", r.Skipped, r.Unmapped)
 	}
+	if p := v.Progress; p != nil {
+		fmt.Fprintf(a.stdout, "now at work: %d planned, %d sent, %d judged%s\n", p.Planned, p.Sent, p.Judged, pace(p.PerSecond, p.Left))
+	}
+}
+
+// pace says how fast something goes and how long it may take; empty when nothing can be said.
+func pace(perSecond, left float64) string {
+	if perSecond <= 0 {
+		return ""
+	}
+	text := fmt.Sprintf(", %.0f/s", perSecond)
+	if left > 0 {
+		text += fmt.Sprintf(", about %s left", span(left))
+	}
+	return text
 }
 
 // span is a time span for people: to the second, and to the millisecond below one.

@@ -218,26 +218,53 @@ func closing(c io.Closer, err *error) {
 	}
 }
 
-// showProgress shows how far long work is, on a terminal only.
+// showProgress shows how far long work is and how fast it goes, on a terminal only.
 func (a *output) showProgress(e *engine) {
 	if !onTerminal(a.stderr) {
 		return
 	}
 	var mu sync.Mutex
 	var last time.Time
+	paces := map[string]*progress{}
 	e.Events.Observe(func(event *bridge.Event) {
-		mu.Lock()
-		defer mu.Unlock()
-		if event.Kind != bridge.Progressed || time.Since(last) < 100*time.Millisecond {
+		if event.Kind != bridge.Progressed {
 			return
 		}
-		last, a.progress = time.Now(), true
-		of := ""
-		if event.Total > 0 {
-			of = fmt.Sprintf(" of %d", event.Total)
+		mu.Lock()
+		defer mu.Unlock()
+		now := time.Now()
+		p := paces[event.Feed]
+		if p == nil || p.phase != event.Phase || p.file != event.File || event.Done < p.from {
+			p = &progress{file: event.File, phase: event.Phase, from: event.Done, began: now}
+			paces[event.Feed] = p
 		}
-		fmt.Fprintf(a.stderr, "\r\x1b[K%s %s: %s %d%s", event.Feed, printable(event.File), event.Phase, event.Done, of)
+		if now.Sub(last) < 100*time.Millisecond {
+			return
+		}
+		last, a.progress = now, true
+		fmt.Fprintf(a.stderr, "\r\x1b[K%s %s: %s", event.Feed, printable(event.File), p.line(event, now))
 	})
+}
+
+// progress is how a feed's work goes since it has begun with its file, in one phase.
+type progress struct {
+	file, phase string
+	from        int64
+	began       time.Time
+}
+
+// line says how far the work is, how fast it goes, and how long it may take.
+func (p *progress) line(event *bridge.Event, now time.Time) string {
+	text := fmt.Sprintf("%s %d", event.Phase, event.Done)
+	if event.Total > 0 {
+		text += fmt.Sprintf(" of %d", event.Total)
+	}
+	took := now.Sub(p.began).Seconds()
+	if took < 1 || event.Done == p.from {
+		return text
+	}
+	perSecond := float64(event.Done-p.from) / took
+	return text + pace(perSecond, float64(max(event.Total-event.Done, 0))/perSecond)
 }
 
 // erase takes the progress off the terminal, before something else is printed there.

@@ -48,6 +48,8 @@ func (a *app) runDaemon(ctx context.Context) (err error) {
 		return err
 	}
 	defer closing(e, &err)
+	a.showProgress(e)
+	defer a.erase()
 	log.Info("running", "feeds", len(c.Feeds), "exports", len(c.Exports), "state", c.State.Dir, "shop", c.Shops()[0].URL)
 	defer log.Info("stopped")
 	return runBeside(ctx, e, webServer(c, e, log))
@@ -90,6 +92,8 @@ func (a *app) runOnce(ctx context.Context, stable bool) (err error) {
 		return err
 	}
 	defer closing(e, &err)
+	a.showProgress(e)
+	defer a.erase()
 	e.In.Patience = patience
 	began := time.Now()
 	round := e.Round

@@ -10,6 +10,9 @@ import (
 	"sync"
 )
 
+// eraseLine goes to the beginning of a terminal's line and empties it.
+const eraseLine = "\r\x1b[K"
+
 // terminalLog writes log lines for the eyes of a person at a terminal: the time of day, what happened and to what, the rest in
 // words. What is no event of the bridge is written in the same way, with all its attributes.
 type terminalLog struct {
@@ -85,6 +88,6 @@ func (h *terminalLog) Handle(_ context.Context, r slog.Record) error {
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	_, err := fmt.Fprintln(h.out, line)
+	_, err := fmt.Fprintln(h.out, eraseLine+line) // over the progress that may stand there
 	return err
 }

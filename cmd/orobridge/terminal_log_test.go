@@ -6,11 +6,23 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/orobridge/orobridge/bridge"
 )
+
+// How far a load is says how fast it goes and how long it may take, once there is something to say.
+func TestProgressTellsPaceAndEstimate(t *testing.T) {
+	p := &progress{from: 1000, began: time.Unix(0, 0)}
+	for done, want := range map[int64]string{1000: "sending 1000 of 9000", 3000: "sending 3000 of 9000, 200/s, about 30s left",
+		9000: "sending 9000 of 9000, 800/s"} {
+		if got := p.line(&bridge.Event{Phase: "sending", Done: done, Total: 9000}, time.Unix(10, 0)); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+}
 
 // On a terminal a line says the time of day, what happened and to what; nothing from outside moves the cursor.
 func TestLogLinesOnATerminalAreShort(t *testing.T) {
@@ -24,7 +36,7 @@ func TestLogLinesOnATerminalAreShort(t *testing.T) {
 	var got []string
 	for line := range strings.Lines(b.String()) {
 		if !strings.HasPrefix(line, " ") {
-			line = line[len("15:04:05 "):]
+			line = strings.TrimPrefix(line, eraseLine)[len("15:04:05 "):]
 		}
 		got = append(got, strings.TrimRight(line, "\n"))
 	}
