@@ -26,6 +26,11 @@ const (
 	Vanished   DropState = "vanished"   // the sender took it back before it was claimed
 )
 
+// DropStates lists the states in the order of a drop's journey.
+func DropStates() []DropState {
+	return []DropState{Seen, Ready, Claimed, Fetched, Loading, Held, Loaded, Partial, Rejected, Duplicate, Superseded, Discarded, Vanished}
+}
+
 // Settled says that nothing is left to load.
 func (s DropState) Settled() bool {
 	switch s {

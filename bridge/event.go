@@ -81,6 +81,7 @@ type Event struct {
 	Order  string // identifier
 	Alarm  Alarm
 	Work   string // what is paused: "feed prices"
+	Cause  string // of trouble, in the end; kept nowhere
 	Who    string // who decided
 	Why    string // and why, in that one's words
 	Bytes  int64
@@ -266,5 +267,5 @@ func Trouble(at time.Time, work string, why error) *Event {
 	if why == nil {
 		return &Event{At: at, Kind: WorkResumed, Work: work, Text: "trouble has passed"}
 	}
-	return &Event{At: at, Kind: WorkPaused, Work: work, Text: why.Error(), Hint: HintOf(why)}
+	return &Event{At: at, Kind: WorkPaused, Work: work, Cause: causeOf(why), Text: why.Error(), Hint: HintOf(why)}
 }

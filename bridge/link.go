@@ -110,6 +110,12 @@ func merge(older, newer []formats.Value) []formats.Value {
 	return append(append(merged, older...), newer...)
 }
 
+// EntityKey is a key with its entity.
+type EntityKey struct {
+	Entity string
+	Key    string
+}
+
 // HistoryEntry is one entry of a key's history.
 type HistoryEntry struct {
 	Entity string

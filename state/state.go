@@ -54,7 +54,7 @@ func (s *State) open(ctx context.Context, o Options) (err error) {
 	if o.ReadOnly {
 		if _, err := os.Stat(path); err != nil {
 			return &bridge.Error{Op: "open ledger", Object: path, Err: err,
-				Hint: "nothing has run with this config yet; check state.dir, or start `orobridge run`"}
+				Hint: "check state.dir, or start `orobridge run`"}
 		}
 		s.Ledger, err = sqlite.Open(ctx, path, sqlite.Options{ReadOnly: true})
 		return err

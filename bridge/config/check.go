@@ -228,6 +228,9 @@ func (k checker) suffix(key, s string) {
 }
 
 func (k checker) mode(key string, f *Feed) {
+	if f.Approve == 0 {
+		f.Approve = k.c.Approve
+	}
 	if f.OnFailure == "" {
 		f.OnFailure = "continue"
 		if f.Mode == "full" {

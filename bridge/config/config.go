@@ -31,6 +31,7 @@ type Config struct {
 	Remotes map[string]*Remote `yaml:"remotes" doc:"places with files, by name"`
 	Feeds   []*Feed            `yaml:"feeds" doc:"inbound streams"`
 	Exports []*Export          `yaml:"exports" doc:"outbound streams"`
+	Approve int                `yaml:"approve_by" jsonschema:"default=1,minimum=1,maximum=2" doc:"how many people have to approve a drop that is held: 2 for four eyes"`
 	Admin   Admin              `yaml:"admin" doc:"the local web side, for people and programs of the operator"`
 	Webhook Webhook            `yaml:"webhook" doc:"intake of the shop's webhooks"`
 
@@ -98,6 +99,7 @@ type Feed struct {
 	Unwrap      []Wrapping      `yaml:"unwrap" doc:"what the files are wrapped in, the outermost first: [gzip], [zip], or { kind: pgp, … }; rows are read once a file came out whole and signed as it must be"`
 	Mapping     formats.Mapping `yaml:",inline"`
 	Guards      Guards          `yaml:"guards" doc:"limits that hold a drop for approval before anything is sent"`
+	Approve     int             `yaml:"approve_by" jsonschema:"minimum=1,maximum=2" doc:"how many people have to approve a drop of it that is held; as for all feeds by default"`
 	Folders     Folders         `yaml:"folders" doc:"folders below folder"`
 
 	Repeats   string          `yaml:"repeats" jsonschema:"default=last,enum=last,enum=first,enum=reject" doc:"which row counts when a key stands twice in a file"`

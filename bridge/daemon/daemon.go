@@ -86,6 +86,7 @@ func (d *Daemon) Run(ctx context.Context) error {
 // schedule is what the goroutines of a running bridge share.
 type schedule struct {
 	*Daemon
+	underWay underWay
 
 	mu      sync.Mutex
 	polled  map[string]bool          // feeds whose folder was listed, or could not be, at least once
@@ -112,9 +113,12 @@ func (s *schedule) poll(ctx context.Context, f *config.Feed) error {
 	told := false // of what a lost ledger has left behind
 	for n := 0; ctx.Err() == nil; {
 		woken := s.In.Woken()
-		_, err := s.In.Poll(ctx, f)
-		err = errors.Join(err, s.In.FinishAll(ctx, f))
-		if err == nil && !told {
+		halt, err := s.halted(ctx, feedWork(f.Name))
+		if err == nil && halt == nil {
+			_, err = s.In.Poll(ctx, f)
+			err = errors.Join(err, s.In.FinishAll(ctx, f))
+		}
+		if err == nil && halt == nil && !told {
 			err = s.In.TellLeftovers(ctx, f)
 			told = err == nil
 		}
@@ -151,7 +155,11 @@ func (s *schedule) heed(ctx context.Context) error {
 		if now, decided, err = s.Ledger.Decided(ctx, last); err == nil {
 			last = now
 		}
-		if decided {
+		if decided && err == nil {
+			err = s.cutHalted(ctx)
+		}
+		ended, haltErr := s.endHalts(ctx)
+		if err = errors.Join(err, haltErr); decided || ended {
 			s.In.Wake()
 			s.announce(func() {})
 		}
@@ -196,6 +204,11 @@ func (s *schedule) turn(ctx context.Context, f *config.Feed) (found bool, change
 	if err := s.lacks(f.Entity.Name); err != nil {
 		return false, changed, err
 	}
+	work, done := s.underWay.begin(ctx, bridge.ShopWork, feedWork(f.Name)) // before it is asked, so that no pause slips through
+	defer done()
+	if halt, err := s.halted(ctx, bridge.ShopWork, feedWork(f.Name)); err != nil || halt != nil {
+		return false, changed, err
+	}
 	free, err := s.parentsLoaded(ctx, f)
 	if err != nil || !free {
 		return false, changed, err
@@ -213,9 +226,14 @@ func (s *schedule) turn(ctx context.Context, f *config.Feed) (found bool, change
 	s.setLoading(f.Entity.Name, true)
 	defer s.setLoading(f.Entity.Name, false)
 	if d == nil {
-		return true, changed, s.In.RetryParked(ctx, f, 0)
+		err = s.In.RetryParked(work, f, 0)
+	} else {
+		err = s.loadOne(work, f, d)
 	}
-	return true, changed, s.loadOne(ctx, f, d)
+	if work.Err() != nil && ctx.Err() == nil {
+		err = nil // somebody paused it
+	}
+	return true, changed, err
 }
 
 // take reserves an entity. It returns the channel that tells of changes from now on; for an entity that another feed has,
@@ -254,6 +272,12 @@ func (s *schedule) parentsLoaded(ctx context.Context, f *config.Feed) (bool, err
 		if open {
 			return false, nil
 		}
+		if halt, err := s.halted(ctx, feedWork(g.Name)); err != nil || halt != nil {
+			if err != nil {
+				return false, err
+			}
+			continue // what depends on a feed that is paused goes on: its rows find their parents, or are parked
+		}
 		waiting, err := s.In.NextDue(ctx, g)
 		if err != nil || waiting != nil {
 			return false, err
@@ -290,6 +314,12 @@ func (s *schedule) export(ctx context.Context, x *config.Export) error {
 
 // round makes one round of an export. While the shop lacks what orders rely on, only what is owed already goes out.
 func (d *Daemon) round(ctx context.Context, x *config.Export) error {
+	if halt, err := d.halted(ctx, exportWork(x.Name)); err != nil || halt != nil {
+		return err
+	}
+	if halt, err := d.halted(ctx, bridge.ShopWork); err != nil || halt != nil {
+		return errors.Join(err, d.Out.Deliver(ctx, x))
+	}
 	if err := d.lacks(bridge.Orders); err != nil {
 		return errors.Join(err, d.Out.Deliver(ctx, x))
 	}
@@ -384,19 +414,22 @@ func (d *Daemon) Round(ctx context.Context) error {
 	var errs []error
 	failed := func(what string, err error) { errs = append(errs, bridge.Within(what, err)) }
 	failed("shop", d.probe(ctx, false))
-	feeds := d.byDependency()
+	_, err := d.endHalts(ctx)
+	failed("pauses", err)
+	feeds, loads, err := d.unhalted(ctx)
+	failed("pauses", err)
 	for _, f := range feeds {
 		_, err := d.In.Poll(ctx, f)
 		failed("feed "+f.Name, err)
 	}
 	lacks := map[string]error{}
-	for _, f := range feeds {
+	for _, f := range loads {
 		if lacks[f.Name] = d.lacks(f.Entity.Name); lacks[f.Name] == nil {
 			failed("feed "+f.Name, d.In.LoadDue(ctx, f))
 		}
 	}
 	for _, f := range feeds {
-		if failed("feed "+f.Name, lacks[f.Name]); lacks[f.Name] == nil {
+		if failed("feed "+f.Name, lacks[f.Name]); lacks[f.Name] == nil && slices.Contains(loads, f) {
 			failed("feed "+f.Name, d.In.RetryParked(ctx, f, 0))
 		}
 		failed("feed "+f.Name, d.In.FinishAll(ctx, f))
@@ -405,11 +438,70 @@ func (d *Daemon) Round(ctx context.Context) error {
 	for _, x := range d.Out.Exports {
 		failed("export "+x.Name, d.round(ctx, x))
 	}
-	_, err := d.In.PruneDue(ctx)
+	_, err = d.In.PruneDue(ctx)
 	failed("prune", err)
 	_, err = d.Out.PruneDue(ctx)
 	failed("prune", err)
 	return errors.Join(errs...)
+}
+
+// Rounds makes rounds until no file is settling any more: those that are there now, however long their senders go on writing.
+// It does not wait for a marker or manifest that is missing.
+func (d *Daemon) Rounds(ctx context.Context) error {
+	for {
+		if err := d.Round(ctx); err != nil {
+			return err
+		}
+		until, err := d.settling(ctx)
+		if err != nil || until.IsZero() {
+			return err
+		}
+		if err := d.Clock.Wait(ctx, max(until.Sub(d.Clock.Now()), 10*time.Millisecond)); err != nil {
+			return err
+		}
+	}
+}
+
+// settling is when the next file that is still settling may be whole; zero when there is none.
+func (d *Daemon) settling(ctx context.Context) (first time.Time, err error) {
+	feeds, _, err := d.unhalted(ctx)
+	if err != nil {
+		return first, err
+	}
+	for _, f := range feeds {
+		drops, err := d.In.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, States: []bridge.DropState{bridge.Seen}})
+		if err != nil {
+			return first, err
+		}
+		for _, x := range drops {
+			stable := f.Ready.Stable
+			if x.Manifest {
+				stable = f.Ready.ManifestStable
+			}
+			if until := x.SteadyAt.Add(stable.D()); until.After(x.ListedAt) && (first.IsZero() || until.Before(first)) {
+				first = until
+			}
+		}
+	}
+	return first, nil
+}
+
+// unhalted lists the feeds that nobody has paused, in the order of dependency, and those of them that may be loaded.
+func (d *Daemon) unhalted(ctx context.Context) (feeds, loads []*config.Feed, err error) {
+	notes, err := d.Ledger.Notes(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, f := range d.byDependency() {
+		if bridge.HaltedNow(notes, d.Clock.Now(), feedWork(f.Name)) != nil {
+			continue
+		}
+		feeds = append(feeds, f)
+		if bridge.HaltedNow(notes, d.Clock.Now(), bridge.ShopWork) == nil {
+			loads = append(loads, f)
+		}
+	}
+	return feeds, loads, nil
 }
 
 // byDependency lists the feeds so that none stands before one that it depends on.

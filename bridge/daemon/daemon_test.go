@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -11,6 +13,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/bridgetest"
 	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/state"
 )
 
@@ -69,6 +72,96 @@ func TestADecisionTakenBesideARunningBridgeWakesIt(t *testing.T) {
 	held = soon(w, 10*time.Second, 3, bridge.Held)
 	w.Must(other.Approve(t.Context(), held, bridge.Decision{Who: "me"}))
 	soon(w, 10*time.Second, 3, bridge.Loaded)
+}
+
+// A pause stops a load at its next safe point, keeps a feed from being listed, and lets the other feeds go on. What was cut
+// goes on from the ledger: every price is written once.
+func TestAPauseStopsALoadAndLetsItGoOn(t *testing.T) {
+	const n = 3000
+	w := bridgetest.NewWorld(t, `
+feeds:
+  - { name: prices, entity: prices, remote: disk, folder: prices, match: '*.csv', every: 100ms, ready: { stable: 0s }, format: { kind: csv } }
+  - { name: pricelists, entity: pricelists, remote: disk, folder: pricelists, match: '*.csv', every: 100ms, ready: { stable: 0s }, format: { kind: csv } }
+`)
+	skus := make([]string, n)
+	var file strings.Builder
+	for i := range skus {
+		skus[i] = fmt.Sprintf("SKU%04d", i)
+		file.WriteString(bridgetest.Price(skus[i], "1"))
+	}
+	w.Stock(skus...)
+	w.Drop("prices", "a.csv", bridgetest.PriceHead+file.String())
+	beside, err := state.Open(t.Context(), w.State, state.Options{Beside: true})
+	w.Must(err)
+	defer beside.Close()
+	desk := &operate.Desk{View: operate.View{Feeds: w.B.In.Feeds, Ledger: beside, Running: true}, By: bridge.Decision{Who: "olga", Why: "wrong prices"},
+		In: &inbound.Engine{Feeds: w.B.In.Feeds, Ledger: beside, Clock: bridge.SystemClock{}}}
+	cut := make(chan struct{})
+	var once sync.Once
+	w.OnStep(func(name string) {
+		if name == "settled" {
+			once.Do(func() { close(cut) })
+			time.Sleep(300 * time.Millisecond) // the load takes far longer than the bridge needs to hear of it
+		}
+	})
+	running(w)
+	<-cut
+	_, err = desk.Pause(t.Context(), "feed", "prices", time.Time{})
+	w.Must(err)
+	w.Drop("prices", "b.csv", bridgetest.OnePrice("2"))
+	w.Drop("pricelists", "l.csv", "name,currencies\nOther,EUR\n")
+	other := func() int64 {
+		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+			if drops, _ := beside.Drops(t.Context(), bridge.DropFilter{Feed: "pricelists", States: []bridge.DropState{bridge.Loaded}}); len(drops) == 1 {
+				return drops[0].ID
+			}
+		}
+		return 0
+	}
+	if other() == 0 {
+		t.Fatal("the other feed does not go on")
+	}
+	there := w.Shop.Count("productprices")
+	if d, _ := w.Last("prices"); there == 0 || there == n || d.Name != "a.csv" || d.State != bridge.Loading {
+		t.Errorf("%d prices were loaded, drop %s is %s", there, d.Name, d.State)
+	}
+	status, err := desk.Status(t.Context())
+	w.Must(err)
+	if len(status.Pauses) != 1 || status.Pauses[0].Why != "wrong prices" || len(status.Paused) != 0 {
+		t.Errorf("status tells %+v, and of trouble %v", status.Pauses, status.Paused)
+	}
+	w.OnStep(nil)
+	_, err = desk.Resume(t.Context(), "feed", "prices")
+	w.Must(err)
+	soon(w, 30*time.Second, 1, bridge.Loaded)
+	if got := w.Shop.Count("productprices"); got != n {
+		t.Errorf("%d prices", got)
+	}
+}
+
+// A single round may wait for files that are still settling, and for no other: one whose marker is missing stays where it is.
+func TestRoundsWaitForWhatIsSettling(t *testing.T) {
+	w := bridgetest.NewWorld(t, `
+feeds:
+  - { name: prices, entity: prices, remote: disk, folder: prices, match: '*.csv', ready: { stable: 20s }, format: { kind: csv } }
+  - { name: products, entity: products, remote: disk, folder: products, match: '*.csv', ready: { marker: .ok }, format: { kind: csv } }
+`)
+	w.Stock("SKU1")
+	w.Drop("prices", "a.csv", bridgetest.OnePrice("1"))
+	w.Drop("products", "b.csv", "sku,name,unit\nSKU2,Pipe,item\n")
+	grown := false
+	w.OnStep(func(name string) {
+		if name == "listed" && !grown { // its sender goes on writing once
+			grown = true
+			w.Tick(5 * time.Second)
+			w.Drop("prices", "a.csv", bridgetest.OnePrice("12"))
+		}
+	})
+	w.Must(w.B.Rounds(t.Context()))
+	w.Stands("a.csv loaded")
+	if d, _ := w.Last("products"); d.State != bridge.Seen || w.PriceOf("SKU1") != "12" {
+		t.Errorf("the file without its marker is %s, the price is %s", d.State, w.PriceOf("SKU1"))
+	}
 }
 
 // awayRemote is a folder that is not there for a while.

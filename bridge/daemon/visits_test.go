@@ -253,7 +253,7 @@ func TestAnOrderIsFetched(t *testing.T) {
 	if last := history[len(history)-1]; last.Fate != "fetched" || !strings.HasSuffix(last.Detail, "by sap from 10.0.0.1") {
 		t.Errorf("history %+v", last)
 	}
-	_, err = w.B.Out.SendOrderAgain(t.Context(), "A-1", false)
+	_, err = w.B.Out.SendOrderAgain(t.Context(), "A-1", "", false)
 	w.Must(err)
 	owed, err = w.Ledger.Outbox(t.Context(), bridge.OutboxFilter{Order: "A-1"})
 	w.Must(err)

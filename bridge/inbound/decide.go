@@ -18,21 +18,64 @@ import (
 // What an admin decides about a drop is a change of the ledger and nothing more: the bridge that holds the state sees a
 // drop that is due, whether it is this process or another one.
 
-// Approve lets a held drop go on in spite of its guards. Who approved it is kept.
+// What was decided about a held drop, in the words of the journal.
+const (
+	Approved      = "approved"
+	ApprovedFirst = "approved, and waits for somebody else's approval"
+	Discarded     = "discarded"
+)
+
+// Approve lets a held drop go on in spite of its guards. Who approved it is kept. Where its feed asks for several, the drop
+// stays held until so many different people have approved it since it was held last.
 func (e *Engine) Approve(ctx context.Context, d *bridge.Drop, by bridge.Decision) error {
 	j := journal{e}
 	run, err := e.heldRun(ctx, d)
 	if err != nil {
 		return err
 	}
+	if enough, err := e.approved(ctx, d, by); err != nil || !enough {
+		return err
+	}
 	d.Reason, d.DecidedBy, d.DecidedAt = "", by.Who, e.Clock.Now()
 	if run == nil { // held for a number that is missing: its guards have not looked at it yet
 		d.State = bridge.Fetched
-		return j.advance(ctx, d, bridge.Held, j.decision(d, by, "approved"))
+		return j.advance(ctx, d, bridge.Held, j.decision(d, by, Approved))
 	}
 	d.State = bridge.Loading
 	run.State, run.Approved, run.Attempts, run.Reason = bridge.Running, true, 0, ""
-	return j.saveRun(ctx, run, []bridge.Move{{Drop: d, From: bridge.Held}}, j.decision(d, by, "approved"))
+	return j.saveRun(ctx, run, []bridge.Move{{Drop: d, From: bridge.Held}}, j.decision(d, by, Approved))
+}
+
+// approved says whether a drop goes on with this approval. One that is not the last is kept in the journal alone.
+func (e *Engine) approved(ctx context.Context, d *bridge.Drop, by bridge.Decision) (enough bool, err error) {
+	j := journal{e}
+	f, ok := e.Feed(d.Feed)
+	if !ok || f.Approve < 2 {
+		return true, nil
+	}
+	earlier := map[string]bool{}
+	err = e.Ledger.Events(ctx, bridge.EventFilter{Drop: d.ID}, func(event *bridge.Event) error {
+		switch {
+		case event.Kind == bridge.DropHeld:
+			clear(earlier)
+		case event.Kind == bridge.DecisionTaken && event.Text == ApprovedFirst:
+			earlier[event.Who] = true
+		}
+		return nil
+	})
+	if err != nil {
+		return false, err
+	}
+	again := earlier[by.Who]
+	delete(earlier, by.Who)
+	if len(earlier)+1 >= f.Approve {
+		return true, nil
+	}
+	if again {
+		return false, &bridge.Error{Op: "approve", Object: fmt.Sprintf("drop %d", d.ID), Err: fmt.Errorf("%s has approved it already", by.Who),
+			Hint: fmt.Sprintf("its feed asks for %d people (approve_by): somebody else has to, too", f.Approve)}
+	}
+	return false, j.keep(ctx, j.decision(d, by, ApprovedFirst))
 }
 
 // Discard throws a drop away that is held, waits, or was rejected: nothing of it is sent, its file goes to the rejected
@@ -64,10 +107,10 @@ func (e *Engine) Discard(ctx context.Context, f *config.Feed, d *bridge.Drop, by
 	}
 	moves := []bridge.Move{{Drop: d, From: from}}
 	if run == nil {
-		err = j.advanceAll(ctx, moves, j.decision(d, by, "discarded"))
+		err = j.advanceAll(ctx, moves, j.decision(d, by, Discarded))
 	} else {
 		run.State, run.Ended, run.Reason = bridge.Failed, now, run.Reason+"; discarded by "+by.Who
-		err = j.saveRun(ctx, run, moves, j.decision(d, by, "discarded"))
+		err = j.saveRun(ctx, run, moves, j.decision(d, by, Discarded))
 	}
 	if err != nil {
 		return err

@@ -32,6 +32,7 @@ type Engine struct {
 	finishing sync.Mutex // one last move at a time
 	setbacks  trouble.Setbacks
 	compared  times
+	strangers sync.Map // by feed, what was noted of its folder
 	lateAt    sync.Map // by feed, the id of the drop that was looked at last
 	waker     trouble.Waker
 	paceOnce  sync.Once

@@ -42,6 +42,8 @@ type Ledger interface {
 	answers.Ledger
 	papers.Ledger
 	Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error)
+	// Events walks the journal, oldest first; it keeps decisions for as long as it is kept itself.
+	Events(ctx context.Context, f bridge.EventFilter, each func(*bridge.Event) error) error
 	// Places finds the drops of a feed's folder that were entered with exactly the names, sizes and times of some files,
 	// and did not vanish.
 	Places(ctx context.Context, feed, remote, folder string, files []bridge.File) ([]bridge.Place, error)

@@ -61,7 +61,7 @@ func (e *Engine) Plan(ctx context.Context, f *config.Feed, path string, o Previe
 	return v, errors.Join(err, stage.Close())
 }
 
-// PlanDrop works out what running a settled drop again would do. Nothing is written anywhere but to a scratch file.
+// PlanDrop works out what a drop would do that is held or waits, and what running a settled one again would. Nothing is written anywhere but to a scratch file.
 func (e *Engine) PlanDrop(ctx context.Context, f *config.Feed, d *bridge.Drop, r RerunOptions, o PreviewOptions) (*Preview, error) {
 	if err := e.haveBytes(ctx, d); err != nil {
 		return nil, err
@@ -71,6 +71,9 @@ func (e *Engine) PlanDrop(ctx context.Context, f *config.Feed, d *bridge.Drop, r
 		return nil, err
 	}
 	v := &Preview{Run: bridge.Run{Kind: bridge.ReRun, Force: r.Force}}
+	if !d.State.Settled() {
+		v.Run.Kind = bridge.FirstRun
+	}
 	if r.Rejected {
 		v.Run.Kind = bridge.RetryRun
 		v.Run.ID = math.MaxInt64 // after all others

@@ -188,7 +188,7 @@ func (q *queue) blocks(d *bridge.Drop, why string) string {
 		if q.f.OnFailure != "block" || q.replaced(d) {
 			return ""
 		}
-		return fmt.Sprintf("waits behind %s, which is %s (on_failure: block): discard it, or run it again", who, d.State)
+		return fmt.Sprintf("waits behind %s, which is %s (on_failure: block): %s", who, d.State, wayOut(d.State))
 	case d.State == bridge.Seen, d.State == bridge.Ready, d.State == bridge.Claimed:
 		// The name promises an order. A time stamp does not: what is not whole gets a newer one anyway.
 		if q.f.Mode == "full" || d.Date == "" && d.Seq == "" {
@@ -197,6 +197,14 @@ func (q *queue) blocks(d *bridge.Drop, why string) string {
 		return fmt.Sprintf("waits behind %s, which has not come whole yet", who)
 	}
 	return ""
+}
+
+// wayOut says what lets the drops behind one that is held or failed go on.
+func wayOut(s bridge.DropState) string {
+	if s == bridge.Held {
+		return "approve or discard it"
+	}
+	return "discard it, or run it again"
 }
 
 func (q *queue) heldForGap(d *bridge.Drop) bool {

@@ -48,6 +48,9 @@ func (p *poller) poll(ctx context.Context) (fetched int, err error) {
 		return 0, err
 	}
 	p.e.Events.Step("listed")
+	if err := p.tellStrangers(ctx, s); err != nil {
+		return 0, err
+	}
 	for again := true; again; {
 		if err := p.watch(ctx, drops, s); err != nil {
 			return 0, err
@@ -67,6 +70,8 @@ type Sifted struct {
 	Refused []Refusal // what the feed would take if its name could be used, or if it were a regular file
 	TooMany int       // more of them, beyond the limit
 	Foreign int       // files that are no business of the feed
+	// Strangers are the names of the first of these.
+	Strangers []string
 }
 
 // A Refusal is a file whose name can't be used, or what is no regular file. It is left alone; the ledger keeps that it was
@@ -94,7 +99,9 @@ func Sift(f *config.Feed, listing []bridge.File) *Sifted {
 		}
 		_, _, ours := f.Match.Match(strings.ReplaceAll(file.Name, "/", "_"))
 		if !ours && !f.Ready.Lists(file.Name) {
-			s.Foreign++
+			if s.Foreign++; len(s.Strangers) < maxRefused {
+				s.Strangers = append(s.Strangers, file.Name)
+			}
 			continue
 		}
 		switch err := bridge.SafeName(file.Name); {

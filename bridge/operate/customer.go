@@ -17,10 +17,10 @@ import (
 type Customer struct {
 	Person string `json:"person"` // how journal and outbox refer to it
 	*Trace
-	Rejects  []Reject `json:"rejects"`
-	Warnings []Reject `json:"warnings"`
-	Orders   []Order  `json:"orders"`
-	Feeds    []string `json:"feeds"` // whose files may name it
+	Rejects  []KeptReject `json:"rejects"`
+	Warnings []Reject     `json:"warnings"`
+	Orders   []Order      `json:"orders"`
+	Feeds    []string     `json:"feeds"` // whose files may name it
 }
 
 // Forgotten is what became of a customer whom the ledger forgot, and what of it stays.
@@ -32,13 +32,16 @@ type Forgotten struct {
 }
 
 // Customer gathers what the ledger holds of a customer's number; [bridge.ErrUnknown] when that is nothing.
-func (k *Desk) Customer(ctx context.Context, number string) (*Customer, error) {
+func (k *View) Customer(ctx context.Context, number string) (*Customer, error) {
 	v := &Customer{Person: k.Ledger.Pseudonym(number), Feeds: k.customerFeeds()}
 	var err error
 	if v.Trace, err = k.Trace(ctx, formats.Customers.Name, number); err != nil && !errors.Is(err, bridge.ErrUnknown) {
 		return nil, err
 	}
 	unknown := err
+	if unknown != nil {
+		v.Trace = newTrace(formats.Customers.Name, number)
+	}
 	if v.Orders, err = k.Orders(ctx, bridge.OutboxFilter{Customer: number}); err != nil {
 		return nil, err
 	}
@@ -56,7 +59,7 @@ func (k *Desk) Customer(ctx context.Context, number string) (*Customer, error) {
 }
 
 // customerWarnings are those of the drops that the customer's history names.
-func (k *Desk) customerWarnings(ctx context.Context, v *Customer) ([]Reject, error) {
+func (k *View) customerWarnings(ctx context.Context, v *Customer) ([]Reject, error) {
 	drops, found := map[int64]bool{v.Drop: true}, []Reject{}
 	for _, h := range v.History {
 		drops[h.Drop] = true
@@ -108,7 +111,7 @@ func (k *Desk) ForgetCustomer(ctx context.Context, number string) (*Forgotten, e
 }
 
 // customerFeeds are the feeds that load customers.
-func (k *Desk) customerFeeds() []string {
+func (k *View) customerFeeds() []string {
 	names := []string{}
 	for _, f := range k.Feeds {
 		if f.Entity == formats.Customers {

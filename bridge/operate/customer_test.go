@@ -134,7 +134,7 @@ func TestACustomerOfADropThatIsLoadedIsNotForgotten(t *testing.T) {
 	if _, err := desk(w, true).ForgetCustomer(t.Context(), "C-1"); err == nil || bridge.HintOf(err) == "" {
 		t.Errorf("%v", err)
 	}
-	if _, err := (&operate.Desk{Feeds: w.B.In.Feeds, Ledger: w.Ledger}).Customer(t.Context(), "C-1"); err != nil {
+	if _, err := (&operate.View{Feeds: w.B.In.Feeds, Ledger: w.Ledger}).Customer(t.Context(), "C-1"); err != nil {
 		t.Error(err)
 	}
 }

@@ -18,6 +18,7 @@ type Result struct {
 	Run
 	Verdict Verdict `json:"-"`
 	Handed  bool    `json:"-"` // the running bridge carries it out
+	Paused  string  `json:"-"` // why nobody carries it out before it is resumed
 	Unmoved error   `json:"-"` // why the file's last move is still owed; the next round tries again
 }
 
@@ -180,12 +181,21 @@ func (k *Desk) decide(ctx context.Context, drop int64, change func(*config.Feed,
 
 // carryOut loads and moves a drop that was decided about, unless a running bridge does.
 func (k *Desk) carryOut(ctx context.Context, f *config.Feed, d *bridge.Drop) (*Result, error) {
+	if k.Running && k.Wait {
+		return k.followDrop(ctx, d)
+	}
 	if k.Running {
 		return &Result{Run: newRun(d, nil), Handed: true}, nil
 	}
 	var run *bridge.Run
+	paused, err := k.paused(ctx, f.Name)
+	if err != nil {
+		return nil, err
+	}
+	if paused != "" && !d.State.Settled() {
+		return &Result{Run: newRun(d, nil), Paused: paused}, nil
+	}
 	if d.State == bridge.Loading || d.State == bridge.Fetched {
-		var err error
 		if run, err = k.In.Load(ctx, f, d); err != nil {
 			return nil, err
 		}

@@ -8,9 +8,9 @@
 // it out and waits for the end. What a decision means for a drop or an order is not decided here: the rules are those of
 // bridge/inbound and bridge/outbound.
 //
-//   - drops.go, orders.go, status.go, trace.go, events.go: what the ledger knows
+//   - drops.go, rejects.go, orders.go, status.go, trace.go, events.go: what a [View] of the ledger shows
 //   - plan.go, inspect.go: what a file would do, and what it holds
-//   - decide.go, resend.go: decisions about drops and about orders
+//   - decide.go, resend.go, pause.go: decisions about drops, orders and pauses; wait.go: until another bridge has carried them out
 //   - check.go: whether both ends work
 //
 // Nothing here prints, parses a command line or opens an end; texts of models are as they came from outside, and whoever
@@ -35,6 +35,11 @@ type Ledger interface {
 	Drop(ctx context.Context, id int64) (*bridge.Drop, error)
 	Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error)
 	Runs(ctx context.Context, drop int64) ([]*bridge.Run, error)
+	// Papers lists what was written of a drop for its sender, by path.
+	Papers(ctx context.Context, drop int64) ([]string, error)
+	// Fates counts the fates that a run has given, OpenBatches lists its batches whose outcome is not known.
+	Fates(ctx context.Context, run int64) (map[bridge.RowFate]int64, error)
+	OpenBatches(ctx context.Context, run int64) ([]*bridge.Batch, error)
 	// RowLines walks the fates that a drop's runs have given to rows; rows that needed nothing have none.
 	RowLines(ctx context.Context, drop int64, each func(bridge.RowLine) error) error
 	Rejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error
@@ -47,6 +52,8 @@ type Ledger interface {
 	CountParked(ctx context.Context, entity string) (int64, error)
 	// Links reads the full links of some keys; what is unknown is left out.
 	Links(ctx context.Context, entity string, keys []string) (map[string]*bridge.Link, error)
+	// KeysOf lists up to n keys of which a word is a part or the whole, by entity and key.
+	KeysOf(ctx context.Context, word string, n int) ([]bridge.EntityKey, error)
 	History(ctx context.Context, entity, key string) ([]bridge.HistoryEntry, error)
 	Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*bridge.Owed, error)
 	Notes(ctx context.Context) (map[string]string, error)
@@ -60,16 +67,25 @@ type Ledger interface {
 	Events(ctx context.Context, f bridge.EventFilter, each func(*bridge.Event) error) error
 }
 
-// Desk is where an operator sits: it shows what the ledger knows, and takes decisions. Its fields are set once, before any
-// method is called. A desk without engines only shows.
-type Desk struct {
+// View is what the ledger shows. It needs no engine, and changes nothing.
+type View struct {
 	Feeds   []*config.Feed
 	Exports []*config.Export
 	Ledger  Ledger
-	In      *inbound.Engine
-	Out     *outbound.Engine
-	// Running says that a bridge is at work on the ledger: it carries out what is decided here. With none the desk does.
+	// Running says that a bridge is at work on the ledger: it carries out what is decided beside it.
 	Running bool
+}
+
+// Desk is where an operator sits: it shows what the ledger knows, and takes decisions. Its fields are set once, before any
+// method is called.
+type Desk struct {
+	View
+	In  *inbound.Engine
+	Out *outbound.Engine
+	// Wait has a decision beside a running bridge followed until that one has carried it out. Alive says whether it still is
+	// there; nil: it is.
+	Wait  bool
+	Alive func() bool
 	// By is who decides and why, for the ledger. A page copies its desk for each decision.
 	By bridge.Decision
 }
@@ -93,6 +109,44 @@ func FeedOf(feeds []*config.Feed, name string) (*config.Feed, error) {
 		names = append(names, f.Name)
 	}
 	return nil, &Mistake{fmt.Sprintf("the config has no feed %q", name), "feeds are: " + strings.Join(names, ", ")}
+}
+
+// knownFeed says whether a feed stands in the config or in the ledger; "" stands for all. The error is a [Mistake].
+func (k *View) knownFeed(ctx context.Context, name string) error {
+	_, mistake := FeedOf(k.Feeds, name)
+	if name == "" || mistake == nil {
+		return nil
+	}
+	drops, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feed: name, Last: 1})
+	if err != nil || len(drops) > 0 {
+		return err
+	}
+	return mistake
+}
+
+// ExportOf finds an export by its name; the error is a [Mistake].
+func (k *View) ExportOf(name string) (*config.Export, error) {
+	var names []string
+	for _, x := range k.Exports {
+		if x.Name == name {
+			return x, nil
+		}
+		names = append(names, x.Name)
+	}
+	return nil, &Mistake{fmt.Sprintf("the config has no export %q", name), "exports are: " + strings.Join(names, ", ")}
+}
+
+// knownExport is knownFeed for exports.
+func (k *View) knownExport(ctx context.Context, name string) error {
+	_, mistake := k.ExportOf(name)
+	if name == "" || mistake == nil {
+		return nil
+	}
+	owed, err := k.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: name, Last: 1})
+	if err != nil || len(owed) > 0 {
+		return err
+	}
+	return mistake
 }
 
 // moment is a time as the models have it: UTC, to the millisecond as the ledger keeps it, nil for none.

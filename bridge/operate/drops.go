@@ -2,9 +2,14 @@ package operate
 
 import (
 	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -15,12 +20,12 @@ type Run struct {
 	File   string           `json:"file"`
 	SHA256 string           `json:"sha256"`
 	State  bridge.DropState `json:"state"` // of the drop
-	Reason string           `json:"reason,omitempty"`
+	Reason string           `json:"reason"`
 	Run    int64            `json:"run"`
-	Kind   bridge.RunKind   `json:"kind,omitempty"`
+	Kind   bridge.RunKind   `json:"kind"`
 	bridge.Counts
-	Skipped  map[string]int64   `json:"skipped,omitempty"`  // what the reader left out, by word: no rows
-	Unmapped []formats.Unmapped `json:"unmapped,omitempty"` // columns that feed no field, with the field that may be meant
+	Skipped  map[string]int64   `json:"skipped"`  // what the reader left out, by word: no rows
+	Unmapped []formats.Unmapped `json:"unmapped"` // columns that feed no field, with the field that may be meant
 	Requests int64              `json:"requests"`
 	Seconds  float64            `json:"seconds"`
 	Started  *time.Time         `json:"started"`
@@ -31,12 +36,14 @@ type Run struct {
 
 // newRun makes the model of a drop with one of its runs, or with none: nil.
 func newRun(d *bridge.Drop, r *bridge.Run) Run {
-	v := Run{Drop: d.ID, Feed: d.Feed, File: d.Name, SHA256: d.SHA256, State: d.State, Reason: d.Reason}
+	v := Run{Drop: d.ID, Feed: d.Feed, File: d.Name, SHA256: d.SHA256, State: d.State, Reason: d.Reason, Skipped: map[string]int64{},
+		Unmapped: []formats.Unmapped{}}
 	if r == nil {
 		return v
 	}
-	v.Run, v.Kind, v.Stage, v.Counts, v.Skipped, v.Unmapped, v.Requests = r.ID, r.Kind, r.State, r.Counts, r.Skipped, r.Unmapped,
-		r.Requests
+	v.Run, v.Kind, v.Stage, v.Counts, v.Requests = r.ID, r.Kind, r.State, r.Counts, r.Requests
+	maps.Copy(v.Skipped, r.Skipped)
+	v.Unmapped = append(v.Unmapped, r.Unmapped...)
 	v.Started, v.Ended = moment(r.Started), moment(r.Ended)
 	if v.Started != nil && v.Ended != nil {
 		v.Seconds = r.Ended.Sub(r.Started).Seconds()
@@ -52,14 +59,14 @@ type Drop struct {
 	Size     int64            `json:"size"` // bytes
 	SHA256   string           `json:"sha256"`
 	State    bridge.DropState `json:"state"`
-	Reason   string           `json:"reason,omitempty"`
+	Reason   string           `json:"reason"`
 	Remote   string           `json:"remote"`
 	Path     string           `json:"path"`
-	Same     int64            `json:"same_as,omitempty"`
-	Previous int64            `json:"previous,omitempty"`
-	Gap      string           `json:"gap,omitempty"`       // what was missing before it
-	Manifest bool             `json:"manifest,omitempty"`  // it lists files and holds no rows
-	ListedBy int64            `json:"listed_by,omitempty"` // the manifest that lists it
+	Same     int64            `json:"same_as"`
+	Previous int64            `json:"previous"`
+	Gap      string           `json:"gap"`       // what was missing before it
+	Manifest bool             `json:"manifest"`  // it lists files and holds no rows
+	ListedBy int64            `json:"listed_by"` // the manifest that lists it
 	MTime    *time.Time       `json:"mtime"`
 	Seen     *time.Time       `json:"seen"`
 	Fetched  *time.Time       `json:"fetched"`
@@ -75,7 +82,15 @@ func newDrop(d *bridge.Drop) Drop {
 }
 
 // Drops lists inbound files and how far they are.
-func (k *Desk) Drops(ctx context.Context, f bridge.DropFilter) ([]Drop, error) {
+func (k *View) Drops(ctx context.Context, f bridge.DropFilter) ([]Drop, error) {
+	if err := k.knownFeed(ctx, f.Feed); err != nil {
+		return nil, err
+	}
+	for _, s := range f.States {
+		if all := bridge.DropStates(); !slices.Contains(all, s) {
+			return nil, &Mistake{fmt.Sprintf("no drop is ever %q", s), fmt.Sprintf("states are: %s", join(all))}
+		}
+	}
 	drops, err := k.Ledger.Drops(ctx, f)
 	if err != nil {
 		return nil, err
@@ -87,13 +102,75 @@ func (k *Desk) Drops(ctx context.Context, f bridge.DropFilter) ([]Drop, error) {
 	return list, nil
 }
 
+// join lists words.
+func join[T ~string](words []T) string {
+	texts := make([]string, len(words))
+	for i, w := range words {
+		texts[i] = string(w)
+	}
+	return strings.Join(texts, ", ")
+}
+
 // DropDetails is a drop with all its runs; the fields of its last run stand at the top.
 type DropDetails struct {
 	Run
 	Details  Drop      `json:"details"`
 	Runs     []Run     `json:"runs"`
-	Fates    []Row     `json:"fates,omitempty"`
-	Warnings []Warning `json:"warned,omitempty"` // the first of each run
+	Progress *Progress `json:"progress"` // of the run that is at work; null for none
+	// Papers are the paths of what was written for the sender: files of rejects, and receipts.
+	Papers    []string   `json:"papers"`
+	Decisions []Decision `json:"decisions"` // what somebody decided about it
+	Holds     []Hold     `json:"holds"`     // how often it was held, and for how long
+	Open      int64      `json:"open"`      // of its rejects
+	Fates     []Row      `json:"fates"`
+	Warnings  []Warning  `json:"warned"` // the first of each run
+}
+
+// Decision is what somebody decided about a drop.
+type Decision struct {
+	At       *time.Time `json:"at"`
+	Who      string     `json:"who"`
+	Decision string     `json:"decision"`
+	Why      string     `json:"why"`
+}
+
+// Hold is a time in which a drop waited for a decision.
+type Hold struct {
+	Reason  string     `json:"reason"`
+	Since   *time.Time `json:"since"`
+	Until   *time.Time `json:"until"`   // null while it lasts
+	Seconds float64    `json:"seconds"` // 0 while it lasts
+}
+
+// decided tells from the journal what was decided about a drop, and how long it was held. The journal keeps decisions longer
+// than the rest.
+func (k *View) decided(ctx context.Context, v *DropDetails) error {
+	held := false
+	return k.Ledger.Events(ctx, bridge.EventFilter{Drop: v.Details.Drop}, func(e *bridge.Event) error {
+		if e.Kind == bridge.DecisionTaken {
+			v.Decisions = append(v.Decisions, Decision{moment(e.At), e.Who, e.Text, e.Why})
+		}
+		switch last := len(v.Holds) - 1; {
+		case e.Kind == bridge.DropHeld:
+			v.Holds, held = append(v.Holds, Hold{Reason: e.Text, Since: moment(e.At)}), true
+		case held && endsHold(e):
+			held = false
+			v.Holds[last].Until = moment(e.At)
+			v.Holds[last].Seconds = e.At.Sub(*v.Holds[last].Since).Seconds()
+		}
+		return nil
+	})
+}
+
+// endsHold says that a drop is held no more after an event.
+func endsHold(e *bridge.Event) bool {
+	switch e.Kind {
+	case bridge.RunStarted, bridge.RunEnded, bridge.DropSettled:
+		return true
+	case bridge.DecisionTaken:
+		return e.Text == inbound.Approved || e.Text == inbound.Discarded
+	}
+	return false
 }
 
 // Warning says what was left out of a row that was loaded otherwise.
@@ -117,12 +194,12 @@ type Row struct {
 	Line   int64          `json:"line"`
 	Key    string         `json:"key"`
 	Fate   bridge.RowFate `json:"fate"`
-	Detail string         `json:"detail,omitempty"`
+	Detail string         `json:"detail"`
 }
 
 // DropDetails shows one drop, and with rows the fate of each of its rows that was created, updated, removed, adopted,
 // rejected or parked, and what was left out of others.
-func (k *Desk) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetails, error) {
+func (k *View) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetails, error) {
 	d, err := k.Ledger.Drop(ctx, id)
 	if err != nil {
 		return nil, err
@@ -131,10 +208,25 @@ func (k *Desk) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetai
 	if err != nil {
 		return nil, err
 	}
-	v := &DropDetails{Run: newRun(d, nil), Details: newDrop(d), Runs: make([]Run, len(runs))}
+	v := &DropDetails{Run: newRun(d, nil), Details: newDrop(d), Runs: make([]Run, len(runs)), Fates: []Row{}, Warnings: []Warning{},
+		Decisions: []Decision{}, Holds: []Hold{}}
 	for i, r := range runs {
 		v.Runs[i] = newRun(d, r)
 		v.Run = v.Runs[i]
+		if v.Progress, err = k.progress(ctx, r, time.Now()); err != nil {
+			return nil, err
+		}
+	}
+	if err := k.decided(ctx, v); err != nil {
+		return nil, err
+	}
+	papers, err := k.Ledger.Papers(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	v.Papers = append([]string{}, papers...)
+	if v.Open, err = k.openOf(ctx, id); err != nil {
+		return nil, err
 	}
 	if !rows {
 		return v, nil
@@ -150,46 +242,6 @@ func (k *Desk) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetai
 		v.Warnings = append(v.Warnings, newWarning(w))
 		return nil
 	})
-}
-
-// Reject is a row that could not be loaded, and why.
-type Reject struct {
-	Drop    int64             `json:"drop"`
-	Run     int64             `json:"run"`
-	Line    int64             `json:"line"`
-	Key     string            `json:"key"`
-	Field   string            `json:"field"`
-	Code    string            `json:"code"`
-	Message string            `json:"message"`
-	Doc     string            `json:"doc,omitempty"`
-	Segment string            `json:"segment,omitempty"`
-	Part    string            `json:"part,omitempty"`
-	Row     map[string]string `json:"row"` // the sender's columns
-}
-
-func newReject(r bridge.RejectRow) Reject {
-	return Reject{Drop: r.Drop, Run: r.Run, Line: r.Pos.Line, Key: r.Key, Field: r.Field, Code: r.Code, Message: r.Message,
-		Doc: r.Pos.Doc, Segment: r.Pos.Segment, Part: r.Pos.Part, Row: r.Row}
-}
-
-// Where is the reject's place in its file: a line, or in an IDoc its number, segment number and segment.
-func (r *Reject) Where() string {
-	return formats.Position{Line: r.Line, Segment: r.Segment, Doc: r.Doc, Part: r.Part}.String()
-}
-
-// Rejects lists rows that could not be loaded. A drop that is asked for has to be known.
-func (k *Desk) Rejects(ctx context.Context, f bridge.RejectFilter) ([]Reject, error) {
-	if f.Drop != 0 {
-		if _, err := k.Ledger.Drop(ctx, f.Drop); err != nil {
-			return nil, err
-		}
-	}
-	list := []Reject{}
-	err := k.Ledger.Rejects(ctx, f, func(r bridge.RejectRow) error {
-		list = append(list, newReject(r))
-		return nil
-	})
-	return list, err
 }
 
 // Parked is a record that waits for its parent.
@@ -218,7 +270,10 @@ func waitsFor(m *bridge.Missing) string {
 }
 
 // Parked lists the records of a feed ("": of all) that wait for a parent.
-func (k *Desk) Parked(ctx context.Context, feed string) ([]Parked, error) {
+func (k *View) Parked(ctx context.Context, feed string) ([]Parked, error) {
+	if err := k.knownFeed(ctx, feed); err != nil {
+		return nil, err
+	}
 	list := []Parked{}
 	err := k.Ledger.Parked(ctx, feed, time.Time{}, func(p bridge.ParkedRow) error {
 		list = append(list, newParked(p))
@@ -229,7 +284,7 @@ func (k *Desk) Parked(ctx context.Context, feed string) ([]Parked, error) {
 
 // Unsettled lists the drops that wait for a person: those that are held, and those that have been settled since a time
 // and were not loaded in full.
-func (k *Desk) Unsettled(ctx context.Context, since time.Time) ([]Drop, error) {
+func (k *View) Unsettled(ctx context.Context, since time.Time) ([]Drop, error) {
 	drops, err := k.Ledger.Drops(ctx, bridge.DropFilter{States: []bridge.DropState{bridge.Held}})
 	if err != nil {
 		return nil, err

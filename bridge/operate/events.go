@@ -8,29 +8,30 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 )
 
-// Event is one thing that happened, as the journal keeps it. What has no meaning for its kind is left out.
+// Event is one thing that happened, as the journal keeps it. What has no meaning for its kind is empty.
 type Event struct {
 	ID      int64            `json:"id"`
 	At      *time.Time       `json:"at"`
 	Kind    bridge.EventKind `json:"kind"`
 	Level   string           `json:"level"` // how loud it was in the log: debug, info, warn, error
-	Feed    string           `json:"feed,omitempty"`
-	Export  string           `json:"export,omitempty"`
-	Drop    int64            `json:"drop,omitempty"`
-	Run     int64            `json:"run,omitempty"`
-	Batch   int64            `json:"batch,omitempty"`
-	File    string           `json:"file,omitempty"`
-	Order   string           `json:"order,omitempty"` // identifier
-	Alarm   bridge.Alarm     `json:"alarm,omitempty"`
-	Work    string           `json:"work,omitempty"` // what is paused
-	Who     string           `json:"who,omitempty"`  // who decided
-	Bytes   int64            `json:"bytes,omitempty"`
-	SHA256  string           `json:"sha256,omitempty"`
-	Counts  *bridge.Counts   `json:"counts,omitempty"`
-	User    string           `json:"user,omitempty"`    // a partner at a server of the bridge's own
-	Address string           `json:"address,omitempty"` // where the partner came from
-	Text    string           `json:"text,omitempty"`    // the rest in words
-	Hint    string           `json:"hint,omitempty"`    // what to do about it
+	Feed    string           `json:"feed"`
+	Export  string           `json:"export"`
+	Drop    int64            `json:"drop"`
+	Run     int64            `json:"run"`
+	Batch   int64            `json:"batch"`
+	File    string           `json:"file"`
+	Order   string           `json:"order"` // identifier
+	Alarm   bridge.Alarm     `json:"alarm"`
+	Work    string           `json:"work"` // what is paused
+	Who     string           `json:"who"`  // who decided
+	Why     string           `json:"why"`  // and why
+	Bytes   int64            `json:"bytes"`
+	SHA256  string           `json:"sha256"`
+	Counts  *bridge.Counts   `json:"counts"`
+	User    string           `json:"user"`    // a partner at a server of the bridge's own
+	Address string           `json:"address"` // where the partner came from
+	Text    string           `json:"text"`    // the rest in words
+	Hint    string           `json:"hint"`    // what to do about it
 }
 
 func newEvent(e *bridge.Event) Event {
@@ -39,14 +40,14 @@ func newEvent(e *bridge.Event) Event {
 		v = &bridge.Visit{}
 	}
 	return Event{ID: e.ID, At: moment(e.At), Kind: e.Kind, Level: levelName(e), Feed: e.Feed, Export: e.Export, Drop: e.Drop, Run: e.Run,
-		Batch: e.Batch, File: e.File, Order: e.Order, Alarm: e.Alarm, Work: e.Work, Who: e.Who, Bytes: e.Bytes, SHA256: e.SHA256,
+		Batch: e.Batch, File: e.File, Order: e.Order, Alarm: e.Alarm, Work: e.Work, Who: e.Who, Why: e.Why, Bytes: e.Bytes, SHA256: e.SHA256,
 		Counts: e.Counts, User: v.User, Address: v.Address, Text: e.Text, Hint: e.Hint}
 }
 
 func levelName(e *bridge.Event) string { return strings.ToLower(e.Level().String()) }
 
 // Events walks the journal, oldest first. A drop that is asked for has to be known.
-func (k *Desk) Events(ctx context.Context, f bridge.EventFilter, each func(Event) error) error {
+func (k *View) Events(ctx context.Context, f bridge.EventFilter, each func(Event) error) error {
 	if f.Drop != 0 {
 		if _, err := k.Ledger.Drop(ctx, f.Drop); err != nil {
 			return err
@@ -60,7 +61,7 @@ const followEvery = time.Second
 
 // Follow walks the journal as Events does and then goes on with what comes, until ctx ends, which is no error. It asks the
 // ledger once a second, so that it may follow another process.
-func (k *Desk) Follow(ctx context.Context, f bridge.EventFilter, each func(Event) error) error {
+func (k *View) Follow(ctx context.Context, f bridge.EventFilter, each func(Event) error) error {
 	tick := time.NewTicker(followEvery)
 	defer tick.Stop()
 	for {

@@ -24,9 +24,9 @@ type Inspection struct {
 	File     string           `json:"file"`
 	Size     int64            `json:"size"` // bytes
 	Is       sniff.Guess      `json:"is"`
-	Inside   *sniff.Guess     `json:"inside,omitempty"` // of gzip or zip
-	Feed     string           `json:"feed,omitempty"`
-	Entity   string           `json:"entity,omitempty"` // empty: nothing tells what it could be
+	Inside   *sniff.Guess     `json:"inside"` // of gzip or zip
+	Feed     string           `json:"feed"`
+	Entity   string           `json:"entity"` // empty: nothing tells what it could be
 	Rows     int64            `json:"rows"`
 	Records  []Record         `json:"records"` // the first ones
 	Rejected int64            `json:"rejected"`
@@ -42,7 +42,7 @@ type Inspection struct {
 type Record struct {
 	Where  string            `json:"where"`
 	Key    string            `json:"key"`
-	Remove bool              `json:"remove,omitempty"`
+	Remove bool              `json:"remove"`
 	Fields map[string]string `json:"fields"`
 }
 

@@ -40,8 +40,8 @@ const (
 
 // desk is a desk at a world's bridge.
 func desk(w *bridgetest.World, running bool) *operate.Desk {
-	return &operate.Desk{Feeds: w.B.In.Feeds, Exports: w.B.Out.Exports, Ledger: w.Ledger, In: w.B.In, Out: w.B.Out,
-		Running: running, By: bridge.Decision{Who: "olga@desk", Why: "asked the sender"}}
+	return &operate.Desk{View: operate.View{Feeds: w.B.In.Feeds, Exports: w.B.Out.Exports, Ledger: w.Ledger, Running: running},
+		In: w.B.In, Out: w.B.Out, By: bridge.Decision{Who: "olga@desk", Why: "asked the sender"}}
 }
 
 // held is a world in which drop 1 is held.
@@ -85,6 +85,30 @@ func TestBesideARunningBridgeADecisionIsOnlyWrittenDown(t *testing.T) {
 	w.Round()
 	if d, _ := w.Last("products"); d.State != bridge.Partial {
 		t.Errorf("after the bridge's round the drop is %s", d.State)
+	}
+}
+
+// Four eyes: a drop goes on once two different people have approved it, and an approval counts for one time that it is held.
+func TestADropThatAsksForTwoGoesOnWithTheSecond(t *testing.T) {
+	w := bridgetest.NewWorld(t, strings.Replace(guarded, "guards:", "approve_by: 2, guards:", 1))
+	w.Drop("products", "bad.csv", bad)
+	w.Round()
+	k := desk(w, false)
+	v, err := k.Approve(t.Context(), 1)
+	w.Must(err)
+	if v.State != bridge.Held || v.Verdict != operate.Waits {
+		t.Errorf("after one it is %s", v.State)
+	}
+	if _, err := k.Approve(t.Context(), 1); err == nil || bridge.HintOf(err) == "" {
+		t.Errorf("the same one again: %v", err)
+	}
+	k.By = bridge.Decision{Who: "bob@desk"}
+	v, err = k.Approve(t.Context(), 1)
+	w.Must(err)
+	d, err := k.DropDetails(t.Context(), 1, false)
+	w.Must(err)
+	if v.State != bridge.Partial || len(d.Decisions) != 2 || d.Decisions[0].Who != "olga@desk" || d.Decisions[1].Who != "bob@desk" || d.Holds[0].Until == nil {
+		t.Errorf("it is %s, decided %+v", v.State, d.Decisions)
 	}
 }
 
@@ -227,17 +251,22 @@ func TestModelsKeepTheirNames(t *testing.T) {
 	}{
 		"run": {drop.Runs[0],
 			"drop feed file sha256 state reason run kind rows created updated unchanged adopted superseded removed collapsed rejected parked " +
-				"verified withdrawn warnings requests seconds started ended"},
-		"drop":     {drop.Details, "drop feed file size sha256 state reason remote path mtime seen fetched settled moved"},
-		"row":      {drop.Fates[0], "run line key fate"},
-		"reject":   {rejects[0], "drop run line key field code message row"},
-		"order":    {orders[0], "number order version export file sha256 state submitted owed written fetched picked_up answered"},
-		"transfer": {transfers[0], "id at kind remote user address bytes seconds"},
-		"trace":    {trace, "entity key oro_id content removed drop run line at parked history"},
-		"entry":    {trace.History[0], "at fate drop run line sent"},
-		"status":   {status, "running feeds exports paused alarms leftovers"},
-		"feed":     {status.Feeds[0], "feed entity waiting held blocked parked last_file last_state last_settled"},
-		"export":   {status.Exports[0], "export owed written conflict total last_written"},
+				"verified withdrawn warnings skipped unmapped requests seconds started ended"},
+		"drop": {drop.Details,
+			"drop feed file size sha256 state reason remote path same_as previous gap manifest listed_by mtime seen fetched settled moved"},
+		"row": {drop.Fates[0], "run line key fate detail"},
+		"reject": {rejects[0],
+			"reject entity drop run line key field code message cause doc segment part row state ended by_run by_drop who why"},
+		"order": {orders[0],
+			"number order version export file sha256 state alarm reason flags answer submitted owed written fetched fetched_by fetched_from picked_up " +
+				"answered"},
+		"transfer": {transfers[0],
+			"id at kind remote user address session client file target bytes size sha256 seconds whole broken export order text times first_at"},
+		"trace":  {trace, "entity key oro_id content removed drop run line at parked history"},
+		"entry":  {trace.History[0], "at fate drop run line sent detail"},
+		"status": {status, "running feeds exports paused pauses alarms leftovers unmatched"},
+		"feed":   {status.Feeds[0], "feed entity waiting held blocked parked rejects last_file last_state last_settled"},
+		"export": {status.Exports[0], "export owed written conflict stuck alarmed total last_written"},
 	} {
 		text, err := json.Marshal(c.model)
 		w.Must(err)
@@ -342,7 +371,7 @@ func TestAnOrderIsSentAgainByWhoeverIsAtWork(t *testing.T) {
 			file := w.There()
 			w.Take(file[0])
 			w.MustOut()
-			orders, err := desk(w, running).ResendOrder(t.Context(), "A-1", false)
+			orders, err := desk(w, running).ResendOrder(t.Context(), "A-1", "", false)
 			w.Must(err)
 			want, there := bridge.Written, file
 			if running {

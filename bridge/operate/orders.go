@@ -21,29 +21,32 @@ type Order struct {
 	File      string           `json:"file"`
 	SHA256    string           `json:"sha256"`
 	State     bridge.OwedState `json:"state"`
-	Alarm     bridge.Alarm     `json:"alarm,omitempty"`
-	Reason    string           `json:"reason,omitempty"`
-	Flags     []string         `json:"flags,omitempty"`
-	Answer    string           `json:"answer,omitempty"`
+	Alarm     bridge.Alarm     `json:"alarm"`
+	Reason    string           `json:"reason"`
+	Flags     []string         `json:"flags"`
+	Answer    string           `json:"answer"`
 	Submitted *time.Time       `json:"submitted"`
 	Owed      *time.Time       `json:"owed"`
 	Written   *time.Time       `json:"written"`
-	Fetched   *time.Time       `json:"fetched"`              // a partner has read it to the end, at a server of the bridge's own
-	By        string           `json:"fetched_by,omitempty"` // the partner
-	From      string           `json:"fetched_from,omitempty"`
+	Fetched   *time.Time       `json:"fetched"`    // a partner has read it to the end, at a server of the bridge's own
+	By        string           `json:"fetched_by"` // the partner
+	From      string           `json:"fetched_from"`
 	PickedUp  *time.Time       `json:"picked_up"`
 	Answered  *time.Time       `json:"answered"`
 }
 
 func newOrder(o *bridge.Owed) Order {
 	return Order{Number: o.Number, Order: o.Order, Version: o.Version, Export: o.Export, File: o.File, SHA256: o.SHA256,
-		State: o.State, Alarm: o.Alarm, Reason: o.Reason, Flags: o.Flags, Answer: o.Answer, Submitted: moment(o.Submitted),
+		State: o.State, Alarm: o.Alarm, Reason: o.Reason, Flags: append([]string{}, o.Flags...), Answer: o.Answer, Submitted: moment(o.Submitted),
 		Owed: moment(o.OwedAt), Written: moment(o.WrittenAt), Fetched: moment(o.Fetched.At), By: o.Fetched.User,
 		From: o.Fetched.From, PickedUp: moment(o.PickedUp), Answered: moment(o.Answered)}
 }
 
 // Orders lists what stands in the outbox.
-func (k *Desk) Orders(ctx context.Context, f bridge.OutboxFilter) ([]Order, error) {
+func (k *View) Orders(ctx context.Context, f bridge.OutboxFilter) ([]Order, error) {
+	if err := k.knownExport(ctx, f.Export); err != nil {
+		return nil, err
+	}
 	owed, err := k.Ledger.Outbox(ctx, f)
 	if err != nil {
 		return nil, err
@@ -63,7 +66,7 @@ type OrderDetails struct {
 }
 
 // OrderDetails shows the orders that a word names: an identifier, or the number of a file, which may hold several.
-func (k *Desk) OrderDetails(ctx context.Context, word string) ([]OrderDetails, error) {
+func (k *View) OrderDetails(ctx context.Context, word string) ([]OrderDetails, error) {
 	named, err := k.Ledger.Outbox(ctx, bridge.OutboxFilter{Order: word})
 	if err != nil {
 		return nil, err
@@ -88,7 +91,7 @@ func (k *Desk) OrderDetails(ctx context.Context, word string) ([]OrderDetails, e
 }
 
 // order gathers all versions of an order, and its own history with that of its answers.
-func (k *Desk) order(ctx context.Context, identifier string) (OrderDetails, error) {
+func (k *View) order(ctx context.Context, identifier string) (OrderDetails, error) {
 	d := OrderDetails{Order: identifier, History: []HistoryEntry{}}
 	versions, err := k.Ledger.Outbox(ctx, bridge.OutboxFilter{Order: identifier})
 	if err != nil {

@@ -46,8 +46,8 @@ type Change struct {
 	Op     bridge.Op     `json:"op"`
 	Key    string        `json:"key"`
 	Fields []FieldChange `json:"fields"`
-	Parked string        `json:"waits_for,omitempty"` // the parent that is missing
-	Where  string        `json:"-"`                   // its place in the file, as rejects have it
+	Parked string        `json:"waits_for"` // the parent that is missing
+	Where  string        `json:"-"`         // its place in the file, as rejects have it
 }
 
 // FieldChange is what would be done to one field.

@@ -16,26 +16,23 @@ type Preview struct {
 	Order   string   `json:"order"`
 	Export  string   `json:"export"`
 	File    string   `json:"file"`
-	Flags   []string `json:"flags,omitempty"`
+	Flags   []string `json:"flags"`
 	Content string   `json:"content"`
-	Doubt   string   `json:"doubt,omitempty"` // what of its sums does not add up
+	Doubt   string   `json:"doubt"` // what of its sums does not add up
 }
 
 // PreviewOrder renders an order of the shop through an export; nothing is written or numbered.
 func (k *Desk) PreviewOrder(ctx context.Context, order, export string) (*Preview, error) {
-	var names []string
-	for _, x := range k.Exports {
-		if x.Name != export {
-			names = append(names, x.Name)
-			continue
-		}
-		p, err := k.Out.Preview(ctx, x, order)
-		if err != nil {
-			return nil, err
-		}
-		return &Preview{Order: p.Order, Export: x.Name, File: p.Name, Flags: p.Flags, Content: string(p.Body), Doubt: p.Doubt}, nil
+	x, err := k.ExportOf(export)
+	if err != nil {
+		return nil, err
 	}
-	return nil, &Mistake{Message: fmt.Sprintf("the config has no export %q", export), Hint: "it has: " + strings.Join(names, ", ")}
+	p, err := k.Out.Preview(ctx, x, order)
+	if err != nil {
+		return nil, err
+	}
+	return &Preview{Order: p.Order, Export: x.Name, File: p.Name, Flags: append([]string{}, p.Flags...),
+		Content: string(p.Body), Doubt: p.Doubt}, nil
 }
 
 // checkRendering renders the shop's newest order through an export, and looks for the ERP's unit of each of the shop's.

@@ -3,6 +3,8 @@ package operate
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -16,9 +18,12 @@ type Status struct {
 	Feeds   []FeedStatus      `json:"feeds"`
 	Exports []ExportStatus    `json:"exports"`
 	Paused  map[string]string `json:"paused"` // what waits for trouble to pass, and why
+	Pauses  []Pause           `json:"pauses"` // what somebody has stopped
 	Alarms  map[string]string `json:"alarms"` // what is wrong with orders: "orders overdue"
 	// Leftovers tells, by feed, of files in work folders that no drop of this ledger has claimed.
 	Leftovers map[string]string `json:"leftovers"`
+	// Unmatched are files that no feed takes, the first of each folder, by the feed that lists it.
+	Unmatched map[string][]inbound.Stranger `json:"unmatched"`
 }
 
 // FeedStatus is how a feed stands.
@@ -29,6 +34,7 @@ type FeedStatus struct {
 	Held    int              `json:"held"`
 	Blocked []string         `json:"blocked"` // drops that can't be loaded now, and why
 	Parked  int64            `json:"parked"`
+	Rejects int64            `json:"rejects"` // that are open
 	Last    string           `json:"last_file"`
 	State   bridge.DropState `json:"last_state"`
 	Settled *time.Time       `json:"last_settled"`
@@ -40,21 +46,30 @@ type ExportStatus struct {
 	Owed     int        `json:"owed"`
 	Written  int        `json:"written"` // not picked up yet
 	Conflict int        `json:"conflict"`
+	Stuck    int        `json:"stuck"`
+	Alarmed  int        `json:"alarmed"` // orders with an alarm
 	Total    int        `json:"total"`
 	Last     *time.Time `json:"last_written"`
 }
 
 // Status shows how every feed and export stands.
-func (k *Desk) Status(ctx context.Context) (*Status, error) {
+func (k *View) Status(ctx context.Context) (*Status, error) {
 	v := &Status{Running: k.Running, Feeds: []FeedStatus{}, Exports: []ExportStatus{},
-		Paused: map[string]string{}, Alarms: map[string]string{}, Leftovers: map[string]string{}}
+		Paused: map[string]string{}, Pauses: []Pause{}, Alarms: map[string]string{}, Leftovers: map[string]string{},
+		Unmatched: map[string][]inbound.Stranger{}}
 	notes, err := k.Ledger.Notes(ctx)
 	if err != nil {
 		return nil, err
 	}
+	for _, p := range bridge.Halts(notes) {
+		v.Pauses = append(v.Pauses, newPause(p))
+	}
 	for name, text := range notes {
 		if work, ok := bridge.PausedWork(name); ok {
 			v.Paused[work] = text
+		}
+		if feed, strangers, ok := inbound.StrangersOf(name, text); ok {
+			v.Unmatched[feed] = strangers
 		}
 		if alarm, ok := bridge.AlarmOf(name); ok {
 			v.Alarms[alarm] = text
@@ -63,11 +78,16 @@ func (k *Desk) Status(ctx context.Context) (*Status, error) {
 			v.Leftovers[feed] = text + "; " + inbound.LeftoversHint(feed)
 		}
 	}
+	rejects, err := k.Ledger.OpenRejects(ctx)
+	if err != nil {
+		return nil, err
+	}
 	for _, f := range k.Feeds {
 		s, err := k.feedStatus(ctx, f)
 		if err != nil {
 			return nil, err
 		}
+		s.Rejects = rejects[f.Name]
 		v.Feeds = append(v.Feeds, s)
 	}
 	for _, x := range k.Exports {
@@ -80,7 +100,7 @@ func (k *Desk) Status(ctx context.Context) (*Status, error) {
 	return v, nil
 }
 
-func (k *Desk) feedStatus(ctx context.Context, f *config.Feed) (FeedStatus, error) {
+func (k *View) feedStatus(ctx context.Context, f *config.Feed) (FeedStatus, error) {
 	s := FeedStatus{Feed: f.Name, Entity: f.Entity.Name, Blocked: []string{}}
 	open, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name,
 		States: []bridge.DropState{bridge.Seen, bridge.Ready, bridge.Claimed, bridge.Fetched, bridge.Loading, bridge.Held}})
@@ -107,7 +127,7 @@ func (k *Desk) feedStatus(ctx context.Context, f *config.Feed) (FeedStatus, erro
 	return s, nil
 }
 
-func (k *Desk) exportStatus(ctx context.Context, x *config.Export) (ExportStatus, error) {
+func (k *View) exportStatus(ctx context.Context, x *config.Export) (ExportStatus, error) {
 	orders, err := k.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: x.Name})
 	s := ExportStatus{Export: x.Name, Total: len(orders)}
 	for _, o := range orders {
@@ -118,10 +138,36 @@ func (k *Desk) exportStatus(ctx context.Context, x *config.Export) (ExportStatus
 			s.Written++
 		case bridge.Conflict:
 			s.Conflict++
+		case bridge.Stuck:
+			s.Stuck++
+		}
+		if o.Alarm != "" {
+			s.Alarmed++
 		}
 		if !o.WrittenAt.IsZero() {
 			s.Last = moment(o.WrittenAt)
 		}
 	}
 	return s, err
+}
+
+// Waits lists in words what waits for a person: what is held, stuck, in conflict or alarmed.
+func (v *Status) Waits() []string {
+	waits := []string{}
+	for _, f := range v.Feeds {
+		if f.Held > 0 {
+			waits = append(waits, fmt.Sprintf("%s: %d held, see `orobridge drops --feed %s --state held`", f.Feed, f.Held, f.Feed))
+		}
+	}
+	for _, x := range v.Exports {
+		if x.Stuck+x.Conflict+x.Alarmed > 0 {
+			waits = append(waits,
+				fmt.Sprintf("%s: %d stuck, %d in conflict, %d with an alarm, see `orobridge orders --export %s --alarms`", x.Export,
+					x.Stuck, x.Conflict, x.Alarmed, x.Export))
+		}
+	}
+	for _, alarm := range slices.Sorted(maps.Keys(v.Alarms)) {
+		waits = append(waits, alarm+": "+v.Alarms[alarm])
+	}
+	return waits
 }

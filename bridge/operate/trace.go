@@ -1,8 +1,10 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -33,7 +35,7 @@ type HistoryEntry struct {
 	Run    int64             `json:"run"`
 	Line   int64             `json:"line"`
 	Sent   map[string]string `json:"sent"`
-	Detail string            `json:"detail,omitempty"`
+	Detail string            `json:"detail"`
 }
 
 func newHistoryEntry(e bridge.HistoryEntry) HistoryEntry {
@@ -51,11 +53,30 @@ func fields(values []formats.Value) map[string]string {
 
 // Trace shows which drop, line and run set a key, and its history. The parts of a key are joined by "|", as rejects and
 // plans show them. An entity that there is not is a [Mistake], a key that the ledger does not know [bridge.ErrUnknown].
-func (k *Desk) Trace(ctx context.Context, entity, key string) (*Trace, error) {
+func (k *View) Trace(ctx context.Context, entity, key string) (*Trace, error) {
 	if _, ok := formats.EntityByName(entity); !ok && entity != outboxEntity {
 		return nil, &Mistake{fmt.Sprintf("there is no entity %q", entity), "entities are " + entityNames()}
 	}
-	v := &Trace{Entity: entity, Key: key, Content: map[string]string{}, History: []HistoryEntry{}}
+	v, err := k.trace(ctx, entity, key)
+	if err != nil || v != nil {
+		return v, err
+	}
+	for _, own := range k.ownWords(entity, key) {
+		if v, err = k.trace(ctx, entity, own); err != nil || v != nil {
+			return v, err
+		}
+	}
+	return nil, &bridge.Error{Op: "trace", Object: entity + " " + key, Err: bridge.ErrUnknown,
+		Hint: "write the key as the files have it, its parts with | between them; see orobridge trace --help"}
+}
+
+func newTrace(entity, key string) *Trace {
+	return &Trace{Entity: entity, Key: key, Content: map[string]string{}, History: []HistoryEntry{}}
+}
+
+// trace gathers all that is known of a key; nil when nothing is.
+func (k *View) trace(ctx context.Context, entity, key string) (*Trace, error) {
+	v := newTrace(entity, key)
 	links, err := k.Ledger.Links(ctx, entity, []string{key})
 	if err != nil {
 		return nil, err
@@ -78,10 +99,69 @@ func (k *Desk) Trace(ctx context.Context, entity, key string) (*Trace, error) {
 		return nil
 	})
 	if err == nil && v.OroID == "" && v.Parked == nil && len(v.History) == 0 {
-		err = &bridge.Error{Op: "trace", Object: entity + " " + key, Err: bridge.ErrUnknown,
-			Hint: "write the key as the files have it, its parts with | between them; see orobridge trace --help"}
+		return nil, nil
 	}
 	return v, err
+}
+
+// ownWords are keys that a key of the files' own words may mean: units, lists and numbers as a feed of the entity maps them.
+func (k *View) ownWords(entity, key string) (keys []string) {
+	for _, f := range k.Feeds {
+		if f.Entity.Name != entity {
+			continue
+		}
+		parts := strings.Split(key, "|")
+		i := 0
+		for _, field := range f.Entity.Fields {
+			if !field.Key || i >= len(parts) {
+				continue
+			}
+			if shops, ok := f.Mapping.Values[field.Name][parts[i]]; ok {
+				parts[i] = shops
+			}
+			if parts[i] == "" {
+				parts[i] = cmp.Or(f.Mapping.Constants[field.Name], f.Mapping.Defaults[field.Name], field.Default)
+			}
+			if text, err := formats.CanonDecimal(parts[i], f.Format.Conventions()); err == nil && field.Kind == formats.Quantity {
+				parts[i] = text
+			}
+			i++
+		}
+		if own := strings.Join(parts, "|"); own != key && !slices.Contains(keys, own) {
+			keys = append(keys, own)
+		}
+	}
+	return keys
+}
+
+// tracedAtMost is how many keys of a word are traced.
+const tracedAtMost = 200
+
+// TraceAll traces all keys of which a word is a part or the whole: a SKU in its product, its prices and its stock, a customer
+// number, an order. More tells that there are others. A word that no key has is [bridge.ErrUnknown].
+func (k *View) TraceAll(ctx context.Context, word string) (all []*Trace, more bool, err error) {
+	keys, err := k.Ledger.KeysOf(ctx, word, tracedAtMost+1)
+	if err != nil {
+		return nil, false, err
+	}
+	if len(keys) == 0 {
+		return nil, false, &bridge.Error{Op: "trace", Object: word, Err: bridge.ErrUnknown,
+			Hint: "write a SKU, a customer number, an order, or the name of a list, as the shop has it; or ENTITY KEY"}
+	}
+	if more = len(keys) > tracedAtMost; more {
+		keys = keys[:tracedAtMost]
+	}
+	for _, key := range keys {
+		v, err := k.trace(ctx, key.Entity, key.Key)
+		if err != nil {
+			return nil, false, err
+		}
+		if v == nil { // it was only ever rejected
+			v = newTrace(key.Entity, key.Key)
+		}
+		all = append(all, v)
+	}
+	return all, more, nil
 }
 
 // entityNames lists what can be traced.

@@ -9,7 +9,7 @@ import (
 )
 
 // Transfer is one thing that a partner did at a server of the bridge's own, or was refused: a session, an upload, a download, a
-// rename, a deletion. What has no meaning for its kind is left out.
+// rename, a deletion. What has no meaning for its kind is empty.
 type Transfer struct {
 	ID      int64            `json:"id"`
 	At      *time.Time       `json:"at"` // when it was over
@@ -17,21 +17,21 @@ type Transfer struct {
 	Remote  string           `json:"remote"`
 	User    string           `json:"user"` // of a refused login: the name that was tried
 	Address string           `json:"address"`
-	Session string           `json:"session,omitempty"` // the same for all of a session; none before the login
-	Client  string           `json:"client,omitempty"`  // of a session: what the client calls itself
-	File    string           `json:"file,omitempty"`    // its path as the bridge sees it
-	Target  string           `json:"target,omitempty"`  // of a rename: the new path
-	Bytes   int64            `json:"bytes"`             // that were moved
-	Size    int64            `json:"size,omitempty"`    // of the file, when it was over
-	SHA256  string           `json:"sha256,omitempty"`  // of the whole file, when it was over; none of one that went in part
-	Seconds float64          `json:"seconds"`           // of a transfer or a session
-	Whole   bool             `json:"whole,omitempty"`   // of a download: the partner has the whole file
-	Broken  bool             `json:"broken,omitempty"`  // the connection died in the middle, or a write failed
-	Export  string           `json:"export,omitempty"`  // of an order that was fetched
-	Order   string           `json:"order,omitempty"`
-	Text    string           `json:"text,omitempty"`  // how the partner logged in, why the session ended, what was refused
-	Times   int              `json:"times,omitempty"` // so many like it are told by this one, which is the last of them
-	FirstAt *time.Time       `json:"first_at,omitempty"`
+	Session string           `json:"session"` // the same for all of a session; none before the login
+	Client  string           `json:"client"`  // of a session: what the client calls itself
+	File    string           `json:"file"`    // its path as the bridge sees it
+	Target  string           `json:"target"`  // of a rename: the new path
+	Bytes   int64            `json:"bytes"`   // that were moved
+	Size    int64            `json:"size"`    // of the file, when it was over
+	SHA256  string           `json:"sha256"`  // of the whole file, when it was over; none of one that went in part
+	Seconds float64          `json:"seconds"` // of a transfer or a session
+	Whole   bool             `json:"whole"`   // of a download: the partner has the whole file
+	Broken  bool             `json:"broken"`  // the connection died in the middle, or a write failed
+	Export  string           `json:"export"`  // of an order that was fetched
+	Order   string           `json:"order"`
+	Text    string           `json:"text"`  // how the partner logged in, why the session ended, what was refused
+	Times   int              `json:"times"` // so many like it are told by this one, which is the last of them
+	FirstAt *time.Time       `json:"first_at"`
 }
 
 func newTransfer(e *bridge.Event) Transfer {
@@ -44,7 +44,7 @@ func newTransfer(e *bridge.Event) Transfer {
 // Transfers lists what partners did at the bridge's own servers, by the times when it was over: a transfer is entered once its
 // hash is known, when the partner may have gone on. A user that is asked for need not be in the
 // config: strangers try many names.
-func (k *Desk) Transfers(ctx context.Context, f bridge.EventFilter) ([]Transfer, error) {
+func (k *View) Transfers(ctx context.Context, f bridge.EventFilter) ([]Transfer, error) {
 	f.Visits = true
 	var events []*bridge.Event
 	err := k.Ledger.Events(ctx, f, func(e *bridge.Event) error {

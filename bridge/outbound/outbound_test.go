@@ -235,7 +235,7 @@ func TestAConflictLetsLaterOrdersPass(t *testing.T) {
 		t.Errorf("%q %v", content, err)
 	}
 	w.Take(files[0].Name)
-	_, err = w.B.Out.SendOrderAgain(t.Context(), "O-0", false)
+	_, err = w.B.Out.SendOrderAgain(t.Context(), "O-0", "", false)
 	w.Must(err)
 	w.MustOut()
 	w.Want("O-0 v1 #1 written\nO-1 v1 #2 written")
@@ -339,7 +339,7 @@ func TestAnOrderThatCannotBeWrittenKeepsNobodyWaiting(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 	setEncoding(w, "utf-8")
-	_, err := w.B.Out.SendOrderAgain(t.Context(), "日本", true)
+	_, err := w.B.Out.SendOrderAgain(t.Context(), "日本", "", true)
 	w.Must(err)
 	w.MustOut()
 	if !strings.Contains(w.Outbox(), "日本 v2 #2 written") {
@@ -422,14 +422,14 @@ func TestSendAgain(t *testing.T) {
 	w.MustOut()
 	w.Tick(time.Minute)
 	w.Must(w.Shop.ChangeLine(id, 0, "9"))
-	_, err = w.B.Out.SendOrderAgain(t.Context(), "1", false)
+	_, err = w.B.Out.SendOrderAgain(t.Context(), "1", "", false)
 	w.Must(err)
 	w.MustOut()
 	again, err := os.ReadFile(filepath.Join(w.Folder, "orders", names[0]))
 	if err != nil || !bytes.Equal(first, again) {
 		t.Errorf("not the same bytes: %v", err)
 	}
-	_, err = w.B.Out.SendOrderAgain(t.Context(), "O-0", true)
+	_, err = w.B.Out.SendOrderAgain(t.Context(), "O-0", "", true)
 	w.Must(err)
 	w.MustOut()
 	w.Want("O-0 v1 #1 written\nO-1 v1 #2 picked_up\nO-0 v2 #3 written")
@@ -451,7 +451,7 @@ func TestSendAgain(t *testing.T) {
 	if want := "owed written picked_up rerun written owed rerun written rerun rerun written written"; strings.Join(steps, " ") != want {
 		t.Errorf("%v\nwant %s", steps, want)
 	}
-	if _, err := w.B.Out.SendOrderAgain(t.Context(), "nobody", false); !errors.Is(err, bridge.ErrUnknown) {
+	if _, err := w.B.Out.SendOrderAgain(t.Context(), "nobody", "", false); !errors.Is(err, bridge.ErrUnknown) {
 		t.Error(err)
 	}
 }

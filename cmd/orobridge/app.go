@@ -63,7 +63,7 @@ func (a *app) feed(name string) (*config.Feed, error) {
 	return operate.FeedOf(c.Feeds, name)
 }
 
-// logger writes to stderr: debug lines with --verbose.
+// logger writes to stderr: debug lines with --verbose; on a terminal in short lines, unless a format was asked for.
 func (a *app) logger() *slog.Logger {
 	options := &slog.HandlerOptions{Level: slog.LevelInfo, ReplaceAttr: printableAttr}
 	if a.verbose {
@@ -72,6 +72,9 @@ func (a *app) logger() *slog.Logger {
 	if a.logFormat == "json" {
 		return slog.New(slog.NewJSONHandler(a.stderr, options))
 	}
+	if a.logFormat == "" && onTerminal(a.stderr) {
+		return slog.New(newTerminalLog(a.stderr, options.Level.Level()))
+	}
 	return slog.New(slog.NewTextHandler(a.stderr, options))
 }
 
@@ -79,6 +82,9 @@ func (a *app) logger() *slog.Logger {
 func (a *app) quietLogger() *slog.Logger {
 	if a.verbose {
 		return a.logger()
+	}
+	if onTerminal(a.stderr) {
+		return slog.New(newTerminalLog(a.stderr, slog.LevelWarn))
 	}
 	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: printableAttr}))
 }

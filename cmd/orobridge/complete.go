@@ -98,7 +98,7 @@ func (a *app) exportNames(context.Context) (names []cobra.Completion) {
 // dropNumbers offers the newest drops, those in some states or all, the newest first.
 func (a *app) dropNumbers(states []bridge.DropState) completer {
 	return func(ctx context.Context) (numbers []cobra.Completion) {
-		_ = a.look(ctx, func(desk *operate.Desk) error {
+		_ = a.look(ctx, func(desk *operate.View) error {
 			drops, err := desk.Drops(ctx, bridge.DropFilter{States: states, Last: offered})
 			for _, d := range drops {
 				word := cobra.CompletionWithDesc(strconv.FormatInt(d.Drop, 10), printable(d.File)+" "+string(d.State))
@@ -112,7 +112,7 @@ func (a *app) dropNumbers(states []bridge.DropState) completer {
 
 // orderNames offers the newest orders, the newest first.
 func (a *app) orderNames(ctx context.Context) (names []cobra.Completion) {
-	_ = a.look(ctx, func(desk *operate.Desk) error {
+	_ = a.look(ctx, func(desk *operate.View) error {
 		orders, err := desk.Orders(ctx, bridge.OutboxFilter{Last: offered})
 		for _, o := range orders {
 			names = append([]cobra.Completion{cobra.CompletionWithDesc(printable(o.Order), string(o.State)+" "+printable(o.File))}, names...)

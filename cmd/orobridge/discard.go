@@ -7,12 +7,15 @@ import (
 )
 
 func newDiscardCommand(a *app) *cobra.Command {
-	return a.jsonFlag(&cobra.Command{
+	var d deciding
+	cmd := a.jsonFlag(&cobra.Command{
 		Use:   "discard DROP",
 		Short: "Throw a drop away that is held, waits or was rejected: nothing of it is sent",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.decideDrop(cmd.Context(), args[0], (*operate.Desk).Discard)
+			return a.decideDrop(cmd.Context(), d, args[0], (*operate.Desk).Discard)
 		},
 	})
+	d.flags(cmd.Flags(), true)
+	return cmd
 }

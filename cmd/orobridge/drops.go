@@ -20,7 +20,7 @@ func newDropsCommand(a *app) *cobra.Command {
 			for _, s := range states {
 				f.States = append(f.States, bridge.DropState(s))
 			}
-			return a.look(cmd.Context(), func(desk *operate.Desk) error {
+			return a.look(cmd.Context(), func(desk *operate.View) error {
 				drops, err := desk.Drops(cmd.Context(), f)
 				if err != nil {
 					return err
@@ -30,7 +30,7 @@ func newDropsCommand(a *app) *cobra.Command {
 		},
 	})
 	cmd.Flags().StringVar(&f.Feed, "feed", "", "only those of this `feed`")
-	cmd.Flags().StringSliceVar(&states, "state", nil, "only those in these `states`: held, partial, …")
+	cmd.Flags().StringSliceVar(&states, "state", nil, "only those in these `states`: held, partial, …; a wrong one names them all")
 	cmd.Flags().IntVar(&f.Last, "last", 50, "only the last so many; 0 lists all")
 	return cmd
 }

@@ -43,17 +43,21 @@ type engine struct {
 
 // look lets a verb look at the ledger, whether or not a bridge is running on it. It needs no secrets: whoever looks may
 // have none.
-func (a *app) look(ctx context.Context, show func(*operate.Desk) error) (err error) {
+func (a *app) look(ctx context.Context, show func(*operate.View) error) (err error) {
 	c, err := config.View(a.configPath, kinds, a.env)
 	if err != nil {
 		return err
 	}
 	ledger, err := readLedger(ctx, c)
+	if errors.Is(err, fs.ErrNotExist) {
+		say(a.stderr, "warning", "nothing has run with this config yet", bridge.HintOf(err))
+		ledger, err = state.Scratch(ctx)
+	}
 	if err != nil {
 		return err
 	}
 	defer closing(ledger, &err)
-	return show(&operate.Desk{Feeds: c.Feeds, Exports: c.Exports, Ledger: ledger, Running: state.Locked(c.State.Dir)})
+	return show(&operate.View{Feeds: c.Feeds, Exports: c.Exports, Ledger: ledger, Running: state.Locked(c.State.Dir)})
 }
 
 // work opens a bridge on the ledger that open finds and does a piece of work that somebody waits for. A feed that is named
@@ -76,23 +80,6 @@ func (a *app) work(ctx context.Context, feed string, open func(context.Context, 
 	return a.attend(ctx, c, ledger, false, do)
 }
 
-// decide opens a bridge on the ledger to change a word or two in it, whether or not another one is running there.
-func (a *app) decide(ctx context.Context, do func(*engine) error) error {
-	c, err := a.config()
-	if err != nil {
-		return err
-	}
-	ledger, err := openLedger(ctx, c)
-	running := errors.Is(err, bridge.ErrLocked)
-	if running {
-		ledger, err = state.Open(ctx, c.State.Dir, state.Options{Beside: true})
-	}
-	if err != nil {
-		return err
-	}
-	return a.attend(ctx, c, ledger, running, do)
-}
-
 // attend does a piece of work that somebody waits for, showing on a terminal how far it is. What the shop offers is not asked
 // again when it is noted.
 func (a *app) attend(ctx context.Context, c *config.Config, ledger *state.State, running bool, do func(*engine) error) (err error) {
@@ -112,7 +99,14 @@ func (a *app) attend(ctx context.Context, c *config.Config, ledger *state.State,
 
 // openLedger takes the ledger of a config for oneself.
 func openLedger(ctx context.Context, c *config.Config) (*state.State, error) {
-	return state.Open(ctx, c.State.Dir, state.Options{})
+	ledger, err := state.Open(ctx, c.State.Dir, state.Options{})
+	if err != nil {
+		return nil, err
+	}
+	if err := noteConfig(ctx, c, ledger); err != nil {
+		return nil, errors.Join(err, ledger.Close())
+	}
+	return ledger, nil
 }
 
 // readLedger opens the ledger for reading, beside a running bridge if need be.
@@ -153,7 +147,7 @@ func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) 
 		return nil, errors.Join(err, e.closeEnds())
 	}
 	events := &bridge.Events{}
-	events.Observe(bridge.LogEvents(log))
+	events.Observe(bridge.Calm(bridge.LogEvents(log)))
 	if step := crashStep(a.env); step != nil {
 		events.Observe(func(event *bridge.Event) {
 			if event.Kind == bridge.StepReached {
@@ -163,7 +157,7 @@ func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) 
 	}
 	e.Daemon = daemon.Assemble(c, shop, daemon.Ends{Ledger: ledger, Shop: e.shop, Remotes: e.remotes, OrderRemotes: e.orders,
 		Spool: ledger.Spool(), Clock: bridge.SystemClock{}, Events: events})
-	e.Desk = &operate.Desk{Feeds: c.FeedsOf(shop), Exports: c.ExportsOf(shop), Ledger: ledger, In: e.In, Out: e.Out,
+	e.Desk = &operate.Desk{View: operate.View{Feeds: c.FeedsOf(shop), Exports: c.ExportsOf(shop), Ledger: ledger}, In: e.In, Out: e.Out,
 		By: bridge.Decision{Who: whoami()}}
 	e.Daemon.Shop = e.shop
 	if w := c.Webhook; w.URL != "" && len(c.ExportsOf(shop)) > 0 {
@@ -266,26 +260,53 @@ func closing(c io.Closer, err *error) {
 	}
 }
 
-// showProgress shows how far long work is, on a terminal only.
+// showProgress shows how far long work is and how fast it goes, on a terminal only.
 func (a *output) showProgress(e *engine) {
 	if !onTerminal(a.stderr) {
 		return
 	}
 	var mu sync.Mutex
 	var last time.Time
+	paces := map[string]*progress{}
 	e.Events.Observe(func(event *bridge.Event) {
-		mu.Lock()
-		defer mu.Unlock()
-		if event.Kind != bridge.Progressed || time.Since(last) < 100*time.Millisecond {
+		if event.Kind != bridge.Progressed {
 			return
 		}
-		last, a.progress = time.Now(), true
-		of := ""
-		if event.Total > 0 {
-			of = fmt.Sprintf(" of %d", event.Total)
+		mu.Lock()
+		defer mu.Unlock()
+		now := time.Now()
+		p := paces[event.Feed]
+		if p == nil || p.phase != event.Phase || p.file != event.File || event.Done < p.from {
+			p = &progress{file: event.File, phase: event.Phase, from: event.Done, began: now}
+			paces[event.Feed] = p
 		}
-		fmt.Fprintf(a.stderr, "\r\x1b[K%s %s: %s %d%s", event.Feed, printable(event.File), event.Phase, event.Done, of)
+		if now.Sub(last) < 100*time.Millisecond {
+			return
+		}
+		last, a.progress = now, true
+		fmt.Fprintf(a.stderr, "\r\x1b[K%s %s: %s", event.Feed, printable(event.File), p.line(event, now))
 	})
+}
+
+// progress is how a feed's work goes since it has begun with its file, in one phase.
+type progress struct {
+	file, phase string
+	from        int64
+	began       time.Time
+}
+
+// line says how far the work is, how fast it goes, and how long it may take.
+func (p *progress) line(event *bridge.Event, now time.Time) string {
+	text := fmt.Sprintf("%s %d", event.Phase, event.Done)
+	if event.Total > 0 {
+		text += fmt.Sprintf(" of %d", event.Total)
+	}
+	took := now.Sub(p.began).Seconds()
+	if took < 1 || event.Done == p.from {
+		return text
+	}
+	perSecond := float64(event.Done-p.from) / took
+	return text + pace(perSecond, float64(max(event.Total-event.Done, 0))/perSecond)
 }
 
 // erase takes the progress off the terminal, before something else is printed there.

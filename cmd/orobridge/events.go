@@ -28,7 +28,7 @@ func newEventsCommand(a *app) *cobra.Command {
 			if f.Since, err = ago("since", since, time.Now()); err != nil {
 				return err
 			}
-			return a.look(cmd.Context(), func(desk *operate.Desk) error {
+			return a.look(cmd.Context(), func(desk *operate.View) error {
 				if follow {
 					return desk.Follow(cmd.Context(), f, a.printEvent)
 				}
@@ -109,6 +109,9 @@ func eventLine(e *operate.Event) string {
 	}
 	if e.Text != "" {
 		said = append(said, e.Text)
+	}
+	if e.Why != "" {
+		said = append(said, "why: "+e.Why)
 	}
 	line := fmt.Sprintf("%s  %-14s  %s", moment(e.At), e.Kind, strings.Join(about, " "))
 	if len(said) > 0 {

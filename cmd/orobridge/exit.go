@@ -29,9 +29,21 @@ var exitCodes = []struct {
 	{exitDone, "done"},
 	{exitFailed, "failed"},
 	{exitUsage, "wrong use or config"},
-	{exitPartly, "done, but some rows were rejected or parked, or a drop is held"},
+	{exitPartly, "done, but something waits for a person; each verb says what"},
 	{exitUnreachable, "an end could not be reached"},
 	{exitLocked, "another bridge holds the state"},
+}
+
+// partlyWhen says of each verb that may end with exit code 3 when it does.
+var partlyWhen = []struct{ verb, when string }{
+	{"drop", "with --plan: rows would be rejected or parked"},
+	{"load", "rows were rejected or parked, or the drop is held"},
+	{"plan", "rows would be rejected or parked"},
+	{"approve", "rows were rejected or parked, or the drop is held still"},
+	{"rerun", "rows were rejected or parked (with --dry-run: would be), or an order is stuck or in conflict"},
+	{"run", "with --once: a drop of this round was not loaded in full or one is held, or an order is stuck, in conflict or has an alarm"},
+	{"status", "with --strict: a drop is held, an order is stuck, in conflict or has an alarm, or the shop has one"},
+	{"adopt", "with --leftovers: files stay where they are"},
 }
 
 // exit is an error that only carries an exit code: what there was to say has been printed.

@@ -20,7 +20,7 @@ func newExportCommand(a *app) *cobra.Command {
 			"document. Orders are named, and orobridge order shows each. The bytes of files are not shown, since they hold others, too.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.look(cmd.Context(), func(desk *operate.Desk) error {
+			return a.look(cmd.Context(), func(desk *operate.View) error {
 				v, err := desk.Customer(cmd.Context(), args[0])
 				if err != nil {
 					return err
@@ -29,7 +29,11 @@ func newExportCommand(a *app) *cobra.Command {
 					return a.printJSON(v)
 				}
 				a.printTrace(v.Trace)
-				for _, r := range append(v.Rejects, v.Warnings...) {
+				rows := v.Warnings
+				for _, r := range v.Rejects {
+					rows = append(rows, r.Reject)
+				}
+				for _, r := range rows {
 					fmt.Fprintf(a.stdout, "drop %d, %s  %s: %s  %s\n", r.Drop, r.Where(), r.Code, printable(r.Message), printable(compact(r.Row)))
 				}
 				for _, o := range v.Orders {

@@ -12,7 +12,8 @@ func newForgetCommand(a *app) *cobra.Command {
 		Use:   "forget",
 		Short: "Remove what the ledger holds of a customer",
 	}
-	forget.AddCommand(a.jsonFlag(&cobra.Command{
+	var d deciding
+	customer := a.jsonFlag(&cobra.Command{
 		Use:   "customer NUMBER",
 		Short: "Remove a customer's record, history, rejects and warnings from the ledger",
 		Long: "forget customer removes what the ledger holds of a customer: what the shop last accepted, the history of the key, a row\n" +
@@ -23,7 +24,7 @@ func newForgetCommand(a *app) *cobra.Command {
 			"have the ERP leave the customer out, or the next file brings it back. See orobridge export customer for what is held.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.decide(cmd.Context(), func(e *engine) error {
+			return a.decide(cmd.Context(), d, func(e *engine) error {
 				v, err := e.Desk.ForgetCustomer(cmd.Context(), args[0])
 				if err != nil {
 					return err
@@ -42,6 +43,8 @@ func newForgetCommand(a *app) *cobra.Command {
 				return nil
 			})
 		},
-	}))
+	})
+	d.flags(customer.Flags(), false)
+	forget.AddCommand(customer)
 	return group(forget)
 }

@@ -33,6 +33,9 @@ func (a *output) printResult(v *operate.Result) error {
 	if v.Handed {
 		fmt.Fprintf(a.stderr, "drop %d is in the hands of the running bridge: see `orobridge drop %d`\n", v.Drop, v.Drop)
 	}
+	if v.Paused != "" {
+		say(a.stderr, "warning", fmt.Sprintf("drop %d waits: %s", v.Drop, v.Paused), "let it go on with `orobridge resume`")
+	}
 	if v.Unmoved != nil {
 		say(a.stderr, "warning", "its last move is still owed, the next run tries again: "+v.Unmoved.Error(), "")
 	}
@@ -43,6 +46,11 @@ func (a *output) printResult(v *operate.Result) error {
 	} else if !v.Handed {
 		a.printRun(&v.Run)
 	}
+	return verdict(v)
+}
+
+// verdict is a result as an exit code; nil for a good one.
+func verdict(v *operate.Result) error {
 	switch v.Verdict {
 	case operate.Failed:
 		return exit(exitFailed)

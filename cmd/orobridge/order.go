@@ -29,7 +29,7 @@ func newOrderCommand(a *app) *cobra.Command {
 					return a.printPreview(p)
 				})
 			}
-			return a.look(cmd.Context(), func(desk *operate.Desk) error {
+			return a.look(cmd.Context(), func(desk *operate.View) error {
 				orders, err := desk.OrderDetails(cmd.Context(), args[0])
 				if err != nil {
 					return err

@@ -38,7 +38,7 @@ func newOrdersCommand(a *app) *cobra.Command {
 			if f.To, err = day("to", to); err != nil {
 				return err
 			}
-			return a.look(cmd.Context(), func(desk *operate.Desk) error {
+			return a.look(cmd.Context(), func(desk *operate.View) error {
 				orders, err := desk.Orders(cmd.Context(), f)
 				if err != nil {
 					return err

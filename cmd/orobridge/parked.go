@@ -16,7 +16,7 @@ func newParkedCommand(a *app) *cobra.Command {
 		Short: "List rows that wait for a parent, by what they wait for",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.look(cmd.Context(), func(desk *operate.Desk) error {
+			return a.look(cmd.Context(), func(desk *operate.View) error {
 				parked, err := desk.Parked(cmd.Context(), feed)
 				if err != nil {
 					return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -78,10 +79,18 @@ func (a *output) printChange(c operate.Change) error {
 	return err
 }
 
+// planned is a plan as an exit code; nil for one of which every row would be loaded.
+func planned(v *operate.Plan) error {
+	if v.Reject > 0 || v.Park > 0 {
+		return exit(exitPartly)
+	}
+	return nil
+}
+
 func (a *output) printPlan(v *operate.Plan) error {
 	a.erase()
 	if a.json {
-		return a.printJSON(v)
+		return cmp.Or(a.printJSON(v), planned(v))
 	}
 	fmt.Fprintf(a.stdout, "%d rows: %d to create, %d to update, %d to remove, %d unchanged (%d of them adopted), "+
 		"%d collapsed, %d rejected, %d parked\n",
@@ -100,5 +109,5 @@ func (a *output) printPlan(v *operate.Plan) error {
 	}
 	a.printLeftOut("", v.Skipped, v.Unmapped)
 	fmt.Fprintln(a.stderr, "nothing was written")
-	return nil
+	return planned(v)
 }

@@ -125,6 +125,10 @@ func exitReference() string {
 	for _, c := range exitCodes {
 		fmt.Fprintf(&b, "| %d | %s |\n", c.code, c.meaning)
 	}
+	b.WriteString("\n| verb | ends with 3 when |\n| --- | --- |\n")
+	for _, x := range partlyWhen {
+		fmt.Fprintf(&b, "| `%s` | %s |\n", x.verb, cell(x.when))
+	}
 	return b.String()
 }
 

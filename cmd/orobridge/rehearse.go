@@ -328,7 +328,7 @@ func (r *rehearsal) judge(ctx context.Context, f *config.Feed) error {
 }
 
 // group tells rejects of a kind once.
-func (r *rehearsal) group(feed, file string, rejects []operate.Reject) {
+func (r *rehearsal) group(feed, file string, rejects []operate.KeptReject) {
 	at := map[string]int{}
 	for _, x := range rejects {
 		key := x.Code + "|" + x.Field

@@ -66,6 +66,7 @@ func (l *lives) begin(ctx context.Context, c *config.Config) (*engine, error) {
 		return nil, err
 	}
 	e.Heed = l.asked
+	l.showProgress(e)
 	if err := e.listen(ctx); err != nil {
 		return nil, errors.Join(err, e.closeEnds())
 	}
@@ -204,7 +205,7 @@ func (a *app) reload(ctx context.Context) (err error) {
 	waiting, cancel := context.WithTimeout(ctx, reloadPatience)
 	defer cancel()
 	var became *operate.Event
-	desk := &operate.Desk{Ledger: ledger}
+	desk := &operate.View{Ledger: ledger}
 	err = desk.Follow(waiting, bridge.EventFilter{After: last}, func(e operate.Event) error {
 		if e.Work == bridge.ReloadWork {
 			became = &e

@@ -51,7 +51,7 @@ func (a *app) writeReport(ctx context.Context, name string) error {
 		{"problems of the config", (*app).reportProblems},
 		{"state folder", (*app).reportState},
 		{"status", func(b *app) error {
-			return b.look(ctx, func(desk *operate.Desk) error {
+			return b.look(ctx, func(desk *operate.View) error {
 				v, err := desk.Status(ctx)
 				if err != nil {
 					return err
@@ -60,7 +60,7 @@ func (a *app) writeReport(ctx context.Context, name string) error {
 			})
 		}},
 		{fmt.Sprintf("the last %d events", reportEvents), func(b *app) error {
-			return b.look(ctx, func(desk *operate.Desk) error {
+			return b.look(ctx, func(desk *operate.View) error {
 				return desk.Events(ctx, bridge.EventFilter{Last: reportEvents}, b.printEvent)
 			})
 		}},

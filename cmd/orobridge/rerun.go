@@ -1,14 +1,17 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/bridge/operate"
 )
@@ -23,7 +26,7 @@ func newRerunCommand(a *app) *cobra.Command {
 			"mended in the shop. --feed with --from and --to runs all drops of a feed that were seen in that time, in their order.\n" +
 			"--force sends unchanged rows too and overwrites what newer drops have set. --dry-run shows what would happen.\n\n" +
 			"rerun --order ORDER writes an order's file once more, the same bytes under the same name; with --render it makes a new version\n" +
-			"from the shop's present state. --orders with --from and --to does so for all orders that were submitted in that time.",
+			"from the shop's present state. --export touches that export's file alone. --orders with --from and --to does so for all orders that were submitted in that time.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -40,7 +43,7 @@ func newRerunCommand(a *app) *cobra.Command {
 			case r.feed != "":
 				return a.rerunRange(cmd.Context(), &r)
 			}
-			return a.decideDrop(cmd.Context(), r.drop, func(desk *operate.Desk, ctx context.Context, id int64) (*operate.Result, error) {
+			return a.decideDrop(cmd.Context(), r.deciding, r.drop, func(desk *operate.Desk, ctx context.Context, id int64) (*operate.Result, error) {
 				return desk.Rerun(ctx, id, r.options)
 			})
 		},
@@ -51,6 +54,7 @@ func newRerunCommand(a *app) *cobra.Command {
 
 // rerun is what the user asked to run again.
 type rerun struct {
+	deciding
 	drop     string
 	feed     string
 	from, to string
@@ -64,6 +68,7 @@ type rerun struct {
 }
 
 func (r *rerun) flags(flags *pflag.FlagSet) {
+	r.deciding.flags(flags, true)
 	flags.StringVar(&r.feed, "feed", "", "all drops of this `feed`")
 	flags.StringVar(&r.from, "from", "", "seen at or after this `time`: 2026-01-31, or 2026-01-31T07:00:00Z")
 	flags.StringVar(&r.to, "to", "", "seen before this `time`")
@@ -72,7 +77,7 @@ func (r *rerun) flags(flags *pflag.FlagSet) {
 	flags.StringVar(&r.order, "order", "", "write this `order`'s file once more: identifier, or number of the file")
 	flags.BoolVar(&r.render, "render", false, "with --order: make a new version from the shop's present state")
 	flags.BoolVar(&r.orders, "orders", false, "write all orders that were submitted from --from to --to once more")
-	flags.StringVar(&r.export, "export", "", "with --orders: only those of this `export`")
+	flags.StringVar(&r.export, "export", "", "with --order or --orders: only with this `export`")
 	flags.BoolVar(&r.dry, "dry-run", false, "show what would happen, and change nothing")
 }
 
@@ -84,8 +89,10 @@ func (r *rerun) check() error {
 	wrong := func(message string) error { return &usageError{message, "see orobridge rerun --help"} }
 	if r.ofOrders() {
 		switch {
-		case r.drop != "" || r.feed != "" || r.dry || r.options != (inbound.RerunOptions{}):
-			return wrong("--order and --orders take no drop, feed, --rejected, --force or --dry-run")
+		case r.drop != "" || r.feed != "" || r.options != (inbound.RerunOptions{}):
+			return wrong("--order and --orders take no drop, feed, --rejected or --force")
+		case r.dry && r.render:
+			return &usageError{"--render takes no --dry-run", "see the file that would be made: orobridge order ORDER --render EXPORT"}
 		case r.order != "" && r.orders:
 			return wrong("rerun takes --order or --orders, not both")
 		case r.order == "" && r.render:
@@ -127,27 +134,39 @@ func day(flag, text string) (time.Time, error) {
 	return time.Time{}, &usageError{fmt.Sprintf("--%s %q is not a time", flag, text), "write 2026-01-31 or 2026-01-31T07:00:00Z"}
 }
 
-// rerunRange loads the drops of a time again. Its exit code is the worst of theirs.
+// rerunRange loads the drops of a time again. Its exit code is the worst of theirs; as JSON it is a list.
 func (a *app) rerunRange(ctx context.Context, r *rerun) error {
 	from, to, err := r.times()
 	if err != nil {
 		return err
 	}
-	return a.decide(ctx, func(e *engine) error {
-		worst := exit(exitDone)
+	return a.decide(ctx, r.deciding, func(e *engine) error {
+		var worst error
+		runs := []operate.Run{}
 		err := e.Desk.RerunRange(ctx, operate.Range{Feed: r.feed, From: from, To: to}, r.options, func(v *operate.Result) error {
-			err := a.printResult(v)
-			var code exit
-			if errors.As(err, &code) {
-				worst, err = code, nil
+			if !a.json {
+				return notYet(a.printResult(v), &worst)
 			}
-			return err
+			runs = append(runs, v.Run)
+			return notYet(verdict(v), &worst)
 		})
-		if err == nil && worst != exitDone {
-			err = worst
+		if err == nil && a.json {
+			err = a.printJSON(runs)
 		}
-		return err
+		return cmp.Or(err, worst)
 	})
+}
+
+// notYet keeps an exit code for the end of a list; any other error is handed on.
+func notYet(err error, worst *error) error {
+	var code, before exit
+	if !errors.As(err, &code) {
+		return err
+	}
+	if !errors.As(*worst, &before) || code == exitFailed {
+		*worst = code
+	}
+	return nil
 }
 
 // rerunDry shows what running drops again would do.
@@ -158,18 +177,30 @@ func (a *app) rerunDry(ctx context.Context, r *rerun) error {
 	}
 	return a.work(ctx, "", readLedger, func(e *engine) error {
 		options := a.planOptions(false, false)
-		if r.feed != "" {
-			return e.Desk.PlanRange(ctx, operate.Range{Feed: r.feed, From: from, To: to}, r.options, options, a.printPlan)
+		if r.feed == "" {
+			id, err := number("drop", r.drop)
+			if err != nil {
+				return err
+			}
+			v, err := e.Desk.PlanRerun(ctx, id, r.options, options)
+			if err != nil {
+				return err
+			}
+			return a.printPlan(v)
 		}
-		id, err := number("drop", r.drop)
-		if err != nil {
-			return err
+		var worst error
+		plans := []*operate.Plan{}
+		err := e.Desk.PlanRange(ctx, operate.Range{Feed: r.feed, From: from, To: to}, r.options, options, func(v *operate.Plan) error {
+			if !a.json {
+				return notYet(a.printPlan(v), &worst)
+			}
+			plans = append(plans, v)
+			return notYet(planned(v), &worst)
+		})
+		if err == nil && a.json {
+			err = a.printJSON(plans)
 		}
-		v, err := e.Desk.PlanRerun(ctx, id, r.options, options)
-		if err != nil {
-			return err
-		}
-		return a.printPlan(v)
+		return cmp.Or(err, worst)
 	})
 }
 
@@ -179,20 +210,36 @@ func (a *app) rerunOrders(ctx context.Context, r *rerun) error {
 	if err != nil {
 		return err
 	}
-	return a.decide(ctx, func(e *engine) error {
+	if r.dry {
+		return a.look(ctx, func(desk *operate.View) error {
+			orders, err := desk.WouldResend(ctx, r.order, r.export, from, to)
+			if err != nil {
+				return err
+			}
+			fmt.Fprintln(a.stderr, "nothing was written; these files would be written again")
+			return a.printResent(orders)
+		})
+	}
+	return a.decide(ctx, r.deciding, func(e *engine) error {
 		var orders []operate.Order
 		if r.order != "" {
-			orders, err = e.Desk.ResendOrder(ctx, r.order, r.render)
+			orders, err = e.Desk.ResendOrder(ctx, r.order, r.export, r.render)
 		} else {
 			orders, err = e.Desk.ResendOrders(ctx, r.export, from, to)
 		}
 		if err != nil {
 			return err
 		}
-		if e.Desk.Running {
+		if e.Desk.Running && !r.wait {
 			fmt.Fprintln(a.stderr, "the running bridge writes them now: see `orobridge orders`")
 		}
-		return a.printResent(orders)
+		if err := a.printResent(orders); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(orders, func(o operate.Order) bool { return o.State == bridge.Conflict || o.State == bridge.Stuck }) {
+			return exit(exitPartly)
+		}
+		return nil
 	})
 }
 

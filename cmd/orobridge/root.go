@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -23,7 +24,7 @@ func newRootCommand(a *app) *cobra.Command {
 		return unknownVerb(cmd, args[0])
 	}
 	root.PersistentPreRunE = func(*cobra.Command, []string) error {
-		if a.logFormat != "text" && a.logFormat != "json" {
+		if a.logFormat != "" && a.logFormat != "text" && a.logFormat != "json" {
 			return oneOfFlag("log-format", a.logFormat, "text", "json")
 		}
 		return nil
@@ -34,7 +35,7 @@ func newRootCommand(a *app) *cobra.Command {
 	}
 	flags := root.PersistentFlags()
 	flags.StringVarP(&a.configPath, "config", "c", path, "config `file`, also from OROBRIDGE_CONFIG")
-	flags.StringVar(&a.logFormat, "log-format", "text", "text or json")
+	flags.StringVar(&a.logFormat, "log-format", "", "text or json, for machines; on a terminal short lines by default, else text")
 	flags.BoolVar(&a.verbose, "verbose", false, "log each request")
 
 	root.SetIn(a.stdin)
@@ -51,6 +52,9 @@ func newRootCommand(a *app) *cobra.Command {
 		newParkedCommand(a),
 		newApproveCommand(a),
 		newDiscardCommand(a),
+		newAckCommand(a),
+		newPauseCommand(a),
+		newResumeCommand(a),
 		newRerunCommand(a),
 		newOrdersCommand(a),
 		newOrderCommand(a),
@@ -78,6 +82,11 @@ func newRootCommand(a *app) *cobra.Command {
 	help := newHelpCommand(a)
 	root.AddCommand(help)
 	root.SetHelpCommand(help)
+	for _, x := range partlyWhen {
+		if cmd, _, err := root.Find([]string{x.verb}); err == nil {
+			cmd.Long = strings.TrimSpace(cmp.Or(cmd.Long, cmd.Short+".") + fmt.Sprintf("\n\nExit code %d: %s.", exitPartly, x.when))
+		}
+	}
 	strict(root)
 	a.completeAll(root)
 	return root

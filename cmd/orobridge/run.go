@@ -15,24 +15,27 @@ import (
 )
 
 func newRunCommand(a *app) *cobra.Command {
-	var once bool
+	var once, stable bool
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Be the bridge: poll every feed and export until stopped",
 		Long: "run polls every feed and every export on its own schedule. The first Ctrl-C finishes the work at hand, the second one\n" +
-			"stops at once; either way the next start goes on from the ledger. With --once it makes one round and exits: 0 when\n" +
-			"all went well, 3 when rows were rejected or parked or a drop is held.\n\n" +
+			"stops at once; either way the next start goes on from the ledger. With --once it makes one round and exits.\n\n" +
 			"A SIGHUP, or orobridge reload, makes it read its config again. Started by systemd, it says when it is ready, and that it\n" +
 			"is alive for as long as its ledger answers.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if once {
-				return a.runOnce(cmd.Context())
+			switch {
+			case once:
+				return a.runOnce(cmd.Context(), stable)
+			case stable:
+				return &usageError{"--wait-stable goes with --once", "a bridge that runs on waits for each file anyway"}
 			}
 			return a.runDaemon(cmd.Context())
 		},
 	}
 	cmd.Flags().BoolVar(&once, "once", false, "make one round of every feed and export, then exit")
+	cmd.Flags().BoolVar(&stable, "wait-stable", false, "with --once: wait for files that are there and still settling, and load them too")
 	return cmd
 }
 
@@ -54,6 +57,7 @@ func (a *app) runDaemon(ctx context.Context) (err error) {
 	for _, doubt := range ledger.Doubts {
 		log.Warn(doubt)
 	}
+	defer a.erase()
 	defer log.Info("stopped")
 	l := &lives{app: a, ledger: ledger, log: log, hangups: hangups}
 	return l.run(ctx, c)
@@ -73,7 +77,7 @@ func runBeside(ctx context.Context, e *engine) error {
 	return g.Wait()
 }
 
-func (a *app) runOnce(ctx context.Context) (err error) {
+func (a *app) runOnce(ctx context.Context, stable bool) (err error) {
 	c, err := a.config()
 	if err != nil {
 		return err
@@ -83,15 +87,21 @@ func (a *app) runOnce(ctx context.Context) (err error) {
 		return err
 	}
 	defer closing(e, &err)
+	a.showProgress(e)
+	defer a.erase()
 	e.In.Patience = patience
 	began := time.Now()
-	if err := e.Round(ctx); err != nil {
+	round := e.Round
+	if stable {
+		round = e.Rounds
+	}
+	if err := round(ctx); err != nil {
 		return err
 	}
 	return a.printWaiting(ctx, e.Desk, began)
 }
 
-// printWaiting names the drops of this round that wait for a person; with any the exit code is 3.
+// printWaiting names the drops of this round that wait for a person, and what else does; with any the exit code is 3.
 func (a *app) printWaiting(ctx context.Context, desk *operate.Desk, began time.Time) error {
 	drops, err := desk.Unsettled(ctx, began)
 	if err != nil {
@@ -100,7 +110,12 @@ func (a *app) printWaiting(ctx context.Context, desk *operate.Desk, began time.T
 	for _, d := range drops {
 		fmt.Fprintf(a.stderr, "drop %d %s %s: %s\n", d.Drop, printable(d.File), d.State, printable(d.Reason))
 	}
-	if len(drops) > 0 {
+	v, err := desk.Status(ctx)
+	if err != nil {
+		return err
+	}
+	a.printWaits(v)
+	if len(drops) > 0 || len(v.Waits()) > 0 {
 		return exit(exitPartly)
 	}
 	return nil

@@ -13,13 +13,13 @@ import (
 )
 
 func newStatusCommand(a *app) *cobra.Command {
-	var running bool
+	var running, strict bool
 	cmd := a.jsonFlag(&cobra.Command{
 		Use:   "status",
 		Short: "Show how every feed and export stands",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.look(cmd.Context(), func(desk *operate.Desk) error {
+			return a.look(cmd.Context(), func(desk *operate.View) error {
 				v, err := desk.Status(cmd.Context())
 				if err != nil {
 					return err
@@ -30,12 +30,24 @@ func newStatusCommand(a *app) *cobra.Command {
 				if running && !v.Running {
 					return errors.New("no bridge is running on this state")
 				}
+				if strict && len(v.Waits()) > 0 {
+					a.printWaits(v)
+					return exit(exitPartly)
+				}
 				return nil
 			})
 		},
 	})
 	cmd.Flags().BoolVar(&running, "running", false, "fail unless a bridge is running on this state (a health check)")
+	cmd.Flags().BoolVar(&strict, "strict", false, "end with exit code 3 when something is held, stuck, in conflict or alarmed")
 	return cmd
+}
+
+// printWaits says what waits for a person.
+func (a *output) printWaits(v *operate.Status) {
+	for _, text := range v.Waits() {
+		fmt.Fprintln(a.stderr, printable(text))
+	}
 }
 
 func (a *output) printStatus(v *operate.Status) error {
@@ -49,17 +61,20 @@ func (a *output) printStatus(v *operate.Status) error {
 	}
 	var feeds, exports [][]string
 	for _, s := range v.Feeds {
-		feeds = append(feeds, []string{s.Feed, strconv.Itoa(s.Waiting), strconv.Itoa(s.Held), decimal(s.Parked), s.Last,
+		feeds = append(feeds, []string{s.Feed, strconv.Itoa(s.Waiting), strconv.Itoa(s.Held), decimal(s.Parked), decimal(s.Rejects), s.Last,
 			string(s.State), moment(s.Settled)})
 	}
 	for _, s := range v.Exports {
 		exports = append(exports, []string{s.Export, strconv.Itoa(s.Owed), strconv.Itoa(s.Written), strconv.Itoa(s.Conflict),
+			strconv.Itoa(s.Stuck), strconv.Itoa(s.Alarmed),
 			strconv.Itoa(s.Total), moment(s.Last)})
 	}
-	if err := a.table([]string{"FEED", "WAITING", "HELD", "PARKED", "LAST FILE", "STATE", "SETTLED"}, feeds, "no feeds"); err != nil {
+	if err := a.table([]string{"FEED", "WAITING", "HELD", "PARKED", "REJECTS", "LAST FILE", "STATE", "SETTLED"}, feeds,
+		"no feeds"); err != nil {
 		return err
 	}
-	if err := a.table([]string{"EXPORT", "OWED", "WRITTEN", "CONFLICT", "TOTAL", "LAST WRITTEN"}, exports, "no exports"); err != nil {
+	if err := a.table([]string{"EXPORT", "OWED", "WRITTEN", "CONFLICT", "STUCK", "ALARMS", "TOTAL", "LAST WRITTEN"}, exports,
+		"no exports"); err != nil {
 		return err
 	}
 	for _, s := range v.Feeds {
@@ -71,11 +86,24 @@ func (a *output) printStatus(v *operate.Status) error {
 			fmt.Fprintf(a.stdout, "waits: %s: %s\n", s.Feed, printable(text))
 		}
 	}
+	for _, p := range v.Pauses {
+		until := ""
+		if p.Until != nil {
+			until = " until " + moment(p.Until)
+		}
+		fmt.Fprintf(a.stdout, "stopped: %s since %s%s by %s%s\n", printable(p.Work), moment(p.Since), until, printable(p.Who),
+			printable(prefixed(": ", p.Why)))
+	}
 	for _, work := range slices.Sorted(maps.Keys(v.Paused)) {
 		fmt.Fprintf(a.stdout, "paused: %s: %s\n", printable(work), printable(v.Paused[work]))
 	}
 	for _, feed := range slices.Sorted(maps.Keys(v.Leftovers)) {
 		fmt.Fprintf(a.stdout, "leftovers: %s: %s\n", printable(feed), printable(v.Leftovers[feed]))
+	}
+	for _, feed := range slices.Sorted(maps.Keys(v.Unmatched)) {
+		for _, x := range v.Unmatched[feed] {
+			fmt.Fprintf(a.stdout, "unmatched: %s: %s: %s\n", printable(feed), printable(x.File), printable(x.Why))
+		}
 	}
 	for _, alarm := range slices.Sorted(maps.Keys(v.Alarms)) {
 		fmt.Fprintf(a.stdout, "alarm: %s: %s\n", printable(alarm), printable(v.Alarms[alarm]))

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -10,13 +11,17 @@ import (
 
 func newTraceCommand(a *app) *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
-		Use:   "trace ENTITY KEY",
+		Use:   "trace [ENTITY] KEY",
 		Short: "Show which drop, line and run set a key, and its history",
 		Long: "trace shows what the shop last accepted under a key, and everything that happened to it. A key of several parts is written\n" +
-			"with | between them: trace prices 'Retail|SKU1|item|1|EUR'.",
-		Args: cobra.ExactArgs(2),
+			"with | between them: trace prices 'Retail|SKU1|item|1|EUR'; units, lists and quantities may be the files' own.\n" +
+			"A SKU, a customer number or an order alone traces every key that it is a part of: trace SKU1.",
+		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.look(cmd.Context(), func(desk *operate.Desk) error {
+			return a.look(cmd.Context(), func(desk *operate.View) error {
+				if len(args) == 1 {
+					return a.traceAll(cmd.Context(), desk, args[0])
+				}
 				v, err := desk.Trace(cmd.Context(), args[0], args[1])
 				if err != nil {
 					return err
@@ -29,6 +34,24 @@ func newTraceCommand(a *app) *cobra.Command {
 			})
 		},
 	})
+}
+
+// traceAll traces every key that a word is a part of; as JSON it is a list.
+func (a *app) traceAll(ctx context.Context, desk *operate.View, word string) error {
+	all, more, err := desk.TraceAll(ctx, word)
+	if err != nil {
+		return err
+	}
+	if more {
+		say(a.stderr, "warning", fmt.Sprintf("more than %d keys have it", len(all)), "name the entity and the key")
+	}
+	if a.json {
+		return a.printJSON(all)
+	}
+	for _, v := range all {
+		a.printTrace(v)
+	}
+	return nil
 }
 
 func (a *output) printTrace(v *operate.Trace) {

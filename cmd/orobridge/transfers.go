@@ -27,7 +27,7 @@ func newTransfersCommand(a *app) *cobra.Command {
 			if f.Since, err = ago("since", since, time.Now()); err != nil {
 				return err
 			}
-			return a.look(cmd.Context(), func(desk *operate.Desk) error {
+			return a.look(cmd.Context(), func(desk *operate.View) error {
 				transfers, err := desk.Transfers(cmd.Context(), f)
 				if err != nil {
 					return err
@@ -43,7 +43,7 @@ func newTransfersCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) printTransfers(transfers []operate.Transfer) error {
+func (a *output) printTransfers(transfers []operate.Transfer) error {
 	if a.json {
 		return a.printJSON(transfers)
 	}

@@ -29,7 +29,8 @@ func (w *world) ofKey(key string) (links, history, rejects, warnings, parked int
 			parked++
 		}
 	}
-	return links, len(got(w.History(w.Context(), "products", key))(w)), len(w.rejected(bridge.RejectFilter{Keys: []string{key}})), warnings, parked
+	return links, len(got(w.History(w.Context(), "products", key))(w)),
+		len(w.rejected(bridge.RejectFilter{Keys: []string{key}})), warnings, parked
 }
 
 var persons = []test{

@@ -122,7 +122,8 @@ var rows = []test{
 	}},
 	{"a key's history says what was sent, whatever became of its link since", func(w *world) {
 		_, r := w.run(bridge.Drop{})
-		sent := [][]formats.Value{values("name", "a", "unit", "item"), values("name", "b"), values("name", "b", "unit", "item"), values("name", "c")}
+		sent := [][]formats.Value{values("name", "a", "unit", "item"), values("name", "b"), values("name", "b", "unit", "item"),
+			values("name", "c")}
 		before := [][]formats.Value{values("name", "", "unit", ""), values("name", "a"), values("name", "", "unit", ""), nil}
 		var link *bridge.Link
 		told := func(n int) {
@@ -156,6 +157,22 @@ var rows = []test{
 		w.must(w.Forget(w.Context(), "products", []string{"A"}))
 		w.again()
 		told(len(sent))
+	}},
+	{"a word finds the keys that it is a part of", func(w *world) {
+		_, r := w.run(bridge.Drop{})
+		w.link("prices", "Retail|S-1|item")
+		w.link("prices", "Retail|S-10|item")
+		w.link("products", "S-1")
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{fated(r, "it's|S-1", bridge.FateUpdated)}))
+		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{rejectOf(r, "S-1|only rejected", formats.Position{Line: 2})}))
+		of := func(word string, n int) []bridge.EntityKey { return got(w.KeysOf(w.Context(), word, n))(w) }
+		w.is([]bridge.EntityKey{{Entity: "prices", Key: "Retail|S-1|item"}, {Entity: "products", Key: "S-1"}, {Entity: "products",
+			Key: "S-1|only rejected"},
+			{Entity: "products", Key: "it's|S-1"}}, of("S-1", 10))
+		w.is(2, len(of("Retail", 10)))
+		w.is(1, len(of("Retail", 1)))
+		w.is([]bridge.EntityKey(nil), of("S-", 10))
+		w.is([]bridge.EntityKey(nil), of("%", 10))
 	}},
 	{"a key has a history", func(w *world) {
 		_, r := w.run(bridge.Drop{})

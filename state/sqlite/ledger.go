@@ -97,7 +97,8 @@ func (f *file) open(ctx context.Context, o Options) (err error) {
 			return err
 		}
 		f.write.SetMaxOpenConns(1)
-		if _, err := f.write.ExecContext(ctx, fmt.Sprintf(`PRAGMA journal_size_limit = %d; PRAGMA wal_autocheckpoint = %d`, keptLog, carriedOver)); err != nil {
+		if _, err := f.write.ExecContext(ctx, fmt.Sprintf(`PRAGMA journal_size_limit = %d; PRAGMA wal_autocheckpoint = %d`,
+			keptLog, carriedOver)); err != nil {
 			return wrap("open ledger "+f.path, trouble(err))
 		}
 		if err := migrate(ctx, f.write); err != nil {

@@ -111,10 +111,15 @@ func (a *Applier) ApplyAll(ctx context.Context) error {
 		if err := a.DecideAll(ctx); err != nil {
 			return err
 		}
+		open, err := a.count(ctx)
+		if err != nil {
+			return err
+		}
+		a.total = a.done + open.undecided
 		if err := a.sendAll(ctx); err != nil {
 			return err
 		}
-		open, err := a.count(ctx)
+		open, err = a.count(ctx)
 		if err != nil {
 			return err
 		}

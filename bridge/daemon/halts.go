@@ -1,0 +1,88 @@
+package daemon
+
+import (
+	"context"
+	"slices"
+	"sync"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+// What somebody has paused stands still: a feed is neither listed nor loaded, an export notices and writes nothing, and while
+// the shop is paused nothing is loaded or noticed. What is under way is cut as by a stop of the bridge, and goes on from the
+// ledger. A pause that was given an end is over then.
+
+// halted finds the pause of some pieces of work; nil when all of them may be done.
+func (d *Daemon) halted(ctx context.Context, works ...string) (*bridge.Halt, error) {
+	notes, err := d.Ledger.Notes(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return bridge.HaltedNow(notes, d.Clock.Now(), works...), nil
+}
+
+func feedWork(name string) string { return "feed " + name }
+
+func exportWork(name string) string { return "export " + name }
+
+// endHalts takes away the pauses whose end has come, and says whether there were any.
+func (d *Daemon) endHalts(ctx context.Context) (ended bool, err error) {
+	notes, err := d.Ledger.Notes(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, h := range bridge.Halts(notes) {
+		if !h.Over(d.Clock.Now()) {
+			continue
+		}
+		event := &bridge.Event{At: d.Clock.Now(), Kind: bridge.WorkResumed, Work: h.Work, Text: "the end of its pause has come"}
+		if err := d.Ledger.Note(ctx, bridge.HaltedNote(h.Work), "", event); err != nil {
+			return ended, err
+		}
+		d.Events.Tell(event)
+		ended = true
+	}
+	return ended, nil
+}
+
+// underWay is what can be cut when somebody pauses it.
+type underWay struct {
+	mu   sync.Mutex
+	cuts []*cut
+}
+
+type cut struct {
+	works []string
+	stop  context.CancelFunc
+}
+
+// begin returns a context that ends as well once somebody pauses one of some pieces of work.
+func (u *underWay) begin(ctx context.Context, works ...string) (context.Context, func()) {
+	work, stop := context.WithCancel(ctx)
+	c := &cut{works, stop}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.cuts = append(u.cuts, c)
+	return work, func() {
+		stop()
+		u.mu.Lock()
+		defer u.mu.Unlock()
+		u.cuts = slices.DeleteFunc(u.cuts, func(x *cut) bool { return x == c })
+	}
+}
+
+// cutHalted stops what is under way and paused.
+func (s *schedule) cutHalted(ctx context.Context) error {
+	notes, err := s.Ledger.Notes(ctx)
+	if err != nil {
+		return err
+	}
+	s.underWay.mu.Lock()
+	defer s.underWay.mu.Unlock()
+	for _, c := range s.underWay.cuts {
+		if bridge.HaltedNow(notes, s.Clock.Now(), c.works...) != nil {
+			c.stop()
+		}
+	}
+	return nil
+}
