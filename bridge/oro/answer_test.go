@@ -232,7 +232,7 @@ func TestAnswersToOrdersAtTheirEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		answer := record(formats.OrderFeedback, "O-1", "erp_order_number", "4711", "shipping_status", "shipped", "tracking_method", "ups", "tracking_number", "1Z")
-		a, err := c.ApplyFeedback(t.Context(), answer)
+		a, err := c.ApplyFeedback(t.Context(), answer, "")
 		if err != nil || a.Reject != nil || len(a.Left) != 2 || !strings.Contains(a.Left[0].Why, "the order is "+status) {
 			t.Errorf("%s: %+v, %v", status, a, err)
 		}
