@@ -14,7 +14,7 @@ import (
 // Serve lets partners come to the remotes that are servers of our own, until ctx ends, and keeps what they do in the journal. An
 // error says what keeps one of them from listening; the others end with it.
 func (d *Daemon) Serve(ctx context.Context) error {
-	v := &visits{Daemon: d, tallies: map[crowd]*tally{}, news: make(chan struct{}, 1)}
+	v := &visits{Daemon: d, tallies: map[crowd]*tally{}, strangers: map[bool]int{}, news: make(chan struct{}, 1)}
 	ended := make(chan struct{})
 	var beside sync.WaitGroup
 	g, serving := errgroup.WithContext(ctx)
@@ -43,7 +43,7 @@ func (d *Daemon) Serve(ctx context.Context) error {
 const (
 	foldEvery       = time.Hour
 	toldOfAddress   = 10     // refusals of strangers at one address
-	toldOfStrangers = 100    // of all of them
+	toldOfStrangers = 100    // of all of them, and as many of those who may be partners
 	toldOfLooks     = 20     // sessions of a partner in which nothing was transferred, and refusals
 	toldOfDeeds     = 50_000 // a partner's transfers, deletions and the like
 	maxCrowds       = 200    // that are told apart
@@ -68,7 +68,7 @@ type visits struct {
 	waiting   []*bridge.Event
 	lost      int64
 	tallies   map[crowd]*tally
-	strangers int // events of them that were told in this hour
+	strangers map[bool]int // events before a login that were told in this hour; true: of those who may be partners
 }
 
 // crowd is who shares a number of events.
@@ -112,9 +112,9 @@ func (v *visits) tell(e *bridge.Event) {
 		t = &tally{}
 		v.tallies[c] = t
 	}
-	if t.told < limit && (!stranger || v.strangers < toldOfStrangers) {
+	if t.told < limit && (!stranger || v.strangers[e.Visit.Known] < toldOfStrangers) {
 		if t.told++; stranger {
-			v.strangers++
+			v.strangers[e.Visit.Known]++
 		}
 		v.push(e)
 		return
@@ -154,7 +154,7 @@ func (v *visits) fold() {
 		v.push(&e)
 	}
 	clear(v.tallies)
-	v.strangers = 0
+	clear(v.strangers)
 }
 
 // take returns the events that are kept next.
