@@ -49,10 +49,12 @@ const (
 	maxCrowds       = 200    // that are told apart
 )
 
-// maxWaiting events wait for the ledger at most, and maxKept are kept at once.
+// maxWaiting events wait for the ledger at most, and maxKept are kept at once: those of a moment share a transaction, so that
+// a partner who moves many small files leaves the ledger to others.
 const (
 	maxWaiting = 20_000
 	maxKept    = 500
+	moment     = 50 * time.Millisecond
 )
 
 // visits takes events from the servers, and keeps them. Servers do not wait for the ledger: while it is in trouble events wait
@@ -186,6 +188,7 @@ func (v *visits) keep(ctx context.Context, ended <-chan struct{}) {
 		}
 		select {
 		case <-v.news:
+			_ = v.Clock.Wait(ctx, moment) // cut short when the bridge ends
 		case <-ended:
 			v.fold()
 			over = true
