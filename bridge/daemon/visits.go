@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -61,7 +63,7 @@ const (
 // here, and how many were lost is told when there were too many.
 //
 // Limits: what happened in the last moment before the process is killed is not in the journal, nor how many were counted and not
-// told in that hour.
+// told in that hour. A download that was only counted makes no order fetched.
 type visits struct {
 	*Daemon
 	news chan struct{}
@@ -145,7 +147,8 @@ func (v *visits) push(e *bridge.Event) {
 func (v *visits) fold() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for _, t := range v.tallies {
+	counted := slices.SortedFunc(maps.Values(v.tallies), func(a, b *tally) int { return a.since.Compare(b.since) })
+	for _, t := range counted {
 		if t.more == 0 {
 			continue
 		}
