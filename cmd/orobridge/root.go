@@ -75,11 +75,11 @@ func newRootCommand(a *app) *cobra.Command {
 		newVersionCommand(a),
 		newManCommand(a),
 	)
-	help := newHelpCommand(a)
-	root.AddCommand(help)
-	root.SetHelpCommand(help)
+	explain := newHelpCommand(a)
+	root.AddCommand(explain)
+	root.SetHelpCommand(explain)
 	strict(root)
-	a.completeAll(root)
+	completions{a}.teach(root)
 	return root
 }
 
