@@ -76,7 +76,8 @@ func TestTopicsAreWhole(t *testing.T) {
 // A fragment is a part of a config: what it leaves out is added here.
 func TestConfigFragmentsAreRead(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"id_ed25519", "known_hosts", "sap.pub", "wms.hash"} {
+	t.Setenv("ORO_CLIENT_SECRET", "demo")
+	for _, name := range []string{"id_ed25519", "known_hosts", "sap.pub", "wms.hash", "plants.csv"} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
