@@ -240,7 +240,8 @@ func TestRepliesAreCommentsOnTheirOrders(t *testing.T) {
 			}
 			owed, err := w.Ledger.Outbox(t.Context(), bridge.OutboxFilter{Identifier: "O-0"})
 			w.Must(err)
-			if want := "accepted_in_part, 4711, Line 10 (CHAIR <5>): 3 of 5 confirmed, for 2026-12-01, Line 20 (DESK-1): refused: not made any more"; owed[0].Answer != want {
+			if want := "accepted_in_part, 4711, Line 10 (CHAIR <5>): 3 of 5 confirmed, for 2026-12-01, " +
+				"Line 20 (DESK-1): refused: not made any more"; owed[0].Answer != want {
 				t.Errorf("the answer is %q", owed[0].Answer)
 			}
 			before := w.Writes()
