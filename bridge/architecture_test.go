@@ -50,6 +50,7 @@ var rooms = []room{
 	{"bridge/crashtest", anything},
 
 	{"cmd/orobridge", anything},
+	{"cmd/orobridge/erp", nil},
 	{"scripts", anything},
 }
 
@@ -227,13 +228,17 @@ const mostLines = 5000
 
 var large = map[string]bool{"formats/idoc": true, "bridge/oro": true, "bridge/oro/orotest": true}
 
+// tooLarge are packages that are still to be cut, and how large they may get until then. What the verbs print is to be a room of its
+// own: cmd/orobridge then holds flags and wiring.
+var tooLarge = map[string]int{"cmd/orobridge": 6200}
+
 func TestNoPackageIsTooLarge(t *testing.T) {
 	for _, pkg := range product(t) {
 		n := 0
 		for _, text := range pkg.texts {
 			n += strings.Count(text, "\n")
 		}
-		if n > mostLines && !large[pkg.path] {
+		if n > max(mostLines, tooLarge[pkg.path]) && !large[pkg.path] {
 			t.Errorf("%s has %d lines without its tests", pkg.path, n)
 		}
 	}

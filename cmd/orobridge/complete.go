@@ -16,6 +16,9 @@ import (
 // Completion in shells: what a verb's usage line calls FEED, DROP, ORDER or ENTITY, and flags of these names, are completed from the
 // config and the ledger. What can't be read completes to nothing.
 
+// completion finds words in the config and the ledger of an app.
+type completion struct{ *app }
+
 // completer finds the words for what a usage line or a flag names.
 type completer func(context.Context) []cobra.Completion
 
@@ -26,7 +29,7 @@ var dropStates = []bridge.DropState{bridge.Seen, bridge.Ready, bridge.Claimed, b
 	bridge.Partial, bridge.Rejected, bridge.Duplicate, bridge.Superseded, bridge.Discarded, bridge.Vanished}
 
 // completeAll teaches a command, and all below it, to complete.
-func (a *app) completeAll(cmd *cobra.Command) {
+func (a completion) completeAll(cmd *cobra.Command) {
 	words := map[string]completer{"FEED": a.feedNames, "DROP": a.dropNumbers(nil), "ORDER": a.orderNames, "ENTITY": entityNames}
 	switch cmd.Name() {
 	case "drop":
@@ -73,7 +76,7 @@ func complete(ctx context.Context, find completer) ([]cobra.Completion, cobra.Sh
 	return find(ctx), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }
 
-func (a *app) feedNames(context.Context) (names []cobra.Completion) {
+func (a completion) feedNames(context.Context) (names []cobra.Completion) {
 	c, err := config.View(a.configPath, kinds, a.env)
 	if err != nil {
 		return nil
@@ -84,7 +87,7 @@ func (a *app) feedNames(context.Context) (names []cobra.Completion) {
 	return names
 }
 
-func (a *app) exportNames(context.Context) (names []cobra.Completion) {
+func (a completion) exportNames(context.Context) (names []cobra.Completion) {
 	c, err := config.View(a.configPath, kinds, a.env)
 	if err != nil {
 		return nil
@@ -96,7 +99,7 @@ func (a *app) exportNames(context.Context) (names []cobra.Completion) {
 }
 
 // dropNumbers offers the newest drops, those in some states or all, the newest first.
-func (a *app) dropNumbers(states []bridge.DropState) completer {
+func (a completion) dropNumbers(states []bridge.DropState) completer {
 	return func(ctx context.Context) (numbers []cobra.Completion) {
 		_ = a.look(ctx, func(desk *operate.View) error {
 			drops, err := desk.Drops(ctx, bridge.DropFilter{States: states, Last: offered})
@@ -111,7 +114,7 @@ func (a *app) dropNumbers(states []bridge.DropState) completer {
 }
 
 // orderNames offers the newest orders, the newest first.
-func (a *app) orderNames(ctx context.Context) (names []cobra.Completion) {
+func (a completion) orderNames(ctx context.Context) (names []cobra.Completion) {
 	_ = a.look(ctx, func(desk *operate.View) error {
 		orders, err := desk.Orders(ctx, bridge.OutboxFilter{Last: offered})
 		for _, o := range orders {

@@ -88,7 +88,7 @@ func newRootCommand(a *app) *cobra.Command {
 		}
 	}
 	strict(root)
-	a.completeAll(root)
+	completion{a}.completeAll(root)
 	return root
 }
 
