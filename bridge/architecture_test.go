@@ -1,6 +1,7 @@
 package bridge_test
 
 import (
+	"cmp"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -61,6 +62,7 @@ var rooms = []room{
 	{"bridge/crashtest", anything},
 
 	{"cmd/orobridge", anything},
+	{"cmd/orobridge/erp", nil},
 	{"scripts", anything},
 }
 
@@ -238,13 +240,17 @@ const mostLines = 5000
 
 var large = map[string]bool{"formats/idoc": true, "bridge/oro": true, "bridge/oro/orotest": true}
 
+// tooLarge are packages that are still to be cut, and how large they may get until then. What the verbs print is to be a room of its
+// own: cmd/orobridge then holds flags and wiring.
+var tooLarge = map[string]int{"cmd/orobridge": 6200}
+
 func TestNoPackageIsTooLarge(t *testing.T) {
 	for _, pkg := range product(t) {
 		n := 0
 		for _, text := range pkg.texts {
 			n += strings.Count(text, "\n")
 		}
-		if n > mostLines && !large[pkg.path] {
+		if n > max(mostLines, tooLarge[pkg.path]) && !large[pkg.path] {
 			t.Errorf("%s has %d lines without its tests", pkg.path, n)
 		}
 	}
@@ -278,6 +284,54 @@ func TestEachPackageSaysWhatItIs(t *testing.T) {
 			t.Errorf("%s has no comment that says what may go in", pkg.path)
 		}
 	}
+}
+
+func TestACommentNamesWhatStandsBelowIt(t *testing.T) {
+	for _, pkg := range product(t) {
+		names := map[string]bool{}
+		var said []*ast.Ident
+		comments := map[*ast.Ident]*ast.CommentGroup{}
+		note := func(name *ast.Ident, doc *ast.CommentGroup) {
+			names[name.Name] = true
+			said, comments[name] = append(said, name), doc
+		}
+		for _, file := range pkg.files {
+			for _, d := range file.Decls {
+				switch d := d.(type) {
+				case *ast.FuncDecl:
+					note(d.Name, d.Doc)
+				case *ast.GenDecl:
+					for _, s := range d.Specs {
+						if s, ok := s.(*ast.TypeSpec); ok {
+							note(s.Name, cmp.Or(s.Doc, d.Doc))
+						}
+					}
+				}
+			}
+		}
+		for _, name := range said {
+			first, _, _ := strings.Cut(comments[name].Text(), " ")
+			switch {
+			case first == name.Name:
+			case strings.EqualFold(first, name.Name), names[first] && token.IsExported(first) == name.IsExported():
+				t.Errorf("%s: the comment of %s begins with %s", pkg.path, name.Name, first)
+			case first == "" && name.IsExported() && !large[pkg.path] && comments[name] == nil && !isMethod(pkg, name):
+				t.Errorf("%s: %s has no comment", pkg.path, name.Name)
+			}
+		}
+	}
+}
+
+// isMethod says whether a name is a method's: those of an interface are told where it is declared.
+func isMethod(pkg *packageOf, name *ast.Ident) bool {
+	for _, file := range pkg.files {
+		for _, d := range file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Name == name {
+				return f.Recv != nil
+			}
+		}
+	}
+	return false
 }
 
 // TestTheDocumentsNameWhatIsThere holds the files and rooms that the documents for developers name.

@@ -32,6 +32,7 @@ func (e *ERP) Files() []string {
 	return list
 }
 
+// Stay checks which files stand below the feed's folder.
 func (e *ERP) Stay(want ...string) {
 	e.t.Helper()
 	if got := e.Files(); !slices.Equal(got, want) {
@@ -39,6 +40,7 @@ func (e *ERP) Stay(want ...string) {
 	}
 }
 
+// Tick moves the clock.
 func (e *ERP) Tick(d time.Duration) { _ = e.clock.Wait(context.Background(), d) }
 
 // There lists the visible files of the orders' folder.
@@ -57,12 +59,15 @@ func (e *ERP) There() []string {
 	return names
 }
 
+// Take takes an order file away, as the ERP does.
 func (e *ERP) Take(name string) { e.Must(os.Remove(filepath.Join(e.Folder, "orders", name))) }
 
+// Put writes a file into the orders' folder.
 func (e *ERP) Put(name, content string) {
 	e.Must(os.WriteFile(filepath.Join(e.Folder, "orders", name), []byte(content), 0o644))
 }
 
+// Must ends the test at an error.
 func (e *ERP) Must(err error) {
 	e.t.Helper()
 	if err != nil {
@@ -109,6 +114,7 @@ func (e *ERP) Drop(feed, name, content string) {
 // Mkdir makes a folder below the remote's.
 func (e *ERP) Mkdir(name string) { e.Must(os.MkdirAll(filepath.Join(e.Folder, name), 0o755)) }
 
+// DropAll drops a file for each of five feeds; tag tells them from those of other rounds.
 func (e *ERP) DropAll(tag string) {
 	e.Drop("customers", "c"+tag+".csv", someCustomers)
 	e.Drop("products", "p"+tag+".csv", someProducts)

@@ -59,8 +59,10 @@ func (w *World) Restart() {
 	w.Open()
 }
 
+// Feed is the first feed.
 func (w *World) Feed() *config.Feed { return w.B.In.Feeds[0] }
 
+// OnePrice is a file of prices with one row.
 func OnePrice(value string) string { return PriceHead + Price("SKU1", value) }
 
 // Loaded are the names of the drops that were loaded, in the order in which that happened.
@@ -94,6 +96,7 @@ func FeedWith(entity, keys string) string {
 		"      format: { kind: csv }%s }\n", entity, entity, entity, keys)
 }
 
+// Expect checks how the last drop of a feed ended, and returns it.
 func (w *World) Expect(feed string, state bridge.DropState, counts bridge.Counts) *bridge.Drop {
 	w.T.Helper()
 	d, run := w.Last(feed)
@@ -106,10 +109,13 @@ func (w *World) Expect(feed string, state bridge.DropState, counts bridge.Counts
 	return d
 }
 
+// PriceHead is the first line of a file of prices.
 const PriceHead = "price_list,sku,unit,quantity,currency,value\n"
 
+// Price is a row of a file of prices.
 func Price(sku, value string) string { return "Retail," + sku + ",item,1,EUR," + value + "\n" }
 
+// PriceOf is the price of a product as the ledger has it; empty for none.
 func (w *World) PriceOf(sku string) string {
 	w.T.Helper()
 	links, err := w.Ledger.Links(context.Background(), "prices", []string{"Retail|" + sku + "|item|1|EUR"})
@@ -169,6 +175,7 @@ func (w *World) Last(feed string) (*bridge.Drop, *bridge.Run) {
 	return d, runs[len(runs)-1]
 }
 
+// Rejects are the rejects of a drop, a line each.
 func (w *World) Rejects(d *bridge.Drop) []string {
 	w.T.Helper()
 	var list []string
@@ -182,6 +189,7 @@ func (w *World) Rejects(d *bridge.Drop) []string {
 	return list
 }
 
+// Link is what the ledger knows of a key.
 func (w *World) Link(entity, key string) *bridge.Link {
 	w.T.Helper()
 	links, err := w.Ledger.Links(context.Background(), entity, []string{key})

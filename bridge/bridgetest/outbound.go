@@ -15,6 +15,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 )
 
+// AnExport is a config with one export, and room for more of its keys.
 const AnExport = `
 exports:
   - { name: orders, entity: orders, remote: disk, folder: orders,
@@ -27,6 +28,7 @@ func Exporting(t testing.TB, more string) *World {
 	return NewWorld(t, fmt.Sprintf(AnExport, more), orotest.Seed(orotest.Sample))
 }
 
+// Export is the first export.
 func (w *World) Export() *config.Export { return w.B.Out.Exports[0] }
 
 // Submit makes an order a second after the last one.
@@ -48,6 +50,7 @@ func (w *World) Out() error {
 	return err
 }
 
+// MustOut makes a round of the export that must go well.
 func (w *World) MustOut() {
 	w.T.Helper()
 	if err := w.Out(); err != nil {
@@ -67,6 +70,7 @@ func (w *World) Outbox() string {
 	return strings.Join(lines, "\n")
 }
 
+// Want checks what Outbox tells.
 func (w *World) Want(outbox string) {
 	w.T.Helper()
 	if got := w.Outbox(); got != outbox {
@@ -74,6 +78,7 @@ func (w *World) Want(outbox string) {
 	}
 }
 
+// Alarms are the alarms that are noted, each with its text.
 func (w *World) Alarms() []string {
 	w.T.Helper()
 	notes, err := w.Ledger.Notes(context.Background())
@@ -119,6 +124,7 @@ func (r *faulty) Move(ctx context.Context, from, to string) error {
 	return err
 }
 
+// Spoil puts a remote that fails at will in the place of the folder.
 func (w *World) Spoil() *faulty {
 	r := &faulty{Remote: w.B.Out.Remotes["disk"]}
 	w.Replace(r)

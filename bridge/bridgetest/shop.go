@@ -10,6 +10,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 )
 
+// Writes counts the requests that may have changed the shop.
 func (w *World) Writes() int {
 	n := 0
 	for _, r := range w.Shop.Journal() {

@@ -68,6 +68,7 @@ func (c *clock) Wait(ctx context.Context, d time.Duration) error {
 	return ctx.Err()
 }
 
+// FiveFeeds has a feed for each entity that travels in batches, and an export.
 const FiveFeeds = `
 feeds:
   - { name: customers, entity: customers, remote: disk, folder: customers, match: '*.csv',
@@ -81,6 +82,7 @@ exports:
       file: 'ORD_{submitted}_{number}_{identifier}.csv', format: { kind: csv }, since: all }
 `
 
+// NewWorld makes a world whose bridge has some feeds, and opens it; the test's end closes it.
 func NewWorld(t testing.TB, feeds string, options ...orotest.Option) *World {
 	t.Helper()
 	c := &clock{now: time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)}
@@ -147,6 +149,7 @@ func (l *locked) Write(p []byte) (int, error) {
 	return l.w.Log.Write(p)
 }
 
+// Close ends the bridge, if it has not ended.
 func (w *World) Close() {
 	if w.Ledger == nil {
 		return
@@ -169,8 +172,10 @@ func (w *World) Round() {
 	}
 }
 
+// WriteFile writes a file that only its owner reads.
 func WriteFile(path, content string) error { return os.WriteFile(path, []byte(content), 0o600) }
 
+// OpenLedger opens a world's ledger once more, as another process would.
 func OpenLedger(w *World) (*state.State, error) {
 	return state.Open(context.Background(), w.State, state.Options{})
 }

@@ -243,7 +243,7 @@ func globsMeet(a, b string) bool {
 	return after[len(b)]
 }
 
-// exceededBy says whether an amount moves by more than the limit: by a share of what it was, or by a number.
+// ExceededBy says whether an amount moves by more than the limit: by a share of what it was, or by a number.
 func (l Limit) ExceededBy(was, is formats.Amount) (bool, error) {
 	move := is.Sub(was)
 	if move.Cmp(formats.Amount{}) < 0 {

@@ -38,9 +38,9 @@ type Transfer struct {
 func newTransfer(e *bridge.Event) Transfer {
 	v := e.Visit
 	return Transfer{ID: e.ID, At: moment(e.At), Kind: e.Kind, Remote: v.Remote, User: v.User, Address: v.Address,
-		Session: v.Session, Known: v.Known,
-		Client: v.Client, File: e.File, Target: v.Target, Bytes: e.Bytes, Size: v.Size, SHA256: e.SHA256, Seconds: v.Took.Seconds(),
-		Whole: v.Whole, Broken: v.Broken, Export: e.Export, Order: e.Order, Text: e.Text, Times: v.Times, FirstAt: moment(v.Since)}
+		Session: v.Session, Known: v.Known, Client: v.Client, File: e.File, Target: v.Target, Bytes: e.Bytes, Size: v.Size,
+		SHA256: e.SHA256, Seconds: v.Took.Seconds(), Whole: v.Whole, Broken: v.Broken, Export: e.Export, Order: e.Order, Text: e.Text,
+		Times: v.Times, FirstAt: moment(v.Since)}
 }
 
 // Transfers lists what partners did at the bridge's own servers, by the times when it was over: a transfer is entered once its

@@ -104,7 +104,7 @@ func number(id string) int64 {
 	return n
 }
 
-// Untold documents are listed and can't be read in full: by id, as they were seen.
+// untold are documents that are listed and can't be read in full: by id, as they were seen.
 type untold map[string]bridge.Sighting
 
 func untoldNote(export string) string { return "untold " + export }

@@ -18,6 +18,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/bridge/sftpd"
+	"github.com/orobridge/orobridge/cmd/orobridge/erp"
 )
 
 //go:embed demo/orobridge.yaml
@@ -60,8 +61,8 @@ type demo struct {
 	door   *sftpd.Remote
 	shop   *orotest.Shop
 	engine *engine
-	erp    *erp
-	files  []demoFile
+	erp    *erp.ERP
+	files  []erp.File
 	stop   context.CancelFunc
 	bridge chan error // the running bridge's end
 
@@ -74,10 +75,10 @@ func (d *demo) start(ctx context.Context) (err error) {
 	if d.dir, err = os.MkdirTemp("", "orobridge-demo-"); err != nil {
 		return err
 	}
-	if d.files, err = demoFiles(); err != nil {
+	if d.files, err = erp.Files(); err != nil {
 		return err
 	}
-	if err := makeKey(filepath.Join(d.dir, demoKey)); err != nil {
+	if err := erp.MakeKey(filepath.Join(d.dir, erp.KeyFile)); err != nil {
 		return err
 	}
 	d.shop = orotest.New(append(d.boxes, orotest.Seed(orotest.Empty), orotest.Credentials(shopClient, shopSecret))...)
@@ -92,7 +93,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 	if err := d.run(ctx); err != nil {
 		return err
 	}
-	d.erp, err = dialERP(d.door.Address(), filepath.Join(d.dir, demoKey), filepath.Join(d.dir, demoHosts))
+	d.erp, err = erp.Dial(d.door.Address(), filepath.Join(d.dir, erp.KeyFile), filepath.Join(d.dir, erp.HostsFile))
 	return err
 }
 
@@ -129,14 +130,14 @@ func (d *demo) openDoor(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(d.dir, demoHosts), []byte(known), 0o600)
+	return os.WriteFile(filepath.Join(d.dir, erp.HostsFile), []byte(known), 0o600)
 }
 
 // Close ends everything that was started and removes the folder.
 func (d *demo) Close() error {
 	var errs []error
 	if d.erp != nil {
-		d.erp.close()
+		d.erp.Close()
 	}
 	if d.stop != nil {
 		d.stop()
@@ -192,12 +193,12 @@ func (d *demo) play(ctx context.Context) error {
 // dropAll drops every file and waits until the bridge has settled all of them.
 func (d *demo) dropAll(ctx context.Context, round string) error {
 	for _, f := range d.files {
-		if err := d.erp.drop(ctx, f, fmt.Sprintf(f.name, round)); err != nil {
+		if err := d.erp.Drop(ctx, f, fmt.Sprintf(f.Name, round)); err != nil {
 			return err
 		}
 	}
 	for _, f := range d.files {
-		run, err := d.settled(ctx, f.feed, fmt.Sprintf(f.name, round))
+		run, err := d.settled(ctx, f.Feed, fmt.Sprintf(f.Name, round))
 		if err != nil {
 			return err
 		}
@@ -296,7 +297,7 @@ func (d *demo) order(ctx context.Context) error {
 		return err
 	}
 	d.tell("   Its file stands on the server: %s", owed.File)
-	body, err := d.erp.pickUp(path.Join("/in/orders", owed.File))
+	body, err := d.erp.PickUp(path.Join("/in/orders", owed.File))
 	if err != nil {
 		return err
 	}
@@ -341,8 +342,8 @@ func (d *demo) sum() error {
 // stay keeps everything running for somebody who wants to play.
 func (d *demo) stay(ctx context.Context) error {
 	d.tell("\nEverything goes on until Ctrl-C. To play along:")
-	d.tell("  sftp -i %s -o UserKnownHostsFile=%s -P %s erp@127.0.0.1", filepath.Join(d.dir, demoKey),
-		filepath.Join(d.dir, demoHosts), port(d.door.Address()))
+	d.tell("  sftp -i %s -o UserKnownHostsFile=%s -P %s erp@127.0.0.1", filepath.Join(d.dir, erp.KeyFile),
+		filepath.Join(d.dir, erp.HostsFile), port(d.door.Address()))
 	d.tell("  orobridge -c %s drops", d.configPath)
 	d.tell("  shop: %s, client demo, secret demo", d.shop.URL())
 	select {

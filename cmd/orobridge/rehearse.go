@@ -21,6 +21,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/bridge/sftpd"
+	"github.com/orobridge/orobridge/cmd/orobridge/erp"
 )
 
 // rehearsalPace is how often the bridge looks in a rehearsal.
@@ -46,7 +47,7 @@ func newRehearseCommand(a *app) *cobra.Command {
 			if !release.Known() {
 				return oneOfFlag("version", version, string(orotest.V61), string(orotest.V70))
 			}
-			r := &rehearsal{app: a, files: args[0], wait: wait, erps: map[string]*erp{}}
+			r := &rehearsal{app: a, files: args[0], wait: wait, erps: map[string]*erp.ERP{}}
 			defer closing(r, &err)
 			if err := r.start(cmd.Context(), orotest.Seed(goods), orotest.Version(release)); err != nil {
 				return err
@@ -71,7 +72,7 @@ type rehearsal struct {
 	dir    string
 	shop   *orotest.Shop
 	engine *engine
-	erps   map[string]*erp // by remote
+	erps   map[string]*erp.ERP // by remote
 	stop   context.CancelFunc
 	bridge chan error // the running bridge's end
 	served chan error // its servers' end
@@ -106,8 +107,8 @@ func (r *rehearsal) start(ctx context.Context, opts ...orotest.Option) (err erro
 	if err := r.shop.Start("127.0.0.1:0"); err != nil {
 		return err
 	}
-	key := filepath.Join(r.dir, demoKey)
-	if err := makeKey(key); err != nil {
+	key := filepath.Join(r.dir, erp.KeyFile)
+	if err := erp.MakeKey(key); err != nil {
 		return err
 	}
 	r.stage(c, key+".pub")
@@ -140,7 +141,7 @@ func (r *rehearsal) start(ctx context.Context, opts ...orotest.Option) (err erro
 	go func() { r.bridge <- r.engine.Run(ctx) }()
 	for name, remote := range r.engine.remotes {
 		address := remote.(*sftpd.Remote).Address()
-		if r.erps[name], err = dialERP(address, key, filepath.Join(r.dir, name+".hosts")); err != nil {
+		if r.erps[name], err = erp.Dial(address, key, filepath.Join(r.dir, name+".hosts")); err != nil {
 			return err
 		}
 	}
@@ -175,7 +176,7 @@ func (r *rehearsal) Close() error {
 	var errs []error
 	for _, e := range r.erps {
 		if e != nil {
-			e.close()
+			e.Close()
 		}
 	}
 	if r.stop != nil {
@@ -233,7 +234,7 @@ func (r *rehearsal) feed(ctx context.Context, f *config.Feed) error {
 		if err != nil {
 			return err
 		}
-		if err := r.erps[f.Remote].drop(ctx, demoFile{folder: f.Folder, body: body}, entry.Name()); err != nil {
+		if err := r.erps[f.Remote].Drop(ctx, erp.File{Folder: f.Folder, Body: body}, entry.Name()); err != nil {
 			return err
 		}
 		waiting[entry.Name()] = true
@@ -372,7 +373,7 @@ func (r *rehearsal) export(ctx context.Context, x *config.Export) error {
 	if err != nil {
 		return err
 	}
-	if _, err := r.erps[x.Remote].pickUp(path.Join(x.Folder, file)); err != nil {
+	if _, err := r.erps[x.Remote].PickUp(path.Join(x.Folder, file)); err != nil {
 		r.wrong(x.Name, "pickup", 1, "%s could not be picked up: %v", file, err)
 	}
 	return nil

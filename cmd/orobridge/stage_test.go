@@ -22,6 +22,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
+	"github.com/orobridge/orobridge/cmd/orobridge/erp"
 )
 
 // stage is what a script plays on: the shop and the SFTP server that it has started.
@@ -124,8 +125,8 @@ func prepareDoor(ts *testscript.TestScript, neg bool, args []string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	ts.Check(err)
 	ts.Check(listener.Close())
-	ts.Check(makeKey(ts.MkAbs("host_key")))
-	ts.Check(makeKey(ts.MkAbs("id_erp")))
+	ts.Check(erp.MakeKey(ts.MkAbs("host_key")))
+	ts.Check(erp.MakeKey(ts.MkAbs("id_erp")))
 	host, _, _, _, err := ssh.ParseAuthorizedKey([]byte(ts.ReadFile("host_key.pub")))
 	ts.Check(err)
 	login := sftptest.Login{Address: listener.Addr().String(), User: "erp", KeyFile: ts.MkAbs("id_erp"),

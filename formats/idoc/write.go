@@ -51,7 +51,7 @@ type writer struct {
 	err       error  // the first FieldError
 }
 
-// control is the text of a field of the control record.
+// fieldOf is the text of a field of a record, such as the control record.
 func fieldOf(n *node, name string) string {
 	for _, f := range n.fields {
 		if f.name == name {

@@ -103,8 +103,8 @@ func (l journal) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 		e.Bytes, e.SHA256, e.Text, e.Hint, e.Counts = rest.Bytes, rest.SHA256, rest.Text, rest.Hint, rest.Counts
 		if v := rest.Visit; v != nil {
 			e.Visit = &bridge.Visit{Remote: remote, User: user, Address: v.Address, Session: v.Session, Known: v.Known,
-				Client: v.Client, Target: v.Target,
-				Size: v.Size, Whole: v.Whole, Broken: v.Broken, Took: v.Took, Times: v.Times, Since: fromMillis(v.Since)}
+				Client: v.Client, Target: v.Target, Size: v.Size, Whole: v.Whole, Broken: v.Broken, Took: v.Took, Times: v.Times,
+				Since: fromMillis(v.Since)}
 		}
 		if err := each(e); err != nil {
 			return err

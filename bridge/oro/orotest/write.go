@@ -26,7 +26,7 @@ func (d *draft) primary(t *table, it *item, pointer string, update bool) *entity
 	}
 	d.patching = update && !wishes.upsert
 	d.linked(identifier{it.Type, it.ID}, e.record.serial)
-	e.submit(it)
+	(&submission{e, it}).takeOver()
 	if d.sources != nil {
 		for _, i := range d.sources.reached(it) {
 			if !slices.ContainsFunc(d.entries, func(e *entity) bool { return e.index == i }) {
@@ -262,17 +262,23 @@ func (t *table) upsertTarget(it *item, fields []string) (n int32, found int) {
 	return l[0], len(l)
 }
 
-// submit takes the fields of an item over.
-func (e *entity) submit(it *item) {
+// submission is what a request wants of an entity.
+type submission struct {
+	*entity
+	*item
+}
+
+// takeOver takes its fields over.
+func (e *submission) takeOver() {
 	e.invalid = make(map[string]bool)
-	e.linked(identifier{it.Type, it.ID}, e.record.serial)
+	e.linked(identifier{e.item.Type, e.item.ID}, e.record.serial)
 	for i := range e.table.fields {
 		f := &e.table.fields[i]
 		if !e.takes(f) {
 			continue
 		}
-		rel, related := it.Relationships.get(f.name)
-		raw, plain := it.Attributes.get(f.name)
+		rel, related := e.item.Relationships.get(f.name)
+		raw, plain := e.item.Attributes.get(f.name)
 		switch {
 		case related && f.kind.relation():
 			e.relate(f, rel)
@@ -282,11 +288,11 @@ func (e *entity) submit(it *item) {
 			e.refuse(f.name, notValid) // an attribute sent as a relation, or the other way round
 		}
 	}
-	e.extra(it)
+	e.extra()
 }
 
 // takes reports whether a field may be sent.
-func (e *entity) takes(f *field) bool {
+func (e *submission) takes(f *field) bool {
 	if f.kind == computed || f.onCreate && e.existing {
 		return false
 	}
@@ -296,9 +302,9 @@ func (e *entity) takes(f *field) bool {
 const notValid = "This value is not valid."
 
 // extra refuses fields that the resource does not have.
-func (e *entity) extra(it *item) {
+func (e *submission) extra() {
 	var names []string
-	for _, name := range slices.Concat(it.Attributes.names, it.Relationships.names) {
+	for _, name := range slices.Concat(e.item.Attributes.names, e.item.Relationships.names) {
 		f := e.table.byName[name]
 		known := f != nil && (e.takes(f) || f.kind == computed)
 		if known || name == "dbId" && e.extID {
@@ -318,12 +324,12 @@ func (e *entity) extra(it *item) {
 // widest is the first number that a money column has no room for.
 var widest = decimal.New(1, 15)
 
-func (e *entity) assign(f *field, raw json.RawMessage) {
+func (e *submission) assign(f *field, raw json.RawMessage) {
 	if f.readonly || f.frozen && e.existing {
 		return
 	}
 	if f.read != nil {
-		e.record.attrs[f.slot] = f.read(e, f, raw)
+		e.record.attrs[f.slot] = f.read(e.entity, f, raw)
 		return
 	}
 	value, ok := f.parse(raw)
@@ -360,7 +366,7 @@ func (e *entity) assign(f *field, raw json.RawMessage) {
 	e.record.attrs[f.slot] = value
 }
 
-func (e *entity) relate(f *field, raw json.RawMessage) {
+func (e *submission) relate(f *field, raw json.RawMessage) {
 	if f.kind == one {
 		if isArray(raw) && !empty(raw) {
 			e.refuse(f.name, "Invalid entity type.")
@@ -520,7 +526,7 @@ func (e *entity) include(t *table, i int) int32 {
 		in.record, in.created = e.create(t.name).record, true
 	}
 	e.draft.entries = append(e.draft.entries, in)
-	in.submit(it)
+	(&submission{in, it}).takeOver()
 	return in.record.serial
 }
 

@@ -1,4 +1,6 @@
-package main
+// Package erp plays an ERP for the verbs that need one, demo and rehearse: an SFTP client that drops files slowly and takes order
+// files away, and the files of an ERP of some size. It knows nothing of the bridge.
+package erp
 
 import (
 	"bytes"
@@ -20,20 +22,20 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// erp plays the ERP of the demo: an SFTP client that drops files slowly and takes order files away.
-type erp struct {
+// ERP is an ERP that is connected to the bridge's door.
+type ERP struct {
 	ssh  *ssh.Client
 	sftp *sftp.Client
 }
 
-// Files of the demo: the ERP's key, and what pins the bridge's.
+// Files of an ERP: its key, and what pins the bridge's.
 const (
-	demoKey   = "id_erp"
-	demoHosts = "known_hosts"
+	KeyFile   = "id_erp"
+	HostsFile = "known_hosts"
 )
 
-// makeKey makes a key to log in by, and writes it and its public half.
-func makeKey(file string) error {
+// MakeKey makes a key to log in by, and writes it and its public half.
+func MakeKey(file string) error {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
 		return err
@@ -50,7 +52,8 @@ func makeKey(file string) error {
 		ssh.MarshalAuthorizedKey(signer.PublicKey()), 0o644))
 }
 
-func dialERP(address, keyFile, knownHosts string) (*erp, error) {
+// Dial logs in to a door as the user erp.
+func Dial(address, keyFile, knownHosts string) (*ERP, error) {
 	key, err := os.ReadFile(keyFile)
 	if err != nil {
 		return nil, err
@@ -66,31 +69,31 @@ func dialERP(address, keyFile, knownHosts string) (*erp, error) {
 	conn, err := ssh.Dial("tcp", address, &ssh.ClientConfig{User: "erp", Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)},
 		HostKeyCallback: pinned, Timeout: 5 * time.Second})
 	if err != nil {
-		return nil, fmt.Errorf("dial the demo's SFTP server: %w", err)
+		return nil, fmt.Errorf("dial the SFTP server: %w", err)
 	}
 	client, err := sftp.NewClient(conn)
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
-	return &erp{conn, client}, nil
+	return &ERP{conn, client}, nil
 }
 
-// close ends the connection. By then the server may have ended it: whatever there was to say came before.
-func (e *erp) close() {
+// Close ends the connection. By then the server may have ended it: whatever there was to say came before.
+func (e *ERP) Close() {
 	_ = e.sftp.Close()
 	_ = e.ssh.Close()
 }
 
-// drop writes a file in pieces under a temporary name, renames it, and puts a marker beside it if one is asked for.
-func (e *erp) drop(ctx context.Context, f demoFile, name string) error {
-	tmp := path.Join(f.folder, name+".part")
+// Drop writes a file in pieces, under a temporary name, renames it, and puts a marker beside it if one is asked for.
+func (e *ERP) Drop(ctx context.Context, f File, name string) error {
+	tmp := path.Join(f.Folder, name+".part")
 	file, err := e.sftp.Create(tmp)
 	if err != nil {
 		return fmt.Errorf("drop %s: %w", name, err)
 	}
 	const pieces = 4
 	for i := range pieces {
-		if _, err := file.Write(f.body[len(f.body)*i/pieces : len(f.body)*(i+1)/pieces]); err != nil {
+		if _, err := file.Write(f.Body[len(f.Body)*i/pieces : len(f.Body)*(i+1)/pieces]); err != nil {
 			return errors.Join(fmt.Errorf("drop %s: %w", name, err), file.Close())
 		}
 		select {
@@ -99,22 +102,22 @@ func (e *erp) drop(ctx context.Context, f demoFile, name string) error {
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
-	target := path.Join(f.folder, name)
+	target := path.Join(f.Folder, name)
 	if err := errors.Join(file.Close(), e.sftp.Rename(tmp, target)); err != nil {
 		return fmt.Errorf("drop %s: %w", name, err)
 	}
-	if f.marker == "" {
+	if f.Marker == "" {
 		return nil
 	}
-	marker, err := e.sftp.Create(target + f.marker)
+	marker, err := e.sftp.Create(target + f.Marker)
 	if err != nil {
 		return fmt.Errorf("drop marker of %s: %w", name, err)
 	}
 	return marker.Close()
 }
 
-// pickUp takes an order file away and returns what it holds.
-func (e *erp) pickUp(file string) ([]byte, error) {
+// PickUp takes an order file away and returns what it holds.
+func (e *ERP) PickUp(file string) ([]byte, error) {
 	f, err := e.sftp.Open(file)
 	if err != nil {
 		return nil, fmt.Errorf("pick up %s: %w", file, err)
@@ -126,26 +129,26 @@ func (e *erp) pickUp(file string) ([]byte, error) {
 	return body.Bytes(), errors.Join(f.Close(), e.sftp.Remove(file))
 }
 
-// demoFile is a file that the ERP of the demo drops.
-type demoFile struct {
-	feed   string
-	folder string
-	name   string // %s is the round
-	marker string
-	body   []byte
+// File is a file that an ERP drops.
+type File struct {
+	Feed   string
+	Folder string
+	Name   string // %s is the round
+	Marker string // the end of its marker's name; empty for none
+	Body   []byte
 }
 
-// How much the demo's ERP has.
+// How much there is in the files.
 const (
-	demoCustomers = 60
-	demoProducts  = 330
+	Customers = 60
+	Products  = 330
 )
 
-// demoFiles makes the ERP's files, with a few rows that can't be loaded.
-func demoFiles() ([]demoFile, error) {
+// Files makes the files of an ERP, with a few rows that can't be loaded.
+func Files() ([]File, error) {
 	var customers, products, prices, stock strings.Builder
 	customers.WriteString("customer_number,name,parent_number,street,city,postal_code,region,country\n")
-	for i := range demoCustomers {
+	for i := range Customers {
 		parent := ""
 		if i%6 != 0 {
 			parent = fmt.Sprintf("C%05d", i/6*6)
@@ -156,7 +159,7 @@ func demoFiles() ([]demoFile, error) {
 	products.WriteString("sku,name,unit,precision,more_units,status,inventory_status\n")
 	prices.WriteString("PLTYP;MATNR;MAKTX;KMEIN;KSTBM;KONWA;KBETR\r\n")
 	stock.WriteString("sku,unit,quantity\n")
-	for i := range demoProducts {
+	for i := range Products {
 		sku := fmt.Sprintf("M%06d", i)
 		fmt.Fprintf(&products, "%s,\"Part %d, 12 mm\",item,0,set:0:10,enabled,in_stock\n", sku, i)
 		fmt.Fprintf(&prices, "01;%s;Teil %d f\u00fcr Geh\u00e4use;ST;1;EUR;%d,%02d\r\n", sku, i, i%90+1, i%100)
@@ -172,7 +175,7 @@ func demoFiles() ([]demoFile, error) {
 	if err != nil {
 		return nil, err
 	}
-	return []demoFile{
+	return []File{
 		{"customers", "/out/customers", "customers_%s.csv", "", []byte(customers.String())},
 		{"products", "/out/products", "products_%s.csv", "", []byte(products.String())},
 		{"pricelists", "/out/pricelists", "lists_%s.csv", "", []byte("name,currencies,active\nRetail,EUR,1\nWholesale,EUR,1\n")},
