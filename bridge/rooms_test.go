@@ -29,7 +29,7 @@ var mayImport = map[string][]string{
 	"bridge/inbound/apply":   {"bridge", "bridge/config", "bridge/inbound/trouble", "formats"},
 	"bridge/inbound/answers": {"bridge", "bridge/config", "bridge/inbound/rows", "bridge/inbound/trouble", "formats"},
 	"bridge/inbound/papers":  {"bridge", "bridge/config", "bridge/inbound/rows", "bridge/inbound/spool", "formats", "formats/envelope"},
-	"bridge/inbound":         {"bridge", "bridge/config", "bridge/inbound/*", "formats", "formats/envelope"},
+	"bridge/inbound":         {"bridge", "bridge/config", "bridge/inbound/*", "formats", "formats/envelope", "formats/records"},
 	"bridge/outbound":        {"bridge", "bridge/config", "formats", "formats/envelope"},
 	"bridge/daemon":          {"bridge", "bridge/config", "bridge/inbound", "bridge/outbound", "formats"},
 	"bridge/operate":         {"bridge", "bridge/config", "bridge/inbound", "bridge/inbound/*", "bridge/outbound", "formats", "formats/*"},

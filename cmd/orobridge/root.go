@@ -56,6 +56,7 @@ func newRootCommand(a *app) *cobra.Command {
 		newPauseCommand(a),
 		newResumeCommand(a),
 		newRerunCommand(a),
+		newUndoCommand(a),
 		newOrdersCommand(a),
 		newOrderCommand(a),
 		newTraceCommand(a),
