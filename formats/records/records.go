@@ -40,7 +40,10 @@ func (Format) Open(r io.Reader, _ *formats.Entity) (formats.Reader, error) {
 	lines.Buffer(make([]byte, 0, 64<<10), maxLine)
 	x := &reader{lines: lines}
 	if !lines.Scan() {
-		return x, lines.Err()
+		if err := lines.Err(); err != nil {
+			return nil, &formats.FileError{Pos: formats.Position{Line: 1}, Message: "can't be read: " + err.Error()}
+		}
+		return x, nil
 	}
 	var h head
 	if err := json.Unmarshal(lines.Bytes(), &h); err != nil {
