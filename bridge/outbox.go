@@ -46,6 +46,7 @@ type Document struct {
 	Kind       string // "orders"
 	ID         string // the shop's id
 	Identifier string // what people call it by
+	Customer   string // number of the customer; the ledger keeps a pseudonym of it
 	Version    int
 	Submitted  time.Time
 	Flags      []string // what was noticed and not corrected
@@ -175,6 +176,7 @@ type OutboxFilter struct {
 	States     []OwedState
 	Order      string    // identifier, or number of the file: what people type
 	Identifier string    //
+	Customer   string    // number
 	Number     int64     // of the file
 	From, To   time.Time // submitted
 	Unanswered time.Time // written before, not answered, and without an alarm of their own

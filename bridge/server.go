@@ -9,6 +9,8 @@ type Server interface {
 	// Observe sets who is told what partners do, in events that have a [Visit], from many goroutines; it must not block. It
 	// is called before Serve.
 	Observe(tell func(*Event))
+	// Listen opens the address, so that what keeps it from listening is known before Serve answers there.
+	Listen(ctx context.Context) error
 	// Serve listens and answers until ctx ends, and returns when all sessions have ended. An error says what keeps it
 	// from listening.
 	Serve(ctx context.Context) error

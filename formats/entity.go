@@ -48,7 +48,7 @@ type Field struct {
 	Values   []string // the values of a Choice
 	Ref      string   // entity that this field names by key: its parent; empty for none
 	Family   Family   // whether the name stands for many columns
-	Doc      string   // one line for `orobridge formats` and the README
+	Doc      string   // one line for `orobridge formats` and the documents
 }
 
 // Family says that a field stands for many columns.

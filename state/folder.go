@@ -147,7 +147,11 @@ func (s *State) Watch(ctx context.Context) error { return s.watch(ctx, lookEvery
 func (s *State) watch(ctx context.Context, every time.Duration) error {
 	g, ctx := errgroup.WithContext(ctx)
 	if !s.checked {
-		g.Go(func() error { return s.Check(ctx) })
+		g.Go(func() error {
+			err := s.Check(ctx)
+			s.checked = err == nil
+			return err
+		})
 	}
 	g.Go(func() error {
 		tick := time.NewTicker(every)

@@ -1,3 +1,10 @@
+// Package bridgetest is the world that tests of journeys play in: a shop in a box, a folder that plays the ERP's server, and a
+// bridge between them whose clock stands still until a test moves it.
+//
+//   - world.go: the world, and the bridge that is opened and closed in it
+//   - erp.go, shop.go: what the ERP and people at the shop do
+//   - inbound.go, outbound.go: what became of drops and orders
+//   - crash.go: a bridge that dies at a step
 package bridgetest
 
 import (

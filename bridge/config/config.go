@@ -23,7 +23,7 @@ import (
 // Config is orobridge.yaml, checked and with its defaults filled in.
 //
 // The structs of this file are the contract with users, and its only source: the tag yaml is the key, doc its line in
-// the JSON Schema and in the README, jsonschema says what is required, allowed and the default. [Load] reads the
+// the JSON Schema and in `orobridge help config`, jsonschema says what is required, allowed and the default. [Load] reads the
 // same tags.
 type Config struct {
 	State   State              `yaml:"state" doc:"where the bridge keeps what it knows"`

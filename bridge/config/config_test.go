@@ -254,8 +254,8 @@ func TestPattern(t *testing.T) {
 		{`/a|b/`, "ab", "", "", false},
 		{`/a(-(?P<seq>\d+))?/`, "a", "", "", true},
 	} {
-		p, err := config.NewPattern(tc.pattern)
-		if err != nil {
+		var p config.Pattern
+		if err := p.UnmarshalText([]byte(tc.pattern)); err != nil {
 			t.Fatal(err)
 		}
 		if date, seq, ok := p.Match(tc.name); date != tc.date || seq != tc.seq || ok != tc.ok {

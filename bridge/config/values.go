@@ -136,13 +136,6 @@ type Pattern struct {
 	re   *regexp.Regexp // nil for a glob
 }
 
-// NewPattern reads a pattern.
-func NewPattern(text string) (Pattern, error) {
-	var p Pattern
-	err := p.UnmarshalText([]byte(text))
-	return p, err
-}
-
 // String is the pattern as it was written.
 func (p Pattern) String() string { return p.Text }
 

@@ -153,7 +153,13 @@ func newGame(t *rapid.T) *game {
 	for _, f := range feeds {
 		g.must(os.MkdirAll(filepath.Join(g.folder, f), 0o755))
 	}
-	g.shop = orotest.New(orotest.Clock(g.clock.Now), orotest.Version(rapid.SampledFrom(orotest.Releases()).Draw(t, "release")))
+	asked := &orotest.Asked{}
+	t.Cleanup(func() {
+		for _, request := range asked.Unrecorded("../oro/testdata/requests.txt") {
+			t.Error("no real shop is known to answer: " + request)
+		}
+	})
+	g.shop = orotest.New(orotest.Clock(g.clock.Now), orotest.Into(asked), orotest.Version(rapid.SampledFrom(orotest.Releases()).Draw(t, "release")))
 	g.must(g.shop.Start("127.0.0.1:0"))
 	t.Cleanup(func() { g.shop.Close() })
 	for _, list := range []string{"Retail", "Offers"} {

@@ -35,6 +35,8 @@ type Daemon struct {
 	Subscribe func(ctx context.Context) (did []string, err error)
 	// Shop tells what it offers; nil when nobody asks.
 	Shop Shop
+	// Heed is called when somebody has decided something beside the bridge; nil when nobody else cares.
+	Heed func(ctx context.Context) error
 
 	losses losses
 }
@@ -105,7 +107,7 @@ func (s *schedule) announce(change func()) {
 // poll lists a feed's folder again and again, and carries out the last moves of its drops.
 func (s *schedule) poll(ctx context.Context, f *config.Feed) error {
 	wake, err := s.In.Remotes[f.Remote].Watch(ctx, f.Folder)
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		s.Events.Tell(&bridge.Event{At: s.Clock.Now(), Kind: bridge.Noted, Feed: f.Name, Text: err.Error(), Hint: bridge.HintOf(err)})
 	}
 	told := false // of what a lost ledger has left behind
@@ -160,6 +162,9 @@ func (s *schedule) heed(ctx context.Context) error {
 		if err = errors.Join(err, haltErr); decided || ended {
 			s.In.Wake()
 			s.announce(func() {})
+		}
+		if decided && s.Heed != nil {
+			err = s.Heed(ctx)
 		}
 	}
 	return ctx.Err()
@@ -390,7 +395,7 @@ func (d *Daemon) forgetTrouble(ctx context.Context) error {
 		return err
 	}
 	for name := range notes {
-		if _, ok := bridge.PausedWork(name); !ok {
+		if work, ok := bridge.PausedWork(name); !ok || work == bridge.ReloadWork { // a reload's is told by whoever lives through it
 			continue
 		}
 		if err := d.Ledger.Note(ctx, name, ""); err != nil {

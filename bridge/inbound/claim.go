@@ -87,6 +87,7 @@ func (p *poller) forward(ctx context.Context, d *bridge.Drop) error {
 		return p.advance(ctx, d, bridge.Claimed, p.event(bridge.DropSettled, d, settledText(d)))
 	case d.Size > int64(p.f.MaxSize):
 		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected,
+			hint:   "if the sender's files are meant to be that large, raise max_size of the feed and have it sent again",
 			reason: fmt.Sprintf("it has %d bytes, more than max_size allows (%s)", d.Size, p.f.MaxSize)})
 	case spool.NeverFits(p.e.Spool, d.Size):
 		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, hint: spool.HintNeverFits,

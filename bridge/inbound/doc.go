@@ -15,6 +15,7 @@
 //	seen.go      a listing shows it: seen, then ready     manifest.go  files that list files: what is whole
 //	claim.go     ready → claimed                          move.go      how files move
 //	fetch.go     claimed → fetched                        handover.go  a file that a person hands over
+//	corrects.go  is it a file of rejects that came back?
 //	queue.go     whose turn it is, and what keeps it: held for a gap, superseded
 //	load.go      fetched → loading → loaded, partial, rejected, duplicate
 //	guards.go    loading → held                           restored.go  was the shop set back?

@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"regexp"
 	"strconv"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
-	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/bridge/inbound/spool"
 )
 
@@ -32,7 +30,7 @@ func (p *poller) fetch(ctx context.Context, d *bridge.Drop) error {
 	d.State, d.Reason, d.SHA256, d.Spool, d.FetchedAt = bridge.Fetched, "", sum, name, p.e.Clock.Now()
 	if d.ListedSHA256 != "" && d.ListedSHA256 != sum {
 		d.State = bridge.Claimed
-		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected,
+		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, hint: "have the sender put the file there again",
 			reason: fmt.Sprintf("its sha256 is %s, manifest %d says %s: it was not sent whole", sum, d.ListedBy, d.ListedSHA256)})
 	}
 	if err := p.recognise(ctx, d); err != nil {
@@ -45,6 +43,9 @@ func (p *poller) fetch(ctx context.Context, d *bridge.Drop) error {
 func fetched(d *bridge.Drop, at time.Time) *bridge.Event {
 	event := d.Event(bridge.DropFetched, at, "")
 	event.Bytes, event.SHA256 = d.Size, d.SHA256
+	if d.Correction {
+		event.Text = "rejects that came back: what they lack is not withdrawn"
+	}
 	return event
 }
 
@@ -74,31 +75,4 @@ func (p *poller) changed(ctx context.Context, r bridge.Remote, d *bridge.Drop, w
 			Err: errors.New("another number of bytes arrived than the file has")}
 	}
 	return why
-}
-
-// rejectName is what a reject file's name has of its run.
-var rejectName = regexp.MustCompile(`_r(\d+)_rejects`)
-
-// corrects says whether a file of a feed whose files hold everything is one of rejects that came back: it has their
-// columns, or, where somebody has taken these out, the name of a reject file that the feed's runs have written.
-func (p *poller) corrects(ctx context.Context, d *bridge.Drop) (bool, error) {
-	if p.f.Mode != "full" {
-		return false, nil
-	}
-	if m := rejectName.FindStringSubmatch(d.Name); m != nil {
-		id, err := strconv.ParseInt(m[1], 10, 64)
-		if err != nil {
-			return false, nil
-		}
-		wrote, err := p.e.Ledger.WroteRejects(ctx, p.f.Name, id)
-		if err != nil || wrote {
-			return wrote, err
-		}
-	}
-	file, err := rows.Open(p.e.Spool, p.f, p.e.spool(d), nil)
-	if err != nil {
-		return false, nil // planning tells what is wrong with it
-	}
-	defer file.Close() // it was only read
-	return file.Corrects(), nil
 }

@@ -146,6 +146,9 @@ func TestAFileOverItsLimitIsRejectedAndNeverFetched(t *testing.T) {
 	w.Round()
 	w.Stands("a.csv rejected it has 2069 bytes, more than max_size allows (1KB)")
 	w.Stay("rejected/a.csv_d1_error.txt", "rejected/a_d1.csv")
+	if log := w.Log.String(); !strings.Contains(log, "raise max_size of the feed") || strings.Contains(log, "orobridge rejects") {
+		t.Errorf("the hint leads nowhere:\n%s", log)
+	}
 	if d, _ := w.Last("prices"); d.SHA256 != "" || !d.FetchedAt.IsZero() {
 		t.Errorf("it was fetched: %+v", d)
 	}
@@ -379,6 +382,9 @@ func TestAFileThatIsNotWhatItsManifestSaysIsRejected(t *testing.T) {
 	w.Stands("a.csv rejected its sha256 is …", "b.csv held manifest: 1 rows, manifest 3 says 2",
 		"m.lst fetched waits for 1 of its files: a.csv")
 	w.Stay(".work/b_d2.csv", ".work/m_d3.lst", "rejected/a.csv_d1_error.txt", "rejected/a_d1.csv")
+	if log := w.Log.String(); !strings.Contains(log, "have the sender put the file there again") || strings.Contains(log, "orobridge rejects") {
+		t.Errorf("the hint leads nowhere:\n%s", log)
+	}
 	w.Drop("prices", "a.csv", bridgetest.OnePrice("2"))
 	w.Round()
 	w.Stands("a.csv rejected …", "b.csv held …", "m.lst loaded all files that it lists have come", "a.csv loaded")

@@ -127,8 +127,12 @@ func (j journal) end(ctx context.Context, f *config.Feed, d *bridge.Drop, run *b
 	move := bridge.Move{Drop: d, From: from}
 	event := j.event(bridge.DropSettled, d, settledText(d))
 	event.Hint = v.hint
-	if v.state == bridge.Rejected && event.Hint == "" {
+	switch {
+	case v.state != bridge.Rejected || event.Hint != "":
+	case run != nil && run.Rejected > 0:
 		event.Hint = fmt.Sprintf("see `orobridge rejects %d`", d.ID)
+	default:
+		event.Hint = fmt.Sprintf("see `orobridge drop %d`", d.ID)
 	}
 	away := false // somebody has decided about it in this very moment
 	err := j.e.waiter().Persist(ctx, "feed "+f.Name, func() (err error) {

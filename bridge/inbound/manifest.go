@@ -39,10 +39,12 @@ type manifestRow struct {
 	SHA256 string `csv:"sha256"`
 }
 
+const hintManifest = "correct ready.manifest or match of the feed, or have the sender put another one there"
+
 // fetchManifest reads a manifest that was claimed and records what it lists.
 func (p *poller) fetchManifest(ctx context.Context, d *bridge.Drop) error {
 	if d.Size > maxManifest {
-		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected,
+		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, hint: hintManifest,
 			reason: fmt.Sprintf("a manifest of %d bytes: at most %s are read", d.Size, bridge.Size(maxManifest))})
 	}
 	r, err := p.e.remote(d)
@@ -64,7 +66,7 @@ func (p *poller) fetchManifest(ctx context.Context, d *bridge.Drop) error {
 	defer file.Close()
 	entries, err := readManifest(file)
 	if err != nil {
-		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, reason: "not a manifest: " + err.Error()})
+		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, reason: "not a manifest: " + err.Error(), hint: hintManifest})
 	}
 	// What another feed takes from the same folder is none of this one's business.
 	entries = slices.DeleteFunc(entries, func(e bridge.ManifestEntry) bool {
@@ -72,7 +74,7 @@ func (p *poller) fetchManifest(ctx context.Context, d *bridge.Drop) error {
 		return !ours || bridge.Temporary(e.Name, p.f.Ignore)
 	})
 	if len(entries) == 0 {
-		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, reason: "it lists no file that this feed takes"})
+		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, reason: "it lists no file that this feed takes", hint: hintManifest})
 	}
 	d.State, d.Reason = bridge.Fetched, ""
 	event := p.event(bridge.ManifestRead, d, fmt.Sprintf("it lists %d files", len(entries)))

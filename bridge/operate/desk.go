@@ -59,6 +59,12 @@ type Ledger interface {
 	History(ctx context.Context, entity, key string) ([]bridge.HistoryEntry, error)
 	Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*bridge.Owed, error)
 	Notes(ctx context.Context) (map[string]string, error)
+	// Pseudonym is the word by which what stays refers to a customer's number. Erase removes what is held of a key
+	// as a record, with what runs of the feeds have warned of; orders and the journal stay. GiveBack returns free room to the disk,
+	// and the room of the log.
+	Pseudonym(number string) string
+	Erase(ctx context.Context, entity, key string, feeds []string, events ...*bridge.Event) (bridge.Forgotten, error)
+	GiveBack(ctx context.Context) (more bool, err error)
 	// Events walks the journal.
 	Events(ctx context.Context, f bridge.EventFilter, each func(*bridge.Event) error) error
 }

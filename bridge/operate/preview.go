@@ -31,7 +31,8 @@ func (k *Desk) PreviewOrder(ctx context.Context, order, export string) (*Preview
 	if err != nil {
 		return nil, err
 	}
-	return &Preview{Order: p.Order, Export: x.Name, File: p.Name, Flags: append([]string{}, p.Flags...), Content: string(p.Body), Doubt: p.Doubt}, nil
+	return &Preview{Order: p.Order, Export: x.Name, File: p.Name, Flags: append([]string{}, p.Flags...),
+		Content: string(p.Body), Doubt: p.Doubt}, nil
 }
 
 // checkRendering renders the shop's newest order through an export, and looks for the ERP's unit of each of the shop's.
@@ -48,6 +49,9 @@ func checkRendering(ctx context.Context, shop Shop, x *config.Export) []bridge.F
 		}
 	default:
 		detail := fmt.Sprintf("order %s is %s, %d bytes", got.Order, got.Name, len(got.Body))
+		if got.Bare > 0 {
+			detail += fmt.Sprintf("; %d newer ones have no lines: such orders are stuck", got.Bare)
+		}
 		if got.Doubt != "" {
 			detail += "; its sums do not add up: " + got.Doubt
 		}

@@ -31,8 +31,9 @@ type Reject struct {
 }
 
 func newReject(r bridge.RejectRow) Reject {
-	v := Reject{Drop: r.Drop, Run: r.Run, Line: r.Pos.Line, Key: r.Key, Field: r.Field, Code: r.Code, Message: r.Message, Cause: causeOf(&r.Reject),
-		Doc: r.Pos.Doc, Segment: r.Pos.Segment, Part: r.Pos.Part, Row: r.Row}
+	v := Reject{Drop: r.Drop, Run: r.Run, Line: r.Pos.Line, Key: r.Key, Field: r.Field, Code: r.Code, Message: r.Message,
+		Cause: causeOf(&r.Reject),
+		Doc:   r.Pos.Doc, Segment: r.Pos.Segment, Part: r.Pos.Part, Row: r.Row}
 	if v.Row == nil {
 		v.Row = map[string]string{}
 	}
@@ -84,7 +85,8 @@ type KeptReject struct {
 }
 
 func newKeptReject(r bridge.RejectRow) KeptReject {
-	return KeptReject{ID: r.ID, Entity: r.Entity, Reject: newReject(r), State: r.State, Ended: moment(r.End.At), ByRun: r.End.Run, ByDrop: r.End.Drop,
+	return KeptReject{ID: r.ID, Entity: r.Entity, Reject: newReject(r), State: r.State, Ended: moment(r.End.At),
+		ByRun: r.End.Run, ByDrop: r.End.Drop,
 		Who: r.End.Who, Why: r.End.Why}
 }
 
@@ -175,7 +177,8 @@ func (k *Desk) AckReject(ctx context.Context, id int64) (*Acknowledgement, error
 		return nil, err
 	}
 	if found == nil {
-		return nil, &bridge.Error{Op: "acknowledge", Object: "reject " + decimal(id), Err: bridge.ErrUnknown, Hint: "see `orobridge rejects --flat`"}
+		return nil, &bridge.Error{Op: "acknowledge", Object: "reject " + decimal(id), Err: bridge.ErrUnknown,
+			Hint: "see `orobridge rejects --flat`"}
 	}
 	if found.State != bridge.RejectOpen {
 		return nil, notOpen("reject "+decimal(id), "it is "+string(found.State)+" already")

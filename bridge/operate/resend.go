@@ -49,7 +49,8 @@ func (k *View) WouldResend(ctx context.Context, order, export string, from, to t
 	}
 	orders := slices.DeleteFunc(all, func(o Order) bool { return o.Number == 0 || order != "" && o.Number != newest[o.Export] })
 	if order != "" && len(orders) == 0 {
-		return nil, &bridge.Error{Op: "run again", Object: "order " + order, Err: bridge.ErrUnknown, Hint: "`orobridge orders` lists what the outbox holds"}
+		return nil, &bridge.Error{Op: "run again", Object: "order " + order, Err: bridge.ErrUnknown,
+			Hint: "`orobridge orders` lists what the outbox holds"}
 	}
 	return orders, nil
 }

@@ -161,8 +161,9 @@ func (v *Status) Waits() []string {
 	}
 	for _, x := range v.Exports {
 		if x.Stuck+x.Conflict+x.Alarmed > 0 {
-			waits = append(waits, fmt.Sprintf("%s: %d stuck, %d in conflict, %d with an alarm, see `orobridge orders --export %s --alarms`", x.Export,
-				x.Stuck, x.Conflict, x.Alarmed, x.Export))
+			waits = append(waits,
+				fmt.Sprintf("%s: %d stuck, %d in conflict, %d with an alarm, see `orobridge orders --export %s --alarms`", x.Export,
+					x.Stuck, x.Conflict, x.Alarmed, x.Export))
 		}
 	}
 	for _, alarm := range slices.Sorted(maps.Keys(v.Alarms)) {

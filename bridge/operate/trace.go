@@ -70,9 +70,13 @@ func (k *View) Trace(ctx context.Context, entity, key string) (*Trace, error) {
 		Hint: "write the key as the files have it, its parts with | between them; see orobridge trace --help"}
 }
 
+func newTrace(entity, key string) *Trace {
+	return &Trace{Entity: entity, Key: key, Content: map[string]string{}, History: []HistoryEntry{}}
+}
+
 // trace gathers all that is known of a key; nil when nothing is.
 func (k *View) trace(ctx context.Context, entity, key string) (*Trace, error) {
-	v := &Trace{Entity: entity, Key: key, Content: map[string]string{}, History: []HistoryEntry{}}
+	v := newTrace(entity, key)
 	links, err := k.Ledger.Links(ctx, entity, []string{key})
 	if err != nil {
 		return nil, err
@@ -153,7 +157,7 @@ func (k *View) TraceAll(ctx context.Context, word string) (all []*Trace, more bo
 			return nil, false, err
 		}
 		if v == nil { // it was only ever rejected
-			v = &Trace{Entity: key.Entity, Key: key.Key, Content: map[string]string{}, History: []HistoryEntry{}}
+			v = newTrace(key.Entity, key.Key)
 		}
 		all = append(all, v)
 	}

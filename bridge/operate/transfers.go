@@ -23,7 +23,7 @@ type Transfer struct {
 	Target  string           `json:"target"`  // of a rename: the new path
 	Bytes   int64            `json:"bytes"`   // that were moved
 	Size    int64            `json:"size"`    // of the file, when it was over
-	SHA256  string           `json:"sha256"`  // of the whole file, when it was over
+	SHA256  string           `json:"sha256"`  // of the whole file, when it was over; none of one that went in part
 	Seconds float64          `json:"seconds"` // of a transfer or a session
 	Whole   bool             `json:"whole"`   // of a download: the partner has the whole file
 	Broken  bool             `json:"broken"`  // the connection died in the middle, or a write failed

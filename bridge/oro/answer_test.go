@@ -218,3 +218,26 @@ func TestLargeAnswersAreAskedForInPieces(t *testing.T) {
 		t.Errorf("an answer without end: %v", err)
 	}
 }
+
+// An order that is closed or cancelled is changed by nobody: its answer tells what was left out, is no trouble, and a parcel is
+// noted all the same.
+func TestAnswersToOrdersAtTheirEnd(t *testing.T) {
+	for _, status := range []string{"closed", "cancelled"} {
+		shop, c := newShop(t)
+		id, err := shop.SubmitOrder(orotest.Order{Identifier: "O-1", Customer: "1", Lines: []orotest.Line{{SKU: "0RT28", Quantity: "1", Price: "1"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := shop.SetOrderStatus(id, status); err != nil {
+			t.Fatal(err)
+		}
+		answer := record(formats.OrderFeedback, "O-1", "erp_order_number", "4711", "shipping_status", "shipped", "tracking_method", "ups", "tracking_number", "1Z")
+		a, err := c.ApplyFeedback(t.Context(), answer)
+		if err != nil || a.Reject != nil || len(a.Left) != 2 || !strings.Contains(a.Left[0].Why, "the order is "+status) {
+			t.Errorf("%s: %+v, %v", status, a, err)
+		}
+		if len(a.Set) != 1 || a.Set[0] != "tracking_number" || shop.Count("ordershippingtrackings") != 1 {
+			t.Errorf("%s: set %v, %d parcels", status, a.Set, shop.Count("ordershippingtrackings"))
+		}
+	}
+}

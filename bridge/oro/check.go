@@ -112,7 +112,8 @@ func (k *checking) permissions(ctx context.Context, need bridge.Needs) {
 func (k *checking) tellHidden(fed, exported []string) {
 	f := &k.findings[len(k.findings)-1]
 	if len(fed) > 0 {
-		f.Detail += "; without it " + strings.Join(fed, " and ") + " would look empty, so that a feed which carries it would write it again and again"
+		f.Detail += "; without it " + strings.Join(fed, " and ") + " would look empty, so that a feed which carries it would " +
+			"write it again and again"
 	}
 	if len(exported) > 0 {
 		f.Detail += "; without it " + strings.Join(exported, " and ") + " would look empty, and would be missing from the ERP's files"

@@ -1,6 +1,7 @@
 package oro
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strconv"
@@ -435,7 +436,7 @@ func (c customers) address(it *item, i int, ch *bridge.Change, held *heldAddress
 	if create {
 		name, _ := valueOf(ch, "name")
 		if held != nil {
-			name = or(name, held.name)
+			name = cmp.Or(name, held.name)
 		}
 		values = ch.Record.Values // the change holds only what differs
 		at.raw("primary", "true")

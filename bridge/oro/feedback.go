@@ -129,8 +129,18 @@ func (c feedback) orderStatus(ctx context.Context, rec *formats.Record, order *r
 // writeOrder sets what differs. A refusal of this order is the answer's own fault; trouble is trouble.
 func (c feedback) writeOrder(ctx context.Context, rec *formats.Record, it *item, a *bridge.Answer) error {
 	_, err := c.do(ctx, http.MethodPatch, "orders/"+it.id, nil, single(it), sets, nil)
+	if statusOf(err) == http.StatusForbidden && slices.Contains(atTheirEnd, a.InternalStatus) {
+		for _, field := range a.Set {
+			a.Left = append(a.Left, bridge.Left{Field: field, Why: "the order is " + a.InternalStatus + ", and the shop lets nobody change it then"})
+		}
+		a.Set = nil
+		return nil
+	}
 	return c.answerRefused(rec, a, err)
 }
+
+// atTheirEnd are the internal statuses of orders that nobody may change (EditOrderVoter of OrderBundle). Parcels may be added.
+var atTheirEnd = []string{"closed", "cancelled"}
 
 func (c feedback) answerRefused(rec *formats.Record, a *bridge.Answer, err error) error {
 	var s *statusError

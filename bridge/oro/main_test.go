@@ -2,6 +2,7 @@ package oro
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -49,7 +50,7 @@ func newShopWith(t testing.TB, cfg config.Shop, opt Options, opts ...orotest.Opt
 	if err := shop.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	cfg.URL, cfg.ClientID, cfg.ClientSecret = shop.URL(), or(cfg.ClientID, "demo"), or(cfg.ClientSecret, "demo")
+	cfg.URL, cfg.ClientID, cfg.ClientSecret = shop.URL(), cmp.Or(cfg.ClientID, "demo"), cmp.Or(cfg.ClientSecret, "demo")
 	if opt.Sleep == nil {
 		opt.Sleep = func(ctx context.Context, d time.Duration) error { return sleep(ctx, min(d, 2*time.Millisecond)) }
 	}

@@ -1,6 +1,7 @@
 package oro
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -227,7 +228,7 @@ func addressOf(r *resource) formats.Address {
 	return formats.Address{
 		Label: r.text("label"), Organization: r.text("organization"), FirstName: r.text("firstName"), LastName: r.text("lastName"),
 		Street: r.text("street"), Street2: r.text("street2"), City: r.text("city"), PostalCode: r.text("postalCode"),
-		Region: or(r.one("region").ID, r.text("customRegion")), Country: r.one("country").ID, Phone: r.text("phone"),
+		Region: cmp.Or(r.one("region").ID, r.text("customRegion")), Country: r.one("country").ID, Phone: r.text("phone"),
 	}
 }
 
@@ -258,12 +259,12 @@ func addTotals(o *formats.Order, r *resource, included map[ref]*resource) {
 			tax = amount
 		}
 	}
-	o.Tax = or(tax, "0")
+	o.Tax = cmp.Or(tax, "0")
 	o.Discount = plain(discount.String())
 	if discount.IsZero() {
-		o.Discount = or(r.decimal("totalDiscountsAmount"), "0")
+		o.Discount = cmp.Or(r.decimal("totalDiscountsAmount"), "0")
 	}
-	o.Shipping = or(o.Shipping, or(or(r.decimal("overriddenShippingCostAmount"), r.decimal("estimatedShippingCostAmount")), "0"))
+	o.Shipping = cmp.Or(o.Shipping, cmp.Or(cmp.Or(r.decimal("overriddenShippingCostAmount"), r.decimal("estimatedShippingCostAmount")), "0"))
 }
 
 // rank is the number at the end of a subtotal's id, "27-shipping_cost-3": its place.
@@ -297,8 +298,8 @@ func addLines(o *formats.Order, r *resource, included map[ref]*resource) {
 func lineOf(r *resource) formats.OrderLine {
 	free := r.text("freeFormProduct")
 	line := formats.OrderLine{
-		ID: r.ID, SKU: r.text("productSku"), Product: or(r.text("productName"), free), FreeForm: free != "" && r.one("product").ID == "",
-		Quantity: r.decimal("quantity"), Unit: or(r.text("productUnitCode"), r.one("productUnit").ID),
+		ID: r.ID, SKU: r.text("productSku"), Product: cmp.Or(r.text("productName"), free), FreeForm: free != "" && r.one("product").ID == "",
+		Quantity: r.decimal("quantity"), Unit: cmp.Or(r.text("productUnitCode"), r.one("productUnit").ID),
 		Price: r.decimal("value"), Currency: r.text("currency"), ShipBy: r.text("shipBy"), Notes: r.text("comment"),
 	}
 	line.RowTotal = rowTotal(r, line)

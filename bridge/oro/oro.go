@@ -167,15 +167,6 @@ func New(cfg config.Shop, opt Options) (*Client, error) {
 	return c, nil
 }
 
-// or is the first value unless it is zero.
-func or[T comparable](value, otherwise T) T {
-	var zero T
-	if value == zero {
-		return otherwise
-	}
-	return value
-}
-
 func sleep(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

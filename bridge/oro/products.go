@@ -1,6 +1,7 @@
 package oro
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -421,7 +422,7 @@ func (w *productWriter) write() {
 		case isLink:
 			w.link(l, v)
 		case v.Field == "status":
-			w.it.set("status", or(v.Text, "enabled"))
+			w.it.set("status", cmp.Or(v.Text, "enabled"))
 		case strings.HasPrefix(v.Field, attrPrefix):
 			w.attribute(v)
 		}
@@ -522,7 +523,7 @@ func (w *productWriter) prose(p prose, values []formats.Value) {
 			if v.Text == "" {
 				continue // nothing is there, and nothing is wanted
 			}
-			it.id = fmt.Sprintf("t%d-%s-%s", w.n, p.relationship, or(id, "default"))
+			it.id = fmt.Sprintf("t%d-%s-%s", w.n, p.relationship, cmp.Or(id, "default"))
 			it.point("localization", string(localizations), id)
 			list = append(list, ref{it.kind, it.id})
 		}

@@ -1,6 +1,7 @@
 package oro
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -21,7 +22,7 @@ func parseUnits(text string) []unit {
 	var list []unit
 	for _, word := range strings.Fields(text) {
 		parts := append(strings.SplitN(word, ":", 3), "", "")
-		list = append(list, unit{parts[0], or(plain(parts[1]), "0"), or(plain(parts[2]), "1")})
+		list = append(list, unit{parts[0], cmp.Or(plain(parts[1]), "0"), cmp.Or(plain(parts[2]), "1")})
 	}
 	return list
 }
@@ -103,7 +104,7 @@ func (w *productWriter) wantedPrimary(now unit) unit {
 	if precision, ok := carried(w.ch, "precision"); ok && precision != "" {
 		to.precision = precision
 	}
-	to.precision, to.rate = or(to.precision, "0"), "1"
+	to.precision, to.rate = cmp.Or(to.precision, "0"), "1"
 	n, err := strconv.Atoi(to.precision)
 	if err != nil || n < 0 || n > 10 {
 		w.refuse("precision", formats.CodeAmount, "%q is not a number of decimals from 0 to 10", to.precision)

@@ -60,8 +60,8 @@ type orders struct{ shop Shop }
 func order(d *document) *formats.Order { return d.Record.(*formats.Order) }
 
 func orderDocument(o *formats.Order) *document {
-	return &document{Document: &bridge.Document{Kind: bridge.Orders, ID: o.ID, Identifier: o.Identifier, Version: max(1, o.Version),
-		Submitted: o.Submitted, Flags: o.Flags, Record: o}, updated: o.Updated}
+	return &document{Document: &bridge.Document{Kind: bridge.Orders, ID: o.ID, Identifier: o.Identifier,
+		Customer: o.Customer.ExternalID, Version: max(1, o.Version), Submitted: o.Submitted, Flags: o.Flags, Record: o}, updated: o.Updated}
 }
 
 // cleanDocument makes a document of an order as the shop tells it.

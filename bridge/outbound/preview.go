@@ -1,8 +1,10 @@
 package outbound
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -16,6 +18,7 @@ type Preview struct {
 	Body  []byte
 	Flags []string // what was noticed and not corrected
 	Doubt string   // what of its sums does not add up; empty when all does
+	Bare  int      // newer orders that have no lines, and were passed over
 }
 
 // Preview renders an order of the shop through an export, by its identifier. Nothing is written and no number is given: the
@@ -33,23 +36,41 @@ func (e *Engine) Preview(ctx context.Context, x *config.Export, identifier strin
 	return preview(k, x, d, book)
 }
 
-// PreviewNewest renders the shop's newest order through an export as the first one of all; nil when the shop has none.
+// lookedAt newest orders are read for a preview.
+const lookedAt = 25
+
+// PreviewNewest renders the shop's newest order that has lines through an export as the first one of all; nil when the shop has
+// no order. Where none of the newest ones has lines, the error is that of the newest.
 func PreviewNewest(ctx context.Context, shop Shop, x *config.Export) (*Preview, error) {
 	k := orders{shop}
 	last, err := lastID(ctx, k)
 	if err != nil || last == 0 {
 		return nil, err
 	}
-	id := strconv.FormatInt(last, 10)
-	told, _, err := k.read(ctx, []string{id})
+	var ids []string
+	for id := last; id > max(0, last-lookedAt); id-- {
+		ids = append(ids, strconv.FormatInt(id, 10))
+	}
+	told, _, err := k.read(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	if len(told) == 0 {
-		return nil, &bridge.Error{Op: "read", Object: "order with the shop's id " + id, Fate: bridge.Pause,
+	slices.SortFunc(told, func(a, b *document) int { return cmp.Compare(number(b.ID), number(a.ID)) })
+	if len(told) == 0 || told[0].ID != ids[0] {
+		return nil, &bridge.Error{Op: "read", Object: "order with the shop's id " + ids[0], Fate: bridge.Pause,
 			Err: errors.New("the shop lists it and does not tell it in full"), Hint: bridge.AlarmUntold.Hint()}
 	}
-	return preview(k, x, told[0], bridge.Book{})
+	for i, d := range told {
+		p, bare := preview(k, x, d, bridge.Book{})
+		if !errors.Is(bare, errNoLines) {
+			if p != nil {
+				p.Bare = i
+			}
+			return p, bare
+		}
+		err = cmp.Or(err, bare)
+	}
+	return nil, err
 }
 
 func preview(k kind, x *config.Export, d *document, book bridge.Book) (*Preview, error) {

@@ -29,25 +29,32 @@ func (e *Engine) watchFolder(ctx context.Context, x *config.Export) error {
 			return err
 		}
 		e.memory.set(&e.memory.listed, x.Name, now)
-		there := make(map[string]bridge.File, len(listing))
+		w := &watch{e, x, make(map[string]bridge.File, len(listing))}
 		for _, file := range listing {
-			there[file.Name] = file
+			w.there[file.Name] = file
 		}
-		if err := errors.Join(e.watchPickup(ctx, x, files, there), e.watchReturns(ctx, x, there)); err != nil {
+		if err := errors.Join(w.pickups(ctx, files), w.returns(ctx)); err != nil {
 			return err
 		}
 	}
 	return e.watchAnswers(ctx, x, now)
 }
 
-// watchPickup compares the files that were written with what stands in the folder.
-func (e *Engine) watchPickup(ctx context.Context, x *config.Export, files []*bridge.Outfile, there map[string]bridge.File) error {
+// watch is one look into the folder of an export.
+type watch struct {
+	*Engine
+	x     *config.Export
+	there map[string]bridge.File // by name
+}
+
+// pickups compares the files that were written with what stands in the folder.
+func (w *watch) pickups(ctx context.Context, files []*bridge.Outfile) error {
 	var seen, taken bridge.OutboxChange
 	var raised, pickedUp []*bridge.Event
 	for _, f := range files {
-		file, ok := there[f.Name]
+		file, ok := w.there[f.Name]
 		if !ok {
-			f.State, f.PickedUp = bridge.PickedUp, e.Clock.Now()
+			f.State, f.PickedUp = bridge.PickedUp, w.Clock.Now()
 			if f.Marked.IsZero() {
 				f.Marked = f.PickedUp // there is nothing left to mark
 			}
@@ -55,47 +62,47 @@ func (e *Engine) watchPickup(ctx context.Context, x *config.Export, files []*bri
 				f.Alarm = ""
 			}
 			taken.Files = append(taken.Files, bridge.FileMove{Outfile: f, From: bridge.Written})
-			taken.History = append(taken.History, e.history(f, bridge.RowFate(bridge.PickedUp), "")...)
-			pickedUp = append(pickedUp, e.fileEvents(bridge.OrderPickedUp, f)...)
+			taken.History = append(taken.History, w.history(f, bridge.RowFate(bridge.PickedUp), "")...)
+			pickedUp = append(pickedUp, w.fileEvents(bridge.OrderPickedUp, f)...)
 			continue
 		}
 		before := *f
-		why, err := e.inspect(ctx, x, f, file)
+		why, err := w.inspect(ctx, f, file)
 		if err != nil {
 			return err
 		}
 		if f.Alarm != before.Alarm {
-			raised = append(raised, e.alarm(x.Name, f.Alarm, "", f.Name, why))
+			raised = append(raised, w.alarm(w.x.Name, f.Alarm, "", f.Name, why))
 		}
 		if f.Alarm != before.Alarm || !bridge.SameTime(f.MTime, before.MTime) {
 			seen.Files = append(seen.Files, bridge.FileMove{Outfile: f, From: bridge.Written})
 		}
 	}
-	if err := e.save(ctx, seen, raised...); err != nil {
+	if err := w.save(ctx, seen, raised...); err != nil {
 		return err
 	}
-	e.Events.Step("pick up order")
-	return e.save(ctx, taken, pickedUp...)
+	w.Events.Step("pick up order")
+	return w.save(ctx, taken, pickedUp...)
 }
 
 // inspect looks at a file that waits to be picked up: is it late, has somebody changed it. It says why it raises an alarm.
-func (e *Engine) inspect(ctx context.Context, x *config.Export, f *bridge.Outfile, file bridge.File) (why string, err error) {
+func (w *watch) inspect(ctx context.Context, f *bridge.Outfile, file bridge.File) (why string, err error) {
 	changed := file.Size != f.Size
 	if !changed && !f.MTime.IsZero() && !bridge.SameTime(file.MTime, f.MTime) {
-		err := sameBytes(ctx, e.Remotes[x.Remote], path.Join(x.Folder, f.Name), f)
+		err := sameBytes(ctx, w.Remotes[w.x.Remote], path.Join(w.x.Folder, f.Name), f)
 		if err != nil && !errors.Is(err, errOtherBytes) && !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}
 		changed = errors.Is(err, errOtherBytes)
 	}
 	f.MTime = file.MTime
-	switch late := e.Clock.Now().Sub(f.Written); {
+	switch late := w.Clock.Now().Sub(f.Written); {
 	case changed && f.Alarm != bridge.AlarmChanged:
 		f.Alarm = bridge.AlarmChanged
 		return fmt.Sprintf("%d bytes were written, %d stand there", f.Size, file.Size), nil
-	case f.Alarm == "" && x.PickupWithin > 0 && late > x.PickupWithin.D():
+	case f.Alarm == "" && w.x.PickupWithin > 0 && late > w.x.PickupWithin.D():
 		f.Alarm = bridge.AlarmOverdue
-		why := "not picked up within " + x.PickupWithin.String()
+		why := "not picked up within " + w.x.PickupWithin.String()
 		if at := f.Fetched.At; !at.IsZero() {
 			why += ", though " + f.Fetched.User + " has fetched it at " + at.Format(time.RFC3339)
 		}
@@ -104,13 +111,13 @@ func (e *Engine) inspect(ctx context.Context, x *config.Export, f *bridge.Outfil
 	return "", nil
 }
 
-// watchReturns sees files that were picked up and stand in the folder again.
-func (e *Engine) watchReturns(ctx context.Context, x *config.Export, there map[string]bridge.File) error {
-	names := make([]string, 0, len(there))
-	for name := range there {
+// returns sees files that were picked up and stand in the folder again.
+func (w *watch) returns(ctx context.Context) error {
+	names := make([]string, 0, len(w.there))
+	for name := range w.there {
 		names = append(names, name)
 	}
-	back, err := e.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: x.Name, States: []bridge.OwedState{bridge.PickedUp}, Names: names})
+	back, err := w.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: w.x.Name, States: []bridge.OwedState{bridge.PickedUp}, Names: names})
 	if err != nil {
 		return err
 	}
@@ -120,21 +127,21 @@ func (e *Engine) watchReturns(ctx context.Context, x *config.Export, there map[s
 		if f.Alarm != bridge.AlarmReturned {
 			f.Alarm = bridge.AlarmReturned
 			c.Files = append(c.Files, bridge.FileMove{Outfile: f, From: bridge.PickedUp})
-			raised = append(raised, e.alarm(x.Name, f.Alarm, "", f.Name, "picked up at "+f.PickedUp.Format(time.RFC3339)))
+			raised = append(raised, w.alarm(w.x.Name, f.Alarm, "", f.Name, "picked up at "+f.PickedUp.Format(time.RFC3339)))
 		}
 	}
-	alarmed, err := e.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: x.Name, States: []bridge.OwedState{bridge.PickedUp},
+	alarmed, err := w.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: w.x.Name, States: []bridge.OwedState{bridge.PickedUp},
 		Alarm: bridge.AlarmReturned})
 	if err != nil {
 		return err
 	}
 	for _, f := range alarmed {
-		if _, ok := there[f.Name]; !ok {
+		if _, ok := w.there[f.Name]; !ok {
 			f.Alarm = ""
 			c.Files = append(c.Files, bridge.FileMove{Outfile: f, From: bridge.PickedUp})
 		}
 	}
-	return e.save(ctx, c, raised...)
+	return w.save(ctx, c, raised...)
 }
 
 // watchAnswers raises an alarm for each order that the ERP should have answered.

@@ -51,20 +51,7 @@ func TestWatchdog(t *testing.T) {
 // here starts a server in this process, and a remote that uses it.
 func here(t *testing.T) (*Remote, string) {
 	t.Helper()
-	dir := t.TempDir()
-	root := filepath.Join(dir, "root")
-	if err := os.Mkdir(root, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	s, err := sftptest.Serve(sftptest.Options{Root: root})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	l, err := s.Login(dir, "oro")
-	if err != nil {
-		t.Fatal(err)
-	}
+	l := sftptest.Door(t)
 	key, err := os.ReadFile(l.KeyFile)
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +61,7 @@ func here(t *testing.T) (*Remote, string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = r.Close() })
-	return r, root
+	return r, l.Root
 }
 
 func TestInputIsLimited(t *testing.T) {

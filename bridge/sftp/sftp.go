@@ -100,11 +100,6 @@ var _ bridge.Remote = (*Remote)(nil)
 // An Option changes how a Remote works.
 type Option func(*Remote)
 
-// WithDialer replaces the way to the server, for tests and proxies.
-func WithDialer(dial func(ctx context.Context, network, address string) (net.Conn, error)) Option {
-	return func(r *Remote) { r.dialTCP = dial }
-}
-
 // WithIdentity puts the ledger's identity into the names of temporary files, so that two bridges that write into one folder
 // keep their hands off each other's.
 func WithIdentity(identity string) Option { return func(r *Remote) { r.identity = identity } }

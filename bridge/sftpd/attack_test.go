@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -346,6 +347,9 @@ func TestHostileRequests(t *testing.T) {
 			s.close()
 		}
 	})
+	if !slices.ContainsFunc(d.seen(bridge.PartnerRefused), func(e *bridge.Event) bool { return strings.HasPrefix(e.Text, "what is no SFTP: ") }) {
+		t.Error("no event says that somebody sent what is no SFTP")
+	}
 }
 
 func TestRequestsInAnyOrder(t *testing.T) {
@@ -441,6 +445,43 @@ func TestTooManyChannels(t *testing.T) {
 	if _, err := c.Listen("tcp", "127.0.0.1:0"); err == nil {
 		t.Error("the server listens for others")
 	}
+	var told []string
+	for _, e := range d.await(bridge.PartnerRefused, 3) {
+		told = append(told, e.Text)
+	}
+	want := []string{"more than 10 sessions on one connection", "a channel of type direct-tcpip", "forwarding"}
+	if slices.Sort(told); !slices.Equal(told, slices.Sorted(slices.Values(want))) {
+		t.Errorf("told: %q", told)
+	}
+}
+
+// A client that was let in by sound algorithms can't go over to weak ones. paramiko lets one try.
+func TestAWeakRekeyIsRefused(t *testing.T) {
+	d := serve(t)
+	l := d.login("erp")
+	host, port, err := net.SplitHostPort(l.Address)
+	check(t, err)
+	survives(t, d, func() {
+		for _, weak := range []string{"_preferred_kex = ('diffie-hellman-group14-sha1',)", "_preferred_kex = ('diffie-hellman-group1-sha1',)",
+			"_preferred_ciphers = ('3des-cbc',)", "_preferred_macs = ('hmac-md5',); t._preferred_ciphers = ('aes128-ctr',)",
+			"_preferred_keys = ('ssh-dss',)"} {
+			out := run(t, "/usr/bin/python3", "-c", `
+import paramiko, sys, logging
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
+host, port, user, key = sys.argv[1:]
+t = paramiko.Transport((host, int(port)))
+t.connect(username=user, pkey=paramiko.Ed25519Key.from_private_key_file(key))
+s = paramiko.SFTPClient.from_transport(t); s.listdir("/")
+t.renegotiate_keys(); s.listdir("/"); print("sound: done")
+t.`+weak+`
+try: t.renegotiate_keys(); s.listdir("/"); print("weak: done")
+except Exception: print("weak: refused")
+`, host, port, l.User, l.KeyFile)
+			if out != "sound: done\nweak: refused\n" {
+				t.Errorf("%s: %s", weak, out)
+			}
+		}
+	})
 }
 
 func TestRekey(t *testing.T) {

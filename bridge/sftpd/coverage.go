@@ -20,7 +20,7 @@ type covered struct{ user, path string }
 // Limits of what is remembered.
 const (
 	maxCoverages = 10_000
-	maxSpans     = 4096 // of one file, with holes between them
+	maxSpans     = 256 // of one file, with holes between them: clients ask for far fewer parts side by side
 )
 
 func newCoverages() *coverages { return &coverages{all: map[covered]*coverage{}} }

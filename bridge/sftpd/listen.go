@@ -52,6 +52,11 @@ type server struct {
 func (r *Remote) Listen(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.listen(ctx)
+}
+
+// listen opens the address if it is not open yet. Callers hold the lock.
+func (r *Remote) listen(ctx context.Context) error {
 	if r.listener != nil {
 		return nil
 	}
@@ -72,26 +77,31 @@ func (r *Remote) Listen(ctx context.Context) error {
 // have five seconds. Errors are *bridge.Error with fate Stop: something keeps it from listening.
 func (r *Remote) Serve(ctx context.Context) error {
 	r.mu.Lock()
-	if r.life.Err() != nil {
+	if r.life.Err() != nil || ctx.Err() != nil {
 		r.mu.Unlock()
 		return nil
 	}
 	r.work.Add(1)
-	r.mu.Unlock()
 	defer r.work.Done()
-	if err := r.Listen(ctx); err != nil {
+	err := r.listen(ctx)
+	listener := r.listener
+	r.mu.Unlock()
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return nil
+	case err != nil:
 		return err
 	}
 	s, err := r.newServer()
 	if err != nil {
-		_ = r.listener.Close()
+		_ = listener.Close()
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = r.listener.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = listener.Close() })
 	defer stop()
 	var hashing sync.WaitGroup
 	hashing.Go(s.hasher.run)
-	s.accept()
+	s.accept(listener)
 	s.drain()
 	s.hasher.close()
 	hashing.Wait()
@@ -124,9 +134,9 @@ func (r *Remote) newServer() (*server, error) {
 }
 
 // accept connections until the listener is closed.
-func (s *server) accept() {
+func (s *server) accept(listener net.Listener) {
 	for {
-		tcp, err := s.listener.Accept()
+		tcp, err := listener.Accept()
 		if errors.Is(err, net.ErrClosed) {
 			return
 		}

@@ -25,6 +25,7 @@
 //   - session.go, packets.go: one connection
 //   - tree.go, transfer.go, coverage.go, quota.go: its requests
 //   - arrivals.go, notes.go: which files are whole
+//   - events.go: what is told of it all
 package sftpd
 
 import (

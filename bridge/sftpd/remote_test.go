@@ -89,6 +89,27 @@ func slow(window time.Duration) func(o *sftpd.Options) {
 	return func(o *sftpd.Options) { o.Stable = bridge.Duration(window) }
 }
 
+// Whoever ends the server first, the other finds it ended.
+func TestClosingAndEndingMeet(t *testing.T) {
+	for i := range 60 {
+		r, err := sftpd.New(&sftpd.Options{Listen: "127.0.0.1:0", Path: filepath.Join(t.TempDir(), "door"), HostKeys: []string{hostKey(t)}},
+			bridge.RemoteSetup{Name: "door"})
+		check(t, err)
+		if i%2 == 0 {
+			check(t, r.Listen(t.Context()))
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		served := make(chan error, 1)
+		go func() { served <- r.Serve(ctx) }()
+		if i%4 < 2 {
+			go stop()
+		}
+		check(t, r.Close())
+		stop()
+		check(t, <-served)
+	}
+}
+
 func TestRenameIsTheMomentOfImport(t *testing.T) {
 	d := serve(t, slow(time.Hour))
 	p := d.partner("erp")
@@ -315,7 +336,11 @@ func TestFetchedTellsWhoHasAnOrder(t *testing.T) {
 	_, err = io.ReadAll(f)
 	check(t, err)
 	dead.kill()
-	d.await(bridge.FileDownloaded, 2)
+	for _, e := range d.await(bridge.FileDownloaded, 2) {
+		if e.SHA256 != "" {
+			t.Error("for a part of a file all of it was read")
+		}
+	}
 	if got := d.fetched(); len(got) > 0 {
 		t.Fatalf("half a file, or one whose client died before it had all, is fetched: %+v", got)
 	}

@@ -282,6 +282,21 @@ func TestAppend(t *testing.T) {
 	}
 }
 
+// A file that is cut by name is another file: the journal has its hash.
+func TestACutIsTold(t *testing.T) {
+	d := serve(t)
+	p := d.partner("erp")
+	p.put("f", "hello, world")
+	check(t, p.Truncate("f", 5))
+	hashes := map[string]string{}
+	for _, e := range d.await(bridge.FileUploaded, 2) {
+		hashes[e.SHA256] = e.File
+	}
+	if hashes["2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"] != "/erp/f" {
+		t.Errorf("%v", hashes)
+	}
+}
+
 func TestTimesAreHonoured(t *testing.T) {
 	d := serve(t)
 	p := d.partner("erp")

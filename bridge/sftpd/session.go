@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -141,7 +142,9 @@ func (c *connection) run(conn *ssh.ServerConn, channels <-chan ssh.NewChannel, r
 		}
 		if open.Add(1) > maxChannels {
 			open.Add(-1)
-			_ = ch.Reject(ssh.ResourceShortage, fmt.Sprintf("more than %d sessions on one connection", maxChannels))
+			reason := fmt.Sprintf("more than %d sessions on one connection", maxChannels)
+			_ = ch.Reject(ssh.ResourceShortage, reason)
+			c.refuse("", reason)
 			continue
 		}
 		channel, requests, err := ch.Accept()
@@ -172,6 +175,9 @@ func (c *connection) global(conn *ssh.ServerConn, r *ssh.Request) {
 		proof, err := prove(c.keys, conn.SessionID(), r.Payload)
 		_ = r.Reply(err == nil, proof)
 		return
+	}
+	if strings.HasSuffix(r.Type, "-forward") || strings.HasSuffix(r.Type, "-forward@openssh.com") {
+		c.refuse("", "forwarding")
 	}
 	if r.WantReply {
 		_ = r.Reply(false, nil)
@@ -220,7 +226,9 @@ func (c *connection) channel(channel ssh.Channel, requests <-chan *ssh.Request) 
 		ok, status := false, uint32(0)
 		switch {
 		case r.Type == "subsystem" && !started:
-			ok = ssh.Unmarshal(r.Payload, &subsystem) == nil && subsystem.Name == "sftp"
+			if ok = ssh.Unmarshal(r.Payload, &subsystem) == nil && subsystem.Name == "sftp"; !ok {
+				c.refuse("", "the subsystem "+printable(subsystem.Name))
+			}
 		case r.Type == "shell", r.Type == "exec":
 			ok, status = !started, 1
 		case r.Type == "pty-req":
@@ -252,8 +260,11 @@ func (c *connection) files(channel ssh.Channel) uint32 {
 	server := sftp.NewRequestServer(newPackets(channel, c.touch), sftp.Handlers{FileGet: t, FilePut: t, FileCmd: t, FileList: t},
 		sftp.WithRSAllocator(), sftp.WithRSMaxTxPacket(maxData))
 	err := server.Serve()
-	if err == nil || errors.Is(err, io.EOF) {
+	switch {
+	case err == nil, errors.Is(err, io.EOF):
 		return 0
+	case !errors.Is(err, io.ErrUnexpectedEOF): // as when a connection dies
+		c.refuse("", "what is no SFTP: "+printable(err.Error()))
 	}
 	return 1
 }

@@ -3,6 +3,7 @@ package sftpd
 import (
 	"fmt"
 	"net/netip"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -96,6 +97,20 @@ func TestStrangersCostNoMemory(t *testing.T) {
 	}
 	if len(th.addresses) > maxRemembered || len(th.accounts) > maxRemembered {
 		t.Errorf("%d addresses, %d accounts", len(th.addresses), len(th.accounts))
+	}
+}
+
+func TestNobodyWaitsForTheHashesOfLargeFiles(t *testing.T) {
+	h := newHasher() // nobody works
+	var turns, without atomic.Int64
+	for range 100 {
+		h.take(largeHash, func() { turns.Add(1) }, func() { without.Add(1) })
+	}
+	h.take(largeHash-1, func() { turns.Add(1) }, func() { without.Add(1) })
+	h.close()
+	h.run()
+	if turns.Load() != int64(cap(h.large)+1) || without.Load() != int64(100-cap(h.large)) {
+		t.Errorf("%d had their turn, %d did without", turns.Load(), without.Load())
 	}
 }
 

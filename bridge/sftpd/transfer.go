@@ -195,7 +195,7 @@ func (u *upload) Close() error {
 	}
 	t.arrivals.close(u.arrival, how)
 	t.handles.Add(-1)
-	t.finish(u.file, bridge.Event{Kind: bridge.FileUploaded, File: "/" + u.place.full, Bytes: u.written.Load()},
+	t.finish(u.file, how == whole, bridge.Event{Kind: bridge.FileUploaded, File: "/" + u.place.full, Bytes: u.written.Load()},
 		bridge.Visit{Took: time.Since(u.began), Broken: how == broken})
 	return nil
 }
@@ -295,24 +295,30 @@ func (d *download) Close() error {
 	if all {
 		t.coverage.forget(t.account.Name, d.place.full)
 	}
-	t.finish(d.file, bridge.Event{Kind: bridge.FileDownloaded, File: "/" + d.place.full, Bytes: d.bytes.Load()},
+	t.finish(d.file, all, bridge.Event{Kind: bridge.FileDownloaded, File: "/" + d.place.full, Bytes: d.bytes.Load()},
 		bridge.Visit{Took: time.Since(d.began), Broken: d.broken.Load(), Whole: all})
 	return nil
 }
 
-// finish tells a transfer once the file's hash is known, and closes the file.
-func (t *tree) finish(f *os.File, e bridge.Event, v bridge.Visit) {
+// finish closes the file and tells the transfer, a whole one once the file's hash is known. A download in part has none, nor
+// has an upload that broke off or wrote nothing: a partner does not have all of a large file read for each byte of it.
+func (t *tree) finish(f *os.File, whole bool, e bridge.Event, v bridge.Visit) {
 	e.At = time.Now()
 	if info, err := f.Stat(); err == nil {
 		v.Size = info.Size()
 	}
-	t.hasher.take(v.Size, func() {
-		if v.Size < largeHash || !t.stopping() {
+	job := func(hash bool) {
+		if hash {
 			e.SHA256 = hashOf(f)
 		}
 		_ = f.Close()
 		t.tell(e, v)
-	})
+	}
+	if !whole {
+		job(false)
+		return
+	}
+	t.hasher.take(v.Size, func() { job(v.Size < largeHash || !t.stopping()) }, func() { job(false) })
 }
 
 // hashOf reads the whole file; one that changes meanwhile has no hash.
@@ -331,7 +337,8 @@ func hashOf(f *os.File) string {
 }
 
 // hasher takes hashes of files that were closed, one after the other, the large ones beside the small, which do not wait
-// for them. When it is far behind, those who close wait.
+// for them. When it is far behind, those who close a small one wait, and large ones go without: nobody waits for what others'
+// large files cost.
 type hasher struct{ small, large chan func() }
 
 // largeHash is the size of a file that takes a moment: about 10 ms.
@@ -352,11 +359,16 @@ func (h *hasher) run() {
 	work.Wait()
 }
 
-func (h *hasher) take(size int64, job func()) {
-	if size >= largeHash {
-		h.large <- job
-	} else {
+// take has a job done, or at once the other in its place.
+func (h *hasher) take(size int64, job, without func()) {
+	if size < largeHash {
 		h.small <- job
+		return
+	}
+	select {
+	case h.large <- job:
+	default:
+		without()
 	}
 }
 

@@ -57,18 +57,10 @@ type rest struct {
 	again bool // a delivery came meanwhile: wake once more at the end
 }
 
-type counts struct{ accepted, refused, oversize atomic.Int64 }
-
-// Counts are deliveries since the start.
-type Counts struct {
-	Accepted int64 `json:"accepted"`
-	Refused  int64 `json:"refused"`  // without a signature, or with a wrong one
-	Oversize int64 `json:"oversize"` // longer than any delivery is
-}
-
-// Counts tells how many deliveries there were.
-func (s *Server) Counts() Counts {
-	return Counts{s.counts.accepted.Load(), s.counts.refused.Load(), s.counts.oversize.Load()}
+// counts are deliveries since the start that were not believed.
+type counts struct {
+	refused  atomic.Int64 // without a signature, or with a wrong one
+	oversize atomic.Int64 // longer than any delivery is
 }
 
 // Handler routes the requests.
@@ -80,17 +72,17 @@ func (s *Server) Handler() http.Handler {
 	return mux
 }
 
-// Serve listens on an address and answers until ctx ends; then it lets the requests at hand finish.
-func (s *Server) Serve(ctx context.Context, address string) error {
+// Listen opens an address for a [Server].
+func Listen(ctx context.Context, address string) (net.Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return &bridge.Error{Op: "listen on", Object: address, Err: err, Hint: "choose another admin.listen, or stop what uses the port"}
+		return nil, &bridge.Error{Op: "listen on", Object: address, Err: err, Hint: "choose another webhook.listen, or stop what uses the port"}
 	}
-	return s.ServeListener(ctx, listener)
+	return listener, nil
 }
 
-// ServeListener is [Server.Serve] on a listener that is there already; it is closed at the end.
-func (s *Server) ServeListener(ctx context.Context, listener net.Listener) error {
+// Serve answers until ctx ends; then it lets the requests at hand finish. The listener is closed at the end.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: requestTime, ReadTimeout: requestTime, WriteTimeout: requestTime,
 		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)}
 	done := make(chan error, 1)
@@ -130,7 +122,6 @@ func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, &s.counts.refused, http.StatusUnauthorized, "the signature is wrong")
 		return
 	}
-	s.counts.accepted.Add(1)
 	s.wake()
 	w.WriteHeader(http.StatusAccepted)
 }

@@ -22,7 +22,8 @@ func newAckCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *app) newAckOf(use, short, what string, ack func(*operate.Desk, context.Context, int64) (*operate.Acknowledgement, error)) *cobra.Command {
+func (a *app) newAckOf(use, short, what string, ack func(*operate.Desk, context.Context, int64) (*operate.Acknowledgement,
+	error)) *cobra.Command {
 	var d deciding
 	cmd := a.jsonFlag(&cobra.Command{
 		Use:   use,

@@ -10,6 +10,8 @@ import (
 	"golang.org/x/term"
 
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
 )
 
 // app is what the verbs share: the ends of the process and the global flags.
@@ -24,6 +26,7 @@ type app struct {
 	output
 	stdin io.Reader
 	env   func(string) (string, bool)
+	boxes []orotest.Option // of the shops in a box that it starts, for tests
 
 	configPath string
 	logFormat  string
@@ -46,6 +49,18 @@ func (a *app) config() (*config.Config, error) {
 		say(a.stderr, "warning", w.Error(), w.Hint)
 	}
 	return c, nil
+}
+
+// feed finds a feed of the config; none when none is named.
+func (a *app) feed(name string) (*config.Feed, error) {
+	if name == "" {
+		return nil, nil
+	}
+	c, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	return operate.FeedOf(c.Feeds, name)
 }
 
 // logger writes to stderr: debug lines with --verbose; on a terminal in short lines, unless a format was asked for.

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
 )
 
 // These tests measure the program as users have it: built without the race detector.
@@ -84,6 +85,16 @@ func TestDemoTime(t *testing.T) {
 	}
 	if t.Logf("%s", took.Round(time.Millisecond)); took > time.Minute {
 		t.Errorf("the demo took %s", took)
+	}
+}
+
+// The demo asks its shop nothing that a real shop has not answered, be it the one version or the other.
+func TestDemoAsks(t *testing.T) {
+	var out, said bytes.Buffer
+	a := &app{output: output{stdout: &out, stderr: &said}, stdin: bytes.NewReader(nil), env: os.LookupEnv,
+		boxes: []orotest.Option{orotest.Into(&asked), orotest.Version(orotest.Wanted())}}
+	if code := a.run(t.Context(), []string{"demo", "--once"}); code != exitDone {
+		t.Errorf("exit code %d\n%s\n%s", code, out.Bytes(), said.Bytes())
 	}
 }
 

@@ -80,7 +80,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 	if err := makeKey(filepath.Join(d.dir, demoKey)); err != nil {
 		return err
 	}
-	d.shop = orotest.New(orotest.Seed(orotest.Empty), orotest.Credentials(shopClient, shopSecret))
+	d.shop = orotest.New(append(d.boxes, orotest.Seed(orotest.Empty), orotest.Credentials(shopClient, shopSecret))...)
 	if err := d.shop.Start("127.0.0.1:0"); err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (d *demo) run(ctx context.Context) error {
 	}
 	ctx, d.stop = context.WithCancel(ctx)
 	d.bridge = make(chan error, 1)
-	go func() { d.bridge <- runBeside(ctx, d.engine, nil) }()
+	go func() { d.bridge <- runBeside(ctx, d.engine) }()
 	d.tell("A shop in a box and the bridge, which is the ERP's SFTP server as well, are running.")
 	return nil
 }

@@ -107,7 +107,8 @@ func (a *output) printDrop(v *operate.DropDetails) {
 		}
 	}
 	for _, x := range v.Decisions {
-		fmt.Fprintf(a.stdout, "  decided  %s %s%s%s\n", moment(x.At), printable(x.Decision), printable(prefixed(" by ", x.Who)), printable(prefixed(": ", x.Why)))
+		fmt.Fprintf(a.stdout, "  decided  %s %s%s%s\n", moment(x.At), printable(x.Decision), printable(prefixed(" by ", x.Who)),
+			printable(prefixed(": ", x.Why)))
 	}
 	for _, path := range v.Papers {
 		fmt.Fprintf(a.stdout, "  written  %s\n", printable(path))

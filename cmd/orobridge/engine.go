@@ -7,16 +7,20 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"net"
 	"os"
 	"os/user"
 	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/daemon"
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/oro"
+	"github.com/orobridge/orobridge/bridge/web"
 	"github.com/orobridge/orobridge/state"
 )
 
@@ -33,6 +37,8 @@ type engine struct {
 	shop    *oro.Client
 	remotes map[string]bridge.Remote
 	orders  map[string]bridge.Remote // ways of their own for exports
+	hook    net.Listener             // for the shop's webhooks; nil without
+	log     *slog.Logger
 }
 
 // look lets a verb look at the ledger, whether or not a bridge is running on it. It needs no secrets: whoever looks may
@@ -79,7 +85,7 @@ func (a *app) work(ctx context.Context, feed string, open func(context.Context, 
 func (a *app) attend(ctx context.Context, c *config.Config, ledger *state.State, running bool, do func(*engine) error) (err error) {
 	e, err := a.assemble(c, ledger, a.quietLogger())
 	if err != nil {
-		return err
+		return errors.Join(err, ledger.Close())
 	}
 	defer closing(e, &err)
 	if err := e.Recall(ctx); err != nil {
@@ -126,15 +132,19 @@ func (a *app) engine(ctx context.Context, c *config.Config, log *slog.Logger) (*
 	for _, doubt := range ledger.Doubts {
 		log.Warn(doubt)
 	}
-	return a.assemble(c, ledger, log)
+	e, err := a.assemble(c, ledger, log)
+	if err != nil {
+		return nil, errors.Join(err, ledger.Close())
+	}
+	return e, nil
 }
 
-// assemble makes the engine of the config's shop.
+// assemble makes the engine of the config's shop on a ledger that is open, and stays so when it fails.
 func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) (*engine, error) {
 	shop := c.Shops()[0]
-	e := &engine{config: c, ledger: ledger, remotes: map[string]bridge.Remote{}, orders: map[string]bridge.Remote{}}
+	e := &engine{config: c, ledger: ledger, remotes: map[string]bridge.Remote{}, orders: map[string]bridge.Remote{}, log: log}
 	if err := e.open(shop, log); err != nil {
-		return nil, errors.Join(err, e.Close())
+		return nil, errors.Join(err, e.closeEnds())
 	}
 	events := &bridge.Events{}
 	events.Observe(bridge.Calm(bridge.LogEvents(log)))
@@ -196,8 +206,37 @@ func (e *engine) open(shop *config.Shop, log *slog.Logger) (err error) {
 	return nil
 }
 
+// listen opens the addresses at which partners and the shop arrive.
+func (e *engine) listen(ctx context.Context) (err error) {
+	for _, r := range e.remotes {
+		if s, ok := r.(bridge.Server); ok {
+			if err := s.Listen(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if w := e.config.Webhook; w.Secret != "" {
+		e.hook, err = web.Listen(ctx, w.Listen)
+	}
+	return err
+}
+
+// serve lets partners come to the remotes that are servers, and the shop to its webhooks, until ctx ends.
+func (e *engine) serve(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	if e.hook != nil {
+		s := &web.Server{Secret: e.config.Webhook.Secret, Wake: e.Out.WakeExports, Log: e.log}
+		g.Go(func() error { return s.Serve(ctx, e.hook) })
+	}
+	g.Go(func() error { return e.Serve(ctx) })
+	return g.Wait()
+}
+
 // Close ends all connections and lets go of the ledger.
-func (e *engine) Close() error {
+func (e *engine) Close() error { return errors.Join(e.closeEnds(), e.ledger.Close()) }
+
+// closeEnds ends all connections.
+func (e *engine) closeEnds() error {
 	var errs []error
 	for _, r := range e.remotes {
 		errs = append(errs, r.Close())
@@ -208,7 +247,10 @@ func (e *engine) Close() error {
 	if e.shop != nil {
 		e.shop.Close()
 	}
-	return errors.Join(append(errs, e.ledger.Close())...)
+	if e.hook != nil {
+		_ = e.hook.Close() // whoever served it has closed it already
+	}
+	return errors.Join(errs...)
 }
 
 // closing closes c when the function ends, and keeps its error unless there is one already.

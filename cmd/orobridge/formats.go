@@ -62,7 +62,7 @@ func newFormatsCommand(a *app) *cobra.Command {
 		Short: "List the formats of files, the entities and their fields",
 		Long: "formats lists what `format: { kind: … }` may say, and the canonical fields of each entity, to which a feed's columns\n" +
 			"are mapped. formats expressions lists the functions of the mapping language, each with an example.\n" +
-			"`orobridge config schema` and the README have the options of each format.",
+			"`orobridge help config` has the options of each format, `orobridge help mapping` all of this.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 && args[0] == "expressions" {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -41,17 +42,11 @@ func (a *app) inspect(ctx context.Context, path, feed string, records int) error
 	if err != nil {
 		return err
 	}
-	f := likely(v)
-	if feed != "" {
-		c, err := a.config()
-		if err != nil {
-			return err
-		}
-		if f, err = operate.FeedOf(c.Feeds, feed); err != nil {
-			return err
-		}
+	f, err := a.feed(feed)
+	if err != nil {
+		return err
 	}
-	if f != nil {
+	if f = cmp.Or(f, likely(v)); f != nil {
 		if err := v.Read(ctx, f, records); err != nil {
 			return err
 		}

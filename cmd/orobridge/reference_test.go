@@ -3,6 +3,7 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/formats"
 )
 
 // golden compares a file with what it should hold.
@@ -41,29 +43,29 @@ func TestSchemaGolden(t *testing.T) {
 	golden(t, "testdata/schema.json", string(data)+"\n")
 }
 
-// TestReadme keeps the README's tables equal to the program: config keys, verbs, exit codes. Every key must have a
-// description: a tag doc at its field.
+// TestReadme keeps the tables of the README and of the documents equal to the program: config keys, verbs, exit codes, versions.
+// Every key must have a description: a tag doc at its field.
 func TestReadme(t *testing.T) {
-	const name = "../../README.md"
-	data, err := os.ReadFile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(data)
-	for _, part := range []struct{ title, body string }{
-		{"config", configReference(t)},
-		{"verbs", verbReference()},
-		{"exit codes", exitReference()},
-		{"versions", versionsReference()},
+	for _, part := range []struct{ file, title, body string }{
+		{"help/config.md", "config", configReference(t)},
+		{"help/start.md", "versions", versionsReference()},
+		{"help/mapping.md", "functions", functionReference()},
+		{"help/mapping.md", "fields", fieldReference()},
+		{"../../README.md", "verbs", verbReference()},
+		{"../../README.md", "exit codes", exitReference()},
 	} {
+		data, err := os.ReadFile(part.file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := string(data)
 		begin, end := "<!-- "+part.title+" begin -->\n", "<!-- "+part.title+" end -->"
 		i, j := strings.Index(text, begin), strings.Index(text, end)
 		if i < 0 || j < i {
-			t.Fatalf("%s lacks the marks %s and %s", name, strings.TrimSpace(begin), end)
+			t.Fatalf("%s lacks the marks %s and %s", part.file, strings.TrimSpace(begin), end)
 		}
-		text = text[:i+len(begin)] + "\n" + part.body + "\n" + text[j:]
+		golden(t, part.file, text[:i+len(begin)]+"\n"+part.body+"\n"+text[j:])
 	}
-	golden(t, name, text)
 }
 
 // versionsReference tells what works with which version, in the words of check.
@@ -85,6 +87,36 @@ func versionsReference() string {
 		fmt.Fprintf(&b, "| %s | %s |\n", v.name, cell(v.String()))
 	}
 	return b.String()
+}
+
+func functionReference() string {
+	var b strings.Builder
+	b.WriteString("| function | gives | example |\n| --- | --- | --- |\n")
+	for _, f := range formats.Functions {
+		example := "`" + f.Example + "`"
+		for i, column := range slices.Sorted(maps.Keys(f.Row)) {
+			sep := ", "
+			if i == 0 {
+				sep = " with "
+			}
+			example += fmt.Sprintf("%s%s %q", sep, cell(column), f.Row[column])
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s gives %q |\n", f.Use, cell(f.Doc), strings.ReplaceAll(example, "|", `\|`), f.Result)
+	}
+	return b.String()
+}
+
+func fieldReference() string {
+	var b strings.Builder
+	for _, e := range formats.Entities {
+		v := viewEntity(e)
+		fmt.Fprintf(&b, "**`%s`**\n\n| field | kind | | meaning |\n| --- | --- | --- | --- |\n", v.Entity)
+		for _, row := range v.rows() {
+			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", row[0], row[1], row[2], cell(row[3]))
+		}
+		b.WriteString("\n")
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }
 
 func exitReference() string {

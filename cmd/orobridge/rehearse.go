@@ -102,7 +102,7 @@ func (r *rehearsal) start(ctx context.Context, opts ...orotest.Option) (err erro
 	if r.dir, err = os.MkdirTemp("", "orobridge-rehearsal-"); err != nil {
 		return err
 	}
-	r.shop = orotest.New(append(opts, orotest.Credentials(shopClient, shopSecret))...)
+	r.shop = orotest.New(append(append(opts, orotest.Credentials(shopClient, shopSecret)), r.boxes...)...)
 	if err := r.shop.Start("127.0.0.1:0"); err != nil {
 		return err
 	}
@@ -136,7 +136,7 @@ func (r *rehearsal) start(ctx context.Context, opts ...orotest.Option) (err erro
 	}
 	ctx, r.stop = context.WithCancel(ctx)
 	r.bridge, r.served = make(chan error, 1), make(chan error, 1)
-	go func() { r.served <- r.engine.Serve(ctx) }()
+	go func() { r.served <- r.engine.serve(ctx) }()
 	go func() { r.bridge <- r.engine.Run(ctx) }()
 	for name, remote := range r.engine.remotes {
 		address := remote.(*sftpd.Remote).Address()

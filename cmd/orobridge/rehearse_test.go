@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
 )
 
 // A config is played through without its servers, its shop and its secrets, and what would go wrong is told.
@@ -38,7 +40,8 @@ exports:
 	write("files/products/p.csv.ok", "")
 	var out, said bytes.Buffer
 	args := []string{"-c", filepath.Join(dir, "orobridge.yaml"), "rehearse", filepath.Join(dir, "files"), "--json"}
-	if code := run(t.Context(), args, bytes.NewReader(nil), &out, &said); code != exitPartly {
+	a := &app{output: output{stdout: &out, stderr: &said}, stdin: bytes.NewReader(nil), env: os.LookupEnv, boxes: []orotest.Option{orotest.Into(&asked)}}
+	if code := a.run(t.Context(), args); code != exitPartly {
 		t.Fatalf("exit code %d\n%s\n%s", code, out.String(), said.String())
 	}
 	var v struct {

@@ -62,7 +62,8 @@ func (a *output) printCauses(causes []operate.Cause, all bool) error {
 	rows := make([][]string, len(causes))
 	for i, c := range causes {
 		x := &c.Example
-		rows[i] = []string{decimal(c.Rows), decimal(int64(c.Drops)), c.Entity, c.Code, c.Cause, fmt.Sprintf("drop %d, %s", x.Drop, x.Where()), x.Key}
+		rows[i] = []string{decimal(c.Rows), decimal(int64(c.Drops)), c.Entity, c.Code, c.Cause, fmt.Sprintf("drop %d, %s", x.Drop,
+			x.Where()), x.Key}
 	}
 	return a.table([]string{"ROWS", "DROPS", "ENTITY", "CODE", "CAUSE", "NEWEST", "KEY"}, rows, noRejects(all))
 }

@@ -63,6 +63,8 @@ func newRootCommand(a *app) *cobra.Command {
 		newEventsCommand(a),
 		newTransfersCommand(a),
 		newAdoptCommand(a),
+		newExportCommand(a),
+		newForgetCommand(a),
 		newStatusCommand(a),
 		newFormatsCommand(a),
 		newTryCommand(a),
@@ -73,14 +75,21 @@ func newRootCommand(a *app) *cobra.Command {
 		newShopCommand(a),
 		newRehearseCommand(a),
 		newAdminCommand(a),
+		newReloadCommand(a),
+		newReportCommand(a),
 		newVersionCommand(a),
+		newManCommand(a),
 	)
+	help := newHelpCommand(a)
+	root.AddCommand(help)
+	root.SetHelpCommand(help)
 	for _, x := range partlyWhen {
 		if cmd, _, err := root.Find([]string{x.verb}); err == nil {
 			cmd.Long = strings.TrimSpace(cmp.Or(cmd.Long, cmd.Short+".") + fmt.Sprintf("\n\nExit code %d: %s.", exitPartly, x.when))
 		}
 	}
 	strict(root)
+	a.completeAll(root)
 	return root
 }
 
@@ -129,5 +138,6 @@ func longHelp() string {
 	for _, c := range exitCodes {
 		fmt.Fprintf(&b, "  %d  %s\n", c.code, c.meaning)
 	}
+	b.WriteString("\nTopics of `orobridge help TOPIC`:\n" + topicLines())
 	return strings.TrimRight(b.String(), "\n")
 }

@@ -3,15 +3,15 @@ package main
 import (
 	"context"
 	"fmt"
-	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/operate"
-	"github.com/orobridge/orobridge/bridge/web"
 )
 
 func newRunCommand(a *app) *cobra.Command {
@@ -20,7 +20,9 @@ func newRunCommand(a *app) *cobra.Command {
 		Use:   "run",
 		Short: "Be the bridge: poll every feed and export until stopped",
 		Long: "run polls every feed and every export on its own schedule. The first Ctrl-C finishes the work at hand, the second one\n" +
-			"stops at once; either way the next start goes on from the ledger. With --once it makes one round and exits.",
+			"stops at once; either way the next start goes on from the ledger. With --once it makes one round and exits.\n\n" +
+			"A SIGHUP, or orobridge reload, makes it read its config again. Started by systemd, it says when it is ready, and that it\n" +
+			"is alive for as long as its ledger answers.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
@@ -38,35 +40,31 @@ func newRunCommand(a *app) *cobra.Command {
 }
 
 func (a *app) runDaemon(ctx context.Context) (err error) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	defer signal.Stop(hangups)
 	c, err := a.config()
 	if err != nil {
 		return err
 	}
 	log := a.logger()
-	e, err := a.engine(ctx, c, log)
+	limitMemory(log)
+	ledger, err := openLedger(ctx, c)
 	if err != nil {
 		return err
 	}
-	defer closing(e, &err)
-	a.showProgress(e)
-	defer a.erase()
-	log.Info("running", "feeds", len(c.Feeds), "exports", len(c.Exports), "state", c.State.Dir, "shop", c.Shops()[0].URL)
-	defer log.Info("stopped")
-	return runBeside(ctx, e, webServer(c, e, log))
-}
-
-// webServer is the bridge's web side; nil while it has nothing to serve.
-func webServer(c *config.Config, e *engine, log *slog.Logger) func(context.Context) error {
-	if c.Webhook.Secret == "" {
-		return nil
+	defer closing(ledger, &err)
+	for _, doubt := range ledger.Doubts {
+		log.Warn(doubt)
 	}
-	s := &web.Server{Secret: c.Webhook.Secret, Wake: e.Out.WakeExports, Log: log}
-	return func(ctx context.Context) error { return s.Serve(ctx, c.Webhook.Listen) }
+	defer a.erase()
+	defer log.Info("stopped")
+	l := &lives{app: a, ledger: ledger, log: log, hangups: hangups}
+	return l.run(ctx, c)
 }
 
-// runBeside runs the bridge and its own SFTP servers, and serve beside them unless it is nil. When the bridge ends or one
-// of the others fails, all end.
-func runBeside(ctx context.Context, e *engine, serve func(context.Context) error) error {
+// runBeside runs the bridge and, beside it, what others come to. When the bridge ends or one of the others fails, all end.
+func runBeside(ctx context.Context, e *engine) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
@@ -74,11 +72,8 @@ func runBeside(ctx context.Context, e *engine, serve func(context.Context) error
 		defer cancel()
 		return e.Run(ctx)
 	})
-	g.Go(func() error { return e.Serve(ctx) })
+	g.Go(func() error { return e.serve(ctx) })
 	g.Go(func() error { return e.ledger.Watch(ctx) })
-	if serve != nil {
-		g.Go(func() error { return serve(ctx) })
-	}
 	return g.Wait()
 }
 

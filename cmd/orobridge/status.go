@@ -65,13 +65,16 @@ func (a *output) printStatus(v *operate.Status) error {
 			string(s.State), moment(s.Settled)})
 	}
 	for _, s := range v.Exports {
-		exports = append(exports, []string{s.Export, strconv.Itoa(s.Owed), strconv.Itoa(s.Written), strconv.Itoa(s.Conflict), strconv.Itoa(s.Stuck), strconv.Itoa(s.Alarmed),
+		exports = append(exports, []string{s.Export, strconv.Itoa(s.Owed), strconv.Itoa(s.Written), strconv.Itoa(s.Conflict),
+			strconv.Itoa(s.Stuck), strconv.Itoa(s.Alarmed),
 			strconv.Itoa(s.Total), moment(s.Last)})
 	}
-	if err := a.table([]string{"FEED", "WAITING", "HELD", "PARKED", "REJECTS", "LAST FILE", "STATE", "SETTLED"}, feeds, "no feeds"); err != nil {
+	if err := a.table([]string{"FEED", "WAITING", "HELD", "PARKED", "REJECTS", "LAST FILE", "STATE", "SETTLED"}, feeds,
+		"no feeds"); err != nil {
 		return err
 	}
-	if err := a.table([]string{"EXPORT", "OWED", "WRITTEN", "CONFLICT", "STUCK", "ALARMS", "TOTAL", "LAST WRITTEN"}, exports, "no exports"); err != nil {
+	if err := a.table([]string{"EXPORT", "OWED", "WRITTEN", "CONFLICT", "STUCK", "ALARMS", "TOTAL", "LAST WRITTEN"}, exports,
+		"no exports"); err != nil {
 		return err
 	}
 	for _, s := range v.Feeds {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -43,16 +44,11 @@ func newTryCommand(a *app) *cobra.Command {
 }
 
 func (a *app) try(source, feed, at string) error {
-	f := &config.Feed{}
-	if feed != "" {
-		c, err := a.config()
-		if err != nil {
-			return err
-		}
-		if f, err = operate.FeedOf(c.Feeds, feed); err != nil {
-			return err
-		}
+	f, err := a.feed(feed)
+	if err != nil {
+		return err
 	}
+	f = cmp.Or(f, &config.Feed{})
 	t := &trial{Expression: source, Reads: map[string]string{}}
 	row := func(string) (string, bool) { return "", false }
 	if at != "" {

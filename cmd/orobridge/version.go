@@ -8,6 +8,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
+// Set by scripts/release (-ldflags -X): a release says what it is wherever it was built.
+var releaseVersion, releaseRevision string
+
 // build is what `orobridge version` tells.
 type build struct {
 	Version  string `json:"version"`
@@ -39,6 +42,10 @@ func newVersionCommand(a *app) *cobra.Command {
 
 func readBuild() build {
 	b := build{Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	if releaseVersion != "" {
+		b.Version, b.Revision = releaseVersion, releaseRevision
+		return b
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b

@@ -38,15 +38,23 @@ var listRules = entityRule{
 // understood are the fields of E1KOMG that the rules take into account or that do not narrow a price: its names (VAKEY
 // repeats the key as one text) and what S/4HANA repeats in longer fields. Any other field with a text would make it a
 // price of something narrower than its row says.
-var understood = []string{"KVEWE", "KOTABNR", "KAPPL", "KSCHL", "VAKEY", "VAKEY_LONG", "VADAT", "VADAT_LONG", "VKORG", "VTWEG", "SPART",
+var understood = setOf("KVEWE", "KOTABNR", "KAPPL", "KSCHL", "VAKEY", "VAKEY_LONG", "VADAT", "VADAT_LONG", "VKORG", "VTWEG", "SPART",
 	"KUNNR", "KDGRP", "PLTYP", "KONDA", "WAERK", "MATNR", "MATNR_LONG", "MATNR_EXTERNAL", "MATNR_VERSION", "MATNR_GUID", "MEINS",
-	"VRKME", "EAN11", "EANNR"}
+	"VRKME", "EAN11", "EANNR")
 
 // ofMaterial are the fields that say what kind of material it is. Beside a material they narrow nothing; alone they make
 // it a price of all materials of that kind.
-var ofMaterial = []string{"MTART", "MATKL", "EXTWG", "PRODH", "PRODH1", "PRODH2", "PRODH3", "KONDM", "BONUS", "PROVG", "MVGR1", "MVGR2",
+var ofMaterial = setOf("MTART", "MATKL", "EXTWG", "PRODH", "PRODH1", "PRODH2", "PRODH3", "KONDM", "BONUS", "PROVG", "MVGR1", "MVGR2",
 	"MVGR3", "MVGR4", "MVGR5", "WAGRP", "WGLIF", "PMATN", "PMATN_LONG", "TAXM1", "TAXM2", "TAXM3", "TAXM4", "TAXM5", "TAXM6",
-	"TAXM7", "TAXM8", "TAXM9"}
+	"TAXM7", "TAXM8", "TAXM9")
+
+func setOf(names ...string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
+}
 
 // condition is where one E1KONP and its parents stand.
 type condition struct {
@@ -58,8 +66,8 @@ type condition struct {
 // conditions calls each for every condition of the IDoc that may be a price.
 func (r *reader) conditions(d *Document, each func(*condition) error) error {
 	for komg := range d.Children(-1, "E1KOMG") {
-		b := &rowBuilder{r: r, d: d}
-		word := b.unwanted(komg)
+		b, c := &rowBuilder{r: r, d: d}, &condition{r: r, d: d, komg: komg}
+		word := c.unwanted(b)
 		if b.err != nil {
 			return b.err
 		}
@@ -67,7 +75,7 @@ func (r *reader) conditions(d *Document, each func(*condition) error) error {
 			r.count(word)
 			continue
 		}
-		field, err := b.narrowed(komg)
+		field, err := c.narrowed(b)
 		if err != nil {
 			return err
 		}
@@ -88,37 +96,37 @@ func (r *reader) conditions(d *Document, each func(*condition) error) error {
 }
 
 // unwanted says why a condition is none of this feed's, in the word that it is counted under.
-func (b *rowBuilder) unwanted(komg int) string {
-	f, kind := b.r.f, b.value(komg, "KSCHL")
-	usage, application := b.value(komg, "KVEWE"), b.value(komg, "KAPPL")
+func (c *condition) unwanted(b *rowBuilder) string {
+	f, kind := b.r.f, b.value(c.komg, "KSCHL")
+	usage, application := b.value(c.komg, "KVEWE"), b.value(c.komg, "KAPPL")
 	switch {
 	case usage != "" && usage != "A" || application != "" && application != "V":
 		return "other_application"
 	case len(f.ConditionTypes) > 0 && !slices.Contains(f.ConditionTypes, kind):
 		return "other_condition " + kind
-	case !f.inArea(b.d, &b.d.Segments[komg]):
+	case !f.inArea(b.d, &b.d.Segments[c.komg]):
 		return "other_area"
 	}
 	return ""
 }
 
 // narrowed finds a field that makes the condition narrower than a row can say, empty for none.
-func (b *rowBuilder) narrowed(komg int) (string, error) {
-	pairs, err := b.d.pairs(&b.d.Segments[komg])
-	if err != nil {
-		return "", err
-	}
-	material := b.value(komg, "MATNR")+b.value(komg, "MATNR_LONG") != ""
-	for _, p := range pairs {
-		if material && slices.Contains(ofMaterial, p.name) {
-			continue
+func (c *condition) narrowed(b *rowBuilder) (field string, err error) {
+	material := b.value(c.komg, "MATNR") != "" || b.value(c.komg, "MATNR_LONG") != ""
+	err = b.d.each(&b.d.Segments[c.komg], func(name string, text []byte) bool {
+		switch {
+		case understood[name], material && ofMaterial[name], string(text) == b.r.f.noData(), slices.Contains(b.r.f.IgnoreKeys, name):
+			return true
 		}
-		if strings.Trim(p.text, "0 ") != "" && p.text != b.r.f.noData() && !slices.Contains(understood, p.name) &&
-			!slices.Contains(b.r.f.IgnoreKeys, p.name) {
-			return p.name, nil
+		for _, char := range text {
+			if char != '0' && char != ' ' {
+				field = name
+				return false
+			}
 		}
-	}
-	return "", nil
+		return true
+	})
+	return field, err
 }
 
 // validity is where today stands in a condition's time.
@@ -274,7 +282,7 @@ func (c *condition) price(b *rowBuilder, konm int, gone bool) {
 	if konm >= 0 {
 		amount = konm
 	}
-	b.set("quantity", b.lowest(amount))
+	b.set("quantity", c.lowest(b, amount))
 	if !gone {
 		c.amount(b, amount)
 	}
@@ -295,7 +303,7 @@ func from(text string) string {
 }
 
 // lowest is from, or the row's fault.
-func (b *rowBuilder) lowest(at int) string {
+func (c *condition) lowest(b *rowBuilder, at int) string {
 	least := from(b.value(at, "KSTBM"))
 	if _, err := formats.CanonDecimal(least, formats.Conventions{}); err != nil {
 		b.fail(&b.d.Segments[at], "KSTBM", formats.CodeAmount, "KSTBM %v", err)
@@ -310,9 +318,10 @@ func (c *condition) amount(b *rowBuilder, at int) {
 		b.fail(&c.d.Segments[at], "KBETR", formats.CodeAmount, "KBETR %v", err)
 		return
 	}
-	text := b.value(c.konp, "KPEIN")
-	if strings.Trim(text, "0") == "" {
-		text = "1"
+	text := trimZeros(b.value(c.konp, "KPEIN"))
+	if text == "" || text == "0" || text == "1" { // by far the most prices are of one unit
+		b.set("value", rate.Round(quotientDecimals).String())
+		return
 	}
 	per, err := formats.ParseAmount(text, formats.Conventions{})
 	if err != nil {

@@ -91,18 +91,24 @@ func (d *Document) Value(s *Segment, name string) (string, error) {
 	if s.Known == nil {
 		return "", nil
 	}
-	f, ok := s.Known.Field(name)
+	i, ok := s.Known.index[name]
 	if !ok {
 		return "", nil
 	}
+	text, err := d.field(s, &s.Known.Fields[i])
+	return string(text), err
+}
+
+// field is the text of a field of a flat file's segment.
+func (d *Document) field(s *Segment, f *Field) ([]byte, error) {
 	text := d.text[s.start:s.end]
 	if f.Unconfirmed {
 		if len(cutRunes(text, s.wide, s.Known.confirmed, len(text))) > 0 {
-			return "", d.errUnconfirmed(s, name)
+			return nil, d.errUnconfirmed(s, f.Name)
 		}
-		return "", nil
+		return nil, nil
 	}
-	return string(cutRunes(text, s.wide, f.Offset, f.Length)), nil
+	return cutRunes(text, s.wide, f.Offset, f.Length), nil
 }
 
 // cutRunes is the text of length characters from the character offset on, without blanks at its end.
@@ -229,32 +235,40 @@ func (d *Document) First(parent int, typ string) int {
 // pair is a field with its text.
 type pair struct{ name, text string }
 
-// Pairs are the fields of a segment that have a text, in the dictionary's order in a flat file and in their own in XML.
-func (d *Document) pairs(s *Segment) ([]pair, error) {
-	var out []pair
+// each calls yield for the fields of a segment that have a text, in the dictionary's order in a flat file and in their own in
+// XML, until it returns false. The text holds until it returns. The error is that of [Document.Value].
+func (d *Document) each(s *Segment, yield func(name string, text []byte) bool) error {
 	if !d.flat {
 		for i := s.first; i >= 0; i = d.fields[i].next {
-			f := &d.fields[i]
-			if f.end > f.start {
-				out = append(out, pair{f.name, string(d.text[f.start:f.end])})
+			if f := &d.fields[i]; f.end > f.start && !yield(f.name, d.text[f.start:f.end]) {
+				return nil
 			}
 		}
-		return out, nil
+		return nil
 	}
 	if s.Known == nil {
 		if s.end > s.start {
-			out = append(out, pair{"SDATA", string(d.text[s.start:s.end])})
+			yield("SDATA", d.text[s.start:s.end])
 		}
-		return out, nil
+		return nil
 	}
-	for _, f := range s.Known.Fields {
-		text, err := d.Value(s, f.Name)
+	for i := range s.Known.Fields {
+		text, err := d.field(s, &s.Known.Fields[i])
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if text != "" {
-			out = append(out, pair{f.Name, text})
+		if len(text) > 0 && !yield(s.Known.Fields[i].Name, text) {
+			return nil
 		}
 	}
-	return slices.Clip(out), nil
+	return nil
+}
+
+// pairs are what [Document.each] yields.
+func (d *Document) pairs(s *Segment) (all []pair, err error) {
+	err = d.each(s, func(name string, text []byte) bool {
+		all = append(all, pair{name, string(text)})
+		return true
+	})
+	return slices.Clip(all), err
 }

@@ -165,10 +165,10 @@ type packing struct {
 
 // units fills more_units from segments. The value list of unit applies to each; one that it maps to nothing is left out.
 func (b *rowBuilder) units(base string, segments iter.Seq[int], in packing) {
-	any := false
+	found := false
 	var list []string
 	for i := range segments {
-		any = true
+		found = true
 		code := ""
 		for _, field := range in.unit {
 			code = cmp.Or(code, b.value(i, field))
@@ -196,7 +196,7 @@ func (b *rowBuilder) units(base string, segments iter.Seq[int], in packing) {
 		}
 		list = append(list, fmt.Sprintf("%s:%d:%s", code, b.r.f.Precisions[code], rate))
 	}
-	if any {
+	if found {
 		b.set("more_units", strings.Join(list, " "))
 	}
 }

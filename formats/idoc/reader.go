@@ -359,7 +359,8 @@ func (r *reader) admit(d *Document) string {
 		d.fail(&d.Control, "MESTYP", formats.CodeMessage, "the control record names no message type, and the segments do not tell it")
 	case !ok:
 		d.fail(&d.Control, "MESTYP", formats.CodeMessage,
-			"message %s does not feed %s; if it is a copy of %s, say so under format.messages; kind: xml reads any other by its paths", typ, r.e.Name, strings.Join(slices.Sorted(maps.Keys(r.rules.rules)), " or "))
+			"message %s does not feed %s; if it is a copy of %s, say so under format.messages; kind: xml reads any other by its paths",
+			typ, r.e.Name, strings.Join(slices.Sorted(maps.Keys(r.rules.rules)), " or "))
 	}
 	return message
 }

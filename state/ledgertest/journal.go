@@ -85,7 +85,8 @@ var journal = []test{
 	{"a decision is not pruned", func(w *world) {
 		w.must(w.Keep(w.Context(), &bridge.Event{At: at, Kind: bridge.DecisionTaken}, &bridge.Event{At: at, Kind: bridge.Noted}))
 		w.must(second(w.PruneEvents(w.Context(), at.Add(time.Hour), 10)))
-		w.is([]bridge.EventKind{bridge.DecisionTaken}, each(w.journaled(bridge.EventFilter{}), func(e *bridge.Event) bridge.EventKind { return e.Kind }))
+		w.is([]bridge.EventKind{bridge.DecisionTaken},
+			each(w.journaled(bridge.EventFilter{}), func(e *bridge.Event) bridge.EventKind { return e.Kind }))
 	}},
 	{"a decision is seen by whoever asks after it", func(w *world) {
 		w.must(w.Keep(w.Context(), &bridge.Event{At: at, Kind: bridge.DecisionTaken, Text: "before"}))

@@ -12,8 +12,9 @@ import (
 
 // rejectOf is a reject of a run at a position.
 func rejectOf(r *bridge.Run, key string, pos formats.Position) bridge.RejectRow {
-	return bridge.RejectRow{Drop: r.Drop, Run: r.ID, Entity: "products", State: bridge.RejectOpen, Reject: formats.Reject{Pos: pos, Key: key, Field: "name", Code: formats.CodeMissing,
-		Message: "name is empty"}, Row: map[string]string{"MATNR": key, `a "b"`: "c\\d\te"}}
+	return bridge.RejectRow{Drop: r.Drop, Run: r.ID, Entity: "products", State: bridge.RejectOpen,
+		Reject: formats.Reject{Pos: pos, Key: key, Field: "name", Code: formats.CodeMissing,
+			Message: "name is empty"}, Row: map[string]string{"MATNR": key, `a "b"`: "c\\d\te"}}
 }
 
 // warningOf is a warning of a run.
@@ -134,6 +135,44 @@ var rows = []test{
 		w.is(d.ID, got(w.DropOf(w.Context(), again.ID))(w))
 		w.wraps(second(w.DropOf(w.Context(), 77)), bridge.ErrUnknown)
 	}},
+	{"a key's history says what was sent, whatever became of its link since", func(w *world) {
+		_, r := w.run(bridge.Drop{})
+		sent := [][]formats.Value{values("name", "a", "unit", "item"), values("name", "b"), values("name", "b", "unit", "item"),
+			values("name", "c")}
+		before := [][]formats.Value{values("name", "", "unit", ""), values("name", "a"), values("name", "", "unit", ""), nil}
+		var link *bridge.Link
+		told := func(n int) {
+			w.Helper()
+			var told []bridge.HistoryEntry
+			for _, e := range got(w.History(w.Context(), "products", "A"))(w) {
+				told = append(told, bridge.HistoryEntry{Sent: e.Sent, Before: e.Before})
+			}
+			var want []bridge.HistoryEntry
+			for i := range n {
+				want = append(want, bridge.HistoryEntry{Sent: sent[i], Before: before[i]})
+			}
+			w.is(want, told)
+		}
+		for i := range sent {
+			s := fated(r, "A", bridge.FateUpdated)
+			s.Key, s.Sent, s.Before = "A", sent[i], before[i]
+			if link == nil {
+				link = &bridge.Link{Entity: "products", Key: "A", OroID: "1", At: at}
+			}
+			link.Lay(sent[i], bridge.Link{})
+			s.Link = link
+			w.must(w.Settle(w.Context(), 0, []bridge.Settlement{s}))
+			told(i + 1)
+			if i == 1 {
+				w.must(w.Forget(w.Context(), "products", []string{"A"}))
+				link = nil
+				told(i + 1)
+			}
+		}
+		w.must(w.Forget(w.Context(), "products", []string{"A"}))
+		w.again()
+		told(len(sent))
+	}},
 	{"a word finds the keys that it is a part of", func(w *world) {
 		_, r := w.run(bridge.Drop{})
 		w.link("prices", "Retail|S-1|item")
@@ -142,7 +181,8 @@ var rows = []test{
 		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{fated(r, "it's|S-1", bridge.FateUpdated)}))
 		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{rejectOf(r, "S-1|only rejected", formats.Position{Line: 2})}))
 		of := func(word string, n int) []bridge.EntityKey { return got(w.KeysOf(w.Context(), word, n))(w) }
-		w.is([]bridge.EntityKey{{Entity: "prices", Key: "Retail|S-1|item"}, {Entity: "products", Key: "S-1"}, {Entity: "products", Key: "S-1|only rejected"},
+		w.is([]bridge.EntityKey{{Entity: "prices", Key: "Retail|S-1|item"}, {Entity: "products", Key: "S-1"}, {Entity: "products",
+			Key: "S-1|only rejected"},
 			{Entity: "products", Key: "it's|S-1"}}, of("S-1", 10))
 		w.is(2, len(of("Retail", 10)))
 		w.is(1, len(of("Retail", 1)))
@@ -238,7 +278,8 @@ func endsOfRejects(w *world) {
 		want   []string
 	}{
 		{bridge.RejectFilter{IDs: []int64{ids["A"], 77}}, bridge.RejectAcknowledged, known, []string{"A"}},
-		{bridge.RejectFilter{Entity: "products", Keys: []string{"A", "B", "D", "nobody"}, Before: third.ID}, bridge.RejectMended, end, []string{"B"}},
+		{bridge.RejectFilter{Entity: "products", Keys: []string{"A", "B", "D", "nobody"}, Before: third.ID},
+			bridge.RejectMended, end, []string{"B"}},
 		{bridge.RejectFilter{Entity: "prices", Keys: []string{}}, bridge.RejectMended, end, nil},
 		{bridge.RejectFilter{Before: second.ID, Drop: second.Drop}, bridge.RejectMended, end, nil},
 		{bridge.RejectFilter{Run: second.ID, Keys: []string{"D"}}, bridge.RejectRepeated, end, []string{"D"}},

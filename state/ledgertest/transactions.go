@@ -190,6 +190,9 @@ func (w *world) changes(m *midst) map[string]change {
 			b.Operation = "29"
 			return l.SetOperation(ctx, &b, events...)
 		},
+		"Erase": func(ctx context.Context, l Ledger, e ...*bridge.Event) error {
+			return second(l.Erase(ctx, "products", "A", []string{"products"}, e...))
+		},
 		"Settle":     w.settles(m),
 		"Owe":        w.owes(),
 		"SaveOutbox": w.savesOutbox(m),
@@ -260,7 +263,7 @@ var transactions = func() []test {
 		{"a ledger that is closed refuses", closedRefuses}}
 	for _, name := range []string{"Listed", "Advance", "Expect", "Reported", "StartRun", "SaveRun", "PlanAgain", "OpenBatch", "Forget",
 		"Keep", "Note", "Note away", "PruneEvents", "Unpark", "RejectRows", "EndRejects",
-		"KeepWarnings", "SetOperation", "Settle", "Owe", "SaveOutbox"} {
+		"KeepWarnings", "SetOperation", "Erase", "Settle", "Owe", "SaveOutbox"} {
 		all = append(all, test{name + " is made whole, kept with its events, or not made at all", func(w *world) {
 			do := w.changes(w.midst())[name]
 			before, event := w.everything(), &bridge.Event{At: at, Kind: bridge.Noted, Text: name}

@@ -7,24 +7,14 @@ import (
 	"fmt"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/formats"
 )
 
 // Changes walks what the runs of a drop, or one of them, have done to keys: key by key, and there oldest first.
 func (l *Ledger) Changes(ctx context.Context, drop, run int64, each func(bridge.HistoryEntry) error) error {
-	err := walk(ctx, l.walks, `SELECT h.entity, h.key, h.drop_id, h.run, h.line, h.fate, h.sent, h.before, h.detail, h.at
-		FROM runs r JOIN history h ON h.run = r.id WHERE r.drop_id = ?1 AND (?2 = 0 OR r.id = ?2) ORDER BY h.entity, h.key, h.id`,
+	err := walk(ctx, l.walks, historyOf(`JOIN runs r ON r.id = h.run WHERE r.drop_id = ?1 AND (?2 = 0 OR r.id = ?2) ORDER BY h.entity, h.key, h.id`),
 		[]any{drop, run}, func(rows *sql.Rows) error {
-			var e bridge.HistoryEntry
-			var sent, before string
-			err := rows.Scan(&e.Entity, &e.Key, &e.Drop, &e.Run, &e.Line, &e.Fate, &sent, &before, &e.Detail, stamp{&e.At})
+			e, err := scanHistory(rows)
 			if err != nil {
-				return err
-			}
-			if e.Sent, err = formats.ParseContent(sent); err != nil {
-				return err
-			}
-			if e.Before, err = formats.ParseContent(before); err != nil {
 				return err
 			}
 			return each(e)

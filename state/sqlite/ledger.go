@@ -21,8 +21,11 @@ import (
 	_ "github.com/mattn/go-sqlite3" // the driver
 )
 
-// keptLog is how many bytes of the write-ahead log stay on the disk once it was carried over.
-const keptLog = 8 << 20
+// The write-ahead log is carried over once it has so many pages, and keeps so many bytes on the disk then.
+const (
+	carriedOver = 256
+	keptLog     = 2 << 20
+)
 
 // Ledger is an open ledger: one file, and what each of its parts keeps there. Its methods are those of its parts.
 type Ledger struct {
@@ -54,6 +57,7 @@ type file struct {
 	walks    *sql.DB // lists that are handed on row by row: as many as there are at a time
 	turns    turns   // of writers
 	identity string
+	persons  string // key of the pseudonyms of customers
 }
 
 // Options change how a ledger is opened.
@@ -93,7 +97,8 @@ func (f *file) open(ctx context.Context, o Options) (err error) {
 			return err
 		}
 		f.write.SetMaxOpenConns(1)
-		if _, err := f.write.ExecContext(ctx, fmt.Sprintf(`PRAGMA journal_size_limit = %d`, keptLog)); err != nil {
+		if _, err := f.write.ExecContext(ctx, fmt.Sprintf(`PRAGMA journal_size_limit = %d; PRAGMA wal_autocheckpoint = %d`,
+			keptLog, carriedOver)); err != nil {
 			return wrap("open ledger "+f.path, trouble(err))
 		}
 		if err := migrate(ctx, f.write); err != nil {
@@ -113,8 +118,8 @@ func (f *file) open(ctx context.Context, o Options) (err error) {
 	return f.identify(ctx)
 }
 
-// writing are the options of the one connection that writes.
-const writing = "_auto_vacuum=incremental&_journal_mode=WAL&_synchronous=FULL&_txlock=immediate&" +
+// writing are the options of the one connection that writes. What is deleted is overwritten: it may be of a person.
+const writing = "_auto_vacuum=incremental&_journal_mode=WAL&_synchronous=FULL&_secure_delete=on&_txlock=immediate&" +
 	"_busy_timeout=5000&_foreign_keys=on&_cache_size=-4000"
 
 func open(path, options string) (*sql.DB, error) {

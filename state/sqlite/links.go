@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -106,11 +107,20 @@ func (l linkStore) Forget(ctx context.Context, entity string, keys []string) err
 }
 
 func forget(ctx context.Context, tx statements, entity, key string) error {
-	_, err := tx.ExecContext(ctx, `DELETE FROM accepted WHERE link = (SELECT id FROM links WHERE entity = ? AND key = ?)`, entity, key)
-	if err != nil {
-		return err
+	var id int64
+	err := tx.QueryRowContext(ctx, `SELECT id FROM links WHERE entity = ? AND key = ?`, entity, key).Scan(&id)
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil
 	}
-	_, err = tx.ExecContext(ctx, `DELETE FROM links WHERE entity = ? AND key = ?`, entity, key)
+	if err == nil {
+		err = fillHistory(ctx, tx, entity, key)
+	}
+	if err == nil {
+		_, err = tx.ExecContext(ctx, `DELETE FROM accepted WHERE link = ?`, id)
+	}
+	if err == nil {
+		_, err = tx.ExecContext(ctx, `DELETE FROM links WHERE entity = ? AND key = ?`, entity, key)
+	}
 	return err
 }
 
@@ -126,6 +136,9 @@ func saveLink(ctx context.Context, tx statements, k *bridge.Link) error {
 		origins = string(text)
 	}
 	if k.ID != 0 {
+		if err := fillHistory(ctx, tx, k.Entity, k.Key); err != nil {
+			return err
+		}
 		res, err := tx.ExecContext(ctx, `UPDATE accepted SET
 			oro_id = ?, content = ?, removed = ?, feed = ?, drop_id = ?, run = ?, line = ?, origins = ?, at = ? WHERE link = ?`,
 			k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At), k.ID)

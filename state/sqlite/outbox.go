@@ -99,7 +99,7 @@ func (l outboxStore) Owe(ctx context.Context, export string, in *bridge.Intake, 
 			}
 		}
 		for _, e := range in.Orders {
-			if err := enter(ctx, tx, export, e); err != nil {
+			if err := l.enter(ctx, tx, export, e); err != nil {
 				return fmt.Errorf("order %s: %w", e.Identifier, err)
 			}
 		}
@@ -114,7 +114,7 @@ func (l outboxStore) Owe(ctx context.Context, export string, in *bridge.Intake, 
 			}
 		}
 		for i := range in.History {
-			if err := record(ctx, tx, &in.History[i]); err != nil {
+			if err := record(ctx, tx, &in.History[i], nil); err != nil {
 				return err
 			}
 		}
@@ -139,11 +139,11 @@ func turnBook(ctx context.Context, tx statements, export string, in *bridge.Inta
 }
 
 // enter puts an order into the outbox, without a file yet.
-func enter(ctx context.Context, tx statements, export string, e *bridge.Entry) error {
+func (l outboxStore) enter(ctx context.Context, tx statements, export string, e *bridge.Entry) error {
 	return tx.insert(ctx, &e.ID, `INSERT INTO outbox
-		(export, kind, identifier, oro_id, version, print, content, flags, stuck, alarm, submitted, noticed)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, export, e.Kind, e.Identifier, e.Document.ID, e.Version, e.Print, string(e.Content),
-		strings.Join(e.Flags, " "), e.Stuck, e.Alarm, millis(e.Submitted), millis(e.Noticed))
+		(export, kind, identifier, oro_id, version, print, content, flags, stuck, alarm, submitted, noticed, person)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, export, e.Kind, e.Identifier, e.Document.ID, e.Version, e.Print, string(e.Content),
+		strings.Join(e.Flags, " "), e.Stuck, e.Alarm, millis(e.Submitted), millis(e.Noticed), l.Pseudonym(e.Customer))
 }
 
 // addFile puts a file into the outbox, and its members into the file.
@@ -186,7 +186,7 @@ func (l outboxStore) SaveOutbox(ctx context.Context, c bridge.OutboxChange, even
 			}
 		}
 		for i := range c.History {
-			if err := record(ctx, tx, &c.History[i]); err != nil {
+			if err := record(ctx, tx, &c.History[i], nil); err != nil {
 				return err
 			}
 		}
@@ -228,6 +228,9 @@ func (l outboxStore) Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*brid
 		w.add("(o.identifier = ? OR o.number = CAST(? AS INTEGER) AND ? NOT GLOB '*[^0-9]*' AND o.number <> 0)", f.Order, f.Order, f.Order)
 	}
 	filter(&w, "o.identifier = ?", f.Identifier)
+	if f.Customer != "" {
+		w.add("o.person <> '' AND o.person = ?", l.Pseudonym(f.Customer))
+	}
 	filter(&w, "o.number = ?", f.Number)
 	filter(&w, "o.submitted >= ?", millis(f.From))
 	filter(&w, "o.submitted < ?", millis(f.To))

@@ -135,16 +135,23 @@ func (f *file) GiveBack(ctx context.Context) (more bool, err error) {
 		return false, fmt.Errorf("give room back: %w", err)
 	}
 	defer f.turns.give()
+	var free, mode int
+	const room = `SELECT (SELECT freelist_count FROM pragma_freelist_count), (SELECT auto_vacuum FROM pragma_auto_vacuum)`
+	if err := f.write.QueryRowContext(ctx, room).Scan(&free, &mode); err != nil {
+		return false, wrap("give room back", trouble(err))
+	}
 	// The checkpoint waits for no reader: the next one finds what this one had to leave.
-	for _, query := range []string{fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, givenBack),
-		`PRAGMA busy_timeout = 0`, `PRAGMA wal_checkpoint(TRUNCATE)`, `PRAGMA busy_timeout = 5000`} {
+	steps := []string{fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, givenBack),
+		`PRAGMA busy_timeout = 0`, `PRAGMA wal_checkpoint(TRUNCATE)`, `PRAGMA busy_timeout = 5000`}
+	if mode == 0 { // of an early program: its file is written anew, once
+		steps[0] = `PRAGMA auto_vacuum = incremental; VACUUM`
+	}
+	for _, query := range steps {
 		// Each step of a pragma frees one page: to the end.
 		if err := walk(ctx, f.write, query, nil, func(*sql.Rows) error { return nil }); err != nil {
 			return false, wrap("give room back", trouble(err))
 		}
 	}
-	var free, mode int
-	err = f.read.QueryRowContext(ctx, `SELECT (SELECT freelist_count FROM pragma_freelist_count),
-		(SELECT auto_vacuum FROM pragma_auto_vacuum)`).Scan(&free, &mode)
-	return free > 0 && mode != 0, wrap("give room back", err)
+	err = f.read.QueryRowContext(ctx, room).Scan(&free, &mode)
+	return free > 0, wrap("give room back", err)
 }

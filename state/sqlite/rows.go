@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
@@ -52,21 +53,44 @@ func settle(ctx context.Context, tx statements, s *bridge.Settlement) error {
 	for _, f := range s.Files {
 		errs = append(errs, saveOutfile(ctx, tx, bridge.FileMove{Outfile: f, From: f.State}))
 	}
-	return errors.Join(append(errs, record(ctx, tx, &s.HistoryEntry))...)
+	return errors.Join(append(errs, record(ctx, tx, &s.HistoryEntry, s.Link))...)
 }
 
-// record enters a step in a key's history.
-func record(ctx context.Context, tx statements, e *bridge.HistoryEntry) error {
+// record enters a step in a key's history. What was sent is not written down once more where it is all that a link, saved just
+// now, says: see [fillHistory].
+func record(ctx context.Context, tx statements, e *bridge.HistoryEntry, link *bridge.Link) error {
+	sent, before := content(e.Sent), content(e.Before)
+	if link != nil && len(e.Sent) > 0 && slices.Equal(e.Sent, link.Content) {
+		sent = ""
+	}
+	if slices.Equal(e.Before, emptied(e.Sent)) {
+		before = ""
+	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO history (entity, key, drop_id, run, line, fate, sent, before, detail, at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		e.Entity, e.Key, e.Drop, e.Run, e.Line, e.Fate, content(e.Sent), content(e.Before), e.Detail, millis(e.At))
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, e.Entity, e.Key, e.Drop, e.Run, e.Line, e.Fate, sent, before, e.Detail, millis(e.At))
 	return err
+}
+
+// fillHistory writes down what a link says where its key's history leaves that to the link, before the link says something else.
+func fillHistory(ctx context.Context, tx statements, entity, key string) error {
+	_, err := tx.ExecContext(ctx, `UPDATE history SET sent = (SELECT a.content FROM links l JOIN accepted a ON a.link = l.id
+		WHERE l.entity = ?2 AND l.key = ?1) WHERE key = ?1 AND entity = ?2 AND sent = ''`, key, entity)
+	return err
+}
+
+// emptied are values without their texts.
+func emptied(values []formats.Value) []formats.Value {
+	var all []formats.Value
+	for _, v := range values {
+		all = append(all, formats.Value{Field: v.Field})
+	}
+	return all
 }
 
 // Settled tells the fate that a run has already given to some of the keys.
 func (l rowStore) Settled(ctx context.Context, run int64, keys []string) (map[string]bridge.RowFate, error) {
 	fates := map[string]bridge.RowFate{}
-	err := walk(ctx, l.read, `SELECT h.key, h.fate FROM json_each(?) j CROSS JOIN history h ON h.run = ? AND h.key = j.value ORDER BY h.id`,
+	err := walk(ctx, l.read, `SELECT h.key, h.fate FROM json_each(?) j CROSS JOIN history h ON h.key = j.value AND +h.run = ? ORDER BY h.id`,
 		[]any{list(keys), run}, func(rows *sql.Rows) error {
 			var key string
 			var fate bridge.RowFate
@@ -111,22 +135,34 @@ func (l rowStore) RemovedBy(ctx context.Context, entity string, keys []string) (
 // History lists everything that happened to a key, oldest first.
 func (l rowStore) History(ctx context.Context, entity, key string) ([]bridge.HistoryEntry, error) {
 	var all []bridge.HistoryEntry
-	err := walk(ctx, l.read, `SELECT entity, key, drop_id, run, line, fate, sent, before, detail, at FROM history
-		WHERE entity = ? AND key = ? ORDER BY id`, []any{entity, key}, func(rows *sql.Rows) error {
-		var e bridge.HistoryEntry
-		var sent, before string
-		err := rows.Scan(&e.Entity, &e.Key, &e.Drop, &e.Run, &e.Line, &e.Fate, &sent, &before, &e.Detail, stamp{&e.At})
-		if err != nil {
-			return err
-		}
-		if e.Sent, err = formats.ParseContent(sent); err != nil {
-			return err
-		}
-		e.Before, err = formats.ParseContent(before)
+	err := walk(ctx, l.read, historyOf(`WHERE h.entity = ? AND h.key = ? ORDER BY h.id`), []any{entity, key}, func(rows *sql.Rows) error {
+		e, err := scanHistory(rows)
 		all = append(all, e)
 		return err
 	})
 	return all, wrap("read history of "+entity+" "+key, err)
+}
+
+// historyOf is a query of entries of history, chosen by what stands behind its tables. What is not kept with an entry stands
+// in its key's link.
+func historyOf(tail string) string {
+	return `SELECT h.entity, h.key, h.drop_id, h.run, h.line, h.fate, iif(h.sent = '', coalesce(a.content, '{}'), h.sent), h.before, h.detail, h.at
+		FROM history h LEFT JOIN links l ON l.entity = h.entity AND l.key = h.key LEFT JOIN accepted a ON a.link = l.id ` + tail
+}
+
+func scanHistory(rows *sql.Rows) (e bridge.HistoryEntry, err error) {
+	var sent, before string
+	err = rows.Scan(&e.Entity, &e.Key, &e.Drop, &e.Run, &e.Line, &e.Fate, &sent, &before, &e.Detail, stamp{&e.At})
+	if err != nil {
+		return e, err
+	}
+	if e.Sent, err = formats.ParseContent(sent); err != nil {
+		return e, err
+	}
+	if e.Before = emptied(e.Sent); before != "" {
+		e.Before, err = formats.ParseContent(before)
+	}
+	return e, err
 }
 
 // RowLines walks what is known of single rows of a drop, by run and line. What planning refused is among the rejects

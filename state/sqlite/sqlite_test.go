@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
@@ -214,4 +215,41 @@ func BenchmarkLookup(b *testing.B) {
 		rows += 1000
 	}
 	b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// A ledger of an early program gives room back, too: its file is written anew once.
+func TestALedgerThatGaveNoRoomBack(t *testing.T) {
+	dir := t.TempDir()
+	l := openIn(t, dir)
+	for i := range 300 {
+		must(t, l.Note(t.Context(), fmt.Sprint("n", i), strings.Repeat("x", 4000)))
+	}
+	must(t, l.Close())
+	db, err := sql.Open("sqlite3", filepath.Join(dir, "ledger.db"))
+	must(t, err)
+	_, err = db.Exec(`PRAGMA auto_vacuum = none; VACUUM`)
+	must(t, errors.Join(err, db.Close()))
+
+	l = openIn(t, dir)
+	for i := range 300 {
+		must(t, l.Note(t.Context(), fmt.Sprint("n", i), ""))
+	}
+	for range 2 {
+		more, err := l.GiveBack(t.Context())
+		if err != nil || more {
+			t.Errorf("%v, %v", more, err)
+		}
+	}
+	info, err := os.Stat(filepath.Join(dir, "ledger.db"))
+	if must(t, err); info.Size() > 500_000 {
+		t.Errorf("it has %d bytes", info.Size())
+	}
+	must(t, l.Note(t.Context(), "one more", strings.Repeat("x", 900_000)))
+	must(t, l.Note(t.Context(), "one more", ""))
+	if _, err := l.GiveBack(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if info, err = os.Stat(filepath.Join(dir, "ledger.db")); err != nil || info.Size() > 500_000 {
+		t.Errorf("it has %d bytes: %v", info.Size(), err)
+	}
 }

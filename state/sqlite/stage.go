@@ -20,6 +20,8 @@ type stage struct {
 	db     *sql.DB
 	path   string
 	entity *formats.Entity
+	dict   *s2.Dict // of the first changes: most of a change's text, names of columns and all, stands in any other
+	filled bool
 }
 
 const stageSchema = `CREATE TABLE changes (
@@ -100,6 +102,12 @@ func (s *stage) tx(ctx context.Context, f func(*sql.Tx) error) error {
 
 // Put implements bridge.Stage.
 func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*bridge.Staged, err error) {
+	if !s.filled {
+		if err := s.learn(changes); err != nil {
+			return nil, err
+		}
+		s.filled = len(changes) > 0
+	}
 	err = s.tx(ctx, func(tx *sql.Tx) error {
 		st, err := tx.PrepareContext(ctx, `INSERT INTO changes (line, off, segment, doc, part, op, oro_id, link, status,
 			cap, remove, implied, again, verify, tries, missing_entity, missing_key, texts, parked, key)
@@ -110,7 +118,7 @@ func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*b
 		}
 		defer st.Close()
 		for _, c := range changes {
-			args, err := stagedArgs(c)
+			args, err := s.args(c)
 			if err != nil {
 				return err
 			}
@@ -138,7 +146,7 @@ func (s *stage) Save(ctx context.Context, changes []*bridge.Staged) error {
 		}
 		defer st.Close()
 		for _, c := range changes {
-			args, err := stagedArgs(c)
+			args, err := s.args(c)
 			if err != nil {
 				return err
 			}
@@ -150,8 +158,27 @@ func (s *stage) Save(ctx context.Context, changes []*bridge.Staged) error {
 	})
 }
 
-func stagedArgs(c *bridge.Staged) ([]any, error) {
-	packed, err := pack(c)
+// dictionary is how many bytes of the first changes all others are packed by.
+const dictionary = 4 << 10
+
+// learn makes the dictionary of the first changes that are staged.
+func (s *stage) learn(changes []*bridge.Staged) error {
+	var sample []byte
+	for _, c := range changes {
+		text, err := texts(c)
+		if err != nil {
+			return err
+		}
+		if sample = append(sample, text...); len(sample) >= dictionary {
+			break
+		}
+	}
+	s.dict = s2.MakeDict(sample[:min(len(sample), dictionary)], nil) // nil of a text that is too short for one
+	return nil
+}
+
+func (s *stage) args(c *bridge.Staged) ([]any, error) {
+	packed, err := s.pack(c)
 	if err != nil {
 		return nil, err
 	}
@@ -181,11 +208,11 @@ func (s *stage) scan(row interface{ Scan(...any) error }) (*bridge.Staged, error
 		c.Missing = &missing
 	}
 	c.Line, c.Record.Key, c.Record.Remove = p.Line, c.Key, c.Remove
-	return c, unpack(packed, c)
+	return c, s.unpack(packed, c)
 }
 
-// pack writes the texts of a change: one JSON value a line, which a JSON value itself never breaks.
-func pack(c *bridge.Staged) ([]byte, error) {
+// texts are those of a change: one JSON value a line, which a JSON value itself never breaks.
+func texts(c *bridge.Staged) ([]byte, error) {
 	raw, err := json.Marshal(c.Raw)
 	if err != nil {
 		return nil, err
@@ -194,11 +221,27 @@ func pack(c *bridge.Staged) ([]byte, error) {
 	for _, values := range [][]formats.Value{c.Record.Values, c.Values, c.Old} {
 		text = append(formats.AppendContent(text, values), '\n')
 	}
-	return s2.EncodeBetter(nil, append(text, raw...)), nil
+	return append(text, raw...), nil
 }
 
-func unpack(packed []byte, c *bridge.Staged) error {
-	text, err := s2.Decode(nil, packed)
+func (s *stage) pack(c *bridge.Staged) ([]byte, error) {
+	text, err := texts(c)
+	if err != nil {
+		return nil, err
+	}
+	if s.dict == nil {
+		return s2.EncodeBetter(nil, text), nil
+	}
+	return s.dict.Encode(nil, text), nil
+}
+
+func (s *stage) unpack(packed []byte, c *bridge.Staged) (err error) {
+	var text []byte
+	if s.dict == nil {
+		text, err = s2.Decode(nil, packed)
+	} else {
+		text, err = s.dict.Decode(nil, packed)
+	}
 	if err != nil {
 		return err
 	}

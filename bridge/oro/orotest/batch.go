@@ -332,6 +332,7 @@ func (o *operation) postpone(items []numbered) []numbered {
 // draft reads one record of the batch.
 func (o *operation) draft(it numbered) *draft {
 	d := o.shop.draft(o.extID)
+	d.by = &o.shop.access
 	d.sources, d.batch = o.sources, true
 	pointer := pointerAt("data", it.index)
 	refuse := func(status int, title, detail, pointer string) *draft {

@@ -83,6 +83,8 @@ func (c *call) update(t *table, id string) {
 	case d == nil:
 	case !c.shop.permits("edit", t.name):
 		c.forbidden(noAccess)
+	case !c.shop.seesRows(t):
+		c.forbidden(noRow)
 	default:
 		c.write(t, d, true)
 	}
@@ -105,6 +107,7 @@ func (c *call) store(draw func(*draft) bool, written func()) {
 	s.pause(c.r.Context(), s.latency.Write)
 	s.mu.Lock()
 	d := s.draft(c.extID)
+	d.by = &s.access
 	c.commit(d, draw, written)
 	events := s.events(d.done)
 	s.mu.Unlock()
@@ -194,6 +197,16 @@ func (c *call) delete(t *table, id string) {
 		s.mu.Unlock()
 		return
 	}
+	if !s.seesRows(t) {
+		s.mu.Unlock()
+		c.forbidden(noRow)
+		return
+	}
+	if t.undeletable != nil && t.undeletable(&entity{draft: s.draft(false), table: t, record: t.get(n)}) {
+		s.mu.Unlock()
+		c.forbidden(`No access by "DELETE" permission to the entity.`)
+		return
+	}
 	if reason := s.kept(t, n); reason != "" {
 		s.mu.Unlock()
 		c.forbidden("The delete operation is forbidden. Reason: " + reason + ".")
@@ -260,6 +273,9 @@ func (c *call) deleteList(t *table) {
 		return
 	}
 	found := slices.Clone(t.find(q))
+	if !s.seesRows(t) {
+		found = nil
+	}
 	gone := found[:min(len(found), maxDelete)]
 	for _, n := range gone {
 		if reason := s.kept(t, n); reason != "" {

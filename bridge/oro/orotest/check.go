@@ -36,7 +36,7 @@ func (e *entity) check() {
 // not be read is not blamed for breaking a rule too, nor is what a change did not touch.
 func (e *entity) arrange() {
 	e.violations = slices.DeleteFunc(e.violations, func(p problem) bool {
-		unsent := e.existing && e.wish != nil && p.field != "" && !e.wish.sends(p.field)
+		unsent := e.existing && e.wish != nil && p.field != "" && !e.wish.sends(p.field) && !e.derived[p.field]
 		return !p.always && (e.invalid[p.field] || unsent)
 	})
 	all := append(e.violations, e.refused...)
@@ -57,6 +57,10 @@ func (e *entity) arrange() {
 func (e *entity) checkField(f *field) {
 	for _, c := range f.checks {
 		c(e, f)
+	}
+	if before := e.table.get(e.record.serial); before != nil && f.settled != "" && f.kind == many &&
+		len(before.lists[f.slot]) > 0 && !slices.Equal(before.lists[f.slot], e.record.lists[f.slot]) {
+		e.violate("unchangeable field", f.name, "%s", f.settled)
 	}
 	if f.kind == one {
 		if f.required != "" && e.record.ones[f.slot] == 0 && (f.insists || !e.invalid[f.name]) {
@@ -94,7 +98,9 @@ func (e *entity) checkLength(f *field, n int) {
 	if n < f.min {
 		e.violate("length", f.name, "This value is too short. It should have %d characters or more.", f.min)
 	}
-	if f.max > 0 && n > f.max {
+	if f.max > 0 && n > f.max && f.tooLong != "" {
+		e.violate("length", f.name, "%s", f.tooLong)
+	} else if f.max > 0 && n > f.max {
 		e.violate("length", f.name, "This value is too long. It should have %d characters or less.", f.max)
 	}
 }

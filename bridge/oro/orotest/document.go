@@ -389,16 +389,13 @@ func taxItems(order *entity, lines []*entity, currency string) string {
 }
 
 // subtotalsOf answers the list of an order's subtotals: they are worked out, and found by their order alone.
-func (c *call) subtotalsOf(path []string) {
+func (c *call) subtotalsOf() {
 	s := c.shop
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	orders := s.tables["orders"]
 	q := s.parseQuery(s.tables["ordersubtotals"], forList, c.query, c.extID)
 	switch {
-	case len(path) > 1:
-		c.noRoute()
-		return
 	case len(q.problems) > 0:
 		c.fail(q.problems...)
 		return

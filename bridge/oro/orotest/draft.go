@@ -9,6 +9,7 @@ import (
 // It sees its own changes over those of the shop; nobody else does before commit.
 type draft struct {
 	shop     *holdings
+	by       *access // who writes; nil is the shop itself
 	extID    bool
 	staged   map[place]*record // nil value: deleted
 	order    []place
@@ -251,6 +252,7 @@ type entity struct {
 	violations []problem
 	refused    []problem       // what could not be read or resolved
 	invalid    map[string]bool // fields of refused
+	derived    map[string]bool // fields that were worked out from sent ones, and count as sent
 }
 
 func (e *entity) text(name string) string {

@@ -14,10 +14,12 @@ var (
 		{name: "city", required: notBlank, max: 255},
 		{name: "postalCode", required: notBlank, max: 255},
 		{name: "organization", max: 255},
-		{name: "customRegion", max: 255},
+		{name: "customRegion", max: 255, filter: single},
 	}
-	phoned   = field{name: "phone", max: 255}
-	wherein  = []field{{name: "country", kind: one, to: "countries", required: notBlank}, toOne("region", "regions")}
+	phoned  = field{name: "phone", max: 255}
+	wherein = []field{
+		{name: "country", kind: one, to: "countries", required: notBlank, fixed: true}, {name: "region", kind: one, to: "regions", fixed: true},
+	}
 	validity = []field{{name: "validatedAt", kind: moment}}
 )
 
@@ -27,12 +29,13 @@ func bookAddress(name, owner, to string) resource {
 		name: name, actions: reading | writing | batching, business: []string{owner, "label", "street", "city"}, title: []string{"label"},
 		fields: fields([]field{phoned, {name: "primary", kind: flag, init: "false"}}, located, personal, undated, validity, []field{
 			{name: "types", kind: object, init: "[]", read: readTypes},
-			{name: owner, kind: one, to: to, required: notBlank, index: true, cascade: true, frozen: true},
+			{name: owner, kind: one, to: to, required: notBlank, index: true, cascade: true, frozen: true, fixed: true},
 			{name: "owner", kind: one, to: "users", init: "1", keeps: true},
-			{name: "systemOrganization", kind: one, to: "organizations", init: "1", keeps: true},
+			{name: "systemOrganization", kind: one, to: "organizations", init: "1", keeps: true, fixed: true},
 		}, wherein),
-		rules:    []check{regional, named},
-		complete: func(e *entity) { inBook(e, owner) },
+		rules:     []check{regional, named},
+		shortcuts: map[string]string{"addressType": "types"},
+		complete:  func(e *entity) { inBook(e, owner) },
 	}
 }
 
@@ -40,10 +43,13 @@ var _ = register(
 	bookAddress("customeraddresses", "customer", "customers"),
 	bookAddress("customeruseraddresses", "customerUser", "customerusers"),
 	resource{
-		name: "orderaddresses", actions: reading | creating | updating | deleting,
+		name: "orderaddresses", actions: reading | writing,
 		business: []string{"street", "city", "postalCode", "lastName"},
 		fields: fields([]field{{name: "fromExternalSource", kind: flag, init: "false"}, phoned}, located, personal, undated,
-			validity, wherein, []field{toOne("customerAddress", "customeraddresses"), toOne("customerUserAddress", "customeruseraddresses")}),
+			validity, wherein, []field{
+				{name: "customerAddress", kind: one, to: "customeraddresses", fixed: true},
+				{name: "customerUserAddress", kind: one, to: "customeruseraddresses", fixed: true},
+			}),
 		rules: []check{regional, named},
 	},
 )

@@ -7,7 +7,7 @@ var _ = register(
 		fields: fields([]field{
 			{name: "materializedPath"}, {name: "left", kind: integer}, {name: "level", kind: integer},
 			{name: "right", kind: integer}, {name: "root", kind: integer},
-		}, dated, []field{
+		}, undated, []field{
 			{name: "availability_date", kind: moment},
 			backTo("titles", "categorytitles", "category"),
 			{name: "parentCategory", kind: one, to: "categories", index: true},

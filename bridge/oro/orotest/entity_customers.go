@@ -20,7 +20,7 @@ var _ = register(
 			backTo("children", "customers", "parent"),
 			{name: "addresses", kind: inverse, to: "customeraddresses", via: "customer", orphans: true, fixed: true},
 			{name: "group", kind: one, to: "customergroups", index: true},
-			{name: "users", kind: inverse, to: "customerusers", via: "customer", fixed: true},
+			backTo("users", "customerusers", "customer"),
 		}, ownedByUser, []field{
 			toMany("salesRepresentatives", "users"), toOne("paymentTerm", "paymentterms"),
 			toOne("taxCode", "customertaxcodes"),
@@ -34,7 +34,7 @@ var _ = register(
 	},
 )
 
-// noCircle wants a customer not to stand above itself.
+// noCircle wants a customer not to stand above or below itself. Who stands above whom is what was stored before.
 func noCircle(e *entity) {
 	parent := e.one("parent")
 	if parent == nil {
@@ -45,15 +45,33 @@ func noCircle(e *entity) {
 		e.violate(constraint, "", "Circular reference detected. '%s' cannot be its own parent.", e.text("name"))
 		return
 	}
-	seen := map[int32]bool{}
-	for up := parent.one("parent"); up != nil && !seen[up.record.serial]; up = up.one("parent") {
-		if up.record.serial == e.record.serial {
-			e.violate(constraint, "parent", "Circular reference detected. '%s' cannot be a parent of '%s' because it is its child.",
-				parent.text("name"), e.text("name"))
-			return
-		}
-		seen[up.record.serial] = true
+	if e.above(parent.record.serial, e.record.serial) {
+		e.violate(constraint, "parent", "Circular reference detected. '%s' cannot be a parent of '%s' because it is its child.",
+			parent.text("name"), e.text("name"))
+		return
 	}
+	if !e.wish.sends("children") {
+		return
+	}
+	for _, child := range e.members("children") {
+		if child.record.serial == parent.record.serial || e.above(e.record.serial, child.record.serial) {
+			e.violate(constraint, "children", "Circular reference detected. '%s' cannot be a child of '%s' because it is its parent.",
+				child.text("name"), e.text("name"))
+		}
+	}
+}
+
+// above reports whether the customer top stands above the customer n in the shop.
+func (e *entity) above(n, top int32) bool {
+	slot := e.table.byName["parent"].slot
+	seen := map[int32]bool{}
+	for up := e.table.get(n); up != nil && !seen[up.serial]; up = e.table.get(up.ones[slot]) {
+		seen[up.serial] = true
+		if up.ones[slot] == top {
+			return true
+		}
+	}
+	return false
 }
 
 // withAccount gives a new customer an account of its name.

@@ -2,6 +2,7 @@ package orotest
 
 import (
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 )
@@ -14,7 +15,7 @@ var _ = register(
 			{name: "confirmed", kind: flag, init: "true"},
 			{name: "email", required: notBlank, shape: emailShape, min: 6, max: 255, index: true, filter: single},
 			{name: "namePrefix", max: 255}, {name: "firstName", required: notBlank, max: 255}, {name: "middleName", max: 255},
-			{name: "lastName", required: notBlank, max: 255}, {name: "nameSuffix", max: 255}, {name: "birthday", kind: date},
+			{name: "lastName", required: notBlank, max: 255}, {name: "nameSuffix", max: 255}, {name: "birthday", kind: date, checks: []rule{born}},
 		}, undated, []field{
 			{name: "enabled", kind: flag, init: "false"}, {name: "loginCount", kind: integer, init: "0", readonly: true},
 			{name: "isGuest", kind: flag, init: "false"}, {name: "lastLogin", kind: moment, readonly: true},
@@ -43,14 +44,37 @@ var _ = register(
 	},
 	resource{name: "customeruserauthstatuses", ids: code},
 	resource{
-		name: "customeruserroles", actions: reading, business: []string{"role"}, title: []string{"label"},
+		name: "customeruserroles", actions: reading | writing, business: []string{"role"}, title: []string{"label"},
 		fields: []field{
-			{name: "role"}, {name: "label"}, {name: "selfManaged", kind: flag}, {name: "public", kind: flag},
+			{name: "role", min: 3, max: 255, index: true, filter: single, checks: []rule{codeOfRole}},
+			{name: "label", required: notBlank, min: 3, max: 255},
+			{name: "selfManaged", kind: flag, init: "false"}, {name: "public", kind: flag, init: "true"},
 			toOne("customer", "customers"), toOne("organization", "organizations"),
-			toMany("customerUsers", "customerusers"), toMany("activityNotes", "notes"),
+			backTo("customerUsers", "customerusers", "userRoles"), toMany("activityNotes", "notes"),
 		},
+		unique: []unique{{fields: []string{"role"}, detail: "This value is already used.", pointer: "role", enforced: true}},
+		complete: func(e *entity) {
+			if e.created && e.text("role") == "" {
+				e.set("role", encode("ROLE_FRONTEND_"+strings.ToUpper(newUUID())))
+			}
+		},
+		undeletable: func(e *entity) bool { return len(e.members("customerUsers")) > 0 },
 	},
 )
+
+// codeOfRole wants a role that is there to keep its code.
+func codeOfRole(e *entity, f *field) {
+	if e.existing && e.text(f.name) == "" {
+		e.violate("not blank", f.name, notBlank)
+	}
+}
+
+// born wants a day of birth that has come.
+func born(e *entity, f *field) {
+	if day := e.text(f.name); day > e.shop.clock().UTC().Format(time.DateOnly) {
+		e.violate("less than or equal", f.name, "The birth date cannot be in the future.")
+	}
+}
 
 // strong wants a password of eight characters with a capital and a digit.
 func strong(e *entity, f *field) {

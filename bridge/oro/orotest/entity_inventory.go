@@ -1,7 +1,7 @@
 package orotest
 
 var _ = register(resource{
-	name: "inventorylevels", actions: reading | updating | batching, business: []string{"product", "productUnitPrecision"},
+	name: "inventorylevels", untitled: true, actions: reading | updating | batching, business: []string{"product", "productUnitPrecision"},
 	fields: []field{
 		{name: "quantity", kind: amount, init: `"0"`, required: notBlank}, externalID,
 		{name: "product", kind: one, to: "products", index: true, cascade: true, readonly: true},

@@ -3,7 +3,7 @@ package orotest
 import "strings"
 
 var _ = register(resource{
-	name: "notes", actions: reading | writing, business: []string{"message"}, title: []string{"message"},
+	name: "notes", untitled: true, actions: reading | writing, business: []string{"message"}, title: []string{"message"},
 	fields: fields([]field{{name: "message", checks: []rule{written}}}, undated, []field{
 		{name: "owner", kind: one, to: "users", init: "1", keeps: true},
 		{name: "organization", kind: one, to: "organizations", init: "1", keeps: true},

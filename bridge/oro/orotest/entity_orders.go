@@ -15,25 +15,28 @@ var _ = register(
 		name: "orders", actions: reading | writing | batching, extKey: "externalId", upsert: []string{"identifier"}, validate: true,
 		business: []string{"identifier"},
 		fields: fields([]field{
-			{name: "identifier", column: 255, index: true, filter: several}, {name: "poNumber", max: 255, filter: single}, {name: "customerNotes"},
+			{name: "identifier", column: 255, index: true, filter: several, foldCase: true},
+			{name: "poNumber", max: 255, filter: several, foldCase: true}, {name: "customerNotes"},
 			{name: "shipUntil", kind: date},
 			{name: "currency", required: notBlank, frozen: true, checks: []rule{orderCurrency}},
 			{name: "subtotalWithDiscountsValue", kind: money, readonly: true},
 			{name: "subtotalWithDiscounts", kind: money, readonly: true},
 			{name: "subtotalValue", kind: money, readonly: true}, {name: "totalValue", kind: money, readonly: true},
-			{name: "shippingMethod"}, {name: "shippingMethodType"}, {name: "estimatedShippingCostAmount", kind: money},
+			{name: "shippingMethod", max: 255, checks: []rule{nullOrNotBlank}},
+			{name: "shippingMethodType", max: 255, checks: []rule{nullOrNotBlank}},
+			{name: "estimatedShippingCostAmount", kind: money},
 			{name: "overriddenShippingCostAmount", kind: money}, {name: "sourceEntityIdentifier", readonly: true},
-			{name: "totalDiscountsAmount", kind: money, readonly: true}, {name: "external", kind: flag, init: "false"},
-			{name: "createdAt", kind: moment, frozen: true, filter: single}, dated[1],
+			{name: "totalDiscountsAmount", kind: money, readonly: true}, {name: "external", kind: flag, init: "false", frozen: true, filter: single},
+			{name: "createdAt", kind: moment, filter: single}, dated[1],
 			externalID,
 		}, contacted, []field{
 			{name: "disablePromotions", kind: flag, init: "false"}, {name: "discount", kind: number, init: "0", readonly: true},
 			{name: "shippingDiscount", kind: number, init: "0", readonly: true},
-			toOne("createdBy", "users"),
+			{name: "createdBy", kind: one, to: "users", frozen: true, fixed: true},
 			{name: "billingAddress", kind: one, to: "orderaddresses", index: true, takesAlong: true},
 			{name: "shippingAddress", kind: one, to: "orderaddresses", index: true, takesAlong: true},
-			{name: "lineItems", kind: inverse, to: "orderlineitems", via: "orders", orphans: true, fixed: true, checks: []rule{itemized}},
-			{name: "discounts", kind: inverse, to: "orderdiscounts", via: "order", orphans: true, fixed: true},
+			{name: "lineItems", kind: inverse, to: "orderlineitems", via: "orders", orphans: true, checks: []rule{itemized}},
+			{name: "discounts", kind: inverse, to: "orderdiscounts", via: "order", orphans: true},
 			{name: "shippingTrackings", kind: inverse, to: "ordershippingtrackings", via: "orders", orphans: true},
 			{name: "parent", kind: one, to: "orders", index: true}, backTo("subOrders", "orders", "parent"),
 		}, ownedByUser, []field{
@@ -58,27 +61,34 @@ var _ = register(
 			uniqueExternalID,
 		},
 		rules:    []check{ownUser},
+		rests:    settled,
 		complete: withTotals,
 	},
 	resource{
-		name: "orderlineitems", actions: reading | creating | updating | deleting,
+		name: "orderlineitems", untitled: true, actions: reading | writing,
+		shortcuts: map[string]string{"customer": "orders.customer", "customerUser": "orders.customerUser"},
 		fields: fields([]field{
-			{name: "productSku", frozen: true}, {name: "productName"}, {name: "productVariantFields", kind: list, init: "[]"},
-			{name: "freeFormProduct"},
+			{name: "productSku", frozen: true, max: 255,
+				tooLong: "The product SKU is too long. It should have 255 characters or less."}, {name: "productName"},
+			{name: "productVariantFields", kind: list, init: "[]"},
+			{name: "freeFormProduct", max: 255, tooLong: "The free-form product value is too long. It should have 255 characters or less."},
 			{name: "quantity", kind: number, required: "The quantity should not be blank.", checks: []rule{sizable}},
 			{name: "productUnitCode", readonly: true},
 			{name: "value", kind: money, checks: []rule{linePriced}},
 			{name: "currency"}, {name: "priceType", kind: integer, init: "10"},
 			{name: "shipBy", kind: date}, {name: "fromExternalSource", kind: flag, init: "false"}, {name: "comment"},
-			{name: "shippingMethod"}, {name: "shippingMethodType"}, {name: "shippingEstimateAmount", kind: money},
+			{name: "shippingMethod", max: 255, checks: []rule{nullOrNotBlank}},
+			{name: "shippingMethodType", max: 255, checks: []rule{nullOrNotBlank}},
+			{name: "shippingEstimateAmount", kind: money},
 			{name: "checksum", readonly: true},
-		}, undated, []field{
+		}, dated, []field{
 			{name: "draftDelete", kind: flag, init: "false", readonly: true},
 			{name: "rowTotalDiscountAmount", kind: money, readonly: true},
 			{name: "rowTotalAfterDiscountIncludingTax", kind: money, readonly: true},
 			{name: "rowTotalAfterDiscountExcludingTax", kind: money, readonly: true},
 			{name: "rowTotalAfterDiscount", kind: money, readonly: true},
-			{name: "orders", kind: many, to: "orders", index: true, cascade: true, checks: []rule{inAnOrder}},
+			{name: "orders", kind: many, to: "orders", index: true, cascade: true, fixed: true, checks: []rule{inAnOrder},
+				settled: "Line Item order cannot be changed once set."},
 			{name: "product", kind: one, to: "products", index: true}, toOne("parentProduct", "products"),
 			{name: "productUnit", kind: one, to: "productunits", required: "The product unit does not exist for the product.", insists: true},
 			toMany("kitItemLineItems", "orderproductkititemlineitems"), toOne("freeFormTaxCode", "producttaxcodes"),
@@ -91,16 +101,18 @@ var _ = register(
 		},
 	},
 	resource{
-		name: "orderdiscounts", actions: reading | creating | updating | deleting,
+		name: "orderdiscounts", untitled: true, secures: "order", actions: reading | writing,
 		fields: []field{
 			{name: "description"},
-			{name: "percent", kind: number, bounds: &bounds{least: "-1", most: "1", detail: "This value should be between -100% and 100%."}},
+			{name: "percent", kind: number, garbled: notValid, checks: []rule{valued}, bounds: &bounds{least: "-1", most: "1",
+				detail: "This value should be between -100% and 100%."}},
 			{
-				name: "amount", kind: money,
+				name: "amount", kind: money, checks: []rule{valued},
 				bounds: &bounds{least: "0", most: "999999999999999.9999", detail: "The discount amount should be between 0 and 999999999999999.9999"},
 			},
 			{name: "orderDiscountType", checks: []rule{discountType}},
-			{name: "order", kind: one, to: "orders", index: true, cascade: true, checks: []rule{affordable}},
+			{name: "order", kind: one, to: "orders", index: true, cascade: true, frozen: true, fixed: true,
+				checks: []rule{affordable}, settled: "The discount cannot be moved to another order."},
 		},
 		complete: withDiscount,
 		gone: func(d *draft, r *record) {
@@ -109,15 +121,15 @@ var _ = register(
 		},
 	},
 	resource{
-		name: "ordershippingtrackings", actions: reading | creating | updating | deleting, business: []string{"method", "number"},
+		name: "ordershippingtrackings", untitled: true, secures: "orders", actions: reading | writing, business: []string{"method", "number"},
 		fields: []field{
 			{name: "method", required: notBlank, column: 255}, {name: "number", required: notBlank, column: 255},
 			{name: "orders", kind: many, to: "orders", index: true, cascade: true},
 		},
 	},
 	resource{
-		name: "ordersubtotals", actions: reading, secures: "-", list: (*call).subtotalsOf,
-		fields: []field{{name: "order", kind: one, to: "orders", filter: single}},
+		name: "ordersubtotals", plain: true, actions: reading, secures: "-", list: (*call).subtotalsOf,
+		fields: []field{{name: "order", kind: one, to: "orders", filter: single, equals: true}},
 	},
 )
 
@@ -125,6 +137,12 @@ func orderCurrency(e *entity, f *field) {
 	if code := e.text(f.name); code != "" && !knownCurrency(code) {
 		e.violate("currency", f.name, "This value is not a valid currency.")
 	}
+}
+
+// settled says that an order is at its end, after which nobody may change it: its parts he may.
+func settled(e *entity) bool {
+	status := e.one("internalStatus")
+	return status != nil && among(status.table.id(status.record.serial), "closed", "cancelled")
 }
 
 // ownUser wants the order's user to be one of its customer's.
@@ -197,6 +215,21 @@ func wholePrice(e *entity, f *field) {
 }
 
 var discountTypes = []string{"oro_order_discount_item_type_amount", "oro_order_discount_item_type_percent"}
+
+// valued wants a discount to have the value that its type asks for.
+func valued(e *entity, f *field) {
+	asked := map[string]string{discountTypes[0]: "amount", discountTypes[1]: "percent"}[e.text("orderDiscountType")]
+	if f.name == asked && e.raw(f.name) == "" && !e.invalid[f.name] {
+		e.violate("not blank", f.name, notBlank)
+	}
+}
+
+// nullOrNotBlank wants a text or none, but no empty one.
+func nullOrNotBlank(e *entity, f *field) {
+	if e.raw(f.name) == `""` {
+		e.violate("not blank", f.name, notBlank)
+	}
+}
 
 func discountType(e *entity, f *field) {
 	if !slices.Contains(discountTypes, e.text(f.name)) {
@@ -282,10 +315,15 @@ func withDiscount(e *entity) {
 		return
 	}
 	order = e.entity(order.table, order.record.serial)
-	if e.text("orderDiscountType") == discountTypes[1] && e.raw("percent") != "" {
+	switch kind := e.text("orderDiscountType"); {
+	case kind == discountTypes[1] && e.raw("percent") != "":
 		e.set("amount", asMoney(discountOf(order, e)))
-	} else if e.raw("amount") != "" {
+	case kind == discountTypes[0] && e.raw("amount") != "":
 		e.set("percent", percentOf(decimalOf(e.raw("amount")), subtotalOf(order)))
+		e.derived = map[string]bool{"percent": true}
+	}
+	if e.existing {
+		e.derived = map[string]bool{"percent": true, "amount": true, "order": true}
 	}
 	order.touch("updatedAt")
 	withTotals(order)

@@ -3,6 +3,7 @@ package orotest
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -17,22 +18,60 @@ var _ = register(
 		}, undated, []field{
 			{name: "priceListCurrencies", kind: list, init: "[]", once: true, checks: []rule{currenciesOfList}},
 			{name: "organization", kind: one, to: "organizations", init: "1", keeps: true},
-			backTo("schedules", "pricelistschedules", "priceList"), toMany("priceRules", "pricerules"),
+			{name: "schedules", kind: inverse, to: "pricelistschedules", via: "priceList", shrinks: true, checks: []rule{apart}},
+			{name: "priceRules", kind: many, to: "pricerules", shrinks: true},
 		}, noted),
 		complete: withSchedule,
 	},
 	resource{
-		name: "pricelistschedules", actions: reading | writing | batching, business: []string{"priceList", "activeAt"},
+		name: "pricelistschedules", untitled: true, secures: "-", actions: reading | writing | batching,
+		business: []string{"priceList", "activeAt"},
 		fields: []field{
 			{name: "activeAt", kind: moment}, {name: "deactivateAt", kind: moment, checks: []rule{afterwards}},
-			{name: "priceList", kind: one, to: "pricelists", required: notBlank, index: true, cascade: true},
+			{name: "priceList", kind: one, to: "pricelists", required: notBlank, index: true, cascade: true, frozen: true, fixed: true},
 		},
+		rules: []check{scheduledApart},
 	},
 	assignment("pricelisttocustomers", "customer", "customers"),
 	assignment("pricelisttocustomergroups", "customerGroup", "customergroups"),
 	fallbackOf("pricelistcustomerfallbacks", "customer", "customers"),
 	fallbackOf("pricelistcustomergroupfallbacks", "customerGroup", "customergroups"),
 )
+
+const schedulesMeet = "Price list schedule segments should not intersect"
+
+// scheduledApart wants a schedule not to meet the others of its list. What is made along with the list is told by the list.
+func scheduledApart(e *entity) {
+	list := e.one("priceList")
+	if list == nil || e.index >= 0 {
+		return
+	}
+	for _, other := range list.members("schedules") {
+		if other.record.serial != e.record.serial && meet(e, other) {
+			e.violate("schedule intervals intersection", "", schedulesMeet)
+			return
+		}
+	}
+}
+
+// apart wants the schedules that are made along with a list not to meet.
+func apart(e *entity, f *field) {
+	schedules := e.members(f.name)
+	for i, a := range schedules {
+		if !e.wish.sends(f.name) || !slices.ContainsFunc(schedules, func(b *entity) bool { return a != b && meet(a, b) }) {
+			continue
+		}
+		e.violate("schedule intervals intersection", f.name, schedulesMeet)
+		e.violations[len(e.violations)-1].pointer += "/" + itoa(i)
+	}
+}
+
+// meet reports whether two schedules are on at the same time; one without a begin or an end has always been, or never ends.
+func meet(a, b *entity) bool {
+	begin := func(e *entity) string { return e.text("activeAt") }
+	end := func(e *entity) string { return e.text("deactivateAt") }
+	return (end(b) == "" || begin(a) <= end(b)) && (end(a) == "" || begin(b) <= end(a))
+}
 
 // afterwards wants a schedule to end after it begins.
 func afterwards(e *entity, f *field) {
@@ -44,11 +83,14 @@ func afterwards(e *entity, f *field) {
 // assignment gives a price list to somebody.
 func assignment(name, who, to string) resource {
 	return resource{
-		name: name, actions: reading | writing, business: []string{who, "priceList"},
+		name: name, untitled: true, secures: "-", actions: reading | writing, business: []string{who, "priceList"},
 		fields: []field{
-			{name: "sortOrder", kind: integer, required: notBlank}, {name: "mergeAllowed", kind: flag, init: "true"},
-			{name: who, kind: one, to: to, required: notBlank, index: true, cascade: true},
-			{name: "priceList", kind: one, to: "pricelists", required: notBlank, index: true, cascade: true},
+			{
+				name: "sortOrder", kind: integer, required: notBlank,
+				bounds: &bounds{least: "-2147483648", most: "2147483647", detail: "This value should be between -2147483648 and 2147483647."},
+			}, {name: "mergeAllowed", kind: flag, init: "true"},
+			{name: who, kind: one, to: to, required: notBlank, index: true, cascade: true, frozen: true, fixed: true},
+			{name: "priceList", kind: one, to: "pricelists", required: notBlank, index: true, cascade: true, fixed: true},
 		},
 		unique: []unique{{fields: []string{who, "priceList"}, detail: "This value is already used.", pointer: "priceList", enforced: true}},
 	}
@@ -57,13 +99,13 @@ func assignment(name, who, to string) resource {
 // fallbackOf says where somebody's prices come from when there are no price lists of his own.
 func fallbackOf(name, who, to string) resource {
 	return resource{
-		name: name, actions: reading | writing, business: []string{who},
+		name: name, untitled: true, secures: "-", actions: reading | writing, business: []string{who},
 		fields: []field{
 			{
 				name: "fallback", kind: integer, required: notBlank,
 				bounds: &bounds{least: "0", most: "1", detail: "This value should be between 0 and 1."},
 			},
-			{name: who, kind: one, to: to, required: notBlank, index: true, cascade: true},
+			{name: who, kind: one, to: to, required: notBlank, index: true, cascade: true, frozen: true, fixed: true},
 		},
 		unique: []unique{{fields: []string{who}, detail: "This value is already used. Source: website.", enforced: true}},
 	}

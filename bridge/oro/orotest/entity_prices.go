@@ -7,17 +7,17 @@ import (
 )
 
 var _ = register(resource{
-	name: "productprices", ids: guid, suffix: "priceList", needs: "priceList",
+	name: "productprices", untitled: true, ids: guid, suffix: "priceList", needs: "priceList",
 	actions: reading | writing | batching, business: []string{"priceList", "product", "quantity", "unit", "currency"},
 	fields: []field{
 		{
-			name: "quantity", kind: number, required: "Quantity should not be blank.", filter: several,
+			name: "quantity", kind: number, required: "Quantity should not be blank.",
 			bounds: &bounds{least: "0", detail: "This value should be 0 or more."},
 		},
 		{name: "value", kind: money, rank: "currency", checks: []rule{priced}},
-		{name: "currency", required: "Currency should not be blank.", filter: several, checks: []rule{currencyKnown}},
+		{name: "currency", required: "Currency should not be blank.", checks: []rule{currencyKnown}},
 		{
-			name: "priceList", kind: one, to: "pricelists", required: notBlank, bare: true, index: true, filter: single, cascade: true,
+			name: "priceList", kind: one, to: "pricelists", required: notBlank, bare: true, index: true, filter: single, equals: true, cascade: true,
 			frozen: true,
 		},
 		{name: "product", kind: one, to: "products", required: notBlank, bare: true, index: true, cascade: true},

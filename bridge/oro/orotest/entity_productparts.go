@@ -35,7 +35,7 @@ var _ = register(
 	description("productdescriptions", "wysiwyg", wysiwyg),
 	description("productshortdescriptions", "text", text),
 	resource{
-		name: "productunits", ids: code, actions: reading | creating | updating | deleting, secures: "-",
+		name: "productunits", ids: code, actions: reading | writing, secures: "-",
 		business: []string{"id"}, title: []string{"label"},
 		fields: []field{
 			{name: "defaultPrecision", kind: integer}, {name: "label", required: notBlank}, {name: "shortLabel", required: notBlank},
@@ -43,7 +43,7 @@ var _ = register(
 		},
 	},
 	resource{
-		name: "productunitprecisions", actions: reading | creating | updating | deleting, secures: "product",
+		name: "productunitprecisions", untitled: true, actions: reading | writing, secures: "product",
 		business: []string{"product", "unit"},
 		fields: []field{
 			{
@@ -70,15 +70,15 @@ var _ = register(
 		},
 	},
 	resource{
-		name: "productimages", actions: reading | creating | updating | deleting, secures: "product", business: []string{"product"},
+		name: "productimages", untitled: true, actions: reading | writing, secures: "product", business: []string{"product"},
 		fields: []field{
-			{name: "updatedAt", kind: moment, readonly: true, filter: single},
+			{name: "updatedAt", kind: moment, readonly: true},
 			{name: "product", kind: one, to: "products", index: true, cascade: true},
 			toMany("types", "productimagetypes"), toOne("image", "files"),
 		},
 	},
 	resource{
-		name: "productkititems", actions: reading | creating | updating | deleting, business: []string{"sortOrder"},
+		name: "productkititems", actions: reading | writing, business: []string{"sortOrder"},
 		fields: []field{
 			{name: "sortOrder", kind: integer}, {name: "optional", kind: flag, init: "false"},
 			{name: "minimumQuantity", kind: number}, {name: "maximumQuantity", kind: number},

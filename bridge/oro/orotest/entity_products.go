@@ -14,7 +14,7 @@ var _ = register(resource{
 	name: "products", actions: reading | writing | batching, extKey: "sku", noNext: true, business: []string{"sku"}, title: []string{"names"},
 	fields: fields([]field{
 		{name: "sku", required: "SKU should not be blank.", min: 3, max: 255, shape: skuShape, index: true, filter: several},
-		{name: "status", init: `"disabled"`, choices: []string{"enabled", "disabled"}, required: notBlank, filter: several},
+		{name: "status", init: `"disabled"`, choices: []string{"enabled", "disabled"}, required: notBlank, filter: single},
 		{name: "variantFields", kind: list, init: "[]"},
 	}, dated, []field{
 		{name: "productType", init: `"simple"`, choices: []string{"simple", "configurable", "kit"}},

@@ -56,7 +56,8 @@ var _ = register(
 			{name: "pricesChanged", kind: flag, init: "false", readonly: true},
 			{name: "currency"}, {name: "projectName"},
 		}, undated, []field{externalID}, contacted, []field{
-			toOne("request", "rfqs"), backTo("quoteProducts", "quoteproducts", "quote"), toOne("shippingAddress", "quoteshippingaddresses"),
+			{name: "request", kind: one, to: "rfqs", frozen: true, fixed: true}, backTo("quoteProducts", "quoteproducts", "quote"),
+			{name: "shippingAddress", kind: one, to: "quoteshippingaddresses", fixed: true},
 			toMany("assignedUsers", "users"), toMany("assignedCustomerUsers", "customerusers"),
 		}, ownedByUser, []field{
 			toOne("customerUser", "customerusers"), {name: "customer", kind: one, to: "customers", index: true},
@@ -70,17 +71,17 @@ var _ = register(
 		complete: withNumber,
 	},
 	resource{
-		name: "quoteproducts", actions: reading | creating | updating | deleting, complete: withProductText,
+		name: "quoteproducts", untitled: true, actions: reading | writing, complete: withProductText,
 		fields: []field{
 			{name: "freeFormProduct"}, {name: "productSku"}, {name: "comment"}, {name: "customerComment"},
-			{name: "quote", kind: one, to: "quotes", index: true, cascade: true}, toOne("product", "products"),
+			{name: "quote", kind: one, to: "quotes", index: true, cascade: true, frozen: true, fixed: true}, toOne("product", "products"),
 			backTo("quoteProductOffers", "quoteproductoffers", "quoteProduct"), toMany("quoteProductRequests", "quoteproductrequests"),
 		},
 	},
 	resource{
-		name: "quoteproductoffers", actions: reading | creating | updating | deleting, complete: withUnitCode,
+		name: "quoteproductoffers", untitled: true, actions: reading | writing, complete: withUnitCode,
 		fields: fields([]field{{name: "allowIncrements", kind: flag, init: "false"}}, priceFields(
-			field{name: "quoteProduct", kind: one, to: "quoteproducts", index: true, cascade: true},
+			field{name: "quoteProduct", kind: one, to: "quoteproducts", index: true, cascade: true, frozen: true, fixed: true},
 			field{name: "productUnit", kind: one, to: "productunits"},
 		)),
 	},
@@ -103,14 +104,14 @@ var _ = register(
 		}),
 	},
 	resource{
-		name: "rfqproducts", actions: reading | creating | updating | deleting,
+		name: "rfqproducts", actions: reading | writing,
 		fields: []field{
 			{name: "comment"}, {name: "request", kind: one, to: "rfqs", index: true, cascade: true}, toOne("product", "products"),
 			backTo("requestProductItems", "rfqproductitems", "requestProduct"),
 		},
 	},
 	resource{
-		name: "rfqproductitems", actions: reading | creating | updating | deleting, complete: withUnitCode,
+		name: "rfqproductitems", actions: reading | writing, complete: withUnitCode,
 		fields: priceFields(
 			field{name: "requestProduct", kind: one, to: "rfqproducts", index: true, cascade: true},
 			field{name: "productUnit", kind: one, to: "productunits"},

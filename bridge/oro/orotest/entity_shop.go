@@ -5,7 +5,7 @@ package orotest
 var _ = register(
 	resource{
 		name: "organizations", actions: reading, business: []string{"name"},
-		fields: fields([]field{{name: "name"}, {name: "description"}}, dated, []field{
+		fields: fields([]field{{name: "name", filter: single}, {name: "description"}}, undated, []field{
 			{name: "enabled", kind: flag},
 			toMany("businessUnits", "businessunits"), toMany("users", "users"),
 		}),
@@ -13,11 +13,11 @@ var _ = register(
 	resource{name: "businessunits", actions: reading, business: []string{"name"}, fields: []field{{name: "name"}}},
 	resource{
 		name: "users", actions: reading, business: []string{"username"}, title: []string{"firstName", "lastName"},
-		fields: fields([]field{{name: "username", filter: several}, {name: "email", filter: several}}, personal, []field{
+		fields: fields([]field{{name: "username", filter: single}, {name: "email", filter: single}}, personal, []field{
 			{name: "birthday", kind: date}, {name: "enabled", kind: flag}, {name: "lastLogin", kind: moment},
-		}, dated, []field{
+		}, undated, []field{
 			{name: "loginCount", kind: integer}, {name: "passwordRequestedAt", kind: moment},
-			{name: "passwordChangedAt", kind: moment}, {name: "phone"}, {name: "title"}, {name: "externalId"},
+			{name: "passwordChangedAt", kind: moment}, {name: "phone"}, {name: "title"}, {name: "externalId", filter: several},
 			{name: "googleId"}, {name: "emails", kind: list, init: "[]"},
 			toMany("groups", "usergroups"), toOne("owner", "businessunits"), toMany("businessUnits", "businessunits"),
 			toMany("organizations", "organizations"), toMany("userRoles", "userroles"),
@@ -32,14 +32,14 @@ var _ = register(
 		fields: fields([]field{
 			{name: "name", filter: single}, {name: "formattingCode", index: true}, {name: "rtlMode", kind: flag},
 		}, dated, []field{
-			{name: "languageCode"}, toMany("titles", "localizedfallbackvalues"),
+			{name: "languageCode", filter: several, unsorted: true}, toMany("titles", "localizedfallbackvalues"),
 			toOne("parentLocalization", "localizations"),
 			backTo("childLocalizations", "localizations", "parentLocalization"),
 		}),
 	},
 	resource{
 		name: "attributefamilies", actions: reading, business: []string{"code"},
-		fields: fields([]field{{name: "code"}, {name: "isEnabled", kind: flag}}, dated, []field{
+		fields: fields([]field{{name: "code"}, {name: "isEnabled", kind: flag}}, undated, []field{
 			toMany("labels", "localizedfallbackvalues"), toOne("owner", "organizations"), toOne("image", "files"),
 		}),
 	},

@@ -11,12 +11,13 @@ var _ = register(
 	resource{
 		name: "localizedfallbackvalues", actions: reading | updating, secures: "-", parts: true,
 		fields: []field{
-			{name: "string", max: 255}, {name: "fallback", choices: fallbackWays}, {name: "text"}, {name: "wysiwyg", kind: wysiwyg},
+			{name: "string", max: 255, filter: single}, {name: "fallback", choices: fallbackWays, filter: single}, {name: "text"},
+			{name: "wysiwyg", kind: wysiwyg},
 			toOne("localization", "localizations"),
 		},
 	},
 	resource{
-		name: "entityfieldfallbackvalues", actions: reading | updating, secures: "-", parts: true,
+		name: "entityfieldfallbackvalues", untitled: true, actions: reading | updating, secures: "-", parts: true,
 		fields: []field{{name: "fallback"}, {name: "scalarValue"}, {name: "arrayValue", kind: object}},
 	},
 )

@@ -7,9 +7,9 @@ func visibility(name string, who ...field) resource {
 		business = append(business, f.name)
 	}
 	return resource{
-		name: name, actions: reading | writing | batching, secures: "-", business: business,
+		name: name, untitled: true, actions: reading | writing | batching, secures: "-", business: business,
 		fields: fields([]field{{name: "visibility", required: notBlank}, {
-			name: "product", kind: one, to: "products", required: notBlank, index: true, cascade: true,
+			name: "product", kind: one, to: "products", required: notBlank, index: true, cascade: true, frozen: true, bare: true,
 		}}, who),
 	}
 }
@@ -17,7 +17,7 @@ func visibility(name string, who ...field) resource {
 var _ = register(
 	visibility("productvisibilities"),
 	visibility("customerproductvisibilities",
-		field{name: "customer", kind: one, to: "customers", required: notBlank, index: true, cascade: true}),
+		field{name: "customer", kind: one, to: "customers", required: notBlank, index: true, cascade: true, frozen: true, bare: true}),
 	visibility("customergroupproductvisibilities",
-		field{name: "customerGroup", kind: one, to: "customergroups", required: notBlank, index: true, cascade: true}),
+		field{name: "customerGroup", kind: one, to: "customergroups", required: notBlank, index: true, cascade: true, frozen: true, bare: true}),
 )

@@ -1,10 +1,17 @@
 package orotest
 
+import "regexp"
+
+var urlShape = &shape{
+	pattern:    regexp.MustCompile(`(?i)^https?://([^\s/@]+@)?[^\s/:?#]+(:\d+)?([/?#]\S*)?$`),
+	constraint: "url", detail: "This value is not a valid URL.",
+}
+
 var _ = register(
 	resource{
-		name: "webhooks", ids: guid, actions: reading | creating | updating | deleting, business: []string{"notificationUrl", "topic"},
+		name: "webhooks", ids: guid, actions: reading | writing, business: []string{"notificationUrl", "topic"},
 		fields: fields([]field{
-			{name: "notificationUrl", required: notBlank}, {name: "enabled", kind: flag, init: "true", filter: single},
+			{name: "notificationUrl", required: notBlank, shape: urlShape}, {name: "enabled", kind: flag, init: "true"},
 			{name: "verifySsl", kind: flag, init: "true"}, {name: "system", kind: flag, init: "false", readonly: true},
 			{name: "secret", hidden: true},
 		}, undated, ownedByUser, []field{
@@ -13,11 +20,11 @@ var _ = register(
 		}),
 	},
 	resource{
-		name: "webhooktopics", ids: code, asMade: true, whole: true, secures: "-", actions: reading, business: []string{"id"},
+		name: "webhooktopics", plain: true, ids: code, asMade: true, whole: true, secures: "-", actions: reading, business: []string{"id"},
 		fields: []field{{name: "label"}},
 	},
 	resource{
-		name: "webhookformats", ids: code, asMade: true, secures: "-", actions: reading, business: []string{"id"},
+		name: "webhookformats", plain: true, ids: code, asMade: true, whole: true, secures: "-", actions: reading, business: []string{"id"},
 		fields: []field{{name: "label"}},
 	},
 )

@@ -77,7 +77,8 @@ type filter struct {
 	field    *field   // of the record itself
 	through  []*field // from there on, as in product.sku
 	operator string
-	texts    []string // of attributes: as stored
+	texts    []string // of attributes: as stored; of moments where the time begins
+	ends     []string // of moments: where the time ends that a value means, as a day or a year
 	serials  []int32  // of relations and ids
 	// from and to are the ends of a range; "" has none.
 	ranged   bool
@@ -97,6 +98,9 @@ func (q *query) filtering(s *holdings, t *table, p parameter, extID bool) {
 	if last != nil {
 		allowed = last.operators()
 	}
+	if last != nil && last.equals {
+		allowed = []string{"eq"}
+	}
 	if !slices.Contains(allowed, p.operator) {
 		q.fail(p.source, `The operator "`+p.operator+`" is not supported.`)
 		return
@@ -111,6 +115,9 @@ func (q *query) filtering(s *holdings, t *table, p parameter, extID bool) {
 // locate follows a path to the field that is filtered; nil is the id. Without an owner there is no such filter.
 func (f *filter) locate(s *holdings, t *table, path string, extID bool) (last *field, owner *table) {
 	names := strings.Split(path, ".")
+	if t.shortcuts[path] != "" {
+		names = strings.Split(t.shortcuts[path], ".")
+	}
 	for i, name := range names {
 		key := extID && s.byExtID(t)
 		if name == "id" || key && name == "dbId" {
@@ -118,7 +125,7 @@ func (f *filter) locate(s *holdings, t *table, path string, extID bool) (last *f
 			return nil, t
 		}
 		last = t.byName[name]
-		if last == nil || last.filter == unfiltered || key && name == t.extKey {
+		if last == nil || last.filter == unfiltered && t.shortcuts[path] == "" || key && name == t.extKey {
 			return nil, nil
 		}
 		if i == 0 {
@@ -137,6 +144,11 @@ func (f *filter) locate(s *holdings, t *table, path string, extID bool) (last *f
 	return last, owner
 }
 
+// takesSeveral says whether the operator takes a,b and a..b.
+func (f *filter) takesSeveral() bool {
+	return f.operator == "eq" || f.operator == "neq" || f.operator == "neq_or_null"
+}
+
 // resolve turns the sent value into stored ones; a value that cannot be one is told.
 func (f *filter) resolve(s *holdings, q *query, last *field, owner *table, value string, extID bool) string {
 	if f.operator == "exists" {
@@ -150,27 +162,24 @@ func (f *filter) resolve(s *holdings, q *query, last *field, owner *table, value
 	if last == nil || last.kind.relation() {
 		return f.resolveIDs(s, q, last, owner, value, extID)
 	}
-	if value == "" && last.kind == text {
-		return emptyText
-	}
-	if from, to, ok := strings.Cut(value, ".."); ok && last.ranges() {
-		a, ok1 := last.filterText(from)
-		b, ok2 := last.filterText(to)
+	if from, to, ok := strings.Cut(value, ".."); ok && last.ranges() && f.takesSeveral() {
+		a, _, ok1 := last.filterText(from)
+		b, _, ok2 := last.filterText(to)
 		if !ok1 || !ok2 {
-			return `Expected a pair of ` + last.kind.String() + `s (` + last.kind.String() + `..` + last.kind.String() + `). Given "` + value + `".`
+			return aPairOf(last.kind.String(), value)
 		}
 		f.ranged, f.from, f.to = true, a, b
 		return ""
 	}
 	values := []string{value}
-	if last.filter == several && last.kind != flag {
+	if last.filter == several && f.takesSeveral() || last.ranges() && f.takesSeveral() {
 		values = strings.Split(value, ",")
 	}
 	for _, v := range values {
-		stored, ok := last.filterText(v)
+		stored, end, ok := last.filterText(v)
 		switch {
 		case ok:
-			f.texts = append(f.texts, stored)
+			f.texts, f.ends = append(f.texts, stored), append(f.ends, end)
 		case len(values) > 1:
 			return `Expected an array of ` + last.kind.String() + `s. Given "` + value + `".`
 		default:
@@ -180,26 +189,37 @@ func (f *filter) resolve(s *holdings, q *query, last *field, owner *table, value
 	return ""
 }
 
+func aPairOf(what, value string) string {
+	return `Expected a pair of ` + what + `s (` + what + `..` + what + `). Given "` + value + `".`
+}
+
 // resolveIDs reads the ids of a filter over records.
 func (f *filter) resolveIDs(s *holdings, q *query, last *field, t *table, value string, extID bool) string {
 	if last != nil {
 		t = last.target
 	}
-	if strings.TrimSpace(value) == "" {
-		return emptyText
-	}
 	extID = extID && !f.byNumber
 	byKey := extID && s.byExtID(t)
-	if from, to, ok := strings.Cut(value, ".."); ok && t.ids == serial && !byKey {
-		for _, end := range []string{from, to} {
-			if _, ok := t.parseID(end); !ok {
-				return `Expected integer value. Given "` + end + `".`
-			}
-		}
-		f.ranged, f.from, f.to = true, from, to
-		return ""
+	if t.ids == serial && !byKey && f.nested(last) {
+		return f.resolveNumbers(value)
 	}
-	for v := range strings.SplitSeq(value, ",") {
+	if strings.Trim(value, " ") == "" {
+		return `Expected not empty string value. Given "` + value + `".`
+	}
+	if from, to, ok := strings.Cut(value, ".."); ok && t.ids == serial && !byKey && f.takesSeveral() {
+		return f.resolveRange(t, from, to, value)
+	}
+	values := []string{value}
+	if (f.takesSeveral() || f.operator == "contains" || f.operator == "not_contains") && !(last != nil && last.equals) {
+		values = strings.Split(value, ",")
+	}
+	if i := slices.IndexFunc(values, func(v string) bool { return !priceID.MatchString(v) }); i >= 0 && t.suffix != "" {
+		return `Expected a product price ID. Given "` + values[i] + `".`
+	}
+	if len(values) > 1 && slices.ContainsFunc(values, func(v string) bool { return strings.Trim(v, " ") == "" }) {
+		return `Expected an array of not empty strings. Given "` + value + `".`
+	}
+	for _, v := range values {
 		if last != nil && last.prefix != "" && !(q.wants(last.owner, last.name)) {
 			// without the field in the answer, the filter takes the option's full id
 			bare, ok := strings.CutPrefix(v, last.prefix)
@@ -217,6 +237,48 @@ func (f *filter) resolveIDs(s *holdings, q *query, last *field, t *table, value 
 		}
 		f.serials = append(f.serials, n)
 	}
+	return ""
+}
+
+// priceID is the id of a price: its own, and that of its list.
+var priceID = regexp.MustCompile(`^[a-f0-9]{8}(-[a-f0-9]{4}){3}-[a-f0-9]{12}-\d+$`)
+
+// nested reports whether the ids are those of a record further on: then they are plain numbers to the shop.
+func (f *filter) nested(last *field) bool { return len(f.through) > 0 || last == nil && !f.id }
+
+func (f *filter) resolveNumbers(value string) string {
+	number := &table{resource: &resource{}}
+	if from, to, ok := strings.Cut(value, ".."); ok && f.takesSeveral() {
+		if f.resolveRange(number, from, to, value) != "" {
+			return aPairOf("integer", value)
+		}
+		return ""
+	}
+	values := []string{value}
+	if f.takesSeveral() || f.operator == "contains" || f.operator == "not_contains" {
+		values = strings.Split(value, ",")
+	}
+	for _, v := range values {
+		if _, ok := number.parseID(v); !ok && len(values) > 1 {
+			return `Expected an array of integers. Given "` + value + `".`
+		} else if !ok {
+			return `Expected integer value. Given "` + value + `".`
+		}
+		f.serials = append(f.serials, beyond(v))
+	}
+	return ""
+}
+
+func (f *filter) resolveRange(t *table, from, to, value string) string {
+	if strings.Trim(from, " ") == "" || strings.Trim(to, " ") == "" {
+		return aPairOf("not empty string", value)
+	}
+	for _, end := range []string{from, to} {
+		if _, ok := t.parseID(end); !ok {
+			return `Expected integer value. Given "` + end + `".`
+		}
+	}
+	f.ranged, f.from, f.to = true, from, to
 	return ""
 }
 
@@ -256,28 +318,36 @@ func (f *field) ranges() bool {
 	return false
 }
 
-// filterText is a filter's value as it would be stored.
-func (f *field) filterText(v string) (string, bool) {
+// filterText is a filter's value as it would be stored; of a moment, where it begins and where it ends.
+func (f *field) filterText(v string) (text, end string, ok bool) {
 	switch f.kind {
 	case flag:
-		return truthOf(v)
+		text, ok = truthOf(v)
 	case date, moment:
 		return filterTime(f.kind, v)
-	case text:
-		return encode(v), v != ""
+	case object:
+		return encode(v), "", true
+	case integer, number, money, amount:
+		text, ok = f.parse([]byte(encode(v)))
+	default:
+		text, ok = encode(v), strings.Trim(v, " ") != ""
+		if f.foldCase {
+			text = strings.ToLower(text)
+		}
 	}
-	return f.parse([]byte(encode(v)))
+	return text, text, ok
 }
 
 // whenever is a time as filters take it: a part of it, and a zone or not.
 var whenever = regexp.MustCompile(
 	`^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d)(?::(\d\d))?(?::(\d\d))?(?:\.\d\d)?(Z|[+-]\d\d(?::?\d\d)?)?)?)?)?$`)
 
-// filterTime reads a time. A day that does not exist is one of the next month.
-func filterTime(k kind, v string) (string, bool) {
+// filterTime reads a time: the moment at which it begins, and the one at which it ends. A year, a day or an hour means all of
+// it. A day that does not exist is one of the next month.
+func filterTime(k kind, v string) (begin, end string, ok bool) {
 	m := whenever.FindStringSubmatch(v)
 	if m == nil {
-		return "", false
+		return "", "", false
 	}
 	part := func(i, otherwise int) int {
 		if m[i] == "" {
@@ -288,9 +358,23 @@ func filterTime(k kind, v string) (string, bool) {
 	}
 	at := time.Date(part(1, 0), time.Month(part(2, 1)), part(3, 1), part(4, 0), part(5, 0), part(6, 0), 0, zoneOf(m[7]))
 	if k == date {
-		return `"` + at.Format(time.DateOnly) + `"`, true
+		text := `"` + at.Format(time.DateOnly) + `"`
+		return text, text, true
 	}
-	return stamp(at), true
+	until := at
+	switch {
+	case m[2] == "":
+		until = at.AddDate(1, 0, 0)
+	case m[3] == "":
+		until = at.AddDate(0, 1, 0)
+	case m[4] == "":
+		until = at.AddDate(0, 0, 1)
+	case m[5] == "":
+		until = at.Add(time.Hour)
+	case m[6] == "":
+		until = at.Add(time.Minute)
+	}
+	return stamp(at), stamp(until), true
 }
 
 func (k kind) String() string {
@@ -326,7 +410,7 @@ func (f *filter) narrow(t *table) (l []int32, ok bool) {
 		return join(t.refs[f.field.slot], f.serials), true
 	case f.field.kind == many && t.listed[f.field.slot] != nil:
 		return join(t.listed[f.field.slot], f.serials), true
-	case !f.field.kind.relation() && t.texts[f.field.slot] != nil:
+	case !f.field.kind.relation() && t.texts[f.field.slot] != nil && !f.field.foldCase:
 		return join(t.texts[f.field.slot], f.texts), true
 	}
 	return nil, false
@@ -349,34 +433,51 @@ func (f *filter) matches(t *table, r *record) bool {
 		return f.compareSerials([]int32{r.serial})
 	}
 	if len(f.through) > 0 {
-		step := &filter{field: f.through[0], through: f.through[1:], operator: f.operator, texts: f.texts, serials: f.serials,
-			ranged: f.ranged, from: f.from, to: f.to}
+		step := *f
+		step.field, step.through = f.through[0], f.through[1:]
 		return slices.ContainsFunc(t.related(r, f.field), func(n int32) bool {
 			next := f.field.target.get(n)
 			return next != nil && step.matches(f.field.target, next)
 		})
 	}
-	if f.field.kind.relation() {
+	switch {
+	case f.field.kind.relation():
 		return f.compareSerials(t.related(r, f.field))
+	case f.field.kind == object:
+		return f.compareTypes(typesOf(r.attrs[f.field.slot]))
 	}
 	v := r.attrs[f.field.slot]
-	switch {
-	case f.operator == "exists":
+	if f.field.foldCase {
+		v = strings.ToLower(v)
+	}
+	switch f.operator {
+	case "exists":
 		return v != "" == (f.texts[0] == "true")
-	case f.ranged:
-		return v != "" && compareValues(f.field.kind, v, f.from) >= 0 && compareValues(f.field.kind, v, f.to) <= 0
-	case f.operator == "eq":
-		return slices.ContainsFunc(f.texts, func(x string) bool { return f.equal(v, x) })
-	case f.operator == "neq":
-		return v != "" && !slices.ContainsFunc(f.texts, func(x string) bool { return f.equal(v, x) })
-	case f.operator == "neq_or_null":
-		return !slices.ContainsFunc(f.texts, func(x string) bool { return f.equal(v, x) })
+	case "eq":
+		return v != "" && f.means(v)
+	case "neq":
+		return v != "" && !f.means(v)
+	case "neq_or_null":
+		return v == "" || !f.means(v)
 	}
 	return v != "" && holds(f.operator, compareValues(f.field.kind, v, f.texts[0]))
 }
 
-func (f *filter) equal(stored, wanted string) bool {
-	return stored == wanted || stored != "" && f.field.ranges() && compareValues(f.field.kind, stored, wanted) == 0
+// means reports whether a stored value is one of those that are filtered by.
+func (f *filter) means(stored string) bool {
+	kind := f.field.kind
+	if f.ranged {
+		return compareValues(kind, stored, f.from) >= 0 && compareValues(kind, stored, f.to) <= 0
+	}
+	for i, text := range f.texts {
+		switch {
+		case stored == text, f.field.ranges() && compareValues(kind, stored, text) == 0:
+			return true
+		case kind == moment && stored > text && stored < f.ends[i]:
+			return true
+		}
+	}
+	return false
 }
 
 func holds(operator string, c int) bool {
@@ -386,17 +487,18 @@ func holds(operator string, c int) bool {
 // compareSerials holds ids against the filter.
 func (f *filter) compareSerials(ids []int32) bool {
 	in := func(n int32) bool { return slices.Contains(f.serials, n) }
+	if f.ranged {
+		from, _ := strconv.Atoi(f.from)
+		to, _ := strconv.Atoi(f.to)
+		in = func(n int32) bool { return int(n) >= from && int(n) <= to }
+	}
 	switch {
 	case f.operator == "exists":
 		return len(ids) > 0 == (f.texts[0] == "true")
-	case f.ranged:
-		from, _ := strconv.Atoi(f.from)
-		to, _ := strconv.Atoi(f.to)
-		return slices.ContainsFunc(ids, func(n int32) bool { return int(n) >= from && int(n) <= to })
 	case f.operator == "eq":
 		return slices.ContainsFunc(ids, in)
 	case f.operator == "neq":
-		return len(ids) > 0 && !slices.ContainsFunc(ids, in)
+		return (len(ids) > 0 || f.field != nil && f.field.kind != one) && !slices.ContainsFunc(ids, in)
 	case f.operator == "neq_or_null":
 		return !slices.ContainsFunc(ids, in)
 	case f.operator == "contains":
@@ -405,6 +507,18 @@ func (f *filter) compareSerials(ids []int32) bool {
 		return slices.ContainsFunc(f.serials, func(n int32) bool { return !slices.Contains(ids, n) })
 	}
 	return slices.ContainsFunc(ids, func(n int32) bool { return len(f.serials) > 0 && holds(f.operator, int(n-f.serials[0])) })
+}
+
+// compareTypes holds the types of an address against the filter.
+func (f *filter) compareTypes(types []addressType) bool {
+	has := slices.ContainsFunc(types, func(t addressType) bool { return slices.Contains(f.texts, encode(t.Type)) })
+	switch f.operator {
+	case "exists":
+		return len(types) > 0 == (f.texts[0] == "true")
+	case "eq":
+		return has
+	}
+	return !has
 }
 
 func compareValues(k kind, a, b string) int {

@@ -51,6 +51,9 @@ func (s *holdings) parseQuery(t *table, what asked, values url.Values, extID boo
 			q.parameter(s, t, what, p, extID)
 		}
 	}
+	if t.needs != "" && !slices.ContainsFunc(params, func(p parameter) bool { return p.key == "filter["+t.needs+"]" }) {
+		q.problems = slices.DeleteFunc(q.problems, func(p problem) bool { return p.parameter == "filter[id]" }) // it is not looked at
+	}
 	if what == forList && t.needs != "" && len(q.problems) == 0 &&
 		!slices.ContainsFunc(q.filters, func(f filter) bool { return f.field != nil && f.field.name == t.needs }) {
 		q.fail("", `The "`+t.needs+`" filter is required.`)
@@ -76,8 +79,8 @@ func (q *query) parameter(s *holdings, t *table, what asked, p parameter, extID 
 		q.include(p)
 	case paged && p.key == "page[size]" || paged && p.key == "page[number]":
 		q.paging(p)
-	case p.key == "meta" && what != forLinks:
-		q.meta(p)
+	case p.key == "meta" && what != forLinks && !t.plain:
+		q.meta(t, p)
 	case p.group == "filter" && what == forRecord:
 		// a record is named by its id already
 	case p.group == "filter" && p.path != "" && what == forList:
@@ -113,11 +116,15 @@ func (q *query) include(p parameter) {
 	}
 }
 
-func (q *query) meta(p parameter) {
+func (q *query) meta(t *table, p parameter) {
 	for name := range strings.SplitSeq(p.value, ",") {
-		if name != "title" {
+		switch {
+		case strings.Trim(p.value, " ") == "":
+			q.fail(p.source, emptyText)
+		case name != "title":
 			q.fail(p.source, `The "`+name+`" is not known meta property. Known properties: title.`)
-			return
+		case t.untitled:
+			q.fail(p.source, `The "title" is not allowed meta property. Allowed properties: .`)
 		}
 	}
 	q.titles = true

@@ -194,10 +194,18 @@ func (c *call) get(t *table, id string) {
 		c.forbidden(noAccess)
 		return
 	}
-	if n := c.locate(t, id); n != 0 {
+	n := c.locate(t, id)
+	switch {
+	case n == 0:
+	case !s.seesRows(t):
+		c.forbidden(noRow)
+	default:
 		c.one(t, n, q, t.name)
 	}
 }
+
+// noRow is said of a record that belongs to one which the client may not look at.
+const noRow = "No access to the entity."
 
 // one answers a single record.
 func (c *call) one(t *table, n int32, q *query, path string) {

@@ -9,16 +9,19 @@ import (
 // relationship answers and changes the links of one record.
 func (c *call) relationship(t *table, id, name string) {
 	f := t.byName[name]
-	if f == nil || !f.kind.relation() || f.kind == computed {
+	if f == nil || !f.kind.relation() || f.bare {
 		c.unsupported()
 		return
 	}
 	methods := []string{http.MethodGet}
-	if t.actions&updating != 0 && !f.fixed && !f.readonly {
+	switch {
+	case t.actions&updating == 0 || f.fixed || f.readonly:
+	case f.kind == one:
 		methods = append(methods, http.MethodPatch)
-		if f.kind != one {
-			methods = append(methods, http.MethodPost, http.MethodDelete)
-		}
+	case f.shrinks:
+		methods = append(methods, http.MethodDelete)
+	default:
+		methods = append(methods, http.MethodPatch, http.MethodPost, http.MethodDelete)
 	}
 	switch {
 	case !c.permitted(methods):
@@ -62,6 +65,10 @@ func (c *call) relate(t *table, id string, f *field) {
 	c.store(func(d *draft) bool {
 		n := c.parent(t, id, "edit")
 		if n == 0 {
+			return false
+		}
+		if t.rests != nil && t.rests(&entity{draft: d, table: t, record: t.get(n)}) {
+			c.forbidden(`No access by "EDIT" permission to the parent entity.`)
 			return false
 		}
 		e := d.entity(t, n)
@@ -141,11 +148,15 @@ func (e *entity) relink(f *field, data json.RawMessage, method string) {
 			e.refuse("", "The entity is not acceptable.")
 		case n == 0:
 			e.refuse("", noSuchEntity)
+		case e.hidden(f, n):
+			e.withhold(f, "")
+		case e.settled(f, n):
+			e.violate("unchangeable field", "", "%s", f.source.settled)
 		default:
 			wanted = append(wanted, n)
 		}
 	}
-	if len(e.refused) > 0 {
+	if len(e.refused) > 0 || len(e.violations) > 0 {
 		return
 	}
 	if f.kind == one {

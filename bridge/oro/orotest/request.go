@@ -275,9 +275,11 @@ func (c *call) route(path []string) {
 		c.fail(problem{status: 404, title: "entity type constraint", detail: "Unknown entity type: " + path[0] + "."})
 	case t.actions == closed:
 		c.fail(inaccessible)
+	case t.list != nil && len(path) > 1:
+		c.noRoute()
 	case t.list != nil:
 		if c.permitted([]string{http.MethodGet}) {
-			t.list(c, path)
+			t.list(c)
 		}
 	case t.parts && c.r.Method == http.MethodPost && len(path) == 1:
 		c.refuseMethod(t.allowed(false))
@@ -288,7 +290,7 @@ func (c *call) route(path []string) {
 	case len(path) == 4 && path[2] == "relationships":
 		c.relationship(t, path[1], path[3])
 	case len(path) == 3:
-		if f := t.byName[path[2]]; f == nil || !f.kind.relation() || f.kind == computed {
+		if f := t.byName[path[2]]; f == nil || !f.kind.relation() || f.bare {
 			c.unsupported()
 		} else if c.permitted([]string{http.MethodGet}) {
 			c.related(t, path[1], f)

@@ -42,7 +42,7 @@ type filtering uint8
 const (
 	unfiltered filtering = iota
 	single               // filter[f]=a, and the operators of the kind
-	several              // filter[f]=a,b too
+	several              // filter[f]=a,b too; numbers and times always take that, and a..b
 )
 
 // field is one attribute or relation of a resource.
@@ -57,6 +57,7 @@ type field struct {
 	init     string // JSON text that a new record starts with
 	required string // message when blank; "" is not required
 	min, max int    // length in characters; 0 is unlimited
+	tooLong  string // said instead of the usual words
 	column   int    // length that the database refuses: a driver exception
 	choices  []string
 	shape    *shape
@@ -73,13 +74,18 @@ type field struct {
 	frozen   bool // taken on creation, ignored later
 	// read takes a value of its own form, and refuses what it cannot read.
 	read     func(*entity, *field, json.RawMessage) string
-	once     bool // list: equal values stand once
-	late     bool // the first value is given when the record is stored
-	hidden   bool // taken but never answered
-	bare     bool // the relation has no links
-	anything bool // the relation leads to records of any resource; to is the usual one
-	orphans  bool // inverse: what leaves the list is deleted
-	fixed    bool // the relation is not changed through its own address
+	once     bool   // list: equal values stand once
+	late     bool   // the first value is given when the record is stored
+	hidden   bool   // taken but never answered
+	bare     bool   // the relation has no links
+	anything bool   // the relation leads to records of any resource; to is the usual one
+	orphans  bool   // inverse: what leaves the list is deleted
+	fixed    bool   // the relation is not changed through its own address
+	shrinks  bool   // through its own address records are only taken away
+	equals   bool   // filtered by one value, and only for being it
+	garbled  string // said of what cannot be read; "" is the words of the kind
+	// settled is said when a relation that leads somewhere is to lead elsewhere; "" lets it.
+	settled string
 
 	// What deleting does.
 
@@ -92,8 +98,10 @@ type field struct {
 
 	index    bool // look-ups by it need no scan
 	filter   filtering
+	foldCase bool   // a filter does not look at the case
 	nofilter bool   // a relation that cannot be filtered, though all others can
 	sorts    bool   // sorted by though not filtered by
+	unsorted bool   // filtered by but not sorted by
 	prefix   string // of the full id of an option
 
 	rank string // errors are listed behind this field's
@@ -114,7 +122,9 @@ type shape struct {
 type bounds struct{ least, most, detail string }
 
 // sortable reports whether a list can be sorted by the field.
-func (f *field) sortable() bool { return f.kind != computed && (f.sorts || f.filter != unfiltered) }
+func (f *field) sortable() bool {
+	return f.kind != computed && !f.unsorted && (f.sorts || f.filter != unfiltered)
+}
 
 const notBlank = "This value should not be blank."
 
@@ -179,13 +189,20 @@ type resource struct {
 	fullID   string   // begins the full id of an option, which addresses take too
 	option   bool     // a list of options: how it is paged differs by version
 	parts    bool     // records are made along with others only
-	secures  string   // relation whose view permission this resource is seen with; "-" needs none
+	untitled bool     // meta=title is not for these
+	plain    bool     // they take no meta at all
+	// shortcuts are filters by a name that stands for a path.
+	shortcuts map[string]string
+	secures   string // relation whose view permission this resource is seen with; "-" needs none
 
-	list     func(*call, []string) // answers all addresses of a resource that is not stored
+	list     func(*call)           // answers all addresses of a resource that is not stored
 	complete func(*entity)         // derives what was not sent
 	rules    []check               // of the whole record
 	gone     func(*draft, *record) // what the end of a record does to others
 	deletion func(*entity) string  // why the record cannot be deleted; "" is that it can
+	rests    func(*entity) bool    // nobody may change the record any more
+	// undeletable records are protected from everybody.
+	undeletable func(*entity) bool
 }
 
 // rule checks a field at its place in the validation.
@@ -332,6 +349,8 @@ func float(d decimal.Decimal) string {
 func (f *field) misread(raw json.RawMessage) string {
 	s, ok := scalar(bytes.TrimSpace(raw))
 	switch {
+	case f.garbled != "":
+		return f.garbled
 	case f.kind == money && string(bytes.TrimSpace(raw)) == "true":
 		return "" // the rules of a price tell
 	case f.kind == integer && ok:

@@ -133,7 +133,9 @@ func (s *holdings) plantRecord(t *table, seed seedling, records map[place]*recor
 			case one:
 				r.ones[f.slot] = n
 			case many:
-				r.lists[f.slot] = append(r.lists[f.slot], n)
+				if !slices.Contains(r.lists[f.slot], n) { // the other side may have told it
+					r.lists[f.slot] = append(r.lists[f.slot], n)
+				}
 			case inverse:
 				back := sprout(f.target, n, records)
 				if f.source.kind == one {

@@ -201,6 +201,10 @@ func (e *entity) find(w flags, update bool) bool {
 		}
 	}
 	e.validating = w.validate && e.table.validate && !e.batch
+	if n != 0 && e.table.rests != nil && e.table.rests(&entity{draft: e.draft, table: e.table, record: e.get(e.table, n)}) {
+		e.fault(403, "access denied exception", `No access by "EDIT" permission to the entity.`, e.whole())
+		return false
+	}
 	if n != 0 {
 		e.record, e.existing = e.edit(e.table, n), true
 		e.touch("updatedAt")
@@ -366,6 +370,8 @@ func (e *entity) relate(f *field, raw json.RawMessage) {
 		if l := readIdentifiers(raw); len(l) == 1 {
 			if n = e.resolve(f, l[0]); n == 0 {
 				e.refuse(f.name, noSuchEntity)
+			} else if !f.readonly && e.hidden(f, n) {
+				e.withhold(f, "")
 			}
 		}
 		switch {
@@ -383,12 +389,19 @@ func (e *entity) relate(f *field, raw json.RawMessage) {
 		e.refuse(f.name, notValid)
 		return
 	}
-	var wanted []int32
-	for _, id := range readIdentifiers(raw) {
+	var wanted, kept []int32 // kept are those that stay where they are
+	for i, id := range readIdentifiers(raw) {
 		n := e.resolve(f, id)
+		if n != 0 && !f.readonly && e.hidden(f, n) {
+			e.withhold(f, "/"+itoa(i))
+		}
 		switch {
 		case n == 0:
 			e.refuse(f.name, noSuchEntity)
+		case e.settled(f, n):
+			e.violate("unchangeable field", f.name, "%s", f.source.settled)
+			e.violations[len(e.violations)-1].pointer += "/" + itoa(i)
+			kept = append(kept, n)
 		case !slices.Contains(wanted, n):
 			wanted = append(wanted, n)
 		}
@@ -397,9 +410,37 @@ func (e *entity) relate(f *field, raw json.RawMessage) {
 	case f.readonly:
 	case f.kind == many:
 		e.record.lists[f.slot] = wanted
-	case f.kind == inverse:
+	case f.kind == inverse && len(kept) == 0:
 		e.gather(f, wanted)
 	}
+}
+
+// settled reports whether a record leads elsewhere already, and stays there.
+func (e *entity) settled(f *field, n int32) bool {
+	if f.kind != inverse || f.source.settled == "" {
+		return false
+	}
+	stored := f.target.get(n)
+	if stored == nil {
+		return false
+	}
+	if f.source.kind == many {
+		return len(stored.lists[f.source.slot]) > 0 && !slices.Contains(stored.lists[f.source.slot], e.record.serial)
+	}
+	return stored.ones[f.source.slot] != 0 && stored.ones[f.source.slot] != e.record.serial
+}
+
+// hidden reports whether a relation leads to a record that the client may not look at.
+func (e *entity) hidden(f *field, n int32) bool {
+	return e.by != nil && !f.anything && n != 0 && !(e.by.sees(f.target) && e.by.seesRows(f.target))
+}
+
+// withhold notes that a relation leads to what the client may not look at.
+func (e *entity) withhold(f *field, part string) {
+	e.violations = append(e.violations, problem{
+		status: 403, title: "access granted constraint", field: f.name,
+		detail: `The "VIEW" permission is denied for the related resource.`, pointer: e.at(f.name) + part,
+	})
 }
 
 const noSuchEntity = "The entity does not exist."

@@ -9,9 +9,12 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
+
+	"golang.org/x/crypto/ssh"
 )
 
 // Daemon is a real server in a process of its own.
@@ -21,6 +24,65 @@ type Daemon struct {
 	log  bytes.Buffer
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the process has ended
+}
+
+// lodging is where a server of OpenSSH's or another's lives before it is started: a folder with an empty root that it serves, a
+// key of the host and one of the user, and a port of loopback.
+type lodging struct {
+	Login
+	dir    string
+	port   string
+	public ssh.PublicKey // of the user's key
+}
+
+// lodge makes a lodging for a server whose only user is user.
+func lodge(dir, user string) (*lodging, error) {
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	l := &lodging{dir: dir, port: port}
+	l.Login = Login{Address: net.JoinHostPort("127.0.0.1", port), User: user, Root: l.in("root"), Folder: filepath.ToSlash(l.in("root")),
+		KeyFile: l.in("id_ed25519"), KnownHostsFile: l.in("known_hosts")}
+	if err := os.MkdirAll(l.Root, 0o755); err != nil {
+		return nil, err
+	}
+	hostKey, err := writeKey(l.in("host_key"), "")
+	if err != nil {
+		return nil, err
+	}
+	if l.public, err = writeKey(l.KeyFile, ""); err != nil {
+		return nil, err
+	}
+	return l, l.write(map[string]string{"known_hosts": KnownHost(l.Address, hostKey) + "\n"})
+}
+
+// in is the path of a file of the lodging.
+func (l *lodging) in(name string) string { return filepath.Join(l.dir, name) }
+
+func (l *lodging) write(files map[string]string) error {
+	for name, text := range files {
+		if err := os.WriteFile(l.in(name), []byte(text), 0o600); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// started starts a server that could be made for a test, whose end kills it.
+func started[S interface {
+	Start() error
+	Stop()
+}](tb TB, s S, err error) S {
+	tb.Helper()
+	if err == nil {
+		err = s.Start()
+	}
+	if err != nil {
+		tb.Fatalf("start a server: %v", err)
+	}
+	tb.Cleanup(s.Stop)
+	return s
 }
 
 // Start starts the server and waits until it answers.

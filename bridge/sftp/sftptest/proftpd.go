@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"os/user"
@@ -19,14 +18,7 @@ import (
 func ProFTPD(tb TB) *Daemon {
 	tb.Helper()
 	d, err := newProFTPD(tb.TempDir())
-	if err == nil {
-		err = d.Start()
-	}
-	if err != nil {
-		tb.Fatalf("proftpd: %v", err)
-	}
-	tb.Cleanup(d.Stop)
-	return d
+	return started(tb, d, err)
 }
 
 func newProFTPD(dir string) (*Daemon, error) {
@@ -42,40 +34,16 @@ func newProFTPD(dir string) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	l, err := lodge(dir, "erp")
 	if err != nil {
 		return nil, err
 	}
-	root := filepath.Join(dir, "root")
-	in := func(name string) string { return filepath.Join(dir, name) }
-	d := &Daemon{argv: []string{binary, "-n", "-q", "-c", in("proftpd.conf")}, Login: Login{
-		Address: net.JoinHostPort("127.0.0.1", port), User: "erp", Root: root, Folder: filepath.ToSlash(root),
-		KeyFile: in("id_ed25519"), KnownHostsFile: in("known_hosts")}}
-	if err := os.MkdirAll(root, 0o755); err != nil {
-		return nil, err
-	}
-	hostKey, err := writeKey(in("host_key"), "")
-	if err != nil {
-		return nil, err
-	}
-	public, err := writeKey(d.KeyFile, "")
-	if err != nil {
-		return nil, err
-	}
-	keys := "---- BEGIN SSH2 PUBLIC KEY ----\n" + base64.StdEncoding.EncodeToString(public.Marshal()) + "\n" +
-		"---- END SSH2 PUBLIC KEY ----\n" // RFC 4716
-	files := map[string]string{
-		d.KnownHostsFile:      KnownHost(d.Address, hostKey) + "\n",
-		in("authorized_keys"): keys,
-		in("users"):           fmt.Sprintf("erp:*:%d:%d::%s:/bin/false\n", os.Getuid(), os.Getgid(), root),
-		in("proftpd.conf"):    proftpdConfig(dir, port, me, group),
-	}
-	for name, text := range files {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			return nil, err
-		}
-	}
-	return d, nil
+	return &Daemon{Login: l.Login, argv: []string{binary, "-n", "-q", "-c", l.in("proftpd.conf")}}, l.write(map[string]string{
+		"authorized_keys": "---- BEGIN SSH2 PUBLIC KEY ----\n" + base64.StdEncoding.EncodeToString(l.public.Marshal()) + "\n" +
+			"---- END SSH2 PUBLIC KEY ----\n", // RFC 4716
+		"users":        fmt.Sprintf("erp:*:%d:%d::%s:/bin/false\n", os.Getuid(), os.Getgid(), l.Root),
+		"proftpd.conf": proftpdConfig(dir, l.port, me, group),
+	})
 }
 
 func proftpdConfig(dir, port string, me *user.User, group *user.Group) string {

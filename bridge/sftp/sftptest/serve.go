@@ -1,8 +1,9 @@
 // Package sftptest has SFTP servers to play against: one in this process ([Serve]), OpenSSH's ([StartSSHD]), a proxy that
 // breaks connections on purpose ([NewProxy]), and the real sftp client to play the other side ([Batch]).
 //
-// It is used by tests and by the demo, so it does not import package testing. The servers listen on loopback only and
-// are no servers for production.
+// The server in this process is there for what a good one does not do: it lies, lacks extensions, room or rights, and answers in
+// pieces. Where the server is to behave, package bridge/sftpd is one. The servers listen on loopback only and are no servers
+// for production.
 package sftptest
 
 import (

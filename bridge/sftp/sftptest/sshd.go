@@ -34,14 +34,7 @@ type SSHD struct{ Daemon }
 func Sshd(tb TB) *SSHD {
 	tb.Helper()
 	s, err := NewSSHD(tb.TempDir())
-	if err == nil {
-		err = s.Start()
-	}
-	if err != nil {
-		tb.Fatalf("sshd: %v", err)
-	}
-	tb.Cleanup(s.Stop)
-	return s
+	return started(tb, s, err)
 }
 
 // NewSSHD writes keys and config of a server into dir; Start starts it.
@@ -54,43 +47,19 @@ func NewSSHD(dir string) (*SSHD, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	root := filepath.Join(dir, "root")
-	config := filepath.Join(dir, "sshd_config")
-	s := &SSHD{Daemon{argv: []string{binary, "-D", "-e", "-f", config}, Login: Login{
-		Address: net.JoinHostPort("127.0.0.1", port), User: me.Username, Root: root, Folder: filepath.ToSlash(root),
-		KeyFile: filepath.Join(dir, "id_ed25519"), KnownHostsFile: filepath.Join(dir, "known_hosts")}}}
-	if err := os.MkdirAll(root, 0o755); err != nil {
-		return nil, err
-	}
-	if os.Geteuid() == 0 {
-		// sshd as root wants its folder for privilege separation.
+	if os.Geteuid() == 0 { // sshd as root wants its folder for privilege separation
 		if err := os.MkdirAll("/run/sshd", 0o755); err != nil {
 			return nil, err
 		}
 	}
-	hostKey, err := writeKey(filepath.Join(dir, "host_key"), "")
+	l, err := lodge(dir, me.Username)
 	if err != nil {
 		return nil, err
 	}
-	public, err := writeKey(s.KeyFile, "")
-	if err != nil {
-		return nil, err
-	}
-	files := map[string]string{
-		s.KnownHostsFile:                      KnownHost(s.Address, hostKey) + "\n",
-		filepath.Join(dir, "authorized_keys"): string(ssh.MarshalAuthorizedKey(public)),
-		config:                                sshdConfig(dir, port),
-	}
-	for name, text := range files {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			return nil, err
-		}
-	}
-	return s, nil
+	return &SSHD{Daemon{Login: l.Login, argv: []string{binary, "-D", "-e", "-f", l.in("sshd_config")}}}, l.write(map[string]string{
+		"authorized_keys": string(ssh.MarshalAuthorizedKey(l.public)),
+		"sshd_config":     sshdConfig(dir, l.port),
+	})
 }
 
 func sshdConfig(dir, port string) string {

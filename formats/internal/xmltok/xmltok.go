@@ -72,7 +72,7 @@ type Scanner struct {
 	failed error // what Next returned
 
 	names  []byte // names of the open elements, joined
-	open   []int  // where each begins in names
+	open   []element
 	spaces []binding
 	empty  bool // an End is owed for an empty-element tag
 	closed bool // the End that was returned last still has its name in names
@@ -83,6 +83,9 @@ type Scanner struct {
 	text         []byte
 	scratch      []byte
 }
+
+// element is an open element: where its name begins in names, and how long its prefix is with the colon.
+type element struct{ begin, prefix int }
 
 type binding struct {
 	depth       int
@@ -199,7 +202,7 @@ func (s *Scanner) pop() {
 	}
 	s.closed = false
 	depth := len(s.open)
-	s.names = s.names[:s.open[depth-1]]
+	s.names = s.names[:s.open[depth-1].begin]
 	s.open = s.open[:depth-1]
 	for n := len(s.spaces); n > 0 && s.spaces[n-1].depth == depth; n-- {
 		s.spaces = s.spaces[:n-1]
@@ -212,7 +215,7 @@ func (s *Scanner) end() error {
 	case s.err != io.EOF:
 		return s.err
 	case len(s.open) > 0:
-		return s.bad("the file ends inside of <%s>: it was cut off", s.names[s.open[len(s.open)-1]:])
+		return s.bad("the file ends inside of <%s>: it was cut off", s.names[s.open[len(s.open)-1].begin:])
 	case !s.root:
 		return s.bad("there is no XML element in the file")
 	}
@@ -312,10 +315,11 @@ func (s *Scanner) take(n int) []byte {
 func (s *Scanner) count(b []byte) { s.lines += int64(bytes.Count(b, newline)) }
 
 var (
-	newline    = []byte("\n")
-	cdataEnd   = []byte("]]>")
-	commentEnd = []byte("--")
-	piEnd      = []byte("?>")
+	newline     = []byte("\n")
+	doubleQuote = []byte(`"`)
+	cdataEnd    = []byte("]]>")
+	commentEnd  = []byte("--")
+	piEnd       = []byte("?>")
 )
 
 // chars reads character data up to the next '<'.
@@ -338,16 +342,58 @@ func (s *Scanner) chars() (Kind, error) {
 		s.count(raw)
 		return 0, nil
 	}
-	if bytes.Contains(raw, cdataEnd) {
+	seen, lines := survey(raw)
+	if seen&bracket != 0 && bytes.Contains(raw, cdataEnd) {
 		return 0, s.bad("]]> in text")
 	}
-	text, err := s.clean(raw, true)
-	if err != nil {
-		return 0, err
+	s.text = raw
+	if seen&^bracket != 0 {
+		if s.text, err = s.clean(raw, true); err != nil {
+			return 0, err
+		}
 	}
-	s.count(raw)
-	s.text = text
+	s.lines += lines
 	return Text, nil
+}
+
+// What a survey of bytes finds, other than plain characters.
+const (
+	lineBreak = 1 << iota
+	special   // may have to be replaced
+	high      // of a character beyond ASCII
+	control   // is not allowed
+	bracket   // may end a CDATA section
+)
+
+// kinds are the kinds of bytes.
+var kinds = func() (k [256]uint8) {
+	for c := range k {
+		switch {
+		case c >= utf8.RuneSelf:
+			k[c] = high
+		case c == '\n':
+			k[c] = lineBreak
+		case c == '&' || c == '\r':
+			k[c] = special
+		case c < ' ' && c != '\t':
+			k[c] = control
+		case c == ']':
+			k[c] = bracket
+		}
+	}
+	return k
+}()
+
+// survey says in one pass what stands in raw beside plain characters, and counts its line breaks.
+func survey(raw []byte) (seen uint8, lines int64) {
+	for _, c := range raw {
+		if k := kinds[c]; k == lineBreak {
+			lines++
+		} else {
+			seen |= k
+		}
+	}
+	return seen, lines
 }
 
 // bang reads what begins with "<!": a comment, which is skipped, or a CDATA section.
@@ -435,17 +481,24 @@ func (s *Scanner) startTag() (Kind, error) {
 	if len(s.open) == 0 && s.root {
 		return 0, s.bad("a second root element")
 	}
-	i, err := s.tagEnd()
-	if err != nil {
-		return 0, err
+	qname, rest := cutName(s.buf[s.pos+1:])
+	var raw []byte
+	if len(rest) > 0 && rest[0] == '>' { // by far the most tags have no attributes
+		s.pos += 1 + len(qname) + 1
+		rest = nil
+	} else {
+		i, err := s.tagEnd()
+		if err != nil {
+			return 0, err
+		}
+		raw = s.take(i + 1)
+		body := raw[1:i]
+		if n := len(body); n > 0 && body[n-1] == '/' {
+			s.empty = true
+			body = body[:n-1]
+		}
+		qname, rest = cutName(body)
 	}
-	raw := s.take(i + 1)
-	body := raw[1:i]
-	if n := len(body); n > 0 && body[n-1] == '/' {
-		s.empty = true
-		body = body[:n-1]
-	}
-	qname, rest := cutName(body)
 	prefix, name, ok := split(qname)
 	if !ok {
 		return 0, s.bad("a tag without a proper name")
@@ -460,7 +513,7 @@ func (s *Scanner) startTag() (Kind, error) {
 	}
 	s.root = true
 	s.prefix, s.name = prefix, name
-	s.open = append(s.open, len(s.names))
+	s.open = append(s.open, element{len(s.names), len(qname) - len(name)})
 	s.names = append(s.names, qname...)
 	if err := s.attributes(rest); err != nil {
 		return 0, err
@@ -473,8 +526,11 @@ func (s *Scanner) startTag() (Kind, error) {
 func (s *Scanner) tagEnd() (int, error) {
 	var quote byte
 	i, err := s.find(1, func(b []byte) int { return bytes.IndexByte(b, '>') })
-	if err == nil && i > 0 && bytes.IndexByte(s.buf[s.pos:s.pos+i], '"') < 0 && bytes.IndexByte(s.buf[s.pos:s.pos+i], '\'') < 0 {
-		return i, nil // by far the most tags have no attributes, or none with a '>'
+	if err == nil && i > 0 {
+		b := s.buf[s.pos : s.pos+i]
+		if bytes.IndexByte(b, '\'') < 0 && bytes.Count(b, doubleQuote)%2 == 0 {
+			return i, nil // by far the most values have no '>'
+		}
 	}
 	for i = 1; ; i++ {
 		if i > s.lim.Token {
@@ -572,6 +628,9 @@ func (s *Scanner) attribute(prefix, name, raw []byte) error {
 
 // endTag reads an end tag and compares it with the element that is open.
 func (s *Scanner) endTag() (Kind, error) {
+	if s.closes() {
+		return End, nil
+	}
 	i, err := s.find(2, func(b []byte) int { return bytes.IndexByte(b, '>') })
 	if err != nil {
 		return 0, s.tooLong()
@@ -584,15 +643,36 @@ func (s *Scanner) endTag() (Kind, error) {
 	if len(s.open) == 0 {
 		return 0, s.bad("</%s> ends an element that is not open", shown(qname))
 	}
-	open := s.names[s.open[len(s.open)-1]:]
+	open := s.names[s.open[len(s.open)-1].begin:]
 	if !bytes.Equal(qname, open) {
 		return 0, s.bad("</%s> where </%s> is due", shown(qname), open)
 	}
-	s.prefix, s.name, _ = split(open)
-	s.attrs = s.attrs[:0]
-	s.closed = true
+	s.close(open)
 	s.count(raw)
 	return End, nil
+}
+
+// closes takes the end tag of the open element when it stands there whole and without blanks, as nearly all do.
+func (s *Scanner) closes() bool {
+	if len(s.open) == 0 {
+		return false
+	}
+	open := s.names[s.open[len(s.open)-1].begin:]
+	b := s.buf[s.pos:]
+	if n := len(open) + len("</>"); len(b) < n || b[n-1] != '>' || string(b[2:n-1]) != string(open) {
+		return false
+	}
+	s.pos += len(open) + len("</>")
+	s.close(open)
+	return true
+}
+
+// close makes the open element that of the token.
+func (s *Scanner) close(open []byte) {
+	s.name = open[s.open[len(s.open)-1].prefix:]
+	s.prefix = open[:max(0, len(open)-len(s.name)-1)]
+	s.attrs = s.attrs[:0]
+	s.closed = true
 }
 
 // shown is a hostile text as an error message may hold it.
@@ -605,22 +685,17 @@ func shown(b []byte) string {
 // clean checks the characters of raw, normalizes its line ends and replaces entities when there may be some. It
 // returns raw itself when nothing has to be replaced, else the scratch buffer.
 func (s *Scanner) clean(raw []byte, entities bool) ([]byte, error) {
-	special, high := false, false
-	for _, c := range raw {
-		if c >= utf8.RuneSelf {
-			high = true
-		} else if c == '&' || c == '\r' {
-			special = true
-		} else if c < ' ' && c != '\n' && c != '\t' {
-			return nil, s.bad("control character %#02x", c)
-		}
+	seen, _ := survey(raw)
+	if seen&control != 0 {
+		i := bytes.IndexFunc(raw, func(r rune) bool { return r < utf8.RuneSelf && kinds[r] == control })
+		return nil, s.bad("control character %#02x", raw[i])
 	}
-	if high {
+	if seen&high != 0 {
 		if err := s.checkRunes(raw); err != nil {
 			return nil, err
 		}
 	}
-	if !special {
+	if seen&special == 0 {
 		return raw, nil
 	}
 	out := s.scratch[:0]

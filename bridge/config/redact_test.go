@@ -1,0 +1,45 @@
+package config_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/orobridge/orobridge/bridge/config"
+)
+
+func TestRedactLeavesNoSecret(t *testing.T) {
+	text, err := config.Redact([]byte(`# the old password was s3cret-1
+oro: { url: 'https://me:s3cret-2@shop.example.com', client_id: demo, client_secret: s3cret-3 } # s3cret-4
+remotes:
+  sap:
+    kind: sftp
+    user: oro
+    password: &p s3cret-5
+    pasword: *p
+    passwort: s3cret-6
+    password_env: SFTP_PASSWORD
+    private_key_file: id_ed25519
+    passphrase: ${PHRASE}
+  more: { kind: ftp, secrets: [s3cret-7, { deep: s3cret-8 }] }
+feeds:
+  - name: products
+    unwrap: [{ kind: pgp, key: s3cret-9, signers: [erp.asc] }]
+    constants:
+      name: |
+        -----BEGIN OPENSSH PRIVATE KEY-----
+        s3cret-10
+webhook: { secret: s3cret-11 }
+`), kinds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "s3cret") {
+		t.Errorf("a secret is left:\n%s", text)
+	}
+	for _, want := range []string{"client_id: demo", "password_env: SFTP_PASSWORD", "private_key_file: id_ed25519", "passphrase: ${PHRASE}",
+		"://<secret>@shop.example.com", "name: products", "erp.asc"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%q is missing:\n%s", want, text)
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package operate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// Customer is all that the ledger holds of a customer, for a person who asks what is known. The bytes of files are no part of
+// it, since they hold others, too: files of the customers' feeds stay as long as state.keep.rows says, orders with their bytes
+// as long as state.keep.orders.
+type Customer struct {
+	Person string `json:"person"` // how journal and outbox refer to it
+	*Trace
+	Rejects  []KeptReject `json:"rejects"`
+	Warnings []Reject     `json:"warnings"`
+	Orders   []Order      `json:"orders"`
+	Feeds    []string     `json:"feeds"` // whose files may name it
+}
+
+// Forgotten is what became of a customer whom the ledger forgot, and what of it stays.
+type Forgotten struct {
+	Person string `json:"person"`
+	bridge.Forgotten
+	Orders []string `json:"orders"` // that stay
+	Feeds  []string `json:"feeds"`  // whose files may name it
+}
+
+// Customer gathers what the ledger holds of a customer's number; [bridge.ErrUnknown] when that is nothing.
+func (k *View) Customer(ctx context.Context, number string) (*Customer, error) {
+	v := &Customer{Person: k.Ledger.Pseudonym(number), Feeds: k.customerFeeds()}
+	var err error
+	if v.Trace, err = k.Trace(ctx, formats.Customers.Name, number); err != nil && !errors.Is(err, bridge.ErrUnknown) {
+		return nil, err
+	}
+	unknown := err
+	if unknown != nil {
+		v.Trace = newTrace(formats.Customers.Name, number)
+	}
+	if v.Orders, err = k.Orders(ctx, bridge.OutboxFilter{Customer: number}); err != nil {
+		return nil, err
+	}
+	if v.Rejects, err = k.Rejects(ctx, bridge.RejectFilter{Entity: formats.Customers.Name, Keys: []string{number}}); err != nil {
+		return nil, err
+	}
+	if v.Warnings, err = k.customerWarnings(ctx, v); err != nil {
+		return nil, err
+	}
+	if unknown != nil && len(v.Orders)+len(v.Rejects)+len(v.Warnings) == 0 {
+		return nil, &bridge.Error{Op: "find", Object: "customer " + number, Err: bridge.ErrUnknown,
+			Hint: "write the number as the files have it once the feed has mapped it; see orobridge trace customers NUMBER"}
+	}
+	return v, nil
+}
+
+// customerWarnings are those of the drops that the customer's history names.
+func (k *View) customerWarnings(ctx context.Context, v *Customer) ([]Reject, error) {
+	drops, found := map[int64]bool{v.Drop: true}, []Reject{}
+	for _, h := range v.History {
+		drops[h.Drop] = true
+	}
+	delete(drops, 0)
+	for _, drop := range slices.Sorted(maps.Keys(drops)) {
+		err := k.Ledger.Warnings(ctx, drop, func(w bridge.WarningRow) error {
+			if w.Key == v.Key {
+				found = append(found, newReject(bridge.RejectRow{Drop: w.Drop, Run: w.Run,
+					Reject: formats.Reject{Pos: w.Pos, Key: w.Key, Field: w.Field, Code: w.Code, Message: w.Message}}))
+			}
+			return nil
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}
+
+// ForgetCustomer removes a customer from the ledger and from the free room of its file. The shop is not asked: what it holds is
+// deleted there. A later file that names the customer brings it back.
+func (k *Desk) ForgetCustomer(ctx context.Context, number string) (*Forgotten, error) {
+	known, err := k.Customer(ctx, number)
+	if err != nil {
+		return nil, err
+	}
+	for _, feed := range known.Feeds {
+		loading, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feed: feed, States: []bridge.DropState{bridge.Loading}})
+		if err != nil {
+			return nil, err
+		}
+		if len(loading) > 0 {
+			return nil, &bridge.Error{Op: "forget", Object: "customer " + number,
+				Err:  fmt.Errorf("drop %d of %s is being loaded, and may bring it back", loading[0].ID, feed),
+				Hint: "wait until it is loaded"}
+		}
+	}
+	event := k.By.On(&bridge.Event{At: k.In.Clock.Now(), Kind: bridge.DecisionTaken, Text: known.Person + " was forgotten"})
+	v := &Forgotten{Person: known.Person, Orders: []string{}, Feeds: known.Feeds}
+	for _, o := range known.Orders {
+		v.Orders = append(v.Orders, o.Order)
+	}
+	if v.Forgotten, err = k.Ledger.Erase(ctx, formats.Customers.Name, number, known.Feeds, event); err != nil {
+		return nil, err
+	}
+	_, err = k.Ledger.GiveBack(ctx) // the write-ahead log forgets, too
+	return v, err
+}
+
+// customerFeeds are the feeds that load customers.
+func (k *View) customerFeeds() []string {
+	names := []string{}
+	for _, f := range k.Feeds {
+		if f.Entity == formats.Customers {
+			names = append(names, f.Name)
+		}
+	}
+	return names
+}

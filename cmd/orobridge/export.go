@@ -1,0 +1,47 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orobridge/orobridge/bridge/operate"
+)
+
+func newExportCommand(a *app) *cobra.Command {
+	export := &cobra.Command{
+		Use:   "export",
+		Short: "Show all that the ledger holds of a customer",
+	}
+	export.AddCommand(a.jsonFlag(&cobra.Command{
+		Use:   "customer NUMBER",
+		Short: "Show a customer's record, history, rejects, warnings and orders",
+		Long: "export customer shows all that the ledger holds of a customer, for a person who asks what is known; with --json as one\n" +
+			"document. Orders are named, and orobridge order shows each. The bytes of files are not shown, since they hold others, too.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.look(cmd.Context(), func(desk *operate.View) error {
+				v, err := desk.Customer(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(v)
+				}
+				a.printTrace(v.Trace)
+				rows := v.Warnings
+				for _, r := range v.Rejects {
+					rows = append(rows, r.Reject)
+				}
+				for _, r := range rows {
+					fmt.Fprintf(a.stdout, "drop %d, %s  %s: %s  %s\n", r.Drop, r.Where(), r.Code, printable(r.Message), printable(compact(r.Row)))
+				}
+				for _, o := range v.Orders {
+					fmt.Fprintf(a.stdout, "order %s, version %d: %s, file %s of %s\n", printable(o.Order), o.Version, o.State, printable(o.File), o.Export)
+				}
+				return nil
+			})
+		},
+	}))
+	return group(export)
+}

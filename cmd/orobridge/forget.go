@@ -1,0 +1,50 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func newForgetCommand(a *app) *cobra.Command {
+	forget := &cobra.Command{
+		Use:   "forget",
+		Short: "Remove what the ledger holds of a customer",
+	}
+	var d deciding
+	customer := a.jsonFlag(&cobra.Command{
+		Use:   "customer NUMBER",
+		Short: "Remove a customer's record, history, rejects and warnings from the ledger",
+		Long: "forget customer removes what the ledger holds of a customer: what the shop last accepted, the history of the key, a row\n" +
+			"that is parked, and the rows of it that were rejected. The room is overwritten. The journal says that it was done, by a\n" +
+			"pseudonym.\n\n" +
+			"What stays, and how long: orders with their bytes (state.keep.orders), the files of customers in spool, archive and\n" +
+			"rejected folder (state.keep.rows), and backups of the state folder. The shop keeps its own record: delete it there, and\n" +
+			"have the ERP leave the customer out, or the next file brings it back. See orobridge export customer for what is held.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.decide(cmd.Context(), d, func(e *engine) error {
+				v, err := e.Desk.ForgetCustomer(cmd.Context(), args[0])
+				if err != nil {
+					return err
+				}
+				if a.json {
+					return a.printJSON(v)
+				}
+				fmt.Fprintf(a.stdout, "%s is forgotten: %d record, %d steps of its history, %d parked, %d rejects, %d warnings\n",
+					v.Person, v.Links, v.History, v.Parked, v.Rejects, v.Warnings)
+				if len(v.Orders) > 0 {
+					fmt.Fprintf(a.stdout, "its orders stay as long as state.keep.orders says: %s\n", printable(strings.Join(v.Orders, ", ")))
+				}
+				if len(v.Feeds) > 0 {
+					fmt.Fprintf(a.stdout, "files that may name it stay as long as state.keep.rows says: those of %s\n", strings.Join(v.Feeds, ", "))
+				}
+				return nil
+			})
+		},
+	})
+	d.flags(customer.Flags(), false)
+	forget.AddCommand(customer)
+	return group(forget)
+}

@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/state"
+)
+
+// lives are those of a running bridge, one for each config that it has read. A reload ends one as a stop does, with the work at
+// hand recorded, and begins the next on the same ledger, which goes on from there. A config that is not good, or whose ends
+// can't be opened, changes nothing: the bridge goes on by the one before.
+type lives struct {
+	*app
+	ledger  *state.State
+	log     *slog.Logger
+	hangups chan os.Signal // each is a wish to read the config again
+}
+
+// run lives until ctx ends.
+func (l *lives) run(ctx context.Context, c *config.Config) error {
+	if err := l.ledger.Note(ctx, bridge.ReloadAsked, ""); err != nil {
+		return err
+	}
+	if err := l.ledger.Note(ctx, bridge.PausedNote(bridge.ReloadWork), ""); err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var beating sync.WaitGroup
+	beating.Go(func() { beat(ctx, l.ledger) })
+	defer beating.Wait()
+	defer stop()
+	e, err := l.begin(ctx, c)
+	for err == nil {
+		var next *config.Config
+		next, err = l.live(ctx, e)
+		err = errors.Join(err, e.closeEnds())
+		if err != nil || next == nil || ctx.Err() != nil {
+			break
+		}
+		e, err = l.goOver(ctx, e.config, next)
+	}
+	tellSystemd(l.log, stopping)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// begin opens the ends of a config.
+func (l *lives) begin(ctx context.Context, c *config.Config) (*engine, error) {
+	e, err := l.assemble(c, l.ledger, l.log)
+	if err != nil {
+		return nil, err
+	}
+	e.Heed = l.asked
+	l.showProgress(e)
+	if err := e.listen(ctx); err != nil {
+		return nil, errors.Join(err, e.closeEnds())
+	}
+	l.log.Info("running", "feeds", len(c.Feeds), "exports", len(c.Exports), "state", c.State.Dir, "shop", c.Shops()[0].URL)
+	tellSystemd(l.log, ready)
+	return e, nil
+}
+
+// live runs the bridge until ctx ends, or until a good config has come, which is returned.
+func (l *lives) live(ctx context.Context, e *engine) (next *config.Config, err error) {
+	life, end := context.WithCancel(ctx)
+	defer end()
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		for next == nil {
+			select {
+			case <-life.Done():
+				return
+			case <-l.hangups:
+			}
+			c, err := l.read(e.config)
+			if err != nil {
+				l.tell(ctx, e.Events, err, "")
+				continue
+			}
+			next = c
+			end()
+		}
+	})
+	if err = runBeside(life, e); life.Err() != nil && errors.Is(err, context.Canceled) {
+		err = nil // it was ended before it had begun
+	}
+	end()
+	waiting.Wait()
+	return next, err
+}
+
+// goOver begins the next life, or, when its ends can't be opened, the one before once more.
+func (l *lives) goOver(ctx context.Context, before, next *config.Config) (*engine, error) {
+	tellSystemd(l.log, reloading())
+	e, refused := l.begin(ctx, next)
+	if refused == nil {
+		l.tell(ctx, e.Events, nil, fmt.Sprintf("the config was read again: %d feeds, %d exports", len(next.Feeds), len(next.Exports)))
+		return e, nil
+	}
+	e, err := l.begin(ctx, before)
+	if err != nil {
+		return nil, errors.Join(refused, err)
+	}
+	l.tell(ctx, e.Events, refused, "")
+	return e, nil
+}
+
+// read reads the config that the bridge was started with, with all that it names.
+func (l *lives) read(before *config.Config) (*config.Config, error) {
+	c, err := config.Load(before.Path, kinds, l.env)
+	if err != nil {
+		return nil, err
+	}
+	was, wasErr := filepath.Abs(before.State.Dir)
+	is, isErr := filepath.Abs(c.State.Dir)
+	if err := errors.Join(wasErr, isErr); err != nil {
+		return nil, err
+	}
+	if was != is {
+		return nil, fmt.Errorf("state.dir was %s and is %s now: it changes with a restart only", was, is)
+	}
+	for _, w := range c.Warnings {
+		l.log.Warn(w.Error(), "hint", w.Hint)
+	}
+	return c, nil
+}
+
+// tell says in journal, log and status what became of a wish to read the config again.
+func (l *lives) tell(ctx context.Context, events *bridge.Events, refused error, done string) {
+	if refused != nil {
+		refused = &bridge.Error{Op: "read again", Object: "the config", Err: refused,
+			Hint: "mend it and reload once more; the bridge goes on by the one before"}
+	}
+	event := bridge.Trouble(time.Now().UTC(), bridge.ReloadWork, refused)
+	note := event.Text
+	if refused == nil {
+		event.Text, note = done, ""
+	}
+	if err := l.ledger.Note(ctx, bridge.PausedNote(bridge.ReloadWork), note, event); err != nil {
+		l.log.Error("note what became of the reload", "error", err)
+	}
+	events.Tell(event)
+}
+
+// asked takes a wish that another process has left in the ledger.
+func (l *lives) asked(ctx context.Context) error {
+	notes, err := l.ledger.Notes(ctx)
+	if err != nil || notes[bridge.ReloadAsked] == "" {
+		return err
+	}
+	select {
+	case l.hangups <- syscall.SIGHUP:
+	default: // one is waiting already
+	}
+	return l.ledger.Note(ctx, bridge.ReloadAsked, "")
+}
+
+// reloadPatience is how long the verb waits for a bridge to finish the work at hand and to begin anew.
+const reloadPatience = 2 * time.Minute
+
+func newReloadCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "reload",
+		Short: "Let the running bridge read its config again",
+		Long: "reload checks the config and asks the bridge that runs on its state to read it again, with all that it names: secrets, keys,\n" +
+			"certificates, known_hosts. The work at hand is finished as at a stop and goes on by the new config. A config that is not\n" +
+			"good changes nothing, and it is said why; state.dir changes with a restart only. A SIGHUP to the bridge does the same.",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.reload(cmd.Context()) },
+	}
+}
+
+func (a *app) reload(ctx context.Context) (err error) {
+	c, err := config.View(a.configPath, kinds, a.env)
+	if err != nil {
+		return err
+	}
+	if !state.Locked(c.State.Dir) {
+		return errors.New("no bridge is running on this state: the next start reads the config")
+	}
+	ledger, err := state.Open(ctx, c.State.Dir, state.Options{Beside: true})
+	if err != nil {
+		return err
+	}
+	defer closing(ledger, &err)
+	last, err := a.askToReload(ctx, ledger)
+	if err != nil {
+		return err
+	}
+	waiting, cancel := context.WithTimeout(ctx, reloadPatience)
+	defer cancel()
+	var became *operate.Event
+	desk := &operate.View{Ledger: ledger}
+	err = desk.Follow(waiting, bridge.EventFilter{After: last}, func(e operate.Event) error {
+		if e.Work == bridge.ReloadWork {
+			became = &e
+			cancel()
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case became == nil:
+		return &bridge.Error{Op: "wait for", Object: "the bridge",
+			Err:  fmt.Errorf("it has not said within %s that it has read its config", reloadPatience),
+			Hint: "see `orobridge status`: another verb may hold the state, or the bridge finishes a long piece of work"}
+	case became.Kind == bridge.WorkPaused:
+		return &usageError{became.Text, became.Hint}
+	}
+	fmt.Fprintln(a.stderr, became.Text)
+	return nil
+}
+
+// askToReload leaves the wish in the ledger, as a decision that the bridge hears of within a second, and returns the number of
+// the last event before it.
+func (a *app) askToReload(ctx context.Context, ledger *state.State) (last int64, err error) {
+	last, _, err = ledger.Decided(ctx, 1<<62)
+	if err != nil {
+		return 0, err
+	}
+	now := time.Now().UTC()
+	return last, ledger.Note(ctx, bridge.ReloadAsked, now.Format(time.RFC3339),
+		&bridge.Event{At: now, Kind: bridge.DecisionTaken, Who: whoami(), Text: "reload: read the config again"})
+}

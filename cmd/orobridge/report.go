@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/operate"
+)
+
+// reportEvents is how many of the last events a report holds.
+const reportEvents = 300
+
+func newReportCommand(a *app) *cobra.Command {
+	return &cobra.Command{
+		Use:   "report [FILE]",
+		Short: "Pack what others need to help you into one text file, without secrets",
+		Long: "report writes versions, the config without its secrets and comments, what is wrong with it, the status, the files of the\n" +
+			"state folder and the last events into one text file, and says what is in it. What can't be had is named there with the\n" +
+			"reason. Nothing is sent anywhere. Names of files, keys and messages of rejects may stand in the events: read the\n" +
+			"file before you give it away.",
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			name := "orobridge-report-" + time.Now().UTC().Format("20060102T150405Z") + ".txt"
+			if len(args) > 0 {
+				name = args[0]
+			}
+			return a.writeReport(cmd.Context(), name)
+		},
+	}
+}
+
+// writeReport writes each part, whatever became of the others.
+func (a *app) writeReport(ctx context.Context, name string) error {
+	var report bytes.Buffer
+	var parts [][]string
+	for _, part := range []struct {
+		title string
+		write func(*app) error
+	}{
+		{"version", func(b *app) error { return b.printJSON(readBuild()) }},
+		{"config without secrets", (*app).reportConfig},
+		{"problems of the config", (*app).reportProblems},
+		{"state folder", (*app).reportState},
+		{"status", func(b *app) error {
+			return b.look(ctx, func(desk *operate.View) error {
+				v, err := desk.Status(ctx)
+				if err != nil {
+					return err
+				}
+				return b.printJSON(v)
+			})
+		}},
+		{fmt.Sprintf("the last %d events", reportEvents), func(b *app) error {
+			return b.look(ctx, func(desk *operate.View) error {
+				return desk.Events(ctx, bridge.EventFilter{Last: reportEvents}, b.printEvent)
+			})
+		}},
+	} {
+		var text bytes.Buffer
+		b := &app{output: output{stdout: &text, stderr: &text}, env: a.env, configPath: a.configPath}
+		if err := part.write(b); err != nil {
+			b.report(err)
+		}
+		fmt.Fprintf(&report, "== %s\n%s\n", part.title, text.String())
+		parts = append(parts, []string{part.title, fmt.Sprint(bytes.Count(text.Bytes(), []byte("\n")))})
+	}
+	if err := a.table([]string{"PART", "LINES"}, parts, ""); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	_, err = f.Write(report.Bytes())
+	if err = errors.Join(err, f.Close()); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	fmt.Fprintf(a.stderr, "wrote %s, %d bytes. Read it before you give it away.\n", name, report.Len())
+	return nil
+}
+
+func (a *app) reportConfig() error {
+	data, err := os.ReadFile(a.configPath)
+	if err != nil {
+		return err
+	}
+	text, err := config.Redact(data, kinds)
+	if err != nil {
+		return err
+	}
+	_, err = a.stdout.Write(text)
+	return err
+}
+
+// reportProblems says what is wrong with the config; the secrets' own files and variables need not be there for whoever reports.
+func (a *app) reportProblems() error {
+	c, err := config.View(a.configPath, kinds, a.env)
+	if err != nil {
+		return err
+	}
+	for _, w := range c.Warnings {
+		say(a.stdout, "warning", w.Error(), w.Hint)
+	}
+	return nil
+}
+
+// reportState lists the files of the state folder but for the spool's, of which it counts the bytes.
+func (a *app) reportState() error {
+	c, err := config.View(a.configPath, kinds, a.env)
+	if err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(c.State.Dir)
+	if err != nil {
+		return err
+	}
+	var rows [][]string
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			return err
+		}
+		size := info.Size()
+		if e.IsDir() {
+			size = 0
+			inside, err := os.ReadDir(filepath.Join(c.State.Dir, e.Name()))
+			if err != nil {
+				return err
+			}
+			for _, f := range inside {
+				if info, err := f.Info(); err == nil {
+					size += info.Size()
+				}
+			}
+		}
+		rows = append(rows, []string{e.Name(), info.Mode().String(), fmt.Sprint(size), info.ModTime().UTC().Format(time.RFC3339)})
+	}
+	return a.table([]string{"FILE", "MODE", "BYTES", "CHANGED"}, rows, "empty")
+}

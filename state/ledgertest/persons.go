@@ -1,0 +1,82 @@
+package ledgertest
+
+import (
+	"strings"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// ofKey is all that the ledger holds of a key of products.
+func (w *world) ofKey(key string) (links, history, rejects, warnings, parked int) {
+	w.Helper()
+	known := got(w.Links(w.Context(), "products", []string{key}))(w)
+	refs := make([]bridge.LinkRef, 1)
+	w.must(w.Lookup(w.Context(), "products", []string{key}, refs))
+	if links = len(known); refs[0].ID != 0 {
+		links++
+	}
+	for _, d := range got(w.Drops(w.Context(), bridge.DropFilter{}))(w) {
+		for _, x := range w.warned(d.ID) {
+			if x.Key == key {
+				warnings++
+			}
+		}
+	}
+	c := w.everything()
+	for _, p := range c.Parked {
+		if p.Key == key && p.Entity == "products" {
+			parked++
+		}
+	}
+	return links, len(got(w.History(w.Context(), "products", key))(w)),
+		len(w.rejected(bridge.RejectFilter{Keys: []string{key}})), warnings, parked
+}
+
+var persons = []test{
+	{"a key is erased with all that was rejected or warned of it, and no other is", func(w *world) {
+		d, r := w.run(bridge.Drop{})
+		_, other := w.run(bridge.Drop{Feed: "prices"})
+		for _, key := range []string{"A", "B"} {
+			w.link("products", key)
+			w.must(w.Settle(w.Context(), 0, []bridge.Settlement{fated(r, key, bridge.FateUpdated)}))
+			w.must(w.RejectRows(w.Context(), []bridge.RejectRow{rejectOf(r, key, formats.Position{Line: 2})}))
+			w.must(w.KeepWarnings(w.Context(), []bridge.WarningRow{warningOf(r, key)}))
+			waits := parkedOf(d, key, "X", at)
+			waits.Entity, waits.Park.Entity = "products", "products"
+			w.must(w.Settle(w.Context(), 0, []bridge.Settlement{waits}))
+		}
+		w.link("prices", "A")
+		elsewhere := rejectOf(other, "A", formats.Position{Line: 2})
+		elsewhere.Entity = "prices"
+		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{elsewhere}))
+		links, history, rejects, warnings, parked := w.ofKey("A")
+		n := got(w.Erase(w.Context(), "products", "A", []string{"products", "nothing"}))(w)
+		want := bridge.Forgotten{Links: 1, History: int64(history), Rejects: int64(rejects - 1), Warnings: int64(warnings), Parked: int64(parked)}
+		w.is(want, n)
+		w.is([]int{2, 2, 1, 1}, []int{links, rejects, warnings, parked})
+		w.again()
+		links, history, rejects, warnings, parked = w.ofKey("A")
+		w.is([]int{0, 0, 1, 0, 0}, []int{links, history, rejects, warnings, parked})
+		links, _, rejects, warnings, parked = w.ofKey("B")
+		w.is([]int{2, 1, 1, 1}, []int{links, rejects, warnings, parked})
+		if len(got(w.Links(w.Context(), "prices", []string{"A"}))(w)) != 1 {
+			w.Error("another entity's key of that text is gone")
+		}
+		n = got(w.Erase(w.Context(), "products", "A", []string{"products"}))(w)
+		w.is(bridge.Forgotten{}, n)
+	}},
+	{"a customer's orders are found by its number, and nothing says whose they are", func(w *world) {
+		his, others, nobodys := entryOf("1"), entryOf("2"), entryOf("3")
+		his.Customer, others.Customer = "4711", "4712"
+		w.owe(&bridge.Intake{Orders: []*bridge.Entry{his, others, nobodys}, Files: []*bridge.NewFile{fileOf(1, his)}})
+		word := w.Pseudonym("4711")
+		w.again()
+		w.is([]string{"ORD-1"}, each(w.owed(bridge.OutboxFilter{Customer: "4711"}), func(o *bridge.Owed) string { return o.Order }))
+		w.is(0, len(w.owed(bridge.OutboxFilter{Customer: "471"})))
+		if again := w.Pseudonym("4711"); again != word || word == "" || strings.Contains(word, "4711") || word == w.Pseudonym("4712") {
+			w.Errorf("it is called %q and %q", word, again)
+		}
+		w.is("", w.Pseudonym(""))
+	}},
+}

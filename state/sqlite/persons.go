@@ -1,0 +1,54 @@
+package sqlite
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+// Persons. What refers to a customer and stays (the journal, the outbox) does so by a pseudonym: a digest of the number that
+// can't be made without the ledger's own key. So a customer can be forgotten, and what stays still fits together.
+
+// Pseudonym is the word by which the ledger refers to a customer's number; empty for a ledger of an earlier program that was
+// opened for reading.
+func (f *file) Pseudonym(number string) string {
+	if f.persons == "" || number == "" {
+		return ""
+	}
+	mac := hmac.New(sha256.New, []byte(f.persons))
+	mac.Write([]byte(number))
+	return "customer:" + hex.EncodeToString(mac.Sum(nil)[:8])
+}
+
+// Erase removes all that the ledger holds of a key as a record: link, history, parked row, rejects, and what runs of the named
+// feeds have warned of. Counts of runs, the outbox and the journal stay.
+func (l rowStore) Erase(ctx context.Context, entity, key string, feeds []string, events ...*bridge.Event) (n bridge.Forgotten, err error) {
+	err = l.tx(ctx, "erase a key of "+entity, func(tx statements) error {
+		for _, part := range []struct {
+			n     *int64
+			query string
+			with  string
+		}{
+			{&n.Links, `DELETE FROM accepted WHERE key = ? AND entity = ?`, entity},
+			{new(int64), `DELETE FROM links WHERE key = ? AND entity = ?`, entity},
+			{&n.History, `DELETE FROM history WHERE key = ? AND entity = ?`, entity},
+			{&n.Parked, `DELETE FROM parked WHERE key = ? AND entity = ?`, entity},
+			{&n.Rejects, `DELETE FROM rejects WHERE key = ? AND entity = ?`, entity},
+			{&n.Warnings, `DELETE FROM warnings WHERE key = ? AND drop_id IN (SELECT id FROM drops
+				WHERE feed IN (SELECT value FROM json_each(?)))`, list(feeds)},
+		} {
+			res, err := tx.ExecContext(ctx, part.query, key, part.with)
+			if err != nil {
+				return err
+			}
+			if *part.n, err = res.RowsAffected(); err != nil {
+				return err
+			}
+		}
+		return keep(ctx, tx, events)
+	})
+	return n, err
+}
