@@ -70,10 +70,11 @@ func (c *counted) Write(b []byte) (int, error) {
 }
 
 // enter makes a drop of the file, some rows only whatever the feed's mode. One that somebody has agreed to at once needs no other approval.
-func (e *Engine) enter(ctx context.Context, f *config.Feed, m *making, name, made string, by bridge.Decision, agreed bool) (*bridge.Drop, error) {
+func (e *Engine) enter(ctx context.Context, f *config.Feed, m *making, name, made string, by bridge.Decision,
+	agreed bool) (*bridge.Drop, error) {
 	now := e.Clock.Now()
-	d := &bridge.Drop{Feed: f.Name, Remote: bridge.ByHand, Name: name, Made: made, Correction: true, State: bridge.Claimed, ListedRows: -1, MTime: now, SeenAt: now,
-		SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
+	d := &bridge.Drop{Feed: f.Name, Remote: bridge.ByHand, Name: name, Made: made, Correction: true, State: bridge.Claimed,
+		ListedRows: -1, MTime: now, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
 	if agreed {
 		d.DecidedBy, d.DecidedAt = by.Who, now
 	}

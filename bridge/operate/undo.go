@@ -57,7 +57,8 @@ func (k *Desk) undo(ctx context.Context, drop int64, o inbound.UndoOptions) (*Un
 		return nil, err
 	}
 	if o.Agreed && f.Approve > 1 {
-		return nil, &Mistake{fmt.Sprintf("feed %s asks for %d people (approve_by)", f.Name, f.Approve), "leave --yes out, and have the drop approved"}
+		return nil, &Mistake{fmt.Sprintf("feed %s asks for %d people (approve_by)", f.Name, f.Approve),
+			"leave --yes out, and have the drop approved"}
 	}
 	v := &Undo{Undoes: d.ID, Run: o.Run, Leaves: []UndoLeft{}}
 	o.Left = func(l inbound.UndoLeft) error {

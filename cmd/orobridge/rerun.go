@@ -26,7 +26,8 @@ func newRerunCommand(a *app) *cobra.Command {
 			"mended in the shop. --feed with --from and --to runs all drops of a feed that were seen in that time, in their order.\n" +
 			"--force sends unchanged rows too and overwrites what newer drops have set. --dry-run shows what would happen.\n\n" +
 			"rerun --order ORDER writes an order's file once more, the same bytes under the same name; with --render it makes a new version\n" +
-			"from the shop's present state. --export touches that export's file alone. --orders with --from and --to does so for all orders that were submitted in that time.",
+			"from the shop's present state. --export touches that export's file alone. --orders with --from and --to does so for all\n" +
+			"orders that were submitted in that time.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -37,11 +38,11 @@ func newRerunCommand(a *app) *cobra.Command {
 			}
 			switch {
 			case r.ofOrders():
-				return a.rerunOrders(cmd.Context(), &r)
+				return r.writeOrders(cmd.Context(), a)
 			case r.dry:
-				return a.rerunDry(cmd.Context(), &r)
+				return r.plan(cmd.Context(), a)
 			case r.feed != "":
-				return a.rerunRange(cmd.Context(), &r)
+				return r.loadRange(cmd.Context(), a)
 			}
 			return a.decideDrop(cmd.Context(), r.deciding, r.drop, func(desk *operate.Desk, ctx context.Context, id int64) (*operate.Result, error) {
 				return desk.Rerun(ctx, id, r.options)
@@ -134,8 +135,8 @@ func day(flag, text string) (time.Time, error) {
 	return time.Time{}, &usageError{fmt.Sprintf("--%s %q is not a time", flag, text), "write 2026-01-31 or 2026-01-31T07:00:00Z"}
 }
 
-// rerunRange loads the drops of a time again. Its exit code is the worst of theirs; as JSON it is a list.
-func (a *app) rerunRange(ctx context.Context, r *rerun) error {
+// loadRange loads the drops of a time again. Its exit code is the worst of theirs; as JSON it is a list.
+func (r *rerun) loadRange(ctx context.Context, a *app) error {
 	from, to, err := r.times()
 	if err != nil {
 		return err
@@ -169,8 +170,8 @@ func notYet(err error, worst *error) error {
 	return nil
 }
 
-// rerunDry shows what running drops again would do.
-func (a *app) rerunDry(ctx context.Context, r *rerun) error {
+// plan shows what running drops again would do.
+func (r *rerun) plan(ctx context.Context, a *app) error {
 	from, to, err := r.times()
 	if err != nil {
 		return err
@@ -204,8 +205,8 @@ func (a *app) rerunDry(ctx context.Context, r *rerun) error {
 	})
 }
 
-// rerunOrders writes orders once more.
-func (a *app) rerunOrders(ctx context.Context, r *rerun) error {
+// writeOrders writes orders once more.
+func (r *rerun) writeOrders(ctx context.Context, a *app) error {
 	from, to, err := r.times()
 	if err != nil {
 		return err

@@ -67,7 +67,8 @@ func (a *output) printUndo(v *operate.Undo, dry bool) error {
 		}
 		fmt.Fprintf(a.stdout, "left    %s  %s\n", printable(l.Key), printable(undoWhy(l)))
 	}
-	fmt.Fprintf(a.stdout, "%d keys get back what they were, %d are removed, %d are made again; %d are left\n", v.Restore, v.Remove, v.Remake, v.Left)
+	fmt.Fprintf(a.stdout, "%d keys get back what they were, %d are removed, %d are made again; %d are left\n",
+		v.Restore, v.Remove, v.Remake, v.Left)
 	switch {
 	case v.Result != nil:
 		if err := a.printResult(v.Result); err != nil && undone(v) == nil {
@@ -79,7 +80,8 @@ func (a *output) printUndo(v *operate.Undo, dry bool) error {
 		fmt.Fprintln(a.stderr, "there is nothing to take back")
 	}
 	if v.Made != nil && v.Made.State == "held" {
-		fmt.Fprintf(a.stderr, "hint: see what it changes with `orobridge drop %d --plan`, then `orobridge approve %d`\n", v.Made.Drop, v.Made.Drop)
+		fmt.Fprintf(a.stderr, "hint: see what it changes with `orobridge drop %d --plan`, then `orobridge approve %d`\n",
+			v.Made.Drop, v.Made.Drop)
 	}
 	return undone(v)
 }

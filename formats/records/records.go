@@ -101,7 +101,8 @@ type rejects struct {
 
 // Write implements formats.RejectWriter.
 func (r *rejects) Write(cells []string, reject *formats.Reject) error {
-	row := map[string]string{formats.RejectLine: fmt.Sprint(reject.Pos.Line), formats.RejectCode: reject.Code, formats.RejectMessage: reject.Message}
+	row := map[string]string{formats.RejectLine: fmt.Sprint(reject.Pos.Line), formats.RejectCode: reject.Code,
+		formats.RejectMessage: reject.Message}
 	for i, c := range cells {
 		if i < len(r.columns) {
 			row[r.columns[i]] = c

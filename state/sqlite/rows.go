@@ -146,8 +146,9 @@ func (l rowStore) History(ctx context.Context, entity, key string) ([]bridge.His
 // historyOf is a query of entries of history, chosen by what stands behind its tables. What is not kept with an entry stands
 // in its key's link.
 func historyOf(tail string) string {
-	return `SELECT h.entity, h.key, h.drop_id, h.run, h.line, h.fate, iif(h.sent = '', coalesce(a.content, '{}'), h.sent), h.before, h.detail, h.at
-		FROM history h LEFT JOIN links l ON l.entity = h.entity AND l.key = h.key LEFT JOIN accepted a ON a.link = l.id ` + tail
+	return `SELECT h.entity, h.key, h.drop_id, h.run, h.line, h.fate, iif(h.sent = '', coalesce(a.content, '{}'), h.sent),
+		h.before, h.detail, h.at FROM history h LEFT JOIN links l ON l.entity = h.entity AND l.key = h.key
+		LEFT JOIN accepted a ON a.link = l.id ` + tail
 }
 
 func scanHistory(rows *sql.Rows) (e bridge.HistoryEntry, err error) {
