@@ -19,10 +19,11 @@ import (
 // A drop that the bridge itself has made, of records that it wants to be loaded: the way back of an undo. It is planned, guarded,
 // approved and loaded like any other drop of its feed, so that it can be seen, discarded and undone in the same way.
 
-// madeFeed is a feed as such a drop is read: canonical records, some of them only.
+// madeFeed is a feed as such a drop is read: canonical records, some of them only. What the ledger believes to be unchanged is
+// looked at in the shop: a repair is about what the ledger believes.
 func madeFeed(f *config.Feed) *config.Feed {
 	made := *f
-	made.Format, made.Unwrap, made.Mode, made.Missing, made.OnUnchanged = records.Format{}, nil, "delta", "keep", "trust"
+	made.Format, made.Unwrap, made.Mode, made.Missing, made.OnUnchanged = records.Format{}, nil, "delta", "keep", "verify"
 	made.Mapping = formats.Mapping{AllowNegative: true}
 	return &made
 }

@@ -57,6 +57,7 @@ func newRootCommand(a *app) *cobra.Command {
 		newResumeCommand(a),
 		newRerunCommand(a),
 		newUndoCommand(a),
+		newReconcileCommand(a),
 		newOrdersCommand(a),
 		newOrderCommand(a),
 		newTraceCommand(a),
