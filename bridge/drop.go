@@ -64,6 +64,9 @@ type Drop struct {
 	Rank string
 	Gap  string // what was missing before it, by its number, in words
 
+	// Made says what the bridge itself has made the file of, in words: "undo of drop 7". Such a drop needs an approval like one
+	// that a guard holds. Empty for files of senders.
+	Made string
 	// Correction says that it is a file of rejects that came back: some rows only, whatever the feed's mode.
 	Correction bool
 	// Manifest says that it lists files and holds no rows.

@@ -27,6 +27,9 @@ func (l *loader) guard(ctx context.Context, stage bridge.Stage, expected int64) 
 		removals += ops[bridge.Remove]
 	}
 	var reasons []string
+	if l.d.Made != "" {
+		reasons = append(reasons, l.d.Made+": it is loaded once somebody has approved it")
+	}
 	over := func(name string, limit *config.Limit, n, of int64) {
 		if limit != nil && limit.Exceeded(n, of) {
 			reasons = append(reasons, fmt.Sprintf("%s: %d of %d, the limit is %s", name, n, of, limit))

@@ -36,6 +36,9 @@ type loader struct {
 }
 
 func (e *Engine) loader(f *config.Feed, d *bridge.Drop, run *bridge.Run) *loader {
+	if d.Made != "" {
+		f = madeFeed(f)
+	}
 	return &loader{journal{e}, f, d, run}
 }
 
@@ -76,7 +79,7 @@ func (l *loader) due(ctx context.Context) (resumed bool, err error) {
 			return true, l.again(ctx)
 		}
 	}
-	if l.f.OnUnchanged != "verify" {
+	if l.f.OnUnchanged != "verify" && l.d.Made == "" {
 		if l.d.Same, err = l.sameContent(ctx); err != nil {
 			return false, err
 		}
@@ -85,7 +88,7 @@ func (l *loader) due(ctx context.Context) (resumed bool, err error) {
 		return false, l.end(ctx, l.f, l.d, nil, verdict{state: bridge.Duplicate,
 			reason: fmt.Sprintf("the same content as drop %d: nothing was sent", l.d.Same)})
 	}
-	l.run = &bridge.Run{Kind: bridge.FirstRun}
+	l.run = &bridge.Run{Kind: bridge.FirstRun, Approved: l.d.Made != "" && l.d.DecidedBy != ""}
 	l.e.Events.Step("start run")
 	return false, l.startRun(ctx, l.run, l.d)
 }

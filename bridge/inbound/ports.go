@@ -42,6 +42,9 @@ type Ledger interface {
 	answers.Ledger
 	papers.Ledger
 	Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error)
+	// Changes walks what the runs of a drop, or (run 0: all) one of them, have done to keys: by entity and key, and there oldest
+	// first.
+	Changes(ctx context.Context, drop, run int64, each func(bridge.HistoryEntry) error) error
 	// Events walks the journal, oldest first; it keeps decisions for as long as it is kept itself.
 	Events(ctx context.Context, f bridge.EventFilter, each func(*bridge.Event) error) error
 	// Places finds the drops of a feed's folder that were entered with exactly the names, sizes and times of some files,

@@ -100,7 +100,7 @@ func (p *preview) compare(ctx context.Context, stage bridge.Stage, file rows.Sou
 		return p.answers(ctx, file)
 	}
 	planner := &plan.Planner{Ledger: p.e.Ledger, Events: p.e.Events, Feed: p.f, Drop: p.d, Run: p.run, Stage: stage, Dry: true,
-		Verify: p.o.Live, Incomplete: p.incomplete, OnReject: p.o.Reject, OnWarn: p.o.Warning}
+		Verify: p.o.Live || p.d.Made != "", Incomplete: p.incomplete, OnReject: p.o.Reject, OnWarn: p.o.Warning}
 	if err := planner.Read(ctx, file); err != nil {
 		return err
 	}

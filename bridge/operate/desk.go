@@ -10,7 +10,8 @@
 //
 //   - drops.go, rejects.go, orders.go, status.go, trace.go, events.go: what a [View] of the ledger shows
 //   - plan.go, inspect.go: what a file would do, and what it holds
-//   - decide.go, resend.go, pause.go: decisions about drops, orders and pauses; wait.go: until another bridge has carried them out
+//   - decide.go, undo.go, reconcile.go, resend.go, pause.go: decisions about drops, orders and pauses; wait.go: until another
+//     bridge has carried them out
 //   - check.go: whether both ends work
 //
 // Nothing here prints, parses a command line or opens an end; texts of models are as they came from outside, and whoever
@@ -35,6 +36,8 @@ type Ledger interface {
 	Drop(ctx context.Context, id int64) (*bridge.Drop, error)
 	Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error)
 	Runs(ctx context.Context, drop int64) ([]*bridge.Run, error)
+	// DropOf tells the drop of a run.
+	DropOf(ctx context.Context, run int64) (int64, error)
 	// Papers lists what was written of a drop for its sender, by path.
 	Papers(ctx context.Context, drop int64) ([]string, error)
 	// Fates counts the fates that a run has given, OpenBatches lists its batches whose outcome is not known.

@@ -17,12 +17,12 @@ func newAckCommand(a *app) *cobra.Command {
 			"`rejects` leave them out. A later file that says the same row again opens it anew.",
 	})
 	cmd.AddCommand(
-		a.newAckOf("drop DROP", "Take note of all open rejects of a drop", "drop", (*operate.Desk).AckDrop),
-		a.newAckOf("reject NUMBER", "Take note of one reject, by its number in `rejects --flat`", "reject", (*operate.Desk).AckReject))
+		newAckOf(a, "drop DROP", "Take note of all open rejects of a drop", "drop", (*operate.Desk).AckDrop),
+		newAckOf(a, "reject NUMBER", "Take note of one reject, by its number in `rejects --flat`", "reject", (*operate.Desk).AckReject))
 	return cmd
 }
 
-func (a *app) newAckOf(use, short, what string, ack func(*operate.Desk, context.Context, int64) (*operate.Acknowledgement,
+func newAckOf(a *app, use, short, what string, ack func(*operate.Desk, context.Context, int64) (*operate.Acknowledgement,
 	error)) *cobra.Command {
 	var d deciding
 	cmd := a.jsonFlag(&cobra.Command{

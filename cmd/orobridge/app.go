@@ -34,7 +34,7 @@ type app struct {
 }
 
 // jsonFlag gives a reading verb its --json.
-func (a *output) jsonFlag(cmd *cobra.Command) *cobra.Command {
+func (a *pen) jsonFlag(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().BoolVar(&a.json, "json", false, "print JSON")
 	return cmd
 }

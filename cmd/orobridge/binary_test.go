@@ -91,7 +91,7 @@ func TestDemoTime(t *testing.T) {
 // The demo asks its shop nothing that a real shop has not answered, be it the one version or the other.
 func TestDemoAsks(t *testing.T) {
 	var out, said bytes.Buffer
-	a := &app{output: output{stdout: &out, stderr: &said}, stdin: bytes.NewReader(nil), env: os.LookupEnv,
+	a := &app{output: output{pen{stdout: &out, stderr: &said}}, stdin: bytes.NewReader(nil), env: os.LookupEnv,
 		boxes: []orotest.Option{orotest.Into(&asked), orotest.Version(orotest.Wanted())}}
 	if code := a.run(t.Context(), []string{"demo", "--once"}); code != exitDone {
 		t.Errorf("exit code %d\n%s\n%s", code, out.Bytes(), said.Bytes())

@@ -25,9 +25,6 @@ type completer func(context.Context) []cobra.Completion
 // offered is how many of the newest drops and orders are offered.
 const offered = 50
 
-var dropStates = []bridge.DropState{bridge.Seen, bridge.Ready, bridge.Claimed, bridge.Fetched, bridge.Loading, bridge.Held, bridge.Loaded,
-	bridge.Partial, bridge.Rejected, bridge.Duplicate, bridge.Superseded, bridge.Discarded, bridge.Vanished}
-
 // teach teaches a command, and all below it, to complete.
 func (a completions) teach(cmd *cobra.Command) {
 	words := map[string]completer{"FEED": a.feedNames, "DROP": a.dropNumbers(nil), "ORDER": a.orderNames, "ENTITY": entityNames}
@@ -38,7 +35,7 @@ func (a completions) teach(cmd *cobra.Command) {
 		words["DROP"] = a.dropNumbers([]bridge.DropState{bridge.Held})
 	}
 	_, usage, _ := strings.Cut(cmd.Use, " ")
-	if args := strings.Fields(strings.Trim(usage, "[]")); len(args) > 0 && cmd.ValidArgsFunction == nil {
+	if args := strings.Fields(strings.NewReplacer("[", "", "]", "").Replace(usage)); len(args) > 0 && cmd.ValidArgsFunction == nil {
 		cmd.ValidArgsFunction = func(cmd *cobra.Command, given []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			if len(given) >= len(args) || args[len(given)] == "FILE" || args[len(given)] == "FOLDER" {
 				return nil, cobra.ShellCompDirectiveDefault // files
@@ -47,7 +44,7 @@ func (a completions) teach(cmd *cobra.Command) {
 		}
 	}
 	states := func(context.Context) (all []cobra.Completion) {
-		for _, s := range dropStates {
+		for _, s := range bridge.DropStates() {
 			all = append(all, string(s))
 		}
 		return all

@@ -57,7 +57,7 @@ func newDropCommand(a *app) *cobra.Command {
 const plannedShown = 50
 
 // planDrop prints what a drop would change.
-func (a *app) planDrop(ctx context.Context, desk *operate.Desk, id int64) error {
+func (a *output) planDrop(ctx context.Context, desk *operate.Desk, id int64) error {
 	o := a.planOptions(false, true)
 	if !a.json {
 		o.Reject = a.printReject

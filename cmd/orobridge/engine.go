@@ -261,7 +261,7 @@ func closing(c io.Closer, err *error) {
 }
 
 // showProgress shows how far long work is and how fast it goes, on a terminal only.
-func (a *output) showProgress(e *engine) {
+func (a *pen) showProgress(e *engine) {
 	if !onTerminal(a.stderr) {
 		return
 	}
@@ -310,7 +310,7 @@ func (p *progress) line(event *bridge.Event, now time.Time) string {
 }
 
 // erase takes the progress off the terminal, before something else is printed there.
-func (a *output) erase() {
+func (a *pen) erase() {
 	if a.progress {
 		io.WriteString(a.stderr, "\r\x1b[K")
 		a.progress = false

@@ -41,6 +41,8 @@ var partlyWhen = []struct{ verb, when string }{
 	{"plan", "rows would be rejected or parked"},
 	{"approve", "rows were rejected or parked, or the drop is held still"},
 	{"rerun", "rows were rejected or parked (with --dry-run: would be), or an order is stuck or in conflict"},
+	{"undo", "something is left as it is, or the way back waits for an approval"},
+	{"reconcile", "something differs and was not set right, or the repair waits for an approval"},
 	{"run", "with --once: a drop of this round was not loaded in full or one is held, or an order is stuck, in conflict or has an alarm"},
 	{"status", "with --strict: a drop is held, an order is stuck, in conflict or has an alarm, or the shop has one"},
 	{"adopt", "with --leftovers: files stay where they are"},

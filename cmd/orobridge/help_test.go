@@ -179,7 +179,7 @@ func exists(line string) error {
 		return fmt.Errorf("there is no such verb")
 	}
 	if cmd.Name() == "help" {
-		return (&app{output: output{stdout: &bytes.Buffer{}}}).explain(newRootCommand(&app{output: output{stdout: &bytes.Buffer{}}, env: os.LookupEnv}), topicWord(rest))
+		return (&app{output: output{pen{stdout: &bytes.Buffer{}}}}).explain(newRootCommand(&app{output: output{pen{stdout: &bytes.Buffer{}}}, env: os.LookupEnv}), topicWord(rest))
 	}
 	for i, w := range rest {
 		if strings.HasPrefix(w, "--") && !strings.Contains(w, "=") && i+1 == len(rest) {

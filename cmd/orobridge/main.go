@@ -23,7 +23,7 @@ func main() {
 
 // run is the program: it does what args say and returns the exit code. ctx ends when the user wants it to stop.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	return (&app{output: output{stdout: stdout, stderr: stderr}, stdin: stdin, env: os.LookupEnv}).run(ctx, args)
+	return (&app{output: output{pen{stdout: stdout, stderr: stderr}}, stdin: stdin, env: os.LookupEnv}).run(ctx, args)
 }
 
 func (a *app) run(ctx context.Context, args []string) int {

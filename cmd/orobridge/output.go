@@ -14,8 +14,11 @@ import (
 	"github.com/orobridge/orobridge/formats"
 )
 
-// output is where a verb prints: its result to stdout, everything else to stderr.
-type output struct {
+// output prints what verbs show, each model in its own form.
+type output struct{ pen }
+
+// pen is where a verb prints: its result to stdout, everything else to stderr.
+type pen struct {
 	stdout   io.Writer
 	stderr   io.Writer
 	json     bool
@@ -23,7 +26,7 @@ type output struct {
 }
 
 // printJSON prints a value as JSON. A list without elements prints as [], never as null.
-func (a *output) printJSON(v any) error {
+func (a *pen) printJSON(v any) error {
 	if r := reflect.ValueOf(v); r.Kind() == reflect.Slice && r.IsNil() {
 		v = []any{}
 	}
@@ -34,7 +37,7 @@ func (a *output) printJSON(v any) error {
 }
 
 // table prints rows in columns under a heading; none prints nothing but what there is to say about that.
-func (a *output) table(heading []string, rows [][]string, none string) error {
+func (a *pen) table(heading []string, rows [][]string, none string) error {
 	if len(rows) == 0 {
 		_, err := a.stdout.Write([]byte(none + "\n"))
 		return err
@@ -75,7 +78,7 @@ func countsLine(c bridge.Counts) string {
 }
 
 // printLeftOut prints what of a file went nowhere.
-func (a *output) printLeftOut(indent string, skipped map[string]int64, unmapped []formats.Unmapped) {
+func (a *pen) printLeftOut(indent string, skipped map[string]int64, unmapped []formats.Unmapped) {
 	if len(skipped) > 0 {
 		fmt.Fprintf(a.stdout, "%sleft out of the file: %s\n", indent, printable(rows.SkippedLine(skipped)))
 	}

@@ -35,7 +35,7 @@ func newPlanCommand(a *app) *cobra.Command {
 }
 
 // planOptions print what a plan finds as it is found, or gather it for the JSON.
-func (a *app) planOptions(live, counts bool) operate.PlanOptions {
+func (a *output) planOptions(live, counts bool) operate.PlanOptions {
 	o := operate.PlanOptions{Live: live, Gather: a.json && !counts}
 	if !a.json && !counts {
 		o.Change, o.Reject, o.Warning = a.printChange, a.printReject, a.printWarning

@@ -109,6 +109,9 @@ func (l *lives) goOver(ctx context.Context, before, next *config.Config) (*engin
 	tellSystemd(l.log, reloading())
 	e, refused := l.begin(ctx, next)
 	if refused == nil {
+		if err := noteConfig(ctx, next, l.ledger); err != nil {
+			l.log.Error("note which config is in force", "error", err)
+		}
 		l.tell(ctx, e.Events, nil, fmt.Sprintf("the config was read again: %d feeds, %d exports", len(next.Feeds), len(next.Exports)))
 		return e, nil
 	}

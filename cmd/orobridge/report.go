@@ -69,7 +69,7 @@ func (a report) write(ctx context.Context, name string) error {
 		}},
 	} {
 		var text bytes.Buffer
-		b := report{&app{output: output{stdout: &text, stderr: &text}, env: a.env, configPath: a.configPath}}
+		b := report{&app{output: output{pen{stdout: &text, stderr: &text}}, env: a.env, configPath: a.configPath}}
 		if err := part.write(b); err != nil {
 			b.app.report(err)
 		}

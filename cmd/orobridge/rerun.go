@@ -38,11 +38,11 @@ func newRerunCommand(a *app) *cobra.Command {
 			}
 			switch {
 			case r.ofOrders():
-				return a.rerunOrders(cmd.Context(), &r)
+				return r.writeOrders(cmd.Context(), a)
 			case r.dry:
-				return a.rerunDry(cmd.Context(), &r)
+				return r.plan(cmd.Context(), a)
 			case r.feed != "":
-				return a.rerunRange(cmd.Context(), &r)
+				return r.loadRange(cmd.Context(), a)
 			}
 			return a.decideDrop(cmd.Context(), r.deciding, r.drop, func(desk *operate.Desk, ctx context.Context, id int64) (*operate.Result, error) {
 				return desk.Rerun(ctx, id, r.options)
@@ -135,8 +135,8 @@ func day(flag, text string) (time.Time, error) {
 	return time.Time{}, &usageError{fmt.Sprintf("--%s %q is not a time", flag, text), "write 2026-01-31 or 2026-01-31T07:00:00Z"}
 }
 
-// rerunRange loads the drops of a time again. Its exit code is the worst of theirs; as JSON it is a list.
-func (a *app) rerunRange(ctx context.Context, r *rerun) error {
+// loadRange loads the drops of a time again. Its exit code is the worst of theirs; as JSON it is a list.
+func (r *rerun) loadRange(ctx context.Context, a *app) error {
 	from, to, err := r.times()
 	if err != nil {
 		return err
@@ -170,8 +170,8 @@ func notYet(err error, worst *error) error {
 	return nil
 }
 
-// rerunDry shows what running drops again would do.
-func (a *app) rerunDry(ctx context.Context, r *rerun) error {
+// plan shows what running drops again would do.
+func (r *rerun) plan(ctx context.Context, a *app) error {
 	from, to, err := r.times()
 	if err != nil {
 		return err
@@ -205,8 +205,8 @@ func (a *app) rerunDry(ctx context.Context, r *rerun) error {
 	})
 }
 
-// rerunOrders writes orders once more.
-func (a *app) rerunOrders(ctx context.Context, r *rerun) error {
+// writeOrders writes orders once more.
+func (r *rerun) writeOrders(ctx context.Context, a *app) error {
 	from, to, err := r.times()
 	if err != nil {
 		return err

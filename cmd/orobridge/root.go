@@ -56,6 +56,8 @@ func newRootCommand(a *app) *cobra.Command {
 		newPauseCommand(a),
 		newResumeCommand(a),
 		newRerunCommand(a),
+		newUndoCommand(a),
+		newReconcileCommand(a),
 		newOrdersCommand(a),
 		newOrderCommand(a),
 		newTraceCommand(a),

@@ -102,7 +102,7 @@ func (a *app) runOnce(ctx context.Context, stable bool) (err error) {
 }
 
 // printWaiting names the drops of this round that wait for a person, and what else does; with any the exit code is 3.
-func (a *app) printWaiting(ctx context.Context, desk *operate.Desk, began time.Time) error {
+func (a *output) printWaiting(ctx context.Context, desk *operate.Desk, began time.Time) error {
 	drops, err := desk.Unsettled(ctx, began)
 	if err != nil {
 		return err

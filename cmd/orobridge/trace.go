@@ -37,7 +37,7 @@ func newTraceCommand(a *app) *cobra.Command {
 }
 
 // traceAll traces every key that a word is a part of; as JSON it is a list.
-func (a *app) traceAll(ctx context.Context, desk *operate.View, word string) error {
+func (a *output) traceAll(ctx context.Context, desk *operate.View, word string) error {
 	all, more, err := desk.TraceAll(ctx, word)
 	if err != nil {
 		return err

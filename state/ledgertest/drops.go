@@ -125,7 +125,7 @@ func wholeDrop() *bridge.Drop {
 	return &bridge.Drop{Feed: "products", Remote: "sap", Folder: "/out", Name: "whole.csv", Path: "/out/.work/whole.csv",
 		Size: 1 << 40, MTime: minute(0), SHA256: "aa", State: bridge.Held, Reason: "it's \"held\" \\ größe ☃\n", Spool: "1.part",
 		Date: "20261121", Seq: "0007", Rank: "20261121~0007", Gap: "0006", Correction: true, Manifest: true, ListedBy: 3, ListedRows: 12,
-		ListedSHA256: "bb", Same: 4, Finish: "archive", DecidedBy: "olga@desk",
+		ListedSHA256: "bb", Same: 4, Finish: "archive", DecidedBy: "olga@desk", Made: "undo of drop 7",
 		SeenAt: minute(1), SteadyAt: minute(2), ListedAt: minute(3), ReadyAt: minute(4), ClaimedAt: minute(5), FetchedAt: minute(6),
 		SettledAt: minute(7), DecidedAt: minute(8)}
 }

@@ -136,6 +136,23 @@ var rows = []test{
 		w.must(err)
 		w.is(map[bridge.RowFate]int64{bridge.FateCreated: 2, bridge.FateParked: 1, bridge.FateUpdated: 1}, counts)
 	}},
+	{"what a drop has done is told key by key, of all its runs or of one", func(w *world) {
+		d, r := w.run(bridge.Drop{})
+		again := w.start(d, bridge.ReRun)
+		_, other := w.run(bridge.Drop{Name: "q.csv"})
+		first, then := fated(r, "B", bridge.FateCreated), fated(again, "B", bridge.FateUpdated)
+		then.Sent, then.Before = values("name", "new"), values("name", "old")
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{first, fated(r, "A", bridge.FateCreated),
+			fated(other, "A", bridge.FateUpdated), then}))
+		told := func(run int64) []bridge.HistoryEntry {
+			return walked(w, func(each func(bridge.HistoryEntry) error) error { return w.Changes(w.Context(), d.ID, run, each) })
+		}
+		w.is([]string{"A created", "B created", "B updated"},
+			each(told(0), func(h bridge.HistoryEntry) string { return h.Key + " " + string(h.Fate) }))
+		w.is([]bridge.HistoryEntry{then.HistoryEntry}, told(again.ID))
+		w.is(d.ID, got(w.DropOf(w.Context(), again.ID))(w))
+		w.wraps(second(w.DropOf(w.Context(), 77)), bridge.ErrUnknown)
+	}},
 	{"a key's history says what was sent, whatever became of its link since", func(w *world) {
 		_, r := w.run(bridge.Drop{})
 		sent := [][]formats.Value{values("name", "a", "unit", "item"), values("name", "b"), values("name", "b", "unit", "item"),

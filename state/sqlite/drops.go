@@ -15,14 +15,14 @@ import (
 
 const dropColumns = `id, feed, remote, folder, name, path, size, mtime, sha256, state, reason, spool, date, seq, place, gap, corrects,
 	lists, listed_by, listed_rows, listed_sha256, previous, same, finish, decided_by, seen_at, steady_at, listed_at, ready_at, claimed_at,
-	fetched_at, settled_at, decided_at`
+	fetched_at, settled_at, decided_at, made`
 
 func scanDrop(row interface{ Scan(...any) error }) (*bridge.Drop, error) {
 	d := &bridge.Drop{}
 	err := row.Scan(&d.ID, &d.Feed, &d.Remote, &d.Folder, &d.Name, &d.Path, &d.Size, stamp{&d.MTime}, &d.SHA256, &d.State,
 		&d.Reason, &d.Spool, &d.Date, &d.Seq, &d.Rank, &d.Gap, &d.Correction, &d.Manifest, &d.ListedBy, &d.ListedRows, &d.ListedSHA256,
 		&d.Previous, &d.Same, &d.Finish, &d.DecidedBy, stamp{&d.SeenAt}, stamp{&d.SteadyAt}, stamp{&d.ListedAt}, stamp{&d.ReadyAt},
-		stamp{&d.ClaimedAt}, stamp{&d.FetchedAt}, stamp{&d.SettledAt}, stamp{&d.DecidedAt})
+		stamp{&d.ClaimedAt}, stamp{&d.FetchedAt}, stamp{&d.SettledAt}, stamp{&d.DecidedAt}, &d.Made)
 	return d, err
 }
 
@@ -226,12 +226,12 @@ func saveDrop(ctx context.Context, tx statements, d *bridge.Drop) error {
 	_, err := tx.ExecContext(ctx, `UPDATE drops SET
 		path = ?, size = ?, mtime = ?, sha256 = ?, state = ?, reason = ?, spool = ?, date = ?, seq = ?, place = ?,
 		gap = ?, corrects = ?, lists = ?, listed_by = ?, listed_rows = ?, listed_sha256 = ?, previous = ?, same = ?, finish = ?,
-		decided_by = ?, seen_at = ?, steady_at = ?, listed_at = ?, ready_at = ?, claimed_at = ?, fetched_at = ?, settled_at = ?, decided_at = ?
-		WHERE id = ?`,
+		decided_by = ?, seen_at = ?, steady_at = ?, listed_at = ?, ready_at = ?, claimed_at = ?, fetched_at = ?, settled_at = ?, decided_at = ?,
+		made = ? WHERE id = ?`,
 		d.Path, d.Size, millis(d.MTime), d.SHA256, d.State, d.Reason, d.Spool, d.Date, d.Seq, d.Rank, d.Gap, d.Correction, d.Manifest, d.ListedBy,
 		d.ListedRows, d.ListedSHA256, d.Previous, d.Same, d.Finish, d.DecidedBy,
 		millis(d.SeenAt), millis(d.SteadyAt), millis(d.ListedAt), millis(d.ReadyAt), millis(d.ClaimedAt), millis(d.FetchedAt),
-		millis(d.SettledAt), millis(d.DecidedAt), d.ID)
+		millis(d.SettledAt), millis(d.DecidedAt), d.Made, d.ID)
 	return err
 }
 

@@ -135,25 +135,35 @@ func (l rowStore) RemovedBy(ctx context.Context, entity string, keys []string) (
 // History lists everything that happened to a key, oldest first.
 func (l rowStore) History(ctx context.Context, entity, key string) ([]bridge.HistoryEntry, error) {
 	var all []bridge.HistoryEntry
-	err := walk(ctx, l.read, `SELECT h.entity, h.key, h.drop_id, h.run, h.line, h.fate, iif(h.sent = '', coalesce(a.content, '{}'), h.sent),
-		h.before, h.detail, h.at FROM history h LEFT JOIN links l ON l.entity = h.entity AND l.key = h.key
-		LEFT JOIN accepted a ON a.link = l.id WHERE h.entity = ? AND h.key = ? ORDER BY h.id`, []any{entity, key}, func(rows *sql.Rows) error {
-		var e bridge.HistoryEntry
-		var sent, before string
-		err := rows.Scan(&e.Entity, &e.Key, &e.Drop, &e.Run, &e.Line, &e.Fate, &sent, &before, &e.Detail, stamp{&e.At})
-		if err != nil {
-			return err
-		}
-		if e.Sent, err = formats.ParseContent(sent); err != nil {
-			return err
-		}
-		if e.Before = emptied(e.Sent); before != "" {
-			e.Before, err = formats.ParseContent(before)
-		}
+	err := walk(ctx, l.read, historyOf(`WHERE h.entity = ? AND h.key = ? ORDER BY h.id`), []any{entity, key}, func(rows *sql.Rows) error {
+		e, err := scanHistory(rows)
 		all = append(all, e)
 		return err
 	})
 	return all, wrap("read history of "+entity+" "+key, err)
+}
+
+// historyOf is a query of entries of history, chosen by what stands behind its tables. What is not kept with an entry stands
+// in its key's link.
+func historyOf(tail string) string {
+	return `SELECT h.entity, h.key, h.drop_id, h.run, h.line, h.fate, iif(h.sent = '', coalesce(a.content, '{}'), h.sent),
+		h.before, h.detail, h.at FROM history h LEFT JOIN links l ON l.entity = h.entity AND l.key = h.key
+		LEFT JOIN accepted a ON a.link = l.id ` + tail
+}
+
+func scanHistory(rows *sql.Rows) (e bridge.HistoryEntry, err error) {
+	var sent, before string
+	err = rows.Scan(&e.Entity, &e.Key, &e.Drop, &e.Run, &e.Line, &e.Fate, &sent, &before, &e.Detail, stamp{&e.At})
+	if err != nil {
+		return e, err
+	}
+	if e.Sent, err = formats.ParseContent(sent); err != nil {
+		return e, err
+	}
+	if e.Before = emptied(e.Sent); before != "" {
+		e.Before, err = formats.ParseContent(before)
+	}
+	return e, err
 }
 
 // RowLines walks what is known of single rows of a drop, by run and line. What planning refused is among the rejects

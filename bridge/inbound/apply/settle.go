@@ -2,6 +2,7 @@ package apply
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -122,7 +123,23 @@ func (a *Applier) settlement(f fate, link *bridge.Link) bridge.Settlement {
 		link = &bridge.Link{Entity: a.Feed.Entity.Name, Key: c.Key}
 	}
 	s.Before, s.Link = link.Lay(fields, setter), link
+	if f.fate == bridge.FateUpdated {
+		s.Before = fromShop(s.Before, c.Old)
+	}
 	return s
+}
+
+// fromShop fills in what fields were, of those that the ledger did not know, as the shop told it before they were set.
+func fromShop(before, old []formats.Value) []formats.Value {
+	for i, v := range before {
+		if v.Text != "" {
+			continue
+		}
+		if j, ok := slices.BinarySearchFunc(old, v, bridge.ByField); ok {
+			before[i].Text = old[j].Text
+		}
+	}
+	return before
 }
 
 func (a *Applier) rejectRow(f fate) bridge.RejectRow {

@@ -1,0 +1,108 @@
+package inbound
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/order"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
+	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/formats/records"
+)
+
+// A drop that the bridge itself has made, of records that it wants to be loaded: the way back of an undo. It is planned, guarded,
+// approved and loaded like any other drop of its feed, so that it can be seen, discarded and undone in the same way.
+
+// madeFeed is a feed as such a drop is read: canonical records, some of them only. What the ledger believes to be unchanged is
+// looked at in the shop: a repair is about what the ledger believes.
+func madeFeed(f *config.Feed) *config.Feed {
+	made := *f
+	made.Format, made.Unwrap, made.Mode, made.Missing, made.OnUnchanged = records.Format{}, nil, "delta", "keep", "verify"
+	made.Mapping = formats.Mapping{AllowNegative: true}
+	return &made
+}
+
+// making is a file of records on its way to become a drop.
+type making struct {
+	*records.Writer
+	rows *os.File
+}
+
+// make begins a file of records in the spool.
+func (e *Engine) make(f *config.Feed) (*making, error) {
+	rows, err := os.CreateTemp(e.Spool, "made-*.part")
+	if err != nil {
+		return nil, spool.Trouble(err)
+	}
+	return &making{records.NewWriter(f.Entity, rows), rows}, nil
+}
+
+// Close lets go of the temporary file.
+func (m *making) Close() error {
+	err := m.rows.Close()
+	if gone := os.Remove(m.rows.Name()); err == nil {
+		err = gone
+	}
+	return err
+}
+
+// Fetch implements spool.Source: the whole file.
+func (m *making) Fetch(_ context.Context, _ string, w io.Writer) (int64, error) {
+	count := &counted{w: w}
+	err := m.Finish(count)
+	return count.n, err
+}
+
+type counted struct {
+	w io.Writer
+	n int64
+}
+
+func (c *counted) Write(b []byte) (int, error) {
+	n, err := c.w.Write(b)
+	c.n += int64(n)
+	return n, err
+}
+
+// enter makes a drop of the file, some rows only whatever the feed's mode. One that somebody has agreed to at once needs no other approval.
+func (e *Engine) enter(ctx context.Context, f *config.Feed, m *making, name, made string, by bridge.Decision,
+	agreed bool) (*bridge.Drop, error) {
+	now := e.Clock.Now()
+	d := &bridge.Drop{Feed: f.Name, Remote: bridge.ByHand, Name: name, Made: made, Correction: true, State: bridge.Claimed,
+		ListedRows: -1, MTime: now, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
+	if agreed {
+		d.DecidedBy, d.DecidedAt = by.Who, now
+	}
+	var err error
+	if d.Rank, err = order.Newest(ctx, e.Ledger, d, now); err != nil {
+		return nil, err
+	}
+	if err := e.Ledger.Listed(ctx, bridge.Listing{New: []*bridge.Drop{d}, At: now}); err != nil {
+		return nil, err
+	}
+	d.Spool = strconv.FormatInt(d.ID, 10)
+	if d.Size, d.SHA256, err = spool.Fetch(ctx, m, name, filepath.Join(e.Spool, d.Spool)); err != nil {
+		return nil, err
+	}
+	d.State, d.FetchedAt = bridge.Fetched, e.Clock.Now()
+	j := journal{e}
+	what := made
+	if agreed {
+		what += ", at once"
+	}
+	return d, j.advance(ctx, d, bridge.Claimed, fetched(d, e.Clock.Now()), j.decision(d, by, what))
+}
+
+// undoName is the name of the drop that undoes another one.
+func undoName(drop, run int64) (name, made string) {
+	if run != 0 {
+		return fmt.Sprintf("undo_run_%d.jsonl", run), fmt.Sprintf("undo of run %d", run)
+	}
+	return fmt.Sprintf("undo_drop_%d.jsonl", drop), fmt.Sprintf("undo of drop %d", drop)
+}

@@ -1,0 +1,84 @@
+package operate
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/inbound"
+)
+
+// Reconciliation says how the shop stands against the ledger.
+type Reconciliation struct {
+	Feed        string       `json:"feed"`
+	Entity      string       `json:"entity"`
+	Compared    int64        `json:"compared"` // records of the shop
+	Missing     int64        `json:"missing"`
+	Different   int64        `json:"different"`
+	Unknown     int64        `json:"unknown"`
+	Differences []Difference `json:"differences"` // the first of them
+	Made        *Run         `json:"made"`        // the drop that sets right what is missing or different; null for none
+
+	Result *Result `json:"-"` // of that drop
+}
+
+// Difference is one thing in which the shop and the ledger differ.
+type Difference struct {
+	Kind  inbound.DifferenceKind `json:"kind"` // missing, different or unknown
+	Key   string                 `json:"key"`
+	Field string                 `json:"field"`
+	Ours  string                 `json:"ours"` // what the shop last accepted from us
+	Shop  string                 `json:"shop"` // what it has now
+	Drop  int64                  `json:"drop"` // that set it last
+}
+
+// differencesShown is how many differences a model holds; the rest is counted, and told to whoever is told of each.
+const differencesShown = 10_000
+
+// ReconcileOptions say what to make of a comparison.
+type ReconcileOptions struct {
+	Repair bool
+	Agreed bool
+	Each   func(Difference) error // told of each as it is found; nil: nobody is
+}
+
+// Reconcile compares the shop with the ledger. Name is that of a feed, or of an entity that feeds load. Nothing is written to
+// the shop but what a repair sets right.
+func (k *Desk) Reconcile(ctx context.Context, name string, o ReconcileOptions) (*Reconciliation, error) {
+	f, mistake := FeedOf(k.Feeds, name)
+	for _, x := range k.Feeds {
+		if f == nil && x.Entity.Name == name {
+			f = x
+		}
+	}
+	if f == nil {
+		return nil, mistake
+	}
+	if o.Agreed && f.Approve > 1 {
+		return nil, &Mistake{fmt.Sprintf("feed %s asks for %d people (approve_by)", f.Name, f.Approve),
+			"leave --yes out, and have the drop approved"}
+	}
+	v := &Reconciliation{Feed: f.Name, Entity: f.Entity.Name, Differences: []Difference{}}
+	c, err := k.In.Reconcile(ctx, f, inbound.ReconcileOptions{Repair: o.Repair, Agreed: o.Agreed, Each: func(x inbound.Difference) error {
+		d := Difference{Kind: x.Kind, Key: x.Key, Field: x.Field, Ours: x.Ours, Shop: x.Shops, Drop: x.Drop}
+		if len(v.Differences) < differencesShown {
+			v.Differences = append(v.Differences, d)
+		}
+		if o.Each == nil {
+			return nil
+		}
+		return o.Each(d)
+	}}, k.By)
+	if err != nil {
+		return nil, err
+	}
+	v.Compared, v.Missing, v.Different, v.Unknown = c.Compared, c.Missing, c.Different, c.Unknown
+	if c.Drop == nil {
+		return v, nil
+	}
+	if v.Result, err = k.carryOut(ctx, f, c.Drop); err != nil {
+		return nil, bridge.Within(fmt.Sprintf("drop %d, which holds the repair, goes on with the next `orobridge run`", c.Drop.ID), err)
+	}
+	v.Made = &v.Result.Run
+	return v, nil
+}
