@@ -38,7 +38,7 @@ func (a completions) teach(cmd *cobra.Command) {
 		words["DROP"] = a.dropNumbers([]bridge.DropState{bridge.Held})
 	}
 	_, usage, _ := strings.Cut(cmd.Use, " ")
-	if args := strings.Fields(strings.Trim(usage, "[]")); len(args) > 0 && cmd.ValidArgsFunction == nil {
+	if args := strings.Fields(strings.NewReplacer("[", "", "]", "").Replace(usage)); len(args) > 0 && cmd.ValidArgsFunction == nil {
 		cmd.ValidArgsFunction = func(cmd *cobra.Command, given []string, _ string) ([]cobra.Completion, cobra.ShellCompDirective) {
 			if len(given) >= len(args) || args[len(given)] == "FILE" || args[len(given)] == "FOLDER" {
 				return nil, cobra.ShellCompDirectiveDefault // files
