@@ -54,14 +54,17 @@ func box(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv("SHOP", s.shop.URL())
 }
 
-// submitOrder submits an order of five of a product: order IDENTIFIER SKU.
+// submitOrder submits an order of five of a product, or one without lines: order IDENTIFIER [SKU].
 func submitOrder(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg || len(args) != 2, "order identifier sku")
+	usage(ts, neg || len(args) < 1 || len(args) > 2, "order identifier [sku]")
+	var lines []orotest.Line
+	for _, sku := range args[1:] {
+		lines = append(lines, orotest.Line{SKU: sku, Quantity: "5", Price: "2.50"})
+	}
 	address := &orotest.Address{FirstName: "Amanda", LastName: "Cole", Street: "2 Main Street", City: "Rochester",
 		PostalCode: "14608", Country: "US", Region: "US-NY"}
 	_, err := stageOf(ts).shop.SubmitOrder(orotest.Order{Identifier: args[0], Currency: "EUR", Customer: "1",
-		Billing: address, Shipping: address,
-		Lines: []orotest.Line{{SKU: args[1], Quantity: "5", Price: "2.50"}}})
+		Billing: address, Shipping: address, Lines: lines})
 	ts.Check(err)
 }
 
