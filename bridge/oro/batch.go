@@ -17,7 +17,7 @@ import (
 
 // How a running operation is asked for: soon at first, since a small batch takes a second, then less and less often.
 const (
-	firstPoll = 50 * time.Millisecond
+	firstPoll = 5 * time.Millisecond
 	lastPoll  = 5 * time.Second
 	errorPage = 200
 )
@@ -475,7 +475,7 @@ func (c *batches) await(ctx context.Context, id string, sent time.Time) (*operat
 	lost := func(why error) error {
 		return &bridge.Error{Op: "await", Object: at, Fate: bridge.Pause, Err: fmt.Errorf("%w: %w", bridge.ErrOperationLost, why)}
 	}
-	for wait := firstPoll; ; wait = min(wait*3/2, lastPoll) {
+	for wait := firstPoll; ; wait = min(2*wait, lastPoll) {
 		op, err := c.operation(ctx, at)
 		switch {
 		case statusOf(err) == http.StatusNotFound:

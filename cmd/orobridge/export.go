@@ -34,7 +34,11 @@ func newExportCommand(a *app) *cobra.Command {
 					rows = append(rows, r.Reject)
 				}
 				for _, r := range rows {
-					fmt.Fprintf(a.stdout, "drop %d, %s  %s: %s  %s\n", r.Drop, r.Where(), r.Code, printable(r.Message), printable(compact(r.Row)))
+					row := ""
+					if len(r.Row) > 0 {
+						row = "  " + compact(r.Row)
+					}
+					fmt.Fprintf(a.stdout, "drop %d, %s  %s: %s\n", r.Drop, r.Where(), r.Code, printable(r.Message+row))
 				}
 				for _, o := range v.Orders {
 					fmt.Fprintf(a.stdout, "order %s, version %d: %s, file %s of %s\n", printable(o.Order), o.Version, o.State, printable(o.File), o.Export)
