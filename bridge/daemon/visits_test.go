@@ -24,6 +24,10 @@ type porch struct {
 	serving chan struct{}
 }
 
+var _ bridge.Server = (*porch)(nil)
+
+func (p *porch) Listen(context.Context) error { return nil }
+
 func (p *porch) Observe(tell func(*bridge.Event)) { p.tell = tell }
 
 func (p *porch) Serve(ctx context.Context) error {
