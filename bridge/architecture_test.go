@@ -28,10 +28,21 @@ var rooms = []room{
 	{"bridge/password", nil},
 	{"bridge/config", below{"formats", "bridge"}},
 
-	{"bridge/inbound", below{"formats", "bridge", "bridge/config"}},
+	// What of a drop's life stands by itself.
+	{"bridge/inbound/spool", below{"bridge"}},
+	{"bridge/inbound/trouble", below{"bridge"}},
+	{"bridge/inbound/order", below{"bridge"}},
+	{"bridge/inbound/rows", below{"formats", "bridge", "bridge/config", "bridge/inbound/spool"}},
+	{"bridge/inbound/plan", below{"formats", "bridge", "bridge/config", "bridge/inbound/order", "bridge/inbound/rows"}},
+	{"bridge/inbound/apply", below{"formats", "bridge", "bridge/config", "bridge/inbound/trouble"}},
+	{"bridge/inbound/answers", below{"formats", "bridge", "bridge/config", "bridge/inbound/rows", "bridge/inbound/trouble"}},
+	{"bridge/inbound/papers", below{"formats", "bridge", "bridge/config", "bridge/inbound/rows", "bridge/inbound/spool"}},
+	{"bridge/inbound", below{"formats", "bridge", "bridge/config", "bridge/inbound/spool", "bridge/inbound/trouble", "bridge/inbound/order",
+		"bridge/inbound/rows", "bridge/inbound/plan", "bridge/inbound/apply", "bridge/inbound/answers", "bridge/inbound/papers"}},
 	{"bridge/outbound", below{"formats", "bridge", "bridge/config"}},
 	{"bridge/daemon", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/outbound"}},
-	{"bridge/operate", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/outbound"}},
+	{"bridge/operate", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/inbound/order", "bridge/inbound/rows",
+		"bridge/outbound"}},
 
 	// Adapters stand beside the journeys and know nothing of them, nor of one another; but sftpd is a door before a folder of dir.
 	{"bridge/dir", below{"bridge"}},

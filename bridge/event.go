@@ -106,6 +106,7 @@ type Visit struct {
 	User    string // of a refused login: the name that was tried
 	Address string // IP address
 	Session string // the same for all events of a session; empty before the login
+	Known   bool   // of what was before the login: the name is a partner's, or a partner may be at the address
 	Client  string // of a session: what the client calls itself
 	Target  string // of a rename: the new path
 	Size    int64  // of a transfer: the file's at its end, bytes
@@ -124,7 +125,7 @@ func (e *Event) Level() slog.Level {
 	case WorkPaused, DropHeld, DropTrouble, BatchLost, Noted:
 		return slog.LevelWarn
 	case PartnerRefused:
-		if e.Visit != nil && e.Visit.Session != "" { // of strangers there are always some
+		if v := e.Visit; v != nil && (v.Known || v.Session != "") { // of strangers there are always some
 			return slog.LevelWarn
 		}
 	case DropSettled:

@@ -67,7 +67,7 @@ func (k *Link) Lay(fields []formats.Value, setter Link) (before []formats.Value)
 			before = append(before, formats.Value{Field: v.Field})
 		}
 	}
-	k.Content, k.Origins = merge(k.Content, fields), origins
+	k.Content, k.Origins = Merge(k.Content, fields), origins
 	k.OroID = cmp.Or(setter.OroID, k.OroID)
 	k.Removed, k.Feed, k.Drop, k.Run, k.Line, k.At = setter.Removed, setter.Feed, setter.Drop, setter.Run, setter.Line, setter.At
 	return before
@@ -94,8 +94,8 @@ func Differing(newer, older []formats.Value, all bool) (values, old []formats.Va
 	return values, old
 }
 
-// merge lays newer fields over older ones. Both are sorted by field, and so is the result.
-func merge(older, newer []formats.Value) []formats.Value {
+// Merge lays newer fields over older ones. Both are sorted by field, and so is the result.
+func Merge(older, newer []formats.Value) []formats.Value {
 	merged := make([]formats.Value, 0, len(older)+len(newer))
 	for len(older) > 0 && len(newer) > 0 {
 		switch c := ByField(older[0], newer[0]); {

@@ -47,6 +47,8 @@ type RejectFilter struct {
 	Feed   string
 	Entity string
 	Keys   []string // in an entity
+	Keyed  bool     // only those whose key could be read
 	Open   bool     // only those that are open
 	Last   int
+	Bare   bool // they are told where they stand and no more, in no order: no row, no message, no end
 }

@@ -286,14 +286,11 @@ func (p *Mapper) Record(row *Row, rec *Record) error {
 			return nil
 		}
 	}
-	var lacks *source // a required field that the row does not carry at all
 	for i := range p.values {
 		s := &p.values[i]
 		text, there, bad := p.text(s, row)
-		if bad == nil && text == "" && s.field.Required {
-			if lacks = s; there || !slices.Contains(p.entity.ToCreate, s.name) {
-				bad = fault(CodeMissing, "%s is empty", s.name)
-			}
+		if bad == nil && text == "" && s.field.Required && (there || !slices.Contains(p.entity.ToCreate, s.name)) {
+			bad = fault(CodeMissing, "%s is empty", s.name)
 		}
 		if bad == nil && text != "" && text == rec.Key && s.field.Ref == p.entity.Name {
 			bad = fault(CodeReference, "%s is the row's own key: nothing is its own parent", s.name)
@@ -304,9 +301,6 @@ func (p *Mapper) Record(row *Row, rec *Record) error {
 		if there {
 			rec.Values = append(rec.Values, Value{Field: s.name, Text: text})
 		}
-	}
-	if lacks != nil && len(rec.Values) == 0 { // it changes nothing either
-		return p.locate(fault(CodeMissing, "%s is empty", lacks.name), lacks, row, rec)
 	}
 	for i := range p.entity.Wholes {
 		if err := p.whole(&p.entity.Wholes[i], rec); err != nil {

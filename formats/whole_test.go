@@ -61,3 +61,25 @@ func TestIncompleteAddress(t *testing.T) {
 		t.Error("on_incomplete: ignore is no choice")
 	}
 }
+
+// TestNothingCarried: a row of a reduced message that carries nothing for the feed but its key is no reject: the shop may hold all of
+// it, and what a new record needs is missed when there is none.
+func TestNothingCarried(t *testing.T) {
+	mapper, err := (&Mapping{}).Bind(Customers, []string{"customer_number", "name", "phone"}, Conventions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rec Record
+	row := &Row{Pos: Position{Line: 2}, Cells: []string{"4711", "", ""}, Absent: []bool{false, true, true}}
+	if err := mapper.Record(row, &rec); err != nil || rec.Key != "4711" || len(rec.Values) != 0 {
+		t.Errorf("%v, %+v", err, rec)
+	}
+	if bad := Customers.Refusal(&rec, true); bad == nil || bad.Field != "name" {
+		t.Errorf("a new one: %v", bad)
+	}
+	row.Absent = nil // carried, and empty
+	var bad *Reject
+	if err := mapper.Record(row, &rec); !errors.As(err, &bad) || bad.Field != "name" {
+		t.Errorf("an empty name: %v", err)
+	}
+}

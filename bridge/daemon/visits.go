@@ -3,6 +3,8 @@ package daemon
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -14,7 +16,7 @@ import (
 // Serve lets partners come to the remotes that are servers of our own, until ctx ends, and keeps what they do in the journal. An
 // error says what keeps one of them from listening; the others end with it.
 func (d *Daemon) Serve(ctx context.Context) error {
-	v := &visits{Daemon: d, tallies: map[crowd]*tally{}, news: make(chan struct{}, 1)}
+	v := &visits{Daemon: d, tallies: map[crowd]*tally{}, strangers: map[bool]int{}, news: make(chan struct{}, 1)}
 	ended := make(chan struct{})
 	var beside sync.WaitGroup
 	g, serving := errgroup.WithContext(ctx)
@@ -43,23 +45,25 @@ func (d *Daemon) Serve(ctx context.Context) error {
 const (
 	foldEvery       = time.Hour
 	toldOfAddress   = 10     // refusals of strangers at one address
-	toldOfStrangers = 100    // of all of them
+	toldOfStrangers = 100    // of all of them, and as many of those who may be partners
 	toldOfLooks     = 20     // sessions of a partner in which nothing was transferred, and refusals
 	toldOfDeeds     = 50_000 // a partner's transfers, deletions and the like
 	maxCrowds       = 200    // that are told apart
 )
 
-// maxWaiting events wait for the ledger at most, and maxKept are kept at once.
+// maxWaiting events wait for the ledger at most, and maxKept are kept at once: those of a moment share a transaction, so that
+// a partner who moves many small files leaves the ledger to others.
 const (
 	maxWaiting = 20_000
 	maxKept    = 500
+	moment     = 50 * time.Millisecond
 )
 
 // visits takes events from the servers, and keeps them. Servers do not wait for the ledger: while it is in trouble events wait
 // here, and how many were lost is told when there were too many.
 //
 // Limits: what happened in the last moment before the process is killed is not in the journal, nor how many were counted and not
-// told in that hour.
+// told in that hour. A download that was only counted makes no order fetched.
 type visits struct {
 	*Daemon
 	news chan struct{}
@@ -68,7 +72,7 @@ type visits struct {
 	waiting   []*bridge.Event
 	lost      int64
 	tallies   map[crowd]*tally
-	strangers int // events of them that were told in this hour
+	strangers map[bool]int // events before a login that were told in this hour; true: of those who may be partners
 }
 
 // crowd is who shares a number of events.
@@ -112,9 +116,9 @@ func (v *visits) tell(e *bridge.Event) {
 		t = &tally{}
 		v.tallies[c] = t
 	}
-	if t.told < limit && (!stranger || v.strangers < toldOfStrangers) {
+	if t.told < limit && (!stranger || v.strangers[e.Visit.Known] < toldOfStrangers) {
 		if t.told++; stranger {
-			v.strangers++
+			v.strangers[e.Visit.Known]++
 		}
 		v.push(e)
 		return
@@ -143,7 +147,8 @@ func (v *visits) push(e *bridge.Event) {
 func (v *visits) fold() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	for _, t := range v.tallies {
+	counted := slices.SortedFunc(maps.Values(v.tallies), func(a, b *tally) int { return a.since.Compare(b.since) })
+	for _, t := range counted {
 		if t.more == 0 {
 			continue
 		}
@@ -154,7 +159,7 @@ func (v *visits) fold() {
 		v.push(&e)
 	}
 	clear(v.tallies)
-	v.strangers = 0
+	clear(v.strangers)
 }
 
 // take returns the events that are kept next.
@@ -186,6 +191,7 @@ func (v *visits) keep(ctx context.Context, ended <-chan struct{}) {
 		}
 		select {
 		case <-v.news:
+			_ = v.Clock.Wait(ctx, moment) // cut short when the bridge ends
 		case <-ended:
 			v.fold()
 			over = true

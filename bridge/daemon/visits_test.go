@@ -153,10 +153,15 @@ func TestManyScannersDoNotFillTheLedgerEither(t *testing.T) {
 	for i := range scanners {
 		p.did(1, bridge.PartnerRefused, fmt.Sprint("user", i), fmt.Sprintf("198.51.%d.%d", i/256, i%256), "")
 	}
+	p.tell(&bridge.Event{At: dawn, Kind: bridge.PartnerRefused, Text: "login refused: wrong password",
+		Visit: &bridge.Visit{Remote: "disk", User: "wms", Address: "10.0.0.2", Known: true}})
 	p.did(1, bridge.SessionBegan, "sap", "10.0.0.1", "s1")
 	p.did(1, bridge.FileUploaded, "sap", "10.0.0.1", "s1")
 	stop()
 	events := journaled(w)
+	if !slices.ContainsFunc(events, func(e *bridge.Event) bool { return e.Visit.User == "wms" && e.Visit.Times == 0 }) {
+		t.Error("why a partner can't get in is not told")
+	}
 	of := func(kind bridge.EventKind) (n int) {
 		for _, e := range events {
 			if e.Kind == kind {
@@ -165,7 +170,7 @@ func TestManyScannersDoNotFillTheLedgerEither(t *testing.T) {
 		}
 		return n
 	}
-	if len(events) > 350 || of(bridge.PartnerRefused) != scanners || of(bridge.SessionBegan) != 1 || of(bridge.FileUploaded) != 1 {
+	if len(events) > 350 || of(bridge.PartnerRefused) != scanners+1 || of(bridge.SessionBegan) != 1 || of(bridge.FileUploaded) != 1 {
 		t.Errorf("%d events stand for %d refusals, %d sessions, %d uploads", len(events),
 			of(bridge.PartnerRefused), of(bridge.SessionBegan), of(bridge.FileUploaded))
 	}

@@ -1,6 +1,7 @@
 package inbound_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -46,7 +47,7 @@ func TestAnswersReachTheirOrders(t *testing.T) {
 	w.Shop.JournalReset()
 	w.Round()
 	d, run := w.Last("answers")
-	if want := (bridge.Counts{Rows: 7, Updated: 3, Unchanged: 1, Parked: 1, Rejected: 2}); run.Counts != want || d.State != bridge.Partial {
+	if want := (bridge.Counts{Rows: 7, Updated: 4, Parked: 1, Rejected: 2}); run.Counts != want || d.State != bridge.Partial {
 		t.Fatalf("%s %+v, want %+v\n%s\n%s", d.State, run.Counts, want, strings.Join(w.Rejects(d), "\n"), w.Log)
 	}
 	w.Want("O-0 v1 #1 answered\nO-1 v1 #2 answered refused\nO-2 v1 #3 written")
@@ -185,5 +186,114 @@ func TestAnswersGoOnAfterACrash(t *testing.T) {
 				w.Want("O-0 v1 #1 answered\nO-1 v1 #2 answered refused\nO-2 v1 #3 written")
 			})
 		}
+	}
+}
+
+// notesOf are the comments on an order, the oldest first.
+func notesOf(w *bridgetest.World, identifier string) (all []string) {
+	w.T.Helper()
+	order, err := w.Client.Order(w.T.Context(), identifier)
+	w.Must(err)
+	var doc struct {
+		Data []struct{ Attributes struct{ Message string } }
+	}
+	w.Must(json.Unmarshal(w.Call("GET", "/orders/"+order.ID+"/activityNotes?page[size]=-1"), &doc))
+	for _, n := range doc.Data {
+		all = append(all, n.Attributes.Message)
+	}
+	return all
+}
+
+const lineAnswers = `order,erp_order_number,status,message,line,sku,quantity,confirmed,date,reason
+O-0,4711,accepted_in_part,,,,,,,
+O-0,,,,10,CHAIR <5>,5,3,2026-12-01,
+O-0,,,,20,DESK-1,1,0,,not made any more
+O-1,4712,accepted,,,,,,,
+O-2,,,Call us & ask,,,,,,
+O-1,,,,10,CHAIR-5,2,2,2026-12-02,
+`
+
+// What an answer says of lines, and its message, end as one comment on the order, once, wherever the bridge dies meanwhile; the
+// same file again writes nothing.
+func TestRepliesAreCommentsOnTheirOrders(t *testing.T) {
+	for _, step := range []string{"", "answer", "applied answer", "settle answer", "settled answer"} {
+		t.Run("dying at "+step, func(t *testing.T) {
+			w := answered(t, "")
+			w.Drop("answers", "a1.csv", lineAnswers)
+			if step != "" && !w.DieAt(step, 2) {
+				t.Fatalf("it never came to %q", step)
+			}
+			w.Round()
+			_, run := w.Last("answers")
+			if run.Rows != 6 || run.Sum() != 6 || run.Rejected != 0 {
+				t.Fatalf("%+v\n%s", run.Counts, w.Log)
+			}
+			for order, want := range map[string][]string{
+				"O-0": {"Answer of the ERP: accepted in part, 4711<br>Line 10 (CHAIR &lt;5&gt;): 3 of 5 confirmed, for 2026-12-01<br>" +
+					"Line 20 (DESK-1): refused: not made any more"},
+				"O-1": {"Answer of the ERP<br>Line 10 (CHAIR-5): 2 of 2 confirmed, for 2026-12-02"},
+				"O-2": {"Answer of the ERP<br>Call us &amp; ask"},
+			} {
+				if got := notesOf(w, order); !slices.Equal(got, want) {
+					t.Errorf("%s: %q, want %q", order, got, want)
+				}
+			}
+			owed, err := w.Ledger.Outbox(t.Context(), bridge.OutboxFilter{Identifier: "O-0"})
+			w.Must(err)
+			if want := "accepted_in_part, 4711, Line 10 (CHAIR <5>): 3 of 5 confirmed, for 2026-12-01, " +
+				"Line 20 (DESK-1): refused: not made any more"; owed[0].Answer != want {
+				t.Errorf("the answer is %q", owed[0].Answer)
+			}
+			before := w.Writes()
+			w.Drop("answers", "a2.csv", lineAnswers+"\n")
+			w.Round()
+			if _, run := w.Last("answers"); run.Unchanged != 6 || w.Writes() != before {
+				t.Errorf("again: %+v, %d requests that write", run.Counts, w.Writes()-before)
+			}
+		})
+	}
+}
+
+// Lines wait for their order with the answer to it, and end as one comment with it.
+func TestLinesWaitForTheirOrder(t *testing.T) {
+	w := answered(t, "")
+	w.Drop("answers", "a1.csv", strings.ReplaceAll(lineAnswers, "O-0", "O-3"))
+	w.Round()
+	if _, run := w.Last("answers"); run.Parked != 3 {
+		t.Fatalf("%+v", run.Counts)
+	}
+	w.Submit("O-3")
+	w.MustOut()
+	w.Round()
+	if got := notesOf(w, "O-3"); len(got) != 1 || strings.Count(got[0], "<br>") != 2 {
+		t.Errorf("%q", got)
+	}
+}
+
+// A comment that the shop's user may not write is left out, and told; an order with many comments is looked through whole.
+func TestCommentsThatCannotBe(t *testing.T) {
+	w := answered(t, "")
+	w.Shop.Deny("create notes")
+	w.Drop("answers", "a1.csv", lineAnswers)
+	w.Round()
+	_, run := w.Last("answers")
+	if run.Rows != 6 || run.Rejected != 0 || w.Shop.Count("notes") != 0 {
+		t.Errorf("%+v, %d notes", run.Counts, w.Shop.Count("notes"))
+	}
+	history, err := w.Ledger.History(t.Context(), "orders", "O-0")
+	w.Must(err)
+	if got := fmt.Sprint(history); !strings.Contains(got, "message not set: the shop's user may not see and write notes") {
+		t.Error(got)
+	}
+
+	w = answered(t, "")
+	for i := range 12 {
+		w.Drop("answers", fmt.Sprintf("n%02d.csv", i), fmt.Sprintf("order,message\nO-0,word %d\n", i))
+		w.Round()
+	}
+	w.Drop("answers", "again.csv", "order,message\nO-0,word 0\nO-0,word 11\n")
+	w.Round()
+	if got := notesOf(w, "O-0"); len(got) != 12 {
+		t.Errorf("%d comments", len(got))
 	}
 }

@@ -34,7 +34,8 @@ func TestMendedRejectsAreKnownByTheirRows(t *testing.T) {
 		"without a row":                     {head, 4, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ", mode: full, on_missing: delete, guards: { max_removals: 0, max_rejects: 100% }"))
+			w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices",
+				", mode: full, on_missing: delete, guards: { max_removals: 0, max_rejects: 100% }"))
 			w.Stock("SKU1", "SKU2", "SKU3", "SKU4", "SKU5", "SKU6", "SKU9")
 			w.Drop("prices", "a.csv", head+bridgetest.Price("SKU1", "x")+bridgetest.Price("SKU2", "y")+rest)
 			w.Round()

@@ -25,7 +25,8 @@
 //	prune.go     what is old goes
 //
 // Beside the way: journal.go and alarms.go write down what happens, decide.go is what an admin decides, preview.go plans
-// without doing, adopt.go and leftovers.go begin from what is there.
+// without doing, adopt.go and leftovers.go begin from what is there, strangers.go tells of files that no feed takes. engine.go
+// holds the ports.
 //
 // # Rooms below
 //

@@ -31,6 +31,7 @@ type Engine struct {
 
 	finishing sync.Mutex // one last move at a time
 	setbacks  trouble.Setbacks
+	lines     lines
 	compared  times
 	strangers sync.Map // by feed, what was noted of its folder
 	lateAt    sync.Map // by feed, the id of the drop that was looked at last
@@ -76,6 +77,7 @@ func (e *Engine) waiter() trouble.Waiter {
 // Wake has everything tried again at once that waits for trouble to pass.
 func (e *Engine) Wake() {
 	e.setbacks.Forget()
+	e.lines.forget()
 	e.waker.Wake()
 }
 

@@ -30,7 +30,7 @@ const hostileLimit = 256 << 20
 
 // TestFilesThatMeanHarmEndAndKeepNobody puts a folder of them in front of three feeds of a whole bridge, and through an SFTP
 // server in front of one: each file comes to an end, memory stays within bounds, nothing is left in the spool, and a feed
-// beside them works.
+// beside them works. Under the race detector memory means nothing: its bounds hold in the step of scripts/test without it.
 func TestFilesThatMeanHarmEndAndKeepNobody(t *testing.T) {
 	all := len(hostiletest.Files())
 	for _, f := range hostiletest.Files() {
@@ -49,7 +49,9 @@ func TestFilesThatMeanHarmEndAndKeepNobody(t *testing.T) {
 				w.Must(hostiletest.Write(filepath.Join(w.Folder, folder)))
 			}
 			w.Drop("prices", "a.csv", bridgetest.OnePrice("1"))
-			defer debug.SetMemoryLimit(debug.SetMemoryLimit(hostileLimit * 3 / 4))
+			if !raced {
+				defer debug.SetMemoryLimit(debug.SetMemoryLimit(hostileLimit * 3 / 4))
+			}
 			var most uint64
 			w.OnStep(func(string) {
 				var now runtime.MemStats
@@ -59,7 +61,7 @@ func TestFilesThatMeanHarmEndAndKeepNobody(t *testing.T) {
 			w.Round()
 			w.Later(10 * time.Minute) // an empty file is whole by then
 			t.Logf("at most %d MiB", most>>20)
-			if most > hostileLimit {
+			if most > hostileLimit && !raced {
 				t.Errorf("the process took %d MiB", most>>20)
 			}
 			w.Stands("a.csv loaded")

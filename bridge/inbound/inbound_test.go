@@ -382,7 +382,8 @@ func TestAFileThatIsNotWhatItsManifestSaysIsRejected(t *testing.T) {
 	w.Stands("a.csv rejected its sha256 is …", "b.csv held manifest: 1 rows, manifest 3 says 2",
 		"m.lst fetched waits for 1 of its files: a.csv")
 	w.Stay(".work/b_d2.csv", ".work/m_d3.lst", "rejected/a.csv_d1_error.txt", "rejected/a_d1.csv")
-	if log := w.Log.String(); !strings.Contains(log, "have the sender put the file there again") || strings.Contains(log, "orobridge rejects") {
+	if log := w.Log.String(); !strings.Contains(log, "have the sender put the file there again") ||
+		strings.Contains(log, "orobridge rejects") {
 		t.Errorf("the hint leads nowhere:\n%s", log)
 	}
 	w.Drop("prices", "a.csv", bridgetest.OnePrice("2"))

@@ -12,7 +12,7 @@ import (
 
 // A reject is open until a later run says something of its row: the run loads it, rejects it again, or is that of a full
 // file that says everything and does not say this. This file finds that out once a run has given every row its fate and
-// before that is recorded, so that a run which was cut short does it again. It costs what there are open rejects.
+// before that is recorded, so that a run which was cut short does it again. It costs what there are open rejects with a key.
 
 // AckRejects takes note of the open rejects of a drop, or of one reject: somebody knows of them and leaves them as they are.
 func (e *Engine) AckRejects(ctx context.Context, f bridge.RejectFilter, d *bridge.Drop, by bridge.Decision) (int64, error) {
@@ -36,9 +36,25 @@ type mender struct {
 
 func (l *loader) mend(ctx context.Context, p *plan.Planner) error {
 	m := &mender{loader: l, p: p}
+	open := bridge.RejectFilter{Entity: l.f.Entity.Name, Before: l.run.ID, Open: true, Bare: true}
+	// What has no key is known by its place in the same file, or as a part of all that the feed says.
+	if open.Keyed = !m.saysAll(); open.Keyed && m.repeats() {
+		own := open
+		own.Keyed, own.Drop = false, l.d.ID
+		if err := m.walk(ctx, own); err != nil {
+			return err
+		}
+	}
+	return m.walk(ctx, open)
+}
+
+// repeats tells a run of rows that an earlier run of the drop has read.
+func (m *mender) repeats() bool { return m.run.Kind == bridge.ReRun || m.run.Kind == bridge.RetryRun }
+
+// walk ends those of the rejects of a filter that the run says something of, page by page.
+func (m *mender) walk(ctx context.Context, f bridge.RejectFilter) error {
 	var page []bridge.RejectRow
-	err := l.e.Ledger.Rejects(ctx, bridge.RejectFilter{Entity: l.f.Entity.Name, Before: l.run.ID, Open: true}, func(r bridge.RejectRow) error {
-		r.Row = nil
+	err := m.e.Ledger.Rejects(ctx, f, func(r bridge.RejectRow) error {
 		if page = append(page, r); len(page) < pageRows {
 			return nil
 		}
@@ -95,7 +111,7 @@ func (m *mender) page(ctx context.Context, page []bridge.RejectRow) error {
 // readOwn reads what the run itself has rejected.
 func (m *mender) readOwn(ctx context.Context) error {
 	m.keys, m.spots = map[string]bool{}, map[rows.Spot]bool{}
-	return m.e.Ledger.Rejects(ctx, bridge.RejectFilter{Run: m.run.ID}, func(r bridge.RejectRow) error {
+	return m.e.Ledger.Rejects(ctx, bridge.RejectFilter{Run: m.run.ID, Bare: true}, func(r bridge.RejectRow) error {
 		if m.spots[rows.SpotOf(r.Pos)] = true; r.Key != "" {
 			m.keys[r.Key] = true
 		}
@@ -103,14 +119,14 @@ func (m *mender) readOwn(ctx context.Context) error {
 	})
 }
 
-// unchanged tells those of some keys that the drop has rows of which needed nothing.
+// unchanged tells those of some keys without a fate that the drop has rows of: these needed nothing.
 func (m *mender) unchanged(ctx context.Context, keys []string) (map[string]bool, error) {
 	said := map[string]bool{}
 	if m.p == nil || m.run.Kind == bridge.ParkedRun {
 		return said, nil
 	}
-	named, err := m.p.Named(ctx, keys)
-	for _, key := range named {
+	linked, err := m.p.Linked(ctx, keys)
+	for _, key := range linked {
 		said[key] = true
 	}
 	return said, err
@@ -126,7 +142,7 @@ func (m *mender) newer(ctx context.Context, drop int64) (bool, error) {
 
 // after is the state of an earlier reject after the run.
 func (m *mender) after(r bridge.RejectRow, fate bridge.RowFate, unchanged bool) bridge.RejectState {
-	again := r.Drop == m.run.Drop && (m.run.Kind == bridge.ReRun || m.run.Kind == bridge.RetryRun)
+	again := r.Drop == m.run.Drop && m.repeats()
 	switch {
 	case r.Key != "" && (m.keys[r.Key] || fate == bridge.FateRejected), again && m.spots[rows.SpotOf(r.Pos)]:
 		return bridge.RejectRepeated

@@ -544,3 +544,38 @@ func TestASecondBridgeIsRefused(t *testing.T) {
 		t.Errorf("a second bridge: %v", err)
 	}
 }
+
+// A row of a reduced message that repeats a key leaves what an earlier row of the file has set and it does not carry, known or
+// new, near or far.
+func TestAReducedRowLeavesWhatEarlierRowsOfItsFileSet(t *testing.T) {
+	customer := func(n int, fields string) string {
+		return fmt.Sprintf(`<IDOC BEGIN="1"><EDI_DC40 SEGMENT="1"><DOCNUM>%d</DOCNUM><MESTYP>DEBMAS</MESTYP></EDI_DC40>`+
+			`<E1KNA1M SEGMENT="1">%s</E1KNA1M></IDOC>`, n, fields)
+	}
+	const none = "<NAME1>/</NAME1><STRAS>/</STRAS><ORT01>/</ORT01><PSTLZ>/</PSTLZ><LAND1>/</LAND1><REGIO>/</REGIO><LOEVM>/</LOEVM>"
+	for _, between := range []int{0, 1100} { // chunks have a thousand rows
+		w := bridgetest.NewWorld(t, strings.Replace(strings.Replace(bridgetest.FeedWith("customers", ""), "*.csv", "*.xml", 1),
+			"{ kind: csv }", "{ kind: idoc }", 1))
+		for round := range 2 {
+			var file strings.Builder
+			file.WriteString("<DEBMAS07>")
+			file.WriteString(customer(1, fmt.Sprintf("<KUNNR>1</KUNNR><NAME1>Name %d</NAME1><TELF1>0</TELF1>", round)))
+			for n := range between {
+				file.WriteString(customer(n, fmt.Sprintf("<KUNNR>%d</KUNNR><NAME1>Other</NAME1>", 100+n)))
+			}
+			file.WriteString(customer(2, fmt.Sprintf("<KUNNR>1</KUNNR>%s<TELF1>555-%d</TELF1>", none, round)))
+			file.WriteString(customer(3, "<KUNNR>1</KUNNR>"+none+"<TELF1>/</TELF1>") + "</DEBMAS07>")
+			w.Drop("customers", fmt.Sprintf("%d.xml", round), file.String())
+			w.Round()
+			_, run := w.Last("customers")
+			if run.Rejected != 0 || run.Collapsed != 2 || run.Created+run.Updated != int64(1+between*(1-round)) {
+				t.Errorf("%d between, round %d: %+v\n%s", between, round, run.Counts, w.Log)
+			}
+			link := w.Link("customers", "1")
+			if got := fmt.Sprint(link.Content); !strings.Contains(got, fmt.Sprintf("{name Name %d}", round)) ||
+				!strings.Contains(got, fmt.Sprintf("{phone 555-%d}", round)) {
+				t.Errorf("%d between, round %d: %s", between, round, got)
+			}
+		}
+	}
+}

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
@@ -22,11 +24,83 @@ var standing = []bridge.DropState{bridge.Seen, bridge.Ready, bridge.Claimed, bri
 // NextDue is the feed's next drop that may be loaded; nil if there is none. What was begun goes on first, and what a
 // person handed over does not stand in line. A drop that has to wait says why.
 func (e *Engine) NextDue(ctx context.Context, f *config.Feed) (*bridge.Drop, error) {
-	drops, err := e.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, States: standing})
-	if err != nil {
-		return nil, err
+	return e.lines.of(f.Name).next(ctx, e, f)
+}
+
+// lines are the feeds' lines, by the feeds' names.
+type lines struct{ all sync.Map }
+
+func (l *lines) of(feed string) *line {
+	found, _ := l.all.LoadOrStore(feed, new(line))
+	return found.(*line)
+}
+
+// forget has each line read again before it is asked.
+func (l *lines) forget() {
+	l.all.Range(func(_, found any) bool {
+		found.(*line).stale.Store(true)
+		return true
+	})
+}
+
+// line is what stood in a feed's line when it was read. A long one is not read for each of its drops: so many small files would
+// take hours. It is read again once a twentieth of it is gone, when somebody has decided something, and before it is said that
+// nothing is due; what is said to be next is always looked up.
+type line struct {
+	mu    sync.Mutex
+	drops []*bridge.Drop
+	size  int // when it was read
+	gone  int // since
+	stale atomic.Bool
+}
+
+const rereadShare = 20
+
+func (n *line) next(ctx context.Context, e *Engine, f *config.Feed) (*bridge.Drop, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	fresh := false
+	for {
+		if n.stale.Swap(false) || n.gone >= n.size/rereadShare {
+			if err := n.read(ctx, e, f); err != nil {
+				return nil, err
+			}
+			fresh = true
+		}
+		d, err := e.nextOf(ctx, f, n.drops)
+		n.drops = slices.DeleteFunc(n.drops, func(d *bridge.Drop) bool { return !slices.Contains(standing, d.State) })
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case d == nil && fresh:
+			return nil, nil
+		case d == nil:
+			n.stale.Store(true)
+			continue
+		}
+		now, err := e.Ledger.Drop(ctx, d.ID)
+		if err != nil {
+			return nil, err
+		}
+		if now.State == d.State {
+			return now, nil
+		}
+		*d = *now
+		n.gone++
 	}
-	drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool { return d.Manifest })
+}
+
+func (n *line) read(ctx context.Context, e *Engine, f *config.Feed) error {
+	drops, err := e.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, States: standing})
+	n.drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool { return d.Manifest })
+	n.size, n.gone = len(drops), 0
+	return err
+}
+
+// nextOf is the first of some drops that may be loaded.
+func (e *Engine) nextOf(ctx context.Context, f *config.Feed, line []*bridge.Drop) (*bridge.Drop, error) {
+	drops := slices.Clone(line)
 	order.Sort(drops)
 	for _, first := range []func(*bridge.Drop) bool{
 		func(d *bridge.Drop) bool { return d.State == bridge.Loading },
@@ -43,6 +117,7 @@ func (e *Engine) NextDue(ctx context.Context, f *config.Feed) (*bridge.Drop, err
 	if err := q.findGaps(ctx); err != nil {
 		return nil, err
 	}
+	var err error
 	if q.newest, err = order.Last(ctx, e.Ledger, f.Name, "", bridge.Loaded, bridge.Partial, bridge.Duplicate); err != nil {
 		return nil, err
 	}

@@ -16,9 +16,11 @@ import (
 func TestFilesThatNoFeedTakesAreTold(t *testing.T) {
 	w := bridgetest.NewWorld(t, `
 feeds:
-  - { name: prices, entity: prices, remote: disk, folder: prices, match: 'prices_*.csv', ready: { stable: 0s, marker: .ok }, format: { kind: csv } }
+  - { name: prices, entity: prices, remote: disk, folder: prices, match: 'prices_*.csv', ready: { stable: 0s, marker: .ok },
+      format: { kind: csv } }
   - { name: more, entity: prices, remote: disk, folder: /prices/, match: 'more_*.csv', ready: { stable: 0s }, format: { kind: csv } }
-  - { name: products, entity: products, remote: disk, folder: products, match: 'products_*.csv', ready: { stable: 0s }, format: { kind: csv } }
+  - { name: products, entity: products, remote: disk, folder: products, match: 'products_*.csv', ready: { stable: 0s },
+      format: { kind: csv } }
 `)
 	told := func() []string {
 		notes, err := w.Ledger.Notes(t.Context())
@@ -38,7 +40,8 @@ feeds:
 		w.Drop("prices", name, bridgetest.OnePrice("1"))
 	}
 	w.Round()
-	want := []string{"prices PRICES_1.CSV case: prices_1.csv would match", "prices products_1.csv folder: feed products takes such names in disk:products",
+	want := []string{"prices PRICES_1.CSV case: prices_1.csv would match",
+		"prices products_1.csv folder: feed products takes such names in disk:products",
 		"prices readme.txt pattern: it does not match prices_*.csv"}
 	if diff := cmp.Diff(want, told()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)

@@ -10,7 +10,7 @@
 //
 //   - drops.go, rejects.go, orders.go, status.go, trace.go, events.go: what a [View] of the ledger shows
 //   - plan.go, inspect.go: what a file would do, and what it holds
-//   - decide.go, undo.go, reconcile.go, resend.go, pause.go: decisions about drops, orders and pauses; wait.go: until another bridge has carried them out
+//   - decide.go, undo.go, reconcile.go, resend.go, pause.go: decisions; wait.go: until another bridge has carried them out
 //   - check.go: whether both ends work
 //
 // Nothing here prints, parses a command line or opens an end; texts of models are as they came from outside, and whoever

@@ -261,7 +261,7 @@ func TestModelsKeepTheirNames(t *testing.T) {
 			"number order version export file sha256 state alarm reason flags answer submitted owed written fetched fetched_by fetched_from picked_up " +
 				"answered"},
 		"transfer": {transfers[0],
-			"id at kind remote user address session client file target bytes size sha256 seconds whole broken export order text times first_at"},
+			"id at kind remote user address session known client file target bytes size sha256 seconds whole broken export order text times first_at"},
 		"trace":  {trace, "entity key oro_id content removed drop run line at parked history"},
 		"entry":  {trace.History[0], "at fate drop run line sent detail"},
 		"status": {status, "running feeds exports paused pauses alarms leftovers unmatched"},

@@ -18,6 +18,7 @@ type Transfer struct {
 	User    string           `json:"user"` // of a refused login: the name that was tried
 	Address string           `json:"address"`
 	Session string           `json:"session"` // the same for all of a session; none before the login
+	Known   bool             `json:"known"`   // of what was before the login: the name is a partner's, or one may be at the address
 	Client  string           `json:"client"`  // of a session: what the client calls itself
 	File    string           `json:"file"`    // its path as the bridge sees it
 	Target  string           `json:"target"`  // of a rename: the new path
@@ -36,7 +37,8 @@ type Transfer struct {
 
 func newTransfer(e *bridge.Event) Transfer {
 	v := e.Visit
-	return Transfer{ID: e.ID, At: moment(e.At), Kind: e.Kind, Remote: v.Remote, User: v.User, Address: v.Address, Session: v.Session,
+	return Transfer{ID: e.ID, At: moment(e.At), Kind: e.Kind, Remote: v.Remote, User: v.User, Address: v.Address,
+		Session: v.Session, Known: v.Known,
 		Client: v.Client, File: e.File, Target: v.Target, Bytes: e.Bytes, Size: v.Size, SHA256: e.SHA256, Seconds: v.Took.Seconds(),
 		Whole: v.Whole, Broken: v.Broken, Export: e.Export, Order: e.Order, Text: e.Text, Times: v.Times, FirstAt: moment(v.Since)}
 }

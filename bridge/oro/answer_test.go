@@ -170,11 +170,11 @@ func TestNothingIsDoneByAStranger(t *testing.T) {
 	}
 
 	in = shop.Inject(orotest.Fault{Method: http.MethodPatch, Path: "/admin/api/orders", Times: 100, Effect: page})
-	_, err = c.ApplyFeedback(t.Context(), record(formats.OrderFeedback, "O-1", "erp_order_number", "4711"))
+	_, err = c.ApplyFeedback(t.Context(), record(formats.OrderFeedback, "O-1", "erp_order_number", "4711"), "")
 	paused("number of an order", err)
 	in.Release()
 	in = shop.Inject(orotest.Fault{Method: http.MethodPost, Path: "/admin/api/ordershippingtrackings", Times: 100, Effect: page})
-	_, err = c.ApplyFeedback(t.Context(), record(formats.OrderFeedback, "O-1", "tracking_method", "ups", "tracking_number", "1Z"))
+	_, err = c.ApplyFeedback(t.Context(), record(formats.OrderFeedback, "O-1", "tracking_method", "ups", "tracking_number", "1Z"), "")
 	if !errors.Is(err, bridge.ErrUncertain) || in.Hits() != 1 {
 		t.Errorf("a tracking: %v after %d requests", err, in.Hits())
 	}
@@ -232,7 +232,7 @@ func TestAnswersToOrdersAtTheirEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 		answer := record(formats.OrderFeedback, "O-1", "erp_order_number", "4711", "shipping_status", "shipped", "tracking_method", "ups", "tracking_number", "1Z")
-		a, err := c.ApplyFeedback(t.Context(), answer)
+		a, err := c.ApplyFeedback(t.Context(), answer, "")
 		if err != nil || a.Reject != nil || len(a.Left) != 2 || !strings.Contains(a.Left[0].Why, "the order is "+status) {
 			t.Errorf("%s: %+v, %v", status, a, err)
 		}

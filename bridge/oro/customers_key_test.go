@@ -49,7 +49,7 @@ func TestAnswersToShopsWithoutNumbers(t *testing.T) {
 		t.Fatal(err)
 	}
 	shop.Inject(orotest.Fault{Method: http.MethodGet, Path: "/admin/api/orders", Effect: orotest.Respond(200, mediaType, string(body))})
-	a, err := c.ApplyFeedback(t.Context(), record(formats.OrderFeedback, "O-1", "erp_order_number", "4711", "shipping_status", "shipped"))
+	a, err := c.ApplyFeedback(t.Context(), record(formats.OrderFeedback, "O-1", "erp_order_number", "4711", "shipping_status", "shipped"), "")
 	if err != nil || len(a.Left) != 1 || a.Left[0].Field != "erp_order_number" || len(a.Set) != 1 || a.Set[0] != "shipping_status" {
 		t.Errorf("%+v, %v", a, err)
 	}

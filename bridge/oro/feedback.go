@@ -3,8 +3,11 @@ package oro
 import (
 	"context"
 	"errors"
+	"html"
 	"net/http"
+	"regexp"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -35,7 +38,7 @@ type feedback struct {
 // request that sets it is answered with 200 and does nothing. It is never asked to; the answer tells what it holds. The
 // order status can be set only where the shop has external status management switched on, which shows in its list of
 // order statuses: without it that list is empty.
-func (c feedback) ApplyFeedback(ctx context.Context, rec *formats.Record) (bridge.Answer, error) {
+func (c feedback) ApplyFeedback(ctx context.Context, rec *formats.Record, comment string) (bridge.Answer, error) {
 	order, trackings, err := c.orderToAnswer(ctx, rec.Key)
 	if err != nil || order == nil {
 		return bridge.Answer{Outcome: bridge.Outcome{Missing: &bridge.Missing{Entity: "orders", Key: rec.Key}}}, err
@@ -65,7 +68,10 @@ func (c feedback) ApplyFeedback(ctx context.Context, rec *formats.Record) (bridg
 			return a, err
 		}
 	}
-	return a, c.tracking(ctx, rec, order.ID, trackings, &a)
+	if err := c.tracking(ctx, rec, order.ID, trackings, &a); err != nil || a.Reject != nil {
+		return a, err
+	}
+	return a, c.comment(ctx, rec, order.ID, comment, &a)
 }
 
 // note files a field under what holds already or under what is set, and says whether it must be written.
@@ -180,6 +186,39 @@ func (c feedback) tracking(ctx context.Context, rec *formats.Record, id string, 
 	it.points("orders", refs{{"orders", id}})
 	_, err := c.do(ctx, http.MethodPost, "ordershippingtrackings", nil, single(&it), adds, nil)
 	return c.answerRefused(rec, a, err)
+}
+
+// comment adds a note to the order unless it has the same one. Notes are HTML in the shop. A user who may not see or write
+// notes, and a shop without them, leave the comment out.
+func (c feedback) comment(ctx context.Context, rec *formats.Record, id, text string, a *bridge.Answer) error {
+	if text == "" {
+		return nil
+	}
+	has, err := c.whole(ctx, "orders/"+id+"/activityNotes", nil)
+	if err == nil {
+		same := func(n resource) bool { return plainText(n.text("message")) == plainText(html.EscapeString(text)) }
+		if !note(a, "message", slices.ContainsFunc(has.Data, same)) {
+			return nil
+		}
+		it := item{kind: "notes"}
+		it.set("message", strings.ReplaceAll(html.EscapeString(text), "\n", "<br>"))
+		it.points("activityTargets", refs{{"orders", id}})
+		_, err = c.do(ctx, http.MethodPost, "notes", nil, single(&it), adds, nil)
+	}
+	switch statusOf(err) {
+	case http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed:
+		a.Set = slices.DeleteFunc(a.Set, func(field string) bool { return field == "message" })
+		a.Left = append(a.Left, bridge.Left{Field: "message", Why: "the shop's user may not see and write notes on orders"})
+		return nil
+	}
+	return c.answerRefused(rec, a, err)
+}
+
+var tags = regexp.MustCompile(`<[^>]*>`)
+
+// plainText is what a note says without its markup, blanks taken together: a shop cleans the HTML that it is given.
+func plainText(note string) string {
+	return strings.Join(strings.Fields(html.UnescapeString(tags.ReplaceAllString(note, " "))), " ")
 }
 
 // single is the document of one item.

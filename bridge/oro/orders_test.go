@@ -217,7 +217,7 @@ func TestFeedback(t *testing.T) {
 			}
 			answer := record(formats.OrderFeedback, "O-1", "erp_order_number", "4711", "status", "processing", "shipping_status", "shipped",
 				"tracking_method", "ups", "tracking_number", "1Z", "message", "on its way")
-			got, err := c.ApplyFeedback(t.Context(), answer)
+			got, err := c.ApplyFeedback(t.Context(), answer, "")
 			if err != nil || got.OroID == "" {
 				t.Fatalf("%+v, %v", got, err)
 			}
@@ -230,7 +230,7 @@ func TestFeedback(t *testing.T) {
 				t.Errorf("%+v", got)
 			}
 			before := writes(shop, "/admin/api/order")
-			again, err := c.ApplyFeedback(t.Context(), answer)
+			again, err := c.ApplyFeedback(t.Context(), answer, "")
 			if err != nil || len(again.Set) != 0 || !slices.Equal(again.Same, set) {
 				t.Errorf("the same answer again: %+v, %v", again, err)
 			}
@@ -238,7 +238,7 @@ func TestFeedback(t *testing.T) {
 				t.Errorf("the same answer again wrote %d times", n-before)
 			}
 			more := record(formats.OrderFeedback, "O-1", "tracking_method", "dhl", "tracking_number", "JD0")
-			if _, err := c.ApplyFeedback(t.Context(), more); err != nil {
+			if _, err := c.ApplyFeedback(t.Context(), more, ""); err != nil {
 				t.Fatal(err)
 			}
 			if n := shop.Count("ordershippingtrackings"); n != 2 {
@@ -248,7 +248,7 @@ func TestFeedback(t *testing.T) {
 			if err != nil || order.ExternalID != "4711" || order.ShippingStatus != "shipped" {
 				t.Errorf("%+v, %v", order, err)
 			}
-			none, err := c.ApplyFeedback(t.Context(), record(formats.OrderFeedback, "O-9", "status", "open"))
+			none, err := c.ApplyFeedback(t.Context(), record(formats.OrderFeedback, "O-9", "status", "open"), "")
 			if err != nil || none.Missing == nil {
 				t.Errorf("an order that is not there: %+v, %v", none, err)
 			}

@@ -12,10 +12,10 @@ import (
 
 // Sending again. Both ways are recorded in the history of the orders.
 
-// SendOrderAgain makes the newest file of an order owed once more: the same bytes under the same name. With render it
-// makes a new version from the shop's present state instead. The order is named by its identifier or by the number of a
-// file; a file that holds several orders goes as a whole. With an export its file alone goes, else that of each. What is
-// owed is written by the export's next round, or by [Engine.Deliver].
+// SendOrderAgain makes the newest file of an order owed once more: the same bytes under the same name. With render it makes
+// a new version from the shop's present state instead. The order is named by its identifier or by the number of a file; a
+// file that holds several orders goes as a whole. With an export its file alone goes, else that of each. What is owed is
+// written by the export's next round, or by [Engine.Deliver].
 func (e *Engine) SendOrderAgain(ctx context.Context, order, export string, render bool) ([]*bridge.Outfile, error) {
 	found, err := e.Ledger.Outbox(ctx, bridge.OutboxFilter{Order: order, Export: export})
 	if err != nil {

@@ -113,6 +113,9 @@ func TestStrangersDoNotShutTheDoor(t *testing.T) {
 			open = append(open, c)
 		}
 		d.work("127.0.0.2") // a partner who has been there before
+		if e := d.await(bridge.PartnerRefused, 1)[0]; e.Visit.Known {
+			t.Errorf("%+v is told as a partner", e.Visit)
+		}
 		until(t, "a partner who comes for the first time is let in", func() bool {
 			c, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 2, 1)}}).Dial("tcp", d.address)
 			check(t, err)
@@ -185,6 +188,9 @@ func TestGuessersAreSlowedDown(t *testing.T) {
 	}
 	for range 3 {
 		took()
+	}
+	if e := d.await(bridge.PartnerRefused, 3)[0]; !e.Visit.Known {
+		t.Error("a partner who can't get in is told as a stranger")
 	}
 	if fourth := took(); fourth < time.Second {
 		t.Errorf("the fourth guess took %v", fourth)

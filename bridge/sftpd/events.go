@@ -22,8 +22,9 @@ func (r *Remote) tell(e bridge.Event, v bridge.Visit) {
 }
 
 // refuseStranger tells that somebody was refused before there was a session, under the name that was tried.
-func (r *Remote) refuseStranger(address netip.Addr, user, text string) {
-	r.tell(bridge.Event{Kind: bridge.PartnerRefused, Text: text}, bridge.Visit{User: user, Address: address.String()})
+func (s *server) refuseStranger(address netip.Addr, user, text string) {
+	s.Remote.tell(bridge.Event{Kind: bridge.PartnerRefused, Text: text},
+		bridge.Visit{User: user, Address: address.String(), Known: s.accounts[user] != nil || s.expects(address)})
 }
 
 // tell hands on an event of this session.

@@ -16,14 +16,17 @@ import (
 // Completion in shells: what a verb's usage line calls FEED, DROP, ORDER or ENTITY, and flags of these names, are completed from the
 // config and the ledger. What can't be read completes to nothing.
 
+// completions finds words for shells.
+type completions struct{ *app }
+
 // completer finds the words for what a usage line or a flag names.
 type completer func(context.Context) []cobra.Completion
 
 // offered is how many of the newest drops and orders are offered.
 const offered = 50
 
-// completeAll teaches a command, and all below it, to complete.
-func (a *app) completeAll(cmd *cobra.Command) {
+// teach teaches a command, and all below it, to complete.
+func (a completions) teach(cmd *cobra.Command) {
 	words := map[string]completer{"FEED": a.feedNames, "DROP": a.dropNumbers(nil), "ORDER": a.orderNames, "ENTITY": entityNames}
 	switch cmd.Name() {
 	case "drop":
@@ -59,7 +62,7 @@ func (a *app) completeAll(cmd *cobra.Command) {
 		}
 	}
 	for _, sub := range cmd.Commands() {
-		a.completeAll(sub)
+		a.teach(sub)
 	}
 }
 
@@ -70,7 +73,7 @@ func complete(ctx context.Context, find completer) ([]cobra.Completion, cobra.Sh
 	return find(ctx), cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 }
 
-func (a *app) feedNames(context.Context) (names []cobra.Completion) {
+func (a completions) feedNames(context.Context) (names []cobra.Completion) {
 	c, err := config.View(a.configPath, kinds, a.env)
 	if err != nil {
 		return nil
@@ -81,7 +84,7 @@ func (a *app) feedNames(context.Context) (names []cobra.Completion) {
 	return names
 }
 
-func (a *app) exportNames(context.Context) (names []cobra.Completion) {
+func (a completions) exportNames(context.Context) (names []cobra.Completion) {
 	c, err := config.View(a.configPath, kinds, a.env)
 	if err != nil {
 		return nil
@@ -93,7 +96,7 @@ func (a *app) exportNames(context.Context) (names []cobra.Completion) {
 }
 
 // dropNumbers offers the newest drops, those in some states or all, the newest first.
-func (a *app) dropNumbers(states []bridge.DropState) completer {
+func (a completions) dropNumbers(states []bridge.DropState) completer {
 	return func(ctx context.Context) (numbers []cobra.Completion) {
 		_ = a.look(ctx, func(desk *operate.View) error {
 			drops, err := desk.Drops(ctx, bridge.DropFilter{States: states, Last: offered})
@@ -108,7 +111,7 @@ func (a *app) dropNumbers(states []bridge.DropState) completer {
 }
 
 // orderNames offers the newest orders, the newest first.
-func (a *app) orderNames(ctx context.Context) (names []cobra.Completion) {
+func (a completions) orderNames(ctx context.Context) (names []cobra.Completion) {
 	_ = a.look(ctx, func(desk *operate.View) error {
 		orders, err := desk.Orders(ctx, bridge.OutboxFilter{Last: offered})
 		for _, o := range orders {

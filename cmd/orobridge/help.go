@@ -1,43 +1,15 @@
 package main
 
 import (
-	"embed"
 	"fmt"
-	"io/fs"
-	"path"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
+
+	"github.com/orobridge/orobridge/cmd/orobridge/help"
 )
-
-// documents are the topics of `orobridge help`: a page of Markdown for each task, whose first line is its title. A file
-// that is put there is a topic.
-//
-//go:embed help/*.md
-var documents embed.FS
-
-// A topic is a document that the program carries.
-type topic struct{ name, title, text string }
-
-// topics lists them by name.
-func topics() []topic {
-	var all []topic
-	files, err := fs.Glob(documents, "help/*.md")
-	if err != nil {
-		panic(err) // the pattern is good
-	}
-	for _, file := range files {
-		text, err := documents.ReadFile(file)
-		if err != nil {
-			panic(err) // it is in the program
-		}
-		title, _, _ := strings.Cut(string(text), "\n")
-		all = append(all, topic{strings.TrimSuffix(path.Base(file), ".md"), strings.TrimPrefix(title, "# "), string(text)})
-	}
-	return all
-}
 
 func newHelpCommand(a *app) *cobra.Command {
 	return &cobra.Command{
@@ -51,12 +23,12 @@ func newHelpCommand(a *app) *cobra.Command {
 			}
 			return helpWords(cmd.Root()), cobra.ShellCompDirectiveNoFileComp
 		},
-		RunE: func(cmd *cobra.Command, args []string) error { return a.help(cmd.Root(), args) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.explain(cmd.Root(), args) },
 	}
 }
 
-// help shows what args name: a verb's own help, a topic, or both.
-func (a *app) help(root *cobra.Command, args []string) error {
+// explain shows what args name: a verb's own help, a topic, or both.
+func (a *output) explain(root *cobra.Command, args []string) error {
 	verb, rest, err := root.Find(args)
 	isVerb := err == nil && len(rest) == 0
 	if isVerb {
@@ -65,8 +37,8 @@ func (a *app) help(root *cobra.Command, args []string) error {
 			return err
 		}
 	}
-	all := topics()
-	i := slices.IndexFunc(all, func(t topic) bool { return len(args) == 1 && t.name == args[0] })
+	all := help.Topics()
+	i := slices.IndexFunc(all, func(t help.Topic) bool { return len(args) == 1 && t.Name == args[0] })
 	switch {
 	case i < 0 && isVerb:
 		return nil
@@ -75,7 +47,7 @@ func (a *app) help(root *cobra.Command, args []string) error {
 	case isVerb:
 		fmt.Fprintln(a.stdout)
 	}
-	return a.printDocument(all[i].text)
+	return a.printDocument(all[i].Text)
 }
 
 // helpWords are what help explains, with what each is about.
@@ -86,20 +58,20 @@ func helpWords(root *cobra.Command) []cobra.Completion {
 			words = append(words, cobra.CompletionWithDesc(cmd.Name(), cmd.Short))
 		}
 	}
-	for _, t := range topics() {
-		words = append(words, cobra.CompletionWithDesc(t.name, t.title))
+	for _, t := range help.Topics() {
+		words = append(words, cobra.CompletionWithDesc(t.Name, t.Title))
 	}
 	return words
 }
 
 // printDocument prints Markdown: as it is, or laid out where a person reads it.
-func (a *app) printDocument(text string) error {
+func (a *output) printDocument(text string) error {
 	if f, ok := a.stdout.(interface{ Fd() uintptr }); ok && onTerminal(a.stdout) {
 		width, _, err := term.GetSize(int(f.Fd()))
 		if err != nil || width < 40 {
 			width = 80
 		}
-		text = layOut(text, min(width, 120))
+		text = help.LayOut(text, min(width, 120))
 	}
 	_, err := a.stdout.Write([]byte(text))
 	return err
@@ -108,8 +80,8 @@ func (a *app) printDocument(text string) error {
 // topicLines lists the topics for the program's help.
 func topicLines() string {
 	var b strings.Builder
-	for _, t := range topics() {
-		fmt.Fprintf(&b, "  %-16s %s\n", t.name, t.title)
+	for _, t := range help.Topics() {
+		fmt.Fprintf(&b, "  %-16s %s\n", t.Name, t.Title)
 	}
 	return b.String()
 }

@@ -15,6 +15,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/cmd/orobridge/help"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/csv"
 )
@@ -36,21 +37,21 @@ func blocks(text, language string) []string {
 }
 
 // pages are the topics and the README.
-func pages(t *testing.T) []topic {
+func pages(t *testing.T) []help.Topic {
 	t.Helper()
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return append(topics(), topic{name: "README", text: string(readme)})
+	return append(help.Topics(), help.Topic{Name: "README", Text: string(readme)})
 }
 
 func TestTopicsAreWhole(t *testing.T) {
 	var names []string
-	for _, p := range topics() {
-		names = append(names, p.name)
-		if !strings.HasPrefix(p.text, "# "+p.title+"\n\n") {
-			t.Errorf("%s does not begin with its title", p.name)
+	for _, p := range help.Topics() {
+		names = append(names, p.Name)
+		if !strings.HasPrefix(p.Text, "# "+p.Title+"\n\n") {
+			t.Errorf("%s does not begin with its title", p.Name)
 		}
 	}
 	for _, name := range []string{"start", "feeds", "mapping", "sap", "exports", "states", "operation", "machines", "security",
@@ -76,14 +77,15 @@ func TestTopicsAreWhole(t *testing.T) {
 // A fragment is a part of a config: what it leaves out is added here.
 func TestConfigFragmentsAreRead(t *testing.T) {
 	dir := t.TempDir()
-	for _, name := range []string{"id_ed25519", "known_hosts", "sap.pub", "wms.hash"} {
-		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
+	t.Setenv("ORO_CLIENT_SECRET", "demo")
+	for name, text := range map[string]string{"id_ed25519": "", "known_hosts": "", "sap.pub": "", "wms.hash": "", "plants.csv": "item,1000\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
 	read := 0
 	for _, p := range pages(t) {
-		for i, fragment := range blocks(p.text, "yaml") {
+		for i, fragment := range blocks(p.Text, "yaml") {
 			text := fragment
 			for part, rest := range map[string]string{
 				"oro":     "oro: { url: 'http://localhost:1', client_id: demo, client_secret: demo }\n",
@@ -91,7 +93,7 @@ func TestConfigFragmentsAreRead(t *testing.T) {
 			} {
 				var parts map[string]any
 				if err := yaml.Unmarshal([]byte(fragment), &parts); err != nil {
-					t.Fatalf("%s, fragment %d: %v", p.name, i+1, err)
+					t.Fatalf("%s, fragment %d: %v", p.Name, i+1, err)
 				}
 				if parts[part] == nil {
 					text += rest
@@ -103,7 +105,7 @@ func TestConfigFragmentsAreRead(t *testing.T) {
 				for _, x := range problems {
 					// A secret that lies in a file of the reader's is not here.
 					if !strings.Contains(x.Error(), "wms.hash") {
-						t.Errorf("%s, fragment %d: %v\n%s", p.name, i+1, x, fragment)
+						t.Errorf("%s, fragment %d: %v\n%s", p.Name, i+1, x, fragment)
 					}
 				}
 			}
@@ -146,10 +148,10 @@ func TestConsolesArePlayed(t *testing.T) {
 			runs[m[1]] = true
 		}
 	}
-	for _, p := range topics() {
-		for _, command := range consoleLines(p.text) {
-			if !runs[command] {
-				t.Errorf("%s: no script runs `%s`: add it to testdata/script/help.txtar", p.name, command)
+	for _, p := range help.Topics() {
+		for _, command := range consoleLines(p.Text) {
+			if !runs[command] && !runs[command+" --json"] {
+				t.Errorf("%s: no script runs `%s`: add it to testdata/script/help.txtar", p.Name, command)
 			}
 		}
 	}
@@ -159,10 +161,10 @@ func TestConsolesArePlayed(t *testing.T) {
 func TestNamedCommandsExist(t *testing.T) {
 	span := regexp.MustCompile("`orobridge ([^`]+)`")
 	for _, p := range pages(t) {
-		prose := fenced.ReplaceAllString(p.text, "")
+		prose := fenced.ReplaceAllString(p.Text, "")
 		for _, m := range span.FindAllStringSubmatch(prose, -1) {
 			if err := exists(strings.ReplaceAll(m[1], `\|`, "|")); err != nil {
-				t.Errorf("%s: `orobridge %s`: %v", p.name, m[1], err)
+				t.Errorf("%s: `orobridge %s`: %v", p.Name, m[1], err)
 			}
 		}
 	}
@@ -177,7 +179,7 @@ func exists(line string) error {
 		return fmt.Errorf("there is no such verb")
 	}
 	if cmd.Name() == "help" {
-		return (&app{output: output{stdout: &bytes.Buffer{}}}).help(newRootCommand(&app{output: output{stdout: &bytes.Buffer{}}, env: os.LookupEnv}), topicWord(rest))
+		return (&app{output: output{stdout: &bytes.Buffer{}}}).explain(newRootCommand(&app{output: output{stdout: &bytes.Buffer{}}, env: os.LookupEnv}), topicWord(rest))
 	}
 	for i, w := range rest {
 		if strings.HasPrefix(w, "--") && !strings.Contains(w, "=") && i+1 == len(rest) {
@@ -200,7 +202,7 @@ func topicWord(words []string) []string {
 
 // TestExportColumnsAreTold: the table of columns has those of the CSV, in their order, and each name in JSON and in templates is one.
 func TestExportColumnsAreTold(t *testing.T) {
-	text, err := documents.ReadFile("help/exports.md")
+	text, err := os.ReadFile("help/exports.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,28 +243,4 @@ func hasField(in reflect.Type, path []string, name func(reflect.StructField) str
 		}
 	}
 	return false
-}
-
-// A document on a terminal keeps its words, fits into its width, and has no mark of Markdown left.
-func TestLayOut(t *testing.T) {
-	for _, p := range topics() {
-		text := layOut(p.text, 80)
-		code := false
-		for i, line := range strings.Split(text, "\n") {
-			code = strings.HasPrefix(line, "    ")
-			plainLine := strings.NewReplacer(bold, "", plain, "").Replace(line)
-			if words := strings.Fields(plainLine); !code && len([]rune(plainLine)) > 80 && len(words) > 1 {
-				t.Errorf("%s, line %d is wider than 80: %s", p.name, i+1, line)
-			}
-			if !code && (strings.Contains(line, "| ---") || strings.HasPrefix(line, "#") || strings.HasPrefix(line, "<!--")) {
-				t.Errorf("%s, line %d is Markdown: %s", p.name, i+1, line)
-			}
-		}
-	}
-	got := layOut("# Title\n\nA text with `code` and\n[a link](x.md).\n\n- one\n  goes on\n- two\n\n| key | meaning | default |\n| --- | --- | --- |\n"+
-		"| `a\\_b` | what \\| it is | `1` |\n\n```sh\nls  -l\n```\n", 24)
-	want := bold + "Title" + plain + "\n\nA text with code and a\nlink.\n\n- one goes on\n- two\n\n  a_b\n      what | it is\n      default: 1\n\n    ls  -l\n"
-	if got != want {
-		t.Errorf("got\n%q\nwant\n%q", got, want)
-	}
 }

@@ -6,11 +6,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"github.com/cpuguy83/go-md2man/v2/md2man"
 	"github.com/spf13/cobra"
 	"github.com/spf13/cobra/doc"
+
+	"github.com/orobridge/orobridge/cmd/orobridge/help"
 )
 
 // newManCommand writes the manual for packages; nobody else needs it, so that it is not listed.
@@ -28,47 +29,18 @@ func newManCommand(*app) *cobra.Command {
 				return fmt.Errorf("write manual: %w", err)
 			}
 			var errs []error
-			for _, t := range topics() {
-				name, section := "orobridge-"+t.name, 7
-				if t.name == "config" {
+			for _, t := range help.Topics() {
+				name, section := "orobridge-"+t.Name, 7
+				if t.Name == "config" {
 					name, section = "orobridge.yaml", 5
 				}
-				_, text, _ := bytes.Cut([]byte(t.text), []byte("\n"))
-				page := fmt.Sprintf("%% %s(%d) %s\n\n# NAME\n\n%s - %s\n\n# DESCRIPTION\n%s", name, section, readBuild().Version, name, t.title,
-					withoutTables(string(text)))
+				_, text, _ := bytes.Cut([]byte(t.Text), []byte("\n"))
+				page := fmt.Sprintf("%% %s(%d) %s\n\n# NAME\n\n%s - %s\n\n# DESCRIPTION\n%s", name, section, readBuild().Version, name, t.Title,
+					help.WithoutTables(string(text)))
 				file := filepath.Join(folder, fmt.Sprintf("%s.%d", name, section))
 				errs = append(errs, os.WriteFile(file, md2man.Render([]byte(page)), 0o644))
 			}
 			return errors.Join(errs...)
 		},
 	}
-}
-
-// withoutTables writes a table's rows as a list of definitions: a manual's page is too narrow for most of them.
-func withoutTables(markdown string) string {
-	var b strings.Builder
-	var head []string
-	for line := range strings.Lines(markdown) {
-		row := strings.TrimRight(line, "\n")
-		switch {
-		case !strings.HasPrefix(row, "|"):
-			head = nil
-			b.WriteString(line)
-		case head == nil:
-			head = cellsOf(row)
-		case !tableRule.MatchString(row):
-			cells := cellsOf(row)
-			fmt.Fprintf(&b, "\n%s\n: ", cells[0])
-			for i, c := range cells[1:] {
-				if i > 0 && c != "" && head[i+1] != "" {
-					c = "; " + head[i+1] + ": " + c
-				} else if i > 0 && c != "" {
-					c = " " + c
-				}
-				b.WriteString(c)
-			}
-			b.WriteString("\n")
-		}
-	}
-	return b.String()
 }

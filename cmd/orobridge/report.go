@@ -33,24 +33,27 @@ func newReportCommand(a *app) *cobra.Command {
 			if len(args) > 0 {
 				name = args[0]
 			}
-			return a.writeReport(cmd.Context(), name)
+			return report{a}.write(cmd.Context(), name)
 		},
 	}
 }
 
-// writeReport writes each part, whatever became of the others.
-func (a *app) writeReport(ctx context.Context, name string) error {
-	var report bytes.Buffer
+// report writes the parts of one, each into the stdout of an app of its own.
+type report struct{ *app }
+
+// write writes each part, whatever became of the others.
+func (a report) write(ctx context.Context, name string) error {
+	var all bytes.Buffer
 	var parts [][]string
 	for _, part := range []struct {
 		title string
-		write func(*app) error
+		write func(report) error
 	}{
-		{"version", func(b *app) error { return b.printJSON(readBuild()) }},
-		{"config without secrets", (*app).reportConfig},
-		{"problems of the config", (*app).reportProblems},
-		{"state folder", (*app).reportState},
-		{"status", func(b *app) error {
+		{"version", func(b report) error { return b.printJSON(readBuild()) }},
+		{"config without secrets", report.config},
+		{"problems of the config", report.problems},
+		{"state folder", report.state},
+		{"status", func(b report) error {
 			return b.look(ctx, func(desk *operate.View) error {
 				v, err := desk.Status(ctx)
 				if err != nil {
@@ -59,18 +62,18 @@ func (a *app) writeReport(ctx context.Context, name string) error {
 				return b.printJSON(v)
 			})
 		}},
-		{fmt.Sprintf("the last %d events", reportEvents), func(b *app) error {
+		{fmt.Sprintf("the last %d events", reportEvents), func(b report) error {
 			return b.look(ctx, func(desk *operate.View) error {
 				return desk.Events(ctx, bridge.EventFilter{Last: reportEvents}, b.printEvent)
 			})
 		}},
 	} {
 		var text bytes.Buffer
-		b := &app{output: output{stdout: &text, stderr: &text}, env: a.env, configPath: a.configPath}
+		b := report{&app{output: output{stdout: &text, stderr: &text}, env: a.env, configPath: a.configPath}}
 		if err := part.write(b); err != nil {
-			b.report(err)
+			b.app.report(err)
 		}
-		fmt.Fprintf(&report, "== %s\n%s\n", part.title, text.String())
+		fmt.Fprintf(&all, "== %s\n%s\n", part.title, text.String())
 		parts = append(parts, []string{part.title, fmt.Sprint(bytes.Count(text.Bytes(), []byte("\n")))})
 	}
 	if err := a.table([]string{"PART", "LINES"}, parts, ""); err != nil {
@@ -80,15 +83,15 @@ func (a *app) writeReport(ctx context.Context, name string) error {
 	if err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
-	_, err = f.Write(report.Bytes())
+	_, err = f.Write(all.Bytes())
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
-	fmt.Fprintf(a.stderr, "wrote %s, %d bytes. Read it before you give it away.\n", name, report.Len())
+	fmt.Fprintf(a.stderr, "wrote %s, %d bytes. Read it before you give it away.\n", name, all.Len())
 	return nil
 }
 
-func (a *app) reportConfig() error {
+func (a report) config() error {
 	data, err := os.ReadFile(a.configPath)
 	if err != nil {
 		return err
@@ -101,8 +104,8 @@ func (a *app) reportConfig() error {
 	return err
 }
 
-// reportProblems says what is wrong with the config; the secrets' own files and variables need not be there for whoever reports.
-func (a *app) reportProblems() error {
+// problems says what is wrong with the config; the secrets' own files and variables need not be there for whoever reports.
+func (a report) problems() error {
 	c, err := config.View(a.configPath, kinds, a.env)
 	if err != nil {
 		return err
@@ -113,8 +116,8 @@ func (a *app) reportProblems() error {
 	return nil
 }
 
-// reportState lists the files of the state folder but for the spool's, of which it counts the bytes.
-func (a *app) reportState() error {
+// state lists the files of the state folder but for the spool's, of which it counts the bytes.
+func (a report) state() error {
 	c, err := config.View(a.configPath, kinds, a.env)
 	if err != nil {
 		return err

@@ -26,8 +26,8 @@ func newRerunCommand(a *app) *cobra.Command {
 			"mended in the shop. --feed with --from and --to runs all drops of a feed that were seen in that time, in their order.\n" +
 			"--force sends unchanged rows too and overwrites what newer drops have set. --dry-run shows what would happen.\n\n" +
 			"rerun --order ORDER writes an order's file once more, the same bytes under the same name; with --render it makes a new version\n" +
-			"from the shop's present state. --export touches that export's file alone. --orders with --from and --to does so for all\n" +
-			"orders that were submitted in that time.",
+			"from the shop's present state. --export touches that export's file alone. --orders with --from and --to does so for\n" +
+			"all orders that were submitted in that time.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {

@@ -81,16 +81,16 @@ func newRootCommand(a *app) *cobra.Command {
 		newVersionCommand(a),
 		newManCommand(a),
 	)
-	help := newHelpCommand(a)
-	root.AddCommand(help)
-	root.SetHelpCommand(help)
+	explain := newHelpCommand(a)
+	root.AddCommand(explain)
+	root.SetHelpCommand(explain)
 	for _, x := range partlyWhen {
 		if cmd, _, err := root.Find([]string{x.verb}); err == nil {
 			cmd.Long = strings.TrimSpace(cmp.Or(cmd.Long, cmd.Short+".") + fmt.Sprintf("\n\nExit code %d: %s.", exitPartly, x.when))
 		}
 	}
 	strict(root)
-	a.completeAll(root)
+	completions{a}.teach(root)
 	return root
 }
 

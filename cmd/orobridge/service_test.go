@@ -57,6 +57,14 @@ func TestSystemdIsTold(t *testing.T) {
 	}
 	hear("RELOADING=1\nMONOTONIC_USEC=")
 	hear("READY=1")
+	for range 20 { // whenever they come, they end nothing
+		if err := syscall.Kill(os.Getpid(), syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Millisecond)
+	}
+	hear("RELOADING=1\nMONOTONIC_USEC=")
+	hear("READY=1")
 	stop()
 	hear("STOPPING=1")
 	if code := <-done; code != exitDone {

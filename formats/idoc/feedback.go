@@ -63,7 +63,8 @@ type answered struct {
 
 // response reads ORDRSP (and ORDCHG): a row for the order, then one for each of its items. The order is refused when every
 // item is, accepted in part when one is refused or confirmed with less than was ordered, accepted otherwise. An item is
-// refused when it has a reason for rejection (ABGRU) or the action 003, deleted.
+// refused when it has a reason for rejection (ABGRU) or the action 003, deleted. Of items without a number, which get no row,
+// the order's message tells.
 func response(r *reader, d *Document) error {
 	b := header(r, d)
 	var items []answered
@@ -72,16 +73,18 @@ func response(r *reader, d *Document) error {
 	for i := range d.Children(-1, "E1EDP01") {
 		a := b.answer(i)
 		items = append(items, a)
-		if a.refused {
+		remark := ""
+		switch {
+		case a.refused:
 			refused++
-			remarks = append(remarks, strings.TrimSuffix("line "+a.line+" refused: "+a.reason, ": "))
-			continue
+			remark = strings.TrimSuffix("an item is refused: "+a.reason, ": ")
+		case below(a.confirmed, a.quantity):
+			less = true
+			remark = fmt.Sprintf("of an item %s of %s are confirmed", a.confirmed, a.quantity)
 		}
-		if !below(a.confirmed, a.quantity) {
-			continue
+		if remark != "" && a.line == "" {
+			remarks = append(remarks, remark)
 		}
-		less = true
-		remarks = append(remarks, fmt.Sprintf("line %s: %s of %s confirmed", a.line, a.confirmed, a.quantity))
 	}
 	status := "accepted"
 	switch {
@@ -91,7 +94,7 @@ func response(r *reader, d *Document) error {
 		status = "accepted_in_part"
 	}
 	if n := len(remarks); n > maxRemarks {
-		remarks = append(remarks[:maxRemarks], fmt.Sprintf("%d more lines refused or confirmed in part", n-maxRemarks))
+		remarks = append(remarks[:maxRemarks], fmt.Sprintf("%d more items are refused or confirmed in part", n-maxRemarks))
 	}
 	b.set("status", status)
 	if len(remarks) > 0 {

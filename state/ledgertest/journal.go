@@ -14,8 +14,9 @@ var journal = []test{
 			File: "p.csv", Order: "ORD-1", Alarm: bridge.AlarmStuck, Work: "feed products", Who: "olga@desk", Why: "☃ \"asked\"",
 			Bytes: 1 << 40, SHA256: "aa",
 			Text: "it's \"☃\" \\ \n", Hint: "wait", Counts: &bridge.Counts{Rows: 3, Created: 2, Parked: 1},
-			Visit: &bridge.Visit{Remote: "door", User: "sap", Address: "10.1.0.7", Session: "ab", Client: "SSH-2.0-☃", Target: "/sap/b.csv",
-				Size: 1 << 41, Whole: true, Broken: true, Took: time.Millisecond, Times: 3, Since: at}}
+			Visit: &bridge.Visit{Remote: "door", User: "sap", Address: "10.1.0.7", Session: "ab", Known: true, Client: "SSH-2.0-☃",
+				Target: "/sap/b.csv",
+				Size:   1 << 41, Whole: true, Broken: true, Took: time.Millisecond, Times: 3, Since: at}}
 		bare := &bridge.Event{Kind: bridge.Noted}
 		w.must(w.Keep(w.Context(), e, bare))
 		w.is([]bool{true, true}, []bool{e.ID > 0, bare.ID > e.ID})

@@ -60,6 +60,22 @@ var rows = []test{
 		bare.ID, whole.ID = got[0].ID, got[1].ID
 		w.is([]bridge.RejectRow{bare, whole}, got)
 	}},
+	{"bare rejects tell where they stand and no more", func(w *world) {
+		_, r := w.run(bridge.Drop{})
+		x := rejectOf(r, "A ☃", formats.Position{Line: 3, Offset: 1 << 33, Doc: "12", Part: "a.xml"})
+		keyless := rejectOf(r, "", formats.Position{Line: 4})
+		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{x, keyless}))
+		got := walked(w, func(each func(bridge.RejectRow) error) error {
+			return w.Rejects(w.Context(), bridge.RejectFilter{Feed: "products", Open: true, Keyed: true, Bare: true}, each)
+		})
+		if len(got) != 1 || got[0].ID == 0 {
+			w.Fatalf("%+v", got)
+		}
+		want := bridge.RejectRow{ID: got[0].ID, Drop: r.Drop, Run: r.ID, Entity: x.Entity, State: bridge.RejectOpen,
+			Reject: formats.Reject{Pos: x.Pos, Key: x.Key}}
+		w.is([]bridge.RejectRow{want}, got)
+		w.is(2, len(w.rejected(bridge.RejectFilter{Drop: r.Drop, Bare: true})))
+	}},
 	{"rejects come in the order of their files", func(w *world) {
 		_, second := w.run(bridge.Drop{})
 		_, third := w.run(bridge.Drop{Name: "q.csv"})

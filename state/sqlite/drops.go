@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -82,8 +83,19 @@ func (l dropStore) Ranked(ctx context.Context, feed, below string, states ...bri
 	var w where
 	w.add("feed = ? AND place <> ''", feed)
 	filter(&w, "place < ?", below)
-	among(&w, "state", states)
-	drops, err := l.queryDrops(ctx, w.String()+` ORDER BY place DESC LIMIT 1`, w.args...)
+	highest := func(more string) string {
+		return `SELECT * FROM (SELECT id, place FROM drops` + w.String() + more + ` ORDER BY place DESC LIMIT 1)`
+	}
+	query, args := highest(""), w.args
+	if len(states) > 0 { // one descent of the index for each: a long line stands between the last drop that was loaded and the next
+		var each []string
+		args = nil
+		for _, s := range states {
+			each, args = append(each, highest(" AND state = ?")), append(append(args, w.args...), string(s))
+		}
+		query = strings.Join(each, " UNION ALL ")
+	}
+	drops, err := l.queryDrops(ctx, ` WHERE id = (SELECT id FROM (`+query+`) ORDER BY place DESC LIMIT 1)`, args...)
 	if err != nil || len(drops) == 0 {
 		return nil, wrap("read the order of drops of "+feed, err)
 	}

@@ -30,6 +30,7 @@ type eventRest struct {
 type visitRest struct {
 	Address string        `json:"address,omitempty"`
 	Session string        `json:"session,omitempty"`
+	Known   bool          `json:"known,omitempty"`
 	Client  string        `json:"client,omitempty"`
 	Target  string        `json:"target,omitempty"`
 	Size    int64         `json:"size,omitempty"`
@@ -47,7 +48,7 @@ func keep(ctx context.Context, tx statements, events []*bridge.Event) error {
 		var remote, user string
 		if v := e.Visit; v != nil {
 			remote, user = v.Remote, v.User
-			rest.Visit = &visitRest{v.Address, v.Session, v.Client, v.Target, v.Size, v.Whole, v.Broken, v.Took, v.Times, millis(v.Since)}
+			rest.Visit = &visitRest{v.Address, v.Session, v.Known, v.Client, v.Target, v.Size, v.Whole, v.Broken, v.Took, v.Times, millis(v.Since)}
 		}
 		text, err := json.Marshal(rest)
 		if err != nil {
@@ -101,7 +102,8 @@ func (l journal) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 		e.Run, e.Batch, e.File, e.Alarm, e.Work, e.Who, e.Why = rest.Run, rest.Batch, rest.File, rest.Alarm, rest.Work, rest.Who, rest.Why
 		e.Bytes, e.SHA256, e.Text, e.Hint, e.Counts = rest.Bytes, rest.SHA256, rest.Text, rest.Hint, rest.Counts
 		if v := rest.Visit; v != nil {
-			e.Visit = &bridge.Visit{Remote: remote, User: user, Address: v.Address, Session: v.Session, Client: v.Client, Target: v.Target,
+			e.Visit = &bridge.Visit{Remote: remote, User: user, Address: v.Address, Session: v.Session, Known: v.Known,
+				Client: v.Client, Target: v.Target,
 				Size: v.Size, Whole: v.Whole, Broken: v.Broken, Took: v.Took, Times: v.Times, Since: fromMillis(v.Since)}
 		}
 		if err := each(e); err != nil {

@@ -6,6 +6,10 @@
 // and within the feed's guards. Each row's fate is committed with what it means for the outbox; an interrupted run goes on
 // behind the rows that have one.
 //
+// What is to be read by people ends as a comment on the order: a message, and what an answer says of the order's lines, whose
+// rows stand behind the order's own. An order's row and those of its lines are one reply, with one comment, and are committed
+// together.
+//
 // What the shop holds already is not written again, so that the same answer twice does nothing; an older answer that comes
 // again after a newer one is the newest, since answers carry no time. An empty cell says nothing: unlike elsewhere it does not
 // clear the field, since the answers of one file differ in what they have to say.
@@ -30,10 +34,11 @@ import (
 
 // A Shop takes answers.
 type Shop interface {
-	// ApplyFeedback writes an ERP's answer into its order: number, shipping status, a tracking, and the status where the
-	// shop lets it be set. What holds already is not written again. An order that the shop does not have is Missing; an
-	// error wrapping ErrUncertain means that the tracking may have been added: apply it again, it is looked for first.
-	ApplyFeedback(ctx context.Context, answer *formats.Record) (bridge.Answer, error)
+	// ApplyFeedback writes an ERP's answer into its order: number, shipping status, a tracking, the status where the shop lets
+	// it be set, and a comment for its people (as the field message; empty for none), lines set apart by line breaks. What holds
+	// already is not written again. An order that the shop does not have is Missing; an error wrapping ErrUncertain means that
+	// the tracking or the comment may have been added: apply it again, they are looked for first.
+	ApplyFeedback(ctx context.Context, answer *formats.Record, comment string) (bridge.Answer, error)
 }
 
 // A Ledger keeps what became of answers, and the orders that they are about. Its methods are those of the packages plan and
@@ -96,17 +101,55 @@ func (a *Applier) Apply(ctx context.Context, resumed bool) error {
 		return a.parked(ctx)
 	}
 	at := int64(0)
-	return a.rows(ctx, func(rec *formats.Record, reject *formats.Reject, raw func() map[string]string) error {
+	var reply []*row
+	err := a.rows(ctx, func(rec *formats.Record, reject *formats.Reject, raw func() map[string]string) error {
 		if at++; at <= done {
 			return nil
 		}
 		if reject != nil {
+			if err := a.reply(ctx, reply); err != nil {
+				return err
+			}
+			reply = nil
 			s := a.settlement(reject.Key, reject.Pos)
 			a.reject(&s, reject, raw())
-			return a.settle(ctx, s, "")
+			return a.settle(ctx, []bridge.Settlement{s}, "")
 		}
-		return a.one(ctx, rec, raw(), formats.JoinKey(rec.Key, fmt.Sprint(a.Drop.ID), fmt.Sprint(at)), bridge.ParkedRow{})
+		own := *rec
+		own.Values = slices.Clone(rec.Values)
+		r := &row{Record: &own, raw: raw(), wait: formats.JoinKey(rec.Key, fmt.Sprint(a.Drop.ID), fmt.Sprint(at))}
+		return a.gather(ctx, &reply, r)
 	})
+	if err != nil {
+		return err
+	}
+	return a.reply(ctx, reply)
+}
+
+// A row is an answer with what its row needs to be settled.
+type row struct {
+	*formats.Record
+	raw    map[string]string
+	wait   string           // key under which it waits for its order
+	before bridge.ParkedRow // as which it has waited; zero for none
+}
+
+// ofLine says that the row is about a line of its order.
+func (r *row) ofLine() bool { return formats.LineNote(r.Record) != "" }
+
+// maxReply is how many rows are one reply at most.
+const maxReply = 1000
+
+// gather takes a row into the reply that it belongs to, and applies the one before when it begins another.
+func (a *Applier) gather(ctx context.Context, reply *[]*row, r *row) error {
+	r.Values = slices.DeleteFunc(r.Values, func(v formats.Value) bool { return v.Text == "" })
+	if n := len(*reply); n > 0 && n < maxReply && r.ofLine() && (*reply)[0].Key == r.Key {
+		*reply = append(*reply, r)
+		return nil
+	}
+	err := a.reply(ctx, *reply)
+	*reply = []*row{r}
+	return err
 }
 
 // rows reads the run's rows: those of the file, or only those that were rejected.
@@ -136,66 +179,104 @@ func (a *Applier) parked(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	var reply []*row
 	for _, p := range waiting {
 		rec := &formats.Record{Entity: a.Feed.Entity, Key: formats.SplitKey(p.Key)[0], Values: p.Record, Pos: p.Pos}
-		if err := a.one(ctx, rec, p.Raw, p.Key, p); err != nil {
+		if err := a.gather(ctx, &reply, &row{Record: rec, raw: p.Raw, wait: p.Key, before: p}); err != nil {
 			return err
 		}
 	}
-	return nil
+	return a.reply(ctx, reply)
 }
 
-// one applies one answer. An answer to an order that the bridge never sent waits for it, for park_for at most; so does one that
-// tells only a number of the ERP's which no answer has given to an order yet.
-func (a *Applier) one(ctx context.Context, rec *formats.Record, raw map[string]string, wait string, before bridge.ParkedRow) error {
-	rec.Values = slices.DeleteFunc(rec.Values, func(v formats.Value) bool { return v.Text == "" })
-	missing := bridge.Missing{Entity: bridge.Orders, Key: rec.Key}
-	if _, _, numbered := formats.IsElseKey(rec.Key); numbered {
+// reply applies the rows of one reply: at most one about its order as a whole, the first, and any of its lines. A reply to an
+// order that the bridge never sent waits for it, for park_for at most; so does one that tells only a number of the ERP's which no
+// answer has given to an order yet.
+func (a *Applier) reply(ctx context.Context, reply []*row) error {
+	if len(reply) == 0 {
+		return nil
+	}
+	key := reply[0].Key
+	missing := bridge.Missing{Entity: bridge.Orders, Key: key}
+	if _, _, numbered := formats.IsElseKey(key); numbered {
 		missing.Entity = a.Feed.Entity.Name
-		order, err := a.orderOf(ctx, rec.Key)
+		order, err := a.orderOf(ctx, key)
 		if err != nil {
 			return err
 		}
 		if order != "" {
-			rec.Key = order
+			key = order
 		}
 	}
-	s := a.settlement(rec.Key, rec.Pos)
-	s.Unpark = wait
+	settled := make([]bridge.Settlement, len(reply))
+	for i, r := range reply {
+		r.Key = key
+		settled[i] = a.settlement(key, r.Pos)
+		settled[i].Unpark = r.wait
+	}
 	sent := make([]bridge.LinkRef, 1)
-	if err := a.Ledger.Lookup(ctx, bridge.Orders, []string{rec.Key}, sent); err != nil {
+	if err := a.Ledger.Lookup(ctx, bridge.Orders, []string{key}, sent); err != nil {
 		return err
 	}
 	if sent[0].ID == 0 {
-		a.unsent(&s, rec, raw, missing, wait, before)
-		return a.settle(ctx, s, "")
+		for i, r := range reply {
+			a.unsent(&settled[i], r, missing)
+		}
+		return a.settle(ctx, settled, "")
 	}
-	if note := formats.LineNote(rec); note != "" { // of a line: what became of the order says the order's own row
-		s.Fate, s.Detail = bridge.FateUnchanged, note
-		return a.settle(ctx, s, "")
+	return a.apply(ctx, reply, settled)
+}
+
+// apply brings a reply to its order.
+func (a *Applier) apply(ctx context.Context, reply []*row, settled []bridge.Settlement) error {
+	whole := &formats.Record{Entity: a.Feed.Entity, Key: reply[0].Key, Pos: reply[0].Pos}
+	var lines []*formats.Record
+	for i, r := range reply {
+		if !r.ofLine() {
+			whole = r.Record
+			continue
+		}
+		lines = append(lines, r.Record)
+		settled[i].Fate, settled[i].Detail = bridge.FateUnchanged, formats.LineNote(r.Record)
 	}
 	a.Events.Step("answer")
 	var got bridge.Answer
 	err := a.Trouble.Persist(ctx, "feed "+a.Feed.Name, func() (err error) {
-		got, err = a.Shop.ApplyFeedback(ctx, rec)
+		got, err = a.Shop.ApplyFeedback(ctx, whole, formats.Comment(whole, lines))
 		return err
 	})
 	if err != nil {
 		return err
 	}
 	a.Events.Step("applied answer")
-	if a.outcome(&s, rec, raw, got); s.Reject != nil {
-		return a.settle(ctx, s, "")
+	if got.Reject != nil || got.Missing != nil {
+		for i, r := range reply {
+			a.outcome(&settled[i], r, got)
+		}
+		return a.settle(ctx, settled, "")
 	}
-	alarm, err := a.answered(ctx, &s, rec)
+	for i, r := range reply {
+		if r.ofLine() && slices.Contains(got.Set, "message") {
+			settled[i].Fate = bridge.FateUpdated
+		}
+	}
+	if reply[0].ofLine() { // what became of the order said another reply
+		return a.settle(ctx, settled, "")
+	}
+	s := &settled[0]
+	a.outcome(s, reply[0], got)
+	alarm, err := a.answered(ctx, s, whole, lines)
 	if err != nil {
 		return err
 	}
-	number, err := a.number(ctx, &s, rec)
+	number, err := a.number(ctx, s, whole)
 	if err != nil {
 		return err
 	}
-	return a.settle(ctx, s, alarm, number)
+	if number != nil {
+		settled = append(settled, *number)
+	}
+	return a.settle(ctx, settled, alarm)
 }
 
 // numberField is the field by which a later answer may name an order, once an answer has given the order that number.
@@ -248,39 +329,39 @@ func (a *Applier) reject(s *bridge.Settlement, why *formats.Reject, raw map[stri
 }
 
 // unsent parks an answer to an order that the bridge has not sent, or rejects one that has waited for too long.
-func (a *Applier) unsent(s *bridge.Settlement, rec *formats.Record, raw map[string]string, missing bridge.Missing, wait string,
-	before bridge.ParkedRow) {
-	if !before.Since.IsZero() && before.Since.Before(a.Clock.Now().Add(-a.Feed.ParkFor.D())) {
-		a.reject(s, &formats.Reject{Pos: rec.Pos, Key: rec.Key, Field: "order", Code: formats.CodeParent,
-			Message: "the bridge did not send this order within " + a.Feed.ParkFor.String()}, raw)
+func (a *Applier) unsent(s *bridge.Settlement, r *row, missing bridge.Missing) {
+	since := r.before.Since
+	if !since.IsZero() && since.Before(a.Clock.Now().Add(-a.Feed.ParkFor.D())) {
+		a.reject(s, &formats.Reject{Pos: r.Pos, Key: r.Key, Field: "order", Code: formats.CodeParent,
+			Message: "the bridge did not send this order within " + a.Feed.ParkFor.String()}, r.raw)
 		return
 	}
-	since := s.At
-	if !before.Since.IsZero() {
-		since = before.Since
+	if since.IsZero() {
+		since = s.At
 	}
 	s.Fate, s.Unpark, s.Detail = bridge.FateParked, "", "the bridge has not sent this order; waits for "+missing.Entity+" "+missing.Key
-	s.Park = &bridge.ParkedRow{Entity: a.Feed.Entity.Name, Key: wait, Feed: a.Drop.Feed, Drop: a.Drop.ID, Run: a.Run.ID,
-		Line: rec.Pos.Line, Pos: rec.Pos,
-		Missing: missing, Record: rec.Values, Raw: raw, Since: since}
+	s.Park = &bridge.ParkedRow{Entity: a.Feed.Entity.Name, Key: r.wait, Feed: a.Drop.Feed, Drop: a.Drop.ID, Run: a.Run.ID,
+		Line: r.Pos.Line, Pos: r.Pos, Missing: missing, Record: r.Values, Raw: r.raw, Since: since}
 }
 
 // outcome says what became of an answer.
-func (a *Applier) outcome(s *bridge.Settlement, rec *formats.Record, raw map[string]string, got bridge.Answer) {
+func (a *Applier) outcome(s *bridge.Settlement, r *row, got bridge.Answer) {
 	switch {
 	case got.Reject != nil:
-		a.reject(s, got.Reject, raw)
+		why := *got.Reject
+		why.Pos = r.Pos
+		a.reject(s, &why, r.raw)
 		return
 	case got.Missing != nil:
-		a.reject(s, &formats.Reject{Pos: rec.Pos, Key: rec.Key, Field: "order", Code: formats.CodeReference,
-			Message: "the shop does not have this order any more"}, raw)
+		a.reject(s, &formats.Reject{Pos: r.Pos, Key: r.Key, Field: "order", Code: formats.CodeReference,
+			Message: "the shop does not have this order any more"}, r.raw)
 		return
 	}
 	s.Fate = bridge.FateUnchanged
 	if len(got.Set) > 0 {
 		s.Fate = bridge.FateUpdated
 	}
-	for _, v := range rec.Values {
+	for _, v := range r.Values {
 		if slices.Contains(got.Set, v.Field) {
 			s.Sent = append(s.Sent, v)
 		}
@@ -288,12 +369,13 @@ func (a *Applier) outcome(s *bridge.Settlement, rec *formats.Record, raw map[str
 	for _, l := range got.Left {
 		s.Detail = strings.TrimPrefix(s.Detail+"; "+l.Field+" not set: "+l.Why, "; ")
 	}
-	s.Link = &bridge.Link{Entity: a.Feed.Entity.Name, Key: rec.Key, OroID: got.OroID}
+	s.Link = &bridge.Link{Entity: a.Feed.Entity.Name, Key: r.Key, OroID: got.OroID}
 }
 
 // answered lays an answer over the link of its order, and says what it means for the outbox: the order counts as answered,
 // and since the file must have arrived, its alarm for not having been seen is over.
-func (a *Applier) answered(ctx context.Context, s *bridge.Settlement, rec *formats.Record) (alarm bridge.Alarm, err error) {
+func (a *Applier) answered(ctx context.Context, s *bridge.Settlement, rec *formats.Record,
+	lines []*formats.Record) (alarm bridge.Alarm, err error) {
 	links, err := a.Ledger.Links(ctx, s.Entity, []string{rec.Key})
 	if err != nil {
 		return "", err
@@ -308,7 +390,7 @@ func (a *Applier) answered(ctx context.Context, s *bridge.Settlement, rec *forma
 	if err != nil {
 		return "", err
 	}
-	text, alarm := said(rec)
+	text, alarm := said(rec, lines)
 	for _, o := range owed {
 		if o.State == bridge.Stuck || !o.Answered.IsZero() && o.Answer == text && o.OwnAlarm == alarm {
 			continue // what it says already is no news
@@ -336,8 +418,11 @@ func (a *Applier) answered(ctx context.Context, s *bridge.Settlement, rec *forma
 	return alarm, nil
 }
 
-// said is an answer in a few words, and the alarm that it is.
-func said(rec *formats.Record) (answer string, alarm bridge.Alarm) {
+// maxRemarks bounds the words about lines in an answer.
+const maxRemarks = 20
+
+// said is an answer in a few words, with what it says of lines that are not as they were ordered, and the alarm that it is.
+func said(rec *formats.Record, lines []*formats.Record) (answer string, alarm bridge.Alarm) {
 	var words []string
 	for _, f := range []string{"status", "erp_order_number", "shipping_status", "tracking_method", "tracking_number", "message"} {
 		if text, ok := rec.Get(f); ok && text != "" {
@@ -349,15 +434,24 @@ func said(rec *formats.Record) (answer string, alarm bridge.Alarm) {
 	case "refused", "rejected":
 		alarm = bridge.AlarmRefused
 	}
+	lines = slices.DeleteFunc(slices.Clone(lines), func(l *formats.Record) bool { return !formats.Exceptional(l) })
+	for i, line := range lines {
+		if i == maxRemarks {
+			words = append(words, fmt.Sprintf("%d more lines are not as they were ordered", len(lines)-i))
+			break
+		}
+		words = append(words, formats.LineNote(line))
+	}
 	if len(words) == 0 {
 		words = append(words, "answered")
 	}
 	return strings.Join(words, ", "), alarm
 }
 
-// settle commits a row's fate, with what it means for the orders of the outbox.
-func (a *Applier) settle(ctx context.Context, s bridge.Settlement, alarm bridge.Alarm, more ...*bridge.Settlement) error {
+// settle commits the fates of rows, the first with what it means for the orders of the outbox; what has no fate is no row.
+func (a *Applier) settle(ctx context.Context, settled []bridge.Settlement, alarm bridge.Alarm) error {
 	var events []*bridge.Event
+	s := &settled[0]
 	for _, o := range s.Owed {
 		event := a.Drop.Event(bridge.OrderAnswered, a.Clock.Now(), o.Answer)
 		event.Export, event.Order, event.Run = o.Export, o.Order, a.Run.ID
@@ -369,25 +463,25 @@ func (a *Applier) settle(ctx context.Context, s bridge.Settlement, alarm bridge.
 			Text: o.Answer, Hint: alarm.Hint()})
 	}
 	a.Events.Step("settle answer")
-	settled := []bridge.Settlement{s}
-	for _, m := range more {
-		if m != nil {
-			settled = append(settled, *m)
-		}
-	}
+	all := settled
 	if len(s.Owed) > 0 {
-		settled = append(settled, bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: bridge.Orders, Key: s.Key,
+		all = append(slices.Clone(all), bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: bridge.Orders, Key: s.Key,
 			Fate:   bridge.RowFate(bridge.Answered),
 			Detail: strings.TrimSuffix(s.Owed[0].Answer+"; "+s.Detail, "; "), At: s.At}})
 	}
-	err := a.Trouble.Persist(ctx, "feed "+a.Feed.Name, func() error { return a.Ledger.Settle(ctx, 0, settled, events...) })
+	err := a.Trouble.Persist(ctx, "feed "+a.Feed.Name, func() error { return a.Ledger.Settle(ctx, 0, all, events...) })
 	if err != nil {
 		return err
 	}
 	a.Events.Tell(events...)
 	a.Events.Step("settled answer")
-	a.Run.Rows++
-	a.Run.Add(s.Fate, 1)
+	for i := range settled {
+		if settled[i].Run == 0 {
+			continue // the number of an order
+		}
+		a.Run.Rows++
+		a.Run.Add(settled[i].Fate, 1)
+	}
 	a.Events.Tell(&bridge.Event{Kind: bridge.Progressed, Feed: a.Feed.Name, Drop: a.Drop.ID, File: a.Drop.Name, Phase: "sending",
 		Done: a.Run.Rows})
 	return nil

@@ -194,11 +194,12 @@ func (s *chunkPlan) repeat(ctx context.Context, r *planRow, ref bridge.LinkRef) 
 	if _, ok := s.fates[r.rec.Key]; ok {
 		return nil // what the interrupted run sent was the last row's content already
 	}
-	newer, fate, err := s.change(ctx, r, ref)
+	older, err := s.earlier(ctx, r.rec.Key)
 	if err != nil {
 		return err
 	}
-	older, err := s.earlier(ctx, r.rec.Key)
+	leaveEarlier(&r.rec, older)
+	newer, fate, err := s.change(ctx, r, ref)
 	if err != nil {
 		return err
 	}
@@ -222,6 +223,14 @@ func (s *chunkPlan) repeat(ctx context.Context, r *planRow, ref bridge.LinkRef) 
 		}
 	}
 	return nil
+}
+
+// leaveEarlier leaves to a record what an earlier row of the file has set and it does not carry itself, as rows of reduced
+// messages do.
+func leaveEarlier(rec *formats.Record, older *bridge.Staged) {
+	if older != nil && !older.Remove && !rec.Remove {
+		rec.Values = bridge.Merge(older.Record.Values, rec.Values)
+	}
 }
 
 // earlier finds what the file's earlier row of a key has staged.
@@ -266,6 +275,11 @@ func (s *chunkPlan) flush(ctx context.Context) error {
 				Message: "the key stands in an earlier row of this file already"}})
 		default:
 			s.Run.Collapsed++
+			older, err := s.Stage.Get(ctx, c.Key)
+			if err != nil {
+				return err
+			}
+			leaveEarlier(c.Record, older)
 			if err := s.Stage.Save(ctx, []*bridge.Staged{c}); err != nil {
 				return err
 			}

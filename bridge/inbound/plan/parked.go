@@ -71,7 +71,7 @@ func (p *Planner) CancelParked(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	named, err := p.Named(ctx, parked)
+	named, err := p.named(ctx, parked)
 	if err != nil {
 		return err
 	}
@@ -83,15 +83,29 @@ func (p *Planner) CancelParked(ctx context.Context) error {
 	return nil
 }
 
-// Named keeps the keys that the drop has rows of.
-func (p *Planner) Named(ctx context.Context, keys []string) (named []string, err error) {
+// Linked keeps the keys that the drop has rows of and that had a link when these were read.
+func (p *Planner) Linked(ctx context.Context, keys []string) (linked []string, err error) {
 	refs := make([]bridge.LinkRef, len(keys))
 	if err := p.Ledger.Lookup(ctx, p.Feed.Entity.Name, keys, refs); err != nil {
 		return nil, err
 	}
 	for i, key := range keys {
 		if refs[i].ID != 0 && p.seen.has(refs[i].ID) {
-			named = append(named, key)
+			linked = append(linked, key)
+		}
+	}
+	return linked, nil
+}
+
+// named keeps the keys that the drop has rows of, before any of them is sent.
+func (p *Planner) named(ctx context.Context, keys []string) (named []string, err error) {
+	linked, err := p.Linked(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range keys {
+		if len(linked) > 0 && linked[0] == key {
+			named, linked = append(named, key), linked[1:]
 			continue
 		}
 		c, err := p.Stage.Get(ctx, key)

@@ -34,7 +34,7 @@ func withBrandTexts(e *entity) {
 	}
 	values := len(e.shop.languages()) + 1
 	for _, name := range brandTexts[1:] {
-		e.translate(name, values)
+		translate(e, name, values)
 	}
-	e.translate("names", values)
+	translate(e, "names", values)
 }

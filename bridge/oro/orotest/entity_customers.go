@@ -45,7 +45,7 @@ func noCircle(e *entity) {
 		e.violate(constraint, "", "Circular reference detected. '%s' cannot be its own parent.", e.text("name"))
 		return
 	}
-	if e.above(parent.record.serial, e.record.serial) {
+	if above(e, parent.record.serial, e.record.serial) {
 		e.violate(constraint, "parent", "Circular reference detected. '%s' cannot be a parent of '%s' because it is its child.",
 			parent.text("name"), e.text("name"))
 		return
@@ -54,7 +54,7 @@ func noCircle(e *entity) {
 		return
 	}
 	for _, child := range e.members("children") {
-		if child.record.serial == parent.record.serial || e.above(e.record.serial, child.record.serial) {
+		if child.record.serial == parent.record.serial || above(e, e.record.serial, child.record.serial) {
 			e.violate(constraint, "children", "Circular reference detected. '%s' cannot be a child of '%s' because it is its parent.",
 				child.text("name"), e.text("name"))
 		}
@@ -62,7 +62,7 @@ func noCircle(e *entity) {
 }
 
 // above reports whether the customer top stands above the customer n in the shop.
-func (e *entity) above(n, top int32) bool {
+func above(e *entity, n, top int32) bool {
 	slot := e.table.byName["parent"].slot
 	seen := map[int32]bool{}
 	for up := e.table.get(n); up != nil && !seen[up.serial]; up = e.table.get(up.ones[slot]) {

@@ -115,7 +115,7 @@ func withParts(e *entity) {
 	}
 	values := len(e.shop.languages()) + 1
 	for _, name := range []string{"slugPrototypes", "metaTitles", "metaDescriptions", "metaKeywords"} {
-		e.translate(name, values)
+		translate(e, name, values)
 	}
 	for _, name := range append([]string{"pageTemplate", "isUpcoming"}, stocked...) {
 		if e.ref(name) == 0 {

@@ -27,7 +27,7 @@ var fallbackWays = []string{"system", "parent_localization"}
 
 // translate gives a relation to several texts one for each localization of the shop, and a default. Texts that were
 // sent are the last to be written, as in the shop.
-func (e *entity) translate(name string, values int) {
+func translate(e *entity, name string, values int) {
 	f := e.table.byName[name]
 	sent := e.record.lists[f.slot]
 	spoken := make(map[int32]bool)

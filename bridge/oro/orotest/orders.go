@@ -108,7 +108,7 @@ func (e ordering) submit(o Order) error {
 	put(rels, "customerUser", o.CustomerUser)
 	put(rels, "paymentTerm", o.PaymentTerm)
 	put(rels, "internalStatus", o.Status)
-	if err := e.fill(attrs, rels); err != nil {
+	if err := fill(e.entity, attrs, rels); err != nil {
 		return err
 	}
 	for i, l := range o.Lines {
@@ -175,7 +175,7 @@ func (e ordering) addLine(l Line) error {
 			rels["productUnit"] = e.shop.tables["productunits"].id(first.ref("unit"))
 		}
 	}
-	if err := line.fill(attrs, rels); err != nil {
+	if err := fill(line, attrs, rels); err != nil {
 		return err
 	}
 	line.setList("orders", []int32{e.record.serial})
@@ -201,7 +201,7 @@ func (e ordering) addAddress(name string, a *Address) error {
 		rels["region"] = a.Region
 	}
 	e.setRef(name, address.record.serial)
-	return address.fill(attrs, rels)
+	return fill(address, attrs, rels)
 }
 
 func (e ordering) addDiscount(d Discount) error {
@@ -213,7 +213,7 @@ func (e ordering) addDiscount(d Discount) error {
 	if d.Amount != "" {
 		attrs["amount"] = d.Amount
 	}
-	if err := discount.fill(attrs, nil); err != nil {
+	if err := fill(discount, attrs, nil); err != nil {
 		return err
 	}
 	discount.setRef("order", e.record.serial)
@@ -250,7 +250,7 @@ func (s *Shop) changeOrder(id string, change func(*entity) error) error {
 
 // SetOrderStatus sets the internal status, which the API cannot: open, pending, processing, closed, cancelled.
 func (s *Shop) SetOrderStatus(id, status string) error {
-	return s.changeOrder(id, func(e *entity) error { return e.lead("internalStatus", status) })
+	return s.changeOrder(id, func(e *entity) error { return lead(e, "internalStatus", status) })
 }
 
 // CancelOrder sets the internal status to cancelled.
@@ -264,7 +264,7 @@ func (s *Shop) ChangeLine(id string, line int, quantity string) error {
 			return fmt.Errorf("no line %d", line)
 		}
 		l := e.entity(lines[line].table, lines[line].record.serial)
-		return l.fill(map[string]any{"quantity": quantity}, nil)
+		return fill(l, map[string]any{"quantity": quantity}, nil)
 	})
 }
 

@@ -217,7 +217,7 @@ func (s *holdings) add(resource string, attrs, rels map[string]any) (id string, 
 	}
 	d := s.draft(false)
 	e := d.create(resource)
-	if err := e.fill(attrs, rels); err != nil {
+	if err := fill(e, attrs, rels); err != nil {
 		return "", fmt.Errorf("add to %s: %w", resource, err)
 	}
 	if t.complete != nil {
@@ -241,7 +241,7 @@ func (s *holdings) mustAdd(resource string, attrs, rels map[string]any) string {
 }
 
 // fill sets fields by name, read-only ones too.
-func (e *entity) fill(attrs, rels map[string]any) error {
+func fill(e *entity, attrs, rels map[string]any) error {
 	for name, v := range attrs {
 		if name == "id" && e.table.ids == code {
 			e.table.identify(e.record.serial, fmt.Sprint(v))
@@ -258,14 +258,14 @@ func (e *entity) fill(attrs, rels map[string]any) error {
 		e.record.attrs[f.slot] = value
 	}
 	for name, v := range rels {
-		if err := e.lead(name, v); err != nil {
+		if err := lead(e, name, v); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (e *entity) lead(name string, v any) error {
+func lead(e *entity, name string, v any) error {
 	f := e.table.byName[name]
 	if f == nil || !f.kind.relation() || f.kind == computed {
 		return fmt.Errorf("no relation %s", name)
@@ -379,7 +379,7 @@ func (s *holdings) SetStock(sku, unit, quantity string) error {
 			if precision := e.one("productUnitPrecision"); precision.table.byName["unit"].target.id(precision.ref("unit")) != unit {
 				continue
 			}
-			if err := e.fill(map[string]any{"quantity": quantity}, nil); err != nil {
+			if err := fill(e, map[string]any{"quantity": quantity}, nil); err != nil {
 				return fmt.Errorf("set stock of %s: %w", sku, err)
 			}
 			return d.commit()

@@ -292,10 +292,10 @@ func TestOrdersKeepTheirLines(t *testing.T) {
 		patch("orders/25", `{"data":{"type":"orders","id":"25","attributes":{"external":true}}}`, 200, `"external":false`),
 		patch("orders/25", `{"data":{"type":"orders","id":"25","relationships":{"createdBy":{"data":{"type":"users","id":"2"}}}}}`, 200, `relationships/createdBy","related":"`+c.shop.URL()+`/admin/api/orders/25/createdBy"},"data":null`),
 		patch("orders/25", `{"data":{"type":"orders","id":"25","relationships":{"lineItems":{"data":[]}}}}`, 400, `Please add at least one Line Item`),
-		patch("orders/25", `{"data":{"type":"orders","id":"25","relationships":{"lineItems":{"data":[{"type":"orderlineitems","id":"8"}]}}}}`, 400, `"title":"unchangeable field constraint","detail":"Line Item order cannot be changed once set.","source":{"pointer":"/data/relationships/lineItems/data/0"}`),
-		post("orders", `{"data":{"type":"orders","attributes":{"currency":"USD"},"relationships":{"customer":{"data":{"type":"customers","id":"1"}},"lineItems":{"data":[{"type":"orderlineitems","id":"8"}]}}}}`, 400, `"unchangeable field constraint","detail":"Line Item order cannot be changed once set.","source":{"pointer":"/data/relationships/lineItems/data/0"}`),
-		statement{"DELETE", "orders/26/relationships/lineItems", `{"data":[{"type":"orderlineitems","id":"8"}]}`, 204, nil},
-		statement{"DELETE", "orders/26/relationships/lineItems", `{"data":[{"type":"orderlineitems","id":"9"}]}`, 400, []string{`"count constraint","detail":"Please add at least one Line Item"}`}},
+		patch("orders/25", `{"data":{"type":"orders","id":"25","relationships":{"lineItems":{"data":[{"type":"orderlineitems","id":"30"}]}}}}`, 400, `"title":"unchangeable field constraint","detail":"Line Item order cannot be changed once set.","source":{"pointer":"/data/relationships/lineItems/data/0"}`),
+		post("orders", `{"data":{"type":"orders","attributes":{"currency":"USD"},"relationships":{"customer":{"data":{"type":"customers","id":"1"}},"lineItems":{"data":[{"type":"orderlineitems","id":"30"}]}}}}`, 400, `"unchangeable field constraint","detail":"Line Item order cannot be changed once set.","source":{"pointer":"/data/relationships/lineItems/data/0"}`),
+		statement{"DELETE", "orders/26/relationships/lineItems", `{"data":[{"type":"orderlineitems","id":"30"}]}`, 204, nil},
+		statement{"DELETE", "orders/26/relationships/lineItems", `{"data":[{"type":"orderlineitems","id":"31"}]}`, 400, []string{`"count constraint","detail":"Please add at least one Line Item"}`}},
 	)
 }
 

@@ -1,6 +1,7 @@
-package main
+package help
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -14,8 +15,8 @@ const (
 	plain = "\x1b[0m"
 )
 
-// layOut makes a document readable on a terminal that is so many columns wide.
-func layOut(markdown string, width int) string {
+// LayOut makes a document readable on a terminal that is so many columns wide.
+func LayOut(markdown string, width int) string {
 	l := &layout{width: width}
 	for line := range strings.Lines(markdown) {
 		l.line(strings.TrimRight(line, "\n"))
@@ -133,4 +134,33 @@ func inline(text string) string {
 	text = link.ReplaceAllString(text, "$1")
 	text = escaped.ReplaceAllString(text, "$1")
 	return strings.ReplaceAll(strong.ReplaceAllString(text, bold+"$1"+plain), "`", "")
+}
+
+// WithoutTables writes a table's rows as a list of definitions: a manual's page is too narrow for most of them.
+func WithoutTables(markdown string) string {
+	var b strings.Builder
+	var head []string
+	for line := range strings.Lines(markdown) {
+		row := strings.TrimRight(line, "\n")
+		switch {
+		case !strings.HasPrefix(row, "|"):
+			head = nil
+			b.WriteString(line)
+		case head == nil:
+			head = cellsOf(row)
+		case !tableRule.MatchString(row):
+			cells := cellsOf(row)
+			fmt.Fprintf(&b, "\n%s\n: ", cells[0])
+			for i, c := range cells[1:] {
+				if i > 0 && c != "" && head[i+1] != "" {
+					c = "; " + head[i+1] + ": " + c
+				} else if i > 0 && c != "" {
+					c = " " + c
+				}
+				b.WriteString(c)
+			}
+			b.WriteString("\n")
+		}
+	}
+	return b.String()
 }
