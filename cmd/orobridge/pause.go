@@ -28,11 +28,14 @@ func newPauseCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			end, err := pauseEnd(span, until, time.Now())
-			if err != nil {
+			if _, err := pauseEnd(span, until, time.Now()); err != nil {
 				return err
 			}
 			return a.decide(cmd.Context(), d, func(e *engine) error {
+				end, err := pauseEnd(span, until, time.Now())
+				if err != nil {
+					return err
+				}
 				p, err := e.Desk.Pause(cmd.Context(), kind, name, end)
 				if err != nil {
 					return err

@@ -37,14 +37,14 @@ func newReconcileCommand(a *app) *cobra.Command {
 					return rows.Write([]string{string(x.Kind), x.Key, x.Field, x.Ours, x.Shop, decimal(x.Drop)})
 				}
 			case !a.json:
-				o.Each = a.printDifference
+				o.Each = func(x operate.Difference) error { return printDifference(&a.output, x) }
 			}
 			return a.decide(cmd.Context(), d, func(e *engine) error {
 				v, err := e.Desk.Reconcile(cmd.Context(), args[0], o)
 				if rows.Flush(); err != nil {
 					return err
 				}
-				return errors.Join(rows.Error(), a.printReconciliation(v, table))
+				return errors.Join(rows.Error(), printReconciliation(&a.output, v, table))
 			})
 		},
 	})
@@ -55,7 +55,7 @@ func newReconcileCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func (a *output) printDifference(d operate.Difference) error {
+func printDifference(a *output, d operate.Difference) error {
 	a.erase()
 	line := fmt.Sprintf("%-9s %s", d.Kind, printable(d.Key))
 	if d.Field != "" {
@@ -66,7 +66,7 @@ func (a *output) printDifference(d operate.Difference) error {
 }
 
 // printReconciliation says how the shop stands. With anything that differs and was not set right the exit code is 3.
-func (a *output) printReconciliation(v *operate.Reconciliation, table bool) error {
+func printReconciliation(a *output, v *operate.Reconciliation, table bool) error {
 	a.erase()
 	var end error
 	switch {

@@ -114,7 +114,7 @@ func (a *output) printWaiting(ctx context.Context, desk *operate.Desk, began tim
 	if err != nil {
 		return err
 	}
-	a.printWaits(v)
+	printWaits(a, v)
 	if len(drops) > 0 || len(v.Waits()) > 0 {
 		return exit(exitPartly)
 	}

@@ -31,7 +31,7 @@ func newStatusCommand(a *app) *cobra.Command {
 					return errors.New("no bridge is running on this state")
 				}
 				if strict && len(v.Waits()) > 0 {
-					a.printWaits(v)
+					printWaits(&a.output, v)
 					return exit(exitPartly)
 				}
 				return nil
@@ -44,7 +44,7 @@ func newStatusCommand(a *app) *cobra.Command {
 }
 
 // printWaits says what waits for a person.
-func (a *output) printWaits(v *operate.Status) {
+func printWaits(a *output, v *operate.Status) {
 	for _, text := range v.Waits() {
 		fmt.Fprintln(a.stderr, printable(text))
 	}

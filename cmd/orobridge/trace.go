@@ -20,7 +20,7 @@ func newTraceCommand(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.look(cmd.Context(), func(desk *operate.View) error {
 				if len(args) == 1 {
-					return a.traceAll(cmd.Context(), desk, args[0])
+					return traceAll(&a.output, cmd.Context(), desk, args[0])
 				}
 				v, err := desk.Trace(cmd.Context(), args[0], args[1])
 				if err != nil {
@@ -37,7 +37,7 @@ func newTraceCommand(a *app) *cobra.Command {
 }
 
 // traceAll traces every key that a word is a part of; as JSON it is a list.
-func (a *output) traceAll(ctx context.Context, desk *operate.View, word string) error {
+func traceAll(a *output, ctx context.Context, desk *operate.View, word string) error {
 	all, more, err := desk.TraceAll(ctx, word)
 	if err != nil {
 		return err

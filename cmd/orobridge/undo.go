@@ -39,7 +39,7 @@ func newUndoCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.printUndo(v, dry)
+				return printUndo(&a.output, v, dry)
 			})
 		},
 	})
@@ -55,7 +55,7 @@ const leavesPrinted = 50
 
 // printUndo says what is taken back and what is left. With anything left, or a way back that waits for an approval, the exit
 // code is 3.
-func (a *output) printUndo(v *operate.Undo, dry bool) error {
+func printUndo(a *output, v *operate.Undo, dry bool) error {
 	a.erase()
 	if a.json {
 		return errors.Join(a.printJSON(v), undone(v))
