@@ -57,7 +57,6 @@ type reader struct {
 	lines   *bufio.Scanner
 	columns []string
 	line    int64
-	offset  int64
 	cells   []string
 	absent  []bool
 }
