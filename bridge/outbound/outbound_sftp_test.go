@@ -57,12 +57,19 @@ func TestACutAtEveryByte(t *testing.T) {
 	}
 	number, cuts := 1, 0
 	var received []string
+	rounds := func() { // until one comes through; a cut may come at the very end of what it was meant for
+		for failed := 0; w.Out() != nil; cuts++ {
+			if failed++; failed > 20 {
+				t.Fatalf("never written: %v", w.Out())
+			}
+		}
+	}
 	take := func() { // what the ERP does
 		for _, name := range w.There() {
 			w.Take(name)
 			received = append(received, name)
 		}
-		w.MustOut()
+		rounds()
 	}
 	bodies := map[string][]byte{}
 	for _, way := range []sftptest.Direction{sftptest.Up, sftptest.Down} {
@@ -72,13 +79,7 @@ func TestACutAtEveryByte(t *testing.T) {
 			number++
 			before := proxy.Passed(way)
 			proxy.CutAfter(way, at)
-			failed := 0
-			for w.Out() != nil {
-				if failed++; failed > 20 {
-					t.Fatalf("never written: %v", w.Out())
-				}
-			}
-			cuts += failed
+			rounds()
 			for _, name := range w.There() {
 				body, err := os.ReadFile(filepath.Join(w.Folder, "orders", name))
 				w.Must(err)
