@@ -144,7 +144,7 @@ func verbReference() string {
 		for _, v := range verbs {
 			if v.Name() != "help" && !v.Hidden {
 				use := strings.TrimSuffix(strings.TrimPrefix(v.UseLine(), "orobridge "), " [flags]")
-				fmt.Fprintf(&b, "| `%s` | %s |\n", use, cell(v.Short))
+				fmt.Fprintf(&b, "| `%s` | %s |\n", cell(use), cell(v.Short))
 			}
 		}
 	}
