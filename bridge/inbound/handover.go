@@ -33,27 +33,36 @@ func (e *Engine) HandOver(ctx context.Context, f *config.Feed, file string) (*br
 		return nil, &bridge.Error{Op: "load", Object: file,
 			Err: fmt.Errorf("it has %d bytes, more than max_size allows (%s)", info.Size(), f.MaxSize), Hint: "raise max_size of the feed"}
 	}
-	now := e.Clock.Now()
-	d := &bridge.Drop{Feed: f.Name, Remote: bridge.ByHand, Folder: filepath.Dir(file), Name: name, Size: info.Size(),
-		MTime: info.ModTime().UTC().Truncate(time.Millisecond), State: bridge.Claimed, ListedRows: -1, SeenAt: now, SteadyAt: now,
-		ListedAt: now, ReadyAt: now, ClaimedAt: now}
+	d := &bridge.Drop{Feed: f.Name, Folder: filepath.Dir(file), Name: name, Size: info.Size(),
+		MTime: info.ModTime().UTC().Truncate(time.Millisecond)}
 	d.Date, d.Seq, _ = f.Match.Match(name)
-	if d.Rank, err = order.Newest(ctx, e.Ledger, d, e.Clock.Now()); err != nil {
+	if err := e.takeIn(ctx, d, localFile{}, file); err != nil {
 		return nil, err
 	}
-	if err := e.Ledger.Listed(ctx, bridge.Listing{New: []*bridge.Drop{d}, At: now}); err != nil {
-		return nil, err
-	}
-	name = strconv.FormatInt(d.ID, 10)
-	size, sum, err := spool.Fetch(ctx, localFile{}, file, filepath.Join(e.Spool, name))
-	if err != nil {
-		return nil, err
-	}
-	d.Size, d.SHA256, d.Spool, d.State, d.FetchedAt = size, sum, name, bridge.Fetched, e.Clock.Now()
 	if d.Correction, err = e.poller(f).corrects(ctx, d); err != nil {
 		return nil, err
 	}
 	return d, journal{e}.advance(ctx, d, bridge.Claimed, fetched(d, e.Clock.Now()))
+}
+
+// takeIn enters a drop that no remote has brought, as the newest of its feed, and copies its bytes into the spool. The drop is
+// fetched then, which the caller records.
+func (e *Engine) takeIn(ctx context.Context, d *bridge.Drop, from spool.Source, path string) (err error) {
+	now := e.Clock.Now()
+	d.Remote, d.State, d.ListedRows = bridge.ByHand, bridge.Claimed, -1
+	d.SeenAt, d.SteadyAt, d.ListedAt, d.ReadyAt, d.ClaimedAt = now, now, now, now, now
+	if d.Rank, err = order.Newest(ctx, e.Ledger, d, now); err != nil {
+		return err
+	}
+	if err := e.Ledger.Listed(ctx, bridge.Listing{New: []*bridge.Drop{d}, At: now}); err != nil {
+		return err
+	}
+	d.Spool = strconv.FormatInt(d.ID, 10)
+	if d.Size, d.SHA256, err = spool.Fetch(ctx, from, path, filepath.Join(e.Spool, d.Spool)); err != nil {
+		return err
+	}
+	d.State, d.FetchedAt = bridge.Fetched, e.Clock.Now()
+	return nil
 }
 
 // localFile is a spool.Source of files of this machine.

@@ -5,12 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"strconv"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
-	"github.com/orobridge/orobridge/bridge/inbound/order"
 	"github.com/orobridge/orobridge/bridge/inbound/spool"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/records"
@@ -53,44 +50,19 @@ func (m *making) Close() error {
 }
 
 // Fetch implements spool.Source: the whole file.
-func (m *making) Fetch(_ context.Context, _ string, w io.Writer) (int64, error) {
-	count := &counted{w: w}
-	err := m.Finish(count)
-	return count.n, err
-}
+func (m *making) Fetch(_ context.Context, _ string, w io.Writer) (int64, error) { return m.WriteTo(w) }
 
-type counted struct {
-	w io.Writer
-	n int64
-}
-
-func (c *counted) Write(b []byte) (int, error) {
-	n, err := c.w.Write(b)
-	c.n += int64(n)
-	return n, err
-}
-
-// enter makes a drop of the file, some rows only whatever the feed's mode. One that somebody has agreed to at once needs no other approval.
+// enter makes a drop of the file, some rows only whatever the feed's mode. One that somebody has agreed to at once needs no
+// other approval.
 func (e *Engine) enter(ctx context.Context, f *config.Feed, m *making, name, made string, by bridge.Decision,
 	agreed bool) (*bridge.Drop, error) {
-	now := e.Clock.Now()
-	d := &bridge.Drop{Feed: f.Name, Remote: bridge.ByHand, Name: name, Made: made, Correction: true, State: bridge.Claimed,
-		ListedRows: -1, MTime: now, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
+	d := &bridge.Drop{Feed: f.Name, Name: name, Made: made, Correction: true, MTime: e.Clock.Now()}
 	if agreed {
-		d.DecidedBy, d.DecidedAt = by.Who, now
+		d.DecidedBy, d.DecidedAt = by.Who, d.MTime
 	}
-	var err error
-	if d.Rank, err = order.Newest(ctx, e.Ledger, d, now); err != nil {
+	if err := e.takeIn(ctx, d, m, name); err != nil {
 		return nil, err
 	}
-	if err := e.Ledger.Listed(ctx, bridge.Listing{New: []*bridge.Drop{d}, At: now}); err != nil {
-		return nil, err
-	}
-	d.Spool = strconv.FormatInt(d.ID, 10)
-	if d.Size, d.SHA256, err = spool.Fetch(ctx, m, name, filepath.Join(e.Spool, d.Spool)); err != nil {
-		return nil, err
-	}
-	d.State, d.FetchedAt = bridge.Fetched, e.Clock.Now()
 	j := journal{e}
 	what := made
 	if agreed {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/plan"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -80,23 +81,11 @@ type comparison struct {
 	o ReconcileOptions
 	m *making
 	*Reconciliation
-	seen    linkSet
+	seen    plan.LinkSet
 	keys    []string // of a page of the shop's records
 	found   []bridge.Found
 	suspect []*bridge.Link // that seem to be missing or different
 }
-
-// linkSet is a set of numbers of links: a bit for each.
-type linkSet []uint64
-
-func (s *linkSet) add(id int64) {
-	if n := int(id>>6) + 1; n > len(*s) {
-		*s = append(*s, make([]uint64, n-len(*s))...)
-	}
-	(*s)[id>>6] |= 1 << (id & 63)
-}
-
-func (s linkSet) has(id int64) bool { return int(id>>6) < len(s) && s[id>>6]&(1<<(id&63)) != 0 }
 
 func (c *comparison) run(ctx context.Context) error {
 	err := c.e.Shop.All(ctx, c.f.Entity, ownFields(c.f.Entity), func(key string, found bridge.Found) error {
@@ -116,7 +105,7 @@ func (c *comparison) run(ctx context.Context) error {
 		if f.Entity != c.f.Entity {
 			continue
 		}
-		err := c.e.Ledger.Unseen(ctx, f.Entity.Name, f.Name, c.seen.has, func(k *bridge.Link) error { return c.suspicion(ctx, k) })
+		err := c.e.Ledger.Unseen(ctx, f.Entity.Name, f.Name, c.seen.Has, func(k *bridge.Link) error { return c.suspicion(ctx, k) })
 		if err != nil {
 			return err
 		}
@@ -141,7 +130,7 @@ func (c *comparison) page(ctx context.Context) error {
 			}
 			continue
 		}
-		c.seen.add(link.ID)
+		c.seen.Add(link.ID)
 		if len(unlike(link.Content, c.found[i].Values)) > 0 {
 			if err := c.suspicion(ctx, link); err != nil {
 				return err

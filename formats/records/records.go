@@ -170,17 +170,22 @@ func (w *Writer) Write(key string, values []formats.Value, remove bool) error {
 	return err
 }
 
-// Finish writes the whole file.
-func (w *Writer) Finish(to io.Writer) error {
+// WriteTo implements io.WriterTo: the whole file, after which no row is added.
+func (w *Writer) WriteTo(to io.Writer) (int64, error) {
 	if err := w.out.Flush(); err != nil {
-		return err
+		return 0, err
 	}
-	if err := json.NewEncoder(to).Encode(head{w.columns}); err != nil {
-		return err
+	b, err := json.Marshal(head{w.columns})
+	if err != nil {
+		return 0, err
+	}
+	n, err := to.Write(append(b, '\n'))
+	if err != nil {
+		return int64(n), err
 	}
 	if _, err := w.rows.Seek(0, io.SeekStart); err != nil {
-		return err
+		return int64(n), err
 	}
-	_, err := io.Copy(to, w.rows)
-	return err
+	rows, err := io.Copy(to, w.rows)
+	return int64(n) + rows, err
 }

@@ -62,7 +62,7 @@ func TestRecordsComeBack(t *testing.T) {
 		t.Error("a key of six parts was written")
 	}
 	var b bytes.Buffer
-	if err := w.Finish(&b); err != nil || w.Rows() != 3 {
+	if _, err := w.WriteTo(&b); err != nil || w.Rows() != 3 {
 		t.Fatal(err, w.Rows())
 	}
 	got, err := read(t, b.String())

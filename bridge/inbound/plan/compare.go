@@ -31,7 +31,7 @@ func (s *chunkPlan) row(ctx context.Context, r *planRow) error {
 	}
 	s.warn(r.rec.Warnings)
 	ref := s.c.refs[r.ref]
-	if ref.ID != 0 && s.seen.set(ref.ID) || ref.ID == 0 && s.pending[r.rec.Key] != nil {
+	if ref.ID != 0 && s.seen.Add(ref.ID) || ref.ID == 0 && s.pending[r.rec.Key] != nil {
 		return s.repeat(ctx, r, ref)
 	}
 	if fate, ok := s.fates[r.rec.Key]; ok {
@@ -57,7 +57,7 @@ func (s *chunkPlan) row(ctx context.Context, r *planRow) error {
 func (s *chunkPlan) unchanged(ref bridge.LinkRef, fate bridge.RowFate, n int64) {
 	s.Run.Add(fate, n)
 	if fate == bridge.FateSuperseded && n > 0 && ref.ID != 0 {
-		s.kept.set(ref.ID)
+		s.kept.Add(ref.ID)
 	}
 }
 
@@ -68,7 +68,7 @@ func (s *chunkPlan) spare(r *planRow) {
 	case r.ref < 0:
 		s.nameless++
 	case s.c.refs[r.ref].ID != 0:
-		s.spared.set(s.c.refs[r.ref].ID)
+		s.spared.Add(s.c.refs[r.ref].ID)
 	}
 }
 
@@ -207,7 +207,7 @@ func (s *chunkPlan) repeat(ctx context.Context, r *planRow, ref bridge.LinkRef) 
 	case older == nil && newer == nil: // unchanged twice
 	case older == nil: // the earlier row was unchanged
 		was := bridge.FateUnchanged
-		if s.kept.has(ref.ID) {
+		if s.kept.Has(ref.ID) {
 			was = bridge.FateSuperseded
 		}
 		s.unchanged(ref, was, -1)

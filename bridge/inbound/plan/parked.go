@@ -90,7 +90,7 @@ func (p *Planner) Linked(ctx context.Context, keys []string) (linked []string, e
 		return nil, err
 	}
 	for i, key := range keys {
-		if refs[i].ID != 0 && p.seen.has(refs[i].ID) {
+		if refs[i].ID != 0 && p.seen.Has(refs[i].ID) {
 			linked = append(linked, key)
 		}
 	}

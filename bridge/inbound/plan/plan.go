@@ -86,9 +86,9 @@ type Planner struct {
 	Spares  string           // why nothing was withdrawn though the feed wants it; empty otherwise
 
 	columns  []string
-	seen     bitmap // links that the file names
-	spared   bitmap // links that only rejected rows name
-	kept     bitmap // links of which a row was left alone, since a later drop has set all that it says
+	seen     LinkSet // links that the file names
+	spared   LinkSet // links that only rejected rows name
+	kept     LinkSet // links of which a row was left alone, since a later drop has set all that it says
 	order    *order.Order
 	nameless int64   // rejected rows whose key can't be read
 	scopes   *scopes // in which the file says everything; nil when nothing is withdrawn

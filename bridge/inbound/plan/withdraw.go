@@ -37,7 +37,7 @@ func (p *Planner) Withdraw(ctx context.Context) error {
 		page = page[:0]
 		return err
 	}
-	named := func(id int64) bool { return p.seen.has(id) || p.spared.has(id) }
+	named := func(id int64) bool { return p.seen.Has(id) || p.spared.Has(id) }
 	err := p.Ledger.Unseen(ctx, p.Feed.Entity.Name, p.Feed.Name, named, func(k *bridge.Link) error {
 		if !p.scopes.has(k) {
 			return nil
@@ -83,24 +83,4 @@ func (p *Planner) countWithdrawn(ctx context.Context) error {
 	fates, err := p.Ledger.Fates(ctx, p.Run.ID)
 	p.Run.Add(bridge.FateWithdrawn, fates[bridge.FateWithdrawn])
 	return err
-}
-
-// bitmap is a set of small numbers.
-type bitmap []uint64
-
-// set adds a number and says whether it was there.
-func (b *bitmap) set(id int64) bool {
-	word := int(id >> 6)
-	if word >= len(*b) {
-		*b = append(*b, make([]uint64, word+1-len(*b))...)
-	}
-	bit := uint64(1) << (id & 63)
-	was := (*b)[word]&bit != 0
-	(*b)[word] |= bit
-	return was
-}
-
-func (b bitmap) has(id int64) bool {
-	word := int(id >> 6)
-	return word < len(b) && b[word]&(1<<(id&63)) != 0
 }
