@@ -3,14 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"os/user"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,6 +19,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/oro"
 	"github.com/orobridge/orobridge/bridge/web"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/orobridge/orobridge/state"
 )
 
@@ -43,21 +42,21 @@ type engine struct {
 
 // look lets a verb look at the ledger, whether or not a bridge is running on it. It needs no secrets: whoever looks may
 // have none.
-func (a *app) look(ctx context.Context, show func(*operate.View) error) (err error) {
+func (a *app) look(ctx context.Context, see func(*operate.View) error) (err error) {
 	c, err := config.View(a.configPath, kinds, a.env)
 	if err != nil {
 		return err
 	}
 	ledger, err := readLedger(ctx, c)
 	if errors.Is(err, fs.ErrNotExist) {
-		say(a.stderr, "warning", "nothing has run with this config yet", bridge.HintOf(err))
+		show.Say(a.Stderr, "warning", "nothing has run with this config yet", bridge.HintOf(err))
 		ledger, err = state.Scratch(ctx)
 	}
 	if err != nil {
 		return err
 	}
 	defer closing(ledger, &err)
-	return show(&operate.View{Feeds: c.Feeds, Exports: c.Exports, Ledger: ledger, Running: state.Locked(c.State.Dir)})
+	return see(&operate.View{Feeds: c.Feeds, Exports: c.Exports, Ledger: ledger, Running: state.Locked(c.State.Dir)})
 }
 
 // work opens a bridge on the ledger that open finds and does a piece of work that somebody waits for. A feed that is named
@@ -92,8 +91,8 @@ func (a *app) attend(ctx context.Context, c *config.Config, ledger *state.State,
 		return err
 	}
 	e.In.Patience, e.Desk.Running = patience, running
-	a.showProgress(e)
-	defer a.erase()
+	a.ShowProgress(e.Events)
+	defer a.Erase()
 	return do(e)
 }
 
@@ -257,62 +256,5 @@ func (e *engine) closeEnds() error {
 func closing(c io.Closer, err *error) {
 	if closeErr := c.Close(); *err == nil {
 		*err = closeErr
-	}
-}
-
-// showProgress shows how far long work is and how fast it goes, on a terminal only.
-func (a *pen) showProgress(e *engine) {
-	if !onTerminal(a.stderr) {
-		return
-	}
-	var mu sync.Mutex
-	var last time.Time
-	paces := map[string]*progress{}
-	e.Events.Observe(func(event *bridge.Event) {
-		if event.Kind != bridge.Progressed {
-			return
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		now := time.Now()
-		p := paces[event.Feed]
-		if p == nil || p.phase != event.Phase || p.file != event.File || event.Done < p.from {
-			p = &progress{file: event.File, phase: event.Phase, from: event.Done, began: now}
-			paces[event.Feed] = p
-		}
-		if now.Sub(last) < 100*time.Millisecond {
-			return
-		}
-		last, a.progress = now, true
-		fmt.Fprintf(a.stderr, "\r\x1b[K%s %s: %s", event.Feed, printable(event.File), p.line(event, now))
-	})
-}
-
-// progress is how a feed's work goes since it has begun with its file, in one phase.
-type progress struct {
-	file, phase string
-	from        int64
-	began       time.Time
-}
-
-// line says how far the work is, how fast it goes, and how long it may take.
-func (p *progress) line(event *bridge.Event, now time.Time) string {
-	text := fmt.Sprintf("%s %d", event.Phase, event.Done)
-	if event.Total > 0 {
-		text += fmt.Sprintf(" of %d", event.Total)
-	}
-	took := now.Sub(p.began).Seconds()
-	if took < 1 || event.Done == p.from {
-		return text
-	}
-	perSecond := float64(event.Done-p.from) / took
-	return text + pace(perSecond, float64(max(event.Total-event.Done, 0))/perSecond)
-}
-
-// erase takes the progress off the terminal, before something else is printed there.
-func (a *pen) erase() {
-	if a.progress {
-		io.WriteString(a.stderr, "\r\x1b[K")
-		a.progress = false
 	}
 }

@@ -39,8 +39,8 @@ func newRootCommand(a *app) *cobra.Command {
 	flags.BoolVar(&a.verbose, "verbose", false, "log each request")
 
 	root.SetIn(a.stdin)
-	root.SetOut(a.stdout)
-	root.SetErr(a.stderr)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
 	root.AddCommand(
 		newDemoCommand(a),
 		newRunCommand(a),
