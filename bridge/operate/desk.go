@@ -9,8 +9,9 @@
 // bridge/inbound and bridge/outbound.
 //
 //   - drops.go, rejects.go, orders.go, status.go, trace.go, events.go: what a [View] of the ledger shows
+//   - figures.go, search.go: what went through day by day, and what a word names
 //   - plan.go, inspect.go: what a file would do, and what it holds
-//   - decide.go, undo.go, reconcile.go, resend.go, pause.go: decisions about drops, orders and pauses; wait.go: until another
+//   - decide.go, handin.go, undo.go, reconcile.go, resend.go, pause.go: decisions about drops, orders and pauses; wait.go: until another
 //     bridge has carried them out
 //   - check.go: whether both ends work
 //
