@@ -179,11 +179,15 @@ func plan(feed, file string, o PlanOptions, work func(inbound.PreviewOptions) (*
 	rejects := []Reject{}
 	if o.Weigh {
 		o.Gather, o.Change = false, s.add
+		told := o.Reject
 		o.Reject = func(r Reject) error {
 			if len(rejects) < weighedRejects {
 				rejects = append(rejects, r)
 			}
-			return nil
+			if told == nil {
+				return nil
+			}
+			return told(r)
 		}
 	}
 	v := &Plan{Feed: feed, File: file, Skipped: map[string]int64{}, Ignored: []string{}, Unmapped: []formats.Unmapped{}, Changes: []Change{},
