@@ -27,7 +27,7 @@ var rooms = []room{
 	{"formats", nil},
 	{"bridge", below{"formats"}},
 	{"bridge/password", nil},
-	{"bridge/config", below{"formats", "bridge"}},
+	{"bridge/config", below{"formats", "bridge", "bridge/password"}},
 
 	// What of a drop's life stands by itself.
 	{"bridge/inbound/spool", below{"bridge"}},
@@ -51,6 +51,7 @@ var rooms = []room{
 	{"bridge/sftpd", below{"formats", "bridge", "bridge/config", "bridge/password", "bridge/dir"}},
 	{"bridge/oro", below{"formats", "bridge", "bridge/config"}},
 	{"bridge/web", below{"bridge"}},
+	{"bridge/admit", below{"formats", "bridge", "bridge/config", "bridge/password"}},
 	{"state", below{"formats", "bridge"}},
 
 	{"bridge/oro/orotest", nil},

@@ -3,12 +3,16 @@ package bridge
 // A Decision is who decides something, and why. When it was taken, and about what, stands in the event that tells of it:
 // the journal keeps decisions for as long as it is kept itself.
 type Decision struct {
-	Who string // an account and its machine, or the login of a page
-	Why string // in that one's words; empty when nothing was said
+	Who  string // an account and its machine, the login of a page, or "token NAME"
+	From string // an IP address, or [CommandLine]
+	Why  string // in that one's words; empty when nothing was said
 }
+
+// CommandLine is where those are who decide by a verb, on the bridge's machine.
+const CommandLine = "command line"
 
 // On has an event tell the decision.
 func (d Decision) On(e *Event) *Event {
-	e.Who, e.Why = d.Who, d.Why
+	e.Who, e.From, e.Why = d.Who, d.From, d.Why
 	return e
 }

@@ -139,6 +139,8 @@ type DropFilter struct {
 	SHA256   string
 	Other    string // another sha256 than this one
 	After    int64  // a higher id
+	Before   int64  // a lower id
+	Word     string // a part of the name
 	States   []DropState
 	From, To time.Time // seen
 	Settled  time.Time // settled since

@@ -53,6 +53,10 @@ const (
 	WorkPaused    EventKind = "work paused" // trouble that is waited out; told when it begins and at each further try
 	WorkResumed   EventKind = "work resumed"
 	DecisionTaken EventKind = "decision taken"
+	PersonSeen    EventKind = "person seen" // somebody was shown a person's data; Person says whose, or Order of which order
+	LoggedIn      EventKind = "logged in"   // to the page
+	LoggedOut     EventKind = "logged out"
+	LoginRefused  EventKind = "login refused" // Text says why, which is more than the stranger was told
 	Pruned        EventKind = "pruned"
 	Noted         EventKind = "note" // worth knowing, with no consequence of its own
 )
@@ -82,8 +86,10 @@ type Event struct {
 	Alarm  Alarm
 	Work   string // what is paused: "feed prices"
 	Cause  string // of trouble, in the end; kept nowhere
-	Who    string // who decided
+	Who    string // who decided, or looked
+	From   string // and from where: see [Decision]
 	Why    string // and why, in that one's words
+	Person string // of whom it is: a pseudonym of the ledger
 	Bytes  int64
 	SHA256 string
 	Text   string // the rest in words
@@ -122,7 +128,7 @@ func (e *Event) Level() slog.Level {
 	switch e.Kind {
 	case AlarmRaised:
 		return slog.LevelError
-	case WorkPaused, DropHeld, DropTrouble, BatchLost, Noted:
+	case WorkPaused, DropHeld, DropTrouble, BatchLost, Noted, LoginRefused:
 		return slog.LevelWarn
 	case PartnerRefused:
 		if v := e.Visit; v != nil && (v.Known || v.Session != "") { // of strangers there are always some
@@ -161,6 +167,7 @@ func (e *Event) Attrs() []slog.Attr {
 	text("alarm", string(e.Alarm))
 	text("work", e.Work)
 	text("who", e.Who)
+	text("from", e.From)
 	text("why", e.Why)
 	number("bytes", e.Bytes)
 	text("sha256", e.SHA256)

@@ -180,6 +180,7 @@ type OutboxFilter struct {
 	Number     int64     // of the file
 	From, To   time.Time // submitted
 	Unanswered time.Time // written before, not answered, and without an alarm of their own
+	Before     int64     // entered before the one of this id
 	Alarmed    bool      // only those with an alarm, or whose file has one
 	Last       int       // only the last so many; the answer is oldest first all the same
 }

@@ -471,23 +471,19 @@ func (k checker) collisions() {
 	}
 }
 
-func (k checker) admin() {
-	if host, ok := k.listen("admin.listen", "127.0.0.1:8085", k.c.Admin.Listen); ok && !loopback(host) {
-		k.warn("admin.listen", "listen on 127.0.0.1 behind a proxy that asks who is there", "others than this machine can reach the admin page")
-	}
-}
-
 // minWebhookSecret is as long as the HMAC-SHA256 that it makes, in bytes (RFC 2104, section 3).
 const minWebhookSecret = 32
 
 // webhook checks the intake. One that an earlier release's keys describe listens where that release listened.
 func (k checker) webhook() {
 	w := &k.c.Webhook
-	if (k.moved["webhook.url"] || k.anyMoved("webhook.secret")) && !k.given("webhook.listen") {
+	if (k.moved["webhook.url"] || k.anyMoved("webhook.secret")) && !k.given("webhook.listen") && k.c.Admin != nil {
 		w.Listen = k.c.Admin.Listen
+		k.shared()
 	} else {
 		k.listen("webhook.listen", "127.0.0.1:8086", w.Listen)
 	}
+	k.apart()
 	if n := len(w.Secret.Reveal()); n > 0 && n < minWebhookSecret && w.Secret.Reveal() != notRead {
 		k.problem("webhook", "make one with: openssl rand -hex 32",
 			"secret has %d bytes, fewer than %d: signatures made with it can be guessed", n, minWebhookSecret)

@@ -11,6 +11,7 @@
 package config
 
 import (
+	"net/netip"
 	"path"
 	"path/filepath"
 	"slices"
@@ -32,7 +33,7 @@ type Config struct {
 	Feeds   []*Feed            `yaml:"feeds" doc:"inbound streams"`
 	Exports []*Export          `yaml:"exports" doc:"outbound streams"`
 	Approve int                `yaml:"approve_by" jsonschema:"default=1,minimum=1,maximum=2" doc:"how many people have to approve a drop that is held: 2 for four eyes"`
-	Admin   Admin              `yaml:"admin" doc:"the local web side, for people and programs of the operator"`
+	Admin   *Admin             `yaml:"admin" doc:"where people and programs of the operator come: page, API, figures; without it nothing listens"`
 	Webhook Webhook            `yaml:"webhook" doc:"intake of the shop's webhooks"`
 
 	// Path is the file that the config was read from. Relative paths in it are relative to its folder.
@@ -238,9 +239,36 @@ type Only struct {
 	condition *formats.Condition
 }
 
-// Admin is the local web side.
+// Admin is where people and programs of the operator come.
 type Admin struct {
-	Listen string `yaml:"listen" jsonschema:"default=127.0.0.1:8085" doc:"address and port"`
+	Listen string   `yaml:"listen" jsonschema:"default=127.0.0.1:8085" doc:"address and port"`
+	Hosts  []string `yaml:"hosts" doc:"names by which browsers reach it, without a port: bridge.example.com; localhost and IP addresses always do, and other names are refused"`
+	TLS    TLS      `yaml:"tls" doc:"certificate of its own; without one it speaks plain HTTP, for this machine or a proxy"`
+	Proxy  Proxy    `yaml:"trusted_proxy" doc:"the proxy before it, which says by X-Forwarded-For and X-Forwarded-Proto who comes, and how"`
+	Users  []*User  `yaml:"users" doc:"who may log in; without users there is no page, only /livez, /readyz and, for this machine, /metrics"`
+}
+
+// TLS names the files of a certificate. They are read again when they change.
+type TLS struct {
+	CertFile string `yaml:"certificate_file" jsonschema:"format=path" doc:"PEM file of the certificate, with its issuers"`
+	KeyFile  string `yaml:"key_file" jsonschema:"format=path" doc:"PEM file of its key"`
+}
+
+// Proxy is a proxy whose word is taken for who is behind it.
+type Proxy struct {
+	Addresses  []string `yaml:"addresses" doc:"its IP addresses, or networks such as 10.1.0.0/24; what others say of themselves is not believed"`
+	UserHeader string   `yaml:"user_header" doc:"header in which it names the user that has logged in there, who is one of users: X-Remote-User; it has to remove the header from what clients send"`
+
+	// Networks are the addresses.
+	Networks []netip.Prefix `yaml:"-"`
+}
+
+// User is somebody who may log in.
+type User struct {
+	Name         string        `yaml:"name" jsonschema:"required" doc:"login name; it stands in the audit, so keep it"`
+	Role         string        `yaml:"role" jsonschema:"required,enum=viewer,enum=operator,enum=admin" doc:"viewer looks, but not at personal data; operator decides; admin also says who else may come"`
+	Shops        []string      `yaml:"shops" doc:"names of the shops that it is about; all by default"`
+	PasswordHash bridge.Secret `yaml:"password_hash" doc:"argon2id hash of the password, as orobridge admin passwd prints it; without one only a trusted proxy can name the user"`
 }
 
 // Webhook is the intake of the shop's webhooks, which only wake the exports.

@@ -194,9 +194,9 @@ func TestConfigMigrated(t *testing.T) {
 	c := load(t, "migrated.good.yaml")
 	type m = map[string]any
 	day := bridge.Duration(24 * time.Hour)
-	want := m{"keep": config.Keep{Rows: 30 * day, Orders: 3650 * day, Refused: 30 * day}, "admin": "127.0.0.1:9000",
+	want := m{"keep": config.Keep{Rows: 30 * day, Orders: 3650 * day, Refused: 30 * day}, "admin": (*config.Admin)(nil),
 		"listen": "127.0.0.1:9000", "url": "https://bridge.example.com/webhook", "secret": quiet}
-	got := m{"keep": c.State.Keep, "admin": c.Admin.Listen, "listen": c.Webhook.Listen, "url": c.Webhook.URL, "secret": c.Webhook.Secret.Reveal()}
+	got := m{"keep": c.State.Keep, "admin": c.Admin, "listen": c.Webhook.Listen, "url": c.Webhook.URL, "secret": c.Webhook.Secret.Reveal()}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

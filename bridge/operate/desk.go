@@ -9,8 +9,9 @@
 // bridge/inbound and bridge/outbound.
 //
 //   - drops.go, rejects.go, orders.go, status.go, trace.go, events.go: what a [View] of the ledger shows
+//   - figures.go, search.go: what went through day by day, and what a word names
 //   - plan.go, inspect.go: what a file would do, and what it holds
-//   - decide.go, undo.go, reconcile.go, resend.go, pause.go: decisions about drops, orders and pauses; wait.go: until another
+//   - decide.go, handin.go, undo.go, reconcile.go, resend.go, pause.go: decisions about drops, orders and pauses; wait.go: until another
 //     bridge has carried them out
 //   - check.go: whether both ends work
 //
@@ -59,6 +60,15 @@ type Ledger interface {
 	KeysOf(ctx context.Context, word string, n int) ([]bridge.EntityKey, error)
 	History(ctx context.Context, entity, key string) ([]bridge.HistoryEntry, error)
 	Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*bridge.Owed, error)
+	// OutboxCounts counts the orders of an export by where they stand. Body reads the exact bytes of an outbound file;
+	// ErrUnknown when there is none.
+	OutboxCounts(ctx context.Context, export string) (bridge.OutboxCounts, error)
+	Body(ctx context.Context, export string, number int64) ([]byte, error)
+	// Tallies walks what the runs did that began at a time or later, by day and feed; Arrivals the drops that were loaded, and
+	// Departures the orders whose file was written since then.
+	Tallies(ctx context.Context, since time.Time, each func(bridge.Tally) error) error
+	Arrivals(ctx context.Context, since time.Time, each func(bridge.Passage) error) error
+	Departures(ctx context.Context, since time.Time, each func(bridge.Passage) error) error
 	Notes(ctx context.Context) (map[string]string, error)
 	// Pseudonym is the word by which what stays refers to a customer's number. Erase removes what is held of a key
 	// as a record, with what runs of the feeds have warned of; orders and the journal stay. GiveBack returns free room to the disk,

@@ -56,6 +56,20 @@ func (k *View) Events(ctx context.Context, f bridge.EventFilter, each func(Event
 	return k.Ledger.Events(ctx, f, func(e *bridge.Event) error { return each(newEvent(e)) })
 }
 
+// Life tells what happened to a drop, oldest first, but for its batches. The journal forgets after some time, decisions excepted.
+func (k *View) Life(ctx context.Context, drop int64) ([]Event, error) {
+	life := []Event{}
+	err := k.Events(ctx, bridge.EventFilter{Drop: drop}, func(e Event) error {
+		switch e.Kind {
+		case bridge.BatchSent, bridge.BatchJudged, bridge.BatchLost, bridge.LinksAdopted:
+		default:
+			life = append(life, e)
+		}
+		return nil
+	})
+	return life, err
+}
+
 // followEvery is how often a follower looks for news.
 const followEvery = time.Second
 

@@ -73,6 +73,7 @@ func newChange(s *bridge.Staged) Change {
 type PlanOptions struct {
 	Live   bool // take old values from the shop as it is now
 	Gather bool // put changes, rejects and warnings into the plan: memory follows the file then
+	Weigh  bool // put those changes into the plan that weigh most, and the first rejects: memory does not follow the file
 	// Change, Reject and Warning are told of each as it is found, in the order of the file; nil: nobody is told.
 	Change  func(Change) error
 	Reject  func(Reject) error
@@ -174,6 +175,21 @@ func (k *Desk) planDrop(ctx context.Context, d *bridge.Drop, r inbound.RerunOpti
 
 // plan makes the model of what work finds.
 func plan(feed, file string, o PlanOptions, work func(inbound.PreviewOptions) (*inbound.Preview, error)) (*Plan, error) {
+	var s scale
+	rejects := []Reject{}
+	if o.Weigh {
+		o.Gather, o.Change = false, s.add
+		told := o.Reject
+		o.Reject = func(r Reject) error {
+			if len(rejects) < weighedRejects {
+				rejects = append(rejects, r)
+			}
+			if told == nil {
+				return nil
+			}
+			return told(r)
+		}
+	}
 	v := &Plan{Feed: feed, File: file, Skipped: map[string]int64{}, Ignored: []string{}, Unmapped: []formats.Unmapped{}, Changes: []Change{},
 		Rejects: []Reject{}, Warned: []Warning{}, Doubts: []Reject{}}
 	var failed error
@@ -186,6 +202,9 @@ func plan(feed, file string, o PlanOptions, work func(inbound.PreviewOptions) (*
 	v.Create, v.Update, v.Remove, v.Withdraw, v.Park = p.Creates, p.Updates, p.Removes, p.Withdraws, p.Waits
 	v.Warnings, v.Ignored, v.Unmapped = p.Run.Warnings, append(v.Ignored, p.Ignored...), append(v.Unmapped, p.Run.Unmapped...)
 	maps.Copy(v.Skipped, p.Run.Skipped)
+	if o.Weigh {
+		v.Changes, v.Rejects = s.heaviest(), rejects
+	}
 	return v, nil
 }
 

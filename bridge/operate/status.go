@@ -128,27 +128,9 @@ func (k *View) feedStatus(ctx context.Context, f *config.Feed) (FeedStatus, erro
 }
 
 func (k *View) exportStatus(ctx context.Context, x *config.Export) (ExportStatus, error) {
-	orders, err := k.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: x.Name})
-	s := ExportStatus{Export: x.Name, Total: len(orders)}
-	for _, o := range orders {
-		switch o.State {
-		case bridge.OwedNow:
-			s.Owed++
-		case bridge.Written:
-			s.Written++
-		case bridge.Conflict:
-			s.Conflict++
-		case bridge.Stuck:
-			s.Stuck++
-		}
-		if o.Alarm != "" {
-			s.Alarmed++
-		}
-		if !o.WrittenAt.IsZero() {
-			s.Last = moment(o.WrittenAt)
-		}
-	}
-	return s, err
+	c, err := k.Ledger.OutboxCounts(ctx, x.Name)
+	return ExportStatus{Export: x.Name, Owed: int(c.Owed), Written: int(c.Written), Conflict: int(c.Conflict), Stuck: int(c.Stuck),
+		Alarmed: int(c.Alarmed), Total: int(c.Total()), Last: moment(c.LastWritten)}, err
 }
 
 // Waits lists in words what waits for a person: what is held, stuck, in conflict or alarmed.

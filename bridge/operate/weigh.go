@@ -13,21 +13,14 @@ import (
 // weighed is how many changes of a drop are kept, of those that weigh most: memory does not follow the file.
 const weighed = 1000
 
+// weighedRejects is how many rejects such a plan shows.
+const weighedRejects = 100
+
 // PlanDrop shows what a drop would change now, whether it is held, waits or is settled. Its changes are those that weigh most:
 // removals first, then prices by how far they move, then the rest in the order of the file. Their counts are of all.
 func (k *Desk) PlanDrop(ctx context.Context, drop int64, o PlanOptions) (*Plan, error) {
-	d, err := k.Ledger.Drop(ctx, drop)
-	if err != nil {
-		return nil, err
-	}
-	var s scale
-	o.Gather, o.Change = false, s.add
-	v, err := k.planDrop(ctx, d, inbound.RerunOptions{}, o)
-	if err != nil {
-		return nil, err
-	}
-	v.Changes = s.heaviest()
-	return v, nil
+	o.Weigh = true
+	return k.PlanRerun(ctx, drop, inbound.RerunOptions{}, o)
 }
 
 // scale keeps the changes that weigh most.

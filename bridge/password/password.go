@@ -1,5 +1,5 @@
 // Package password keeps passwords of people and partners as argon2id hashes (RFC 9106), in the form that other programs
-// write and read too: $argon2id$v=19$m=19456,t=2,p=1$salt$key.
+// write and read too: $argon2id$v=19$m=19456,t=2,p=1$salt$key; and it has those who guess wait, see [Throttle].
 //
 // Contract: a check costs the same whether or not there is such a user, provided that all hashes come from [Hash]. At
 // most two checks run at once, so that strangers who guess cost no more memory than that.

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/password"
 )
 
 // Handshakes under way at once: of strangers, of those who are expected, and of one address. Connections beyond are told so
@@ -31,7 +32,7 @@ type server struct {
 	keys     []hostKey
 	accounts map[string]*account
 	checker  *ssh.CertChecker // nil without authorities
-	throttle *throttle
+	throttle *password.Throttle
 	hasher   *hasher
 	coverage *coverages
 	usage    map[string]*usage
@@ -118,7 +119,7 @@ func (r *Remote) newServer() (*server, error) {
 		return nil, err
 	}
 	s := &server{Remote: r, keys: keys, accounts: accounts,
-		throttle: newThrottle(), hasher: newHasher(), coverage: newCoverages(),
+		throttle: password.NewThrottle(), hasher: newHasher(), coverage: newCoverages(),
 		usage: map[string]*usage{}, pace: map[string]*pace{},
 		conns: map[*connection]bool{}, handshakes: map[netip.Addr]int{}, sessions: map[string]int{}}
 	for name, a := range accounts {
@@ -180,7 +181,7 @@ func turnAway(tcp net.Conn, reason string) {
 
 // admit counts a connection, or says why not.
 func (s *server) admit(c *connection) string {
-	if left := s.throttle.shut(c.address); left > 0 {
+	if left := s.throttle.Shut(c.address); left > 0 {
 		return fmt.Sprintf("Too many failed logins from this address: try again in %v", left.Round(time.Second))
 	}
 	s.mu.Lock()
@@ -209,7 +210,7 @@ const tooMany = "Too many connections: try again later"
 // there. Strangers do not keep them out.
 func (s *server) expects(a netip.Addr) bool {
 	for _, account := range s.accounts {
-		if s.throttle.knows(a, account.Name) || len(account.networks) > 0 && account.allowed(a) {
+		if s.throttle.Knows(a, account.Name) || len(account.networks) > 0 && account.allowed(a) {
 			return true
 		}
 	}

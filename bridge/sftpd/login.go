@@ -142,7 +142,7 @@ func (l *login) ask(c ssh.ConnMetadata, challenge ssh.KeyboardInteractiveChallen
 func (l *login) password(c ssh.ConnMetadata, text []byte) (*ssh.Permissions, error) {
 	l.user = c.User()
 	name := accountName(l.user)
-	if wait := l.throttle.wait(l.address, name); wait > 0 {
+	if wait := l.throttle.Wait(l.address, name); wait > 0 {
 		select {
 		case <-time.After(wait):
 		case <-l.ctx.Done():
@@ -159,7 +159,7 @@ func (l *login) password(c ssh.ConnMetadata, text []byte) (*ssh.Permissions, err
 	}
 	if !ok {
 		l.tries++
-		l.throttle.failed(l.address, name)
+		l.throttle.Failed(l.address, name)
 		l.refuseStranger(l.address, name, "login refused: "+l.reason(a, "wrong password"))
 		return nil, errRefused
 	}
@@ -203,7 +203,7 @@ func (l *login) failed(user string, err error) {
 		if len(auth.Errors) < 2 { // it asked which methods there are, and went
 			return
 		}
-		l.throttle.failed(l.address, name)
+		l.throttle.Failed(l.address, name)
 		text = "login refused: " + l.reason(l.accounts[user], "no key that is known")
 	case errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
 		return

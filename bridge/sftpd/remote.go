@@ -21,7 +21,7 @@
 //
 //   - options.go, rights.go: the config, and who may do what
 //   - listen.go: connections, and how many of them
-//   - login.go, throttle.go, hostkeys.go, algorithms.go: who is who
+//   - login.go, hostkeys.go, algorithms.go: who is who
 //   - session.go, packets.go: one connection
 //   - tree.go, transfer.go, coverage.go, quota.go: its requests
 //   - arrivals.go, notes.go: which files are whole

@@ -59,7 +59,7 @@ func (c *connection) serve() {
 	c.account = conn.Permissions.ExtraData[accountData{}].(*account)
 	method := conn.Permissions.ExtraData[methodData{}].(string)
 	c.id = hex.EncodeToString(conn.SessionID()[:8])
-	c.throttle.succeeded(c.address, c.account.Name)
+	c.throttle.Succeeded(c.address, c.account.Name)
 	if reason := c.take(c.account); reason != "" {
 		c.turnDown(channels, requests, reason)
 		return

@@ -152,7 +152,7 @@ func (r *rehearsal) start(ctx context.Context, opts ...orotest.Option) (err erro
 // stage puts the stand-ins into the config, and makes it look often.
 func (r *rehearsal) stage(c *config.Config, keys string) {
 	c.State.Dir = filepath.Join(r.dir, "var")
-	c.Admin, c.Webhook = config.Admin{}, config.Webhook{}
+	c.Admin, c.Webhook = nil, config.Webhook{}
 	shop := &c.Oro
 	shop.URL, shop.APIPath, shop.TokenPath = r.shop.URL(), "/admin/api", "/oauth2-token"
 	shop.ClientID, shop.ClientSecret = shopClient, shopSecret

@@ -61,6 +61,7 @@ func Run(t *testing.T, place func(t *testing.T) Place) {
 	}{
 		{"drops", drops}, {"manifests", manifests}, {"runs", runs}, {"batches", batches}, {"rows", rows}, {"parked", parked}, {"links", links},
 		{"outbox", outbox}, {"journal", journal}, {"persons", persons}, {"stage", stage}, {"transactions", transactions}, {"writers", writers},
+		{"tallies", tallies},
 	} {
 		t.Run(room.name, func(t *testing.T) {
 			for _, test := range room.tests {

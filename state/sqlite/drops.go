@@ -66,6 +66,8 @@ func (l dropStore) Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Dr
 	filter(&w, "sha256 = ?", f.SHA256)
 	filter(&w, "sha256 <> ?", f.Other)
 	filter(&w, "id > ?", f.After)
+	filter(&w, "id < ?", f.Before)
+	filter(&w, "instr(name, ?) > 0", f.Word)
 	among(&w, "state", f.States)
 	filter(&w, "seen_at >= ?", millis(f.From))
 	filter(&w, "seen_at < ?", millis(f.To))

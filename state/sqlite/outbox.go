@@ -232,6 +232,7 @@ func (l outboxStore) Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*brid
 		w.add("o.person <> '' AND o.person = ?", l.Pseudonym(f.Customer))
 	}
 	filter(&w, "o.number = ?", f.Number)
+	filter(&w, "o.id < ?", f.Before)
 	filter(&w, "o.submitted >= ?", millis(f.From))
 	filter(&w, "o.submitted < ?", millis(f.To))
 	filter(&w, "o.answered = 0 AND o.alarm = '' AND f.written <> 0 AND f.written < ?", millis(f.Unanswered))

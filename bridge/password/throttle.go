@@ -1,4 +1,4 @@
-package sftpd
+package password
 
 import (
 	"net/netip"
@@ -16,9 +16,9 @@ const (
 	maxRemembered = 10_000    // addresses and accounts; strangers cost no more memory than that
 )
 
-// throttle counts the failed logins of addresses and accounts. A success forgets the failures of its address, and from
+// A Throttle counts the failed logins of addresses and accounts. A success forgets the failures of its address, and from
 // then on failures of others with this account do not slow the account's own address down.
-type throttle struct {
+type Throttle struct {
 	mu        sync.Mutex
 	addresses map[netip.Addr]*failures
 	accounts  map[string]*failures
@@ -35,8 +35,9 @@ type friend struct {
 	account string
 }
 
-func newThrottle() *throttle {
-	return &throttle{addresses: map[netip.Addr]*failures{}, accounts: map[string]*failures{}, friends: map[friend]time.Time{}}
+// NewThrottle has nobody wait yet.
+func NewThrottle() *Throttle {
+	return &Throttle{addresses: map[netip.Addr]*failures{}, accounts: map[string]*failures{}, friends: map[friend]time.Time{}}
 }
 
 // origin is what counts as one address: of IPv6 the network of 64 bits, which one customer has as a whole.
@@ -58,8 +59,8 @@ func growth(n, free int, longest time.Duration) time.Duration {
 	return min(time.Second<<min(n-free, 20), longest)
 }
 
-// wait is how long a password waits before it is looked at.
-func (t *throttle) wait(a netip.Addr, account string) time.Duration {
+// Wait is how long a password waits before it is looked at.
+func (t *Throttle) Wait(a netip.Addr, account string) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	a = origin(a)
@@ -70,8 +71,8 @@ func (t *throttle) wait(a netip.Addr, account string) time.Duration {
 	return growth(n, freeFailures, longestWait)
 }
 
-// shut says how long the address is still kept out.
-func (t *throttle) shut(a netip.Addr) time.Duration {
+// Shut says how long the address is still kept out.
+func (t *Throttle) Shut(a netip.Addr) time.Duration {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	f := t.addresses[origin(a)]
@@ -89,8 +90,8 @@ func count(f *failures) int {
 	return f.count
 }
 
-// failed counts a failed login; without an account, a connection that tried none.
-func (t *throttle) failed(a netip.Addr, account string) {
+// Failed counts a failed login; without an account, a connection that tried none.
+func (t *Throttle) Failed(a netip.Addr, account string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	add(t.addresses, origin(a))
@@ -121,16 +122,16 @@ func forget[K comparable](all map[K]*failures) {
 	}
 }
 
-// knows says whether somebody has logged in to an account from an address.
-func (t *throttle) knows(a netip.Addr, account string) bool {
+// Knows says whether somebody has logged in to an account from an address.
+func (t *Throttle) Knows(a netip.Addr, account string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	_, ok := t.friends[friend{origin(a), account}]
 	return ok
 }
 
-// succeeded forgets the failures of an address.
-func (t *throttle) succeeded(a netip.Addr, account string) {
+// Succeeded forgets the failures of an address.
+func (t *Throttle) Succeeded(a netip.Addr, account string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	a = origin(a)
