@@ -51,6 +51,7 @@ var rooms = []room{
 	{"bridge/sftpd", below{"formats", "bridge", "bridge/config", "bridge/password", "bridge/dir"}},
 	{"bridge/oro", below{"formats", "bridge", "bridge/config"}},
 	{"bridge/web", below{"bridge"}},
+	{"bridge/api", below{"formats", "bridge", "bridge/admit", "bridge/inbound", "bridge/operate"}},
 	{"bridge/admit", below{"formats", "bridge", "bridge/config", "bridge/password"}},
 	{"state", below{"formats", "bridge"}},
 
