@@ -9,6 +9,7 @@
 // bridge/inbound and bridge/outbound.
 //
 //   - drops.go, rejects.go, orders.go, status.go, trace.go, events.go: what a [View] of the ledger shows
+//   - audit.go: who decided and looked; tokens.go: which programs may
 //   - figures.go, search.go: what went through day by day, and what a word names
 //   - plan.go, inspect.go: what a file would do, and what it holds
 //   - decide.go, handin.go, undo.go, reconcile.go, resend.go, pause.go: decisions about drops, orders and pauses; wait.go: until another
@@ -97,6 +98,8 @@ type View struct {
 	Ledger  Ledger
 	// Running says that a bridge is at work on the ledger: it carries out what is decided beside it.
 	Running bool
+	// By is who looks or decides, and why, for the ledger. A page copies its desk for each decision.
+	By bridge.Decision
 }
 
 // Desk is where an operator sits: it shows what the ledger knows, and takes decisions. Its fields are set once, before any
@@ -109,8 +112,6 @@ type Desk struct {
 	// there; nil: it is.
 	Wait  bool
 	Alive func() bool
-	// By is who decides and why, for the ledger. A page copies its desk for each decision.
-	By bridge.Decision
 }
 
 // Mistake is a question or decision that makes no sense, such as one about a feed that the config does not have. Whoever

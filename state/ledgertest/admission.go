@@ -7,12 +7,13 @@ import (
 )
 
 func sessionOf(key, user string) bridge.Session {
-	return bridge.Session{Hash: bridge.KeyHash(key), User: user, Stamp: "stamp", From: "10.0.0.7", Began: at, Seen: at, Ends: at.Add(time.Hour)}
+	return bridge.Session{Hash: bridge.KeyHash(key), User: user, Stamp: "stamp", From: "10.0.0.7", Began: at, Seen: at,
+		Ends: at.Add(time.Hour)}
 }
 
 func tokenOf(name string) *bridge.Token {
-	return &bridge.Token{Name: name, Hash: bridge.KeyHash(name + " ☃"), Role: "operator", Shops: []string{"b2b", "it's"}, By: "root@host", Made: at,
-		Expires: at.Add(time.Hour)}
+	return &bridge.Token{Name: name, Hash: bridge.KeyHash(name + " ☃"), Role: "operator", Shops: []string{"b2b", "it's"},
+		By: "root@host", Made: at, Expires: at.Add(time.Hour)}
 }
 
 var admission = []test{
