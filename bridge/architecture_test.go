@@ -59,7 +59,7 @@ var rooms = []room{
 	{"bridge/sftp/sftptest", below{"bridge", "bridge/sftpd"}},
 	{"formats/hostiletest", nil},
 	{"bridge/remotetest", below{"bridge"}},
-	{"state/ledgertest", below{"formats", "bridge", "bridge/inbound", "bridge/outbound", "bridge/daemon", "bridge/operate"}},
+	{"state/ledgertest", below{"formats", "bridge", "bridge/inbound", "bridge/outbound", "bridge/daemon", "bridge/operate", "bridge/admit"}},
 	{"bridge/bridgetest", anything},
 	{"bridge/crashtest", anything},
 

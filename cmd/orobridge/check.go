@@ -55,7 +55,8 @@ func wakeRunning(ctx context.Context, c *config.Config) (err error) {
 		return err
 	}
 	defer closing(ledger, &err)
-	return ledger.Keep(ctx, &bridge.Event{At: time.Now().UTC(), Kind: bridge.DecisionTaken, Text: "checked: what waits is tried again"})
+	return ledger.Keep(ctx, decider().On(&bridge.Event{At: time.Now().UTC(),
+		Kind: bridge.DecisionTaken, Text: "checked: what waits is tried again"}))
 }
 
 // checkup prints what it finds as it comes.

@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net"
-	"os"
-	"os/user"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -37,6 +35,7 @@ type engine struct {
 	remotes map[string]bridge.Remote
 	orders  map[string]bridge.Remote // ways of their own for exports
 	hook    net.Listener             // for the shop's webhooks; nil without
+	site    *site                    // for people and programs; nil without
 	log     *slog.Logger
 }
 
@@ -56,7 +55,28 @@ func (a *app) look(ctx context.Context, see func(*operate.View) error) (err erro
 		return err
 	}
 	defer closing(ledger, &err)
-	return see(&operate.View{Feeds: c.Feeds, Exports: c.Exports, Ledger: ledger, Running: state.Locked(c.State.Dir)})
+	return see(&operate.View{Feeds: c.Feeds, Exports: c.Exports, Ledger: witness{ledger, c.State.Dir},
+		Running: state.Locked(c.State.Dir), By: decider()})
+}
+
+// A witness is a ledger opened for reading in which looks at persons' data are entered all the same. Where no bridge has run yet
+// there is none.
+type witness struct {
+	*state.State
+	dir string
+}
+
+// Keep enters events beside whoever holds the ledger.
+func (w witness) Keep(ctx context.Context, events ...*bridge.Event) (err error) {
+	if !state.Exists(w.dir) {
+		return nil
+	}
+	ledger, err := state.Open(ctx, w.dir, state.Options{Beside: true})
+	if err != nil {
+		return bridge.Within("a look at persons' data has to stand in the audit", err)
+	}
+	defer closing(ledger, &err)
+	return ledger.Keep(ctx, events...)
 }
 
 // work opens a bridge on the ledger that open finds and does a piece of work that somebody waits for. A feed that is named
@@ -156,8 +176,8 @@ func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) 
 	}
 	e.Daemon = daemon.Assemble(c, shop, daemon.Ends{Ledger: ledger, Shop: e.shop, Remotes: e.remotes, OrderRemotes: e.orders,
 		Spool: ledger.Spool(), Clock: bridge.SystemClock{}, Events: events})
-	e.Desk = &operate.Desk{View: operate.View{Feeds: c.FeedsOf(shop), Exports: c.ExportsOf(shop), Ledger: ledger}, In: e.In, Out: e.Out,
-		By: bridge.Decision{Who: whoami()}}
+	e.Desk = &operate.Desk{View: operate.View{Feeds: c.FeedsOf(shop), Exports: c.ExportsOf(shop), Ledger: ledger, By: decider()},
+		In: e.In, Out: e.Out}
 	e.Daemon.Shop = e.shop
 	if w := c.Webhook; w.URL != "" && len(c.ExportsOf(shop)) > 0 {
 		e.Subscribe = func(ctx context.Context) ([]string, error) {
@@ -165,18 +185,6 @@ func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) 
 		}
 	}
 	return e, nil
-}
-
-// whoami is who decides: the account and the machine.
-func whoami() string {
-	name := "unknown"
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	if host, err := os.Hostname(); err == nil {
-		name += "@" + host
-	}
-	return name
 }
 
 // open prepares the ends.
@@ -205,7 +213,7 @@ func (e *engine) open(shop *config.Shop, log *slog.Logger) (err error) {
 	return nil
 }
 
-// listen opens the addresses at which partners and the shop arrive.
+// listen opens the addresses at which partners, the shop and its operators arrive.
 func (e *engine) listen(ctx context.Context) (err error) {
 	for _, r := range e.remotes {
 		if s, ok := r.(bridge.Server); ok {
@@ -215,17 +223,22 @@ func (e *engine) listen(ctx context.Context) (err error) {
 		}
 	}
 	if w := e.config.Webhook; w.Secret != "" {
-		e.hook, err = web.Listen(ctx, w.Listen)
+		if e.hook, err = web.Listen(ctx, w.Listen); err != nil {
+			return err
+		}
 	}
-	return err
+	return e.listenSite(ctx)
 }
 
-// serve lets partners come to the remotes that are servers, and the shop to its webhooks, until ctx ends.
+// serve lets partners come to the remotes that are servers, the shop to its webhooks, and operators to their site, until ctx ends.
 func (e *engine) serve(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	if e.hook != nil {
 		s := &web.Server{Secret: e.config.Webhook.Secret, Wake: e.Out.WakeExports, Log: e.log}
 		g.Go(func() error { return s.Serve(ctx, e.hook) })
+	}
+	if e.site != nil {
+		g.Go(func() error { return e.site.Serve(ctx, e.site.Listener) })
 	}
 	g.Go(func() error { return e.Serve(ctx) })
 	return g.Wait()
@@ -248,6 +261,9 @@ func (e *engine) closeEnds() error {
 	}
 	if e.hook != nil {
 		_ = e.hook.Close() // whoever served it has closed it already
+	}
+	if e.site != nil {
+		_ = e.site.Close()
 	}
 	return errors.Join(errs...)
 }

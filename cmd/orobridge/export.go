@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
@@ -24,6 +25,9 @@ func newExportCommand(a *app) *cobra.Command {
 			return a.look(cmd.Context(), func(desk *operate.View) error {
 				v, err := desk.Customer(cmd.Context(), args[0])
 				if err != nil {
+					return err
+				}
+				if err := desk.Saw(cmd.Context(), bridge.Event{Person: v.Person, Text: "all that is held"}); err != nil {
 					return err
 				}
 				if a.AsJSON {

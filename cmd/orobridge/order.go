@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/operate"
 )
 
@@ -19,6 +20,10 @@ func newOrderCommand(a *app) *cobra.Command {
 			if render != "" {
 				return a.work(cmd.Context(), "", readLedgerOrNone, func(e *engine) error {
 					p, err := e.Desk.PreviewOrder(cmd.Context(), args[0], render)
+					if err == nil {
+						view := operate.View{Ledger: witness{e.ledger, e.config.State.Dir}, By: decider()}
+						err = view.Saw(cmd.Context(), bridge.Event{Order: p.Order, Export: p.Export, Text: "what it would be rendered to"})
+					}
 					if err != nil {
 						return err
 					}
@@ -29,6 +34,11 @@ func newOrderCommand(a *app) *cobra.Command {
 				orders, err := desk.OrderDetails(cmd.Context(), args[0])
 				if err != nil {
 					return err
+				}
+				for i := range orders {
+					if err := desk.Saw(cmd.Context(), bridge.Event{Order: orders[i].Order, Text: "its history"}); err != nil {
+						return err
+					}
 				}
 				if a.AsJSON {
 					return a.PrintJSON(orders)

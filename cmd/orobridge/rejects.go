@@ -29,12 +29,22 @@ func newRejectsCommand(a *app) *cobra.Command {
 				if !flat && !a.AsJSON {
 					f.Last = 0
 					causes, err := desk.Causes(cmd.Context(), f)
+					if err == nil {
+						var shown []operate.KeptReject
+						for _, c := range causes {
+							shown = append(shown, c.Example)
+						}
+						err = desk.SawRejects(cmd.Context(), shown)
+					}
 					if err != nil {
 						return err
 					}
 					return a.PrintCauses(causes, all)
 				}
 				rejects, err := desk.Rejects(cmd.Context(), f)
+				if err == nil {
+					err = desk.SawRejects(cmd.Context(), rejects)
+				}
 				if err != nil {
 					return err
 				}

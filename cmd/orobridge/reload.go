@@ -239,5 +239,5 @@ func (a *app) askToReload(ctx context.Context, ledger *state.State) (last int64,
 	}
 	now := time.Now().UTC()
 	return last, ledger.Note(ctx, bridge.ReloadAsked, now.Format(time.RFC3339),
-		&bridge.Event{At: now, Kind: bridge.DecisionTaken, Who: whoami(), Text: "reload: read the config again"})
+		decider().On(&bridge.Event{At: now, Kind: bridge.DecisionTaken, Text: "reload: read the config again"}))
 }

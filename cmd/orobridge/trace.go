@@ -24,6 +24,9 @@ func newTraceCommand(a *app) *cobra.Command {
 					return traceAll(a, cmd.Context(), desk, args[0])
 				}
 				v, err := desk.Trace(cmd.Context(), args[0], args[1])
+				if err == nil {
+					err = desk.SawTraces(cmd.Context(), v)
+				}
 				if err != nil {
 					return err
 				}
@@ -40,6 +43,9 @@ func newTraceCommand(a *app) *cobra.Command {
 // traceAll traces every key that a word is a part of; as JSON it is a list.
 func traceAll(a *app, ctx context.Context, desk *operate.View, word string) error {
 	all, more, err := desk.TraceAll(ctx, word)
+	if err == nil {
+		err = desk.SawTraces(ctx, all...)
+	}
 	if err != nil {
 		return err
 	}

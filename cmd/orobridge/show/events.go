@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/operate"
 )
 
@@ -35,10 +36,12 @@ func eventLine(e *operate.Event) string {
 	add("batch %d", e.Batch != 0, e.Batch)
 	add("%s", e.File != "", e.File)
 	add("order %s", e.Order != "", e.Order)
+	add("%s", e.Person != "", e.Person)
 	add("%s", e.Alarm != "", e.Alarm)
 	add("by %s", e.Who != "", e.Who)
 	add("by %s", e.User != "", e.User)
 	add("from %s", e.Address != "", e.Address)
+	add("from %s", e.From != "" && e.From != bridge.CommandLine, e.From)
 	var said []string
 	if e.Counts != nil {
 		said = append(said, CountsLine(*e.Counts))
