@@ -51,15 +51,16 @@ var rooms = []room{
 	{"bridge/sftpd", below{"formats", "bridge", "bridge/config", "bridge/password", "bridge/dir"}},
 	{"bridge/oro", below{"formats", "bridge", "bridge/config"}},
 	{"bridge/web", below{"bridge"}},
-	{"bridge/api", below{"formats", "bridge", "bridge/admit", "bridge/inbound", "bridge/operate"}},
 	{"bridge/admit", below{"formats", "bridge", "bridge/config", "bridge/password"}},
+	{"bridge/api", below{"formats", "bridge", "bridge/admit", "bridge/inbound", "bridge/operate"}},
 	{"state", below{"formats", "bridge"}},
 
 	{"bridge/oro/orotest", nil},
 	{"bridge/sftp/sftptest", below{"bridge", "bridge/sftpd"}},
 	{"formats/hostiletest", nil},
 	{"bridge/remotetest", below{"bridge"}},
-	{"state/ledgertest", below{"formats", "bridge", "bridge/inbound", "bridge/outbound", "bridge/daemon", "bridge/operate", "bridge/admit"}},
+	{"state/ledgertest", below{"formats", "bridge", "bridge/inbound", "bridge/outbound", "bridge/daemon", "bridge/operate", "bridge/admit",
+		"bridge/api"}},
 	{"bridge/bridgetest", anything},
 	{"bridge/crashtest", anything},
 
