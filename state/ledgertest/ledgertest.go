@@ -43,7 +43,6 @@ type Ledger interface {
 	daemon.Ledger
 	admit.Ledger
 	api.Ledger
-	api.Ledger
 	// OroIDs tells the shop's client the shop's ids of the keys that have a link.
 	OroIDs(ctx context.Context, entity string, keys []string) (map[string]string, error)
 	// Events walks the journal, oldest first.
