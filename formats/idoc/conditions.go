@@ -35,25 +35,27 @@ var listRules = entityRule{
 	rules:   map[string]rule{"COND_A": func(r *reader, d *Document) error { return r.conditions(d, (*condition).list) }},
 }
 
-// understood are the fields of E1KOMG that the rules take into account or that do not narrow a price: its names (VAKEY
+// understood says whether a field of E1KOMG is one that the rules take into account or that does not narrow a price: its names (VAKEY
 // repeats the key as one text) and what S/4HANA repeats in longer fields. Any other field with a text would make it a
 // price of something narrower than its row says.
-var understood = setOf("KVEWE", "KOTABNR", "KAPPL", "KSCHL", "VAKEY", "VAKEY_LONG", "VADAT", "VADAT_LONG", "VKORG", "VTWEG", "SPART",
-	"KUNNR", "KDGRP", "PLTYP", "KONDA", "WAERK", "MATNR", "MATNR_LONG", "MATNR_EXTERNAL", "MATNR_VERSION", "MATNR_GUID", "MEINS",
-	"VRKME", "EAN11", "EANNR")
-
-// ofMaterial are the fields that say what kind of material it is. Beside a material they narrow nothing; alone they make
-// it a price of all materials of that kind.
-var ofMaterial = setOf("MTART", "MATKL", "EXTWG", "PRODH", "PRODH1", "PRODH2", "PRODH3", "KONDM", "BONUS", "PROVG", "MVGR1", "MVGR2",
-	"MVGR3", "MVGR4", "MVGR5", "WAGRP", "WGLIF", "PMATN", "PMATN_LONG", "TAXM1", "TAXM2", "TAXM3", "TAXM4", "TAXM5", "TAXM6",
-	"TAXM7", "TAXM8", "TAXM9")
-
-func setOf(names ...string) map[string]bool {
-	set := make(map[string]bool, len(names))
-	for _, name := range names {
-		set[name] = true
+func understood(field string) bool {
+	switch field {
+	case "KVEWE", "KOTABNR", "KAPPL", "KSCHL", "VAKEY", "VAKEY_LONG", "VADAT", "VADAT_LONG", "VKORG", "VTWEG", "SPART", "KUNNR", "KDGRP",
+		"PLTYP", "KONDA", "WAERK", "MATNR", "MATNR_LONG", "MATNR_EXTERNAL", "MATNR_VERSION", "MATNR_GUID", "MEINS", "VRKME", "EAN11", "EANNR":
+		return true
 	}
-	return set
+	return false
+}
+
+// ofMaterial says whether a field tells what kind of material it is. Beside a material it narrows nothing; alone it makes it a
+// price of all materials of that kind.
+func ofMaterial(field string) bool {
+	switch field {
+	case "MTART", "MATKL", "EXTWG", "PRODH", "PRODH1", "PRODH2", "PRODH3", "KONDM", "BONUS", "PROVG", "MVGR1", "MVGR2", "MVGR3", "MVGR4",
+		"MVGR5", "WAGRP", "WGLIF", "PMATN", "PMATN_LONG", "TAXM1", "TAXM2", "TAXM3", "TAXM4", "TAXM5", "TAXM6", "TAXM7", "TAXM8", "TAXM9":
+		return true
+	}
+	return false
 }
 
 // condition is where one E1KONP and its parents stand.
@@ -113,16 +115,14 @@ func (c *condition) unwanted(b *rowBuilder) string {
 // narrowed finds a field that makes the condition narrower than a row can say, empty for none.
 func (c *condition) narrowed(b *rowBuilder) (field string, err error) {
 	material := b.value(c.komg, "MATNR") != "" || b.value(c.komg, "MATNR_LONG") != ""
-	err = b.d.each(&b.d.Segments[c.komg], func(name string, text []byte) bool {
+	err = b.d.each(&b.d.Segments[c.komg], func(name, text string) bool {
 		switch {
-		case understood[name], material && ofMaterial[name], string(text) == b.r.f.noData(), slices.Contains(b.r.f.IgnoreKeys, name):
+		case understood(name), material && ofMaterial(name), text == b.r.f.noData(), slices.Contains(b.r.f.IgnoreKeys, name):
 			return true
 		}
-		for _, char := range text {
-			if char != '0' && char != ' ' {
-				field = name
-				return false
-			}
+		if strings.Trim(text, "0 ") != "" {
+			field = name
+			return false
 		}
 		return true
 	})
@@ -352,7 +352,7 @@ func (c *condition) list() error {
 	c.r.noticed = true // its row comes at the end of the file
 	b := &rowBuilder{r: c.r, d: c.d}
 	word := c.notPrice(b)
-	name, currency := c.listName(b), b.value(c.konp, "KONWA")
+	name, currency := strings.Clone(c.listName(b)), b.value(c.konp, "KONWA") // the name stays longer than the IDoc
 	if name == "" {
 		c.r.push(c.d, c.komg).fail(&c.d.Segments[c.komg], "name", formats.CodeMissing,
 			"the condition names neither customer, group, price list nor sales organisation: format.price_list would name its list")
@@ -379,7 +379,7 @@ func (c *condition) list() error {
 		l.pos[name] = c.d.position(&c.d.Segments[c.komg])
 	}
 	if currency != "" && !slices.Contains(l.currencies[name], currency) {
-		l.currencies[name] = append(l.currencies[name], currency)
+		l.currencies[name] = append(l.currencies[name], strings.Clone(currency))
 	}
 	return nil
 }

@@ -235,7 +235,7 @@ func (m *markupReader) end(d *Document) {
 	}
 	name := m.field.name
 	m.field = nil
-	text := bytes.TrimRight(d.text[m.text:], " ")
+	text := trimBlanks(d.text[m.text:])
 	d.text = d.text[:m.text+len(text)]
 	if len(text) == 0 {
 		return // an empty field is as good as none
@@ -255,7 +255,8 @@ func (m *markupReader) end(d *Document) {
 
 // controlled takes what the rest of the IDoc is read by from its control record.
 func (m *markupReader) controlled(d *Document) {
-	d.Number, _ = d.Value(&d.Control, "DOCNUM")
+	number, _ := d.Value(&d.Control, "DOCNUM")
+	d.Number = strings.Clone(number)
 	if basic, _ := d.Value(&d.Control, "IDOCTYP"); basic != "" {
 		m.follow(basic)
 	}

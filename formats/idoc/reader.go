@@ -208,7 +208,8 @@ type reader struct {
 	lists   priceLists
 	firsts  map[place]int // what home has looked for in the current IDoc
 	ended   bool
-	noticed bool // the current IDoc gave a row, or was left out for a reason that is counted
+	text    []byte // of the cells of the row that is handed out
+	noticed bool   // the current IDoc gave a row, or was left out for a reason that is counted
 }
 
 // place is a raw column's segment below a segment.
@@ -282,11 +283,24 @@ func (r *reader) Next(row *formats.Row) error {
 	}
 	q := &r.queue[r.next]
 	r.next++
+	r.own(q.cells)
 	row.Pos, row.Cells, row.Absent = q.pos, q.cells, q.absent
 	if q.reject != nil {
 		return q.reject
 	}
 	return nil
+}
+
+// own makes a row's cells texts of their own, parts of one: until here they may be parts of a whole IDoc's.
+func (r *reader) own(cells []string) {
+	r.text = r.text[:0]
+	for _, c := range cells {
+		r.text = append(r.text, c...)
+	}
+	text := string(r.text)
+	for i, c := range cells {
+		cells[i], text = text[:len(c)], text[len(c):]
+	}
 }
 
 // read fills the queue from the next IDoc.
