@@ -68,7 +68,7 @@ type condition struct {
 // conditions calls each for every condition of the IDoc that may be a price.
 func (r *reader) conditions(d *Document, each func(*condition) error) error {
 	for komg := range d.Children(-1, "E1KOMG") {
-		b, c := &rowBuilder{r: r, d: d}, &condition{r: r, d: d, komg: komg}
+		b, c := &rowBuilder{r: r, d: d}, &condition{r: r, d: d, komg: komg, konh: -1, konp: -1}
 		word := c.unwanted(b)
 		if b.err != nil {
 			return b.err
@@ -86,9 +86,13 @@ func (r *reader) conditions(d *Document, each func(*condition) error) error {
 				"the condition depends on %s, which no price list of the shop can express (format.ignore_keys would ignore it)", field)
 			continue
 		}
-		for konh := range d.Children(komg, "E1KONH") {
-			for konp := range d.Children(konh, "E1KONP") {
-				if err := each(&condition{r, d, komg, konh, konp}); err != nil {
+		for i := komg + 1; i < len(d.Segments) && d.Segments[i].Depth > d.Segments[komg].Depth; i++ {
+			switch d.Segments[i].Type {
+			case "E1KONH":
+				c.konh = i
+			case "E1KONP":
+				c.konp = i
+				if err := each(c); err != nil {
 					return err
 				}
 			}
@@ -120,9 +124,11 @@ func (c *condition) narrowed(b *rowBuilder) (field string, err error) {
 		case understood(name), material && ofMaterial(name), text == b.r.f.noData(), slices.Contains(b.r.f.IgnoreKeys, name):
 			return true
 		}
-		if strings.Trim(text, "0 ") != "" {
-			field = name
-			return false
+		for i := range len(text) {
+			if text[i] != '0' && text[i] != ' ' {
+				field = name
+				return false
+			}
 		}
 		return true
 	})
@@ -240,14 +246,16 @@ func (c *condition) prices() error {
 
 // scale lists the E1KONM of a condition, or -1 alone when it has no scale. The fault says why it can't be expressed.
 func (c *condition) scale(b *rowBuilder) (lines []int, fault string) {
+	lines = c.r.scale[:0]
 	for i := range c.d.Children(c.konp, "E1KONM") {
 		lines = append(lines, i)
 	}
+	c.r.scale = lines
 	if c.d.First(c.konp, "E1KONW") >= 0 {
 		fault = "a scale of values (E1KONW) can't be expressed in the shop: its tiers are quantities"
 	}
 	if len(lines) == 0 {
-		if lines = []int{-1}; from(b.value(c.konp, "KSTBM")) == "1" {
+		if lines = append(lines, -1); from(b.value(c.konp, "KSTBM")) == "1" {
 			return lines, fault
 		}
 	}
@@ -313,22 +321,26 @@ func (c *condition) lowest(b *rowBuilder, at int) string {
 
 // amount divides KBETR, of E1KONP or of a scale's line, by E1KONP's KPEIN.
 func (c *condition) amount(b *rowBuilder, at int) {
-	rate, err := formats.ParseAmount(b.value(at, "KBETR"), formats.Conventions{})
+	rate, err := formats.CanonDecimal(b.value(at, "KBETR"), formats.Conventions{})
 	if err != nil {
 		b.fail(&c.d.Segments[at], "KBETR", formats.CodeAmount, "KBETR %v", err)
 		return
 	}
-	text := trimZeros(b.value(c.konp, "KPEIN"))
-	if text == "" || text == "0" || text == "1" { // by far the most prices are of one unit
-		b.set("value", rate.Round(quotientDecimals).String())
+	units := trimZeros(b.value(c.konp, "KPEIN"))
+	if units == "" || units == "0" {
+		units = "1"
+	}
+	if units == "1" && formats.Decimals(rate) <= quotientDecimals { // as by far the most prices are
+		b.set("value", rate)
 		return
 	}
-	per, err := formats.ParseAmount(text, formats.Conventions{})
+	per, err := formats.ParseAmount(units, formats.Conventions{})
 	if err != nil {
 		b.fail(&c.d.Segments[c.konp], "KPEIN", formats.CodeAmount, "KPEIN %v", err)
 		return
 	}
-	value, err := rate.Div(per, quotientDecimals)
+	of, _ := formats.ParseAmount(rate, formats.Conventions{}) // canonical already
+	value, err := of.Div(per, quotientDecimals)
 	if err != nil {
 		b.fail(&c.d.Segments[c.konp], "KPEIN", formats.CodeAmount, "KPEIN is zero")
 		return

@@ -223,15 +223,17 @@ func (d *Document) tooLarge() error {
 
 // Children yields the segments of a type below the parent, -1 for the whole IDoc, at any depth, in their order.
 func (d *Document) Children(parent int, typ string) iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for i := parent + 1; i < len(d.Segments); i++ {
-			s := &d.Segments[i]
-			if parent >= 0 && s.Depth <= d.Segments[parent].Depth {
-				return
-			}
-			if s.Type == typ && !yield(i) {
-				return
-			}
+	return func(yield func(int) bool) { d.children(parent, typ, yield) }
+}
+
+func (d *Document) children(parent int, typ string, yield func(int) bool) {
+	for i := parent + 1; i < len(d.Segments); i++ {
+		s := &d.Segments[i]
+		if parent >= 0 && s.Depth <= d.Segments[parent].Depth {
+			return
+		}
+		if s.Type == typ && !yield(i) {
+			return
 		}
 	}
 }

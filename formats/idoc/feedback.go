@@ -67,7 +67,7 @@ type answered struct {
 // the order's message tells.
 func response(r *reader, d *Document) error {
 	b := header(r, d)
-	var items []answered
+	items := r.answers[:0]
 	var remarks []string
 	refused, less := 0, false
 	for i := range d.Children(-1, "E1EDP01") {
@@ -103,6 +103,7 @@ func response(r *reader, d *Document) error {
 	if b.err != nil {
 		return b.err
 	}
+	r.answers = items
 	return r.lines(d, items)
 }
 
@@ -129,25 +130,34 @@ func (b *rowBuilder) answer(item int) answered {
 		a.confirmed = "0"
 		return a
 	}
-	sum, told := formats.Amount{}, false
 	for i := range b.d.Children(item, "E1EDP20") {
-		n, err := formats.ParseAmount(b.value(i, "WMENG"), formats.Conventions{})
+		n, err := formats.CanonDecimal(b.value(i, "WMENG"), formats.Conventions{})
 		if err != nil {
 			continue
 		}
-		sum, told = sum.Add(n), true
-		if day := b.value(i, "EDATU"); n.Cmp(formats.Amount{}) > 0 && strings.Trim(day, "0") != "" && day > a.day {
+		a.confirmed = plus(a.confirmed, n)
+		if day := b.value(i, "EDATU"); n != "0" && n[0] != '-' && strings.Trim(day, "0") != "" && day > a.day {
 			a.day = day
 		}
-	}
-	if told {
-		a.confirmed = sum.String()
 	}
 	return a
 }
 
+// plus adds canonical numbers, of which the first may be none yet.
+func plus(sum, n string) string {
+	if sum == "" {
+		return n
+	}
+	x, _ := formats.ParseAmount(sum, formats.Conventions{})
+	y, _ := formats.ParseAmount(n, formats.Conventions{})
+	return x.Add(y).String()
+}
+
 // below compares two quantities; one that is missing or no number is not compared.
 func below(small, large string) bool {
+	if small == large {
+		return false
+	}
 	x, err1 := formats.ParseAmount(small, formats.Conventions{})
 	y, err2 := formats.ParseAmount(large, formats.Conventions{})
 	return err1 == nil && err2 == nil && x.Cmp(y) < 0

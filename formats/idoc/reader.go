@@ -208,8 +208,10 @@ type reader struct {
 	lists   priceLists
 	firsts  map[place]int // what home has looked for in the current IDoc
 	ended   bool
-	text    []byte // of the cells of the row that is handed out
-	noticed bool   // the current IDoc gave a row, or was left out for a reason that is counted
+	text    []byte     // of the cells of the row that is handed out
+	answers []answered // of the current IDoc
+	scale   []int      // of the current condition
+	noticed bool       // the current IDoc gave a row, or was left out for a reason that is counted
 }
 
 // place is a raw column's segment below a segment.
@@ -379,8 +381,14 @@ func (r *reader) admit(d *Document) string {
 	return message
 }
 
-// push adds an empty row to the queue: every cell absent.
+// push adds an empty row to the queue: every cell absent. It is small enough to be compiled into who calls it, so that the
+// builder needs no memory of its own.
 func (r *reader) push(d *Document, at int) *rowBuilder {
+	return &rowBuilder{r: r, d: d, row: r.add(d, at)}
+}
+
+// add adds an empty row that stands at a segment of the document, -1 for its control record.
+func (r *reader) add(d *Document, at int) (row int) {
 	if r.used == len(r.queue) {
 		r.queue = append(r.queue, queued{cells: make([]string, len(r.columns)), absent: make([]bool, len(r.columns))})
 	}
@@ -391,13 +399,12 @@ func (r *reader) push(d *Document, at int) *rowBuilder {
 	for i := range q.cells {
 		q.cells[i], q.absent[i] = "", true
 	}
-	b := &rowBuilder{r: r, d: d, row: r.used - 1}
 	if at >= 0 {
 		q.pos = d.position(&d.Segments[at])
 	} else if d != nil {
 		q.pos = d.position(&d.Control)
 	}
-	return b
+	return r.used - 1
 }
 
 // reject adds a row that failed.
