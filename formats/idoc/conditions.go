@@ -1,6 +1,7 @@
 package idoc
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,9 +23,9 @@ var priceRules = entityRule{
 	columns: func(*Options) []string {
 		return []string{"price_list", "sku", "unit", "quantity", "currency", "value", formats.RemoveField}
 	},
-	scope: []string{"E1KONM", "E1KONP", "E1KONH", "E1KOMG"},
-	rules: map[string]rule{"COND_A": func(r *reader, d *Document) error { return r.conditions(d, (*condition).prices) }},
-	sources: map[string]string{"price_list": "E1KOMG-PLTYP", "sku": "E1KOMG-MATNR", "unit": "E1KONP-KMEIN",
+	scope: []string{"E1KONM", "E1KONP", "E1KONH", "E1KOMG", "E1MARAM", "E1PMARM"},
+	rules: map[string]rule{"COND_A": func(r *reader, d *Document) error { return r.conditions(d, (*condition).prices) }, "PRICAT": catalogue},
+	sources: map[string]string{"price_list": "E1KOMG-PLTYP", "sku": "E1KOMG-MATNR E1MARAM-MATNR", "unit": "E1KONP-KMEIN",
 		"quantity": "E1KONM-KSTBM E1KONP-KSTBM", "currency": "E1KONP-KONWA", "value": "E1KONM-KBETR E1KONP-KBETR",
 		formats.RemoveField: "E1KONP-LOEVM_KO"},
 }
@@ -58,32 +59,21 @@ func ofMaterial(field string) bool {
 	return false
 }
 
-// condition is where one E1KONP and its parents stand.
+// condition is where one E1KONP and what stands around it are; -1 for what is not there.
 type condition struct {
 	r                *reader
 	d                *Document
 	komg, konh, konp int
+	material         int // the segment that names the material and its unit
 }
 
 // conditions calls each for every condition of the IDoc that may be a price.
 func (r *reader) conditions(d *Document, each func(*condition) error) error {
 	for komg := range d.Children(-1, "E1KOMG") {
-		b, c := &rowBuilder{r: r, d: d}, &condition{r: r, d: d, komg: komg, konh: -1, konp: -1}
-		word := c.unwanted(b)
-		if b.err != nil {
-			return b.err
-		}
-		if word != "" {
-			r.count(word)
-			continue
-		}
-		field, err := c.narrowed(b)
-		if err != nil {
+		c := &condition{r: r, d: d, komg: komg, konh: -1, konp: -1, material: komg}
+		if barred, err := c.barred(); err != nil {
 			return err
-		}
-		if field != "" {
-			r.push(d, komg).fail(&d.Segments[komg], field, formats.CodeValue,
-				"the condition depends on %s, which no price list of the shop can express (format.ignore_keys would ignore it)", field)
+		} else if barred {
 			continue
 		}
 		for i := komg + 1; i < len(d.Segments) && d.Segments[i].Depth > d.Segments[komg].Depth; i++ {
@@ -99,6 +89,26 @@ func (r *reader) conditions(d *Document, each func(*condition) error) error {
 		}
 	}
 	return nil
+}
+
+// barred counts a condition that is none of this feed's, and rejects one that depends on more than a price list can say.
+func (c *condition) barred() (bool, error) {
+	b := &rowBuilder{r: c.r, d: c.d}
+	word := c.unwanted(b)
+	if b.err != nil {
+		return true, b.err
+	}
+	if word != "" {
+		c.r.count(word)
+		return true, nil
+	}
+	field, err := c.narrowed(b)
+	if err != nil || field == "" {
+		return err != nil, err
+	}
+	c.r.push(c.d, c.komg).fail(&c.d.Segments[c.komg], field, formats.CodeValue,
+		"the condition depends on %s, which no price list of the shop can express (format.ignore_keys would ignore it)", field)
+	return true, nil
 }
 
 // unwanted says why a condition is none of this feed's, in the word that it is counted under.
@@ -201,7 +211,7 @@ func (c *condition) notPrice(b *rowBuilder) string {
 		return "supplement"
 	}
 	if k := b.value(c.konp, "KRECH"); k != "" && k != "C" || b.value(c.konp, "KONWA") == "%" {
-		return "not_a_price " + own
+		return "not_a_price " + cmp.Or(own, kind)
 	}
 	return ""
 }
@@ -272,18 +282,12 @@ func (c *condition) scale(b *rowBuilder) (lines []int, fault string) {
 func (c *condition) price(b *rowBuilder, konm int, gone bool) {
 	list := c.listName(b)
 	if list == "" {
-		b.fail(&c.d.Segments[c.komg], "price_list", formats.CodeMissing,
+		b.fail(&c.d.Segments[max(c.komg, c.material)], "price_list", formats.CodeMissing,
 			"the condition names neither customer, group, price list nor sales organisation: format.price_list would name its list")
 	}
 	b.set("price_list", list)
-	b.set("sku", b.number(b.material(c.komg)))
-	unit := b.value(c.konp, "KMEIN")
-	for _, field := range [...]string{"VRKME", "MEINS"} {
-		if unit == "" {
-			unit = b.value(c.komg, field)
-		}
-	}
-	b.set("unit", unit)
+	b.set("sku", b.number(b.material(c.material)))
+	b.set("unit", cmp.Or(b.value(c.konp, "KMEIN"), b.value(c.komg, "VRKME"), b.value(c.material, "MEINS")))
 	b.set("currency", b.value(c.konp, "KONWA"))
 	b.set(formats.RemoveField, mark(gone))
 	amount := c.konp
@@ -294,7 +298,7 @@ func (c *condition) price(b *rowBuilder, konm int, gone bool) {
 	if !gone {
 		c.amount(b, amount)
 	}
-	b.raws(konm, c.konp, c.konh, c.komg)
+	b.raws(konm, c.konp, c.konh, c.komg, c.material)
 }
 
 // from is the quantity (KSTBM) of E1KONP or of a scale's line from which on its price holds; SAP's 0 is the shop's 1. It is

@@ -1,6 +1,7 @@
 package idoc
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"slices"
@@ -73,7 +74,7 @@ func (d *Document) errUnconfirmed(s *Segment, field string) error {
 			"and the segment has text there", field, s.Type),
 		Hint: fmt.Sprintf("set format.dictionary to a CSV file with the line \"%s,%s,%s,%d,FIELD:LENGTH FIELD:LENGTH …\" taken from "+
 			"your system's documentation of the segment (transaction WE60), or have the messages sent as XML",
-			s.Type, s.Definition, strings.Join(s.Known.Parents, " "), s.Known.Level),
+			s.Type, s.Definition, cmp.Or(strings.Join(s.Known.Parents, " "), "*"), max(s.Known.Level, 1)),
 	}
 }
 

@@ -20,6 +20,7 @@ var messages = map[string][]*formats.Entity{
 	"CLFMAS": {formats.Products},
 	"LOISTD": {formats.Inventory},
 	"COND_A": {formats.PriceLists, formats.Prices},
+	"PRICAT": {formats.Prices},
 	"ORDRSP": {formats.OrderFeedback},
 	"ORDCHG": {formats.OrderFeedback},
 	"DESADV": {formats.OrderFeedback},
@@ -32,7 +33,7 @@ var messages = map[string][]*formats.Entity{
 // signs tell a message by a segment when the control record does not name it. ORDRSP and INVOIC look alike: there the
 // control record must.
 var signs = map[string]string{"E1KNA1M": "DEBMAS", "E1MARAM": "MATMAS", "E1KOMG": "COND_A", "E1EDL20": "DESADV",
-	"E1ADRMAS": "ADRMAS", "E1OCLFM": "CLFMAS", "E1BPE1MATHEAD": "ARTMAS"}
+	"E1ADRMAS": "ADRMAS", "E1PRPRO": "PRICAT", "E1PRIHEAD": "PRICAT", "E1OCLFM": "CLFMAS", "E1BPE1MATHEAD": "ARTMAS"}
 
 // rule turns one IDoc into rows.
 type rule func(r *reader, d *Document) error

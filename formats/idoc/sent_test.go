@@ -35,6 +35,7 @@ func TestAsSent(t *testing.T) {
 		{"deliveries", formats.OrderFeedback, &Options{}, ""},
 		{"shpcon", formats.OrderFeedback, &Options{}, ""},
 		{"cond_s4", formats.Prices, &Options{PriceList: "List prices"}, FormXML},
+		{"pricat", formats.Prices, &Options{PriceList: "Catalogue"}, ""},
 		{"ordrsp_lines", formats.OrderFeedback, &Options{}, ""},
 		{"loistd", formats.Inventory, &Options{}, FormXML},
 		{"clfmas", formats.Products, &Options{Classes: true, Characteristics: map[string]string{"COLOR": "color", "DEPTH": "depth"}}, FormXML},

@@ -16,15 +16,16 @@ type Structure struct {
 	Release string // of SAP's export, where several differ; empty else
 	Places  []Place
 
-	at map[string]*Place // by segment type
+	at   map[string]*Place // by segment type
+	open bool              // no export says what stands where: every segment stands where a file has it
 }
 
 // A Place is where a segment stands in a basic type.
 type Place struct {
 	Type       string
 	Definition string   // of this release
-	Parents    []string // "-" stands for the top; behind it the header, below which some programs nest what stands beside it
-	Level      int      // HLEVEL
+	Parents    []string // "-" stands for the top; behind it the header, below which some programs nest what stands beside it; "*" alone: not known
+	Level      int      // HLEVEL, 0: not known
 	Order      int      // among all segments of the type, from 0
 	Most       int      // how often it may stand below one parent; 0: not known
 }
@@ -49,6 +50,10 @@ func (d *Dictionary) readStructures(file []byte) error {
 		most, _ := strconv.Atoi(row[6]) // empty: not known
 		p := Place{Type: t.Type, Definition: row[3], Parents: strings.Fields(row[4]), Level: level, Order: len(s.Places), Most: most}
 		s.Places = append(s.Places, p)
+		if p.Parents[0] == "*" {
+			s.open = true
+			continue
+		}
 		if t.Level == 0 {
 			t.Level = p.Level
 		}
@@ -112,7 +117,7 @@ func (d *Dictionary) Release(basic, release string) *Structure {
 
 // with is a copy that has the definitions of another type's segments.
 func (s *Structure) with(definitions *Structure) *Structure {
-	out := &Structure{Type: s.Type, Release: definitions.Release, Places: slices.Clone(s.Places), at: map[string]*Place{}}
+	out := &Structure{Type: s.Type, Release: definitions.Release, Places: slices.Clone(s.Places), at: map[string]*Place{}, open: s.open}
 	for i := range out.Places {
 		p := &out.Places[i]
 		if other := definitions.at[p.Type]; other != nil {
@@ -147,6 +152,8 @@ func (s *Structure) where(t *SegmentType) where {
 		return where{}
 	case slices.Contains(t.Parents, "*"):
 		return where{level: t.Level}
+	case s != nil && !t.own && s.open:
+		return where{}
 	case s != nil && !t.own && s.at[t.Type] != nil:
 		p := s.at[t.Type]
 		return where{p.Parents, p.Level, true}
