@@ -304,21 +304,21 @@ func TestPriceCatalogue(t *testing.T) {
 	marm := strings.Replace(xml, "<E1KONP SEGMENT=\"1\"><KSCHL>PN00", "<E1PMARM SEGMENT=\"1\"><EAN11>4006381333931</EAN11></E1PMARM><E1KONP SEGMENT=\"1\"><KSCHL>PN00", 1)
 	for name, c := range map[string]struct {
 		file   string
-		format Options
+		format *Options
 		want   []string
 	}{
-		"two kinds": {gross, Options{PriceList: "L"}, []string{"REJECT value KSCHL: the catalogue has prices of several condition types, PN00, PB00 " +
+		"two kinds": {gross, &Options{PriceList: "L"}, []string{"REJECT value KSCHL: the catalogue has prices of several condition types, PN00, PB00 " +
 			"(its profile names gross PB00, net PN00): format.condition_types"}},
-		"one of two": {gross, Options{PriceList: "L", ConditionTypes: []string{"PB00"}}, []string{`value="60"`, `"other_condition PN00":4`}},
-		"a scale":    {scale, Options{PriceList: "L"}, []string{`quantity="12" currency="EUR" value="45"`}},
-		"no list":    {xml, Options{}, []string{"REJECT missing price_list", "format.price_list would name its list", `price_list="customer 4711"`}},
-		"lost parents": {lost.String(), Options{PriceList: "L"}, []string{"REJECT structure sku: which material the price is of can't be told",
+		"one of two": {gross, &Options{PriceList: "L", ConditionTypes: []string{"PB00"}}, []string{`value="60"`, `"other_condition PN00":4`}},
+		"a scale":    {scale, &Options{PriceList: "L"}, []string{`quantity="12" currency="EUR" value="45"`}},
+		"no list":    {xml, &Options{}, []string{"REJECT missing price_list", "format.price_list would name its list", `price_list="customer 4711"`}},
+		"lost parents": {lost.String(), &Options{PriceList: "L"}, []string{"REJECT structure sku: which material the price is of can't be told",
 			"format.dictionary with the lines of E1MARAM, E1KONH and E1KONP"}},
-		"a unit's number": {marm, Options{PriceList: "L", raw: []rawColumn{{name: "EAN", field: "EAN11", segment: "E1PMARM"}}},
+		"a unit's number": {marm, &Options{PriceList: "L", raw: []rawColumn{{name: "EAN", field: "EAN11", segment: "E1PMARM"}}},
 			[]string{`EAN="4006381333931"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := &c.format
+			f := c.format
 			f.SetClock(today)
 			got, err := dump(f, strings.NewReader(c.file), formats.Prices)
 			for _, want := range c.want {

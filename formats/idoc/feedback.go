@@ -1,7 +1,6 @@
 package idoc
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -274,20 +273,12 @@ func (b *rowBuilder) left(head int) (left bool, day string, err error) {
 	if b.r.f.shipped == nil {
 		return day != "", day, b.err
 	}
-	left, err = b.r.f.shipped.HoldsOf(func(name string) string {
-		raw := b.r.f.shippedBy[name]
-		if s := b.home(raw, []int{head}); s != nil {
-			text, _ := b.read(s, raw.field)
-			return text
-		}
-		return ""
-	})
-	if bad, ok := err.(*formats.Reject); ok {
+	left, bad := b.holds(b.r.f.shipped, head)
+	if bad != nil {
 		bad.Pos, bad.Field = b.d.position(&b.d.Segments[head]), "shipping_status"
 		b.r.reject(b.d, bad)
-		return false, "", b.err
 	}
-	return left, day, errors.Join(err, b.err)
+	return left && bad == nil, day, b.err
 }
 
 // deliveries groups a delivery's items by order, in the order of their appearance.

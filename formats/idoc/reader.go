@@ -91,18 +91,12 @@ func (f *Options) Select(e *formats.Entity, m *formats.Mapping) error {
 	}
 	f.units, f.areas, f.skip, f.raw = m.Values["unit"], m.Values["region"], nil, nil
 	f.from = sources(e, m, dict, rules)
-	f.shippedBy = map[string]*rawColumn{}
-	if f.Shipped != "" {
-		if f.shipped, err = formats.NewTest(f.Shipped); err != nil {
-			return fmt.Errorf("format: shipped: %w", err)
-		}
-		for _, name := range f.shipped.Columns() {
-			raw, ok := findRaw(dict, rules, name)
-			if !ok {
-				return fmt.Errorf("format: shipped: %s: no such field; write SEGMENT_FIELD", name)
-			}
-			f.shippedBy[name] = &raw
-		}
+	f.shipped, err = newTest(dict, rules, "shipped", f.Shipped)
+	if err == nil {
+		f.stockOf, err = newTest(dict, rules, "stock_of", f.StockOf)
+	}
+	if err != nil {
+		return formats.AtKey("format", err)
 	}
 	own := rules.columns(f)
 	var unknown []string
@@ -127,6 +121,53 @@ func (f *Options) Select(e *formats.Entity, m *formats.Mapping) error {
 			strings.Join(unknown, ", "), strings.Join(rules.scope, ", ")))
 	}
 	return nil
+}
+
+// A test is a condition over fields of segments.
+type test struct {
+	condition *formats.Condition
+	columns   map[string]*rawColumn
+}
+
+// newTest compiles the condition of an option, nil for none.
+func newTest(dict *Dictionary, rules *entityRule, option, source string) (*test, error) {
+	if source == "" {
+		return nil, nil
+	}
+	condition, err := formats.NewTest(source)
+	if err != nil {
+		return nil, formats.AtKey(option, err)
+	}
+	t := &test{condition, map[string]*rawColumn{}}
+	for _, name := range condition.Columns() {
+		raw, ok := findRaw(dict, rules, name)
+		if !ok {
+			return nil, formats.AtKey(option, fmt.Errorf("%s: no such field; write SEGMENT_FIELD", name))
+		}
+		t.columns[name] = &raw
+	}
+	return t, nil
+}
+
+// holds says whether a condition holds for some segments, the most specific first; no condition holds always. The reject says
+// why that can't be computed.
+func (b *rowBuilder) holds(t *test, scope ...int) (bool, *formats.Reject) {
+	if t == nil {
+		return true, nil
+	}
+	holds, err := t.condition.HoldsOf(func(name string) string {
+		raw := t.columns[name]
+		if s := b.home(raw, scope); s != nil {
+			text, _ := b.read(s, raw.field)
+			return text
+		}
+		return ""
+	})
+	var bad *formats.Reject
+	if err != nil && !errors.As(err, &bad) {
+		b.err = errors.Join(b.err, err)
+	}
+	return holds, bad
 }
 
 // sources says where each canonical field comes from, the likeliest place first: the rules' own, or what the mapping reads.

@@ -28,6 +28,7 @@ type Place struct {
 	Level      int      // HLEVEL, 0: not known
 	Order      int      // among all segments of the type, from 0
 	Most       int      // how often it may stand below one parent; 0: not known
+	Later      bool     // the definition is a later release's: no export of this one has the segment
 }
 
 // readStructures reads data/structures.csv, and makes the general places of segments of all of them.
@@ -102,8 +103,9 @@ func (d *Dictionary) Structure(basic string) *Structure {
 // Releases of SAP by which orders can be written.
 var releases = []string{"46C", "620", "700", "755"}
 
-// Release is a basic type as a release has it. Newer systems understand older definitions, so a release of which no export
-// is known is written as the one before it: 620 as 46C. Empty is the newest.
+// Release is a basic type as a release has it; empty is the newest. Of ORDERS as of 46C the export is that of ORDERS01. No export
+// of 620 is known: its definitions are those on which 46C and 700 agree, and where they differ (E1EDP01, E1EDP19 and E1EDP20 of
+// what an order is written with) the older one, since a system keeps the definitions of all releases before its own.
 func (d *Dictionary) Release(basic, release string) *Structure {
 	all := d.structures[basic]
 	switch release {
@@ -122,10 +124,23 @@ func (s *Structure) with(definitions *Structure) *Structure {
 		p := &out.Places[i]
 		if other := definitions.at[p.Type]; other != nil {
 			p.Definition = other.Definition
+		} else {
+			p.Later = true
 		}
 		out.at[p.Type] = p
 	}
 	return out
+}
+
+// confirmed names the segments whose definition an export of the release has.
+func (s *Structure) confirmed() string {
+	var names []string
+	for i := range s.Places {
+		if !s.Places[i].Later {
+			names = append(names, s.Places[i].Type)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // segment finds a segment in the definition that the basic type has of it; one of a user's dictionary goes first.
