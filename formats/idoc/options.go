@@ -72,6 +72,8 @@ type Options struct {
 	from  map[string]string // where canonical fields come from: SEGMENT-FIELD, several of them after blanks
 	raw   []rawColumn
 
+	addressed []string // columns that the mapping makes a user's e-mail address of
+
 	shipped, stockOf *test // of the options of these names, once they are checked
 
 	once    sync.Once

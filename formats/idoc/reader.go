@@ -11,10 +11,10 @@ import (
 	"github.com/orobridge/orobridge/formats"
 )
 
-// messages are the message types that are read, with the entities that they feed.
+// messages are the message types that are read, with the entities that they feed, the one of which they hold most last.
 var messages = map[string][]*formats.Entity{
-	"DEBMAS": {formats.Customers},
-	"ADRMAS": {formats.Customers},
+	"DEBMAS": {formats.CustomerUsers, formats.Customers},
+	"ADRMAS": {formats.CustomerUsers, formats.Customers},
 	"MATMAS": {formats.Products},
 	"ARTMAS": {formats.Products},
 	"CLFMAS": {formats.Products},
@@ -51,6 +51,8 @@ func rulesOf(e *formats.Entity) *entityRule {
 	switch e {
 	case formats.Customers:
 		return &customerRules
+	case formats.CustomerUsers:
+		return &userRules
 	case formats.Products:
 		return &productRules
 	case formats.PriceLists:
@@ -91,6 +93,7 @@ func (f *Options) Select(e *formats.Entity, m *formats.Mapping) error {
 	}
 	f.units, f.areas, f.skip, f.raw = m.Values["unit"], m.Values["region"], nil, nil
 	f.from = sources(e, m, dict, rules)
+	f.addressed = m.Feeds(e)["email"]
 	f.shipped, err = newTest(dict, rules, "shipped", f.Shipped)
 	if err == nil {
 		f.stockOf, err = newTest(dict, rules, "stock_of", f.StockOf)
@@ -157,7 +160,7 @@ func (b *rowBuilder) holds(t *test, scope ...int) (bool, *formats.Reject) {
 	}
 	holds, err := t.condition.HoldsOf(func(name string) string {
 		raw := t.columns[name]
-		if s := b.home(raw, scope); s != nil {
+		if s := b.home(raw, widest(scope), scope); s != nil {
 			text, _ := b.read(s, raw.field)
 			return text
 		}
@@ -540,10 +543,24 @@ func (b *rowBuilder) number(text string) string {
 }
 
 // raws fills the raw columns; scope are the segments of this row, the most specific first.
-func (b *rowBuilder) raws(scope ...int) {
+func (b *rowBuilder) raws(scope ...int) { b.rawsBelow(widest(scope), scope...) }
+
+// widest is the first of a row's segments in the IDoc, -1 for none: a parent stands before its children.
+func widest(scope []int) int {
+	root := -1
+	for _, i := range scope {
+		if i >= 0 && (root < 0 || i < root) {
+			root = i
+		}
+	}
+	return root
+}
+
+// rawsBelow is raws where other segments than those of the scope are looked for below one of them.
+func (b *rowBuilder) rawsBelow(root int, scope ...int) {
 	for k := range b.r.f.raw {
 		c := &b.r.f.raw[k]
-		if s := b.home(c, scope); s != nil {
+		if s := b.home(c, root, scope); s != nil {
 			if text, sent := b.read(s, c.field); sent {
 				b.set(c.name, text)
 			}
@@ -551,8 +568,8 @@ func (b *rowBuilder) raws(scope ...int) {
 	}
 }
 
-// home finds the segment that a raw column is read from, nil when the row has none.
-func (b *rowBuilder) home(c *rawColumn, scope []int) *Segment {
+// home finds the segment that a raw column is read from, one of the scope or the first below the root; nil when there is none.
+func (b *rowBuilder) home(c *rawColumn, root int, scope []int) *Segment {
 	if c.segment == "EDI_DC40" {
 		return &b.d.Control
 	}
@@ -570,12 +587,6 @@ func (b *rowBuilder) home(c *rawColumn, scope []int) *Segment {
 			return &b.d.Control
 		}
 		return nil
-	}
-	root := -1 // the row's widest segment: a parent stands before its children
-	for _, i := range scope {
-		if i >= 0 && (root < 0 || i < root) {
-			root = i
-		}
 	}
 	key := place{root, c}
 	i, known := b.r.firsts[key]
@@ -620,6 +631,16 @@ func MessageOf(segment string) string {
 		return ""
 	}
 	return signs[t.Type]
+}
+
+// EntityOf is the entity that a message type feeds, nil for none; of two it is prices, not their lists, and customers, not their
+// users.
+func EntityOf(message string) *formats.Entity {
+	all := messages[message]
+	if len(all) == 0 {
+		return nil
+	}
+	return all[len(all)-1]
 }
 
 // Messages lists the message types that feed an entity, nil for one that no message does, for people who ask.

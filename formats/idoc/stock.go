@@ -8,7 +8,8 @@ import (
 )
 
 // LOISTD → inventory. One row per E1MARAM: what its plants (E1MARCM) and their storage locations (E1MARDM) have in stock,
-// summed; of one plant when the feed names it, or of what meets the feed's condition (stock_of). SAP sends what is there now, so the sum is the quantity.
+// summed; of one plant when the feed names it, or of what meets the feed's condition (stock_of). SAP sends
+// what is there now, so the sum is the quantity.
 var stockRules = entityRule{
 	columns: func(*Options) []string { return []string{"sku", "unit", "quantity"} },
 	scope:   []string{"E1MARDM", "E1MARCM", "E1MARAM"},

@@ -24,7 +24,7 @@ type Structure struct {
 type Place struct {
 	Type       string
 	Definition string   // of this release
-	Parents    []string // "-" stands for the top; behind it the header, below which some programs nest what stands beside it; "*" alone: not known
+	Parents    []string // "-" stands for the top; behind it the header, below which some programs nest what is beside it; "*": not known
 	Level      int      // HLEVEL, 0: not known
 	Order      int      // among all segments of the type, from 0
 	Most       int      // how often it may stand below one parent; 0: not known
