@@ -22,7 +22,8 @@ type draft struct {
 	// validating is a dry run: what is given when a record is stored is not given.
 	validating bool
 	done       []change
-	counted    bool // a batch counts it as an update
+	counted    bool    // a batch counts it as an update
+	drawn      []place // the first serial that was drawn of each table
 }
 
 // place names a record.
@@ -88,9 +89,29 @@ func (d *draft) edit(t *table, n int32) *record {
 	return r
 }
 
+// draw remembers where the serials of a table stood before this draft took any.
+func (d *draft) draw(t *table) {
+	if !slices.ContainsFunc(d.drawn, func(p place) bool { return p.table == t }) {
+		d.drawn = append(d.drawn, place{t, int32(len(t.rows))})
+	}
+}
+
+// abandon gives the serials back that were drawn for what never reached the database: the shop draws them only on storing.
+// Nothing may have been drawn since, except by drafts that were abandoned before.
+func (d *draft) abandon() {
+	for _, p := range d.drawn {
+		p.table.rows = p.table.rows[:p.serial]
+		if p.table.ids == code {
+			p.table.names = p.table.names[:p.serial]
+		}
+	}
+	d.drawn = nil
+}
+
 // create is a new record with the values that the table starts with.
 func (d *draft) create(name string) *entity {
 	t := d.shop.tables[name]
+	d.draw(t)
 	r := t.blank()
 	e := &entity{draft: d, table: t, record: r, created: true}
 	for i := range t.fields {
