@@ -144,7 +144,7 @@ func (c *call) commit(d *draft, draw func(*draft) bool, written func()) {
 
 // flushProblem is what the shop says when the database refuses a write.
 func flushProblem(err error) problem {
-	if err == errCollision {
+	if err == ErrTaken {
 		return problem{status: 409, title: "conflict constraint", detail: "The entity already exists."}
 	}
 	return problem{status: 500, title: err.Error()}

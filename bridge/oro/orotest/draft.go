@@ -49,12 +49,14 @@ const (
 )
 
 var (
-	errDriver    = errors.New("driver exception")
-	errNotNull   = errors.New("not null constraint violation exception")
-	errRuntime   = errors.New("runtime exception")
-	errError     = errors.New("error exception")
-	errCollision = errors.New("the entity already exists")
+	errDriver  = errors.New("driver exception")
+	errNotNull = errors.New("not null constraint violation exception")
+	errRuntime = errors.New("runtime exception")
+	errError   = errors.New("error exception")
 )
+
+// ErrTaken is the error of a record whose key another one has.
+var ErrTaken = errors.New("the entity already exists")
 
 func (s *holdings) draft(extID bool) *draft {
 	return &draft{shop: s, extID: extID, staged: make(map[place]*record)}
@@ -232,7 +234,7 @@ func (d *draft) commit() error {
 		}
 		if !p.table.replace(old, next) {
 			d.rollback()
-			return errCollision
+			return ErrTaken
 		}
 		d.done = append(d.done, change{p.table, old, next})
 	}
