@@ -13,7 +13,11 @@ import (
 
 // Settle commits what became of rows and changes, and forgets the batch (0: none) that carried them.
 func (l rowStore) Settle(ctx context.Context, batch int64, settled []bridge.Settlement, events ...*bridge.Event) error {
-	return l.tx(ctx, "settle changes", func(tx statements) error {
+	save := l.tx
+	if batch != 0 {
+		save = l.soon // a batch that stands in the ledger still is asked for again
+	}
+	return save(ctx, "settle changes", func(tx statements) error {
 		for i := range settled {
 			if err := settle(ctx, tx, &settled[i]); err != nil {
 				return fmt.Errorf("%s %s: %w", settled[i].Entity, settled[i].Key, err)
