@@ -14,19 +14,6 @@ import (
 	"github.com/orobridge/orobridge/formats"
 )
 
-// A step is what a drop has come to, which is to be recorded. Small files come in great numbers: the same step of some of them
-// is recorded in one transaction, and one that was not recorded is found done when it is tried again.
-type step struct {
-	bridge.Move
-	event *bridge.Event
-}
-
-// How many drops are taken along together, and how many bytes they have at most: a large one stands alone.
-const (
-	together      = 50
-	togetherBytes = 1 << 20
-)
-
 // resumeClaims finishes the claims that were cut short.
 func (p *poller) resumeClaims(ctx context.Context) error {
 	drops, err := p.e.Ledger.Drops(ctx, bridge.DropFilter{Feed: p.f.Name, States: []bridge.DropState{bridge.Ready}})
@@ -70,7 +57,9 @@ func (p *poller) claimAndFetch(ctx context.Context) (fetched int, listed bool, e
 		return nil
 	}
 	for _, group := range p.groups(drops) {
-		claimed := slices.DeleteFunc(slices.Clone(group), func(d *bridge.Drop) bool { return d.State == bridge.Fetched || d.State == bridge.Loading })
+		claimed := slices.DeleteFunc(slices.Clone(group), func(d *bridge.Drop) bool {
+			return d.State == bridge.Fetched || d.State == bridge.Loading
+		})
 		err := p.each(ctx, claimed, p.claim, failed)
 		if err == nil {
 			err = p.each(ctx, claimed, p.take, failed)
@@ -107,52 +96,6 @@ func (p *poller) groups(drops []*bridge.Drop) (groups [][]*bridge.Drop) {
 		groups[last], bytes = append(groups[last], d), bytes+d.Size
 	}
 	return groups
-}
-
-// each does a step with each of some drops and records what they have come to, also when it can't go on: failed decides that,
-// and hears of each error.
-func (p *poller) each(ctx context.Context, drops []*bridge.Drop, do func(context.Context, *bridge.Drop) (*step, error),
-	failed func(*bridge.Drop, error) error) (err error) {
-	var done []*step
-	for _, d := range drops {
-		s, why := do(ctx, d)
-		if s != nil {
-			done = append(done, s)
-		}
-		if why == nil {
-			continue
-		}
-		if err = failed(d, why); err != nil {
-			break
-		}
-	}
-	recorded := p.record(ctx, done)
-	if errors.Is(recorded, bridge.ErrMoved) && len(done) > 1 { // somebody has decided about one of them: the others go on
-		recorded = nil
-		for _, s := range done {
-			if why := p.record(ctx, []*step{s}); why != nil && recorded == nil {
-				recorded = failed(s.Drop, why)
-			}
-		}
-	} else if errors.Is(recorded, bridge.ErrMoved) {
-		recorded = failed(done[0].Drop, recorded)
-	}
-	return errors.Join(err, recorded)
-}
-
-// record saves what some drops have come to.
-func (p *poller) record(ctx context.Context, done []*step) error {
-	var moves []bridge.Move
-	var events []*bridge.Event
-	for _, s := range done {
-		moves, events = append(moves, s.Move), append(events, s.event)
-	}
-	return p.advanceAll(ctx, moves, events...)
-}
-
-// came is a drop that has come from a state to where it stands.
-func came(d *bridge.Drop, from bridge.DropState, event *bridge.Event) *step {
-	return &step{bridge.Move{Drop: d, From: from}, event}
 }
 
 // ofDrop is what a drop's trouble is kept under.

@@ -139,7 +139,7 @@ func (p *Planner) Read(ctx context.Context, reader formats.Reader) error {
 
 	free := make(chan *chunk, chunksAtOnce)
 	for range chunksAtOnce {
-		free <- newChunk()
+		free <- new(chunk)
 	}
 	lookups, ordered := make(chan *chunk, chunksAtOnce), make(chan *chunk, chunksAtOnce)
 	g, work := errgroup.WithContext(ctx)
