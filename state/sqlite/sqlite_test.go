@@ -138,7 +138,7 @@ func TestDamagedRowsAreErrors(t *testing.T) {
 			VALUES (1, 'products', 'A', '', '{', 0)`, func(l *Ledger) error { _, err := l.Links(ctx, "products", []string{"A"}); return err }},
 		"origins": {`INSERT INTO links VALUES ('products', 'A', 1, 0); INSERT INTO accepted (link, entity, key, oro_id, content, origins, at)
 			VALUES (1, 'products', 'A', '', '{}', '{', 0)`, func(l *Ledger) error { _, err := l.Links(ctx, "products", []string{"A"}); return err }},
-		"history": {`INSERT INTO history VALUES (1, 'products', 'A', 0, 0, 0, '', '{', '{}', '', 0)`,
+		"history": {`INSERT INTO history VALUES (1, NULL, 'products', 'A', 0, 0, 0, '', '{', '{}', '', 0)`,
 			func(l *Ledger) error { _, err := l.History(ctx, "products", "A"); return err }},
 		"a batch":   {`INSERT INTO batches VALUES (1, 1, 'products', '', '[', 0)`, func(l *Ledger) error { _, err := l.OpenBatches(ctx, 1); return err }},
 		"an entity": {`INSERT INTO batches VALUES (1, 1, 'spoons', '', '[]', 0)`, func(l *Ledger) error { _, err := l.OpenBatches(ctx, 1); return err }},

@@ -126,6 +126,15 @@ func (s statements) ExecContext(ctx context.Context, query string, args ...any) 
 	return st.ExecContext(ctx, args...)
 }
 
+// count runs a statement that returns no rows, and counts those that it changed.
+func (s statements) count(ctx context.Context, query string, args ...any) (int64, error) {
+	res, err := s.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
 // QueryRowContext runs a statement that returns one row.
 func (s statements) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	st, err := s.statement(ctx, query)
