@@ -228,6 +228,9 @@ func (s *schedule) turn(ctx context.Context, f *config.Feed) (found bool, change
 		return false, changed, err
 	}
 	if d == nil {
+		if err := s.In.FinishAll(ctx, f); err != nil {
+			return false, changed, err
+		}
 		due, err := s.In.ParkedDue(ctx, f)
 		if err != nil || !due {
 			return false, changed, err
@@ -296,11 +299,9 @@ func (s *schedule) parentsLoaded(ctx context.Context, f *config.Feed) (bool, err
 	return true, nil
 }
 
+// loadOne loads a drop. It is put away with others, once nothing is due or the folder is listed again.
 func (s *schedule) loadOne(ctx context.Context, f *config.Feed, d *bridge.Drop) error {
 	if _, err := s.In.Load(ctx, f, d); err != nil {
-		return err
-	}
-	if err := s.In.Finish(ctx, f, d); err != nil && !bridge.OfFile(err) { // the next listing tries again, and tells
 		return err
 	}
 	return s.In.RetryParked(ctx, f, d.ID)
