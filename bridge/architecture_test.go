@@ -67,7 +67,7 @@ var rooms = []room{
 	{"cmd/orobridge", anything},
 	{"cmd/orobridge/erp", nil},
 	{"cmd/orobridge/help", nil},
-	{"cmd/orobridge/show", below{"formats", "bridge", "bridge/inbound/rows", "bridge/operate", "cmd/orobridge/help"}},
+	{"cmd/orobridge/show", below{"formats", "bridge", "bridge/inbound/rows", "bridge/operate", "state", "cmd/orobridge/help"}},
 	{"scripts", anything},
 }
 
