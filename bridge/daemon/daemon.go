@@ -34,6 +34,8 @@ type Daemon struct {
 	Events *bridge.Events
 	// Subscribe keeps the shop's webhooks in order and says what it did; nil when nobody listens for them.
 	Subscribe func(ctx context.Context) (did []string, err error)
+	// Backup makes a backup of the state when one is due, and says when to ask again; nil when nobody wants any.
+	Backup func(ctx context.Context) (wait time.Duration, err error)
 	// Shop tells what it offers; nil when nobody asks.
 	Shop Shop
 	// Heed is called when somebody has decided something beside the bridge; nil when nobody else cares.
@@ -77,6 +79,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 		g.Go(func() error { return s.subscribe(ctx) })
 	}
 	g.Go(func() error { return s.prune(ctx) })
+	if d.Backup != nil {
+		g.Go(func() error { return s.backup(ctx) })
+	}
 	g.Go(func() error { return s.heed(ctx) })
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -378,6 +383,20 @@ func (s *schedule) prune(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// backup makes backups, each when it is due.
+func (s *schedule) backup(ctx context.Context) error {
+	for n := 0; ctx.Err() == nil; {
+		wait, err := s.Backup(ctx)
+		if n = s.report(ctx, bridge.BackupWork, n, err); n > 0 {
+			wait = bridge.Backoff(n, err, 0.5)
+		}
+		if err := s.Clock.Wait(ctx, wait); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
 // report keeps an admin informed of trouble: a note in the ledger while it lasts, and events when it begins, at every
 // further try, and when it has passed. It returns how often in a row the work has failed.
 func (d *Daemon) report(ctx context.Context, work string, failed int, err error) int {
@@ -453,6 +472,10 @@ func (d *Daemon) Round(ctx context.Context) error {
 	failed("prune", err)
 	_, err = d.Out.PruneDue(ctx)
 	failed("prune", err)
+	if d.Backup != nil {
+		_, err = d.Backup(ctx)
+		failed(bridge.BackupWork, err)
+	}
 	return errors.Join(errs...)
 }
 

@@ -61,6 +61,7 @@ type file struct {
 	turns    turns   // of writers
 	loose    bool    // the connection that writes leaves it to a later transaction to sync the log; whose turn it is may change it
 	identity string
+	life     int64  // generation
 	persons  string // key of the pseudonyms of customers
 }
 
@@ -69,6 +70,10 @@ type Options struct {
 	ReadOnly bool // take no notes, and need a ledger that is there
 	New      bool // the file may be empty: a ledger is made in it
 	Suspect  bool // its last process did not come to an orderly end: check it before anything is written
+	// Program is the version that opens it, which the ledger keeps for those that are older. Before is called ahead of the first
+	// migration that a ledger of an older program lacks; its error leaves the ledger as it was.
+	Program string
+	Before  func(ctx context.Context, missing []string) error
 }
 
 // Open opens the ledger in a file, making it if need be, and brings its schema up to date. It refuses a ledger of a newer
@@ -105,7 +110,7 @@ func (f *file) open(ctx context.Context, o Options) (err error) {
 			keptLog, carriedOver)); err != nil {
 			return wrap("open ledger "+f.path, trouble(err))
 		}
-		if err := migrate(ctx, f.write); err != nil {
+		if err := f.migrate(ctx, o.Before); err != nil {
 			return fmt.Errorf("migrate ledger %s: %w", f.path, trouble(err))
 		}
 	}
@@ -119,7 +124,7 @@ func (f *file) open(ctx context.Context, o Options) (err error) {
 	if err := f.checkVersion(ctx); err != nil {
 		return err
 	}
-	return f.identify(ctx)
+	return f.identify(ctx, o.Program)
 }
 
 // writing are the options of the one connection that writes. What is deleted is overwritten: it may be of a person.
