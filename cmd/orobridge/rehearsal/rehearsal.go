@@ -1,7 +1,7 @@
-// Package rehearsal plays both ends of a bridge that runs between stand-ins, an ERP and a shop's customers, and notes what would
-// go wrong. It starts nothing: the verb rehearse does.
+// Package rehearsal plays both ends of a bridge that runs between stand-ins, an ERP and a shop's customers: in a [Play] with a user's
+// config and files, noting what would go wrong, and in a [Story] of its own, for a demo. It starts nothing: the verbs rehearse and demo do.
 //
-// First the files of all feeds are dropped but those that answer orders, then orders are submitted and their files taken away,
+// In a play first the files of all feeds are dropped but those that answer orders, then orders are submitted and their files taken away,
 // then the answers are dropped. The orders that they name are submitted too.
 package rehearsal
 
