@@ -66,7 +66,7 @@ func (v *Voice) Letter(kind bridge.MessageKind, a *bridge.LiveAlarm, now time.Ti
 	if v.link != "" {
 		l.Link = v.link + "/alarms"
 	}
-	l.Subject = oneLine(v.say(headings[kind], v.works(a), v.say(titles[a.Alarm])))
+	l.Subject = oneLine(v.say(headings[kind], v.works(a), v.title(a.Alarm)))
 	if a.N > 1 {
 		l.Subject += fmt.Sprintf(" (%d)", a.N)
 	}
@@ -75,7 +75,13 @@ func (v *Voice) Letter(kind bridge.MessageKind, a *bridge.LiveAlarm, now time.Ti
 	case bridge.MessageOver:
 		parts = append(parts, v.over(a, now))
 	default:
-		parts = append(parts, a.Text, v.say("Since %s.", v.when(a.Begun)), v.say(meanings[a.Alarm]), sentence(v.say(a.Alarm.Hint())))
+		parts = append(parts, a.Text, v.say("Since %s.", v.when(a.Begun)))
+		if meaning := meanings[a.Alarm]; meaning != "" {
+			parts = append(parts, v.say(meaning))
+		}
+		if hint := a.Alarm.Hint(); hint != "" {
+			parts = append(parts, sentence(v.say(hint)))
+		}
 	}
 	if kind == bridge.MessageEscalated {
 		parts = append(parts, v.say("Others were told and have not acknowledged it."))
@@ -88,6 +94,14 @@ func (v *Voice) Letter(kind bridge.MessageKind, a *bridge.LiveAlarm, now time.Ti
 	}
 	l.Text = strings.Join(parts, "\n")
 	return l
+}
+
+// title names what is wrong; an alarm that has no words here yet has its own.
+func (v *Voice) title(a bridge.Alarm) string {
+	if t := titles[a]; t != "" {
+		return v.say(t)
+	}
+	return string(a)
 }
 
 // sentence makes one of a hint.
@@ -208,7 +222,7 @@ func (v *Voice) list(b *strings.Builder, heading string, alarms []*bridge.LiveAl
 		if a.N > 1 {
 			count = fmt.Sprintf(" (%d)", a.N)
 		}
-		fmt.Fprintf(b, "- %s: %s%s, %s: %s\n", v.works(a), v.say(titles[a.Alarm]), count, more(a), oneLine(a.Text))
+		fmt.Fprintf(b, "- %s: %s%s, %s: %s\n", v.works(a), v.title(a.Alarm), count, more(a), oneLine(a.Text))
 	}
 }
 
