@@ -16,6 +16,7 @@ type Kinds struct {
 	Remotes map[string]func() bridge.RemoteOptions
 	Formats map[string]func() formats.Format      // of feeds
 	Orders  map[string]func() formats.OrderFormat // of exports
+	Address func(url string) error                // says what is wrong with the address of a route; its errors hold no part of it
 }
 
 // OpenRemote makes a remote of the config for the bridge of that identity, which is its ledger's. It does not connect yet. Errors
