@@ -70,6 +70,8 @@ type Ledger interface {
 	Tallies(ctx context.Context, since time.Time, each func(bridge.Tally) error) error
 	Arrivals(ctx context.Context, since time.Time, each func(bridge.Passage) error) error
 	Departures(ctx context.Context, since time.Time, each func(bridge.Passage) error) error
+	// DropCounts counts the drops by feed and state.
+	DropCounts(ctx context.Context) ([]bridge.DropCount, error)
 	Notes(ctx context.Context) (map[string]string, error)
 	// LiveAlarms lists alarms, Messages what routes were owed for them. DecideAlarm saves that somebody has acknowledged or snoozed
 	// one; ErrMoved when it is over.
