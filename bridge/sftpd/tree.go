@@ -422,7 +422,7 @@ func (t *tree) resize(p place, info fs.FileInfo, to uint64) error {
 		if err := f.Truncate(int64(to)); err != nil {
 			return errors.Join(err, f.Close())
 		}
-		t.finish(f, true, bridge.Event{Kind: bridge.FileUploaded, File: "/" + p.full}, bridge.Visit{})
+		t.finish(f, true, nil, bridge.Event{Kind: bridge.FileUploaded, File: "/" + p.full}, bridge.Visit{})
 		return nil
 	})
 }
