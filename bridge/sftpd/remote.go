@@ -56,6 +56,7 @@ type Remote struct {
 	name     string
 	state    string   // folder of the host keys and the notes
 	folders  []string // that feeds and exports name
+	own      []string // folders that no partner sees, as arrivals have them
 	log      *slog.Logger
 	files    *dir.Remote
 	arrivals *arrivals
@@ -105,6 +106,9 @@ func New(o *Options, s bridge.RemoteSetup) (*Remote, error) {
 	}
 	if r.files, err = dir.New(s.Name, &dir.Options{Path: full}); err != nil {
 		return nil, err
+	}
+	for _, folder := range s.Own {
+		r.own = append(r.own, inner(folder))
 	}
 	r.arrivals = newArrivals(o.Stable.D(), r.notes, r.wake)
 	r.life, r.end = context.WithCancel(context.Background())
