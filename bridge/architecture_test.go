@@ -75,8 +75,8 @@ var rooms = []room{
 	{"cmd/orobridge/site", below{"bridge", "bridge/config", "bridge/admit", "bridge/web"}},
 	{"cmd/orobridge/help", nil},
 	{"cmd/orobridge/show", below{"formats", "bridge", "bridge/inbound/rows", "bridge/operate", "state", "cmd/orobridge/help"}},
-	{"cmd/orobridge/rehearsal", below{"formats", "bridge", "bridge/config", "bridge/operate", "bridge/oro/orotest", "cmd/orobridge/erp",
-		"cmd/orobridge/show"}},
+	{"cmd/orobridge/rehearsal", below{"formats", "bridge", "bridge/config", "bridge/operate", "bridge/oro/orotest", "bridge/sftpd",
+		"cmd/orobridge/erp", "cmd/orobridge/show"}},
 	{"scripts", anything},
 }
 

@@ -23,7 +23,19 @@ type Kinds struct {
 // are *bridge.Error with fate Stop. log may be nil.
 func (c *Config) OpenRemote(name, identity string, log *slog.Logger) (bridge.Remote, error) {
 	return c.Remotes[name].Options.Open(bridge.RemoteSetup{Name: name, Identity: identity, State: c.State.Dir, Folders: c.folders(name),
-		Log: cmp.Or(log, slog.New(slog.DiscardHandler))})
+		Own: c.own(name), Log: cmp.Or(log, slog.New(slog.DiscardHandler))})
+}
+
+// own lists the folders of a remote that nobody but the bridge has business in.
+func (c *Config) own(remote string) []string {
+	var all []string
+	for _, f := range c.Feeds {
+		if f.Remote == remote {
+			all = append(all, path.Join("/", f.Folder, f.Folders.Work))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // folders lists the folders of a remote that feeds and exports name.

@@ -33,9 +33,7 @@ type Play struct {
 	Shop  *orotest.Shop
 	Order func(ctx context.Context, identifier string) (*formats.Order, error) // as the bridge reads it
 	Ended chan error                                                           // the bridge's end, which is none before the play's
-	// Writer and Taker are the ERP as it logs in where a file is to be put, or to be taken away, and the path as it is seen there.
-	// A rehearsed door may let nobody do that: then there is none.
-	Writer, Taker func(remote, path string) (e *erp.ERP, seen string, err error)
+	Stage *Stage
 
 	Outcome
 }
@@ -118,7 +116,7 @@ func (p *Play) feed(ctx context.Context, f *config.Feed) error {
 		if err != nil {
 			return err
 		}
-		partner, at, err := p.Writer(f.Remote, path.Join(f.Folder, name))
+		partner, at, err := p.Stage.writer(f.Remote, path.Join(f.Folder, name))
 		if err != nil {
 			return err
 		}
