@@ -42,6 +42,7 @@ var rooms = []room{
 		"bridge/inbound/rows", "bridge/inbound/plan", "bridge/inbound/apply", "bridge/inbound/answers", "bridge/inbound/papers"}},
 	{"bridge/outbound", below{"formats", "bridge", "bridge/config"}},
 	{"bridge/daemon", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/outbound"}},
+	{"bridge/shadow", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/outbound", "bridge/daemon"}},
 	{"bridge/operate", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/inbound/order", "bridge/inbound/rows",
 		"bridge/outbound"}},
 

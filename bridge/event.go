@@ -36,7 +36,8 @@ const (
 	OrderFetched  EventKind = "order fetched" // a partner has read its file to the end, at a server of the bridge's own
 	OrderPickedUp EventKind = "order picked up"
 	OrderAnswered EventKind = "order answered"
-	OrderAgain    EventKind = "order again" // its file is owed once more
+	OrderAgain    EventKind = "order again"    // its file is owed once more
+	OrderCompared EventKind = "order compared" // a shadow's: with what another system wrote; Text says how they compare
 
 	// What partners do at a server of the bridge's own; the event's Visit says who.
 	SessionBegan   EventKind = "session began"   // Text says by what the partner logged in

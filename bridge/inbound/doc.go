@@ -22,6 +22,7 @@
 //	mend.go      what a run says of earlier rejects       parked.go    records that wait for a parent
 //	settle.go    what is left to do of a settled drop: papers, last move
 //	again.go     files that were no whole ones after all
+//	shadow.go    fetched → shadowed, in place of loading
 //	prune.go     what is old goes
 //
 // Beside the way: journal.go and alarms.go write down what happens, decide.go is what an admin decides, preview.go plans

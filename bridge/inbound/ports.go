@@ -85,7 +85,7 @@ type Ledger interface {
 	SaveRun(ctx context.Context, r *bridge.Run, moves []bridge.Move, events ...*bridge.Event) error
 	// WroteRejects says whether a run is one of a feed's, and rejected rows.
 	WroteRejects(ctx context.Context, feed string, run int64) (bool, error)
-	// RowCounts are the rows of the last n first runs of a feed's drops of one scope that were loaded, newest first.
+	// RowCounts are the rows of the last n first runs of a feed's drops of one scope that were loaded or shadowed, newest first.
 	// Corrections do not count.
 	RowCounts(ctx context.Context, feed, scope string, n int) ([]int64, error)
 	// PlanAgain forgets the warnings of an interrupted run, and its rejects of rows that never got as far as a change.

@@ -12,25 +12,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/bridgetest"
 	"github.com/orobridge/orobridge/bridge/inbound"
-	"github.com/orobridge/orobridge/formats"
 )
-
-// inShop changes prices in the shop behind the bridge's back.
-func inShop(w *bridgetest.World, op bridge.Op, sku, currency, value string) {
-	w.T.Helper()
-	key := "Retail|" + sku + "|item|1|" + currency
-	values := []formats.Value{{Field: "value", Text: value}}
-	c := &bridge.Change{Op: op, Key: key, Values: values, Record: &formats.Record{Entity: formats.Prices, Key: key, Values: values, Remove: op == bridge.Remove}}
-	if op != bridge.Create {
-		c.OroID = w.Link("prices", key).OroID
-	}
-	b := &bridge.Batch{Entity: "prices", Changes: []*bridge.Change{c}}
-	var err error
-	b.Operation, _, err = w.Client.Submit(w.T.Context(), b)
-	w.Must(err)
-	_, err = w.Client.Await(w.T.Context(), b)
-	w.Must(err)
-}
 
 // TestPlantedDifferencesAreFound: among many prices fifty differ in five ways: raised, lowered, taken away, taken away and made
 // again under another id, and made by somebody else. All are found and none is invented, and the repair sets right what is ours.
@@ -56,20 +38,20 @@ func TestPlantedDifferencesAreFound(t *testing.T) {
 		differs := fmt.Sprintf("different %s value %d.5", key, at+1)
 		switch i % 5 {
 		case 0:
-			inShop(w, bridge.Update, sku, "EUR", "999999")
+			w.InShop(bridge.Update, sku, "EUR", "999999")
 			want = append(want, differs+" 999999")
 		case 1:
-			inShop(w, bridge.Update, sku, "EUR", "0.01")
+			w.InShop(bridge.Update, sku, "EUR", "0.01")
 			want = append(want, differs+" 0.01")
 		case 2:
-			inShop(w, bridge.Remove, sku, "EUR", "")
+			w.InShop(bridge.Remove, sku, "EUR", "")
 			want = append(want, "missing "+key)
 		case 3:
-			inShop(w, bridge.Remove, sku, "EUR", "")
-			inShop(w, bridge.Create, sku, "EUR", "7")
+			w.InShop(bridge.Remove, sku, "EUR", "")
+			w.InShop(bridge.Create, sku, "EUR", "7")
 			want = append(want, differs+" 7")
 		case 4:
-			inShop(w, bridge.Create, sku, "USD", "5")
+			w.InShop(bridge.Create, sku, "USD", "5")
 			want = append(want, "unknown Retail|"+sku+"|item|1|USD")
 		}
 	}

@@ -124,6 +124,8 @@ type DropDetails struct {
 	Open      int64      `json:"open"`      // of its rejects
 	Fates     []Row      `json:"fates"`
 	Warned    []Warning  `json:"warned"` // the first of each run
+	// Planned are the changes that a shadow's last run would have made, those that weigh most.
+	Planned []Change `json:"planned"`
 }
 
 // Decision is what somebody decided about a drop.
@@ -209,7 +211,7 @@ func (k *View) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetai
 		return nil, err
 	}
 	v := &DropDetails{Run: newRun(d, nil), Details: newDrop(d), Runs: make([]Run, len(runs)), Fates: []Row{}, Warned: []Warning{},
-		Decisions: []Decision{}, Holds: []Hold{}}
+		Decisions: []Decision{}, Holds: []Hold{}, Planned: []Change{}}
 	for i, r := range runs {
 		v.Runs[i] = newRun(d, r)
 		v.Run = v.Runs[i]
@@ -218,6 +220,9 @@ func (k *View) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetai
 		}
 	}
 	if err := k.decided(ctx, v); err != nil {
+		return nil, err
+	}
+	if v.Planned, err = k.foretold(ctx, v); err != nil {
 		return nil, err
 	}
 	papers, err := k.Ledger.Papers(ctx, id)

@@ -264,9 +264,9 @@ func TestModelsKeepTheirNames(t *testing.T) {
 			"id at kind remote user address session known client file target bytes size sha256 seconds whole broken export order text times first_at"},
 		"trace":  {trace, "entity key oro_id content removed drop run line at parked history"},
 		"entry":  {trace.History[0], "at fate drop run line sent detail"},
-		"status": {status, "running feeds exports paused pauses alarms leftovers unmatched"},
-		"feed":   {status.Feeds[0], "feed entity waiting held blocked parked rejects last_file last_state last_settled"},
-		"export": {status.Exports[0], "export owed written conflict stuck alarmed total last_written"},
+		"status": {status, "running shadow feeds exports paused pauses alarms leftovers unmatched"},
+		"feed":   {status.Feeds[0], "feed entity waiting held blocked parked rejects last_file last_state last_reason last_settled"},
+		"export": {status.Exports[0], "export owed written conflict stuck alarmed total last_written beside"},
 	} {
 		text, err := json.Marshal(c.model)
 		w.Must(err)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/operate"
 )
 
@@ -21,11 +22,14 @@ func (p *Pen) PrintStatus(v *operate.Status) error {
 	if p.AsJSON {
 		return p.PrintJSON(v)
 	}
-	if v.Running {
-		fmt.Fprintln(p.Stdout, "a bridge is running")
-	} else {
-		fmt.Fprintln(p.Stdout, "no bridge is running")
+	who, state := "bridge", "no %s is running\n"
+	if v.Shadow {
+		who = "shadow, which writes nothing,"
 	}
+	if v.Running {
+		state = "a %s is running\n"
+	}
+	fmt.Fprintf(p.Stdout, state, who)
 	var feeds, exports [][]string
 	for _, s := range v.Feeds {
 		feeds = append(feeds, []string{s.Feed, strconv.Itoa(s.Waiting), strconv.Itoa(s.Held), Decimal(s.Parked), Decimal(s.Rejects), s.Last,
@@ -43,6 +47,16 @@ func (p *Pen) PrintStatus(v *operate.Status) error {
 	if err := p.Table([]string{"EXPORT", "OWED", "WRITTEN", "CONFLICT", "STUCK", "ALARMS", "TOTAL", "LAST WRITTEN"}, exports,
 		"no exports"); err != nil {
 		return err
+	}
+	for _, s := range v.Feeds {
+		if s.State == bridge.Shadowed {
+			fmt.Fprintf(p.Stdout, "shadow: %s: %s: %s\n", s.Feed, Printable(s.Last), Printable(s.Reason))
+		}
+	}
+	for _, x := range v.Exports {
+		if b := x.Beside; b != nil {
+			fmt.Fprintf(p.Stdout, "shadow: %s: %d same, %d differ, %d missing, %d extra\n", x.Export, b.Same, b.Differs, b.Missing, b.Extra)
+		}
 	}
 	for _, s := range v.Feeds {
 		for i, text := range s.Blocked {
