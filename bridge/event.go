@@ -30,6 +30,7 @@ const (
 	BatchJudged  EventKind = "batch judged" // the shop has said what became of each record
 	BatchLost    EventKind = "batch lost"   // nobody knows what became of it: its keys are looked up
 	LinksAdopted EventKind = "links adopted"
+	Reconciled   EventKind = "reconciled" // the shop was compared with what it last accepted; Text says what was found
 
 	OrderOwed     EventKind = "order owed" // it has its file in the outbox
 	OrderWritten  EventKind = "order written"

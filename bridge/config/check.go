@@ -178,6 +178,9 @@ func (k checker) feed(key string, f *Feed) {
 		k.problem(join(key, "receipts"), "write format: { kind: idoc, receipt: { client: '100', sender: …, receiver: … } }",
 			"idoc needs a format of kind idoc with receipt")
 	}
+	if !f.Reconcile.IsZero() && f.Entity != nil && f.Entity.Answers {
+		k.problem(join(key, "reconcile"), "leave it out", "answers to orders are no records of the shop")
+	}
 	for i := range f.Unwrap {
 		k.unwrap(join(join(key, "unwrap"), number(i)), &f.Unwrap[i])
 	}

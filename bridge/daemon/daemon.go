@@ -70,6 +70,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 		g.Go(func() error { return s.poll(ctx, f) })
 		g.Go(func() error { return s.load(ctx, f) })
 	}
+	for _, f := range d.comparedFeeds() {
+		g.Go(func() error { return s.reconcile(ctx, f) })
+	}
 	for _, x := range d.Out.Exports {
 		g.Go(func() error { return s.export(ctx, x) })
 	}
@@ -444,6 +447,12 @@ func (d *Daemon) Round(ctx context.Context) error {
 		}
 		failed("feed "+f.Name, d.In.FinishAll(ctx, f))
 		failed("feed "+f.Name, d.In.TellLeftovers(ctx, f))
+	}
+	for _, f := range d.comparedFeeds() {
+		if slices.Contains(loads, f) {
+			_, err := d.In.ReconcileDue(ctx, f)
+			failed("reconcile "+f.Name, err)
+		}
 	}
 	for _, x := range d.Out.Exports {
 		failed("export "+x.Name, d.round(ctx, x))

@@ -74,6 +74,28 @@ func TestADecisionTakenBesideARunningBridgeWakesIt(t *testing.T) {
 	soon(w, 10*time.Second, 3, bridge.Loaded)
 }
 
+// A comparison that was missed while the bridge did not run is made at its start.
+func TestAMissedComparisonIsMadeAtTheStart(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ", reconcile: 'sun 03:00'"))
+	w.Stock("SKU1")
+	w.Must(w.Ledger.Note(t.Context(), "reconciled prices", time.Now().Add(-8*bridge.Day).UTC().Format(time.RFC3339)))
+	told := make(chan *bridge.Event, 1)
+	w.Events.Observe(func(e *bridge.Event) {
+		if e.Kind == bridge.Reconciled {
+			told <- e
+		}
+	})
+	running(w)
+	select {
+	case e := <-told:
+		if e.Feed != "prices" || e.Text != "0 compared: 0 missing, 0 different, 0 unknown here" {
+			t.Errorf("it tells %+v", e)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("it was not made within a minute")
+	}
+}
+
 // A pause stops a load at its next safe point, keeps a feed from being listed, and lets the other feeds go on. What was cut
 // goes on from the ledger: every price is written once.
 func TestAPauseStopsALoadAndLetsItGoOn(t *testing.T) {

@@ -26,8 +26,9 @@
 //	prune.go     what is old goes
 //
 // Beside the way: journal.go and alarms.go write down what happens, decide.go is what an admin decides, preview.go plans
-// without doing, undo.go and reconcile.go find what sets things right and have made.go make a drop of it, adopt.go and
-// leftovers.go begin from what is there, strangers.go tells of files that no feed takes. engine.go holds the ports.
+// without doing, undo.go and reconcile.go find what sets things right and have made.go make a drop of it, drift.go compares on
+// a schedule, adopt.go and leftovers.go begin from what is there, strangers.go tells of files that no feed takes. engine.go
+// holds the ports.
 //
 // # Rooms below
 //

@@ -23,7 +23,8 @@ type Shop interface {
 	// Incomplete tells what groups of fields that the shop takes only together lack (see [formats.Whole]), in the records'
 	// order: nil for a record that lacks nothing. What a record does not carry counts as the shop has it.
 	Incomplete(ctx context.Context, e *formats.Entity, records []*formats.Record) ([]*formats.Lack, error)
-	// All walks every record of an entity in the shop, page by page, with the given fields.
+	// All walks every record of an entity in the shop, page by page, with the given fields. One that may be named by several keys
+	// comes under each of them, one right after the other.
 	All(ctx context.Context, e *formats.Entity, fields []string, each func(key string, found bridge.Found) error) error
 	// Requests counts the HTTP requests made so far.
 	Requests() int64

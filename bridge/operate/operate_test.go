@@ -265,7 +265,7 @@ func TestModelsKeepTheirNames(t *testing.T) {
 		"trace":  {trace, "entity key oro_id content removed drop run line at parked history"},
 		"entry":  {trace.History[0], "at fate drop run line sent detail"},
 		"status": {status, "running shadow feeds exports paused pauses alarms leftovers unmatched"},
-		"feed":   {status.Feeds[0], "feed entity waiting held blocked parked rejects last_file last_state last_reason last_settled"},
+		"feed":   {status.Feeds[0], "feed entity waiting held blocked parked rejects last_file last_state last_reason last_settled reconciled"},
 		"export": {status.Exports[0], "export owed written conflict stuck alarmed total last_written beside"},
 	} {
 		text, err := json.Marshal(c.model)

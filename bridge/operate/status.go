@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -40,6 +41,8 @@ type FeedStatus struct {
 	State   bridge.DropState `json:"last_state"`
 	Reason  string           `json:"last_reason"`
 	Settled *time.Time       `json:"last_settled"`
+	// Reconciled is the time of the last comparison on the feed's schedule, and behind it what was found; empty before the first.
+	Reconciled string `json:"reconciled"`
 }
 
 // ExportStatus is how an export stands: orders by their state.
@@ -89,6 +92,12 @@ func (k *View) Status(ctx context.Context) (*Status, error) {
 			v.Leftovers[feed] = text + "; " + inbound.LeftoversHint(feed)
 		}
 	}
+	reconciled := map[string]string{}
+	for name, text := range notes {
+		if feed, ok := inbound.ReconciledNote(name); ok && strings.Contains(text, " ") {
+			reconciled[feed] = text
+		}
+	}
 	rejects, err := k.Ledger.OpenRejects(ctx)
 	if err != nil {
 		return nil, err
@@ -98,7 +107,7 @@ func (k *View) Status(ctx context.Context) (*Status, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.Rejects = rejects[f.Name]
+		s.Rejects, s.Reconciled = rejects[f.Name], reconciled[f.Name]
 		v.Feeds = append(v.Feeds, s)
 	}
 	for _, x := range k.Exports {

@@ -67,6 +67,11 @@ func (p *Pen) PrintStatus(v *operate.Status) error {
 			fmt.Fprintf(p.Stdout, "waits: %s: %s\n", s.Feed, Printable(text))
 		}
 	}
+	for _, s := range v.Feeds {
+		if s.Reconciled != "" {
+			fmt.Fprintf(p.Stdout, "reconciled: %s: %s\n", s.Feed, Printable(s.Reconciled))
+		}
+	}
 	for _, x := range v.Pauses {
 		until := ""
 		if x.Until != nil {
