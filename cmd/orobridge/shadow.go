@@ -17,10 +17,10 @@ func (a *app) shadowFlag(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// asShadow makes a config that of a shadow, when one was asked for: it has a state of its own, and no shop calls it.
+// asShadow makes a config that of a shadow, when one was asked for: it has a state of its own, and nobody comes to it.
 func (a *app) asShadow(c *config.Config) {
 	if a.shadow {
-		c.State.Dir, c.Webhook = shadow.Dir(c.State.Dir), config.Webhook{}
+		c.State.Dir, c.Admin, c.Webhook = shadow.Dir(c.State.Dir), nil, config.Webhook{}
 	}
 }
 
