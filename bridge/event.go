@@ -75,32 +75,33 @@ func (k EventKind) Kept() bool { return k != StepReached && k != Progressed }
 // Event is one thing that happened. It is made in one place; the journal, log lines, progress and what crash tests hang
 // on come from it. Fields that have no meaning for its kind are empty.
 type Event struct {
-	ID     int64 // the journal's number; 0 before it is kept
-	At     time.Time
-	Kind   EventKind
-	Feed   string
-	Export string
-	Drop   int64
-	Run    int64
-	Batch  int64
-	File   string
-	Order  string // identifier
-	Alarm  Alarm
-	Work   string // what is paused: "feed prices"
-	Cause  string // of trouble, in the end; kept nowhere
-	Who    string // who decided, or looked
-	From   string // and from where: see [Decision]
-	Why    string // and why, in that one's words
-	Person string // of whom it is: a pseudonym of the ledger
-	Bytes  int64
-	SHA256 string
-	Text   string // the rest in words
-	Hint   string // what to do about it
-	Counts *Counts
-	Visit  *Visit
-	Phase  string // "reading", "looking up", "sending"
-	Done   int64
-	Total  int64 // 0: not known
+	ID      int64 // the journal's number; 0 before it is kept
+	At      time.Time
+	Kind    EventKind
+	Feed    string
+	Export  string
+	Drop    int64
+	Run     int64
+	Batch   int64
+	File    string
+	Order   string // identifier
+	Alarm   Alarm
+	Work    string  // what is paused: "feed prices"
+	Cause   string  // of trouble, in the end; kept nowhere
+	Who     string  // who decided, or looked
+	From    string  // and from where: see [Decision]
+	Why     string  // and why, in that one's words
+	Verdict Verdict // of a decision about a drop
+	Person  string  // of whom it is: a pseudonym of the ledger
+	Bytes   int64
+	SHA256  string
+	Text    string // the rest in words
+	Hint    string // what to do about it
+	Counts  *Counts
+	Visit   *Visit
+	Phase   string // "reading", "looking up", "sending"
+	Done    int64
+	Total   int64 // 0: not known
 }
 
 // Event is something that happened to a drop.

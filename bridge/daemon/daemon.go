@@ -170,6 +170,7 @@ func (s *schedule) heed(ctx context.Context) error {
 		}
 		if decided && err == nil {
 			err = s.cutHalted(ctx)
+			s.Events.Step("heeded")
 		}
 		ended, haltErr := s.endHalts(ctx)
 		if err = errors.Join(err, haltErr); decided || ended {

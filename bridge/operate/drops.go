@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -134,6 +133,8 @@ type Decision struct {
 	Who      string     `json:"who"`
 	Decision string     `json:"decision"`
 	Why      string     `json:"why"`
+	// Verdict is what it made of a drop that was held or waited; empty for other decisions.
+	Verdict bridge.Verdict `json:"verdict"`
 }
 
 // Hold is a time in which a drop waited for a decision.
@@ -150,7 +151,7 @@ func (k *View) decided(ctx context.Context, v *DropDetails) error {
 	held := false
 	return k.Ledger.Events(ctx, bridge.EventFilter{Drop: v.Details.Drop}, func(e *bridge.Event) error {
 		if e.Kind == bridge.DecisionTaken {
-			v.Decisions = append(v.Decisions, Decision{moment(e.At), e.Who, e.Text, e.Why})
+			v.Decisions = append(v.Decisions, Decision{moment(e.At), e.Who, e.Text, e.Why, e.Verdict})
 		}
 		switch last := len(v.Holds) - 1; {
 		case e.Kind == bridge.DropHeld:
@@ -170,7 +171,7 @@ func endsHold(e *bridge.Event) bool {
 	case bridge.RunStarted, bridge.RunEnded, bridge.DropSettled:
 		return true
 	case bridge.DecisionTaken:
-		return e.Text == inbound.Approved || e.Text == inbound.Discarded
+		return e.Verdict == bridge.VerdictApproved || e.Verdict == bridge.VerdictDiscard
 	}
 	return false
 }

@@ -29,7 +29,7 @@ func newEventsCommand(a *app) *cobra.Command {
 				if follow {
 					return desk.Follow(cmd.Context(), f, a.PrintEvent)
 				}
-				var events []operate.Event
+				events := []operate.Event{}
 				err := desk.Events(cmd.Context(), f, func(e operate.Event) error {
 					if !a.AsJSON {
 						return a.PrintEvent(e)
