@@ -24,7 +24,8 @@ const (
 	AlarmSums       Alarm = "sums"       // written, though its sums do not add up; cleared by the ERP's answer
 	AlarmUntold     Alarm = "untold"     // the shop lists the order and does not tell it in full; cleared once it does
 
-	AlarmRestored   Alarm = "restored"     // the shop went back in time; cleared by a person
+	AlarmRestored   Alarm = "restored"     // the shop went back in time; cleared once every entity was compared with it and nothing differs
+	AlarmDrifted    Alarm = "drifted"      // the shop has not what it last accepted; cleared by a comparison that finds less
 	AlarmOutOfOrder Alarm = "out of order" // a file that was seen later stands before one that was loaded, by its name
 	AlarmUnfinished Alarm = "unfinished"   // a file was taken before its sender had finished; both: cleared when a later one is loaded
 )
@@ -56,7 +57,8 @@ var alarmHints = map[Alarm]string{
 	AlarmReused:     "the shop seems to be restored from a backup: compare the orders before it with the ERP's",
 	AlarmSums:       "compare the order's sums in the shop and in the file; its flags say which do not add up",
 	AlarmUntold:     "look at the order in the shop, and at the shop's log: something that belongs to the order can't be read",
-	AlarmRestored:   "have each feed's newest full files sent once more, so that the shop holds again what the ERP says",
+	AlarmRestored:   "have each feed's newest full files sent once more, or compare and repair each with `orobridge reconcile FEED --repair`",
+	AlarmDrifted:    "see what differs with `orobridge reconcile`; --repair sets it right",
 	AlarmUnfinished: "the file was taken before its sender had finished: give the feed a marker or a manifest, or a longer ready.stable",
 	AlarmHeld:       "look at the plan with `orobridge drop`, then approve or discard the drop",
 	AlarmRejected:   "see why with `orobridge drop`; mend the file and send it again, or run the drop again",

@@ -99,7 +99,16 @@ const (
 	Answered  OwedState = "answered"  // the ERP answered
 	Conflict  OwedState = "conflict"  // another file of that name is in the way; later ones go on
 	Stuck     OwedState = "stuck"     // it can't be written in the export's format; later ones go on
+
+	// Of a shadow, which writes no file and looks for the one that another system wrote.
+	Same      OwedState = "same"    // what it wrote has the same content
+	Differs   OwedState = "differs" // it wrote another content
+	Unwritten OwedState = "missing" // it wrote none within an hour
 )
+
+// BesideFeed is the name of the feed under which a shadow's ledger keeps what another system writes for an export. No config has
+// a feed of such a name.
+func BesideFeed(export string) string { return "beside/" + export }
 
 // Outfile is one file of the outbox. Name and bytes never change.
 type Outfile struct {

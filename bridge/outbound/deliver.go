@@ -88,6 +88,9 @@ const deliverAtOnce = 20
 
 // deliver writes what is owed, in order.
 func (e *Engine) deliver(ctx context.Context, x *config.Export) error {
+	if e.Beside != nil {
+		return nil
+	}
 	files, err := e.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: x.Name, Pending: true})
 	if err != nil {
 		return err

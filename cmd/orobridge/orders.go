@@ -13,13 +13,14 @@ import (
 
 // orderStates are the words of --state.
 var orderStates = []string{string(bridge.Collected), string(bridge.OwedNow), string(bridge.Written), string(bridge.PickedUp),
-	string(bridge.Answered), string(bridge.Conflict), string(bridge.Stuck)}
+	string(bridge.Answered), string(bridge.Conflict), string(bridge.Stuck),
+	string(bridge.Same), string(bridge.Differs), string(bridge.Unwritten)}
 
 func newOrdersCommand(a *app) *cobra.Command {
 	var f bridge.OutboxFilter
 	var states []string
 	var from, to string
-	cmd := a.jsonFlag(&cobra.Command{
+	cmd := a.shadowFlag(a.jsonFlag(&cobra.Command{
 		Use:   "orders",
 		Short: "List outbound orders: where each stands, and what is wrong with it",
 		Long:  "orders lists what stands in the outbox. Orders with an alarm come first; with --json all are listed oldest first.",
@@ -45,7 +46,7 @@ func newOrdersCommand(a *app) *cobra.Command {
 				return a.PrintOrders(orders, time.Now())
 			})
 		},
-	})
+	}))
 	flags := cmd.Flags()
 	flags.StringVar(&f.Export, "export", "", "only those of this `export`")
 	flags.StringSliceVar(&states, "state", nil, "only those in these `states`: "+strings.Join(orderStates, ", "))

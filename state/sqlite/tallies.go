@@ -99,7 +99,8 @@ func (l outboxStore) OutboxCounts(ctx context.Context, export string) (c bridge.
 		return c, wrap("count orders of "+export, err)
 	}
 	err = walk(ctx, l.walks, `SELECT f.state, count(*) FROM outfiles f CROSS JOIN outbox o ON o.export = f.export AND o.number = f.number
-		WHERE f.export = ? AND f.state IN ('owed', 'written', 'conflict') AND o.answered = 0 AND o.stuck = '' GROUP BY 1`,
+		WHERE f.export = ? AND f.state IN ('owed', 'written', 'conflict', 'same', 'differs', 'missing')
+		AND o.answered = 0 AND o.stuck = '' GROUP BY 1`,
 		[]any{export}, func(rows *sql.Rows) error {
 			var state bridge.OwedState
 			var n int64
@@ -111,9 +112,15 @@ func (l outboxStore) OutboxCounts(ctx context.Context, export string) (c bridge.
 				c.Written = n
 			case bridge.Conflict:
 				c.Conflict = n
+			case bridge.Same:
+				c.Same = n
+			case bridge.Differs:
+				c.Differs = n
+			case bridge.Unwritten:
+				c.Unwritten = n
 			}
 			return err
 		})
-	c.PickedUp = open - c.Stuck - c.Collected - c.Owed - c.Written - c.Conflict
+	c.PickedUp += open - c.Total() + c.Answered
 	return c, wrap("count orders of "+export, err)
 }
