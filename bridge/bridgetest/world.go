@@ -47,6 +47,7 @@ type World struct {
 	Client *oro.Client
 
 	stopSteps func()
+	orders    map[string]string // ids of those that were submitted, by their identifiers
 }
 
 // clock stands still until a test moves it; waiting moves it, too.

@@ -14,7 +14,7 @@ const outboxEntity = "orders"
 
 // Order is an order of the outbox, in one version.
 type Order struct {
-	ID        int64            `json:"-"` // of its entry, for the next page of a list
+	ID        int64            `json:"-"`      // of its entry, for the next page of a list
 	Number    int64            `json:"number"` // of its file; 0 while it has none
 	Order     string           `json:"order"`
 	Version   int              `json:"version"`
