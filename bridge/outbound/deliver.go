@@ -246,6 +246,11 @@ func (d *delivery) stage(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	// A disk that has turned a bit shall not have the ERP deliver something else.
+	if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != d.f.SHA256 {
+		return &bridge.Error{Op: "write order", Object: d.f.Name, Err: errors.New("the ledger does not hold the bytes that were made of it"),
+			Hint: "see `orobridge state check`; put the last backup back, or make the file anew: `orobridge rerun --order ORDER --render`"}
+	}
 	name := stagedName(d.Ledger.Identity(), d.f)
 	at := path.Join(d.x.Folder, name)
 	d.Events.Step("stage order")

@@ -28,7 +28,7 @@ type Verbs struct {
 
 // Commands are the verbs, as those below `state`.
 func (v Verbs) Commands() []*cobra.Command {
-	return []*cobra.Command{v.backup(), v.restore(), v.check(), v.info(), v.migrate()}
+	return []*cobra.Command{v.backup(), v.restore(), v.check(), v.info(), v.migrate(), v.salvage()}
 }
 
 // jsonFlag gives a verb its --json.
@@ -141,6 +141,30 @@ func (v Verbs) info() *cobra.Command {
 			return v.Pen.PrintState(i, time.Now())
 		},
 	})
+}
+
+func (v Verbs) salvage() *cobra.Command {
+	var yes bool
+	cmd := v.jsonFlag(&cobra.Command{
+		Use:   "salvage FILE",
+		Short: "Read what can be read of a damaged ledger into a new one, and say what is lost",
+		Long: "salvage reads a damaged ledger.db, row by row, into a new ledger that takes its place in the state folder; what stood there is put\n" +
+			"aside. A backup is better where there is one. The next start is careful, as after a restore.",
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			dir, err := v.Folder()
+			if err != nil {
+				return err
+			}
+			done, err := state.Salvage(cmd.Context(), dir, args[0], yes, time.Now())
+			if err != nil {
+				return err
+			}
+			return v.Pen.PrintSalvaged(dir, done)
+		},
+	})
+	cmd.Flags().BoolVar(&yes, "yes", false, "over the ledger that is there")
+	return cmd
 }
 
 func (v Verbs) migrate() *cobra.Command {

@@ -59,6 +59,35 @@ func (p Keeping) PrintRestored(dir string, r *state.Restored) error {
 	return nil
 }
 
+// PrintSalvaged prints what was read of a damaged ledger, and what is lost.
+func (p Keeping) PrintSalvaged(dir string, s *state.Salvaged) error {
+	if p.AsJSON {
+		type table struct {
+			Table string `json:"table"`
+			Read  int64  `json:"read"`
+			Lost  string `json:"lost"`
+		}
+		tables := make([]table, len(s.Tables))
+		for i, t := range s.Tables {
+			tables[i] = table(t)
+		}
+		return p.PrintJSON(map[string]any{"tables": tables, "new_generation": s.Life, "replaced": s.Replaced})
+	}
+	rows := make([][]string, len(s.Tables))
+	for i, t := range s.Tables {
+		rows[i] = []string{t.Table, Decimal(t.Read), t.Lost}
+	}
+	if err := p.Table([]string{"TABLE", "ROWS", "LOST"}, rows, "nothing"); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.Stdout, "%s holds what could be read; generation %d begins\n", Printable(dir), s.Life)
+	if s.Replaced != "" {
+		fmt.Fprintf(p.Stdout, "what stood there is in %s\n", Printable(s.Replaced))
+	}
+	fmt.Fprintln(p.Stderr, "hint: start the bridge, then see `orobridge status` and `orobridge orders --unknown`")
+	return nil
+}
+
 // PrintAdoptedOrders prints which orders were taken as written.
 func (p Keeping) PrintAdoptedOrders(v *operate.AdoptedOrders) error {
 	if p.AsJSON {
