@@ -197,7 +197,8 @@ func mendSalvaged(ctx context.Context, into *Ledger) (all []Salvaged, err error)
 			}
 		}
 		for _, query := range []string{
-			`DELETE FROM links WHERE NOT EXISTS (SELECT 1 FROM accepted a WHERE a.link = links.id AND a.entity = links.entity AND a.key = links.key)`,
+			`DELETE FROM links WHERE NOT EXISTS (SELECT 1 FROM accepted a
+				WHERE a.link = links.id AND a.entity = links.entity AND a.key = links.key)`,
 			`DELETE FROM accepted WHERE NOT EXISTS (SELECT 1 FROM links l WHERE l.id = accepted.link)`,
 			`DELETE FROM batches WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = batches.run)`,
 			`DELETE FROM runs WHERE NOT EXISTS (SELECT 1 FROM drops d WHERE d.id = runs.drop_id)`,

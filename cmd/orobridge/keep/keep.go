@@ -148,8 +148,8 @@ func (v Verbs) salvage() *cobra.Command {
 	cmd := v.jsonFlag(&cobra.Command{
 		Use:   "salvage FILE",
 		Short: "Read what can be read of a damaged ledger into a new one, and say what is lost",
-		Long: "salvage reads a damaged ledger.db, row by row, into a new ledger that takes its place in the state folder; what stood there is put\n" +
-			"aside. A backup is better where there is one. The next start is careful, as after a restore.",
+		Long: "salvage reads a damaged ledger.db, row by row, into a new ledger that takes its place in the state folder; what stood there is\n" +
+			"put aside. A backup is better where there is one. The next start is careful, as after a restore.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			dir, err := v.Folder()
