@@ -17,6 +17,7 @@ const (
 	AlarmReturned   Alarm = "returned"   // picked up, and there again: the ERP may take it twice; cleared when it goes
 	AlarmUnseen     Alarm = "unseen"     // gone before the bridge saw it there; cleared by the ERP's answer
 	AlarmConflict   Alarm = "conflict"   // another file of the name is in the way; cleared by running the order again
+	AlarmUnknown    Alarm = "unknown"    // the ledger was put back, and nobody knows whether it went out; cleared by ack, rerun or an answer
 	AlarmStuck      Alarm = "stuck"      // the order can't be written in the format; cleared by rendering it again
 	AlarmUnanswered Alarm = "unanswered" // no answer within answer_within; cleared by the answer
 	AlarmRefused    Alarm = "refused"    // the ERP refused the order; cleared by another answer
@@ -51,6 +52,7 @@ var alarmHints = map[Alarm]string{
 	AlarmReturned:   "check in the ERP that the order is not there twice",
 	AlarmUnseen:     "check that the ERP has the order; if not, run it again",
 	AlarmConflict:   "move the other file away, then run the order again",
+	AlarmUnknown:    "look those of `orobridge orders --unknown` up in the ERP: `orobridge ack order` what it has, rerun the others",
 	AlarmStuck:      "mend the order or the export's format, then `orobridge rerun --order … --render`",
 	AlarmUnanswered: "look the order up in the ERP",
 	AlarmRefused:    "see the reason with `orobridge order`",

@@ -71,6 +71,7 @@ var rooms = []room{
 	{"bridge/bridgetest", anything},
 	{"bridge/crashtest", anything},
 
+	{"cmd/orobridge/keep", below{"bridge", "bridge/operate", "state", "cmd/orobridge/show"}},
 	{"cmd/orobridge", anything},
 	{"cmd/orobridge/erp", nil},
 	{"cmd/orobridge/site", below{"bridge", "bridge/config", "bridge/admit", "bridge/web"}},

@@ -51,6 +51,7 @@ type World struct {
 	Shadow bool
 
 	stopSteps func()
+	orders    map[string]string // ids of those that were submitted, by their identifiers
 }
 
 // clock stands still until a test moves it; waiting moves it, too.
