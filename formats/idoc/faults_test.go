@@ -354,3 +354,34 @@ func TestPlacesOfOneType(t *testing.T) {
 		t.Errorf("%v %s", err, got)
 	}
 }
+
+// TestPlacesOfAUser: what the message about a catalogue without places asks for mends it.
+func TestPlacesOfAUser(t *testing.T) {
+	item := func(sku, price string) string {
+		return `<E1MARAM SEGMENT="1"><MATNR>` + sku + `</MATNR><MEINS>ST</MEINS><E1KONH SEGMENT="1"><DATAB>20260101</DATAB>` +
+			`<E1KONP SEGMENT="1"><KSCHL>PR00</KSCHL><KBETR>` + price + `</KBETR><KONWA>EUR</KONWA></E1KONP></E1KONH></E1MARAM>`
+	}
+	xml := `<PRICAT03><IDOC BEGIN="1"><EDI_DC40 SEGMENT="1"><TABNAM>EDI_DC40</TABNAM><DOCNUM>1</DOCNUM><IDOCTYP>PRICAT03</IDOCTYP><MESTYP>PRICAT</MESTYP></EDI_DC40>` +
+		`<E1PRIHEAD SEGMENT="1"><SYNTAX_VERSION>3</SYNTAX_VERSION></E1PRIHEAD>` + item("A-1", "1.50") + item("A-2", "2.50") + `</IDOC></PRICAT03>`
+	var flat strings.Builder // no line says what it stands below
+	for line := range strings.Lines(string(convert(t, &Options{}, []byte(xml), FormFlat, ""))) {
+		if strings.HasPrefix(line, "E2") {
+			line = line[:55] + "000000" + line[61:]
+		}
+		flat.WriteString(line)
+	}
+	f := &Options{PriceList: "L", Dictionary: "own.csv"}
+	f.SetOpen(func(string) (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader(`E1MARAM,E2MARAM009,-,1,MSGFN:3 MATNR:18 ERSDA:8 ERNAM:12 LAEDA:8 AENAM:12 PSTAT:15 LVORM:1 MTART:4 MBRSH:1 MATKL:9 BISMT:18 MEINS:3
+E1KONH,E2KONH,E1MARAM,2,KNUMH:10 DATAB:8 DATBI:8
+E1KONP,E2KONP,E1KONH,3,KSCHL:4 KNUMT:10 STFKZ:1 KZBZG:1 KSTBM:19 KONMS:3 KSTBW:20 KONWS:5 KRECH:1 KBETR:16 KONWA:5 KPEIN:5 KMEIN:3
+`)), nil
+	})
+	f.SetClock(today)
+	got, err := dump(f, strings.NewReader(flat.String()), formats.Prices)
+	for _, want := range []string{`sku="A-1" unit="ST" quantity="1" currency="EUR" value="1.5"`, `sku="A-2" unit="ST" quantity="1" currency="EUR" value="2.5"`} {
+		if err != nil || !strings.Contains(got, want) || strings.Contains(got, "REJECT") {
+			t.Errorf("no %s: %v\n%s", want, err, got)
+		}
+	}
+}
