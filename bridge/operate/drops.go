@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -307,3 +308,20 @@ func (k *View) Unsettled(ctx context.Context, since time.Time) ([]Drop, error) {
 
 // unsettledAtMost bounds how many drops are looked through for those that were settled since a time.
 const unsettledAtMost = 1000
+
+// FirstParked lists the first n records of a feed that wait for a parent; more says that there are others.
+func (k *View) FirstParked(ctx context.Context, feed string, n int) (list []Parked, more bool, err error) {
+	enough := errors.New("enough")
+	err = k.Ledger.Parked(ctx, feed, time.Time{}, func(p bridge.ParkedRow) error {
+		if len(list) == n {
+			more = true
+			return enough
+		}
+		list = append(list, newParked(p))
+		return nil
+	})
+	if errors.Is(err, enough) {
+		err = nil
+	}
+	return list, more, err
+}
