@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -31,14 +32,11 @@ func DropStates() []DropState {
 	return []DropState{Seen, Ready, Claimed, Fetched, Loading, Held, Loaded, Partial, Rejected, Duplicate, Superseded, Discarded, Vanished}
 }
 
+// SettledStates are those in which nothing is left to load.
+var SettledStates = []DropState{Loaded, Partial, Rejected, Duplicate, Superseded, Discarded, Vanished}
+
 // Settled says that nothing is left to load.
-func (s DropState) Settled() bool {
-	switch s {
-	case Loaded, Partial, Rejected, Duplicate, Superseded, Discarded, Vanished:
-		return true
-	}
-	return false
-}
+func (s DropState) Settled() bool { return slices.Contains(SettledStates, s) }
 
 // ByHand is the remote of a drop that a person handed over.
 const ByHand = "local"
@@ -154,6 +152,8 @@ type DropFilter struct {
 type Move struct {
 	*Drop
 	From DropState
+	// Acknowledge ends the rejects of the drop that are open, with the move; nil leaves them as they are.
+	Acknowledge *RejectEnd
 }
 
 // A Listing is what a listing of a feed's folder has brought.

@@ -55,6 +55,8 @@ var (
 	ErrMoved = errors.New("no longer in that state")
 	// ErrUnknown: the ledger has no such drop, run or order.
 	ErrUnknown = errors.New("not known here")
+	// ErrTaken: there is another one of that name.
+	ErrTaken = errors.New("the name is taken")
 	// ErrReading: the ledger was opened for reading and takes no notes.
 	ErrReading = errors.New("the ledger was opened for reading")
 	// ErrLocked: another bridge holds the state (exit code 5).

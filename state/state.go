@@ -151,6 +151,12 @@ func (s *State) NewStage(ctx context.Context, e *formats.Entity, run int64) (bri
 	return sqlite.NewStage(ctx, s.Spool(), e, run)
 }
 
+// Exists says whether a bridge has worked with a folder.
+func Exists(dir string) bool {
+	_, err := os.Lstat(filepath.Join(dir, "ledger.db"))
+	return err == nil
+}
+
 // Locked says whether a process holds the folder.
 func Locked(dir string) bool {
 	f, err := os.Open(filepath.Join(dir, "lock"))

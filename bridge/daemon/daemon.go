@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -39,6 +40,7 @@ type Daemon struct {
 	Heed func(ctx context.Context) error
 
 	losses losses
+	moved  atomic.Int64 // when the schedule last looked for decisions, in unix nanoseconds
 }
 
 // A Ledger keeps notes of trouble while it lasts, and what was decided.
@@ -135,6 +137,12 @@ func (s *schedule) poll(ctx context.Context, f *config.Feed) error {
 	return ctx.Err()
 }
 
+// aliveWithin is how long a schedule may not move before it counts as dead: longer than one transaction of an import takes.
+const aliveWithin = 30 * time.Second
+
+// Alive says whether the schedule is at work: it looks into the ledger each second, and the ledger answers.
+func (d *Daemon) Alive() bool { return d.Clock.Now().Sub(time.Unix(0, d.moved.Load())) < aliveWithin }
+
 // heedEvery is how often a running bridge looks whether somebody has decided something beside it.
 const heedEvery = time.Second
 
@@ -142,7 +150,9 @@ const heedEvery = time.Second
 func (s *schedule) heed(ctx context.Context) error {
 	last, _, err := s.Ledger.Decided(ctx, math.MaxInt64)
 	for n := 0; ctx.Err() == nil; {
-		n = s.report(ctx, "decisions", n, err)
+		if n = s.report(ctx, "decisions", n, err); n == 0 {
+			s.moved.Store(s.Clock.Now().UnixNano())
+		}
 		wait := heedEvery
 		if n > 0 {
 			wait = max(wait, bridge.Backoff(n, err, 0.5))

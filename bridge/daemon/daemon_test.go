@@ -94,7 +94,8 @@ feeds:
 	beside, err := state.Open(t.Context(), w.State, state.Options{Beside: true})
 	w.Must(err)
 	defer beside.Close()
-	desk := &operate.Desk{View: operate.View{Feeds: w.B.In.Feeds, Ledger: beside, Running: true}, By: bridge.Decision{Who: "olga", Why: "wrong prices"},
+	desk := &operate.Desk{View: operate.View{Feeds: w.B.In.Feeds, Ledger: beside, Running: true,
+		By: bridge.Decision{Who: "olga", Why: "wrong prices"}},
 		In: &inbound.Engine{Feeds: w.B.In.Feeds, Ledger: beside, Clock: bridge.SystemClock{}}}
 	cut := make(chan struct{})
 	var once sync.Once

@@ -105,18 +105,12 @@ func (e *Engine) Discard(ctx context.Context, f *config.Feed, d *bridge.Drop, by
 	if d.Path != "" {
 		d.Finish = f.Folders.Rejected
 	}
-	moves := []bridge.Move{{Drop: d, From: from}}
+	moves := []bridge.Move{{Drop: d, From: from, Acknowledge: &bridge.RejectEnd{At: now, Decision: by}}}
 	if run == nil {
-		err = j.advanceAll(ctx, moves, j.decision(d, by, Discarded))
-	} else {
-		run.State, run.Ended, run.Reason = bridge.Failed, now, run.Reason+"; discarded by "+by.Who
-		err = j.saveRun(ctx, run, moves, j.decision(d, by, Discarded))
+		return j.advanceAll(ctx, moves, j.decision(d, by, Discarded))
 	}
-	if err != nil {
-		return err
-	}
-	_, err = e.Ledger.EndRejects(ctx, bridge.RejectFilter{Drop: d.ID}, bridge.RejectAcknowledged, bridge.RejectEnd{At: now, Decision: by})
-	return err
+	run.State, run.Ended, run.Reason = bridge.Failed, now, run.Reason+"; discarded by "+by.Who
+	return j.saveRun(ctx, run, moves, j.decision(d, by, Discarded))
 }
 
 func (e *Engine) heldRun(ctx context.Context, d *bridge.Drop) (*bridge.Run, error) {

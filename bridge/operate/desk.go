@@ -9,6 +9,7 @@
 // bridge/inbound and bridge/outbound.
 //
 //   - drops.go, rejects.go, orders.go, status.go, trace.go, events.go: what a [View] of the ledger shows
+//   - audit.go: who decided and looked; tokens.go: which programs may
 //   - figures.go, search.go: what went through day by day, and what a word names
 //   - plan.go, inspect.go: what a file would do, and what it holds
 //   - decide.go, handin.go, undo.go, reconcile.go, resend.go, pause.go: decisions about drops, orders and pauses; wait.go: until another
@@ -76,6 +77,16 @@ type Ledger interface {
 	Pseudonym(number string) string
 	Erase(ctx context.Context, entity, key string, feeds []string, events ...*bridge.Event) (bridge.Forgotten, error)
 	GiveBack(ctx context.Context) (more bool, err error)
+	// Audit walks the audit; AuditEnd is the highest number that an entry ever had.
+	Audit(ctx context.Context, f bridge.AuditFilter, each func(*bridge.AuditEntry) error) error
+	AuditEnd(ctx context.Context) (int64, error)
+	// Tokens lists all tokens, oldest first. AddToken numbers one; an error wrapping [bridge.ErrTaken]: another one of its name is good.
+	// RevokeToken ends the one of a name that is good.
+	Tokens(ctx context.Context) ([]*bridge.Token, error)
+	AddToken(ctx context.Context, t *bridge.Token, events ...*bridge.Event) error
+	RevokeToken(ctx context.Context, name string, at time.Time, events ...*bridge.Event) error
+	// Keep enters events in the journal, and in the audit what belongs there.
+	Keep(ctx context.Context, events ...*bridge.Event) error
 	// Events walks the journal.
 	Events(ctx context.Context, f bridge.EventFilter, each func(*bridge.Event) error) error
 }
@@ -87,6 +98,8 @@ type View struct {
 	Ledger  Ledger
 	// Running says that a bridge is at work on the ledger: it carries out what is decided beside it.
 	Running bool
+	// By is who looks or decides, and why, for the ledger. A page copies its desk for each decision.
+	By bridge.Decision
 }
 
 // Desk is where an operator sits: it shows what the ledger knows, and takes decisions. Its fields are set once, before any
@@ -99,8 +112,6 @@ type Desk struct {
 	// there; nil: it is.
 	Wait  bool
 	Alive func() bool
-	// By is who decides and why, for the ledger. A page copies its desk for each decision.
-	By bridge.Decision
 }
 
 // Mistake is a question or decision that makes no sense, such as one about a feed that the config does not have. Whoever

@@ -40,8 +40,8 @@ const (
 
 // desk is a desk at a world's bridge.
 func desk(w *bridgetest.World, running bool) *operate.Desk {
-	return &operate.Desk{View: operate.View{Feeds: w.B.In.Feeds, Exports: w.B.Out.Exports, Ledger: w.Ledger, Running: running},
-		In: w.B.In, Out: w.B.Out, By: bridge.Decision{Who: "olga@desk", Why: "asked the sender"}}
+	return &operate.Desk{View: operate.View{Feeds: w.B.In.Feeds, Exports: w.B.Out.Exports, Ledger: w.Ledger, Running: running,
+		By: bridge.Decision{Who: "olga@desk", Why: "asked the sender"}}, In: w.B.In, Out: w.B.Out}
 }
 
 // held is a world in which drop 1 is held.

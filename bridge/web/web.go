@@ -1,12 +1,16 @@
-// Package web is the bridge's web side: the intake of the shop's webhooks.
+// Package web is the bridge's web side: the intake of the shop's webhooks ([Server]), and the site of the operator ([Site]), which
+// have an address each, so that what faces the shop shows no log-in.
 //
 // Contract. A delivery is believed only with a signature over its exact bytes, and even then it only wakes the exports,
 // which ask the shop themselves: webhooks are lossy, may be repeated, and wait in the shop's queue behind imports. Answers
 // are quick and never 410, at which the shop would forget its subscription. Nothing of a delivery is kept or logged.
 //
-// Limits: a body of at most maxDelivery bytes, which is read only for a signature of the right form; a request of at most
-// requestTime; at most maxConnections at once, others wait; the exports are woken once in wakeEvery. The server has no TLS:
-// a proxy in front of it does.
+// A site's handlers get requests under names of its own only, none that another site has a browser make, and answer with headers that
+// keep strangers' scripts and frames out. Who is there and what they may do is not known here: see bridge/admit.
+//
+// Limits: a delivery of at most maxDelivery bytes, which is read only for a signature of the right form; a request of at most
+// requestTime; at most maxConnections at once, others wait; the exports are woken once in wakeEvery. The intake has no TLS:
+// a proxy in front of it does. What a request to a site may take, see siteTime.
 package web
 
 import (
@@ -36,11 +40,13 @@ const (
 	// maxDelivery is far above a thin delivery's 150 bytes and a full order's 2 KB.
 	maxDelivery    = 64 << 10
 	maxConnections = 64 // the shop's consumers are a handful
+	maxHeader      = 16 << 10
 	requestTime    = 10 * time.Second
+	finishTime     = time.Second // of requests at the server's end, before their contexts end, too: streams never would
 	wakeEvery      = time.Second
 )
 
-// Server answers the shop and people. Set its fields before the first request.
+// Server answers the shop. Set its fields before the first request.
 type Server struct {
 	Secret bridge.Secret // of the shop's signatures; without one there is no intake
 	Wake   func()        // called after believed deliveries, at most once in wakeEvery; it must not block
@@ -74,27 +80,50 @@ func (s *Server) Handler() http.Handler {
 
 // Listen opens an address for a [Server].
 func Listen(ctx context.Context, address string) (net.Listener, error) {
+	return listen(ctx, address, "choose another webhook.listen, or stop what uses the port")
+}
+
+func listen(ctx context.Context, address, hint string) (net.Listener, error) {
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	if err != nil {
-		return nil, &bridge.Error{Op: "listen on", Object: address, Err: err, Hint: "choose another webhook.listen, or stop what uses the port"}
+		return nil, &bridge.Error{Op: "listen on", Object: address, Err: err, Hint: hint}
 	}
 	return listener, nil
 }
 
-// Serve answers until ctx ends; then it lets the requests at hand finish. The listener is closed at the end.
+// Serve answers until ctx ends; then it lets the requests at hand finish, for finishTime. The listener is closed at the end.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
-	server := &http.Server{Handler: s.Handler(), ReadHeaderTimeout: requestTime, ReadTimeout: requestTime, WriteTimeout: requestTime,
-		MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(s.Log.Handler(), slog.LevelDebug)}
+	return serve(ctx, &http.Server{Handler: s.Handler(), ReadHeaderTimeout: requestTime, ReadTimeout: requestTime, WriteTimeout: requestTime},
+		listener, maxConnections, s.Log)
+}
+
+// serve runs a server until ctx ends, with so many connections at once.
+func serve(ctx context.Context, server *http.Server, listener net.Listener, connections int, log *slog.Logger) error {
+	server.MaxHeaderBytes, server.ErrorLog = maxHeader, slog.NewLogLogger(log.Handler(), slog.LevelDebug)
+	requests, leave := context.WithCancel(context.WithoutCancel(ctx))
+	defer leave()
+	server.BaseContext = func(net.Listener) context.Context { return requests }
 	done := make(chan error, 1)
-	go func() { done <- server.Serve(netutil.LimitListener(listener, maxConnections)) }()
+	go func() {
+		limited := netutil.LimitListener(listener, connections)
+		if server.TLSConfig != nil {
+			done <- server.ServeTLS(limited, "", "")
+			return
+		}
+		done <- server.Serve(limited)
+	}()
 	select {
 	case err := <-done:
 		return fmt.Errorf("serve on %s: %w", listener.Addr(), err)
 	case <-ctx.Done():
 	}
+	defer time.AfterFunc(finishTime, leave).Stop()
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), requestTime)
 	defer cancel()
 	err := server.Shutdown(end)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close() // of a client that dawdles
+	}
 	if serveErr := <-done; !errors.Is(serveErr, http.ErrServerClosed) {
 		err = errors.Join(err, serveErr)
 	}

@@ -39,10 +39,10 @@ func newAckOf(a *app, use, short, what string, ack func(*operate.Desk, context.C
 				if err != nil {
 					return err
 				}
-				if a.json {
-					return a.printJSON(v)
+				if a.AsJSON {
+					return a.PrintJSON(v)
 				}
-				fmt.Fprintf(a.stdout, "%d rejects of drop %d acknowledged, %d open\n", v.Acknowledged, v.Drop, v.Open)
+				fmt.Fprintf(a.Stdout, "%d rejects of drop %d acknowledged, %d open\n", v.Acknowledged, v.Drop, v.Open)
 				return nil
 			})
 		},

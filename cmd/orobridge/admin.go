@@ -32,7 +32,7 @@ func newAdminCommand(a *app) *cobra.Command {
 			if err != nil {
 				return &usageError{err.Error(), "choose another password"}
 			}
-			fmt.Fprintln(a.stdout, hash)
+			fmt.Fprintln(a.Stdout, hash)
 			return nil
 		},
 	}
@@ -55,9 +55,9 @@ func (a *app) newPassword(stdin bool) (string, error) {
 		return "", &usageError{"standard input is no terminal", "pipe the password in with --stdin"}
 	}
 	ask := func(prompt string) (string, error) {
-		fmt.Fprint(a.stderr, prompt)
+		fmt.Fprint(a.Stderr, prompt)
 		text, err := term.ReadPassword(int(terminal.Fd()))
-		fmt.Fprintln(a.stderr)
+		fmt.Fprintln(a.Stderr)
 		return string(text), err
 	}
 	first, err := ask("Password: ")

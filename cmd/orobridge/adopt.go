@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
 func newAdoptCommand(a *app) *cobra.Command {
@@ -28,11 +29,11 @@ func newAdoptCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				a.erase()
-				if a.json {
-					return a.printJSON(v)
+				a.Erase()
+				if a.AsJSON {
+					return a.PrintJSON(v)
 				}
-				fmt.Fprintf(a.stdout, "%d %s adopted, %d were known\n", v.Adopted, v.Entity, v.Known)
+				fmt.Fprintf(a.Stdout, "%d %s adopted, %d were known\n", v.Adopted, v.Entity, v.Known)
 				return nil
 			})
 		},
@@ -47,13 +48,13 @@ func (a *app) adoptLeftovers(ctx context.Context, desk *operate.Desk, feed strin
 	if err != nil {
 		return err
 	}
-	if a.json {
-		err = a.printJSON(v)
+	if a.AsJSON {
+		err = a.PrintJSON(v)
 	} else {
 		for _, name := range v.Left {
-			fmt.Fprintf(a.stdout, "%s stays: another file has its name, or it is none of the feed's\n", printable(name))
+			fmt.Fprintf(a.Stdout, "%s stays: another file has its name, or it is none of the feed's\n", show.Printable(name))
 		}
-		fmt.Fprintf(a.stdout, "%d files put back into the folder of %s, %d stay\n", len(v.Moved), feed, len(v.Left))
+		fmt.Fprintf(a.Stdout, "%d files put back into the folder of %s, %d stay\n", len(v.Moved), feed, len(v.Left))
 	}
 	if err == nil && len(v.Left) > 0 {
 		return exit(exitPartly)

@@ -7,11 +7,11 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
 // app is what the verbs share: the ends of the process and the global flags.
@@ -20,10 +20,10 @@ import (
 // cmd.Context(), which ends with the first signal; work that must be finished then goes on under context.WithoutCancel.
 // A verb that shows what the ledger knows stands in a.look; one that works stands in a.work, and one that decides, beside a
 // running bridge as well, in a.decide. What is shown and decided comes from the desk of bridge/operate: the verb reads flags
-// and prints, with a.table or a.printJSON. It returns errors as they are: run turns them into lines and an exit code.
+// and prints, with what cmd/orobridge/show has for its model. It returns errors as they are: run turns them into lines and an exit code.
 // A verb that has printed everything itself returns exit(code).
 type app struct {
-	output
+	show.Pen
 	stdin io.Reader
 	env   func(string) (string, bool)
 	boxes []orotest.Option // of the shops in a box that it starts, for tests
@@ -34,8 +34,8 @@ type app struct {
 }
 
 // jsonFlag gives a reading verb its --json.
-func (a *pen) jsonFlag(cmd *cobra.Command) *cobra.Command {
-	cmd.Flags().BoolVar(&a.json, "json", false, "print JSON")
+func (a *app) jsonFlag(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().BoolVar(&a.AsJSON, "json", false, "print JSON")
 	return cmd
 }
 
@@ -46,7 +46,7 @@ func (a *app) config() (*config.Config, error) {
 		return nil, err
 	}
 	for _, w := range c.Warnings {
-		say(a.stderr, "warning", w.Error(), w.Hint)
+		show.Say(a.Stderr, "warning", w.Error(), w.Hint)
 	}
 	return c, nil
 }
@@ -65,17 +65,17 @@ func (a *app) feed(name string) (*config.Feed, error) {
 
 // logger writes to stderr: debug lines with --verbose; on a terminal in short lines, unless a format was asked for.
 func (a *app) logger() *slog.Logger {
-	options := &slog.HandlerOptions{Level: slog.LevelInfo, ReplaceAttr: printableAttr}
+	options := &slog.HandlerOptions{Level: slog.LevelInfo, ReplaceAttr: show.PrintableAttr}
 	if a.verbose {
 		options.Level = slog.LevelDebug
 	}
 	if a.logFormat == "json" {
-		return slog.New(slog.NewJSONHandler(a.stderr, options))
+		return slog.New(slog.NewJSONHandler(a.Stderr, options))
 	}
-	if a.logFormat == "" && onTerminal(a.stderr) {
-		return slog.New(newTerminalLog(a.stderr, options.Level.Level()))
+	if a.logFormat == "" && show.OnTerminal(a.Stderr) {
+		return slog.New(show.NewTerminalLog(a.Stderr, options.Level.Level()))
 	}
-	return slog.New(slog.NewTextHandler(a.stderr, options))
+	return slog.New(slog.NewTextHandler(a.Stderr, options))
 }
 
 // quietLogger is for verbs whose result is printed: warnings only, unless all was asked for.
@@ -83,21 +83,10 @@ func (a *app) quietLogger() *slog.Logger {
 	if a.verbose {
 		return a.logger()
 	}
-	if onTerminal(a.stderr) {
-		return slog.New(newTerminalLog(a.stderr, slog.LevelWarn))
+	if show.OnTerminal(a.Stderr) {
+		return slog.New(show.NewTerminalLog(a.Stderr, slog.LevelWarn))
 	}
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: printableAttr}))
-}
-
-// printableAttr makes every text of a log line printable, whoever logs it.
-func printableAttr(_ []string, attr slog.Attr) slog.Attr {
-	switch v := attr.Value.Any().(type) {
-	case string:
-		attr.Value = slog.StringValue(printable(v))
-	case error:
-		attr.Value = slog.StringValue(printable(v.Error()))
-	}
-	return attr
+	return slog.New(slog.NewTextHandler(a.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn, ReplaceAttr: show.PrintableAttr}))
 }
 
 // number reads an id from the command line.
@@ -107,10 +96,4 @@ func number(what, text string) (int64, error) {
 		return 0, &usageError{fmt.Sprintf("%q is not the number of a %s", text, what), "see `orobridge " + what + "s`"}
 	}
 	return id, nil
-}
-
-// onTerminal says whether w is a screen: progress is for people, plain lines for everything else.
-func onTerminal(w io.Writer) bool {
-	f, ok := w.(interface{ Fd() uintptr })
-	return ok && term.IsTerminal(int(f.Fd()))
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
 // These tests measure the program as users have it: built without the race detector.
@@ -91,7 +92,7 @@ func TestDemoTime(t *testing.T) {
 // The demo asks its shop nothing that a real shop has not answered, be it the one version or the other.
 func TestDemoAsks(t *testing.T) {
 	var out, said bytes.Buffer
-	a := &app{output: output{pen{stdout: &out, stderr: &said}}, stdin: bytes.NewReader(nil), env: os.LookupEnv,
+	a := &app{Pen: show.Pen{Stdout: &out, Stderr: &said}, stdin: bytes.NewReader(nil), env: os.LookupEnv,
 		boxes: []orotest.Option{orotest.Into(&asked), orotest.Version(orotest.Wanted())}}
 	if code := a.run(t.Context(), []string{"demo", "--once"}); code != exitDone {
 		t.Errorf("exit code %d\n%s\n%s", code, out.Bytes(), said.Bytes())

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/orobridge/orobridge/state"
 )
 
@@ -38,7 +40,7 @@ func newCheckCommand(a *app) *cobra.Command {
 			if err := wakeRunning(cmd.Context(), c); err != nil {
 				return err
 			}
-			return a.printChecked(all)
+			return cmp.Or(a.PrintChecked(all), checked(all))
 		},
 	})
 }
@@ -53,7 +55,8 @@ func wakeRunning(ctx context.Context, c *config.Config) (err error) {
 		return err
 	}
 	defer closing(ledger, &err)
-	return ledger.Keep(ctx, &bridge.Event{At: time.Now().UTC(), Kind: bridge.DecisionTaken, Text: "checked: what waits is tried again"})
+	return ledger.Keep(ctx, decider().On(&bridge.Event{At: time.Now().UTC(),
+		Kind: bridge.DecisionTaken, Text: "checked: what waits is tried again"}))
 }
 
 // checkup prints what it finds as it comes.
@@ -63,12 +66,12 @@ func (a *app) checkup(c *config.Config, ledger *state.State) *operate.Checkup {
 		for _, f := range findings {
 			if f.Subject != subject {
 				subject = f.Subject
-				fmt.Fprintln(a.stdout, printable(f.Subject))
+				fmt.Fprintln(a.Stdout, show.Printable(f.Subject))
 			}
-			a.printFinding(&f)
+			a.PrintFinding(&f)
 		}
 	}
-	if a.json {
+	if a.AsJSON {
 		told = func(operate.Findings) {}
 	}
 	return &operate.Checkup{Config: c, Ledger: ledger, Told: told,
@@ -79,31 +82,12 @@ func (a *app) checkup(c *config.Config, ledger *state.State) *operate.Checkup {
 		}}
 }
 
-func (a *output) printFinding(f *bridge.Finding) {
-	sign := "ok  "
-	if !f.OK {
-		sign = "FAIL"
-	}
-	fmt.Fprintf(a.stdout, "  %s  %s: %s\n", sign, printable(f.What), printable(f.Detail))
-	if f.Hint != "" {
-		fmt.Fprintf(a.stdout, "        hint: %s\n", printable(f.Hint))
-	}
-}
-
-// printChecked prints the sum and turns it into an exit code.
-func (a *output) printChecked(all operate.Findings) error {
-	if a.json {
-		if err := a.printJSON(all); err != nil {
-			return err
-		}
-	}
-	failed := all.Failed()
-	if failed == 0 {
-		fmt.Fprintf(a.stderr, "all %d checks passed\n", len(all))
+// checked are findings as an exit code; nil when all is well.
+func checked(all operate.Findings) error {
+	switch {
+	case all.Failed() == 0:
 		return nil
-	}
-	fmt.Fprintf(a.stderr, "%d of %d checks failed\n", failed, len(all))
-	if all.Unreachable() {
+	case all.Unreachable():
 		return exit(exitUnreachable)
 	}
 	return exit(exitFailed)

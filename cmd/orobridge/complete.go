@@ -10,6 +10,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -101,7 +102,7 @@ func (a completions) dropNumbers(states []bridge.DropState) completer {
 		_ = a.look(ctx, func(desk *operate.View) error {
 			drops, err := desk.Drops(ctx, bridge.DropFilter{States: states, Last: offered})
 			for _, d := range drops {
-				word := cobra.CompletionWithDesc(strconv.FormatInt(d.Drop, 10), printable(d.File)+" "+string(d.State))
+				word := cobra.CompletionWithDesc(strconv.FormatInt(d.Drop, 10), show.Printable(d.File)+" "+string(d.State))
 				numbers = append([]cobra.Completion{word}, numbers...)
 			}
 			return err
@@ -115,7 +116,8 @@ func (a completions) orderNames(ctx context.Context) (names []cobra.Completion) 
 	_ = a.look(ctx, func(desk *operate.View) error {
 		orders, err := desk.Orders(ctx, bridge.OutboxFilter{Last: offered})
 		for _, o := range orders {
-			names = append([]cobra.Completion{cobra.CompletionWithDesc(printable(o.Order), string(o.State)+" "+printable(o.File))}, names...)
+			name := cobra.CompletionWithDesc(show.Printable(o.Order), string(o.State)+" "+show.Printable(o.File))
+			names = append([]cobra.Completion{name}, names...)
 		}
 		return err
 	})

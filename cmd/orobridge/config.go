@@ -20,7 +20,7 @@ func newConfigCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(a.stderr, "%s is good: %d remotes, %d feeds, %d exports\n", a.configPath, len(c.Remotes), len(c.Feeds), len(c.Exports))
+				fmt.Fprintf(a.Stderr, "%s is good: %d remotes, %d feeds, %d exports\n", a.configPath, len(c.Remotes), len(c.Feeds), len(c.Exports))
 				return nil
 			},
 		},
@@ -29,7 +29,7 @@ func newConfigCommand(a *app) *cobra.Command {
 			Short: "Print the config's JSON Schema, for editors",
 			Args:  cobra.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
-				return a.printJSON(config.Schema(kinds))
+				return a.PrintJSON(config.Schema(kinds))
 			},
 		},
 	)

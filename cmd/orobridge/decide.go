@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -109,6 +110,6 @@ func (a *app) decideDrop(ctx context.Context, d deciding, drop string,
 		if err != nil {
 			return err
 		}
-		return a.printResult(v)
+		return cmp.Or(a.PrintResult(v), verdict(v))
 	})
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/bridge/sftpd"
 	"github.com/orobridge/orobridge/cmd/orobridge/erp"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
 //go:embed demo/orobridge.yaml
@@ -157,8 +158,8 @@ func (d *demo) Close() error {
 
 // tell narrates; JSON has no room for that.
 func (d *demo) tell(format string, args ...any) {
-	if !d.json {
-		fmt.Fprintf(d.stdout, format+"\n", args...)
+	if !d.AsJSON {
+		fmt.Fprintf(d.Stdout, format+"\n", args...)
 	}
 }
 
@@ -247,7 +248,7 @@ func (d *demo) until(ctx context.Context, what string, is func() (bool, error)) 
 }
 
 func (d *demo) showRejects(ctx context.Context) error {
-	if d.json {
+	if d.AsJSON {
 		return nil
 	}
 	d.tell("   All files are settled. Rows that could not be loaded, and why (`orobridge rejects`):")
@@ -312,8 +313,8 @@ func (d *demo) order(ctx context.Context) error {
 
 // sum prints what happened.
 func (d *demo) sum() error {
-	if d.json {
-		return d.printJSON(struct {
+	if d.AsJSON {
+		return d.PrintJSON(struct {
 			Runs     []operate.Run   `json:"runs"`
 			Orders   []operate.Order `json:"orders"`
 			Requests int64           `json:"requests"`
@@ -324,12 +325,12 @@ func (d *demo) sum() error {
 	for _, r := range d.runs {
 		row := []string{r.File, string(r.State)}
 		for _, n := range []int64{r.Rows, r.Created, r.Updated, r.Unchanged, r.Rejected, r.Parked, r.Requests} {
-			row = append(row, decimal(n))
+			row = append(row, show.Decimal(n))
 		}
 		rows = append(rows, append(row, fmt.Sprintf("%.2f s", r.Seconds)))
 	}
 	heading := []string{"FILE", "STATE", "ROWS", "CREATED", "UPDATED", "UNCHANGED", "REJECTED", "PARKED", "REQUESTS", "TIME"}
-	if err := d.table(heading, rows, ""); err != nil {
+	if err := d.Table(heading, rows, ""); err != nil {
 		return err
 	}
 	o := d.orders[0]

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,17 +34,17 @@ func newDropCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if a.json {
-					return a.printJSON(d)
+				if a.AsJSON {
+					return a.PrintJSON(d)
 				}
-				a.printDrop(d)
+				a.PrintDrop(d)
 				if !rows {
 					return nil
 				}
-				if err := a.printFates(d.Fates); err != nil || len(d.Warnings) == 0 {
+				if err := a.PrintFates(d.Fates); err != nil || len(d.Warnings) == 0 {
 					return err
 				}
-				return a.printWarnings(d.Warnings)
+				return a.PrintWarnings(d.Warnings)
 			})
 		},
 	})
@@ -57,116 +57,27 @@ func newDropCommand(a *app) *cobra.Command {
 const plannedShown = 50
 
 // planDrop prints what a drop would change.
-func (a *output) planDrop(ctx context.Context, desk *operate.Desk, id int64) error {
+func (a *app) planDrop(ctx context.Context, desk *operate.Desk, id int64) error {
 	o := a.planOptions(false, true)
-	if !a.json {
-		o.Reject = a.printReject
+	if !a.AsJSON {
+		o.Reject = a.PrintReject
 	}
 	v, err := desk.PlanDrop(ctx, id, o)
 	if err != nil {
 		return err
 	}
 	for i, c := range v.Changes {
-		if a.json {
+		if a.AsJSON {
 			break
 		}
 		if i == plannedShown {
-			a.erase()
-			fmt.Fprintf(a.stdout, "and %d more changes\n", v.Create+v.Update+v.Remove+v.Withdraw+v.Park-plannedShown)
+			a.Erase()
+			fmt.Fprintf(a.Stdout, "and %d more changes\n", v.Create+v.Update+v.Remove+v.Withdraw+v.Park-plannedShown)
 			break
 		}
-		if err := a.printChange(c); err != nil {
+		if err := a.PrintChange(c); err != nil {
 			return err
 		}
 	}
-	return a.printPlan(v)
-}
-
-func (a *output) printDrop(v *operate.DropDetails) {
-	d := &v.Details
-	fmt.Fprintf(a.stdout, "drop %d of feed %s: %s\n", d.Drop, d.Feed, d.State)
-	if d.Reason != "" {
-		fmt.Fprintf(a.stdout, "  reason   %s\n", printable(d.Reason))
-	}
-	fmt.Fprintf(a.stdout, "  file     %s:%s, %d bytes, %s\n", d.Remote, printable(d.File), d.Size, moment(d.MTime))
-	if d.Gap != "" {
-		fmt.Fprintf(a.stdout, "  gap      %s\n", d.Gap)
-	}
-	if d.Path != "" {
-		fmt.Fprintf(a.stdout, "  now at   %s\n", printable(d.Path))
-	}
-	if d.SHA256 != "" {
-		fmt.Fprintf(a.stdout, "  sha256   %s\n", d.SHA256)
-	}
-	fmt.Fprintf(a.stdout, "  seen     %s\n  settled  %s\n", moment(d.Seen), moment(d.Settled))
-	for _, h := range v.Holds {
-		if h.Until == nil {
-			fmt.Fprintf(a.stdout, "  held     since %s: %s\n", moment(h.Since), printable(h.Reason))
-		} else {
-			fmt.Fprintf(a.stdout, "  held     for %s: %s\n", span(h.Seconds), printable(h.Reason))
-		}
-	}
-	for _, x := range v.Decisions {
-		fmt.Fprintf(a.stdout, "  decided  %s %s%s%s\n", moment(x.At), printable(x.Decision), printable(prefixed(" by ", x.Who)),
-			printable(prefixed(": ", x.Why)))
-	}
-	for _, path := range v.Papers {
-		fmt.Fprintf(a.stdout, "  written  %s\n", printable(path))
-	}
-	if v.Open > 0 {
-		fmt.Fprintf(a.stdout, "  rejects  %d open: see `orobridge rejects %d`\n", v.Open, d.Drop)
-	}
-	for _, r := range v.Runs {
-		fmt.Fprintf(a.stdout, "run %d (%s, %s, %s): %s; %d requests\n", r.Run, r.Kind, r.Stage, moment(r.Started),
-			countsLine(r.Counts), r.Requests)
-		a.printLeftOut("  ", r.Skipped, r.Unmapped)
-	}
-	if p := v.Progress; p != nil {
-		fmt.Fprintf(a.stdout, "now at work: %d planned, %d sent, %d judged%s\n", p.Planned, p.Sent, p.Judged, pace(p.PerSecond, p.Left))
-	}
-}
-
-// pace says how fast something goes and how long it may take; empty when nothing can be said.
-func pace(perSecond, left float64) string {
-	if perSecond <= 0 {
-		return ""
-	}
-	text := fmt.Sprintf(", %.0f/s", perSecond)
-	if left > 0 {
-		text += fmt.Sprintf(", about %s left", span(left))
-	}
-	return text
-}
-
-// span is a time span for people: to the second, and to the millisecond below one.
-func span(seconds float64) string {
-	d := time.Duration(seconds * float64(time.Second))
-	if d < time.Second {
-		return d.Round(time.Millisecond).String()
-	}
-	return d.Round(time.Second).String()
-}
-
-// prefixed is a text behind a prefix; empty for an empty text.
-func prefixed(prefix, text string) string {
-	if text == "" {
-		return ""
-	}
-	return prefix + text
-}
-
-func (a *output) printFates(fates []operate.Row) error {
-	rows := make([][]string, len(fates))
-	for i, r := range fates {
-		rows[i] = []string{decimal(r.Run), decimal(r.Line), string(r.Fate), r.Key, r.Detail}
-	}
-	return a.table([]string{"RUN", "LINE", "FATE", "KEY", "DETAIL"}, rows, "nothing is known of single rows")
-}
-
-func (a *output) printWarnings(warnings []operate.Warning) error {
-	rows := make([][]string, len(warnings))
-	for i, w := range warnings {
-		rows[i] = []string{decimal(w.Run), w.Where, w.Key, w.Field, w.Code, w.Message}
-	}
-	return a.table([]string{"RUN", "WHERE", "KEY", "FIELD", "CODE", "WARNING"}, rows, "")
+	return cmp.Or(a.PrintPlan(v), planned(v))
 }

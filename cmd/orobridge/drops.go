@@ -1,8 +1,6 @@
 package main
 
 import (
-	"strconv"
-
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -25,7 +23,7 @@ func newDropsCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.printDrops(drops)
+				return a.PrintDrops(drops)
 			})
 		},
 	})
@@ -34,16 +32,3 @@ func newDropsCommand(a *app) *cobra.Command {
 	cmd.Flags().IntVar(&f.Last, "last", 50, "only the last so many; 0 lists all")
 	return cmd
 }
-
-func (a *output) printDrops(drops []operate.Drop) error {
-	if a.json {
-		return a.printJSON(drops)
-	}
-	rows := make([][]string, len(drops))
-	for i, d := range drops {
-		rows[i] = []string{decimal(d.Drop), d.Feed, d.File, decimal(d.Size), string(d.State), moment(d.Seen), d.Reason}
-	}
-	return a.table([]string{"DROP", "FEED", "FILE", "BYTES", "STATE", "SEEN", "REASON"}, rows, "no drops yet")
-}
-
-func decimal(n int64) string { return strconv.FormatInt(n, 10) }

@@ -3,14 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"log/slog"
 	"net"
-	"os"
-	"os/user"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -21,6 +17,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/oro"
 	"github.com/orobridge/orobridge/bridge/web"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/orobridge/orobridge/state"
 )
 
@@ -38,26 +35,48 @@ type engine struct {
 	remotes map[string]bridge.Remote
 	orders  map[string]bridge.Remote // ways of their own for exports
 	hook    net.Listener             // for the shop's webhooks; nil without
+	site    *site                    // for people and programs; nil without
 	log     *slog.Logger
 }
 
 // look lets a verb look at the ledger, whether or not a bridge is running on it. It needs no secrets: whoever looks may
 // have none.
-func (a *app) look(ctx context.Context, show func(*operate.View) error) (err error) {
+func (a *app) look(ctx context.Context, see func(*operate.View) error) (err error) {
 	c, err := config.View(a.configPath, kinds, a.env)
 	if err != nil {
 		return err
 	}
 	ledger, err := readLedger(ctx, c)
 	if errors.Is(err, fs.ErrNotExist) {
-		say(a.stderr, "warning", "nothing has run with this config yet", bridge.HintOf(err))
+		show.Say(a.Stderr, "warning", "nothing has run with this config yet", bridge.HintOf(err))
 		ledger, err = state.Scratch(ctx)
 	}
 	if err != nil {
 		return err
 	}
 	defer closing(ledger, &err)
-	return show(&operate.View{Feeds: c.Feeds, Exports: c.Exports, Ledger: ledger, Running: state.Locked(c.State.Dir)})
+	return see(&operate.View{Feeds: c.Feeds, Exports: c.Exports, Ledger: witness{ledger, c.State.Dir},
+		Running: state.Locked(c.State.Dir), By: decider()})
+}
+
+// A witness is a ledger opened for reading in which looks at persons' data are entered all the same. Where no bridge has run yet
+// there is none.
+type witness struct {
+	*state.State
+	dir string
+}
+
+// Keep enters events beside whoever holds the ledger.
+func (w witness) Keep(ctx context.Context, events ...*bridge.Event) (err error) {
+	if !state.Exists(w.dir) {
+		return nil
+	}
+	ledger, err := state.Open(ctx, w.dir, state.Options{Beside: true})
+	if err != nil {
+		return bridge.Within("a look at persons' data has to stand in the audit", err)
+	}
+	defer closing(ledger, &err)
+	return ledger.Keep(ctx, events...)
 }
 
 // work opens a bridge on the ledger that open finds and does a piece of work that somebody waits for. A feed that is named
@@ -92,8 +111,8 @@ func (a *app) attend(ctx context.Context, c *config.Config, ledger *state.State,
 		return err
 	}
 	e.In.Patience, e.Desk.Running = patience, running
-	a.showProgress(e)
-	defer a.erase()
+	a.ShowProgress(e.Events)
+	defer a.Erase()
 	return do(e)
 }
 
@@ -157,8 +176,8 @@ func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) 
 	}
 	e.Daemon = daemon.Assemble(c, shop, daemon.Ends{Ledger: ledger, Shop: e.shop, Remotes: e.remotes, OrderRemotes: e.orders,
 		Spool: ledger.Spool(), Clock: bridge.SystemClock{}, Events: events})
-	e.Desk = &operate.Desk{View: operate.View{Feeds: c.FeedsOf(shop), Exports: c.ExportsOf(shop), Ledger: ledger}, In: e.In, Out: e.Out,
-		By: bridge.Decision{Who: whoami()}}
+	e.Desk = &operate.Desk{View: operate.View{Feeds: c.FeedsOf(shop), Exports: c.ExportsOf(shop), Ledger: ledger, By: decider()},
+		In: e.In, Out: e.Out}
 	e.Daemon.Shop = e.shop
 	if w := c.Webhook; w.URL != "" && len(c.ExportsOf(shop)) > 0 {
 		e.Subscribe = func(ctx context.Context) ([]string, error) {
@@ -166,18 +185,6 @@ func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) 
 		}
 	}
 	return e, nil
-}
-
-// whoami is who decides: the account and the machine.
-func whoami() string {
-	name := "unknown"
-	if u, err := user.Current(); err == nil {
-		name = u.Username
-	}
-	if host, err := os.Hostname(); err == nil {
-		name += "@" + host
-	}
-	return name
 }
 
 // open prepares the ends.
@@ -206,7 +213,7 @@ func (e *engine) open(shop *config.Shop, log *slog.Logger) (err error) {
 	return nil
 }
 
-// listen opens the addresses at which partners and the shop arrive.
+// listen opens the addresses at which partners, the shop and its operators arrive.
 func (e *engine) listen(ctx context.Context) (err error) {
 	for _, r := range e.remotes {
 		if s, ok := r.(bridge.Server); ok {
@@ -216,17 +223,22 @@ func (e *engine) listen(ctx context.Context) (err error) {
 		}
 	}
 	if w := e.config.Webhook; w.Secret != "" {
-		e.hook, err = web.Listen(ctx, w.Listen)
+		if e.hook, err = web.Listen(ctx, w.Listen); err != nil {
+			return err
+		}
 	}
-	return err
+	return e.listenSite(ctx)
 }
 
-// serve lets partners come to the remotes that are servers, and the shop to its webhooks, until ctx ends.
+// serve lets partners come to the remotes that are servers, the shop to its webhooks, and operators to their site, until ctx ends.
 func (e *engine) serve(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	if e.hook != nil {
 		s := &web.Server{Secret: e.config.Webhook.Secret, Wake: e.Out.WakeExports, Log: e.log}
 		g.Go(func() error { return s.Serve(ctx, e.hook) })
+	}
+	if e.site != nil {
+		g.Go(func() error { return e.site.Serve(ctx, e.site.Listener) })
 	}
 	g.Go(func() error { return e.Serve(ctx) })
 	return g.Wait()
@@ -250,6 +262,9 @@ func (e *engine) closeEnds() error {
 	if e.hook != nil {
 		_ = e.hook.Close() // whoever served it has closed it already
 	}
+	if e.site != nil {
+		_ = e.site.Close()
+	}
 	return errors.Join(errs...)
 }
 
@@ -257,62 +272,5 @@ func (e *engine) closeEnds() error {
 func closing(c io.Closer, err *error) {
 	if closeErr := c.Close(); *err == nil {
 		*err = closeErr
-	}
-}
-
-// showProgress shows how far long work is and how fast it goes, on a terminal only.
-func (a *pen) showProgress(e *engine) {
-	if !onTerminal(a.stderr) {
-		return
-	}
-	var mu sync.Mutex
-	var last time.Time
-	paces := map[string]*progress{}
-	e.Events.Observe(func(event *bridge.Event) {
-		if event.Kind != bridge.Progressed {
-			return
-		}
-		mu.Lock()
-		defer mu.Unlock()
-		now := time.Now()
-		p := paces[event.Feed]
-		if p == nil || p.phase != event.Phase || p.file != event.File || event.Done < p.from {
-			p = &progress{file: event.File, phase: event.Phase, from: event.Done, began: now}
-			paces[event.Feed] = p
-		}
-		if now.Sub(last) < 100*time.Millisecond {
-			return
-		}
-		last, a.progress = now, true
-		fmt.Fprintf(a.stderr, "\r\x1b[K%s %s: %s", event.Feed, printable(event.File), p.line(event, now))
-	})
-}
-
-// progress is how a feed's work goes since it has begun with its file, in one phase.
-type progress struct {
-	file, phase string
-	from        int64
-	began       time.Time
-}
-
-// line says how far the work is, how fast it goes, and how long it may take.
-func (p *progress) line(event *bridge.Event, now time.Time) string {
-	text := fmt.Sprintf("%s %d", event.Phase, event.Done)
-	if event.Total > 0 {
-		text += fmt.Sprintf(" of %d", event.Total)
-	}
-	took := now.Sub(p.began).Seconds()
-	if took < 1 || event.Done == p.from {
-		return text
-	}
-	perSecond := float64(event.Done-p.from) / took
-	return text + pace(perSecond, float64(max(event.Total-event.Done, 0))/perSecond)
-}
-
-// erase takes the progress off the terminal, before something else is printed there.
-func (a *pen) erase() {
-	if a.progress {
-		io.WriteString(a.stderr, "\r\x1b[K")
-		a.progress = false
 	}
 }

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,18 +27,18 @@ func newEventsCommand(a *app) *cobra.Command {
 			}
 			return a.look(cmd.Context(), func(desk *operate.View) error {
 				if follow {
-					return desk.Follow(cmd.Context(), f, a.printEvent)
+					return desk.Follow(cmd.Context(), f, a.PrintEvent)
 				}
 				var events []operate.Event
 				err := desk.Events(cmd.Context(), f, func(e operate.Event) error {
-					if !a.json {
-						return a.printEvent(e)
+					if !a.AsJSON {
+						return a.PrintEvent(e)
 					}
 					events = append(events, e)
 					return nil
 				})
-				if err == nil && a.json {
-					err = a.printJSON(events)
+				if err == nil && a.AsJSON {
+					err = a.PrintJSON(events)
 				}
 				return err
 			})
@@ -67,58 +64,4 @@ func ago(flag, text string, now time.Time) (time.Time, error) {
 		err = &usageError{err.Error(), "write 2h, 2026-01-31 or 2026-01-31T07:00:00Z"}
 	}
 	return t, err
-}
-
-// printEvent prints an event as one line: of JSON, or for people.
-func (a *output) printEvent(e operate.Event) error {
-	if a.json {
-		out := json.NewEncoder(a.stdout)
-		out.SetEscapeHTML(false)
-		return out.Encode(e)
-	}
-	_, err := fmt.Fprintln(a.stdout, printable(eventLine(&e)))
-	return err
-}
-
-// eventLine says what happened, to what, and the rest of it in words.
-func eventLine(e *operate.Event) string {
-	var about []string
-	add := func(format string, is bool, args ...any) {
-		if is {
-			about = append(about, fmt.Sprintf(format, args...))
-		}
-	}
-	add("%s", e.Feed != "", e.Feed)
-	add("%s", e.Export != "", e.Export)
-	add("%s", e.Work != "", e.Work)
-	add("drop %d", e.Drop != 0, e.Drop)
-	add("run %d", e.Run != 0, e.Run)
-	add("batch %d", e.Batch != 0, e.Batch)
-	add("%s", e.File != "", e.File)
-	add("order %s", e.Order != "", e.Order)
-	add("%s", e.Alarm != "", e.Alarm)
-	add("by %s", e.Who != "", e.Who)
-	add("by %s", e.User != "", e.User)
-	add("from %s", e.Address != "", e.Address)
-	var said []string
-	if e.Counts != nil {
-		said = append(said, countsLine(*e.Counts))
-	}
-	if e.Bytes != 0 {
-		said = append(said, fmt.Sprintf("%d bytes", e.Bytes))
-	}
-	if e.Text != "" {
-		said = append(said, e.Text)
-	}
-	if e.Why != "" {
-		said = append(said, "why: "+e.Why)
-	}
-	line := fmt.Sprintf("%s  %-14s  %s", moment(e.At), e.Kind, strings.Join(about, " "))
-	if len(said) > 0 {
-		line += ": " + strings.Join(said, "; ")
-	}
-	if e.Hint != "" {
-		line += " — " + e.Hint
-	}
-	return strings.TrimRight(line, " ")
 }

@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
 // The exit codes, a contract with scripts.
@@ -92,30 +92,22 @@ func (a *app) report(err error) {
 	case err == nil, errors.As(err, &code):
 	case errors.As(err, &problems):
 		for _, p := range problems {
-			say(a.stderr, "error", p.Error(), p.Hint)
+			show.Say(a.Stderr, "error", p.Error(), p.Hint)
 		}
 	case errors.As(err, &usage):
-		say(a.stderr, "error", usage.message, usage.hint)
+		show.Say(a.Stderr, "error", usage.message, usage.hint)
 	case errors.As(err, &mistake):
-		say(a.stderr, "error", mistake.Message, mistake.Hint)
+		show.Say(a.Stderr, "error", mistake.Message, mistake.Hint)
 	case errors.Is(err, context.Canceled):
-		say(a.stderr, "error", "interrupted", "")
+		show.Say(a.Stderr, "error", "interrupted", "")
 	default:
 		said := map[string]bool{}
 		for _, e := range bridge.Joined(err) {
 			text := e.Error()
 			if !said[text] {
-				say(a.stderr, "error", text, bridge.HintOf(e))
+				show.Say(a.Stderr, "error", text, bridge.HintOf(e))
 			}
 			said[text] = true
 		}
-	}
-}
-
-// say prints a line of talk and its hint. Both may quote what came from outside.
-func say(w io.Writer, kind, message, hint string) {
-	fmt.Fprintf(w, "%s: %s\n", kind, printableLines(message))
-	if hint != "" {
-		fmt.Fprintf(w, "hint: %s\n", printableLines(hint))
 	}
 }

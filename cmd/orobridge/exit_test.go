@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
 // Each of several errors gets its own line and its own hint, once.
@@ -19,7 +20,7 @@ func TestReport(t *testing.T) {
 	err := errors.Join(bridge.Within("feed prices", errors.Join(down, full)), bridge.Within("feed prices", down), errors.New("bare"),
 		&bridge.Error{Op: "rename", Object: "a", Err: fmt.Errorf("%w: %w", bridge.ErrUnreachable, errors.New("gone"))})
 	var b bytes.Buffer
-	(&app{output: output{pen{stderr: &b}}}).report(err)
+	(&app{Pen: show.Pen{Stderr: &b}}).report(err)
 	want := `error: feed prices: connect sap: not reachable
 hint: look whether the server runs
 error: feed prices: write spool: no space
@@ -38,7 +39,7 @@ error: rename a: not reachable: gone
 // What an error quotes from outside can't move the cursor.
 func TestReportIsHarmless(t *testing.T) {
 	var b bytes.Buffer
-	(&app{output: output{pen{stderr: &b}}}).report(&bridge.Error{Op: "fetch", Object: "sap:/out/\x1b[2Jp\u202e.csv", Err: errors.New("gone\nfor good")})
+	(&app{Pen: show.Pen{Stderr: &b}}).report(&bridge.Error{Op: "fetch", Object: "sap:/out/\x1b[2Jp\u202e.csv", Err: errors.New("gone\nfor good")})
 	want := `error: fetch sap:/out/\x1b[2Jp\u202e.csv: gone` + "\nfor good\n"
 	if diff := cmp.Diff(want, b.String()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
@@ -49,7 +50,7 @@ func TestReportIsHarmless(t *testing.T) {
 func TestLogLinesAreHarmless(t *testing.T) {
 	for _, format := range []string{"text", "json"} {
 		var b bytes.Buffer
-		log := (&app{output: output{pen{stderr: &b}}, logFormat: format}).logger()
+		log := (&app{Pen: show.Pen{Stderr: &b}, logFormat: format}).logger()
 		bridge.LogEvents(log)(&bridge.Event{Kind: bridge.DropSettled, File: "p\u009b2J\u202e.csv", Text: "x\u2066y"})
 		log.Warn("refused", "user", "erp\u202e", "error", errors.New("\u009b31m"))
 		if strings.ContainsAny(b.String(), "\u009b\u202e\u2066\x1b") {

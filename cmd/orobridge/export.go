@@ -5,7 +5,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
 func newExportCommand(a *app) *cobra.Command {
@@ -25,10 +27,13 @@ func newExportCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if a.json {
-					return a.printJSON(v)
+				if err := desk.Saw(cmd.Context(), bridge.Event{Person: v.Person, Text: "all that is held"}); err != nil {
+					return err
 				}
-				a.printTrace(v.Trace)
+				if a.AsJSON {
+					return a.PrintJSON(v)
+				}
+				a.PrintTrace(v.Trace)
 				rows := v.Warnings
 				for _, r := range v.Rejects {
 					rows = append(rows, r.Reject)
@@ -36,12 +41,13 @@ func newExportCommand(a *app) *cobra.Command {
 				for _, r := range rows {
 					row := ""
 					if len(r.Row) > 0 {
-						row = "  " + compact(r.Row)
+						row = "  " + show.Compact(r.Row)
 					}
-					fmt.Fprintf(a.stdout, "drop %d, %s  %s: %s\n", r.Drop, r.Where(), r.Code, printable(r.Message+row))
+					fmt.Fprintf(a.Stdout, "drop %d, %s  %s: %s\n", r.Drop, r.Where(), r.Code, show.Printable(r.Message+row))
 				}
 				for _, o := range v.Orders {
-					fmt.Fprintf(a.stdout, "order %s, version %d: %s, file %s of %s\n", printable(o.Order), o.Version, o.State, printable(o.File), o.Export)
+					fmt.Fprintf(a.Stdout, "order %s, version %d: %s, file %s of %s\n", show.Printable(o.Order), o.Version, o.State,
+						show.Printable(o.File), o.Export)
 				}
 				return nil
 			})

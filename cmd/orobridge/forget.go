@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/spf13/cobra"
 )
 
@@ -29,16 +30,16 @@ func newForgetCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if a.json {
-					return a.printJSON(v)
+				if a.AsJSON {
+					return a.PrintJSON(v)
 				}
-				fmt.Fprintf(a.stdout, "%s is forgotten: %d record, %d steps of its history, %d parked, %d rejects, %d warnings\n",
+				fmt.Fprintf(a.Stdout, "%s is forgotten: %d record, %d steps of its history, %d parked, %d rejects, %d warnings\n",
 					v.Person, v.Links, v.History, v.Parked, v.Rejects, v.Warnings)
 				if len(v.Orders) > 0 {
-					fmt.Fprintf(a.stdout, "its orders stay as long as state.keep.orders says: %s\n", printable(strings.Join(v.Orders, ", ")))
+					fmt.Fprintf(a.Stdout, "its orders stay as long as state.keep.orders says: %s\n", show.Printable(strings.Join(v.Orders, ", ")))
 				}
 				if len(v.Feeds) > 0 {
-					fmt.Fprintf(a.stdout, "files that may name it stay as long as state.keep.rows says: those of %s\n", strings.Join(v.Feeds, ", "))
+					fmt.Fprintf(a.Stdout, "files that may name it stay as long as state.keep.rows says: those of %s\n", strings.Join(v.Feeds, ", "))
 				}
 				return nil
 			})

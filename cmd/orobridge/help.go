@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/orobridge/orobridge/cmd/orobridge/help"
 )
@@ -28,7 +27,7 @@ func newHelpCommand(a *app) *cobra.Command {
 }
 
 // explain shows what args name: a verb's own help, a topic, or both.
-func (a *output) explain(root *cobra.Command, args []string) error {
+func (a *app) explain(root *cobra.Command, args []string) error {
 	verb, rest, err := root.Find(args)
 	isVerb := err == nil && len(rest) == 0
 	if isVerb {
@@ -45,9 +44,9 @@ func (a *output) explain(root *cobra.Command, args []string) error {
 	case i < 0:
 		return &usageError{fmt.Sprintf("there is no verb and no topic %q", strings.Join(args, " ")), "see orobridge help"}
 	case isVerb:
-		fmt.Fprintln(a.stdout)
+		fmt.Fprintln(a.Stdout)
 	}
-	return a.printDocument(all[i].Text)
+	return a.PrintDocument(all[i].Text)
 }
 
 // helpWords are what help explains, with what each is about.
@@ -62,19 +61,6 @@ func helpWords(root *cobra.Command) []cobra.Completion {
 		words = append(words, cobra.CompletionWithDesc(t.Name, t.Title))
 	}
 	return words
-}
-
-// printDocument prints Markdown: as it is, or laid out where a person reads it.
-func (a *output) printDocument(text string) error {
-	if f, ok := a.stdout.(interface{ Fd() uintptr }); ok && onTerminal(a.stdout) {
-		width, _, err := term.GetSize(int(f.Fd()))
-		if err != nil || width < 40 {
-			width = 80
-		}
-		text = help.LayOut(text, min(width, 120))
-	}
-	_, err := a.stdout.Write([]byte(text))
-	return err
 }
 
 // topicLines lists the topics for the program's help.

@@ -16,6 +16,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/cmd/orobridge/help"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/csv"
 )
@@ -179,7 +180,7 @@ func exists(line string) error {
 		return fmt.Errorf("there is no such verb")
 	}
 	if cmd.Name() == "help" {
-		return (&app{output: output{pen{stdout: &bytes.Buffer{}}}}).explain(newRootCommand(&app{output: output{pen{stdout: &bytes.Buffer{}}}, env: os.LookupEnv}), topicWord(rest))
+		return (&app{Pen: show.Pen{Stdout: &bytes.Buffer{}}}).explain(newRootCommand(&app{Pen: show.Pen{Stdout: &bytes.Buffer{}}, env: os.LookupEnv}), topicWord(rest))
 	}
 	for i, w := range rest {
 		if strings.HasPrefix(w, "--") && !strings.Contains(w, "=") && i+1 == len(rest) {

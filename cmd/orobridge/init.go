@@ -29,7 +29,7 @@ func newInitCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintf(a.stderr, "wrote %s\nSet the shop's address, the remotes and their secrets, then run: orobridge check\n", a.configPath)
+			fmt.Fprintf(a.Stderr, "wrote %s\nSet the shop's address, the remotes and their secrets, then run: orobridge check\n", a.configPath)
 			return nil
 		},
 	}

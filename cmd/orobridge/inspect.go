@@ -3,15 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge/config"
-	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/csv"
@@ -51,7 +48,13 @@ func (a *app) inspect(ctx context.Context, path, feed string, records int) error
 			return err
 		}
 	}
-	return a.printInspection(v)
+	if err := a.PrintInspection(v); err != nil {
+		return err
+	}
+	if v.Failure != nil {
+		return exit(exitFailed)
+	}
+	return nil
 }
 
 // likely is a feed that could read the file, made of what it looks like; nil when nothing tells.
@@ -112,63 +115,4 @@ func holding(columns []string) *formats.Entity {
 		}
 	}
 	return best
-}
-
-func (a *output) printInspection(v *operate.Inspection) error {
-	show := a.tellInspection
-	if a.json {
-		show = func(v *operate.Inspection) error { return a.printJSON(v) }
-	}
-	if err := show(v); err != nil {
-		return err
-	}
-	if v.Failure != nil {
-		return exit(exitFailed)
-	}
-	return nil
-}
-
-func (a *output) tellInspection(v *operate.Inspection) error {
-	fmt.Fprintf(a.stdout, "%s: %s; %d bytes\n", printable(v.File), printable(v.Is.String()), v.Size)
-	if v.Inside != nil {
-		fmt.Fprintf(a.stdout, "inside: %s\n", printable(v.Inside.String()))
-	}
-	if v.Entity == "" {
-		if len(v.Is.Columns) > 0 {
-			fmt.Fprintf(a.stdout, "columns: %s\n", printable(strings.Join(v.Is.Columns, ", ")))
-		}
-		say(a.stderr, "note", "nothing tells which entity it holds", "name the feed that would read it: orobridge inspect --feed FEED FILE")
-		return nil
-	}
-	for _, r := range v.Records {
-		mark := "record"
-		if r.Remove {
-			mark = "remove"
-		}
-		fmt.Fprintf(a.stdout, "%s  %s  %s\n", mark, printable(r.Where), printable(compact(r.Fields)))
-	}
-	for _, r := range v.Rejects {
-		if err := a.printReject(r); err != nil {
-			return err
-		}
-	}
-	for _, w := range v.Warnings {
-		at := formats.Position{Line: w.Line, Segment: w.Segment, Doc: w.Doc, Part: w.Part}
-		fmt.Fprintf(a.stdout, "warning  %s  %s  %s\n", printable(at.String()), printable(w.Key), printable(w.Message))
-	}
-	fmt.Fprintf(a.stdout, "%s: %d rows, %d rejected", v.Entity, v.Rows, v.Rejected)
-	if v.Warned > 0 {
-		fmt.Fprintf(a.stdout, ", %d warnings", v.Warned)
-	}
-	fmt.Fprintln(a.stdout)
-	if len(v.Skipped) > 0 {
-		fmt.Fprintf(a.stdout, "left out: %s\n", printable(rows.SkippedLine(v.Skipped)))
-	}
-	if len(v.Ignored) > 0 {
-		fmt.Fprintf(a.stdout, "columns that no field takes: %s\n", printable(strings.Join(v.Ignored, ", ")))
-	}
-	if v.Failure != nil {
-		say(a.stderr, "error", v.Failure.Message, v.Failure.Hint)
-	}
-	return nil
 }

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"cmp"
 
 	"github.com/spf13/cobra"
 
@@ -21,32 +21,10 @@ func newLoadCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.printResult(v)
+				return cmp.Or(a.PrintResult(v), verdict(v))
 			})
 		},
 	})
-}
-
-// printResult prints what became of a drop, and turns it into an exit code.
-func (a *output) printResult(v *operate.Result) error {
-	a.erase()
-	if v.Handed {
-		fmt.Fprintf(a.stderr, "drop %d is in the hands of the running bridge: see `orobridge drop %d`\n", v.Drop, v.Drop)
-	}
-	if v.Paused != "" {
-		say(a.stderr, "warning", fmt.Sprintf("drop %d waits: %s", v.Drop, v.Paused), "let it go on with `orobridge resume`")
-	}
-	if v.Unmoved != nil {
-		say(a.stderr, "warning", "its last move is still owed, the next run tries again: "+v.Unmoved.Error(), "")
-	}
-	if a.json {
-		if err := a.printJSON(v.Run); err != nil {
-			return err
-		}
-	} else if !v.Handed {
-		a.printRun(&v.Run)
-	}
-	return verdict(v)
 }
 
 // verdict is a result as an exit code; nil for a good one.
@@ -58,21 +36,4 @@ func verdict(v *operate.Result) error {
 		return exit(exitPartly)
 	}
 	return nil
-}
-
-func (a *output) printRun(v *operate.Run) {
-	fmt.Fprintf(a.stdout, "drop %d %s: %s\n", v.Drop, printable(v.File), v.State)
-	if v.Run != 0 {
-		fmt.Fprintln(a.stdout, countsLine(v.Counts))
-	}
-	a.printLeftOut("", v.Skipped, v.Unmapped)
-	if v.Reason != "" {
-		fmt.Fprintln(a.stdout, printable(v.Reason))
-	}
-	if v.Rejected > 0 {
-		fmt.Fprintf(a.stderr, "hint: see `orobridge rejects %d`\n", v.Drop)
-	}
-	if v.Warnings > 0 {
-		fmt.Fprintf(a.stderr, "hint: see the warnings at the end of `orobridge drop %d --rows`\n", v.Drop)
-	}
 }

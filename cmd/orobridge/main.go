@@ -11,6 +11,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
 func main() {
@@ -23,7 +25,7 @@ func main() {
 
 // run is the program: it does what args say and returns the exit code. ctx ends when the user wants it to stop.
 func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	return (&app{output: output{pen{stdout: stdout, stderr: stderr}}, stdin: stdin, env: os.LookupEnv}).run(ctx, args)
+	return (&app{Pen: show.Pen{Stdout: stdout, Stderr: stderr}, stdin: stdin, env: os.LookupEnv}).run(ctx, args)
 }
 
 func (a *app) run(ctx context.Context, args []string) int {

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"fmt"
-	"io"
-	"strings"
-
 	"github.com/spf13/cobra"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/operate"
 )
 
@@ -23,10 +20,14 @@ func newOrderCommand(a *app) *cobra.Command {
 			if render != "" {
 				return a.work(cmd.Context(), "", readLedgerOrNone, func(e *engine) error {
 					p, err := e.Desk.PreviewOrder(cmd.Context(), args[0], render)
+					if err == nil {
+						view := operate.View{Ledger: witness{e.ledger, e.config.State.Dir}, By: decider()}
+						err = view.Saw(cmd.Context(), bridge.Event{Order: p.Order, Export: p.Export, Text: "what it would be rendered to"})
+					}
 					if err != nil {
 						return err
 					}
-					return a.printPreview(p)
+					return a.PrintPreview(p)
 				})
 			}
 			return a.look(cmd.Context(), func(desk *operate.View) error {
@@ -34,11 +35,16 @@ func newOrderCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if a.json {
-					return a.printJSON(orders)
+				for i := range orders {
+					if err := desk.Saw(cmd.Context(), bridge.Event{Order: orders[i].Order, Text: "its history"}); err != nil {
+						return err
+					}
+				}
+				if a.AsJSON {
+					return a.PrintJSON(orders)
 				}
 				for i := range orders {
-					a.printOrder(&orders[i])
+					a.PrintOrder(&orders[i])
 				}
 				return nil
 			})
@@ -46,60 +52,4 @@ func newOrderCommand(a *app) *cobra.Command {
 	})
 	cmd.Flags().StringVar(&render, "render", "", "print the file in which it would go out by this `export`")
 	return cmd
-}
-
-// printPreview prints the file, and beside it what there is to say. A screen gets nothing that could move its cursor.
-func (a *output) printPreview(p *operate.Preview) error {
-	if a.json {
-		return a.printJSON(p)
-	}
-	fmt.Fprintf(a.stderr, "%s\n", printable(p.File))
-	if len(p.Flags) > 0 {
-		text := "flags: " + strings.Join(p.Flags, " ")
-		if p.Doubt != "" {
-			text += ": " + p.Doubt
-		}
-		say(a.stderr, "warning", text, "")
-	}
-	content := p.Content
-	if onTerminal(a.stdout) {
-		content = printableLines(content)
-	}
-	_, err := io.WriteString(a.stdout, content)
-	return err
-}
-
-// fetchedWords says who has fetched an order's file; nothing when nobody has.
-func fetchedWords(o *operate.Order) string {
-	if o.Fetched == nil {
-		return ""
-	}
-	return moment(o.Fetched) + " by " + o.By + " from " + o.From
-}
-
-func (a *output) printOrder(d *operate.OrderDetails) {
-	for _, v := range d.Versions {
-		fmt.Fprintf(a.stdout, "order %s, version %d, export %s: %s\n", printable(v.Order), v.Version, v.Export, v.State)
-		for _, line := range [][2]string{{"alarm", string(v.Alarm)}, {"reason", v.Reason}, {"file", v.File}, {"sha256", v.SHA256},
-			{"flags", strings.Join(v.Flags, " ")}, {"submitted", moment(v.Submitted)}, {"owed", moment(v.Owed)}, {"written", moment(v.Written)},
-			{"fetched", fetchedWords(&v)}, {"picked up", moment(v.PickedUp)}, {"answered", moment(v.Answered)}, {"answer", v.Answer}} {
-			if line[1] != "" {
-				fmt.Fprintf(a.stdout, "  %-10s %s\n", line[0], printable(line[1]))
-			}
-		}
-	}
-	fmt.Fprintln(a.stdout, "history")
-	for _, e := range d.History {
-		text := string(e.Fate)
-		if e.Drop != 0 {
-			text = fmt.Sprintf("answer of drop %d line %d: %s", e.Drop, e.Line, text)
-		}
-		if len(e.Sent) > 0 {
-			text += " " + compact(e.Sent)
-		}
-		if e.Detail != "" {
-			text += " (" + e.Detail + ")"
-		}
-		fmt.Fprintf(a.stdout, "  %s  %s\n", moment(e.At), printable(text))
-	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -43,7 +42,7 @@ func newOrdersCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.printOrders(orders, time.Now())
+				return a.PrintOrders(orders, time.Now())
 			})
 		},
 	})
@@ -55,50 +54,4 @@ func newOrdersCommand(a *app) *cobra.Command {
 	flags.StringVar(&to, "to", "", "submitted before this `time`")
 	flags.IntVar(&f.Last, "last", 1000, "only the last so many; 0 lists all")
 	return cmd
-}
-
-func (a *output) printOrders(orders []operate.Order, now time.Time) error {
-	if a.json {
-		return a.printJSON(orders)
-	}
-	alarmed, calm := [][]string{}, [][]string{}
-	for _, o := range orders {
-		state := string(o.State)
-		if o.Fetched != nil {
-			state += ", fetched by " + o.By
-		}
-		row := []string{fileNumber(o.Number), o.Order, state, string(o.Alarm), age(now, o.Submitted), o.File,
-			strings.Join(o.Flags, " ")}
-		if o.Alarm != "" {
-			alarmed = append(alarmed, row)
-		} else {
-			calm = append(calm, row)
-		}
-	}
-	return a.table([]string{"NUMBER", "ORDER", "STATE", "ALARM", "AGE", "FILE", "FLAGS"}, append(alarmed, calm...), "no orders")
-}
-
-// fileNumber is the number of an order's file.
-func fileNumber(n int64) string {
-	if n == 0 {
-		return "-"
-	}
-	return decimal(n)
-}
-
-// age is how long ago something was, in the largest unit that fits.
-func age(now time.Time, then *time.Time) string {
-	if then == nil || now.Before(*then) {
-		return "-"
-	}
-	switch d := now.Sub(*then); {
-	case d >= 48*time.Hour:
-		return fmt.Sprintf("%dd", d/(24*time.Hour))
-	case d >= 2*time.Hour:
-		return fmt.Sprintf("%dh", d/time.Hour)
-	case d >= 2*time.Minute:
-		return fmt.Sprintf("%dm", d/time.Minute)
-	default:
-		return fmt.Sprintf("%ds", d/time.Second)
-	}
 }

@@ -1,9 +1,6 @@
 package main
 
 import (
-	"cmp"
-	"slices"
-
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge/operate"
@@ -21,22 +18,10 @@ func newParkedCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.printParked(parked)
+				return a.PrintParked(parked)
 			})
 		},
 	})
 	cmd.Flags().StringVar(&feed, "feed", "", "only those of this `feed`")
 	return cmd
-}
-
-func (a *output) printParked(parked []operate.Parked) error {
-	if a.json {
-		return a.printJSON(parked)
-	}
-	slices.SortStableFunc(parked, func(x, y operate.Parked) int { return cmp.Compare(x.WaitsFor, y.WaitsFor) })
-	rows := make([][]string, len(parked))
-	for i, p := range parked {
-		rows[i] = []string{p.WaitsFor, p.Entity, p.Key, decimal(p.Drop), decimal(p.Line), moment(p.Since)}
-	}
-	return a.table([]string{"WAITS FOR", "ENTITY", "KEY", "DROP", "LINE", "SINCE"}, rows, "nothing is parked")
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
 // pausable is what pause and resume take.
@@ -40,14 +41,14 @@ func newPauseCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if a.json {
-					return a.printJSON(p)
+				if a.AsJSON {
+					return a.PrintJSON(p)
 				}
-				fmt.Fprintf(a.stdout, "%s is paused", p.Work)
+				fmt.Fprintf(a.Stdout, "%s is paused", p.Work)
 				if p.Until != nil {
-					fmt.Fprintf(a.stdout, " until %s", moment(p.Until))
+					fmt.Fprintf(a.Stdout, " until %s", show.Moment(p.Until))
 				}
-				fmt.Fprintln(a.stdout)
+				fmt.Fprintln(a.Stdout)
 				return nil
 			})
 		},
@@ -74,10 +75,10 @@ func newResumeCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if a.json {
-					return a.printJSON(p)
+				if a.AsJSON {
+					return a.PrintJSON(p)
 				}
-				fmt.Fprintf(a.stdout, "%s goes on\n", p.Work)
+				fmt.Fprintf(a.Stdout, "%s goes on\n", p.Work)
 				return nil
 			})
 		},

@@ -2,8 +2,6 @@ package main
 
 import (
 	"cmp"
-	"fmt"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -25,7 +23,7 @@ func newPlanCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.printPlan(v)
+				return cmp.Or(a.PrintPlan(v), planned(v))
 			})
 		},
 	})
@@ -35,48 +33,12 @@ func newPlanCommand(a *app) *cobra.Command {
 }
 
 // planOptions print what a plan finds as it is found, or gather it for the JSON.
-func (a *output) planOptions(live, counts bool) operate.PlanOptions {
-	o := operate.PlanOptions{Live: live, Gather: a.json && !counts}
-	if !a.json && !counts {
-		o.Change, o.Reject, o.Warning = a.printChange, a.printReject, a.printWarning
+func (a *app) planOptions(live, counts bool) operate.PlanOptions {
+	o := operate.PlanOptions{Live: live, Gather: a.AsJSON && !counts}
+	if !a.AsJSON && !counts {
+		o.Change, o.Reject, o.Warning = a.PrintChange, a.PrintReject, a.PrintWarning
 	}
 	return o
-}
-
-func (a *output) printReject(r operate.Reject) error {
-	a.erase()
-	field := ""
-	if r.Field != "" {
-		field = r.Field + ": "
-	}
-	_, err := fmt.Fprintf(a.stdout, "reject  %s  %s  %s: %s\n", printable(r.Where()), printable(r.Key), r.Code, printable(field+r.Message))
-	return err
-}
-
-func (a *output) printWarning(w operate.Warning) error {
-	a.erase()
-	_, err := fmt.Fprintf(a.stdout, "warning %s  %s  %s: %s\n", printable(w.Where), printable(w.Key), w.Code,
-		printable(w.Field+": "+w.Message))
-	return err
-}
-
-func (a *output) printChange(c operate.Change) error {
-	a.erase()
-	if c.Parked != "" {
-		_, err := fmt.Fprintf(a.stdout, "park    %s  %s  waits for %s\n", printable(c.Where), printable(c.Key), printable(c.Parked))
-		return err
-	}
-	var b strings.Builder
-	fmt.Fprintf(&b, "%-7s %s  %s\n", c.Op, printable(c.Where), printable(c.Key))
-	for _, f := range c.Fields {
-		if f.Old != nil {
-			fmt.Fprintf(&b, "        %s: %q → %q\n", f.Field, *f.Old, f.New)
-		} else {
-			fmt.Fprintf(&b, "        %s: %q\n", f.Field, f.New)
-		}
-	}
-	_, err := fmt.Fprint(a.stdout, b.String())
-	return err
 }
 
 // planned is a plan as an exit code; nil for one of which every row would be loaded.
@@ -85,29 +47,4 @@ func planned(v *operate.Plan) error {
 		return exit(exitPartly)
 	}
 	return nil
-}
-
-func (a *output) printPlan(v *operate.Plan) error {
-	a.erase()
-	if a.json {
-		return cmp.Or(a.printJSON(v), planned(v))
-	}
-	fmt.Fprintf(a.stdout, "%d rows: %d to create, %d to update, %d to remove, %d unchanged (%d of them adopted), "+
-		"%d collapsed, %d rejected, %d parked\n",
-		v.Rows, v.Create, v.Update, v.Remove, v.Unchanged, v.Adopt, v.Collapsed, v.Reject, v.Park)
-	if v.Expected > 0 {
-		fmt.Fprintf(a.stdout, "%d new records would be refused by a stock shop; this one's settings may be wider:\n", v.Expected)
-		for i := range v.Doubts {
-			fmt.Fprintf(a.stdout, "        %s  %s\n", printable(v.Doubts[i].Key), printable(v.Doubts[i].Message))
-		}
-	}
-	if v.Withdraw > 0 {
-		fmt.Fprintf(a.stdout, "%d keys that the file lacks would be removed\n", v.Withdraw)
-	}
-	if v.Warnings > 0 {
-		fmt.Fprintf(a.stdout, "%d warnings: a part of a row is left out, and the rest of it loaded\n", v.Warnings)
-	}
-	a.printLeftOut("", v.Skipped, v.Unmapped)
-	fmt.Fprintln(a.stderr, "nothing was written")
-	return planned(v)
 }

@@ -1,13 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"encoding/csv"
-	"errors"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
 func newReconcileCommand(a *app) *cobra.Command {
@@ -27,24 +27,24 @@ func newReconcileCommand(a *app) *cobra.Command {
 				return &usageError{"--yes goes with --repair", "leave it out to compare only"}
 			}
 			o := operate.ReconcileOptions{Repair: repair, Agreed: yes}
-			rows := csv.NewWriter(a.stdout)
+			rows := csv.NewWriter(a.Stdout)
 			switch {
 			case table:
 				if err := rows.Write([]string{"kind", "key", "field", "ours", "shop", "drop"}); err != nil {
 					return err
 				}
 				o.Each = func(x operate.Difference) error {
-					return rows.Write([]string{string(x.Kind), x.Key, x.Field, x.Ours, x.Shop, decimal(x.Drop)})
+					return rows.Write([]string{string(x.Kind), x.Key, x.Field, x.Ours, x.Shop, show.Decimal(x.Drop)})
 				}
-			case !a.json:
-				o.Each = func(x operate.Difference) error { return printDifference(&a.output, x) }
+			case !a.AsJSON:
+				o.Each = func(x operate.Difference) error { return a.PrintDifference(x) }
 			}
 			return a.decide(cmd.Context(), d, func(e *engine) error {
 				v, err := e.Desk.Reconcile(cmd.Context(), args[0], o)
 				if rows.Flush(); err != nil {
 					return err
 				}
-				return errors.Join(rows.Error(), printReconciliation(&a.output, v, table))
+				return cmp.Or(rows.Error(), a.PrintReconciliation(v, table), reconciled(v))
 			})
 		},
 	})
@@ -55,42 +55,13 @@ func newReconcileCommand(a *app) *cobra.Command {
 	return cmd
 }
 
-func printDifference(a *output, d operate.Difference) error {
-	a.erase()
-	line := fmt.Sprintf("%-9s %s", d.Kind, printable(d.Key))
-	if d.Field != "" {
-		line += fmt.Sprintf("  %s: %q, in the shop %q", printable(d.Field), d.Ours, d.Shop)
-	}
-	_, err := fmt.Fprintln(a.stdout, line)
-	return err
-}
-
-// printReconciliation says how the shop stands. With anything that differs and was not set right the exit code is 3.
-func printReconciliation(a *output, v *operate.Reconciliation, table bool) error {
-	a.erase()
-	var end error
+// reconciled is a reconciliation as an exit code; nil when nothing differs, or all of it was set right.
+func reconciled(v *operate.Reconciliation) error {
 	switch {
 	case v.Result != nil:
-		end = verdict(v.Result)
+		return verdict(v.Result)
 	case v.Missing+v.Different+v.Unknown > 0:
-		end = exit(exitPartly)
+		return exit(exitPartly)
 	}
-	if a.json {
-		return errors.Join(a.printJSON(v), end)
-	}
-	to := a.stdout
-	if table {
-		to = a.stderr
-	}
-	fmt.Fprintf(to, "%d %s compared: %d missing, %d different, %d unknown here\n", v.Compared, v.Entity, v.Missing, v.Different, v.Unknown)
-	if v.Result != nil {
-		if !table {
-			_ = a.printResult(v.Result) // its verdict is this one's
-		}
-		if v.Made.State == "held" {
-			fmt.Fprintf(a.stderr, "hint: see what it changes with `orobridge drop %d --plan`, then `orobridge approve %d`\n",
-				v.Made.Drop, v.Made.Drop)
-		}
-	}
-	return end
+	return nil
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -108,10 +109,9 @@ func functionReference() string {
 
 func fieldReference() string {
 	var b strings.Builder
-	for _, e := range formats.Entities {
-		v := viewEntity(e)
+	for _, v := range show.NewFormats(nil, nil, formats.Entities).Entities {
 		fmt.Fprintf(&b, "**`%s`**\n\n| field | kind | | meaning |\n| --- | --- | --- | --- |\n", v.Entity)
-		for _, row := range v.rows() {
+		for _, row := range v.Rows() {
 			fmt.Fprintf(&b, "| `%s` | %s | %s | %s |\n", row[0], row[1], row[2], cell(row[3]))
 		}
 		b.WriteString("\n")
@@ -267,7 +267,7 @@ func cell(s string) string {
 
 // TestKindsAreDescribed keeps `orobridge formats` complete.
 func TestKindsAreDescribed(t *testing.T) {
-	v, err := viewFormats(nil)
+	v, err := describeFormats(nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/bridge/sftpd"
 	"github.com/orobridge/orobridge/cmd/orobridge/erp"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
 // rehearsalPace is how often the bridge looks in a rehearsal.
@@ -381,8 +382,8 @@ func (r *rehearsal) export(ctx context.Context, x *config.Export) error {
 
 // tell prints what happened, and turns it into an exit code.
 func (r *rehearsal) tell() error {
-	if r.json {
-		if err := r.printJSON(struct {
+	if r.AsJSON {
+		if err := r.PrintJSON(struct {
 			Runs    []operate.Run `json:"runs"`
 			Trouble []rehearsed   `json:"trouble"`
 		}{r.runs, r.trouble}); err != nil {
@@ -400,27 +401,27 @@ func (r *rehearsal) tell() error {
 func (r *rehearsal) print() error {
 	var rows [][]string
 	for _, run := range r.runs {
-		row := []string{printable(run.File), string(run.State)}
+		row := []string{show.Printable(run.File), string(run.State)}
 		for _, n := range []int64{run.Rows, run.Created, run.Updated, run.Unchanged, run.Rejected, run.Parked} {
-			row = append(row, decimal(n))
+			row = append(row, show.Decimal(n))
 		}
 		rows = append(rows, row)
 	}
 	heading := []string{"FILE", "STATE", "ROWS", "CREATED", "UPDATED", "UNCHANGED", "REJECTED", "PARKED"}
-	if err := r.table(heading, rows, "no file was played"); err != nil {
+	if err := r.Table(heading, rows, "no file was played"); err != nil {
 		return err
 	}
 	if len(r.trouble) == 0 {
-		fmt.Fprintln(r.stdout, "\nNothing would go wrong.")
+		fmt.Fprintln(r.Stdout, "\nNothing would go wrong.")
 		return nil
 	}
-	fmt.Fprintln(r.stdout, "\nWhat would go wrong:")
+	fmt.Fprintln(r.Stdout, "\nWhat would go wrong:")
 	for _, t := range r.trouble {
 		times := ""
 		if t.Count > 1 {
 			times = fmt.Sprintf(" (%d times)", t.Count)
 		}
-		fmt.Fprintf(r.stdout, "  %s, %s%s: %s\n", t.Where, t.Code, times, printable(strings.TrimSpace(t.Message)))
+		fmt.Fprintf(r.Stdout, "  %s, %s%s: %s\n", t.Where, t.Code, times, show.Printable(strings.TrimSpace(t.Message)))
 	}
 	return nil
 }

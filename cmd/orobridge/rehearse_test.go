@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
 // A config is played through without its servers, its shop and its secrets, and what would go wrong is told.
@@ -40,7 +41,7 @@ exports:
 	write("files/products/p.csv.ok", "")
 	var out, said bytes.Buffer
 	args := []string{"-c", filepath.Join(dir, "orobridge.yaml"), "rehearse", filepath.Join(dir, "files"), "--json"}
-	a := &app{output: output{pen{stdout: &out, stderr: &said}}, stdin: bytes.NewReader(nil), env: os.LookupEnv, boxes: []orotest.Option{orotest.Into(&asked)}}
+	a := &app{Pen: show.Pen{Stdout: &out, Stderr: &said}, stdin: bytes.NewReader(nil), env: os.LookupEnv, boxes: []orotest.Option{orotest.Into(&asked)}}
 	if code := a.run(t.Context(), args); code != exitPartly {
 		t.Fatalf("exit code %d\n%s\n%s", code, out.String(), said.String())
 	}

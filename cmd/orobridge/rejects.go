@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -27,20 +25,30 @@ func newRejectsCommand(a *app) *cobra.Command {
 				}
 			}
 			return a.look(cmd.Context(), func(desk *operate.View) error {
-				f.Open = !all && !a.json
-				if !flat && !a.json {
+				f.Open = !all && !a.AsJSON
+				if !flat && !a.AsJSON {
 					f.Last = 0
 					causes, err := desk.Causes(cmd.Context(), f)
+					if err == nil {
+						var shown []operate.KeptReject
+						for _, c := range causes {
+							shown = append(shown, c.Example)
+						}
+						err = desk.SawRejects(cmd.Context(), shown)
+					}
 					if err != nil {
 						return err
 					}
-					return a.printCauses(causes, all)
+					return a.PrintCauses(causes, all)
 				}
 				rejects, err := desk.Rejects(cmd.Context(), f)
+				if err == nil {
+					err = desk.SawRejects(cmd.Context(), rejects)
+				}
 				if err != nil {
 					return err
 				}
-				return a.printRejects(rejects, all)
+				return a.PrintRejects(rejects, all)
 			})
 		},
 	})
@@ -49,44 +57,4 @@ func newRejectsCommand(a *app) *cobra.Command {
 	cmd.Flags().BoolVar(&flat, "flat", false, "list the rows themselves")
 	cmd.Flags().IntVar(&f.Last, "last", 1000, "with --flat or --json only the last so many; 0 lists all")
 	return cmd
-}
-
-func noRejects(all bool) string {
-	if all {
-		return "no rejects"
-	}
-	return "no open rejects"
-}
-
-func (a *output) printCauses(causes []operate.Cause, all bool) error {
-	rows := make([][]string, len(causes))
-	for i, c := range causes {
-		x := &c.Example
-		rows[i] = []string{decimal(c.Rows), decimal(int64(c.Drops)), c.Entity, c.Code, c.Cause, fmt.Sprintf("drop %d, %s", x.Drop,
-			x.Where()), x.Key}
-	}
-	return a.table([]string{"ROWS", "DROPS", "ENTITY", "CODE", "CAUSE", "NEWEST", "KEY"}, rows, noRejects(all))
-}
-
-func (a *output) printRejects(rejects []operate.KeptReject, all bool) error {
-	if a.json {
-		return a.printJSON(rejects)
-	}
-	rows := make([][]string, len(rejects))
-	for i := range rejects {
-		r := &rejects[i]
-		rows[i] = []string{decimal(r.ID), decimal(r.Drop), r.Where(), endOf(r), r.Key, r.Field, r.Code, r.Message, compact(r.Row)}
-	}
-	return a.table([]string{"REJECT", "DROP", "WHERE", "STATE", "KEY", "FIELD", "CODE", "MESSAGE", "ROW"}, rows, noRejects(all))
-}
-
-// endOf is a reject's state, and who or what ended it.
-func endOf(r *operate.KeptReject) string {
-	switch {
-	case r.ByDrop != 0:
-		return fmt.Sprintf("%s by drop %d", r.State, r.ByDrop)
-	case r.Who != "":
-		return fmt.Sprintf("%s by %s", r.State, r.Who)
-	}
-	return string(r.State)
 }

@@ -66,7 +66,7 @@ func (l *lives) begin(ctx context.Context, c *config.Config) (*engine, error) {
 		return nil, err
 	}
 	e.Heed = l.asked
-	l.showProgress(e)
+	l.ShowProgress(e.Events)
 	if err := e.listen(ctx); err != nil {
 		return nil, errors.Join(err, e.closeEnds())
 	}
@@ -226,7 +226,7 @@ func (a *app) reload(ctx context.Context) (err error) {
 	case became.Kind == bridge.WorkPaused:
 		return &usageError{became.Text, became.Hint}
 	}
-	fmt.Fprintln(a.stderr, became.Text)
+	fmt.Fprintln(a.Stderr, became.Text)
 	return nil
 }
 
@@ -239,5 +239,5 @@ func (a *app) askToReload(ctx context.Context, ledger *state.State) (last int64,
 	}
 	now := time.Now().UTC()
 	return last, ledger.Note(ctx, bridge.ReloadAsked, now.Format(time.RFC3339),
-		&bridge.Event{At: now, Kind: bridge.DecisionTaken, Who: whoami(), Text: "reload: read the config again"})
+		decider().On(&bridge.Event{At: now, Kind: bridge.DecisionTaken, Text: "reload: read the config again"}))
 }

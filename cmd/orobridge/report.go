@@ -14,6 +14,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
 // reportEvents is how many of the last events a report holds.
@@ -49,7 +50,7 @@ func (a report) write(ctx context.Context, name string) error {
 		title string
 		write func(report) error
 	}{
-		{"version", func(b report) error { return b.printJSON(readBuild()) }},
+		{"version", func(b report) error { return b.PrintJSON(readBuild()) }},
 		{"config without secrets", report.config},
 		{"problems of the config", report.problems},
 		{"state folder", report.state},
@@ -59,24 +60,24 @@ func (a report) write(ctx context.Context, name string) error {
 				if err != nil {
 					return err
 				}
-				return b.printJSON(v)
+				return b.PrintJSON(v)
 			})
 		}},
 		{fmt.Sprintf("the last %d events", reportEvents), func(b report) error {
 			return b.look(ctx, func(desk *operate.View) error {
-				return desk.Events(ctx, bridge.EventFilter{Last: reportEvents}, b.printEvent)
+				return desk.Events(ctx, bridge.EventFilter{Last: reportEvents}, b.PrintEvent)
 			})
 		}},
 	} {
 		var text bytes.Buffer
-		b := report{&app{output: output{pen{stdout: &text, stderr: &text}}, env: a.env, configPath: a.configPath}}
+		b := report{&app{Pen: show.Pen{Stdout: &text, Stderr: &text}, env: a.env, configPath: a.configPath}}
 		if err := part.write(b); err != nil {
 			b.app.report(err)
 		}
 		fmt.Fprintf(&all, "== %s\n%s\n", part.title, text.String())
 		parts = append(parts, []string{part.title, fmt.Sprint(bytes.Count(text.Bytes(), []byte("\n")))})
 	}
-	if err := a.table([]string{"PART", "LINES"}, parts, ""); err != nil {
+	if err := a.Table([]string{"PART", "LINES"}, parts, ""); err != nil {
 		return err
 	}
 	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
@@ -87,7 +88,7 @@ func (a report) write(ctx context.Context, name string) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("write report: %w", err)
 	}
-	fmt.Fprintf(a.stderr, "wrote %s, %d bytes. Read it before you give it away.\n", name, all.Len())
+	fmt.Fprintf(a.Stderr, "wrote %s, %d bytes. Read it before you give it away.\n", name, all.Len())
 	return nil
 }
 
@@ -100,7 +101,7 @@ func (a report) config() error {
 	if err != nil {
 		return err
 	}
-	_, err = a.stdout.Write(text)
+	_, err = a.Stdout.Write(text)
 	return err
 }
 
@@ -111,7 +112,7 @@ func (a report) problems() error {
 		return err
 	}
 	for _, w := range c.Warnings {
-		say(a.stdout, "warning", w.Error(), w.Hint)
+		show.Say(a.Stdout, "warning", w.Error(), w.Hint)
 	}
 	return nil
 }
@@ -147,5 +148,5 @@ func (a report) state() error {
 		}
 		rows = append(rows, []string{e.Name(), info.Mode().String(), fmt.Sprint(size), info.ModTime().UTC().Format(time.RFC3339)})
 	}
-	return a.table([]string{"FILE", "MODE", "BYTES", "CHANGED"}, rows, "empty")
+	return a.Table([]string{"FILE", "MODE", "BYTES", "CHANGED"}, rows, "empty")
 }

@@ -145,14 +145,14 @@ func (r *rerun) loadRange(ctx context.Context, a *app) error {
 		var worst error
 		runs := []operate.Run{}
 		err := e.Desk.RerunRange(ctx, operate.Range{Feed: r.feed, From: from, To: to}, r.options, func(v *operate.Result) error {
-			if !a.json {
-				return notYet(a.printResult(v), &worst)
+			if !a.AsJSON {
+				return notYet(cmp.Or(a.PrintResult(v), verdict(v)), &worst)
 			}
 			runs = append(runs, v.Run)
 			return notYet(verdict(v), &worst)
 		})
-		if err == nil && a.json {
-			err = a.printJSON(runs)
+		if err == nil && a.AsJSON {
+			err = a.PrintJSON(runs)
 		}
 		return cmp.Or(err, worst)
 	})
@@ -187,19 +187,19 @@ func (r *rerun) plan(ctx context.Context, a *app) error {
 			if err != nil {
 				return err
 			}
-			return a.printPlan(v)
+			return cmp.Or(a.PrintPlan(v), planned(v))
 		}
 		var worst error
 		plans := []*operate.Plan{}
 		err := e.Desk.PlanRange(ctx, operate.Range{Feed: r.feed, From: from, To: to}, r.options, options, func(v *operate.Plan) error {
-			if !a.json {
-				return notYet(a.printPlan(v), &worst)
+			if !a.AsJSON {
+				return notYet(cmp.Or(a.PrintPlan(v), planned(v)), &worst)
 			}
 			plans = append(plans, v)
 			return notYet(planned(v), &worst)
 		})
-		if err == nil && a.json {
-			err = a.printJSON(plans)
+		if err == nil && a.AsJSON {
+			err = a.PrintJSON(plans)
 		}
 		return cmp.Or(err, worst)
 	})
@@ -217,8 +217,8 @@ func (r *rerun) writeOrders(ctx context.Context, a *app) error {
 			if err != nil {
 				return err
 			}
-			fmt.Fprintln(a.stderr, "nothing was written; these files would be written again")
-			return a.printResent(orders)
+			fmt.Fprintln(a.Stderr, "nothing was written; these files would be written again")
+			return a.PrintResent(orders)
 		})
 	}
 	return a.decide(ctx, r.deciding, func(e *engine) error {
@@ -232,9 +232,9 @@ func (r *rerun) writeOrders(ctx context.Context, a *app) error {
 			return err
 		}
 		if e.Desk.Running && !r.wait {
-			fmt.Fprintln(a.stderr, "the running bridge writes them now: see `orobridge orders`")
+			fmt.Fprintln(a.Stderr, "the running bridge writes them now: see `orobridge orders`")
 		}
-		if err := a.printResent(orders); err != nil {
+		if err := a.PrintResent(orders); err != nil {
 			return err
 		}
 		if slices.ContainsFunc(orders, func(o operate.Order) bool { return o.State == bridge.Conflict || o.State == bridge.Stuck }) {
@@ -242,15 +242,4 @@ func (r *rerun) writeOrders(ctx context.Context, a *app) error {
 		}
 		return nil
 	})
-}
-
-func (a *output) printResent(orders []operate.Order) error {
-	if a.json {
-		return a.printJSON(orders)
-	}
-	rows := make([][]string, len(orders))
-	for i, o := range orders {
-		rows[i] = []string{fileNumber(o.Number), o.Order, string(o.State), o.File}
-	}
-	return a.table([]string{"NUMBER", "ORDER", "STATE", "FILE"}, rows, "no orders of that time")
 }

@@ -39,8 +39,8 @@ func newRootCommand(a *app) *cobra.Command {
 	flags.BoolVar(&a.verbose, "verbose", false, "log each request")
 
 	root.SetIn(a.stdin)
-	root.SetOut(a.stdout)
-	root.SetErr(a.stderr)
+	root.SetOut(a.Stdout)
+	root.SetErr(a.Stderr)
 	root.AddCommand(
 		newDemoCommand(a),
 		newRunCommand(a),
@@ -63,6 +63,7 @@ func newRootCommand(a *app) *cobra.Command {
 		newTraceCommand(a),
 		newEventsCommand(a),
 		newTransfersCommand(a),
+		newAuditCommand(a),
 		newAdoptCommand(a),
 		newExportCommand(a),
 		newForgetCommand(a),
@@ -76,6 +77,7 @@ func newRootCommand(a *app) *cobra.Command {
 		newShopCommand(a),
 		newRehearseCommand(a),
 		newAdminCommand(a),
+		newTokenCommand(a),
 		newReloadCommand(a),
 		newReportCommand(a),
 		newVersionCommand(a),

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
 func newRunCommand(a *app) *cobra.Command {
@@ -57,7 +58,7 @@ func (a *app) runDaemon(ctx context.Context) (err error) {
 	for _, doubt := range ledger.Doubts {
 		log.Warn(doubt)
 	}
-	defer a.erase()
+	defer a.Erase()
 	defer log.Info("stopped")
 	l := &lives{app: a, ledger: ledger, log: log, hangups: hangups}
 	return l.run(ctx, c)
@@ -87,8 +88,8 @@ func (a *app) runOnce(ctx context.Context, stable bool) (err error) {
 		return err
 	}
 	defer closing(e, &err)
-	a.showProgress(e)
-	defer a.erase()
+	a.ShowProgress(e.Events)
+	defer a.Erase()
 	e.In.Patience = patience
 	began := time.Now()
 	round := e.Round
@@ -102,19 +103,19 @@ func (a *app) runOnce(ctx context.Context, stable bool) (err error) {
 }
 
 // printWaiting names the drops of this round that wait for a person, and what else does; with any the exit code is 3.
-func (a *output) printWaiting(ctx context.Context, desk *operate.Desk, began time.Time) error {
+func (a *app) printWaiting(ctx context.Context, desk *operate.Desk, began time.Time) error {
 	drops, err := desk.Unsettled(ctx, began)
 	if err != nil {
 		return err
 	}
 	for _, d := range drops {
-		fmt.Fprintf(a.stderr, "drop %d %s %s: %s\n", d.Drop, printable(d.File), d.State, printable(d.Reason))
+		fmt.Fprintf(a.Stderr, "drop %d %s %s: %s\n", d.Drop, show.Printable(d.File), d.State, show.Printable(d.Reason))
 	}
 	v, err := desk.Status(ctx)
 	if err != nil {
 		return err
 	}
-	printWaits(a, v)
+	a.PrintWaits(v)
 	if len(drops) > 0 || len(v.Waits()) > 0 {
 		return exit(exitPartly)
 	}

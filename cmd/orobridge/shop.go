@@ -81,20 +81,20 @@ func (a *app) serveShop(ctx context.Context, shop *orotest.Shop, listen string) 
 		return err
 	}
 	defer shop.Close()
-	if a.json {
+	if a.AsJSON {
 		login := struct {
 			URL          string `json:"url"`
 			ClientID     string `json:"client_id"`
 			ClientSecret string `json:"client_secret"`
 		}{shop.URL(), shopClient, shopSecret}
-		if err := a.printJSON(login); err != nil {
+		if err := a.PrintJSON(login); err != nil {
 			return err
 		}
 	} else {
-		fmt.Fprintf(a.stdout, "url            %s\nclient id      %s\nclient secret  %s\ncontrol page   %s/box\n", shop.URL(), shopClient,
+		fmt.Fprintf(a.Stdout, "url            %s\nclient id      %s\nclient secret  %s\ncontrol page   %s/box\n", shop.URL(), shopClient,
 			shopSecret, shop.URL())
 	}
-	fmt.Fprintln(a.stderr, "ready; Ctrl-C stops it")
+	fmt.Fprintln(a.Stderr, "ready; Ctrl-C stops it")
 	<-ctx.Done()
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
 func newTraceCommand(a *app) *cobra.Command {
@@ -20,16 +21,19 @@ func newTraceCommand(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.look(cmd.Context(), func(desk *operate.View) error {
 				if len(args) == 1 {
-					return traceAll(&a.output, cmd.Context(), desk, args[0])
+					return traceAll(a, cmd.Context(), desk, args[0])
 				}
 				v, err := desk.Trace(cmd.Context(), args[0], args[1])
+				if err == nil {
+					err = desk.SawTraces(cmd.Context(), v)
+				}
 				if err != nil {
 					return err
 				}
-				if a.json {
-					return a.printJSON(v)
+				if a.AsJSON {
+					return a.PrintJSON(v)
 				}
-				a.printTrace(v)
+				a.PrintTrace(v)
 				return nil
 			})
 		},
@@ -37,35 +41,22 @@ func newTraceCommand(a *app) *cobra.Command {
 }
 
 // traceAll traces every key that a word is a part of; as JSON it is a list.
-func traceAll(a *output, ctx context.Context, desk *operate.View, word string) error {
+func traceAll(a *app, ctx context.Context, desk *operate.View, word string) error {
 	all, more, err := desk.TraceAll(ctx, word)
+	if err == nil {
+		err = desk.SawTraces(ctx, all...)
+	}
 	if err != nil {
 		return err
 	}
 	if more {
-		say(a.stderr, "warning", fmt.Sprintf("more than %d keys have it", len(all)), "name the entity and the key")
+		show.Say(a.Stderr, "warning", fmt.Sprintf("more than %d keys have it", len(all)), "name the entity and the key")
 	}
-	if a.json {
-		return a.printJSON(all)
+	if a.AsJSON {
+		return a.PrintJSON(all)
 	}
 	for _, v := range all {
-		a.printTrace(v)
+		a.PrintTrace(v)
 	}
 	return nil
-}
-
-func (a *output) printTrace(v *operate.Trace) {
-	fmt.Fprintf(a.stdout, "%s %s\n", v.Entity, printable(v.Key))
-	if v.OroID != "" {
-		fmt.Fprintf(a.stdout, "  in the shop  id %s\n", printable(v.OroID))
-		fmt.Fprintf(a.stdout, "  set by       drop %d, line %d, run %d, %s\n", v.Drop, v.Line, v.Run, moment(v.At))
-		fmt.Fprintf(a.stdout, "  content      %s\n", printable(compact(v.Content)))
-	}
-	if v.Parked != nil {
-		fmt.Fprintf(a.stdout, "  parked       drop %d, line %d waits for %s\n", v.Parked.Drop, v.Parked.Line, printable(v.Parked.WaitsFor))
-	}
-	for _, e := range v.History {
-		fmt.Fprintf(a.stdout, "%s  %-9s drop %d, line %d, run %d  %s\n", moment(e.At), e.Fate, e.Drop, e.Line, e.Run,
-			printable(compact(e.Sent)+" "+e.Detail))
-	}
 }

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,7 +30,7 @@ func newTransfersCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return a.printTransfers(transfers)
+				return a.PrintTransfers(transfers)
 			})
 		},
 	})
@@ -41,36 +39,4 @@ func newTransfersCommand(a *app) *cobra.Command {
 	flags.StringVar(&since, "since", "", "only what happened at or after this `time`: 2h, 2026-01-31, or 2026-01-31T07:00:00Z")
 	flags.IntVar(&f.Last, "last", 1000, "only the last so many; 0 lists all that are kept")
 	return cmd
-}
-
-func (a *output) printTransfers(transfers []operate.Transfer) error {
-	if a.json {
-		return a.printJSON(transfers)
-	}
-	rows := make([][]string, len(transfers))
-	for i, t := range transfers {
-		bytes, took := "", ""
-		if t.Seconds > 0 {
-			bytes, took = decimal(t.Bytes), fmt.Sprintf("%.1f s", t.Seconds)
-		}
-		rows[i] = []string{moment(t.At), string(t.Kind), t.User, t.Address, t.File, bytes, took, transferWords(&t)}
-	}
-	return a.table([]string{"AT", "WHAT", "USER", "ADDRESS", "FILE", "BYTES", "TOOK", "MORE"}, rows, "no partner was here")
-}
-
-// transferWords is what a line says in words.
-func transferWords(t *operate.Transfer) string {
-	var words []string
-	add := func(is bool, word string) {
-		if is {
-			words = append(words, word)
-		}
-	}
-	add(t.Times > 0, fmt.Sprintf("%d times since %s, the last", t.Times, moment(t.FirstAt)))
-	add(t.Broken, "broke off")
-	add(t.Whole, "to the end")
-	add(t.Target != "", "to "+t.Target)
-	add(t.Order != "", "order "+t.Order)
-	add(t.Text != "", t.Text)
-	return strings.Join(words, ": ")
 }

@@ -14,17 +14,9 @@ import (
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/orobridge/orobridge/formats"
 )
-
-// trial is what an expression makes of a row.
-type trial struct {
-	Expression string            `json:"expression"`
-	Where      string            `json:"where,omitempty"`
-	Reads      map[string]string `json:"reads"` // the columns that it reads, as the row has them
-	Result     string            `json:"result"`
-	Error      string            `json:"error,omitempty"`
-}
 
 func newTryCommand(a *app) *cobra.Command {
 	var feed, at string
@@ -49,7 +41,7 @@ func (a *app) try(source, feed, at string) error {
 		return err
 	}
 	f = cmp.Or(f, &config.Feed{})
-	t := &trial{Expression: source, Reads: map[string]string{}}
+	t := &show.Trial{Expression: source, Reads: map[string]string{}}
 	row := func(string) (string, bool) { return "", false }
 	if at != "" {
 		cells, where, err := a.rowAt(&f, source, at)
@@ -82,22 +74,8 @@ func (a *app) try(source, feed, at string) error {
 		}
 		t.Error = bad.Message
 	}
-	return a.printTrial(t)
-}
-
-func (a *output) printTrial(t *trial) error {
-	switch {
-	case a.json:
-		if err := a.printJSON(t); err != nil {
-			return err
-		}
-	case t.Error != "":
-		say(a.stderr, "error", printable(t.Error), "a row like this one would be a reject")
-	default:
-		if t.Where != "" {
-			fmt.Fprintf(a.stderr, "%s: %s\n", t.Where, printable(compact(t.Reads)))
-		}
-		fmt.Fprintln(a.stdout, printable(t.Result))
+	if err := a.PrintTrial(t); err != nil {
+		return err
 	}
 	if t.Error != "" {
 		return exit(exitFailed)

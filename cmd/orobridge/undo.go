@@ -1,8 +1,7 @@
 package main
 
 import (
-	"errors"
-	"fmt"
+	"cmp"
 
 	"github.com/spf13/cobra"
 
@@ -39,7 +38,7 @@ func newUndoCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				return printUndo(&a.output, v, dry)
+				return cmp.Or(a.PrintUndo(v, dry), undone(v))
 			})
 		},
 	})
@@ -48,42 +47,6 @@ func newUndoCommand(a *app) *cobra.Command {
 	cmd.Flags().BoolVar(&yes, "yes", false, "load the way back at once")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "say what would be taken back, and change nothing")
 	return cmd
-}
-
-// leavesPrinted is how many of the things that an undo leaves are printed; its JSON has more.
-const leavesPrinted = 50
-
-// printUndo says what is taken back and what is left. With anything left, or a way back that waits for an approval, the exit
-// code is 3.
-func printUndo(a *output, v *operate.Undo, dry bool) error {
-	a.erase()
-	if a.json {
-		return errors.Join(a.printJSON(v), undone(v))
-	}
-	for i, l := range v.Leaves {
-		if i == leavesPrinted {
-			fmt.Fprintf(a.stdout, "left    and %d more\n", v.Left-leavesPrinted)
-			break
-		}
-		fmt.Fprintf(a.stdout, "left    %s  %s\n", printable(l.Key), printable(undoWhy(l)))
-	}
-	fmt.Fprintf(a.stdout, "%d keys get back what they were, %d are removed, %d are made again; %d are left\n",
-		v.Restore, v.Remove, v.Remake, v.Left)
-	switch {
-	case v.Result != nil:
-		if err := a.printResult(v.Result); err != nil && undone(v) == nil {
-			return err
-		}
-	case dry:
-		fmt.Fprintln(a.stderr, "nothing was written")
-	default:
-		fmt.Fprintln(a.stderr, "there is nothing to take back")
-	}
-	if v.Made != nil && v.Made.State == "held" {
-		fmt.Fprintf(a.stderr, "hint: see what it changes with `orobridge drop %d --plan`, then `orobridge approve %d`\n",
-			v.Made.Drop, v.Made.Drop)
-	}
-	return undone(v)
 }
 
 // undone is an undo as an exit code; nil when all of it was taken back.
@@ -97,12 +60,4 @@ func undone(v *operate.Undo) error {
 		return exit(exitPartly)
 	}
 	return nil
-}
-
-// undoWhy says why something is left, and which field of its key it is.
-func undoWhy(l operate.UndoLeft) string {
-	if l.Field == "" {
-		return l.Why
-	}
-	return l.Field + ": " + l.Why
 }

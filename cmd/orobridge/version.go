@@ -27,14 +27,14 @@ func newVersionCommand(a *app) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			b := readBuild()
-			if a.json {
-				return a.printJSON(b)
+			if a.AsJSON {
+				return a.PrintJSON(b)
 			}
-			fmt.Fprintf(a.stdout, "orobridge %s\n", b.Version)
+			fmt.Fprintf(a.Stdout, "orobridge %s\n", b.Version)
 			if b.Revision != "" {
-				fmt.Fprintf(a.stdout, "commit    %s\n", b.Revision)
+				fmt.Fprintf(a.Stdout, "commit    %s\n", b.Revision)
 			}
-			fmt.Fprintf(a.stdout, "go        %s %s\n", b.Go, b.Platform)
+			fmt.Fprintf(a.Stdout, "go        %s %s\n", b.Go, b.Platform)
 			return nil
 		},
 	})

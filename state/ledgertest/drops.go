@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
 )
 
 var drops = []test{
@@ -75,6 +76,23 @@ var drops = []test{
 		all, err := w.Drops(w.Context(), bridge.DropFilter{})
 		w.must(err)
 		w.is([]bridge.DropState{bridge.Ready, bridge.Claimed}, each(all, func(d *bridge.Drop) bridge.DropState { return d.State }))
+	}},
+	{"a move ends the drop's open rejects with it, or not at all", func(w *world) {
+		d, run := w.run(bridge.Drop{})
+		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{rejectOf(run, "A", formats.Position{Line: 2}),
+			rejectOf(run, "B", formats.Position{Line: 3})}))
+		from := d.State
+		d.State = bridge.Discarded
+		end := bridge.RejectEnd{At: at, Decision: bridge.Decision{Who: "olga@desk", Why: "sent twice"}}
+		w.wraps(w.Advance(w.Context(), []bridge.Move{{Drop: d, From: bridge.Seen, Acknowledge: &end}}), bridge.ErrMoved)
+		w.is([]string{"A", "B"}, w.rejected(bridge.RejectFilter{Open: true}))
+		w.must(w.Advance(w.Context(), []bridge.Move{{Drop: d, From: from, Acknowledge: &end}}))
+		for _, r := range walked(w, func(each func(bridge.RejectRow) error) error {
+			return w.Rejects(w.Context(), bridge.RejectFilter{Drop: d.ID}, each)
+		}) {
+			w.is(bridge.RejectAcknowledged, r.State)
+			w.is(end, r.End)
+		}
 	}},
 	{"no moves are no news", func(w *world) {
 		before := w.everything()

@@ -11,8 +11,8 @@ import (
 var journal = []test{
 	{"an event comes back as it was kept", func(w *world) {
 		e := &bridge.Event{At: at, Kind: bridge.RunEnded, Feed: "products", Export: "orders", Drop: 1, Run: 2, Batch: 3,
-			File: "p.csv", Order: "ORD-1", Alarm: bridge.AlarmStuck, Work: "feed products", Who: "olga@desk", Why: "☃ \"asked\"",
-			Bytes: 1 << 40, SHA256: "aa",
+			File: "p.csv", Order: "ORD-1", Alarm: bridge.AlarmStuck, Work: "feed products", Who: "olga@desk", From: "10.0.0.7",
+			Person: "customer:ab", Why: "☃ \"asked\"", Bytes: 1 << 40, SHA256: "aa",
 			Text: "it's \"☃\" \\ \n", Hint: "wait", Counts: &bridge.Counts{Rows: 3, Created: 2, Parked: 1},
 			Visit: &bridge.Visit{Remote: "door", User: "sap", Address: "10.1.0.7", Session: "ab", Known: true, Client: "SSH-2.0-☃",
 				Target: "/sap/b.csv", Size: 1 << 41, Whole: true, Broken: true, Took: time.Millisecond, Times: 3, Since: at}}

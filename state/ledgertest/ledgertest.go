@@ -26,6 +26,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/admit"
 	"github.com/orobridge/orobridge/bridge/daemon"
 	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/bridge/operate"
@@ -39,6 +40,7 @@ type Ledger interface {
 	outbound.Ledger
 	operate.Ledger
 	daemon.Ledger
+	admit.Ledger
 	// OroIDs tells the shop's client the shop's ids of the keys that have a link.
 	OroIDs(ctx context.Context, entity string, keys []string) (map[string]string, error)
 	// Events walks the journal, oldest first.
@@ -60,8 +62,8 @@ func Run(t *testing.T, place func(t *testing.T) Place) {
 		tests []test
 	}{
 		{"drops", drops}, {"manifests", manifests}, {"runs", runs}, {"batches", batches}, {"rows", rows}, {"parked", parked}, {"links", links},
-		{"outbox", outbox}, {"journal", journal}, {"persons", persons}, {"stage", stage}, {"transactions", transactions}, {"writers", writers},
-		{"tallies", tallies},
+		{"outbox", outbox}, {"journal", journal}, {"audit", audit}, {"admission", admission}, {"persons", persons}, {"stage", stage},
+		{"transactions", transactions}, {"writers", writers}, {"tallies", tallies},
 	} {
 		t.Run(room.name, func(t *testing.T) {
 			for _, test := range room.tests {

@@ -68,7 +68,8 @@ var tallies = []test{
 		}
 		w.is([]bridge.Passage{{Of: "products", From: at, To: at.Add(time.Minute)}}, since(w.Arrivals, at))
 		w.is([]bridge.Passage{}, since(w.Arrivals, at.Add(time.Hour)))
-		w.is([]bridge.Passage{{Of: "orders", From: at.Add(-time.Minute), To: at.Add(time.Second), Gone: at.Add(time.Hour)}}, since(w.Departures, at))
+		w.is([]bridge.Passage{{Of: "orders", From: at.Add(-time.Minute), To: at.Add(time.Second), Gone: at.Add(time.Hour)}},
+			since(w.Departures, at))
 		w.is([]bridge.Passage{}, since(w.Departures, at.Add(time.Hour)))
 	}},
 }
@@ -87,7 +88,8 @@ func ordersAreCounted(w *world) {
 	for _, id := range []string{"2", "3", "4", "5", "6", "7"} {
 		all = append(all, entryOf(id))
 	}
-	w.owe(&bridge.Intake{Orders: all, Files: []*bridge.NewFile{fileOf(1, all[2], all[3]), fileOf(2, all[4]), fileOf(3, all[5]), fileOf(4, all[6])}})
+	w.owe(&bridge.Intake{Orders: all, Files: []*bridge.NewFile{fileOf(1, all[2], all[3]), fileOf(2, all[4]), fileOf(3, all[5]),
+		fileOf(4, all[6])}})
 	for _, f := range w.files(bridge.OutfileFilter{}) {
 		switch f.Number {
 		case 2:
@@ -102,6 +104,7 @@ func ordersAreCounted(w *world) {
 	o.Answered, o.Answer = at, "100"
 	w.must(w.SaveOutbox(w.Context(), bridge.OutboxChange{Owed: []*bridge.Owed{o}}))
 	got := counts()
-	w.is(bridge.OutboxCounts{Collected: 1, Owed: 2, Written: 1, PickedUp: 1, Answered: 1, Stuck: 1, Alarmed: 2, LastWritten: at.Add(time.Second)}, got)
+	w.is(bridge.OutboxCounts{Collected: 1, Owed: 2, Written: 1, PickedUp: 1, Answered: 1, Stuck: 1, Alarmed: 2,
+		LastWritten: at.Add(time.Second)}, got)
 	w.is(int64(len(w.owed(bridge.OutboxFilter{}))), got.Total())
 }

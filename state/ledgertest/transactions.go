@@ -2,6 +2,7 @@ package ledgertest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -33,6 +34,9 @@ type contents struct {
 	Files     []*bridge.Outfile
 	Events    []*bridge.Event
 	Notes     map[string]string
+	Audit     []bridge.AuditEntry
+	Tokens    []*bridge.Token
+	Sessions  []*bridge.Session
 }
 
 // everything reads all that the ledger tells.
@@ -76,6 +80,15 @@ func (w *world) everything() *contents {
 	c.Files = got(w.Outfiles(ctx, bridge.OutfileFilter{}))(w)
 	c.Events = w.journaled(bridge.EventFilter{})
 	c.Notes = got(w.Notes(ctx))(w)
+	c.Audit = w.audited(bridge.AuditFilter{})
+	c.Tokens = got(w.Tokens(ctx))(w)
+	for _, key := range []string{"A", "B"} {
+		s, err := w.Session(ctx, bridge.KeyHash(key))
+		if !errors.Is(err, bridge.ErrUnknown) {
+			w.must(err)
+			c.Sessions = append(c.Sessions, s)
+		}
+	}
 	return c
 }
 
@@ -115,6 +128,8 @@ func (w *world) midst() *midst {
 	w.owe(&bridge.Intake{Orders: []*bridge.Entry{m.entry, collected}, Files: []*bridge.NewFile{fileOf(1, m.entry)}})
 	m.entry = collected
 	m.file, m.order = w.files(bridge.OutfileFilter{})[0], w.owed(bridge.OutboxFilter{})[0]
+	w.must(w.BeginSession(w.Context(), sessionOf("A", "olga")))
+	w.must(w.AddToken(w.Context(), tokenOf("prometheus")))
 	w.must(w.Note(w.Context(), "paused feed products", "no route",
 		&bridge.Event{At: at.Add(-time.Hour), Kind: bridge.WorkPaused, Text: "no route"}))
 	return m
@@ -193,6 +208,22 @@ func (w *world) changes(m *midst) map[string]change {
 		"Erase": func(ctx context.Context, l Ledger, e ...*bridge.Event) error {
 			return second(l.Erase(ctx, "products", "A", []string{"products"}, e...))
 		},
+		"BeginSession": func(ctx context.Context, l Ledger, e ...*bridge.Event) error {
+			return l.BeginSession(ctx, sessionOf("B", "kai"), e...)
+		},
+		"TouchSession": func(ctx context.Context, l Ledger, _ ...*bridge.Event) error {
+			return l.TouchSession(ctx, bridge.KeyHash("A"), at.Add(time.Minute))
+		},
+		"EndSession": func(ctx context.Context, l Ledger, e ...*bridge.Event) error {
+			return l.EndSession(ctx, bridge.KeyHash("A"), e...)
+		},
+		"EndSessions": func(ctx context.Context, l Ledger, e ...*bridge.Event) error { return l.EndSessions(ctx, "olga", e...) },
+		"AddToken": func(ctx context.Context, l Ledger, e ...*bridge.Event) error {
+			return l.AddToken(ctx, tokenOf("shop-admin"), append(e, &bridge.Event{Kind: bridge.DecisionTaken, Text: "AddToken"})...)
+		},
+		"RevokeToken": func(ctx context.Context, l Ledger, e ...*bridge.Event) error {
+			return l.RevokeToken(ctx, "prometheus", at, e...)
+		},
 		"Settle":     w.settles(m),
 		"Owe":        w.owes(),
 		"SaveOutbox": w.savesOutbox(m),
@@ -255,7 +286,7 @@ func (w *world) savesOutbox(m *midst) change {
 
 // silent are the methods that take no events.
 var silent = map[string]bool{"PlanAgain": true, "Forget": true, "PruneEvents": true, "Unpark": true, "RejectRows": true,
-	"KeepWarnings": true}
+	"KeepWarnings": true, "TouchSession": true}
 
 var transactions = func() []test {
 	all := []test{{"a large change that is cut anywhere is made whole or not at all", cutAnywhere},
@@ -263,7 +294,8 @@ var transactions = func() []test {
 		{"a ledger that is closed refuses", closedRefuses}}
 	for _, name := range []string{"Listed", "Advance", "Expect", "Reported", "StartRun", "SaveRun", "PlanAgain", "OpenBatch", "Forget",
 		"Keep", "Note", "Note away", "PruneEvents", "Unpark", "RejectRows", "EndRejects",
-		"KeepWarnings", "SetOperation", "Erase", "Settle", "Owe", "SaveOutbox"} {
+		"KeepWarnings", "BeginSession", "TouchSession", "EndSession", "EndSessions", "AddToken", "RevokeToken",
+		"SetOperation", "Erase", "Settle", "Owe", "SaveOutbox"} {
 		all = append(all, test{name + " is made whole, kept with its events, or not made at all", func(w *world) {
 			do := w.changes(w.midst())[name]
 			before, event := w.everything(), &bridge.Event{At: at, Kind: bridge.Noted, Text: name}

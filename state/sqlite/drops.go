@@ -206,6 +206,11 @@ func moveDrops(ctx context.Context, tx statements, moves []bridge.Move) error {
 		if err := saveDrop(ctx, tx, m.Drop); err != nil {
 			return err
 		}
+		if m.Acknowledge != nil {
+			if _, err := endRejects(ctx, tx, bridge.RejectFilter{Drop: m.ID}, bridge.RejectAcknowledged, *m.Acknowledge); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -252,8 +257,7 @@ func stillIn(ctx context.Context, tx statements, drop int64, from bridge.DropSta
 // Old lists up to n drops after an id that were settled before a time, are put away, and still have bytes somewhere.
 func (l dropStore) Old(ctx context.Context, settled time.Time, after int64, n int) ([]*bridge.Drop, error) {
 	drops, err := l.queryDrops(ctx, ` WHERE id > ? AND settled_at > 0 AND settled_at < ? AND finish = '' AND (path <> '' OR spool <> '')
-		AND state IN ('loaded', 'partial', 'rejected', 'duplicate', 'superseded', 'discarded', 'vanished') ORDER BY id LIMIT ?`,
-		after, millis(settled), n)
+		AND state IN (SELECT value FROM json_each(?)) ORDER BY id LIMIT ?`, after, millis(settled), list(bridge.SettledStates), n)
 	return drops, wrap("list old drops", err)
 }
 

@@ -17,6 +17,8 @@ type eventRest struct {
 	Alarm  bridge.Alarm   `json:"alarm,omitempty"`
 	Work   string         `json:"work,omitempty"`
 	Who    string         `json:"who,omitempty"`
+	From   string         `json:"from,omitempty"`
+	Person string         `json:"person,omitempty"`
 	Why    string         `json:"why,omitempty"`
 	Bytes  int64          `json:"bytes,omitempty"`
 	SHA256 string         `json:"sha256,omitempty"`
@@ -41,10 +43,11 @@ type visitRest struct {
 	Since   int64         `json:"since,omitempty"` // milliseconds
 }
 
-// keep enters events in the journal and numbers them.
+// keep enters events in the journal and numbers them, and in the audit those that belong there.
 func keep(ctx context.Context, tx statements, events []*bridge.Event) error {
 	for _, e := range events {
-		rest := eventRest{e.Run, e.Batch, e.File, e.Alarm, e.Work, e.Who, e.Why, e.Bytes, e.SHA256, e.Text, e.Hint, e.Counts, nil}
+		rest := eventRest{e.Run, e.Batch, e.File, e.Alarm, e.Work, e.Who, e.From, e.Person, e.Why, e.Bytes, e.SHA256, e.Text, e.Hint,
+			e.Counts, nil}
 		var remote, user string
 		if v := e.Visit; v != nil {
 			remote, user = v.Remote, v.User
@@ -59,6 +62,11 @@ func keep(ctx context.Context, tx statements, events []*bridge.Event) error {
 			millis(e.At), string(e.Kind), e.Feed, e.Export, e.Drop, e.Order, remote, user, string(text))
 		if err != nil {
 			return err
+		}
+		if e.Kind.Audited() {
+			if err := audit(ctx, tx, e); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -100,6 +108,7 @@ func (l journal) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 			return fmt.Errorf("read event %d: %w", e.ID, err)
 		}
 		e.Run, e.Batch, e.File, e.Alarm, e.Work, e.Who, e.Why = rest.Run, rest.Batch, rest.File, rest.Alarm, rest.Work, rest.Who, rest.Why
+		e.From, e.Person = rest.From, rest.Person
 		e.Bytes, e.SHA256, e.Text, e.Hint, e.Counts = rest.Bytes, rest.SHA256, rest.Text, rest.Hint, rest.Counts
 		if v := rest.Visit; v != nil {
 			e.Visit = &bridge.Visit{Remote: remote, User: user, Address: v.Address, Session: v.Session, Known: v.Known,

@@ -35,7 +35,8 @@ type Ledger struct {
 	rowStore    // what became of a run's rows: rejects, warnings, parked records, history
 	linkStore   // what the shop accepted last of each key
 	outboxStore // documents that are owed to the ERP, and their files
-	journal     // events and notes
+	journal     // events and notes, and the audit
+	admission   // sessions and tokens
 }
 
 // The parts of a ledger share its file.
@@ -46,6 +47,7 @@ type (
 	linkStore   struct{ *file }
 	outboxStore struct{ *file }
 	journal     struct{ *file }
+	admission   struct{ *file }
 )
 
 // file is the connections to a ledger's file.
@@ -74,7 +76,7 @@ func Open(ctx context.Context, path string, o Options) (*Ledger, error) {
 	if err := f.open(ctx, o); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &Ledger{f, dropStore{f}, runStore{f}, rowStore{f}, linkStore{f}, outboxStore{f}, journal{f}}, nil
+	return &Ledger{f, dropStore{f}, runStore{f}, rowStore{f}, linkStore{f}, outboxStore{f}, journal{f}, admission{f}}, nil
 }
 
 func (f *file) open(ctx context.Context, o Options) (err error) {

@@ -108,21 +108,25 @@ func (l rowStore) bareRejects(ctx context.Context, f bridge.RejectFilter, each f
 // EndRejects brings those of some rejects that are open to an end.
 func (l rowStore) EndRejects(ctx context.Context, f bridge.RejectFilter, state bridge.RejectState, end bridge.RejectEnd,
 	events ...*bridge.Event) (n int64, err error) {
-	f.Open = true
-	w := rejectsOf(f)
 	err = l.tx(ctx, "end rejects", func(tx statements) error {
-		args := append([]any{string(state), millis(end.At), end.Run, end.Who, end.Why}, w.args...)
-		res, err := tx.ExecContext(ctx, `UPDATE rejects SET state = ?, ended_at = ?, ended_run = ?, who = ?, why = ?
-			WHERE id IN (SELECT r.id FROM rejects r JOIN drops d ON d.id = r.drop_id`+w.String()+`)`, args...)
-		if err != nil {
-			return err
-		}
-		if n, err = res.RowsAffected(); err != nil {
+		if n, err = endRejects(ctx, tx, f, state, end); err != nil {
 			return err
 		}
 		return keep(ctx, tx, events)
 	})
 	return n, err
+}
+
+func endRejects(ctx context.Context, tx statements, f bridge.RejectFilter, state bridge.RejectState, end bridge.RejectEnd) (int64, error) {
+	f.Open = true
+	w := rejectsOf(f)
+	args := append([]any{string(state), millis(end.At), end.Run, end.Who, end.Why}, w.args...)
+	res, err := tx.ExecContext(ctx, `UPDATE rejects SET state = ?, ended_at = ?, ended_run = ?, who = ?, why = ?
+		WHERE id IN (SELECT r.id FROM rejects r JOIN drops d ON d.id = r.drop_id`+w.String()+`)`, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
 }
 
 // OpenRejects counts the rejects that are open, by feed.

@@ -96,14 +96,14 @@ func inOrder[T any](all []T, last int) []T {
 }
 
 // list is a parameter of many texts, for json_each.
-func list(texts []string) string {
+func list[S ~string](texts []S) string {
 	b := make([]byte, 0, 32*len(texts)+2)
 	b = append(b, '[')
 	for i, t := range texts {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = formats.AppendText(b, t)
+		b = formats.AppendText(b, string(t))
 	}
 	return string(append(b, ']'))
 }

@@ -1,4 +1,4 @@
-package main
+package show
 
 import (
 	"context"
@@ -22,7 +22,8 @@ type terminalLog struct {
 	attrs []slog.Attr
 }
 
-func newTerminalLog(out io.Writer, level slog.Level) *terminalLog {
+// NewTerminalLog makes a handler that writes lines of a level and above.
+func NewTerminalLog(out io.Writer, level slog.Level) slog.Handler {
 	return &terminalLog{out: out, mu: &sync.Mutex{}, level: level}
 }
 
@@ -50,7 +51,7 @@ func (h *terminalLog) Handle(_ context.Context, r slog.Record) error {
 	var about, rest []string
 	text, hint := "", ""
 	add := func(a slog.Attr) bool {
-		a = printableAttr(nil, a)
+		a = PrintableAttr(nil, a)
 		switch value := a.Value.String(); {
 		case a.Key == "text":
 			text = value
@@ -73,7 +74,7 @@ func (h *terminalLog) Handle(_ context.Context, r slog.Record) error {
 	if r.Level != slog.LevelInfo {
 		line += strings.ToLower(r.Level.String()) + ": "
 	}
-	line += printable(r.Message)
+	line += Printable(r.Message)
 	if len(about) > 0 {
 		line += " " + strings.Join(about, " ")
 	}
@@ -90,4 +91,15 @@ func (h *terminalLog) Handle(_ context.Context, r slog.Record) error {
 	defer h.mu.Unlock()
 	_, err := fmt.Fprintln(h.out, eraseLine+line) // over the progress that may stand there
 	return err
+}
+
+// PrintableAttr makes every text of a log line printable, whoever logs it.
+func PrintableAttr(_ []string, attr slog.Attr) slog.Attr {
+	switch v := attr.Value.Any().(type) {
+	case string:
+		attr.Value = slog.StringValue(Printable(v))
+	case error:
+		attr.Value = slog.StringValue(Printable(v.Error()))
+	}
+	return attr
 }

@@ -1,4 +1,4 @@
-package main
+package show
 
 import (
 	"bytes"
@@ -27,7 +27,7 @@ func TestProgressTellsPaceAndEstimate(t *testing.T) {
 // On a terminal a line says the time of day, what happened and to what; nothing from outside moves the cursor.
 func TestLogLinesOnATerminalAreShort(t *testing.T) {
 	var b bytes.Buffer
-	log := slog.New(newTerminalLog(&b, slog.LevelInfo))
+	log := slog.New(NewTerminalLog(&b, slog.LevelInfo))
 	tell := bridge.LogEvents(log)
 	tell(&bridge.Event{Kind: bridge.RunEnded, Feed: "prices", Drop: 3, Run: 4, File: "a.csv", SHA256: "aa", Counts: &bridge.Counts{Rows: 7, Updated: 7}})
 	tell(&bridge.Event{Kind: bridge.WorkPaused, Work: "feed prices", Text: "no route\x1b[2J", Hint: "look at the shop"})

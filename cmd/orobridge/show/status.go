@@ -1,0 +1,82 @@
+package show
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/orobridge/orobridge/bridge/operate"
+)
+
+// PrintWaits says what waits for a person.
+func (p *Pen) PrintWaits(v *operate.Status) {
+	for _, text := range v.Waits() {
+		fmt.Fprintln(p.Stderr, Printable(text))
+	}
+}
+
+// PrintStatus prints where feeds and exports stand, and what keeps them.
+func (p *Pen) PrintStatus(v *operate.Status) error {
+	if p.AsJSON {
+		return p.PrintJSON(v)
+	}
+	if v.Running {
+		fmt.Fprintln(p.Stdout, "a bridge is running")
+	} else {
+		fmt.Fprintln(p.Stdout, "no bridge is running")
+	}
+	var feeds, exports [][]string
+	for _, s := range v.Feeds {
+		feeds = append(feeds, []string{s.Feed, strconv.Itoa(s.Waiting), strconv.Itoa(s.Held), Decimal(s.Parked), Decimal(s.Rejects), s.Last,
+			string(s.State), Moment(s.Settled)})
+	}
+	for _, s := range v.Exports {
+		exports = append(exports, []string{s.Export, strconv.Itoa(s.Owed), strconv.Itoa(s.Written), strconv.Itoa(s.Conflict),
+			strconv.Itoa(s.Stuck), strconv.Itoa(s.Alarmed),
+			strconv.Itoa(s.Total), Moment(s.Last)})
+	}
+	if err := p.Table([]string{"FEED", "WAITING", "HELD", "PARKED", "REJECTS", "LAST FILE", "STATE", "SETTLED"}, feeds,
+		"no feeds"); err != nil {
+		return err
+	}
+	if err := p.Table([]string{"EXPORT", "OWED", "WRITTEN", "CONFLICT", "STUCK", "ALARMS", "TOTAL", "LAST WRITTEN"}, exports,
+		"no exports"); err != nil {
+		return err
+	}
+	for _, s := range v.Feeds {
+		for i, text := range s.Blocked {
+			if i == maxBlocked {
+				fmt.Fprintf(p.Stdout, "waits: %s: %d more\n", s.Feed, len(s.Blocked)-i)
+				break
+			}
+			fmt.Fprintf(p.Stdout, "waits: %s: %s\n", s.Feed, Printable(text))
+		}
+	}
+	for _, x := range v.Pauses {
+		until := ""
+		if x.Until != nil {
+			until = " until " + Moment(x.Until)
+		}
+		fmt.Fprintf(p.Stdout, "stopped: %s since %s%s by %s%s\n", Printable(x.Work), Moment(x.Since), until, Printable(x.Who),
+			Printable(prefixed(": ", x.Why)))
+	}
+	for _, work := range slices.Sorted(maps.Keys(v.Paused)) {
+		fmt.Fprintf(p.Stdout, "paused: %s: %s\n", Printable(work), Printable(v.Paused[work]))
+	}
+	for _, feed := range slices.Sorted(maps.Keys(v.Leftovers)) {
+		fmt.Fprintf(p.Stdout, "leftovers: %s: %s\n", Printable(feed), Printable(v.Leftovers[feed]))
+	}
+	for _, feed := range slices.Sorted(maps.Keys(v.Unmatched)) {
+		for _, x := range v.Unmatched[feed] {
+			fmt.Fprintf(p.Stdout, "unmatched: %s: %s: %s\n", Printable(feed), Printable(x.File), Printable(x.Why))
+		}
+	}
+	for _, alarm := range slices.Sorted(maps.Keys(v.Alarms)) {
+		fmt.Fprintf(p.Stdout, "alarm: %s: %s\n", Printable(alarm), Printable(v.Alarms[alarm]))
+	}
+	return nil
+}
+
+// maxBlocked is how many drops that wait are shown of a feed.
+const maxBlocked = 5
