@@ -43,6 +43,7 @@ type bar struct {
 	X, W           float64
 	Y1, H1, Y2, H2 float64
 	Label          bool // the day stands below it
+	Last           bool
 }
 
 type tick struct{ Y, Value float64 }
@@ -104,6 +105,9 @@ func (x *chart) draw() {
 		return
 	}
 	step := roundStep(x.max / 3)
+	if x.Seconds {
+		step = clockStep(x.max / 3)
+	}
 	x.max = math.Ceil(x.max/step) * step
 	high := chartHeight - chartBottom - chartTop
 	y := func(value float64) float64 { return chartTop + high*(1-value/x.max) }
@@ -113,6 +117,7 @@ func (x *chart) draw() {
 	each := (chartWidth - chartLeft) / float64(len(x.Bars))
 	for i := range x.Bars {
 		b := &x.Bars[i]
+		b.Last = i == len(x.Bars)-1
 		b.X, b.W, b.Label = chartLeft+float64(i)*each+each*.14, each*.72, (len(x.Bars)-1-i)%7 == 0
 		b.Y1, b.H1 = y(b.First), y(0)-y(b.First)
 		switch {
@@ -136,4 +141,17 @@ func roundStep(least float64) float64 {
 		}
 	}
 	return 10 * power
+}
+
+// clockStep is the next step at which a clock is read, in seconds.
+func clockStep(least float64) float64 {
+	for _, s := range []float64{15, 30, 60, 120, 300, 600, 900, 1800, 3600, 2 * 3600, 3 * 3600, 6 * 3600, 12 * 3600, 24 * 3600} {
+		if least > 10 && s >= least*0.999 {
+			return s
+		}
+	}
+	if least > 10 {
+		return roundStep(least/86400) * 86400
+	}
+	return roundStep(least)
 }

@@ -152,8 +152,9 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no")
 	out := http.NewResponseController(w)
+	_ = out.SetReadDeadline(time.Time{}) // the request has been read; a test's recorder has none
 	send := func(format string, args ...any) bool {
-		_ = out.SetWriteDeadline(time.Now().Add(writeWithin)) // a test's recorder has none
+		_ = out.SetWriteDeadline(time.Now().Add(writeWithin)) // as above
 		_, err := fmt.Fprintf(w, format, args...)
 		return err == nil && out.Flush() == nil
 	}

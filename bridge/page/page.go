@@ -86,31 +86,18 @@ func Static() http.Handler {
 		panic(err) // they are in the program
 	}
 	served := http.StripPrefix(StaticPath, http.FileServerFS(files))
-	return Secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasSuffix(r.URL.Path, "/") {
 			http.NotFound(w, r)
 			return
 		}
 		w.Header().Set("Cache-Control", "public, max-age=3600")
 		served.ServeHTTP(w, r)
-	}))
-}
-
-// Secure has a browser take nothing but the page's own files, show it in no frame, and believe the types that it is told.
-func Secure(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Content-Security-Policy", "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
-		h.Set("X-Content-Type-Options", "nosniff")
-		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "same-origin")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
-		h.Set("Cross-Origin-Resource-Policy", "same-origin")
-		next.ServeHTTP(w, r)
 	})
 }
 
-// Handler serves all pages but the log-in and [Static] to callers that bridge/admit has let in.
+// Handler serves all pages but the log-in, and [Static], to callers that bridge/admit has let in. Requests that another site makes, and
+// names by which nobody may come, have been kept away by bridge/web, which also sets the content security policy.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	look := func(path string, h func(*call) error) { mux.Handle("GET "+path, s.serve(admit.Viewer, h)) }
@@ -148,7 +135,7 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("GET /events", s.allowed(admit.Viewer, http.HandlerFunc(s.watch)))
 	mux.Handle("/", s.serve(admit.Viewer, func(*call) error { return errNoPage }))
 	mux.Handle("GET "+StaticPath, Static())
-	return Secure(http.NewCrossOriginProtection().Handler(mux))
+	return mux
 }
 
 var errNoPage = &bridge.Error{Op: "find", Object: "the page", Err: bridge.ErrUnknown, Hint: "go back to today's page"}

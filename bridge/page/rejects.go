@@ -57,13 +57,14 @@ var todo = map[string]string{
 	formats.CodeClient:     "It is of another SAP client: have the right one send, or accept it in the feed.",
 	formats.CodeTest:       "It is marked as a test. Nothing is to be done.",
 	formats.CodeMessage:    "The feed does not read this message type: send it to another feed.",
+	"":                     "See the message; mend the row at the sender, then run the rejected rows again.", // of other codes
 }
 
 func todoOf(code string) string {
 	if text, ok := todo[code]; ok {
 		return text
 	}
-	return "See the message; mend the row at the sender, then run the rejected rows again."
+	return todo[""]
 }
 
 func (s *Server) rejectFilter(c *call) (f bridge.RejectFilter, state string) {

@@ -34,7 +34,6 @@ var counted = map[string]struct{ one, german, germanOne string }{
 	"%d orders":               {"1 order", "%d Bestellungen", "1 Bestellung"},
 	"%d rejects are open":     {"1 reject is open", "%d Ablehnungen sind offen", "1 Ablehnung ist offen"},
 	"%d drops are held":       {"1 drop is held", "%d Drops sind angehalten", "1 Drop ist angehalten"},
-	"%d changes in all":       {"1 change in all", "%d Änderungen insgesamt", "1 Änderung insgesamt"},
 	"%d bytes":                {"1 byte", "%d Bytes", "1 Byte"},
 }
 
@@ -126,6 +125,8 @@ func (w *words) Size(n int64) string {
 // Took writes how long something took, from seconds.
 func (w *words) Took(seconds float64) string {
 	switch {
+	case seconds == 0:
+		return "0 s"
 	case seconds < 10:
 		return w.p.Sprintf("%.1f s", seconds)
 	case seconds < 120:
@@ -133,7 +134,7 @@ func (w *words) Took(seconds float64) string {
 	case seconds < 2*3600:
 		return w.p.Sprintf("%.0f min", seconds/60)
 	case seconds < 48*3600:
-		return w.p.Sprintf("%.1f h", seconds/3600)
+		return w.p.Sprintf("%.3g h", seconds/3600)
 	}
 	return w.T("%s days", w.p.Sprintf("%.0f", seconds/86400))
 }

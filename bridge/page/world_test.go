@@ -235,7 +235,9 @@ func busy(t testing.TB) *bridgetest.World {
 func number(n int64) string { return fmt.Sprint(n) }
 
 // known is a request of whoever looks at the site.
-func (s *site) known(r *http.Request) *http.Request { return r.WithContext(admit.WithCaller(r.Context(), s.who)) }
+func (s *site) known(r *http.Request) *http.Request {
+	return r.WithContext(admit.WithCaller(r.Context(), s.who))
+}
 
 // readOrder reads a file of the orders' folder.
 func readOrder(s *site, name string) string {

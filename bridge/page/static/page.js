@@ -2,15 +2,17 @@
 "use strict";
 (() => {
   const lang = document.documentElement.lang;
-  const today = { hour: "2-digit", minute: "2-digit" };
-  const older = { year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit" };
+  const two = (n) => String(n).padStart(2, "0");
 
+  // A time of today is told without its day; any other as 2026-11-21 06:31, which every reader understands.
   function tellTimes(root) {
+    const today = new Date().toDateString();
     for (const t of root.querySelectorAll("time[datetime]")) {
       const at = new Date(t.dateTime);
       if (isNaN(at)) continue;
-      const same = at.toDateString() === new Date().toDateString();
-      t.textContent = at.toLocaleString(lang, same ? today : older);
+      const clock = two(at.getHours()) + ":" + two(at.getMinutes());
+      const day = at.getFullYear() + "-" + two(at.getMonth() + 1) + "-" + two(at.getDate());
+      t.textContent = at.toDateString() === today ? clock : day + " " + clock;
     }
   }
   tellTimes(document);
