@@ -54,6 +54,9 @@ var rooms = []room{
 	{"bridge/admit", below{"formats", "bridge", "bridge/config", "bridge/password"}},
 	{"state", below{"formats", "bridge"}},
 
+	// What people see stands on the journeys' read models and decisions, and on who is there.
+	{"bridge/page", below{"formats", "bridge", "bridge/admit", "bridge/config", "bridge/inbound", "bridge/inbound/rows", "bridge/operate"}},
+
 	{"bridge/oro/orotest", nil},
 	{"bridge/sftp/sftptest", below{"bridge", "bridge/sftpd"}},
 	{"formats/hostiletest", nil},

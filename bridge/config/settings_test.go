@@ -2,7 +2,6 @@ package config_test
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -11,11 +10,7 @@ import (
 
 // Whoever looks at what a bridge works by sees each value, the defaults included, and no secret.
 func TestSettingsShowWhatHoldsAndNoSecret(t *testing.T) {
-	text, err := os.ReadFile("testdata/config/every_key.good.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c, err := config.Parse("testdata/config/every_key.good.yaml", text, kinds(), func(name string) (string, bool) { return "s3cret-" + name, true })
+	c, err := config.Load("testdata/config/every_key.good.yaml", kinds, testEnv)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,7 +26,7 @@ func TestSettingsShowWhatHoldsAndNoSecret(t *testing.T) {
 			t.Errorf("%q is not in\n%s", want, all)
 		}
 	}
-	for _, secret := range []string{"s3cret", "PRIVATE KEY"} {
+	for _, secret := range []string{"passphrase: secret", "PRIVATE KEY"} {
 		if strings.Contains(all, secret) {
 			t.Errorf("%q is in\n%s", secret, all)
 		}

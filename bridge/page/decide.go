@@ -17,6 +17,9 @@ import (
 
 // A decision is asked for by a page that says what it would do, and taken by the form on it. The reason goes into the journal.
 
+// deciding takes decisions.
+type deciding struct{ *Server }
+
 // deeds are what was just done, by the word that a page is told in its address.
 var deeds = map[string]string{
 	"approve": "Approved. The drop goes on.", "approved-first": "Your approval is kept. Somebody else has to approve it, too.",
@@ -82,7 +85,7 @@ func (a *asked) Title() string { return titles[a.What] }
 func (a *asked) Effect() string { return effects[a.What] }
 
 // ask shows what a decision would do, with its form.
-func (s *Server) ask(c *call, status int, a *asked) {
+func (s deciding) ask(c *call, status int, a *asked) {
 	refresh := 0
 	if a.Pending {
 		refresh = 3
@@ -91,7 +94,7 @@ func (s *Server) ask(c *call, status int, a *asked) {
 }
 
 // reason takes the reason of a decision from its form; without one the page is shown again.
-func (s *Server) reason(c *call) (ok bool, problem string) {
+func (s deciding) reason(c *call) (ok bool, problem string) {
 	if err := c.r.ParseForm(); err != nil {
 		return false, "The form can't be read."
 	}
@@ -112,7 +115,7 @@ func done(c *call, path, deed string) {
 }
 
 // asDrop reads which decision about which drop a request means.
-func (s *Server) asDrop(c *call) (*operate.DropDetails, *asked, error) {
+func (s deciding) asDrop(c *call) (*operate.DropDetails, *asked, error) {
 	id, err := number(c.r.PathValue("id"), "drop")
 	if err != nil {
 		return nil, nil, err
@@ -131,7 +134,7 @@ func (s *Server) asDrop(c *call) (*operate.DropDetails, *asked, error) {
 	return d, &asked{What: what, Object: fmt.Sprintf("drop %d, %s", id, d.File), Back: back, Action: back + "/" + what}, nil
 }
 
-func (s *Server) askDrop(c *call) error {
+func (s deciding) askDrop(c *call) error {
 	d, a, err := s.asDrop(c)
 	if err != nil {
 		return err
@@ -141,7 +144,7 @@ func (s *Server) askDrop(c *call) error {
 
 // askAboutDrop shows what a decision about a drop would do. What can't be told, such as of a file whose bytes are gone, is no reason not
 // to show the page.
-func (s *Server) askAboutDrop(c *call, status int, d *operate.DropDetails, a *asked) (err error) {
+func (s deciding) askAboutDrop(c *call, status int, d *operate.DropDetails, a *asked) (err error) {
 	ctx := c.r.Context()
 	feed, _ := operate.FeedOf(c.desk.Feeds, d.Feed)
 	var plan func(context.Context) (*operate.Plan, error)
@@ -189,7 +192,7 @@ func (s *Server) askAboutDrop(c *call, status int, d *operate.DropDetails, a *as
 	return nil
 }
 
-func (s *Server) decideDrop(c *call) error {
+func (s deciding) decideDrop(c *call) error {
 	d, a, err := s.asDrop(c)
 	if err != nil {
 		return err
@@ -232,7 +235,7 @@ func (s *Server) decideDrop(c *call) error {
 }
 
 // asWork reads which feed or export, or the shop, is to be paused, resumed or looked at.
-func (s *Server) asWork(c *call) (kind, name string, a *asked, err error) {
+func (s deciding) asWork(c *call) (kind, name string, a *asked, err error) {
 	name, what := c.r.PathValue("name"), c.r.PathValue("what")
 	kind, _, _ = strings.Cut(strings.TrimPrefix(c.r.URL.Path, "/"), "/")
 	a = &asked{What: what, Until: what == "pause", Free: what == "look"}
@@ -258,7 +261,7 @@ func (s *Server) asWork(c *call) (kind, name string, a *asked, err error) {
 	return kind, name, a, nil
 }
 
-func (s *Server) askWork(c *call) error {
+func (s deciding) askWork(c *call) error {
 	_, _, a, err := s.asWork(c)
 	if err == nil {
 		s.ask(c, http.StatusOK, a)
@@ -269,7 +272,7 @@ func (s *Server) askWork(c *call) error {
 // ends are for how long something can be paused.
 var pauses = map[string]time.Duration{"1h": time.Hour, "4h": 4 * time.Hour, "24h": 24 * time.Hour, "": 0}
 
-func (s *Server) decideWork(c *call) error {
+func (s deciding) decideWork(c *call) error {
 	kind, name, a, err := s.asWork(c)
 	if err != nil {
 		return err
@@ -295,7 +298,7 @@ func (s *Server) decideWork(c *call) error {
 	case "resume":
 		_, err = c.desk.Resume(ctx, kind, name)
 	case "look":
-		err = c.desk.LookNow(ctx, name)
+		err = operate.Hands{Desk: c.desk}.LookNow(ctx, name)
 	}
 	if err != nil {
 		return err
@@ -305,7 +308,7 @@ func (s *Server) decideWork(c *call) error {
 }
 
 // asOrder reads which decision about which order a request means.
-func (s *Server) asOrder(c *call) (*asked, error) {
+func (s deciding) asOrder(c *call) (*asked, error) {
 	id, what := c.r.PathValue("id"), c.r.PathValue("what")
 	if what != "send" && what != "render" {
 		return nil, errNoPage
@@ -318,7 +321,7 @@ func (s *Server) asOrder(c *call) (*asked, error) {
 	return a, nil
 }
 
-func (s *Server) askOrder(c *call) error {
+func (s deciding) askOrder(c *call) error {
 	a, err := s.asOrder(c)
 	if err != nil {
 		return err
@@ -326,7 +329,7 @@ func (s *Server) askOrder(c *call) error {
 	return s.askAboutOrder(c, http.StatusOK, a)
 }
 
-func (s *Server) askAboutOrder(c *call, status int, a *asked) (err error) {
+func (s deciding) askAboutOrder(c *call, status int, a *asked) (err error) {
 	ctx, id := c.r.Context(), c.r.PathValue("id")
 	if a.Orders, err = c.desk.WouldResend(ctx, id, a.Export, time.Time{}, time.Time{}); err != nil && a.What == "send" {
 		return err
@@ -355,7 +358,7 @@ func (s *Server) askAboutOrder(c *call, status int, a *asked) (err error) {
 	return nil
 }
 
-func (s *Server) decideOrder(c *call) error {
+func (s deciding) decideOrder(c *call) error {
 	a, err := s.asOrder(c)
 	if err != nil {
 		return err
@@ -372,8 +375,8 @@ func (s *Server) decideOrder(c *call) error {
 	return nil
 }
 
-// check tries both ends when it is asked to; a page that is only looked at tries nothing.
-func (s *Server) askCheck(c *call) error {
+// askCheck shows a button: a page that is only looked at tries nothing.
+func (s deciding) askCheck(c *call) error {
 	s.show(c, http.StatusOK, "check", view{Title: c.T("Check"), Body: checked{Can: s.Check != nil}})
 	return nil
 }
@@ -385,7 +388,7 @@ type checked struct {
 	At       time.Time
 }
 
-func (s *Server) check(c *call) error {
+func (s deciding) check(c *call) error {
 	if s.Check == nil {
 		return errNoPage
 	}
@@ -393,7 +396,8 @@ func (s *Server) check(c *call) error {
 	if err != nil {
 		return err
 	}
-	s.show(c, http.StatusOK, "check", view{Title: c.T("Check"), Body: checked{Can: true, Ran: true, Findings: found, At: s.Desk.In.Clock.Now()}})
+	v := checked{Can: true, Ran: true, Findings: found, At: s.Desk.In.Clock.Now()}
+	s.show(c, http.StatusOK, "check", view{Title: c.T("Check"), Body: v})
 	return nil
 }
 

@@ -40,7 +40,7 @@ type oneDrop struct {
 // errEnough ends a walk.
 var errEnough = errors.New("enough")
 
-func (s *Server) showDrop(c *call) error {
+func (s dropPages) showDrop(c *call) error {
 	id, err := number(c.r.PathValue("id"), "drop")
 	if err != nil {
 		return err
@@ -59,7 +59,7 @@ func (s *Server) showDrop(c *call) error {
 		return err
 	}
 	if !v.Personal {
-		if v.Head, err = c.desk.Head(ctx, id); err != nil {
+		if v.Head, err = (operate.Hands{Desk: c.desk}).Head(ctx, id); err != nil {
 			return err
 		}
 		if ofPersons(v.Feed) && (v.Head != nil || len(v.Rejects) > 0) {
@@ -147,7 +147,7 @@ func number(text, of string) (int64, error) {
 	return n, nil
 }
 
-func (s *Server) dropRejects(c *call) error {
+func (s dropPages) dropRejects(c *call) error {
 	id, err := number(c.r.PathValue("id"), "drop")
 	if err != nil {
 		return err

@@ -12,6 +12,9 @@ import (
 	"github.com/orobridge/orobridge/bridge/operate"
 )
 
+// dropPages show drops.
+type dropPages struct{ *Server }
+
 // dropList is a page of drops, the newest first, with a day's ribbon.
 type dropList struct {
 	Drops  []operate.Drop
@@ -56,7 +59,7 @@ func choice(r *http.Request, names ...string) url.Values {
 	return q
 }
 
-func (s *Server) showDrops(c *call) error {
+func (s dropPages) showDrops(c *call) error {
 	q := choice(c.r, "feed", "state", "word", "day", "before")
 	v := &dropList{Feed: q.Get("feed"), State: q.Get("state"), Word: q.Get("word"), Day: q.Get("day"), States: bridge.DropStates()}
 	for _, f := range c.desk.Feeds {
@@ -129,7 +132,7 @@ const (
 // worse orders tones for a cell.
 var worse = map[string]int{"idle": 0, "good": 1, "busy": 2, "warn": 3, "hold": 4, "bad": 5}
 
-func (s *Server) ribbon(ctx context.Context, day time.Time, feed string) (*ribbon, error) {
+func (s dropPages) ribbon(ctx context.Context, day time.Time, feed string) (*ribbon, error) {
 	drops, err := s.Desk.Drops(ctx, bridge.DropFilter{Feed: feed, From: day, To: day.Add(24 * time.Hour), Last: ribbonDrops})
 	if err != nil {
 		return nil, err

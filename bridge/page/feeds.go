@@ -8,13 +8,16 @@ import (
 	"github.com/orobridge/orobridge/bridge/operate"
 )
 
+// workPages show feeds and exports.
+type workPages struct{ *Server }
+
 // workList are the feeds, or the exports, with how each stands.
 type workList struct {
 	*today
 	Shop *operate.Pause // the shop's pause; nil for none
 }
 
-func (s *Server) works(c *call) (*workList, error) {
+func (s workPages) works(c *call) (*workList, error) {
 	t, err := s.today.get(s.news.version.Load(), newsEvery, func() (*today, error) { return s.makeToday(c.r.Context()) })
 	if err != nil {
 		return nil, err
@@ -33,7 +36,7 @@ func pauseOf(all []operate.Pause, work string) *operate.Pause {
 	return nil
 }
 
-func (s *Server) showFeeds(c *call) error {
+func (s workPages) showFeeds(c *call) error {
 	v, err := s.works(c)
 	if err == nil {
 		s.show(c, http.StatusOK, "feeds", view{Title: c.T("Feeds"), Live: true, Body: v})
@@ -41,7 +44,7 @@ func (s *Server) showFeeds(c *call) error {
 	return err
 }
 
-func (s *Server) showExports(c *call) error {
+func (s workPages) showExports(c *call) error {
 	v, err := s.works(c)
 	if err == nil {
 		s.show(c, http.StatusOK, "exports", view{Title: c.T("Exports"), Live: true, Body: v})
@@ -65,7 +68,7 @@ type oneWork struct {
 
 const lastOnes = 10
 
-func (s *Server) showFeed(c *call) error {
+func (s workPages) showFeed(c *call) error {
 	t, err := s.works(c)
 	if err != nil {
 		return err
@@ -84,7 +87,7 @@ func (s *Server) showFeed(c *call) error {
 	if v.Drops, err = c.desk.Drops(c.r.Context(), bridge.DropFilter{Feed: name, Last: lastOnes}); err != nil {
 		return err
 	}
-	if v.Parked, v.MoreWaits, err = c.desk.FirstParked(c.r.Context(), name, shownRejects); err != nil {
+	if v.Parked, v.MoreWaits, err = c.desk.Parked(c.r.Context(), name, shownRejects); err != nil {
 		return err
 	}
 	if ofPersons(f) && !c.mayAll() {
@@ -94,7 +97,7 @@ func (s *Server) showFeed(c *call) error {
 	return nil
 }
 
-func (s *Server) showExport(c *call) error {
+func (s workPages) showExport(c *call) error {
 	t, err := s.works(c)
 	if err != nil {
 		return err

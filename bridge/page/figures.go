@@ -56,7 +56,7 @@ func (*chart) Bottom() float64 { return chartHeight - chartBottom }
 
 func (s *Server) showFigures(c *call) error {
 	days, err := s.days.get(0, figuresAge, func() ([]operate.Day, error) {
-		return s.Desk.Days(c.r.Context(), s.Desk.In.Clock.Now(), figureDays)
+		return operate.Figures{Ledger: s.Desk.Ledger}.Days(c.r.Context(), s.Desk.In.Clock.Now(), figureDays)
 	})
 	if err != nil {
 		return err

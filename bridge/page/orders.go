@@ -12,6 +12,9 @@ import (
 	"github.com/orobridge/orobridge/formats"
 )
 
+// orderPages show orders.
+type orderPages struct{ *Server }
+
 // orderList is a page of orders, the newest first.
 type orderList struct {
 	Orders  []operate.Order
@@ -25,9 +28,10 @@ type orderList struct {
 }
 
 // owedStates are the states of orders in the order of their journey.
-var owedStates = []bridge.OwedState{bridge.Collected, bridge.OwedNow, bridge.Written, bridge.PickedUp, bridge.Answered, bridge.Conflict, bridge.Stuck}
+var owedStates = []bridge.OwedState{bridge.Collected, bridge.OwedNow, bridge.Written, bridge.PickedUp, bridge.Answered,
+	bridge.Conflict, bridge.Stuck}
 
-func (s *Server) showOrders(c *call) error {
+func (s orderPages) showOrders(c *call) error {
 	q := choice(c.r, "export", "state", "word", "alarms", "before")
 	v := &orderList{Export: q.Get("export"), State: q.Get("state"), Word: q.Get("word"), Alarms: q.Has("alarms"), States: owedStates}
 	for _, x := range c.desk.Exports {
@@ -70,7 +74,7 @@ type orderFile struct {
 	Path    string // where the whole file can be had
 }
 
-func (s *Server) showOrder(c *call) error {
+func (s orderPages) showOrder(c *call) error {
 	all, err := c.desk.OrderDetails(c.r.Context(), c.r.PathValue("id"))
 	if err != nil {
 		return err
@@ -117,7 +121,7 @@ func (f *orderFile) show(body []byte) {
 }
 
 // orderFile hands out the exact bytes of an order's file.
-func (s *Server) orderFile(c *call) error {
+func (s orderPages) orderFile(c *call) error {
 	n, err := number(c.r.FormValue("number"), "file")
 	if err != nil {
 		return err
@@ -128,7 +132,8 @@ func (s *Server) orderFile(c *call) error {
 		return err
 	}
 	if len(owed) == 0 {
-		return &bridge.Error{Op: "find", Object: "file " + formats.Printable(c.r.FormValue("number")), Err: bridge.ErrUnknown, Hint: "see the order's page"}
+		return &bridge.Error{Op: "find", Object: "file " + formats.Printable(c.r.FormValue("number")), Err: bridge.ErrUnknown,
+			Hint: "see the order's page"}
 	}
 	body, err := c.desk.Ledger.Body(c.r.Context(), export, n)
 	if err != nil {

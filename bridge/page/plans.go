@@ -27,6 +27,9 @@ type plans struct {
 	jobs map[string]*job
 }
 
+// planning makes a plan.
+type planning func(context.Context) (*operate.Plan, error)
+
 type job struct {
 	done chan struct{}
 	at   time.Time
@@ -35,7 +38,7 @@ type job struct {
 }
 
 // get is the plan of a name; pending says that it is not made yet.
-func (p *plans) get(ctx context.Context, name string, make func(context.Context) (*operate.Plan, error)) (_ *operate.Plan, pending bool, err error) {
+func (p *plans) get(ctx context.Context, name string, make planning) (_ *operate.Plan, pending bool, err error) {
 	j := p.job(name, make)
 	wait := time.NewTimer(planPatience)
 	defer wait.Stop()
@@ -49,7 +52,7 @@ func (p *plans) get(ctx context.Context, name string, make func(context.Context)
 	}
 }
 
-func (p *plans) job(name string, work func(context.Context) (*operate.Plan, error)) *job {
+func (p *plans) job(name string, work planning) *job {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.now()

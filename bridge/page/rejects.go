@@ -13,6 +13,9 @@ import (
 // causeRows is of how many of the newest rejects the causes are told; beyond, a page would read a whole ledger.
 const causeRows = 10_000
 
+// rejectPages show rejects, and take note of them.
+type rejectPages struct{ deciding }
+
 // rejectList are the rejects as work: by their cause, or one by one.
 type rejectList struct {
 	Feeds   []string
@@ -67,13 +70,13 @@ func todoOf(code string) string {
 	return todo[""]
 }
 
-func (s *Server) rejectFilter(c *call) (f bridge.RejectFilter, state string) {
+func (s rejectPages) rejectFilter(c *call) (f bridge.RejectFilter, state string) {
 	f.Feed, f.Last, state = c.r.FormValue("feed"), causeRows, c.r.FormValue("state")
 	f.Open = state == "" || state == string(bridge.RejectOpen)
 	return f, state
 }
 
-func (s *Server) showRejects(c *call) error {
+func (s rejectPages) showRejects(c *call) error {
 	f, state := s.rejectFilter(c)
 	v := &rejectList{Feed: f.Feed, State: state}
 	for _, x := range c.desk.Feeds {
@@ -92,7 +95,7 @@ func (s *Server) showRejects(c *call) error {
 	return nil
 }
 
-func (s *Server) causes(c *call, f bridge.RejectFilter) (list []cause, cut bool, err error) {
+func (s rejectPages) causes(c *call, f bridge.RejectFilter) (list []cause, cut bool, err error) {
 	found, err := c.desk.Causes(c.r.Context(), f)
 	var rows int64
 	for _, x := range found {
@@ -119,12 +122,12 @@ func (s *Server) hides(c *call, entity string) bool {
 const shownFlat = 500
 
 // flat lists rejects one by one, the newest last: those of one cause, or of one state.
-func (s *Server) flat(c *call, f bridge.RejectFilter, v *rejectList) error {
+func (s rejectPages) flat(c *call, f bridge.RejectFilter, v *rejectList) error {
 	list, err := c.desk.Rejects(c.r.Context(), f)
 	if err != nil {
 		return err
 	}
-	wanted, person := cause{Cause: operate.Cause{Entity: c.r.FormValue("entity"), Code: c.r.FormValue("code"), Cause: c.r.FormValue("cause")}}, false
+	wanted, person := cause{Cause: causeOf(c)}, false
 	for _, r := range list {
 		of := r.Entity == wanted.Entity && r.Code == wanted.Code && r.Cause == wanted.Cause.Cause
 		if wanted.Cause.Cause != "" && !of || v.State != "" && v.State != "all" && string(r.State) != v.State {
@@ -149,23 +152,28 @@ func (s *Server) flat(c *call, f bridge.RejectFilter, v *rejectList) error {
 	return nil
 }
 
-func (s *Server) allRejects(c *call) error {
+func (s rejectPages) allRejects(c *call) error {
 	f, _ := s.rejectFilter(c)
 	return s.sendRejects(c, "rejects.csv", f.Feed, f)
 }
 
+// causeOf reads which cause is meant.
+func causeOf(c *call) operate.Cause {
+	return operate.Cause{Entity: c.r.FormValue("entity"), Code: c.r.FormValue("code"), Cause: c.r.FormValue("cause")}
+}
+
 // asCause reads which cause is to be acknowledged.
-func (s *Server) asCause(c *call) (f bridge.RejectFilter, x operate.Cause, a *asked) {
+func (s rejectPages) asCause(c *call) (f bridge.RejectFilter, x operate.Cause, a *asked) {
 	f, _ = s.rejectFilter(c)
 	f.Open = true
-	x = operate.Cause{Entity: c.r.FormValue("entity"), Code: c.r.FormValue("code"), Cause: c.r.FormValue("cause")}
+	x = causeOf(c)
 	return f, x, &asked{What: "ack", Object: x.Cause, Back: "/rejects", Action: "/rejects/ack",
 		Hidden: url.Values{"entity": {x.Entity}, "code": {x.Code}, "cause": {x.Cause}, "feed": {f.Feed}}}
 }
 
-func (s *Server) askAck(c *call) error { return s.askAboutCause(c, http.StatusOK, "") }
+func (s rejectPages) askAck(c *call) error { return s.askAboutCause(c, http.StatusOK, "") }
 
-func (s *Server) askAboutCause(c *call, status int, problem string) error {
+func (s rejectPages) askAboutCause(c *call, status int, problem string) error {
 	f, x, a := s.asCause(c)
 	found, err := c.desk.Causes(c.r.Context(), f)
 	if err != nil {
@@ -177,14 +185,15 @@ func (s *Server) askAboutCause(c *call, status int, problem string) error {
 		}
 	}
 	if a.Open == 0 {
-		return &bridge.Error{Op: "acknowledge", Object: "rejects of this cause", Err: bridge.ErrUnknown, Hint: "somebody may have done it already"}
+		return &bridge.Error{Op: "acknowledge", Object: "rejects of this cause", Err: bridge.ErrUnknown,
+			Hint: "somebody may have done it already"}
 	}
 	a.Problem, a.Why = problem, c.r.PostForm.Get("why")
 	s.ask(c, status, a)
 	return nil
 }
 
-func (s *Server) ack(c *call) error {
+func (s rejectPages) ack(c *call) error {
 	if ok, problem := s.reason(c); !ok {
 		return s.askAboutCause(c, http.StatusUnprocessableEntity, problem)
 	}

@@ -18,6 +18,9 @@ const (
 	nowPatience = 5 * time.Second
 )
 
+// searching looks for what a word names.
+type searching struct{ *Server }
+
 // foundAll is what a word names, and beside it what the shop holds now.
 type foundAll struct {
 	Word   string
@@ -42,7 +45,7 @@ type foundField struct {
 	Told, Differs     bool
 }
 
-func (s *Server) search(c *call) error {
+func (s searching) search(c *call) error {
 	v := &foundAll{Word: strings.TrimSpace(c.r.FormValue("q"))}
 	if len(v.Word) > maxWord {
 		return &operate.Mistake{Message: "the word is too long", Hint: "look for an order, a file name, a customer, a SKU or a sha256"}
@@ -56,10 +59,10 @@ func (s *Server) search(c *call) error {
 	return nil
 }
 
-func (s *Server) find(c *call, v *foundAll) error {
+func (s searching) find(c *call, v *foundAll) error {
 	ctx, cancel := context.WithTimeout(c.r.Context(), searchTime)
 	defer cancel()
-	found, err := c.desk.Search(ctx, v.Word)
+	found, err := operate.Finder{Desk: c.desk}.Search(ctx, v.Word)
 	if err != nil {
 		return err
 	}
@@ -76,7 +79,7 @@ func (s *Server) find(c *call, v *foundAll) error {
 			}
 		}
 		if i < askedNow && !k.Hidden {
-			if k.Now, err = c.desk.Now(now, t); err != nil {
+			if k.Now, err = (operate.Finder{Desk: c.desk}).Now(now, t); err != nil {
 				v.Late = true // the shop is not what was asked for
 			}
 		}

@@ -87,7 +87,7 @@ func (s *Server) makeToday(ctx context.Context) (*today, error) {
 	if t.Status, err = s.Desk.Status(ctx); err != nil {
 		return nil, err
 	}
-	did, err := s.Desk.Tallies(ctx, t.Day)
+	did, err := operate.Figures{Ledger: s.Desk.Ledger}.Tallies(ctx, t.Day)
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +255,7 @@ func (s *Server) shopURL() string {
 // sorted are the names in a map.
 func sorted[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
 
-// Fate is one part of the bar that shows what became of rows.
+// fate is one part of the bar that shows what became of rows.
 type fate struct {
 	Class string
 	N     int64
@@ -264,7 +264,8 @@ type fate struct {
 
 // barOf cuts a bar by what became of rows; what is there is seen, however little it is.
 func barOf(counts bridge.Counts) []fate {
-	parts := []fate{{Class: "created", N: counts.Created}, {Class: "updated", N: counts.Updated}, {Class: "unchanged", N: counts.Unchanged + counts.Collapsed},
+	parts := []fate{{Class: "created", N: counts.Created}, {Class: "updated", N: counts.Updated},
+		{Class: "unchanged", N: counts.Unchanged + counts.Collapsed},
 		{Class: "removed", N: counts.Removed}, {Class: "parked", N: counts.Parked}, {Class: "rejected", N: counts.Rejected}}
 	const least = 1.5
 	var total, x float64

@@ -115,6 +115,9 @@ func (d *drafts) close() error {
 	return errors.Join(errs...)
 }
 
+// handingIn takes files.
+type handingIn struct{ deciding }
+
 // uploading is a file on its way into a feed.
 type uploading struct {
 	asked
@@ -122,9 +125,9 @@ type uploading struct {
 	Draft *draft // nil: none was sent yet
 }
 
-func (s *Server) askUpload(c *call) error { return s.showUpload(c, http.StatusOK, &uploading{}) }
+func (s handingIn) askUpload(c *call) error { return s.showUpload(c, http.StatusOK, &uploading{}) }
 
-func (s *Server) showUpload(c *call, status int, v *uploading) error {
+func (s handingIn) showUpload(c *call, status int, v *uploading) error {
 	name := c.r.PathValue("name")
 	if _, err := operate.FeedOf(c.desk.Feeds, name); err != nil {
 		return &bridge.Error{Op: "find", Object: "feed " + name, Err: bridge.ErrUnknown, Hint: "see /feeds"}
@@ -136,7 +139,7 @@ func (s *Server) showUpload(c *call, status int, v *uploading) error {
 }
 
 // upload takes a file and shows what it would do, or hands in the one that was shown.
-func (s *Server) upload(c *call) error {
+func (s handingIn) upload(c *call) error {
 	name := c.r.PathValue("name")
 	if _, err := operate.FeedOf(c.desk.Feeds, name); err != nil {
 		return &bridge.Error{Op: "find", Object: "feed " + name, Err: bridge.ErrUnknown, Hint: "see /feeds"}
@@ -146,7 +149,8 @@ func (s *Server) upload(c *call) error {
 	var large *http.MaxBytesError
 	switch {
 	case errors.As(err, &large):
-		return &operate.Mistake{Message: "the file is too large for a browser", Hint: "hand it in with `orobridge load`, or put it into the feed's folder"}
+		return &operate.Mistake{Message: "the file is too large for a browser",
+			Hint: "hand it in with `orobridge load`, or put it into the feed's folder"}
 	case errors.Is(err, http.ErrNotMultipart):
 		return s.handIn(c, name)
 	case err != nil:
@@ -171,7 +175,7 @@ func (s *Server) upload(c *call) error {
 }
 
 // showDraft shows what a file would do that was sent.
-func (s *Server) showDraft(c *call, status int, v *uploading) error {
+func (s handingIn) showDraft(c *call, status int, v *uploading) error {
 	var err error
 	if v.Plan, err = c.desk.Plan(c.r.Context(), v.Draft.Feed, v.Draft.Path(), operate.PlanOptions{Weigh: true}); err != nil {
 		v.Trouble = err.Error()
@@ -179,7 +183,7 @@ func (s *Server) showDraft(c *call, status int, v *uploading) error {
 	return s.showUpload(c, status, v)
 }
 
-func (s *Server) handIn(c *call, feed string) error {
+func (s handingIn) handIn(c *call, feed string) error {
 	ok, problem := s.reason(c)
 	x, err := s.drafts.take(c.r.PostForm.Get("draft"), feed, c.who.Name)
 	if err != nil {
@@ -194,7 +198,7 @@ func (s *Server) handIn(c *call, feed string) error {
 		return s.showDraft(c, http.StatusUnprocessableEntity, v)
 	}
 	defer os.RemoveAll(x.folder)
-	v, err := c.desk.HandIn(context.WithoutCancel(c.r.Context()), feed, x.Path())
+	v, err := operate.Hands{Desk: c.desk}.HandIn(context.WithoutCancel(c.r.Context()), feed, x.Path())
 	if err != nil {
 		return err
 	}

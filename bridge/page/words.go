@@ -155,7 +155,8 @@ var tones = map[string]string{
 	"loaded": "good", "partial": "warn", "rejected": "bad", "duplicate": "idle", "superseded": "idle", "discarded": "idle", "vanished": "idle",
 	"collected": "busy", "owed": "busy", "written": "busy", "picked_up": "good", "answered": "good", "conflict": "bad", "stuck": "bad",
 	"open": "warn", "mended": "good", "repeated": "idle", "acknowledged": "idle", "expired": "idle",
-	"running": "busy", "done": "good", "failed": "bad", "good": "good", "bad": "bad", "warn": "warn", "hold": "hold", "busy": "busy", "idle": "idle",
+	"running": "busy", "done": "good", "failed": "bad",
+	"good": "good", "bad": "bad", "warn": "warn", "hold": "hold", "busy": "busy", "idle": "idle",
 }
 
 // shapes are drawn in a square of 16: a good one is round with a tick, a warning a triangle, a bad one an octagon, what is held a square
@@ -163,7 +164,8 @@ var tones = map[string]string{
 var shapes = map[string]string{
 	"good": `<circle cx="8" cy="8" r="7.5" class="fill"/><path d="M4.5 8.3l2.4 2.4 4.6-5" class="cut"/>`,
 	"warn": `<path d="M8 .8 15.6 14.6H.4z" class="fill"/><path d="M8 5.6v4.2M8 12v.6" class="cut"/>`,
-	"bad":  `<path d="M4.9.5h6.2l4.4 4.4v6.2l-4.4 4.4H4.9L.5 11.1V4.9z" class="fill"/><path d="M5.3 5.3l5.4 5.4M10.7 5.3l-5.4 5.4" class="cut"/>`,
+	"bad": `<path d="M4.9.5h6.2l4.4 4.4v6.2l-4.4 4.4H4.9L.5 11.1V4.9z" class="fill"/>` +
+		`<path d="M5.3 5.3l5.4 5.4M10.7 5.3l-5.4 5.4" class="cut"/>`,
 	"hold": `<rect x=".5" y=".5" width="15" height="15" rx="3" class="fill"/><path d="M5.7 4.6v6.8M10.3 4.6v6.8" class="cut"/>`,
 	"busy": `<circle cx="8" cy="8" r="6.8" class="ring"/><path d="M8 1.2a6.8 6.8 0 0 1 0 13.6z" class="fill"/>`,
 	"idle": `<circle cx="8" cy="8" r="5.5" class="ring"/>`,
@@ -171,7 +173,8 @@ var shapes = map[string]string{
 
 // Mark is the shape of a tone.
 func (w *words) Mark(tone string) template.HTML {
-	return template.HTML(`<svg class="mark ` + tone + `" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">` + shapes[tone] + `</svg>`)
+	const box = `" viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">`
+	return template.HTML(`<svg class="mark ` + tone + box + shapes[tone] + `</svg>`)
 }
 
 // State is a state's shape and word.

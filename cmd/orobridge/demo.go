@@ -259,7 +259,7 @@ func (d *demo) showRejects(ctx context.Context) error {
 	for _, r := range rejects {
 		d.tell("   - drop %d line %d, %s: %s", r.Drop, r.Line, r.Field, r.Message)
 	}
-	parked, err := d.engine.Desk.Parked(ctx, "")
+	parked, _, err := d.engine.Desk.Parked(ctx, "", 0)
 	if err != nil {
 		return err
 	}

@@ -319,7 +319,7 @@ func (r *rehearsal) judge(ctx context.Context, f *config.Feed) error {
 		}
 		r.group(f.Name, d.File, rejects)
 	}
-	parked, err := r.engine.Desk.Parked(ctx, f.Name)
+	parked, _, err := r.engine.Desk.Parked(ctx, f.Name, 0)
 	if err != nil {
 		return err
 	}
