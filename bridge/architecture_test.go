@@ -52,6 +52,7 @@ var rooms = []room{
 	{"bridge/oro", below{"formats", "bridge", "bridge/config"}},
 	{"bridge/web", below{"bridge"}},
 	{"bridge/admit", below{"formats", "bridge", "bridge/config", "bridge/password"}},
+	{"bridge/api", below{"formats", "bridge", "bridge/admit", "bridge/inbound", "bridge/operate"}},
 	{"state", below{"formats", "bridge"}},
 
 	// What people see stands on the journeys' read models and decisions, and on who is there.
@@ -61,7 +62,8 @@ var rooms = []room{
 	{"bridge/sftp/sftptest", below{"bridge", "bridge/sftpd"}},
 	{"formats/hostiletest", nil},
 	{"bridge/remotetest", below{"bridge"}},
-	{"state/ledgertest", below{"formats", "bridge", "bridge/inbound", "bridge/outbound", "bridge/daemon", "bridge/operate", "bridge/admit"}},
+	{"state/ledgertest", below{"formats", "bridge", "bridge/inbound", "bridge/outbound", "bridge/daemon", "bridge/operate", "bridge/admit",
+		"bridge/api"}},
 	{"bridge/bridgetest", anything},
 	{"bridge/crashtest", anything},
 

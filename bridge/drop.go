@@ -146,6 +146,7 @@ type DropFilter struct {
 	Settled  time.Time // settled since
 	Owed     bool      // only those whose last move is still owed
 	Last     int       // only the last so many; the answer is oldest first all the same
+	First    int       // only the first so many; not beside Last
 }
 
 // A Move is a drop on its way: it is saved if the ledger still has it in the state From.

@@ -268,6 +268,7 @@ type EventFilter struct {
 	User   string // only what this partner did
 	Since  time.Time
 	Last   int // only the last so many; the answer is oldest first all the same
+	First  int // only the first so many; not beside Last
 }
 
 // Trouble is the event of a piece of work that has to wait, or, without a reason, of one that goes on.

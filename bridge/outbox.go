@@ -181,8 +181,10 @@ type OutboxFilter struct {
 	From, To   time.Time // submitted
 	Unanswered time.Time // written before, not answered, and without an alarm of their own
 	Before     int64     // entered before the one of this id
+	After      int64     // entered after the one of this id
 	Alarmed    bool      // only those with an alarm, or whose file has one
 	Last       int       // only the last so many; the answer is oldest first all the same
+	First      int       // only the first so many; not beside Last
 }
 
 // OutfileFilter chooses files; zero fields choose all.

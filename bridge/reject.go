@@ -49,6 +49,8 @@ type RejectFilter struct {
 	Keys   []string // in an entity
 	Keyed  bool     // only those whose key could be read
 	Open   bool     // only those that are open
-	Last   int
-	Bare   bool // they are told where they stand and no more, in no order: no row, no message, no end
+	After  int64    // a higher id
+	Last   int      // only the last so many, by id
+	First  int      // only the first so many, by id; not beside Last
+	Bare   bool     // they are told where they stand and no more, in no order: no row, no message, no end
 }

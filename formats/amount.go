@@ -280,7 +280,22 @@ func (a Amount) Div(b Amount, places int) (Amount, error) {
 	if b.d.IsZero() {
 		return Amount{}, ErrDivideByZero
 	}
+	if n, ok := tens(b.d); ok { // a price per 100, a pack of 1: the point moves
+		return Amount{a.d.Shift(-n).Round(int32(places))}, nil
+	}
 	return Amount{a.d.DivRound(b.d, int32(places))}, nil
+}
+
+// tens is n when d is 10 to the power of n.
+func tens(d decimal.Decimal) (n int32, ok bool) {
+	if d.NumDigits() > 15 {
+		return 0, false
+	}
+	c := d.CoefficientInt64()
+	for n = d.Exponent(); c > 1 && c%10 == 0; c /= 10 {
+		n++
+	}
+	return n, c == 1
 }
 
 // Round rounds to places decimals, halves away from zero.

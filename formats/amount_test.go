@@ -1,9 +1,14 @@
 package formats_test
 
 import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/shopspring/decimal"
 
 	"github.com/orobridge/orobridge/formats"
 )
@@ -244,4 +249,25 @@ func FuzzKey(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestDivisionByTens: moving the point gives what dividing gives.
+func TestDivisionByTens(t *testing.T) {
+	r := rand.New(rand.NewPCG(10, 10))
+	for range 2000 {
+		text := fmt.Sprintf("%d.%0*d", r.Int64N(1e15)-5e14, 1+r.IntN(12), r.IntN(10))
+		for _, by := range []string{"1", "10", "1000", "100000", "0.1", "0.001", "-10", "20", "11"} {
+			dividend, err1 := formats.ParseAmount(text, point)
+			divisor, err2 := formats.ParseAmount(by, point)
+			if err := errors.Join(err1, err2); err != nil {
+				t.Fatal(err)
+			}
+			places := r.IntN(11)
+			got, err := dividend.Div(divisor, places)
+			want := decimal.RequireFromString(text).DivRound(decimal.RequireFromString(by), int32(places)).String()
+			if err != nil || got.String() != want {
+				t.Fatalf("%s / %s to %d places is %s, not %s (%v)", text, by, places, want, got, err)
+			}
+		}
+	}
 }

@@ -290,7 +290,7 @@ func (e *Entity) Lookup(column string) (*Field, bool) {
 }
 
 // Entities are all entities that feeds can load, in order of dependency.
-var Entities = []*Entity{Customers, Products, PriceLists, Prices, Inventory, OrderFeedback}
+var Entities = []*Entity{Customers, CustomerUsers, Products, PriceLists, Prices, Inventory, OrderFeedback}
 
 // EntityByName finds an entity by the name that a config uses.
 func EntityByName(name string) (*Entity, bool) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
@@ -31,21 +32,22 @@ type Forgotten struct {
 	Feeds  []string `json:"feeds"`  // whose files may name it
 }
 
-// Customer gathers what the ledger holds of a customer's number; [bridge.ErrUnknown] when that is nothing.
+// Customer gathers what the ledger holds of a customer's number, or of a user's e-mail address; [bridge.ErrUnknown] when that is nothing.
 func (k *View) Customer(ctx context.Context, number string) (*Customer, error) {
-	v := &Customer{Person: k.Ledger.Pseudonym(number), Feeds: k.customerFeeds()}
+	entity := personal(number)
+	v := &Customer{Person: k.Ledger.Pseudonym(number), Feeds: k.feedsOf(entity)}
 	var err error
-	if v.Trace, err = k.Trace(ctx, formats.Customers.Name, number); err != nil && !errors.Is(err, bridge.ErrUnknown) {
+	if v.Trace, err = k.Trace(ctx, entity.Name, number); err != nil && !errors.Is(err, bridge.ErrUnknown) {
 		return nil, err
 	}
 	unknown := err
 	if unknown != nil {
-		v.Trace = newTrace(formats.Customers.Name, number)
+		v.Trace = newTrace(entity.Name, number)
 	}
 	if v.Orders, err = k.Orders(ctx, bridge.OutboxFilter{Customer: number}); err != nil {
 		return nil, err
 	}
-	if v.Rejects, err = k.Rejects(ctx, bridge.RejectFilter{Entity: formats.Customers.Name, Keys: []string{number}}); err != nil {
+	if v.Rejects, err = k.Rejects(ctx, bridge.RejectFilter{Entity: entity.Name, Keys: []string{number}}); err != nil {
 		return nil, err
 	}
 	if v.Warnings, err = k.customerWarnings(ctx, v); err != nil {
@@ -103,18 +105,26 @@ func (k *Desk) ForgetCustomer(ctx context.Context, number string) (*Forgotten, e
 	for _, o := range known.Orders {
 		v.Orders = append(v.Orders, o.Order)
 	}
-	if v.Forgotten, err = k.Ledger.Erase(ctx, formats.Customers.Name, number, known.Feeds, event); err != nil {
+	if v.Forgotten, err = k.Ledger.Erase(ctx, personal(number).Name, number, known.Feeds, event); err != nil {
 		return nil, err
 	}
 	_, err = k.Ledger.GiveBack(ctx) // the write-ahead log forgets, too
 	return v, err
 }
 
-// customerFeeds are the feeds that load customers.
-func (k *View) customerFeeds() []string {
+// personal is the entity that a key is of: e-mail addresses are those of users.
+func personal(key string) *formats.Entity {
+	if strings.Contains(key, "@") {
+		return formats.CustomerUsers
+	}
+	return formats.Customers
+}
+
+// feedsOf are the feeds that load an entity.
+func (k *View) feedsOf(e *formats.Entity) []string {
 	names := []string{}
 	for _, f := range k.Feeds {
-		if f.Entity == formats.Customers {
+		if f.Entity == e {
 			names = append(names, f.Name)
 		}
 	}

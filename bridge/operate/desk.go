@@ -80,11 +80,7 @@ type Ledger interface {
 	// Audit walks the audit; AuditEnd is the highest number that an entry ever had.
 	Audit(ctx context.Context, f bridge.AuditFilter, each func(*bridge.AuditEntry) error) error
 	AuditEnd(ctx context.Context) (int64, error)
-	// Tokens lists all tokens, oldest first. AddToken numbers one; an error wrapping [bridge.ErrTaken]: another one of its name is good.
-	// RevokeToken ends the one of a name that is good.
-	Tokens(ctx context.Context) ([]*bridge.Token, error)
-	AddToken(ctx context.Context, t *bridge.Token, events ...*bridge.Event) error
-	RevokeToken(ctx context.Context, name string, at time.Time, events ...*bridge.Event) error
+	TokenLedger
 	// Keep enters events in the journal, and in the audit what belongs there.
 	Keep(ctx context.Context, events ...*bridge.Event) error
 	// Events walks the journal.

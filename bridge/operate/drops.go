@@ -124,7 +124,7 @@ type DropDetails struct {
 	Holds     []Hold     `json:"holds"`     // how often it was held, and for how long
 	Open      int64      `json:"open"`      // of its rejects
 	Fates     []Row      `json:"fates"`
-	Warnings  []Warning  `json:"warned"` // the first of each run
+	Warned    []Warning  `json:"warned"` // the first of each run
 }
 
 // Decision is what somebody decided about a drop.
@@ -209,7 +209,7 @@ func (k *View) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetai
 	if err != nil {
 		return nil, err
 	}
-	v := &DropDetails{Run: newRun(d, nil), Details: newDrop(d), Runs: make([]Run, len(runs)), Fates: []Row{}, Warnings: []Warning{},
+	v := &DropDetails{Run: newRun(d, nil), Details: newDrop(d), Runs: make([]Run, len(runs)), Fates: []Row{}, Warned: []Warning{},
 		Decisions: []Decision{}, Holds: []Hold{}}
 	for i, r := range runs {
 		v.Runs[i] = newRun(d, r)
@@ -240,7 +240,7 @@ func (k *View) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetai
 		return nil, err
 	}
 	return v, k.Ledger.Warnings(ctx, id, func(w bridge.WarningRow) error {
-		v.Warnings = append(v.Warnings, newWarning(w))
+		v.Warned = append(v.Warned, newWarning(w))
 		return nil
 	})
 }

@@ -14,7 +14,7 @@ const outboxEntity = "orders"
 
 // Order is an order of the outbox, in one version.
 type Order struct {
-	Entry     int64            `json:"-"`      // its place in the outbox: later ones have a higher one
+	ID        int64            `json:"-"`      // of its entry, for the next page of a list
 	Number    int64            `json:"number"` // of its file; 0 while it has none
 	Order     string           `json:"order"`
 	Version   int              `json:"version"`
@@ -37,7 +37,7 @@ type Order struct {
 }
 
 func newOrder(o *bridge.Owed) Order {
-	return Order{Entry: o.ID, Number: o.Number, Order: o.Order, Version: o.Version, Export: o.Export, File: o.File, SHA256: o.SHA256,
+	return Order{ID: o.ID, Number: o.Number, Order: o.Order, Version: o.Version, Export: o.Export, File: o.File, SHA256: o.SHA256,
 		State: o.State, Alarm: o.Alarm, Reason: o.Reason, Flags: append([]string{}, o.Flags...), Answer: o.Answer, Submitted: moment(o.Submitted),
 		Owed: moment(o.OwedAt), Written: moment(o.WrittenAt), Fetched: moment(o.Fetched.At), By: o.Fetched.User,
 		From: o.Fetched.From, PickedUp: moment(o.PickedUp), Answered: moment(o.Answered)}

@@ -114,12 +114,12 @@ func (k *View) eachReject(ctx context.Context, f bridge.RejectFilter, each func(
 
 // Cause is why rows were rejected, with one of them as an example.
 type Cause struct {
-	Entity  string
-	Code    string
-	Cause   string
-	Rows    int64
-	Drops   int // in which they stand
-	Example KeptReject
+	Entity  string     `json:"entity"`
+	Code    string     `json:"code"`
+	Cause   string     `json:"cause"`
+	Rows    int64      `json:"rows"`
+	Drops   int        `json:"drops"` // in which they stand
+	Example KeptReject `json:"example"`
 }
 
 // maxCauses bounds how many causes are told apart; the rows of others are counted by their code alone.

@@ -42,9 +42,24 @@ const tokenPrefix = "orobridge_"
 // maxTokenName is the longest name of a token in bytes.
 const maxTokenName = 64
 
-// CreateToken makes a token with a role, until a time (zero: for good). Only the answer holds the token itself.
-func (k *Desk) CreateToken(ctx context.Context, name, role string, shops []string, expires time.Time) (*Token, error) {
-	now := k.In.Clock.Now()
+// Tokens is where it is decided which programs may come in.
+type Tokens struct {
+	Ledger TokenLedger
+	By     bridge.Decision
+}
+
+// A TokenLedger keeps tokens.
+type TokenLedger interface {
+	// Tokens lists all tokens, oldest first. AddToken numbers one; an error wrapping [bridge.ErrTaken]: another one of its name is
+	// good. RevokeToken ends the one of a name that is good; [bridge.ErrUnknown] when there is none.
+	Tokens(ctx context.Context) ([]*bridge.Token, error)
+	AddToken(ctx context.Context, t *bridge.Token, events ...*bridge.Event) error
+	RevokeToken(ctx context.Context, name string, at time.Time, events ...*bridge.Event) error
+}
+
+// Create makes a token with a role, until a time (zero: for good). Only the answer holds the token itself.
+func (k Tokens) Create(ctx context.Context, name, role string, shops []string, expires time.Time) (*Token, error) {
+	now := time.Now().UTC()
 	if bridge.SafeName(name) != nil || len(name) > maxTokenName || strings.TrimSpace(name) != name {
 		return nil, &Mistake{fmt.Sprintf("%q can't be a token's name", bridge.Shorten(name, maxTokenName)), "name the program: shop-admin"}
 	}
@@ -70,8 +85,8 @@ func (k *Desk) CreateToken(ctx context.Context, name, role string, shops []strin
 	return v, nil
 }
 
-// Tokens lists all tokens, oldest first.
-func (k *View) Tokens(ctx context.Context) ([]*Token, error) {
+// List lists all tokens, oldest first.
+func (k Tokens) List(ctx context.Context) ([]*Token, error) {
 	tokens, err := k.Ledger.Tokens(ctx)
 	if err != nil {
 		return nil, err
@@ -83,9 +98,9 @@ func (k *View) Tokens(ctx context.Context) ([]*Token, error) {
 	return list, nil
 }
 
-// RevokeToken ends the token of a name, at once.
-func (k *Desk) RevokeToken(ctx context.Context, name string) error {
-	now := k.In.Clock.Now()
+// Revoke ends the token of a name, at once.
+func (k Tokens) Revoke(ctx context.Context, name string) error {
+	now := time.Now().UTC()
 	event := k.By.On(&bridge.Event{At: now, Kind: bridge.DecisionTaken, Work: "token " + name, Text: "revoked"})
 	err := k.Ledger.RevokeToken(ctx, name, now, event)
 	if errors.Is(err, bridge.ErrUnknown) {

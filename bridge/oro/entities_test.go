@@ -269,7 +269,7 @@ func TestAll(t *testing.T) {
 	shop, c := newShop(t)
 	load(t, c, record(formats.Customers, "100", "name", "Müller", "group", "Partners"))
 	for e, fields := range map[*formats.Entity][]string{
-		formats.Customers: {"group", "name", "street"}, formats.Products: {"category", "more_units", "name", "unit"},
+		formats.Customers: {"group", "name", "street"}, formats.CustomerUsers: {"customer_number", "enabled", "first_name", "role"}, formats.Products: {"category", "more_units", "name", "unit"},
 		formats.Prices: {"value"}, formats.PriceLists: {"active", "currencies"}, formats.Inventory: {"inventory_status", "quantity"},
 	} {
 		n := 0
@@ -294,7 +294,7 @@ func TestAll(t *testing.T) {
 		if err != nil {
 			t.Errorf("%s: %v", e.Name, err)
 		}
-		if want := shop.Count(map[string]string{"prices": "productprices", "inventory": "inventorylevels"}[e.Name]); n < want || n == 0 {
+		if want := shop.Count(map[string]string{"prices": "productprices", "inventory": "inventorylevels", "customer_users": "customerusers"}[e.Name]); n < want || n == 0 {
 			t.Errorf("%s: %d records, the shop has %d", e.Name, n, want)
 		}
 	}
@@ -347,6 +347,8 @@ func TestFindShowsDrift(t *testing.T) {
 		field, drift string
 	}{
 		{record(formats.Customers, "100", "name", "A", "group", "Partners"), "customers", "name", `"Z"`, "name", "Z"},
+		{record(formats.CustomerUsers, "ina@example.com", "customer_number", "100", "enabled", "1", "first_name", "Ina", "last_name", "B"),
+			"customerusers", "enabled", `false`, "enabled", "0"},
 		{record(formats.Products, "T-1", "name", "Lamp", "status", "enabled"), "products", "status", `"disabled"`, "status", "disabled"},
 		{record(formats.PriceLists, "ERP", "currencies", "USD", "active", "1"), "pricelists", "active", `false`, "active", "0"},
 		{record(formats.Prices, price, "value", "2.5"), "productprices", "value", `"9.99"`, "value", "9.99"},

@@ -22,6 +22,7 @@ const (
 	customerTaxCodes  listKind = "customertaxcodes"
 	productTaxCodes   listKind = "producttaxcodes"
 	customerRatings   listKind = "customerratings"
+	customerUserRoles listKind = "customeruserroles"
 	brands            listKind = "brands"
 	categories        listKind = "categories"
 	attributeFamilies listKind = "attributefamilies"
@@ -54,6 +55,7 @@ var listings = map[listKind]listing{
 	customerTaxCodes:  {"customer tax code", nil, byAttribute("code")},
 	productTaxCodes:   {"product tax code", nil, byAttribute("code")},
 	customerRatings:   {"internal rating", nil, byID("name")},
+	customerUserRoles: {"customer user role", query{"fields[customeruserroles]": "label"}, byAttribute("label")},
 	attributeFamilies: {"attribute family", query{"fields[attributefamilies]": "code"}, byAttribute("code")},
 	localizations:     {"localization", nil, byAttribute("formattingCode")},
 	orderStatuses:     {"order status", nil, byID("name")},

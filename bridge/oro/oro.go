@@ -71,7 +71,7 @@ type origin struct {
 }
 
 // descriptors are all entities: a new one is a file and a line here.
-var descriptors = []descriptor{customerDescriptor, productDescriptor, priceListDescriptor, priceDescriptor,
+var descriptors = []descriptor{customerDescriptor, customerUserDescriptor, productDescriptor, priceListDescriptor, priceDescriptor,
 	inventoryDescriptor, feedbackDescriptor}
 
 // described finds the descriptor of an entity by its name.

@@ -358,9 +358,9 @@ func (c *api) lookup(ctx context.Context, path, name string, keys []string, q qu
 }
 
 // keysAtOnce is how many keys a filter takes: shops take several at once where a field allows it (ids, sku, externalId,
-// identifier); another key of customers is taken for one text, commas and all.
+// identifier); another key of customers, and a user's e-mail address, are taken for one text, commas and all.
 func (c *api) keysAtOnce(path, name string) int {
-	if path == "customers" && name == c.customerKey && name != externalID {
+	if path == "customers" && name == c.customerKey && name != externalID || path == "customerusers" && name == "email" {
 		return 1
 	}
 	return keysPerLookup

@@ -73,7 +73,7 @@ func open(t testing.TB, s *site) *browser {
 	ctx, stop := context.WithCancel(context.Background())
 	served := make(chan error, 1)
 	go func() {
-		served <- (&web.Site{Handler: mux, Log: log, Uploads: []string{"POST /feeds/{name}/upload"}}).Serve(ctx, listener)
+		served <- (&web.Site{Handler: mux, Log: log, Uploads: []string{orobridge.UploadPath}}).Serve(ctx, listener)
 	}()
 
 	options := append(slices.Clone(chromedp.DefaultExecAllocatorOptions[:]), chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,

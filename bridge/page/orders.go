@@ -51,7 +51,7 @@ func (s orderPages) showOrders(c *call) error {
 		v.Orders = v.Orders[1:]
 	}
 	if len(v.Orders) > 0 {
-		v.Pager = pagesOf(q, more, v.Orders[0].Entry)
+		v.Pager = pagesOf(q, more, v.Orders[0].ID)
 	}
 	s.show(c, http.StatusOK, "orders", view{Title: c.T("Orders"), Live: f.Before == 0, Body: v})
 	return nil

@@ -65,10 +65,13 @@ func New(o Options) *Server {
 	return s
 }
 
+// Leave sends watchers away: no more news come to them.
+func (s *Server) Leave() { s.news.close() }
+
 // Close ends what is under way: watchers, plans, files that nobody has handed in.
 func (s *Server) Close() error {
 	s.end()
-	s.news.close()
+	s.Leave()
 	s.stop.Wait()
 	return s.drafts.close()
 }

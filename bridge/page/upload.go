@@ -18,6 +18,9 @@ import (
 	"github.com/orobridge/orobridge/bridge/operate"
 )
 
+// UploadPath is the pattern of the requests that carry files, which are longer than others.
+const UploadPath = "POST /feeds/{name}/upload"
+
 const (
 	maxUpload   = 64 << 20
 	maxDrafts   = 16

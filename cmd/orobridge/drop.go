@@ -41,10 +41,10 @@ func newDropCommand(a *app) *cobra.Command {
 				if !rows {
 					return nil
 				}
-				if err := a.PrintFates(d.Fates); err != nil || len(d.Warnings) == 0 {
+				if err := a.PrintFates(d.Fates); err != nil || len(d.Warned) == 0 {
 					return err
 				}
-				return a.PrintWarnings(d.Warnings)
+				return a.PrintWarnings(d.Warned)
 			})
 		},
 	})

@@ -19,7 +19,8 @@ func newExportCommand(a *app) *cobra.Command {
 		Use:   "customer NUMBER",
 		Short: "Show a customer's record, history, rejects, warnings and orders",
 		Long: "export customer shows all that the ledger holds of a customer, for a person who asks what is known; with --json as one\n" +
-			"document. Orders are named, and orobridge order shows each. The bytes of files are not shown, since they hold others, too.",
+			"document. In place of a number stands the e-mail address for one of a customer's users. Orders are named, and orobridge\n" +
+			"order shows each. The bytes of files are not shown, since they hold others, too.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.look(cmd.Context(), func(desk *operate.View) error {

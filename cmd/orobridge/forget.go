@@ -19,7 +19,7 @@ func newForgetCommand(a *app) *cobra.Command {
 		Short: "Remove a customer's record, history, rejects and warnings from the ledger",
 		Long: "forget customer removes what the ledger holds of a customer: what the shop last accepted, the history of the key, a row\n" +
 			"that is parked, and the rows of it that were rejected. The room is overwritten. The journal says that it was done, by a\n" +
-			"pseudonym.\n\n" +
+			"pseudonym. In place of a number stands the e-mail address for one of a customer's users.\n\n" +
 			"What stays, and how long: orders with their bytes (state.keep.orders), the files of customers in spool, archive and\n" +
 			"rejected folder (state.keep.rows), and backups of the state folder. The shop keeps its own record: delete it there, and\n" +
 			"have the ERP leave the customer out, or the next file brings it back. See orobridge export customer for what is held.",

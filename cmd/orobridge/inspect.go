@@ -70,13 +70,13 @@ func likely(v *operate.Inspection) *config.Feed {
 		format := &idoc.Options{Encoding: guess.Encoding, Test: "accept"}
 		format.SetClock(time.Now)
 		message := guess.Message
-		if fedBy(message) == nil { // a system's own message type, or none
+		if idoc.EntityOf(message) == nil { // a system's own message type, or none
 			message = idoc.MessageOf(guess.Segment)
 			if guess.Message != "" && message != "" {
 				format.Messages = map[string]string{guess.Message: message}
 			}
 		}
-		f.Format, f.Entity = format, fedBy(message)
+		f.Format, f.Entity = format, idoc.EntityOf(message)
 	case "csv":
 		f.Format, f.Entity = &csv.Options{Delimiter: guess.Delimiter, Encoding: guess.Encoding}, holding(guess.Columns)
 	}
@@ -84,16 +84,6 @@ func likely(v *operate.Inspection) *config.Feed {
 		return nil
 	}
 	return f
-}
-
-// fedBy is the entity that an IDoc message feeds: of two the one that holds more, prices before their lists.
-func fedBy(message string) *formats.Entity {
-	for _, e := range slices.Backward(formats.Entities) {
-		if slices.Contains(idoc.Messages(e), message) {
-			return e
-		}
-	}
-	return nil
 }
 
 // holding is the entity whose canonical columns a file has.

@@ -42,7 +42,8 @@ func newTokenCreateCommand(a *app) *cobra.Command {
 				until = time.Now().Add(expires)
 			}
 			return a.decide(cmd.Context(), d, func(e *engine) error {
-				v, err := e.Desk.CreateToken(cmd.Context(), name, role, shops, until)
+				tokens := operate.Tokens{Ledger: e.ledger, By: e.Desk.By}
+				v, err := tokens.Create(cmd.Context(), name, role, shops, until)
 				if err != nil {
 					return err
 				}
@@ -92,7 +93,7 @@ func newTokenListCommand(a *app) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.look(cmd.Context(), func(desk *operate.View) error {
-				tokens, err := desk.Tokens(cmd.Context())
+				tokens, err := operate.Tokens{Ledger: desk.Ledger}.List(cmd.Context())
 				if err != nil {
 					return err
 				}
@@ -110,7 +111,8 @@ func newTokenRevokeCommand(a *app) *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.decide(cmd.Context(), d, func(e *engine) error {
-				if err := e.Desk.RevokeToken(cmd.Context(), args[0]); err != nil {
+				tokens := operate.Tokens{Ledger: e.ledger, By: e.Desk.By}
+				if err := tokens.Revoke(cmd.Context(), args[0]); err != nil {
 					return err
 				}
 				_, err := fmt.Fprintf(a.Stdout, "token %s is revoked\n", show.Printable(args[0]))

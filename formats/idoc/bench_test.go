@@ -59,13 +59,12 @@ func readAll(b *testing.B, f *Options, file []byte, e *formats.Entity) (rows int
 	}
 	var row formats.Row
 	for {
-		err := rd.Next(&row)
-		var bad *formats.Reject
-		if err == io.EOF {
+		if err := rd.Next(&row); err == io.EOF {
 			return rows
-		}
-		if err != nil && !errors.As(err, &bad) {
-			b.Fatal(err)
+		} else if err != nil {
+			if bad := (*formats.Reject)(nil); !errors.As(err, &bad) {
+				b.Fatal(err)
+			}
 		}
 		rows++
 	}

@@ -1,6 +1,7 @@
 package idoc
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -22,9 +23,9 @@ var priceRules = entityRule{
 	columns: func(*Options) []string {
 		return []string{"price_list", "sku", "unit", "quantity", "currency", "value", formats.RemoveField}
 	},
-	scope: []string{"E1KONM", "E1KONP", "E1KONH", "E1KOMG"},
-	rules: map[string]rule{"COND_A": func(r *reader, d *Document) error { return r.conditions(d, (*condition).prices) }},
-	sources: map[string]string{"price_list": "E1KOMG-PLTYP", "sku": "E1KOMG-MATNR", "unit": "E1KONP-KMEIN",
+	scope: []string{"E1KONM", "E1KONP", "E1KONH", "E1KOMG", "E1MARAM", "E1PMARM"},
+	rules: map[string]rule{"COND_A": func(r *reader, d *Document) error { return r.conditions(d, (*condition).prices) }, "PRICAT": catalogue},
+	sources: map[string]string{"price_list": "E1KOMG-PLTYP", "sku": "E1KOMG-MATNR E1MARAM-MATNR", "unit": "E1KONP-KMEIN",
 		"quantity": "E1KONM-KSTBM E1KONP-KSTBM", "currency": "E1KONP-KONWA", "value": "E1KONM-KBETR E1KONP-KBETR",
 		formats.RemoveField: "E1KONP-LOEVM_KO"},
 }
@@ -35,64 +36,79 @@ var listRules = entityRule{
 	rules:   map[string]rule{"COND_A": func(r *reader, d *Document) error { return r.conditions(d, (*condition).list) }},
 }
 
-// understood are the fields of E1KOMG that the rules take into account or that do not narrow a price: its names (VAKEY
+// understood says whether a field of E1KOMG is one that the rules take into account or that does not narrow a price: its names (VAKEY
 // repeats the key as one text) and what S/4HANA repeats in longer fields. Any other field with a text would make it a
 // price of something narrower than its row says.
-var understood = setOf("KVEWE", "KOTABNR", "KAPPL", "KSCHL", "VAKEY", "VAKEY_LONG", "VADAT", "VADAT_LONG", "VKORG", "VTWEG", "SPART",
-	"KUNNR", "KDGRP", "PLTYP", "KONDA", "WAERK", "MATNR", "MATNR_LONG", "MATNR_EXTERNAL", "MATNR_VERSION", "MATNR_GUID", "MEINS",
-	"VRKME", "EAN11", "EANNR")
-
-// ofMaterial are the fields that say what kind of material it is. Beside a material they narrow nothing; alone they make
-// it a price of all materials of that kind.
-var ofMaterial = setOf("MTART", "MATKL", "EXTWG", "PRODH", "PRODH1", "PRODH2", "PRODH3", "KONDM", "BONUS", "PROVG", "MVGR1", "MVGR2",
-	"MVGR3", "MVGR4", "MVGR5", "WAGRP", "WGLIF", "PMATN", "PMATN_LONG", "TAXM1", "TAXM2", "TAXM3", "TAXM4", "TAXM5", "TAXM6",
-	"TAXM7", "TAXM8", "TAXM9")
-
-func setOf(names ...string) map[string]bool {
-	set := make(map[string]bool, len(names))
-	for _, name := range names {
-		set[name] = true
+func understood(field string) bool {
+	switch field {
+	case "KVEWE", "KOTABNR", "KAPPL", "KSCHL", "VAKEY", "VAKEY_LONG", "VADAT", "VADAT_LONG", "VKORG", "VTWEG", "SPART", "KUNNR", "KDGRP",
+		"PLTYP", "KONDA", "WAERK", "MATNR", "MATNR_LONG", "MATNR_EXTERNAL", "MATNR_VERSION", "MATNR_GUID", "MEINS", "VRKME", "EAN11", "EANNR":
+		return true
 	}
-	return set
+	return false
 }
 
-// condition is where one E1KONP and its parents stand.
+// ofMaterial says whether a field tells what kind of material it is. Beside a material it narrows nothing; alone it makes it a
+// price of all materials of that kind.
+func ofMaterial(field string) bool {
+	switch field {
+	case "MTART", "MATKL", "EXTWG", "PRODH", "PRODH1", "PRODH2", "PRODH3", "KONDM", "BONUS", "PROVG", "MVGR1", "MVGR2", "MVGR3", "MVGR4",
+		"MVGR5", "WAGRP", "WGLIF", "PMATN", "PMATN_LONG", "TAXM1", "TAXM2", "TAXM3", "TAXM4", "TAXM5", "TAXM6", "TAXM7", "TAXM8", "TAXM9":
+		return true
+	}
+	return false
+}
+
+// condition is where one E1KONP and what stands around it are; -1 for what is not there.
 type condition struct {
 	r                *reader
 	d                *Document
 	komg, konh, konp int
+	material         int // the segment that names the material and its unit
 }
 
 // conditions calls each for every condition of the IDoc that may be a price.
 func (r *reader) conditions(d *Document, each func(*condition) error) error {
 	for komg := range d.Children(-1, "E1KOMG") {
-		b, c := &rowBuilder{r: r, d: d}, &condition{r: r, d: d, komg: komg}
-		word := c.unwanted(b)
-		if b.err != nil {
-			return b.err
-		}
-		if word != "" {
-			r.count(word)
-			continue
-		}
-		field, err := c.narrowed(b)
-		if err != nil {
+		c := &condition{r: r, d: d, komg: komg, konh: -1, konp: -1, material: komg}
+		if barred, err := c.barred(); err != nil {
 			return err
-		}
-		if field != "" {
-			r.push(d, komg).fail(&d.Segments[komg], field, formats.CodeValue,
-				"the condition depends on %s, which no price list of the shop can express (format.ignore_keys would ignore it)", field)
+		} else if barred {
 			continue
 		}
-		for konh := range d.Children(komg, "E1KONH") {
-			for konp := range d.Children(konh, "E1KONP") {
-				if err := each(&condition{r, d, komg, konh, konp}); err != nil {
+		for i := komg + 1; i < len(d.Segments) && d.Segments[i].Depth > d.Segments[komg].Depth; i++ {
+			switch d.Segments[i].Type {
+			case "E1KONH":
+				c.konh = i
+			case "E1KONP":
+				c.konp = i
+				if err := each(c); err != nil {
 					return err
 				}
 			}
 		}
 	}
 	return nil
+}
+
+// barred counts a condition that is none of this feed's, and rejects one that depends on more than a price list can say.
+func (c *condition) barred() (bool, error) {
+	b := &rowBuilder{r: c.r, d: c.d}
+	word := c.unwanted(b)
+	if b.err != nil {
+		return true, b.err
+	}
+	if word != "" {
+		c.r.count(word)
+		return true, nil
+	}
+	field, err := c.narrowed(b)
+	if err != nil || field == "" {
+		return err != nil, err
+	}
+	c.r.push(c.d, c.komg).fail(&c.d.Segments[c.komg], field, formats.CodeValue,
+		"the condition depends on %s, which no price list of the shop can express (format.ignore_keys would ignore it)", field)
+	return true, nil
 }
 
 // unwanted says why a condition is none of this feed's, in the word that it is counted under.
@@ -113,13 +129,13 @@ func (c *condition) unwanted(b *rowBuilder) string {
 // narrowed finds a field that makes the condition narrower than a row can say, empty for none.
 func (c *condition) narrowed(b *rowBuilder) (field string, err error) {
 	material := b.value(c.komg, "MATNR") != "" || b.value(c.komg, "MATNR_LONG") != ""
-	err = b.d.each(&b.d.Segments[c.komg], func(name string, text []byte) bool {
+	err = b.d.each(&b.d.Segments[c.komg], func(name, text string) bool {
 		switch {
-		case understood[name], material && ofMaterial[name], string(text) == b.r.f.noData(), slices.Contains(b.r.f.IgnoreKeys, name):
+		case understood(name), material && ofMaterial(name), text == b.r.f.noData(), slices.Contains(b.r.f.IgnoreKeys, name):
 			return true
 		}
-		for _, char := range text {
-			if char != '0' && char != ' ' {
+		for i := range len(text) {
+			if text[i] != '0' && text[i] != ' ' {
 				field = name
 				return false
 			}
@@ -195,7 +211,7 @@ func (c *condition) notPrice(b *rowBuilder) string {
 		return "supplement"
 	}
 	if k := b.value(c.konp, "KRECH"); k != "" && k != "C" || b.value(c.konp, "KONWA") == "%" {
-		return "not_a_price " + own
+		return "not_a_price " + cmp.Or(own, kind)
 	}
 	return ""
 }
@@ -240,14 +256,16 @@ func (c *condition) prices() error {
 
 // scale lists the E1KONM of a condition, or -1 alone when it has no scale. The fault says why it can't be expressed.
 func (c *condition) scale(b *rowBuilder) (lines []int, fault string) {
+	lines = c.r.scale[:0]
 	for i := range c.d.Children(c.konp, "E1KONM") {
 		lines = append(lines, i)
 	}
+	c.r.scale = lines
 	if c.d.First(c.konp, "E1KONW") >= 0 {
 		fault = "a scale of values (E1KONW) can't be expressed in the shop: its tiers are quantities"
 	}
 	if len(lines) == 0 {
-		if lines = []int{-1}; from(b.value(c.konp, "KSTBM")) == "1" {
+		if lines = append(lines, -1); from(b.value(c.konp, "KSTBM")) == "1" {
 			return lines, fault
 		}
 	}
@@ -264,18 +282,12 @@ func (c *condition) scale(b *rowBuilder) (lines []int, fault string) {
 func (c *condition) price(b *rowBuilder, konm int, gone bool) {
 	list := c.listName(b)
 	if list == "" {
-		b.fail(&c.d.Segments[c.komg], "price_list", formats.CodeMissing,
+		b.fail(&c.d.Segments[max(c.komg, c.material)], "price_list", formats.CodeMissing,
 			"the condition names neither customer, group, price list nor sales organisation: format.price_list would name its list")
 	}
 	b.set("price_list", list)
-	b.set("sku", b.number(b.material(c.komg)))
-	unit := b.value(c.konp, "KMEIN")
-	for _, field := range [...]string{"VRKME", "MEINS"} {
-		if unit == "" {
-			unit = b.value(c.komg, field)
-		}
-	}
-	b.set("unit", unit)
+	b.set("sku", b.number(b.material(c.material)))
+	b.set("unit", cmp.Or(b.value(c.konp, "KMEIN"), b.value(c.komg, "VRKME"), b.value(c.material, "MEINS")))
 	b.set("currency", b.value(c.konp, "KONWA"))
 	b.set(formats.RemoveField, mark(gone))
 	amount := c.konp
@@ -286,7 +298,7 @@ func (c *condition) price(b *rowBuilder, konm int, gone bool) {
 	if !gone {
 		c.amount(b, amount)
 	}
-	b.raws(konm, c.konp, c.konh, c.komg)
+	b.raws(konm, c.konp, c.konh, c.komg, c.material)
 }
 
 // from is the quantity (KSTBM) of E1KONP or of a scale's line from which on its price holds; SAP's 0 is the shop's 1. It is
@@ -313,22 +325,26 @@ func (c *condition) lowest(b *rowBuilder, at int) string {
 
 // amount divides KBETR, of E1KONP or of a scale's line, by E1KONP's KPEIN.
 func (c *condition) amount(b *rowBuilder, at int) {
-	rate, err := formats.ParseAmount(b.value(at, "KBETR"), formats.Conventions{})
+	rate, err := formats.CanonDecimal(b.value(at, "KBETR"), formats.Conventions{})
 	if err != nil {
 		b.fail(&c.d.Segments[at], "KBETR", formats.CodeAmount, "KBETR %v", err)
 		return
 	}
-	text := trimZeros(b.value(c.konp, "KPEIN"))
-	if text == "" || text == "0" || text == "1" { // by far the most prices are of one unit
-		b.set("value", rate.Round(quotientDecimals).String())
+	units := trimZeros(b.value(c.konp, "KPEIN"))
+	if units == "" || units == "0" {
+		units = "1"
+	}
+	if units == "1" && formats.Decimals(rate) <= quotientDecimals { // as by far the most prices are
+		b.set("value", rate)
 		return
 	}
-	per, err := formats.ParseAmount(text, formats.Conventions{})
+	per, err := formats.ParseAmount(units, formats.Conventions{})
 	if err != nil {
 		b.fail(&c.d.Segments[c.konp], "KPEIN", formats.CodeAmount, "KPEIN %v", err)
 		return
 	}
-	value, err := rate.Div(per, quotientDecimals)
+	of, _ := formats.ParseAmount(rate, formats.Conventions{}) // canonical already
+	value, err := of.Div(per, quotientDecimals)
 	if err != nil {
 		b.fail(&c.d.Segments[c.konp], "KPEIN", formats.CodeAmount, "KPEIN is zero")
 		return
@@ -352,7 +368,7 @@ func (c *condition) list() error {
 	c.r.noticed = true // its row comes at the end of the file
 	b := &rowBuilder{r: c.r, d: c.d}
 	word := c.notPrice(b)
-	name, currency := c.listName(b), b.value(c.konp, "KONWA")
+	name, currency := strings.Clone(c.listName(b)), b.value(c.konp, "KONWA") // the name stays longer than the IDoc
 	if name == "" {
 		c.r.push(c.d, c.komg).fail(&c.d.Segments[c.komg], "name", formats.CodeMissing,
 			"the condition names neither customer, group, price list nor sales organisation: format.price_list would name its list")
@@ -379,7 +395,7 @@ func (c *condition) list() error {
 		l.pos[name] = c.d.position(&c.d.Segments[c.komg])
 	}
 	if currency != "" && !slices.Contains(l.currencies[name], currency) {
-		l.currencies[name] = append(l.currencies[name], currency)
+		l.currencies[name] = append(l.currencies[name], strings.Clone(currency))
 	}
 	return nil
 }

@@ -14,7 +14,8 @@ import (
 )
 
 // The dictionary's source: SAP's parser and documentation exports of the basic types that data/structures.csv names; the
-// offsets are the running sums of the lengths. COND_A04 and PRICAT03 are complete in part only.
+// offsets are the running sums of the lengths. COND_A04 is complete in part only. Of PRICAT03 no export is public: its segments
+// are those that SAP's own documentation of the message names (help.sap.com, price catalogues of retail), without their places.
 var (
 	//go:embed data/segments.csv
 	segmentsFile []byte

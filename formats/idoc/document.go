@@ -1,7 +1,7 @@
 package idoc
 
 import (
-	"bytes"
+	"cmp"
 	"fmt"
 	"iter"
 	"slices"
@@ -49,6 +49,7 @@ type Document struct {
 	wrong  int // segments whose parent's number was not believed
 	flat   bool
 	text   []byte // SDATA of all segments, or text of all fields
+	read   string // what text held when a field was asked for: texts of fields are parts of it, and cost nothing
 	fields []xmlField
 }
 
@@ -73,17 +74,18 @@ func (d *Document) errUnconfirmed(s *Segment, field string) error {
 			"and the segment has text there", field, s.Type),
 		Hint: fmt.Sprintf("set format.dictionary to a CSV file with the line \"%s,%s,%s,%d,FIELD:LENGTH FIELD:LENGTH …\" taken from "+
 			"your system's documentation of the segment (transaction WE60), or have the messages sent as XML",
-			s.Type, s.Definition, strings.Join(s.Known.Parents, " "), s.Known.Level),
+			s.Type, s.Definition, cmp.Or(strings.Join(s.Known.Parents, " "), "*"), max(s.Known.Level, 1)),
 	}
 }
 
-// Value is the text of a segment's field without the blanks behind it; empty when the segment does not carry it. The
-// error is a FileError: the field's place in a flat file is not certain.
+// Value is the text of a segment's field without the blanks behind it; empty when the segment does not carry it. It keeps the
+// whole document's text in memory: who holds it longer than the document clones it. The error is a FileError: the field's
+// place in a flat file is not certain.
 func (d *Document) Value(s *Segment, name string) (string, error) {
 	if !d.flat {
 		for i := s.first; i >= 0; i = d.fields[i].next {
 			if f := &d.fields[i]; f.name == name {
-				return string(d.text[f.start:f.end]), nil
+				return d.part(f.start, f.end), nil
 			}
 		}
 		return "", nil
@@ -95,43 +97,54 @@ func (d *Document) Value(s *Segment, name string) (string, error) {
 	if !ok {
 		return "", nil
 	}
-	text, err := d.field(s, &s.Known.Fields[i])
-	return string(text), err
+	return d.field(s, &s.Known.Fields[i])
+}
+
+// part is a part of the document's text.
+func (d *Document) part(start, end int) string {
+	if end > len(d.read) {
+		d.read = string(d.text)
+	}
+	return d.read[start:end]
 }
 
 // field is the text of a field of a flat file's segment.
-func (d *Document) field(s *Segment, f *Field) ([]byte, error) {
-	text := d.text[s.start:s.end]
+func (d *Document) field(s *Segment, f *Field) (string, error) {
+	text := d.part(s.start, s.end)
 	if f.Unconfirmed {
 		if len(cutRunes(text, s.wide, s.Known.confirmed, len(text))) > 0 {
-			return nil, d.errUnconfirmed(s, f.Name)
+			return "", d.errUnconfirmed(s, f.Name)
 		}
-		return nil, nil
+		return "", nil
 	}
 	return cutRunes(text, s.wide, f.Offset, f.Length), nil
 }
 
 // cutRunes is the text of length characters from the character offset on, without blanks at its end.
-func cutRunes(text []byte, wide bool, offset, length int) []byte {
+func cutRunes(text string, wide bool, offset, length int) string {
 	if wide {
 		offset = runeOffset(text, offset)
 		length = runeOffset(text[offset:], length)
 	}
 	if offset >= len(text) {
-		return nil
+		return ""
 	}
-	return bytes.TrimRight(text[offset:min(len(text), offset+length)], " ")
+	text = text[offset:min(len(text), offset+length)]
+	for len(text) > 0 && text[len(text)-1] == ' ' {
+		text = text[:len(text)-1]
+	}
+	return text
 }
 
 // runeOffset is the index in bytes of the nth character.
-func runeOffset(text []byte, n int) int {
+func runeOffset(text string, n int) int {
 	i := 0
 	for ; n > 0 && i < len(text); n-- {
 		if text[i] < utf8.RuneSelf {
 			i++
 			continue
 		}
-		_, size := utf8.DecodeRune(text[i:])
+		_, size := utf8.DecodeRuneInString(text[i:])
 		i += size
 	}
 	return i
@@ -211,15 +224,17 @@ func (d *Document) tooLarge() error {
 
 // Children yields the segments of a type below the parent, -1 for the whole IDoc, at any depth, in their order.
 func (d *Document) Children(parent int, typ string) iter.Seq[int] {
-	return func(yield func(int) bool) {
-		for i := parent + 1; i < len(d.Segments); i++ {
-			s := &d.Segments[i]
-			if parent >= 0 && s.Depth <= d.Segments[parent].Depth {
-				return
-			}
-			if s.Type == typ && !yield(i) {
-				return
-			}
+	return func(yield func(int) bool) { d.children(parent, typ, yield) }
+}
+
+func (d *Document) children(parent int, typ string, yield func(int) bool) {
+	for i := parent + 1; i < len(d.Segments); i++ {
+		s := &d.Segments[i]
+		if parent >= 0 && s.Depth <= d.Segments[parent].Depth {
+			return
+		}
+		if s.Type == typ && !yield(i) {
+			return
 		}
 	}
 }
@@ -236,11 +251,11 @@ func (d *Document) First(parent int, typ string) int {
 type pair struct{ name, text string }
 
 // each calls yield for the fields of a segment that have a text, in the dictionary's order in a flat file and in their own in
-// XML, until it returns false. The text holds until it returns. The error is that of [Document.Value].
-func (d *Document) each(s *Segment, yield func(name string, text []byte) bool) error {
+// XML, until it returns false. Texts and the error are as those of [Document.Value].
+func (d *Document) each(s *Segment, yield func(name, text string) bool) error {
 	if !d.flat {
 		for i := s.first; i >= 0; i = d.fields[i].next {
-			if f := &d.fields[i]; f.end > f.start && !yield(f.name, d.text[f.start:f.end]) {
+			if f := &d.fields[i]; f.end > f.start && !yield(f.name, d.part(f.start, f.end)) {
 				return nil
 			}
 		}
@@ -248,16 +263,20 @@ func (d *Document) each(s *Segment, yield func(name string, text []byte) bool) e
 	}
 	if s.Known == nil {
 		if s.end > s.start {
-			yield("SDATA", d.text[s.start:s.end])
+			yield("SDATA", d.part(s.start, s.end))
 		}
 		return nil
 	}
 	for i := range s.Known.Fields {
-		text, err := d.field(s, &s.Known.Fields[i])
+		f := &s.Known.Fields[i]
+		if f.Offset >= s.end-s.start {
+			break // the text ends before it
+		}
+		text, err := d.field(s, f)
 		if err != nil {
 			return err
 		}
-		if len(text) > 0 && !yield(s.Known.Fields[i].Name, text) {
+		if len(text) > 0 && !yield(f.Name, text) {
 			return nil
 		}
 	}
@@ -266,8 +285,8 @@ func (d *Document) each(s *Segment, yield func(name string, text []byte) bool) e
 
 // pairs are what [Document.each] yields.
 func (d *Document) pairs(s *Segment) (all []pair, err error) {
-	err = d.each(s, func(name string, text []byte) bool {
-		all = append(all, pair{name, string(text)})
+	err = d.each(s, func(name, text string) bool {
+		all = append(all, pair{name, text})
 		return true
 	})
 	return slices.Clip(all), err

@@ -288,15 +288,56 @@ func TestMessagesOfEntities(t *testing.T) {
 	}
 }
 
-// TestPriceCatalogue: no public export says where PRICAT has a material and its price, so that none is guessed: the IDoc is
-// rejected with what can be done.
+// TestPriceCatalogue: of several kinds of prices none is guessed, and neither is the material of a price that stands nowhere.
 func TestPriceCatalogue(t *testing.T) {
+	xml := string(read(t, "sent/pricat.xml"))
+	gross := strings.Replace(xml, "</E1KONP>", "</E1KONP>\n<E1KONP SEGMENT=\"1\"><KSCHL>PB00</KSCHL><KBETR>60.00</KBETR><KONWA>EUR</KONWA></E1KONP>", 1)
+	scale := strings.Replace(xml, "</E1KONP>", "<E1KONM SEGMENT=\"1\"><KSTBM>12.000</KSTBM><KBETR>45.00</KBETR></E1KONM></E1KONP>", 1)
+	flat := string(convert(t, &Options{}, []byte(xml), FormFlat, ""))
+	var lost strings.Builder // no line says what it stands below
+	for line := range strings.Lines(flat) {
+		if strings.HasPrefix(line, "E2") {
+			line = line[:55] + "000000" + line[61:]
+		}
+		lost.WriteString(line)
+	}
+	marm := strings.Replace(xml, "<E1KONP SEGMENT=\"1\"><KSCHL>PN00", "<E1PMARM SEGMENT=\"1\"><EAN11>4006381333931</EAN11></E1PMARM><E1KONP SEGMENT=\"1\"><KSCHL>PN00", 1)
+	for name, c := range map[string]struct {
+		file   string
+		format *Options
+		want   []string
+	}{
+		"two kinds": {gross, &Options{PriceList: "L"}, []string{"REJECT value KSCHL: the catalogue has prices of several condition types, PN00, PB00 " +
+			"(its profile names gross PB00, net PN00): format.condition_types"}},
+		"one of two": {gross, &Options{PriceList: "L", ConditionTypes: []string{"PB00"}}, []string{`value="60"`, `"other_condition PN00":4`}},
+		"a scale":    {scale, &Options{PriceList: "L"}, []string{`quantity="12" currency="EUR" value="45"`}},
+		"no list":    {xml, &Options{}, []string{"REJECT missing price_list", "format.price_list would name its list", `price_list="customer 4711"`}},
+		"lost parents": {lost.String(), &Options{PriceList: "L"}, []string{"REJECT structure sku: which material the price is of can't be told",
+			"format.dictionary with the lines of E1MARAM, E1KONH and E1KONP"}},
+		"a unit's number": {marm, &Options{PriceList: "L", raw: []rawColumn{{name: "EAN", field: "EAN11", segment: "E1PMARM"}}},
+			[]string{`EAN="4006381333931"`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := c.format
+			f.SetClock(today)
+			got, err := dump(f, strings.NewReader(c.file), formats.Prices)
+			for _, want := range c.want {
+				if err != nil || !strings.Contains(got, want) {
+					t.Errorf("no %s: %v\n%s", want, err, got)
+				}
+			}
+		})
+	}
+}
+
+// TestPlacesOfOneType: what stands anywhere in a catalogue still has its place in other types.
+func TestPlacesOfOneType(t *testing.T) {
 	f := &Options{}
 	f.SetClock(today)
-	file := `<PRICAT03><IDOC BEGIN="1"><EDI_DC40 SEGMENT="1"><DOCNUM>1</DOCNUM><IDOCTYP>PRICAT03</IDOCTYP><MESTYP>PRICAT</MESTYP></EDI_DC40>` +
-		`<E1PRIHEAD SEGMENT="1"><SYNTAX_VERSION>3</SYNTAX_VERSION></E1PRIHEAD></IDOC></PRICAT03>`
+	file := `<COND_A04><IDOC BEGIN="1"><EDI_DC40 SEGMENT="1"><DOCNUM>1</DOCNUM><IDOCTYP>COND_A04</IDOCTYP><MESTYP>COND_A</MESTYP></EDI_DC40>` +
+		`<E1KOMG SEGMENT="1"><E1KONP SEGMENT="1"><KBETR>1.00</KBETR></E1KONP></E1KOMG></IDOC></COND_A04>`
 	got, err := dump(f, strings.NewReader(file), formats.Prices)
-	if err != nil || !strings.Contains(got, "REJECT message MESTYP: message PRICAT does not feed prices") || !strings.Contains(got, "kind: xml") {
+	if err != nil || !strings.Contains(got, "REJECT structure : E1KONP stands below E1KOMG; it belongs below E1KONH") {
 		t.Errorf("%v %s", err, got)
 	}
 }

@@ -1,7 +1,6 @@
 package idoc
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -67,7 +66,7 @@ type answered struct {
 // the order's message tells.
 func response(r *reader, d *Document) error {
 	b := header(r, d)
-	var items []answered
+	items := r.answers[:0]
 	var remarks []string
 	refused, less := 0, false
 	for i := range d.Children(-1, "E1EDP01") {
@@ -103,6 +102,7 @@ func response(r *reader, d *Document) error {
 	if b.err != nil {
 		return b.err
 	}
+	r.answers = items
 	return r.lines(d, items)
 }
 
@@ -129,25 +129,34 @@ func (b *rowBuilder) answer(item int) answered {
 		a.confirmed = "0"
 		return a
 	}
-	sum, told := formats.Amount{}, false
 	for i := range b.d.Children(item, "E1EDP20") {
-		n, err := formats.ParseAmount(b.value(i, "WMENG"), formats.Conventions{})
+		n, err := formats.CanonDecimal(b.value(i, "WMENG"), formats.Conventions{})
 		if err != nil {
 			continue
 		}
-		sum, told = sum.Add(n), true
-		if day := b.value(i, "EDATU"); n.Cmp(formats.Amount{}) > 0 && strings.Trim(day, "0") != "" && day > a.day {
+		a.confirmed = plus(a.confirmed, n)
+		if day := b.value(i, "EDATU"); n != "0" && n[0] != '-' && strings.Trim(day, "0") != "" && day > a.day {
 			a.day = day
 		}
-	}
-	if told {
-		a.confirmed = sum.String()
 	}
 	return a
 }
 
+// plus adds canonical numbers, of which the first may be none yet.
+func plus(sum, n string) string {
+	if sum == "" {
+		return n
+	}
+	x, _ := formats.ParseAmount(sum, formats.Conventions{})
+	y, _ := formats.ParseAmount(n, formats.Conventions{})
+	return x.Add(y).String()
+}
+
 // below compares two quantities; one that is missing or no number is not compared.
 func below(small, large string) bool {
+	if small == large {
+		return false
+	}
 	x, err1 := formats.ParseAmount(small, formats.Conventions{})
 	y, err2 := formats.ParseAmount(large, formats.Conventions{})
 	return err1 == nil && err2 == nil && x.Cmp(y) < 0
@@ -264,20 +273,12 @@ func (b *rowBuilder) left(head int) (left bool, day string, err error) {
 	if b.r.f.shipped == nil {
 		return day != "", day, b.err
 	}
-	left, err = b.r.f.shipped.HoldsOf(func(name string) string {
-		raw := b.r.f.shippedBy[name]
-		if s := b.home(raw, []int{head}); s != nil {
-			text, _ := b.read(s, raw.field)
-			return text
-		}
-		return ""
-	})
-	if bad, ok := err.(*formats.Reject); ok {
+	left, bad := b.holds(b.r.f.shipped, head)
+	if bad != nil {
 		bad.Pos, bad.Field = b.d.position(&b.d.Segments[head]), "shipping_status"
 		b.r.reject(b.d, bad)
-		return false, "", b.err
 	}
-	return left, day, errors.Join(err, b.err)
+	return left && bad == nil, day, b.err
 }
 
 // deliveries groups a delivery's items by order, in the order of their appearance.

@@ -102,7 +102,7 @@ func (o *OrderOptions) fills() ([]fill, error) {
 			return structure.segment(dict, segment)
 		})
 		if err == nil && f.segment.Type != "EDI_DC40" {
-			err = f.locate(dict, structure)
+			err = errors.Join(f.locate(dict, structure), o.certain(&f, structure))
 		}
 		if err == nil {
 			names := slices.Sorted(maps.Keys(order))
@@ -120,6 +120,16 @@ func (o *OrderOptions) fills() ([]fill, error) {
 		all = append(all, f)
 	}
 	return all, errors.Join(problems...)
+}
+
+// certain refuses to write a segment flat of which the release has no definition that is known; XML has no definitions.
+func (o *OrderOptions) certain(f *fill, structure *Structure) error {
+	p := structure.at[f.segment.Type]
+	if o.form() == FormXML || f.segment.own || p == nil || !p.Later {
+		return nil
+	}
+	return fmt.Errorf("%s: no export of release %s has %s, so its definition is not certain; those of %s are; format.dictionary adds "+
+		"your system's own (transaction WE60), and form: xml needs none", f.name, o.Release, p.Type, structure.confirmed())
 }
 
 // locate finds the segments around the one that is meant.

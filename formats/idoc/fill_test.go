@@ -227,9 +227,20 @@ func TestLookup(t *testing.T) {
 	}
 }
 
-// TestReleaseBetweenExports: no export of 620 is known, so that it is written with the definitions of 46C, which it reads as well;
-// a dictionary of the system's own goes before that.
+// TestReleaseBetweenExports: no export of 620 is known. What 46C and 700 define alike is certain, of the rest the older
+// definition is written; a system's own goes before both. A segment that only a later export has is refused, but as XML.
 func TestReleaseBetweenExports(t *testing.T) {
+	d := Builtin()
+	older, newer := d.Release(basicType, "620"), d.Release(basicType, "700")
+	var differ []string
+	for _, p := range older.Places {
+		if !p.Later && p.Definition != newer.at[p.Type].Definition {
+			differ = append(differ, p.Definition)
+		}
+	}
+	if !slices.Equal(differ, []string{"E2EDP01005", "E2EDP20", "E2EDP19001"}) {
+		t.Error(differ)
+	}
 	o := encoder()
 	o.Release, o.Form, o.Dictionary = "620", FormFlat, "own.csv"
 	o.SetOpen(func(string) (io.ReadCloser, error) {
@@ -245,6 +256,13 @@ func TestReleaseBetweenExports(t *testing.T) {
 	for _, want := range []string{"\nE2EDP01005 ", "\nE2EDP20001 ", "\nE2EDP19001 "} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q", want)
+		}
+	}
+	for form, want := range map[string]string{FormXML: "", FormFlat: "no export of release 620 has E1EDK36, so its definition is not certain; those of E1EDK01, E1EDK14,"} {
+		o := encoder()
+		o.Release, o.Form, o.Fields = "620", form, map[string]string{"E1EDK36-CCINS": "'VISA'"}
+		if err := o.Check(); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: %v", form, err)
 		}
 	}
 }

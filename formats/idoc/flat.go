@@ -3,9 +3,10 @@ package idoc
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"io"
-	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/orobridge/orobridge/formats"
@@ -49,7 +50,7 @@ func newFlat(r *bufio.Reader, dict *Dictionary) (*flatReader, error) {
 	if err != nil && err != io.EOF && err != bufio.ErrBufferFull {
 		return nil, err
 	}
-	head = head[:runeOffset(head, controlLength+2)]
+	head = head[:runeOffset(string(head), controlLength+2)]
 	f.framed = bytes.IndexByte(head, '\n') >= 0 || utf8.RuneCount(head) <= controlLength
 	return f, nil
 }
@@ -64,7 +65,7 @@ func (f *flatReader) record() ([]byte, error) {
 			return nil, err
 		}
 		f.line++
-		if f.at, f.atLine = start, f.line; len(bytes.TrimRight(b, " \x1a")) > 0 {
+		if f.at, f.atLine = start, f.line; len(bytes.TrimRight(trimBlanks(b), " \x1a")) > 0 {
 			return b, nil
 		}
 	}
@@ -170,13 +171,14 @@ func (f *flatReader) begin(d *Document) error {
 		f.held = append(f.held[:0], b...)
 	}
 	d.Offset, d.Line = f.at, f.atLine
-	b := bytes.TrimRight(f.held, " ")
+	b := trimBlanks(f.held)
 	f.held = f.held[:0]
 	s := &d.Control
 	s.start, s.end = 0, len(b)
 	s.wide = !ascii(b)
 	d.text = append(d.text, b...)
-	d.Number, _ = d.Value(s, "DOCNUM")
+	number, _ := d.Value(s, "DOCNUM")
+	d.Number = strings.Clone(number)
 	basic, _ := d.Value(s, "IDOCTYP")
 	f.follow(basic)
 	switch {
@@ -202,14 +204,14 @@ func (f *flatReader) segment(d *Document, b []byte) error {
 			f.line, sdataOffset)
 		return nil
 	}
-	name := f.name(bytes.TrimRight(b[:30], " "))
+	name := f.name(trimBlanks(b[:30]))
 	s.Type, s.Definition, s.Known, s.level = name.typ, name.definition, name.known, name.level
 	number, ok1 := digits(b[49:55])
 	parent, ok2 := digits(b[55:61])
 	if number > 0 {
 		s.Number = number
 	}
-	f.check(d, &s, b, ok1 && ok2)
+	wide := f.check(d, &s, b, ok1 && ok2)
 	if d.Fault != nil {
 		return nil
 	}
@@ -217,8 +219,8 @@ func (f *flatReader) segment(d *Document, b []byte) error {
 	if !ok {
 		return nil
 	}
-	data := bytes.TrimRight(b[sdataOffset:], " ")
-	s.wide = !ascii(data)
+	data := trimBlanks(b[sdataOffset:])
+	s.wide = wide && !ascii(data)
 	s.start = len(d.text)
 	d.text = append(d.text, data...)
 	s.end = len(d.text)
@@ -226,19 +228,20 @@ func (f *flatReader) segment(d *Document, b []byte) error {
 	return d.tooLarge()
 }
 
-// check compares lengths, DOCNUM and characters of a record.
-func (f *flatReader) check(d *Document, s *Segment, b []byte, numbers bool) {
-	length := len(b)
-	if wide := !ascii(b); wide {
-		length = utf8.RuneCount(b)
-		if charset.Bad(b) {
+// check compares lengths, DOCNUM and characters of a record. It says whether the record has characters beyond ASCII.
+func (f *flatReader) check(d *Document, s *Segment, b []byte, numbers bool) (wide bool) {
+	text := trimBlanks(b) // of most records a small part
+	written, blanks := len(text), len(b)-len(text)
+	if wide = !ascii(text); wide {
+		written = utf8.RuneCount(text)
+		if charset.Bad(text) {
 			d.fail(s, "", formats.CodeEncoding, "line %d has a byte that the encoding does not have; check format.encoding", f.line)
-			return
+			return wide
 		}
 	}
-	doc := string(bytes.TrimSpace(b[33:49]))
-	switch {
-	case length > recordLength && len(bytes.TrimRight(b[runeOffset(b, recordLength):], " ")) > 0:
+	length := written + blanks
+	switch doc := bytes.TrimSpace(b[33:49]); {
+	case written > recordLength:
 		d.fail(s, "", formats.CodeStructure, "line %d has %d characters, more than the %d of a data record", f.line, length, recordLength)
 	case length < recordLength && f.cut && (!f.framed || f.padded && f.records > 0):
 		d.fail(s, "", formats.CodeStructure, "the file ends inside of a data record: it was cut off")
@@ -246,11 +249,12 @@ func (f *flatReader) check(d *Document, s *Segment, b []byte, numbers bool) {
 		d.fail(s, "SEGNAM", formats.CodeStructure, "line %d has no segment name, or one with characters that no name has", f.line)
 	case !numbers:
 		d.fail(s, "SEGNUM", formats.CodeStructure, "line %d has a segment number that is not a number", f.line)
-	case doc != "" && d.Number != "" && trimZeros(doc) != trimZeros(d.Number):
+	case len(doc) > 0 && d.Number != "" && string(doc) != d.Number && trimZeros(string(doc)) != trimZeros(d.Number):
 		d.fail(s, "DOCNUM", formats.CodeStructure, "line %d belongs to IDoc %s: a control record is missing before it", f.line, doc)
 	}
 	f.padded = f.padded && length >= recordLength
 	f.records++
+	return wide
 }
 
 // isName says whether a text can be the name of a segment: letters, digits, "_", and "/" around a namespace.
@@ -291,19 +295,33 @@ func (f *flatReader) name(segnam []byte) *named {
 	return n
 }
 
-// digits reads a number that may be blank.
-func digits(b []byte) (int64, bool) {
-	b = bytes.TrimSpace(b)
-	if len(b) == 0 {
-		return 0, true
+// digits reads a number of few characters that may be blank.
+func digits(b []byte) (n int64, ok bool) {
+	for _, c := range bytes.TrimSpace(b) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = 10*n + int64(c-'0')
 	}
-	n, err := strconv.ParseUint(string(b), 10, 32)
-	return int64(n), err == nil
+	return n, true
+}
+
+// trimBlanks takes the blanks at the end off, eight at a time as long as there are that many.
+func trimBlanks(b []byte) []byte {
+	const eight = 0x2020202020202020
+	for len(b) >= 8 && binary.NativeEndian.Uint64(b[len(b)-8:]) == eight {
+		b = b[:len(b)-8]
+	}
+	for len(b) > 0 && b[len(b)-1] == ' ' {
+		b = b[:len(b)-1]
+	}
+	return b
 }
 
 func ascii(b []byte) bool {
+	const high = 0x8080808080808080
 	for len(b) >= 8 {
-		if (b[0]|b[1]|b[2]|b[3]|b[4]|b[5]|b[6]|b[7])&0x80 != 0 {
+		if binary.NativeEndian.Uint64(b)&high != 0 {
 			return false
 		}
 		b = b[8:]

@@ -21,6 +21,7 @@ type markupReader struct {
 	structure *Structure
 	words     map[*Structure]map[string]*word
 	word      map[string]*word // those of the IDoc's basic type
+	last      *word            // that was looked up last
 	doc       Document
 	open      []int // the open elements of the IDoc: segments by index, else one of the marks below
 	field     *word // the open field, nil for none
@@ -42,7 +43,9 @@ const (
 type word struct {
 	named
 	name  string // of a field, with namespaces as SAP writes them
+	raw   string // as it stands in the file
 	group bool
+	next  *word // that followed the last time, and mostly follows again
 }
 
 func newMarkup(r io.Reader, dict *Dictionary) *markupReader {
@@ -53,7 +56,11 @@ func newMarkup(r io.Reader, dict *Dictionary) *markupReader {
 
 // follow takes the basic type of the IDoc that is read.
 func (m *markupReader) follow(basic string) {
-	m.structure = m.dict.Structure(basic)
+	structure := m.dict.Structure(basic)
+	if structure == m.structure && m.word != nil {
+		return
+	}
+	m.structure, m.last = structure, &word{}
 	if m.word = m.words[m.structure]; m.word == nil {
 		m.word = map[string]*word{}
 		m.words[m.structure] = m.word
@@ -235,7 +242,7 @@ func (m *markupReader) end(d *Document) {
 	}
 	name := m.field.name
 	m.field = nil
-	text := bytes.TrimRight(d.text[m.text:], " ")
+	text := trimBlanks(d.text[m.text:])
 	d.text = d.text[:m.text+len(text)]
 	if len(text) == 0 {
 		return // an empty field is as good as none
@@ -255,7 +262,8 @@ func (m *markupReader) end(d *Document) {
 
 // controlled takes what the rest of the IDoc is read by from its control record.
 func (m *markupReader) controlled(d *Document) {
-	d.Number, _ = d.Value(&d.Control, "DOCNUM")
+	number, _ := d.Value(&d.Control, "DOCNUM")
+	d.Number = strings.Clone(number)
 	if basic, _ := d.Value(&d.Control, "IDOCTYP"); basic != "" {
 		m.follow(basic)
 	}
@@ -264,10 +272,20 @@ func (m *markupReader) controlled(d *Document) {
 // lookup finds what the name of an element stands for, the same word each time as long as a file has a sane number of
 // names.
 func (m *markupReader) lookup(name []byte) *word {
+	w := m.last.next
+	if w == nil || w.raw != string(name) {
+		w = m.find(name)
+		m.last.next = w
+	}
+	m.last = w
+	return w
+}
+
+func (m *markupReader) find(name []byte) *word {
 	if w, ok := m.word[string(name)]; ok {
 		return w
 	}
-	w := &word{name: unescapeName(string(name))}
+	w := &word{raw: string(name), name: unescapeName(string(name))}
 	w.typ = w.name
 	if t, ok := m.dict.Type(w.name); ok {
 		w.known = t

@@ -53,6 +53,7 @@ type Options struct {
 	PriceList      string            `yaml:"price_list" doc:"name of the list of conditions that name neither customer, group, list nor sales area; without it they are rejected"`
 
 	Stock           []string          `yaml:"stock" doc:"LOISTD: fields of E1MARDM, else of E1MARCM, that are summed; [LABST] by default, what is free to use"`
+	StockOf         string            `yaml:"stock_of" doc:"LOISTD: condition over a plant's and a storage location's fields under which its stock counts: WERKS in ['1000', '1100'] && LGORT != 'SCRP'; all counts by default"`
 	Classes         bool              `yaml:"classes" doc:"CLFMAS: the class (E1KSSKM) of a material is its category; give a value list of category"`
 	Characteristics map[string]string `yaml:"characteristics" doc:"CLFMAS, ARTMAS: attribute of the shop for each characteristic (E1AUSPM-ATNAM, E1BPE1AUSPRT-CHAR_NAME) that is read: { COLOR: color }"`
 
@@ -71,8 +72,9 @@ type Options struct {
 	from  map[string]string // where canonical fields come from: SEGMENT-FIELD, several of them after blanks
 	raw   []rawColumn
 
-	shipped   *formats.Condition // of Shipped, once it is checked
-	shippedBy map[string]*rawColumn
+	addressed []string // columns that the mapping makes a user's e-mail address of
+
+	shipped, stockOf *test // of the options of these names, once they are checked
 
 	once    sync.Once
 	dict    *Dictionary

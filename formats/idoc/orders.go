@@ -558,7 +558,7 @@ func wrap(text string, length int) []string {
 func chunks(line string, length int) func(yield func(part string, begin bool) bool) {
 	return func(yield func(string, bool) bool) {
 		for begin := true; line != ""; begin = false {
-			n := runeOffset([]byte(line), length)
+			n := runeOffset(line, length)
 			if !yield(line[:n], begin) {
 				return
 			}

@@ -11,15 +11,16 @@ import (
 	"github.com/orobridge/orobridge/formats"
 )
 
-// messages are the message types that are read, with the entities that they feed.
+// messages are the message types that are read, with the entities that they feed, the one of which they hold most last.
 var messages = map[string][]*formats.Entity{
-	"DEBMAS": {formats.Customers},
-	"ADRMAS": {formats.Customers},
+	"DEBMAS": {formats.CustomerUsers, formats.Customers},
+	"ADRMAS": {formats.CustomerUsers, formats.Customers},
 	"MATMAS": {formats.Products},
 	"ARTMAS": {formats.Products},
 	"CLFMAS": {formats.Products},
 	"LOISTD": {formats.Inventory},
 	"COND_A": {formats.PriceLists, formats.Prices},
+	"PRICAT": {formats.Prices},
 	"ORDRSP": {formats.OrderFeedback},
 	"ORDCHG": {formats.OrderFeedback},
 	"DESADV": {formats.OrderFeedback},
@@ -32,7 +33,7 @@ var messages = map[string][]*formats.Entity{
 // signs tell a message by a segment when the control record does not name it. ORDRSP and INVOIC look alike: there the
 // control record must.
 var signs = map[string]string{"E1KNA1M": "DEBMAS", "E1MARAM": "MATMAS", "E1KOMG": "COND_A", "E1EDL20": "DESADV",
-	"E1ADRMAS": "ADRMAS", "E1OCLFM": "CLFMAS", "E1BPE1MATHEAD": "ARTMAS"}
+	"E1ADRMAS": "ADRMAS", "E1PRPRO": "PRICAT", "E1PRIHEAD": "PRICAT", "E1OCLFM": "CLFMAS", "E1BPE1MATHEAD": "ARTMAS"}
 
 // rule turns one IDoc into rows.
 type rule func(r *reader, d *Document) error
@@ -50,6 +51,8 @@ func rulesOf(e *formats.Entity) *entityRule {
 	switch e {
 	case formats.Customers:
 		return &customerRules
+	case formats.CustomerUsers:
+		return &userRules
 	case formats.Products:
 		return &productRules
 	case formats.PriceLists:
@@ -90,18 +93,13 @@ func (f *Options) Select(e *formats.Entity, m *formats.Mapping) error {
 	}
 	f.units, f.areas, f.skip, f.raw = m.Values["unit"], m.Values["region"], nil, nil
 	f.from = sources(e, m, dict, rules)
-	f.shippedBy = map[string]*rawColumn{}
-	if f.Shipped != "" {
-		if f.shipped, err = formats.NewTest(f.Shipped); err != nil {
-			return fmt.Errorf("format: shipped: %w", err)
-		}
-		for _, name := range f.shipped.Columns() {
-			raw, ok := findRaw(dict, rules, name)
-			if !ok {
-				return fmt.Errorf("format: shipped: %s: no such field; write SEGMENT_FIELD", name)
-			}
-			f.shippedBy[name] = &raw
-		}
+	f.addressed = m.Feeds(e)["email"]
+	f.shipped, err = newTest(dict, rules, "shipped", f.Shipped)
+	if err == nil {
+		f.stockOf, err = newTest(dict, rules, "stock_of", f.StockOf)
+	}
+	if err != nil {
+		return formats.AtKey("format", err)
 	}
 	own := rules.columns(f)
 	var unknown []string
@@ -126,6 +124,53 @@ func (f *Options) Select(e *formats.Entity, m *formats.Mapping) error {
 			strings.Join(unknown, ", "), strings.Join(rules.scope, ", ")))
 	}
 	return nil
+}
+
+// A test is a condition over fields of segments.
+type test struct {
+	condition *formats.Condition
+	columns   map[string]*rawColumn
+}
+
+// newTest compiles the condition of an option, nil for none.
+func newTest(dict *Dictionary, rules *entityRule, option, source string) (*test, error) {
+	if source == "" {
+		return nil, nil
+	}
+	condition, err := formats.NewTest(source)
+	if err != nil {
+		return nil, formats.AtKey(option, err)
+	}
+	t := &test{condition, map[string]*rawColumn{}}
+	for _, name := range condition.Columns() {
+		raw, ok := findRaw(dict, rules, name)
+		if !ok {
+			return nil, formats.AtKey(option, fmt.Errorf("%s: no such field; write SEGMENT_FIELD", name))
+		}
+		t.columns[name] = &raw
+	}
+	return t, nil
+}
+
+// holds says whether a condition holds for some segments, the most specific first; no condition holds always. The reject says
+// why that can't be computed.
+func (b *rowBuilder) holds(t *test, scope ...int) (bool, *formats.Reject) {
+	if t == nil {
+		return true, nil
+	}
+	holds, err := t.condition.HoldsOf(func(name string) string {
+		raw := t.columns[name]
+		if s := b.home(raw, widest(scope), scope); s != nil {
+			text, _ := b.read(s, raw.field)
+			return text
+		}
+		return ""
+	})
+	var bad *formats.Reject
+	if err != nil && !errors.As(err, &bad) {
+		b.err = errors.Join(b.err, err)
+	}
+	return holds, bad
 }
 
 // sources says where each canonical field comes from, the likeliest place first: the rules' own, or what the mapping reads.
@@ -208,7 +253,10 @@ type reader struct {
 	lists   priceLists
 	firsts  map[place]int // what home has looked for in the current IDoc
 	ended   bool
-	noticed bool // the current IDoc gave a row, or was left out for a reason that is counted
+	text    []byte     // of the cells of the row that is handed out
+	answers []answered // of the current IDoc
+	scale   []int      // of the current condition
+	noticed bool       // the current IDoc gave a row, or was left out for a reason that is counted
 }
 
 // place is a raw column's segment below a segment.
@@ -282,11 +330,24 @@ func (r *reader) Next(row *formats.Row) error {
 	}
 	q := &r.queue[r.next]
 	r.next++
+	r.own(q.cells)
 	row.Pos, row.Cells, row.Absent = q.pos, q.cells, q.absent
 	if q.reject != nil {
 		return q.reject
 	}
 	return nil
+}
+
+// own makes a row's cells texts of their own, parts of one: until here they may be parts of a whole IDoc's.
+func (r *reader) own(cells []string) {
+	r.text = r.text[:0]
+	for _, c := range cells {
+		r.text = append(r.text, c...)
+	}
+	text := string(r.text)
+	for i, c := range cells {
+		cells[i], text = text[:len(c)], text[len(c):]
+	}
 }
 
 // read fills the queue from the next IDoc.
@@ -365,8 +426,14 @@ func (r *reader) admit(d *Document) string {
 	return message
 }
 
-// push adds an empty row to the queue: every cell absent.
+// push adds an empty row to the queue: every cell absent. It is small enough to be compiled into who calls it, so that the
+// builder needs no memory of its own.
 func (r *reader) push(d *Document, at int) *rowBuilder {
+	return &rowBuilder{r: r, d: d, row: r.add(d, at)}
+}
+
+// add adds an empty row that stands at a segment of the document, -1 for its control record.
+func (r *reader) add(d *Document, at int) (row int) {
 	if r.used == len(r.queue) {
 		r.queue = append(r.queue, queued{cells: make([]string, len(r.columns)), absent: make([]bool, len(r.columns))})
 	}
@@ -377,13 +444,12 @@ func (r *reader) push(d *Document, at int) *rowBuilder {
 	for i := range q.cells {
 		q.cells[i], q.absent[i] = "", true
 	}
-	b := &rowBuilder{r: r, d: d, row: r.used - 1}
 	if at >= 0 {
 		q.pos = d.position(&d.Segments[at])
 	} else if d != nil {
 		q.pos = d.position(&d.Control)
 	}
-	return b
+	return r.used - 1
 }
 
 // reject adds a row that failed.
@@ -477,10 +543,24 @@ func (b *rowBuilder) number(text string) string {
 }
 
 // raws fills the raw columns; scope are the segments of this row, the most specific first.
-func (b *rowBuilder) raws(scope ...int) {
+func (b *rowBuilder) raws(scope ...int) { b.rawsBelow(widest(scope), scope...) }
+
+// widest is the first of a row's segments in the IDoc, -1 for none: a parent stands before its children.
+func widest(scope []int) int {
+	root := -1
+	for _, i := range scope {
+		if i >= 0 && (root < 0 || i < root) {
+			root = i
+		}
+	}
+	return root
+}
+
+// rawsBelow is raws where other segments than those of the scope are looked for below one of them.
+func (b *rowBuilder) rawsBelow(root int, scope ...int) {
 	for k := range b.r.f.raw {
 		c := &b.r.f.raw[k]
-		if s := b.home(c, scope); s != nil {
+		if s := b.home(c, root, scope); s != nil {
 			if text, sent := b.read(s, c.field); sent {
 				b.set(c.name, text)
 			}
@@ -488,8 +568,8 @@ func (b *rowBuilder) raws(scope ...int) {
 	}
 }
 
-// home finds the segment that a raw column is read from, nil when the row has none.
-func (b *rowBuilder) home(c *rawColumn, scope []int) *Segment {
+// home finds the segment that a raw column is read from, one of the scope or the first below the root; nil when there is none.
+func (b *rowBuilder) home(c *rawColumn, root int, scope []int) *Segment {
 	if c.segment == "EDI_DC40" {
 		return &b.d.Control
 	}
@@ -507,12 +587,6 @@ func (b *rowBuilder) home(c *rawColumn, scope []int) *Segment {
 			return &b.d.Control
 		}
 		return nil
-	}
-	root := -1 // the row's widest segment: a parent stands before its children
-	for _, i := range scope {
-		if i >= 0 && (root < 0 || i < root) {
-			root = i
-		}
 	}
 	key := place{root, c}
 	i, known := b.r.firsts[key]
@@ -557,6 +631,16 @@ func MessageOf(segment string) string {
 		return ""
 	}
 	return signs[t.Type]
+}
+
+// EntityOf is the entity that a message type feeds, nil for none; of two it is prices, not their lists, and customers, not their
+// users.
+func EntityOf(message string) *formats.Entity {
+	all := messages[message]
+	if len(all) == 0 {
+		return nil
+	}
+	return all[len(all)-1]
 }
 
 // Messages lists the message types that feed an entity, nil for one that no message does, for people who ask.

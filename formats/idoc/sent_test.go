@@ -35,6 +35,7 @@ func TestAsSent(t *testing.T) {
 		{"deliveries", formats.OrderFeedback, &Options{}, ""},
 		{"shpcon", formats.OrderFeedback, &Options{}, ""},
 		{"cond_s4", formats.Prices, &Options{PriceList: "List prices"}, FormXML},
+		{"pricat", formats.Prices, &Options{PriceList: "Catalogue"}, ""},
 		{"ordrsp_lines", formats.OrderFeedback, &Options{}, ""},
 		{"loistd", formats.Inventory, &Options{}, FormXML},
 		{"clfmas", formats.Products, &Options{Classes: true, Characteristics: map[string]string{"COLOR": "color", "DEPTH": "depth"}}, FormXML},
@@ -257,15 +258,24 @@ func TestContacts(t *testing.T) {
 	}
 }
 
-// TestStockOfOnePlant: a feed may take the stock of one plant, and other fields than what is free to use.
-func TestStockOfOnePlant(t *testing.T) {
+// TestStockOfSome: a feed may take the stock of one plant, that which meets a condition, and other fields than what is free to
+// use. What is left out can be no fault of a row.
+func TestStockOfSome(t *testing.T) {
 	for _, c := range []struct {
 		format *Options
 		want   string
 	}{
+		{&Options{StockOf: "WERKS in ['1000', '2000'] && LGORT != '0002'"}, "70001 8, AB-100/X -1.5, 70002 bad, 70003 bad; map[]"},
+		{&Options{StockOf: "LGORT == '0002'"}, "70001 7; map[other_plant:3]"},
+		{&Options{StockOf: "E1MARCM_WERKS == '1000' && LGORT == ''"}, "70003 bad; map[other_plant:3]"},
+		{&Options{StockOf: "LGORT == '0002'", Plant: "2000"}, "; map[other_plant:4]"},
+		{&Options{StockOf: "amount(LGORT) < 2 && MEINS == 'ST'", Plant: "1000", Stock: []string{"UMLME"}}, "70001 1, 70002 bad, 70003 bad; map[other_plant:1]"},
 		{&Options{Plant: "2000"}, "70001 3, AB-100/X -1.5; map[other_plant:2]"},
 		{&Options{Plant: "1000", Stock: []string{"LABST", "UMLME"}}, "70001 13, 70002 bad, 70003 bad; map[other_plant:1]"},
 	} {
+		if err := c.format.Select(formats.Inventory, &formats.Mapping{}); err != nil {
+			t.Fatal(err)
+		}
 		rd, err := c.format.Open(bytes.NewReader(read(t, "sent/loistd.xml")), formats.Inventory)
 		if err != nil {
 			t.Fatal(err)
@@ -285,6 +295,16 @@ func TestStockOfOnePlant(t *testing.T) {
 		}
 		if got := strings.Join(all, ", ") + "; " + fmt.Sprint(rd.(formats.Counter).Counts()); got != c.want {
 			t.Errorf("got %s, want %s", got, c.want)
+		}
+	}
+}
+
+// TestStockConditionIsChecked: a field that no segment has, and what is no condition, are told before a file comes.
+func TestStockConditionIsChecked(t *testing.T) {
+	for source, want := range map[string]string{"LGORTT == '1'": "format: stock_of: LGORTT: no such field", "LGORT": "not a condition", "LGORT ==": "stock_of"} {
+		f := &Options{StockOf: source}
+		if err := f.Select(formats.Inventory, &formats.Mapping{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", source, err)
 		}
 	}
 }

@@ -53,13 +53,13 @@ func (e *Envelope) status(number int64, s *Status) *message {
 	}
 	st := m.add("E1STATS", pair{"TABNAM", "EDI_DS"}, pair{"MANDT", s.Client}, pair{"DOCNUM", s.DocNum},
 		pair{"LOGDAT", at.Format("20060102")}, pair{"LOGTIM", at.Format("150405")}, pair{"STATUS", s.Status}, pair{"UNAME", "OROBRIDGE"})
-	text := []byte(s.Text)
+	text := s.Text
 	for _, f := range [...]struct {
 		name   string
 		length int
 	}{{"STATXT", 70}, {"STAPA1", 50}, {"STAPA2", 50}, {"STAPA3", 50}, {"STAPA4", 50}} {
 		n := runeOffset(text, f.length)
-		st.fields = append(st.fields, pair{f.name, string(text[:n])})
+		st.fields = append(st.fields, pair{f.name, text[:n]})
 		text = text[n:]
 		if f.name == "STATXT" {
 			st.fields = append(st.fields, pair{"SEGNUM", segment}, pair{"SEGFLD", s.Field})

@@ -1,13 +1,15 @@
 package idoc
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/orobridge/orobridge/formats"
 )
 
 // LOISTD → inventory. One row per E1MARAM: what its plants (E1MARCM) and their storage locations (E1MARDM) have in stock,
-// summed; of one plant when the feed names it. SAP sends what is there now, so the sum is the quantity.
+// summed; of one plant when the feed names it, or of what meets the feed's condition (stock_of). SAP sends
+// what is there now, so the sum is the quantity.
 var stockRules = entityRule{
 	columns: func(*Options) []string { return []string{"sku", "unit", "quantity"} },
 	scope:   []string{"E1MARDM", "E1MARCM", "E1MARAM"},
@@ -49,35 +51,41 @@ func (b *rowBuilder) material(i int) string {
 	return b.value(i, "MATNR")
 }
 
-// onHand sums a material's stock; false when it stands in other plants only. A plant whose storage locations tell theirs is
-// not counted itself.
+// onHand sums a material's stock; false when it stands elsewhere only. A plant whose storage locations tell theirs is not
+// counted itself.
 func (b *rowBuilder) onHand(material int) bool {
-	sum, told, plants := formats.Amount{}, false, 0
-	take := func(i int) (any bool) {
-		for _, field := range b.r.f.stockFields() {
-			n, there := b.decimal(i, field)
-			sum, any = sum.Add(n), any || there
+	sum, told, ours := formats.Amount{}, false, false
+	take := func(scope ...int) (there bool) {
+		fields := b.r.f.stockFields()
+		there = slices.ContainsFunc(fields, func(field string) bool { return strings.TrimSpace(b.value(scope[0], field)) != "" })
+		counts, bad := b.holds(b.r.f.stockOf, scope...)
+		if bad != nil {
+			b.fail(&b.d.Segments[scope[0]], "quantity", bad.Code, "format.stock_of: %s", bad.Message)
 		}
-		told = told || any
-		return any
+		if counts || bad != nil {
+			told, ours = told || there, true
+			for _, field := range fields {
+				sum = sum.Add(b.decimal(scope[0], field))
+			}
+		}
+		return there
 	}
 	for plant := range b.d.Children(material, "E1MARCM") {
 		if b.r.f.Plant != "" && b.value(plant, "WERKS") != b.r.f.Plant {
 			continue
 		}
-		plants++
 		located := false
 		for place := range b.d.Children(plant, "E1MARDM") {
-			located = take(place) || located
+			located = take(place, plant, material) || located
 		}
 		if !located {
-			take(plant)
+			take(plant, material)
 		}
 	}
 	switch s := &b.d.Segments[material]; {
 	case told:
 		b.set("quantity", sum.String())
-	case plants == 0 && b.r.f.Plant != "":
+	case !ours && (b.r.f.Plant != "" || b.r.f.stockOf != nil):
 		return false
 	case b.d.flat:
 		b.fail(s, "quantity", formats.CodeMissing, "%s is not in the dictionary's E1MARDM and E1MARCM, "+
@@ -89,15 +97,15 @@ func (b *rowBuilder) onHand(material int) bool {
 	return true
 }
 
-// decimal reads a number; one that is none is the row's fault.
-func (b *rowBuilder) decimal(i int, field string) (n formats.Amount, there bool) {
+// decimal reads a number, 0 for none; one that is no number is the row's fault.
+func (b *rowBuilder) decimal(i int, field string) formats.Amount {
 	text := b.value(i, field)
 	if strings.TrimSpace(text) == "" {
-		return n, false
+		return formats.Amount{}
 	}
 	n, err := formats.ParseAmount(text, formats.Conventions{})
 	if err != nil {
 		b.fail(&b.d.Segments[i], field, formats.CodeAmount, "%s %v", field, err)
 	}
-	return n, true
+	return n
 }

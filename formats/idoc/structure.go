@@ -16,17 +16,19 @@ type Structure struct {
 	Release string // of SAP's export, where several differ; empty else
 	Places  []Place
 
-	at map[string]*Place // by segment type
+	at   map[string]*Place // by segment type
+	open bool              // no export says what stands where: every segment stands where a file has it
 }
 
 // A Place is where a segment stands in a basic type.
 type Place struct {
 	Type       string
 	Definition string   // of this release
-	Parents    []string // "-" stands for the top; behind it the header, below which some programs nest what stands beside it
-	Level      int      // HLEVEL
+	Parents    []string // "-" stands for the top; behind it the header, below which some programs nest what is beside it; "*": not known
+	Level      int      // HLEVEL, 0: not known
 	Order      int      // among all segments of the type, from 0
 	Most       int      // how often it may stand below one parent; 0: not known
+	Later      bool     // the definition is a later release's: no export of this one has the segment
 }
 
 // readStructures reads data/structures.csv, and makes the general places of segments of all of them.
@@ -49,6 +51,10 @@ func (d *Dictionary) readStructures(file []byte) error {
 		most, _ := strconv.Atoi(row[6]) // empty: not known
 		p := Place{Type: t.Type, Definition: row[3], Parents: strings.Fields(row[4]), Level: level, Order: len(s.Places), Most: most}
 		s.Places = append(s.Places, p)
+		if p.Parents[0] == "*" {
+			s.open = true
+			continue
+		}
 		if t.Level == 0 {
 			t.Level = p.Level
 		}
@@ -97,8 +103,9 @@ func (d *Dictionary) Structure(basic string) *Structure {
 // Releases of SAP by which orders can be written.
 var releases = []string{"46C", "620", "700", "755"}
 
-// Release is a basic type as a release has it. Newer systems understand older definitions, so a release of which no export
-// is known is written as the one before it: 620 as 46C. Empty is the newest.
+// Release is a basic type as a release has it; empty is the newest. Of ORDERS as of 46C the export is that of ORDERS01. No export
+// of 620 is known: its definitions are those on which 46C and 700 agree, and where they differ (E1EDP01, E1EDP19 and E1EDP20 of
+// what an order is written with) the older one, since a system keeps the definitions of all releases before its own.
 func (d *Dictionary) Release(basic, release string) *Structure {
 	all := d.structures[basic]
 	switch release {
@@ -112,15 +119,28 @@ func (d *Dictionary) Release(basic, release string) *Structure {
 
 // with is a copy that has the definitions of another type's segments.
 func (s *Structure) with(definitions *Structure) *Structure {
-	out := &Structure{Type: s.Type, Release: definitions.Release, Places: slices.Clone(s.Places), at: map[string]*Place{}}
+	out := &Structure{Type: s.Type, Release: definitions.Release, Places: slices.Clone(s.Places), at: map[string]*Place{}, open: s.open}
 	for i := range out.Places {
 		p := &out.Places[i]
 		if other := definitions.at[p.Type]; other != nil {
 			p.Definition = other.Definition
+		} else {
+			p.Later = true
 		}
 		out.at[p.Type] = p
 	}
 	return out
+}
+
+// confirmed names the segments whose definition an export of the release has.
+func (s *Structure) confirmed() string {
+	var names []string
+	for i := range s.Places {
+		if !s.Places[i].Later {
+			names = append(names, s.Places[i].Type)
+		}
+	}
+	return strings.Join(names, ", ")
 }
 
 // segment finds a segment in the definition that the basic type has of it; one of a user's dictionary goes first.
@@ -147,6 +167,8 @@ func (s *Structure) where(t *SegmentType) where {
 		return where{}
 	case slices.Contains(t.Parents, "*"):
 		return where{level: t.Level}
+	case s != nil && !t.own && s.open:
+		return where{}
 	case s != nil && !t.own && s.at[t.Type] != nil:
 		p := s.at[t.Type]
 		return where{p.Parents, p.Level, true}

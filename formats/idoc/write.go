@@ -93,7 +93,10 @@ func (w *writer) record(m *message, n *node, parent, above int, number *int) {
 	level := above + 1
 	if t != nil {
 		p := w.structure.where(t)
-		if level = p.level; above == 1 && slices.Contains(p.parents, "-") {
+		if p.level > 0 {
+			level = p.level
+		}
+		if above == 1 && slices.Contains(p.parents, "-") {
 			parent = 0 // nested below the header in XML: it stands beside it
 		}
 	}

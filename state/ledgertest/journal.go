@@ -45,6 +45,7 @@ var journal = []test{
 			"of an order":         {bridge.EventFilter{Order: "ORD-1"}, []string{"2", "3"}},
 			"since":               {bridge.EventFilter{Since: at.Add(3 * time.Minute)}, []string{"3", "4", "5"}},
 			"the last two":        {bridge.EventFilter{Last: 2}, []string{"4", "5"}},
+			"the two after":       {bridge.EventFilter{After: second, First: 2}, []string{"2", "3"}},
 			"of partners":         {bridge.EventFilter{Visits: true}, []string{"4", "5"}},
 			"the last of them":    {bridge.EventFilter{Visits: true, Last: 1}, []string{"5"}},
 			"of one partner":      {bridge.EventFilter{User: "sap"}, []string{"5"}},

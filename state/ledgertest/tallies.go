@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
 )
 
 // A page reads a ledger in pieces and counts what it shows; that must come to what the lists say.
@@ -27,6 +28,24 @@ var tallies = []test{
 		w.owe(&bridge.Intake{Orders: []*bridge.Entry{entryOf("7"), entryOf("8"), entryOf("9")}})
 		all := w.owed(bridge.OutboxFilter{Last: 1, Before: w.owed(bridge.OutboxFilter{Identifier: "ORD-9"})[0].ID})
 		w.is([]string{"ORD-8"}, each(all, func(o *bridge.Owed) string { return o.Order }))
+	}},
+	{"drops, orders and rejects are read page by page, the oldest first", func(w *world) {
+		one, _ := w.drop(bridge.Drop{Name: "1.csv"}), w.drop(bridge.Drop{Name: "2.csv"})
+		w.drop(bridge.Drop{Name: "3.csv"})
+		drops, err := w.Drops(w.Context(), bridge.DropFilter{After: one.ID, First: 1})
+		w.must(err)
+		w.is([]string{"2.csv"}, each(drops, func(d *bridge.Drop) string { return d.Name }))
+
+		w.owe(&bridge.Intake{Orders: []*bridge.Entry{entryOf("7"), entryOf("8"), entryOf("9")}})
+		all := w.owed(bridge.OutboxFilter{First: 1, After: w.owed(bridge.OutboxFilter{Identifier: "ORD-7"})[0].ID})
+		w.is([]string{"ORD-8"}, each(all, func(o *bridge.Owed) string { return o.Order }))
+
+		_, r := w.run(bridge.Drop{Name: "4.csv"})
+		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{rejectOf(r, "A", formats.Position{Line: 9}),
+			rejectOf(r, "B", formats.Position{Line: 3}), rejectOf(r, "C", formats.Position{Line: 2})}))
+		first := w.rejected(bridge.RejectFilter{First: 2})
+		w.is([]string{"B", "A"}, first)
+		w.is([]string{"C"}, w.rejected(bridge.RejectFilter{After: 2, First: 2}))
 	}},
 	{"orders are counted by where they stand", ordersAreCounted},
 	{"what runs did is counted by day and feed", func(w *world) {

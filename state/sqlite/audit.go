@@ -28,7 +28,7 @@ func (l journal) Audit(ctx context.Context, f bridge.AuditFilter, each func(*bri
 	filter(&w, "at >= ?", millis(f.Since))
 	filter(&w, "who = ?", f.Who)
 	query := `SELECT n, at, kind, who, origin, what, about, why,
-		coalesce((SELECT hash FROM audit b WHERE b.n = a.n - 1), ''), hash FROM audit a` + w.tail("n", f.Last)
+		coalesce((SELECT hash FROM audit b WHERE b.n = a.n - 1), ''), hash FROM audit a` + w.tail("n", 0, f.Last)
 	if f.Last > 0 {
 		query = `SELECT * FROM (` + query + `) ORDER BY n`
 	}

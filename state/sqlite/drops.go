@@ -75,7 +75,7 @@ func (l dropStore) Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Dr
 	if f.Owed {
 		w.add("finish <> ''")
 	}
-	drops, err := l.queryDrops(ctx, w.tail("id", f.Last), w.args...)
+	drops, err := l.queryDrops(ctx, w.tail("id", f.First, f.Last), w.args...)
 	return inOrder(drops, f.Last), wrap("list drops", err)
 }
 

@@ -88,10 +88,8 @@ func (l journal) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 	}
 	filter(&w, "user = ?", f.User)
 	filter(&w, "at >= ?", millis(f.Since))
-	query := `SELECT id, at, kind, feed, export, drop_id, doc, remote, user, rest FROM events` + w.String()
-	if f.Last > 0 {
-		query = `SELECT * FROM (` + query + fmt.Sprintf(` ORDER BY id DESC LIMIT %d)`, f.Last)
-	}
+	query := `SELECT * FROM (SELECT id, at, kind, feed, export, drop_id, doc, remote, user, rest FROM events` +
+		w.tail("id", f.First, f.Last) + `)`
 	rows, err := l.walks.QueryContext(ctx, query+` ORDER BY id`, w.args...)
 	if err != nil {
 		return fmt.Errorf("read journal: %w", err)

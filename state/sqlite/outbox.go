@@ -233,6 +233,7 @@ func (l outboxStore) Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*brid
 	}
 	filter(&w, "o.number = ?", f.Number)
 	filter(&w, "o.id < ?", f.Before)
+	filter(&w, "o.id > ?", f.After)
 	filter(&w, "o.submitted >= ?", millis(f.From))
 	filter(&w, "o.submitted < ?", millis(f.To))
 	filter(&w, "o.answered = 0 AND o.alarm = '' AND f.written <> 0 AND f.written < ?", millis(f.Unanswered))
@@ -245,7 +246,7 @@ func (l outboxStore) Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*brid
 		coalesce(f.alarm, ''), iif(o.stuck <> '', o.stuck, coalesce(f.reason, '')),
 		o.flags, o.answer, o.submitted, o.noticed, coalesce(f.owed, 0), coalesce(f.written, 0),
 		coalesce(f.fetched, 0), coalesce(f.fetched_by, ''), coalesce(f.fetched_from, ''), coalesce(f.picked_up, 0), o.answered
-		FROM outbox o LEFT JOIN outfiles f ON f.export = o.export AND f.number = o.number` + w.tail("o.id", f.Last)
+		FROM outbox o LEFT JOIN outfiles f ON f.export = o.export AND f.number = o.number` + w.tail("o.id", f.First, f.Last)
 	err := walk(ctx, l.front, query, w.args, func(rows *sql.Rows) error {
 		o := &bridge.Owed{}
 		var flags string

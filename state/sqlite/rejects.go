@@ -39,6 +39,7 @@ func rejectsOf(f bridge.RejectFilter) (w where) {
 	filter(&w, "r.drop_id = ?", f.Drop)
 	filter(&w, "r.run = ?", f.Run)
 	filter(&w, "r.run < ?", f.Before)
+	filter(&w, "r.id > ?", f.After)
 	if f.IDs != nil {
 		w.add("r.id IN (SELECT value FROM json_each(?))", numbers(f.IDs))
 	}
@@ -63,8 +64,8 @@ func (l rowStore) Rejects(ctx context.Context, f bridge.RejectFilter, each func(
 		return l.bareRejects(ctx, f, each)
 	}
 	from := `rejects`
-	if f.Last > 0 {
-		from = fmt.Sprintf(`(SELECT r.* FROM rejects r JOIN drops d ON d.id = r.drop_id%s ORDER BY r.id DESC LIMIT %d)`, w.String(), f.Last)
+	if f.First+f.Last > 0 {
+		from = `(SELECT r.* FROM rejects r JOIN drops d ON d.id = r.drop_id` + w.tail("r.id", f.First, f.Last) + `)`
 		w.conditions = nil
 	}
 	err := walk(ctx, l.walks, `SELECT r.id, r.drop_id, r.run, r.entity, r.line, r.off, r.segment, r.doc, r.part,

@@ -79,10 +79,14 @@ func among[T ~string](w *where, column string, texts []T) {
 	w.add(column+" IN ("+strings.TrimSuffix(strings.Repeat("?,", len(texts)), ",")+")", args...)
 }
 
-// tail orders the rows of a query, oldest first; of the last n (0: all) it reads the newest first, for inOrder to turn.
-func (w *where) tail(by string, last int) string {
-	if last > 0 {
+// tail orders the rows of a query, oldest first, or the first so many of them; of the last so many it reads the newest first, for
+// inOrder to turn. 0 is no bound.
+func (w *where) tail(by string, first, last int) string {
+	switch {
+	case last > 0:
 		return w.String() + fmt.Sprintf(" ORDER BY %s DESC LIMIT %d", by, last)
+	case first > 0:
+		return w.String() + fmt.Sprintf(" ORDER BY %s LIMIT %d", by, first)
 	}
 	return w.String() + " ORDER BY " + by
 }

@@ -14,8 +14,9 @@ import (
 var kindDocs = map[string]string{
 	"csv":   "delimited text, with or without a header",
 	"fixed": "records of fixed width, by a layout",
-	"idoc":  "SAP's IDocs, flat or XML, recognised by themselves: DEBMAS, MATMAS, COND_A, ORDRSP, ORDCHG, DESADV, SHPCON, WHSCON, INVOIC",
-	"xml":   "any XML, by the paths of its elements",
+	"idoc": "SAP's IDocs, flat or XML, recognised by themselves: DEBMAS, ADRMAS, MATMAS, ARTMAS, CLFMAS, LOISTD, COND_A, PRICAT, ORDRSP, " +
+		"ORDCHG, DESADV, DELVRY, SHPCON, WHSCON, INVOIC",
+	"xml": "any XML, by the paths of its elements",
 }
 
 // orderKindDocs says what each kind of order file is.

@@ -324,9 +324,12 @@ var (
 
 // chars reads character data up to the next '<'.
 func (s *Scanner) chars() (Kind, error) {
-	i, err := s.find(0, func(b []byte) int { return bytes.IndexByte(b, '<') })
-	if err != nil {
-		return 0, s.tooLong()
+	var err error
+	i := bytes.IndexByte(s.buf[s.pos:], '<')
+	if i < 0 || i > s.lim.Token { // by far the most texts stand in the buffer whole
+		if i, err = s.find(0, func(b []byte) int { return bytes.IndexByte(b, '<') }); err != nil {
+			return 0, s.tooLong()
+		}
 	}
 	if i < 0 {
 		if s.err != io.EOF {
@@ -525,8 +528,8 @@ func (s *Scanner) startTag() (Kind, error) {
 // tagEnd finds the '>' that ends the start tag at s.pos: the first one outside of quotes.
 func (s *Scanner) tagEnd() (int, error) {
 	var quote byte
-	i, err := s.find(1, func(b []byte) int { return bytes.IndexByte(b, '>') })
-	if err == nil && i > 0 {
+	i := bytes.IndexByte(s.buf[s.pos:], '>')
+	if i > 0 && i <= s.lim.Token {
 		b := s.buf[s.pos : s.pos+i]
 		if bytes.IndexByte(b, '\'') < 0 && bytes.Count(b, doubleQuote)%2 == 0 {
 			return i, nil // by far the most values have no '>'
@@ -556,7 +559,7 @@ func (s *Scanner) attributes(b []byte) error {
 	s.attrs = s.attrs[:0]
 	s.scratch = s.scratch[:0]
 	for {
-		rest := bytes.TrimLeft(b, " \t\r\n")
+		rest := skipBlanks(b)
 		if len(rest) == 0 {
 			return nil
 		}
@@ -568,11 +571,11 @@ func (s *Scanner) attributes(b []byte) error {
 		if !ok {
 			return s.bad("an attribute without a proper name")
 		}
-		rest = bytes.TrimLeft(rest, " \t\r\n")
+		rest = skipBlanks(rest)
 		if len(rest) == 0 || rest[0] != '=' {
 			return s.bad("attribute %s has no value", qname)
 		}
-		rest = bytes.TrimLeft(rest[1:], " \t\r\n")
+		rest = skipBlanks(rest[1:])
 		if len(rest) < 2 || rest[0] != '"' && rest[0] != '\'' {
 			return s.bad("the value of attribute %s is not quoted", qname)
 		}
@@ -806,6 +809,14 @@ func split(qname []byte) (prefix, name []byte, ok bool) {
 	prefix, name = qname[:i], qname[i+1:]
 	head, _ := cutName(name)
 	return prefix, name, i > 0 && len(head) > 0 && len(head) == len(name) && bytes.IndexByte(name, ':') < 0
+}
+
+func skipBlanks(b []byte) []byte {
+	i := 0
+	for i < len(b) && blank(b[i]) {
+		i++
+	}
+	return b[i:]
 }
 
 func blank(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }

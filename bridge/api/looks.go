@@ -1,0 +1,369 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/admit"
+	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// found is an answer that is one document.
+type found[T any] struct{ Body T }
+
+// list is an answer that is a page of a list.
+type list[T any] struct {
+	Link string `header:"Link" doc:"where the list goes on: <address>; rel=\"next\"; missing at its end"`
+	Body []T
+}
+
+// A Page is the part of a list that is asked for.
+type Page struct {
+	After int64 `query:"after" minimum:"0" doc:"where the page before ended; the Link header says it"`
+	Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+}
+
+// next is the Link header of a page that may go on.
+func (p Page) next(n int, last int64, query url.Values) string {
+	if n < p.Limit {
+		return ""
+	}
+	query.Set("after", strconv.FormatInt(last, 10))
+	query.Set("limit", strconv.Itoa(p.Limit))
+	return fmt.Sprintf(`<?%s>; rel="next"`, query.Encode())
+}
+
+// asked are the parameters of a list that were given.
+type asked url.Values
+
+func (a asked) set(name, value string) {
+	if value != "" {
+		url.Values(a).Add(name, value)
+	}
+}
+
+func (a asked) moment(name string, t time.Time) {
+	if !t.IsZero() {
+		a.set(name, t.UTC().Format(time.RFC3339Nano))
+	}
+}
+
+// look registers a question to which everybody with a role gets an answer.
+func look[I, O any](s *server, a huma.API, role admit.Role, path, id, summary string, answer func(context.Context, *I) (*O, error)) {
+	huma.Register(a, operation(http.MethodGet, path, id, summary, role), func(ctx context.Context, in *I) (*O, error) {
+		out, err := answer(ctx, in)
+		if err != nil {
+			return nil, s.problemOf(err)
+		}
+		return out, nil
+	})
+}
+
+// looks registers what is seen.
+func (s *server) looks(a huma.API) {
+	look(s, a, admit.Viewer, "/status", "status", "How every feed and export stands", s.status)
+	look(s, a, admit.Viewer, "/drops", "drops", "Drops", s.drops)
+	look(s, a, admit.Viewer, "/drops/{drop}", "drop", "One drop: its runs, who decided what, its rows", s.drop)
+	look(s, a, admit.Viewer, "/drops/{drop}/plan", "plan", "What loading a drop would do", s.plan)
+	look(s, a, admit.Viewer, "/rejects", "rejects", "Rows that could not be loaded", s.rejects)
+	look(s, a, admit.Viewer, "/causes", "causes", "Rejects by their cause, the most frequent first", s.causes)
+	look(s, a, admit.Viewer, "/parked", "parked", "Rows that wait for a parent", s.parked)
+	look(s, a, admit.Viewer, "/orders", "orders", "Orders in the outbox", s.orders)
+	look(s, a, admit.Viewer, "/orders/{order}", "order", "The orders that an identifier or a file's number names", s.order)
+	look(s, a, admit.Operator, "/orders/{order}/files/{export}", "preview", "The file in which an order would go out", s.preview)
+	look(s, a, admit.Viewer, "/trace", "trace", "What set a key, and its history", s.trace)
+	look(s, a, admit.Viewer, "/events", "events", "What happened, from the journal", s.events)
+	look(s, a, admit.Viewer, "/transfers", "transfers", "What partners did at the bridge's own server", s.transfers)
+}
+
+func (s *server) status(ctx context.Context, _ *struct{}) (*found[*operate.Status], error) {
+	v, err := s.Desk.Status(ctx)
+	return &found[*operate.Status]{v}, err
+}
+
+type askDrops struct {
+	Page
+	Feed  string             `query:"feed"`
+	State []bridge.DropState `query:"state" doc:"one of these states; of all without"`
+	Word  string             `query:"word" doc:"a part of the file's name"`
+	From  time.Time          `query:"from" doc:"seen at or after"`
+	To    time.Time          `query:"to" doc:"seen before"`
+	Last  int                `query:"last" minimum:"0" doc:"only the last so many, instead of a page"`
+}
+
+func (s *server) drops(ctx context.Context, in *askDrops) (*list[operate.Drop], error) {
+	f := bridge.DropFilter{Feed: in.Feed, States: in.State, Word: in.Word, From: in.From, To: in.To, After: in.After}
+	if f.Last = in.Last; in.Last == 0 {
+		f.First = in.Limit
+	}
+	all, err := s.Desk.Drops(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	out := &list[operate.Drop]{Body: all}
+	if n := len(all); n > 0 && in.Last == 0 {
+		q := asked{}
+		q.set("feed", in.Feed)
+		for _, state := range in.State {
+			q.set("state", string(state))
+		}
+		q.set("word", in.Word)
+		q.moment("from", in.From)
+		q.moment("to", in.To)
+		out.Link = in.next(n, all[n-1].Drop, url.Values(q))
+	}
+	return out, nil
+}
+
+// OneDrop names a drop in a path.
+type OneDrop struct {
+	Drop int64 `path:"drop" minimum:"1"`
+}
+
+type askDrop struct {
+	OneDrop
+	Rows bool `query:"rows" doc:"with what became of single rows"`
+}
+
+func (s *server) drop(ctx context.Context, in *askDrop) (*found[*operate.DropDetails], error) {
+	v, err := s.Desk.DropDetails(ctx, in.Drop, in.Rows)
+	if err == nil && in.Rows {
+		err = s.ofPersons(ctx, v.Details.Feed)
+	}
+	return &found[*operate.DropDetails]{v}, err
+}
+
+type askPlan struct {
+	OneDrop
+	Live bool `query:"live" doc:"compare with the shop as it is now"`
+}
+
+func (s *server) plan(ctx context.Context, in *askPlan) (*found[*operate.Plan], error) {
+	v, err := s.Desk.DropDetails(ctx, in.Drop, false)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.ofPersons(ctx, v.Details.Feed); err != nil {
+		return nil, err
+	}
+	p, err := s.Desk.PlanDrop(ctx, in.Drop, operate.PlanOptions{Live: in.Live, Weigh: true})
+	return &found[*operate.Plan]{p}, err
+}
+
+// ofPersons refuses the rows of a feed about persons to those who may not see them.
+func (s *server) ofPersons(ctx context.Context, feed string) error {
+	f, err := operate.FeedOf(s.Desk.Feeds, feed)
+	if err != nil { // nobody knows any more what it was about
+		f = nil
+	}
+	if admit.CallerOf(ctx).May(admit.Operator) || f != nil && !ofPersons(f.Entity.Name) {
+		return nil
+	}
+	return problem(http.StatusForbidden, "its rows are about persons: this needs the role operator", "")
+}
+
+// ofPersons says that an entity's records are about persons.
+func ofPersons(entity string) bool { return entity == formats.Customers.Name }
+
+type askRejects struct {
+	Page
+	Drop int64  `query:"drop" minimum:"0"`
+	Feed string `query:"feed"`
+	All  bool   `query:"all" doc:"also those that have come to an end"`
+	Last int    `query:"last" minimum:"0" doc:"only the last so many, instead of a page"`
+}
+
+func (in *askRejects) filter() bridge.RejectFilter {
+	return bridge.RejectFilter{Drop: in.Drop, Feed: in.Feed, Open: !in.All}
+}
+
+func (s *server) rejects(ctx context.Context, in *askRejects) (*list[operate.KeptReject], error) {
+	f := in.filter()
+	if f.Last = in.Last; in.Last == 0 {
+		f.After, f.First = in.After, in.Limit
+	}
+	all, err := s.Desk.Rejects(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	out := &list[operate.KeptReject]{Body: all}
+	var last int64
+	for i := range all {
+		last = max(last, all[i].ID)
+		if ofPersons(all[i].Entity) && !admit.CallerOf(ctx).May(admit.Operator) {
+			all[i].Key, all[i].Message, all[i].Row = "", "", map[string]string{}
+		}
+	}
+	if in.Last == 0 {
+		q := asked{}
+		q.set("feed", in.Feed)
+		if in.Drop != 0 {
+			q.set("drop", strconv.FormatInt(in.Drop, 10))
+		}
+		if in.All {
+			q.set("all", "true")
+		}
+		out.Link = in.next(len(all), last, url.Values(q))
+	}
+	return out, nil
+}
+
+type askCauses struct {
+	Drop int64  `query:"drop" minimum:"0"`
+	Feed string `query:"feed"`
+	All  bool   `query:"all" doc:"also of those that have come to an end"`
+}
+
+func (s *server) causes(ctx context.Context, in *askCauses) (*list[operate.Cause], error) {
+	all, err := s.Desk.Causes(ctx, bridge.RejectFilter{Drop: in.Drop, Feed: in.Feed, Open: !in.All})
+	for i := range all {
+		if x := &all[i].Example; ofPersons(x.Entity) && !admit.CallerOf(ctx).May(admit.Operator) {
+			x.Key, x.Message, x.Row = "", "", map[string]string{}
+		}
+	}
+	return &list[operate.Cause]{Body: all}, err
+}
+
+type askParked struct {
+	Feed string `query:"feed"`
+}
+
+func (s *server) parked(ctx context.Context, in *askParked) (*list[operate.Parked], error) {
+	all, _, err := s.Desk.Parked(ctx, in.Feed, 0)
+	return &list[operate.Parked]{Body: all}, err
+}
+
+type askOrders struct {
+	Page
+	Export   string             `query:"export"`
+	State    []bridge.OwedState `query:"state" doc:"one of these states; of all without"`
+	Customer string             `query:"customer" doc:"a customer's number"`
+	From     time.Time          `query:"from" doc:"submitted at or after"`
+	To       time.Time          `query:"to" doc:"submitted before"`
+	Alarmed  bool               `query:"alarmed" doc:"only those with an alarm"`
+	Last     int                `query:"last" minimum:"0" doc:"only the last so many, instead of a page"`
+}
+
+func (s *server) orders(ctx context.Context, in *askOrders) (*list[operate.Order], error) {
+	f := bridge.OutboxFilter{Export: in.Export, States: in.State, Customer: in.Customer, From: in.From, To: in.To, Alarmed: in.Alarmed,
+		After: in.After}
+	if f.Last = in.Last; in.Last == 0 {
+		f.First = in.Limit
+	}
+	all, err := s.Desk.Orders(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	out := &list[operate.Order]{Body: all}
+	if n := len(all); n > 0 && in.Last == 0 {
+		q := asked{}
+		q.set("export", in.Export)
+		for _, state := range in.State {
+			q.set("state", string(state))
+		}
+		q.set("customer", in.Customer)
+		q.moment("from", in.From)
+		q.moment("to", in.To)
+		if in.Alarmed {
+			q.set("alarmed", "true")
+		}
+		out.Link = in.next(n, all[n-1].ID, url.Values(q))
+	}
+	return out, nil
+}
+
+// OneOrder names an order in a path.
+type OneOrder struct {
+	Order string `path:"order" maxLength:"255" doc:"identifier, or the number of a file"`
+}
+
+func (s *server) order(ctx context.Context, in *OneOrder) (*list[operate.OrderDetails], error) {
+	all, err := s.Desk.OrderDetails(ctx, in.Order)
+	return &list[operate.OrderDetails]{Body: all}, err
+}
+
+type askPreview struct {
+	OneOrder
+	Export string `path:"export" maxLength:"255"`
+}
+
+func (s *server) preview(ctx context.Context, in *askPreview) (*found[*operate.Preview], error) {
+	v, err := s.Desk.PreviewOrder(ctx, in.Order, in.Export)
+	return &found[*operate.Preview]{v}, err
+}
+
+type askTrace struct {
+	Entity string `query:"entity" doc:"without one every key that has the word is traced"`
+	Key    string `query:"key" required:"true" maxLength:"4096" doc:"a key, its parts joined by |; or without an entity a part of one"`
+}
+
+func (s *server) trace(ctx context.Context, in *askTrace) (*list[*operate.Trace], error) {
+	var all []*operate.Trace
+	if in.Entity != "" {
+		v, err := s.Desk.Trace(ctx, in.Entity, in.Key)
+		if err != nil {
+			return nil, err
+		}
+		all = []*operate.Trace{v}
+	} else {
+		var err error
+		if all, _, err = s.Desk.TraceAll(ctx, in.Key); err != nil {
+			return nil, err
+		}
+	}
+	for _, v := range all {
+		if ofPersons(v.Entity) && !admit.CallerOf(ctx).May(admit.Operator) {
+			return nil, problem(http.StatusForbidden, "it is about a person: this needs the role operator", "name another entity")
+		}
+	}
+	return &list[*operate.Trace]{Body: all}, nil
+}
+
+type askEvents struct {
+	Page
+	Drop  int64     `query:"drop" minimum:"0"`
+	Order string    `query:"order"`
+	Since time.Time `query:"since" doc:"at or after"`
+	Last  int       `query:"last" minimum:"0" doc:"only the last so many, instead of a page"`
+}
+
+func (s *server) events(ctx context.Context, in *askEvents) (*list[operate.Event], error) {
+	f := bridge.EventFilter{After: in.After, Drop: in.Drop, Order: in.Order, Since: in.Since}
+	if f.Last = in.Last; in.Last == 0 {
+		f.First = in.Limit
+	}
+	out := &list[operate.Event]{Body: []operate.Event{}}
+	err := s.Desk.Events(ctx, f, func(e operate.Event) error {
+		out.Body = append(out.Body, e)
+		return nil
+	})
+	if n := len(out.Body); err == nil && n > 0 && in.Last == 0 {
+		q := asked{}
+		if in.Drop != 0 {
+			q.set("drop", strconv.FormatInt(in.Drop, 10))
+		}
+		q.set("order", in.Order)
+		q.moment("since", in.Since)
+		out.Link = in.next(n, out.Body[n-1].ID, url.Values(q))
+	}
+	return out, err
+}
+
+type askTransfers struct {
+	User  string    `query:"user"`
+	Since time.Time `query:"since" doc:"at or after"`
+	Last  int       `query:"last" minimum:"1" maximum:"10000" default:"1000" doc:"only the last so many"`
+}
+
+func (s *server) transfers(ctx context.Context, in *askTransfers) (*list[operate.Transfer], error) {
+	all, err := s.Desk.Transfers(ctx, bridge.EventFilter{User: in.User, Since: in.Since, Last: in.Last})
+	return &list[operate.Transfer]{Body: all}, err
+}

@@ -1,0 +1,88 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/admit"
+	"github.com/orobridge/orobridge/bridge/operate"
+)
+
+// maxStreams is how many follow events at once; more are asked to come back.
+const maxStreams = 256
+
+// sendWithin is how long a follower may take for an event before it is given up.
+const sendWithin = 10 * time.Second
+
+type askStream struct {
+	After int64  `query:"after" minimum:"0" doc:"the number of the last event that is known; without one the stream begins with what comes now"`
+	Last  string `header:"Last-Event-ID" doc:"as after, by an EventSource that comes back"`
+	Drop  int64  `query:"drop" minimum:"0"`
+}
+
+// streamed registers the events as they come.
+func (s *server) streamed(a huma.API) {
+	op := operation(http.MethodGet, "/events/stream", "stream", "Events as they come (server-sent events), each with its number as id",
+		admit.Viewer)
+	op.Responses = map[string]*huma.Response{"200": {Description: "event: the kind; data: the event as /events has it",
+		Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: "string"}}}}}
+	huma.Register(a, op, func(ctx context.Context, in *askStream) (*huma.StreamResponse, error) {
+		f := bridge.EventFilter{After: in.After, Drop: in.Drop}
+		if id, err := strconv.ParseInt(in.Last, 10, 64); err == nil && id > 0 {
+			f.After = id
+		}
+		if f.After == 0 {
+			if err := s.Desk.Events(ctx, bridge.EventFilter{Last: 1}, func(e operate.Event) error { f.After = e.ID; return nil }); err != nil {
+				return nil, s.problemOf(err)
+			}
+		}
+		select {
+		case s.streams <- struct{}{}:
+		default:
+			return nil, problem(http.StatusServiceUnavailable, "too many follow events already", "try again later")
+		}
+		return &huma.StreamResponse{Body: func(c huma.Context) {
+			defer func() { <-s.streams }()
+			s.follow(c, f)
+		}}, nil
+	})
+}
+
+// follow sends events until the follower has gone.
+func (s *server) follow(c huma.Context, f bridge.EventFilter) {
+	c.SetHeader("Content-Type", "text/event-stream")
+	c.SetHeader("Cache-Control", "no-store")
+	c.SetStatus(http.StatusOK)
+	w, ok := c.BodyWriter().(http.ResponseWriter)
+	if !ok {
+		return
+	}
+	out := http.NewResponseController(w)
+	send := func(text string) error {
+		if err := out.SetWriteDeadline(time.Now().Add(sendWithin)); err != nil {
+			return err
+		}
+		if _, err := w.Write([]byte(text)); err != nil {
+			return err
+		}
+		return out.Flush()
+	}
+	if send(": events of orobridge\n\n") != nil {
+		return
+	}
+	_ = s.Desk.Follow(c.Context(), f, func(e operate.Event) error { // an error is a follower who has gone, or a ledger that the log tells of
+		data, err := json.Marshal(e)
+		if err != nil {
+			return err
+		}
+		return send(fmt.Sprintf("id: %d\nevent: %s\ndata: %s\n\n", e.ID, strings.ReplaceAll(string(e.Kind), " ", "_"), data))
+	})
+}

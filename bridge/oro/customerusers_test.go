@@ -1,0 +1,77 @@
+package oro
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// TestCustomerUsers: the people of a customer come, change and are put to rest.
+func TestCustomerUsers(t *testing.T) {
+	shop, c := newShop(t)
+	load(t, c, record(formats.Customers, "100", "name", "Müller"), record(formats.Customers, "101", "name", "Plain"))
+	before := shop.Count("customerusers")
+	load(t, c, record(formats.CustomerUsers, "ina@example.com", "customer_number", "100", "first_name", "Ina", "last_name", "Beispiel",
+		"role", "Buyer", "enabled", "1"),
+		record(formats.CustomerUsers, "uwe@example.com", "customer_number", "100", "first_name", "Uwe", "last_name", "Muster"))
+	if n := shop.Count("customerusers") - before; n != 2 {
+		t.Fatalf("%d users were created", n)
+	}
+	load(t, c, record(formats.CustomerUsers, "ina@example.com", "customer_number", "101", "last_name", "Neu", "role", "Administrator"))
+	load(t, c, record(formats.CustomerUsers, "ina@example.com", "role", "", "enabled", "0"))
+	load(t, c, record(formats.CustomerUsers, "uwe@example.com", "enabled", "1"))
+
+	for name, tt := range map[string]struct {
+		rec  *formats.Record
+		want string
+	}{
+		"comma":            {record(formats.CustomerUsers, "a,b@example.com", "first_name", "A"), "nothing"},
+		"unknown role":     {record(formats.CustomerUsers, "n@example.com", "role", "King"), `reject reference role: the shop has no customer user role "King"`},
+		"unknown customer": {record(formats.CustomerUsers, "n@example.com", "customer_number", "99"), "missing customers 99"},
+		"other case":       {record(formats.CustomerUsers, "INA@example.com", "first_name", "A"), "nothing"},
+	} {
+		got := "nothing"
+		if l := find(t, c, tt.rec); l != (bridge.Lookup{}) {
+			got = show(bridge.Outcome{Reject: l.Reject, Missing: l.Missing})
+		}
+		if !strings.HasPrefix(got, tt.want) {
+			t.Errorf("%s: %s, want %s", name, got, tt.want)
+		}
+	}
+
+	rec := record(formats.CustomerUsers, "uwe@example.com")
+	send(t, c, &bridge.Batch{Entity: "customer_users", Changes: []*bridge.Change{{Op: bridge.Remove, Key: rec.Key, Record: rec}}})
+	if l := find(t, c, record(formats.CustomerUsers, "uwe@example.com", "enabled", "", "first_name", "")); l.Found == nil || l.Found.Values[0].Text != "0" {
+		t.Errorf("a removed user: %+v", l)
+	}
+	bad := plan(t, c, record(formats.CustomerUsers, "ina@example.com", "last_name", ""))
+	if _, refused, err := c.Submit(t.Context(), bad); err != nil || refused[0].Reject == nil || refused[0].Reject.Field != "last_name" {
+		t.Errorf("a user without a name: %+v, %v", refused, err)
+	}
+}
+
+// TestUserWithSeveralRoles: a role that the shop's people gave beside the file's stays.
+func TestUserWithSeveralRoles(t *testing.T) {
+	_, c := newShop(t)
+	load(t, c, record(formats.Customers, "100", "name", "Müller"))
+	load(t, c, record(formats.CustomerUsers, "ina@example.com", "customer_number", "100", "first_name", "Ina", "last_name", "B", "role", "Buyer"))
+	id := find(t, c, record(formats.CustomerUsers, "ina@example.com", "role", "Buyer")).Found.OroID
+	it, roles := item{kind: "customerusers", id: id}, refs(nil)
+	for _, role := range []string{"Administrator", "Buyer"} {
+		ids, err := c.named(t.Context(), customerUserRoles, role)
+		if err != nil || len(ids) != 1 {
+			t.Fatal(ids, err)
+		}
+		roles = append(roles, ref{"customeruserroles", ids[0]})
+	}
+	it.points("userRoles", roles)
+	if err := c.byHand(t, http.MethodPatch, "customerusers/"+id, single(&it)); err != nil {
+		t.Fatal(err)
+	}
+	if got := find(t, c, record(formats.CustomerUsers, "ina@example.com", "role", "Buyer")); got.Found.Values[0].Text != "Buyer" {
+		t.Errorf("%+v", got.Found)
+	}
+}
