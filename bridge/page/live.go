@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
 )
 
 const (
@@ -27,14 +28,15 @@ type news struct {
 
 	mu       sync.Mutex
 	changed  bool
-	progress map[int64]progress // by drop, since the last time
+	progress map[string]progress // by feed, since the last time
 	watchers map[chan bulletin]bool
 	closed   bool
 }
 
-// progress is how far a drop's run is.
+// progress is how far a feed's run is.
 type progress struct {
-	Drop  int64  `json:"drop"`
+	Feed  string `json:"feed"`
+	File  string `json:"file"`
 	Phase string `json:"phase"`
 	Done  int64  `json:"done"`
 	Total int64  `json:"total"`
@@ -47,7 +49,7 @@ type bulletin struct {
 }
 
 func newNews(ctx context.Context, wait *sync.WaitGroup, events *bridge.Events) *news {
-	n := &news{progress: map[int64]progress{}, watchers: map[chan bulletin]bool{}}
+	n := &news{progress: map[string]progress{}, watchers: map[chan bulletin]bool{}}
 	n.stop = events.Observe(n.observe)
 	wait.Go(func() {
 		tick := time.NewTicker(newsEvery)
@@ -70,7 +72,7 @@ func (n *news) observe(e *bridge.Event) {
 	case bridge.StepReached, bridge.BatchSent, bridge.BatchJudged:
 	case bridge.Progressed:
 		n.mu.Lock()
-		n.progress[e.Drop] = progress{e.Drop, e.Phase, e.Done, e.Total}
+		n.progress[e.Feed] = progress{e.Feed, formats.Printable(e.File), e.Phase, e.Done, e.Total}
 		n.mu.Unlock()
 	default:
 		n.version.Add(1)

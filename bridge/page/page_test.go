@@ -286,7 +286,7 @@ func TestWatchersHearOfNews(t *testing.T) {
 		}
 	}()
 	<-heard // the stream has begun
-	s.Events.Tell(&bridge.Event{Kind: bridge.Progressed, Drop: 7, Phase: "sending", Done: 3, Total: 9}, &bridge.Event{Kind: bridge.DropSeen})
+	s.Events.Tell(&bridge.Event{Kind: bridge.Progressed, Feed: "prices", File: "p.csv", Phase: "sending", Done: 3, Total: 9}, &bridge.Event{Kind: bridge.DropSeen})
 	all := ""
 	for deadline := time.After(30 * time.Second); !strings.Contains(all, "event: news"); {
 		select {
@@ -296,7 +296,7 @@ func TestWatchersHearOfNews(t *testing.T) {
 			t.Fatalf("heard only %q", all)
 		}
 	}
-	if !strings.Contains(all, `{"drop":7,"phase":"sending","done":3,"total":9}`) {
+	if !strings.Contains(all, `{"feed":"prices","file":"p.csv","phase":"sending","done":3,"total":9}`) {
 		t.Errorf("heard %q", all)
 	}
 	s.Must(s.page.Close()) // sends watchers away

@@ -71,15 +71,18 @@
   const paces = new Map();
   source.addEventListener("progress", (e) => {
     const p = JSON.parse(e.data);
-    const box = document.querySelector('.progress[data-drop="' + Number(p.drop) + '"]');
-    if (!box) { soon(); return; }
+    const box = [...document.querySelectorAll(".progress")].find((b) => b.dataset.feed === p.feed);
+    if (!box || box.dataset.file !== p.file) {
+      if (document.getElementById("loading")) soon();
+      return;
+    }
     const bar = box.querySelector("progress"), how = box.querySelector(".how");
     if (p.total > 0) { bar.max = p.total; bar.value = p.done; }
     const now = performance.now();
-    let pace = paces.get(p.drop);
-    if (!pace || pace.phase !== p.phase || p.done < pace.from) {
-      pace = { phase: p.phase, from: p.done, at: now };
-      paces.set(p.drop, pace);
+    let pace = paces.get(p.feed);
+    if (!pace || pace.file !== p.file || pace.phase !== p.phase || p.done < pace.from) {
+      pace = { file: p.file, phase: p.phase, from: p.done, at: now };
+      paces.set(p.feed, pace);
     }
     const number = (n) => Math.round(n).toLocaleString(lang);
     let text = p.phase + " " + number(p.done) + (p.total > 0 ? " / " + number(p.total) : "");
