@@ -70,7 +70,9 @@ var rooms = []room{
 	{"cmd/orobridge", anything},
 	{"cmd/orobridge/erp", nil},
 	{"cmd/orobridge/help", nil},
-	{"cmd/orobridge/show", below{"formats", "bridge", "bridge/inbound/rows", "bridge/operate", "cmd/orobridge/help"}},
+	{"cmd/orobridge/rehearsal", below{"formats", "bridge", "bridge/config", "bridge/operate", "bridge/oro/orotest", "cmd/orobridge/erp",
+		"cmd/orobridge/show"}},
+	{"cmd/orobridge/show", below{"formats", "bridge", "bridge/inbound/rows", "bridge/operate", "state", "cmd/orobridge/help"}},
 	{"scripts", anything},
 }
 

@@ -58,7 +58,8 @@ const (
 	LoggedOut     EventKind = "logged out"
 	LoginRefused  EventKind = "login refused" // Text says why, which is more than the stranger was told
 	Pruned        EventKind = "pruned"
-	Noted         EventKind = "note" // worth knowing, with no consequence of its own
+	BackupMade    EventKind = "backup made" // by the schedule; it was read back
+	Noted         EventKind = "note"        // worth knowing, with no consequence of its own
 )
 
 // What is told to observers and kept nowhere.

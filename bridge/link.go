@@ -28,8 +28,12 @@ type Link struct {
 // LinkRef is the short form of a link that planning reads for every row.
 type LinkRef struct {
 	ID          int64 // 0: the ledger does not know the key
-	Fingerprint int64
+	Fingerprint int64 // 0: doubtful
 }
+
+// Doubtful says that the link is one of a ledger that was put back: the shop may have accepted something else since. Nothing that it
+// says counts before the shop was asked.
+func (r LinkRef) Doubtful() bool { return r.ID != 0 && r.Fingerprint == 0 }
 
 // Fingerprint is what planning compares. That of a removed record matches no row, so that a sender who lists it again is
 // always looked at closely.

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"strings"
+	"time"
 )
 
 const pausedPrefix = "paused "
@@ -14,6 +15,21 @@ func PausedWork(note string) (work string, ok bool) { return strings.CutPrefix(n
 
 // ReloadWork is the piece of work that PausedNote tells of when a changed config was refused: the bridge goes on by the one before.
 const ReloadWork = "reload"
+
+// RenewedNote is the name of the ledger's note of when it was put back, as RFC 3339: what it knew then may be older than the world.
+const RenewedNote = "renewed"
+
+// Renewed reads it; the zero time of a ledger that never was.
+func Renewed(notes map[string]string) time.Time {
+	t, err := time.Parse(time.RFC3339Nano, notes[RenewedNote])
+	if err != nil { // there is none
+		return time.Time{}
+	}
+	return t
+}
+
+// BackupWork is the piece of work that PausedNote tells of when no backup could be made.
+const BackupWork = "backup"
 
 // ReloadAsked is the name of the ledger's note by which another process asks the bridge to read its config again.
 const ReloadAsked = "reload asked"

@@ -204,6 +204,29 @@ func (s *State) remember() error {
 	return nil
 }
 
+// sweep removes what killed processes have left: stages in the spool, copies of backups beside the ledger.
+func (s *State) sweep() error {
+	left, err := os.ReadDir(s.dir)
+	if err != nil {
+		return fmt.Errorf("look for what is left over: %w", err)
+	}
+	for _, entry := range left {
+		info, err := entry.Info()
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("look for what is left over: %w", err)
+		}
+		// Nobody restores beside us, but somebody may be making a backup.
+		old := err == nil && time.Since(info.ModTime()) > bridge.Day
+		if !strings.HasPrefix(entry.Name(), restorePrefix) && !(old && strings.HasPrefix(entry.Name(), backupPart)) {
+			continue
+		}
+		if err := os.RemoveAll(filepath.Join(s.dir, entry.Name())); err != nil {
+			return fmt.Errorf("remove what is left over: %w", err)
+		}
+	}
+	return s.sweepStages()
+}
+
 // sweepStages removes the stages that killed processes have left in the spool.
 func (s *State) sweepStages() error {
 	left, err := os.ReadDir(s.Spool())

@@ -24,6 +24,7 @@ import (
 type State struct {
 	*sqlite.Ledger
 	dir     string
+	program string
 	lock    *lock
 	opened  []os.FileInfo // lock and ledger as they were then
 	checked bool          // the ledger was checked from end to end before its first write
@@ -35,14 +36,15 @@ type State struct {
 
 // Options change how a folder is opened.
 type Options struct {
-	ReadOnly bool // for verbs that only look: takes no lock, changes nothing, and needs an existing ledger
-	Beside   bool // for verbs that change a word or two beside a running bridge: takes no lock
+	ReadOnly bool   // for verbs that only look: takes no lock, changes nothing, and needs an existing ledger
+	Beside   bool   // for verbs that change a word or two beside a running bridge: takes no lock
+	Program  string // version that opens it
 }
 
 // Open opens the ledger in a folder, making both if need be, and brings its schema up to date. It returns an error
 // wrapping bridge.ErrLocked when another process holds it, and refuses a ledger of a newer program.
 func Open(ctx context.Context, dir string, o Options) (*State, error) {
-	s := &State{dir: dir}
+	s := &State{dir: dir, program: o.Program}
 	if err := s.open(ctx, o); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -63,7 +65,7 @@ func (s *State) open(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	if o.Beside {
-		s.Ledger, err = sqlite.Open(ctx, path, sqlite.Options{})
+		s.Ledger, err = sqlite.Open(ctx, path, sqlite.Options{Program: o.Program})
 		return err
 	}
 	if s.lock, err = takeLock(filepath.Join(s.dir, "lock")); err != nil {
@@ -85,7 +87,7 @@ func (s *State) openHeld(ctx context.Context, path string, o Options) error {
 			return err
 		}
 	}
-	if err := s.sweepStages(); err != nil {
+	if err := s.sweep(); err != nil {
 		return err
 	}
 	if _, err := os.Lstat(path); err != nil && !first {
@@ -95,7 +97,11 @@ func (s *State) openHeld(ctx context.Context, path string, o Options) error {
 		return err
 	}
 	s.checked = s.lock.crashed()
-	if s.Ledger, err = sqlite.Open(ctx, path, sqlite.Options{New: first, Suspect: s.checked}); err != nil {
+	if s.Ledger, err = sqlite.Open(ctx, path, sqlite.Options{New: first, Suspect: s.checked, Program: o.Program,
+		Before: s.beforeMigration}); err != nil {
+		return err
+	}
+	if err := s.recognise(ctx); err != nil {
 		return err
 	}
 	// Last: a first start that was cut short is a first start again.

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"maps"
 	"net"
 	"net/netip"
@@ -36,6 +37,7 @@ func (k checker) config() {
 	for i, e := range k.c.Exports {
 		k.export(k.element("exports", i, e.Name), e)
 	}
+	k.backup()
 	k.names()
 	k.collisions()
 	k.rivals()
@@ -49,6 +51,33 @@ func (k checker) element(list string, i int, name string) string {
 		return join(list, name)
 	}
 	return join(list, number(i))
+}
+
+// leastBackup is the shortest time between two backups.
+const leastBackup = time.Minute
+
+func (k checker) backup() {
+	b := &k.c.State.Backup
+	const key = "state.backup"
+	switch {
+	case !k.given(key):
+	case b.Every == 0 && !k.failed(key+".every"):
+		k.problem(key, "add every: 1h", "every is missing")
+	case b.Every.D() < leastBackup && !k.failed(key+".every"):
+		k.problem(key+".every", "", "must be %v or longer", leastBackup)
+	}
+	if b.To.Remote == "" {
+		b.To.Folder = k.c.resolve(b.To.Folder)
+		return
+	}
+	b.To.Folder = cmp.Or(b.To.Folder, "/")
+	k.folder(key+".to.folder", b.To.Folder)
+	switch r := k.c.Remotes[b.To.Remote]; {
+	case r == nil:
+		k.problem(key+".to.remote", "", "there is no remote %q", b.To.Remote)
+	case r.ReadOnly:
+		k.problem(key+".to.remote", "name one that may be written to", "the remote %s is read-only", b.To.Remote)
+	}
 }
 
 var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)

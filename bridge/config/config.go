@@ -46,6 +46,21 @@ type Config struct {
 type State struct {
 	Dir  string `yaml:"dir" jsonschema:"default=./var,format=path" doc:"folder of the ledger, the spool and the lock; on a local disk"`
 	Keep Keep   `yaml:"keep" doc:"how long what is done with is kept; 0s keeps it for ever"`
+
+	Backup Backup `yaml:"backup" doc:"backups of the state on a schedule; none without every"`
+}
+
+// Backup says how often a running bridge makes a backup of its state, and where it puts it.
+type Backup struct {
+	Every bridge.Duration `yaml:"every" doc:"between two backups: 1h"`
+	Keep  int             `yaml:"keep" jsonschema:"default=24,minimum=1" doc:"so many, the newest"`
+	To    BackupPlace     `yaml:"to" jsonschema:"default=./backups" doc:"a folder of this machine, on another disk if there is one: ./backups; or { remote: sap, folder: /backup }"`
+}
+
+// BackupPlace is a local folder, or one of a remote.
+type BackupPlace struct {
+	Remote string `yaml:"remote" doc:"name of the remote; without one the folder is this machine's"`
+	Folder string `yaml:"folder" doc:"folder on the remote; / by default"`
 }
 
 // Keep says how long what is done with is kept; 0 keeps it for ever. Nothing that still waits for something is ever too old.

@@ -152,7 +152,8 @@ func TestConfigDesign(t *testing.T) {
 	hours := func(n int) bridge.Duration { return bridge.Duration(time.Duration(n) * time.Hour) }
 	seconds := func(n int) bridge.Duration { return bridge.Duration(time.Duration(n) * time.Second) }
 	want := m{
-		"state": config.State{Dir: "var", Keep: config.Keep{Rows: hours(24 * 90), Orders: hours(24 * 365 * 10), Refused: hours(24 * 30)}}, "api": "/admin/api", "in_flight": 4, "timeout": seconds(60), "settle": seconds(1800),
+		"state": config.State{Dir: "var", Keep: config.Keep{Rows: hours(24 * 90), Orders: hours(24 * 365 * 10), Refused: hours(24 * 30)},
+			Backup: config.Backup{Keep: 24, To: config.BackupPlace{Folder: "backups"}}}, "api": "/admin/api", "in_flight": 4, "timeout": seconds(60), "settle": seconds(1800),
 		"secret": "hush", "webhook": quiet,
 		"key": "not a real key, only a file", "name": "sap", "hosts": "known_hosts",
 		"connections": 2, "dir": "/srv/drops",

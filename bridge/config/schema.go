@@ -71,6 +71,9 @@ func (d describer) value(t reflect.Type) *jsonschema.Schema {
 	case reflect.TypeFor[Collect]():
 		type keys Collect
 		return oneOf(text(fromEnv+`^[0-9]+ orders or .+$`), d.describe(reflect.TypeFor[keys]()))
+	case reflect.TypeFor[BackupPlace]():
+		type keys BackupPlace
+		return oneOf(text(""), d.describe(reflect.TypeFor[keys]()))
 	case reflect.TypeFor[Signature]():
 		type keys Signature
 		return oneOf(&jsonschema.Schema{Type: "string", Enum: []any{"required", "optional"}}, d.describe(reflect.TypeFor[keys]()))

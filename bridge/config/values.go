@@ -76,6 +76,12 @@ func (g *Gap) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q is not a rule for gaps: write hold, warn, or skip after 2h", text)
 }
 
+// UnmarshalText reads the short form: a folder of this machine.
+func (p *BackupPlace) UnmarshalText(text []byte) error {
+	*p = BackupPlace{Folder: string(text)}
+	return nil
+}
+
 // String writes the rule as the config's short form has it, where there is one.
 func (s Signature) String() string {
 	if s.Fresh {

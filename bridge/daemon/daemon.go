@@ -34,6 +34,8 @@ type Daemon struct {
 	Events *bridge.Events
 	// Subscribe keeps the shop's webhooks in order and says what it did; nil when nobody listens for them.
 	Subscribe func(ctx context.Context) (did []string, err error)
+	// Backup makes a backup of the state when one is due, and says when to ask again; nil when nobody wants any.
+	Backup func(ctx context.Context) (wait time.Duration, err error)
 	// Shop tells what it offers; nil when nobody asks.
 	Shop Shop
 	// Heed is called when somebody has decided something beside the bridge; nil when nobody else cares.
@@ -77,6 +79,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 		g.Go(func() error { return s.subscribe(ctx) })
 	}
 	g.Go(func() error { return s.prune(ctx) })
+	if d.Backup != nil {
+		g.Go(func() error { return s.backup(ctx) })
+	}
 	g.Go(func() error { return s.heed(ctx) })
 	err := g.Wait()
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
@@ -228,6 +233,9 @@ func (s *schedule) turn(ctx context.Context, f *config.Feed) (found bool, change
 		return false, changed, err
 	}
 	if d == nil {
+		if err := s.In.FinishAll(ctx, f); err != nil {
+			return false, changed, err
+		}
 		due, err := s.In.ParkedDue(ctx, f)
 		if err != nil || !due {
 			return false, changed, err
@@ -296,11 +304,9 @@ func (s *schedule) parentsLoaded(ctx context.Context, f *config.Feed) (bool, err
 	return true, nil
 }
 
+// loadOne loads a drop. It is put away with others, once nothing is due or the folder is listed again.
 func (s *schedule) loadOne(ctx context.Context, f *config.Feed, d *bridge.Drop) error {
 	if _, err := s.In.Load(ctx, f, d); err != nil {
-		return err
-	}
-	if err := s.In.Finish(ctx, f, d); err != nil && !bridge.OfFile(err) { // the next listing tries again, and tells
 		return err
 	}
 	return s.In.RetryParked(ctx, f, d.ID)
@@ -369,6 +375,20 @@ func (s *schedule) prune(ctx context.Context) error {
 		wait, err = min(wait, orders), errors.Join(err, ordersErr)
 		if n = s.report(ctx, "prune", n, err); n > 0 {
 			wait = max(time.Hour, bridge.Backoff(n, err, 0.5))
+		}
+		if err := s.Clock.Wait(ctx, wait); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// backup makes backups, each when it is due.
+func (s *schedule) backup(ctx context.Context) error {
+	for n := 0; ctx.Err() == nil; {
+		wait, err := s.Backup(ctx)
+		if n = s.report(ctx, bridge.BackupWork, n, err); n > 0 {
+			wait = bridge.Backoff(n, err, 0.5)
 		}
 		if err := s.Clock.Wait(ctx, wait); err != nil {
 			return err
@@ -452,6 +472,10 @@ func (d *Daemon) Round(ctx context.Context) error {
 	failed("prune", err)
 	_, err = d.Out.PruneDue(ctx)
 	failed("prune", err)
+	if d.Backup != nil {
+		_, err = d.Backup(ctx)
+		failed(bridge.BackupWork, err)
+	}
 	return errors.Join(errs...)
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
@@ -16,18 +17,21 @@ import (
 // resumeClaims finishes the claims that were cut short.
 func (p *poller) resumeClaims(ctx context.Context) error {
 	drops, err := p.e.Ledger.Drops(ctx, bridge.DropFilter{Feed: p.f.Name, States: []bridge.DropState{bridge.Ready}})
-	for _, d := range drops {
+	if err != nil {
+		return err
+	}
+	for _, group := range p.groups(drops) {
+		err := p.each(ctx, group, p.claim, func(_ *bridge.Drop, err error) error {
+			if bridge.OfFile(err) || bridge.FateOf(err) == bridge.Stop {
+				return nil // told when its turn comes
+			}
+			return err
+		})
 		if err != nil {
-			break
-		}
-		if p.e.setbacks.Rests(ofDrop(d), p.e.Clock.Now()) {
-			continue
-		}
-		if err = p.claim(ctx, d); bridge.OfFile(err) || err != nil && bridge.FateOf(err) == bridge.Stop {
-			err = nil // told when its turn comes
+			return err
 		}
 	}
-	return err
+	return nil
 }
 
 // claimAndFetch claims and fetches every drop of a feed that is whole, in the feed's order. Trouble with one file is kept with
@@ -40,60 +44,80 @@ func (p *poller) claimAndFetch(ctx context.Context) (fetched int, listed bool, e
 	}
 	order.Sort(drops)
 	var errs []error
-	for _, d := range drops {
-		if p.e.setbacks.Rests(ofDrop(d), p.e.Clock.Now()) {
-			continue
-		}
-		before := d.State
-		err := p.forward(ctx, d)
+	failed := func(d *bridge.Drop, err error) error {
 		switch {
-		case err == nil:
-			p.e.setbacks.Failed(ofDrop(d), p.e.Clock.Now(), nil)
 		case bridge.OfFile(err):
 			p.e.setbacks.Failed(ofDrop(d), p.e.Clock.Now(), err)
 			errs = append(errs, p.stuck(ctx, d, err))
-			continue
-		default:
-			errs = append(errs, err)
-			if bridge.FateOf(err) == bridge.Pause {
-				return fetched, false, errors.Join(errs...)
-			}
-			errs = append(errs, p.stuck(ctx, d, err))
+			return nil
+		case bridge.FateOf(err) == bridge.Pause:
+			return err
 		}
-		listed = listed || d.Manifest && d.State == bridge.Fetched && before != bridge.Fetched
-		if !d.Manifest && (d.State == bridge.Fetched || d.State == bridge.Loading) {
-			fetched++
+		errs = append(errs, err, p.stuck(ctx, d, err))
+		return nil
+	}
+	for _, group := range p.groups(drops) {
+		claimed := slices.DeleteFunc(slices.Clone(group), func(d *bridge.Drop) bool {
+			return d.State == bridge.Fetched || d.State == bridge.Loading
+		})
+		err := p.each(ctx, claimed, p.claim, failed)
+		if err == nil {
+			err = p.each(ctx, claimed, p.take, failed)
+		}
+		if err != nil {
+			return fetched, false, errors.Join(append(errs, err)...)
+		}
+		for _, d := range group {
+			fresh := slices.Contains(claimed, d)
+			if fresh && !p.e.setbacks.Rests(ofDrop(d), p.e.Clock.Now()) {
+				p.e.setbacks.Failed(ofDrop(d), p.e.Clock.Now(), nil)
+			}
+			listed = listed || fresh && d.Manifest && d.State == bridge.Fetched
+			if !d.Manifest && (d.State == bridge.Fetched || d.State == bridge.Loading) {
+				fetched++
+			}
 		}
 	}
 	err = errors.Join(errs...)
 	return fetched, listed && err == nil, err
 }
 
+// groups cuts drops that do not rest after trouble into groups that are taken along together.
+func (p *poller) groups(drops []*bridge.Drop) (groups [][]*bridge.Drop) {
+	var bytes int64
+	for _, d := range drops {
+		if p.e.setbacks.Rests(ofDrop(d), p.e.Clock.Now()) {
+			continue
+		}
+		last := len(groups) - 1
+		if last < 0 || len(groups[last]) == together || bytes+d.Size > togetherBytes {
+			groups, bytes, last = append(groups, nil), 0, last+1
+		}
+		groups[last], bytes = append(groups[last], d), bytes+d.Size
+	}
+	return groups
+}
+
 // ofDrop is what a drop's trouble is kept under.
 func ofDrop(d *bridge.Drop) string { return fmt.Sprintf("drop %d", d.ID) }
 
-// forward takes one drop as far as it can go now.
-func (p *poller) forward(ctx context.Context, d *bridge.Drop) error {
-	if d.State == bridge.Ready {
-		if err := p.claim(ctx, d); err != nil {
-			return err
-		}
-	}
+// take fetches a drop that is claimed, or ends one that can't be.
+func (p *poller) take(ctx context.Context, d *bridge.Drop) (*step, error) {
 	switch {
 	case d.State != bridge.Claimed:
-		return nil
+		return nil, nil
 	case d.Remote == bridge.ByHand:
 		d.State, d.Reason, d.SettledAt = bridge.Vanished, "the copying of the file was cut short: load it again", p.e.Clock.Now()
-		return p.advance(ctx, d, bridge.Claimed, p.event(bridge.DropSettled, d, settledText(d)))
+		return came(d, bridge.Claimed, p.event(bridge.DropSettled, d, settledText(d))), nil
 	case d.Size > int64(p.f.MaxSize):
-		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected,
+		return nil, p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected,
 			hint:   "if the sender's files are meant to be that large, raise max_size of the feed and have it sent again",
 			reason: fmt.Sprintf("it has %d bytes, more than max_size allows (%s)", d.Size, p.f.MaxSize)})
 	case spool.NeverFits(p.e.Spool, d.Size):
-		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, hint: spool.HintNeverFits,
+		return nil, p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, hint: spool.HintNeverFits,
 			reason: fmt.Sprintf("%s: it has %d bytes, more than the disk of state.dir could ever hold", formats.CodeFileNeverFits, d.Size)})
 	case p.e.Clock.Now().Sub(d.SteadyAt) < p.f.Ready.Stable.D():
-		return nil // it grew after it was claimed
+		return nil, nil // it grew after it was claimed
 	case d.Manifest:
 		return p.fetchManifest(ctx, d)
 	}
@@ -118,26 +142,29 @@ func (p *poller) stuck(ctx context.Context, d *bridge.Drop, why error) error {
 // claim moves a drop into the work folder, its marker first: a marker that stayed behind would make the next file of
 // that name look whole. What an attempt that was cut short has moved stands there already, in the size and time that the
 // ledger knows; another file in that place is left alone.
-func (p *poller) claim(ctx context.Context, d *bridge.Drop) error {
+func (p *poller) claim(ctx context.Context, d *bridge.Drop) (*step, error) {
+	if d.State != bridge.Ready {
+		return nil, nil
+	}
 	if !p.e.ReadOnly[d.Remote] {
 		r, err := p.e.remote(d)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		p.e.Events.Step("claim")
 		target, err := p.moveToWork(ctx, r, d)
 		if bridge.NotThere(err) {
 			d.State, d.Reason, d.Path, d.SettledAt = bridge.Vanished, "the file left the folder before it could be claimed", "", p.e.Clock.Now()
-			return p.advance(ctx, d, bridge.Ready, p.event(bridge.DropSettled, d, settledText(d)))
+			return came(d, bridge.Ready, p.event(bridge.DropSettled, d, settledText(d))), nil
 		}
 		if err != nil {
-			return err
+			return nil, err
 		}
 		d.Path = target
 	}
 	p.e.Events.Step("claimed")
 	d.State, d.Reason, d.ClaimedAt = bridge.Claimed, "", p.e.Clock.Now()
-	return p.advance(ctx, d, bridge.Ready, p.event(bridge.DropClaimed, d, ""))
+	return came(d, bridge.Ready, p.event(bridge.DropClaimed, d, "")), nil
 }
 
 // moveToWork moves a drop and its marker into the work folder and returns where it stands. An error that is [bridge.NotThere] says

@@ -15,11 +15,11 @@ import (
 
 // fetch copies a claimed drop into the spool. A file that has changed since it was listed is watched anew where it
 // stands; one that a sender took back from a remote on which nothing is moved is gone.
-func (p *poller) fetch(ctx context.Context, d *bridge.Drop) error {
+func (p *poller) fetch(ctx context.Context, d *bridge.Drop) (*step, error) {
 	name := strconv.FormatInt(d.ID, 10)
 	r, err := p.e.remote(d)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	p.e.Events.Step("fetch")
 	size, sum, err := spool.Fetch(ctx, r, d.Path, filepath.Join(p.e.Spool, name))
@@ -30,13 +30,13 @@ func (p *poller) fetch(ctx context.Context, d *bridge.Drop) error {
 	d.State, d.Reason, d.SHA256, d.Spool, d.FetchedAt = bridge.Fetched, "", sum, name, p.e.Clock.Now()
 	if d.ListedSHA256 != "" && d.ListedSHA256 != sum {
 		d.State = bridge.Claimed
-		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, hint: "have the sender put the file there again",
+		return nil, p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, hint: "have the sender put the file there again",
 			reason: fmt.Sprintf("its sha256 is %s, manifest %d says %s: it was not sent whole", sum, d.ListedBy, d.ListedSHA256)})
 	}
 	if err := p.recognise(ctx, d); err != nil {
-		return err
+		return nil, err
 	}
-	return p.advance(ctx, d, bridge.Claimed, fetched(d, d.FetchedAt))
+	return came(d, bridge.Claimed, fetched(d, d.FetchedAt)), nil
 }
 
 // fetched is the event of a drop whose bytes are in the spool.
@@ -58,21 +58,21 @@ func (p *poller) recognise(ctx context.Context, d *bridge.Drop) (err error) {
 }
 
 // changed finds out why a claimed file could not be fetched as it was listed.
-func (p *poller) changed(ctx context.Context, r bridge.Remote, d *bridge.Drop, why error) error {
+func (p *poller) changed(ctx context.Context, r bridge.Remote, d *bridge.Drop, why error) (*step, error) {
 	file, err := r.Stat(ctx, d.Path)
 	switch {
 	case bridge.NotThere(err) && p.e.ReadOnly[d.Remote], err == nil && p.e.ReadOnly[d.Remote] &&
 		(file.Size != d.Size || !bridge.SameTime(file.MTime, d.MTime)):
 		d.State, d.Reason, d.Path, d.SettledAt = bridge.Vanished, "the sender replaced the file before it could be fetched", "", p.e.Clock.Now()
-		return p.advance(ctx, d, bridge.Claimed, p.event(bridge.DropSettled, d, settledText(d)))
+		return came(d, bridge.Claimed, p.event(bridge.DropSettled, d, settledText(d))), nil
 	case err == nil && file.Size != d.Size:
 		d.Reason = fmt.Sprintf("it had %d bytes when it was claimed and has %d now: the sender was still writing; give the feed a marker, "+
 			"or a longer ready.stable", d.Size, file.Size)
 		d.Size, d.MTime, d.SteadyAt = file.Size, file.MTime.UTC(), p.e.Clock.Now()
-		return p.advance(ctx, d, bridge.Claimed, p.event(bridge.DropTrouble, d, d.Reason))
+		return came(d, bridge.Claimed, p.event(bridge.DropTrouble, d, d.Reason)), nil
 	case why == nil:
-		return &bridge.Error{Op: "fetch", Object: bridge.FileObject(d.Remote, d.Path), Fate: bridge.Pause, File: true,
+		return nil, &bridge.Error{Op: "fetch", Object: bridge.FileObject(d.Remote, d.Path), Fate: bridge.Pause, File: true,
 			Err: errors.New("another number of bytes arrived than the file has")}
 	}
-	return why
+	return nil, why
 }

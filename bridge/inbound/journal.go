@@ -54,6 +54,65 @@ func (j journal) advanceAll(ctx context.Context, moves []bridge.Move, events ...
 	return j.told(j.e.Ledger.Advance(ctx, moves, events...), events...)
 }
 
+// A step is what a drop has come to, which is to be recorded. Small files come in great numbers: the same step of some of them
+// is recorded in one transaction, and one that was not recorded is found done when it is tried again.
+type step struct {
+	bridge.Move
+	event *bridge.Event
+}
+
+// How many drops are taken along together, and how many bytes they have at most: a large one stands alone.
+const (
+	together      = 50
+	togetherBytes = 1 << 20
+)
+
+// each does a step with each of some drops and records what they have come to, also when it can't go on: failed decides that,
+// and hears of each error.
+func (j journal) each(ctx context.Context, drops []*bridge.Drop, do func(context.Context, *bridge.Drop) (*step, error),
+	failed func(*bridge.Drop, error) error) (err error) {
+	var done []*step
+	for _, d := range drops {
+		s, why := do(ctx, d)
+		if s != nil {
+			done = append(done, s)
+		}
+		if why == nil {
+			continue
+		}
+		if err = failed(d, why); err != nil {
+			break
+		}
+	}
+	recorded := j.record(ctx, done)
+	if errors.Is(recorded, bridge.ErrMoved) && len(done) > 1 { // somebody has decided about one of them: the others go on
+		recorded = nil
+		for _, s := range done {
+			if why := j.record(ctx, []*step{s}); why != nil && recorded == nil {
+				recorded = failed(s.Drop, why)
+			}
+		}
+	} else if errors.Is(recorded, bridge.ErrMoved) {
+		recorded = failed(done[0].Drop, recorded)
+	}
+	return errors.Join(err, recorded)
+}
+
+// record saves what some drops have come to.
+func (j journal) record(ctx context.Context, done []*step) error {
+	var moves []bridge.Move
+	var events []*bridge.Event
+	for _, s := range done {
+		moves, events = append(moves, s.Move), append(events, s.event)
+	}
+	return j.advanceAll(ctx, moves, events...)
+}
+
+// came is a drop that has come from a state to where it stands.
+func came(d *bridge.Drop, from bridge.DropState, event *bridge.Event) *step {
+	return &step{bridge.Move{Drop: d, From: from}, event}
+}
+
 // keep enters events in the journal that no other change goes with, and tells them.
 func (j journal) keep(ctx context.Context, events ...*bridge.Event) error {
 	return j.told(j.e.Ledger.Keep(ctx, events...), events...)

@@ -58,3 +58,57 @@ func TestALongLineIsNotReadForEachOfItsDrops(t *testing.T) {
 		t.Errorf("the price is %s", w.PriceOf("SKU1"))
 	}
 }
+
+// counting counts how often drops are moved on.
+type counting struct {
+	inbound.Ledger
+	advanced int
+	before   func(moves []bridge.Move)
+}
+
+func (c *counting) Advance(ctx context.Context, moves []bridge.Move, events ...*bridge.Event) error {
+	if c.advanced++; c.before != nil {
+		c.before(moves)
+	}
+	return c.Ledger.Advance(ctx, moves, events...)
+}
+
+func TestTheStepsOfSmallFilesAreRecordedTogether(t *testing.T) {
+	const many = 120
+	w := bridgetest.NewWorld(t, bridgetest.FeedOf("*.csv", ", ready: { stable: 0s }"))
+	for i := range many {
+		w.Drop("prices", fmt.Sprintf("p%03d.csv", i), bridgetest.OnePrice(fmt.Sprint(i+1)))
+	}
+	count := &counting{Ledger: w.B.In.Ledger}
+	w.B.In.Ledger = count
+	w.Stock("SKU1")
+	w.Round()
+	// Once ready, three times claimed, three times fetched, three times put away.
+	if count.advanced > 10 || w.PriceOf("SKU1") != fmt.Sprint(many) {
+		t.Errorf("drops were moved on %d times, and the price is %s", count.advanced, w.PriceOf("SKU1"))
+	}
+}
+
+func TestOneThatSomebodyDecidesAboutDoesNotKeepItsGroup(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedOf("*.csv", ", ready: { stable: 0s }"))
+	w.Stock("SKU1")
+	for i := range 3 {
+		w.Drop("prices", fmt.Sprintf("p%d.csv", i), bridgetest.OnePrice(fmt.Sprint(i+1)))
+	}
+	ledger := w.B.In.Ledger
+	w.B.In.Ledger = &counting{Ledger: ledger, before: func(moves []bridge.Move) {
+		if d, err := ledger.Drop(t.Context(), 2); err == nil && d.State == bridge.Claimed && len(moves) == 3 {
+			d.State = bridge.Discarded
+			w.Must(ledger.Advance(t.Context(), []bridge.Move{{Drop: d, From: bridge.Claimed}}))
+		}
+	}}
+	f := w.B.In.Feeds[0]
+	if _, err := w.B.In.Poll(t.Context(), f); err == nil {
+		t.Error("nobody is told")
+	}
+	for id, want := range map[int64]bridge.DropState{1: bridge.Fetched, 2: bridge.Discarded, 3: bridge.Fetched} {
+		if d, err := ledger.Drop(t.Context(), id); err != nil || d.State != want {
+			t.Errorf("drop %d is %s, %v", id, d.State, err)
+		}
+	}
+}

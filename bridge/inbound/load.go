@@ -129,6 +129,10 @@ func (l *loader) sameContent(ctx context.Context) (int64, error) {
 	if err != nil || before == nil || before.SHA256 != l.d.SHA256 || before.State == bridge.Partial {
 		return 0, err
 	}
+	notes, err := l.e.Ledger.Notes(ctx)
+	if err != nil || before.SettledAt.Before(bridge.Renewed(notes)) { // others may have been loaded since
+		return 0, err
+	}
 	return before.ID, nil
 }
 

@@ -42,14 +42,14 @@ type manifestRow struct {
 const hintManifest = "correct ready.manifest or match of the feed, or have the sender put another one there"
 
 // fetchManifest reads a manifest that was claimed and records what it lists.
-func (p *poller) fetchManifest(ctx context.Context, d *bridge.Drop) error {
+func (p *poller) fetchManifest(ctx context.Context, d *bridge.Drop) (*step, error) {
 	if d.Size > maxManifest {
-		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, hint: hintManifest,
+		return nil, p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, hint: hintManifest,
 			reason: fmt.Sprintf("a manifest of %d bytes: at most %s are read", d.Size, bridge.Size(maxManifest))})
 	}
 	r, err := p.e.remote(d)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	name := strconv.FormatInt(d.ID, 10)
 	p.e.Events.Step("fetch")
@@ -61,12 +61,12 @@ func (p *poller) fetchManifest(ctx context.Context, d *bridge.Drop) error {
 	d.SHA256, d.Spool, d.FetchedAt = sum, name, p.e.Clock.Now()
 	file, err := os.Open(p.e.spool(d))
 	if err != nil {
-		return spool.Trouble(err)
+		return nil, spool.Trouble(err)
 	}
 	defer file.Close()
 	entries, err := readManifest(file)
 	if err != nil {
-		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, reason: "not a manifest: " + err.Error(), hint: hintManifest})
+		return nil, p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, reason: "not a manifest: " + err.Error(), hint: hintManifest})
 	}
 	// What another feed takes from the same folder is none of this one's business.
 	entries = slices.DeleteFunc(entries, func(e bridge.ManifestEntry) bool {
@@ -74,11 +74,11 @@ func (p *poller) fetchManifest(ctx context.Context, d *bridge.Drop) error {
 		return !ours || bridge.Temporary(e.Name, p.f.Ignore)
 	})
 	if len(entries) == 0 {
-		return p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, reason: "it lists no file that this feed takes", hint: hintManifest})
+		return nil, p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, reason: "it lists no file that this feed takes", hint: hintManifest})
 	}
 	d.State, d.Reason = bridge.Fetched, ""
 	event := p.event(bridge.ManifestRead, d, fmt.Sprintf("it lists %d files", len(entries)))
-	return p.told(p.e.Ledger.Expect(ctx, bridge.Move{Drop: d, From: bridge.Claimed}, entries, event), event)
+	return nil, p.told(p.e.Ledger.Expect(ctx, bridge.Move{Drop: d, From: bridge.Claimed}, entries, event), event)
 }
 
 // readManifest reads and checks a manifest: nothing in it is believed before.

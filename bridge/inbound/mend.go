@@ -80,7 +80,7 @@ func (m *mender) page(ctx context.Context, page []bridge.RejectRow) error {
 			keys = append(keys, r.Key)
 		}
 	}
-	fates, err := m.e.Ledger.Settled(ctx, m.run.ID, keys)
+	fates, err := m.e.Ledger.Settled(ctx, m.f.Entity.Name, m.run.ID, keys)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -43,9 +44,9 @@ func (l *lines) forget() {
 	})
 }
 
-// line is what stood in a feed's line when it was read. A long one is not read for each of its drops: so many small files would
-// take hours. It is read again once a twentieth of it is gone, when somebody has decided something, and before it is said that
-// nothing is due; what is said to be next is always looked up.
+// line is what stood in a feed's line when it was read, in order. A long one is not read for each of its drops, nor walked to
+// its end: so many small files would take hours. It is read again once a twentieth of it is gone, when somebody has decided
+// something, and before it is said that nothing is due; what is said to be next is always looked up.
 type line struct {
 	mu    sync.Mutex
 	drops []*bridge.Drop
@@ -54,7 +55,10 @@ type line struct {
 	stale atomic.Bool
 }
 
-const rereadShare = 20
+const (
+	rereadShare = 20
+	inSight     = 100 // drops of a line that are looked at between two readings
+)
 
 func (n *line) next(ctx context.Context, e *Engine, f *config.Feed) (*bridge.Drop, error) {
 	n.mu.Lock()
@@ -67,8 +71,7 @@ func (n *line) next(ctx context.Context, e *Engine, f *config.Feed) (*bridge.Dro
 			}
 			fresh = true
 		}
-		d, err := e.nextOf(ctx, f, n.drops)
-		n.drops = slices.DeleteFunc(n.drops, func(d *bridge.Drop) bool { return !slices.Contains(standing, d.State) })
+		d, err := e.nextOf(ctx, f, n.front(fresh || f.Mode == "full")) // a newer full drop may make all before it useless
 		if err != nil {
 			return nil, err
 		}
@@ -94,21 +97,39 @@ func (n *line) next(ctx context.Context, e *Engine, f *config.Feed) (*bridge.Dro
 func (n *line) read(ctx context.Context, e *Engine, f *config.Feed) error {
 	drops, err := e.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, States: standing})
 	n.drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool { return d.Manifest })
+	order.Sort(n.drops)
+	slices.SortStableFunc(n.drops, func(x, y *bridge.Drop) int { return cmp.Compare(turn(x), turn(y)) })
 	n.size, n.gone = len(drops), 0
 	return err
 }
 
-// nextOf is the first of some drops that may be loaded.
-func (e *Engine) nextOf(ctx context.Context, f *config.Feed, line []*bridge.Drop) (*bridge.Drop, error) {
-	drops := slices.Clone(line)
-	order.Sort(drops)
-	for _, first := range []func(*bridge.Drop) bool{
-		func(d *bridge.Drop) bool { return d.State == bridge.Loading },
-		func(d *bridge.Drop) bool { return d.State == bridge.Fetched && d.Remote == bridge.ByHand },
-	} {
-		if i := slices.IndexFunc(drops, first); i >= 0 {
-			return drops[i], nil
-		}
+// front lists the drops that still stand at the front of the line, or in all of it.
+func (n *line) front(all bool) []*bridge.Drop {
+	for len(n.drops) > 0 && !slices.Contains(standing, n.drops[0].State) {
+		n.drops = n.drops[1:]
+	}
+	front := n.drops
+	if !all && len(front) > inSight {
+		front = front[:inSight]
+	}
+	return slices.DeleteFunc(slices.Clone(front), func(d *bridge.Drop) bool { return !slices.Contains(standing, d.State) })
+}
+
+// turn is what comes before the feed's order: first what was begun, then what a person has handed over.
+func turn(d *bridge.Drop) int {
+	switch {
+	case d.State == bridge.Loading:
+		return 0
+	case d.State == bridge.Fetched && d.Remote == bridge.ByHand:
+		return 1
+	}
+	return 2
+}
+
+// nextOf is the first of some drops, in order, that may be loaded.
+func (e *Engine) nextOf(ctx context.Context, f *config.Feed, drops []*bridge.Drop) (*bridge.Drop, error) {
+	if len(drops) > 0 && turn(drops[0]) < 2 {
+		return drops[0], nil
 	}
 	if !slices.ContainsFunc(drops, func(d *bridge.Drop) bool { return d.State == bridge.Fetched || d.State == bridge.Held }) {
 		return nil, nil

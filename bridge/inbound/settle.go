@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -18,18 +19,23 @@ func (e *Engine) FinishAll(ctx context.Context, f *config.Feed) error {
 	if err != nil {
 		return err
 	}
+	drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool { return e.setbacks.Rests(ofDrop(d), e.Clock.Now()) })
 	var errs []error
-	for _, d := range drops {
-		if e.setbacks.Rests(ofDrop(d), e.Clock.Now()) {
-			continue
+	for group := range slices.Chunk(drops, together) {
+		failed := func(d *bridge.Drop, err error) error {
+			e.setbacks.Failed(ofDrop(d), e.Clock.Now(), err)
+			if bridge.OfFile(err) {
+				err = e.ending(f, d).unmoved(ctx, err)
+			}
+			if ctx.Err() != nil || errors.Is(err, bridge.ErrUnreachable) {
+				return err
+			}
+			errs = append(errs, err)
+			return nil
 		}
-		err := e.Finish(ctx, f, d)
-		e.setbacks.Failed(ofDrop(d), e.Clock.Now(), err)
-		if bridge.OfFile(err) {
-			err = e.ending(f, d).unmoved(ctx, err)
-		}
-		errs = append(errs, err)
-		if ctx.Err() != nil || errors.Is(err, bridge.ErrUnreachable) {
+		err := journal{e}.finish(ctx, f, group, failed)
+		if err != nil {
+			errs = append(errs, err)
 			break
 		}
 	}
@@ -66,7 +72,22 @@ func cutOwed(reason string) (settled string, owed bool) {
 // the run, and what stands there already was written by an attempt that was cut short. It never loads anything. On a
 // remote on which nothing is moved it only closes the drop in the ledger, which has all of it.
 func (e *Engine) Finish(ctx context.Context, f *config.Feed, d *bridge.Drop) error {
-	return e.ending(f, d).finish(ctx)
+	return journal{e}.finish(ctx, f, []*bridge.Drop{d}, func(_ *bridge.Drop, err error) error { return err })
+}
+
+// finish is Finish for some drops, whose ends are recorded at once.
+func (j journal) finish(ctx context.Context, f *config.Feed, drops []*bridge.Drop, failed func(*bridge.Drop, error) error) error {
+	j.e.finishing.Lock()
+	defer j.e.finishing.Unlock()
+	err := j.each(ctx, drops, func(ctx context.Context, d *bridge.Drop) (*step, error) {
+		s, err := j.e.ending(f, d).finish(ctx)
+		if err == nil {
+			j.e.setbacks.Failed(ofDrop(d), j.e.Clock.Now(), nil)
+		}
+		return s, err
+	}, failed)
+	j.e.Events.Step("finished")
+	return err
 }
 
 // ending is what is left to do of a drop that is settled.
@@ -82,39 +103,35 @@ func (e *Engine) ending(f *config.Feed, d *bridge.Drop) *ending {
 	return &ending{journal: journal{e}, f: f, d: d}
 }
 
-func (n *ending) finish(ctx context.Context) error {
-	n.e.finishing.Lock()
-	defer n.e.finishing.Unlock()
+func (n *ending) finish(ctx context.Context) (*step, error) {
 	now, err := n.e.Ledger.Drop(ctx, n.d.ID)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if *n.d = *now; n.d.Finish == "" || !n.d.State.Settled() {
-		return nil // done meanwhile, or run again: its end comes later
+		return nil, nil // done meanwhile, or run again: its end comes later
 	}
 	if !n.e.ReadOnly[n.d.Remote] {
 		if n.r, err = n.e.remote(n.d); err != nil {
-			return err
+			return nil, err
 		}
 		if n.runs, err = n.e.Ledger.Runs(ctx, n.d.ID); err != nil {
-			return err
+			return nil, err
 		}
 		if err := n.answer(ctx); err != nil {
-			return err
+			return nil, err
 		}
 		if err := (&secondLook{n.journal, n.r, n.d}).look(ctx); err != nil {
-			return err
+			return nil, err
 		}
 		if err := n.putAway(ctx); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	n.d.Reason, _ = cutOwed(n.d.Reason)
 	n.d.Finish = ""
 	n.e.Events.Step("finish recorded")
-	err = n.advance(ctx, n.d, n.d.State, n.event(bridge.DropPutAway, n.d, n.d.Path))
-	n.e.Events.Step("finished")
-	return err
+	return came(n.d, n.d.State, n.event(bridge.DropPutAway, n.d, n.d.Path)), nil
 }
 
 // answer writes for each run that has ended what the sender gets of it: a file with the rejects, and receipts. A drop that

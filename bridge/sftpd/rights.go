@@ -1,6 +1,7 @@
 package sftpd
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path"
@@ -86,6 +87,36 @@ func newRights(u *User) (rights, error) {
 		}
 	}
 	return r, errors.Join(problems...)
+}
+
+// Writer finds the first user that may put a file at a path of the remote, and the path as that user sees it. Users that can't be
+// understood may nothing.
+func (o *Options) Writer(p string) (user, seen string, ok bool) {
+	return o.whoMay(p, (*rights).mayWrite)
+}
+
+// Taker finds the first user that may read a file at a path of the remote and take it away, and the path as that user sees it.
+func (o *Options) Taker(p string) (user, seen string, ok bool) {
+	return o.whoMay(p, func(r *rights, elements []string) bool { return r.mayRead(elements) && r.mayRemove(elements) })
+}
+
+func (o *Options) whoMay(p string, may func(*rights, []string) bool) (user, seen string, ok bool) {
+	elements, err := split(p)
+	if err != nil {
+		return "", "", false
+	}
+	for i := range o.Users {
+		u := &o.Users[i]
+		folder, err := split(cmp.Or(u.Folder, u.Name))
+		if err != nil || len(folder) > len(elements) || !slices.Equal(folder, elements[:len(folder)]) {
+			continue
+		}
+		r, err := newRights(u)
+		if own := elements[len(folder):]; err == nil && may(&r, own) {
+			return u.Name, "/" + strings.Join(own, "/"), true
+		}
+	}
+	return "", "", false
 }
 
 func allows(rules []rule, elements []string) bool {

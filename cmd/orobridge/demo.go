@@ -94,7 +94,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 	if err := d.run(ctx); err != nil {
 		return err
 	}
-	d.erp, err = erp.Dial(d.door.Address(), filepath.Join(d.dir, erp.KeyFile), filepath.Join(d.dir, erp.HostsFile))
+	d.erp, err = erp.Dial(d.door.Address(), erp.User, filepath.Join(d.dir, erp.KeyFile), filepath.Join(d.dir, erp.HostsFile))
 	return err
 }
 

@@ -34,6 +34,7 @@ type engine struct {
 	shop    *oro.Client
 	remotes map[string]bridge.Remote
 	orders  map[string]bridge.Remote // ways of their own for exports
+	backups bridge.Remote            // a local folder for backups; nil without
 	hook    net.Listener             // for the shop's webhooks; nil without
 	site    *site                    // for people and programs; nil without
 	log     *slog.Logger
@@ -118,7 +119,7 @@ func (a *app) attend(ctx context.Context, c *config.Config, ledger *state.State,
 
 // openLedger takes the ledger of a config for oneself.
 func openLedger(ctx context.Context, c *config.Config) (*state.State, error) {
-	ledger, err := state.Open(ctx, c.State.Dir, state.Options{})
+	ledger, err := state.Open(ctx, c.State.Dir, state.Options{Program: readBuild().Version})
 	if err != nil {
 		return nil, err
 	}
@@ -179,6 +180,9 @@ func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) 
 	e.Desk = &operate.Desk{View: operate.View{Feeds: c.FeedsOf(shop), Exports: c.ExportsOf(shop), Ledger: ledger, By: decider()},
 		In: e.In, Out: e.Out}
 	e.Daemon.Shop = e.shop
+	if c.State.Backup.Every > 0 {
+		e.Backup = e.schedule(events).Due
+	}
 	if w := c.Webhook; w.URL != "" && len(c.ExportsOf(shop)) > 0 {
 		e.Subscribe = func(ctx context.Context) ([]string, error) {
 			return e.shop.Subscribe(ctx, w.URL, w.Secret)
@@ -199,6 +203,11 @@ func (e *engine) open(shop *config.Shop, log *slog.Logger) (err error) {
 		}
 		e.remotes[name] = r
 	}
+	if b := e.config.State.Backup; b.Every > 0 && b.To.Remote == "" {
+		if e.backups, err = openFolder(b.To.Folder, e.ledger.Identity()); err != nil {
+			return err
+		}
+	}
 	for _, x := range e.config.ExportsOf(shop) {
 		_, serves := e.remotes[x.Remote].(bridge.Server) // there is one of it
 		if e.orders[x.Remote] != nil || serves {
@@ -211,6 +220,17 @@ func (e *engine) open(shop *config.Shop, log *slog.Logger) (err error) {
 		e.orders[x.Remote] = r
 	}
 	return nil
+}
+
+// schedule makes backups where the config says.
+func (e *engine) schedule(events *bridge.Events) *state.Schedule {
+	b := e.config.State.Backup
+	s := &state.Schedule{State: e.ledger, Every: b.Every.D(), Keep: b.Keep, Remote: e.remotes[b.To.Remote], Name: b.To.Remote,
+		Folder: b.To.Folder, Clock: bridge.SystemClock{}, Events: events}
+	if b.To.Remote == "" {
+		s.Remote, s.Folder, s.Local = e.backups, "/", b.To.Folder
+	}
+	return s
 }
 
 // listen opens the addresses at which partners, the shop and its operators arrive.
@@ -255,6 +275,9 @@ func (e *engine) closeEnds() error {
 	}
 	for _, r := range e.orders {
 		errs = append(errs, r.Close())
+	}
+	if e.backups != nil {
+		errs = append(errs, e.backups.Close())
 	}
 	if e.shop != nil {
 		e.shop.Close()

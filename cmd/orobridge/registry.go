@@ -2,6 +2,7 @@ package main
 
 import (
 	"log/slog"
+	"os"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
@@ -44,4 +45,13 @@ var kinds = config.Kinds{
 // openShop makes a shop of its config. It does not connect yet.
 func openShop(c config.Shop, log *slog.Logger) (*oro.Client, error) {
 	return oro.New(c, oro.Options{Log: log})
+}
+
+// openFolder makes a folder of this machine whose files only the bridge's account reads.
+func openFolder(path, identity string) (bridge.Remote, error) {
+	if err := os.MkdirAll(path, 0o700); err != nil {
+		return nil, &bridge.Error{Op: "make folder", Object: path, Err: err, Hint: "let the bridge's account write there"}
+	}
+	o := &dir.Options{Path: path, Mode: 0o600}
+	return o.Open(bridge.RemoteSetup{Name: "backups", Identity: identity})
 }

@@ -76,6 +76,7 @@ func newRootCommand(a *app) *cobra.Command {
 		newConfigCommand(a),
 		newShopCommand(a),
 		newRehearseCommand(a),
+		newStateCommand(a),
 		newAdminCommand(a),
 		newTokenCommand(a),
 		newReloadCommand(a),

@@ -2,20 +2,20 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"os"
+	"net"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 )
 
-// The choices of shop, by the words that the user types.
-var (
-	shopGoods   = map[string]orotest.Goods{"empty": orotest.Empty, "sample": orotest.Sample}
-	shopLatency = map[string]orotest.Delays{"none": orotest.None, "real": orotest.Real}
-)
+// The choices of delay, by the words that the user types.
+var shopLatency = map[string]orotest.Delays{"none": orotest.None, "real": orotest.Real}
 
 // The one login of the shop in a box.
 const (
@@ -24,7 +24,8 @@ const (
 )
 
 func newShopCommand(a *app) *cobra.Command {
-	var listen, seed, latency, version, fault, record string
+	var listen, latency string
+	var flags boxFlags
 	cmd := a.jsonFlag(&cobra.Command{
 		Use:   "shop",
 		Short: "Start a shop in a box that answers as OroCommerce does",
@@ -33,54 +34,39 @@ func newShopCommand(a *app) *cobra.Command {
 			"Its page /box shows what was asked, and gives it a bad day, as --fault does from the start:\n" +
 			"  " + strings.ReplaceAll(orotest.TroubleWords(), "\n", "\n  "),
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			goods, ok := shopGoods[seed]
-			if !ok {
-				return oneOfFlag("seed", seed, "empty", "sample")
-			}
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			delays, ok := shopLatency[latency]
 			if !ok {
 				return oneOfFlag("latency", latency, "none", "real")
 			}
-			release := orotest.Release(version)
-			if !release.Known() {
-				return oneOfFlag("version", version, string(orotest.V61), string(orotest.V70))
-			}
-			trouble, err := orotest.ParseTrouble(fault)
+			shop, err := flags.open(orotest.Latency(delays))
 			if err != nil {
-				return &usageError{message: "--fault: " + err.Error()}
+				return err
 			}
-			opts := []orotest.Option{
-				orotest.Version(release), orotest.Seed(goods), orotest.Latency(delays), orotest.Credentials(shopClient, shopSecret),
-			}
-			if record != "" {
-				file, err := os.OpenFile(record, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
-				if err != nil {
-					return fmt.Errorf("record to %s: %w", record, err)
-				}
-				defer file.Close()
-				opts = append(opts, orotest.Record(file))
-			}
-			shop := orotest.New(opts...)
-			shop.Trouble(trouble)
+			defer closing(shop, &err)
 			return a.serveShop(cmd.Context(), shop, listen)
 		},
 	})
 	cmd.Flags().StringVar(&listen, "listen", "127.0.0.1:8090", "`address` and port; port 0 takes a free one")
-	cmd.Flags().StringVar(&seed, "seed", "empty", "what it holds at first: empty or sample")
-	cmd.Flags().StringVar(&version, "version", string(orotest.V61), "the `release` of OroCommerce that it is: 6.1 or 7.0")
-	cmd.Flags().StringVar(&fault, "fault", "", "`trouble` from the start, as in latency=200ms,429=20,races")
-	cmd.Flags().StringVar(&record, "record", "", "`file` that every request is written to, a line each")
+	flags.add(cmd, "empty")
 	cmd.Flags().StringVar(&latency, "latency", "none", "how long it takes: none, or real (as a shop of ordinary size)")
 	return cmd
 }
 
 // serveShop runs the shop until ctx ends.
-func (a *app) serveShop(ctx context.Context, shop *orotest.Shop, listen string) error {
+func (a *app) serveShop(ctx context.Context, shop *openedBox, listen string) error {
 	if err := shop.Start(listen); err != nil {
-		return err
+		hint := "--listen takes host:port, as in 127.0.0.1:8090"
+		if errors.Is(err, syscall.EADDRINUSE) {
+			hint = "another program listens there, perhaps a shop that still runs: stop it, or give --listen another port (0 takes a free one)"
+		}
+		var op *net.OpError
+		if errors.As(err, &op) { // it names the address again
+			err = op.Err
+		}
+		return &bridge.Error{Op: "start shop", Object: listen, Fate: bridge.Stop, Err: err, Hint: hint}
 	}
-	defer shop.Close()
+	shop.Trouble(shop.trouble)
 	if a.AsJSON {
 		login := struct {
 			URL          string `json:"url"`

@@ -126,10 +126,10 @@ var rows = []test{
 		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{fated(r, "A", bridge.FateParked), fated(r, "B", bridge.FateCreated),
 			fated(r, `it's "C"`, bridge.FateCreated), fated(other, "D", bridge.FateUpdated)}))
 		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{fated(r, "A", bridge.FateUpdated)}))
-		fates, err := w.Settled(w.Context(), r.ID, []string{"A", `it's "C"`, "D", "E"})
+		fates, err := w.Settled(w.Context(), "products", r.ID, []string{"A", `it's "C"`, "D", "E"})
 		w.must(err)
 		w.is(map[string]bridge.RowFate{"A": bridge.FateUpdated, `it's "C"`: bridge.FateCreated}, fates)
-		fates, err = w.Settled(w.Context(), r.ID, nil)
+		fates, err = w.Settled(w.Context(), "products", r.ID, nil)
 		w.must(err)
 		w.is(map[string]bridge.RowFate{}, fates)
 		counts, err := w.Fates(w.Context(), r.ID)
@@ -190,6 +190,46 @@ var rows = []test{
 		w.must(w.Forget(w.Context(), "products", []string{"A"}))
 		w.again()
 		told(len(sent))
+	}},
+	{"what happened to a key is told in the same way before it has a link, while it has one, and after that", func(w *world) {
+		d, r := w.run(bridge.Drop{})
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{fated(r, "A", bridge.FateParked), fated(r, "B", bridge.FateRejected)}))
+		created := fated(r, "A", bridge.FateCreated)
+		created.Sent = values("name", "a")
+		created.Link = &bridge.Link{Entity: "products", Key: "A", OroID: "1", Content: created.Sent, At: at}
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{created}))
+		tell := func() (told []string) {
+			w.Helper()
+			fates := got(w.Settled(w.Context(), "products", r.ID, []string{"A", "B", "C"}))(w)
+			told = append(told, fmt.Sprint(fates), fmt.Sprint(got(w.Settled(w.Context(), "prices", r.ID, []string{"A", "B", "C"}))(w)))
+			for _, x := range walked(w, func(each func(bridge.RowLine) error) error { return w.RowLines(w.Context(), d.ID, each) }) {
+				told = append(told, x.Key+" "+string(x.Fate))
+			}
+			for _, h := range walked(w, func(each func(bridge.HistoryEntry) error) error { return w.Changes(w.Context(), d.ID, 0, each) }) {
+				told = append(told, fmt.Sprint(h.Entity, h.Key, h.Fate, h.Sent))
+			}
+			for _, h := range got(w.History(w.Context(), "products", "A"))(w) {
+				told = append(told, fmt.Sprint(h.Entity, h.Key, h.Fate, h.Sent))
+			}
+			return append(told, fmt.Sprint(got(w.KeysOf(w.Context(), "A", 10))(w)))
+		}
+		linked := tell()
+		w.is(11, len(linked))
+		w.must(w.Forget(w.Context(), "products", []string{"A"}))
+		w.again()
+		w.is(linked, tell())
+		gone := fated(r, "A", bridge.FateRemoved)
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{gone}))
+		w.is(map[string]int64{"A": d.ID}, got(w.RemovedBy(w.Context(), "products", []string{"A", "B"}))(w))
+		w.link("products", "A")
+		again := fated(r, "A", bridge.FateUpdated)
+		again.Link = got(w.Links(w.Context(), "products", []string{"A"}))(w)["A"]
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{again}))
+		w.is(map[string]int64{}, got(w.RemovedBy(w.Context(), "products", []string{"A", "B"}))(w))
+		w.is(5, len(got(w.History(w.Context(), "products", "A"))(w)))
+		forgotten := got(w.Erase(w.Context(), "products", "A", nil))(w)
+		w.is([]int64{1, 5}, []int64{forgotten.Links, forgotten.History})
+		w.is(0, len(got(w.History(w.Context(), "products", "A"))(w)))
 	}},
 	{"a word finds the keys that it is a part of", func(w *world) {
 		_, r := w.run(bridge.Drop{})

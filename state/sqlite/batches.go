@@ -47,7 +47,7 @@ func (l runStore) OpenBatch(ctx context.Context, run int64, b *bridge.Batch, eve
 
 // SetOperation records the shop's operation of a batch.
 func (l runStore) SetOperation(ctx context.Context, b *bridge.Batch, events ...*bridge.Event) error {
-	return l.tx(ctx, fmt.Sprintf("record operation of batch %d", b.ID), func(tx statements) error {
+	return l.soon(ctx, fmt.Sprintf("record operation of batch %d", b.ID), func(tx statements) error {
 		if _, err := tx.ExecContext(ctx, `UPDATE batches SET operation = ? WHERE id = ?`, b.Operation, b.ID); err != nil {
 			return err
 		}

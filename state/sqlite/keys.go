@@ -12,7 +12,7 @@ import (
 func (l *Ledger) KeysOf(ctx context.Context, word string, n int) ([]bridge.EntityKey, error) {
 	var keys []bridge.EntityKey
 	const has = ` WHERE instr('|' || key || '|', '|' || ?1 || '|') > 0`
-	err := walk(ctx, l.walks, `SELECT entity, key FROM links`+has+` UNION SELECT entity, key FROM history`+has+
+	err := walk(ctx, l.walks, `SELECT entity, key FROM links`+has+` UNION SELECT entity, key FROM history`+has+` AND link IS NULL`+
 		` UNION SELECT entity, key FROM parked`+has+` UNION SELECT entity, key FROM rejects`+has+` AND entity <> '' ORDER BY 1, 2 LIMIT ?2`,
 		[]any{word, n}, func(rows *sql.Rows) error {
 			var k bridge.EntityKey

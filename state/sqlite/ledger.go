@@ -1,13 +1,14 @@
 // Package sqlite is the ledger as one SQLite file.
 //
 // Contract: nothing outside this package speaks SQL. Every method of [Ledger] is one transaction, committed with
-// synchronous=FULL, so that what a caller was told is on the disk. It stores, finds, and saves what is still as the caller
+// synchronous=FULL, so that what a caller was told is on the disk; the few whose loss costs no more than a look-up wait for
+// the next one to take them there. It stores, finds, and saves what is still as the caller
 // read it; what that means for a drop or an order is decided in the packages that declare its methods (bridge/inbound,
 // bridge/outbound, bridge/daemon, bridge/operate). state/ledgertest says what they may rely on.
 //
 // Limits: one writing connection of 4 MB page cache, two reading ones of 4 MB each, one of 1 MB for orders, so that these
 // never stand in line behind an import, and one of 1 MB for each list that is being walked, so that whoever walks one may
-// ask for more.
+// ask for more. Each keeps some dozens of compiled statements.
 package sqlite
 
 import (
@@ -58,7 +59,9 @@ type file struct {
 	front    *sql.DB // reads for orders, past an import's look-ups
 	walks    *sql.DB // lists that are handed on row by row: as many as there are at a time
 	turns    turns   // of writers
+	loose    bool    // the connection that writes leaves it to a later transaction to sync the log; whose turn it is may change it
 	identity string
+	life     int64  // generation
 	persons  string // key of the pseudonyms of customers
 }
 
@@ -67,6 +70,10 @@ type Options struct {
 	ReadOnly bool // take no notes, and need a ledger that is there
 	New      bool // the file may be empty: a ledger is made in it
 	Suspect  bool // its last process did not come to an orderly end: check it before anything is written
+	// Program is the version that opens it, which the ledger keeps for those that are older. Before is called ahead of the first
+	// migration that a ledger of an older program lacks; its error leaves the ledger as it was.
+	Program string
+	Before  func(ctx context.Context, missing []string) error
 }
 
 // Open opens the ledger in a file, making it if need be, and brings its schema up to date. It refuses a ledger of a newer
@@ -80,7 +87,7 @@ func Open(ctx context.Context, path string, o Options) (*Ledger, error) {
 }
 
 func (f *file) open(ctx context.Context, o Options) (err error) {
-	if f.read, err = open(f.path, "_query_only=1&_busy_timeout=5000&_cache_size=-4000"); err != nil {
+	if f.read, err = open(f.path, "_query_only=1&_busy_timeout=5000&_cache_size=-4000&_stmt_cache_size=32"); err != nil {
 		return err
 	}
 	f.read.SetMaxOpenConns(2)
@@ -103,11 +110,11 @@ func (f *file) open(ctx context.Context, o Options) (err error) {
 			keptLog, carriedOver)); err != nil {
 			return wrap("open ledger "+f.path, trouble(err))
 		}
-		if err := migrate(ctx, f.write); err != nil {
+		if err := f.migrate(ctx, o.Before); err != nil {
 			return fmt.Errorf("migrate ledger %s: %w", f.path, trouble(err))
 		}
 	}
-	if f.front, err = open(f.path, "_query_only=1&_busy_timeout=5000&_cache_size=-1000"); err != nil {
+	if f.front, err = open(f.path, "_query_only=1&_busy_timeout=5000&_cache_size=-1000&_stmt_cache_size=16"); err != nil {
 		return err
 	}
 	f.front.SetMaxOpenConns(1)
@@ -117,12 +124,12 @@ func (f *file) open(ctx context.Context, o Options) (err error) {
 	if err := f.checkVersion(ctx); err != nil {
 		return err
 	}
-	return f.identify(ctx)
+	return f.identify(ctx, o.Program)
 }
 
 // writing are the options of the one connection that writes. What is deleted is overwritten: it may be of a person.
 const writing = "_auto_vacuum=incremental&_journal_mode=WAL&_synchronous=FULL&_secure_delete=on&_txlock=immediate&" +
-	"_busy_timeout=5000&_foreign_keys=on&_cache_size=-4000"
+	"_busy_timeout=5000&_foreign_keys=on&_cache_size=-4000&_stmt_cache_size=64"
 
 func open(path, options string) (*sql.DB, error) {
 	db, err := sql.Open("sqlite3", source(path, options))

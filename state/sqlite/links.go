@@ -113,7 +113,7 @@ func forget(ctx context.Context, tx statements, entity, key string) error {
 		return nil
 	}
 	if err == nil {
-		err = fillHistory(ctx, tx, entity, key)
+		err = leaveHistory(ctx, tx, id)
 	}
 	if err == nil {
 		_, err = tx.ExecContext(ctx, `DELETE FROM accepted WHERE link = ?`, id)
@@ -136,24 +136,19 @@ func saveLink(ctx context.Context, tx statements, k *bridge.Link) error {
 		origins = string(text)
 	}
 	if k.ID != 0 {
-		if err := fillHistory(ctx, tx, k.Entity, k.Key); err != nil {
+		if err := fillHistory(ctx, tx, k.ID); err != nil {
 			return err
 		}
-		res, err := tx.ExecContext(ctx, `UPDATE accepted SET
+		n, err := tx.count(ctx, `UPDATE accepted SET
 			oro_id = ?, content = ?, removed = ?, feed = ?, drop_id = ?, run = ?, line = ?, origins = ?, at = ? WHERE link = ?`,
 			k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At), k.ID)
 		if err != nil {
 			return err
 		}
-		if n, err := res.RowsAffected(); err != nil {
-			return err
-		} else if n == 1 {
+		if n == 1 {
 			_, err = tx.ExecContext(ctx, `UPDATE links SET print = ? WHERE entity = ? AND key = ?`, k.Fingerprint(), k.Entity, k.Key)
 			return err
 		}
-	}
-	if err := forget(ctx, tx, k.Entity, k.Key); err != nil {
-		return err
 	}
 	err := tx.insert(ctx, &k.ID, `INSERT INTO accepted (entity, key, oro_id, content, removed, feed, drop_id, run, line, origins, at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
@@ -161,6 +156,13 @@ func saveLink(ctx context.Context, tx statements, k *bridge.Link) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO links (entity, key, id, print) VALUES (?, ?, ?, ?)`, k.Entity, k.Key, k.ID, k.Fingerprint())
+	const enter = `INSERT INTO links (entity, key, id, print) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`
+	if n, err := tx.count(ctx, enter, k.Entity, k.Key, k.ID, k.Fingerprint()); err != nil || n == 1 {
+		return err
+	}
+	if err := forget(ctx, tx, k.Entity, k.Key); err != nil {
+		return err
+	}
+	_, err = tx.ExecContext(ctx, enter, k.Entity, k.Key, k.ID, k.Fingerprint())
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"time"
@@ -19,43 +20,33 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrate applies the numbered files that the ledger does not have yet, each in a transaction with its checksum. A file
-// that was applied with another content, or one that this program does not know, stops it.
-func migrate(ctx context.Context, db *sql.DB) error {
-	_, err := db.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS migrations
+// migrate applies the numbered files that the ledger does not have yet, each in a transaction with its checksum. before is
+// called ahead of the first one, unless the ledger is new.
+func (f *file) migrate(ctx context.Context, before func(ctx context.Context, missing []string) error) error {
+	_, err := f.write.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS migrations
 		(name TEXT PRIMARY KEY, sha256 TEXT NOT NULL, at INTEGER NOT NULL)`)
 	if err != nil {
 		return err
 	}
-	applied, err := appliedMigrations(ctx, db)
+	s, err := f.schema(ctx)
 	if err != nil {
 		return err
 	}
-	names, sums, err := knownMigrations()
-	if err != nil {
-		return err
-	}
-	for name, sum := range applied {
-		if sums[name] == "" {
-			return fmt.Errorf("the ledger has migration %s, which this program does not know: it was written by a newer orobridge", name)
-		}
-		if sums[name] != sum {
-			return fmt.Errorf("migration %s is not the one that was applied to this ledger", name)
+	if before != nil && len(s.applied) > 0 && len(s.missing) > 0 {
+		if err := before(ctx, s.missing); err != nil {
+			return err
 		}
 	}
-	for _, name := range names {
-		if applied[name] != "" {
-			continue
-		}
+	for _, name := range s.missing {
 		text, err := migrations.ReadFile("migrations/" + name)
 		if err != nil {
 			return err
 		}
-		err = inTx(ctx, db, func(tx *sql.Tx) error {
+		err = inTx(ctx, f.write, func(tx *sql.Tx) error {
 			if _, err := tx.ExecContext(ctx, string(text)); err != nil {
 				return err
 			}
-			_, err := tx.ExecContext(ctx, `INSERT INTO migrations VALUES (?, ?, ?)`, name, sums[name], time.Now().UnixMilli())
+			_, err := tx.ExecContext(ctx, `INSERT INTO migrations VALUES (?, ?, ?)`, name, s.sums[name], time.Now().UnixMilli())
 			return err
 		})
 		if err != nil {
@@ -63,6 +54,49 @@ func migrate(ctx context.Context, db *sql.DB) error {
 		}
 	}
 	return nil
+}
+
+// schema is which migrations a ledger has and lacks, in their order, and the checksums of all that this program knows.
+type schema struct {
+	applied, missing []string
+	sums             map[string]string
+}
+
+// schema compares the ledger's migrations with those that this program knows. It refuses a ledger of a newer program, and one
+// to which something else was applied under a name that is known.
+func (f *file) schema(ctx context.Context) (s schema, err error) {
+	applied, err := appliedMigrations(ctx, f.read)
+	if err != nil {
+		return s, fmt.Errorf("read ledger's schema: %w", trouble(err))
+	}
+	names, sums, err := knownMigrations()
+	if err != nil {
+		return s, err
+	}
+	s.sums = sums
+	s.applied = slices.Sorted(maps.Keys(applied))
+	for _, name := range s.applied {
+		if sums[name] == "" {
+			return s, f.newer(ctx, name)
+		}
+		if sums[name] != applied[name] {
+			return s, fmt.Errorf("migration %s is not the one that was applied to this ledger", name)
+		}
+	}
+	s.missing = slices.DeleteFunc(names, func(name string) bool { return applied[name] != "" })
+	return s, nil
+}
+
+// newer is the error of a ledger that a newer program has written: it names that program.
+func (f *file) newer(ctx context.Context, migration string) error {
+	program := "a newer orobridge"
+	var noted string
+	if err := f.read.QueryRowContext(ctx, `SELECT text FROM notes WHERE name = ?`, programNote).Scan(&noted); err == nil && noted != "" {
+		program = "orobridge " + noted
+	}
+	return &bridge.Error{Op: "open ledger", Object: f.path,
+		Err:  fmt.Errorf("%s has written it, which is newer than this program: it has migration %s", program, migration),
+		Hint: "install " + program + " again, or restore the backup that was made before the upgrade"}
 }
 
 func appliedMigrations(ctx context.Context, db *sql.DB) (map[string]string, error) {
@@ -103,17 +137,26 @@ func knownMigrations() (names []string, sums map[string]string, err error) {
 
 // checkVersion refuses a ledger whose schema is not exactly this program's: a reader must not guess.
 func (f *file) checkVersion(ctx context.Context) error {
-	applied, err := appliedMigrations(ctx, f.read)
+	s, err := f.schema(ctx)
+	if err == nil && len(s.missing) > 0 {
+		err = &bridge.Error{Op: "open ledger", Object: f.path,
+			Err:  errors.New("an older program has written it, and its schema is an earlier one"),
+			Hint: "bring it up to date: `orobridge state migrate`, or start `orobridge run` once"}
+	}
+	return err
+}
+
+// Pending tells which migrations the ledger in a file lacks, and changes nothing.
+func Pending(ctx context.Context, path string) (missing []string, err error) {
+	db, err := open(path, "_query_only=1&_busy_timeout=5000&_cache_size=-1000")
 	if err != nil {
-		return fmt.Errorf("read ledger's schema: %w", err)
+		return nil, err
 	}
-	names, _, err := knownMigrations()
-	if err != nil {
-		return err
+	defer func() { err = errors.Join(err, db.Close()) }()
+	f := &file{path: path, read: db}
+	if err := f.recognise(ctx, false); err != nil {
+		return nil, err
 	}
-	if len(applied) != len(names) {
-		return &bridge.Error{Op: "open ledger", Object: f.path, Err: errors.New("its schema is another program version's"),
-			Hint: "start `orobridge run` of the newest version once"}
-	}
-	return nil
+	s, err := f.schema(ctx)
+	return s.missing, err
 }

@@ -32,9 +32,10 @@ func (l rowStore) Erase(ctx context.Context, entity, key string, feeds []string,
 			query string
 			with  string
 		}{
-			{&n.Links, `DELETE FROM accepted WHERE key = ? AND entity = ?`, entity},
+			{&n.History, `DELETE FROM history WHERE link IN (SELECT id FROM links WHERE key = ?1 AND entity = ?2)
+				OR link IS NULL AND key = ?1 AND entity = ?2`, entity},
+			{&n.Links, `DELETE FROM accepted WHERE link IN (SELECT id FROM links WHERE key = ? AND entity = ?)`, entity},
 			{new(int64), `DELETE FROM links WHERE key = ? AND entity = ?`, entity},
-			{&n.History, `DELETE FROM history WHERE key = ? AND entity = ?`, entity},
 			{&n.Parked, `DELETE FROM parked WHERE key = ? AND entity = ?`, entity},
 			{&n.Rejects, `DELETE FROM rejects WHERE key = ? AND entity = ?`, entity},
 			{&n.Warnings, `DELETE FROM warnings WHERE key = ? AND drop_id IN (SELECT id FROM drops

@@ -110,8 +110,10 @@ func (l outboxStore) PruneOrders(ctx context.Context, export string, before time
 				SELECT o.export, o.oro_id, max(o.submitted), 0, 1 FROM outbox o
 				WHERE ` + gone + ` AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.export = o.export AND p.oro_id = o.oro_id
 				AND p.number NOT IN (SELECT value FROM json_each(?2))) GROUP BY o.oro_id`,
-			`DELETE FROM history WHERE entity = '` + bridge.Orders + `' AND key IN (SELECT o.identifier FROM outbox o WHERE ` + gone + `)
-				AND key NOT IN (SELECT p.identifier FROM outbox p WHERE p.export <> ?1 OR p.number NOT IN (SELECT value FROM json_each(?2)))`,
+			`WITH done AS (SELECT o.identifier AS key FROM outbox o WHERE ` + gone + ` EXCEPT
+				SELECT p.identifier FROM outbox p WHERE p.export <> ?1 OR p.number NOT IN (SELECT value FROM json_each(?2)))
+				DELETE FROM history WHERE entity = '` + bridge.Orders + `' AND link IS NULL AND key IN (SELECT key FROM done)
+				OR link IN (SELECT l.id FROM done d CROSS JOIN links l ON l.entity = '` + bridge.Orders + `' AND l.key = d.key)`,
 			`DELETE FROM events WHERE doc <> '' AND doc IN (SELECT o.identifier FROM outbox o WHERE ` + gone + `) AND export = ?1`,
 			`DELETE FROM outbox AS o WHERE ` + gone,
 			`DELETE FROM outfiles AS o WHERE ` + gone,

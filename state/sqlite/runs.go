@@ -13,7 +13,7 @@ import (
 
 // StartRun enters a run and moves its drop.
 func (l runStore) StartRun(ctx context.Context, r *bridge.Run, m bridge.Move, events ...*bridge.Event) error {
-	return l.tx(ctx, fmt.Sprintf("start run of drop %d", m.ID), func(tx statements) error {
+	return l.soon(ctx, fmt.Sprintf("start run of drop %d", m.ID), func(tx statements) error {
 		if err := moveDrops(ctx, tx, []bridge.Move{m}); err != nil {
 			return err
 		}
@@ -32,7 +32,11 @@ func (l runStore) StartRun(ctx context.Context, r *bridge.Run, m bridge.Move, ev
 // SaveRun saves counts and state of a run and moves its drop, if there are moves; the batches of a run that is over are
 // forgotten.
 func (l runStore) SaveRun(ctx context.Context, r *bridge.Run, moves []bridge.Move, events ...*bridge.Event) error {
-	return l.tx(ctx, fmt.Sprintf("save run %d", r.ID), func(tx statements) error {
+	save := l.tx
+	if len(moves) == 0 {
+		save = l.soon
+	}
+	return save(ctx, fmt.Sprintf("save run %d", r.ID), func(tx statements) error {
 		if err := moveDrops(ctx, tx, moves); err != nil {
 			return err
 		}
@@ -91,7 +95,7 @@ func words(counts map[string]int64) string {
 // Reported records the paths of what was written of a drop for its sender, and, unless run is 0, that this is all of a
 // run.
 func (l runStore) Reported(ctx context.Context, drop, run int64, paths []string, events ...*bridge.Event) error {
-	return l.tx(ctx, fmt.Sprintf("record what was written of drop %d", drop), func(tx statements) error {
+	return l.soon(ctx, fmt.Sprintf("record what was written of drop %d", drop), func(tx statements) error {
 		for _, p := range paths {
 			if _, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO papers VALUES (?, ?)`, drop, p); err != nil {
 				return err

@@ -138,7 +138,7 @@ func TestDamagedRowsAreErrors(t *testing.T) {
 			VALUES (1, 'products', 'A', '', '{', 0)`, func(l *Ledger) error { _, err := l.Links(ctx, "products", []string{"A"}); return err }},
 		"origins": {`INSERT INTO links VALUES ('products', 'A', 1, 0); INSERT INTO accepted (link, entity, key, oro_id, content, origins, at)
 			VALUES (1, 'products', 'A', '', '{}', '{', 0)`, func(l *Ledger) error { _, err := l.Links(ctx, "products", []string{"A"}); return err }},
-		"history": {`INSERT INTO history VALUES (1, 'products', 'A', 0, 0, 0, '', '{', '{}', '', 0)`,
+		"history": {`INSERT INTO history VALUES (1, NULL, 'products', 'A', 0, 0, 0, '', '{', '{}', '', 0)`,
 			func(l *Ledger) error { _, err := l.History(ctx, "products", "A"); return err }},
 		"a batch":   {`INSERT INTO batches VALUES (1, 1, 'products', '', '[', 0)`, func(l *Ledger) error { _, err := l.OpenBatches(ctx, 1); return err }},
 		"an entity": {`INSERT INTO batches VALUES (1, 1, 'spoons', '', '[]', 0)`, func(l *Ledger) error { _, err := l.OpenBatches(ctx, 1); return err }},
@@ -251,5 +251,36 @@ func TestALedgerThatGaveNoRoomBack(t *testing.T) {
 	}
 	if info, err = os.Stat(filepath.Join(dir, "ledger.db")); err != nil || info.Size() > 500_000 {
 		t.Errorf("it has %d bytes: %v", info.Size(), err)
+	}
+}
+
+// What is acted on, or told to somebody, is on the disk first; the rest is there with it, since the log is one.
+func TestWhatMustOutlastALossOfPowerIsSynced(t *testing.T) {
+	const full, normal = 2, 1
+	l, ctx := openIn(t, t.TempDir()), t.Context()
+	drop := &bridge.Drop{Feed: "prices", Name: "a.csv", State: bridge.Fetched}
+	run, batch := &bridge.Run{State: bridge.Running}, &bridge.Batch{Entity: "prices"}
+	move := func() bridge.Move { return bridge.Move{Drop: drop, From: drop.State} }
+	for _, c := range []struct {
+		what string
+		do   func() error
+		want int
+	}{
+		{"a listing", func() error { return l.Listed(ctx, bridge.Listing{New: []*bridge.Drop{drop}}) }, full},
+		{"a run's start", func() error { run.Drop = drop.ID; return l.StartRun(ctx, run, move()) }, normal},
+		{"a run's counts", func() error { return l.SaveRun(ctx, run, nil) }, normal},
+		{"a batch", func() error { return l.OpenBatch(ctx, run.ID, batch) }, full},
+		{"a batch's operation", func() error { return l.SetOperation(ctx, batch) }, normal},
+		{"a batch's settlement", func() error { return l.Settle(ctx, batch.ID, nil) }, normal},
+		{"what no batch carries", func() error { return l.Settle(ctx, 0, nil) }, full},
+		{"what was written", func() error { return l.Reported(ctx, drop.ID, run.ID, nil) }, normal},
+		{"a drop's step", func() error { return l.Advance(ctx, []bridge.Move{move()}) }, full},
+		{"a run's end", func() error { run.State = bridge.Done; return l.SaveRun(ctx, run, []bridge.Move{move()}) }, full},
+	} {
+		must(t, c.do())
+		var level int
+		if must(t, l.write.QueryRow(`PRAGMA synchronous`).Scan(&level)); level != c.want {
+			t.Errorf("%s is committed with synchronous=%d", c.what, level)
+		}
 	}
 }

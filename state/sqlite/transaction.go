@@ -12,24 +12,56 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 )
 
-// tx does something in one writing transaction.
+// manner is how a writing transaction is carried out.
+type manner struct {
+	first bool // before what else waits: it is about orders
+	soon  bool // it is on the disk no later than the next one that is not
+}
+
+// tx does something in one writing transaction, which is on the disk when it returns.
 func (f *file) tx(ctx context.Context, what string, do func(statements) error) error {
-	return f.inTurn(ctx, false, what, do)
+	return f.inTurn(ctx, manner{}, what, do)
 }
 
 // order is tx for orders, which go before what else waits.
 func (f *file) order(ctx context.Context, what string, do func(statements) error) error {
-	return f.inTurn(ctx, true, what, do)
+	return f.inTurn(ctx, manner{first: true}, what, do)
 }
 
-func (f *file) inTurn(ctx context.Context, order bool, what string, do func(statements) error) error {
+// soon is tx for what a crash may undo as long as nothing that was said later stays: the log is synced from its beginning, with
+// the next transaction that has to be on the disk. A loss of power then leaves the ledger as a kill at an earlier moment does.
+// Whoever acts on what was said needs tx.
+func (f *file) soon(ctx context.Context, what string, do func(statements) error) error {
+	return f.inTurn(ctx, manner{soon: true}, what, do)
+}
+
+// sync says whether the transactions that come are to be on the disk when they are committed.
+func (f *file) sync(ctx context.Context, m manner) error {
+	if f.loose == m.soon {
+		return nil
+	}
+	level := "FULL"
+	if m.soon {
+		level = "NORMAL"
+	}
+	_, err := f.write.ExecContext(ctx, "PRAGMA synchronous = "+level)
+	if err == nil {
+		f.loose = m.soon
+	}
+	return err
+}
+
+func (f *file) inTurn(ctx context.Context, m manner, what string, do func(statements) error) error {
 	if f.write == nil {
 		return fmt.Errorf("%s: %w", what, bridge.ErrReading)
 	}
-	if err := f.turns.take(ctx, order); err != nil {
+	if err := f.turns.take(ctx, m.first); err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	defer f.turns.give()
+	if err := f.sync(ctx, m); err != nil {
+		return wrap(what, trouble(err))
+	}
 	var numbers []given
 	err := inTx(ctx, f.write, func(tx *sql.Tx) error { return do(statements{tx, map[string]*sql.Stmt{}, &numbers}) })
 	if err != nil {
@@ -92,6 +124,15 @@ func (s statements) ExecContext(ctx context.Context, query string, args ...any) 
 		return nil, err
 	}
 	return st.ExecContext(ctx, args...)
+}
+
+// count runs a statement that returns no rows, and counts those that it changed.
+func (s statements) count(ctx context.Context, query string, args ...any) (int64, error) {
+	res, err := s.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
 }
 
 // QueryRowContext runs a statement that returns one row.

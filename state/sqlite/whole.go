@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	damagedHint = "stop the bridge, keep a copy of state.dir, and put the last backup of it back"
-	lostHint    = "put the ledger back, from a backup of state.dir; to start anew without it, move what is left of state.dir away: " +
-		"`orobridge adopt FEED` fills a new ledger from the shop, and `orobridge check` names files that the lost one had claimed"
+	damagedHint = "stop the bridge and put the last backup back: `orobridge state restore FILE --yes`; without one, " +
+		"`orobridge state salvage FILE` reads what can be read into a new ledger"
+	lostHint = "put the last backup back: `orobridge state restore FILE`; without one, move what is left of state.dir away: " +
+		"`orobridge help operation` says how a new ledger is filled from both ends"
 )
 
 // Lost is the error of a place where a ledger was, and is no more.
@@ -60,9 +61,12 @@ func (f *file) Check(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, db.Close()) }()
+	return errors.Join(checkWhole(ctx, db, f.path), db.Close())
+}
+
+func checkWhole(ctx context.Context, db *sql.DB, path string) error {
 	var faults []string
-	err = walk(ctx, db, fmt.Sprintf(`PRAGMA quick_check(%d)`, shownFaults), nil, func(rows *sql.Rows) error {
+	err := walk(ctx, db, fmt.Sprintf(`PRAGMA quick_check(%d)`, shownFaults), nil, func(rows *sql.Rows) error {
 		var fault string
 		err := rows.Scan(&fault)
 		if fault != "ok" {
@@ -71,7 +75,7 @@ func (f *file) Check(ctx context.Context) (err error) {
 		return err
 	})
 	if err == nil && len(faults) > 0 {
-		err = &bridge.Error{Op: "check ledger", Object: f.path, Hint: damagedHint,
+		err = &bridge.Error{Op: "check ledger", Object: path, Hint: damagedHint,
 			Err: errors.New("it is damaged: " + strings.Join(faults, "; "))}
 	}
 	return wrap("check ledger", trouble(err))

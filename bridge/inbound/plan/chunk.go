@@ -30,10 +30,6 @@ type planRow struct {
 	ref    int    // into chunk.refs; -1 for a reject whose key can't be read
 }
 
-func newChunk() *chunk {
-	return &chunk{rows: make([]planRow, 0, chunkRows), keys: make([]string, 0, chunkRows), refs: make([]bridge.LinkRef, 0, chunkRows)}
-}
-
 func (c *chunk) reset() {
 	clear(c.rows)
 	clear(c.cells)

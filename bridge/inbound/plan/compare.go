@@ -81,11 +81,27 @@ func (s *chunkPlan) add(c *bridge.Staged) {
 // looked at in the shop where the feed wants that.
 func (s *chunkPlan) change(ctx context.Context, r *planRow, ref bridge.LinkRef) (c *bridge.Staged, fate bridge.RowFate, err error) {
 	c, fate, err = s.compare(ctx, r, ref)
+	if err == nil && ref.Doubtful() {
+		return s.doubt(r, ref, c, fate), fate, nil
+	}
 	if c == nil && fate == bridge.FateUnchanged && s.Verify && ref.ID != 0 && !r.rec.Remove {
 		c = s.staged(r, bridge.Undecided)
 		c.Link, c.Verify = ref.ID, true
 	}
 	return c, fate, err
+}
+
+// doubt has the shop asked about a row whose link is doubtful: only that tells whether there is something to do. A removal, and what
+// takes one back, is sent in any case; what a later drop has set stays superseded.
+func (s *chunkPlan) doubt(r *planRow, ref bridge.LinkRef, c *bridge.Staged, fate bridge.RowFate) *bridge.Staged {
+	switch {
+	case c == nil && fate == bridge.FateUnchanged:
+		c = s.staged(r, bridge.Undecided)
+		c.Link = ref.ID
+	case c != nil && c.Op == bridge.Update && !s.links[r.rec.Key].Removed:
+		c.Status, c.Op, c.Values, c.Old = bridge.Undecided, "", nil, nil
+	}
+	return c
 }
 
 func (s *chunkPlan) compare(ctx context.Context, r *planRow, ref bridge.LinkRef) (c *bridge.Staged, fate bridge.RowFate, err error) {

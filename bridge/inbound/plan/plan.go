@@ -51,8 +51,8 @@ type Ledger interface {
 	Unseen(ctx context.Context, entity, feed string, seen func(id int64) bool, each func(*bridge.Link) error) error
 	// RemovedBy tells the drops that removed some of the keys, where nothing has set them since.
 	RemovedBy(ctx context.Context, entity string, keys []string) (map[string]int64, error)
-	// Settled tells the fate that a run has already given to some of the keys, Fates how often it has given each.
-	Settled(ctx context.Context, run int64, keys []string) (map[string]bridge.RowFate, error)
+	// Settled tells the fate that a run has already given to some of the keys of its entity, Fates how often it has given each.
+	Settled(ctx context.Context, entity string, run int64, keys []string) (map[string]bridge.RowFate, error)
 	Fates(ctx context.Context, run int64) (map[bridge.RowFate]int64, error)
 	// RejectRows records rows that planning refused, KeepWarnings what it left out of others.
 	RejectRows(ctx context.Context, rows []bridge.RejectRow) error
@@ -139,7 +139,7 @@ func (p *Planner) Read(ctx context.Context, reader formats.Reader) error {
 
 	free := make(chan *chunk, chunksAtOnce)
 	for range chunksAtOnce {
-		free <- newChunk()
+		free <- new(chunk)
 	}
 	lookups, ordered := make(chan *chunk, chunksAtOnce), make(chan *chunk, chunksAtOnce)
 	g, work := errgroup.WithContext(ctx)
@@ -230,7 +230,7 @@ func (p *Planner) fates(ctx context.Context, keys []string) (map[string]bridge.R
 	if !p.Resumed {
 		return nil, nil
 	}
-	return p.Ledger.Settled(ctx, p.Run.ID, keys)
+	return p.Ledger.Settled(ctx, p.Feed.Entity.Name, p.Run.ID, keys)
 }
 
 // changedLinks reads the content of the links that do not match their rows at first sight.

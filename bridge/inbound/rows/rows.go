@@ -107,7 +107,11 @@ func (r *File) open(i int) (err error) {
 	if r.file, err = os.Open(r.parts[i].Path); err != nil {
 		return fmt.Errorf("open %s: %w", filepath.Base(r.parts[i].Path), err)
 	}
-	r.reader, err = r.feed.Format.Open(bufio.NewReaderSize(r.file, 256<<10), r.feed.Entity)
+	info, err := r.file.Stat()
+	if err != nil {
+		return fmt.Errorf("open %s: %w", filepath.Base(r.parts[i].Path), err)
+	}
+	r.reader, err = r.feed.Format.Open(bufio.NewReaderSize(r.file, int(min(info.Size()+1, 256<<10))), r.feed.Entity)
 	if r.meantToBeEmpty(err) {
 		r.reader, err = noRows{}, nil
 	}

@@ -287,6 +287,9 @@ func (o *operation) work(ctx context.Context, index int, items []numbered, extra
 	var events []event
 	switch {
 	case len(bad) > 0:
+		for _, d := range slices.Backward(drafts) {
+			d.abandon()
+		}
 		o.note(index, bad...)
 		o.retry(items, drafts)
 	default:

@@ -37,6 +37,9 @@ func (c *call) read(t *table, id string) *document {
 	default:
 		in.resource(data, "/data", id != "")
 		in.included(m)
+		if _, included := m.get("included"); included && t.bare {
+			in.fault("/included", "The included data are not supported for this resource type.")
+		}
 	}
 	if len(in.problems) > 0 {
 		c.fail(in.problems...)
@@ -66,6 +69,8 @@ func (c *call) create(t *table) {
 	case d == nil:
 	case !c.shop.permits("create", t.name):
 		c.forbidden(noAccess)
+	case t.together != "":
+		c.forbidden(t.together)
 	default:
 		c.write(t, d, false)
 	}
@@ -116,13 +121,18 @@ func (c *call) store(draw func(*draft) bool, written func()) {
 
 func (c *call) commit(d *draft, draw func(*draft) bool, written func()) {
 	if !draw(d) {
+		d.abandon()
 		return
 	}
 	if problems := d.problems(); len(problems) > 0 {
+		d.abandon()
 		c.fail(problems...)
 		return
 	}
 	if err := d.commit(); err != nil {
+		if err == errDriver { // a value that is too long is refused before a serial is drawn
+			d.abandon()
+		}
 		c.fail(flushProblem(err))
 		return
 	}
@@ -134,7 +144,7 @@ func (c *call) commit(d *draft, draw func(*draft) bool, written func()) {
 
 // flushProblem is what the shop says when the database refuses a write.
 func flushProblem(err error) problem {
-	if err == errCollision {
+	if err == ErrTaken {
 		return problem{status: 409, title: "conflict constraint", detail: "The entity already exists."}
 	}
 	return problem{status: 500, title: err.Error()}

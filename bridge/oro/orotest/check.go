@@ -17,7 +17,7 @@ func (e *entity) check() {
 		c(e)
 	}
 	for i, u := range e.table.unique {
-		if !(u.onCreate && e.existing) && !(u.alone && e.index >= 0 && e.patching) && e.table.taken(i, e.record, e.shop.racing) {
+		if !u.last && !(u.onCreate && e.existing) && !(u.alone && e.index >= 0 && e.patching) && e.table.taken(i, e.record, e.shop.racing) {
 			e.violate("unique entity", u.pointer, "%s", u.detail)
 			if u.title != "" {
 				e.violations[len(e.violations)-1].title = u.title
@@ -26,6 +26,11 @@ func (e *entity) check() {
 	}
 	for i := range e.table.fields {
 		e.checkField(&e.table.fields[i])
+	}
+	for i, u := range e.table.unique {
+		if u.last && len(e.violations)+len(e.refused) == 0 && e.table.taken(i, e.record, nil) {
+			e.fault(409, "conflict constraint", u.detail, e.whole())
+		}
 	}
 	if e.index < 0 {
 		e.arrange()

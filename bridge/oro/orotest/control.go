@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -11,7 +12,7 @@ import (
 // controlPath is where a person sees what the box does, and gives it a bad day.
 const controlPath = "/box"
 
-var controlPage = template.Must(template.New("control").Parse(`<!DOCTYPE html>
+var controlPage = template.Must(template.New("control").Funcs(template.FuncMap{"shorten": shorten}).Parse(`<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>Shop in a box</title>
 <style>body{font:15px/1.5 system-ui;max-width:60rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse;width:100%}
 td,th{text-align:left;padding:.2rem .8rem .2rem 0;border-bottom:1px solid #ddd}input[type=text]{width:30rem}button{margin-right:.5rem}
@@ -27,10 +28,24 @@ pre{background:#f4f4f4;padding:.6rem}</style></head><body>
 <h2>What it holds</h2><table><tr><th>resource</th><th>records</th></tr>
 {{range .Held}}<tr><td>{{.Name}}</td><td>{{.Count}}</td></tr>{{end}}</table>
 <h2>The last requests</h2><table><tr><th>when</th><th>request</th><th>status</th><th>took</th></tr>
-{{range .Requests}}<tr><td>{{.When.UTC.Format "15:04:05.000"}}</td><td>{{.Method}} {{.Path}}</td>
+{{range .Requests}}<tr><td>{{.When.UTC.Format "15:04:05.000"}}</td><td title="{{.Path}}">{{.Method}} {{shorten .Path}}</td>
 <td>{{.Status}}</td><td>{{.Took}}</td></tr>{{end}}</table>
 </body></html>
 `))
+
+// shownPath is how much of an address the page shows; the whole of it is what the mouse finds.
+const shownPath = 100
+
+// shorten makes an address readable.
+func shorten(path string) string {
+	if plain, err := url.QueryUnescape(path); err == nil {
+		path = plain
+	}
+	if r := []rune(path); len(r) > shownPath {
+		return string(r[:shownPath]) + "…"
+	}
+	return path
+}
 
 // shownRequests is how many requests the page shows.
 const shownRequests = 50

@@ -22,7 +22,8 @@ type draft struct {
 	// validating is a dry run: what is given when a record is stored is not given.
 	validating bool
 	done       []change
-	counted    bool // a batch counts it as an update
+	counted    bool    // a batch counts it as an update
+	drawn      []place // the first serial that was drawn of each table
 }
 
 // place names a record.
@@ -48,12 +49,14 @@ const (
 )
 
 var (
-	errDriver    = errors.New("driver exception")
-	errNotNull   = errors.New("not null constraint violation exception")
-	errRuntime   = errors.New("runtime exception")
-	errError     = errors.New("error exception")
-	errCollision = errors.New("the entity already exists")
+	errDriver  = errors.New("driver exception")
+	errNotNull = errors.New("not null constraint violation exception")
+	errRuntime = errors.New("runtime exception")
+	errError   = errors.New("error exception")
 )
+
+// ErrTaken is the error of a record whose key another one has.
+var ErrTaken = errors.New("the entity already exists")
 
 func (s *holdings) draft(extID bool) *draft {
 	return &draft{shop: s, extID: extID, staged: make(map[place]*record)}
@@ -88,9 +91,29 @@ func (d *draft) edit(t *table, n int32) *record {
 	return r
 }
 
+// draw remembers where the serials of a table stood before this draft took any.
+func (d *draft) draw(t *table) {
+	if !slices.ContainsFunc(d.drawn, func(p place) bool { return p.table == t }) {
+		d.drawn = append(d.drawn, place{t, int32(len(t.rows))})
+	}
+}
+
+// abandon gives the serials back that were drawn for what never reached the database: the shop draws them only on storing.
+// Nothing may have been drawn since, except by drafts that were abandoned before.
+func (d *draft) abandon() {
+	for _, p := range d.drawn {
+		p.table.rows = p.table.rows[:p.serial]
+		if p.table.ids == code {
+			p.table.names = p.table.names[:p.serial]
+		}
+	}
+	d.drawn = nil
+}
+
 // create is a new record with the values that the table starts with.
 func (d *draft) create(name string) *entity {
 	t := d.shop.tables[name]
+	d.draw(t)
 	r := t.blank()
 	e := &entity{draft: d, table: t, record: r, created: true}
 	for i := range t.fields {
@@ -211,7 +234,7 @@ func (d *draft) commit() error {
 		}
 		if !p.table.replace(old, next) {
 			d.rollback()
-			return errCollision
+			return ErrTaken
 		}
 		d.done = append(d.done, change{p.table, old, next})
 	}

@@ -48,7 +48,7 @@ var _ = register(
 				prefix: "order_internal_status.",
 			},
 			{name: "orderSubtotals", kind: computed, to: "ordersubtotals", bare: true},
-			toMany("attachments", "attachments"), toMany("documents", "attachments"),
+			backTo("attachments", "attachments", "target"), toMany("documents", "attachments"),
 			backTo("activityNotes", "notes", "activityTargets"), toMany("activityEmails", "emails"),
 			{name: "status", kind: one, to: "orderstatuses", prefix: "order_status."},
 			{

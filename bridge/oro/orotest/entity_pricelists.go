@@ -18,8 +18,8 @@ var _ = register(
 		}, undated, []field{
 			{name: "priceListCurrencies", kind: list, init: "[]", once: true, checks: []rule{currenciesOfList}},
 			{name: "organization", kind: one, to: "organizations", init: "1", keeps: true},
-			{name: "schedules", kind: inverse, to: "pricelistschedules", via: "priceList", shrinks: true, checks: []rule{apart}},
-			{name: "priceRules", kind: many, to: "pricerules", shrinks: true},
+			{name: "schedules", kind: inverse, to: "pricelistschedules", via: "priceList", orphans: true, shrinks: true, checks: []rule{apart}},
+			{name: "priceRules", kind: inverse, to: "pricerules", via: "priceList", orphans: true, shrinks: true},
 		}, noted),
 		complete: withSchedule,
 	},

@@ -77,15 +77,6 @@ var _ = register(
 			toMany("types", "productimagetypes"), toOne("image", "files"),
 		},
 	},
-	resource{
-		name: "productkititems", actions: reading | writing, business: []string{"sortOrder"},
-		fields: []field{
-			{name: "sortOrder", kind: integer}, {name: "optional", kind: flag, init: "false"},
-			{name: "minimumQuantity", kind: number}, {name: "maximumQuantity", kind: number},
-			toMany("labels", "productkititemlabels"), toMany("kitItemProducts", "productkititemproducts"),
-			toOne("productKit", "products"), toOne("productUnit", "productunits"),
-		},
-	},
 )
 
 func productNames() resource {

@@ -31,7 +31,7 @@ var _ = register(resource{
 		backTo("images", "productimages", "product"),
 		{name: "attributeFamily", kind: one, to: "attributefamilies", required: notBlank},
 		{name: "brand", kind: one, to: "brands", index: true},
-		{name: "kitItems", kind: many, to: "productkititems", checks: []rule{kitted}},
+		{name: "kitItems", kind: inverse, to: "productkititems", via: "productKit", orphans: true, checks: []rule{kitted}},
 		toMany("slugPrototypes", "localizedfallbackvalues"),
 		{name: "category", kind: one, to: "categories", index: true},
 		{name: "taxCode", kind: one, to: "producttaxcodes", index: true}, toOne("pageTemplate", "entityfieldfallbackvalues"),
@@ -40,21 +40,16 @@ var _ = register(resource{
 	}, attached, []field{
 		{name: "inventory_status", kind: one, to: "prodinventorystatuses", required: notBlank, prefix: "prod_inventory_status."},
 	}),
-	unique:   []unique{{fields: []string{"sku"}, fold: true, detail: "This value is already used.", pointer: "sku", enforced: true}},
-	rules:    []check{configurable},
-	complete: withParts,
+	unique:      []unique{{fields: []string{"sku"}, fold: true, detail: "This value is already used.", pointer: "sku", enforced: true}},
+	rules:       []check{configurable},
+	complete:    withParts,
+	undeletable: inKit,
 })
 
 func configurable(e *entity) {
 	if e.text("productType") == "configurable" {
 		e.violate("not empty configurable attributes", "", "Configurable product requires at least one filterable attribute of the Select or "+
 			"Boolean type to enable product variants. The provided product family does not fit for configurable products.")
-	}
-}
-
-func kitted(e *entity, f *field) {
-	if e.text("productType") == "kit" && len(e.record.lists[f.slot]) == 0 {
-		e.violate("not empty product kit items collection", f.name, "Product kit should have at least one kit item fully specified.")
 	}
 }
 
@@ -119,7 +114,7 @@ func withParts(e *entity) {
 	}
 	for _, name := range append([]string{"pageTemplate", "isUpcoming"}, stocked...) {
 		if e.ref(name) == 0 {
-			e.setRef(name, e.table.byName[name].target.reserve(1)[0])
+			e.setRef(name, e.reserve(e.table.byName[name].target, 1)[0])
 		}
 	}
 }

@@ -39,7 +39,7 @@ func translate(e *entity, name string, values int) {
 	var l []int32
 	if e.table.name == "products" {
 		// a product has dozens: those that were not sent are known by their ids alone
-		l = f.target.reserve(max(values-len(spoken), 0))
+		l = e.reserve(f.target, max(values-len(spoken), 0))
 	} else {
 		l = e.untranslated(f.target, spoken)
 	}
@@ -72,6 +72,7 @@ func (d *draft) renumber(t *table, n int32) int32 {
 	if old == nil || t.get(n) != nil {
 		return n // it is not new
 	}
+	d.draw(t)
 	r := t.blank()
 	r.attrs, r.ones, r.lists = old.attrs, old.ones, old.lists
 	d.staged[place{t, n}] = nil
@@ -117,7 +118,8 @@ func (s *holdings) languages() []language {
 }
 
 // reserve takes serials for records of which nothing but the id is told.
-func (t *table) reserve(n int) []int32 {
+func (d *draft) reserve(t *table, n int) []int32 {
+	d.draw(t)
 	l := make([]int32, n)
 	for i := range l {
 		t.rows = append(t.rows, nil)

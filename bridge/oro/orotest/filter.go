@@ -216,6 +216,9 @@ func (f *filter) resolveIDs(s *holdings, q *query, last *field, t *table, value 
 	if i := slices.IndexFunc(values, func(v string) bool { return !priceID.MatchString(v) }); i >= 0 && t.suffix != "" {
 		return `Expected a product price ID. Given "` + values[i] + `".`
 	}
+	if i := slices.IndexFunc(values, func(v string) bool { return t.ids == joined && !t.joins(v) }); i >= 0 {
+		return `The value "` + values[i] + `" is not valid identifier.`
+	}
 	if len(values) > 1 && slices.ContainsFunc(values, func(v string) bool { return strings.Trim(v, " ") == "" }) {
 		return `Expected an array of not empty strings. Given "` + value + `".`
 	}

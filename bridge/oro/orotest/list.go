@@ -152,7 +152,7 @@ func (q *query) sorting(t *table, value string) {
 	for name := range strings.SplitSeq(value, ",") {
 		bare, down := strings.CutPrefix(strings.TrimSpace(name), "-")
 		o := order{down: down}
-		if bare != "id" {
+		if bare != "id" || t.ids == joined {
 			if o.field = t.byName[bare]; o.field == nil || !o.field.sortable() {
 				q.unsorted = append(q.unsorted, problem{
 					status: 400, title: "sort constraint", parameter: "sort",

@@ -313,7 +313,9 @@ func (c *call) noRoute() {
 
 // allowed lists the methods that a resource takes.
 func (t *table) allowed(single bool) (methods []string) {
-	methods = []string{http.MethodGet}
+	if single || !t.unlisted {
+		methods = []string{http.MethodGet}
+	}
 	for _, m := range []struct {
 		method   string
 		listed   action

@@ -139,6 +139,7 @@ type unique struct {
 	// The others see only what was there before the flush.
 	enforced bool
 	onCreate bool // an update is not checked
+	last     bool // looked at when all else is well, and told as a conflict
 	alone    bool // a record written along with another is not checked
 }
 
@@ -149,6 +150,7 @@ const (
 	serial identity = iota // 1, 2, 3
 	code                   // given by who made the record: item, US-NY
 	guid                   // random-looking
+	joined                 // those of the records that the first unique constraint names: 12-5
 )
 
 // action is a set of what may be done with a resource.
@@ -176,6 +178,7 @@ type resource struct {
 
 	needs    string   // filter that a list cannot do without
 	whole    bool     // a list is not cut into pages
+	unlisted bool     // there is no list, only single records
 	suffix   string   // relation whose id is part of this one's id
 	extKey   string   // attribute that is the id in ext_id mode
 	upsert   []string // attributes that an upsert may name
@@ -190,6 +193,8 @@ type resource struct {
 	option   bool     // a list of options: how it is paged differs by version
 	parts    bool     // records are made along with others only
 	untitled bool     // meta=title is not for these
+	bare     bool     // nothing may be included in what is written
+	together string   // why a record cannot be made by itself
 	plain    bool     // they take no meta at all
 	// shortcuts are filters by a name that stands for a path.
 	shortcuts map[string]string

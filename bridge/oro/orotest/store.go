@@ -340,8 +340,23 @@ func (t *table) id(n int32) string {
 			id += "-" + f.target.id(r.ones[f.slot])
 		}
 		return id
+	case joined:
+		var parts []string
+		for _, name := range t.unique[0].fields {
+			parts = append(parts, itoa(int(t.get(n).ones[t.byName[name].slot])))
+		}
+		return strings.Join(parts, "-")
 	}
 	return strconv.Itoa(int(n))
+}
+
+// joins reports whether an id is made of as many numbers as those of this table are.
+func (t *table) joins(id string) bool {
+	parts := strings.Split(id, "-")
+	return len(parts) == len(t.unique[0].fields) && !slices.ContainsFunc(parts, func(s string) bool {
+		_, err := strconv.ParseUint(s, 10, 31)
+		return err != nil
+	})
 }
 
 // parseID is the serial that an id names, 0 when there is none; ok is false when it is no id at all.
@@ -359,6 +374,8 @@ func (t *table) parseID(id string) (n int32, ok bool) {
 			return 0, true
 		}
 		return n, true
+	case joined:
+		return t.uniques[0][strings.ReplaceAll(id, "-", "\x00")], true
 	}
 	v, err := strconv.ParseInt(id, 10, 64)
 	if err != nil || strconv.FormatInt(v, 10) != id {

@@ -229,6 +229,12 @@ func TestControlPage(t *testing.T) {
 	if status, _ := press(url.Values{"do": {"well"}}, "https://elsewhere.example"); status != 403 || c.shop.InTrouble().TooMany != 7 {
 		t.Errorf("another site is answered %d", status)
 	}
+	long := "customers?filter%5BexternalId%5D=" + strings.Repeat("K1234567,", 500)
+	c.do(http.MethodGet, long, "")
+	if _, page := press(url.Values{"do": {"well"}}, ""); strings.Count(page, "K1234567,K1234567,") > 300 ||
+		!strings.Contains(page, "GET /admin/api/customers?filter[externalId]=K1234567,K1234567,") || !strings.Contains(page, "…</td>") {
+		t.Errorf("a long address is shown as %.3000s", page[strings.Index(page, "The last requests"):])
+	}
 	if _, page := press(url.Values{"do": {"restore"}}, ""); !strings.Contains(page, "There is no backup") {
 		t.Error("a restore without a backup")
 	}

@@ -52,8 +52,11 @@ func MakeKey(file string) error {
 		ssh.MarshalAuthorizedKey(signer.PublicKey()), 0o644))
 }
 
-// Dial logs in to a door as the user erp.
-func Dial(address, keyFile, knownHosts string) (*ERP, error) {
+// User is the name that an ERP logs in by where it is free to choose.
+const User = "erp"
+
+// Dial logs in to a door.
+func Dial(address, user, keyFile, knownHosts string) (*ERP, error) {
 	key, err := os.ReadFile(keyFile)
 	if err != nil {
 		return nil, err
@@ -66,10 +69,10 @@ func Dial(address, keyFile, knownHosts string) (*ERP, error) {
 	if err != nil {
 		return nil, err
 	}
-	conn, err := ssh.Dial("tcp", address, &ssh.ClientConfig{User: "erp", Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)},
+	conn, err := ssh.Dial("tcp", address, &ssh.ClientConfig{User: user, Auth: []ssh.AuthMethod{ssh.PublicKeys(signer)},
 		HostKeyCallback: pinned, Timeout: 5 * time.Second})
 	if err != nil {
-		return nil, fmt.Errorf("dial the SFTP server: %w", err)
+		return nil, fmt.Errorf("log in to the SFTP server as %s: %w", user, err)
 	}
 	client, err := sftp.NewClient(conn)
 	if err != nil {

@@ -1,0 +1,29 @@
+package bridgetest
+
+import (
+	"bytes"
+	"os"
+
+	"github.com/orobridge/orobridge/state"
+)
+
+// Backup is a backup of the world's state, as a bridge makes it while it works.
+func (w *World) Backup() []byte {
+	w.T.Helper()
+	var b bytes.Buffer
+	_, err := state.Backup(w.T.Context(), w.State, "test", &b, w.Clock.Now())
+	w.Must(err)
+	return b.Bytes()
+}
+
+// LoseDisk takes the state away, puts a backup into its place and starts the bridge again; without one it begins anew.
+func (w *World) LoseDisk(backup []byte) {
+	w.T.Helper()
+	w.Close()
+	w.Must(os.RemoveAll(w.State))
+	if backup != nil {
+		_, err := state.Restore(w.T.Context(), w.State, bytes.NewReader(backup), false, w.Clock.Now())
+		w.Must(err)
+	}
+	w.Open()
+}
