@@ -51,6 +51,7 @@ var rooms = []room{
 	{"bridge/sftpd", below{"formats", "bridge", "bridge/config", "bridge/password", "bridge/dir"}},
 	{"bridge/oro", below{"formats", "bridge", "bridge/config"}},
 	{"bridge/web", below{"bridge"}},
+	{"bridge/figures", below{"formats", "bridge", "bridge/config"}},
 	{"bridge/admit", below{"formats", "bridge", "bridge/config", "bridge/password"}},
 	{"bridge/api", below{"formats", "bridge", "bridge/admit", "bridge/inbound", "bridge/operate"}},
 	{"state", below{"formats", "bridge"}},
@@ -69,10 +70,12 @@ var rooms = []room{
 
 	{"cmd/orobridge", anything},
 	{"cmd/orobridge/erp", nil},
+	{"cmd/orobridge/site", below{"bridge", "bridge/config", "bridge/admit", "bridge/page", "bridge/web"}},
+	{"cmd/orobridge/systemd", nil},
 	{"cmd/orobridge/help", nil},
+	{"cmd/orobridge/show", below{"formats", "bridge", "bridge/inbound/rows", "bridge/operate", "state", "cmd/orobridge/help"}},
 	{"cmd/orobridge/rehearsal", below{"formats", "bridge", "bridge/config", "bridge/operate", "bridge/oro/orotest", "cmd/orobridge/erp",
 		"cmd/orobridge/show"}},
-	{"cmd/orobridge/show", below{"formats", "bridge", "bridge/inbound/rows", "bridge/operate", "state", "cmd/orobridge/help"}},
 	{"scripts", anything},
 }
 

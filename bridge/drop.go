@@ -35,6 +35,11 @@ func DropStates() []DropState {
 // SettledStates are those in which nothing is left to load.
 var SettledStates = []DropState{Loaded, Partial, Rejected, Duplicate, Superseded, Discarded, Vanished}
 
+// OpenStates are those in which something is left to load.
+func OpenStates() []DropState {
+	return slices.DeleteFunc(DropStates(), DropState.Settled)
+}
+
 // Settled says that nothing is left to load.
 func (s DropState) Settled() bool { return slices.Contains(SettledStates, s) }
 

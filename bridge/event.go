@@ -97,7 +97,8 @@ type Event struct {
 	Hint   string // what to do about it
 	Counts *Counts
 	Visit  *Visit
-	Phase  string // "reading", "looking up", "sending"
+	Took   time.Duration // since a run's start, a batch's sending, a drop's sight, the writing of an order's file; kept nowhere
+	Phase  string        // "reading", "looking up", "sending"
 	Done   int64
 	Total  int64 // 0: not known
 }

@@ -19,6 +19,14 @@ type Passage struct {
 	Gone time.Time // the file was picked up; always zero for drops
 }
 
+// DropCount is how many drops of a feed are in a state.
+type DropCount struct {
+	Feed   string
+	State  DropState
+	N      int64
+	Oldest time.Time // when the oldest of them was seen; zero for states in which nothing is left to load
+}
+
 // OutboxCounts are the orders of an export by where they stand.
 type OutboxCounts struct {
 	Collected, Owed, Written, PickedUp, Answered, Conflict, Stuck int64

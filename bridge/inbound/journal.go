@@ -34,6 +34,9 @@ func (j journal) runEvent(kind bridge.EventKind, d *bridge.Drop, run *bridge.Run
 	event := j.event(kind, d, text)
 	counts := run.Counts
 	event.Run, event.Counts = run.ID, &counts
+	if !run.Ended.IsZero() {
+		event.Took = run.Ended.Sub(run.Started)
+	}
 	return event
 }
 
@@ -185,7 +188,7 @@ func (j journal) end(ctx context.Context, f *config.Feed, d *bridge.Drop, run *b
 	j.e.Events.Step("end")
 	move := bridge.Move{Drop: d, From: from}
 	event := j.event(bridge.DropSettled, d, settledText(d))
-	event.Hint = v.hint
+	event.Hint, event.Took = v.hint, d.SettledAt.Sub(d.SeenAt)
 	switch {
 	case v.state != bridge.Rejected || event.Hint != "":
 	case run != nil && run.Rejected > 0:

@@ -70,6 +70,8 @@ type Ledger interface {
 	Tallies(ctx context.Context, since time.Time, each func(bridge.Tally) error) error
 	Arrivals(ctx context.Context, since time.Time, each func(bridge.Passage) error) error
 	Departures(ctx context.Context, since time.Time, each func(bridge.Passage) error) error
+	// DropCounts counts the drops by feed and state.
+	DropCounts(ctx context.Context) ([]bridge.DropCount, error)
 	Notes(ctx context.Context) (map[string]string, error)
 	// Pseudonym is the word by which what stays refers to a customer's number. Erase removes what is held of a key
 	// as a record, with what runs of the feeds have warned of; orders and the journal stay. GiveBack returns free room to the disk,

@@ -103,7 +103,7 @@ func (k *View) Status(ctx context.Context) (*Status, error) {
 func (k *View) feedStatus(ctx context.Context, f *config.Feed) (FeedStatus, error) {
 	s := FeedStatus{Feed: f.Name, Entity: f.Entity.Name, Blocked: []string{}}
 	open, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name,
-		States: []bridge.DropState{bridge.Seen, bridge.Ready, bridge.Claimed, bridge.Fetched, bridge.Loading, bridge.Held}})
+		States: bridge.OpenStates()})
 	if err != nil {
 		return s, err
 	}

@@ -34,6 +34,8 @@ import (
 type Options struct {
 	// Log gets one line per request at debug level. It may be nil.
 	Log *slog.Logger
+	// Watch is called as a request begins, and what it returns at its end with the status, 0 for no answer. It may be nil.
+	Watch func() (ended func(status int))
 	// Transport makes the connections; nil for one of the client's own.
 	Transport http.RoundTripper
 	// Now and Sleep are the clock, for tests. Sleep returns the context's error when it ends first.
@@ -139,11 +141,15 @@ func New(cfg config.Shop, opt Options) (*Client, error) {
 		inFlight:    cfg.InFlight,
 		customerKey: cmp.Or(cfg.CustomerKey, externalID),
 		log:         opt.Log,
+		watch:       opt.Watch,
 		now:         opt.Now,
 		sleep:       opt.Sleep,
 	}
 	if web.log == nil {
 		web.log = slog.New(slog.DiscardHandler)
+	}
+	if web.watch == nil {
+		web.watch = func() func(int) { return func(int) {} }
 	}
 	if web.now == nil {
 		web.now = time.Now

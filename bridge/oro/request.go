@@ -59,6 +59,7 @@ type api struct {
 	// customerKey is the attribute of a customer that holds its number.
 	customerKey string
 	log         *slog.Logger
+	watch       func() (ended func(status int))
 	now         func() time.Time
 	sleep       func(ctx context.Context, d time.Duration) error
 
@@ -75,6 +76,7 @@ func (c *api) connect(cfg config.Shop, root string, transport http.RoundTripper)
 		http:    &http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 		timeout: cfg.Timeout.D(),
 		count:   &c.requests,
+		watch:   c.watch,
 		log:     c.log,
 		now:     c.now,
 	}

@@ -68,13 +68,14 @@ type wire struct {
 	http    *http.Client
 	timeout time.Duration
 	count   *atomic.Int64
+	watch   func() (ended func(status int))
 	log     *slog.Logger
 	now     func() time.Time
 }
 
 func (w *wire) send(ctx context.Context, c *call) (*answer, error) {
 	w.count.Add(1)
-	began := w.now()
+	began, ended := w.now(), w.watch()
 	inner, cancel := context.WithTimeout(ctx, w.timeout)
 	defer cancel()
 	var taken atomic.Bool
@@ -83,6 +84,7 @@ func (w *wire) send(ctx context.Context, c *call) (*answer, error) {
 	})
 	req, err := http.NewRequestWithContext(inner, c.method, c.url, bytes.NewReader(c.body))
 	if err != nil {
+		ended(0)
 		return nil, &wireError{err: err}
 	}
 	req.Header = c.header.Clone()
@@ -92,9 +94,11 @@ func (w *wire) send(ctx context.Context, c *call) (*answer, error) {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
+		ended(0)
 		w.log.DebugContext(ctx, "request", "method", c.method, "object", c.object, "err", err, "took", w.now().Sub(began))
 		return nil, &wireError{taken: taken.Load(), err: err}
 	}
+	ended(ans.status)
 	w.log.DebugContext(ctx, "request", "method", c.method, "object", c.object, "status", ans.status,
 		"sent", len(c.body), "got", len(ans.body), "took", w.now().Sub(began))
 	return ans, nil

@@ -63,7 +63,10 @@ func (w *watch) pickups(ctx context.Context, files []*bridge.Outfile) error {
 			}
 			taken.Files = append(taken.Files, bridge.FileMove{Outfile: f, From: bridge.Written})
 			taken.History = append(taken.History, w.history(f, bridge.RowFate(bridge.PickedUp), "")...)
-			pickedUp = append(pickedUp, w.fileEvents(bridge.OrderPickedUp, f)...)
+			for _, event := range w.fileEvents(bridge.OrderPickedUp, f) {
+				event.Took = f.PickedUp.Sub(f.Written)
+				pickedUp = append(pickedUp, event)
+			}
 			continue
 		}
 		before := *f

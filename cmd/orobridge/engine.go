@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
+	"math"
 	"net"
 	"time"
 
@@ -14,10 +15,14 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/daemon"
+	"github.com/orobridge/orobridge/bridge/figures"
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/oro"
+	"github.com/orobridge/orobridge/bridge/page"
 	"github.com/orobridge/orobridge/bridge/web"
+	"github.com/orobridge/orobridge/cmd/orobridge/help"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
+	"github.com/orobridge/orobridge/cmd/orobridge/site"
 	"github.com/orobridge/orobridge/state"
 )
 
@@ -36,7 +41,8 @@ type engine struct {
 	orders  map[string]bridge.Remote // ways of their own for exports
 	backups bridge.Remote            // a local folder for backups; nil without
 	hook    net.Listener             // for the shop's webhooks; nil without
-	site    *site                    // for people and programs; nil without
+	site    *site.Site               // for people and programs; nil without
+	figures *figures.Figures         // for a collector; nil where nobody listens
 	log     *slog.Logger
 }
 
@@ -163,10 +169,15 @@ func (a *app) engine(ctx context.Context, c *config.Config, log *slog.Logger) (*
 func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) (*engine, error) {
 	shop := c.Shops()[0]
 	e := &engine{config: c, ledger: ledger, remotes: map[string]bridge.Remote{}, orders: map[string]bridge.Remote{}, log: log}
+	events := &bridge.Events{}
+	if c.Admin != nil {
+		b := readBuild()
+		e.figures = figures.New(figures.Options{Shop: shop.Name, Feeds: c.FeedsOf(shop), Exports: c.ExportsOf(shop), Ledger: ledger,
+			Events: events, Clock: bridge.SystemClock{}, Dir: c.State.Dir, Version: b.Version, Revision: b.Revision, Log: log})
+	}
 	if err := e.open(shop, log); err != nil {
 		return nil, errors.Join(err, e.closeEnds())
 	}
-	events := &bridge.Events{}
 	events.Observe(bridge.Calm(bridge.LogEvents(log)))
 	if step := crashStep(a.env); step != nil {
 		events.Observe(func(event *bridge.Event) {
@@ -193,7 +204,11 @@ func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) 
 
 // open prepares the ends.
 func (e *engine) open(shop *config.Shop, log *slog.Logger) (err error) {
-	if e.shop, err = oro.New(*shop, oro.Options{Log: log}); err != nil {
+	o := oro.Options{Log: log}
+	if e.figures != nil {
+		o.Watch = e.figures.Request
+	}
+	if e.shop, err = oro.New(*shop, o); err != nil {
 		return err
 	}
 	for name := range e.config.Remotes {
@@ -247,7 +262,33 @@ func (e *engine) listen(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	return e.listenSite(ctx)
+	if e.config.Admin == nil {
+		return nil
+	}
+	e.site, err = site.Listen(ctx, site.Options{Config: e.config.Admin, Ledger: e.ledger, Ready: e.ready, Figures: e.figures.Handler(),
+		Page: e.page(), Log: e.log})
+	return err
+}
+
+// page is what the operators' window looks at and decides about: this bridge, which is running.
+func (e *engine) page() page.Options {
+	desk := *e.Desk
+	desk.Running = true
+	p := page.Options{Desk: &desk, Config: e.config, Shop: e.config.Shops()[0].Name, Version: readBuild().Version, Log: e.log,
+		Check: checkup(e.config, e.ledger, e.log, func(operate.Findings) {}).Run}
+	for _, t := range help.Topics() {
+		p.Topics = append(p.Topics, page.Topic(t))
+	}
+	return p
+}
+
+// ready says why the bridge can't work; trouble of its ends is waited out and no reason.
+func (e *engine) ready(ctx context.Context) error {
+	if !e.Alive() {
+		return &bridge.Error{Op: "run", Object: "schedule", Err: errors.New("it stands still"), Hint: "see the log for the ledger's trouble"}
+	}
+	_, _, err := e.ledger.Decided(ctx, math.MaxInt64)
+	return err
 }
 
 // serve lets partners come to the remotes that are servers, the shop to its webhooks, and operators to their site, until ctx ends.
@@ -258,7 +299,7 @@ func (e *engine) serve(ctx context.Context) error {
 		g.Go(func() error { return s.Serve(ctx, e.hook) })
 	}
 	if e.site != nil {
-		g.Go(func() error { return e.site.Serve(ctx, e.site.Listener) })
+		g.Go(func() error { return e.site.Serve(ctx) })
 	}
 	g.Go(func() error { return e.Serve(ctx) })
 	return g.Wait()
@@ -286,7 +327,10 @@ func (e *engine) closeEnds() error {
 		_ = e.hook.Close() // whoever served it has closed it already
 	}
 	if e.site != nil {
-		_ = e.site.Close()
+		errs = append(errs, e.site.Close())
+	}
+	if e.figures != nil {
+		e.figures.Close()
 	}
 	return errors.Join(errs...)
 }

@@ -2,6 +2,8 @@ package ledgertest
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -48,6 +50,20 @@ var tallies = []test{
 		w.is([]string{"C"}, w.rejected(bridge.RejectFilter{After: 2, First: 2}))
 	}},
 	{"orders are counted by where they stand", ordersAreCounted},
+	{"drops are counted by feed and state, with the oldest that waits", func(w *world) {
+		w.is(0, len(got(w.DropCounts(w.Context()))(w)))
+		for i, d := range []bridge.Drop{{State: bridge.Loaded}, {State: bridge.Held, SeenAt: at.Add(time.Hour)}, {State: bridge.Held, SeenAt: at},
+			{State: bridge.Held, Feed: "prices", SeenAt: at.Add(time.Minute)}, {State: bridge.Loaded}} {
+			d.Name = string(rune('a'+i)) + ".csv"
+			w.drop(d)
+		}
+		counts := got(w.DropCounts(w.Context()))(w)
+		slices.SortFunc(counts, func(a, b bridge.DropCount) int {
+			return strings.Compare(string(a.State)+a.Feed, string(b.State)+b.Feed)
+		})
+		w.is([]bridge.DropCount{{Feed: "prices", State: bridge.Held, N: 1, Oldest: at.Add(time.Minute)},
+			{Feed: "products", State: bridge.Held, N: 2, Oldest: at}, {Feed: "products", State: bridge.Loaded, N: 2}}, counts)
+	}},
 	{"what runs did is counted by day and feed", func(w *world) {
 		one := func(feed string, started time.Time, c bridge.Counts) {
 			d := w.drop(bridge.Drop{Feed: feed, Name: started.String(), State: bridge.Fetched})

@@ -30,10 +30,34 @@ func (l runStore) Tallies(ctx context.Context, since time.Time, each func(bridge
 	return wrap("count what runs did", err)
 }
 
+// DropCounts counts the drops by feed and state. Those that are done with are counted in an index alone.
+func (l dropStore) DropCounts(ctx context.Context) (all []bridge.DropCount, err error) {
+	err = walk(ctx, l.walks, `SELECT feed, state, count(*), 0 FROM drops WHERE state IN (SELECT value FROM json_each(?1)) GROUP BY state, feed
+		UNION ALL SELECT feed, state, count(*), min(seen_at) FROM drops WHERE state IN (SELECT value FROM json_each(?2)) GROUP BY state, feed`,
+		[]any{list(names(bridge.SettledStates)), list(names(bridge.OpenStates()))}, func(rows *sql.Rows) error {
+			var c bridge.DropCount
+			if err := rows.Scan(&c.Feed, &c.State, &c.N, stamp{&c.Oldest}); err != nil {
+				return err
+			}
+			all = append(all, c)
+			return nil
+		})
+	return all, wrap("count drops", err)
+}
+
+// names are texts of a kind of their own as texts.
+func names[T ~string](all []T) []string {
+	texts := make([]string, len(all))
+	for i, t := range all {
+		texts[i] = string(t)
+	}
+	return texts
+}
+
 // Arrivals walks the drops that were loaded, in full or in part, at a time or later, in the order of that.
 func (l dropStore) Arrivals(ctx context.Context, since time.Time, each func(bridge.Passage) error) error {
 	err := walk(ctx, l.walks, `SELECT feed, seen_at, settled_at FROM drops WHERE settled_at > 0 AND settled_at >= ?
-		AND state IN ('loaded', 'partial') AND seen_at > 0 ORDER BY settled_at`, []any{millis(since)}, func(rows *sql.Rows) error {
+		AND +state IN ('loaded', 'partial') AND seen_at > 0 ORDER BY settled_at`, []any{millis(since)}, func(rows *sql.Rows) error {
 		var p bridge.Passage
 		if err := rows.Scan(&p.Of, stamp{&p.From}, stamp{&p.To}); err != nil {
 			return err

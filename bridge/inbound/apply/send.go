@@ -106,7 +106,7 @@ func (a *Applier) send(ctx context.Context, changes []*bridge.Staged) error {
 
 func (a *Applier) batchEvent(kind bridge.EventKind, b *bridge.Batch, text string) *bridge.Event {
 	event := a.Drop.Event(kind, a.Clock.Now(), text)
-	event.Run, event.Batch = a.Run.ID, b.ID
+	event.Run, event.Batch, event.Took = a.Run.ID, b.ID, event.At.Sub(b.Sent)
 	return event
 }
 

@@ -1,0 +1,298 @@
+// Package figures are what a collector asks of a running bridge, in the form of Prometheus
+// (https://prometheus.io/docs/practices/naming).
+//
+// Contract. What stands in the ledger is read there when it is asked for: counts of rows and drops, orders, what waits and since when.
+// They go on over restarts, and are the ledger's own. What only happens (requests, how long something took) is counted from the events of
+// this process, from 0. Labels are few and bounded: shop, feed, export, fate, state, alarm, work; no key, file or person is ever one.
+//
+// Limits: two may ask at once; an answer takes at most scrapeTime. Runs are counted anew for the last two days, so that a run that goes on
+// for longer is counted with the next start. The sizes of ledger and spool are looked at once a minute.
+package figures
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+)
+
+const (
+	scrapeTime = 10 * time.Second
+	sizesEvery = time.Minute
+)
+
+// A Ledger is what is asked for figures.
+type Ledger interface {
+	// DropCounts counts the drops by feed and state.
+	DropCounts(ctx context.Context) ([]bridge.DropCount, error)
+	Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error)
+	Tallies(ctx context.Context, since time.Time, each func(bridge.Tally) error) error
+	Departures(ctx context.Context, since time.Time, each func(bridge.Passage) error) error
+	OpenRejects(ctx context.Context) (map[string]int64, error)
+	CountParked(ctx context.Context, entity string) (int64, error)
+	OutboxCounts(ctx context.Context, export string) (bridge.OutboxCounts, error)
+	Notes(ctx context.Context) (map[string]string, error)
+}
+
+// Options are what figures are of.
+type Options struct {
+	Shop    string
+	Feeds   []*config.Feed
+	Exports []*config.Export
+	Ledger  Ledger
+	Events  *bridge.Events
+	Clock   bridge.Clock
+	Dir     string // of the state
+	Log     *slog.Logger
+
+	Version, Revision string // of the program
+}
+
+// Figures count what happens. They may be asked by several goroutines.
+type Figures struct {
+	Options
+	registry *prometheus.Registry
+	stop     func()
+
+	requests        *prometheus.CounterVec
+	requestTime     prometheus.Observer
+	requestsAway    prometheus.Gauge
+	batches         *prometheus.CounterVec
+	batchTime       *prometheus.HistogramVec
+	batchesAway     *prometheus.GaugeVec
+	runTime         *prometheus.HistogramVec
+	arrivalTime     *prometheus.HistogramVec
+	writeTime       *prometheus.HistogramVec
+	pickupTime      *prometheus.HistogramVec
+	pauses, refused prometheus.Counter
+
+	sending sync.Mutex
+	sent    map[string]map[int64]bool // batches at the shop, by feed
+
+	mu       sync.Mutex
+	settled  map[string]bridge.Tally // of runs that began before day
+	day      time.Time
+	departed time.Time      // orders written before are counted
+	at       map[string]int // and so many of those written then, by export
+	sizes    [2]float64     // of ledger and spool, bytes
+	sized    time.Time
+}
+
+// New begins to count; [Figures.Close] ends it.
+func New(o Options) *Figures {
+	f := &Figures{Options: o, registry: prometheus.NewPedanticRegistry(), sent: map[string]map[int64]bool{},
+		departed: o.Clock.Now().UTC().Truncate(time.Millisecond), at: map[string]int{}}
+	shop := prometheus.Labels{"shop": o.Shop}
+	f.requests = counters("shop_requests_total", "Requests to the shop, by how they ended: done, refused (4xx), failed (5xx, or no answer).",
+		shop, "fate")
+	requestTime := histograms("shop_request_seconds", "How long the shop takes for a request.", shop,
+		.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60)
+	requestsAway := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: prefix + "shop_requests_in_flight",
+		Help: "Requests that the shop has not answered yet.", ConstLabels: shop}, nil)
+	f.requestTime, f.requestsAway = requestTime.WithLabelValues(), requestsAway.WithLabelValues()
+	f.batches = counters("batches_total", "Batches sent to the shop, by how they ended: judged, or lost when nobody knows.",
+		shop, "feed", "fate")
+	f.batchTime = histograms("batch_seconds", "From sending a batch until the shop has judged it.", shop,
+		.1, .5, 1, 2, 5, 10, 30, 60, 300, 1800)
+	f.batchesAway = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: prefix + "batches_in_flight",
+		Help: "Batches that the shop has not judged yet.", ConstLabels: shop}, []string{"feed"})
+	f.runTime = histograms("run_seconds", "How long a run takes.", shop, 1, 5, 15, 60, 300, 900, 3600, 14400)
+	f.arrivalTime = histograms("drop_seconds", "From the sight of a file until it is settled.", shop,
+		5, 15, 30, 60, 120, 300, 900, 1800, 3600, 14400, 86400)
+	f.writeTime = histograms("order_write_seconds", "From the submission of an order until its file is written.", shop,
+		.5, 1, 2, 5, 10, 15, 30, 60, 300, 900, 3600)
+	f.pickupTime = histograms("order_pickup_seconds", "From the writing of an order's file until the ERP has taken it.", shop,
+		5, 15, 30, 60, 120, 300, 600, 1800, 3600, 14400, 86400)
+	trouble := counters("troubles_total", "How often work had to wait for trouble to pass.", shop)
+	refused := counters("logins_refused_total", "Log-ins to the page that were refused.", nil)
+	f.pauses, f.refused = trouble.WithLabelValues(), refused.WithLabelValues()
+	f.registry.MustRegister(f.requests, requestTime, requestsAway, f.batches, f.batchTime, f.batchesAway, f.runTime, f.arrivalTime,
+		f.writeTime, f.pickupTime, trouble, refused, (*ledgerFigures)(f), collectors.NewGoCollector(),
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: prefix + "build_info", Help: "What the program was built from; always 1.",
+			ConstLabels: prometheus.Labels{"version": o.Version, "revision": o.Revision, "goversion": runtime.Version()}},
+			func() float64 { return 1 }))
+	f.begin()
+	f.stop = o.Events.Observe(f.observe)
+	return f
+}
+
+// begin has what never happened stand at 0, so that rules find it.
+func (f *Figures) begin() {
+	for _, fate := range []string{"done", "refused", "failed"} {
+		f.requests.WithLabelValues(fate)
+	}
+	for _, x := range f.Feeds {
+		f.batches.WithLabelValues(x.Name, "judged")
+		f.batches.WithLabelValues(x.Name, "lost")
+		f.batchesAway.WithLabelValues(x.Name)
+		for _, h := range []*prometheus.HistogramVec{f.batchTime, f.runTime, f.arrivalTime} {
+			h.WithLabelValues(x.Name)
+		}
+	}
+	for _, x := range f.Exports {
+		f.writeTime.WithLabelValues(x.Name)
+		f.pickupTime.WithLabelValues(x.Name)
+	}
+}
+
+// prefix of all names.
+const prefix = "orobridge_"
+
+func counters(name, help string, of prometheus.Labels, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: prefix + name, Help: help, ConstLabels: of}, labels)
+}
+
+// histograms have the label of what they are about: that of orders is the export.
+func histograms(name, help string, of prometheus.Labels, buckets ...float64) *prometheus.HistogramVec {
+	var labels []string
+	switch {
+	case strings.HasPrefix(name, "order"):
+		labels = []string{"export"}
+	case !strings.HasPrefix(name, "shop"):
+		labels = []string{"feed"}
+	}
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: prefix + name, Help: help, ConstLabels: of, Buckets: buckets}, labels)
+}
+
+// Close ends counting.
+func (f *Figures) Close() { f.stop() }
+
+// Handler answers a collector.
+func (f *Figures) Handler() http.Handler {
+	all := promhttp.HandlerFor(f.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 2, Timeout: scrapeTime,
+		ErrorLog: slog.NewLogLogger(f.Log.Handler(), slog.LevelWarn)})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := f.departures(r.Context()); err != nil {
+			f.Log.Warn("read figures", "error", err)
+			http.Error(w, "the ledger does not answer", http.StatusServiceUnavailable)
+			return
+		}
+		all.ServeHTTP(w, r)
+	})
+}
+
+// Request counts a request to the shop that begins now; what it returns is called at its end with the status, 0 for no answer.
+func (f *Figures) Request() (ended func(status int)) {
+	began := time.Now()
+	f.requestsAway.Inc()
+	return func(status int) {
+		f.requestsAway.Dec()
+		f.requestTime.Observe(time.Since(began).Seconds())
+		fate := "done"
+		switch {
+		case status == 0 || status >= 500:
+			fate = "failed"
+		case status >= 400:
+			fate = "refused"
+		}
+		f.requests.WithLabelValues(fate).Inc()
+	}
+}
+
+// observe counts what happens.
+func (f *Figures) observe(e *bridge.Event) {
+	switch e.Kind {
+	case bridge.BatchSent:
+		f.away(e, true)
+	case bridge.BatchJudged:
+		f.batches.WithLabelValues(e.Feed, "judged").Inc()
+		f.batchTime.WithLabelValues(e.Feed).Observe(e.Took.Seconds())
+		f.away(e, false)
+	case bridge.BatchLost:
+		f.batches.WithLabelValues(e.Feed, "lost").Inc()
+		f.away(e, false)
+	case bridge.RunEnded:
+		f.runTime.WithLabelValues(e.Feed).Observe(e.Took.Seconds())
+		f.away(e, false)
+	case bridge.DropSettled:
+		f.arrivalTime.WithLabelValues(e.Feed).Observe(e.Took.Seconds())
+	case bridge.OrderPickedUp:
+		f.pickupTime.WithLabelValues(e.Export).Observe(e.Took.Seconds())
+	case bridge.WorkPaused:
+		f.pauses.Inc()
+	case bridge.LoginRefused:
+		f.refused.Inc()
+	}
+}
+
+// away counts the batches of a feed that are at the shop. What a process that was killed has sent was never counted here, and a run that
+// has ended has none.
+func (f *Figures) away(e *bridge.Event, sent bool) {
+	f.sending.Lock()
+	defer f.sending.Unlock()
+	of := f.sent[e.Feed]
+	switch {
+	case of == nil:
+		of = map[int64]bool{}
+		f.sent[e.Feed] = of
+	case e.Kind == bridge.RunEnded:
+		clear(of)
+	}
+	if sent {
+		of[e.Batch] = true
+	} else {
+		delete(of, e.Batch)
+	}
+	f.batchesAway.WithLabelValues(e.Feed).Set(float64(len(of)))
+}
+
+// departures observes how long the orders took that were written since it was last asked. The ledger keeps milliseconds, and more of the
+// last one may have come.
+func (f *Figures) departures(ctx context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	since, seen := f.departed, map[string]int{}
+	return f.Ledger.Departures(ctx, since, func(p bridge.Passage) error {
+		if p.To.After(f.departed) {
+			f.departed, f.at = p.To, map[string]int{}
+		}
+		seen[p.Of]++
+		if p.To.Equal(since) && seen[p.Of] <= f.at[p.Of] {
+			return nil
+		}
+		if p.To.Equal(f.departed) {
+			f.at[p.Of]++
+		}
+		if !p.From.IsZero() && !p.To.Before(p.From) {
+			f.writeTime.WithLabelValues(p.Of).Observe(p.To.Sub(p.From).Seconds())
+		}
+		return nil
+	})
+}
+
+// measured are the sizes of ledger and spool, in bytes, as they were within the last minute.
+func (f *Figures) measured() [2]float64 {
+	if time.Since(f.sized) < sizesEvery {
+		return f.sizes
+	}
+	f.sized, f.sizes = time.Now(), [2]float64{}
+	_ = filepath.WalkDir(f.Dir, func(path string, d fs.DirEntry, err error) error { // what goes meanwhile is not counted
+		if err != nil || d.IsDir() {
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil {
+			return nil
+		}
+		part := 1
+		if filepath.Dir(path) == filepath.Clean(f.Dir) {
+			part = 0
+		}
+		f.sizes[part] += float64(info.Size())
+		return nil
+	})
+	return f.sizes
+}
