@@ -27,7 +27,8 @@ var rooms = []room{
 	{"formats", nil},
 	{"bridge", below{"formats"}},
 	{"bridge/password", nil},
-	{"bridge/config", below{"formats", "bridge", "bridge/password"}},
+	{"bridge/expect", nil},
+	{"bridge/config", below{"formats", "bridge", "bridge/password", "bridge/expect"}},
 
 	// What of a drop's life stands by itself.
 	{"bridge/inbound/spool", below{"bridge"}},
@@ -41,6 +42,10 @@ var rooms = []room{
 	{"bridge/inbound", below{"formats", "bridge", "bridge/config", "bridge/inbound/spool", "bridge/inbound/trouble", "bridge/inbound/order",
 		"bridge/inbound/rows", "bridge/inbound/plan", "bridge/inbound/apply", "bridge/inbound/answers", "bridge/inbound/papers"}},
 	{"bridge/outbound", below{"formats", "bridge", "bridge/config"}},
+	{"bridge/notify/signs", below{"bridge", "bridge/config", "bridge/expect"}},
+	{"bridge/notify/words", below{"bridge"}},
+	{"bridge/notify", below{"bridge", "bridge/config", "bridge/notify/signs", "bridge/notify/words"}},
+	{"bridge/notify/post", below{"bridge", "bridge/config"}},
 	{"bridge/daemon", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/outbound"}},
 	{"bridge/operate", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/inbound/order", "bridge/inbound/rows",
 		"bridge/outbound"}},
@@ -64,7 +69,7 @@ var rooms = []room{
 	{"formats/hostiletest", nil},
 	{"bridge/remotetest", below{"bridge"}},
 	{"state/ledgertest", below{"formats", "bridge", "bridge/inbound", "bridge/outbound", "bridge/daemon", "bridge/operate", "bridge/admit",
-		"bridge/api"}},
+		"bridge/api", "bridge/notify"}},
 	{"bridge/bridgetest", anything},
 	{"bridge/crashtest", anything},
 
@@ -74,8 +79,8 @@ var rooms = []room{
 	{"cmd/orobridge/systemd", nil},
 	{"cmd/orobridge/help", nil},
 	{"cmd/orobridge/show", below{"formats", "bridge", "bridge/inbound/rows", "bridge/operate", "state", "cmd/orobridge/help"}},
-	{"cmd/orobridge/rehearsal", below{"formats", "bridge", "bridge/config", "bridge/operate", "bridge/oro/orotest", "cmd/orobridge/erp",
-		"cmd/orobridge/show"}},
+	{"cmd/orobridge/rehearsal", below{"formats", "bridge", "bridge/config", "bridge/operate", "bridge/oro/orotest", "bridge/sftpd",
+		"cmd/orobridge/erp", "cmd/orobridge/show"}},
 	{"scripts", anything},
 }
 

@@ -41,3 +41,7 @@ func AlarmNote(of string, a Alarm) string { return alarmPrefix + of + " " + stri
 
 // AlarmOf says whether a note of the ledger tells of an alarm, and of which: "orders overdue".
 func AlarmOf(note string) (alarm string, ok bool) { return strings.CutPrefix(note, alarmPrefix) }
+
+// AliveNote is the name of the ledger's note by which a running bridge says when it was last at work. One that is stopped in an orderly
+// way takes it away.
+const AliveNote = "alive"

@@ -26,5 +26,6 @@ type RemoteSetup struct {
 	Identity string       // the ledger's, small letters and digits: temporary names carry it; empty where there is none
 	State    string       // local folder for what must outlive the process: state.dir of the config
 	Folders  []string     // folders of the remote that feeds and exports name, each once, in alphabetical order
+	Own      []string     // folders in them that are the bridge's alone: where files lie while they are loaded
 	Log      *slog.Logger // never nil
 }

@@ -42,7 +42,9 @@ func (k checker) config() {
 	k.collisions()
 	k.rivals()
 	k.admin()
+	alarmChecker{k}.adminURL()
 	k.webhook()
+	alarmChecker{k}.notify()
 }
 
 // element is the path that the decoder gave to an element of a list.
@@ -206,6 +208,9 @@ func (k checker) feed(key string, f *Feed) {
 	if r, ok := f.Format.(formats.Receipter); slices.Contains(f.Receipts, DocumentReceipt) && (!ok || !r.Receipts()) {
 		k.problem(join(key, "receipts"), "write format: { kind: idoc, receipt: { client: '100', sender: …, receiver: … } }",
 			"idoc needs a format of kind idoc with receipt")
+	}
+	if f.Expect != nil {
+		alarmChecker{k}.expected(join(key, "expect"), f.Expect)
 	}
 	for i := range f.Unwrap {
 		k.unwrap(join(join(key, "unwrap"), number(i)), &f.Unwrap[i])

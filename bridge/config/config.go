@@ -35,6 +35,8 @@ type Config struct {
 	Approve int                `yaml:"approve_by" jsonschema:"default=1,minimum=1,maximum=2" doc:"how many people have to approve a drop that is held: 2 for four eyes"`
 	Admin   *Admin             `yaml:"admin" doc:"where people and programs of the operator come: page, API, figures; without it nothing listens"`
 	Webhook Webhook            `yaml:"webhook" doc:"intake of the shop's webhooks"`
+	Notify  []*Route           `yaml:"notify" doc:"who is told of alarms"`
+	Alarms  Alarms             `yaml:"alarms" doc:"limits beyond which something is an alarm"`
 
 	// Path is the file that the config was read from. Relative paths in it are relative to its folder.
 	Path string `yaml:"-"`
@@ -125,6 +127,7 @@ type Feed struct {
 	MaxSize   bridge.Size     `yaml:"max_size" jsonschema:"default=10GB" doc:"larger files are rejected"`
 	Truncated string          `yaml:"truncated" jsonschema:"enum=hold,enum=warn,enum=accept" doc:"what to do with a file whose last line has no line end when the lines before it have one: hold it for approval, load it and say so, or load it; hold in mode full, else warn"`
 	Empty     string          `yaml:"empty" jsonschema:"default=archive,enum=archive,enum=reject,enum=hold,enum=no_rows" doc:"what to do with a file without rows; one that holds something else than the feed reads is rejected, and archived with no_rows"`
+	Expect    *Expect         `yaml:"expect" doc:"when drops have to come: an alarm when one did not; { by: '06:30', days: mon-fri, zone: Europe/Berlin }, or { every: 24h }"`
 	Receipts  []string        `yaml:"receipts" jsonschema:"enum=json,enum=csv,enum=idoc" doc:"receipts to write for each drop, idoc as a STATUS for each IDoc; none by default"`
 }
 
@@ -257,6 +260,7 @@ type Only struct {
 // Admin is where people and programs of the operator come.
 type Admin struct {
 	Listen string   `yaml:"listen" jsonschema:"default=127.0.0.1:8085" doc:"address and port"`
+	URL    string   `yaml:"url" doc:"address at which people reach the page, for links in messages: https://bridge.example.com"`
 	Hosts  []string `yaml:"hosts" doc:"names by which browsers reach it, without a port: bridge.example.com; localhost and IP addresses always do, and other names are refused"`
 	TLS    TLS      `yaml:"tls" doc:"certificate of its own; without one it speaks plain HTTP, for this machine or a proxy"`
 	Proxy  Proxy    `yaml:"trusted_proxy" doc:"the proxy before it, which says by X-Forwarded-For and X-Forwarded-Proto who comes, and how"`

@@ -16,13 +16,26 @@ type Kinds struct {
 	Remotes map[string]func() bridge.RemoteOptions
 	Formats map[string]func() formats.Format      // of feeds
 	Orders  map[string]func() formats.OrderFormat // of exports
+	Address func(url string) error                // says what is wrong with the address of a route; its errors hold no part of it
 }
 
 // OpenRemote makes a remote of the config for the bridge of that identity, which is its ledger's. It does not connect yet. Errors
 // are *bridge.Error with fate Stop. log may be nil.
 func (c *Config) OpenRemote(name, identity string, log *slog.Logger) (bridge.Remote, error) {
 	return c.Remotes[name].Options.Open(bridge.RemoteSetup{Name: name, Identity: identity, State: c.State.Dir, Folders: c.folders(name),
-		Log: cmp.Or(log, slog.New(slog.DiscardHandler))})
+		Own: c.own(name), Log: cmp.Or(log, slog.New(slog.DiscardHandler))})
+}
+
+// own lists the folders of a remote that nobody but the bridge has business in.
+func (c *Config) own(remote string) []string {
+	var all []string
+	for _, f := range c.Feeds {
+		if f.Remote == remote {
+			all = append(all, path.Join("/", f.Folder, f.Folders.Work))
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // folders lists the folders of a remote that feeds and exports name.

@@ -92,7 +92,8 @@ func TestAnotherKindOfRemote(t *testing.T) {
 	o.setup.Log = nil
 	want := door{Path: "/etc/orobridge/door", Keys: []string{"/etc/orobridge/one", "/etc/two"}, Quiet: bridge.Duration(2 * time.Second),
 		Users: []guest{{Name: "sap", Files: 10, Write: []string{"/out/**"}}},
-		setup: bridge.RemoteSetup{Name: "in", Identity: "l1", State: "/etc/orobridge/var", Folders: []string{"/a", "/b"}}}
+		setup: bridge.RemoteSetup{Name: "in", Identity: "l1", State: "/etc/orobridge/var", Folders: []string{"/a", "/b"},
+			Own: []string{"/a/.work", "/b/.work"}}}
 	if diff := cmp.Diff(want, *o, cmp.AllowUnexported(door{}), cmp.AllowUnexported(guest{})); diff != "" {
 		t.Error(diff)
 	}

@@ -18,9 +18,12 @@ func Redact(data []byte, kinds Kinds) ([]byte, error) {
 	if err := yaml.Unmarshal(data, &root); err != nil {
 		return nil, fmt.Errorf("read config: %w", err)
 	}
-	secrets := map[string]bool{}
-	secretKeys(Schema(kinds), secrets)
-	redact(&root, secrets, false)
+	secrets, plain := map[string]bool{}, map[string]bool{}
+	secretKeys(Schema(kinds), "", secrets, plain)
+	for key := range plain {
+		delete(secrets, key) // it is a secret at some places only: below notify, and not below oro
+	}
+	redact(&root, "", secrets, false)
 	var out bytes.Buffer
 	e := yaml.NewEncoder(&out)
 	e.SetIndent(2)
@@ -30,8 +33,11 @@ func Redact(data []byte, kinds Kinds) ([]byte, error) {
 	return out.Bytes(), e.Close()
 }
 
-// secretKeys collects the keys that have the three forms of a secret.
-func secretKeys(s *jsonschema.Schema, found map[string]bool) {
+// anywhere stands for what a secret stands in where people choose the names.
+const anywhere = "*"
+
+// secretKeys collects the keys that have the three forms of a secret, by themselves and with what they stand in, and the others.
+func secretKeys(s *jsonschema.Schema, within string, found, plain map[string]bool) {
 	if s == nil {
 		return
 	}
@@ -40,15 +46,17 @@ func secretKeys(s *jsonschema.Schema, found map[string]bool) {
 			_, file := s.Properties.Get(pair.Key + "_file")
 			_, env := s.Properties.Get(pair.Key + "_env")
 			if file && env {
-				found[pair.Key] = true
+				found[pair.Key], found[join(within, pair.Key)] = true, true
+			} else {
+				plain[pair.Key] = true
 			}
-			secretKeys(pair.Value, found)
+			secretKeys(pair.Value, pair.Key, found, plain)
 		}
 	}
-	secretKeys(s.Items, found)
-	secretKeys(s.AdditionalProperties, found)
+	secretKeys(s.Items, within, found, plain)
+	secretKeys(s.AdditionalProperties, anywhere, found, plain)
 	for _, one := range s.OneOf {
-		secretKeys(one, found)
+		secretKeys(one, within, found, plain)
 	}
 }
 
@@ -59,7 +67,7 @@ var (
 	likeSecret = regexp.MustCompile(`(?i)pass|secret|token|hash|credential`)
 )
 
-func redact(n *yaml.Node, secrets map[string]bool, secret bool) {
+func redact(n *yaml.Node, within string, secrets map[string]bool, secret bool) {
 	n.HeadComment, n.LineComment, n.FootComment = "", "", ""
 	switch n.Kind {
 	case yaml.ScalarNode:
@@ -71,12 +79,13 @@ func redact(n *yaml.Node, secrets map[string]bool, secret bool) {
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i].Value
 			named := strings.HasSuffix(key, "_file") || strings.HasSuffix(key, "_env")
-			redact(n.Content[i], nil, false)
-			redact(n.Content[i+1], secrets, secret || secrets[key] || !named && likeSecret.MatchString(key))
+			redact(n.Content[i], "", nil, false)
+			known := secrets[key] || secrets[join(within, key)] || secrets[join(anywhere, key)]
+			redact(n.Content[i+1], key, secrets, secret || known || !named && likeSecret.MatchString(key))
 		}
 	default:
 		for _, inner := range n.Content {
-			redact(inner, secrets, secret)
+			redact(inner, within, secrets, secret)
 		}
 	}
 }

@@ -29,6 +29,8 @@ feeds:
         -----BEGIN OPENSSH PRIVATE KEY-----
         s3cret-10
 webhook: { secret: s3cret-11 }
+notify:
+  - { name: ops, url: 'slack://s3cret-12@s3cret-13/s3cret-14', url_env: OPS_URL }
 `), kinds)
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +39,8 @@ webhook: { secret: s3cret-11 }
 		t.Errorf("a secret is left:\n%s", text)
 	}
 	for _, want := range []string{"client_id: demo", "password_env: SFTP_PASSWORD", "private_key_file: id_ed25519", "passphrase: ${PHRASE}",
-		"://<secret>@shop.example.com", "name: products", "erp.asc"} {
+		"://<secret>@shop.example.com", "name: products", "erp.asc",
+		"name: ops", "url_env: OPS_URL"} {
 		if !strings.Contains(string(text), want) {
 			t.Errorf("%q is missing:\n%s", want, text)
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/expect"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -63,6 +64,10 @@ func (d describer) value(t reflect.Type) *jsonschema.Schema {
 		return oneOf(&jsonschema.Schema{Type: "integer"}, text(fromEnv+`^(0|0o)?[0-7]{3}$`))
 	case reflect.TypeFor[bridge.Size]():
 		return text(fromEnv + `^[0-9.]+ ?([KMGTkmgt]i?)?[Bb]$`)
+	case reflect.TypeFor[expect.Time]():
+		return text(fromEnv + `^[0-9]{1,2}:[0-9]{2}$`)
+	case reflect.TypeFor[expect.Days](), reflect.TypeFor[Hours]():
+		return text("")
 	case reflect.TypeFor[Limit]():
 		return oneOf(&jsonschema.Schema{Type: "integer"}, text(fromEnv+`^[0-9.]+ ?%$`))
 	case reflect.TypeFor[Gap]():

@@ -73,6 +73,13 @@ type Ledger interface {
 	// DropCounts counts the drops by feed and state.
 	DropCounts(ctx context.Context) ([]bridge.DropCount, error)
 	Notes(ctx context.Context) (map[string]string, error)
+	// LiveAlarms lists alarms, Messages what routes were owed for them. DecideAlarm saves that somebody has acknowledged or snoozed
+	// one; ErrMoved when it is over.
+	LiveAlarms(ctx context.Context, f bridge.AlarmFilter) ([]*bridge.LiveAlarm, error)
+	Messages(ctx context.Context, f bridge.MessageFilter) ([]*bridge.Message, error)
+	DecideAlarm(ctx context.Context, a *bridge.LiveAlarm, events ...*bridge.Event) error
+	// CameSince lists when the drops of a feed came that were seen since a time: the last n, oldest first.
+	CameSince(ctx context.Context, feed string, since time.Time, n int) ([]time.Time, error)
 	// Pseudonym is the word by which what stays refers to a customer's number. Erase removes what is held of a key
 	// as a record, with what runs of the feeds have warned of; orders and the journal stay. GiveBack returns free room to the disk,
 	// and the room of the log.

@@ -24,6 +24,10 @@ type Status struct {
 	Leftovers map[string]string `json:"leftovers"`
 	// Unmatched are files that no feed takes, the first of each folder, by the feed that lists it.
 	Unmatched map[string][]inbound.Stranger `json:"unmatched"`
+	// Alive is when a running bridge last said that it is at work; null when none does, or the last one was told to stop.
+	Alive *time.Time `json:"alive"`
+	// Watched are the alarms that nobody has taken note of, in words.
+	Watched []string `json:"watched"`
 }
 
 // FeedStatus is how a feed stands.
@@ -38,6 +42,7 @@ type FeedStatus struct {
 	Last    string           `json:"last_file"`
 	State   bridge.DropState `json:"last_state"`
 	Settled *time.Time       `json:"last_settled"`
+	Habit   Habit            `json:"habit"` // how its drops usually come
 }
 
 // ExportStatus is how an export stands: orders by their state.
@@ -78,6 +83,14 @@ func (k *View) Status(ctx context.Context) (*Status, error) {
 			v.Leftovers[feed] = text + "; " + inbound.LeftoversHint(feed)
 		}
 	}
+	if t, err := time.Parse(time.RFC3339Nano, notes[bridge.AliveNote]); err == nil {
+		v.Alive = moment(t)
+	}
+	alarms, err := k.Ledger.LiveAlarms(ctx, bridge.AlarmFilter{Open: true, Raised: true})
+	if err != nil {
+		return nil, err
+	}
+	v.Watched = watched(alarms)
 	rejects, err := k.Ledger.OpenRejects(ctx)
 	if err != nil {
 		return nil, err
@@ -88,6 +101,9 @@ func (k *View) Status(ctx context.Context) (*Status, error) {
 			return nil, err
 		}
 		s.Rejects = rejects[f.Name]
+		if s.Habit, err = habitOfFeed(ctx, k.Ledger, f.Name); err != nil {
+			return nil, err
+		}
 		v.Feeds = append(v.Feeds, s)
 	}
 	for _, x := range k.Exports {
@@ -133,7 +149,7 @@ func (k *View) exportStatus(ctx context.Context, x *config.Export) (ExportStatus
 		Alarmed: int(c.Alarmed), Total: int(c.Total()), Last: moment(c.LastWritten)}, err
 }
 
-// Waits lists in words what waits for a person: what is held, stuck, in conflict or alarmed.
+// Waits lists in words what waits for a person: what is held, stuck, in conflict or alarmed, and a bridge that is gone.
 func (v *Status) Waits() []string {
 	waits := []string{}
 	for _, f := range v.Feeds {
@@ -151,5 +167,8 @@ func (v *Status) Waits() []string {
 	for _, alarm := range slices.Sorted(maps.Keys(v.Alarms)) {
 		waits = append(waits, alarm+": "+v.Alarms[alarm])
 	}
-	return waits
+	if v.Alive != nil && !v.Running {
+		waits = append(waits, "no bridge is at work; the last one was until "+v.Alive.Format(time.RFC3339)+", and nobody stopped it")
+	}
+	return append(waits, v.Watched...)
 }

@@ -71,6 +71,8 @@ type wire struct {
 	watch   func() (ended func(status int))
 	log     *slog.Logger
 	now     func() time.Time
+
+	noticing noticing
 }
 
 func (w *wire) send(ctx context.Context, c *call) (*answer, error) {
@@ -105,10 +107,12 @@ func (w *wire) send(ctx context.Context, c *call) (*answer, error) {
 }
 
 func (w *wire) do(req *http.Request) (*answer, error) {
+	asked := w.now()
 	resp, err := w.http.Do(req)
 	if err != nil {
 		return nil, err
 	}
+	w.noticing.see(resp, asked, w.now())
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {

@@ -37,6 +37,7 @@ type arrivals struct {
 type arrival struct {
 	path       string    // empty when the name was taken away or given to another file
 	writers    int       // open handles
+	shared     bool      // there was more than one at a time, since there was none
 	unfinished bool      // the last writer did not end well
 	due        time.Time // whole from then on, by itself
 }
@@ -66,6 +67,7 @@ func (a *arrivals) open(p string) (*arrival, error) {
 			return nil, err
 		}
 	}
+	f.shared = f.shared || f.writers > 0
 	f.writers++
 	a.files[p] = f
 	return f, nil
@@ -80,10 +82,14 @@ const (
 	broken                  // the connection died with the handle open, or a write failed
 )
 
-// close a file that was opened.
-func (a *arrivals) close(f *arrival, how ending) {
+// close a file that was opened, and say whether nobody else had it open for writing meanwhile.
+func (a *arrivals) close(f *arrival, how ending) (alone bool) {
 	a.mu.Lock()
-	f.writers--
+	defer a.mu.Unlock()
+	alone = !f.shared
+	if f.writers--; f.writers == 0 {
+		f.shared = false
+	}
 	switch how {
 	case whole:
 		f.unfinished = false
@@ -91,7 +97,7 @@ func (a *arrivals) close(f *arrival, how ending) {
 		f.unfinished = true
 	}
 	a.settle(f)
-	a.mu.Unlock()
+	return alone
 }
 
 // settle begins the window of a file without writers. Callers hold the lock.

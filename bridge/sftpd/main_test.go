@@ -67,6 +67,9 @@ func serveFor(t testing.TB, folders []string, change ...func(o *sftpd.Options)) 
 	d.signer, err = ssh.ParsePrivateKey(text)
 	check(t, err)
 	d.setup = bridge.RemoteSetup{Name: "door", State: filepath.Join(d.dir, "state"), Folders: folders}
+	for _, folder := range folders {
+		d.setup.Own = append(d.setup.Own, folder+"/.work")
+	}
 	o := sftpd.Options{Listen: "127.0.0.1:0", Path: d.root, HostKeys: []string{hostKey(t)}}
 	o.Users = []sftpd.User{everything("erp")}
 	o.Users[0].KeysFile = d.keyFile + ".pub"

@@ -8,7 +8,7 @@
 // Contract: a file is listed with [bridge.File.Writing], and is neither fetched nor moved, while a partner has it open
 // for writing, when the upload broke off (which outlives the process), and for the window Stable after its last close or
 // setstat. A file that was renamed is whole at once. While the bridge reads a file nobody can write to it. Names are as
-// [bridge.SafeName] has them; links are neither made nor followed.
+// [bridge.SafeName] has them; links are neither made nor followed. Of the bridge's own folders (RemoteSetup.Own) partners see nothing.
 //
 // A partner finds it as OpenSSH's server, but for this: links are neither made nor followed; names that the bridge could
 // not use are refused; owners, and the owner's own permission to read and write, can't be changed; fsync, lsetstat and
@@ -21,7 +21,7 @@
 //
 //   - options.go, rights.go: the config, and who may do what
 //   - listen.go: connections, and how many of them
-//   - login.go, hostkeys.go, algorithms.go: who is who
+//   - greeting.go, login.go, hostkeys.go, algorithms.go: who is who, and by which cipher
 //   - session.go, packets.go: one connection
 //   - tree.go, transfer.go, coverage.go, quota.go: its requests
 //   - arrivals.go, notes.go: which files are whole
@@ -56,6 +56,7 @@ type Remote struct {
 	name     string
 	state    string   // folder of the host keys and the notes
 	folders  []string // that feeds and exports name
+	own      []string // folders that no partner sees, as arrivals have them
 	log      *slog.Logger
 	files    *dir.Remote
 	arrivals *arrivals
@@ -105,6 +106,9 @@ func New(o *Options, s bridge.RemoteSetup) (*Remote, error) {
 	}
 	if r.files, err = dir.New(s.Name, &dir.Options{Path: full}); err != nil {
 		return nil, err
+	}
+	for _, folder := range s.Own {
+		r.own = append(r.own, inner(folder))
 	}
 	r.arrivals = newArrivals(o.Stable.D(), r.notes, r.wake)
 	r.life, r.end = context.WithCancel(context.Background())

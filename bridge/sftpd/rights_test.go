@@ -45,6 +45,54 @@ func names(t *testing.T, p *partner, folder string) []string {
 	return all
 }
 
+// Where the bridge has files while it loads them there is nothing for a partner, whatever may be written around it.
+func TestTheWorkFolderIsTheBridgesAlone(t *testing.T) {
+	d, p := sap(t, func(o *sftpd.Options) {
+		u := everything("all")
+		u.KeysFile, u.Folder = o.Users[0].KeysFile, "/"
+		o.Users = append(o.Users, u)
+	})
+	ctx := t.Context()
+	check(t, d.MakeFolder(ctx, "/sap/out/products/.work"))
+	check(t, d.Move(ctx, "/sap/out/products/old.csv", "/sap/out/products/.work/1-old.csv"))
+	all := d.partner("all")
+	for _, c := range []struct {
+		who    *partner
+		folder string
+	}{{p, "/out/products"}, {all, "/sap/out/products"}} {
+		p, work := c.who, c.folder+"/.work"
+		if got := names(t, p, c.folder); slices.Contains(got, ".work") {
+			t.Errorf("%s shows %v", c.folder, got)
+		}
+		p.put(c.folder+"/new.csv", "new")
+		tries := map[string]error{
+			"rename out of":   p.Rename(work+"/1-old.csv", c.folder+"/mine.csv"),
+			"rename into":     p.Rename(c.folder+"/new.csv", work+"/1-old.csv"),
+			"replace":         p.PosixRename(c.folder+"/new.csv", work+"/1-old.csv"),
+			"rename":          p.Rename(work, c.folder+"/was"),
+			"write":           p.write(work+"/2-x.csv", "x"),
+			"make":            p.Mkdir(work + "/sub"),
+			"delete":          p.Remove(work + "/1-old.csv"),
+			"delete all":      p.RemoveDirectory(work),
+			"set time":        p.Chtimes(work+"/1-old.csv", fixed, fixed),
+			"by a roundabout": p.Remove(c.folder + "/x/../.work/1-old.csv"),
+		}
+		_, tries["stat"] = p.Stat(work)
+		_, tries["lstat"] = p.Lstat(work + "/1-old.csv")
+		_, tries["list"] = p.ReadDir(work)
+		_, tries["read"] = p.Open(work + "/1-old.csv")
+		for what, err := range tries {
+			if !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s: %s: %v", c.folder, what, err)
+			}
+		}
+	}
+	if body, err := os.ReadFile(filepath.Join(d.root, "sap/out/products/.work/1-old.csv")); string(body) != "old" {
+		t.Errorf("the file being loaded holds %q, %v", body, err)
+	}
+	check(t, p.Mkdir("/out/.work")) // of no feed: the partner's own
+}
+
 func TestAPartnerSeesTheOwnFolderAlone(t *testing.T) {
 	_, p := sap(t)
 	if got := names(t, p, "/"); !slices.Equal(got, []string{"in", "out"}) {

@@ -46,9 +46,13 @@ type connection struct {
 func (c *connection) serve() {
 	ctx, cancel := context.WithCancel(c.life)
 	defer cancel()
-	_ = c.tcp.SetDeadline(time.Now().Add(c.options.Limits.HandshakeTimeout.D()))
+	until := time.Now().Add(c.options.Limits.HandshakeTimeout.D())
+	_ = c.tcp.SetDeadline(until)
 	l := &login{server: c.server, address: c.address, ctx: ctx}
-	conn, channels, requests, err := ssh.NewServerConn(&watchedConn{c.tcp, cancel}, l.config())
+	client := greet(c.tcp, until)
+	config := l.config()
+	config.Ciphers = client.ciphers(config.Ciphers)
+	conn, channels, requests, err := ssh.NewServerConn(&watchedConn{client, cancel}, config)
 	c.server.entered(c)
 	if err != nil {
 		l.failed(l.user, err)
@@ -71,11 +75,11 @@ func (c *connection) serve() {
 		return
 	}
 	defer c.root.Close()
-	client := printable(string(conn.ClientVersion()))
-	c.tell(bridge.Event{Kind: bridge.SessionBegan, Text: method}, bridge.Visit{Client: client})
+	version := printable(string(conn.ClientVersion()))
+	c.tell(bridge.Event{Kind: bridge.SessionBegan, Text: method}, bridge.Visit{Client: version})
 	why := c.run(conn, channels, requests)
 	c.tell(bridge.Event{Kind: bridge.SessionEnded, Bytes: c.in.Load() + c.out.Load(), Text: why},
-		bridge.Visit{Client: client, Took: time.Since(c.began)})
+		bridge.Visit{Client: version, Took: time.Since(c.began)})
 }
 
 // watchedConn ends a context with the connection, so that a login that waits does not outlive it.

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -37,6 +38,7 @@ type upload struct {
 	touched atomic.Bool // made, emptied or written
 	broken  atomic.Bool // a write failed, or the connection died
 	size    sizeMark
+	sum     *running // of a file that began empty
 }
 
 // sizeMark knows how far a file reaches.
@@ -78,6 +80,9 @@ func (t *tree) upload(p place, fresh bool, want sftp.FileOpenFlags) (*upload, er
 	}
 	if want.Append {
 		u.append = newAppending(u.size.size)
+	}
+	if u.size.size == 0 {
+		u.sum = newRunning()
 	}
 	return u, nil
 }
@@ -138,6 +143,7 @@ func (u *upload) write(p []byte, off int64) (int, error) {
 	t.pace[t.account.Name].wait(t.life, true, len(p))
 	u.touched.Store(true)
 	n, err := u.file.WriteAt(p, off)
+	u.sum.add(p[:n], off)
 	u.written.Add(int64(n))
 	t.in.Add(int64(n))
 	t.touch()
@@ -193,9 +199,11 @@ func (u *upload) Close() error {
 	case u.touched.Load():
 		how = whole
 	}
-	t.arrivals.close(u.arrival, how)
+	if alone := t.arrivals.close(u.arrival, how); !alone {
+		u.sum = nil
+	}
 	t.handles.Add(-1)
-	t.finish(u.file, how == whole, bridge.Event{Kind: bridge.FileUploaded, File: "/" + u.place.full, Bytes: u.written.Load()},
+	t.finish(u.file, how == whole, u.sum, bridge.Event{Kind: bridge.FileUploaded, File: "/" + u.place.full, Bytes: u.written.Load()},
 		bridge.Visit{Took: time.Since(u.began), Broken: how == broken})
 	return nil
 }
@@ -258,12 +266,13 @@ type download struct {
 	file   *os.File
 	began  time.Time
 	seen   *coverage
+	sum    *running
 	broken atomic.Bool
 	bytes  atomic.Int64
 }
 
 func (t *tree) download(p place, f *os.File) *download {
-	return &download{tree: t, place: p, file: f, began: time.Now(), seen: t.coverage.of(t.account.Name, p.full, f)}
+	return &download{tree: t, place: p, file: f, began: time.Now(), seen: t.coverage.of(t.account.Name, p.full, f), sum: newRunning()}
 }
 
 // ReadAt reads what a client asks for.
@@ -274,6 +283,7 @@ func (d *download) ReadAt(p []byte, off int64) (int, error) {
 	t := d.tree
 	t.pace[t.account.Name].wait(t.life, false, len(p))
 	n, err := d.file.ReadAt(p, off)
+	d.sum.add(p[:n], off)
 	d.bytes.Add(int64(n))
 	t.out.Add(int64(n))
 	t.touch()
@@ -295,17 +305,24 @@ func (d *download) Close() error {
 	if all {
 		t.coverage.forget(t.account.Name, d.place.full)
 	}
-	t.finish(d.file, all, bridge.Event{Kind: bridge.FileDownloaded, File: "/" + d.place.full, Bytes: d.bytes.Load()},
+	t.finish(d.file, all, d.sum, bridge.Event{Kind: bridge.FileDownloaded, File: "/" + d.place.full, Bytes: d.bytes.Load()},
 		bridge.Visit{Took: time.Since(d.began), Broken: d.broken.Load(), Whole: all})
 	return nil
 }
 
 // finish closes the file and tells the transfer, a whole one once the file's hash is known. A download in part has none, nor
 // has an upload that broke off or wrote nothing: a partner does not have all of a large file read for each byte of it.
-func (t *tree) finish(f *os.File, whole bool, e bridge.Event, v bridge.Visit) {
+// The hash of a small file that passed in one piece is known already.
+func (t *tree) finish(f *os.File, whole bool, sum *running, e bridge.Event, v bridge.Visit) {
 	e.At = time.Now()
 	if info, err := f.Stat(); err == nil {
 		v.Size = info.Size()
+	}
+	if known := sum.of(v.Size); whole && known != "" {
+		e.SHA256 = known
+		_ = f.Close()
+		t.tell(e, v)
+		return
 	}
 	job := func(hash bool) {
 		if hash {
@@ -319,6 +336,47 @@ func (t *tree) finish(f *os.File, whole bool, e bridge.Event, v bridge.Visit) {
 		return
 	}
 	t.hasher.take(v.Size, func() { job(v.Size < largeHash || !t.stopping()) }, func() { job(false) })
+}
+
+// running is the hash of what has passed of a file, as long as that is one piece from its beginning, and small: then nobody has to
+// read the file for it. nil has none.
+type running struct {
+	mu   sync.Mutex
+	hash hash.Hash // nil: it is no such piece
+	size int64
+}
+
+// maxRunning is what is hashed while the client waits: some 30 µs.
+const maxRunning = 64 << 10
+
+func newRunning() *running { return &running{hash: sha256.New()} }
+
+// add takes what has passed at an offset.
+func (r *running) add(p []byte, off int64) {
+	if r == nil || len(p) == 0 {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.hash == nil || off != r.size || r.size+int64(len(p)) > maxRunning {
+		r.hash = nil
+		return
+	}
+	r.hash.Write(p)
+	r.size += int64(len(p))
+}
+
+// of is the hash of a file of a size; empty when it is not known.
+func (r *running) of(size int64) string {
+	if r == nil {
+		return ""
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.hash == nil || r.size != size {
+		return ""
+	}
+	return hex.EncodeToString(r.hash.Sum(nil))
 }
 
 // hashOf reads the whole file; one that changes meanwhile has no hash.

@@ -29,7 +29,8 @@ type place struct {
 
 func (p place) String() string { return "/" + strings.Join(p.elements, "/") }
 
-// at takes a path apart. A path that can't be is refused, whatever is asked of it.
+// at takes a path apart. A path that can't be is refused, whatever is asked of it, and where the bridge has files while it loads
+// them there is nothing for a partner.
 func (t *tree) at(p string) (place, error) {
 	elements, err := split(p)
 	if err != nil {
@@ -39,7 +40,16 @@ func (t *tree) at(p string) (place, error) {
 	if local == "" {
 		local = "."
 	}
-	return place{elements, local, inner(path.Join(t.account.folder, local))}, nil
+	full := inner(path.Join(t.account.folder, local))
+	if t.owns(full) {
+		return place{}, sftp.ErrSSHFxNoSuchFile
+	}
+	return place{elements, local, full}, nil
+}
+
+// owns says whether a path is one of the bridge's own folders, or stands below one.
+func (r *Remote) owns(full string) bool {
+	return slices.ContainsFunc(r.own, func(folder string) bool { return strings.HasPrefix(full+"/", folder+"/") })
 }
 
 // status is an answer with a code of the protocol and a text for the partner.
@@ -422,7 +432,7 @@ func (t *tree) resize(p place, info fs.FileInfo, to uint64) error {
 		if err := f.Truncate(int64(to)); err != nil {
 			return errors.Join(err, f.Close())
 		}
-		t.finish(f, true, bridge.Event{Kind: bridge.FileUploaded, File: "/" + p.full}, bridge.Visit{})
+		t.finish(f, true, nil, bridge.Event{Kind: bridge.FileUploaded, File: "/" + p.full}, bridge.Visit{})
 		return nil
 	})
 }
@@ -547,7 +557,7 @@ func (l *listing) ListAt(into []os.FileInfo, _ int64) (int, error) {
 
 func (l *listing) shows(info fs.FileInfo) bool {
 	at := place{elements: append(slices.Clone(l.place.elements), info.Name())}
-	return l.tree.account.rights.maySee(at.elements) && !l.tree.hides(at)
+	return l.tree.account.rights.maySee(at.elements) && !l.tree.hides(at) && !l.tree.owns(inner(path.Join(l.place.full, info.Name())))
 }
 
 func (l *listing) Close() error {

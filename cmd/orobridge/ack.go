@@ -12,13 +12,14 @@ import (
 func newAckCommand(a *app) *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "ack",
-		Short: "Take note of rejected rows that are to stay as they are",
+		Short: "Take note of alarms, and of rejected rows that are to stay as they are",
 		Long: "ack says that somebody knows of rejected rows and leaves them as they are: they are not open any more, and `status` and\n" +
 			"`rejects` leave them out. A later file that says the same row again opens it anew.",
 	})
 	cmd.AddCommand(
 		newAckOf(a, "drop DROP", "Take note of all open rejects of a drop", "drop", (*operate.Desk).AckDrop),
-		newAckOf(a, "reject NUMBER", "Take note of one reject, by its number in `rejects --flat`", "reject", (*operate.Desk).AckReject))
+		newAckOf(a, "reject NUMBER", "Take note of one reject, by its number in `rejects --flat`", "reject", (*operate.Desk).AckReject),
+		newAckAlarmCommand(a))
 	return cmd
 }
 

@@ -16,6 +16,9 @@ import (
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/daemon"
 	"github.com/orobridge/orobridge/bridge/figures"
+	"github.com/orobridge/orobridge/bridge/notify"
+	"github.com/orobridge/orobridge/bridge/notify/post"
+	"github.com/orobridge/orobridge/bridge/notify/signs"
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/oro"
 	"github.com/orobridge/orobridge/bridge/page"
@@ -34,6 +37,7 @@ const patience = 10 * time.Second
 type engine struct {
 	*daemon.Daemon
 	Desk    *operate.Desk
+	Alarms  *notify.Keeper
 	config  *config.Config
 	ledger  *state.State
 	shop    *oro.Client
@@ -194,6 +198,8 @@ func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) 
 	if c.State.Backup.Every > 0 {
 		e.Backup = e.schedule(events).Due
 	}
+	e.Alarms = notify.Assemble(c, shop, ledger, events, func() signs.ShopFacts { return signs.ShopFacts(e.shop.Noticed()) },
+		(&post.Office{}).Send)
 	if w := c.Webhook; w.URL != "" && len(c.ExportsOf(shop)) > 0 {
 		e.Subscribe = func(ctx context.Context) ([]string, error) {
 			return e.shop.Subscribe(ctx, w.URL, w.Secret)

@@ -55,7 +55,7 @@ func TestTopicsAreWhole(t *testing.T) {
 			t.Errorf("%s does not begin with its title", p.Name)
 		}
 	}
-	for _, name := range []string{"start", "feeds", "mapping", "sap", "exports", "states", "operation", "machines", "security",
+	for _, name := range []string{"start", "feeds", "mapping", "sap", "exports", "states", "alarms", "operation", "machines", "security",
 		"troubleshooting", "json", "config", "figures", "faq"} {
 		if !slices.Contains(names, name) {
 			t.Errorf("there is no topic %s", name)
@@ -79,6 +79,7 @@ func TestTopicsAreWhole(t *testing.T) {
 func TestConfigFragmentsAreRead(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("ORO_CLIENT_SECRET", "demo")
+	t.Setenv("OPS_URL", "generic+https://hooks.example.com")
 	for name, text := range map[string]string{"id_ed25519": "", "known_hosts": "", "sap.pub": "", "wms.hash": "", "plants.csv": "item,1000\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

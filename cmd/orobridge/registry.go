@@ -7,6 +7,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/dir"
+	"github.com/orobridge/orobridge/bridge/notify/post"
 	"github.com/orobridge/orobridge/bridge/oro"
 	"github.com/orobridge/orobridge/bridge/sftp"
 	"github.com/orobridge/orobridge/bridge/sftpd"
@@ -40,6 +41,7 @@ var kinds = config.Kinds{
 		"json": func() formats.OrderFormat { return &json.OrderOptions{} },
 		"xml":  func() formats.OrderFormat { return &xmlorders.Options{} },
 	},
+	Address: post.Check,
 }
 
 // openShop makes a shop of its config. It does not connect yet.

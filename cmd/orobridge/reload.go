@@ -54,6 +54,9 @@ func (l *lives) run(ctx context.Context, c *config.Config) error {
 		e, err = l.goOver(ctx, e.config, next)
 	}
 	systemd.Tell(l.log, systemd.Stopping)
+	if e != nil && ctx.Err() != nil {
+		err = errors.Join(err, e.Alarms.Rest(context.WithoutCancel(ctx)))
+	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
 		return nil
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -67,6 +68,9 @@ func (a *app) runDaemon(ctx context.Context) (err error) {
 
 // runBeside runs the bridge and, beside it, what others come to. When the bridge ends or one of the others fails, all end.
 func runBeside(ctx context.Context, e *engine) error {
+	if err := e.Alarms.Begin(ctx); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
@@ -75,6 +79,10 @@ func runBeside(ctx context.Context, e *engine) error {
 		return e.Run(ctx)
 	})
 	g.Go(func() error { return e.serve(ctx) })
+	g.Go(func() error {
+		e.Alarms.Signs.Began = time.Now().UTC()
+		return e.Alarms.Run(ctx)
+	})
 	g.Go(func() error { return e.ledger.Watch(ctx) })
 	return g.Wait()
 }
@@ -97,7 +105,14 @@ func (a *app) runOnce(ctx context.Context, stable bool) (err error) {
 	if stable {
 		round = e.Rounds
 	}
-	if err := round(ctx); err != nil {
+	if err := e.Alarms.Begin(ctx); err != nil {
+		return err
+	}
+	err = round(ctx)
+	if len(c.Notify) > 0 {
+		err = errors.Join(err, e.Alarms.Once(ctx))
+	}
+	if err != nil {
 		return err
 	}
 	return a.printWaiting(ctx, e.Desk, began)

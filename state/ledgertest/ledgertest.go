@@ -30,6 +30,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/api"
 	"github.com/orobridge/orobridge/bridge/daemon"
 	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/notify"
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/outbound"
 	"github.com/orobridge/orobridge/formats"
@@ -43,6 +44,7 @@ type Ledger interface {
 	daemon.Ledger
 	admit.Ledger
 	api.Ledger
+	notify.Ledger
 	// OroIDs tells the shop's client the shop's ids of the keys that have a link.
 	OroIDs(ctx context.Context, entity string, keys []string) (map[string]string, error)
 	// Events walks the journal, oldest first.
@@ -65,7 +67,7 @@ func Run(t *testing.T, place func(t *testing.T) Place) {
 	}{
 		{"drops", drops}, {"manifests", manifests}, {"runs", runs}, {"batches", batches}, {"rows", rows}, {"parked", parked}, {"links", links},
 		{"outbox", outbox}, {"journal", journal}, {"audit", audit}, {"admission", admission}, {"persons", persons}, {"stage", stage},
-		{"transactions", transactions}, {"writers", writers}, {"tallies", tallies}, {"promises", promises},
+		{"transactions", transactions}, {"writers", writers}, {"tallies", tallies}, {"promises", promises}, {"alarms", alarms},
 	} {
 		t.Run(room.name, func(t *testing.T) {
 			for _, test := range room.tests {

@@ -27,7 +27,7 @@ func init() {
 			return err
 		}
 		for _, table := range []string{"drops", "papers", "manifest_files", "runs", "links", "accepted", "history", "rejects", "warnings", "parked", "batches", "cursors",
-			"sightings", "outfiles", "outbox", "events", "notes", "sessions", "tokens", "audit"} {
+			"sightings", "outfiles", "outbox", "events", "notes", "sessions", "tokens", "audit", "alarms", "messages"} {
 			for _, op := range []string{"INSERT", "UPDATE", "DELETE"} {
 				if _, err := c.Exec(fmt.Sprintf(`CREATE TEMP TRIGGER cut_%s_%s BEFORE %s ON main.%s BEGIN SELECT cut(); END`, table, op, op, table), nil); err != nil {
 					return err

@@ -146,15 +146,20 @@ func (l journal) Decided(ctx context.Context, after int64) (last int64, decided 
 // Note keeps a small fact under a name, such as why an end is paused; an empty text removes it.
 func (l journal) Note(ctx context.Context, name, text string, events ...*bridge.Event) error {
 	return l.order(ctx, "note "+name, func(tx statements) error {
-		query, args := `INSERT INTO notes VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET text = excluded.text`, []any{name, text}
-		if text == "" {
-			query, args = `DELETE FROM notes WHERE name = ?1`, args[:1]
-		}
-		if _, err := tx.ExecContext(ctx, query, args...); err != nil {
+		if err := note(ctx, tx, name, text); err != nil {
 			return err
 		}
 		return keep(ctx, tx, events)
 	})
+}
+
+func note(ctx context.Context, tx statements, name, text string) error {
+	query, args := `INSERT INTO notes VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET text = excluded.text`, []any{name, text}
+	if text == "" {
+		query, args = `DELETE FROM notes WHERE name = ?1`, args[:1]
+	}
+	_, err := tx.ExecContext(ctx, query, args...)
+	return err
 }
 
 // Notes reads all notes.

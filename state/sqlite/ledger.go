@@ -38,6 +38,7 @@ type Ledger struct {
 	outboxStore // documents that are owed to the ERP, and their files
 	journal     // events and notes, and the audit
 	admission   // sessions and tokens
+	alarmStore  // alarms with their lives, and what routes are told of them
 }
 
 // The parts of a ledger share its file.
@@ -49,6 +50,7 @@ type (
 	outboxStore struct{ *file }
 	journal     struct{ *file }
 	admission   struct{ *file }
+	alarmStore  struct{ *file }
 )
 
 // file is the connections to a ledger's file.
@@ -83,7 +85,7 @@ func Open(ctx context.Context, path string, o Options) (*Ledger, error) {
 	if err := f.open(ctx, o); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &Ledger{f, dropStore{f}, runStore{f}, rowStore{f}, linkStore{f}, outboxStore{f}, journal{f}, admission{f}}, nil
+	return &Ledger{f, dropStore{f}, runStore{f}, rowStore{f}, linkStore{f}, outboxStore{f}, journal{f}, admission{f}, alarmStore{f}}, nil
 }
 
 func (f *file) open(ctx context.Context, o Options) (err error) {

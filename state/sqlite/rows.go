@@ -98,7 +98,8 @@ func record(ctx context.Context, tx statements, e *bridge.HistoryEntry, link *br
 
 // fillHistory writes down what a link says where its history leaves that to the link, before the link says something else.
 func fillHistory(ctx context.Context, tx statements, link int64) error {
-	_, err := tx.ExecContext(ctx, `UPDATE history SET sent = (SELECT content FROM accepted WHERE link = ?1) WHERE link = ?1 AND sent = ''`, link)
+	_, err := tx.ExecContext(ctx, `UPDATE history SET sent = (SELECT content FROM accepted WHERE link = ?1)
+		WHERE link = ?1 AND sent = ''`, link)
 	return err
 }
 
@@ -156,7 +157,8 @@ func (l rowStore) Fates(ctx context.Context, run int64) (map[bridge.RowFate]int6
 // RemovedBy tells the drops that removed some of the keys last, of those whose link is gone.
 func (l rowStore) RemovedBy(ctx context.Context, entity string, keys []string) (map[string]int64, error) {
 	drops := map[string]int64{}
-	const columns, setting = `SELECT j.value, h.drop_id, h.fate, h.id`, `WHERE h.fate IN ('created', 'updated', 'adopted', 'removed', 'withdrawn')`
+	const columns = `SELECT j.value, h.drop_id, h.fate, h.id`
+	const setting = `WHERE h.fate IN ('created', 'updated', 'adopted', 'removed', 'withdrawn')`
 	err := walk(ctx, l.read, columns+historyOfKeys+setting+` UNION ALL `+columns+historyOfLink+setting+` ORDER BY 4`,
 		[]any{list(keys), entity}, func(rows *sql.Rows) error {
 			var key string

@@ -163,7 +163,7 @@ func (p *Play) again(export, code, message string) {
 // take takes an order's file away, and waits until that is noticed.
 func (p *Play) take(ctx context.Context, x *config.Export, o *operate.Order) error {
 	file := path.Join(x.Folder, o.File)
-	partner, at, err := p.Taker(x.Remote, file)
+	partner, at, err := p.Stage.taker(x.Remote, file)
 	if err != nil {
 		return err
 	}

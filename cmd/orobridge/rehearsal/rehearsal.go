@@ -1,7 +1,7 @@
-// Package rehearsal plays both ends of a bridge that runs between stand-ins, an ERP and a shop's customers, and notes what would
-// go wrong. It starts nothing: the verb rehearse does.
+// Package rehearsal plays both ends of a bridge that runs between stand-ins, an ERP and a shop's customers: in a [Play] with a user's
+// config and files, noting what would go wrong, and in a [Story] of its own, for a demo. It starts nothing: the verbs rehearse and demo do.
 //
-// First the files of all feeds are dropped but those that answer orders, then orders are submitted and their files taken away,
+// In a play first the files of all feeds are dropped but those that answer orders, then orders are submitted and their files taken away,
 // then the answers are dropped. The orders that they name are submitted too.
 package rehearsal
 
@@ -33,9 +33,7 @@ type Play struct {
 	Shop  *orotest.Shop
 	Order func(ctx context.Context, identifier string) (*formats.Order, error) // as the bridge reads it
 	Ended chan error                                                           // the bridge's end, which is none before the play's
-	// Writer and Taker are the ERP as it logs in where a file is to be put, or to be taken away, and the path as it is seen there.
-	// A rehearsed door may let nobody do that: then there is none.
-	Writer, Taker func(remote, path string) (e *erp.ERP, seen string, err error)
+	Stage *Stage
 
 	Outcome
 }
@@ -118,7 +116,7 @@ func (p *Play) feed(ctx context.Context, f *config.Feed) error {
 		if err != nil {
 			return err
 		}
-		partner, at, err := p.Writer(f.Remote, path.Join(f.Folder, name))
+		partner, at, err := p.Stage.writer(f.Remote, path.Join(f.Folder, name))
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/orobridge/orobridge/bridge/operate"
 )
@@ -74,6 +75,15 @@ func (p *Pen) PrintStatus(v *operate.Status) error {
 	}
 	for _, alarm := range slices.Sorted(maps.Keys(v.Alarms)) {
 		fmt.Fprintf(p.Stdout, "alarm: %s: %s\n", Printable(alarm), Printable(v.Alarms[alarm]))
+	}
+	for _, text := range v.Watched {
+		fmt.Fprintln(p.Stdout, Printable(text))
+	}
+	for _, s := range v.Feeds {
+		if s.Habit.Late(time.Now()) {
+			fmt.Fprintf(p.Stdout, "late: %s: a file came at least every %s, the last one %s\n", s.Feed,
+				time.Duration(s.Habit.Usual*float64(time.Second)).Round(time.Minute), Moment(s.Habit.Last))
+		}
 	}
 	return nil
 }

@@ -1,0 +1,161 @@
+package operate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+// LiveAlarm is something that a person has to look at, with its life.
+type LiveAlarm struct {
+	Number       int64           `json:"number"`
+	Alarm        bridge.Alarm    `json:"alarm"`
+	Severity     bridge.Severity `json:"severity"`
+	Of           []string        `json:"of"`    // pieces of work, as pauses name them: "feed prices", "export orders", "shop", "bridge"
+	Count        int64           `json:"count"` // of how many drops, orders or files it is
+	Text         string          `json:"text"`
+	File         string          `json:"file"`
+	Drop         int64           `json:"drop"`
+	Order        string          `json:"order"`
+	Hint         string          `json:"hint"`
+	Begun        *time.Time      `json:"begun"`
+	Raised       *time.Time      `json:"raised"`       // null: it has not lasted long enough, and nobody is told
+	Over         *time.Time      `json:"over"`         // null: it stands
+	Acknowledged *time.Time      `json:"acknowledged"` // null: nobody has
+	Snoozed      *time.Time      `json:"snoozed"`      // nobody is reminded before
+	Who          string          `json:"who"`
+	Why          string          `json:"why"`
+	Told         []Telling       `json:"told"` // oldest first
+}
+
+// Telling is one message about an alarm.
+type Telling struct {
+	Route   string             `json:"route"`
+	Message bridge.MessageKind `json:"message"`
+	Owed    *time.Time         `json:"owed"`
+	Told    *time.Time         `json:"told"` // null: not yet
+	Tries   int                `json:"tries"`
+	Trouble string             `json:"trouble"` // why it is not told yet
+}
+
+func newLiveAlarm(a *bridge.LiveAlarm) LiveAlarm {
+	return LiveAlarm{Number: a.ID, Alarm: a.Alarm, Severity: a.Alarm.Severity(), Of: a.Works(), Count: a.N, Text: a.Text, File: a.File,
+		Drop: a.Drop, Order: a.Order, Hint: a.Alarm.Hint(), Begun: moment(a.Begun), Raised: moment(a.Raised), Over: moment(a.Cleared),
+		Acknowledged: moment(a.Acknowledged), Snoozed: moment(a.Snoozed), Who: a.Who, Why: a.Why, Told: []Telling{}}
+}
+
+// Alarms lists alarms, those that stand or all, with who was told of them.
+func Alarms(ctx context.Context, k *View, f bridge.AlarmFilter) ([]LiveAlarm, error) {
+	alarms, err := k.Ledger.LiveAlarms(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]LiveAlarm, 0, len(alarms))
+	for _, a := range alarms {
+		v := newLiveAlarm(a)
+		messages, err := k.Ledger.Messages(ctx, bridge.MessageFilter{Alarm: a.ID})
+		if err != nil {
+			return nil, err
+		}
+		for _, m := range messages {
+			v.Told = append(v.Told, Telling{m.Route, m.Kind, moment(m.Owed), moment(m.Told), m.Tries, m.Trouble})
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+// A Watch takes decisions about alarms, at a desk.
+type Watch struct{ *Desk }
+
+// Ack says that somebody knows of an alarm and nobody has to be reminded; it stands until nothing is wrong any more. Until a
+// time, it is snoozed instead: after that people are told again.
+func (k Watch) Ack(ctx context.Context, number int64, until time.Time) (*LiveAlarm, error) {
+	alarms, err := k.Ledger.LiveAlarms(ctx, bridge.AlarmFilter{ID: number})
+	if err != nil {
+		return nil, err
+	}
+	if len(alarms) == 0 {
+		return nil, &Mistake{fmt.Sprintf("there is no alarm %d", number), "see `orobridge alarms`"}
+	}
+	a, now := alarms[0], k.In.Clock.Now()
+	what := fmt.Sprintf("alarm %d acknowledged", number)
+	switch {
+	case !a.Cleared.IsZero():
+		return nil, &Mistake{fmt.Sprintf("alarm %d is over already", number), "see `orobridge alarms`"}
+	case until.IsZero() && strings.TrimSpace(k.By.Why) == "":
+		return nil, &Mistake{"why the alarm is acknowledged is not said",
+			"write --why 'the ERP sends it again at nine', or --until a time to be reminded"}
+	case until.IsZero():
+		a.Acknowledged, a.Snoozed = now, time.Time{}
+	case !until.After(now):
+		return nil, &Mistake{fmt.Sprintf("%s is over already", until.UTC().Format(time.RFC3339)), "name a time that is to come"}
+	default:
+		a.Acknowledged, a.Snoozed = time.Time{}, until
+		what = fmt.Sprintf("alarm %d snoozed until %s", number, until.UTC().Format(time.RFC3339))
+	}
+	a.Decision = k.By
+	event := k.By.On(&bridge.Event{At: now, Kind: bridge.DecisionTaken, Alarm: a.Alarm, Work: a.Of, Drop: a.Drop, Text: what})
+	err = k.Ledger.DecideAlarm(ctx, a, event)
+	if errors.Is(err, bridge.ErrMoved) {
+		return nil, &Mistake{fmt.Sprintf("alarm %d has just ended", number), "see `orobridge alarms`"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	k.In.Events.Tell(event)
+	v := newLiveAlarm(a)
+	return &v, nil
+}
+
+// watched are the alarms that stand and that nobody has taken note of, in words, but for those that Status tells of otherwise.
+func watched(alarms []*bridge.LiveAlarm) []string {
+	said := []string{}
+	for _, a := range alarms {
+		if a.Raised.IsZero() || !a.Gone.IsZero() || !a.Acknowledged.IsZero() || !a.Alarm.Watched() || a.Alarm == bridge.AlarmHeld {
+			continue
+		}
+		said = append(said, fmt.Sprintf("alarm %d: %s %s: %s, see `orobridge alarms`", a.ID, a.Of, a.Alarm, a.Text))
+	}
+	return said
+}
+
+// Habit is how a feed's drops usually come.
+type Habit struct {
+	Last  *time.Time `json:"last"`          // when the last one came; null for never
+	Usual float64    `json:"usual_seconds"` // the longest time between two of the last ones; 0: not known
+}
+
+// Of a habit: so many arrivals are looked at, and there have to be so many to know one.
+const (
+	habitOf   = 30
+	habitFrom = 6
+)
+
+// habitOfFeed tells how the drops of a feed come that says nothing of what it expects.
+func habitOfFeed(ctx context.Context, l Ledger, feed string) (Habit, error) {
+	came, err := l.CameSince(ctx, feed, time.Time{}, habitOf)
+	if err != nil || len(came) == 0 {
+		return Habit{}, err
+	}
+	h := Habit{Last: moment(came[len(came)-1])}
+	if len(came) < habitFrom {
+		return h, nil
+	}
+	gaps := make([]time.Duration, len(came)-1)
+	for i := range gaps {
+		gaps[i] = came[i+1].Sub(came[i])
+	}
+	h.Usual = slices.Max(gaps).Seconds()
+	return h, nil
+}
+
+// Late says that a feed's drops come later than they ever did of late: half as much again.
+func (h Habit) Late(now time.Time) bool {
+	return h.Usual > 0 && h.Last != nil && now.Sub(*h.Last).Seconds() > 1.5*h.Usual+60
+}
