@@ -62,6 +62,9 @@ var rooms = []room{
 	{"bridge/api", below{"formats", "bridge", "bridge/admit", "bridge/inbound", "bridge/operate"}},
 	{"state", below{"formats", "bridge"}},
 
+	// What people see stands on the journeys' read models and decisions, and on who is there.
+	{"bridge/page", below{"formats", "bridge", "bridge/admit", "bridge/config", "bridge/inbound", "bridge/inbound/rows", "bridge/operate"}},
+
 	{"bridge/oro/orotest", nil},
 	{"bridge/sftp/sftptest", below{"bridge", "bridge/sftpd"}},
 	{"formats/hostiletest", nil},
@@ -74,7 +77,8 @@ var rooms = []room{
 	{"cmd/orobridge/keep", below{"bridge", "bridge/operate", "state", "cmd/orobridge/show"}},
 	{"cmd/orobridge", anything},
 	{"cmd/orobridge/erp", nil},
-	{"cmd/orobridge/site", below{"bridge", "bridge/config", "bridge/admit", "bridge/web"}},
+	{"cmd/orobridge/site", below{"bridge", "bridge/config", "bridge/admit", "bridge/page", "bridge/web"}},
+	{"cmd/orobridge/systemd", nil},
 	{"cmd/orobridge/help", nil},
 	{"cmd/orobridge/show", below{"formats", "bridge", "bridge/inbound/rows", "bridge/operate", "state", "cmd/orobridge/help"}},
 	{"cmd/orobridge/rehearsal", below{"formats", "bridge", "bridge/config", "bridge/operate", "bridge/oro/orotest", "bridge/sftpd",

@@ -152,7 +152,7 @@ func TestAnswersAreWhatTheVerbsPrint(t *testing.T) {
 	same("/causes?all=true", causes, err)
 	traces, _, err := view.TraceAll(t.Context(), "SKU1")
 	same("/trace?key=SKU1", traces, err)
-	parked, err := view.Parked(t.Context(), "")
+	parked, _, err := view.Parked(t.Context(), "", 0)
 	same("/parked", parked, err)
 	events := []operate.Event{}
 	err = view.Events(t.Context(), bridge.EventFilter{}, func(e operate.Event) error { events = append(events, e); return nil })

@@ -255,7 +255,7 @@ func (s *server) decisions(a huma.API) {
 		})
 	decide(s, a, admit.Operator, "/feeds/{feed}/look", "look", "Have a feed looked at now",
 		func(ctx context.Context, desk *operate.Desk, in *aboutFeed) (struct{}, error) {
-			return struct{}{}, desk.LookNow(ctx, in.Feed)
+			return struct{}{}, operate.Hands{Desk: desk}.LookNow(ctx, in.Feed)
 		})
 }
 

@@ -48,7 +48,7 @@ func (s *server) files(a huma.API) {
 		func(ctx context.Context, in *HandIn, path string) (*Outcome, error) {
 			desk := *s.Desk
 			desk.By = admit.CallerOf(ctx).Decision(in.Why)
-			return outcome(desk.HandIn(ctx, in.Feed, path))
+			return outcome(operate.Hands{Desk: &desk}.HandIn(ctx, in.Feed, path))
 		})
 	file(s, a, "/feeds/{feed}/plan", "plan-file", "What a file would do, as a drop of a feed; nothing is kept of it",
 		func(ctx context.Context, in *HandIn, path string) (*operate.Plan, error) {

@@ -237,7 +237,7 @@ type askParked struct {
 }
 
 func (s *server) parked(ctx context.Context, in *askParked) (*list[operate.Parked], error) {
-	all, err := s.Desk.Parked(ctx, in.Feed)
+	all, _, err := s.Desk.Parked(ctx, in.Feed, 0)
 	return &list[operate.Parked]{Body: all}, err
 }
 

@@ -42,10 +42,12 @@ type World struct {
 	Log    *bytes.Buffer
 	mu     sync.Mutex
 
-	B      *daemon.Daemon
-	Ledger *state.State
-	Events *bridge.Events
-	Client *oro.Client
+	B *daemon.Daemon
+	// Settings are what the bridge was opened with.
+	Settings *config.Config
+	Ledger   *state.State
+	Events   *bridge.Events
+	Client   *oro.Client
 
 	// Shadow has the bridge that is opened next be one that writes nothing, with a ledger of its own.
 	Shadow bool
@@ -143,7 +145,7 @@ func (w *World) Open() {
 	if err != nil {
 		w.T.Fatal(err)
 	}
-	w.Events = &bridge.Events{}
+	w.Settings, w.Events = cfg, &bridge.Events{}
 	w.Events.Observe(bridge.LogEvents(slog.New(slog.NewTextHandler(&locked{w: w}, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	w.B = daemon.Assemble(cfg, &cfg.Oro, daemon.Ends{Ledger: w.Ledger, Shop: w.Client, Remotes: map[string]bridge.Remote{"disk": remote},
 		Spool: w.Ledger.Spool(), Clock: w.Clock, Events: w.Events, Patience: time.Hour})

@@ -2,6 +2,7 @@ package operate
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -275,17 +276,25 @@ func waitsFor(m *bridge.Missing) string {
 	return m.Entity + " " + m.Key
 }
 
-// Parked lists the records of a feed ("": of all) that wait for a parent.
-func (k *View) Parked(ctx context.Context, feed string) ([]Parked, error) {
+// Parked lists the records of a feed ("": of all) that wait for a parent: at most n of them (0: all); more says that there are
+// others.
+func (k *View) Parked(ctx context.Context, feed string, n int) (list []Parked, more bool, err error) {
 	if err := k.knownFeed(ctx, feed); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	list := []Parked{}
-	err := k.Ledger.Parked(ctx, feed, time.Time{}, func(p bridge.ParkedRow) error {
+	enough := errors.New("enough")
+	list = []Parked{}
+	err = k.Ledger.Parked(ctx, feed, time.Time{}, func(p bridge.ParkedRow) error {
+		if more = n > 0 && len(list) == n; more {
+			return enough
+		}
 		list = append(list, newParked(p))
 		return nil
 	})
-	return list, err
+	if errors.Is(err, enough) {
+		err = nil
+	}
+	return list, more, err
 }
 
 // Unsettled lists the drops that wait for a person: those that are held, and those that have been settled since a time

@@ -8,6 +8,9 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 )
 
+// Figures tell what went through the bridge.
+type Figures struct{ Ledger Ledger }
+
 // Day is what went through the bridge on a day, UTC.
 type Day struct {
 	Day  *time.Time `json:"day"` // its beginning
@@ -38,7 +41,7 @@ const aDay = 24 * time.Hour
 
 // Days tells what went through the bridge on each of the last n days, the present one included; days without anything are
 // there, too.
-func (k *View) Days(ctx context.Context, now time.Time, n int) ([]Day, error) {
+func (k Figures) Days(ctx context.Context, now time.Time, n int) ([]Day, error) {
 	first := now.UTC().Truncate(aDay).Add(-time.Duration(n-1) * aDay)
 	days := make([]Day, n)
 	for i := range days {
@@ -85,7 +88,7 @@ func (k *View) Days(ctx context.Context, now time.Time, n int) ([]Day, error) {
 }
 
 // Tallies counts, by feed, what the runs did that began at a time or later.
-func (k *View) Tallies(ctx context.Context, since time.Time) (map[string]bridge.Tally, error) {
+func (k Figures) Tallies(ctx context.Context, since time.Time) (map[string]bridge.Tally, error) {
 	all := map[string]bridge.Tally{}
 	err := k.Ledger.Tallies(ctx, since, func(t bridge.Tally) error {
 		was := all[t.Feed]

@@ -14,8 +14,11 @@ import (
 	"github.com/orobridge/orobridge/formats/sniff"
 )
 
+// Hands are for files: how one begins, and giving one to the bridge.
+type Hands struct{ *Desk }
+
 // HandIn takes a file of this machine as a drop of a feed, and carries out its load unless a running bridge does.
-func (k *Desk) HandIn(ctx context.Context, feed, path string) (*Result, error) {
+func (k Hands) HandIn(ctx context.Context, feed, path string) (*Result, error) {
 	f, err := FeedOf(k.Feeds, feed)
 	if err != nil {
 		return nil, err
@@ -31,7 +34,7 @@ func (k *Desk) HandIn(ctx context.Context, feed, path string) (*Result, error) {
 }
 
 // LookNow has the running bridge look at once for what a feed's folder holds, and try again whatever waits for trouble to pass.
-func (k *Desk) LookNow(ctx context.Context, feed string) error {
+func (k Hands) LookNow(ctx context.Context, feed string) error {
 	if _, err := FeedOf(k.Feeds, feed); err != nil {
 		return err
 	}
@@ -39,7 +42,7 @@ func (k *Desk) LookNow(ctx context.Context, feed string) error {
 }
 
 // keep enters a decision in the journal, where a running bridge finds it.
-func (k *Desk) keep(ctx context.Context, decided *bridge.Event) error {
+func (k Hands) keep(ctx context.Context, decided *bridge.Event) error {
 	k.By.On(decided)
 	err := k.In.Ledger.Keep(ctx, decided)
 	if err == nil {
@@ -59,7 +62,7 @@ type Head struct {
 const headBytes = 4 << 10
 
 // Head shows how a drop's file begins, as long as its bytes are on this machine; nil when they are not.
-func (k *Desk) Head(ctx context.Context, drop int64) (_ *Head, err error) {
+func (k Hands) Head(ctx context.Context, drop int64) (_ *Head, err error) {
 	d, err := k.Ledger.Drop(ctx, drop)
 	if err != nil || d.Spool == "" {
 		return nil, err

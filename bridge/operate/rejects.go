@@ -211,8 +211,44 @@ func notOpen(object, why string) error {
 
 // openOf counts the open rejects of a drop.
 func (k *View) openOf(ctx context.Context, drop int64) (n int64, err error) {
-	err = k.Ledger.Rejects(ctx, bridge.RejectFilter{Drop: drop, Open: true}, func(bridge.RejectRow) error { n++; return nil })
+	err = k.Ledger.Rejects(ctx, bridge.RejectFilter{Drop: drop, Open: true, Bare: true}, func(bridge.RejectRow) error { n++; return nil })
 	return n, err
 }
 
 func decimal(n int64) string { return strconv.FormatInt(n, 10) }
+
+// EachReject walks rejects as [View.Rejects] lists them.
+func (k *View) EachReject(ctx context.Context, f bridge.RejectFilter, each func(KeptReject) error) error {
+	return k.eachReject(ctx, f, func(r bridge.RejectRow) error { return each(newKeptReject(r)) })
+}
+
+// AckCause takes note of the open rejects of one cause, as [View.Causes] told it of the same filter, and says how many these were.
+func (k *Desk) AckCause(ctx context.Context, f bridge.RejectFilter, c Cause) (n int64, err error) {
+	f.Open = true
+	ids := map[int64][]int64{}
+	var drops []int64
+	err = k.eachReject(ctx, f, func(r bridge.RejectRow) error {
+		if r.Entity != c.Entity || r.Code != c.Code || causeOf(&r.Reject) != c.Cause {
+			return nil
+		}
+		if ids[r.Drop] == nil {
+			drops = append(drops, r.Drop)
+		}
+		ids[r.Drop] = append(ids[r.Drop], r.ID)
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	if len(drops) == 0 {
+		return 0, notOpen("rejects of this cause", "none of them is open")
+	}
+	for _, drop := range drops {
+		acknowledged, err := k.ack(ctx, drop, bridge.RejectFilter{IDs: ids[drop]})
+		if err != nil {
+			return n, err
+		}
+		n += acknowledged.Acknowledged
+	}
+	return n, nil
+}

@@ -9,6 +9,9 @@ import (
 	"github.com/orobridge/orobridge/formats"
 )
 
+// Finder looks for what people have in their hands.
+type Finder struct{ *Desk }
+
 // Found is what a word names: an order or the number of its file, a drop by its number, its sha256 or a part of its file's name, a
 // SKU or another key.
 type Found struct {
@@ -22,7 +25,7 @@ type Found struct {
 const foundDrops = 50
 
 // Search looks for a word everywhere. Nothing found is no error.
-func (k *View) Search(ctx context.Context, word string) (*Found, error) {
+func (k Finder) Search(ctx context.Context, word string) (*Found, error) {
 	v := &Found{}
 	var err error
 	if v.Orders, err = k.Orders(ctx, bridge.OutboxFilter{Order: word, Last: foundDrops}); err != nil {
@@ -52,7 +55,7 @@ type Now struct {
 }
 
 // Now asks the shop what it holds of what was traced: of the fields that it has accepted. Nil when there is nothing to ask for.
-func (k *Desk) Now(ctx context.Context, t *Trace) (*Now, error) {
+func (k Finder) Now(ctx context.Context, t *Trace) (*Now, error) {
 	e, ok := formats.EntityByName(t.Entity)
 	if !ok || e.Answers || t.OroID == "" || t.Removed {
 		return nil, nil

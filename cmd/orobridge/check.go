@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -74,12 +75,18 @@ func (a *app) checkup(c *config.Config, ledger *state.State) *operate.Checkup {
 	if a.AsJSON {
 		told = func(operate.Findings) {}
 	}
+	k := checkup(c, ledger, a.logger(), told)
+	k.Offers = func(ctx context.Context, found bridge.Capabilities) ([]bridge.Loss, error) {
+		return keepOffers(ctx, c, found)
+	}
+	return k
+}
+
+// checkup tries both ends of a config.
+func checkup(c *config.Config, ledger *state.State, log *slog.Logger, told func(operate.Findings)) *operate.Checkup {
 	return &operate.Checkup{Config: c, Ledger: ledger, Told: told,
-		Remote: func(name string) (bridge.Remote, error) { return c.OpenRemote(name, ledger.Identity(), a.logger()) },
-		Shop:   func(s *config.Shop) (operate.Shop, error) { return openShop(*s, a.logger()) },
-		Offers: func(ctx context.Context, found bridge.Capabilities) ([]bridge.Loss, error) {
-			return keepOffers(ctx, c, found)
-		}}
+		Remote: func(name string) (bridge.Remote, error) { return c.OpenRemote(name, ledger.Identity(), log) },
+		Shop:   func(s *config.Shop) (operate.Shop, error) { return openShop(*s, log) }}
 }
 
 // checked are findings as an exit code; nil when all is well.

@@ -21,8 +21,10 @@ import (
 	"github.com/orobridge/orobridge/bridge/notify/signs"
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/oro"
+	"github.com/orobridge/orobridge/bridge/page"
 	"github.com/orobridge/orobridge/bridge/shadow"
 	"github.com/orobridge/orobridge/bridge/web"
+	"github.com/orobridge/orobridge/cmd/orobridge/help"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/orobridge/orobridge/cmd/orobridge/site"
 	"github.com/orobridge/orobridge/state"
@@ -276,8 +278,20 @@ func (e *engine) listen(ctx context.Context) (err error) {
 		return nil
 	}
 	e.site, err = site.Listen(ctx, site.Options{Config: e.config.Admin, Ledger: e.ledger, Ready: e.ready, Figures: e.figures.Handler(),
-		Log: e.log})
+		Page: e.page(), Log: e.log})
 	return err
+}
+
+// page is what the operators' window looks at and decides about: this bridge, which is running.
+func (e *engine) page() page.Options {
+	desk := *e.Desk
+	desk.Running = true
+	p := page.Options{Desk: &desk, Config: e.config, Shop: e.config.Shops()[0].Name, Version: readBuild().Version, Log: e.log,
+		Check: checkup(e.config, e.ledger, e.log, func(operate.Findings) {}).Run}
+	for _, t := range help.Topics() {
+		p.Topics = append(p.Topics, page.Topic(t))
+	}
+	return p
 }
 
 // ready says why the bridge can't work; trouble of its ends is waited out and no reason.
@@ -325,7 +339,7 @@ func (e *engine) closeEnds() error {
 		_ = e.hook.Close() // whoever served it has closed it already
 	}
 	if e.site != nil {
-		_ = e.site.Close()
+		errs = append(errs, e.site.Close())
 	}
 	if e.figures != nil {
 		e.figures.Close()

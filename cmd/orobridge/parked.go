@@ -14,7 +14,7 @@ func newParkedCommand(a *app) *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.look(cmd.Context(), func(desk *operate.View) error {
-				parked, err := desk.Parked(cmd.Context(), feed)
+				parked, _, err := desk.Parked(cmd.Context(), feed, 0)
 				if err != nil {
 					return err
 				}

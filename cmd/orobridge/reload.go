@@ -16,6 +16,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/cmd/orobridge/systemd"
 	"github.com/orobridge/orobridge/state"
 )
 
@@ -39,7 +40,7 @@ func (l *lives) run(ctx context.Context, c *config.Config) error {
 	}
 	ctx, stop := context.WithCancel(ctx)
 	var beating sync.WaitGroup
-	beating.Go(func() { beat(ctx, l.ledger) })
+	beating.Go(func() { systemd.Beat(ctx, l.ledger) })
 	defer beating.Wait()
 	defer stop()
 	e, err := l.begin(ctx, c)
@@ -52,7 +53,7 @@ func (l *lives) run(ctx context.Context, c *config.Config) error {
 		}
 		e, err = l.goOver(ctx, e.config, next)
 	}
-	tellSystemd(l.log, stopping)
+	systemd.Tell(l.log, systemd.Stopping)
 	if e != nil && ctx.Err() != nil {
 		err = errors.Join(err, e.Alarms.Rest(context.WithoutCancel(ctx)))
 	}
@@ -78,7 +79,7 @@ func (l *lives) begin(ctx context.Context, c *config.Config) (*engine, error) {
 		what = "running as a shadow, which writes nothing"
 	}
 	l.log.Info(what, "feeds", len(c.Feeds), "exports", len(c.Exports), "state", c.State.Dir, "shop", c.Shops()[0].URL)
-	tellSystemd(l.log, ready)
+	systemd.Tell(l.log, systemd.Ready)
 	return e, nil
 }
 
@@ -113,7 +114,7 @@ func (l *lives) live(ctx context.Context, e *engine) (next *config.Config, err e
 
 // goOver begins the next life, or, when its ends can't be opened, the one before once more.
 func (l *lives) goOver(ctx context.Context, before, next *config.Config) (*engine, error) {
-	tellSystemd(l.log, reloading())
+	systemd.Tell(l.log, systemd.Reloading())
 	e, refused := l.begin(ctx, next)
 	if refused == nil {
 		if err := noteConfig(ctx, next, l.ledger); err != nil {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
+	"github.com/orobridge/orobridge/cmd/orobridge/systemd"
 )
 
 func newRunCommand(a *app) *cobra.Command {
@@ -54,7 +55,7 @@ func (a *app) runDaemon(ctx context.Context) (err error) {
 		return err
 	}
 	log := a.logger()
-	limitMemory(log)
+	systemd.LimitMemory(log)
 	ledger, err := openLedger(ctx, c)
 	if err != nil {
 		return err

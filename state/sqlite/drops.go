@@ -75,6 +75,12 @@ func (l dropStore) Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Dr
 	if f.Owed {
 		w.add("finish <> ''")
 	}
+	switch seen := !f.From.IsZero() || !f.To.IsZero(); {
+	case seen && f.Last > 0 && f.Feed != "":
+		w.conditions[0] = "+feed = ?" // what came at a time is found by the time
+	case f.Last > 0 && !seen:
+		w.add("id > 0") // for the indexes of the newest
+	}
 	drops, err := l.queryDrops(ctx, w.tail("id", f.First, f.Last), w.args...)
 	return inOrder(drops, f.Last), wrap("list drops", err)
 }

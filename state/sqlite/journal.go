@@ -82,8 +82,8 @@ func (l journal) Keep(ctx context.Context, events ...*bridge.Event) error {
 func (l journal) Events(ctx context.Context, f bridge.EventFilter, each func(*bridge.Event) error) error {
 	var w where
 	filter(&w, "id > ?", f.After)
-	filter(&w, "drop_id = ?", f.Drop)
-	filter(&w, "doc = ?", f.Order)
+	filter(&w, "drop_id = ? AND drop_id <> 0", f.Drop) // said in these words, for the index
+	filter(&w, "doc = ? AND doc <> ''", f.Order)
 	if f.Visits || f.User != "" {
 		w.add("remote <> ''")
 	}

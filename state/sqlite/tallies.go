@@ -57,7 +57,7 @@ func names[T ~string](all []T) []string {
 // Arrivals walks the drops that were loaded, in full or in part, at a time or later, in the order of that.
 func (l dropStore) Arrivals(ctx context.Context, since time.Time, each func(bridge.Passage) error) error {
 	err := walk(ctx, l.walks, `SELECT feed, seen_at, settled_at FROM drops WHERE settled_at > 0 AND settled_at >= ?
-		AND state IN ('loaded', 'partial') AND seen_at > 0 ORDER BY settled_at`, []any{millis(since)}, func(rows *sql.Rows) error {
+		AND +state IN ('loaded', 'partial') AND seen_at > 0 ORDER BY settled_at`, []any{millis(since)}, func(rows *sql.Rows) error {
 		var p bridge.Passage
 		if err := rows.Scan(&p.Of, stamp{&p.From}, stamp{&p.To}); err != nil {
 			return err

@@ -221,7 +221,7 @@ func (p *Play) judge(ctx context.Context, f *config.Feed, waiting map[string]boo
 	for _, name := range unseen {
 		p.wrong(f.Name, "not_seen", 1, "%s was not seen within %s: does ignore name it?", name, p.Wait)
 	}
-	parked, err := p.Desk.Parked(ctx, f.Name)
+	parked, _, err := p.Desk.Parked(ctx, f.Name, 0)
 	if err != nil {
 		return err
 	}

@@ -137,7 +137,7 @@ func (s *Story) showRejects(ctx context.Context) error {
 	for _, r := range rejects {
 		s.Tell("   - drop %d line %d, %s: %s", r.Drop, r.Line, r.Field, r.Message)
 	}
-	parked, err := s.Desk.Parked(ctx, "")
+	parked, _, err := s.Desk.Parked(ctx, "", 0)
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge/admit"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/page"
 	"github.com/orobridge/orobridge/bridge/web"
 )
 
@@ -19,11 +20,9 @@ type Options struct {
 	Ledger  admit.Ledger
 	Ready   func(context.Context) error // why the bridge can't work; nil: it can
 	Figures http.Handler
-	Page    http.Handler // at /, for users; nil: none
-	Static  http.Handler // at /static/, for everybody: the log-in needs it; nil: none
-	Form    func(http.ResponseWriter, *http.Request, admit.Form)
+	Page    page.Options // at /, for users
 	API     http.Handler // at /api/, for users and tokens; nil: none
-	Uploads []string     // patterns of requests that bring files, and bound them themselves
+	Uploads []string     // patterns of requests to the API that bring files, and bound them themselves
 	Log     *slog.Logger
 }
 
@@ -31,11 +30,12 @@ type Options struct {
 type Site struct {
 	site     *web.Site
 	listener net.Listener
+	page     *page.Server // nil without users
 }
 
 // Listen opens the config's address.
 func Listen(ctx context.Context, o Options) (*Site, error) {
-	s := &web.Site{Handler: routes(o), Hosts: o.Config.Hosts, Uploads: o.Uploads, Log: o.Log}
+	s := &web.Site{Hosts: o.Config.Hosts, Uploads: append(o.Uploads, page.UploadPath), Log: o.Log}
 	var err error
 	if o.Config.TLS.CertFile != "" {
 		if s.Keys, err = web.NewCertificates(o.Config.TLS.CertFile, o.Config.TLS.KeyFile, o.Log); err != nil {
@@ -47,20 +47,36 @@ func Listen(ctx context.Context, o Options) (*Site, error) {
 		return nil, err
 	}
 	o.Log.Info("listening for people and programs", "address", listener.Addr().String(), "tls", s.Keys != nil, "users", len(o.Config.Users))
-	return &Site{s, listener}, nil
+	var window *page.Server
+	if len(o.Config.Users) > 0 {
+		window = page.New(o.Page)
+	}
+	s.Handler = routes(o, window)
+	return &Site{s, listener, window}, nil
 }
 
-// Serve answers until ctx ends.
-func (s *Site) Serve(ctx context.Context) error { return s.site.Serve(ctx, s.listener) }
+// Serve answers until ctx ends. Whoever watches a page is sent away then, so that nobody waits for them.
+func (s *Site) Serve(ctx context.Context) error {
+	if s.page != nil {
+		defer context.AfterFunc(ctx, s.page.Leave)()
+	}
+	return s.site.Serve(ctx, s.listener)
+}
 
-// Close gives the address back.
-func (s *Site) Close() error { return s.listener.Close() }
+// Close gives the address back, and ends what the page has under way.
+func (s *Site) Close() error {
+	_ = s.listener.Close() // whoever served it has closed it already
+	if s.page == nil {
+		return nil
+	}
+	return s.page.Close()
+}
 
 // routes says what asks for whom. Without users there is neither page nor log-in; tokens open the API all the same.
-func routes(o Options) http.Handler {
+func routes(o Options, window *page.Server) http.Handler {
 	gate := admit.New(admit.Options{Users: o.Config.Users, Proxy: o.Config.Proxy, TLS: o.Config.TLS.CertFile != "", Ledger: o.Ledger,
-		Form: o.Form, Log: o.Log})
-	users := len(o.Config.Users) > 0
+		Form: page.Login, Log: o.Log})
+	users := window != nil
 	mux := http.NewServeMux()
 	web.Health(mux, o.Ready, o.Log)
 	mux.Handle("GET /metrics", collected(gate, users, o.Figures))
@@ -71,12 +87,8 @@ func routes(o Options) http.Handler {
 		return mux
 	}
 	gate.Routes(mux)
-	if o.Static != nil {
-		mux.Handle("GET /static/", o.Static)
-	}
-	if o.Page != nil {
-		mux.Handle("/", gate.Require(admit.Viewer, o.Page))
-	}
+	mux.Handle("GET "+page.StaticPath, page.Static())
+	mux.Handle("/", gate.Require(admit.Viewer, window.Handler()))
 	return mux
 }
 

@@ -1,4 +1,6 @@
-package main
+// Package systemd tells a service manager how the program is, and keeps to the memory that it gives. Where none has started the program
+// all of this does nothing.
+package systemd
 
 import (
 	"context"
@@ -9,32 +11,34 @@ import (
 
 	"github.com/KimMachineGun/automemlimit/memlimit"
 	"github.com/coreos/go-systemd/v22/daemon"
-
-	"github.com/orobridge/orobridge/state"
 )
-
-// What a service manager is told and asked. Where none has started the program all of this does nothing.
 
 // What systemd is told (https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html).
 const (
-	ready    = daemon.SdNotifyReady
-	stopping = daemon.SdNotifyStopping
+	Ready    = daemon.SdNotifyReady
+	Stopping = daemon.SdNotifyStopping
 )
 
-// reloading carries the time, as units of Type=notify-reload want it.
-func reloading() string {
+// Reloading carries the time, as units of Type=notify-reload want it.
+func Reloading() string {
 	return daemon.SdNotifyReloading + "\n" + daemon.SdNotifyMonotonicUsec()
 }
 
-func tellSystemd(log *slog.Logger, what string) {
+// Tell says one of these.
+func Tell(log *slog.Logger, what string) {
 	if _, err := daemon.SdNotify(false, what); err != nil {
 		log.Warn("tell systemd", "what", what, "error", err)
 	}
 }
 
-// beat tells systemd's watchdog that the bridge is alive, for as long as the ledger answers; an error is an answer, too: trouble is waited
+// A Ledger answers as long as the bridge is alive.
+type Ledger interface {
+	Decided(ctx context.Context, after int64) (last int64, decided bool, err error)
+}
+
+// Beat tells systemd's watchdog that the bridge is alive, for as long as the ledger answers; an error is an answer, too: trouble is waited
 // out. A bridge whose ledger does not answer any more is started anew.
-func beat(ctx context.Context, ledger *state.State) {
+func Beat(ctx context.Context, ledger Ledger) {
 	within, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || within == 0 {
 		return
@@ -55,8 +59,8 @@ func beat(ctx context.Context, ledger *state.State) {
 // memoryShare is how much of the memory that the service or container may have Go uses before it collects harder; the rest is SQLite's.
 const memoryShare = 0.9
 
-// limitMemory keeps the program below the limit of its cgroup, such as MemoryMax= of the unit, unless GOMEMLIMIT says another.
-func limitMemory(log *slog.Logger) {
+// LimitMemory keeps the program below the limit of its cgroup, such as MemoryMax= of the unit, unless GOMEMLIMIT says another.
+func LimitMemory(log *slog.Logger) {
 	limit, err := memlimit.Set(memlimit.WithRatio(memoryShare), memlimit.WithProvider(memlimit.FromCgroup))
 	switch {
 	case errors.Is(err, memlimit.ErrNoLimit), errors.Is(err, memlimit.ErrNoCgroup), errors.Is(err, memlimit.ErrCgroupsNotSupported):

@@ -1,0 +1,121 @@
+package page
+
+import (
+	"net/http"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/operate"
+)
+
+// workPages show feeds and exports.
+type workPages struct{ *Server }
+
+// workList are the feeds, or the exports, with how each stands.
+type workList struct {
+	*today
+	Shop *operate.Pause // the shop's pause; nil for none
+}
+
+func (s workPages) works(c *call) (*workList, error) {
+	t, err := s.today.get(s.news.version.Load(), newsEvery, func() (*today, error) { return s.makeToday(c.r.Context()) })
+	if err != nil {
+		return nil, err
+	}
+	v := &workList{today: t}
+	v.Shop = pauseOf(t.Pauses, bridge.ShopWork)
+	return v, nil
+}
+
+func pauseOf(all []operate.Pause, work string) *operate.Pause {
+	for i := range all {
+		if all[i].Work == work {
+			return &all[i]
+		}
+	}
+	return nil
+}
+
+func (s workPages) showFeeds(c *call) error {
+	v, err := s.works(c)
+	if err == nil {
+		s.show(c, http.StatusOK, "feeds", view{Title: c.T("Feeds"), Live: true, Body: v})
+	}
+	return err
+}
+
+func (s workPages) showExports(c *call) error {
+	v, err := s.works(c)
+	if err == nil {
+		s.show(c, http.StatusOK, "exports", view{Title: c.T("Exports"), Live: true, Body: v})
+	}
+	return err
+}
+
+// oneWork is a feed or an export: how it stands, and what it works by.
+type oneWork struct {
+	Name      string
+	Feed      *feedToday
+	Export    *exportToday
+	Trouble   string
+	Pause     *operate.Pause
+	Settings  []config.Setting
+	Drops     []operate.Drop  // the last ones of a feed
+	Orders    []operate.Order // the last ones of an export
+	Parked    []operate.Parked
+	MoreWaits bool // there are more parked rows than shown
+}
+
+const lastOnes = 10
+
+func (s workPages) showFeed(c *call) error {
+	t, err := s.works(c)
+	if err != nil {
+		return err
+	}
+	name := c.r.PathValue("name")
+	f, err := operate.FeedOf(c.desk.Feeds, name)
+	if err != nil {
+		return &bridge.Error{Op: "find", Object: "feed " + name, Err: bridge.ErrUnknown, Hint: "see /feeds"}
+	}
+	v := &oneWork{Name: name, Trouble: t.Paused["feed "+name], Pause: pauseOf(t.Pauses, "feed "+name), Settings: config.Settings(f)}
+	for i := range t.Feeds {
+		if t.Feeds[i].Feed == name {
+			v.Feed = &t.Feeds[i]
+		}
+	}
+	if v.Drops, err = c.desk.Drops(c.r.Context(), bridge.DropFilter{Feed: name, Last: lastOnes}); err != nil {
+		return err
+	}
+	if v.Parked, v.MoreWaits, err = c.desk.Parked(c.r.Context(), name, shownRejects); err != nil {
+		return err
+	}
+	if ofPersons(f) && !c.mayAll() {
+		v.Parked = nil
+	}
+	s.show(c, http.StatusOK, "feed", view{Title: c.T("Feed") + " " + name, Live: true, Body: v})
+	return nil
+}
+
+func (s workPages) showExport(c *call) error {
+	t, err := s.works(c)
+	if err != nil {
+		return err
+	}
+	name := c.r.PathValue("name")
+	x, err := c.desk.ExportOf(name)
+	if err != nil {
+		return &bridge.Error{Op: "find", Object: "export " + name, Err: bridge.ErrUnknown, Hint: "see /exports"}
+	}
+	v := &oneWork{Name: name, Trouble: t.Paused["export "+name], Pause: pauseOf(t.Pauses, "export "+name), Settings: config.Settings(x)}
+	for i := range t.Exports {
+		if t.Exports[i].Export == name {
+			v.Export = &t.Exports[i]
+		}
+	}
+	if v.Orders, err = c.desk.Orders(c.r.Context(), bridge.OutboxFilter{Export: name, Last: lastOnes}); err != nil {
+		return err
+	}
+	s.show(c, http.StatusOK, "export", view{Title: c.T("Export") + " " + name, Live: true, Body: v})
+	return nil
+}

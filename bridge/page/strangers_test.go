@@ -1,0 +1,160 @@
+package page_test
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"golang.org/x/net/html"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/admit"
+	"github.com/orobridge/orobridge/bridge/bridgetest"
+)
+
+// Every route asks who is there: nobody gets in without a caller, nor one who may see another shop alone; a viewer looks and decides
+// nothing; and a feed's settings, a drop's plan or an order's file tell no secret.
+func TestEveryRouteAsksWhoIsThere(t *testing.T) {
+	s := newSite(t, busy(t))
+	held, _ := s.Last("prices")
+	drop := "/drops/" + number(held.ID)
+	looks := []string{"/", "/drops", drop, drop + "/rejects.csv", "/rejects", "/rejects.csv", "/orders", "/orders/A-1001", "/search?q=SKU1", "/feeds",
+		"/feeds/prices", "/exports", "/exports/orders", "/figures", "/help", "/help/start"}
+	works := []string{drop + "/approve", drop + "/discard", drop + "/rerun", drop + "/ack", "/rejects/ack", "/orders/A-1001/send", "/orders/A-1001/render",
+		"/feeds/prices/pause", "/feeds/prices/resume", "/feeds/prices/look", "/feeds/prices/upload", "/exports/orders/pause", "/shop/pause", "/check"}
+	other := &admit.Caller{Name: "otto", Role: admit.Admin, Shops: []string{"outlet"}}
+	for _, path := range append(looks, works...) {
+		for who, c := range map[string]*admit.Caller{"nobody": nil, "another shop's": other} {
+			want := map[string]int{"nobody": http.StatusUnauthorized, "another shop's": http.StatusForbidden}[who]
+			if w := s.as(c).ask(httptest.NewRequest("GET", path, nil)); w.Code != want || strings.Contains(w.Body.String(), "prices_2") {
+				t.Errorf("%s gets %d of %s", who, w.Code, path)
+			}
+			if w := s.as(c).post(path, url.Values{"why": {"x"}}); w.Code < 400 {
+				t.Errorf("%s posts to %s and gets %d", who, path, w.Code)
+			}
+		}
+	}
+	for _, path := range looks {
+		s.as(viewer).get(strings.TrimSuffix(path, ".csv") + map[bool]string{true: ".csv"}[strings.HasSuffix(path, ".csv")])
+	}
+	before := s.Lineup()
+	for _, path := range append(works, "/orders/A-1001/file?export=orders&number=1") {
+		if w := s.as(viewer).ask(httptest.NewRequest("GET", path, nil)); w.Code != http.StatusForbidden {
+			t.Errorf("a viewer gets %d of %s", w.Code, path)
+		}
+		if w := s.as(viewer).post(path, url.Values{"why": {"x"}}); w.Code != http.StatusForbidden && !strings.Contains(path, "/file?") {
+			t.Errorf("a viewer posts to %s and gets %d", path, w.Code)
+		}
+	}
+	if w := s.as(operator).post("/shop/pause", url.Values{"why": {"x"}}); w.Code != http.StatusForbidden {
+		t.Errorf("an operator pauses the shop: %d", w.Code)
+	}
+	if after := s.Lineup(); strings.Join(before, "\n") != strings.Join(after, "\n") {
+		t.Errorf("a viewer has changed something: %v", after)
+	}
+	if w := s.as(admins).post("/shop/pause", url.Values{"why": {"stocktaking"}, "for": {"1h"}}); w.Code != http.StatusSeeOther {
+		t.Errorf("an admin can't pause the shop: %d", w.Code)
+	}
+}
+
+// What is a person's is shown to operators alone, and that they looked stands in the journal.
+func TestPersonalDataIsForOperators(t *testing.T) {
+	s := newSite(t, busy(t))
+	customers, _ := s.Last("customers")
+	drop := "/drops/" + number(customers.ID)
+	for path, secret := range map[string]string{drop: "Öztürk", "/search?q=C-100": "Öztürk", "/orders/A-1001": "Company A"} {
+		s.get(path).says("", secret)
+		s.as(viewer).get(path).lacks(secret)
+	}
+	var looks []string
+	s.Must(s.Ledger.Events(t.Context(), bridge.EventFilter{}, func(e *bridge.Event) error {
+		if e.Kind == bridge.PersonSeen {
+			looks = append(looks, e.Who+" "+e.From+" "+e.Text)
+		}
+		return nil
+	}))
+	if len(looks) < 3 || !strings.HasPrefix(looks[0], "olga 192.0.2.2 ") {
+		t.Errorf("looks are %v", looks)
+	}
+}
+
+// hostile are texts that mean harm to a page, a spreadsheet or a reader's eye.
+const hostile = `<img src=x onerror=alert(1)>"'><script>alert(2)</script>{{.}}` + "\u202egnp.exe\x1b[31m"
+
+// Names of files, cells, what the shop says and what people search for are shown as they are and do nothing.
+func TestTextsFromOutsideDoNothing(t *testing.T) {
+	w := bridgetest.NewWorld(t, feeds)
+	name := `x"><svg onload=alert(1)>'.csv`
+	w.Drop("products", name, "sku,name,unit\n\"=HYPERLINK(\"\"http://evil\"\")\",\"<b onmouseover=alert(3)>Pipe</b>\",\"javascript:alert(4)\"\nSKU1,ok,ST\n")
+	w.Round()
+	s := newSite(t, w)
+	d, _ := s.Last("products")
+	drop := "/drops/" + number(d.ID)
+	clean := func(page *document) {
+		t.Helper()
+		for n := range page.root.Descendants() {
+			if n.Type != html.ElementNode {
+				continue
+			}
+			for _, a := range n.Attr {
+				if strings.HasPrefix(a.Key, "on") || a.Key == "style" || (a.Key == "href" || a.Key == "src") && !strings.HasPrefix(a.Val, "/") &&
+					!strings.HasPrefix(a.Val, "#") && !strings.HasPrefix(a.Val, "?") {
+					t.Errorf("<%s %s=%q>", n.Data, a.Key, a.Val)
+				}
+			}
+			if n.Data == "script" && attr(n, "src") != "/static/page.js" || n.Data == "img" || n.Data == "b" {
+				t.Errorf("<%s>", n.Data)
+			}
+		}
+		if strings.ContainsAny(page.raw, "\u202e\x1b") {
+			t.Error("what is not seen as itself stands in the page")
+		}
+	}
+	for _, path := range []string{"/", "/drops", drop, drop + "/retry", "/rejects", "/rejects?state=all", "/feeds/products", "/feeds",
+		"/search?q=" + url.QueryEscape(hostile), "/drops?word=" + url.QueryEscape(hostile), "/search?q=x"} {
+		clean(s.get(path))
+	}
+	s.get(drop).says("head", name)
+	for _, path := range []string{"/orders/" + url.PathEscape(hostile), "/feeds/" + url.PathEscape(hostile), "/help/" + url.PathEscape(hostile),
+		"/drops/" + url.PathEscape(hostile), "/drops?day=" + url.QueryEscape(hostile), "/drops?feed=" + url.QueryEscape(hostile),
+		"/exports/x/" + url.PathEscape(hostile)} {
+		w := s.ask(httptest.NewRequest("GET", path, nil))
+		if w.Code < 400 || w.Code >= 500 {
+			t.Errorf("%s is %d", path, w.Code)
+		}
+		clean(parse(t, w.Body.String()))
+	}
+	csv := s.ask(httptest.NewRequest("GET", drop+"/rejects.csv", nil)).Body.String()
+	if !strings.Contains(csv, `'=HYPERLINK`) || strings.Contains(csv, `,=HYPERLINK`) || strings.Contains(csv, `,"=`) {
+		t.Errorf("a spreadsheet would run %s", csv)
+	}
+	w2 := s.ask(httptest.NewRequest("GET", "/language?to=de&next="+url.QueryEscape("//evil.example.net/"), nil))
+	if to := w2.Header().Get("Location"); to != "/" {
+		t.Errorf("it leads to %s", to)
+	}
+}
+
+// Forms that are too long, reasons that are too long, and files that lead out of their folder are refused.
+func TestFormsAreBounded(t *testing.T) {
+	s := newSite(t, busy(t))
+	held, _ := s.Last("prices")
+	path := "/drops/" + number(held.ID) + "/discard"
+	for _, why := range []string{strings.Repeat("x", 2000), strings.Repeat("x", 1<<20)} {
+		if w := s.post(path, url.Values{"why": {why}}); w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("a reason of %d bytes is %d", len(why), w.Code)
+		}
+	}
+	for _, name := range []string{"../../x.csv", "/etc/passwd", "..", ".hidden", "a\\\\b.csv"} {
+		body := "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"" + name + "\"\r\n\r\nsku\n\r\n--x--\r\n"
+		r := httptest.NewRequest("POST", "/feeds/products/upload", strings.NewReader(body))
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		if w := s.ask(r); w.Code == http.StatusOK && strings.Contains(w.Body.String(), "..") && !strings.Contains(w.Body.String(), "can't be used") {
+			t.Errorf("%q is taken: %s", name, textOf(w.Body.String()))
+		}
+	}
+	if d, _ := s.Last("prices"); d.State != bridge.Held {
+		t.Errorf("it is %s", d.State)
+	}
+}

@@ -1,0 +1,282 @@
+package page
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/operate"
+)
+
+// today is how everything stands.
+type today struct {
+	*operate.Status
+	At      time.Time
+	Day     time.Time // the beginning of what is counted: midnight, UTC
+	Feeds   []feedToday
+	Exports []exportToday
+	Ends    []end
+	Loading []*operate.DropDetails // what runs are at work on
+	Queue   int64                  // rows that the shop was sent and has not judged
+	Alerts  []alert                // the worst first
+}
+
+// feedToday is a feed with what its runs did today.
+type feedToday struct {
+	operate.FeedStatus
+	Config *config.Feed
+	Tone   string
+	Did    bridge.Tally
+}
+
+type exportToday struct {
+	operate.ExportStatus
+	Tone string
+}
+
+// end is the shop or a remote.
+type end struct {
+	Name, Kind, At string
+	Tone           string
+	Why            string // what is wrong with it
+}
+
+// alert is something that needs somebody, or that somebody did and should remember.
+type alert struct {
+	Tone string
+	What string // a message
+	Args []any
+	Text string // from outside
+	Hint string
+	Href string
+}
+
+// Tone is that of the whole page: of the worst news.
+func (t *today) Tone() string {
+	for _, tone := range []string{"bad", "warn", "hold"} {
+		if slices.ContainsFunc(t.Alerts, func(a alert) bool { return a.Tone == tone }) {
+			return tone
+		}
+	}
+	return "good"
+}
+
+// Needs counts what needs somebody.
+func (t *today) Needs() int { return len(t.Alerts) }
+
+func (s *Server) showToday(c *call) error {
+	t, err := s.today.get(s.news.version.Load(), newsEvery, func() (*today, error) { return s.makeToday(c.r.Context()) })
+	if err != nil {
+		return err
+	}
+	s.show(c, http.StatusOK, "today", view{Title: c.T("Today"), Live: true, Body: t})
+	return nil
+}
+
+func (s *Server) makeToday(ctx context.Context) (*today, error) {
+	now := s.Desk.In.Clock.Now().UTC()
+	t := &today{At: now, Day: now.Truncate(24 * time.Hour)}
+	var err error
+	if t.Status, err = s.Desk.Status(ctx); err != nil {
+		return nil, err
+	}
+	did, err := operate.Figures{Ledger: s.Desk.Ledger}.Tallies(ctx, t.Day)
+	if err != nil {
+		return nil, err
+	}
+	for i, f := range t.Status.Feeds {
+		x := feedToday{FeedStatus: f, Config: s.Desk.Feeds[i], Did: did[f.Feed]}
+		x.Tone = t.toneOf(&x)
+		t.Feeds = append(t.Feeds, x)
+	}
+	for _, x := range t.Status.Exports {
+		t.Exports = append(t.Exports, exportToday{x, t.toneOfExport(x)})
+	}
+	t.findAlerts()
+	t.Ends = s.ends(t.Status)
+	loading, err := s.Desk.Drops(ctx, bridge.DropFilter{States: []bridge.DropState{bridge.Loading}, Last: pageRows})
+	if err != nil {
+		return nil, err
+	}
+	for _, d := range loading {
+		v, err := s.Desk.DropDetails(ctx, d.Drop, false)
+		if err != nil {
+			return nil, err
+		}
+		if v.Progress != nil {
+			t.Loading, t.Queue = append(t.Loading, v), t.Queue+v.Progress.Sent-v.Progress.Judged
+		}
+	}
+	return t, nil
+}
+
+// troubled says why a piece of work waits for trouble to pass, and whether somebody has stopped it.
+func (t *today) troubled(work string) (why string, halted bool) {
+	halted = slices.ContainsFunc(t.Pauses, func(p operate.Pause) bool { return p.Work == work })
+	return t.Paused[work], halted
+}
+
+func (t *today) toneOf(f *feedToday) string {
+	why, halted := t.troubled("feed " + f.Feed)
+	alarmed := slices.ContainsFunc(slices.Collect(maps.Keys(t.Alarms)), func(a string) bool { return strings.HasPrefix(a, f.Feed+" ") })
+	switch {
+	case alarmed, why != "":
+		return "bad"
+	case halted, f.Held > 0:
+		return "hold"
+	case f.State == bridge.Rejected:
+		return "bad"
+	case f.Rejects > 0, len(f.Blocked) > 0, t.Leftovers[f.Feed] != "":
+		return "warn"
+	case f.Waiting > 0:
+		return "busy"
+	case f.Last == "":
+		return "idle"
+	}
+	return "good"
+}
+
+func (t *today) toneOfExport(x operate.ExportStatus) string {
+	why, halted := t.troubled("export " + x.Export)
+	switch {
+	case x.Stuck+x.Conflict+x.Alarmed > 0, why != "":
+		return "bad"
+	case halted:
+		return "hold"
+	case x.Owed+x.Written > 0:
+		return "busy"
+	case x.Total == 0:
+		return "idle"
+	}
+	return "good"
+}
+
+// severity is the order of alerts.
+var severity = []string{"bad", "warn", "hold"}
+
+// findAlerts lists what needs somebody, alarms first.
+func (t *today) findAlerts() {
+	add := func(a alert) { t.Alerts = append(t.Alerts, a) }
+	for _, name := range sorted(t.Alarms) {
+		of, kind, _ := strings.Cut(name, " ")
+		add(alert{Tone: "bad", What: "Alarm: %s", Args: []any{name}, Text: t.Alarms[name], Hint: bridge.Alarm(kind).Hint(), Href: t.placeOf(of)})
+	}
+	if !t.Running {
+		add(alert{Tone: "bad", What: "No bridge is running", Hint: "start `orobridge run`"})
+	}
+	for _, work := range sorted(t.Paused) {
+		add(alert{Tone: "bad", What: "Waits for trouble to pass: %s", Args: []any{work}, Text: t.Paused[work], Href: "/feeds"})
+	}
+	for _, f := range t.Feeds {
+		if f.Held > 0 {
+			add(alert{Tone: "hold", What: "%d drops are held", Args: []any{f.Held}, Text: f.Feed, Href: "/drops?state=held&feed=" + f.Feed})
+		}
+		if f.Rejects > 0 {
+			add(alert{Tone: "warn", What: "%d rejects are open", Args: []any{f.Rejects}, Text: f.Feed, Href: "/rejects?feed=" + f.Feed})
+		}
+	}
+	for _, x := range t.Exports {
+		if x.Stuck+x.Conflict > 0 {
+			add(alert{Tone: "bad", What: "%d orders", Args: []any{x.Stuck + x.Conflict}, Text: fmt.Sprintf("%s: %d stuck, %d in conflict",
+				x.Export, x.Stuck, x.Conflict), Href: "/orders?alarms=1&export=" + x.Export})
+		}
+	}
+	for _, feed := range sorted(t.Leftovers) {
+		add(alert{Tone: "warn", What: "Files of a lost ledger: %s", Args: []any{feed}, Text: t.Leftovers[feed], Href: "/feeds/" + feed})
+	}
+	for _, p := range t.Pauses {
+		text := p.Who
+		if p.Why != "" {
+			text += ": " + p.Why
+		}
+		href := "/feeds"
+		if kind, name, ok := strings.Cut(p.Work, " "); ok {
+			href = "/" + kind + "s/" + name
+		}
+		add(alert{Tone: "hold", What: "Paused by somebody: %s", Args: []any{p.Work}, Text: text, Href: href})
+	}
+	slices.SortStableFunc(t.Alerts, func(a, b alert) int {
+		return cmp.Compare(slices.Index(severity, a.Tone), slices.Index(severity, b.Tone))
+	})
+}
+
+// placeOf is where to look for what an alarm is about.
+func (t *today) placeOf(of string) string {
+	for _, f := range t.Feeds {
+		if f.Feed == of {
+			return "/drops?feed=" + of
+		}
+	}
+	return "/orders?alarms=1"
+}
+
+// ends tells how the shop and the remotes are, by the trouble of those who need them.
+func (s *Server) ends(v *operate.Status) []end {
+	shop := end{Name: "shop", Kind: "OroCommerce", At: s.shopURL(), Tone: "good", Why: v.Paused[bridge.ShopWork]}
+	all := []end{shop}
+	for _, name := range sorted(s.Config.Remotes) {
+		e := end{Name: name, Kind: s.Config.Remotes[name].Kind, Tone: "good"}
+		for _, f := range s.Desk.Feeds {
+			if f.Remote == name {
+				e.Why = cmp.Or(e.Why, v.Paused["feed "+f.Name])
+			}
+		}
+		for _, x := range s.Desk.Exports {
+			if x.Remote == name {
+				e.Why = cmp.Or(e.Why, v.Paused["export "+x.Name])
+			}
+		}
+		all = append(all, e)
+	}
+	for i := range all {
+		if all[i].Why != "" {
+			all[i].Tone = "bad"
+		}
+	}
+	return all
+}
+
+func (s *Server) shopURL() string {
+	for _, shop := range s.Config.Shops() {
+		if shop.Name == s.Shop || s.Shop == "" {
+			return shop.URL
+		}
+	}
+	return ""
+}
+
+// sorted are the names in a map.
+func sorted[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }
+
+// fate is one part of the bar that shows what became of rows.
+type fate struct {
+	Class string
+	N     int64
+	X, W  float64 // of 100
+}
+
+// barOf cuts a bar by what became of rows; what is there is seen, however little it is.
+func barOf(counts bridge.Counts) []fate {
+	parts := []fate{{Class: "created", N: counts.Created}, {Class: "updated", N: counts.Updated},
+		{Class: "unchanged", N: counts.Unchanged + counts.Collapsed},
+		{Class: "removed", N: counts.Removed}, {Class: "parked", N: counts.Parked}, {Class: "rejected", N: counts.Rejected}}
+	const least = 1.5
+	var total, x float64
+	for _, p := range parts {
+		total += float64(p.N)
+	}
+	parts = slices.DeleteFunc(parts, func(p fate) bool { return p.N == 0 })
+	free := 100 - least*float64(len(parts))
+	for i := range parts {
+		parts[i].X, parts[i].W = x, least+free*float64(parts[i].N)/total
+		x += parts[i].W
+	}
+	return parts
+}
