@@ -19,8 +19,6 @@ import (
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/orobridge/orobridge/bridge/oro/orotest"
 )
 
 func main() {
@@ -28,8 +26,13 @@ func main() {
 	flag.BoolVar(&b.long, "long", false, "as much data as the wanted figures speak of")
 	flag.StringVar(&b.only, "only", "", "measure only what has this in its name")
 	flag.StringVar(&b.dir, "dir", "", "folder to work in, which is kept; default a temporary one")
+	holds := flag.String("shop", "", "used by itself")
 	flag.Parse()
-	if err := b.run(); err != nil {
+	do := b.run
+	if *holds != "" {
+		do = func() error { return serve(*holds) }
+	}
+	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 		os.Exit(1)
 	}
@@ -39,7 +42,7 @@ type bench struct {
 	long bool
 	only string
 	dir  string
-	shop *orotest.Shop
+	shop *shop
 }
 
 // A figure is what was measured and what is wanted of it.
@@ -71,13 +74,11 @@ func (b *bench) run() error {
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w: %s", err, out)
 	}
-	b.shop = orotest.New()
-	if err := b.shop.Start("127.0.0.1:0"); err != nil {
+	if err := b.open(0, 0); err != nil {
 		return err
 	}
-	defer b.shop.Close()
 	fmt.Printf("%-58s %12s %12s %-8s %6s\n", "", "measured", "wanted", "", "ratio")
-	var failed []error
+	failed := []error{}
 	for _, m := range measures {
 		if !strings.Contains(m.name, b.only) {
 			continue
@@ -90,7 +91,7 @@ func (b *bench) run() error {
 			failed = append(failed, fmt.Errorf("%s: %w", m.name, err))
 		}
 	}
-	return errors.Join(failed...)
+	return errors.Join(append(failed, b.closeShop())...)
 }
 
 // of is how much of something is measured.
@@ -133,7 +134,7 @@ func (b *bench) orobridge(dir string, args ...string) (took, error) {
 
 // site makes a folder with a config, and the folder "drops" in it.
 func (b *bench) site(dir, rest string) error {
-	config := fmt.Sprintf("state: { dir: ./var }\noro: { url: %s, client_id: demo, client_secret: demo }\n%s", b.shop.URL(), rest)
+	config := fmt.Sprintf("state: { dir: ./var }\noro: { url: %s, client_id: demo, client_secret: demo }\n%s", b.shop.url, rest)
 	return errors.Join(os.MkdirAll(filepath.Join(dir, "drops"), 0o755),
 		os.WriteFile(filepath.Join(dir, "orobridge.yaml"), []byte(config), 0o600))
 }

@@ -5,13 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
+	"os/exec"
+	"os/user"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/oro/orotest"
-	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/state"
 )
@@ -70,27 +72,17 @@ func write(path string, rows func(*bufio.Writer)) error {
 	return errors.Join(w.Flush(), f.Close())
 }
 
-// stock gives the shop products, and a price list.
-func (b *bench) stock(n int) error {
-	for i := range n {
-		if _, err := b.shop.AddProduct(sku(i), "Product", orotest.Unit{Code: "item"}); err != nil {
-			return err
-		}
-	}
-	_, err := b.shop.AddPriceList("Retail EUR", "EUR")
-	return err
-}
-
 // firstLoad loads new prices, and the same with one in a hundred changed over SSH, and looks at what the state takes.
 func firstLoad(b *bench, dir string) ([]figure, error) {
 	n := b.of(20_000, 200_000)
-	sshd, err := server(dir)
+	erp, err := server(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer sshd.Stop()
-	if err := errors.Join(b.stock(n), b.site(dir, onServer(sshd.Login)+`feeds:
-  - { name: prices, entity: prices, remote: erp, folder: `+sshd.Login.Folder+`, match: '*.csv', format: { kind: csv }, ready: { stable: 0s } }
+	defer erp.stop()
+	remote, err := onServer(erp)
+	if err = errors.Join(err, b.open(n, 0), b.site(dir, remote+`feeds:
+  - { name: prices, entity: prices, remote: erp, folder: /, match: '*.csv', format: { kind: csv }, ready: { stable: 0s } }
 `), prices(filepath.Join(dir, "a.csv"), n, 0, inOrder)); err != nil {
 		return nil, err
 	}
@@ -111,7 +103,7 @@ func firstLoad(b *bench, dir string) ([]figure, error) {
 		{"  peak memory", first.peak, 64, "MB", false},
 		{"  ledger afterwards, in files", float64(ledger.Size()) / float64(file.Size()), 2, "times", false},
 	}
-	if err := prices(filepath.Join(sshd.Login.Root, "b.csv"), n, 1, inOrder); err != nil {
+	if err := prices(filepath.Join(erp.root(), "b.csv"), n, 1, inOrder); err != nil {
 		return figures, err
 	}
 	daily, err := b.orobridge(dir, "run", "--once")
@@ -119,22 +111,60 @@ func firstLoad(b *bench, dir string) ([]figure, error) {
 		figure{fmt.Sprintf("daily drop of %d prices over sshd, 1 %% changed", n), daily.wall.Seconds(), 2 * float64(n) / 1e6, "s", false}), err
 }
 
-// server starts OpenSSH's server.
-func server(dir string) (*sftptest.SSHD, error) {
-	if err := os.MkdirAll(filepath.Join(dir, "sshd"), 0o700); err != nil {
+// sshd is OpenSSH's server, as scripts/sshd starts it.
+type sshd struct {
+	*exec.Cmd
+	dir, address string
+}
+
+func (s *sshd) root() string { return filepath.Join(s.dir, "root") }
+
+func (s *sshd) stop() error {
+	return errors.Join(s.Process.Kill(), ended(s.Wait()))
+}
+
+// ended forgives that a process was killed.
+func ended(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return nil
+	}
+	return err
+}
+
+func server(dir string) (*sshd, error) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
 		return nil, err
 	}
-	sshd, err := sftptest.NewSSHD(filepath.Join(dir, "sshd"))
-	if err == nil {
-		err = sshd.Start()
+	address := free.Addr().String()
+	_, port, err := net.SplitHostPort(address)
+	if err = errors.Join(err, free.Close()); err != nil {
+		return nil, err
 	}
-	return sshd, err
+	s := &sshd{exec.Command("scripts/sshd", filepath.Join(dir, "sshd"), port), filepath.Join(dir, "sshd"), address}
+	if err := s.Start(); err != nil {
+		return nil, err
+	}
+	for range 100 {
+		conn, err := net.Dial("tcp", address)
+		if err == nil {
+			return s, conn.Close()
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return nil, errors.Join(fmt.Errorf("sshd does not answer at %s", address), s.stop())
 }
 
 // onServer is a config's remotes: a server reached by SSH.
-func onServer(l sftptest.Login) string {
-	return fmt.Sprintf("remotes: { erp: { kind: sftp, address: '%s', user: '%s', private_key_file: '%s', known_hosts_file: '%s' } }\n",
-		l.Address, l.User, l.KeyFile, l.KnownHostsFile)
+func onServer(s *sshd) (string, error) {
+	who, err := user.Current()
+	if err != nil {
+		return "", err
+	}
+	return fmt.Sprintf(`remotes:
+  erp: { kind: sftp, address: '%s', user: '%s', private_key_file: '%s', known_hosts_file: '%s', path: '%s' }
+`, s.address, who.Username, filepath.Join(s.dir, "id_ed25519"), filepath.Join(s.dir, "known_hosts"), s.root()), nil
 }
 
 // known makes a ledger that knows prices as a file of them says.
@@ -191,7 +221,7 @@ func tenTimes(b *bench, dir string) ([]figure, error) {
 // twoFeeds loads stock by two feeds that set different fields of it, and both again, unchanged.
 func twoFeeds(b *bench, dir string) ([]figure, error) {
 	n := b.of(5_000, 100_000)
-	err := errors.Join(b.stock(n), b.site(dir, `remotes: { disk: { kind: dir, path: . } }
+	err := errors.Join(b.open(n, 0), b.site(dir, `remotes: { disk: { kind: dir, path: . } }
 feeds:
   - { name: quantities, entity: inventory, remote: disk, folder: drops, match: 'q*.csv', format: { kind: csv } }
   - { name: statuses, entity: products, remote: disk, folder: drops, match: 's*.csv', format: { kind: csv } }
@@ -322,29 +352,16 @@ func fullFolder(b *bench, dir string) ([]figure, error) {
 // orders writes orders that are owed all at once to a server reached by SSH.
 func orders(b *bench, dir string) ([]figure, error) {
 	n := b.of(500, 10_000)
-	sshd, err := server(dir)
+	erp, err := server(dir)
 	if err != nil {
 		return nil, err
 	}
-	defer sshd.Stop()
-	customer, err := b.shop.AddCustomer("Acme", "4711")
-	if err != nil {
-		return nil, err
-	}
-	if _, err := b.shop.AddProduct("ORDERED", "Product", orotest.Unit{Code: "item"}); err != nil {
-		return nil, err
-	}
-	for i := range n {
-		_, err := b.shop.SubmitOrder(orotest.Order{Identifier: fmt.Sprintf("ORD-%05d", i), Customer: customer,
-			Lines: []orotest.Line{{SKU: "ORDERED", Quantity: "2", Price: "9.95"}}})
-		if err != nil {
-			return nil, err
-		}
-	}
-	err = b.site(dir, onServer(sshd.Login)+`exports:
-  - { name: orders, entity: orders, remote: erp, folder: `+sshd.Login.Folder+`, file: '{number}_{identifier}.csv', format: { kind: csv }, since: all }
-`)
-	if err != nil {
+	defer erp.stop()
+	remote, err := onServer(erp)
+	if err = errors.Join(err, b.open(1, n), b.site(dir, remote+`exports:
+  - { name: orders, entity: orders, remote: erp, folder: /in/orders, file: '{number}_{identifier}.csv',
+      format: { kind: csv }, since: all }
+`)); err != nil {
 		return nil, err
 	}
 	t, err := b.orobridge(dir, "run", "--once")
