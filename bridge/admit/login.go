@@ -1,6 +1,7 @@
 package admit
 
 import (
+	"context"
 	"html/template"
 	"net/http"
 	"net/netip"
@@ -124,7 +125,7 @@ func (g *Gate) tell(r *http.Request, name string, from netip.Addr, known bool) {
 		why = "wrong password"
 	}
 	event := &bridge.Event{At: now(), Kind: bridge.LoginRefused, Who: name, From: from.String(), Text: why}
-	if err := g.keep(r.Context(), event); err != nil {
+	if err := g.told(event, g.Ledger.Keep(context.WithoutCancel(r.Context()), event)); err != nil {
 		g.Log.Error("note a refused log-in", "error", err)
 	}
 }
@@ -141,7 +142,7 @@ func (g *Gate) logout(w http.ResponseWriter, r *http.Request) {
 	} else {
 		err = g.Ledger.EndSession(r.Context(), bridge.KeyHash(g.key(r)), event)
 	}
-	if err != nil {
+	if g.told(event, err) != nil {
 		g.fail(w, r, err)
 		return
 	}

@@ -275,8 +275,8 @@ func (e *engine) listen(ctx context.Context) (err error) {
 	if e.config.Admin == nil {
 		return nil
 	}
-	e.site, err = site.Listen(ctx, site.Options{Config: e.config.Admin, Ledger: e.ledger, Ready: e.ready, Figures: e.figures.Handler(),
-		Log: e.log})
+	e.site, err = site.Listen(ctx, site.Options{Config: e.config.Admin, Ledger: e.ledger, Events: e.Events, Ready: e.ready,
+		Figures: e.figures.Handler(), Log: e.log})
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/admit"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/web"
@@ -17,6 +18,7 @@ import (
 type Options struct {
 	Config  *config.Admin
 	Ledger  admit.Ledger
+	Events  *bridge.Events
 	Ready   func(context.Context) error // why the bridge can't work; nil: it can
 	Figures http.Handler
 	Page    http.Handler // at /, for users; nil: none
@@ -59,7 +61,7 @@ func (s *Site) Close() error { return s.listener.Close() }
 // routes says what asks for whom. Without users there is neither page nor log-in; tokens open the API all the same.
 func routes(o Options) http.Handler {
 	gate := admit.New(admit.Options{Users: o.Config.Users, Proxy: o.Config.Proxy, TLS: o.Config.TLS.CertFile != "", Ledger: o.Ledger,
-		Form: o.Form, Log: o.Log})
+		Events: o.Events, Form: o.Form, Log: o.Log})
 	users := len(o.Config.Users) > 0
 	mux := http.NewServeMux()
 	web.Health(mux, o.Ready, o.Log)
