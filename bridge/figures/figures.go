@@ -43,6 +43,7 @@ type Ledger interface {
 	OpenRejects(ctx context.Context) (map[string]int64, error)
 	CountParked(ctx context.Context, entity string) (int64, error)
 	OutboxCounts(ctx context.Context, export string) (bridge.OutboxCounts, error)
+	LiveAlarms(ctx context.Context, f bridge.AlarmFilter) ([]*bridge.LiveAlarm, error)
 	Notes(ctx context.Context) (map[string]string, error)
 }
 
