@@ -370,6 +370,21 @@ func TestWhoGuessesWaits(t *testing.T) {
 	})
 }
 
+func TestAFloodOfGuessesFillsNoJournal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := build(t, nil)
+		r := httptest.NewRequest("POST", LoginPath, nil)
+		for range 1000 {
+			h.tell(r, "olga", netip.MustParseAddr("203.0.113.7"), true)
+			time.Sleep(time.Second)
+		}
+		h.is(maxTold, len(h.memory.events))
+		time.Sleep(time.Hour)
+		h.tell(r, "olga", netip.MustParseAddr("203.0.113.7"), true)
+		h.is("wrong password; 900 more were refused in the hour before", h.memory.events[maxTold].Text)
+	})
+}
+
 func TestSessionsEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		h := build(t, nil)

@@ -32,6 +32,7 @@ type Gate struct {
 	users    map[string]*config.User
 	throttle *password.Throttle
 	waiting  chan struct{} // log-ins that wait
+	refusals refusals
 }
 
 // New makes the gate of the config's users.
