@@ -191,7 +191,10 @@ func exists(line string) error {
 			}
 		}
 	}
-	return cmd.ParseFlags(rest)
+	if err := cmd.ParseFlags(rest); !errors.Is(err, pflag.ErrHelp) { // --help is no mistake
+		return err
+	}
+	return nil
 }
 
 // topicWord leaves out TOPIC, which stands for any.
