@@ -26,6 +26,7 @@ type today struct {
 	Loading []*operate.DropDetails // what runs are at work on
 	Queue   int64                  // rows that the shop was sent and has not judged
 	Alerts  []alert                // the worst first
+	watched []operate.LiveAlarm    // alarms that nobody has taken note of, and that nothing else here tells
 }
 
 // feedToday is a feed with what its runs did today.
@@ -87,6 +88,9 @@ func (s *Server) makeToday(ctx context.Context) (*today, error) {
 	if t.Status, err = s.Desk.Status(ctx); err != nil {
 		return nil, err
 	}
+	if err := t.findAlarms(ctx, &s.Desk.View); err != nil {
+		return nil, err
+	}
 	did, err := operate.Figures{Ledger: s.Desk.Ledger}.Tallies(ctx, t.Day)
 	if err != nil {
 		return nil, err
@@ -117,6 +121,22 @@ func (s *Server) makeToday(ctx context.Context) (*today, error) {
 	return t, nil
 }
 
+// findAlarms finds the alarms that nobody has taken note of, and that nothing else here tells.
+func (t *today) findAlarms(ctx context.Context, k *operate.View) error {
+	alarms, err := operate.Alarms(ctx, k, bridge.AlarmFilter{Open: true, Raised: true})
+	for _, a := range alarms {
+		if a.Acknowledged != nil || !a.Alarm.Watched() {
+			continue
+		}
+		switch a.Alarm {
+		case bridge.AlarmHeld, bridge.AlarmPartial, bridge.AlarmPaused: // what is held, rejected or paused stands there itself
+		default:
+			t.watched = append(t.watched, a)
+		}
+	}
+	return err
+}
+
 // troubled says why a piece of work waits for trouble to pass, and whether somebody has stopped it.
 func (t *today) troubled(work string) (why string, halted bool) {
 	halted = slices.ContainsFunc(t.Pauses, func(p operate.Pause) bool { return p.Work == work })
@@ -127,7 +147,7 @@ func (t *today) toneOf(f *feedToday) string {
 	why, halted := t.troubled("feed " + f.Feed)
 	alarmed := slices.ContainsFunc(slices.Collect(maps.Keys(t.Alarms)), func(a string) bool { return strings.HasPrefix(a, f.Feed+" ") })
 	switch {
-	case alarmed, why != "":
+	case alarmed, why != "", slices.ContainsFunc(t.watched, func(a operate.LiveAlarm) bool { return slices.Contains(a.Of, "feed "+f.Feed) }):
 		return "bad"
 	case halted, f.Held > 0:
 		return "hold"
@@ -167,6 +187,15 @@ func (t *today) findAlerts() {
 	for _, name := range sorted(t.Alarms) {
 		of, kind, _ := strings.Cut(name, " ")
 		add(alert{Tone: "bad", What: "Alarm: %s", Args: []any{name}, Text: t.Alarms[name], Hint: bridge.Alarm(kind).Hint(), Href: t.placeOf(of)})
+	}
+	for _, a := range t.watched {
+		what := alert{Tone: "bad", What: "Alarm: %s", Args: []any{a.Alarm}, Text: strings.Join(a.Of, ", ") + ": " + a.Text, Hint: a.Hint}
+		if a.Drop != 0 {
+			what.Href = fmt.Sprintf("/drops/%d", a.Drop)
+		} else if kind, name, ok := strings.Cut(a.Of[0], " "); ok && (kind == "feed" || kind == "export") {
+			what.Href = "/" + kind + "s/" + name
+		}
+		add(what)
 	}
 	if !t.Running {
 		add(alert{Tone: "bad", What: "No bridge is running", Hint: "start `orobridge run`"})
