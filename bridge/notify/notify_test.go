@@ -764,6 +764,14 @@ func TestWhatTheMachineAndTheShopShowIsTold(t *testing.T) {
 	h.keeper.Signs.Limits.Disk = 1 << 60
 	h.after(time.Minute)
 	h.tells(r, "begun bridge disk 1")
+	now := h.clock.Now()
+	h.must(h.ledger.AddToken(h.Context(), &bridge.Token{Name: "wms", Hash: "a", Role: "viewer", Made: now, Expires: now.Add(4 * time.Hour)}))
+	h.after(30 * time.Minute)
+	h.tells(r)
+	h.after(2*time.Hour + 30*time.Minute)
+	if got := r.took(); !slices.Contains(got, "begun bridge expires 1") {
+		t.Errorf("the token's end is not told: %v", got)
+	}
 }
 
 func TestABridgeThatWasGoneSaysSo(t *testing.T) {
