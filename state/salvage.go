@@ -28,7 +28,8 @@ type Salvaged struct {
 // as after a restore.
 func Salvage(ctx context.Context, dir, damaged string, over bool, at time.Time) (_ *Salvaged, err error) {
 	if _, err := os.Stat(damaged); err != nil {
-		return nil, &bridge.Error{Op: "salvage", Object: damaged, Err: err, Hint: "name the damaged ledger.db, with its -wal beside it if there is one"}
+		return nil, &bridge.Error{Op: "salvage", Object: damaged, Err: err,
+			Hint: "name the damaged ledger.db, with its -wal beside it if there is one"}
 	}
 	if _, err := makePrivate(dir, filepath.Join(dir, "spool")); err != nil {
 		return nil, err

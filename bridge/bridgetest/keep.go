@@ -8,7 +8,7 @@ import (
 )
 
 // Backup is a backup of the world's state, as a bridge makes it while it works.
-func (w *World) Backup() []byte {
+func Backup(w *World) []byte {
 	w.T.Helper()
 	var b bytes.Buffer
 	_, err := state.Backup(w.T.Context(), w.State, "test", &b, w.Clock.Now())
@@ -17,7 +17,7 @@ func (w *World) Backup() []byte {
 }
 
 // LoseDisk takes the state away, puts a backup into its place and starts the bridge again; without one it begins anew.
-func (w *World) LoseDisk(backup []byte) {
+func LoseDisk(w *World, backup []byte) {
 	w.T.Helper()
 	w.Close()
 	w.Must(os.RemoveAll(w.State))

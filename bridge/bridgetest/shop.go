@@ -41,7 +41,7 @@ func (w *World) Stock(skus ...string) (list string, products map[string]string) 
 
 // InShop changes the price of a product in the shop behind the bridge's back. To change one or to take it away, the bridge has to
 // know it.
-func (w *World) InShop(op bridge.Op, sku, currency, value string) {
+func InShop(w *World, op bridge.Op, sku, currency, value string) {
 	w.T.Helper()
 	key := "Retail|" + sku + "|item|1|" + currency
 	values := []formats.Value{{Field: "value", Text: value}}

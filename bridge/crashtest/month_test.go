@@ -99,7 +99,7 @@ func (m *month) hour(hour int) {
 	}
 	m.Round()
 	m.fetch(0.7)
-	m.backup = m.Backup()
+	m.backup = bridgetest.Backup(m.World)
 	m.Tick(24 * time.Hour / time.Duration(m.hours))
 }
 
@@ -170,7 +170,7 @@ func (m *month) loseTheDisk() {
 	m.fetch(0.5)
 	m.submitted++
 	m.Submit(fmt.Sprintf("O-%05d", m.submitted)) // while nothing runs
-	m.LoseDisk(backup)
+	bridgetest.LoseDisk(m.World, backup)
 	m.Round()
 	unknown, err := m.Ledger.Outbox(m.T.Context(), bridge.OutboxFilter{States: []bridge.OwedState{bridge.Unknown}})
 	m.Must(err)

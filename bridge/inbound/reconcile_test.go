@@ -39,20 +39,20 @@ func TestPlantedDifferencesAreFound(t *testing.T) {
 		differs := fmt.Sprintf("different %s value %d.5", key, at+1)
 		switch i % 5 {
 		case 0:
-			w.InShop(bridge.Update, sku, "EUR", "999999")
+			bridgetest.InShop(w, bridge.Update, sku, "EUR", "999999")
 			want = append(want, differs+" 999999")
 		case 1:
-			w.InShop(bridge.Update, sku, "EUR", "0.01")
+			bridgetest.InShop(w, bridge.Update, sku, "EUR", "0.01")
 			want = append(want, differs+" 0.01")
 		case 2:
-			w.InShop(bridge.Remove, sku, "EUR", "")
+			bridgetest.InShop(w, bridge.Remove, sku, "EUR", "")
 			want = append(want, "missing "+key)
 		case 3:
-			w.InShop(bridge.Remove, sku, "EUR", "")
-			w.InShop(bridge.Create, sku, "EUR", "7")
+			bridgetest.InShop(w, bridge.Remove, sku, "EUR", "")
+			bridgetest.InShop(w, bridge.Create, sku, "EUR", "7")
 			want = append(want, differs+" 7")
 		case 4:
-			w.InShop(bridge.Create, sku, "USD", "5")
+			bridgetest.InShop(w, bridge.Create, sku, "USD", "5")
 			want = append(want, "unknown Retail|"+sku+"|item|1|USD")
 		}
 	}
@@ -163,8 +163,8 @@ func TestAScheduledComparison(t *testing.T) {
 	w.Stock("SKU1", "SKU2", "SKU3") // it is Saturday, 7 o'clock
 	w.Drop("prices", "a.csv", bridgetest.PriceHead+bridgetest.Price("SKU1", "1")+bridgetest.Price("SKU2", "2")+bridgetest.Price("SKU3", "3"))
 	w.Round()
-	w.InShop(bridge.Update, "SKU1", "EUR", "10")
-	w.InShop(bridge.Remove, "SKU2", "EUR", "")
+	bridgetest.InShop(w, bridge.Update, "SKU1", "EUR", "10")
+	bridgetest.InShop(w, bridge.Remove, "SKU2", "EUR", "")
 	w.Later(19 * time.Hour)
 	alarmed := func(want ...string) {
 		t.Helper()
@@ -177,13 +177,13 @@ func TestAScheduledComparison(t *testing.T) {
 	drifted := "feed prices drifted: 2 compared: 1 missing, 1 different, 0 unknown here: more than 1 (reconcile_alarm)"
 	alarmed(drifted)
 	w.Later(time.Hour)
-	w.InShop(bridge.Update, "SKU1", "EUR", "1")
+	bridgetest.InShop(w, bridge.Update, "SKU1", "EUR", "1")
 	w.Later(24 * time.Hour)
 	alarmed(drifted)
 	w.Restart()
 	w.Later(14 * 24 * time.Hour) // one was missed
 	alarmed()
-	w.InShop(bridge.Update, "SKU1", "EUR", "10")
+	bridgetest.InShop(w, bridge.Update, "SKU1", "EUR", "10")
 	w.Later(7 * 24 * time.Hour)
 	alarmed(drifted)
 	compared(w, "prices", inbound.ReconcileOptions{Repair: true, Agreed: true})
@@ -216,7 +216,7 @@ func TestTheAlarmOfARestoredShop(t *testing.T) {
 			t.Errorf("%s: %v", entity, got)
 		}
 		if i == 3 { // the shop differs: that is no end
-			w.InShop(bridge.Update, "SKU1", "EUR", "7")
+			bridgetest.InShop(w, bridge.Update, "SKU1", "EUR", "7")
 			compared(w, entity, inbound.ReconcileOptions{})
 		}
 	}

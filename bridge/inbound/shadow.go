@@ -8,7 +8,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/inbound/apply"
-	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/bridge/inbound/plan"
 )
 
 // A shadow plans each drop against the shop as it is and tells what would become of it; the drop ends as shadowed. Who casts
@@ -26,8 +26,8 @@ func (l *loader) foretell(ctx context.Context, stage bridge.Stage, a *apply.Appl
 	if err := a.Foretell(ctx); err != nil {
 		return verdict{}, err
 	}
-	var m mostMoved
-	if err := l.e.Ledger.Changes(ctx, l.d.ID, l.run.ID, m.see); err != nil {
+	var m plan.MostMoved
+	if err := l.e.Ledger.Changes(ctx, l.d.ID, l.run.ID, m.See); err != nil {
 		return verdict{}, err
 	}
 	return l.foretold(ctx, m.String())
@@ -70,38 +70,4 @@ func (l *loader) foretold(ctx context.Context, moved string) (verdict, error) {
 	}
 	parts := slices.DeleteFunc([]string{said, strings.Join(counts, ", "), moved}, func(text string) bool { return text == "" })
 	return verdict{state: bridge.Shadowed, reason: strings.Join(parts, "; ")}, nil
-}
-
-// mostMoved is the price that a plan moves furthest, by its share.
-type mostMoved struct {
-	key, from, to string
-	was, by       formats.Amount
-}
-
-func (m *mostMoved) see(c bridge.HistoryEntry) error {
-	for i, v := range c.Sent {
-		if v.Field != "value" || i >= len(c.Before) || c.Fate != bridge.FateUpdated {
-			continue
-		}
-		was, err := formats.ParseAmount(c.Before[i].Text, formats.Conventions{})
-		is, isErr := formats.ParseAmount(v.Text, formats.Conventions{})
-		if err != nil || isErr != nil || was.IsZero() {
-			continue // one of them is empty: the price comes or goes
-		}
-		by := is.Sub(was)
-		if by.Cmp(formats.Amount{}) < 0 {
-			by = by.Neg()
-		}
-		if m.key == "" || by.Mul(m.was).Cmp(m.by.Mul(was)) > 0 {
-			*m = mostMoved{key: c.Key, from: c.Before[i].Text, to: v.Text, was: was, by: by}
-		}
-	}
-	return nil
-}
-
-func (m *mostMoved) String() string {
-	if m.key == "" {
-		return ""
-	}
-	return fmt.Sprintf("%s moves furthest, from %s to %s", m.key, m.from, m.to)
 }

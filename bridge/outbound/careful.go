@@ -73,9 +73,14 @@ type verdict struct {
 func carefulNote(export string) string { return "careful " + export }
 func markedNote(export string) string  { return "marked " + export }
 
+// restoring is an engine whose ledger may be older than the world, after it was put back or lost.
+type restoring struct{ *Engine }
+
+func asRestored(e *Engine) restoring { return restoring{e} }
+
 // enter finds out, once in a process, whether an export has to be careful. ready says that its files may be written: not so
 // while it still has to find out about its orders.
-func (e *Engine) enter(ctx context.Context, x *config.Export) (ready bool, err error) {
+func (e restoring) enter(ctx context.Context, x *config.Export) (ready bool, err error) {
 	if c, entered := e.memory.entered(x.Name); entered {
 		return c == nil, nil
 	}
@@ -120,14 +125,14 @@ func (e *Engine) enter(ctx context.Context, x *config.Export) (ready bool, err e
 }
 
 // mayNotice says whether orders may be numbered though the folder can't be looked into: nothing says that the ledger was put back.
-func (e *Engine) mayNotice(ctx context.Context, x *config.Export) (bool, error) {
+func (e restoring) mayNotice(ctx context.Context, x *config.Export) (bool, error) {
 	notes, err := e.Ledger.Notes(ctx)
 	marked := cmp.Or(notes[markedNote(x.Name)], "1")
 	return notes[carefulNote(x.Name)] == "" && marked == strconv.FormatInt(e.Ledger.Generation(), 10), err
 }
 
 // doubt says why an export has to be careful; nil when it need not.
-func (e *Engine) doubt(ctx context.Context, x *config.Export, marked string, own, others *mark) (*careful, error) {
+func (e restoring) doubt(ctx context.Context, x *config.Export, marked string, own, others *mark) (*careful, error) {
 	book, known, err := e.Ledger.Book(ctx, x.Name)
 	if err != nil {
 		return nil, err
@@ -156,7 +161,7 @@ func (e *Engine) doubt(ctx context.Context, x *config.Export, marked string, own
 }
 
 // begun records that an export is careful, and has its numbers go on behind the highest.
-func (e *Engine) begun(ctx context.Context, x *config.Export, c *careful, now bool) error {
+func (e restoring) begun(ctx context.Context, x *config.Export, c *careful, now bool) error {
 	if now {
 		text, err := json.Marshal(c)
 		if err != nil {
@@ -173,7 +178,7 @@ func (e *Engine) begun(ctx context.Context, x *config.Export, c *careful, now bo
 }
 
 // raise has an export's numbers go on behind the highest that was ever given, and a new one's orders begin where they have to.
-func (e *Engine) raise(ctx context.Context, x *config.Export, c *careful) error {
+func (e restoring) raise(ctx context.Context, x *config.Export, c *careful) error {
 	book, known, err := e.Ledger.Book(ctx, x.Name)
 	if err != nil {
 		return err
@@ -189,7 +194,7 @@ func (e *Engine) raise(ctx context.Context, x *config.Export, c *careful) error 
 }
 
 // carefulFloor is where an export begins to read whose ledger is lost.
-func (e *Engine) carefulFloor(x *config.Export, c *careful) (bridge.Cursor, error) {
+func (e restoring) carefulFloor(x *config.Export, c *careful) (bridge.Cursor, error) {
 	from := c.Latest
 	if from.IsZero() {
 		from = e.Clock.Now()
@@ -202,7 +207,7 @@ func (e *Engine) carefulFloor(x *config.Export, c *careful) (bridge.Cursor, erro
 }
 
 // outFiles lists the files in the folder of an export and in the archive below it.
-func (e *Engine) outFiles(ctx context.Context, x *config.Export, c *careful, listing []bridge.File) error {
+func (e restoring) outFiles(ctx context.Context, x *config.Export, c *careful, listing []bridge.File) error {
 	c.files = outFiles{}
 	c.files.add(x.Folder, listing, false)
 	if slices.ContainsFunc(listing, func(f bridge.File) bool { return f.Dir && f.Name == archiveFolder }) {
@@ -259,7 +264,7 @@ func (o outFiles) of(k kind, x *config.Export, d *document) (f *outFile, number 
 }
 
 // judgeOwed finds out about the files that the ledger owes: whoever was lost with a later ledger may have written them.
-func (e *Engine) judgeOwed(ctx context.Context, x *config.Export, c *careful, listing []bridge.File) error {
+func (e restoring) judgeOwed(ctx context.Context, x *config.Export, c *careful, listing []bridge.File) error {
 	owed, err := e.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: x.Name, States: []bridge.OwedState{bridge.OwedNow}})
 	if err != nil {
 		return err
@@ -294,7 +299,7 @@ func (e *Engine) judgeOwed(ctx context.Context, x *config.Export, c *careful, li
 }
 
 // examine finds out about the orders that the ledger does not know, before any of them is entered.
-func (e *Engine) examine(ctx context.Context, x *config.Export, c *careful, fresh []bridge.Sighting) error {
+func (e restoring) examine(ctx context.Context, x *config.Export, c *careful, fresh []bridge.Sighting) error {
 	c.verdicts = map[string]*verdict{}
 	fresh = slices.Clone(fresh)
 	slices.SortStableFunc(fresh, func(a, b bridge.Sighting) int { return a.Submitted.Compare(b.Submitted) })
@@ -323,7 +328,7 @@ func (e *Engine) examine(ctx context.Context, x *config.Export, c *careful, fres
 }
 
 // evidence is what says of an order by itself that it went out; nil for nothing.
-func (e *Engine) evidence(ctx context.Context, x *config.Export, c *careful, entry *bridge.Entry) (*verdict, error) {
+func (e restoring) evidence(ctx context.Context, x *config.Export, c *careful, entry *bridge.Entry) (*verdict, error) {
 	k := e.kindOf(x)
 	doc, err := k.decode(&bridge.Entry{ID: entry.ID, Document: entry.Document, Content: entry.Content})
 	if err != nil {
@@ -361,7 +366,7 @@ func wholeName(k kind, x *config.Export, d *document, number int64) string {
 
 // readFound reads the bytes of a file that was found, so that the ledger has them again; a large one, or one that the ERP takes
 // meanwhile, stays without.
-func (e *Engine) readFound(ctx context.Context, x *config.Export, f *outFile) error {
+func (e restoring) readFound(ctx context.Context, x *config.Export, f *outFile) error {
 	if f.Size > carefulBodies {
 		return nil
 	}
@@ -375,7 +380,7 @@ func (e *Engine) readFound(ctx context.Context, x *config.Export, f *outFile) er
 }
 
 // conclude finds out about the orders of which nothing was found by themselves.
-func (e *Engine) conclude(ctx context.Context, x *config.Export, c *careful, open []*bridge.Entry) error {
+func (e restoring) conclude(ctx context.Context, x *config.Export, c *careful, open []*bridge.Entry) error {
 	known, err := e.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: x.Name})
 	if err != nil {
 		return err
@@ -470,7 +475,7 @@ func (c *careful) apply(x *config.Export, in *bridge.Intake, now time.Time) {
 }
 
 // ended says that an export has found out about its orders: what it owes is written from now on.
-func (e *Engine) ended(ctx context.Context, x *config.Export, c *careful) error {
+func (e restoring) ended(ctx context.Context, x *config.Export, c *careful) error {
 	counts := map[bridge.OwedState]int{}
 	for _, v := range c.verdicts {
 		counts[v.went]++

@@ -125,9 +125,9 @@ func TestAfterARestoreNothingDoublesAndNothingIsMissed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := bridgetest.Exporting(t, "")
 			written(w, "O-1")
-			backup := w.Backup()
+			backup := bridgetest.Backup(w)
 			c.since(w)
-			w.LoseDisk(backup)
+			bridgetest.LoseDisk(w, backup)
 			w.Tick(time.Minute)
 			w.MustOut()
 			w.Want(c.want)
@@ -183,9 +183,9 @@ func TestWhatIsOwedInABackupMayHaveGoneOut(t *testing.T) {
 				t.Fatal("it never came to mark")
 			}
 			w.Want("O-0 v1 #1 written\nO-1 v1 #2 owed")
-			backup := w.Backup()
+			backup := bridgetest.Backup(w)
 			c.since(w)
-			w.LoseDisk(backup)
+			bridgetest.LoseDisk(w, backup)
 			w.MustOut()
 			w.Want(c.want)
 			w.MustOut()
@@ -200,7 +200,7 @@ func TestALostLedgerIsAskedFor(t *testing.T) {
 	take(w, "O-1", false)
 	take(w, "O-2", true)
 	w.Submit("O-4")
-	w.LoseDisk(nil)
+	bridgetest.LoseDisk(w, nil)
 	w.MustOut()
 	w.Want("O-1 v1 #0 unknown unknown\nO-2 v1 #2 picked_up\nO-3 v1 #3 written\nO-4 v1 #4 written")
 }
@@ -212,11 +212,11 @@ func TestWhatIsUnknownComesToAnEnd(t *testing.T) {
 		w.MustOut()
 		w.Submit("O-1")
 		w.DieAt("mark", 1)
-		backup := w.Backup()
+		backup := bridgetest.Backup(w)
 		written(w, "O-2")
 		take(w, "O-1", false)
 		take(w, "O-2", false)
-		w.LoseDisk(backup)
+		bridgetest.LoseDisk(w, backup)
 		w.MustOut()
 		w.Want("O-1 v1 #1 unknown unknown\nO-2 v1 #0 unknown unknown")
 		return w
@@ -293,13 +293,13 @@ func TestACarefulStartThatIsCutShortIsMadeAgain(t *testing.T) {
 	for n := 1; ; n++ {
 		w := bridgetest.Exporting(t, "")
 		written(w, "O-1")
-		backup := w.Backup()
+		backup := bridgetest.Backup(w)
 		written(w, "O-2", "O-3", "O-4")
 		take(w, "O-3", true)
 		for _, id := range []string{"O-5", "O-6"} {
 			w.Submit(id)
 		}
-		w.LoseDisk(backup)
+		bridgetest.LoseDisk(w, backup)
 		died := w.DieAtAny(n)
 		w.MustOut()
 		w.Want("O-1 v1 #1 written\nO-2 v1 #2 written\nO-3 v1 #3 picked_up\nO-4 v1 #4 written\nO-5 v1 #5 written\nO-6 v1 #6 written")
@@ -315,9 +315,9 @@ func TestACarefulStartThatIsCutShortIsMadeAgain(t *testing.T) {
 func TestWithoutTheFolderACarefulExportWaits(t *testing.T) {
 	w := bridgetest.Exporting(t, "")
 	written(w, "O-1")
-	backup := w.Backup()
+	backup := bridgetest.Backup(w)
 	w.Submit("O-2")
-	w.LoseDisk(backup)
+	bridgetest.LoseDisk(w, backup)
 	gone := errors.New("gone")
 	w.Replace(unlisted{w.B.Out.Remotes["disk"], gone})
 	if err := w.Out(); !errors.Is(err, gone) {

@@ -110,8 +110,8 @@ func (e *Engine) Waker(export string) <-chan struct{} { return e.memory.waker(ex
 
 // Export makes one round of an export: notice, write, watch. It returns how many orders were new.
 func (e *Engine) Export(ctx context.Context, x *config.Export) (noticed int, err error) {
-	if _, err := e.enter(ctx, x); err != nil {
-		may, noteErr := e.mayNotice(ctx, x)
+	if _, err := asRestored(e).enter(ctx, x); err != nil {
+		may, noteErr := asRestored(e).mayNotice(ctx, x)
 		if noteErr != nil || !may {
 			return 0, errors.Join(err, noteErr)
 		}
@@ -130,7 +130,7 @@ func (e *Engine) deliver(ctx context.Context, x *config.Export) error {
 	if e.Beside != nil {
 		return nil
 	}
-	if ready, err := e.enter(ctx, x); err != nil || !ready {
+	if ready, err := asRestored(e).enter(ctx, x); err != nil || !ready {
 		return err
 	}
 	files, err := e.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: x.Name, Pending: true})
@@ -138,7 +138,7 @@ func (e *Engine) deliver(ctx context.Context, x *config.Export) error {
 		return err
 	}
 	if slices.ContainsFunc(files, func(f *bridge.Outfile) bool { return f.State == bridge.OwedNow && f.Staged == "" }) {
-		if err := e.setMark(ctx, x); err != nil {
+		if err := asRestored(e).setMark(ctx, x); err != nil {
 			return err
 		}
 	}

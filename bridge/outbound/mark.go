@@ -86,7 +86,7 @@ func (m *mark) above(o *mark) *mark {
 }
 
 // setMark renames the export's mark to what the ledger says now, unless it says so already.
-func (e *Engine) setMark(ctx context.Context, x *config.Export) error {
+func (e restoring) setMark(ctx context.Context, x *config.Export) error {
 	book, _, err := e.Ledger.Book(ctx, x.Name)
 	if err != nil {
 		return err

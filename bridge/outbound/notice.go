@@ -67,7 +67,7 @@ func (e *Engine) notice(ctx context.Context, x *config.Export) (noticed int, err
 	}
 	c, _ := e.memory.entered(x.Name)
 	if c != nil {
-		if err := e.examine(ctx, x, c, fresh); err != nil {
+		if err := asRestored(e).examine(ctx, x, c, fresh); err != nil {
 			return 0, err
 		}
 	}
@@ -75,7 +75,7 @@ func (e *Engine) notice(ctx context.Context, x *config.Export) (noticed int, err
 		return noticed, err
 	}
 	if c != nil {
-		if err := e.ended(ctx, x, c); err != nil {
+		if err := asRestored(e).ended(ctx, x, c); err != nil {
 			return noticed, err
 		}
 	}

@@ -23,10 +23,10 @@ func (e *Engine) TakeAsWritten(ctx context.Context, order, export string) ([]*br
 		return nil, &bridge.Error{Op: "acknowledge", Object: "order " + order, Err: errors.New("it is not unknown whether it went out"),
 			Hint: "`orobridge orders --unknown` lists those of which it is"}
 	}
-	return found, e.takeAsWritten(ctx, found, "somebody has found it in the ERP")
+	return found, asRestored(e).takeAsWritten(ctx, found, "somebody has found it in the ERP")
 }
 
-func (e *Engine) takeAsWritten(ctx context.Context, unknown []*bridge.Owed, why string) error {
+func (e restoring) takeAsWritten(ctx context.Context, unknown []*bridge.Owed, why string) error {
 	var c bridge.OutboxChange
 	now := e.Clock.Now()
 	type place struct {
@@ -65,7 +65,7 @@ func wentOut(f *bridge.Outfile, now time.Time) *bridge.Outfile {
 }
 
 // answeredUnknown takes unknown files as written whose orders the ERP has answered.
-func (e *Engine) answeredUnknown(ctx context.Context, x *config.Export) error {
+func (e restoring) answeredUnknown(ctx context.Context, x *config.Export) error {
 	files, err := e.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: x.Name, States: []bridge.OwedState{bridge.Unknown}})
 	if err != nil || len(files) == 0 {
 		return err
@@ -105,7 +105,7 @@ func (e *Engine) AdoptOrders(ctx context.Context, x *config.Export, by Evidence)
 		archive.add(by.Archive, listing, true)
 	}
 	for _, o := range unknown {
-		out, err := e.evident(ctx, x, o, by, archive)
+		out, err := asRestored(e).evident(ctx, x, o, by, archive)
 		switch {
 		case err != nil:
 			return nil, nil, err
@@ -122,14 +122,14 @@ func (e *Engine) AdoptOrders(ctx context.Context, x *config.Export, by Evidence)
 	case !by.Since.IsZero():
 		why = "somebody said that all went out which were submitted since " + by.Since.Format(time.RFC3339)
 	}
-	if err := e.takeAsWritten(ctx, taken, why); err != nil {
+	if err := asRestored(e).takeAsWritten(ctx, taken, why); err != nil {
 		return nil, nil, err
 	}
 	return taken, left, e.tellAlarms(ctx, x)
 }
 
 // evident says whether there is evidence of one order.
-func (e *Engine) evident(ctx context.Context, x *config.Export, o *bridge.Owed, by Evidence, archive outFiles) (bool, error) {
+func (e restoring) evident(ctx context.Context, x *config.Export, o *bridge.Owed, by Evidence, archive outFiles) (bool, error) {
 	if !by.Since.IsZero() {
 		return !o.Submitted.Before(by.Since), nil
 	}

@@ -40,7 +40,7 @@ func (e *Engine) watchFolder(ctx context.Context, x *config.Export) error {
 			return err
 		}
 	}
-	return errors.Join(e.answeredUnknown(ctx, x), e.watchAnswers(ctx, x, now))
+	return errors.Join(asRestored(e).answeredUnknown(ctx, x), e.watchAnswers(ctx, x, now))
 }
 
 // watch is one look into the folder of an export.

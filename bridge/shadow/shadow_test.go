@@ -110,7 +110,7 @@ func shopPrices(w *bridgetest.World, prices ...string) {
 	}
 	w.Stock(skus...)
 	for i, value := range prices {
-		w.InShop(bridge.Create, skus[i], "EUR", value)
+		bridgetest.InShop(w, bridge.Create, skus[i], "EUR", value)
 	}
 }
 
@@ -137,9 +137,9 @@ func TestAShadowTellsWhatADropWouldDo(t *testing.T) {
 	}
 
 	// The other system loads the same file.
-	w.InShop(bridge.Update, "SKU1", "EUR", "11")
-	w.InShop(bridge.Update, "SKU2", "EUR", "200")
-	w.InShop(bridge.Remove, "SKU4", "EUR", "")
+	bridgetest.InShop(w, bridge.Update, "SKU1", "EUR", "11")
+	bridgetest.InShop(w, bridge.Update, "SKU2", "EUR", "200")
+	bridgetest.InShop(w, bridge.Remove, "SKU4", "EUR", "")
 	w.Drop("prices", "c.csv", bridgetest.PriceHead+bridgetest.Price("SKU1", "11")+bridgetest.Price("SKU2", "200")+bridgetest.Price("SKU3", "30"))
 	w.Round()
 	if got := told(w, "prices")[2]; got != "c.csv shadowed: it would be loaded; 3 unchanged, 2 adopted" {

@@ -19,6 +19,7 @@ import (
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/csv"
+	"github.com/spf13/pflag"
 )
 
 // What the documents say is held against the program: each fragment of a config is read, each command of a console is played by

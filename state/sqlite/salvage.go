@@ -92,7 +92,8 @@ func salvageTable(ctx context.Context, from *sql.DB, into *Ledger, table string)
 
 // tablesOf lists a ledger's tables, but for that of its migrations.
 func tablesOf(ctx context.Context, db *sql.DB) (names []string, err error) {
-	err = walk(ctx, db, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'migrations' ORDER BY name`,
+	err = walk(ctx, db, `SELECT name FROM sqlite_master
+		WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'migrations' ORDER BY name`,
 		nil, func(rows *sql.Rows) error {
 			var name string
 			err := rows.Scan(&name)
@@ -228,7 +229,8 @@ func mendSalvaged(ctx context.Context, into *Ledger) (all []Salvaged, err error)
 
 // badLinks are the links whose content does not fit their fingerprint.
 func badLinks(ctx context.Context, x *Examined) (bad []int64, err error) {
-	err = walk(ctx, x.read, `SELECT a.link, a.content, a.removed, l.print FROM accepted a JOIN links l ON l.id = a.link WHERE l.print <> 0`, nil,
+	err = walk(ctx, x.read, `SELECT a.link, a.content, a.removed, l.print FROM accepted a
+		JOIN links l ON l.id = a.link WHERE l.print <> 0`, nil,
 		func(rows *sql.Rows) error {
 			var id, print int64
 			var content string
