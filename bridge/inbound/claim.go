@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/inbound/moves"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
 	"github.com/orobridge/orobridge/bridge/inbound/spool"
 	"github.com/orobridge/orobridge/formats"
@@ -60,12 +61,10 @@ func (p *poller) claimAndFetch(ctx context.Context) (fetched int, listed bool, e
 		claimed := slices.DeleteFunc(slices.Clone(group), func(d *bridge.Drop) bool {
 			return d.State == bridge.Fetched || d.State == bridge.Loading
 		})
-		err := p.each(ctx, claimed, p.claim, failed)
-		if err == nil {
-			err = p.each(ctx, claimed, p.take, failed)
-		}
-		if err != nil {
-			return fetched, false, errors.Join(append(errs, err)...)
+		for _, do := range []func(context.Context, *bridge.Drop) (*step, error){p.claim, p.take} {
+			if err := p.each(ctx, claimed, do, failed); err != nil {
+				return fetched, false, errors.Join(append(errs, err)...)
+			}
 		}
 		for _, d := range group {
 			fresh := slices.Contains(claimed, d)
@@ -178,7 +177,7 @@ func (p *poller) moveToWork(ctx context.Context, r bridge.Remote, d *bridge.Drop
 		file, err := r.Stat(ctx, target)
 		switch {
 		case err == nil && file.Size == d.Size && bridge.SameTime(file.MTime, d.MTime):
-			return target, moveMarker(ctx, r, p.f.Ready.Marker, d.Path, target)
+			return target, moves.Marker(ctx, r, p.f.Ready.Marker, d.Path, target)
 		case err == nil:
 			if _, err := r.Stat(ctx, d.Path); bridge.NotThere(err) {
 				return target, nil // it grew while it was moved
@@ -190,10 +189,10 @@ func (p *poller) moveToWork(ctx context.Context, r bridge.Remote, d *bridge.Drop
 		case !bridge.NotThere(err):
 			return "", err
 		}
-		if err := moveMarker(ctx, r, p.f.Ready.Marker, d.Path, target); err != nil {
+		if err := moves.Marker(ctx, r, p.f.Ready.Marker, d.Path, target); err != nil {
 			return "", err
 		}
 		p.e.Events.Step("move to work")
-		return target, moveInto(ctx, r, d.Path, target)
+		return target, moves.Into(ctx, r, d.Path, target)
 	}
 }

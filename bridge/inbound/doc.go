@@ -13,7 +13,7 @@
 // To be read from one file to the next, in the order of a drop's states:
 //
 //	seen.go      a listing shows it: seen, then ready     manifest.go  files that list files: what is whole
-//	claim.go     ready → claimed                          move.go      how files move
+//	claim.go     ready → claimed
 //	fetch.go     claimed → fetched                        handover.go  a file that a person hands over
 //	corrects.go  is it a file of rejects that came back?
 //	queue.go     whose turn it is, and what keeps it: held for a gap, superseded
@@ -42,7 +42,7 @@
 //	papers       reject files and receipts
 //	rows         bytes → rows → records, out of their wrappings
 //	order        which drop comes before which
-//	spool        copies on the local disk
+//	spool, moves copies on the local disk; how files move on a remote
 //	trouble      waiting until trouble passes
 //
 // # What may go in

@@ -88,15 +88,13 @@ func (j journal) each(ctx context.Context, drops []*bridge.Drop, do func(context
 		}
 	}
 	recorded := j.record(ctx, done)
-	if errors.Is(recorded, bridge.ErrMoved) && len(done) > 1 { // somebody has decided about one of them: the others go on
+	if errors.Is(recorded, bridge.ErrMoved) { // somebody has decided about one of them: the others go on
 		recorded = nil
 		for _, s := range done {
 			if why := j.record(ctx, []*step{s}); why != nil && recorded == nil {
 				recorded = failed(s.Drop, why)
 			}
 		}
-	} else if errors.Is(recorded, bridge.ErrMoved) {
-		recorded = failed(done[0].Drop, recorded)
 	}
 	return errors.Join(err, recorded)
 }

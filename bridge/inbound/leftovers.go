@@ -12,6 +12,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/moves"
 )
 
 // Leftovers are files in a feed's work folder that no open drop of the ledger has claimed: a ledger that was lost, or set back,
@@ -143,9 +144,9 @@ func putBack(ctx context.Context, r bridge.Remote, f *config.Feed, from, to stri
 	if err := r.Move(ctx, at, target); err != nil || f.Ready.Marker == "" {
 		return err
 	}
-	err := r.Move(ctx, beside(at, f.Ready.Marker), beside(target, f.Ready.Marker))
+	err := r.Move(ctx, moves.Beside(at, f.Ready.Marker), moves.Beside(target, f.Ready.Marker))
 	if bridge.NotThere(err) {
-		err = r.Put(ctx, beside(target, f.Ready.Marker), bytes.NewReader(nil))
+		err = r.Put(ctx, moves.Beside(target, f.Ready.Marker), bytes.NewReader(nil))
 	}
 	if errors.Is(err, fs.ErrExist) {
 		return nil // there is one already

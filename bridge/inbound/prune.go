@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/inbound/moves"
 	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/bridge/inbound/spool"
 )
@@ -96,7 +97,7 @@ func (p *pruner) pruneDrop(ctx context.Context, d *bridge.Drop) error {
 			return err
 		}
 		if f.Ready.Marker != "" {
-			paths = append(paths, beside(d.Path, f.Ready.Marker))
+			paths = append(paths, moves.Beside(d.Path, f.Ready.Marker))
 		}
 		for _, file := range append(paths, d.Path) {
 			p.e.Events.Step("prune file")

@@ -135,10 +135,10 @@ func (e *Engine) nextOf(ctx context.Context, f *config.Feed, drops []*bridge.Dro
 		return nil, nil
 	}
 	q := &queue{journal: journal{e}, f: f, drops: drops}
-	if err := q.findGaps(ctx); err != nil {
+	err := q.findGaps(ctx)
+	if err != nil {
 		return nil, err
 	}
-	var err error
 	if q.newest, err = order.Last(ctx, e.Ledger, f.Name, "", bridge.Loaded, bridge.Partial, bridge.Duplicate, bridge.Shadowed); err != nil {
 		return nil, err
 	}

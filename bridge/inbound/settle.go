@@ -10,6 +10,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/moves"
 	"github.com/orobridge/orobridge/bridge/inbound/papers"
 )
 
@@ -33,10 +34,8 @@ func (e *Engine) FinishAll(ctx context.Context, f *config.Feed) error {
 			errs = append(errs, err)
 			return nil
 		}
-		err := journal{e}.finish(ctx, f, group, failed)
-		if err != nil {
-			errs = append(errs, err)
-			break
+		if err := (journal{e}).finish(ctx, f, group, failed); err != nil {
+			return errors.Join(append(errs, err)...)
 		}
 	}
 	return errors.Join(errs...)
@@ -181,10 +180,10 @@ func (n *ending) putAway(ctx context.Context) error {
 	n.e.Events.Step("finish")
 	for try := 1; ; try++ {
 		target := path.Join(folder, bridge.NumberedName(name, try))
-		err := moveMarker(ctx, n.r, n.f.Ready.Marker, n.d.Path, target)
+		err := moves.Marker(ctx, n.r, n.f.Ready.Marker, n.d.Path, target)
 		if err == nil {
 			n.e.Events.Step("move away")
-			err = moveInto(ctx, n.r, n.d.Path, target)
+			err = moves.Into(ctx, n.r, n.d.Path, target)
 		}
 		switch {
 		case err == nil:

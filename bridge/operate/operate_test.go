@@ -365,6 +365,27 @@ func TestACheckNamesColumnsThatNoFieldTakes(t *testing.T) {
 	}
 }
 
+// Where nothing is moved and the server tells no times, a file can't be told from another one of its name and size: check says so.
+func TestACheckTellsOfFilesThatCanNotBeToldApart(t *testing.T) {
+	for _, readOnly := range []bool{true, false} {
+		for at, ok := range map[int64]bool{0: false, 1_700_000_000: true} {
+			w := bridgetest.NewWorld(t, guarded)
+			w.Drop("products", "a.csv", "sku,name,unit\nSKU1,Pipe,item\n")
+			w.Must(os.Chtimes(filepath.Join(w.Folder, "products", "a.csv"), time.Time{}, time.Unix(at, 0)))
+			c := &operate.Checkup{Ledger: w.Ledger, Config: &config.Config{Feeds: w.B.In.Feeds,
+				Remotes: map[string]*config.Remote{"disk": {Name: "disk", Kind: "dir", ReadOnly: readOnly}}},
+				Remote: func(name string) (bridge.Remote, error) { return dir.New(name, &dir.Options{Path: w.Folder}) },
+				Shop:   func(*config.Shop) (operate.Shop, error) { return w.Client, nil }, Told: func(operate.Findings) {}}
+			all, err := c.Run(t.Context())
+			w.Must(err)
+			i := slices.IndexFunc(all, func(f bridge.Finding) bool { return f.What == "tell a file from its replacement" })
+			if i >= 0 != readOnly || readOnly && all[i].OK != ok {
+				t.Errorf("read-only %v, time %d: %+v", readOnly, at, all)
+			}
+		}
+	}
+}
+
 // An order that is sent again is written by a desk alone, and left to a running bridge otherwise: the same bytes, one name.
 func TestAnOrderIsSentAgainByWhoeverIsAtWork(t *testing.T) {
 	for name, running := range map[string]bool{"alone": false, "beside": true} {

@@ -1,0 +1,49 @@
+// Package moves moves files of drops, and their markers, on a remote: none is ever moved over another one.
+//
+// What may go in: how a file and its marker come to another place. What may not: which place, and when (package inbound).
+package moves
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+// Into moves a file, making the target's folder when it is not there.
+func Into(ctx context.Context, r bridge.Remote, from, to string) error {
+	err := r.Move(ctx, from, to)
+	if bridge.NotThere(err) {
+		if _, err := r.Stat(ctx, path.Dir(to)); !bridge.NotThere(err) {
+			return errors.Join(err, &bridge.Error{Op: "move", Object: from, File: true, Err: fs.ErrNotExist})
+		}
+		if err := r.MakeFolder(ctx, path.Dir(to)); err != nil {
+			return err
+		}
+		err = r.Move(ctx, from, to)
+	}
+	return err
+}
+
+// Marker moves the marker of a file along with it. One that came again is taken away.
+func Marker(ctx context.Context, r bridge.Remote, marker, from, to string) error {
+	if marker == "" {
+		return nil
+	}
+	from, to = Beside(from, marker), Beside(to, marker)
+	err := Into(ctx, r, from, to)
+	if errors.Is(err, fs.ErrExist) {
+		err = r.Remove(ctx, from)
+	}
+	if bridge.NotThere(err) {
+		return nil
+	}
+	return err
+}
+
+// Beside is the path of a file's marker, wherever the file stands.
+func Beside(p, marker string) string {
+	return path.Join(path.Dir(p), bridge.DerivedName(path.Base(p)+marker, ""))
+}
