@@ -17,6 +17,7 @@ const (
 	AlarmReturned   Alarm = "returned"   // picked up, and there again: the ERP may take it twice; cleared when it goes
 	AlarmUnseen     Alarm = "unseen"     // gone before the bridge saw it there; cleared by the ERP's answer
 	AlarmConflict   Alarm = "conflict"   // another file of the name is in the way; cleared by running the order again
+	AlarmUnknown    Alarm = "unknown"    // the ledger was put back, and nobody knows whether it went out; cleared by ack, rerun or an answer
 	AlarmStuck      Alarm = "stuck"      // the order can't be written in the format; cleared by rendering it again
 	AlarmUnanswered Alarm = "unanswered" // no answer within answer_within; cleared by the answer
 	AlarmRefused    Alarm = "refused"    // the ERP refused the order; cleared by another answer
@@ -24,7 +25,8 @@ const (
 	AlarmSums       Alarm = "sums"       // written, though its sums do not add up; cleared by the ERP's answer
 	AlarmUntold     Alarm = "untold"     // the shop lists the order and does not tell it in full; cleared once it does
 
-	AlarmRestored   Alarm = "restored"     // the shop went back in time; cleared by a person
+	AlarmRestored   Alarm = "restored"     // the shop went back in time; cleared once every entity was compared with it and nothing differs
+	AlarmDrifted    Alarm = "drifted"      // the shop has not what it last accepted; cleared by a comparison that finds less
 	AlarmOutOfOrder Alarm = "out of order" // a file that was seen later stands before one that was loaded, by its name
 	AlarmUnfinished Alarm = "unfinished"   // a file was taken before its sender had finished; both: cleared when a later one is loaded
 )
@@ -50,13 +52,15 @@ var alarmHints = map[Alarm]string{
 	AlarmReturned:   "check in the ERP that the order is not there twice",
 	AlarmUnseen:     "check that the ERP has the order; if not, run it again",
 	AlarmConflict:   "move the other file away, then run the order again",
+	AlarmUnknown:    "look those of `orobridge orders --unknown` up in the ERP: `orobridge ack order` what it has, rerun the others",
 	AlarmStuck:      "mend the order or the export's format, then `orobridge rerun --order … --render`",
 	AlarmUnanswered: "look the order up in the ERP",
 	AlarmRefused:    "see the reason with `orobridge order`",
 	AlarmReused:     "the shop seems to be restored from a backup: compare the orders before it with the ERP's",
 	AlarmSums:       "compare the order's sums in the shop and in the file; its flags say which do not add up",
 	AlarmUntold:     "look at the order in the shop, and at the shop's log: something that belongs to the order can't be read",
-	AlarmRestored:   "have each feed's newest full files sent once more, so that the shop holds again what the ERP says",
+	AlarmRestored:   "have each feed's newest full files sent once more, or compare and repair each with `orobridge reconcile FEED --repair`",
+	AlarmDrifted:    "see what differs with `orobridge reconcile`; --repair sets it right",
 	AlarmUnfinished: "the file was taken before its sender had finished: give the feed a marker or a manifest, or a longer ready.stable",
 	AlarmHeld:       "look at the plan with `orobridge drop`, then approve or discard the drop",
 	AlarmRejected:   "see why with `orobridge drop`; mend the file and send it again, or run the drop again",

@@ -47,6 +47,7 @@ var rooms = []room{
 	{"bridge/notify", below{"bridge", "bridge/config", "bridge/notify/signs", "bridge/notify/words"}},
 	{"bridge/notify/post", below{"bridge", "bridge/config"}},
 	{"bridge/daemon", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/outbound"}},
+	{"bridge/shadow", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/outbound", "bridge/daemon"}},
 	{"bridge/operate", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/inbound/order", "bridge/inbound/rows",
 		"bridge/outbound"}},
 
@@ -73,6 +74,7 @@ var rooms = []room{
 	{"bridge/bridgetest", anything},
 	{"bridge/crashtest", anything},
 
+	{"cmd/orobridge/keep", below{"bridge", "bridge/operate", "state", "cmd/orobridge/show"}},
 	{"cmd/orobridge", anything},
 	{"cmd/orobridge/erp", nil},
 	{"cmd/orobridge/site", below{"bridge", "bridge/config", "bridge/admit", "bridge/page", "bridge/web"}},

@@ -8,6 +8,16 @@ type Decision struct {
 	Why  string // in that one's words; empty when nothing was said
 }
 
+// A Verdict is what a decision makes of a drop that is held or waits; decisions about other things have none.
+type Verdict string
+
+// The verdicts.
+const (
+	VerdictApproved Verdict = "approved"
+	VerdictPartly   Verdict = "approved in part" // the feed asks for somebody else's approval besides
+	VerdictDiscard  Verdict = "discarded"
+)
+
 // CommandLine is where those are who decide by a verb, on the bridge's machine.
 const CommandLine = "command line"
 

@@ -25,15 +25,19 @@ const (
 	Superseded DropState = "superseded" // an older full drop than one that was loaded, or a held part of a file that came whole
 	Discarded  DropState = "discarded"  // an admin threw it away
 	Vanished   DropState = "vanished"   // the sender took it back before it was claimed
+
+	Shadowed DropState = "shadowed" // a shadow has told what it would have done with it; nothing was written
+	Extra    DropState = "extra"    // a shadow's: another system wrote it into an export's folder, and the bridge would not have
 )
 
 // DropStates lists the states in the order of a drop's journey.
 func DropStates() []DropState {
-	return []DropState{Seen, Ready, Claimed, Fetched, Loading, Held, Loaded, Partial, Rejected, Duplicate, Superseded, Discarded, Vanished}
+	return []DropState{Seen, Ready, Claimed, Fetched, Loading, Held, Loaded, Partial, Rejected, Duplicate, Superseded, Discarded, Vanished,
+		Shadowed, Extra}
 }
 
 // SettledStates are those in which nothing is left to load.
-var SettledStates = []DropState{Loaded, Partial, Rejected, Duplicate, Superseded, Discarded, Vanished}
+var SettledStates = []DropState{Loaded, Partial, Rejected, Duplicate, Superseded, Discarded, Vanished, Shadowed, Extra}
 
 // OpenStates are those in which something is left to load.
 func OpenStates() []DropState {

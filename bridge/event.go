@@ -30,13 +30,15 @@ const (
 	BatchJudged  EventKind = "batch judged" // the shop has said what became of each record
 	BatchLost    EventKind = "batch lost"   // nobody knows what became of it: its keys are looked up
 	LinksAdopted EventKind = "links adopted"
+	Reconciled   EventKind = "reconciled" // the shop was compared with what it last accepted; Text says what was found
 
 	OrderOwed     EventKind = "order owed" // it has its file in the outbox
 	OrderWritten  EventKind = "order written"
 	OrderFetched  EventKind = "order fetched" // a partner has read its file to the end, at a server of the bridge's own
 	OrderPickedUp EventKind = "order picked up"
 	OrderAnswered EventKind = "order answered"
-	OrderAgain    EventKind = "order again" // its file is owed once more
+	OrderAgain    EventKind = "order again"    // its file is owed once more
+	OrderCompared EventKind = "order compared" // a shadow's: with what another system wrote; Text says how they compare
 
 	// What partners do at a server of the bridge's own; the event's Visit says who.
 	SessionBegan   EventKind = "session began"   // Text says by what the partner logged in
@@ -74,33 +76,34 @@ func (k EventKind) Kept() bool { return k != StepReached && k != Progressed }
 // Event is one thing that happened. It is made in one place; the journal, log lines, progress and what crash tests hang
 // on come from it. Fields that have no meaning for its kind are empty.
 type Event struct {
-	ID     int64 // the journal's number; 0 before it is kept
-	At     time.Time
-	Kind   EventKind
-	Feed   string
-	Export string
-	Drop   int64
-	Run    int64
-	Batch  int64
-	File   string
-	Order  string // identifier
-	Alarm  Alarm
-	Work   string // what is paused: "feed prices"
-	Cause  string // of trouble, in the end; kept nowhere
-	Who    string // who decided, or looked
-	From   string // and from where: see [Decision]
-	Why    string // and why, in that one's words
-	Person string // of whom it is: a pseudonym of the ledger
-	Bytes  int64
-	SHA256 string
-	Text   string // the rest in words
-	Hint   string // what to do about it
-	Counts *Counts
-	Visit  *Visit
-	Took   time.Duration // since a run's start, a batch's sending, a drop's sight, the writing of an order's file; kept nowhere
-	Phase  string        // "reading", "looking up", "sending"
-	Done   int64
-	Total  int64 // 0: not known
+	ID      int64 // the journal's number; 0 before it is kept
+	At      time.Time
+	Kind    EventKind
+	Feed    string
+	Export  string
+	Drop    int64
+	Run     int64
+	Batch   int64
+	File    string
+	Order   string // identifier
+	Alarm   Alarm
+	Work    string  // what is paused: "feed prices"
+	Cause   string  // of trouble, in the end; kept nowhere
+	Who     string  // who decided, or looked
+	From    string  // and from where: see [Decision]
+	Why     string  // and why, in that one's words
+	Verdict Verdict // of a decision about a drop
+	Person  string  // of whom it is: a pseudonym of the ledger
+	Bytes   int64
+	SHA256  string
+	Text    string // the rest in words
+	Hint    string // what to do about it
+	Counts  *Counts
+	Visit   *Visit
+	Took    time.Duration // since a run's start, a batch's sending, a drop's sight, the writing of an order's file; kept nowhere
+	Phase   string        // "reading", "looking up", "sending"
+	Done    int64
+	Total   int64 // 0: not known
 }
 
 // Event is something that happened to a drop.

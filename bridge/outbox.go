@@ -61,7 +61,9 @@ type Entry struct {
 	Print   int64
 	Stuck   string // why it can't be written at all; empty otherwise
 	Alarm   Alarm  // AlarmStuck then; other ones are of orders that are written all the same
-	Why     string // of the alarm
+	Why     string // of the alarm, or of Went
+	// Went says of an order without a file what a ledger that was lost has made of it: Unknown, or PickedUp. Empty for all others.
+	Went    OwedState
 	Noticed time.Time
 	// Replaced counts the characters that no document may hold and that were replaced.
 	Replaced int
@@ -81,7 +83,8 @@ type Intake struct {
 	Looks  []Look
 	Orders []*Entry
 	Files  []*NewFile
-	Forget time.Time // looks at what was updated before are forgotten; zero forgets none
+	Found  []*NewFile // of these, the ones that a ledger which was lost has made
+	Forget time.Time  // looks at what was updated before are forgotten; zero forgets none
 	// Links and History are those of the orders that were entered.
 	Links   []*Link
 	History []HistoryEntry
@@ -99,7 +102,17 @@ const (
 	Answered  OwedState = "answered"  // the ERP answered
 	Conflict  OwedState = "conflict"  // another file of that name is in the way; later ones go on
 	Stuck     OwedState = "stuck"     // it can't be written in the export's format; later ones go on
+	Unknown   OwedState = "unknown"   // the ledger was put back, and nobody knows whether it went out; later ones go on
+
+	// Of a shadow, which writes no file and looks for the one that another system wrote.
+	Same      OwedState = "same"    // what it wrote has the same content
+	Differs   OwedState = "differs" // it wrote another content
+	Unwritten OwedState = "missing" // it wrote none within an hour
 )
+
+// BesideFeed is the name of the feed under which a shadow's ledger keeps what another system writes for an export. No config has
+// a feed of such a name.
+func BesideFeed(export string) string { return "beside/" + export }
 
 // Outfile is one file of the outbox. Name and bytes never change.
 type Outfile struct {
@@ -108,7 +121,7 @@ type Outfile struct {
 	Name     string
 	SHA256   string
 	Size     int64
-	State    OwedState // owed, written, picked_up or conflict
+	State    OwedState // owed, written, picked_up, conflict or unknown
 	Alarm    Alarm
 	Reason   string
 	Staged   string   // the temporary file beside its place that holds the bytes already
@@ -149,6 +162,7 @@ type Owed struct {
 	Answer    string   // what the ERP said last
 	Submitted time.Time
 	Noticed   time.Time
+	Went      OwedState // see [Entry]
 	OwedAt    time.Time
 	WrittenAt time.Time
 	Fetched   Fetch

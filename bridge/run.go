@@ -15,7 +15,14 @@ const (
 	ReRun     RunKind = "rerun"    // all rows again
 	RetryRun  RunKind = "rejected" // only rows that were rejected
 	ParkedRun RunKind = "parked"   // only rows that were parked and whose parents have come
+	ShadowRun RunKind = "shadow"   // the first of a drop that a shadow plans and nobody carries out
 )
+
+// First says that a run is the first of its drop.
+func (k RunKind) First() bool { return k == FirstRun || k == ShadowRun }
+
+// Whole says that a run is about all rows of its drop.
+func (k RunKind) Whole() bool { return k.First() || k == ReRun }
 
 // RunState is how far a run is.
 type RunState string

@@ -29,12 +29,13 @@ type DropCount struct {
 
 // OutboxCounts are the orders of an export by where they stand.
 type OutboxCounts struct {
-	Collected, Owed, Written, PickedUp, Answered, Conflict, Stuck int64
-	Alarmed                                                       int64 // with an alarm, or whose file has one
-	LastWritten                                                   time.Time
+	Collected, Owed, Written, PickedUp, Answered, Conflict, Stuck, Unknown int64
+	Same, Differs, Unwritten                                               int64 // a shadow's
+	Alarmed                                                                int64 // with an alarm, or whose file has one
+	LastWritten                                                            time.Time
 }
 
 // Total is how many orders there are.
 func (c OutboxCounts) Total() int64 {
-	return c.Collected + c.Owed + c.Written + c.PickedUp + c.Answered + c.Conflict + c.Stuck
+	return c.Collected + c.Owed + c.Written + c.PickedUp + c.Answered + c.Conflict + c.Stuck + c.Unknown + c.Same + c.Differs + c.Unwritten
 }

@@ -4,7 +4,7 @@ package formats
 // shop's database error, so it is refused here.
 var Customers = &Entity{
 	Name:      "customers",
-	OnMissing: []string{"keep", "delete"}, ToCreate: []string{"name"}, Stock: stockCustomer,
+	OnMissing: []string{"keep"}, ToCreate: []string{"name"}, Stock: stockCustomer,
 	Wholes: []Whole{{
 		Name:   "address",
 		Fields: []string{"address_label", "street", "street2", "city", "postal_code", "region", "country"},

@@ -8,5 +8,6 @@ var PriceLists = &Entity{
 		{Name: "name", Kind: Line, Key: true, Required: true, Max: 50, Doc: "name, unique in the shop"},
 		{Name: "currencies", Kind: Codes, Doc: "codes separated by blanks: EUR USD"},
 		{Name: "active", Kind: Flag, Doc: "1 or 0"},
+		{Name: RemoveField, Kind: Flag, Doc: "1 or X puts the list to rest: it is not active any more, and keeps its prices"},
 	},
 }

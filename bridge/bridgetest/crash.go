@@ -29,6 +29,9 @@ func (w *World) DieAt(step string, n int) (died bool) {
 	return died
 }
 
+// DieAtAny is DieAt for the n-th step, whatever it is.
+func (w *World) DieAtAny(n int) (died bool) { return w.DieAt("", n) }
+
 // CrashAt is DieAt for a bridge that is in trouble: its round may fail, too.
 func (w *World) CrashAt(step string, n int) {
 	w.T.Helper()
@@ -39,7 +42,7 @@ func (w *World) CrashAt(step string, n int) {
 func (w *World) dieAt(step string, n int) (died bool, err error) {
 	type crash struct{}
 	w.OnStep(func(name string) {
-		if name == step {
+		if name == step || step == "" {
 			if n--; n == 0 {
 				panic(crash{})
 			}

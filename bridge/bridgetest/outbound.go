@@ -40,8 +40,15 @@ func (w *World) Submit(identifier string) string {
 	if err != nil {
 		w.T.Fatal(err)
 	}
+	if w.orders == nil {
+		w.orders = map[string]string{}
+	}
+	w.orders[identifier] = id
 	return id
 }
+
+// OrderID is the shop's id of an order that was submitted.
+func (w *World) OrderID(identifier string) string { return w.orders[identifier] }
 
 // Out makes a round of the export and returns what the round said.
 func (w *World) Out() error {

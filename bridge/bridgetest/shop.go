@@ -7,7 +7,9 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
+	"github.com/orobridge/orobridge/formats"
 )
 
 // Writes counts the requests that may have changed the shop.
@@ -35,6 +37,25 @@ func (w *World) Stock(skus ...string) (list string, products map[string]string) 
 		w.T.Fatal(err)
 	}
 	return list, products
+}
+
+// InShop changes the price of a product in the shop behind the bridge's back. To change one or to take it away, the bridge has to
+// know it.
+func (w *World) InShop(op bridge.Op, sku, currency, value string) {
+	w.T.Helper()
+	key := "Retail|" + sku + "|item|1|" + currency
+	values := []formats.Value{{Field: "value", Text: value}}
+	c := &bridge.Change{Op: op, Key: key, Values: values,
+		Record: &formats.Record{Entity: formats.Prices, Key: key, Values: values, Remove: op == bridge.Remove}}
+	if op != bridge.Create {
+		c.OroID = w.Link("prices", key).OroID
+	}
+	b := &bridge.Batch{Entity: "prices", Changes: []*bridge.Change{c}}
+	var err error
+	b.Operation, _, err = w.Client.Submit(w.T.Context(), b)
+	w.Must(err)
+	_, err = w.Client.Await(w.T.Context(), b)
+	w.Must(err)
 }
 
 // Written lists the requests that may have changed the shop since the journal was reset.

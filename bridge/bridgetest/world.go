@@ -24,6 +24,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/dir"
 	"github.com/orobridge/orobridge/bridge/oro"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
+	"github.com/orobridge/orobridge/bridge/shadow"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/csv"
 	"github.com/orobridge/orobridge/formats/idoc"
@@ -48,7 +49,11 @@ type World struct {
 	Events   *bridge.Events
 	Client   *oro.Client
 
+	// Shadow has the bridge that is opened next be one that writes nothing, with a ledger of its own.
+	Shadow bool
+
 	stopSteps func()
+	orders    map[string]string // ids of those that were submitted, by their identifiers
 }
 
 // clock stands still until a test moves it; waiting moves it, too.
@@ -125,6 +130,9 @@ func (w *World) Open() {
 	if err != nil {
 		w.T.Fatal(err)
 	}
+	if w.Shadow {
+		cfg.State.Dir = shadow.Dir(cfg.State.Dir)
+	}
 	w.Ledger, err = state.Open(context.Background(), cfg.State.Dir, state.Options{})
 	if err != nil {
 		w.T.Fatal(err)
@@ -141,6 +149,9 @@ func (w *World) Open() {
 	w.Events.Observe(bridge.LogEvents(slog.New(slog.NewTextHandler(&locked{w: w}, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	w.B = daemon.Assemble(cfg, &cfg.Oro, daemon.Ends{Ledger: w.Ledger, Shop: w.Client, Remotes: map[string]bridge.Remote{"disk": remote},
 		Spool: w.Ledger.Spool(), Clock: w.Clock, Events: w.Events, Patience: time.Hour})
+	if w.Shadow {
+		shadow.Cast(w.B)
+	}
 }
 
 type locked struct{ w *World }

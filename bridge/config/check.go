@@ -212,6 +212,9 @@ func (k checker) feed(key string, f *Feed) {
 	if f.Expect != nil {
 		alarmChecker{k}.expected(join(key, "expect"), f.Expect)
 	}
+	if !f.Reconcile.IsZero() && f.Entity != nil && f.Entity.Answers {
+		k.problem(join(key, "reconcile"), "leave it out", "answers to orders are no records of the shop")
+	}
 	for i := range f.Unwrap {
 		k.unwrap(join(join(key, "unwrap"), number(i)), &f.Unwrap[i])
 	}

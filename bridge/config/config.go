@@ -113,6 +113,8 @@ type Feed struct {
 	Missing     string          `yaml:"on_missing" jsonschema:"default=keep,enum=keep,enum=disable,enum=delete,enum=zero" doc:"mode full, for what the file lacks: keep, disable (products), delete (prices), zero (inventory)"`
 	Scope       []string        `yaml:"scope" doc:"mode full: fields by which files are told apart, each holding everything of the values that it names; [price_list] for prices by default, nothing for others: a file holds everything"`
 	OnUnchanged string          `yaml:"on_unchanged" jsonschema:"default=trust,enum=trust,enum=verify" doc:"rows that say what the shop accepted last: trust that it still holds it, or verify by looking, and send what differs; verify is wrong for stock of an ERP that lags behind the shop: it puts sold pieces back"`
+	Reconcile   Schedule        `yaml:"reconcile" doc:"when the shop is compared with what it last accepted, in bulk: sun 03:00, mon-fri 02:30 or daily 03:00, with a zone behind it (Europe/Berlin), UTC by default; never without it"`
+	Drift       Limit           `yaml:"reconcile_alarm" jsonschema:"default=0.1%" doc:"an alarm when more records than that are missing in the shop or differ, at a scheduled comparison: a number, or a share; the next one within it ends the alarm"`
 	Format      formats.Format  `yaml:"format" jsonschema:"required" doc:"how the files are written; its kind, and the options of that kind"`
 	Unwrap      []Wrapping      `yaml:"unwrap" doc:"what the files are wrapped in, the outermost first: [gzip], [zip], or { kind: pgp, … }; rows are read once a file came out whole and signed as it must be"`
 	Mapping     formats.Mapping `yaml:",inline"`

@@ -56,7 +56,7 @@ const fromEnv = `^\$\{|`
 func (d describer) value(t reflect.Type) *jsonschema.Schema {
 	text := func(pattern string) *jsonschema.Schema { return &jsonschema.Schema{Type: "string", Pattern: pattern} }
 	switch t {
-	case secretType, reflect.TypeFor[Pattern]():
+	case secretType, reflect.TypeFor[Pattern](), reflect.TypeFor[Schedule]():
 		return text("")
 	case reflect.TypeFor[bridge.Duration]():
 		return text(fromEnv + `^([0-9.]+(ms|s|m|h|d|y))+$`)

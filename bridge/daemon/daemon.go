@@ -72,6 +72,9 @@ func (d *Daemon) Run(ctx context.Context) error {
 		g.Go(func() error { return s.poll(ctx, f) })
 		g.Go(func() error { return s.load(ctx, f) })
 	}
+	for _, f := range d.comparedFeeds() {
+		g.Go(func() error { return s.reconcile(ctx, f) })
+	}
 	for _, x := range d.Out.Exports {
 		g.Go(func() error { return s.export(ctx, x) })
 	}
@@ -172,6 +175,7 @@ func (s *schedule) heed(ctx context.Context) error {
 		}
 		if decided && err == nil {
 			err = s.cutHalted(ctx)
+			s.Events.Step("heeded")
 		}
 		ended, haltErr := s.endHalts(ctx)
 		if err = errors.Join(err, haltErr); decided || ended {
@@ -464,6 +468,12 @@ func (d *Daemon) Round(ctx context.Context) error {
 		}
 		failed("feed "+f.Name, d.In.FinishAll(ctx, f))
 		failed("feed "+f.Name, d.In.TellLeftovers(ctx, f))
+	}
+	for _, f := range d.comparedFeeds() {
+		if slices.Contains(loads, f) {
+			_, err := d.In.ReconcileDue(ctx, f)
+			failed("reconcile "+f.Name, err)
+		}
 	}
 	for _, x := range d.Out.Exports {
 		failed("export "+x.Name, d.round(ctx, x))

@@ -36,12 +36,21 @@ func running(w *bridgetest.World) {
 // soon wants a drop to reach a state within seconds.
 func soon(w *bridgetest.World, within time.Duration, drop int64, state bridge.DropState) *bridge.Drop {
 	w.T.Helper()
-	for end := time.Now().Add(within); ; time.Sleep(20 * time.Millisecond) {
+	happened := make(chan struct{}, 1)
+	defer w.Events.Observe(func(*bridge.Event) {
+		select {
+		case happened <- struct{}{}:
+		default: // it is known that something has
+		}
+	})()
+	for end := time.After(within); ; {
 		d, err := w.Ledger.Drop(context.Background(), drop)
 		if err == nil && d.State == state {
 			return d
 		}
-		if time.Now().After(end) {
+		select {
+		case <-happened:
+		case <-end:
 			w.T.Fatalf("drop %d is not %s after %v: %+v %v", drop, state, within, d, err)
 		}
 	}
@@ -74,10 +83,32 @@ func TestADecisionTakenBesideARunningBridgeWakesIt(t *testing.T) {
 	soon(w, 10*time.Second, 3, bridge.Loaded)
 }
 
+// A comparison that was missed while the bridge did not run is made at its start.
+func TestAMissedComparisonIsMadeAtTheStart(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ", reconcile: 'sun 03:00'"))
+	w.Stock("SKU1")
+	w.Must(w.Ledger.Note(t.Context(), "reconciled prices", time.Now().Add(-8*bridge.Day).UTC().Format(time.RFC3339)))
+	told := make(chan *bridge.Event, 1)
+	w.Events.Observe(func(e *bridge.Event) {
+		if e.Kind == bridge.Reconciled {
+			told <- e
+		}
+	})
+	running(w)
+	select {
+	case e := <-told:
+		if e.Feed != "prices" || e.Text != "0 compared: 0 missing, 0 different, 0 unknown here" {
+			t.Errorf("it tells %+v", e)
+		}
+	case <-time.After(time.Minute):
+		t.Fatal("it was not made within a minute")
+	}
+}
+
 // A pause stops a load at its next safe point, keeps a feed from being listed, and lets the other feeds go on. What was cut
 // goes on from the ledger: every price is written once.
 func TestAPauseStopsALoadAndLetsItGoOn(t *testing.T) {
-	const n = 3000
+	const n = 1500
 	w := bridgetest.NewWorld(t, `
 feeds:
   - { name: prices, entity: prices, remote: disk, folder: prices, match: '*.csv', every: 100ms, ready: { stable: 0s }, format: { kind: csv } }
@@ -97,29 +128,32 @@ feeds:
 	desk := &operate.Desk{View: operate.View{Feeds: w.B.In.Feeds, Ledger: beside, Running: true,
 		By: bridge.Decision{Who: "olga", Why: "wrong prices"}},
 		In: &inbound.Engine{Feeds: w.B.In.Feeds, Ledger: beside, Clock: bridge.SystemClock{}}}
-	cut := make(chan struct{})
-	var once sync.Once
+	// The load stands still in its middle until the bridge has heard of the pause.
+	var once, heard sync.Once
+	begun, heeded, other := make(chan struct{}), make(chan struct{}), make(chan struct{})
 	w.OnStep(func(name string) {
-		if name == "settled" {
-			once.Do(func() { close(cut) })
-			time.Sleep(300 * time.Millisecond) // the load takes far longer than the bridge needs to hear of it
+		switch {
+		case name == "settled":
+			once.Do(func() { close(begun) })
+			<-heeded
+		case name == "heeded": // of the pause: it is the first thing that is decided
+			heard.Do(func() { close(heeded) })
+		}
+	})
+	w.Events.Observe(func(e *bridge.Event) {
+		if e.Kind == bridge.DropSettled && e.Feed == "pricelists" {
+			close(other)
 		}
 	})
 	running(w)
-	<-cut
+	<-begun
 	_, err = desk.Pause(t.Context(), "feed", "prices", time.Time{})
 	w.Must(err)
 	w.Drop("prices", "b.csv", bridgetest.OnePrice("2"))
 	w.Drop("pricelists", "l.csv", "name,currencies\nOther,EUR\n")
-	other := func() int64 {
-		for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-			if drops, _ := beside.Drops(t.Context(), bridge.DropFilter{Feed: "pricelists", States: []bridge.DropState{bridge.Loaded}}); len(drops) == 1 {
-				return drops[0].ID
-			}
-		}
-		return 0
-	}
-	if other() == 0 {
+	select {
+	case <-other:
+	case <-time.After(time.Minute):
 		t.Fatal("the other feed does not go on")
 	}
 	there := w.Shop.Count("productprices")

@@ -108,6 +108,9 @@ func (p *poller) take(ctx context.Context, d *bridge.Drop) (*step, error) {
 		return nil, nil
 	case d.Remote == bridge.ByHand:
 		d.State, d.Reason, d.SettledAt = bridge.Vanished, "the copying of the file was cut short: load it again", p.e.Clock.Now()
+		if d.Made != "" {
+			d.Reason = fmt.Sprintf("the making of its file was cut short: give the %s again", d.Made)
+		}
 		return came(d, bridge.Claimed, p.event(bridge.DropSettled, d, settledText(d))), nil
 	case d.Size > int64(p.f.MaxSize):
 		return nil, p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected,

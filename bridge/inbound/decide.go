@@ -39,11 +39,11 @@ func (e *Engine) Approve(ctx context.Context, d *bridge.Drop, by bridge.Decision
 	d.Reason, d.DecidedBy, d.DecidedAt = "", by.Who, e.Clock.Now()
 	if run == nil { // held for a number that is missing: its guards have not looked at it yet
 		d.State = bridge.Fetched
-		return j.advance(ctx, d, bridge.Held, j.decision(d, by, Approved))
+		return j.advance(ctx, d, bridge.Held, j.verdictOf(d, by, bridge.VerdictApproved, Approved))
 	}
 	d.State = bridge.Loading
 	run.State, run.Approved, run.Attempts, run.Reason = bridge.Running, true, 0, ""
-	return j.saveRun(ctx, run, []bridge.Move{{Drop: d, From: bridge.Held}}, j.decision(d, by, Approved))
+	return j.saveRun(ctx, run, []bridge.Move{{Drop: d, From: bridge.Held}}, j.verdictOf(d, by, bridge.VerdictApproved, Approved))
 }
 
 // approved says whether a drop goes on with this approval. One that is not the last is kept in the journal alone.
@@ -58,7 +58,7 @@ func (e *Engine) approved(ctx context.Context, d *bridge.Drop, by bridge.Decisio
 		switch {
 		case event.Kind == bridge.DropHeld:
 			clear(earlier)
-		case event.Kind == bridge.DecisionTaken && event.Text == ApprovedFirst:
+		case event.Verdict == bridge.VerdictPartly:
 			earlier[event.Who] = true
 		}
 		return nil
@@ -75,7 +75,7 @@ func (e *Engine) approved(ctx context.Context, d *bridge.Drop, by bridge.Decisio
 		return false, &bridge.Error{Op: "approve", Object: fmt.Sprintf("drop %d", d.ID), Err: fmt.Errorf("%s has approved it already", by.Who),
 			Hint: fmt.Sprintf("its feed asks for %d people (approve_by): somebody else has to, too", f.Approve)}
 	}
-	return false, j.keep(ctx, j.decision(d, by, ApprovedFirst))
+	return false, j.keep(ctx, j.verdictOf(d, by, bridge.VerdictPartly, ApprovedFirst))
 }
 
 // Discard throws a drop away that is held, waits, or was rejected: nothing of it is sent, its file goes to the rejected
@@ -107,10 +107,10 @@ func (e *Engine) Discard(ctx context.Context, f *config.Feed, d *bridge.Drop, by
 	}
 	moves := []bridge.Move{{Drop: d, From: from, Acknowledge: &bridge.RejectEnd{At: now, Decision: by}}}
 	if run == nil {
-		return j.advanceAll(ctx, moves, j.decision(d, by, Discarded))
+		return j.advanceAll(ctx, moves, j.verdictOf(d, by, bridge.VerdictDiscard, Discarded))
 	}
 	run.State, run.Ended, run.Reason = bridge.Failed, now, run.Reason+"; discarded by "+by.Who
-	return j.saveRun(ctx, run, moves, j.decision(d, by, Discarded))
+	return j.saveRun(ctx, run, moves, j.verdictOf(d, by, bridge.VerdictDiscard, Discarded))
 }
 
 func (e *Engine) heldRun(ctx context.Context, d *bridge.Drop) (*bridge.Run, error) {

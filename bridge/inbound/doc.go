@@ -22,11 +22,13 @@
 //	mend.go      what a run says of earlier rejects       parked.go    records that wait for a parent
 //	settle.go    what is left to do of a settled drop: papers, last move
 //	again.go     files that were no whole ones after all
+//	shadow.go    fetched → shadowed, in place of loading
 //	prune.go     what is old goes
 //
 // Beside the way: journal.go and alarms.go write down what happens, decide.go is what an admin decides, preview.go plans
-// without doing, undo.go and reconcile.go find what sets things right and have made.go make a drop of it, adopt.go and
-// leftovers.go begin from what is there, strangers.go tells of files that no feed takes. engine.go holds the ports.
+// without doing, undo.go and reconcile.go find what sets things right and have made.go make a drop of it, drift.go compares on
+// a schedule, adopt.go and leftovers.go begin from what is there, strangers.go tells of files that no feed takes. engine.go
+// holds the ports.
 //
 // # Rooms below
 //

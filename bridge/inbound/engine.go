@@ -26,6 +26,8 @@ type Engine struct {
 	KeepRefused time.Duration   // of what is known of files that were refused unread; 0 keeps it for ever
 	Clock       bridge.Clock
 	Events      *bridge.Events
+	// Shadow has each drop planned against the shop as it is, and what it would do told; nothing is sent.
+	Shadow bool
 	// Patience bounds how long one piece of work waits for trouble to pass; 0 waits for as long as it takes.
 	Patience time.Duration
 

@@ -41,7 +41,7 @@ func (l *loader) guard(ctx context.Context, stage bridge.Stage, expected int64) 
 		over("max_removals", g.MaxRemovals, removals, l.run.Rows+removals)
 	}
 	// Parked and rejected rows that run again, and rejects that came back corrected, are a part of a file.
-	whole := (l.run.Kind == bridge.FirstRun || l.run.Kind == bridge.ReRun) && !l.d.Correction
+	whole := l.run.Kind.Whole() && !l.d.Correction
 	if whole && l.run.Rows == 0 && l.f.Empty == "hold" {
 		reasons = append(reasons, "empty: the file has no rows")
 	}

@@ -57,6 +57,7 @@ func (e *Engine) takeIn(ctx context.Context, d *bridge.Drop, from spool.Source, 
 	if err := e.Ledger.Listed(ctx, bridge.Listing{New: []*bridge.Drop{d}, At: now}); err != nil {
 		return err
 	}
+	e.Events.Step("take in")
 	d.Spool = strconv.FormatInt(d.ID, 10)
 	if d.Size, d.SHA256, err = spool.Fetch(ctx, from, path, filepath.Join(e.Spool, d.Spool)); err != nil {
 		return err

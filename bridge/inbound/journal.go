@@ -167,6 +167,13 @@ func (j journal) decision(d *bridge.Drop, by bridge.Decision, what string) *brid
 	return by.On(j.event(bridge.DecisionTaken, d, what))
 }
 
+// verdictOf is the event of a decision that lets a drop go on, or ends it.
+func (j journal) verdictOf(d *bridge.Drop, by bridge.Decision, v bridge.Verdict, what string) *bridge.Event {
+	event := j.decision(d, by, what)
+	event.Verdict = v
+	return event
+}
+
 // verdict is where a drop ends, or is held, after a run.
 type verdict struct {
 	state  bridge.DropState

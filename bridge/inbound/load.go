@@ -89,6 +89,9 @@ func (l *loader) due(ctx context.Context) (resumed bool, err error) {
 			reason: fmt.Sprintf("the same content as drop %d: nothing was sent", l.d.Same)})
 	}
 	l.run = &bridge.Run{Kind: bridge.FirstRun, Approved: l.d.Made != "" && l.d.DecidedBy != ""}
+	if l.e.Shadow {
+		l.run.Kind = bridge.ShadowRun
+	}
 	l.e.Events.Step("start run")
 	return false, l.startRun(ctx, l.run, l.d)
 }
@@ -164,6 +167,9 @@ func (l *loader) attempt(ctx context.Context, resumed bool) (v verdict, err erro
 	if err := a.DecideAll(ctx); err != nil {
 		return v, err
 	}
+	if l.e.Shadow {
+		return l.foretell(ctx, stage, a)
+	}
 	if v, err := l.guard(ctx, stage, a.Expected); err != nil || v.state == bridge.Held {
 		return v, err
 	}
@@ -193,6 +199,9 @@ func (l *loader) loadAnswers(ctx context.Context, stage bridge.Stage, resumed bo
 	if l.run.Kind != bridge.ParkedRun {
 		if err := a.Rehearse(ctx); err != nil {
 			return l.unreadable(err)
+		}
+		if l.e.Shadow {
+			return l.foretellAnswers(ctx, stage)
 		}
 		if v, err := l.guard(ctx, stage, 0); err != nil || v.state == bridge.Held {
 			return v, err
@@ -246,7 +255,7 @@ func (l *loader) openRows(ctx context.Context) (rows.Source, error) {
 	if l.run.Kind == bridge.RetryRun {
 		return l.rejectedRows(ctx)
 	}
-	if l.run.Kind == bridge.FirstRun && l.f.Fresh() {
+	if l.run.Kind.First() && l.f.Fresh() {
 		return rows.Open(l.e.Spool, l.f, l.e.spool(l.d), func(s envelope.Signature) error { return l.fresh(ctx, s) })
 	}
 	return rows.Open(l.e.Spool, l.f, l.e.spool(l.d), nil)

@@ -54,21 +54,20 @@ func (m *making) Fetch(_ context.Context, _ string, w io.Writer) (int64, error) 
 
 // enter makes a drop of the file, some rows only whatever the feed's mode. One that somebody has agreed to at once needs no
 // other approval.
-func (e *Engine) enter(ctx context.Context, f *config.Feed, m *making, name, made string, by bridge.Decision,
+func (j journal) enter(ctx context.Context, f *config.Feed, m *making, name, made string, by bridge.Decision,
 	agreed bool) (*bridge.Drop, error) {
-	d := &bridge.Drop{Feed: f.Name, Name: name, Made: made, Correction: true, MTime: e.Clock.Now()}
+	d := &bridge.Drop{Feed: f.Name, Name: name, Made: made, Correction: true, MTime: j.e.Clock.Now()}
 	if agreed {
 		d.DecidedBy, d.DecidedAt = by.Who, d.MTime
 	}
-	if err := e.takeIn(ctx, d, m, name); err != nil {
+	if err := j.e.takeIn(ctx, d, m, name); err != nil {
 		return nil, err
 	}
-	j := journal{e}
 	what := made
 	if agreed {
 		what += ", at once"
 	}
-	return d, j.advance(ctx, d, bridge.Claimed, fetched(d, e.Clock.Now()), j.decision(d, by, what))
+	return d, j.advance(ctx, d, bridge.Claimed, fetched(d, j.e.Clock.Now()), j.decision(d, by, what))
 }
 
 // undoName is the name of the drop that undoes another one.

@@ -158,7 +158,7 @@ func (m *mender) after(r bridge.RejectRow, fate bridge.RowFate, unchanged bool) 
 
 // saysAll tells a run of a full file in which every row could be read: what it does not say, the sender says no more.
 func (m *mender) saysAll() bool {
-	first := m.run.Kind == bridge.FirstRun || m.run.Kind == bridge.ReRun
+	first := m.run.Kind.Whole()
 	return m.p != nil && first && m.f.Mode == "full" && len(plan.ScopeFields(m.f)) == 0 && m.run.Rows > 0 && m.p.Nameless() == 0 &&
 		!m.d.Correction
 }

@@ -23,7 +23,8 @@ type Shop interface {
 	// Incomplete tells what groups of fields that the shop takes only together lack (see [formats.Whole]), in the records'
 	// order: nil for a record that lacks nothing. What a record does not carry counts as the shop has it.
 	Incomplete(ctx context.Context, e *formats.Entity, records []*formats.Record) ([]*formats.Lack, error)
-	// All walks every record of an entity in the shop, page by page, with the given fields.
+	// All walks every record of an entity in the shop, page by page, with the given fields. One that may be named by several keys
+	// comes under each of them, one right after the other.
 	All(ctx context.Context, e *formats.Entity, fields []string, each func(key string, found bridge.Found) error) error
 	// Requests counts the HTTP requests made so far.
 	Requests() int64
@@ -87,7 +88,7 @@ type Ledger interface {
 	SaveRun(ctx context.Context, r *bridge.Run, moves []bridge.Move, events ...*bridge.Event) error
 	// WroteRejects says whether a run is one of a feed's, and rejected rows.
 	WroteRejects(ctx context.Context, feed string, run int64) (bool, error)
-	// RowCounts are the rows of the last n first runs of a feed's drops of one scope that were loaded, newest first.
+	// RowCounts are the rows of the last n first runs of a feed's drops of one scope that were loaded or shadowed, newest first.
 	// Corrections do not count.
 	RowCounts(ctx context.Context, feed, scope string, n int) ([]int64, error)
 	// PlanAgain forgets the warnings of an interrupted run, and its rejects of rows that never got as far as a change.

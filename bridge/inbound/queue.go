@@ -139,7 +139,7 @@ func (e *Engine) nextOf(ctx context.Context, f *config.Feed, drops []*bridge.Dro
 		return nil, err
 	}
 	var err error
-	if q.newest, err = order.Last(ctx, e.Ledger, f.Name, "", bridge.Loaded, bridge.Partial, bridge.Duplicate); err != nil {
+	if q.newest, err = order.Last(ctx, e.Ledger, f.Name, "", bridge.Loaded, bridge.Partial, bridge.Duplicate, bridge.Shadowed); err != nil {
 		return nil, err
 	}
 	if err := q.supersede(ctx); err != nil {

@@ -67,9 +67,12 @@ func (e *Engine) Reconcile(ctx context.Context, f *config.Feed, o ReconcileOptio
 	if err := c.run(ctx); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
+	if err := (journal{e}).reconciled(ctx, f, c.Reconciliation); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
 	if o.Repair && m.Rows() > 0 {
 		name := fmt.Sprintf("repair_%s_%s.jsonl", f.Name, e.Clock.Now().UTC().Format("20060102T150405Z"))
-		c.Drop, err = e.enter(ctx, f, m, name, "repair of "+f.Entity.Name, by, o.Agreed)
+		c.Drop, err = journal{e}.enter(ctx, f, m, name, "repair of "+f.Entity.Name, by, o.Agreed)
 	}
 	return c.Reconciliation, errors.Join(err, m.Close())
 }
@@ -89,11 +92,14 @@ type comparison struct {
 
 func (c *comparison) run(ctx context.Context) error {
 	err := c.e.Shop.All(ctx, c.f.Entity, ownFields(c.f.Entity), func(key string, found bridge.Found) error {
-		c.keys, c.found = append(c.keys, key), append(c.found, found)
-		if len(c.keys) < pageRows {
-			return nil
+		last := len(c.found) - 1
+		if last+1 >= pageRows && c.found[last].OroID != found.OroID {
+			if err := c.page(ctx); err != nil {
+				return err
+			}
 		}
-		return c.page(ctx)
+		c.keys, c.found = append(c.keys, key), append(c.found, found)
+		return nil
 	})
 	if err == nil {
 		err = c.page(ctx)
@@ -113,29 +119,35 @@ func (c *comparison) run(ctx context.Context) error {
 	return c.lookAgain(ctx)
 }
 
-// page holds a page of the shop's records against the ledger.
+// page holds a page of the shop's records against the ledger. One that has several keys is known by any of them.
 func (c *comparison) page(ctx context.Context) error {
 	defer func() { c.keys, c.found = c.keys[:0], c.found[:0] }()
 	links, err := c.e.Ledger.Links(ctx, c.f.Entity.Name, c.keys)
 	if err != nil {
 		return err
 	}
-	for i, key := range c.keys {
-		c.Compared++
-		link := links[key]
-		if link == nil {
+	for first := 0; first < len(c.keys); {
+		next, known := first, false
+		for ; next < len(c.keys) && c.found[next].OroID == c.found[first].OroID; next++ {
+			link := links[c.keys[next]]
+			if link == nil {
+				continue
+			}
+			known = true
+			c.seen.Add(link.ID)
+			if len(unlike(link.Content, c.found[next].Values)) > 0 {
+				if err := c.suspicion(ctx, link); err != nil {
+					return err
+				}
+			}
+		}
+		if c.Compared++; !known {
 			c.Unknown++
-			if err := c.tell(Difference{Kind: UnknownHere, Key: key}); err != nil {
-				return err
-			}
-			continue
-		}
-		c.seen.Add(link.ID)
-		if len(unlike(link.Content, c.found[i].Values)) > 0 {
-			if err := c.suspicion(ctx, link); err != nil {
+			if err := c.tell(Difference{Kind: UnknownHere, Key: c.keys[first]}); err != nil {
 				return err
 			}
 		}
+		first = next
 	}
 	c.e.Events.Tell(&bridge.Event{Kind: bridge.Progressed, Feed: c.f.Name, Phase: "comparing", Done: c.Compared})
 	return nil

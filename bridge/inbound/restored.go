@@ -28,5 +28,12 @@ func (l *loader) restored(ctx context.Context, stale int64) error {
 		"it was restored from a backup, or emptied", stale, confirmed, l.f.Entity.Name)
 	event := l.runEvent(bridge.AlarmRaised, l.d, l.run, text)
 	event.Alarm, event.Hint = bridge.AlarmRestored, bridge.AlarmRestored.Hint()
+	notes, err := l.e.Ledger.Notes(ctx)
+	if err == nil {
+		err = l.forgetSound(ctx, notes)
+	}
+	if err != nil {
+		return err
+	}
 	return l.told(l.e.Ledger.Note(ctx, bridge.AlarmNote("shop", bridge.AlarmRestored), text, event), event)
 }

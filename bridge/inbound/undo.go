@@ -64,7 +64,7 @@ func (e *Engine) Undo(ctx context.Context, f *config.Feed, d *bridge.Drop, o Und
 	}
 	if u.Rows() > 0 && !o.Dry {
 		name, made := undoName(d.ID, o.Run)
-		u.Drop, err = e.enter(ctx, f, m, name, made, by, o.Agreed)
+		u.Drop, err = journal{e}.enter(ctx, f, m, name, made, by, o.Agreed)
 	}
 	return u.Undo, errors.Join(err, m.Close())
 }

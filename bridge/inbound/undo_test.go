@@ -163,3 +163,96 @@ func shopPrices(w *bridgetest.World) map[string]string {
 	}))
 	return prices
 }
+
+// inShop is what the shop has of an entity, a line for each record with some of its fields.
+func inShop(w *bridgetest.World, e *formats.Entity, fields ...string) []string {
+	w.T.Helper()
+	lines := []string{}
+	w.Must(w.Client.All(w.T.Context(), e, fields, func(key string, found bridge.Found) error {
+		line := key
+		for _, v := range found.Values {
+			line += " " + v.Field + "=" + v.Text
+		}
+		lines = append(lines, line)
+		return nil
+	}))
+	slices.Sort(lines)
+	return lines
+}
+
+// TestEachEntityIsUndone: what a drop has changed gets its values back, and what it has created goes as far as the entity lets it.
+func TestEachEntityIsUndone(t *testing.T) {
+	for _, x := range []struct {
+		entity        *formats.Entity
+		before, after string
+		fields        []string
+		left, want    []string
+	}{
+		{formats.Customers, "customer_number,name\nC-1,Head\nC-2,Branch\n", "customer_number,name\nC-1,Wrong\nC-2,Branch\nC-3,New\n",
+			[]string{"name"},
+			[]string{"C-3  it was created, and the shop's customers can't be taken away"},
+			[]string{"C-1 name=Head", "C-2 name=Branch", "C-3 name=New"}},
+		{formats.Products, "sku,name,unit,status\nSKU1,Bolt,item,enabled\nSKU2,Nut,item,enabled\n",
+			"sku,name,unit,status\nSKU1,Wrong,item,disabled\nSKU2,Nut,item,enabled\nSKU3,Pipe,item,enabled\n",
+			[]string{"name", "status"}, nil,
+			[]string{"SKU1 name=Bolt status=enabled", "SKU2 name=Nut status=enabled", "SKU3 name=Pipe status=disabled"}},
+		{formats.Inventory, "sku,quantity\nA,1\nB,2\n", "sku,quantity\nA,10\nB,2\nC,30\n",
+			[]string{"quantity"}, nil,
+			[]string{"A| quantity=1", "A|item quantity=1", "B| quantity=2", "B|item quantity=2", "C| quantity=0", "C|item quantity=0"}},
+		{formats.PriceLists, "name,currencies,active\nRetail,EUR,1\n", "name,currencies,active\nRetail,EUR USD,0\nSale,EUR,1\n",
+			[]string{"active", "currencies"},
+			nil,
+			[]string{"Default Price List active=1 currencies=USD", "Retail active=1 currencies=EUR", "Sale active=0 currencies=EUR"}},
+	} {
+		t.Run(x.entity.Name, func(t *testing.T) {
+			w := bridgetest.NewWorld(t, bridgetest.FeedWith(x.entity.Name, ""))
+			if x.entity == formats.Inventory {
+				w.Stock("A", "B", "C")
+			}
+			w.Drop(x.entity.Name, "1.csv", x.before)
+			w.Round()
+			w.Drop(x.entity.Name, "2.csv", x.after)
+			w.Round()
+			u, left := undo(w, 2, inbound.UndoOptions{Agreed: true})
+			if diff := cmp.Diff(append([]string{}, x.left...), left); diff != "" {
+				t.Errorf("it leaves (-want +got):\n%s", diff)
+			}
+			if u.Drop == nil {
+				t.Fatalf("it does nothing: %+v", u)
+			}
+			w.Round()
+			if d, _ := w.Last(x.entity.Name); d.State != bridge.Loaded {
+				t.Errorf("the way back is %s (%s): %v", d.State, d.Reason, w.Rejects(d))
+			}
+			if diff := cmp.Diff(x.want, inShop(w, x.entity, x.fields...)); diff != "" {
+				t.Errorf("the shop has (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestAnUndoThatWasCutShort tells to give it again: its file can't be loaded from anywhere.
+func TestAnUndoThatWasCutShort(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ""))
+	w.Stock("SKU1")
+	w.Drop("prices", "a.csv", bridgetest.OnePrice("1"))
+	w.Round()
+	w.OnStep(func(name string) {
+		if name == "take in" {
+			panic("killed")
+		}
+	})
+	func() {
+		defer func() { _ = recover() }()
+		undo(w, 1, inbound.UndoOptions{Agreed: true})
+	}()
+	w.Restart()
+	w.Round()
+	w.Stands("a.csv loaded", "undo_drop_1.jsonl vanished the making of its file was cut short: give the undo of drop 1 again")
+	undo(w, 1, inbound.UndoOptions{Agreed: true})
+	w.Round()
+	w.Stands("a.csv loaded", "undo_drop_1.jsonl vanished …", "undo_drop_1.jsonl loaded")
+	if got := len(shopPrices(w)); got != 0 {
+		t.Errorf("%d prices are left", got)
+	}
+}

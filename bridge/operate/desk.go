@@ -45,6 +45,8 @@ type Ledger interface {
 	// Fates counts the fates that a run has given, OpenBatches lists its batches whose outcome is not known.
 	Fates(ctx context.Context, run int64) (map[bridge.RowFate]int64, error)
 	OpenBatches(ctx context.Context, run int64) ([]*bridge.Batch, error)
+	// Changes walks what the runs of a drop, or (run 0: all) one of them, have done to keys.
+	Changes(ctx context.Context, drop, run int64, each func(bridge.HistoryEntry) error) error
 	// RowLines walks the fates that a drop's runs have given to rows; rows that needed nothing have none.
 	RowLines(ctx context.Context, drop int64, each func(bridge.RowLine) error) error
 	Rejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error
@@ -105,6 +107,8 @@ type View struct {
 	Running bool
 	// By is who looks or decides, and why, for the ledger. A page copies its desk for each decision.
 	By bridge.Decision
+	// Shadow says that the ledger is that of a shadow, which writes nothing.
+	Shadow bool
 }
 
 // Desk is where an operator sits: it shows what the ledger knows, and takes decisions. Its fields are set once, before any

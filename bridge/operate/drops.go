@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -125,6 +124,8 @@ type DropDetails struct {
 	Open      int64      `json:"open"`      // of its rejects
 	Fates     []Row      `json:"fates"`
 	Warned    []Warning  `json:"warned"` // the first of each run
+	// Planned are the changes that a shadow's last run would have made, those that weigh most.
+	Planned []Change `json:"planned"`
 }
 
 // Decision is what somebody decided about a drop.
@@ -133,6 +134,8 @@ type Decision struct {
 	Who      string     `json:"who"`
 	Decision string     `json:"decision"`
 	Why      string     `json:"why"`
+	// Verdict is what it made of a drop that was held or waited; empty for other decisions.
+	Verdict bridge.Verdict `json:"verdict"`
 }
 
 // Hold is a time in which a drop waited for a decision.
@@ -149,7 +152,7 @@ func (k *View) decided(ctx context.Context, v *DropDetails) error {
 	held := false
 	return k.Ledger.Events(ctx, bridge.EventFilter{Drop: v.Details.Drop}, func(e *bridge.Event) error {
 		if e.Kind == bridge.DecisionTaken {
-			v.Decisions = append(v.Decisions, Decision{moment(e.At), e.Who, e.Text, e.Why})
+			v.Decisions = append(v.Decisions, Decision{moment(e.At), e.Who, e.Text, e.Why, e.Verdict})
 		}
 		switch last := len(v.Holds) - 1; {
 		case e.Kind == bridge.DropHeld:
@@ -169,7 +172,7 @@ func endsHold(e *bridge.Event) bool {
 	case bridge.RunStarted, bridge.RunEnded, bridge.DropSettled:
 		return true
 	case bridge.DecisionTaken:
-		return e.Text == inbound.Approved || e.Text == inbound.Discarded
+		return e.Verdict == bridge.VerdictApproved || e.Verdict == bridge.VerdictDiscard
 	}
 	return false
 }
@@ -210,7 +213,7 @@ func (k *View) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetai
 		return nil, err
 	}
 	v := &DropDetails{Run: newRun(d, nil), Details: newDrop(d), Runs: make([]Run, len(runs)), Fates: []Row{}, Warned: []Warning{},
-		Decisions: []Decision{}, Holds: []Hold{}}
+		Decisions: []Decision{}, Holds: []Hold{}, Planned: []Change{}}
 	for i, r := range runs {
 		v.Runs[i] = newRun(d, r)
 		v.Run = v.Runs[i]
@@ -219,6 +222,9 @@ func (k *View) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetai
 		}
 	}
 	if err := k.decided(ctx, v); err != nil {
+		return nil, err
+	}
+	if v.Planned, err = k.foretold(ctx, v); err != nil {
 		return nil, err
 	}
 	papers, err := k.Ledger.Papers(ctx, id)

@@ -22,11 +22,12 @@ type Event struct {
 	File    string           `json:"file"`
 	Order   string           `json:"order"` // identifier
 	Alarm   bridge.Alarm     `json:"alarm"`
-	Work    string           `json:"work"`   // what is paused
-	Who     string           `json:"who"`    // who decided, or looked
-	From    string           `json:"from"`   // where that one was
-	Person  string           `json:"person"` // of whom it is, by pseudonym
-	Why     string           `json:"why"`    // and why
+	Work    string           `json:"work"`    // what is paused
+	Who     string           `json:"who"`     // who decided, or looked
+	From    string           `json:"from"`    // where that one was
+	Person  string           `json:"person"`  // of whom it is, by pseudonym
+	Why     string           `json:"why"`     // and why
+	Verdict bridge.Verdict   `json:"verdict"` // of a decision about a drop
 	Bytes   int64            `json:"bytes"`
 	SHA256  string           `json:"sha256"`
 	Counts  *bridge.Counts   `json:"counts"`
@@ -43,7 +44,7 @@ func newEvent(e *bridge.Event) Event {
 	}
 	return Event{ID: e.ID, At: moment(e.At), Kind: e.Kind, Level: levelName(e), Feed: e.Feed, Export: e.Export, Drop: e.Drop, Run: e.Run,
 		Batch: e.Batch, File: e.File, Order: e.Order, Alarm: e.Alarm, Work: e.Work, Who: e.Who, From: e.From, Person: e.Person,
-		Why: e.Why, Bytes: e.Bytes, SHA256: e.SHA256, Counts: e.Counts, User: v.User, Address: v.Address, Text: e.Text, Hint: e.Hint}
+		Why: e.Why, Verdict: e.Verdict, Bytes: e.Bytes, SHA256: e.SHA256, Counts: e.Counts, User: v.User, Address: v.Address, Text: e.Text, Hint: e.Hint}
 }
 
 func levelName(e *bridge.Event) string { return strings.ToLower(e.Level().String()) }

@@ -264,13 +264,13 @@ func TestModelsKeepTheirNames(t *testing.T) {
 			"id at kind remote user address session known client file target bytes size sha256 seconds whole broken export order text times first_at"},
 		"trace":  {trace, "entity key oro_id content removed drop run line at parked history"},
 		"entry":  {trace.History[0], "at fate drop run line sent detail"},
-		"status": {status, "running feeds exports paused pauses alarms leftovers unmatched alive watched"},
-		"feed":   {status.Feeds[0], "feed entity waiting held blocked parked rejects last_file last_state last_settled habit"},
+		"status": {status, "running shadow feeds exports paused pauses alarms leftovers unmatched alive watched"},
+		"feed":   {status.Feeds[0], "feed entity waiting held blocked parked rejects last_file last_state last_reason last_settled habit reconciled"},
 		"habit":  {status.Feeds[0].Habit, "last usual_seconds"},
 		"alarm": {operate.LiveAlarm{},
 			"number alarm severity of count text file drop order hint begun raised over acknowledged snoozed who why told"},
 		"telling": {operate.Telling{}, "route message owed told tries trouble"},
-		"export":  {status.Exports[0], "export owed written conflict stuck alarmed total last_written"},
+		"export":  {status.Exports[0], "export owed written conflict stuck alarmed total last_written beside"},
 	} {
 		text, err := json.Marshal(c.model)
 		w.Must(err)

@@ -47,7 +47,9 @@ func (k *View) WouldResend(ctx context.Context, order, export string, from, to t
 	for _, o := range all {
 		newest[o.Export] = o.Number
 	}
-	orders := slices.DeleteFunc(all, func(o Order) bool { return o.Number == 0 || order != "" && o.Number != newest[o.Export] })
+	orders := slices.DeleteFunc(all, func(o Order) bool {
+		return o.Number == 0 && o.State != bridge.Unknown || order != "" && o.Number != newest[o.Export]
+	})
 	if order != "" && len(orders) == 0 {
 		return nil, &bridge.Error{Op: "run again", Object: "order " + order, Err: bridge.ErrUnknown,
 			Hint: "`orobridge orders` lists what the outbox holds"}

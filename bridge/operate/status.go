@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -15,6 +16,7 @@ import (
 // Status is the whole of a bridge on one page.
 type Status struct {
 	Running bool              `json:"running"` // a bridge holds the state now
+	Shadow  bool              `json:"shadow"`  // it is a shadow, which writes nothing
 	Feeds   []FeedStatus      `json:"feeds"`
 	Exports []ExportStatus    `json:"exports"`
 	Paused  map[string]string `json:"paused"` // what waits for trouble to pass, and why
@@ -41,8 +43,11 @@ type FeedStatus struct {
 	Rejects int64            `json:"rejects"` // that are open
 	Last    string           `json:"last_file"`
 	State   bridge.DropState `json:"last_state"`
+	Reason  string           `json:"last_reason"`
 	Settled *time.Time       `json:"last_settled"`
 	Habit   Habit            `json:"habit"` // how its drops usually come
+	// Reconciled is the time of the last comparison on the feed's schedule, and behind it what was found; empty before the first.
+	Reconciled string `json:"reconciled"`
 }
 
 // ExportStatus is how an export stands: orders by their state.
@@ -55,11 +60,20 @@ type ExportStatus struct {
 	Alarmed  int        `json:"alarmed"` // orders with an alarm
 	Total    int        `json:"total"`
 	Last     *time.Time `json:"last_written"`
+	Beside   *Beside    `json:"beside"` // of a shadow; null for a bridge that writes
+}
+
+// Beside is how the files that a shadow would have written stand against those that another system wrote.
+type Beside struct {
+	Same    int64 `json:"same"`    // orders whose file has the same content
+	Differs int64 `json:"differs"` // another one
+	Missing int64 `json:"missing"` // orders that the other system has not written within an hour
+	Extra   int   `json:"extra"`   // files that no order explains
 }
 
 // Status shows how every feed and export stands.
 func (k *View) Status(ctx context.Context) (*Status, error) {
-	v := &Status{Running: k.Running, Feeds: []FeedStatus{}, Exports: []ExportStatus{},
+	v := &Status{Running: k.Running, Shadow: k.Shadow, Feeds: []FeedStatus{}, Exports: []ExportStatus{},
 		Paused: map[string]string{}, Pauses: []Pause{}, Alarms: map[string]string{}, Leftovers: map[string]string{},
 		Unmatched: map[string][]inbound.Stranger{}}
 	notes, err := k.Ledger.Notes(ctx)
@@ -91,6 +105,12 @@ func (k *View) Status(ctx context.Context) (*Status, error) {
 		return nil, err
 	}
 	v.Watched = watched(alarms)
+	reconciled := map[string]string{}
+	for name, text := range notes {
+		if feed, ok := inbound.ReconciledNote(name); ok && strings.Contains(text, " ") {
+			reconciled[feed] = text
+		}
+	}
 	rejects, err := k.Ledger.OpenRejects(ctx)
 	if err != nil {
 		return nil, err
@@ -100,7 +120,7 @@ func (k *View) Status(ctx context.Context) (*Status, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.Rejects = rejects[f.Name]
+		s.Rejects, s.Reconciled = rejects[f.Name], reconciled[f.Name]
 		if s.Habit, err = habitOfFeed(ctx, k.Ledger, f.Name); err != nil {
 			return nil, err
 		}
@@ -139,14 +159,20 @@ func (k *View) feedStatus(ctx context.Context, f *config.Feed) (FeedStatus, erro
 	if err != nil || len(last) == 0 {
 		return s, err
 	}
-	s.Last, s.State, s.Settled = last[0].Name, last[0].State, moment(last[0].SettledAt)
+	s.Last, s.State, s.Reason, s.Settled = last[0].Name, last[0].State, last[0].Reason, moment(last[0].SettledAt)
 	return s, nil
 }
 
 func (k *View) exportStatus(ctx context.Context, x *config.Export) (ExportStatus, error) {
 	c, err := k.Ledger.OutboxCounts(ctx, x.Name)
-	return ExportStatus{Export: x.Name, Owed: int(c.Owed), Written: int(c.Written), Conflict: int(c.Conflict), Stuck: int(c.Stuck),
-		Alarmed: int(c.Alarmed), Total: int(c.Total()), Last: moment(c.LastWritten)}, err
+	s := ExportStatus{Export: x.Name, Owed: int(c.Owed), Written: int(c.Written), Conflict: int(c.Conflict), Stuck: int(c.Stuck),
+		Alarmed: int(c.Alarmed), Total: int(c.Total()), Last: moment(c.LastWritten)}
+	if err != nil || !k.Shadow {
+		return s, err
+	}
+	extra, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feed: bridge.BesideFeed(x.Name), States: []bridge.DropState{bridge.Extra}})
+	s.Beside = &Beside{Same: c.Same, Differs: c.Differs, Missing: c.Unwritten, Extra: len(extra)}
+	return s, err
 }
 
 // Waits lists in words what waits for a person: what is held, stuck, in conflict or alarmed, and a bridge that is gone.
@@ -158,6 +184,10 @@ func (v *Status) Waits() []string {
 		}
 	}
 	for _, x := range v.Exports {
+		if b := x.Beside; b != nil && b.Differs+b.Missing+int64(b.Extra) > 0 {
+			waits = append(waits, fmt.Sprintf("%s: %d differ, %d missing, %d extra, see `orobridge orders --shadow --export %s` and "+
+				"`orobridge drops --shadow --feed %s`", x.Export, b.Differs, b.Missing, b.Extra, x.Export, bridge.BesideFeed(x.Export)))
+		}
 		if x.Stuck+x.Conflict+x.Alarmed > 0 {
 			waits = append(waits,
 				fmt.Sprintf("%s: %d stuck, %d in conflict, %d with an alarm, see `orobridge orders --export %s --alarms`", x.Export,

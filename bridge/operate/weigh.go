@@ -3,6 +3,7 @@ package operate
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -22,6 +23,36 @@ func (k *Desk) PlanDrop(ctx context.Context, drop int64, o PlanOptions) (*Plan, 
 	o.Weigh = true
 	return k.PlanRerun(ctx, drop, inbound.RerunOptions{}, o)
 }
+
+// foretold are the changes that the last run of a shadow's drop would have made, those that weigh most.
+func (k *View) foretold(ctx context.Context, v *DropDetails) ([]Change, error) {
+	var s scale
+	if v.Kind != bridge.ShadowRun {
+		return s.heaviest(), nil
+	}
+	err := k.Ledger.Changes(ctx, v.Drop, v.Run.Run, func(e bridge.HistoryEntry) error {
+		op, changes := foretoldOps[e.Fate]
+		if !changes {
+			return nil
+		}
+		c := Change{Line: e.Line, Op: op, Key: e.Key, Fields: []FieldChange{}}
+		if e.Line > 0 {
+			c.Where = fmt.Sprintf("line %d", e.Line)
+		}
+		for i, value := range e.Sent {
+			f := FieldChange{Field: value.Field, New: value.Text}
+			if i < len(e.Before) {
+				f.Old = &e.Before[i].Text
+			}
+			c.Fields = append(c.Fields, f)
+		}
+		return s.add(c)
+	})
+	return s.heaviest(), err
+}
+
+var foretoldOps = map[bridge.RowFate]bridge.Op{bridge.FateCreated: bridge.Create, bridge.FateUpdated: bridge.Update,
+	bridge.FateRemoved: bridge.Remove, bridge.FateWithdrawn: bridge.Remove}
 
 // scale keeps the changes that weigh most.
 type scale struct{ changes []weight }

@@ -10,7 +10,8 @@ import (
 )
 
 // customerUsers are found by their e-mail address, which the shop checks when one is created alone, but does not keep unique
-// among those that are created in batches (recorded: two of one batch).
+// among those that are created in batches (recorded: two of one batch). Guests, who bought without logging in, are none of them,
+// though they may have the address of one.
 type customerUsers struct{ *Client }
 
 var customerUserDescriptor = descriptor{
@@ -27,7 +28,7 @@ var userAttributes = map[string]string{"first_name": "firstName", "last_name": "
 
 // query asks for what the fields need and no more.
 func (u customerUsers) query(fields []string) query {
-	want, q := "email", make(query)
+	want, q := "email,isGuest", make(query)
 	for _, f := range fields {
 		switch {
 		case userAttributes[f] != "":
@@ -55,13 +56,9 @@ func (u customerUsers) find(ctx context.Context, records []*formats.Record) ([]b
 		ids      []string
 	}
 	held := make(map[string]match)
-	err := u.lookup(ctx, "customerusers", "email", unique(ask), u.query(fieldsOf(records)), 2, func(doc *document) error {
-		included := index(doc.Included)
-		for i := range doc.Data {
-			r := &doc.Data[i]
-			held[r.text("email")] = match{r, included, append(held[r.text("email")].ids, r.ID)}
-		}
-		return nil
+	err := u.read(ctx, ask, u.query(fieldsOf(records)), func(r *resource, included map[ref]*resource) {
+		email := r.text("email")
+		held[email] = match{r, included, append(held[email].ids, r.ID)}
 	})
 	if err != nil {
 		return nil, err
@@ -90,6 +87,19 @@ func (u customerUsers) find(ctx context.Context, records []*formats.Record) ([]b
 		answers[i].Found = found
 	}
 	return answers, u.findCustomers(ctx, records, answers)
+}
+
+// read asks for users by their addresses.
+func (u customerUsers) read(ctx context.Context, emails []string, q query, each func(r *resource, included map[ref]*resource)) error {
+	return u.lookup(ctx, "customerusers", "email", unique(emails), q, 2, func(doc *document) error {
+		included := index(doc.Included)
+		for i := range doc.Data {
+			if r := &doc.Data[i]; r.text("isGuest") != "1" {
+				each(r, included)
+			}
+		}
+		return nil
+	})
 }
 
 // findCustomers says which users wait for their customer.
@@ -157,6 +167,9 @@ func (u customerUsers) all(ctx context.Context, fields []string, each func(strin
 		included := index(doc.Included)
 		for i := range doc.Data {
 			r := &doc.Data[i]
+			if r.text("isGuest") == "1" {
+				continue
+			}
 			found := bridge.Found{OroID: r.ID}
 			for _, f := range sorted(fields) {
 				text, err := u.value(ctx, r, included, f, "")
@@ -249,7 +262,11 @@ func (u customerUsers) item(ctx context.Context, i int, ch *bridge.Change, custo
 }
 
 func (u customerUsers) ids(ctx context.Context, keys []string) (map[string][]string, error) {
-	return u.keyed(ctx, "customerusers", "email", "email", keys)
+	found := make(map[string][]string, len(keys))
+	err := u.read(ctx, keys, u.query(nil), func(r *resource, _ map[ref]*resource) {
+		found[r.text("email")] = append(found[r.text("email")], r.ID)
+	})
+	return found, err
 }
 
 func (u customerUsers) names(ctx context.Context, links []bridge.Identity) (map[string][]string, error) {

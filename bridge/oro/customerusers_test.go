@@ -75,3 +75,33 @@ func TestUserWithSeveralRoles(t *testing.T) {
 		t.Errorf("%+v", got.Found)
 	}
 }
+
+// TestGuestsAreNoUsers: who bought without logging in may have left the address of a user, or of two.
+func TestGuestsAreNoUsers(t *testing.T) {
+	_, c := newShop(t)
+	load(t, c, record(formats.Customers, "100", "name", "Müller"))
+	user := func(email string) *formats.Record {
+		return record(formats.CustomerUsers, email, "customer_number", "100", "first_name", "Ina", "last_name", "B")
+	}
+	load(t, c, user("ina@example.com"), user("guest@example.com"))
+	guest := find(t, c, user("guest@example.com")).Found.OroID
+	it := item{kind: "customerusers", id: guest}
+	it.set("email", "ina@example.com")
+	it.raw("isGuest", "true")
+	if err := c.byHand(t, http.MethodPatch, "customerusers/"+guest, single(&it)); err != nil {
+		t.Fatal(err)
+	}
+	if l := find(t, c, user("ina@example.com")); l.Reject != nil || l.Found == nil || l.Found.OroID == guest {
+		t.Errorf("%+v", l)
+	}
+	load(t, c, record(formats.CustomerUsers, "ina@example.com", "last_name", "New"))
+	err := c.All(t.Context(), formats.CustomerUsers, nil, func(_ string, found bridge.Found) error {
+		if found.OroID == guest {
+			t.Error("all tells the guest")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

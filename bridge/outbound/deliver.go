@@ -31,6 +31,39 @@ type memory struct {
 	arrived map[string]time.Time // last list by rising id
 	listed  map[string]time.Time // last listing of the folder
 	wake    map[string]chan struct{}
+	careful map[string]*careful // of exports that were entered; nil for one that need not be careful
+	marks   map[string]mark     // as they stand in the folders
+}
+
+func (o *memory) entered(export string) (*careful, bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	c, ok := o.careful[export]
+	return c, ok
+}
+
+func (o *memory) enter(export string, c *careful) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.careful == nil {
+		o.careful = map[string]*careful{}
+	}
+	o.careful[export] = c
+}
+
+func (o *memory) mark(export string) mark {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.marks[export]
+}
+
+func (o *memory) setMark(export string, m mark) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.marks == nil {
+		o.marks = map[string]mark{}
+	}
+	o.marks[export] = m
 }
 
 func (o *memory) get(m *map[string]time.Time, export string) (time.Time, bool) {
@@ -77,6 +110,12 @@ func (e *Engine) Waker(export string) <-chan struct{} { return e.memory.waker(ex
 
 // Export makes one round of an export: notice, write, watch. It returns how many orders were new.
 func (e *Engine) Export(ctx context.Context, x *config.Export) (noticed int, err error) {
+	if _, err := e.enter(ctx, x); err != nil {
+		may, noteErr := e.mayNotice(ctx, x)
+		if noteErr != nil || !may {
+			return 0, errors.Join(err, noteErr)
+		}
+	}
 	noticed, err = e.notice(ctx, x)
 	// What is owed is written even when the shop can't be asked at the moment.
 	return noticed, errors.Join(err, e.flush(ctx, x), e.deliver(ctx, x), e.watchFolder(ctx, x), e.tellAlarms(ctx, x))
@@ -88,9 +127,20 @@ const deliverAtOnce = 20
 
 // deliver writes what is owed, in order.
 func (e *Engine) deliver(ctx context.Context, x *config.Export) error {
+	if e.Beside != nil {
+		return nil
+	}
+	if ready, err := e.enter(ctx, x); err != nil || !ready {
+		return err
+	}
 	files, err := e.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: x.Name, Pending: true})
 	if err != nil {
 		return err
+	}
+	if slices.ContainsFunc(files, func(f *bridge.Outfile) bool { return f.State == bridge.OwedNow && f.Staged == "" }) {
+		if err := e.setMark(ctx, x); err != nil {
+			return err
+		}
 	}
 	for part := range slices.Chunk(files, deliverAtOnce) {
 		all := make([]*delivery, len(part))
@@ -198,6 +248,11 @@ func (d *delivery) stage(ctx context.Context) error {
 	body, err := d.Ledger.Body(ctx, d.f.Export, d.f.Number)
 	if err != nil {
 		return err
+	}
+	// A disk that has turned a bit shall not have the ERP deliver something else.
+	if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != d.f.SHA256 {
+		return &bridge.Error{Op: "write order", Object: d.f.Name, Err: errors.New("the ledger does not hold the bytes that were made of it"),
+			Hint: "see `orobridge state check`; put the last backup back, or make the file anew: `orobridge rerun --order ORDER --render`"}
 	}
 	name := stagedName(d.Ledger.Identity(), d.f)
 	at := path.Join(d.x.Folder, name)

@@ -29,6 +29,9 @@ type Engine struct {
 	Clock   bridge.Clock
 	Events  *bridge.Events
 	Keep    time.Duration // of orders that are done with; 0 keeps them for ever
+	// Beside looks at what another system writes into an export's folder, in place of writing and watching: that of a shadow. nil
+	// for a bridge that writes.
+	Beside func(ctx context.Context, x *config.Export) error
 
 	memory memory
 }

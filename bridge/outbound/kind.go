@@ -33,6 +33,8 @@ type kind interface {
 	passes(x *config.Export, d *document) (bool, error)
 	// fingerprint hashes what an ERP cares about.
 	fingerprint(d *document) int64
+	// answered is what the ERP has answered to a document, by what the shop holds of it; empty for nothing.
+	answered(d *document) string
 	// doubt says what of a document's sums does not add up; empty when all does. It is written as it is.
 	doubt(d *document) string
 	// write makes a file of documents; number is that of the first one in it.
@@ -120,6 +122,9 @@ func (orders) fingerprint(d *document) int64 {
 	}
 	return int64(binary.BigEndian.Uint64(h.Sum(nil)))
 }
+
+// answered is the number that the ERP gave the order.
+func (orders) answered(d *document) string { return order(d).ExternalID }
 
 // sums say in words what the flags of an order's sums mean.
 var sums = map[string]string{

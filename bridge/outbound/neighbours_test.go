@@ -22,6 +22,9 @@ func TestTwoBridgesOnOneFolderLeaveEachOthersStagedFilesAlone(t *testing.T) {
 	b.Config = strings.Replace(b.Config, b.Folder, a.Folder, 1)
 	b.Folder = a.Folder
 	b.Open()
+	for _, w := range []*bridgetest.World{a, b} {
+		w.MustOut() // each is at work there before the other has written anything
+	}
 	a.Submit("O-1")
 	b.Submit("O-2")
 	for _, w := range []*bridgetest.World{a, b} {

@@ -65,8 +65,19 @@ func (e *Engine) notice(ctx context.Context, x *config.Export) (noticed int, err
 	if err != nil {
 		return 0, err
 	}
+	c, _ := e.memory.entered(x.Name)
+	if c != nil {
+		if err := e.examine(ctx, x, c, fresh); err != nil {
+			return 0, err
+		}
+	}
 	if noticed, err = e.look(ctx, x, book.Cursor, fresh, deep); err != nil {
 		return noticed, err
+	}
+	if c != nil {
+		if err := e.ended(ctx, x, c); err != nil {
+			return noticed, err
+		}
 	}
 	if deep {
 		e.memory.set(&e.memory.deep, x.Name, now)
@@ -195,6 +206,9 @@ func (e *Engine) look(ctx context.Context, x *config.Export, c bridge.Cursor, fr
 		in, err := e.intake(ctx, x, fresh[from:min(from+ordersAtOnce, len(fresh))])
 		if err != nil {
 			return noticed, err
+		}
+		if careful, _ := e.memory.entered(x.Name); careful != nil {
+			careful.apply(x, in, e.Clock.Now())
 		}
 		last := from+ordersAtOnce >= len(fresh)
 		if last {

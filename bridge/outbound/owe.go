@@ -1,12 +1,14 @@
 package outbound
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -68,7 +70,10 @@ func (o *owing) prepare(ctx context.Context, cursor bridge.Cursor) error {
 	if cursor.At.After(book.At) {
 		o.in.Book.At = cursor.At
 	}
-	o.in.Files, o.in.Links, o.in.History = nil, nil, nil
+	o.in.Files, o.in.Links, o.in.History = slices.Clone(o.in.Found), nil, nil
+	for _, f := range o.in.Found {
+		o.in.Book.Number = max(o.in.Book.Number, f.Number)
+	}
 	if err := o.entered(ctx); err != nil {
 		return err
 	}
@@ -106,6 +111,9 @@ func (o *owing) entered(ctx context.Context) error {
 			o.events = append(o.events, o.alarm(o.x.Name, bridge.AlarmStuck, entry.Identifier, "", entry.Stuck))
 			continue
 		}
+		if entry.Went == bridge.PickedUp || slices.ContainsFunc(o.in.Found, func(f *bridge.NewFile) bool { return f.Members[0] == entry }) {
+			o.record(entry, bridge.RowFate(cmp.Or(entry.Went, bridge.Written)), entry.Why)
+		}
 		if entry.Alarm != "" {
 			o.record(entry, bridge.RowFate(entry.Alarm), entry.Why)
 			o.events = append(o.events, o.alarm(o.x.Name, entry.Alarm, entry.Identifier, "", entry.Why))
@@ -137,9 +145,13 @@ func (o *owing) line(ctx context.Context) ([]waiting, error) {
 	if err != nil {
 		return nil, err
 	}
+	found := map[*bridge.Entry]bool{}
+	for _, f := range o.in.Found {
+		found[f.Members[0]] = true
+	}
 	var line []waiting
 	for _, entry := range append(before, o.in.Orders...) {
-		if entry.Stuck != "" {
+		if entry.Stuck != "" || entry.Went != "" || found[entry] {
 			continue
 		}
 		version := entry.Version

@@ -32,6 +32,8 @@ type Shop interface {
 type Ledger interface {
 	// Identity tells the ledger from every other: small letters and digits. Names of staged files carry it.
 	Identity() string
+	// Generation is which life of the ledger this is: it grows each time that an older state of it was put back.
+	Generation() int64
 	// Book tells how far an export has come; false before its first start.
 	Book(ctx context.Context, export string) (bridge.Book, bool, error)
 	// Looks tells, by the shop's ids, how an export has looked at some orders before.

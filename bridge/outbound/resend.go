@@ -80,11 +80,34 @@ func (e *Engine) sendAgain(ctx context.Context, x *config.Export, o *bridge.Owed
 	if render {
 		return e.renderAgain(ctx, x, o)
 	}
+	if o.Number == 0 && o.Went != "" && o.Answered.IsZero() {
+		return e.release(ctx, x, o)
+	}
 	if o.Number == 0 {
 		return nil, &bridge.Error{Op: "run again", Object: "order " + o.Order, Err: fmt.Errorf("it is %s and has no file yet", o.State),
 			Hint: "add --render to make one from the shop's present state"}
 	}
 	return e.resend(ctx, x.Name, o.Number, "")
+}
+
+// release makes an order owed of which nobody knew, or a person has said, that it went out before the ledger was put back.
+func (e *Engine) release(ctx context.Context, x *config.Export, o *bridge.Owed) ([]*bridge.Outfile, error) {
+	o.Went, o.OwnAlarm = "", ""
+	event := &bridge.Event{At: e.Clock.Now(), Kind: bridge.OrderAgain, Export: x.Name, Order: o.Order}
+	err := e.save(ctx, bridge.OutboxChange{Owed: []*bridge.Owed{o}, History: []bridge.HistoryEntry{{Entity: bridge.Orders, Key: o.Order,
+		Fate: "rerun", At: e.Clock.Now()}}}, event)
+	if err != nil {
+		return nil, err
+	}
+	alone := *x
+	alone.Collect = config.Collect{}
+	in := &bridge.Intake{}
+	err = e.owe(ctx, &alone, in)
+	files := make([]*bridge.Outfile, len(in.Files))
+	for i, f := range in.Files {
+		files[i] = &f.Outfile
+	}
+	return files, err
 }
 
 func (e *Engine) resend(ctx context.Context, export string, number int64, detail string) ([]*bridge.Outfile, error) {

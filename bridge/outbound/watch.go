@@ -18,6 +18,9 @@ const idleListing = time.Minute
 // watchFolder sees which files the ERP has taken (they have left the folder), which it should have, which somebody changed or
 // put back, and which orders it should have answered.
 func (e *Engine) watchFolder(ctx context.Context, x *config.Export) error {
+	if e.Beside != nil {
+		return e.Beside(ctx, x)
+	}
 	files, err := e.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: x.Name, States: []bridge.OwedState{bridge.Written}})
 	if err != nil {
 		return err
@@ -37,7 +40,7 @@ func (e *Engine) watchFolder(ctx context.Context, x *config.Export) error {
 			return err
 		}
 	}
-	return e.watchAnswers(ctx, x, now)
+	return errors.Join(e.answeredUnknown(ctx, x), e.watchAnswers(ctx, x, now))
 }
 
 // watch is one look into the folder of an export.

@@ -12,14 +12,38 @@ import (
 func newAckCommand(a *app) *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "ack",
-		Short: "Take note of alarms, and of rejected rows that are to stay as they are",
+		Short: "Take note of alarms, of rejected rows that are to stay as they are, or of an order that the ERP has",
 		Long: "ack says that somebody knows of rejected rows and leaves them as they are: they are not open any more, and `status` and\n" +
-			"`rejects` leave them out. A later file that says the same row again opens it anew.",
+			"`rejects` leave them out. A later file that says the same row again opens it anew.\n\n" +
+			"Of an order that is unknown after a ledger was put back, ack order says that the ERP has it: it is not written.",
 	})
 	cmd.AddCommand(
 		newAckOf(a, "drop DROP", "Take note of all open rejects of a drop", "drop", (*operate.Desk).AckDrop),
 		newAckOf(a, "reject NUMBER", "Take note of one reject, by its number in `rejects --flat`", "reject", (*operate.Desk).AckReject),
-		newAckAlarmCommand(a))
+		newAckAlarmCommand(a),
+		newAckOrder(a))
+	return cmd
+}
+
+func newAckOrder(a *app) *cobra.Command {
+	var d deciding
+	var export string
+	cmd := a.jsonFlag(&cobra.Command{
+		Use:   "order ORDER",
+		Short: "Say that the ERP has an order of which it was unknown whether it went out",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.decide(cmd.Context(), d, func(e *engine) error {
+				orders, err := e.Desk.AckOrder(cmd.Context(), args[0], export)
+				if err != nil {
+					return err
+				}
+				return a.PrintResent(orders)
+			})
+		},
+	})
+	d.flags(cmd.Flags(), false)
+	cmd.Flags().StringVar(&export, "export", "", "only in the outbox of this `export`")
 	return cmd
 }
 

@@ -29,6 +29,7 @@ type app struct {
 	boxes []orotest.Option // of the shops in a box that it starts, for tests
 
 	configPath string
+	shadow     bool // run, or look at, one that writes nothing
 	logFormat  string
 	verbose    bool
 }
@@ -45,6 +46,7 @@ func (a *app) config() (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.asShadow(c)
 	for _, w := range c.Warnings {
 		show.Say(a.Stderr, "warning", w.Error(), w.Hint)
 	}

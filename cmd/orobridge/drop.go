@@ -12,7 +12,7 @@ import (
 
 func newDropCommand(a *app) *cobra.Command {
 	var rows, plan bool
-	cmd := a.jsonFlag(&cobra.Command{
+	cmd := a.shadowFlag(a.jsonFlag(&cobra.Command{
 		Use:   "drop ID",
 		Short: "Show one inbound file: its runs, and what became of its rows",
 		Long: "drop shows a file, its runs and the counts of its rows. --rows lists the fate of every row that was created, updated,\n" +
@@ -25,6 +25,9 @@ func newDropCommand(a *app) *cobra.Command {
 			id, err := number("drop", args[0])
 			if err != nil {
 				return err
+			}
+			if plan && a.shadow {
+				return &usageError{"--plan asks what would change now; a shadow has told what would have", "leave --plan out"}
 			}
 			if plan {
 				return a.work(cmd.Context(), "", readLedger, func(e *engine) error { return a.planDrop(cmd.Context(), e.Desk, id) })
@@ -47,7 +50,7 @@ func newDropCommand(a *app) *cobra.Command {
 				return a.PrintWarnings(d.Warned)
 			})
 		},
-	})
+	}))
 	cmd.Flags().BoolVar(&plan, "plan", false, "show what it would change now")
 	cmd.Flags().BoolVar(&rows, "rows", false, "list the fate of single rows")
 	return cmd

@@ -10,7 +10,7 @@ import (
 func newDropsCommand(a *app) *cobra.Command {
 	var f bridge.DropFilter
 	var states []string
-	cmd := a.jsonFlag(&cobra.Command{
+	cmd := a.shadowFlag(a.jsonFlag(&cobra.Command{
 		Use:   "drops",
 		Short: "List inbound files and how far they are",
 		Args:  cobra.NoArgs,
@@ -26,7 +26,7 @@ func newDropsCommand(a *app) *cobra.Command {
 				return a.PrintDrops(drops)
 			})
 		},
-	})
+	}))
 	cmd.Flags().StringVar(&f.Feed, "feed", "", "only those of this `feed`")
 	cmd.Flags().StringSliceVar(&states, "state", nil, "only those in these `states`: held, partial, …; a wrong one names them all")
 	cmd.Flags().IntVar(&f.Last, "last", 50, "only the last so many; 0 lists all")

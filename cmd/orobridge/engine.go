@@ -22,6 +22,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/oro"
 	"github.com/orobridge/orobridge/bridge/page"
+	"github.com/orobridge/orobridge/bridge/shadow"
 	"github.com/orobridge/orobridge/bridge/web"
 	"github.com/orobridge/orobridge/cmd/orobridge/help"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
@@ -57,9 +58,10 @@ func (a *app) look(ctx context.Context, see func(*operate.View) error) (err erro
 	if err != nil {
 		return err
 	}
+	a.asShadow(c)
 	ledger, err := readLedger(ctx, c)
 	if errors.Is(err, fs.ErrNotExist) {
-		show.Say(a.Stderr, "warning", "nothing has run with this config yet", bridge.HintOf(err))
+		show.Say(a.Stderr, "warning", "nothing has run with this config yet", a.hintOfNone(c, err))
 		ledger, err = state.Scratch(ctx)
 	}
 	if err != nil {
@@ -67,7 +69,7 @@ func (a *app) look(ctx context.Context, see func(*operate.View) error) (err erro
 	}
 	defer closing(ledger, &err)
 	return see(&operate.View{Feeds: c.Feeds, Exports: c.Exports, Ledger: witness{ledger, c.State.Dir},
-		Running: state.Locked(c.State.Dir), By: decider()})
+		Running: state.Locked(c.State.Dir), By: decider(), Shadow: a.shadow})
 }
 
 // A witness is a ledger opened for reading in which looks at persons' data are entered all the same. Where no bridge has run yet
@@ -204,6 +206,10 @@ func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) 
 		e.Subscribe = func(ctx context.Context) ([]string, error) {
 			return e.shop.Subscribe(ctx, w.URL, w.Secret)
 		}
+	}
+	if a.shadow {
+		e.Desk.Shadow = true
+		shadow.Cast(e.Daemon)
 	}
 	return e, nil
 }

@@ -13,7 +13,7 @@ func newEventsCommand(a *app) *cobra.Command {
 	var f bridge.EventFilter
 	var since string
 	var follow bool
-	cmd := a.jsonFlag(&cobra.Command{
+	cmd := a.shadowFlag(a.jsonFlag(&cobra.Command{
 		Use:   "events",
 		Short: "List what happened, from the journal in the ledger",
 		Long: "events lists what happened to drops, runs, orders and the two ends, oldest first: what the log says, out of the ledger.\n" +
@@ -29,7 +29,7 @@ func newEventsCommand(a *app) *cobra.Command {
 				if follow {
 					return desk.Follow(cmd.Context(), f, a.PrintEvent)
 				}
-				var events []operate.Event
+				events := []operate.Event{}
 				err := desk.Events(cmd.Context(), f, func(e operate.Event) error {
 					if !a.AsJSON {
 						return a.PrintEvent(e)
@@ -43,7 +43,7 @@ func newEventsCommand(a *app) *cobra.Command {
 				return err
 			})
 		},
-	})
+	}))
 	flags := cmd.Flags()
 	flags.Int64Var(&f.Drop, "drop", 0, "only those of this `drop`")
 	flags.StringVar(&f.Order, "order", "", "only those of this `order`: its identifier")

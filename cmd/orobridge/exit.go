@@ -45,7 +45,7 @@ var partlyWhen = []struct{ verb, when string }{
 	{"reconcile", "something differs and was not set right, or the repair waits for an approval"},
 	{"run", "with --once: a drop of this round was not loaded in full or one is held, or an order is stuck, in conflict or has an alarm"},
 	{"status", "with --strict: a drop is held, an order is stuck, in conflict or has an alarm, or the shop has one"},
-	{"adopt", "with --leftovers: files stay where they are"},
+	{"adopt", "with --leftovers: files stay where they are; with --orders: of some it is unknown still whether they went out"},
 }
 
 // exit is an error that only carries an exit code: what there was to say has been printed.

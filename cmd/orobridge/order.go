@@ -9,7 +9,7 @@ import (
 
 func newOrderCommand(a *app) *cobra.Command {
 	var render string
-	cmd := a.jsonFlag(&cobra.Command{
+	cmd := a.shadowFlag(a.jsonFlag(&cobra.Command{
 		Use:   "order ORDER",
 		Short: "Show an order's way: its files, pickup, answers, and what was set in the shop",
 		Long: "order takes the order's identifier, or the number of a file.\n\n" +
@@ -49,7 +49,7 @@ func newOrderCommand(a *app) *cobra.Command {
 				return nil
 			})
 		},
-	})
+	}))
 	cmd.Flags().StringVar(&render, "render", "", "print the file in which it would go out by this `export`")
 	return cmd
 }

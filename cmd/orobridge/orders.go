@@ -13,13 +13,15 @@ import (
 
 // orderStates are the words of --state.
 var orderStates = []string{string(bridge.Collected), string(bridge.OwedNow), string(bridge.Written), string(bridge.PickedUp),
-	string(bridge.Answered), string(bridge.Conflict), string(bridge.Stuck)}
+	string(bridge.Answered), string(bridge.Conflict), string(bridge.Stuck), string(bridge.Unknown),
+	string(bridge.Same), string(bridge.Differs), string(bridge.Unwritten)}
 
 func newOrdersCommand(a *app) *cobra.Command {
 	var f bridge.OutboxFilter
 	var states []string
 	var from, to string
-	cmd := a.jsonFlag(&cobra.Command{
+	var unknown bool
+	cmd := a.shadowFlag(a.jsonFlag(&cobra.Command{
 		Use:   "orders",
 		Short: "List outbound orders: where each stands, and what is wrong with it",
 		Long:  "orders lists what stands in the outbox. Orders with an alarm come first; with --json all are listed oldest first.",
@@ -30,6 +32,9 @@ func newOrdersCommand(a *app) *cobra.Command {
 					return oneOfFlag("state", s, orderStates...)
 				}
 				f.States = append(f.States, bridge.OwedState(s))
+			}
+			if unknown {
+				f.States = append(f.States, bridge.Unknown)
 			}
 			if f.From, err = day("from", from); err != nil {
 				return err
@@ -45,10 +50,11 @@ func newOrdersCommand(a *app) *cobra.Command {
 				return a.PrintOrders(orders, time.Now())
 			})
 		},
-	})
+	}))
 	flags := cmd.Flags()
 	flags.StringVar(&f.Export, "export", "", "only those of this `export`")
 	flags.StringSliceVar(&states, "state", nil, "only those in these `states`: "+strings.Join(orderStates, ", "))
+	flags.BoolVar(&unknown, "unknown", false, "only those of which nobody knows whether they went out, after a ledger was put back or lost")
 	flags.BoolVar(&f.Alarmed, "alarms", false, "only those with an alarm")
 	flags.StringVar(&from, "from", "", "submitted at or after this `time`: 2026-01-31, or 2026-01-31T07:00:00Z")
 	flags.StringVar(&to, "to", "", "submitted before this `time`")

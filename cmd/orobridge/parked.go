@@ -8,7 +8,7 @@ import (
 
 func newParkedCommand(a *app) *cobra.Command {
 	var feed string
-	cmd := a.jsonFlag(&cobra.Command{
+	cmd := a.shadowFlag(a.jsonFlag(&cobra.Command{
 		Use:   "parked",
 		Short: "List rows that wait for a parent, by what they wait for",
 		Args:  cobra.NoArgs,
@@ -21,7 +21,7 @@ func newParkedCommand(a *app) *cobra.Command {
 				return a.PrintParked(parked)
 			})
 		},
-	})
+	}))
 	cmd.Flags().StringVar(&feed, "feed", "", "only those of this `feed`")
 	return cmd
 }

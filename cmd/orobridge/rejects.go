@@ -10,7 +10,7 @@ import (
 func newRejectsCommand(a *app) *cobra.Command {
 	var f bridge.RejectFilter
 	var all, flat bool
-	cmd := a.jsonFlag(&cobra.Command{
+	cmd := a.shadowFlag(a.jsonFlag(&cobra.Command{
 		Use:   "rejects [DROP]",
 		Short: "List rows that could not be loaded, and why",
 		Long: "rejects groups the rows that could not be loaded and are still open by their cause, with how many there are and the newest\n" +
@@ -51,7 +51,7 @@ func newRejectsCommand(a *app) *cobra.Command {
 				return a.PrintRejects(rejects, all)
 			})
 		},
-	})
+	}))
 	cmd.Flags().StringVar(&f.Feed, "feed", "", "only those of this `feed`")
 	cmd.Flags().BoolVar(&all, "all", false, "also those that are mended, repeated, acknowledged or expired")
 	cmd.Flags().BoolVar(&flat, "flat", false, "list the rows themselves")

@@ -74,7 +74,11 @@ func (l *lives) begin(ctx context.Context, c *config.Config) (*engine, error) {
 	if err := e.listen(ctx); err != nil {
 		return nil, errors.Join(err, e.closeEnds())
 	}
-	l.log.Info("running", "feeds", len(c.Feeds), "exports", len(c.Exports), "state", c.State.Dir, "shop", c.Shops()[0].URL)
+	what := "running"
+	if l.shadow {
+		what = "running as a shadow, which writes nothing"
+	}
+	l.log.Info(what, "feeds", len(c.Feeds), "exports", len(c.Exports), "state", c.State.Dir, "shop", c.Shops()[0].URL)
 	systemd.Tell(l.log, systemd.Ready)
 	return e, nil
 }
@@ -133,6 +137,7 @@ func (l *lives) read(before *config.Config) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.asShadow(c)
 	was, wasErr := filepath.Abs(before.State.Dir)
 	is, isErr := filepath.Abs(c.State.Dir)
 	if err := errors.Join(wasErr, isErr); err != nil {

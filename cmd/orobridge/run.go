@@ -25,7 +25,10 @@ func newRunCommand(a *app) *cobra.Command {
 		Long: "run polls every feed and every export on its own schedule. The first Ctrl-C finishes the work at hand, the second one\n" +
 			"stops at once; either way the next start goes on from the ledger. With --once it makes one round and exits.\n\n" +
 			"A SIGHUP, or orobridge reload, makes it read its config again. Started by systemd, it says when it is ready, and that it\n" +
-			"is alive for as long as its ledger answers.",
+			"is alive for as long as its ledger answers.\n\n" +
+			"With --shadow it writes nothing, neither to the shop nor to a remote, for the weeks in which another system still does the\n" +
+			"work: it tells what it would have done with each file, and how each order file that it would have written compares with what\n" +
+			"the other system wrote. It keeps a state of its own, in shadow below state.dir; look at it with status --shadow and the like.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
@@ -37,6 +40,7 @@ func newRunCommand(a *app) *cobra.Command {
 			return a.runDaemon(cmd.Context())
 		},
 	}
+	cmd.Flags().BoolVar(&a.shadow, "shadow", false, "write nothing: tell what would be done")
 	cmd.Flags().BoolVar(&once, "once", false, "make one round of every feed and export, then exit")
 	cmd.Flags().BoolVar(&stable, "wait-stable", false, "with --once: wait for files that are there and still settling, and load them too")
 	return cmd

@@ -11,7 +11,7 @@ import (
 )
 
 func newTraceCommand(a *app) *cobra.Command {
-	return a.jsonFlag(&cobra.Command{
+	return a.shadowFlag(a.jsonFlag(&cobra.Command{
 		Use:   "trace [ENTITY] KEY",
 		Short: "Show which drop, line and run set a key, and its history",
 		Long: "trace shows what the shop last accepted under a key, and everything that happened to it. A key of several parts is written\n" +
@@ -37,7 +37,7 @@ func newTraceCommand(a *app) *cobra.Command {
 				return nil
 			})
 		},
-	})
+	}))
 }
 
 // traceAll traces every key that a word is a part of; as JSON it is a list.

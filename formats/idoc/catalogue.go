@@ -14,9 +14,13 @@ import (
 //
 // The names are those of SAP's documentation of the message, which does not say what stands below what. XML and the parents'
 // numbers of a flat file do; where the material is not around its price, it is the only one of the nearest segment that holds
-// both. A catalogue may hold gross, net and retail prices of a material, each of a condition type of its own: which of them
-// are the shop's is not guessed.
+// both. Numbers of parents that can't be right show in a validity, or a key, without a price: what they would be of is not
+// guessed, and neither is which of gross, net and retail prices, each of a condition type of its own, are the shop's.
 func catalogue(r *reader, d *Document) error {
+	if i := d.idle(); i >= 0 {
+		r.push(d, i).fail(&d.Segments[i], "", formats.CodeStructure, "no price stands below the %s%s", d.Segments[i].Type, sayWhere)
+		return nil
+	}
 	prices, kinds, err := r.offers(d)
 	if err != nil {
 		return err
@@ -29,10 +33,17 @@ func catalogue(r *reader, d *Document) error {
 	}
 	for i := range prices {
 		c := &prices[i]
-		if c.material = d.materialOf(c.konp); c.material < 0 {
+		b := &rowBuilder{r: r, d: d}
+		c.material = d.materialOf(c.konp)
+		priced := b.material(c.komg)
+		switch {
+		case c.material < 0:
 			r.push(d, c.konp).fail(&d.Segments[c.konp], "sku", formats.CodeStructure,
-				"which material the price is of can't be told: no E1MARAM stands around it, and it is not beside a single one; in a flat "+
-					"file format.dictionary with the lines of E1MARAM, E1KONH and E1KONP (transaction WE60) says where they stand")
+				"which material the price is of can't be told: no E1MARAM stands around it, and it is not beside a single one%s", sayWhere)
+			continue
+		case priced != "" && priced != b.material(c.material):
+			r.push(d, c.konp).fail(&d.Segments[c.konp], "sku", formats.CodeStructure,
+				"the E1KOMG around the price is of the material %s, and the E1MARAM is %s%s", priced, b.material(c.material), sayWhere)
 			continue
 		}
 		if err := c.prices(); err != nil {
@@ -40,6 +51,20 @@ func catalogue(r *reader, d *Document) error {
 		}
 	}
 	return nil
+}
+
+// sayWhere is what to do about places that can't be right.
+const sayWhere = "; for a flat file format.dictionary says with the lines of E1MARAM, E1KOMG, E1KONH and E1KONP (transaction WE60) where " +
+	"they stand"
+
+// idle is the first E1KOMG or E1KONH that has no price below it, -1 for none.
+func (d *Document) idle() int {
+	for i := range d.Segments {
+		if t := d.Segments[i].Type; (t == "E1KOMG" || t == "E1KONH") && d.First(i, "E1KONP") < 0 {
+			return i
+		}
+	}
+	return -1
 }
 
 // offers lists the prices of a catalogue that may be the feed's, and their condition types.

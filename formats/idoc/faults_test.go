@@ -294,12 +294,19 @@ func TestPriceCatalogue(t *testing.T) {
 	gross := strings.Replace(xml, "</E1KONP>", "</E1KONP>\n<E1KONP SEGMENT=\"1\"><KSCHL>PB00</KSCHL><KBETR>60.00</KBETR><KONWA>EUR</KONWA></E1KONP>", 1)
 	scale := strings.Replace(xml, "</E1KONP>", "<E1KONM SEGMENT=\"1\"><KSTBM>12.000</KSTBM><KBETR>45.00</KBETR></E1KONM></E1KONP>", 1)
 	flat := string(convert(t, &Options{}, []byte(xml), FormFlat, ""))
-	var lost strings.Builder // no line says what it stands below
-	for line := range strings.Lines(flat) {
-		if strings.HasPrefix(line, "E2") {
-			line = line[:55] + "000000" + line[61:]
+	below := func(number func(own int) int) string { // the file with other numbers of parents
+		var out strings.Builder
+		own := 0
+		for line := range strings.Lines(flat) {
+			own++
+			if strings.HasPrefix(line, "E2") {
+				line = fmt.Sprintf("%s%06d%s", line[:55], number(own-1), line[61:])
+			} else {
+				own = 0
+			}
+			out.WriteString(line)
 		}
-		lost.WriteString(line)
+		return out.String()
 	}
 	marm := strings.Replace(xml, "<E1KONP SEGMENT=\"1\"><KSCHL>PN00", "<E1PMARM SEGMENT=\"1\"><EAN11>4006381333931</EAN11></E1PMARM><E1KONP SEGMENT=\"1\"><KSCHL>PN00", 1)
 	for name, c := range map[string]struct {
@@ -312,8 +319,14 @@ func TestPriceCatalogue(t *testing.T) {
 		"one of two": {gross, &Options{PriceList: "L", ConditionTypes: []string{"PB00"}}, []string{`value="60"`, `"other_condition PN00":4`}},
 		"a scale":    {scale, &Options{PriceList: "L"}, []string{`quantity="12" currency="EUR" value="45"`}},
 		"no list":    {xml, &Options{}, []string{"REJECT missing price_list", "format.price_list would name its list", `price_list="customer 4711"`}},
-		"lost parents": {lost.String(), &Options{PriceList: "L"}, []string{"REJECT structure sku: which material the price is of can't be told",
-			"format.dictionary with the lines of E1MARAM, E1KONH and E1KONP"}},
+		"no parents": {below(func(int) int { return 0 }), &Options{PriceList: "L"},
+			[]string{"REJECT structure : no price stands below the E1KONH; for a flat file format.dictionary", "no price stands below the E1KOMG"}},
+		"one parent": {below(func(int) int { return 1 }), &Options{PriceList: "L"},
+			[]string{"no price stands below the E1KONH", "no price stands below the E1KOMG"}},
+		"another's material": {strings.Replace(xml, "<KUNNR>0000004711</KUNNR><MATNR>000000000000070002", "<KUNNR>0000004711</KUNNR><MATNR>000000000000070009", 1),
+			&Options{PriceList: "L"}, []string{"REJECT structure sku: the E1KOMG around the price is of the material 000000000000070009, and the E1MARAM is 000000000000070002"}},
+		"several beside it": {strings.Replace(xml, "</IDOC>\n</PRICAT03>", "<E1MARAM SEGMENT=\"1\"><MATNR>70003</MATNR></E1MARAM></IDOC>\n</PRICAT03>", 1),
+			&Options{PriceList: "L"}, []string{"REJECT structure sku: which material the price is of can't be told: no E1MARAM stands around it, and it is not beside a single one"}},
 		"a unit's number": {marm, &Options{PriceList: "L", raw: []rawColumn{{name: "EAN", field: "EAN11", segment: "E1PMARM"}}},
 			[]string{`EAN="4006381333931"`}},
 	} {
@@ -339,5 +352,36 @@ func TestPlacesOfOneType(t *testing.T) {
 	got, err := dump(f, strings.NewReader(file), formats.Prices)
 	if err != nil || !strings.Contains(got, "REJECT structure : E1KONP stands below E1KOMG; it belongs below E1KONH") {
 		t.Errorf("%v %s", err, got)
+	}
+}
+
+// TestPlacesOfAUser: what the message about a catalogue without places asks for mends it.
+func TestPlacesOfAUser(t *testing.T) {
+	item := func(sku, price string) string {
+		return `<E1MARAM SEGMENT="1"><MATNR>` + sku + `</MATNR><MEINS>ST</MEINS><E1KONH SEGMENT="1"><DATAB>20260101</DATAB>` +
+			`<E1KONP SEGMENT="1"><KSCHL>PR00</KSCHL><KBETR>` + price + `</KBETR><KONWA>EUR</KONWA></E1KONP></E1KONH></E1MARAM>`
+	}
+	xml := `<PRICAT03><IDOC BEGIN="1"><EDI_DC40 SEGMENT="1"><TABNAM>EDI_DC40</TABNAM><DOCNUM>1</DOCNUM><IDOCTYP>PRICAT03</IDOCTYP><MESTYP>PRICAT</MESTYP></EDI_DC40>` +
+		`<E1PRIHEAD SEGMENT="1"><SYNTAX_VERSION>3</SYNTAX_VERSION></E1PRIHEAD>` + item("A-1", "1.50") + item("A-2", "2.50") + `</IDOC></PRICAT03>`
+	var flat strings.Builder // no line says what it stands below
+	for line := range strings.Lines(string(convert(t, &Options{}, []byte(xml), FormFlat, ""))) {
+		if strings.HasPrefix(line, "E2") {
+			line = line[:55] + "000000" + line[61:]
+		}
+		flat.WriteString(line)
+	}
+	f := &Options{PriceList: "L", Dictionary: "own.csv"}
+	f.SetOpen(func(string) (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader(`E1MARAM,E2MARAM009,-,1,MSGFN:3 MATNR:18 ERSDA:8 ERNAM:12 LAEDA:8 AENAM:12 PSTAT:15 LVORM:1 MTART:4 MBRSH:1 MATKL:9 BISMT:18 MEINS:3
+E1KONH,E2KONH,E1MARAM,2,KNUMH:10 DATAB:8 DATBI:8
+E1KONP,E2KONP,E1KONH,3,KSCHL:4 KNUMT:10 STFKZ:1 KZBZG:1 KSTBM:19 KONMS:3 KSTBW:20 KONWS:5 KRECH:1 KBETR:16 KONWA:5 KPEIN:5 KMEIN:3
+`)), nil
+	})
+	f.SetClock(today)
+	got, err := dump(f, strings.NewReader(flat.String()), formats.Prices)
+	for _, want := range []string{`sku="A-1" unit="ST" quantity="1" currency="EUR" value="1.5"`, `sku="A-2" unit="ST" quantity="1" currency="EUR" value="2.5"`} {
+		if err != nil || !strings.Contains(got, want) || strings.Contains(got, "REJECT") {
+			t.Errorf("no %s: %v\n%s", want, err, got)
+		}
 	}
 }

@@ -49,7 +49,8 @@ type word struct {
 }
 
 func newMarkup(r io.Reader, dict *Dictionary) *markupReader {
-	m := &markupReader{s: xmltok.New(r, xmltok.Limits{Depth: maxDepth + 10}), dict: dict, words: map[*Structure]map[string]*word{}}
+	limits := xmltok.Limits{Depth: maxDepth + 10, SkipBlanks: true}
+	m := &markupReader{s: xmltok.New(r, limits), dict: dict, words: map[*Structure]map[string]*word{}}
 	m.follow("")
 	return m
 }

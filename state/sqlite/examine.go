@@ -160,15 +160,16 @@ func (x *Examined) bodies(ctx context.Context) (faults []string, err error) {
 
 // links compares what the shop accepted with the fingerprints by which rows count as unchanged. A link that is doubtful has none.
 func (x *Examined) links(ctx context.Context) (faults []string, err error) {
-	err = walk(ctx, x.read, `SELECT a.entity, a.key, a.content, l.print FROM accepted a JOIN links l ON l.entity = a.entity AND l.key = a.key
-		WHERE l.print <> 0`, nil, func(rows *sql.Rows) error {
+	err = walk(ctx, x.read, `SELECT a.entity, a.key, a.content, a.removed, l.print FROM accepted a
+		JOIN links l ON l.entity = a.entity AND l.key = a.key WHERE l.print <> 0`, nil, func(rows *sql.Rows) error {
 		var entity, key, content string
 		var print int64
-		if err := rows.Scan(&entity, &key, &content, &print); err != nil {
+		var link bridge.Link
+		if err := rows.Scan(&entity, &key, &content, &link.Removed, &print); err != nil {
 			return err
 		}
-		values, err := formats.ParseContent(content)
-		link := bridge.Link{Content: values}
+		var err error
+		link.Content, err = formats.ParseContent(content)
 		if err != nil || link.Fingerprint() != print {
 			faults = append(faults, fmt.Sprintf("link %s %s: what the shop accepted is not what its fingerprint says", entity, key))
 		}

@@ -11,21 +11,22 @@ import (
 
 // eventRest is what of an event has no column of its own.
 type eventRest struct {
-	Run    int64          `json:"run,omitempty"`
-	Batch  int64          `json:"batch,omitempty"`
-	File   string         `json:"file,omitempty"`
-	Alarm  bridge.Alarm   `json:"alarm,omitempty"`
-	Work   string         `json:"work,omitempty"`
-	Who    string         `json:"who,omitempty"`
-	From   string         `json:"from,omitempty"`
-	Person string         `json:"person,omitempty"`
-	Why    string         `json:"why,omitempty"`
-	Bytes  int64          `json:"bytes,omitempty"`
-	SHA256 string         `json:"sha256,omitempty"`
-	Text   string         `json:"text,omitempty"`
-	Hint   string         `json:"hint,omitempty"`
-	Counts *bridge.Counts `json:"counts,omitempty"`
-	Visit  *visitRest     `json:"visit,omitempty"`
+	Run     int64          `json:"run,omitempty"`
+	Batch   int64          `json:"batch,omitempty"`
+	File    string         `json:"file,omitempty"`
+	Alarm   bridge.Alarm   `json:"alarm,omitempty"`
+	Work    string         `json:"work,omitempty"`
+	Who     string         `json:"who,omitempty"`
+	From    string         `json:"from,omitempty"`
+	Person  string         `json:"person,omitempty"`
+	Why     string         `json:"why,omitempty"`
+	Verdict bridge.Verdict `json:"verdict,omitempty"`
+	Bytes   int64          `json:"bytes,omitempty"`
+	SHA256  string         `json:"sha256,omitempty"`
+	Text    string         `json:"text,omitempty"`
+	Hint    string         `json:"hint,omitempty"`
+	Counts  *bridge.Counts `json:"counts,omitempty"`
+	Visit   *visitRest     `json:"visit,omitempty"`
 }
 
 // visitRest is what of a visit has no column of its own.
@@ -46,7 +47,7 @@ type visitRest struct {
 // keep enters events in the journal and numbers them, and in the audit those that belong there.
 func keep(ctx context.Context, tx statements, events []*bridge.Event) error {
 	for _, e := range events {
-		rest := eventRest{e.Run, e.Batch, e.File, e.Alarm, e.Work, e.Who, e.From, e.Person, e.Why, e.Bytes, e.SHA256, e.Text, e.Hint,
+		rest := eventRest{e.Run, e.Batch, e.File, e.Alarm, e.Work, e.Who, e.From, e.Person, e.Why, e.Verdict, e.Bytes, e.SHA256, e.Text, e.Hint,
 			e.Counts, nil}
 		var remote, user string
 		if v := e.Visit; v != nil {
@@ -106,7 +107,7 @@ func (l journal) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 			return fmt.Errorf("read event %d: %w", e.ID, err)
 		}
 		e.Run, e.Batch, e.File, e.Alarm, e.Work, e.Who, e.Why = rest.Run, rest.Batch, rest.File, rest.Alarm, rest.Work, rest.Who, rest.Why
-		e.From, e.Person = rest.From, rest.Person
+		e.From, e.Person, e.Verdict = rest.From, rest.Person, rest.Verdict
 		e.Bytes, e.SHA256, e.Text, e.Hint, e.Counts = rest.Bytes, rest.SHA256, rest.Text, rest.Hint, rest.Counts
 		if v := rest.Visit; v != nil {
 			e.Visit = &bridge.Visit{Remote: remote, User: user, Address: v.Address, Session: v.Session, Known: v.Known,

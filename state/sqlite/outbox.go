@@ -54,7 +54,7 @@ func (l outboxStore) Versions(ctx context.Context, export string, ids []string) 
 func (l outboxStore) Collected(ctx context.Context, export string, n int) ([]*bridge.Entry, error) {
 	var all []*bridge.Entry
 	err := walk(ctx, l.front, `SELECT id, kind, oro_id, identifier, version, print, content, flags, submitted, noticed FROM outbox
-		WHERE export = ? AND number = 0 AND stuck = '' ORDER BY id LIMIT ?`, []any{export, n}, func(rows *sql.Rows) error {
+		WHERE export = ? AND number = 0 AND stuck = '' AND went = '' ORDER BY id LIMIT ?`, []any{export, n}, func(rows *sql.Rows) error {
 		e := &bridge.Entry{Document: &bridge.Document{}}
 		var flags string
 		err := rows.Scan(&e.ID, &e.Kind, &e.Document.ID, &e.Identifier, &e.Version, &e.Print, &e.Content, &flags,
@@ -141,15 +141,16 @@ func turnBook(ctx context.Context, tx statements, export string, in *bridge.Inta
 // enter puts an order into the outbox, without a file yet.
 func (l outboxStore) enter(ctx context.Context, tx statements, export string, e *bridge.Entry) error {
 	return tx.insert(ctx, &e.ID, `INSERT INTO outbox
-		(export, kind, identifier, oro_id, version, print, content, flags, stuck, alarm, submitted, noticed, person)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, export, e.Kind, e.Identifier, e.Document.ID, e.Version, e.Print, string(e.Content),
-		strings.Join(e.Flags, " "), e.Stuck, e.Alarm, millis(e.Submitted), millis(e.Noticed), l.Pseudonym(e.Customer))
+		(export, kind, identifier, oro_id, version, print, content, flags, stuck, alarm, submitted, noticed, person, went)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, export, e.Kind, e.Identifier, e.Document.ID, e.Version, e.Print, string(e.Content),
+		strings.Join(e.Flags, " "), e.Stuck, e.Alarm, millis(e.Submitted), millis(e.Noticed), l.Pseudonym(e.Customer), e.Went)
 }
 
 // addFile puts a file into the outbox, and its members into the file.
 func addFile(ctx context.Context, tx statements, f *bridge.NewFile) error {
-	_, err := tx.ExecContext(ctx, `INSERT INTO outfiles (export, number, name, body, sha256, state, owed) VALUES (?, ?, ?, ?, ?, ?, ?)`,
-		f.Export, f.Number, f.Name, f.Body, f.SHA256, f.State, millis(f.OwedAt))
+	_, err := tx.ExecContext(ctx, `INSERT INTO outfiles
+		(export, number, name, body, sha256, state, owed, written, marked, picked_up) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		f.Export, f.Number, f.Name, f.Body, f.SHA256, f.State, millis(f.OwedAt), millis(f.Written), millis(f.Marked), millis(f.PickedUp))
 	if err != nil {
 		return err
 	}
@@ -210,14 +211,14 @@ func saveOutfile(ctx context.Context, tx statements, f bridge.FileMove) error {
 }
 
 func saveOwed(ctx context.Context, tx statements, o *bridge.Owed) error {
-	_, err := tx.ExecContext(ctx, `UPDATE outbox SET alarm = ?, answer = ?, answered = ? WHERE id = ?`,
-		o.OwnAlarm, o.Answer, millis(o.Answered), o.ID)
+	_, err := tx.ExecContext(ctx, `UPDATE outbox SET alarm = ?, answer = ?, answered = ?, went = ? WHERE id = ?`,
+		o.OwnAlarm, o.Answer, millis(o.Answered), o.Went, o.ID)
 	return err
 }
 
 // orderState is where an order stands: its own state where it has one, else its file's.
 const orderState = `CASE WHEN o.answered <> 0 THEN 'answered' WHEN o.stuck <> '' THEN 'stuck'
-	WHEN o.number = 0 THEN 'collected' ELSE f.state END`
+	WHEN o.number = 0 THEN iif(o.went <> '', o.went, 'collected') ELSE f.state END`
 
 // Outbox lists orders with the files that hold them.
 func (l outboxStore) Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*bridge.Owed, error) {
@@ -244,14 +245,14 @@ func (l outboxStore) Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*brid
 	query := `SELECT o.id, o.export, o.number, o.identifier, o.oro_id, o.version,
 		coalesce(f.name, ''), coalesce(f.sha256, ''), coalesce(length(f.body), 0), ` + orderState + `, o.alarm,
 		coalesce(f.alarm, ''), iif(o.stuck <> '', o.stuck, coalesce(f.reason, '')),
-		o.flags, o.answer, o.submitted, o.noticed, coalesce(f.owed, 0), coalesce(f.written, 0),
+		o.flags, o.answer, o.went, o.submitted, o.noticed, coalesce(f.owed, 0), coalesce(f.written, 0),
 		coalesce(f.fetched, 0), coalesce(f.fetched_by, ''), coalesce(f.fetched_from, ''), coalesce(f.picked_up, 0), o.answered
 		FROM outbox o LEFT JOIN outfiles f ON f.export = o.export AND f.number = o.number` + w.tail("o.id", f.First, f.Last)
 	err := walk(ctx, l.front, query, w.args, func(rows *sql.Rows) error {
 		o := &bridge.Owed{}
 		var flags string
 		err := rows.Scan(&o.ID, &o.Export, &o.Number, &o.Order, &o.OroID, &o.Version, &o.File, &o.SHA256, &o.Size, &o.State,
-			&o.OwnAlarm, &o.FileAlarm, &o.Reason, &flags, &o.Answer, stamp{&o.Submitted}, stamp{&o.Noticed},
+			&o.OwnAlarm, &o.FileAlarm, &o.Reason, &flags, &o.Answer, &o.Went, stamp{&o.Submitted}, stamp{&o.Noticed},
 			stamp{&o.OwedAt}, stamp{&o.WrittenAt},
 			stamp{&o.Fetched.At}, &o.Fetched.User, &o.Fetched.From, stamp{&o.PickedUp}, stamp{&o.Answered})
 		o.Alarm, o.Flags = cmp.Or(o.OwnAlarm, o.FileAlarm), strings.Fields(flags)

@@ -115,13 +115,13 @@ func (l runStore) WroteRejects(ctx context.Context, feed string, run int64) (wro
 	return wrote, wrap(fmt.Sprintf("look for run %d", run), err)
 }
 
-// RowCounts are the rows of the last n first runs of a feed's drops of one scope that were loaded, newest first.
+// RowCounts are the rows of the last n first runs of a feed's drops of one scope that were loaded or shadowed, newest first.
 // Corrected rejects do not count.
 func (l runStore) RowCounts(ctx context.Context, feed, scope string, n int) ([]int64, error) {
 	var counts []int64
 	const query = `SELECT r.rows FROM runs r JOIN drops d ON d.id = r.drop_id
-		WHERE d.feed = ? AND r.scope = ? AND d.corrects = 0 AND r.kind = 'load'
-		AND r.state = 'done' AND d.state IN ('loaded', 'partial') ORDER BY r.id DESC LIMIT ?`
+		WHERE d.feed = ? AND r.scope = ? AND d.corrects = 0 AND r.kind IN ('load', 'shadow')
+		AND r.state = 'done' AND d.state IN ('loaded', 'partial', 'shadowed') ORDER BY r.id DESC LIMIT ?`
 	err := walk(ctx, l.read, query, []any{feed, scope, n}, func(rows *sql.Rows) error {
 		var c int64
 		err := rows.Scan(&c)

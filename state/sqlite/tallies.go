@@ -89,17 +89,19 @@ func (l outboxStore) OutboxCounts(ctx context.Context, export string) (c bridge.
 		(SELECT count(*) FROM outbox WHERE export = ?1 AND answered = 0),
 		(SELECT count(*) FROM outbox WHERE export = ?1) - (SELECT count(*) FROM outbox WHERE export = ?1 AND answered = 0),
 		(SELECT count(*) FROM outbox WHERE export = ?1 AND number = 0 AND stuck <> '' AND answered = 0),
-		(SELECT count(*) FROM outbox WHERE export = ?1 AND number = 0 AND stuck = '' AND answered = 0),
+		(SELECT count(*) FROM outbox WHERE export = ?1 AND number = 0 AND stuck = '' AND went = '' AND answered = 0),
+		(SELECT count(*) FROM outbox WHERE export = ?1 AND number = 0 AND stuck = '' AND went = 'unknown' AND answered = 0),
 		(SELECT count(*) FROM (SELECT id FROM outbox WHERE export = ?1 AND alarm <> ''
 			UNION SELECT o.id FROM outfiles f CROSS JOIN outbox o ON o.export = f.export AND o.number = f.number
 			WHERE f.export = ?1 AND f.alarm <> '')),
 		coalesce((SELECT written FROM outfiles WHERE export = ?1 AND written > 0 ORDER BY number DESC LIMIT 1), 0)`, export).
-		Scan(&open, &c.Answered, &c.Stuck, &c.Collected, &c.Alarmed, stamp{&c.LastWritten})
+		Scan(&open, &c.Answered, &c.Stuck, &c.Collected, &c.Unknown, &c.Alarmed, stamp{&c.LastWritten})
 	if err != nil {
 		return c, wrap("count orders of "+export, err)
 	}
 	err = walk(ctx, l.walks, `SELECT f.state, count(*) FROM outfiles f CROSS JOIN outbox o ON o.export = f.export AND o.number = f.number
-		WHERE f.export = ? AND f.state IN ('owed', 'written', 'conflict') AND o.answered = 0 AND o.stuck = '' GROUP BY 1`,
+		WHERE f.export = ? AND f.state IN ('owed', 'written', 'conflict', 'unknown', 'same', 'differs', 'missing')
+		AND o.answered = 0 AND o.stuck = '' GROUP BY 1`,
 		[]any{export}, func(rows *sql.Rows) error {
 			var state bridge.OwedState
 			var n int64
@@ -111,9 +113,17 @@ func (l outboxStore) OutboxCounts(ctx context.Context, export string) (c bridge.
 				c.Written = n
 			case bridge.Conflict:
 				c.Conflict = n
+			case bridge.Unknown:
+				c.Unknown += n
+			case bridge.Same:
+				c.Same = n
+			case bridge.Differs:
+				c.Differs = n
+			case bridge.Unwritten:
+				c.Unwritten = n
 			}
 			return err
 		})
-	c.PickedUp = open - c.Stuck - c.Collected - c.Owed - c.Written - c.Conflict
+	c.PickedUp += open - c.Total() + c.Answered
 	return c, wrap("count orders of "+export, err)
 }

@@ -124,11 +124,11 @@ func Of(ctx context.Context, l Ledger, d *bridge.Drop, run *bridge.Run) (*Order,
 	if run.Force {
 		return nil, nil
 	}
-	o := &Order{ledger: l, drop: d, again: run.Kind != bridge.FirstRun, known: map[int64]bool{0: false, d.ID: false}}
+	o := &Order{ledger: l, drop: d, again: !run.Kind.First(), known: map[int64]bool{0: false, d.ID: false}}
 	if o.again {
 		return o, nil
 	}
-	last, err := l.Ranked(ctx, d.Feed, "", bridge.Loaded, bridge.Partial, bridge.Loading)
+	last, err := l.Ranked(ctx, d.Feed, "", bridge.Loaded, bridge.Partial, bridge.Loading, bridge.Shadowed)
 	if err != nil || last == nil || last.ID == d.ID || last.Rank <= d.Rank {
 		return nil, err
 	}

@@ -84,7 +84,7 @@ func (w *Writer) told(ctx context.Context, run *bridge.Run, file *rows.File) (fo
 	if err != nil {
 		return o, err
 	}
-	all, before := run.Kind == bridge.FirstRun || run.Kind == bridge.ReRun, map[rows.Spot]bool{}
+	all, before := run.Kind.Whole(), map[rows.Spot]bool{}
 	if run.Kind == bridge.RetryRun {
 		runs, err := w.Ledger.Runs(ctx, w.Drop.ID)
 		if last := rows.LastRejects(runs, run.ID); err == nil && last != nil {

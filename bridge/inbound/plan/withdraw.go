@@ -11,8 +11,7 @@ import (
 
 // withdraws says that what the drop lacks is removed. An empty file says nothing, and corrected rejects are only some rows.
 func (p *Planner) withdraws() bool {
-	return p.Feed.Mode == "full" && p.Feed.Missing != "keep" && (p.Run.Kind == bridge.FirstRun || p.Run.Kind == bridge.ReRun) &&
-		p.Run.Rows > 0 && !p.Drop.Correction
+	return p.Feed.Mode == "full" && p.Feed.Missing != "keep" && p.Run.Kind.Whole() && p.Run.Rows > 0 && !p.Drop.Correction
 }
 
 // Withdraw stages the removal of every key that earlier drops of this full feed have set and that this one lacks.

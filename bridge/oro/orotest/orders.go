@@ -256,6 +256,11 @@ func (s *Shop) SetOrderStatus(id, status string) error {
 // CancelOrder sets the internal status to cancelled.
 func (s *Shop) CancelOrder(id string) error { return s.SetOrderStatus(id, "cancelled") }
 
+// SetOrderNumber sets the ERP's number of an order, as an answer does.
+func (s *Shop) SetOrderNumber(id, number string) error {
+	return s.changeOrder(id, func(e *entity) error { return fill(e, map[string]any{"externalId": number}, nil) })
+}
+
 // ChangeLine sets the quantity of a line, counted from 0.
 func (s *Shop) ChangeLine(id string, line int, quantity string) error {
 	return s.changeOrder(id, func(e *entity) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/operate"
 )
 
@@ -41,17 +42,31 @@ func (p *Pen) PrintDrop(v *operate.DropDetails) {
 		fmt.Fprintf(p.Stdout, "  written  %s\n", Printable(path))
 	}
 	if v.Open > 0 {
-		fmt.Fprintf(p.Stdout, "  rejects  %d open: see `orobridge rejects %d`\n", v.Open, d.Drop)
+		flag := ""
+		if v.Kind == bridge.ShadowRun {
+			flag = " --shadow"
+		}
+		fmt.Fprintf(p.Stdout, "  rejects  %d open: see `orobridge rejects %d%s`\n", v.Open, d.Drop, flag)
 	}
 	for _, r := range v.Runs {
 		fmt.Fprintf(p.Stdout, "run %d (%s, %s, %s): %s; %d requests\n", r.Run, r.Kind, r.Stage, Moment(r.Started),
 			CountsLine(r.Counts), r.Requests)
 		p.printLeftOut("  ", r.Skipped, r.Unmapped)
 	}
+	for i, c := range v.Planned {
+		if i == foretoldShown {
+			fmt.Fprintf(p.Stdout, "and %d more changes: see `orobridge drop %d --shadow --rows`\n", len(v.Planned)-i, d.Drop)
+			break
+		}
+		_ = p.PrintChange(c) // as all that is printed here
+	}
 	if w := v.Progress; w != nil {
 		fmt.Fprintf(p.Stdout, "now at work: %d planned, %d sent, %d judged%s\n", w.Planned, w.Sent, w.Judged, Pace(w.PerSecond, w.Left))
 	}
 }
+
+// foretoldShown is how many of the changes that a shadow has told of are printed with a drop.
+const foretoldShown = 20
 
 // PrintFates lists what became of rows.
 func (p *Pen) PrintFates(fates []operate.Row) error {

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/operate"
 )
 
@@ -77,8 +78,11 @@ func (p *Pen) PrintOrders(orders []operate.Order, now time.Time) error {
 		if o.Fetched != nil {
 			state += ", fetched by " + o.By
 		}
-		row := []string{FileNumber(o.Number), o.Order, state, string(o.Alarm), age(now, o.Submitted), o.File,
-			strings.Join(o.Flags, " ")}
+		flags := strings.Join(o.Flags, " ")
+		if o.State == bridge.Differs || o.State == bridge.Unwritten {
+			flags = strings.TrimSpace(flags + " " + o.Reason)
+		}
+		row := []string{FileNumber(o.Number), o.Order, state, string(o.Alarm), age(now, o.Submitted), o.File, flags}
 		if o.Alarm != "" {
 			alarmed = append(alarmed, row)
 		} else {

@@ -1,17 +1,33 @@
 package show
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
+	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/state"
 )
 
 // Keeping prints what is told of the state folder.
 type Keeping struct{ *Pen }
+
+// PrintExamined prints what was found whole and what was not, which is an error.
+func (p Keeping) PrintExamined(all operate.Findings) error {
+	for i := range all {
+		if !p.AsJSON {
+			p.PrintFinding(&all[i])
+		}
+	}
+	err := p.PrintChecked(all)
+	if err == nil && all.Failed() > 0 {
+		err = errors.New("the state is damaged")
+	}
+	return err
+}
 
 // PrintBackup prints what stands in a backup.
 func (p Keeping) PrintBackup(path string, m *state.Manifest) error {
@@ -40,6 +56,47 @@ func (p Keeping) PrintRestored(dir string, r *state.Restored) error {
 		fmt.Fprintf(p.Stdout, "what stood there is in %s: remove it when it is not needed any more\n", Printable(r.Replaced))
 	}
 	fmt.Fprintln(p.Stderr, "hint: start the bridge, then see `orobridge status` and `orobridge orders --unknown`")
+	return nil
+}
+
+// PrintSalvaged prints what was read of a damaged ledger, and what is lost.
+func (p Keeping) PrintSalvaged(dir string, s *state.Salvaged) error {
+	if p.AsJSON {
+		type table struct {
+			Table string `json:"table"`
+			Read  int64  `json:"read"`
+			Lost  string `json:"lost"`
+		}
+		tables := make([]table, len(s.Tables))
+		for i, t := range s.Tables {
+			tables[i] = table(t)
+		}
+		return p.PrintJSON(map[string]any{"tables": tables, "new_generation": s.Life, "replaced": s.Replaced})
+	}
+	rows := make([][]string, len(s.Tables))
+	for i, t := range s.Tables {
+		rows[i] = []string{t.Table, Decimal(t.Read), t.Lost}
+	}
+	if err := p.Table([]string{"TABLE", "ROWS", "LOST"}, rows, "nothing"); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.Stdout, "%s holds what could be read; generation %d begins\n", Printable(dir), s.Life)
+	if s.Replaced != "" {
+		fmt.Fprintf(p.Stdout, "what stood there is in %s\n", Printable(s.Replaced))
+	}
+	fmt.Fprintln(p.Stderr, "hint: start the bridge, then see `orobridge status` and `orobridge orders --unknown`")
+	return nil
+}
+
+// PrintAdoptedOrders prints which orders were taken as written.
+func (p Keeping) PrintAdoptedOrders(v *operate.AdoptedOrders) error {
+	if p.AsJSON {
+		return p.PrintJSON(v)
+	}
+	for _, o := range v.Unknown {
+		fmt.Fprintf(p.Stdout, "%s is unknown still\n", Printable(o.Order))
+	}
+	fmt.Fprintf(p.Stdout, "%d orders went out, of %d it is unknown\n", len(v.Written), len(v.Unknown))
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/operate"
 )
 
@@ -22,11 +23,14 @@ func (p *Pen) PrintStatus(v *operate.Status) error {
 	if p.AsJSON {
 		return p.PrintJSON(v)
 	}
-	if v.Running {
-		fmt.Fprintln(p.Stdout, "a bridge is running")
-	} else {
-		fmt.Fprintln(p.Stdout, "no bridge is running")
+	who, state := "bridge", "no %s is running\n"
+	if v.Shadow {
+		who = "shadow, which writes nothing,"
 	}
+	if v.Running {
+		state = "a %s is running\n"
+	}
+	fmt.Fprintf(p.Stdout, state, who)
 	var feeds, exports [][]string
 	for _, s := range v.Feeds {
 		feeds = append(feeds, []string{s.Feed, strconv.Itoa(s.Waiting), strconv.Itoa(s.Held), Decimal(s.Parked), Decimal(s.Rejects), s.Last,
@@ -46,12 +50,27 @@ func (p *Pen) PrintStatus(v *operate.Status) error {
 		return err
 	}
 	for _, s := range v.Feeds {
+		if s.State == bridge.Shadowed {
+			fmt.Fprintf(p.Stdout, "shadow: %s: %s: %s\n", s.Feed, Printable(s.Last), Printable(s.Reason))
+		}
+	}
+	for _, x := range v.Exports {
+		if b := x.Beside; b != nil {
+			fmt.Fprintf(p.Stdout, "shadow: %s: %d same, %d differ, %d missing, %d extra\n", x.Export, b.Same, b.Differs, b.Missing, b.Extra)
+		}
+	}
+	for _, s := range v.Feeds {
 		for i, text := range s.Blocked {
 			if i == maxBlocked {
 				fmt.Fprintf(p.Stdout, "waits: %s: %d more\n", s.Feed, len(s.Blocked)-i)
 				break
 			}
 			fmt.Fprintf(p.Stdout, "waits: %s: %s\n", s.Feed, Printable(text))
+		}
+	}
+	for _, s := range v.Feeds {
+		if s.Reconciled != "" {
+			fmt.Fprintf(p.Stdout, "reconciled: %s: %s\n", s.Feed, Printable(s.Reconciled))
 		}
 	}
 	for _, x := range v.Pauses {

@@ -36,6 +36,9 @@ type Limits struct {
 	Depth int // elements open at once, default 100
 	Token int // bytes of one tag, text, comment or CDATA section, default 1 MiB
 	Attrs int // attributes of one tag, its namespace declarations among them, default 100
+
+	// SkipBlanks lets texts be left out that are nothing but blanks between two tags, as the indentation of a file is.
+	SkipBlanks bool
 }
 
 // maxSpaces is how many namespace declarations may hold at once: each name is looked up in them.
@@ -76,6 +79,7 @@ type Scanner struct {
 	spaces []binding
 	empty  bool // an End is owed for an empty-element tag
 	closed bool // the End that was returned last still has its name in names
+	tag    bool // the token before was a Start or an End
 	root   bool // the root has begun
 
 	prefix, name []byte
@@ -150,7 +154,7 @@ func (s *Scanner) Next() (Kind, error) {
 		return 0, s.failed
 	}
 	k, err := s.next()
-	s.failed = err
+	s.failed, s.tag = err, k != Text
 	return k, err
 }
 
@@ -162,6 +166,9 @@ func (s *Scanner) next() (Kind, error) {
 		s.line, s.lines = s.line+s.lines, 0
 		s.attrs = s.attrs[:0]
 		return End, nil
+	}
+	if s.lim.SkipBlanks {
+		s.skip()
 	}
 	for {
 		s.at = s.EndOffset()
@@ -192,6 +199,26 @@ func (s *Scanner) next() (Kind, error) {
 		default:
 			return s.startTag()
 		}
+	}
+}
+
+// skip passes blanks between the tag that was read last and the next one. What is not whole in the buffer, and what stands
+// beside a comment, a CDATA section or a text, is left to chars.
+func (s *Scanner) skip() {
+	if !s.tag {
+		return
+	}
+	b := s.buf[s.pos:]
+	i, lines := 0, int64(0)
+	for i < len(b) && blank(b[i]) {
+		if b[i] == '\n' {
+			lines++
+		}
+		i++
+	}
+	if i+1 < len(b) && b[i] == '<' && b[i+1] != '!' && b[i+1] != '?' {
+		s.pos += i
+		s.lines += lines
 	}
 }
 

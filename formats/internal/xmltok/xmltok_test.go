@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -111,6 +113,42 @@ func TestTokens(t *testing.T) {
 		if got, err := tokens(iotest.OneByteReader(strings.NewReader(text)), Limits{}); !errors.As(err, &e) {
 			t.Errorf("%q: got %s, %v, want an *Error", text, got, err)
 		}
+	}
+}
+
+// TestSkipBlanks: nothing is left out but texts of blanks, and lines and offsets of the other tokens stay.
+func TestSkipBlanks(t *testing.T) {
+	blanks := regexp.MustCompile(`\d+:\d+ text "(\\n|\\t| )*"\n`)
+	list := func(text string, lim Limits) string {
+		var b strings.Builder
+		s := New(strings.NewReader(text), lim)
+		for {
+			k, err := s.Next()
+			if err != nil {
+				fmt.Fprintf(&b, "%v", err)
+				return b.String()
+			}
+			if k == Text {
+				fmt.Fprintf(&b, "%d:%d text %q\n", s.Line(), s.Offset(), s.Text())
+			} else {
+				fmt.Fprintf(&b, "%d:%d %d %s depth %d\n", s.Line(), s.Offset(), k, s.Name(), s.Depth())
+			}
+		}
+	}
+	for _, text := range slices.Concat(good, bad, []string{
+		"<a>\n  <b>\n\t<c> x </c>\r\n</b> y <d> </d>\n</a>\n\n",
+		"<a> <![CDATA[x]]> <b/> <![CDATA[ ]]></a>",
+		"<a> <!-- - --> <b/> <?p i?> z</a>",
+		"<a>\n  <b>\n</a>",
+		"<a>\n\x01<b/></a>",
+	}) {
+		want, got := list(text, Limits{}), list(text, Limits{SkipBlanks: true})
+		if blanks.ReplaceAllString(want, "") != blanks.ReplaceAllString(got, "") {
+			t.Errorf("%q:\n%s\nwith blanks:\n%s", text, got, want)
+		}
+	}
+	if got := list("<a>\n <b>1</b>\n <c/> </a>", Limits{SkipBlanks: true}); strings.Count(got, "text") != 1 {
+		t.Errorf("blanks are not left out:\n%s", got)
 	}
 }
 

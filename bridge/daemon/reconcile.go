@@ -1,0 +1,60 @@
+package daemon
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+)
+
+// comparedFeeds are the feeds with a schedule of comparisons. A shadow has none: what it knows was not set by it.
+func (d *Daemon) comparedFeeds() []*config.Feed {
+	if d.In.Shadow {
+		return nil
+	}
+	return slices.DeleteFunc(slices.Clone(d.In.Feeds), func(f *config.Feed) bool { return f.Reconcile.IsZero() })
+}
+
+// reconcile compares the shop with what it last accepted, by a feed's schedule.
+func (s *schedule) reconcile(ctx context.Context, f *config.Feed) error {
+	for n := 0; ctx.Err() == nil; {
+		woken := s.In.Woken()
+		wait, freed, err := s.comparison(ctx, f)
+		if ctx.Err() != nil {
+			break
+		}
+		if n = s.report(ctx, "reconcile "+f.Name, n, err); n > 0 {
+			wait = bridge.Backoff(n, err, 0.5)
+		}
+		if err := bridge.WaitOr(ctx, s.Clock, wait, woken, freed); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
+
+// comparison makes a feed's comparison if it is due, and says when to ask again: after some time, or when freed tells. Nothing
+// of the entity is loaded meanwhile.
+func (s *schedule) comparison(ctx context.Context, f *config.Feed) (wait time.Duration, freed <-chan struct{}, err error) {
+	halt, err := s.halted(ctx, bridge.ShopWork, feedWork(f.Name))
+	if err != nil || halt != nil {
+		return time.Hour, nil, err
+	}
+	if err := s.lacks(f.Entity.Name); err != nil {
+		return 0, nil, err
+	}
+	freed, taken := s.take(f.Entity.Name)
+	if !taken {
+		return time.Hour, freed, nil
+	}
+	defer s.giveBack(f.Entity.Name)
+	work, done := s.underWay.begin(ctx, bridge.ShopWork, feedWork(f.Name))
+	defer done()
+	wait, err = s.In.ReconcileDue(work, f)
+	if work.Err() != nil && ctx.Err() == nil {
+		return time.Hour, nil, nil // somebody paused it
+	}
+	return wait, nil, err
+}

@@ -1,0 +1,109 @@
+package inbound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+)
+
+// Comparisons on a feed's schedule, and what they mean for alarms. When the last scheduled one was, and what it found, stands
+// in a note of the ledger, so that one which was missed is made up for.
+
+const (
+	reconciledPrefix = "reconciled "
+	soundPrefix      = "sound since restored " // an entity that was found as it should be since the shop went back in time
+)
+
+// ReconciledNote says whether a note of the ledger tells of a feed's last scheduled comparison. Its text is the time, and
+// behind it what was found; nothing while there was none.
+func ReconciledNote(name string) (feed string, ok bool) {
+	return strings.CutPrefix(name, reconciledPrefix)
+}
+
+// ReconcileDue compares the shop with the ledger if the feed's schedule wants it, and returns when to ask again. What differs
+// beyond the feed's limit is an alarm.
+func (e *Engine) ReconcileDue(ctx context.Context, f *config.Feed) (wait time.Duration, err error) {
+	notes, err := e.Ledger.Notes(ctx)
+	if err != nil {
+		return 0, err
+	}
+	now, note := e.Clock.Now(), reconciledPrefix+f.Name
+	stamp, _, _ := strings.Cut(notes[note], " ")
+	last, err := time.Parse(time.RFC3339, stamp)
+	if err != nil { // it is the feed's first time
+		last = now
+		err = e.Ledger.Note(ctx, note, now.UTC().Format(time.RFC3339))
+	}
+	if next := f.Reconcile.Next(last); err != nil || next.After(now) {
+		return next.Sub(now), err
+	}
+	r, err := e.Reconcile(ctx, f, ReconcileOptions{}, bridge.Decision{})
+	if err != nil {
+		return 0, err
+	}
+	if r.beyond(f.Drift) {
+		text := fmt.Sprintf("%s: more than %s (reconcile_alarm)", r, f.Drift)
+		event := &bridge.Event{At: now, Kind: bridge.AlarmRaised, Feed: f.Name, Alarm: bridge.AlarmDrifted, Text: text,
+			Hint: bridge.AlarmDrifted.Hint()}
+		err = journal{e}.told(e.Ledger.Note(ctx, alarmNote(f.Name, bridge.AlarmDrifted), text, event), event)
+	}
+	return f.Reconcile.Next(now).Sub(now), errors.Join(err, e.Ledger.Note(ctx, note, now.UTC().Format(time.RFC3339)+" "+r.String()))
+}
+
+// String says what was found.
+func (r *Reconciliation) String() string {
+	return fmt.Sprintf("%d compared: %d missing, %d different, %d unknown here", r.Compared, r.Missing, r.Different, r.Unknown)
+}
+
+// beyond says that more of what is known differs than a limit allows.
+func (r *Reconciliation) beyond(limit config.Limit) bool {
+	return limit.Exceeded(r.Missing+r.Different, r.Compared-r.Unknown+r.Missing)
+}
+
+// reconciled tells of a comparison, and ends the alarms that it answers.
+func (j journal) reconciled(ctx context.Context, f *config.Feed, r *Reconciliation) error {
+	e := j.e
+	if err := j.keep(ctx, &bridge.Event{At: e.Clock.Now(), Kind: bridge.Reconciled, Feed: f.Name, Text: r.String()}); err != nil {
+		return err
+	}
+	notes, err := e.Ledger.Notes(ctx)
+	if err != nil {
+		return err
+	}
+	end := func(name, feed string, a bridge.Alarm) error {
+		event := &bridge.Event{At: e.Clock.Now(), Kind: bridge.AlarmCleared, Feed: feed, Alarm: a}
+		return j.told(e.Ledger.Note(ctx, name, "", event), event)
+	}
+	drifted := alarmNote(f.Name, bridge.AlarmDrifted)
+	if notes[drifted] != "" && !r.beyond(f.Drift) {
+		err = end(drifted, f.Name, bridge.AlarmDrifted)
+	}
+	restored := bridge.AlarmNote("shop", bridge.AlarmRestored)
+	if err != nil || notes[restored] == "" || r.Missing+r.Different > 0 {
+		return err
+	}
+	notes[soundPrefix+f.Entity.Name] = "yes"
+	for _, x := range e.Feeds {
+		if !x.Entity.Answers && notes[soundPrefix+x.Entity.Name] == "" {
+			return e.Ledger.Note(ctx, soundPrefix+f.Entity.Name, "yes")
+		}
+	}
+	return errors.Join(end(restored, "", bridge.AlarmRestored), j.forgetSound(ctx, notes))
+}
+
+// forgetSound forgets what was found as it should be: from now on it may be otherwise.
+func (j journal) forgetSound(ctx context.Context, notes map[string]string) error {
+	for name := range notes {
+		if strings.HasPrefix(name, soundPrefix) {
+			if err := j.e.Ledger.Note(ctx, name, ""); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
