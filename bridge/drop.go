@@ -117,7 +117,7 @@ type Counts struct {
 	Parked     int64 `json:"parked"`
 	// Verified are those that were looked up in the shop and compared, not only believed: no fate of their own.
 	Verified  int64 `json:"verified"`
-	Withdrawn int64 `json:"withdrawn"` // keys that a full drop lacks and that were removed: no rows of the file
+	Withdrawn int64 `json:"withdrawn"` // keys that a full drop lacks and that were removed, or wait no longer: no rows of the file
 	Warnings  int64 `json:"warnings"`  // what was left out of rows that have one of the fates above
 }
 

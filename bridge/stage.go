@@ -41,8 +41,10 @@ type Stage interface {
 	Put(ctx context.Context, changes []*Staged) (repeats []*Staged, err error)
 	// Get finds a change by key; nil if there is none.
 	Get(ctx context.Context, key string) (*Staged, error)
-	// Save writes changes back; Drop takes one away.
+	// Save writes back what is known of changes that were read or put: all but their keys, positions, records and rows. Replace
+	// writes all of the change of a key back; Drop takes it away.
 	Save(ctx context.Context, changes []*Staged) error
+	Replace(ctx context.Context, c *Staged) error
 	Drop(ctx context.Context, key string) error
 	// Next returns up to n changes of a status after a sequence number, in order.
 	Next(ctx context.Context, status StageStatus, after int64, n int) ([]*Staged, error)

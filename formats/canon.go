@@ -198,9 +198,8 @@ func canonChoice(text string, values []string) (string, *Reject) {
 	return "", fault(CodeValue, "%s is none of %s", quote(text), strings.Join(values, ", "))
 }
 
-func isListSign(r rune) bool {
-	return r == ',' || r == ' ' || r == '\t' || r == '\u00a0'
-}
+// isListSign says of a character that it sets the words of a list apart: what is taken off the ends of texts is no part of them.
+func isListSign(r rune) bool { return r == ',' || trimmed(r) }
 
 // canonUnits checks code:precision:rate and sorts by code. The rate is a decimal above 0; precision is 0 to 9.
 func canonUnits(text string, c Conventions) (string, *Reject) {

@@ -1,7 +1,6 @@
 package admit
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net"
@@ -21,6 +20,7 @@ type Options struct {
 	Proxy  config.Proxy
 	TLS    bool // requests come encrypted, not only through a proxy that says so
 	Ledger Ledger
+	Events *bridge.Events // told of log-ins; nil: nobody is
 	Log    *slog.Logger
 	// Form shows the log-in; nil: a plain one.
 	Form func(w http.ResponseWriter, r *http.Request, f Form)
@@ -32,6 +32,7 @@ type Gate struct {
 	users    map[string]*config.User
 	throttle *password.Throttle
 	waiting  chan struct{} // log-ins that wait
+	refusals refusals
 }
 
 // New makes the gate of the config's users.
@@ -184,7 +185,10 @@ func (g *Gate) byToken(r *http.Request, key string) (*Caller, error) {
 	return &Caller{Name: "token " + t.Name, Role: RoleOf(t.Role), Shops: t.Shops, From: g.Address(r).String(), Means: ByToken}, nil
 }
 
-// keep enters an event that nothing else of the ledger goes with, also when the request has ended meanwhile.
-func (g *Gate) keep(ctx context.Context, e *bridge.Event) error {
-	return g.Ledger.Keep(context.WithoutCancel(ctx), e)
+// told hands an event on once it stands in the ledger.
+func (g *Gate) told(e *bridge.Event, err error) error {
+	if err == nil {
+		g.Events.Tell(e)
+	}
+	return err
 }

@@ -1,11 +1,14 @@
 package admit
 
 import (
+	"context"
+	"fmt"
 	"html/template"
 	"net/http"
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -117,14 +120,43 @@ func (g *Gate) wait(r *http.Request, from netip.Addr, name string) (seconds int,
 	return seconds, bridge.SystemClock{}.Wait(r.Context(), wait) == nil
 }
 
+// maxTold is how many refused log-ins of an hour are told each, so that strangers fill neither journal nor log; the first one of the
+// next hour says how many there were besides.
+const maxTold = 100
+
+// refusals counts the refused log-ins of an hour.
+type refusals struct {
+	mu    sync.Mutex
+	since time.Time
+	n     int
+}
+
+// count says whether one more is told, and how many of an hour before were not.
+func (f *refusals) count(at time.Time) (told bool, before int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if at.Sub(f.since) >= time.Hour {
+		before, f.since, f.n = max(0, f.n-maxTold), at, 0
+	}
+	f.n++
+	return f.n <= maxTold, before
+}
+
 // tell enters a refused log-in in the journal.
 func (g *Gate) tell(r *http.Request, name string, from netip.Addr, known bool) {
+	told, before := g.refusals.count(now())
+	if !told {
+		return
+	}
 	why := "no such user"
 	if known {
 		why = "wrong password"
 	}
+	if before > 0 {
+		why += fmt.Sprintf("; %d more were refused in the hour before", before)
+	}
 	event := &bridge.Event{At: now(), Kind: bridge.LoginRefused, Who: name, From: from.String(), Text: why}
-	if err := g.keep(r.Context(), event); err != nil {
+	if err := g.told(event, g.Ledger.Keep(context.WithoutCancel(r.Context()), event)); err != nil {
 		g.Log.Error("note a refused log-in", "error", err)
 	}
 }
@@ -141,7 +173,7 @@ func (g *Gate) logout(w http.ResponseWriter, r *http.Request) {
 	} else {
 		err = g.Ledger.EndSession(r.Context(), bridge.KeyHash(g.key(r)), event)
 	}
-	if err != nil {
+	if g.told(event, err) != nil {
 		g.fail(w, r, err)
 		return
 	}

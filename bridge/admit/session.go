@@ -82,7 +82,7 @@ func (g *Gate) begin(w http.ResponseWriter, r *http.Request, c *Caller) error {
 	s := bridge.Session{Hash: bridge.KeyHash(key), User: c.Name, Stamp: bridge.KeyHash(g.users[c.Name].PasswordHash.Reveal()), From: c.From,
 		Began: at, Seen: at, Ends: at.Add(Lifetime)}
 	event := c.Decision("").On(&bridge.Event{At: at, Kind: bridge.LoggedIn})
-	if err := g.Ledger.BeginSession(r.Context(), s, event); err != nil {
+	if err := g.told(event, g.Ledger.BeginSession(r.Context(), s, event)); err != nil {
 		return err
 	}
 	http.SetCookie(w, g.cookie(r, key))

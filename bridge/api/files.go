@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -18,6 +19,12 @@ import (
 	"github.com/orobridge/orobridge/bridge/admit"
 	"github.com/orobridge/orobridge/bridge/operate"
 )
+
+// Uploads are the patterns of the requests that carry files, which are longer than others.
+var Uploads = []string{"POST " + Path + "/feeds/{feed}/files", "POST " + Path + "/feeds/{feed}/plan"}
+
+// pieceWithin is how long a sender may take for the next piece of a file.
+const pieceWithin = 30 * time.Second
 
 // maxName bounds the name of a file that is handed in, bytes: what file systems take.
 const maxName = 255
@@ -38,8 +45,20 @@ type upload struct {
 
 // Resolve implements huma.Resolver: it keeps the body's reader.
 func (u *upload) Resolve(c huma.Context) []error {
-	u.body = c.BodyReader()
+	u.body = &patient{c, c.BodyReader()}
 	return nil
+}
+
+// patient reads a long body: each piece has its own time.
+type patient struct {
+	c    huma.Context
+	body io.Reader
+}
+
+// Read implements io.Reader.
+func (p *patient) Read(b []byte) (int, error) {
+	_ = p.c.SetReadDeadline(time.Now().Add(pieceWithin)) // where there is none to set, none ends it
+	return p.body.Read(b)
 }
 
 // files registers the way in for files.

@@ -118,13 +118,13 @@ func TestADropIsOverdueFromItsDeadlineUntilItComes(t *testing.T) {
 	}
 }
 
-// TestADeadlineIsMissedOnce plays a year, hour by hour: each deadline that is missed is missed once, in any zone.
+// TestADeadlineIsMissedOnce plays a year, every four hours: each deadline that is missed is missed once, in any zone.
 func TestADeadlineIsMissedOnce(t *testing.T) {
 	for _, zone := range []string{"Europe/Berlin", "Australia/Lord_Howe"} {
 		r := rule(t, "02:15", "mon-sun", zone, "")
 		since := time.Date(2026, 1, 1, 0, 0, 0, 0, r.Zone)
 		missed := map[time.Time]bool{}
-		for now := since; now.Before(since.AddDate(1, 0, 0)); now = now.Add(time.Hour) {
+		for now := since; now.Before(since.AddDate(1, 0, 0)); now = now.Add(4 * time.Hour) {
 			if o := r.Judge(now, since, nil); o != nil {
 				missed[o.Since] = true
 			}

@@ -43,6 +43,7 @@ type Ledger interface {
 	OpenRejects(ctx context.Context) (map[string]int64, error)
 	CountParked(ctx context.Context, entity string) (int64, error)
 	OutboxCounts(ctx context.Context, export string) (bridge.OutboxCounts, error)
+	LiveAlarms(ctx context.Context, f bridge.AlarmFilter) ([]*bridge.LiveAlarm, error)
 	Notes(ctx context.Context) (map[string]string, error)
 }
 
@@ -116,7 +117,7 @@ func New(o Options) *Figures {
 	f.pickupTime = histograms("order_pickup_seconds", "From the writing of an order's file until the ERP has taken it.", shop,
 		5, 15, 30, 60, 120, 300, 600, 1800, 3600, 14400, 86400)
 	trouble := counters("troubles_total", "How often work had to wait for trouble to pass.", shop)
-	refused := counters("logins_refused_total", "Log-ins to the page that were refused.", nil)
+	refused := counters("logins_refused_total", "Log-ins to the page that were refused; of an hour the first hundred.", nil)
 	f.pauses, f.refused = trouble.WithLabelValues(), refused.WithLabelValues()
 	f.registry.MustRegister(f.requests, requestTime, requestsAway, f.batches, f.batchTime, f.batchesAway, f.runTime, f.arrivalTime,
 		f.writeTime, f.pickupTime, trouble, refused, (*ledgerFigures)(f), collectors.NewGoCollector(),

@@ -168,11 +168,12 @@ func TestTroubleAndAlarmsStandInTheFigures(t *testing.T) {
 	w, f := counting(t)
 	at := w.B.In.Clock.Now()
 	w.Must(w.Ledger.Note(t.Context(), bridge.PausedNote("feed products"), "no route"))
-	w.Must(w.Ledger.Note(t.Context(), bridge.AlarmNote("orders", bridge.AlarmOverdue), "ORD_1.csv"))
+	w.Must(w.Ledger.SaveAlarms(t.Context(), bridge.AlarmRound{Alarms: []*bridge.LiveAlarm{
+		{Alarm: bridge.AlarmOverdue, Of: "export orders", N: 1, Begun: at, Raised: at}, {Alarm: bridge.AlarmStuck, Of: "export orders", N: 1, Begun: at}}}))
 	w.Must(w.Ledger.Note(t.Context(), bridge.HaltedNote("export orders"), bridge.Halt{Since: at, Who: "olga"}.Note()))
 	w.B.In.Events.Tell(&bridge.Event{Kind: bridge.WorkPaused}, &bridge.Event{Kind: bridge.LoginRefused})
 	now := scrape(t, f)
-	for _, name := range []string{`orobridge_paused{work="feed products"}`, `orobridge_alarm{alarm="orders overdue"}`,
+	for _, name := range []string{`orobridge_paused{work="feed products"}`, `orobridge_alarms{alarm="overdue",severity="error"}`,
 		`orobridge_halted{work="export orders"}`, `orobridge_troubles_total{}`, `orobridge_logins_refused_total{}`} {
 		if now[name] != 1 {
 			t.Errorf("%s is %v", name, now[name])
@@ -208,8 +209,10 @@ func TestNamesKeepPrometheusConventions(t *testing.T) {
 // What dashboards and rules ask for exists, with the labels that they ask by.
 func TestDashboardAndRulesAskForWhatThereIs(t *testing.T) {
 	w, f := counting(t)
+	at := w.B.In.Clock.Now()
 	w.Must(w.Ledger.Note(t.Context(), bridge.PausedNote("feed products"), "no route"))
-	w.Must(w.Ledger.Note(t.Context(), bridge.AlarmNote("orders", bridge.AlarmOverdue), "ORD_1.csv"))
+	w.Must(w.Ledger.SaveAlarms(t.Context(), bridge.AlarmRound{Alarms: []*bridge.LiveAlarm{
+		{Alarm: bridge.AlarmOverdue, Of: "export orders", N: 1, Begun: at, Raised: at}, {Alarm: bridge.AlarmStuck, Of: "export orders", N: 1, Begun: at}}}))
 	w.Must(w.Ledger.Note(t.Context(), bridge.HaltedNote("shop"), bridge.Halt{}.Note()))
 	rec := httptest.NewRecorder()
 	f.Handler().ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))

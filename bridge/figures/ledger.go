@@ -21,7 +21,7 @@ var (
 	parked      = describe("rows_parked", "Rows that wait for a parent.", "shop", "feed")
 	orders      = describe("orders", "Orders by state.", "shop", "export", "state")
 	alarmed     = describe("orders_alarmed", "Orders with an alarm, or whose file has one.", "shop", "export")
-	alarms      = describe("alarm", "An alarm that stands; always 1.", "shop", "alarm")
+	alarms      = describe("alarms", "Alarms that stand, by what is wrong.", "shop", "alarm", "severity")
 	paused      = describe("paused", "Work that waits for trouble to pass; always 1.", "shop", "work")
 	halted      = describe("halted", "Work that somebody has paused; always 1.", "shop", "work")
 	ledgerSize  = describe("ledger_bytes", "Size of the ledger, with its log.")
@@ -203,14 +203,22 @@ func (s *scrape) orders() error {
 }
 
 func (s *scrape) troubles() error {
+	standing, err := s.Ledger.LiveAlarms(s.ctx, bridge.AlarmFilter{Open: true, Raised: true})
+	if err != nil {
+		return err
+	}
+	count := map[bridge.Alarm]float64{}
+	for _, a := range standing {
+		count[a.Alarm]++
+	}
+	for alarm, n := range count {
+		s.gauge(alarms, n, s.Shop, string(alarm), string(alarm.Severity()))
+	}
 	notes, err := s.Ledger.Notes(s.ctx)
 	if err != nil {
 		return err
 	}
 	for name := range notes {
-		if alarm, ok := bridge.AlarmOf(name); ok {
-			s.gauge(alarms, 1, s.Shop, alarm)
-		}
 		if work, ok := bridge.PausedWork(name); ok {
 			s.gauge(paused, 1, s.Shop, work)
 		}

@@ -250,6 +250,27 @@ func TestAParkedRowIsRejectedWhenItsParentDoesNotCome(t *testing.T) {
 	}
 }
 
+func TestARowThatANewerFullDropLacksWaitsNoMoreWhenTheOlderRunsAgain(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ", mode: full, on_missing: delete"))
+	w.Stock("SKU1")
+	w.Drop("prices", "a.csv", bridgetest.PriceHead+bridgetest.Price("SKU1", "1")+bridgetest.Price("SKU9", "9"))
+	w.Round()
+	old := w.Expect("prices", bridge.Partial, bridge.Counts{Rows: 2, Created: 1, Parked: 1})
+	w.Drop("prices", "b.csv", bridgetest.PriceHead+bridgetest.Price("SKU1", "2"))
+	w.Round()
+	w.Expect("prices", bridge.Loaded, bridge.Counts{Rows: 1, Updated: 1, Withdrawn: 1})
+	old, err := w.Ledger.Drop(t.Context(), old.ID)
+	w.Must(err)
+	_, err = w.B.In.Rerun(t.Context(), old, inbound.RerunOptions{}, bridge.Decision{})
+	w.Must(err)
+	w.Round()
+	runs, err := w.Ledger.Runs(t.Context(), old.ID)
+	w.Must(err)
+	if got := runs[len(runs)-1].Counts; got.Parked != 0 || got.Superseded != 2 {
+		t.Errorf("the older drop's run again: %+v", got)
+	}
+}
+
 func TestANewerRowCancelsAParkedOne(t *testing.T) {
 	w := bridgetest.NewWorld(t, pricesAndProducts)
 	w.Stock()

@@ -114,7 +114,7 @@ func (r *receiver) turn(down bool) {
 
 // house is a ledger, a config and a keeper on a clock that a test moves.
 type house struct {
-	*testing.T
+	testing.TB
 	clock  *clock
 	ledger *state.State
 	config *config.Config
@@ -141,12 +141,12 @@ alarms: { disk: 1B }
 `
 
 // newHouse makes a house; routes are the config's notify, in which HOOK stands for the address of a receiver.
-func newHouse(t *testing.T, routes string, hooks ...*receiver) *house {
+func newHouse(t testing.TB, routes string, hooks ...*receiver) *house {
 	t.Helper()
 	for i, r := range hooks {
 		routes = strings.ReplaceAll(routes, fmt.Sprintf("HOOK%d", i+1), "generic+"+r.URL)
 	}
-	h := &house{T: t, clock: &clock{now: morning.Add(-time.Minute)}, dir: t.TempDir(), send: (&post.Office{}).Send}
+	h := &house{TB: t, clock: &clock{now: morning.Add(-time.Minute)}, dir: t.TempDir(), send: (&post.Office{}).Send}
 	c, err := config.Parse(filepath.Join(h.dir, "orobridge.yaml"), []byte(feeds+routes), config.Kinds{
 		Remotes: map[string]func() bridge.RemoteOptions{"dir": func() bridge.RemoteOptions { return &dir.Options{} }},
 		Formats: map[string]func() formats.Format{"csv": func() formats.Format { return &csv.Options{} }},
@@ -764,6 +764,14 @@ func TestWhatTheMachineAndTheShopShowIsTold(t *testing.T) {
 	h.keeper.Signs.Limits.Disk = 1 << 60
 	h.after(time.Minute)
 	h.tells(r, "begun bridge disk 1")
+	now := h.clock.Now()
+	h.must(h.ledger.AddToken(h.Context(), &bridge.Token{Name: "wms", Hash: "a", Role: "viewer", Made: now, Expires: now.Add(4 * time.Hour)}))
+	h.after(30 * time.Minute)
+	h.tells(r)
+	h.after(2*time.Hour + 30*time.Minute)
+	if got := r.took(); !slices.Contains(got, "begun bridge expires 1") {
+		t.Errorf("the token's end is not told: %v", got)
+	}
 }
 
 func TestABridgeThatWasGoneSaysSo(t *testing.T) {

@@ -158,6 +158,7 @@ func (c *Checkup) checkFeed(ctx context.Context, r bridge.Remote, f *config.Feed
 	}
 	p.head(ctx, f, files)
 	if readOnly {
+		p.timeless(f, files)
 		return p.findings
 	}
 	work := path.Join(f.Folder, f.Folders.Work)
@@ -173,6 +174,18 @@ func (c *Checkup) checkFeed(ctx context.Context, r bridge.Remote, f *config.Feed
 	p.remove(ctx)
 	p.leftovers(ctx, c, f)
 	return p.findings
+}
+
+// timeless tells of files that can't be told from others of their name and size: the server tells no time of them, and nothing is
+// moved there. To find that out each would have to be read at each listing.
+func (p *probe) timeless(f *config.Feed, files []bridge.File) {
+	var err error
+	if slices.ContainsFunc(inbound.Sift(f, files).Files, func(file bridge.File) bool { return bridge.NoTime(file.MTime) }) {
+		err = &bridge.Error{Op: "tell files apart in", Object: bridge.FileObject(f.Remote, f.Folder),
+			Err:  errors.New("the server tells no times: a file that is replaced by one of the same name and size is not noticed"),
+			Hint: "have the sender give each file a name of its own, or let the bridge move files (without read_only)"}
+	}
+	p.try("tell a file from its replacement", "by name, size and time", err)
 }
 
 // leftovers looks for files that a lost ledger has left in the work folder.

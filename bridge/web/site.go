@@ -109,7 +109,7 @@ func Health(mux *http.ServeMux, ready func(context.Context) error, log *slog.Log
 		ctx, cancel := context.WithTimeout(r.Context(), requestTime)
 		defer cancel()
 		if err := ready(ctx); err != nil {
-			log.Warn("not ready", "error", err, "hint", bridge.HintOf(err))
+			log.Debug("not ready", "error", err, "hint", bridge.HintOf(err))
 			answer(w, http.StatusServiceUnavailable, "not ready")
 			return
 		}

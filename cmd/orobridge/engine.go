@@ -8,11 +8,13 @@ import (
 	"log/slog"
 	"math"
 	"net"
+	"net/http"
 	"time"
 
 	"golang.org/x/sync/errgroup"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/api"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/daemon"
 	"github.com/orobridge/orobridge/bridge/figures"
@@ -277,8 +279,8 @@ func (e *engine) listen(ctx context.Context) (err error) {
 	if e.config.Admin == nil {
 		return nil
 	}
-	e.site, err = site.Listen(ctx, site.Options{Config: e.config.Admin, Ledger: e.ledger, Ready: e.ready, Figures: e.figures.Handler(),
-		Page: e.page(), Log: e.log})
+	e.site, err = site.Listen(ctx, site.Options{Config: e.config.Admin, Ledger: e.ledger, Events: e.Events, Ready: e.ready,
+		Figures: e.figures.Handler(), Page: e.page(), API: e.api(), Uploads: api.Uploads, Log: e.log})
 	return err
 }
 
@@ -292,6 +294,14 @@ func (e *engine) page() page.Options {
 		p.Topics = append(p.Topics, page.Topic(t))
 	}
 	return p
+}
+
+// api is what other systems see and decide.
+func (e *engine) api() http.Handler {
+	desk := *e.Desk
+	desk.Running = true
+	return api.New(api.Options{Desk: &desk, Ledger: e.ledger, Version: readBuild().Version, Folder: e.config.State.Dir,
+		Clock: bridge.SystemClock{}, Log: e.log})
 }
 
 // ready says why the bridge can't work; trouble of its ends is waited out and no reason.

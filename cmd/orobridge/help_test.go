@@ -183,6 +183,7 @@ func exists(line string) error {
 	if cmd.Name() == "help" {
 		return (&app{Pen: show.Pen{Stdout: &bytes.Buffer{}}}).explain(newRootCommand(&app{Pen: show.Pen{Stdout: &bytes.Buffer{}}, env: os.LookupEnv}), topicWord(rest))
 	}
+	cmd.InitDefaultHelpFlag()
 	for i, w := range rest {
 		if strings.HasPrefix(w, "--") && !strings.Contains(w, "=") && i+1 == len(rest) {
 			flag := cmd.Flag(strings.TrimPrefix(w, "--"))
@@ -191,7 +192,10 @@ func exists(line string) error {
 			}
 		}
 	}
-	return cmd.ParseFlags(rest)
+	if err := cmd.ParseFlags(rest); !errors.Is(err, pflag.ErrHelp) { // --help is no mistake
+		return err
+	}
+	return nil
 }
 
 // topicWord leaves out TOPIC, which stands for any.

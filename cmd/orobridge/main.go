@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // a container may have no time zones of its own
 
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )

@@ -3,6 +3,7 @@ package ledgertest
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
@@ -71,15 +72,26 @@ var stage = []test{
 		got, err := s.Get(w.Context(), "a")
 		w.must(err)
 		w.is(c, got)
-		c.Op, c.OroID, c.Link, c.Status, c.Cap, c.Tries, c.Again, c.Implied, c.Verify = bridge.Update, "7", 8, bridge.Waiting,
-			9, 10, true, true, true
-		c.Remove, c.Record.Remove = true, true
-		c.Values, c.Old, c.Record.Values = values("value", "2"), values("value", "1"), values("value", "2", "x", "")
-		c.Missing, c.Parked = &bridge.Missing{Entity: "products", Key: "X"}, at
+		c.Remove, c.Record.Remove, c.Implied, c.Parked = true, true, true, at
+		c.Record.Values, c.Raw = values("value", "2", "x", strings.Repeat("long ", 100)), map[string]string{"other": "ü"}
+		w.must(s.Replace(w.Context(), c))
+		got, err = s.Get(w.Context(), "a")
+		w.must(err)
+		w.is(c, got)
+		c.Values = nil
+		w.must(s.Save(w.Context(), []*bridge.Staged{c}))
+		got, err = s.Get(w.Context(), "a")
+		w.must(err)
+		w.is(c, got)
+		c.Op, c.OroID, c.Link, c.Status, c.Cap, c.Tries, c.Again, c.Verify = bridge.Update, "7", 8, bridge.Waiting, 9, 10, true, true
+		c.Values, c.Old = values("value", "2"), values("value", "1")
+		c.Missing = &bridge.Missing{Entity: "products", Key: "X"}
 		w.must(s.Save(w.Context(), []*bridge.Staged{c}))
 		page, err := s.Next(w.Context(), bridge.Waiting, 0, 10)
 		w.must(err)
 		w.is([]*bridge.Staged{c}, page)
+		w.must(s.Save(w.Context(), []*bridge.Staged{{Seq: c.Seq, Status: bridge.Finished}}))
+		w.is([]string{"a"}, w.stagedKeys(s, bridge.Finished))
 	}},
 	{"changes are counted by status and operation, and go one by one", func(w *world) {
 		s := w.stageOf(1)

@@ -171,21 +171,21 @@ func (l alarmStore) Unjudged(ctx context.Context) (u bridge.Unjudged, err error)
 // Manifests are none, nor is what the bridge itself has made.
 func (l alarmStore) CameSince(ctx context.Context, feed string, since time.Time, n int) ([]time.Time, error) {
 	var all []time.Time
-	err := walk(ctx, l.front, `SELECT seen_at FROM drops WHERE feed = ? AND seen_at >= ? AND state NOT IN ('seen', 'ready', 'vanished')
-		AND lists = 0 AND made = '' ORDER BY id DESC LIMIT ?`, []any{feed, millis(since), n}, func(rows *sql.Rows) error {
+	err := walk(ctx, l.read, `SELECT seen_at FROM drops WHERE feed = ? AND seen_at >= ? AND state NOT IN ('seen', 'ready', 'vanished')
+		AND lists = 0 AND made = '' ORDER BY seen_at DESC LIMIT ?`, []any{feed, millis(since), n}, func(rows *sql.Rows) error {
 		var t time.Time
 		err := rows.Scan(stamp{&t})
 		all = append(all, t)
 		return err
 	})
-	slices.SortFunc(all, time.Time.Compare)
+	slices.Reverse(all)
 	return all, wrap("list arrivals of "+feed, err)
 }
 
 // SettledSince counts the drops that were settled since a time, by feed and state; manifests are none.
 func (l alarmStore) SettledSince(ctx context.Context, since time.Time) (map[string]map[bridge.DropState]int64, error) {
 	counts := map[string]map[bridge.DropState]int64{}
-	err := walk(ctx, l.front, `SELECT feed, state, count(*) FROM drops WHERE settled_at >= ? AND lists = 0 GROUP BY feed, state`,
+	err := walk(ctx, l.read, `SELECT feed, state, count(*) FROM drops WHERE settled_at >= ? AND lists = 0 GROUP BY feed, state`,
 		[]any{millis(since)}, func(rows *sql.Rows) error {
 			var feed string
 			var state bridge.DropState

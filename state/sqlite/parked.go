@@ -41,14 +41,15 @@ func (l rowStore) Parked(ctx context.Context, feed string, waitedSince time.Time
 	return wrap("list parked records", err)
 }
 
-// Unpark cancels the parked rows of these keys.
-func (l rowStore) Unpark(ctx context.Context, entity string, keys []string) (n int64, err error) {
+// Unpark cancels the parked rows of these keys, with what becomes of them by that.
+func (l rowStore) Unpark(ctx context.Context, entity string, keys []string, history ...bridge.HistoryEntry) (n int64, err error) {
 	err = l.tx(ctx, "cancel parked records", func(tx statements) error {
-		res, err := tx.ExecContext(ctx, `DELETE FROM parked WHERE entity = ? AND key IN (SELECT value FROM json_each(?))`, entity, list(keys))
-		if err != nil {
-			return err
+		for i := range history {
+			if err := record(ctx, tx, &history[i], nil); err != nil {
+				return err
+			}
 		}
-		n, err = res.RowsAffected()
+		n, err = tx.count(ctx, `DELETE FROM parked WHERE entity = ? AND key IN (SELECT value FROM json_each(?))`, entity, list(keys))
 		return err
 	})
 	return n, err

@@ -122,7 +122,8 @@ func emptied(values []formats.Value) []formats.Value {
 // The entries of the history of some keys (?1, a list) of an entity (?2): those that name them, and those of their links.
 const (
 	historyOfKeys = ` FROM json_each(?1) j CROSS JOIN history h ON h.key = j.value AND h.entity = ?2 AND h.link IS NULL `
-	historyOfLink = ` FROM json_each(?1) j CROSS JOIN links l ON l.entity = ?2 AND l.key = j.value CROSS JOIN history h ON h.link = l.id `
+	historyOfLink = ` FROM json_each(?1) j CROSS JOIN links l ON l.entity = ?2 AND l.key = j.value
+		CROSS JOIN history h ON h.link = l.id `
 )
 
 // Settled tells the fate that a run has already given to some of the keys of its entity.

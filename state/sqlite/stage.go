@@ -1,53 +1,32 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
-
-	"github.com/klauspost/compress/s2"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
 )
 
-// stage is a scratch database beside the ledger. It is never synced: a run that was interrupted makes a new one.
+// stage is a scratch database beside the ledger. It is never synced: a run that was interrupted makes a new one. Changes are read
+// in the order in which they were put, so that an index by status would cost more than it saves.
 type stage struct {
 	db     *sql.DB
 	path   string
-	entity *formats.Entity
-	dict   *s2.Dict // of the first changes: most of a change's text, names of columns and all, stands in any other
-	filled bool
+	packed packer
 }
 
 const stageSchema = `CREATE TABLE changes (
-	seq     INTEGER PRIMARY KEY AUTOINCREMENT,
-	key     TEXT NOT NULL UNIQUE,
-	line    INTEGER NOT NULL,
-	off     INTEGER NOT NULL,
-	segment TEXT NOT NULL,
-	doc     TEXT NOT NULL,
-	part    TEXT NOT NULL,
-	op      TEXT NOT NULL,
-	oro_id  TEXT NOT NULL,
-	link    INTEGER NOT NULL,
-	status  INTEGER NOT NULL,
-	cap     INTEGER NOT NULL,
-	remove  INTEGER NOT NULL,
-	implied INTEGER NOT NULL,
-	again   INTEGER NOT NULL,
-	verify  INTEGER NOT NULL,
-	tries   INTEGER NOT NULL,
-	missing_entity TEXT NOT NULL,
-	missing_key    TEXT NOT NULL,
-	texts   BLOB NOT NULL, -- record, values to send, old values and row: they repeat one another, and are packed together
-	parked  INTEGER NOT NULL
-);
-CREATE INDEX changes_status ON changes (status, seq)`
+	seq    INTEGER PRIMARY KEY,
+	key    TEXT    NOT NULL UNIQUE,
+	status INTEGER NOT NULL,
+	op     TEXT    NOT NULL,
+	known  BLOB    NOT NULL, -- what is known of the change, which is found out bit by bit
+	row    BLOB    NOT NULL  -- what the file says, which stays
+)`
 
 // NewStage opens an empty stage for the changes of one run in a folder.
 func NewStage(ctx context.Context, dir string, e *formats.Entity, run int64) (bridge.Stage, error) {
@@ -63,7 +42,7 @@ func NewStage(ctx context.Context, dir string, e *formats.Entity, run int64) (br
 	if _, err := db.ExecContext(ctx, stageSchema); err != nil {
 		return nil, errors.Join(fmt.Errorf("make stage: %w", trouble(err)), db.Close(), remove(path))
 	}
-	return &stage{db: db, path: path, entity: e}, nil
+	return &stage{db: db, path: path, packed: packer{entity: e, numbers: map[string]uint64{}}}, nil
 }
 
 // StagePrefix begins the names of stages. One that a killed process has left behind is worth nothing.
@@ -102,31 +81,27 @@ func (s *stage) tx(ctx context.Context, f func(*sql.Tx) error) error {
 
 // Put implements bridge.Stage.
 func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*bridge.Staged, err error) {
-	if !s.filled {
-		if err := s.learn(changes); err != nil {
-			return nil, err
-		}
-		s.filled = len(changes) > 0
-	}
+	s.packed.learn(changes)
 	err = s.tx(ctx, func(tx *sql.Tx) error {
-		st, err := tx.PrepareContext(ctx, `INSERT INTO changes (line, off, segment, doc, part, op, oro_id, link, status,
-			cap, remove, implied, again, verify, tries, missing_entity, missing_key, texts, parked, key)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-			ON CONFLICT (key) DO NOTHING RETURNING seq`)
+		st, err := tx.PrepareContext(ctx, `INSERT INTO changes (key, status, op, known, row) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`)
 		if err != nil {
 			return err
 		}
 		defer st.Close()
 		for _, c := range changes {
-			args, err := s.args(c)
+			res, err := st.ExecContext(ctx, c.Key, int(c.Status), string(c.Op), s.packed.known(c), s.packed.row(c))
 			if err != nil {
 				return err
 			}
-			err = st.QueryRowContext(ctx, args...).Scan(&c.Seq)
-			if errors.Is(err, sql.ErrNoRows) {
-				repeats, err = append(repeats, c), nil
-			}
+			n, err := res.RowsAffected()
 			if err != nil {
+				return err
+			}
+			if n == 0 {
+				repeats = append(repeats, c)
+				continue
+			}
+			if c.Seq, err = res.LastInsertId(); err != nil {
 				return err
 			}
 		}
@@ -135,22 +110,47 @@ func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*b
 	return repeats, err
 }
 
-// Save implements bridge.Stage.
-func (s *stage) Save(ctx context.Context, changes []*bridge.Staged) error {
+// Replace implements bridge.Stage.
+func (s *stage) Replace(ctx context.Context, c *bridge.Staged) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
-		st, err := tx.PrepareContext(ctx, `UPDATE changes SET line = ?, off = ?, segment = ?, doc = ?, part = ?, op = ?, oro_id = ?,
-			link = ?, status = ?, cap = ?, remove = ?, implied = ?, again = ?, verify = ?, tries = ?, missing_entity = ?, missing_key = ?,
-			texts = ?, parked = ? WHERE key = ?`)
+		_, err := tx.ExecContext(ctx, `UPDATE changes SET status = ?, op = ?, known = ?, row = ? WHERE key = ?`,
+			int(c.Status), string(c.Op), s.packed.known(c), s.packed.row(c), c.Key)
+		return err
+	})
+}
+
+// alike are changes of which the same is known.
+type alike struct {
+	status bridge.StageStatus
+	op     bridge.Op
+	known  string
+}
+
+// Save implements bridge.Stage. Of most changes of a page the same is known, and one statement says so; of one that is finished
+// nothing but that matters any more.
+func (s *stage) Save(ctx context.Context, changes []*bridge.Staged) error {
+	groups := map[alike][]int64{}
+	for _, c := range changes {
+		g := alike{status: c.Status, op: c.Op}
+		if c.Status != bridge.Finished {
+			g.known = string(s.packed.known(c))
+		}
+		groups[g] = append(groups[g], c.Seq)
+	}
+	return s.tx(ctx, func(tx *sql.Tx) error {
+		one, err := tx.PrepareContext(ctx, `UPDATE changes SET status = ?, op = ?, known = ? WHERE seq = ?`)
 		if err != nil {
 			return err
 		}
-		defer st.Close()
-		for _, c := range changes {
-			args, err := s.args(c)
-			if err != nil {
-				return err
+		defer one.Close()
+		for g, seqs := range groups {
+			if len(seqs) == 1 {
+				_, err = one.ExecContext(ctx, int(g.status), string(g.op), []byte(g.known), seqs[0])
+			} else {
+				_, err = tx.ExecContext(ctx, `UPDATE changes SET status = ?, op = ?, known = ? WHERE seq IN (SELECT value FROM json_each(?))`,
+					int(g.status), string(g.op), []byte(g.known), numbers(seqs))
 			}
-			if _, err := st.ExecContext(ctx, args...); err != nil {
+			if err != nil {
 				return err
 			}
 		}
@@ -158,116 +158,24 @@ func (s *stage) Save(ctx context.Context, changes []*bridge.Staged) error {
 	})
 }
 
-// dictionary is how many bytes of the first changes all others are packed by.
-const dictionary = 4 << 10
-
-// learn makes the dictionary of the first changes that are staged.
-func (s *stage) learn(changes []*bridge.Staged) error {
-	var sample []byte
-	for _, c := range changes {
-		text, err := texts(c)
-		if err != nil {
-			return err
-		}
-		if sample = append(sample, text...); len(sample) >= dictionary {
-			break
-		}
-	}
-	s.dict = s2.MakeDict(sample[:min(len(sample), dictionary)], nil) // nil of a text that is too short for one
-	return nil
-}
-
-func (s *stage) args(c *bridge.Staged) ([]any, error) {
-	packed, err := s.pack(c)
-	if err != nil {
-		return nil, err
-	}
-	var missing bridge.Missing
-	if c.Missing != nil {
-		missing = *c.Missing
-	}
-	p := c.Record.Pos
-	return []any{p.Line, p.Offset, p.Segment, p.Doc, p.Part, string(c.Op), c.OroID, c.Link, int(c.Status), c.Cap, c.Remove, c.Implied,
-		c.Again, c.Verify, c.Tries, missing.Entity, missing.Key, packed, millis(c.Parked), c.Key}, nil
-}
-
-const stagedColumns = `seq, line, off, segment, doc, part, op, oro_id, link, status, cap, remove, implied, again, verify,
-	tries, missing_entity, missing_key, texts, parked, key`
+const stagedColumns = `seq, key, status, op, known, row`
 
 func (s *stage) scan(row interface{ Scan(...any) error }) (*bridge.Staged, error) {
-	c := &bridge.Staged{Change: bridge.Change{Record: &formats.Record{Entity: s.entity}}}
-	p := &c.Record.Pos
-	var missing bridge.Missing
-	var packed []byte
-	err := row.Scan(&c.Seq, &p.Line, &p.Offset, &p.Segment, &p.Doc, &p.Part, &c.Op, &c.OroID, &c.Link, &c.Status, &c.Cap, &c.Remove,
-		&c.Implied, &c.Again, &c.Verify, &c.Tries, &missing.Entity, &missing.Key, &packed, stamp{&c.Parked}, &c.Key)
-	if err != nil {
+	c := &bridge.Staged{Change: bridge.Change{Record: &formats.Record{}}}
+	var known, text sql.RawBytes
+	if err := row.Scan(&c.Seq, &c.Key, &c.Status, &c.Op, &known, &text); err != nil {
 		return nil, err
 	}
-	if missing.Entity != "" {
-		c.Missing = &missing
-	}
-	c.Line, c.Record.Key, c.Record.Remove = p.Line, c.Key, c.Remove
-	return c, s.unpack(packed, c)
-}
-
-// texts are those of a change: one JSON value a line, which a JSON value itself never breaks.
-func texts(c *bridge.Staged) ([]byte, error) {
-	raw, err := json.Marshal(c.Raw)
-	if err != nil {
-		return nil, err
-	}
-	text := make([]byte, 0, 2*len(raw)+512)
-	for _, values := range [][]formats.Value{c.Record.Values, c.Values, c.Old} {
-		text = append(formats.AppendContent(text, values), '\n')
-	}
-	return append(text, raw...), nil
-}
-
-func (s *stage) pack(c *bridge.Staged) ([]byte, error) {
-	text, err := texts(c)
-	if err != nil {
-		return nil, err
-	}
-	if s.dict == nil {
-		return s2.EncodeBetter(nil, text), nil
-	}
-	return s.dict.Encode(nil, text), nil
-}
-
-func (s *stage) unpack(packed []byte, c *bridge.Staged) (err error) {
-	var text []byte
-	if s.dict == nil {
-		text, err = s2.Decode(nil, packed)
-	} else {
-		text, err = s.dict.Decode(nil, packed)
-	}
-	if err != nil {
-		return err
-	}
-	for _, values := range []*[]formats.Value{&c.Record.Values, &c.Values, &c.Old} {
-		line, rest, ok := bytes.Cut(text, []byte{'\n'})
-		if !ok {
-			return errors.New("a change was cut off")
-		}
-		if *values, err = formats.ParseContent(string(line)); err != nil {
-			return err
-		}
-		text = rest
-	}
-	return json.Unmarshal(text, &c.Raw)
+	return c, s.packed.unpack(c, text, known)
 }
 
 // Get implements bridge.Stage.
-func (s *stage) Get(ctx context.Context, key string) (*bridge.Staged, error) {
-	c, err := s.scan(s.db.QueryRowContext(ctx, `SELECT `+stagedColumns+` FROM changes WHERE key = ?`, key))
-	if errors.Is(err, sql.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read stage: %w", err)
-	}
-	return c, nil
+func (s *stage) Get(ctx context.Context, key string) (c *bridge.Staged, err error) {
+	err = walk(ctx, s.db, `SELECT `+stagedColumns+` FROM changes WHERE key = ?`, []any{key}, func(rows *sql.Rows) (err error) {
+		c, err = s.scan(rows)
+		return err
+	})
+	return c, wrap("read stage", err)
 }
 
 // Drop implements bridge.Stage.

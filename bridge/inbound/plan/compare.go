@@ -235,7 +235,7 @@ func (s *chunkPlan) repeat(ctx context.Context, r *planRow, ref bridge.LinkRef) 
 		newer.Seq = older.Seq
 		*older = *newer
 		if older.Seq != 0 {
-			return s.Stage.Save(ctx, []*bridge.Staged{older})
+			return s.Stage.Replace(ctx, older)
 		}
 	}
 	return nil
@@ -296,7 +296,7 @@ func (s *chunkPlan) flush(ctx context.Context) error {
 				return err
 			}
 			leaveEarlier(c.Record, older)
-			if err := s.Stage.Save(ctx, []*bridge.Staged{c}); err != nil {
+			if err := s.Stage.Replace(ctx, c); err != nil {
 				return err
 			}
 		}

@@ -75,12 +75,28 @@ func (p *Planner) CancelParked(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for part := range slices.Chunk(append(gone, named...), chunkRows) {
+	for part := range slices.Chunk(named, chunkRows) {
 		if _, err := p.Ledger.Unpark(ctx, p.Feed.Entity.Name, part); err != nil {
 			return err
 		}
 	}
+	for part := range slices.Chunk(gone, chunkRows) {
+		if _, err := p.Ledger.Unpark(ctx, p.Feed.Entity.Name, part, p.withdrawn(part)...); err != nil {
+			return err
+		}
+		p.Run.Add(bridge.FateWithdrawn, int64(len(part)))
+	}
 	return nil
+}
+
+// withdrawn tells that keys wait no longer, so that an older drop which runs again does not have them wait anew.
+func (p *Planner) withdrawn(keys []string) []bridge.HistoryEntry {
+	all := make([]bridge.HistoryEntry, len(keys))
+	for i, key := range keys {
+		all[i] = bridge.HistoryEntry{Entity: p.Feed.Entity.Name, Key: key, Drop: p.Drop.ID, Run: p.Run.ID, Fate: bridge.FateWithdrawn,
+			Detail: "it waited for a parent, and a full file lacks it", At: p.Run.Started}
+	}
+	return all
 }
 
 // Linked keeps the keys that the drop has rows of and that had a link when these were read.

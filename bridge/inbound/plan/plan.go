@@ -58,9 +58,10 @@ type Ledger interface {
 	RejectRows(ctx context.Context, rows []bridge.RejectRow) error
 	KeepWarnings(ctx context.Context, warnings []bridge.WarningRow) error
 	// Parked walks records that wait for a parent, of one feed or of all. With a time, only those that are due: their
-	// parent has a link now, or they have waited since before that time. Unpark cancels them.
+	// parent has a link now, or they have waited since before that time. Unpark cancels them, with what
+	// becomes of them by that.
 	Parked(ctx context.Context, feed string, waitedSince time.Time, each func(bridge.ParkedRow) error) error
-	Unpark(ctx context.Context, entity string, keys []string) (int64, error)
+	Unpark(ctx context.Context, entity string, keys []string, history ...bridge.HistoryEntry) (int64, error)
 }
 
 // A Planner plans one run. Its exported fields above Ignored are set before any method is called.

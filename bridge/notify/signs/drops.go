@@ -51,11 +51,16 @@ func (w *Watcher) open(ctx context.Context, f *config.Feed) ([]Sign, error) {
 	if len(held) > 0 {
 		return []Sign{ofDrops(f, bridge.AlarmHeld, held, held[0].Reason)}, nil
 	}
-	waiting, err := w.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, Last: looked,
-		States: []bridge.DropState{bridge.Ready, bridge.Claimed, bridge.Fetched, bridge.Loading}})
-	waiting = slices.DeleteFunc(waiting, func(d *bridge.Drop) bool { return d.Reason == "" })
-	if err != nil || len(waiting) == 0 {
-		return nil, err
+	var waiting []*bridge.Drop
+	for _, state := range []bridge.DropState{bridge.Loading, bridge.Fetched, bridge.Claimed, bridge.Ready} { // each by an index
+		drops, err := w.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, States: []bridge.DropState{state}, Last: looked})
+		if err != nil {
+			return nil, err
+		}
+		waiting = append(waiting, slices.DeleteFunc(drops, func(d *bridge.Drop) bool { return d.Reason == "" })...)
+	}
+	if len(waiting) == 0 {
+		return nil, nil
 	}
 	s := ofDrops(f, bridge.AlarmBlocked, waiting, waiting[0].Reason)
 	s.After = w.Limits.Paused.D()
@@ -183,7 +188,7 @@ func (w *Watcher) judge(ctx context.Context, d *bridge.Drop, now time.Time) (ver
 }
 
 // arrived is how many arrivals of a feed are looked at.
-const arrived = 10_000
+const arrived = 500
 
 // firstLook is how long the first look into a feed's folder may take.
 const firstLook = 30 * time.Second

@@ -1,11 +1,13 @@
 package signs
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -25,7 +27,7 @@ type ShopFacts struct {
 const leastMemory = 5
 
 // machine are the signs of this machine, and of what is used on it.
-func (w *Watcher) machine(now time.Time) ([]Sign, error) {
+func (w *Watcher) machine(now time.Time, tokens []config.End) ([]Sign, error) {
 	var signs []Sign
 	var errs []error
 	if w.Disk != "" {
@@ -40,7 +42,7 @@ func (w *Watcher) machine(now time.Time) ([]Sign, error) {
 		s.After = w.Limits.Paused.D()
 		signs = append(signs, s)
 	}
-	ends := w.Ends
+	ends := slices.Concat(w.Ends, tokens)
 	if w.Shop != nil {
 		facts := w.Shop()
 		ends = append([]config.End{{Of: bridge.ShopWork, What: "the certificate of the shop's server", At: facts.Certificate}}, ends...)
@@ -49,6 +51,23 @@ func (w *Watcher) machine(now time.Time) ([]Sign, error) {
 		}
 	}
 	return append(signs, w.ending(now, ends)...), errors.Join(errs...)
+}
+
+// forgotten is how long after its end a token is nobody's any more.
+const forgotten = 7 * 24 * time.Hour
+
+// tokens are the tokens of other systems that end soon: in the last quarter of their time, so that one for a day is not one at once.
+func (w *Watcher) tokens(ctx context.Context, now time.Time) ([]config.End, error) {
+	tokens, err := w.Ledger.Tokens(ctx)
+	var ends []config.End
+	for _, t := range tokens {
+		left := t.Expires.Sub(now)
+		if !t.Revoked.IsZero() || t.Expires.IsZero() || left < -forgotten || left > t.Expires.Sub(t.Made)/4 {
+			continue
+		}
+		ends = append(ends, config.End{Of: bridge.BridgeWork, What: "the token " + t.Name, At: t.Expires})
+	}
+	return ends, err
 }
 
 func clockSign(ahead time.Duration) Sign {
@@ -61,29 +80,22 @@ func clockSign(ahead time.Duration) Sign {
 
 // ending are the signs of what ends soon: one for each piece of work, of what ends first.
 func (w *Watcher) ending(now time.Time, ends []config.End) []Sign {
-	first := map[string]*Sign{}
-	var signs []*Sign
+	ends = slices.Clone(ends)
+	ends = slices.DeleteFunc(ends, func(e config.End) bool { return e.At.IsZero() || e.At.Sub(now) > w.Limits.Expires.D() })
+	slices.SortStableFunc(ends, func(a, b config.End) int { return a.At.Compare(b.At) })
+	var signs []Sign
 	for _, e := range ends {
-		if e.At.IsZero() || e.At.Sub(now) > w.Limits.Expires.D() {
-			continue
-		}
-		if s := first[e.Of]; s != nil {
-			s.N++
+		if i := slices.IndexFunc(signs, func(s Sign) bool { return s.Of == e.Of }); i >= 0 {
+			signs[i].N++
 			continue
 		}
 		word := "ends"
 		if e.At.Before(now) {
 			word = "has ended"
 		}
-		s := of(e.Of, bridge.AlarmExpires, 1, fmt.Sprintf("%s %s %s", e.What, word, e.At.UTC().Format("2006-01-02 15:04 MST")))
-		first[e.Of] = &s
-		signs = append(signs, &s)
+		signs = append(signs, of(e.Of, bridge.AlarmExpires, 1, fmt.Sprintf("%s %s %s", e.What, word, e.At.UTC().Format("2006-01-02 15:04 MST"))))
 	}
-	all := make([]Sign, len(signs))
-	for i, s := range signs {
-		all[i] = *s
-	}
-	return all
+	return signs
 }
 
 // rounded is a number of bytes for people.

@@ -34,6 +34,8 @@ type Ledger interface {
 	Rejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error
 	// CameSince lists when the drops of a feed came that were seen since a time: the last n, oldest first.
 	CameSince(ctx context.Context, feed string, since time.Time, n int) ([]time.Time, error)
+	// Tokens lists all tokens of other systems, oldest first.
+	Tokens(ctx context.Context) ([]*bridge.Token, error)
 	// Unjudged tells of the batches whose outcome is not known.
 	Unjudged(ctx context.Context) (bridge.Unjudged, error)
 }
@@ -68,7 +70,10 @@ func (w *Watcher) All(ctx context.Context, now time.Time, notes map[string]strin
 	take(w.paused(notes, standing), nil)
 	take(noted(notes), nil)
 	take(w.queue(ctx, now, notes))
-	take(w.machine(now))
+	tokens, err := w.tokens(ctx, now)
+	if errs = append(errs, err); err == nil {
+		take(w.machine(now, tokens))
+	}
 	return all, errors.Join(errs...)
 }
 

@@ -138,23 +138,17 @@ func noted(notes map[string]string) []Sign {
 			if !ok {
 				continue
 			}
-			signs = append(signs, of(workOf(what, a), a, countOf(notes[name]), notes[name]))
+			signs = append(signs, of(workOf(what), a, countOf(notes[name]), notes[name]))
 			break
 		}
 	}
 	return signs
 }
 
-// ofFeeds are the noted alarms of a feed; all others but those of the shop are of an export.
-var ofFeeds = []bridge.Alarm{bridge.AlarmOutOfOrder, bridge.AlarmUnfinished}
-
-// workOf names the piece of work that a note's alarm is of.
-func workOf(what string, a bridge.Alarm) string {
-	switch {
-	case what == bridge.ShopWork, what == bridge.BridgeWork, strings.Contains(what, " "):
+// workOf names the piece of work that a note's alarm is of: an export where its name stands alone.
+func workOf(what string) string {
+	if what == bridge.ShopWork || what == bridge.BridgeWork || strings.Contains(what, " ") {
 		return what
-	case slices.Contains(ofFeeds, a):
-		return "feed " + what
 	}
 	return "export " + what
 }

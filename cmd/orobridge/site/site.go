@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/admit"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/page"
@@ -18,6 +19,7 @@ import (
 type Options struct {
 	Config  *config.Admin
 	Ledger  admit.Ledger
+	Events  *bridge.Events
 	Ready   func(context.Context) error // why the bridge can't work; nil: it can
 	Figures http.Handler
 	Page    page.Options // at /, for users
@@ -75,7 +77,7 @@ func (s *Site) Close() error {
 // routes says what asks for whom. Without users there is neither page nor log-in; tokens open the API all the same.
 func routes(o Options, window *page.Server) http.Handler {
 	gate := admit.New(admit.Options{Users: o.Config.Users, Proxy: o.Config.Proxy, TLS: o.Config.TLS.CertFile != "", Ledger: o.Ledger,
-		Form: page.Login, Log: o.Log})
+		Events: o.Events, Form: page.Login, Log: o.Log})
 	users := window != nil
 	mux := http.NewServeMux()
 	web.Health(mux, o.Ready, o.Log)

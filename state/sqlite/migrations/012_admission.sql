@@ -35,6 +35,7 @@ CREATE TABLE audit (
     what   TEXT    NOT NULL,
     about  TEXT    NOT NULL,
     why    TEXT    NOT NULL,
+    before TEXT    NOT NULL,
     hash   TEXT    NOT NULL
 );
 CREATE INDEX audit_at ON audit (at);

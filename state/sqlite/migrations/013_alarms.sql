@@ -34,3 +34,6 @@ CREATE TABLE messages (
 );
 CREATE INDEX messages_owed ON messages (id) WHERE told = 0;
 CREATE INDEX messages_alarm ON messages (alarm) WHERE alarm <> 0;
+
+-- When the drops of a feed came.
+CREATE INDEX drops_came ON drops (feed, seen_at);

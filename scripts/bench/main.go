@@ -1,0 +1,151 @@
+// Command bench measures what users feel, each figure beside the one that is wanted.
+//
+//	go run ./scripts/bench              a few minutes, with little data
+//	go run ./scripts/bench -long        an hour, with as much as the wanted figures speak of
+//	go run ./scripts/bench -only plan   what has this in its name
+//
+// It builds the program and runs it as a user would, against the shop in a box and OpenSSH's server, both on loopback and outside
+// the process that is measured. CPU time and peak memory are the operating system's figures for the finished process, its start
+// included. A ratio of 1 is as wanted, below is better. Figures of a busy machine say little: look at its load first.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+func main() {
+	var b bench
+	flag.BoolVar(&b.long, "long", false, "as much data as the wanted figures speak of")
+	flag.StringVar(&b.only, "only", "", "measure only what has this in its name")
+	flag.StringVar(&b.dir, "dir", "", "folder to work in, which is kept; default a temporary one")
+	holds := flag.String("shop", "", "used by itself")
+	flag.Parse()
+	do := b.run
+	if *holds != "" {
+		do = func() error { return serve(*holds) }
+	}
+	if err := do(); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+}
+
+type bench struct {
+	long bool
+	only string
+	dir  string
+	shop *shop
+}
+
+// A figure is what was measured and what is wanted of it.
+type figure struct {
+	what      string
+	got, want float64
+	unit      string
+	more      bool // the more the better
+}
+
+func (f figure) String() string {
+	ratio := f.got / f.want
+	if f.more {
+		ratio = f.want / f.got
+	}
+	return fmt.Sprintf("%-58s %12.1f %12.1f %-8s %6.2f", f.what, f.got, f.want, f.unit, ratio)
+}
+
+func (b *bench) run() error {
+	if b.dir == "" {
+		tmp, err := os.MkdirTemp("", "orobridge-bench-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(tmp)
+		b.dir = tmp
+	}
+	build := exec.Command("go", "build", "-o", b.program(), "./cmd/orobridge")
+	if out, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("build: %w: %s", err, out)
+	}
+	if err := b.open(0, 0); err != nil {
+		return err
+	}
+	fmt.Printf("%-58s %12s %12s %-8s %6s\n", "", "measured", "wanted", "", "ratio")
+	failed := []error{}
+	for _, m := range measures {
+		if !strings.Contains(m.name, b.only) {
+			continue
+		}
+		figures, err := m.measure(b, filepath.Join(b.dir, strings.ReplaceAll(m.name, " ", "-")))
+		for _, f := range figures {
+			fmt.Println(f)
+		}
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", m.name, err))
+		}
+	}
+	return errors.Join(append(failed, b.closeShop())...)
+}
+
+// of is how much of something is measured.
+func (b *bench) of(quick, long int) int {
+	if b.long {
+		return long
+	}
+	return quick
+}
+
+func (b *bench) program() string { return filepath.Join(b.dir, "orobridge") }
+
+// took is what a process has cost.
+type took struct {
+	wall, cpu time.Duration
+	peak      float64 // MB
+}
+
+// orobridge runs the program in a folder. Exit code 3 is none of its business.
+func (b *bench) orobridge(dir string, args ...string) (took, error) {
+	cmd := exec.Command(b.program(), args...)
+	cmd.Dir = dir
+	began := time.Now()
+	out, err := cmd.CombinedOutput()
+	wall := time.Since(began)
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() == 3 {
+		err = nil
+	}
+	if err != nil {
+		return took{}, fmt.Errorf("orobridge %s: %w: %s", strings.Join(args, " "), err, out[max(0, len(out)-2000):])
+	}
+	state := cmd.ProcessState
+	usage, ok := state.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return took{}, errors.New("the operating system does not tell what a process has cost")
+	}
+	return took{wall, state.UserTime() + state.SystemTime(), float64(usage.Maxrss) / 1024}, nil
+}
+
+// site makes a folder with a config, and the folder "drops" in it.
+func (b *bench) site(dir, rest string) error {
+	config := fmt.Sprintf("state: { dir: ./var }\noro: { url: %s, client_id: demo, client_secret: demo }\n%s", b.shop.url, rest)
+	return errors.Join(os.MkdirAll(filepath.Join(dir, "drops"), 0o755),
+		os.WriteFile(filepath.Join(dir, "orobridge.yaml"), []byte(config), 0o600))
+}
+
+// size is how many bytes a folder holds.
+func size(dir string) (n int64, err error) {
+	err = filepath.Walk(dir, func(_ string, info os.FileInfo, err error) error {
+		if err == nil && !info.IsDir() {
+			n += info.Size()
+		}
+		return err
+	})
+	return n, err
+}

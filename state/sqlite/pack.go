@@ -1,0 +1,295 @@
+package sqlite
+
+import (
+	"encoding/binary"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/klauspost/compress/s2"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+)
+
+// packer writes changes small, and reads them again. Names of columns and fields are the same in each: they are kept once, and
+// numbered. A value that stands in the row is not written once more. A long row is compressed by what stands in the first ones,
+// since rows of a file resemble one another.
+type packer struct {
+	entity  *formats.Entity
+	names   []string
+	numbers map[string]uint64
+	dict    *s2.Dict // of the first rows; nil until there are some, or when they are too short for one
+	learned bool
+}
+
+const (
+	longRow    = 128     // bytes from which on a row is compressed
+	dictionary = 4 << 10 // bytes of the first rows that others are compressed by
+	inReach    = 64      // cells of a row that a value is looked for in
+)
+
+// What stands before a row: as it is, or compressed.
+const (
+	plainRow  = 0
+	packedRow = 1
+)
+
+// learn makes the dictionary, of the first changes that are put.
+func (p *packer) learn(changes []*bridge.Staged) {
+	if p.learned || len(changes) == 0 {
+		return
+	}
+	p.learned = true
+	var sample []byte
+	for _, c := range changes {
+		if sample = append(sample, p.plain(c)...); len(sample) >= dictionary {
+			break
+		}
+	}
+	p.dict = s2.MakeDict(sample[:min(len(sample), dictionary)], nil)
+}
+
+// row is what the file says: position, record, and the row itself.
+func (p *packer) row(c *bridge.Staged) []byte {
+	text := p.plain(c)
+	if len(text) < longRow || p.dict == nil {
+		return text
+	}
+	return append([]byte{packedRow}, p.dict.Encode(nil, text[1:])...)
+}
+
+// plain is a row that is not compressed.
+func (p *packer) plain(c *bridge.Staged) []byte {
+	pos := c.Record.Pos
+	w := written{b: append(make([]byte, 0, 2*longRow), plainRow), packer: p}
+	w.number(pos.Line)
+	w.number(pos.Offset)
+	w.text(pos.Segment)
+	w.text(pos.Doc)
+	w.text(pos.Part)
+	w.flags(c.Remove, c.Implied)
+	w.number(millis(c.Parked))
+	w.number(int64(len(c.Raw)))
+	for name, text := range c.Raw {
+		w.name(name)
+		w.text(text)
+		if len(w.cells) < inReach {
+			w.cells = append(w.cells, text)
+		}
+	}
+	w.values(c.Record.Values)
+	return w.b
+}
+
+// How the values to send stand in what is known: they are none, those of the record, or others.
+const (
+	noValues = iota
+	recordValues
+	otherValues
+)
+
+// known is what was found out about a change.
+func (p *packer) known(c *bridge.Staged) []byte {
+	w := written{b: make([]byte, 0, 16), packer: p}
+	w.flags(c.Again, c.Verify)
+	w.text(c.OroID)
+	w.number(c.Link)
+	w.number(int64(c.Cap))
+	w.number(int64(c.Tries))
+	var missing bridge.Missing
+	if c.Missing != nil {
+		missing = *c.Missing
+	}
+	w.text(missing.Entity)
+	w.text(missing.Key)
+	switch {
+	case len(c.Values) == 0 && len(c.Old) == 0:
+		w.number(noValues)
+	case len(c.Old) == 0 && slices.Equal(c.Values, c.Record.Values):
+		w.number(recordValues)
+	default:
+		w.number(otherValues)
+		w.values(c.Values)
+		w.values(c.Old)
+	}
+	return w.b
+}
+
+// unpack fills a change, of which key, status and operation are there, with its row and with what is known of it.
+func (p *packer) unpack(c *bridge.Staged, row, known []byte) error {
+	if len(row) == 0 {
+		return errCutOff
+	}
+	text := row[1:]
+	if row[0] == packedRow {
+		var err error
+		if text, err = p.dict.Decode(nil, text); err != nil {
+			return err
+		}
+	}
+	r := read{b: text, packer: p}
+	pos := &c.Record.Pos
+	pos.Line, pos.Offset = r.number(), r.number()
+	pos.Segment, pos.Doc, pos.Part = r.text(), r.text(), r.text()
+	c.Remove, c.Implied = r.flags()
+	if parked := r.number(); parked != 0 {
+		c.Parked = time.UnixMilli(parked).UTC()
+	}
+	n := r.number()
+	if n < 0 || n > int64(len(text)) {
+		return errCutOff
+	}
+	c.Raw = make(map[string]string, n)
+	for range n {
+		name, text := r.name(), r.text()
+		c.Raw[name] = text
+		if len(r.cells) < inReach {
+			r.cells = append(r.cells, text)
+		}
+	}
+	c.Record.Values = r.values()
+	c.Line, c.Record.Entity, c.Record.Key, c.Record.Remove = pos.Line, p.entity, c.Key, c.Remove
+	if r.err != nil || c.Status == bridge.Finished {
+		return r.err
+	}
+	return p.unpackKnown(c, known)
+}
+
+func (p *packer) unpackKnown(c *bridge.Staged, known []byte) error {
+	r := read{b: known, packer: p}
+	c.Again, c.Verify = r.flags()
+	c.OroID, c.Link, c.Cap, c.Tries = r.text(), r.number(), int(r.number()), int(r.number())
+	if missing := (bridge.Missing{Entity: r.text(), Key: r.text()}); missing.Entity != "" {
+		c.Missing = &missing
+	}
+	switch r.number() {
+	case recordValues:
+		c.Values = c.Record.Values
+	case otherValues:
+		c.Values, c.Old = r.values(), r.values()
+	}
+	return r.err
+}
+
+// written is what is being packed.
+type written struct {
+	b []byte
+	*packer
+	cells []string // of the row, the first of them
+}
+
+func (w *written) number(n int64) { w.b = binary.AppendVarint(w.b, n) }
+
+func (w *written) flags(one, two bool) {
+	n := int64(0)
+	if one {
+		n |= 1
+	}
+	if two {
+		n |= 2
+	}
+	w.number(n)
+}
+
+func (w *written) text(s string) { w.b = append(binary.AppendUvarint(w.b, uint64(len(s))), s...) }
+
+// name writes the number of a name. One that was not seen before gets the next.
+func (w *written) name(s string) {
+	n, ok := w.numbers[s]
+	if !ok {
+		n = uint64(len(w.names))
+		w.names, w.numbers[s] = append(w.names, s), n
+	}
+	w.b = binary.AppendUvarint(w.b, n)
+}
+
+func (w *written) values(values []formats.Value) {
+	w.number(int64(len(values)))
+	for _, v := range values {
+		w.name(v.Field)
+		at := slices.Index(w.cells, v.Text)
+		w.number(int64(at + 1))
+		if at < 0 {
+			w.text(v.Text)
+		}
+	}
+}
+
+// read is what is being unpacked. After an error all that follows is empty.
+type read struct {
+	b []byte
+	*packer
+	cells []string
+	err   error
+}
+
+var errCutOff = errors.New("a change was cut off")
+
+func (r *read) fail() { r.b, r.err = nil, errCutOff }
+
+func (r *read) number() int64 {
+	n, size := binary.Varint(r.b)
+	if size <= 0 {
+		r.fail()
+		return 0
+	}
+	r.b = r.b[size:]
+	return n
+}
+
+func (r *read) flags() (one, two bool) {
+	n := r.number()
+	return n&1 != 0, n&2 != 0
+}
+
+// count reads a number that is below a bound.
+func (r *read) count(bound int) int {
+	n, size := binary.Uvarint(r.b)
+	if size <= 0 || n >= uint64(bound) {
+		r.fail()
+		return -1
+	}
+	r.b = r.b[size:]
+	return int(n)
+}
+
+func (r *read) text() string {
+	n := r.count(len(r.b) + 1)
+	if n < 0 || n > len(r.b) {
+		r.fail()
+		return ""
+	}
+	s := string(r.b[:n])
+	r.b = r.b[n:]
+	return s
+}
+
+func (r *read) name() string {
+	n := r.count(len(r.names))
+	if n < 0 {
+		return ""
+	}
+	return r.names[n]
+}
+
+func (r *read) values() []formats.Value {
+	n := r.number()
+	if n < 0 || n > int64(len(r.b)) {
+		r.fail()
+		return nil
+	}
+	values := make([]formats.Value, n)
+	for i := range values {
+		values[i].Field = r.name()
+		switch at := r.number(); {
+		case at == 0:
+			values[i].Text = r.text()
+		case at < 0 || at > int64(len(r.cells)):
+			r.fail()
+		default:
+			values[i].Text = r.cells[at-1]
+		}
+	}
+	return values
+}
