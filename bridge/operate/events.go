@@ -44,7 +44,8 @@ func newEvent(e *bridge.Event) Event {
 	}
 	return Event{ID: e.ID, At: moment(e.At), Kind: e.Kind, Level: levelName(e), Feed: e.Feed, Export: e.Export, Drop: e.Drop, Run: e.Run,
 		Batch: e.Batch, File: e.File, Order: e.Order, Alarm: e.Alarm, Work: e.Work, Who: e.Who, From: e.From, Person: e.Person,
-		Why: e.Why, Verdict: e.Verdict, Bytes: e.Bytes, SHA256: e.SHA256, Counts: e.Counts, User: v.User, Address: v.Address, Text: e.Text, Hint: e.Hint}
+		Why: e.Why, Verdict: e.Verdict, Bytes: e.Bytes, SHA256: e.SHA256, Counts: e.Counts, User: v.User, Address: v.Address,
+		Text: e.Text, Hint: e.Hint}
 }
 
 func levelName(e *bridge.Event) string { return strings.ToLower(e.Level().String()) }
