@@ -328,9 +328,24 @@ func TestRolesHold(t *testing.T) {
 			t.Errorf("%s as viewer: %d %s", path, a.status, a.body)
 		}
 	}
+	seen := func() (n int) {
+		s.Must(s.Ledger.Events(t.Context(), bridge.EventFilter{}, func(e *bridge.Event) error {
+			if e.Kind == bridge.PersonSeen && e.Who == "token shop-admin" && e.From == "10.1.0.7" {
+				n++
+			}
+			return nil
+		}))
+		return n
+	}
+	if n := seen(); n != 0 {
+		t.Errorf("a viewer has been shown what is a person's %d times", n)
+	}
 	s.role = admit.Operator
-	if a := s.ask("GET", "/rejects", nil); !bytes.Contains(a.body, []byte("Bob")) {
-		t.Errorf("rejects as operator: %s", a.body)
+	if a := s.ask("GET", "/rejects", nil); !bytes.Contains(a.body, []byte("Bob")) || seen() != 1 {
+		t.Errorf("rejects as operator, %d times in the journal: %s", seen(), a.body)
+	}
+	if s.ask("GET", "/trace?entity=customers&key=C1", nil); seen() != 2 {
+		t.Error("a customer was traced, and the journal does not say so")
 	}
 	if a := s.ask("POST", "/pause", why{"kind": "shop"}); a.status != http.StatusForbidden {
 		t.Errorf("an operator pauses the shop: %d", a.status)

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -84,6 +85,13 @@ func (s *server) looks(a huma.API) {
 	look(s, a, admit.Viewer, "/transfers", "transfers", "What partners did at the bridge's own server", s.transfers)
 }
 
+// seen is the view of a caller: what is a person's is shown only once the audit says to whom.
+func (s *server) seen(ctx context.Context) *operate.View {
+	v := s.Desk.View
+	v.By = admit.CallerOf(ctx).Decision("")
+	return &v
+}
+
 func (s *server) status(ctx context.Context, _ *struct{}) (*found[*operate.Status], error) {
 	v, err := s.Desk.Status(ctx)
 	return &found[*operate.Status]{v}, err
@@ -136,7 +144,7 @@ type askDrop struct {
 func (s *server) drop(ctx context.Context, in *askDrop) (*found[*operate.DropDetails], error) {
 	v, err := s.Desk.DropDetails(ctx, in.Drop, in.Rows)
 	if err == nil && in.Rows {
-		err = s.ofPersons(ctx, v.Details.Feed)
+		err = s.ofPersons(ctx, in.Drop, v.Details.Feed)
 	}
 	return &found[*operate.DropDetails]{v}, err
 }
@@ -151,21 +159,24 @@ func (s *server) plan(ctx context.Context, in *askPlan) (*found[*operate.Plan], 
 	if err != nil {
 		return nil, err
 	}
-	if err := s.ofPersons(ctx, v.Details.Feed); err != nil {
+	if err := s.ofPersons(ctx, in.Drop, v.Details.Feed); err != nil {
 		return nil, err
 	}
 	p, err := s.Desk.PlanDrop(ctx, in.Drop, operate.PlanOptions{Live: in.Live, Weigh: true})
 	return &found[*operate.Plan]{p}, err
 }
 
-// ofPersons refuses the rows of a feed about persons to those who may not see them.
-func (s *server) ofPersons(ctx context.Context, feed string) error {
+// ofPersons refuses the rows of a drop that are about persons to those who may not see them, and enters in the audit who may.
+func (s *server) ofPersons(ctx context.Context, drop int64, feed string) error {
 	f, err := operate.FeedOf(s.Desk.Feeds, feed)
 	if err != nil { // nobody knows any more what it was about
 		f = nil
 	}
-	if admit.CallerOf(ctx).May(admit.Operator) || f != nil && !ofPersons(f.Entity.Name) {
+	if f != nil && !ofPersons(f.Entity.Name) {
 		return nil
+	}
+	if admit.CallerOf(ctx).May(admit.Operator) {
+		return s.seen(ctx).Saw(ctx, bridge.Event{Drop: drop, Feed: feed, Text: "rows"})
 	}
 	return problem(http.StatusForbidden, "its rows are about persons: this needs the role operator", "")
 }
@@ -198,9 +209,9 @@ func (s *server) rejects(ctx context.Context, in *askRejects) (*list[operate.Kep
 	var last int64
 	for i := range all {
 		last = max(last, all[i].ID)
-		if ofPersons(all[i].Entity) && !admit.CallerOf(ctx).May(admit.Operator) {
-			all[i].Key, all[i].Message, all[i].Row = "", "", map[string]string{}
-		}
+	}
+	if err := s.coverRejects(ctx, all); err != nil {
+		return nil, err
 	}
 	if in.Last == 0 {
 		q := asked{}
@@ -216,6 +227,19 @@ func (s *server) rejects(ctx context.Context, in *askRejects) (*list[operate.Kep
 	return out, nil
 }
 
+// coverRejects takes what is about persons out of rejects for those who may not see it, and enters in the audit who may.
+func (s *server) coverRejects(ctx context.Context, all []operate.KeptReject) error {
+	if admit.CallerOf(ctx).May(admit.Operator) {
+		return s.seen(ctx).SawRejects(ctx, all)
+	}
+	for i := range all {
+		if ofPersons(all[i].Entity) {
+			all[i].Key, all[i].Message, all[i].Row = "", "", map[string]string{}
+		}
+	}
+	return nil
+}
+
 type askCauses struct {
 	Drop int64  `query:"drop" minimum:"0"`
 	Feed string `query:"feed"`
@@ -224,12 +248,17 @@ type askCauses struct {
 
 func (s *server) causes(ctx context.Context, in *askCauses) (*list[operate.Cause], error) {
 	all, err := s.Desk.Causes(ctx, bridge.RejectFilter{Drop: in.Drop, Feed: in.Feed, Open: !in.All})
-	for i := range all {
-		if x := &all[i].Example; ofPersons(x.Entity) && !admit.CallerOf(ctx).May(admit.Operator) {
-			x.Key, x.Message, x.Row = "", "", map[string]string{}
-		}
+	if err != nil {
+		return nil, err
 	}
-	return &list[operate.Cause]{Body: all}, err
+	for i := range all {
+		example := []operate.KeptReject{all[i].Example}
+		if err := s.coverRejects(ctx, example); err != nil {
+			return nil, err
+		}
+		all[i].Example = example[0]
+	}
+	return &list[operate.Cause]{Body: all}, nil
 }
 
 type askParked struct {
@@ -287,6 +316,9 @@ type OneOrder struct {
 
 func (s *server) order(ctx context.Context, in *OneOrder) (*list[operate.OrderDetails], error) {
 	all, err := s.Desk.OrderDetails(ctx, in.Order)
+	for i := range all {
+		err = errors.Join(err, s.seen(ctx).Saw(ctx, bridge.Event{Order: all[i].Order, Text: "its history"}))
+	}
 	return &list[operate.OrderDetails]{Body: all}, err
 }
 
@@ -296,6 +328,9 @@ type askPreview struct {
 }
 
 func (s *server) preview(ctx context.Context, in *askPreview) (*found[*operate.Preview], error) {
+	if err := s.seen(ctx).Saw(ctx, bridge.Event{Order: in.Order, Export: in.Export, Text: "file"}); err != nil {
+		return nil, err
+	}
 	v, err := s.Desk.PreviewOrder(ctx, in.Order, in.Export)
 	return &found[*operate.Preview]{v}, err
 }
@@ -324,7 +359,7 @@ func (s *server) trace(ctx context.Context, in *askTrace) (*list[*operate.Trace]
 			return nil, problem(http.StatusForbidden, "it is about a person: this needs the role operator", "name another entity")
 		}
 	}
-	return &list[*operate.Trace]{Body: all}, nil
+	return &list[*operate.Trace]{Body: all}, s.seen(ctx).SawTraces(ctx, all...)
 }
 
 type askEvents struct {
