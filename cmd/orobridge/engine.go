@@ -63,7 +63,7 @@ func (a *app) look(ctx context.Context, see func(*operate.View) error) (err erro
 	a.asShadow(c)
 	ledger, err := readLedger(ctx, c)
 	if errors.Is(err, fs.ErrNotExist) {
-		show.Say(a.Stderr, "warning", "nothing has run with this config yet", a.hintOfNone(c, err))
+		show.Say(a.Stderr, "warning", "nothing has run with this config yet", hintOfNone(c, a.shadow, err))
 		ledger, err = state.Scratch(ctx)
 	}
 	if err != nil {

@@ -17,16 +17,16 @@ func (a *app) shadowFlag(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
-// asShadow makes a config that of a shadow, when one was asked for: it has a state of its own, and nobody comes to it.
+// asShadow makes a config that of a shadow, when one was asked for: it has a state of its own, nobody comes to it, and nobody is told.
 func (a *app) asShadow(c *config.Config) {
 	if a.shadow {
-		c.State.Dir, c.Admin, c.Webhook = shadow.Dir(c.State.Dir), nil, config.Webhook{}
+		c.State.Dir, c.Admin, c.Webhook, c.Notify = shadow.Dir(c.State.Dir), nil, config.Webhook{}, nil
 	}
 }
 
 // hintOfNone says what may be looked at where no bridge has run yet.
-func (a *app) hintOfNone(c *config.Config, why error) string {
-	if _, err := fs.Stat(os.DirFS(shadow.Dir(c.State.Dir)), "."); err == nil && !a.shadow {
+func hintOfNone(c *config.Config, shadowed bool, why error) string {
+	if _, err := fs.Stat(os.DirFS(shadow.Dir(c.State.Dir)), "."); err == nil && !shadowed {
 		return "a shadow has: add --shadow to look at what it tells"
 	}
 	return bridge.HintOf(why)

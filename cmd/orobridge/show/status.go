@@ -25,10 +25,13 @@ func (p *Pen) PrintStatus(v *operate.Status) error {
 	}
 	who, state := "bridge", "no %s is running\n"
 	if v.Shadow {
-		who = "shadow, which writes nothing,"
+		who = "shadow"
 	}
 	if v.Running {
 		state = "a %s is running\n"
+	}
+	if v.Running && v.Shadow {
+		who = "shadow, which writes nothing,"
 	}
 	fmt.Fprintf(p.Stdout, state, who)
 	var feeds, exports [][]string
