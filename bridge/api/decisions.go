@@ -28,8 +28,6 @@ type Reason struct {
 	Why string `json:"why,omitempty" maxLength:"4096" doc:"for the journal and the audit"`
 }
 
-func (r *Reason) why() string { return r.Why }
-
 // An Outcome is what became of a decision about a drop. Beside a running bridge that is the drop as it stands now; it is to be
 // looked at again until it is settled, or held.
 type Outcome struct {

@@ -21,7 +21,7 @@ import (
 // What was decided about a held drop, in the words of the journal.
 const (
 	Approved      = "approved"
-	ApprovedFirst = "approved, and waits for somebody else's approval"
+	approvedFirst = "approved, and waits for somebody else's approval"
 	Discarded     = "discarded"
 )
 
@@ -75,7 +75,7 @@ func (e *Engine) approved(ctx context.Context, d *bridge.Drop, by bridge.Decisio
 		return false, &bridge.Error{Op: "approve", Object: fmt.Sprintf("drop %d", d.ID), Err: fmt.Errorf("%s has approved it already", by.Who),
 			Hint: fmt.Sprintf("its feed asks for %d people (approve_by): somebody else has to, too", f.Approve)}
 	}
-	return false, j.keep(ctx, j.verdictOf(d, by, bridge.VerdictPartly, ApprovedFirst))
+	return false, j.keep(ctx, j.verdictOf(d, by, bridge.VerdictPartly, approvedFirst))
 }
 
 // Discard throws a drop away that is held, waits, or was rejected: nothing of it is sent, its file goes to the rejected

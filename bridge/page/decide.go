@@ -160,7 +160,7 @@ func (s deciding) askAboutDrop(c *call, status int, d *operate.DropDetails, a *a
 			a.People = feed.Approve
 		}
 		for _, x := range d.Decisions {
-			if x.Decision == inbound.ApprovedFirst {
+			if x.Verdict == bridge.VerdictPartly {
 				a.Already = append(a.Already, x.Who)
 			}
 		}

@@ -98,13 +98,12 @@ func (s dropPages) showDrops(c *call) error {
 
 // ribbon is a day in quarters of an hour: what came when, and how it ended.
 type ribbon struct {
-	Day             time.Time
-	Before, After   string // days
-	Lanes           []lane
-	Hours           []int
-	Width, Height   int
-	Cut             bool // there were more than are drawn
-	quarter, laneOf map[string]int
+	Day           time.Time
+	Before, After string // days
+	Lanes         []lane
+	Hours         []int
+	Width, Height int
+	Cut           bool // there were more than are drawn
 }
 
 type lane struct {

@@ -138,14 +138,3 @@ func (b *bench) site(dir, rest string) error {
 	return errors.Join(os.MkdirAll(filepath.Join(dir, "drops"), 0o755),
 		os.WriteFile(filepath.Join(dir, "orobridge.yaml"), []byte(config), 0o600))
 }
-
-// size is how many bytes a folder holds.
-func size(dir string) (n int64, err error) {
-	err = filepath.Walk(dir, func(_ string, info os.FileInfo, err error) error {
-		if err == nil && !info.IsDir() {
-			n += info.Size()
-		}
-		return err
-	})
-	return n, err
-}
