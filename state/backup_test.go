@@ -18,6 +18,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/state/sqlite"
 )
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
@@ -129,6 +130,14 @@ func TestALedgerThatWasPutBackByHandBeginsAnotherGeneration(t *testing.T) {
 	s := openIn(t, dir, Options{})
 	if s.Generation() != 3 {
 		t.Errorf("generation %d", s.Generation())
+	}
+	must(t, s.Keep(t.Context(), &bridge.Event{At: noon, Kind: bridge.Noted}))
+	// Into an empty folder, as litestream or a copy of the file brings it.
+	elsewhere := filepath.Join(t.TempDir(), "var")
+	must(t, os.Mkdir(elsewhere, 0o700))
+	must(t, sqlite.Copy(t.Context(), path, filepath.Join(elsewhere, "ledger.db")))
+	if s := openIn(t, elsewhere, Options{}); s.Generation() != 4 {
+		t.Errorf("in an empty folder generation %d", s.Generation())
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"time"
@@ -68,8 +69,9 @@ func syncFolder(path string) error {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// recognise compares the ledger with the folder's last life. One that is older, or another one, was put there by hand.
-func (s *State) recognise(ctx context.Context) error {
+// recognise compares the ledger with the folder's last life. One that is older, or another one, was put there by hand, and so was one
+// that is not empty in a folder in which no bridge has worked before.
+func (s *State) recognise(ctx context.Context, first bool) error {
 	last, err := readLife(s.dir)
 	if err != nil {
 		return err
@@ -78,7 +80,12 @@ func (s *State) recognise(ctx context.Context) error {
 	if last == now {
 		return nil
 	}
-	if last.identity != "" && (last.identity != now.identity || last.generation > now.generation) {
+	events, _, err := s.Decided(ctx, math.MaxInt64)
+	if err != nil {
+		return err
+	}
+	placed := last.identity == "" && first && events > 0
+	if placed || last.identity != "" && (last.identity != now.identity || last.generation > now.generation) {
 		now.generation = max(last.generation, now.generation) + 1
 		if err := s.Renew(ctx, now.generation, time.Now(), fmt.Sprintf("an earlier ledger was put into %s: generation %d begins", s.dir,
 			now.generation)); err != nil {

@@ -101,7 +101,7 @@ func (s *State) openHeld(ctx context.Context, path string, o Options) error {
 		Before: s.beforeMigration}); err != nil {
 		return err
 	}
-	if err := s.recognise(ctx); err != nil {
+	if err := s.recognise(ctx, first); err != nil {
 		return err
 	}
 	// Last: a first start that was cut short is a first start again.

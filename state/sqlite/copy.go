@@ -144,6 +144,9 @@ func (c *Copied) Renew(ctx context.Context, generation int64, at time.Time, why 
 		if err == nil {
 			_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO notes VALUES (?, ?)`, bridge.RenewedNote, at.UTC().Format(time.RFC3339Nano))
 		}
+		if err == nil { // whoever was at work then is not now
+			_, err = tx.ExecContext(ctx, `DELETE FROM notes WHERE name = ?`, bridge.AliveNote)
+		}
 		if err == nil {
 			_, err = tx.ExecContext(ctx, doubtLinks)
 		}
