@@ -78,7 +78,7 @@ var rooms = []room{
 
 	{"cmd/orobridge", anything},
 	{"cmd/orobridge/erp", nil},
-	{"cmd/orobridge/site", below{"bridge", "bridge/config", "bridge/admit", "bridge/page", "bridge/web"}},
+	{"cmd/orobridge/site", below{"bridge", "bridge/config", "bridge/admit", "bridge/api", "bridge/page", "bridge/web"}},
 	{"cmd/orobridge/systemd", nil},
 	{"cmd/orobridge/help", nil},
 	{"cmd/orobridge/show", below{"formats", "bridge", "bridge/inbound/rows", "bridge/operate", "state", "cmd/orobridge/help"}},

@@ -50,31 +50,47 @@ func New(o Options) *Gate {
 // Require lets those through who have a role, with who they are in the request's context. Others are told what they lack: a browser
 // without a session is sent to the log-in, everybody else gets 401, and 403 is for those whose role is too low.
 func (g *Gate) Require(role Role, next http.Handler) http.Handler {
+	return g.Guard(role, next, plainly)
+}
+
+// A Refusal answers somebody who is not let through: why, and what to do.
+type Refusal func(w http.ResponseWriter, status int, why, hint string)
+
+func plainly(w http.ResponseWriter, status int, why, _ string) { http.Error(w, why, status) }
+
+// Guard is [Gate.Require] with a refusal of one's own.
+func (g *Gate) Guard(role Role, next http.Handler, refuse Refusal) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, err := g.identify(r)
 		w.Header().Set("Cache-Control", "no-store")
 		switch {
 		case err != nil:
-			g.fail(w, r, err)
+			g.unsure(r, err)
+			refuse(w, http.StatusServiceUnavailable, "the ledger does not answer", "the bridge's log says why")
 		case c.May(role):
 			next.ServeHTTP(w, r.WithContext(WithCaller(r.Context(), c)))
 		case c != nil:
-			http.Error(w, "this needs the role "+role.String(), http.StatusForbidden)
+			refuse(w, http.StatusForbidden, "this needs the role "+role.String(), "")
 		case r.Header.Get("Authorization") == "" && wantsPage(r):
 			http.Redirect(w, r, LoginPath+"?next="+url.QueryEscape(r.URL.RequestURI()), http.StatusSeeOther)
 		default:
 			w.Header().Set("WWW-Authenticate", `Bearer realm="orobridge"`)
-			http.Error(w, "log in, or send a token", http.StatusUnauthorized)
+			refuse(w, http.StatusUnauthorized, "log in, or send a token", "orobridge token create makes one")
 		}
 	})
 }
 
 // fail answers when the ledger can't say who is there.
 func (g *Gate) fail(w http.ResponseWriter, r *http.Request, err error) {
+	g.unsure(r, err)
+	http.Error(w, "the ledger does not answer", http.StatusServiceUnavailable)
+}
+
+// unsure logs why it can't.
+func (g *Gate) unsure(r *http.Request, err error) {
 	if r.Context().Err() == nil {
 		g.Log.Error("ask who is there", "error", err, "hint", bridge.HintOf(err))
 	}
-	http.Error(w, "the ledger does not answer", http.StatusServiceUnavailable)
 }
 
 // wantsPage says that a person looks, with a browser.

@@ -232,7 +232,7 @@ func TestADecisionWithAKeyIsTakenOnce(t *testing.T) {
 func TestAFileIsHandedIn(t *testing.T) {
 	s := newSite(t)
 	plan := post[operate.Plan](s, "/feeds/products/plan?name=p.csv", good)
-	if plan.Create != 2 || len(get[[]operate.Drop](s, "/drops")) != 0 {
+	if plan.Create != 2 || plan.File != "p.csv" || len(get[[]operate.Drop](s, "/drops")) != 0 {
 		t.Errorf("plan: %+v", plan)
 	}
 	v := post[api.Outcome](s, "/feeds/products/files?name=p.csv&why=by+hand", good, "Idempotency-Key", "k")

@@ -71,7 +71,12 @@ func (s *server) files(a huma.API) {
 		})
 	file(s, a, "/feeds/{feed}/plan", "plan-file", "What a file would do, as a drop of a feed; nothing is kept of it",
 		func(ctx context.Context, in *HandIn, path string) (*operate.Plan, error) {
-			return s.Desk.Plan(ctx, in.Feed, path, operate.PlanOptions{Weigh: true})
+			v, err := s.Desk.Plan(ctx, in.Feed, path, operate.PlanOptions{Weigh: true})
+			if err != nil {
+				return nil, err
+			}
+			v.File = in.Name
+			return v, nil
 		})
 }
 

@@ -69,6 +69,13 @@ func (s *server) problemOf(err error) error {
 	return problem(http.StatusInternalServerError, "the bridge could not answer", "its log says why")
 }
 
+// Refuse is an [admit.Refusal] of callers of the API.
+func Refuse(w http.ResponseWriter, status int, why, hint string) {
+	w.Header().Set("Content-Type", (*Problem)(nil).ContentType(""))
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(problem(status, why, hint)) // whoever asked is gone
+}
+
 // refuse answers with a problem before a handler runs.
 func refuse(c huma.Context, p *Problem) {
 	c.SetStatus(p.Status)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/admit"
+	"github.com/orobridge/orobridge/bridge/api"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/page"
 	"github.com/orobridge/orobridge/bridge/web"
@@ -83,7 +84,7 @@ func routes(o Options, window *page.Server) http.Handler {
 	web.Health(mux, o.Ready, o.Log)
 	mux.Handle("GET /metrics", collected(gate, users, o.Figures))
 	if o.API != nil {
-		mux.Handle("/api/", gate.Require(admit.Viewer, o.API))
+		mux.Handle("/api/", gate.Guard(admit.Viewer, o.API, api.Refuse))
 	}
 	if !users {
 		return mux
