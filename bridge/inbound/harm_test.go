@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/bridgetest"
+	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
+	"github.com/orobridge/orobridge/formats"
 )
 
 // A row that could not be read removes nothing: what it names stays, and where nobody can tell what it names, all stays.
@@ -276,33 +279,61 @@ func TestAWithdrawalThatWasCutShortTwiceIsStillOne(t *testing.T) {
 	}
 }
 
+// unwilling is a shop that lets nobody take a product out.
+type unwilling struct{ inbound.Shop }
+
+func (s unwilling) Submit(ctx context.Context, b *bridge.Batch) (string, map[int]bridge.Outcome, error) {
+	kept, refused := *b, map[int]bridge.Outcome{}
+	kept.Changes = nil
+	for i, c := range b.Changes {
+		if c.Op == bridge.Remove {
+			refused[i] = bridge.Outcome{Reject: &formats.Reject{Key: c.Key, Code: formats.CodeShop, Message: "it is in an order"}}
+		} else {
+			kept.Changes = append(kept.Changes, c)
+		}
+	}
+	if len(kept.Changes) == 0 {
+		return "", refused, nil
+	}
+	return s.Shop.Submit(ctx, b)
+}
+
+func (s unwilling) Await(ctx context.Context, b *bridge.Batch) ([]bridge.Outcome, error) {
+	if b.Operation == "" { // nothing of it was sent
+		return slices.Repeat([]bridge.Outcome{{Unknown: true}}, len(b.Changes)), nil
+	}
+	return s.Shop.Await(ctx, b)
+}
+
 // A withdrawal that the shop refuses is told like a row, once, however often the bridge begins anew.
 func TestAWithdrawalThatTheShopRefusesIsAReject(t *testing.T) {
 	for _, step := range []string{"never", "settled", "applied", "end"} {
 		w := bridgetest.NewWorld(t, bridgetest.FeedOf("*.csv", "")+
-			"  - { name: customers, entity: customers, remote: disk, folder: customers, match: '*.csv', ready: { stable: 0s }, "+
-			"format: { kind: csv }, mode: full, on_missing: delete, guards: { max_removals: 100% } }\n")
-		w.Mkdir("customers")
-		w.Drop("customers", "a.csv", "customer_number,name\nC-1,One\nC-2,Two\n")
+			"  - { name: products, entity: products, remote: disk, folder: products, match: '*.csv', ready: { stable: 0s }, "+
+			"format: { kind: csv }, mode: full, on_missing: disable, guards: { max_removals: 100% } }\n")
+		w.Mkdir("products")
+		w.Drop("products", "a.csv", "sku,name,unit\nP-1,One,item\nP-2,Two,item\n")
 		w.Round()
-		w.Drop("customers", "b.csv", "customer_number,name\nC-1,One\n")
+		w.Drop("products", "b.csv", "sku,name,unit\nP-1,One,item\n")
 		ctx, end := context.WithCancel(t.Context())
 		w.OnStep(func(name string) {
 			if name == step {
 				end()
 			}
 		})
+		w.B.In.Shop = unwilling{w.B.In.Shop}
 		if err := w.B.Round(ctx); (err == nil) != (step == "never") {
 			t.Logf("the round that was cut at %s: %v", step, err)
 		}
 		end()
 		w.Restart()
+		w.B.In.Shop = unwilling{w.B.In.Shop}
 		w.Round()
-		d, run := w.Last("customers")
+		d, run := w.Last("products")
 		if want := (bridge.Counts{Rows: 2, Unchanged: 1, Rejected: 1}); run.Counts != want || d.State != bridge.Partial {
 			t.Errorf("cut at %s: %s %+v, want %+v\n%s", step, d.State, run.Counts, want, w.Log)
 		}
-		if got := w.Rejects(d); len(got) != 1 || !strings.Contains(got[0], "C-2") {
+		if got := w.Rejects(d); len(got) != 1 || !strings.Contains(got[0], "P-2") {
 			t.Errorf("cut at %s: the rejects are %q", step, got)
 		}
 	}

@@ -29,6 +29,8 @@ var titles = map[bridge.Alarm]string{
 	bridge.AlarmSums:       "the sums of an order do not add up",
 	bridge.AlarmUntold:     "the shop does not tell an order in full",
 	bridge.AlarmRestored:   "the shop went back in time",
+	bridge.AlarmDrifted:    "the shop has not what it was given",
+	bridge.AlarmUnknown:    "nobody knows whether orders went out",
 	bridge.AlarmOutOfOrder: "a file came out of order",
 	bridge.AlarmUnfinished: "a file was taken before it was finished",
 }
@@ -62,6 +64,8 @@ var meanings = map[bridge.Alarm]string{
 	bridge.AlarmSums:       "The ERP may calculate another total than the customer has seen.",
 	bridge.AlarmUntold:     "The ERP does not get this order.",
 	bridge.AlarmRestored:   "Changes since the backup are not in the shop, and new orders may have the numbers of old ones.",
+	bridge.AlarmDrifted:    "Customers see something else than the ERP says.",
+	bridge.AlarmUnknown:    "The ERP may lack these orders, or may get them twice if they are written again unseen.",
 	bridge.AlarmOutOfOrder: "An older statement was not laid over a newer one; if it was the newer one, the shop lacks it.",
 	bridge.AlarmUnfinished: "The end of the file is not in the shop.",
 }
@@ -122,6 +126,8 @@ var german = map[string]string{
 	"the sums of an order do not add up":      "die Summen eines Auftrags gehen nicht auf",
 	"the shop does not tell an order in full": "der Shop gibt einen Auftrag nicht vollständig heraus",
 	"the shop went back in time":              "der Shop ist auf einen früheren Stand zurückgesetzt",
+	"the shop has not what it was given":      "Der Shop hat nicht, was er bekommen hat",
+	"nobody knows whether orders went out":    "Von Aufträgen weiß niemand, ob sie hinausgingen",
 	"a file came out of order":                "eine Datei kam außer der Reihe",
 	"a file was taken before it was finished": "eine Datei wurde geholt, bevor sie fertig war",
 
@@ -164,7 +170,10 @@ var german = map[string]string{
 		"fehlen im Shop, und neue Aufträge können die Nummern alter haben.",
 	"An older statement was not laid over a newer one; if it was the newer one, the shop lacks it.": "Ein älterer Stand wurde nicht über " +
 		"einen neueren gelegt; war er der neuere, so fehlt er im Shop.",
-	"The end of the file is not in the shop.": "Das Ende der Datei steht nicht im Shop.",
+	"The end of the file is not in the shop.":         "Das Ende der Datei steht nicht im Shop.",
+	"Customers see something else than the ERP says.": "Kunden sehen etwas anderes, als das ERP sagt.",
+	"The ERP may lack these orders, or may get them twice if they are written again unseen.": "Dem ERP fehlen diese Aufträge vielleicht, " +
+		"oder es bekommt sie zweimal, wenn sie ungeprüft noch einmal geschrieben werden.",
 
 	bridge.AlarmOverdue.Hint(): "Prüfen, ob der Kanal des ERP läuft und in diesen Ordner sieht",
 	bridge.AlarmChanged.Hint(): "Die Datei mit `orobridge order` vergleichen; den Auftrag noch einmal ausgeben, wenn das ERP die " +
@@ -175,7 +184,10 @@ var german = map[string]string{
 	bridge.AlarmStuck.Hint():      "Den Auftrag oder das Format des Exports richtigstellen, dann `orobridge rerun --order … --render`",
 	bridge.AlarmUnanswered.Hint(): "Den Auftrag im ERP nachsehen",
 	bridge.AlarmRefused.Hint():    "Den Grund mit `orobridge order` nachsehen",
-	bridge.AlarmReused.Hint():     "Der Shop ist wohl aus einer Sicherung zurückgeholt: die Aufträge davor mit denen des ERP vergleichen",
+	bridge.AlarmDrifted.Hint():    "Mit `orobridge reconcile` ansehen, was abweicht; --repair stellt es richtig",
+	bridge.AlarmUnknown.Hint(): "Die Aufträge aus `orobridge orders --unknown` im ERP nachsehen: `orobridge ack order` für die, die es hat, " +
+		"die anderen noch einmal ausgeben",
+	bridge.AlarmReused.Hint(): "Der Shop ist wohl aus einer Sicherung zurückgeholt: die Aufträge davor mit denen des ERP vergleichen",
 	bridge.AlarmSums.Hint(): "Die Summen des Auftrags im Shop und in der Datei vergleichen; seine Vermerke sagen, welche nicht " +
 		"aufgehen",
 	bridge.AlarmUntold.Hint(): "Den Auftrag im Shop und das Protokoll des Shops ansehen: Etwas, das zum Auftrag gehört, ist nicht " +
