@@ -51,7 +51,7 @@ func TestACutAtEveryByte(t *testing.T) {
 	proxy := overSFTP(w, sftptest.Options{})
 	w.Submit("O-first")
 	w.MustOut()
-	step := int64(29)
+	step := int64(97)
 	if os.Getenv("OROBRIDGE_SOAK") != "" {
 		step = 1
 	}

@@ -65,7 +65,7 @@ func (s *Story) Run(ctx context.Context) error {
 			writes++
 		}
 	}
-	s.Tell("   Requests that wrote something to the shop: %s.", writes)
+	s.Tell("   Requests that wrote something to the shop: %d.", writes)
 	return s.sum()
 }
 
