@@ -5,6 +5,7 @@ package formats
 // to ask the shop for a new one.
 var CustomerUsers = &Entity{
 	Name:      "customer_users",
+	Persons:   true,
 	After:     []string{"customers"},
 	OnMissing: []string{"keep", "disable"}, ToCreate: []string{"customer_number", "first_name", "last_name"},
 	Left: []Value{{Field: "enabled", Text: "0"}},

@@ -4,6 +4,7 @@ package formats
 // shop's database error, so it is refused here.
 var Customers = &Entity{
 	Name:      "customers",
+	Persons:   true,
 	OnMissing: []string{"keep"}, ToCreate: []string{"name"}, Stock: stockCustomer,
 	Wholes: []Whole{{
 		Name:   "address",

@@ -80,12 +80,20 @@ type Entity struct {
 	ToCreate []string
 	// Fixed says that records come to be by themselves (a product's stock): none is created.
 	Fixed bool
+	// Persons says that records are about persons: not everybody may see them, and who does stands in the audit.
+	Persons bool
 	// Answers says that records are answers to orders: each is written to its order, and none travels in a batch.
 	Answers bool
 	// Worth is the field whose change a guard can bound (a price's value); empty for none.
 	Worth string
 	// Stock says what a stock shop refuses of a record for its content alone; nil when nothing is known. See [Entity.Refusal].
 	Stock func(r *Record, create bool) *Reject
+}
+
+// OfPersons says that the records of an entity of that name are about persons.
+func OfPersons(name string) bool {
+	e, ok := EntityByName(name)
+	return ok && e.Persons
 }
 
 // A Whole is a group of fields that mean something only together: an address.

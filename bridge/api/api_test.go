@@ -34,6 +34,7 @@ feeds:
   - { name: products, entity: products, remote: disk, folder: products, match: '*.csv', ready: { stable: 0s },
       format: { kind: csv }, values: { unit: { ST: item } }, guards: { max_rejects: 40% }, max_size: 1KB }
   - { name: customers, entity: customers, remote: disk, folder: customers, match: '*.csv', ready: { stable: 0s }, format: { kind: csv } }
+  - { name: users, entity: customer_users, remote: disk, folder: users, match: '*.csv', ready: { stable: 0s }, format: { kind: csv } }
 exports:
   - { name: orders, remote: disk, folder: orders, format: { kind: csv } }
 `
@@ -55,6 +56,7 @@ type site struct {
 
 func newSite(t *testing.T) *site {
 	w := bridgetest.NewWorld(t, guarded, orotest.Seed(orotest.Sample))
+	w.Mkdir("users")
 	desk := &operate.Desk{View: operate.View{Feeds: w.B.In.Feeds, Exports: w.B.Out.Exports, Ledger: w.Ledger, Running: true},
 		In: w.B.In, Out: w.B.Out}
 	h := api.New(api.Options{Desk: desk, Ledger: w.Ledger, Version: "1", Folder: t.TempDir(), Clock: w.Clock, Log: slog.New(slog.DiscardHandler)})
@@ -302,6 +304,7 @@ func TestRolesHold(t *testing.T) {
 	s := newSite(t)
 	s.Drop("customers", "c.csv", "customer_number,name\nC1,Ann Lee\n,Bob Ray\n")
 	s.Drop("products", "bad.csv", bad)
+	s.Drop("users", "u.csv", "email,customer_number,first_name,last_name\nann@example.com,C404,Ann,Lee\nzoe@example.com,,,\n")
 	s.Round()
 	s.role = admit.Viewer
 	for path, item := range s.checked.paths {
@@ -337,14 +340,24 @@ func TestRolesHold(t *testing.T) {
 		}))
 		return n
 	}
+	for _, path := range []string{"/parked", "/rejects", "/causes"} {
+		if a := s.ask("GET", path, nil); a.status != http.StatusOK || bytes.Contains(a.body, []byte("@example.com")) {
+			t.Errorf("%s as viewer: %d %s", path, a.status, a.body)
+		}
+	}
 	if n := seen(); n != 0 {
 		t.Errorf("a viewer has been shown what is a person's %d times", n)
 	}
 	s.role = admit.Operator
-	if a := s.ask("GET", "/rejects", nil); !bytes.Contains(a.body, []byte("Bob")) || seen() != 1 {
+	if a := s.ask("GET", "/parked", nil); !bytes.Contains(a.body, []byte("ann@example.com")) || seen() != 1 {
+		t.Errorf("parked rows as operator, %d times in the journal: %s", seen(), a.body)
+	}
+	shown := seen()
+	if a := s.ask("GET", "/rejects", nil); !bytes.Contains(a.body, []byte("Bob")) || seen() != shown+2 {
 		t.Errorf("rejects as operator, %d times in the journal: %s", seen(), a.body)
 	}
-	if s.ask("GET", "/trace?entity=customers&key=C1", nil); seen() != 2 {
+	shown = seen()
+	if s.ask("GET", "/trace?entity=customers&key=C1", nil); seen() != shown+1 {
 		t.Error("a customer was traced, and the journal does not say so")
 	}
 	if a := s.ask("POST", "/pause", why{"kind": "shop"}); a.status != http.StatusForbidden {

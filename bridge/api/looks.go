@@ -172,7 +172,7 @@ func (s *server) ofPersons(ctx context.Context, drop int64, feed string) error {
 	if err != nil { // nobody knows any more what it was about
 		f = nil
 	}
-	if f != nil && !ofPersons(f.Entity.Name) {
+	if f != nil && !f.Entity.Persons {
 		return nil
 	}
 	if admit.CallerOf(ctx).May(admit.Operator) {
@@ -180,9 +180,6 @@ func (s *server) ofPersons(ctx context.Context, drop int64, feed string) error {
 	}
 	return problem(http.StatusForbidden, "its rows are about persons: this needs the role operator", "")
 }
-
-// ofPersons says that an entity's records are about persons.
-func ofPersons(entity string) bool { return entity == formats.Customers.Name }
 
 type askRejects struct {
 	Page
@@ -233,7 +230,7 @@ func (s *server) coverRejects(ctx context.Context, all []operate.KeptReject) err
 		return s.seen(ctx).SawRejects(ctx, all)
 	}
 	for i := range all {
-		if ofPersons(all[i].Entity) {
+		if formats.OfPersons(all[i].Entity) {
 			all[i].Key, all[i].Message, all[i].Row = "", "", map[string]string{}
 		}
 	}
@@ -267,7 +264,24 @@ type askParked struct {
 
 func (s *server) parked(ctx context.Context, in *askParked) (*list[operate.Parked], error) {
 	all, _, err := s.Desk.Parked(ctx, in.Feed, 0)
-	return &list[operate.Parked]{Body: all}, err
+	if err != nil {
+		return nil, err
+	}
+	told := map[int64]bool{}
+	for i := range all {
+		p := &all[i]
+		switch {
+		case !formats.OfPersons(p.Entity):
+		case !admit.CallerOf(ctx).May(admit.Operator):
+			p.Key, p.WaitsFor, p.Row = "", "", map[string]string{}
+		case !told[p.Drop]:
+			told[p.Drop] = true
+			if err := s.seen(ctx).Saw(ctx, bridge.Event{Drop: p.Drop, Feed: p.Feed, Text: "parked rows"}); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return &list[operate.Parked]{Body: all}, nil
 }
 
 type askOrders struct {
@@ -355,7 +369,7 @@ func (s *server) trace(ctx context.Context, in *askTrace) (*list[*operate.Trace]
 		}
 	}
 	for _, v := range all {
-		if ofPersons(v.Entity) && !admit.CallerOf(ctx).May(admit.Operator) {
+		if formats.OfPersons(v.Entity) && !admit.CallerOf(ctx).May(admit.Operator) {
 			return nil, problem(http.StatusForbidden, "it is about a person: this needs the role operator", "name another entity")
 		}
 	}

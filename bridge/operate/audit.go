@@ -112,12 +112,12 @@ func (k *View) Saw(ctx context.Context, e bridge.Event) error {
 	return k.Ledger.Keep(context.WithoutCancel(ctx), k.By.On(&e))
 }
 
-// SawTraces is [View.Saw] for those of some traces that are of a customer or an order.
+// SawTraces is [View.Saw] for those of some traces that are of a person or an order.
 func (k *View) SawTraces(ctx context.Context, all ...*Trace) error {
 	for _, t := range all {
 		e := bridge.Event{Text: "trace"}
 		switch entity, _ := formats.EntityByName(t.Entity); {
-		case entity == formats.Customers:
+		case entity != nil && entity.Persons:
 			e.Person = k.Ledger.Pseudonym(t.Key)
 		case t.Entity == outboxEntity, entity != nil && entity.Answers:
 			e.Order = t.Key
@@ -131,11 +131,11 @@ func (k *View) SawTraces(ctx context.Context, all ...*Trace) error {
 	return nil
 }
 
-// SawRejects is [View.Saw] for those of some rejects that are rows of customers, once for each drop.
+// SawRejects is [View.Saw] for those of some rejects that are rows about persons, once for each drop.
 func (k *View) SawRejects(ctx context.Context, all []KeptReject) error {
 	told := map[int64]bool{}
 	for _, r := range all {
-		if r.Entity != formats.Customers.Name || told[r.Drop] {
+		if !formats.OfPersons(r.Entity) || told[r.Drop] {
 			continue
 		}
 		told[r.Drop] = true

@@ -94,7 +94,7 @@ func (s dropPages) showDrop(c *call) error {
 }
 
 // ofPersons says that a feed's rows are about persons.
-func ofPersons(f *config.Feed) bool { return f != nil && f.Entity == formats.Customers }
+func ofPersons(f *config.Feed) bool { return f != nil && f.Entity.Persons }
 
 // decisions are what can be decided about a drop, as it stands.
 func (v *oneDrop) decisions() (can []string) {

@@ -115,7 +115,7 @@ func causeQuery(feed string, x operate.Cause) string {
 
 // hides says that rows of an entity are about persons, and the reader may not see them.
 func (s *Server) hides(c *call, entity string) bool {
-	return entity == formats.Customers.Name && !c.mayAll()
+	return formats.OfPersons(entity) && !c.mayAll()
 }
 
 // shownFlat is how many rejects are shown one by one.
@@ -136,7 +136,7 @@ func (s rejectPages) flat(c *call, f bridge.RejectFilter, v *rejectList) error {
 		if s.hides(c, r.Entity) {
 			r.Key, r.Message, r.Row = "", "", nil
 		}
-		person = person || r.Entity == formats.Customers.Name
+		person = person || formats.OfPersons(r.Entity)
 		v.Rejects = append(v.Rejects, r)
 	}
 	if n := len(v.Rejects) - shownFlat; n > 0 {

@@ -70,10 +70,10 @@ func (s searching) find(c *call, v *foundAll) error {
 	now, stop := context.WithTimeout(ctx, nowPatience)
 	defer stop()
 	for i, t := range found.Traces {
-		k := foundKey{Trace: t, Hidden: (t.Entity == formats.Customers.Name || t.Entity == bridge.Orders) && !c.mayAll()}
+		k := foundKey{Trace: t, Hidden: (formats.OfPersons(t.Entity) || t.Entity == bridge.Orders) && !c.mayAll()}
 		if k.Hidden {
 			k.Content, k.History, k.Parked = nil, nil, nil
-		} else if t.Entity == formats.Customers.Name {
+		} else if formats.OfPersons(t.Entity) {
 			if err := s.saw(c, bridge.Event{Person: s.Desk.Ledger.Pseudonym(t.Key), Text: "search"}); err != nil {
 				return err
 			}
