@@ -63,27 +63,10 @@ func (d *Daemon) Run(ctx context.Context) error {
 	}
 	s := &schedule{Daemon: d, polled: map[string]bool{}, taken: map[string]chan struct{}{}, loading: map[string]bool{},
 		changed: make(chan struct{})}
-	failed := s.report(ctx, "shop", 0, s.firstOffers(ctx))
+	asked := s.firstOffers(ctx) // before any work begins
 	g, ctx := errgroup.WithContext(ctx)
-	if d.Shop != nil {
-		g.Go(func() error { return s.offers(ctx, failed) })
-	}
-	for _, f := range d.In.Feeds {
-		g.Go(func() error { return s.poll(ctx, f) })
-		g.Go(func() error { return s.load(ctx, f) })
-	}
-	for _, f := range d.comparedFeeds() {
-		g.Go(func() error { return s.reconcile(ctx, f) })
-	}
-	for _, x := range d.Out.Exports {
-		g.Go(func() error { return s.export(ctx, x) })
-	}
-	if d.Subscribe != nil {
-		g.Go(func() error { return s.subscribe(ctx) })
-	}
-	g.Go(func() error { return s.prune(ctx) })
-	if d.Backup != nil {
-		g.Go(func() error { return s.backup(ctx) })
+	for _, u := range s.units(asked) {
+		g.Go(func() error { return s.keepAt(ctx, u) })
 	}
 	g.Go(func() error { return s.heed(ctx) })
 	err := g.Wait()
@@ -114,35 +97,41 @@ func (s *schedule) announce(change func()) {
 	s.changed = make(chan struct{})
 }
 
-// poll lists a feed's folder again and again, and carries out the last moves of its drops.
-func (s *schedule) poll(ctx context.Context, f *config.Feed) error {
-	wake, err := s.In.Remotes[f.Remote].Watch(ctx, f.Folder)
+// poll lists a feed's folder, and carries out the last moves of its drops.
+func (s *schedule) poll(f *config.Feed) unit {
+	var seen <-chan struct{} // the folder has changed
+	watched, told := false, false
+	return unit{name: feedWork(f.Name), woken: true, do: func(ctx context.Context) (due, error) {
+		if !watched {
+			seen, watched = s.watch(ctx, f), true
+		}
+		err := s.visit(ctx, f, &told)
+		s.announce(func() { s.polled[f.Name] = true })
+		return due{f.Every.D(), seen}, err
+	}}
+}
+
+// watch tells when something has changed in a feed's folder, where its end can tell.
+func (s *schedule) watch(ctx context.Context, f *config.Feed) <-chan struct{} {
+	changed, err := s.In.Remotes[f.Remote].Watch(ctx, f.Folder)
 	if err != nil && ctx.Err() == nil {
 		s.Events.Tell(&bridge.Event{At: s.Clock.Now(), Kind: bridge.Noted, Feed: f.Name, Text: err.Error(), Hint: bridge.HintOf(err)})
 	}
-	told := false // of what a lost ledger has left behind
-	for n := 0; ctx.Err() == nil; {
-		woken := s.In.Woken()
-		halt, err := s.halted(ctx, feedWork(f.Name))
-		if err == nil && halt == nil {
-			_, err = s.In.Poll(ctx, f)
-			err = errors.Join(err, s.In.FinishAll(ctx, f))
-		}
-		if err == nil && halt == nil && !told {
-			err = s.In.TellLeftovers(ctx, f)
-			told = err == nil
-		}
-		s.announce(func() { s.polled[f.Name] = true })
-		wait := f.Every.D()
-		n = s.report(ctx, "feed "+f.Name, n, err)
-		if n > 0 {
-			wait = bridge.Backoff(n, err, 0.5)
-		}
-		if err := bridge.WaitOr(ctx, s.Clock, wait, wake, woken); err != nil {
-			return err
-		}
+	return changed
+}
+
+// visit looks into a feed's folder once, unless somebody has paused the feed. What a lost ledger has left behind is told once.
+func (s *schedule) visit(ctx context.Context, f *config.Feed, told *bool) error {
+	if halt, err := s.halted(ctx, feedWork(f.Name)); err != nil || halt != nil {
+		return err
 	}
-	return ctx.Err()
+	_, err := s.In.Poll(ctx, f)
+	if err = errors.Join(err, s.In.FinishAll(ctx, f)); err != nil || *told {
+		return err
+	}
+	err = s.In.TellLeftovers(ctx, f)
+	*told = err == nil
+	return err
 }
 
 // aliveWithin is how long a schedule may not move before it counts as dead: longer than one transaction of an import takes.
@@ -190,25 +179,17 @@ func (s *schedule) heed(ctx context.Context) error {
 }
 
 // load loads the drops of a feed, one after the other, as soon as what it depends on has nothing left to load.
-func (s *schedule) load(ctx context.Context, f *config.Feed) error {
-	for n := 0; ctx.Err() == nil; {
-		woken := s.In.Woken()
-		found, changed, err := s.turn(ctx, f)
-		if ctx.Err() != nil {
-			break
+func (s *schedule) load(f *config.Feed) unit {
+	return unit{name: feedWork(f.Name), woken: true, do: func(ctx context.Context) (due, error) {
+		switch found, changed, err := s.turn(ctx, f); {
+		case err != nil:
+			return due{}, err
+		case found:
+			return due{}, nil
+		default:
+			return due{time.Hour, changed}, nil
 		}
-		n = s.report(ctx, "feed "+f.Name, n, err)
-		switch {
-		case n > 0:
-			err = bridge.WaitOr(ctx, s.Clock, bridge.Backoff(n, err, 0.5), woken, nil)
-		case !found:
-			err = bridge.WaitOr(ctx, s.Clock, time.Hour, changed, woken)
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
+	}}
 }
 
 // turn takes the feed's entity and loads what is next of it; found says whether something was. With nothing to do, or
@@ -316,20 +297,11 @@ func (s *schedule) loadOne(ctx context.Context, f *config.Feed, d *bridge.Drop) 
 	return s.In.RetryParked(ctx, f, d.ID)
 }
 
-// export makes round after round of an export.
-func (s *schedule) export(ctx context.Context, x *config.Export) error {
-	for n := 0; ctx.Err() == nil; {
-		woken := s.In.Woken()
-		err := s.round(ctx, x)
-		wait := x.Every.D()
-		if n = s.report(ctx, "export "+x.Name, n, err); n > 0 {
-			wait = bridge.Backoff(n, err, 0.5)
-		}
-		if err := bridge.WaitOr(ctx, s.Clock, wait, s.Out.Waker(x.Name), woken); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
+// export makes the rounds of an export.
+func (s *schedule) export(x *config.Export) unit {
+	return unit{name: exportWork(x.Name), woken: true, do: func(ctx context.Context) (due, error) {
+		return due{x.Every.D(), s.Out.Waker(x.Name)}, s.round(ctx, x)
+	}}
 }
 
 // round makes one round of an export. While the shop lacks what orders rely on, only what is owed already goes out.
@@ -351,54 +323,34 @@ func (d *Daemon) round(ctx context.Context, x *config.Export) error {
 const subscribeEvery = 24 * time.Hour
 
 // subscribe keeps the shop's subscription in order. Orders go out without it, only later.
-func (s *schedule) subscribe(ctx context.Context) error {
-	for n := 0; ctx.Err() == nil; {
-		did, err := []string(nil), s.lacks(bridge.WebhookWork)
-		if err == nil {
-			did, err = s.Subscribe(ctx)
+func (s *schedule) subscribe() unit {
+	return unit{name: "webhook", do: func(ctx context.Context) (due, error) {
+		if err := s.lacks(bridge.WebhookWork); err != nil {
+			return due{}, err
 		}
+		did, err := s.Subscribe(ctx)
 		if len(did) > 0 {
 			s.Events.Tell(&bridge.Event{At: s.Clock.Now(), Kind: bridge.Noted, Work: "webhook", Text: strings.Join(did, "; ")})
 		}
-		wait := subscribeEvery
-		if n = s.report(ctx, "webhook", n, err); n > 0 {
-			wait = bridge.Backoff(n, err, 0.5)
-		}
-		if err := s.Clock.Wait(ctx, wait); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
+		return due{after: subscribeEvery}, err
+	}}
 }
 
 // prune lets go of what is old, once a day.
-func (s *schedule) prune(ctx context.Context) error {
-	for n := 0; ctx.Err() == nil; {
-		wait, err := s.In.PruneDue(ctx)
+func (s *schedule) prune() unit {
+	return unit{name: "prune", least: time.Hour, do: func(ctx context.Context) (due, error) {
+		drops, err := s.In.PruneDue(ctx)
 		orders, ordersErr := s.Out.PruneDue(ctx)
-		wait, err = min(wait, orders), errors.Join(err, ordersErr)
-		if n = s.report(ctx, "prune", n, err); n > 0 {
-			wait = max(time.Hour, bridge.Backoff(n, err, 0.5))
-		}
-		if err := s.Clock.Wait(ctx, wait); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
+		return due{after: min(drops, orders)}, errors.Join(err, ordersErr)
+	}}
 }
 
 // backup makes backups, each when it is due.
-func (s *schedule) backup(ctx context.Context) error {
-	for n := 0; ctx.Err() == nil; {
+func (s *schedule) backup() unit {
+	return unit{name: bridge.BackupWork, do: func(ctx context.Context) (due, error) {
 		wait, err := s.Backup(ctx)
-		if n = s.report(ctx, bridge.BackupWork, n, err); n > 0 {
-			wait = bridge.Backoff(n, err, 0.5)
-		}
-		if err := s.Clock.Wait(ctx, wait); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
+		return due{after: wait}, err
+	}}
 }
 
 // report keeps an admin informed of trouble: a note in the ledger while it lasts, and events when it begins, at every

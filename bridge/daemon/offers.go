@@ -127,20 +127,18 @@ func (s *schedule) firstOffers(ctx context.Context) error {
 	return s.probe(ctx, true)
 }
 
-// offers asks what the shop offers, again and again; failed says how often in a row it could not be asked.
-func (s *schedule) offers(ctx context.Context, failed int) error {
-	for ctx.Err() == nil {
-		wait := offersKept
-		switch {
-		case failed > 0:
-			wait = bridge.Backoff(failed, nil, 0.5)
-		case len(s.missed()) > 0:
-			wait = missedEvery
+// offers asks what the shop offers, again and again; it was asked at the start already, with asked for an error.
+func (s *schedule) offers(asked error) unit {
+	first := true
+	return unit{name: "shop", do: func(ctx context.Context) (due, error) {
+		err := asked
+		if !first {
+			err = s.probe(ctx, true)
 		}
-		if err := s.Clock.Wait(ctx, wait); err != nil {
-			return err
+		first = false
+		if len(s.missed()) > 0 {
+			return due{after: missedEvery}, err
 		}
-		failed = s.report(ctx, "shop", failed, s.probe(ctx, true))
-	}
-	return ctx.Err()
+		return due{after: offersKept}, err
+	}}
 }

@@ -18,21 +18,11 @@ func (d *Daemon) comparedFeeds() []*config.Feed {
 }
 
 // reconcile compares the shop with what it last accepted, by a feed's schedule.
-func (s *schedule) reconcile(ctx context.Context, f *config.Feed) error {
-	for n := 0; ctx.Err() == nil; {
-		woken := s.In.Woken()
+func (s *schedule) reconcile(f *config.Feed) unit {
+	return unit{name: "reconcile " + f.Name, woken: true, do: func(ctx context.Context) (due, error) {
 		wait, freed, err := s.comparison(ctx, f)
-		if ctx.Err() != nil {
-			break
-		}
-		if n = s.report(ctx, "reconcile "+f.Name, n, err); n > 0 {
-			wait = bridge.Backoff(n, err, 0.5)
-		}
-		if err := bridge.WaitOr(ctx, s.Clock, wait, woken, freed); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
+		return due{wait, freed}, err
+	}}
 }
 
 // comparison makes a feed's comparison if it is due, and says when to ask again: after some time, or when freed tells. Nothing

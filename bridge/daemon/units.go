@@ -1,0 +1,72 @@
+package daemon
+
+import (
+	"context"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+// A unit is one piece of work that is due again and again: it is done, and says when it is to be done next. Units find out from
+// the ledger what there is to do, and each may be cut at any moment.
+type unit struct {
+	name  string                                // as trouble with it is noted
+	do    func(ctx context.Context) (due, error) // once
+	woken bool                                  // it is due at once when somebody has decided something
+	least time.Duration                         // how long it rests at least after it has failed
+}
+
+// due is when a unit is to be done again: after some time, or earlier, once or tells.
+type due struct {
+	after time.Duration
+	or    <-chan struct{}
+}
+
+// units lists the work of the schedule; asked is what came of asking the shop for its offers.
+func (s *schedule) units(asked error) []unit {
+	units := []unit{s.prune()}
+	if s.Shop != nil {
+		units = append(units, s.offers(asked))
+	}
+	for _, f := range s.In.Feeds {
+		units = append(units, s.poll(f), s.load(f))
+	}
+	for _, f := range s.comparedFeeds() {
+		units = append(units, s.reconcile(f))
+	}
+	for _, x := range s.Out.Exports {
+		units = append(units, s.export(x))
+	}
+	if s.Subscribe != nil {
+		units = append(units, s.subscribe())
+	}
+	if s.Backup != nil {
+		units = append(units, s.backup())
+	}
+	return units
+}
+
+// keepAt does a unit again and again until ctx ends. One that fails is tried again within seconds at first, then with growing
+// distance.
+func (s *schedule) keepAt(ctx context.Context, u unit) error {
+	for failed := 0; ctx.Err() == nil; {
+		var woken <-chan struct{}
+		if u.woken {
+			woken = s.In.Woken()
+		}
+		next, err := u.do(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		if failed = s.report(ctx, u.name, failed, err); failed > 0 {
+			next.after = max(u.least, bridge.Backoff(failed, err, 0.5))
+		}
+		if next.after <= 0 {
+			continue
+		}
+		if err := bridge.WaitOr(ctx, s.Clock, next.after, woken, next.or); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
+}
