@@ -297,7 +297,7 @@ func (l landscape) conditions(f *sapFile) {
 // A whole landscape comes in: flat IDocs, packed XML, scales, deletions, what is not valid today and what is of another
 // client.
 func TestSAPLandscape(t *testing.T) {
-	l := landscape{customers: 500, products: 2000}
+	l := landscape{customers: 200, products: 600}
 	c, p := int64(l.customers), int64(l.products)
 	w := newSAPWorld(t, landscapeFeeds, "out/debmas", "out/matmas", "out/lists", "out/cond")
 	customers, products, conditions := newSAPFile("DEBMAS07", "DEBMAS"), newSAPFile("MATMAS05", "MATMAS"), newSAPFile("COND_A04", "COND_A")
