@@ -168,7 +168,8 @@ func (l dropStore) Listed(ctx context.Context, in bridge.Listing, events ...*bri
 			if err != nil {
 				return err
 			}
-			_, err = tx.ExecContext(ctx, `UPDATE drops SET listed_at = ? WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))`, millis(in.At), string(ids))
+			_, err = tx.ExecContext(ctx, `UPDATE drops SET listed_at = ? WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))`,
+				millis(in.At), string(ids))
 			if err != nil {
 				return err
 			}

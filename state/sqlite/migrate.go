@@ -92,7 +92,8 @@ func (f *file) schema(ctx context.Context) (s schema, err error) {
 func (f *file) newer(ctx context.Context, migration string) error {
 	program := "a newer orobridge"
 	var noted string
-	if err := f.read.QueryRowContext(ctx, `SELECT text FROM notes WHERE name = ?`, ledger.ProgramNote).Scan(&noted); err == nil && noted != "" {
+	err := f.read.QueryRowContext(ctx, `SELECT text FROM notes WHERE name = ?`, ledger.ProgramNote).Scan(&noted)
+	if err == nil && noted != "" {
 		program = "orobridge " + noted
 	}
 	return &bridge.Error{Op: "open ledger", Object: f.path,

@@ -170,7 +170,8 @@ func copyRows(ctx context.Context, from *sql.DB, into *Ledger, query, insert str
 func mendSalvaged(ctx context.Context, into *Ledger) (all []Salvaged, err error) {
 	x := &Examined{file{path: into.file.path, read: into.file.write}}
 	var bad []string
-	err = ledger.Walk(ctx, into.file.write, `SELECT export, number, sha256, body FROM outfiles WHERE state = 'owed'`, nil, func(rows *sql.Rows) error {
+	const owed = `SELECT export, number, sha256, body FROM outfiles WHERE state = 'owed'`
+	err = ledger.Walk(ctx, into.file.write, owed, nil, func(rows *sql.Rows) error {
 		var export, sum string
 		var number int64
 		var body sql.RawBytes
