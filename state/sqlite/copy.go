@@ -6,13 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
-	"strconv"
 	"syscall"
 	"time"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/state/ledger"
 )
 
 // copiedAtOnce is how many pages are copied between two looks at the context: 4 MB.
@@ -122,44 +122,21 @@ func (c *Copied) Head(ctx context.Context) (h Head, err error) {
 	}
 	h.Migrations = schema.applied
 	const note = `SELECT text FROM notes WHERE name = ?`
-	if err := c.db.QueryRowContext(ctx, note, identityNote).Scan(&h.Identity); err != nil && !errors.Is(err, sql.ErrNoRows) {
+	if err := c.db.QueryRowContext(ctx, note, ledger.IdentityNote).Scan(&h.Identity); err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return h, wrap("read ledger "+c.path, trouble(err))
 	}
-	h.Generation, err = f.readGeneration(ctx)
-	return h, err
+	h.Generation, err = ledger.ReadGeneration(ctx, c.db)
+	return h, trouble(err)
 }
 
 // Check reads the copy from end to end.
 func (c *Copied) Check(ctx context.Context) error { return checkWhole(ctx, c.db, c.path) }
 
-// Renew makes the copy the ledger of another life: whatever it knows may be older than the world. Its links count as doubtful: what a
-// row says is compared with the shop, and not with what the copy believes. The journal says why.
+// Renew makes the copy the ledger of another life: see [ledger.Renew].
 func (c *Copied) Renew(ctx context.Context, generation int64, at time.Time, why string) error {
-	rest, err := json.Marshal(eventRest{Text: why})
-	if err != nil {
-		return err
-	}
-	err = inTx(ctx, c.db, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO notes VALUES (?, ?)`, generationNote, strconv.FormatInt(generation, 10))
-		if err == nil {
-			_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO notes VALUES (?, ?)`, bridge.RenewedNote, at.UTC().Format(time.RFC3339Nano))
-		}
-		if err == nil { // whoever was at work then is not now
-			_, err = tx.ExecContext(ctx, `DELETE FROM notes WHERE name = ?`, bridge.AliveNote)
-		}
-		if err == nil {
-			_, err = tx.ExecContext(ctx, doubtLinks)
-		}
-		if err == nil {
-			_, err = tx.ExecContext(ctx, `INSERT INTO events (at, kind, rest) VALUES (?, ?, ?)`, millis(at), bridge.Noted, string(rest))
-		}
-		return err
-	})
+	err := inTx(ctx, c.db, func(tx *sql.Tx) error { return ledger.Renew(ctx, tx, generation, at, why) })
 	return wrap("renew ledger", trouble(err))
 }
-
-// doubtLinks takes away the fingerprints by which rows count as unchanged: see [bridge.LinkRef].
-const doubtLinks = `UPDATE links SET print = 0`
 
 // Needed lists the spooled files that nobody but the spool has any more, by their names with the sha256 of each, "" where it is
 // not known; the copy forgets the others: they are fetched again from where they were put away.
@@ -176,7 +153,7 @@ func (c *Copied) Needed(ctx context.Context) (map[string]string, error) {
 		return nil, wrap("list spooled files", trouble(err))
 	}
 	query := `SELECT id, remote, path, state, finish, ` + made + `, spool, sha256 FROM drops WHERE spool <> ''`
-	err = walk(ctx, c.db, query, nil, func(rows *sql.Rows) error {
+	err = ledger.Walk(ctx, c.db, query, nil, func(rows *sql.Rows) error {
 		var d bridge.Drop
 		if err := rows.Scan(&d.ID, &d.Remote, &d.Path, &d.State, &d.Finish, &d.Made, &d.Spool, &d.SHA256); err != nil {
 			return err

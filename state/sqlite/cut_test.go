@@ -40,12 +40,12 @@ func init() {
 
 // Cuttable has an open ledger write through connections that can be cut.
 func Cuttable(l *Ledger) error {
-	db, err := sql.Open("sqlite3_cut", source(l.path, writing))
+	db, err := sql.Open("sqlite3_cut", source(l.file.path, writing))
 	if err != nil {
 		return err
 	}
 	db.SetMaxOpenConns(1)
-	err, l.write = l.write.Close(), db
+	err, l.file.write = l.file.write.Close(), db
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/state/ledger"
 )
 
 // An Examined ledger is open to be looked at from end to end, beside whatever else is going on.
@@ -49,8 +50,8 @@ func (x *Examined) Size(ctx context.Context) (s Size, err error) {
 	err = x.read.QueryRowContext(ctx, `SELECT p.page_count * s.page_size, f.freelist_count * s.page_size,
 		(SELECT min(at) FROM migrations), coalesce((SELECT min(at) FROM events), 0), coalesce((SELECT max(at) FROM events), 0),
 		coalesce((SELECT text FROM notes WHERE name = ?), '')
-		FROM pragma_page_count p, pragma_page_size s, pragma_freelist_count f`, programNote).
-		Scan(&s.Bytes, &s.Free, stamp{&s.Made}, stamp{&s.Oldest}, stamp{&s.Newest}, &s.Program)
+		FROM pragma_page_count p, pragma_page_size s, pragma_freelist_count f`, ledger.ProgramNote).
+		Scan(&s.Bytes, &s.Free, ledger.Time(&s.Made), ledger.Time(&s.Oldest), ledger.Time(&s.Newest), &s.Program)
 	for _, table := range counted {
 		if err == nil {
 			var n int64
@@ -63,7 +64,7 @@ func (x *Examined) Size(ctx context.Context) (s Size, err error) {
 
 // Notes reads all notes.
 func (x *Examined) Notes(ctx context.Context) (map[string]string, error) {
-	return journal{&file{front: x.read}}.Notes(ctx)
+	return ledger.ReadNotes(ctx, x.read)
 }
 
 // Head is what the ledger says of itself.
@@ -74,7 +75,7 @@ func (x *Examined) Head(ctx context.Context) (Head, error) {
 // Spooled lists the names of spooled files that drops refer to, with the sha256 of each.
 func (x *Examined) Spooled(ctx context.Context) (map[string]string, error) {
 	named := map[string]string{}
-	err := walk(ctx, x.read, `SELECT spool, sha256 FROM drops WHERE spool <> ''`, nil, func(rows *sql.Rows) error {
+	err := ledger.Walk(ctx, x.read, `SELECT spool, sha256 FROM drops WHERE spool <> ''`, nil, func(rows *sql.Rows) error {
 		var name, sum string
 		err := rows.Scan(&name, &sum)
 		named[name] = sum
@@ -114,7 +115,7 @@ func (x *Examined) Faults(ctx context.Context, each func(what string, faults []s
 	}, orphans...)
 	for _, q := range queries {
 		var faults []string
-		err := walk(ctx, x.read, q.query, nil, func(rows *sql.Rows) error {
+		err := ledger.Walk(ctx, x.read, q.query, nil, func(rows *sql.Rows) error {
 			var fault string
 			err := rows.Scan(&fault)
 			faults = append(faults, fault)
@@ -144,7 +145,7 @@ func withError(faults []string, err error) []string {
 
 // bodies compares the bytes of order files with their hashes.
 func (x *Examined) bodies(ctx context.Context) (faults []string, err error) {
-	err = walk(ctx, x.read, `SELECT export, number, name, sha256, body FROM outfiles`, nil, func(rows *sql.Rows) error {
+	err = ledger.Walk(ctx, x.read, `SELECT export, number, name, sha256, body FROM outfiles`, nil, func(rows *sql.Rows) error {
 		var f bridge.Outfile
 		var body sql.RawBytes
 		if err := rows.Scan(&f.Export, &f.Number, &f.Name, &f.SHA256, &body); err != nil {
@@ -160,7 +161,7 @@ func (x *Examined) bodies(ctx context.Context) (faults []string, err error) {
 
 // links compares what the shop accepted with the fingerprints by which rows count as unchanged. A link that is doubtful has none.
 func (x *Examined) links(ctx context.Context) (faults []string, err error) {
-	err = walk(ctx, x.read, `SELECT a.entity, a.key, a.content, a.removed, l.print FROM accepted a
+	err = ledger.Walk(ctx, x.read, `SELECT a.entity, a.key, a.content, a.removed, l.print FROM accepted a
 		JOIN links l ON l.entity = a.entity AND l.key = a.key WHERE l.print <> 0`, nil, func(rows *sql.Rows) error {
 		var entity, key, content string
 		var print int64

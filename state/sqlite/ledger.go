@@ -1,10 +1,7 @@
 // Package sqlite is the ledger as one SQLite file.
 //
-// Contract: nothing outside this package speaks SQL. Every method of [Ledger] is one transaction, committed with
-// synchronous=FULL, so that what a caller was told is on the disk; the few whose loss costs no more than a look-up wait for
-// the next one to take them there. It stores, finds, and saves what is still as the caller
-// read it; what that means for a drop or an order is decided in the packages that declare its methods (bridge/inbound,
-// bridge/outbound, bridge/daemon, bridge/operate). state/ledgertest says what they may rely on.
+// Contract: what package ledger says, committed with synchronous=FULL. What stands here is how a file is opened, written to, brought
+// up to date, copied, examined and salvaged, and the stages of runs, which are files, too.
 //
 // Limits: one writing connection of 4 MB page cache, two reading ones of 4 MB each, one of 1 MB for orders, so that these
 // never stand in line behind an import, and one of 1 MB for each list that is being walked, so that whoever walks one may
@@ -20,6 +17,8 @@ import (
 	"path/filepath"
 
 	_ "github.com/mattn/go-sqlite3" // the driver
+
+	"github.com/orobridge/orobridge/state/ledger"
 )
 
 // The write-ahead log is carried over once it has so many pages, and keeps so many bytes on the disk then.
@@ -28,43 +27,26 @@ const (
 	keptLog     = 2 << 20
 )
 
-// Ledger is an open ledger: one file, and what each of its parts keeps there. Its methods are those of its parts.
+// Ledger is an open ledger: one file.
 type Ledger struct {
-	*file
-	dropStore   // drops, their manifests and signatures
-	runStore    // attempts to load them, and the batches under way
-	rowStore    // what became of a run's rows: rejects, warnings, parked records, history
-	linkStore   // what the shop accepted last of each key
-	outboxStore // documents that are owed to the ERP, and their files
-	journal     // events and notes, and the audit
-	admission   // sessions and tokens
-	alarmStore  // alarms with their lives, and what routes are told of them
+	*ledger.Ledger
+	file *file
 }
 
-// The parts of a ledger share its file.
-type (
-	dropStore   struct{ *file }
-	runStore    struct{ *file }
-	rowStore    struct{ *file }
-	linkStore   struct{ *file }
-	outboxStore struct{ *file }
-	journal     struct{ *file }
-	admission   struct{ *file }
-	alarmStore  struct{ *file }
-)
+// Close ends all connections.
+func (l *Ledger) Close() error { return l.file.Close() }
+
+// Check reads the ledger from end to end, beside whatever else is going on, and says whether SQLite finds it whole.
+func (l *Ledger) Check(ctx context.Context) error { return l.file.Check(ctx) }
 
 // file is the connections to a ledger's file.
 type file struct {
-	path     string
-	write    *sql.DB
-	read     *sql.DB
-	front    *sql.DB // reads for orders, past an import's look-ups
-	walks    *sql.DB // lists that are handed on row by row: as many as there are at a time
-	turns    turns   // of writers
-	loose    bool    // the connection that writes leaves it to a later transaction to sync the log; whose turn it is may change it
-	identity string
-	life     int64  // generation
-	persons  string // key of the pseudonyms of customers
+	path  string
+	write *sql.DB
+	read  *sql.DB
+	front *sql.DB
+	walks *sql.DB
+	loose bool // the connection that writes leaves it to a later transaction to sync the log; whose turn it is may change it
 }
 
 // Options change how a ledger is opened.
@@ -82,10 +64,14 @@ type Options struct {
 // program.
 func Open(ctx context.Context, path string, o Options) (*Ledger, error) {
 	f := &file{path: path}
-	if err := f.open(ctx, o); err != nil {
-		return nil, errors.Join(err, f.Close())
+	err := f.open(ctx, o)
+	if err == nil {
+		var l *ledger.Ledger
+		if l, err = ledger.Open(ctx, f, ledger.Connections{Read: f.read, Front: f.front, Walks: f.walks}, f.write != nil, o.Program); err == nil {
+			return &Ledger{l, f}, nil
+		}
 	}
-	return &Ledger{f, dropStore{f}, runStore{f}, rowStore{f}, linkStore{f}, outboxStore{f}, journal{f}, admission{f}, alarmStore{f}}, nil
+	return nil, errors.Join(trouble(err), f.Close())
 }
 
 func (f *file) open(ctx context.Context, o Options) (err error) {
@@ -123,10 +109,7 @@ func (f *file) open(ctx context.Context, o Options) (err error) {
 	if f.walks, err = open(f.path, "_query_only=1&_busy_timeout=5000&_cache_size=-1000"); err != nil {
 		return err
 	}
-	if err := f.checkVersion(ctx); err != nil {
-		return err
-	}
-	return f.identify(ctx, o.Program)
+	return f.checkVersion(ctx)
 }
 
 // writing are the options of the one connection that writes. What is deleted is overwritten: it may be of a person.

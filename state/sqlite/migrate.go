@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/state/ledger"
 )
 
 //go:embed migrations/*.sql
@@ -91,7 +92,8 @@ func (f *file) schema(ctx context.Context) (s schema, err error) {
 func (f *file) newer(ctx context.Context, migration string) error {
 	program := "a newer orobridge"
 	var noted string
-	if err := f.read.QueryRowContext(ctx, `SELECT text FROM notes WHERE name = ?`, programNote).Scan(&noted); err == nil && noted != "" {
+	err := f.read.QueryRowContext(ctx, `SELECT text FROM notes WHERE name = ?`, ledger.ProgramNote).Scan(&noted)
+	if err == nil && noted != "" {
 		program = "orobridge " + noted
 	}
 	return &bridge.Error{Op: "open ledger", Object: f.path,

@@ -10,6 +10,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/state/ledger"
 )
 
 // packer writes changes small, and reads them again. Names of columns and fields are the same in each: they are kept once, and
@@ -69,7 +70,7 @@ func (p *packer) plain(c *bridge.Staged) []byte {
 	w.text(pos.Doc)
 	w.text(pos.Part)
 	w.flags(c.Remove, c.Implied)
-	w.number(millis(c.Parked))
+	w.number(ledger.Millis(c.Parked))
 	w.number(int64(len(c.Raw)))
 	for name, text := range c.Raw {
 		w.name(name)

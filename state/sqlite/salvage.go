@@ -12,6 +12,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/state/ledger"
 )
 
 // Salvaged is what was read of a damaged table, and what is lost of it.
@@ -31,10 +32,10 @@ func Salvage(ctx context.Context, damaged string, into *Ledger) (all []Salvaged,
 	}
 	from.SetMaxOpenConns(1)
 	defer func() { err = errors.Join(err, from.Close()) }()
-	if _, err := into.write.ExecContext(ctx, `PRAGMA foreign_keys = off`); err != nil {
+	if _, err := into.file.write.ExecContext(ctx, `PRAGMA foreign_keys = off`); err != nil {
 		return nil, wrap("salvage", err)
 	}
-	tables, err := tablesOf(ctx, into.write)
+	tables, err := tablesOf(ctx, into.file.write)
 	if err != nil {
 		return nil, wrap("salvage", err)
 	}
@@ -81,7 +82,7 @@ func salvageTable(ctx context.Context, from *sql.DB, into *Ledger, table string)
 		}
 		lost = append(lost, readErr.Error())
 	}
-	if err := into.write.QueryRowContext(ctx, `SELECT count(*) FROM `+table).Scan(&s.Read); err != nil {
+	if err := into.file.write.QueryRowContext(ctx, `SELECT count(*) FROM `+table).Scan(&s.Read); err != nil {
 		return s, err
 	}
 	if len(lost) > 0 {
@@ -92,7 +93,7 @@ func salvageTable(ctx context.Context, from *sql.DB, into *Ledger, table string)
 
 // tablesOf lists a ledger's tables, but for that of its migrations.
 func tablesOf(ctx context.Context, db *sql.DB) (names []string, err error) {
-	err = walk(ctx, db, `SELECT name FROM sqlite_master
+	err = ledger.Walk(ctx, db, `SELECT name FROM sqlite_master
 		WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'migrations' ORDER BY name`,
 		nil, func(rows *sql.Rows) error {
 			var name string
@@ -107,7 +108,7 @@ func tablesOf(ctx context.Context, db *sql.DB) (names []string, err error) {
 // rows are told apart. None are shared with a ledger whose schema can't be read.
 func sharedColumns(ctx context.Context, from *sql.DB, into *Ledger, table string) (shared, key []string, err error) {
 	columns := func(db *sql.DB, condition string) (names []string, err error) {
-		err = walk(ctx, db, `SELECT name FROM pragma_table_info(?)`+condition, []any{table}, func(rows *sql.Rows) error {
+		err = ledger.Walk(ctx, db, `SELECT name FROM pragma_table_info(?)`+condition, []any{table}, func(rows *sql.Rows) error {
 			var name string
 			err := rows.Scan(&name)
 			names = append(names, name)
@@ -115,10 +116,10 @@ func sharedColumns(ctx context.Context, from *sql.DB, into *Ledger, table string
 		})
 		return names, err
 	}
-	if shared, err = columns(into.write, ``); err != nil {
+	if shared, err = columns(into.file.write, ``); err != nil {
 		return nil, nil, err
 	}
-	if key, err = columns(into.write, ` WHERE pk > 0 ORDER BY pk`); err != nil {
+	if key, err = columns(into.file.write, ` WHERE pk > 0 ORDER BY pk`); err != nil {
 		return nil, nil, err
 	}
 	if len(key) == 0 {
@@ -139,7 +140,7 @@ func copyRows(ctx context.Context, from *sql.DB, into *Ledger, query, insert str
 	}
 	defer rows.Close()
 	for more := true; more && writeErr == nil; {
-		writeErr = inTx(ctx, into.write, func(tx *sql.Tx) error {
+		writeErr = inTx(ctx, into.file.write, func(tx *sql.Tx) error {
 			for range copiedRows {
 				if more = rows.Next(); !more {
 					return nil
@@ -167,9 +168,10 @@ func copyRows(ctx context.Context, from *sql.DB, into *Ledger, query, insert str
 
 // mendSalvaged takes out what does not belong together, or does not fit its hash, so that what is left can be worked with.
 func mendSalvaged(ctx context.Context, into *Ledger) (all []Salvaged, err error) {
-	x := &Examined{file{path: into.path, read: into.write}}
+	x := &Examined{file{path: into.file.path, read: into.file.write}}
 	var bad []string
-	err = walk(ctx, into.write, `SELECT export, number, sha256, body FROM outfiles WHERE state = 'owed'`, nil, func(rows *sql.Rows) error {
+	const owed = `SELECT export, number, sha256, body FROM outfiles WHERE state = 'owed'`
+	err = ledger.Walk(ctx, into.file.write, owed, nil, func(rows *sql.Rows) error {
 		var export, sum string
 		var number int64
 		var body sql.RawBytes
@@ -191,7 +193,7 @@ func mendSalvaged(ctx context.Context, into *Ledger) (all []Salvaged, err error)
 	if err != nil {
 		return all, err
 	}
-	err = inTx(ctx, into.write, func(tx *sql.Tx) error {
+	err = inTx(ctx, into.file.write, func(tx *sql.Tx) error {
 		for _, link := range links {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM accepted WHERE link = ?`, link); err != nil {
 				return err
@@ -213,7 +215,7 @@ func mendSalvaged(ctx context.Context, into *Ledger) (all []Salvaged, err error)
 			`DELETE FROM outfiles WHERE NOT EXISTS (SELECT 1 FROM outbox o WHERE o.export = outfiles.export AND o.number = outfiles.number)`,
 			`UPDATE cursors SET number = max(number, coalesce((SELECT max(number) FROM outfiles f WHERE f.export = cursors.export), 0))`,
 			`INSERT OR IGNORE INTO cursors (export, at, number) SELECT export, 0, max(number) FROM outfiles GROUP BY export`,
-			doubtLinks,
+			ledger.DoubtLinks,
 		} {
 			if _, err := tx.ExecContext(ctx, query); err != nil {
 				return err
@@ -229,7 +231,7 @@ func mendSalvaged(ctx context.Context, into *Ledger) (all []Salvaged, err error)
 
 // badLinks are the links whose content does not fit their fingerprint.
 func badLinks(ctx context.Context, x *Examined) (bad []int64, err error) {
-	err = walk(ctx, x.read, `SELECT a.link, a.content, a.removed, l.print FROM accepted a
+	err = ledger.Walk(ctx, x.read, `SELECT a.link, a.content, a.removed, l.print FROM accepted a
 		JOIN links l ON l.id = a.link WHERE l.print <> 0`, nil,
 		func(rows *sql.Rows) error {
 			var id, print int64

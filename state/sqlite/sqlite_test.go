@@ -14,6 +14,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/state/ledger"
 )
 
 func openIn(t testing.TB, dir string) *Ledger {
@@ -50,7 +51,7 @@ func TestALedgerOfANewerOrOtherProgramIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "ledger.db")
 			l := openNew(t, path)
-			_, err := l.write.Exec(change)
+			_, err := l.file.write.Exec(change)
 			must(t, errors.Join(err, l.Close()))
 			for _, o := range []Options{{}, {ReadOnly: true}} {
 				l, err := Open(t.Context(), path, o)
@@ -80,7 +81,7 @@ func TestAReaderTakesNoNotes(t *testing.T) {
 	dir := t.TempDir()
 	l := openIn(t, dir)
 	must(t, l.Note(t.Context(), "a", "b"))
-	reader, err := Open(t.Context(), l.path, Options{ReadOnly: true})
+	reader, err := Open(t.Context(), l.file.path, Options{ReadOnly: true})
 	must(t, err)
 	if err := reader.Note(t.Context(), "a", "c"); !errors.Is(err, bridge.ErrReading) {
 		t.Errorf("it took a note: %v", err)
@@ -96,15 +97,15 @@ func TestAReaderTakesNoNotes(t *testing.T) {
 func TestTroubleOfTheDiskPauses(t *testing.T) {
 	l := openIn(t, t.TempDir())
 	var pages int
-	must(t, l.write.QueryRow(`PRAGMA page_count`).Scan(&pages))
-	_, err := l.write.Exec(fmt.Sprintf(`PRAGMA max_page_count = %d`, pages))
+	must(t, l.file.write.QueryRow(`PRAGMA page_count`).Scan(&pages))
+	_, err := l.file.write.Exec(fmt.Sprintf(`PRAGMA max_page_count = %d`, pages))
 	must(t, err)
 	event := &bridge.Event{Kind: bridge.Noted, Text: string(make([]byte, 1<<20))}
 	err = l.Note(t.Context(), "a", "b", event)
 	if bridge.FateOf(err) != bridge.Pause || bridge.HintOf(err) == "" || event.ID != 0 {
 		t.Errorf("a full disk: %v, event %d", err, event.ID)
 	}
-	_, err = l.write.Exec(`PRAGMA max_page_count = 1000000`)
+	_, err = l.file.write.Exec(`PRAGMA max_page_count = 1000000`)
 	must(t, err)
 	must(t, l.Note(t.Context(), "a", "b", event))
 	if err := trouble(sqlite3.Error{Code: sqlite3.ErrConstraint}); bridge.FateOf(err) != bridge.Stop {
@@ -158,7 +159,7 @@ func TestDamagedRowsAreErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			l := openIn(t, t.TempDir())
-			_, err := l.write.Exec(c.damage)
+			_, err := l.file.write.Exec(c.damage)
 			must(t, err)
 			if err := c.read(l); err == nil {
 				t.Error("it was read")
@@ -169,7 +170,7 @@ func TestDamagedRowsAreErrors(t *testing.T) {
 
 func TestAStatementThatIsWrongFailsTwice(t *testing.T) {
 	l := openIn(t, t.TempDir())
-	err := l.tx(t.Context(), "try", func(tx statements) error {
+	err := l.file.Write(t.Context(), false, func(tx ledger.Statements) error {
 		if err := tx.QueryRowContext(t.Context(), `SELECT nothing`).Scan(new(int)); err == nil || errors.Is(err, sql.ErrNoRows) {
 			t.Errorf("it was read: %v", err)
 		}
@@ -279,7 +280,7 @@ func TestWhatMustOutlastALossOfPowerIsSynced(t *testing.T) {
 	} {
 		must(t, c.do())
 		var level int
-		if must(t, l.write.QueryRow(`PRAGMA synchronous`).Scan(&level)); level != c.want {
+		if must(t, l.file.write.QueryRow(`PRAGMA synchronous`).Scan(&level)); level != c.want {
 			t.Errorf("%s is committed with synchronous=%d", c.what, level)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/state/ledger"
 )
 
 // stage is a scratch database beside the ledger. It is never synced: a run that was interrupted makes a new one. Changes are read
@@ -148,7 +149,7 @@ func (s *stage) Save(ctx context.Context, changes []*bridge.Staged) error {
 				_, err = one.ExecContext(ctx, int(g.status), string(g.op), []byte(g.known), seqs[0])
 			} else {
 				_, err = tx.ExecContext(ctx, `UPDATE changes SET status = ?, op = ?, known = ? WHERE seq IN (SELECT value FROM json_each(?))`,
-					int(g.status), string(g.op), []byte(g.known), numbers(seqs))
+					int(g.status), string(g.op), []byte(g.known), ledger.Numbers(seqs))
 			}
 			if err != nil {
 				return err
@@ -171,7 +172,7 @@ func (s *stage) scan(row interface{ Scan(...any) error }) (*bridge.Staged, error
 
 // Get implements bridge.Stage.
 func (s *stage) Get(ctx context.Context, key string) (c *bridge.Staged, err error) {
-	err = walk(ctx, s.db, `SELECT `+stagedColumns+` FROM changes WHERE key = ?`, []any{key}, func(rows *sql.Rows) (err error) {
+	err = ledger.Walk(ctx, s.db, `SELECT `+stagedColumns+` FROM changes WHERE key = ?`, []any{key}, func(rows *sql.Rows) (err error) {
 		c, err = s.scan(rows)
 		return err
 	})

@@ -5,104 +5,51 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"slices"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/state/ledger"
 )
 
-// manner is how a writing transaction is carried out.
-type manner struct {
-	first bool // before what else waits: it is about orders
-	soon  bool // it is on the disk no later than the next one that is not
-}
-
-// tx does something in one writing transaction, which is on the disk when it returns.
-func (f *file) tx(ctx context.Context, what string, do func(statements) error) error {
-	return f.inTurn(ctx, manner{}, what, do)
-}
-
-// order is tx for orders, which go before what else waits.
-func (f *file) order(ctx context.Context, what string, do func(statements) error) error {
-	return f.inTurn(ctx, manner{first: true}, what, do)
-}
-
-// soon is tx for what a crash may undo as long as nothing that was said later stays: the log is synced from its beginning, with
-// the next transaction that has to be on the disk. A loss of power then leaves the ledger as a kill at an earlier moment does.
-// Whoever acts on what was said needs tx.
-func (f *file) soon(ctx context.Context, what string, do func(statements) error) error {
-	return f.inTurn(ctx, manner{soon: true}, what, do)
+// Write implements ledger.Edition.
+func (f *file) Write(ctx context.Context, soon bool, do func(ledger.Statements) error) error {
+	err := f.sync(ctx, soon)
+	if err == nil {
+		err = inTx(ctx, f.write, func(tx *sql.Tx) error { return do(statements{tx, map[string]*sql.Stmt{}}) })
+	}
+	return trouble(err)
 }
 
 // sync says whether the transactions that come are to be on the disk when they are committed.
-func (f *file) sync(ctx context.Context, m manner) error {
-	if f.loose == m.soon {
+func (f *file) sync(ctx context.Context, soon bool) error {
+	if f.loose == soon {
 		return nil
 	}
 	level := "FULL"
-	if m.soon {
+	if soon {
 		level = "NORMAL"
 	}
 	_, err := f.write.ExecContext(ctx, "PRAGMA synchronous = "+level)
 	if err == nil {
-		f.loose = m.soon
+		f.loose = soon
 	}
 	return err
-}
-
-func (f *file) inTurn(ctx context.Context, m manner, what string, do func(statements) error) error {
-	if f.write == nil {
-		return fmt.Errorf("%s: %w", what, bridge.ErrReading)
-	}
-	if err := f.turns.take(ctx, m.first); err != nil {
-		return fmt.Errorf("%s: %w", what, err)
-	}
-	defer f.turns.give()
-	if err := f.sync(ctx, m); err != nil {
-		return wrap(what, trouble(err))
-	}
-	var numbers []given
-	err := inTx(ctx, f.write, func(tx *sql.Tx) error { return do(statements{tx, map[string]*sql.Stmt{}, &numbers}) })
-	if err != nil {
-		for _, n := range slices.Backward(numbers) {
-			*n.to = n.was
-		}
-	}
-	return wrap(what, trouble(err))
 }
 
 // statements is a transaction that compiles each statement once, since most repeat themselves for each row.
 type statements struct {
-	tx      *sql.Tx
-	cache   map[string]*sql.Stmt
-	numbers *[]given
+	tx    *sql.Tx
+	cache map[string]*sql.Stmt
 }
 
-// given is a number that a transaction gave to a caller's value, and what stood there before.
-type given struct {
-	to  *int64
-	was int64
-}
-
-// give puts a number into a caller's value. A transaction that fails takes it back, for the caller may try again with the
-// same value while the number becomes another one's.
-func (s statements) give(to *int64, number int64) {
-	*s.numbers = append(*s.numbers, given{to, *to})
-	*to = number
-}
-
-// insert enters a row and gives its number.
-func (s statements) insert(ctx context.Context, number *int64, query string, args ...any) error {
+// Insert implements ledger.Statements.
+func (s statements) Insert(ctx context.Context, query string, args ...any) (int64, error) {
 	res, err := s.ExecContext(ctx, query, args...)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	id, err := res.LastInsertId()
-	if err == nil {
-		s.give(number, id)
-	}
-	return err
+	return res.LastInsertId()
 }
 
 // statement finds or compiles a statement. The transaction's end closes it.
@@ -124,15 +71,6 @@ func (s statements) ExecContext(ctx context.Context, query string, args ...any) 
 		return nil, err
 	}
 	return st.ExecContext(ctx, args...)
-}
-
-// count runs a statement that returns no rows, and counts those that it changed.
-func (s statements) count(ctx context.Context, query string, args ...any) (int64, error) {
-	res, err := s.ExecContext(ctx, query, args...)
-	if err != nil {
-		return 0, err
-	}
-	return res.RowsAffected()
 }
 
 // QueryRowContext runs a statement that returns one row.
@@ -178,4 +116,32 @@ func trouble(err error) error {
 		return &bridge.Error{Op: "read", Object: "ledger", Err: err, Hint: damagedHint}
 	}
 	return err
+}
+
+// Lookup implements ledger.Edition: one query for all keys, which SQLite takes apart itself, since binding each key would cost more
+// than finding it.
+func (f *file) Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error {
+	rows, err := f.read.QueryContext(ctx, `SELECT j.key, l.id, l.print FROM json_each(?) j
+		CROSS JOIN links l ON l.entity = ? AND l.key = j.value`, ledger.List(keys), entity)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var i int
+		var r bridge.LinkRef
+		if err := rows.Scan(&i, &r.ID, &r.Fingerprint); err != nil {
+			return err
+		}
+		refs[i] = r
+	}
+	return rows.Err()
+}
+
+// wrap says what was tried, when it failed.
+func wrap(what string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w", what, err)
 }

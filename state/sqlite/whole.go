@@ -10,6 +10,7 @@ import (
 	sqlite3 "github.com/mattn/go-sqlite3"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/state/ledger"
 )
 
 const (
@@ -55,7 +56,7 @@ func foreign(why error) error {
 // shownFaults is how many faults a check names.
 const shownFaults = 5
 
-// Check reads the ledger from end to end, beside whatever else is going on, and says whether SQLite finds it whole.
+// Check reads the ledger on a connection of its own.
 func (f *file) Check(ctx context.Context) (err error) {
 	db, err := open(f.path, "_query_only=1&_busy_timeout=5000&_cache_size=-1000")
 	if err != nil {
@@ -66,7 +67,7 @@ func (f *file) Check(ctx context.Context) (err error) {
 
 func checkWhole(ctx context.Context, db *sql.DB, path string) error {
 	var faults []string
-	err := walk(ctx, db, fmt.Sprintf(`PRAGMA quick_check(%d)`, shownFaults), nil, func(rows *sql.Rows) error {
+	err := ledger.Walk(ctx, db, fmt.Sprintf(`PRAGMA quick_check(%d)`, shownFaults), nil, func(rows *sql.Rows) error {
 		var fault string
 		err := rows.Scan(&fault)
 		if fault != "ok" {

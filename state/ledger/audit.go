@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import (
 	"context"
@@ -30,7 +30,7 @@ func (l journal) Audit(ctx context.Context, f bridge.AuditFilter, each func(*bri
 	filter(&w, "who = ?", f.Who)
 	query := `SELECT n, at, kind, who, origin, what, about, why, before, hash FROM audit` + w.tail("n", 0, f.Last)
 	if f.Last > 0 {
-		query = `SELECT * FROM (` + query + `) ORDER BY n`
+		query = `SELECT * FROM (` + query + `) chosen ORDER BY n`
 	}
 	err := walk(ctx, l.walks, query, w.args, func(rows *sql.Rows) error {
 		var a bridge.AuditEntry

@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import (
 	"context"
@@ -6,8 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"time"
-
-	sqlite3 "github.com/mattn/go-sqlite3"
 
 	"github.com/orobridge/orobridge/bridge"
 )
@@ -20,7 +18,7 @@ func (l admission) BeginSession(ctx context.Context, s bridge.Session, events ..
 		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE ends <= ?`, millis(s.Began)); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (hash, user, stamp, origin, began, seen, ends) VALUES (?, ?, ?, ?, ?, ?, ?)`,
+		_, err := tx.ExecContext(ctx, `INSERT INTO sessions (hash, "user", stamp, origin, began, seen, ends) VALUES (?, ?, ?, ?, ?, ?, ?)`,
 			s.Hash, s.User, s.Stamp, s.From, millis(s.Began), millis(s.Seen), millis(s.Ends))
 		if err != nil {
 			return err
@@ -32,7 +30,7 @@ func (l admission) BeginSession(ctx context.Context, s bridge.Session, events ..
 // Session finds a session by its hash.
 func (l admission) Session(ctx context.Context, hash string) (*bridge.Session, error) {
 	s := &bridge.Session{Hash: hash}
-	err := l.front.QueryRowContext(ctx, `SELECT user, stamp, origin, began, seen, ends FROM sessions WHERE hash = ?`, hash).
+	err := l.front.QueryRowContext(ctx, `SELECT "user", stamp, origin, began, seen, ends FROM sessions WHERE hash = ?`, hash).
 		Scan(&s.User, &s.Stamp, &s.From, stamp{&s.Began}, stamp{&s.Seen}, stamp{&s.Ends})
 	if err != nil {
 		return nil, wrap("read session", known(err))
@@ -51,7 +49,7 @@ func known(err error) error {
 // TouchSession notes that a session was used.
 func (l admission) TouchSession(ctx context.Context, hash string, seen time.Time) error {
 	return l.order(ctx, "touch session", func(tx statements) error {
-		_, err := tx.ExecContext(ctx, `UPDATE sessions SET seen = max(seen, ?) WHERE hash = ?`, millis(seen), hash)
+		_, err := tx.ExecContext(ctx, `UPDATE sessions SET seen = ?1 WHERE hash = ?2 AND seen < ?1`, millis(seen), hash)
 		return err
 	})
 }
@@ -63,7 +61,7 @@ func (l admission) EndSession(ctx context.Context, hash string, events ...*bridg
 
 // EndSessions ends all sessions of a user.
 func (l admission) EndSessions(ctx context.Context, user string, events ...*bridge.Event) error {
-	return l.endSessions(ctx, `DELETE FROM sessions WHERE user = ?`, user, events)
+	return l.endSessions(ctx, `DELETE FROM sessions WHERE "user" = ?`, user, events)
 }
 
 func (l admission) endSessions(ctx context.Context, query, of string, events []*bridge.Event) error {
@@ -82,12 +80,17 @@ func (l admission) AddToken(ctx context.Context, t *bridge.Token, events ...*bri
 		return err
 	}
 	return l.order(ctx, "add token", func(tx statements) error {
-		err := tx.insert(ctx, &t.ID, `INSERT INTO tokens (name, hash, role, shops, who, made, expires, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-			t.Name, t.Hash, t.Role, string(shops), t.By, millis(t.Made), millis(t.Expires), millis(t.Revoked))
-		var e sqlite3.Error
-		if errors.As(err, &e) && e.ExtendedCode == sqlite3.ErrConstraintUnique {
-			return bridge.ErrTaken
+		var taken bool
+		err := tx.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM tokens WHERE hash = ? OR name = ? AND revoked = 0)`, t.Hash, t.Name).
+			Scan(&taken)
+		if err == nil && taken {
+			err = bridge.ErrTaken
 		}
+		if err != nil {
+			return err
+		}
+		err = tx.insert(ctx, &t.ID, `INSERT INTO tokens (name, hash, role, shops, who, made, expires, revoked) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+			t.Name, t.Hash, t.Role, string(shops), t.By, millis(t.Made), millis(t.Expires), millis(t.Revoked))
 		if err != nil {
 			return err
 		}

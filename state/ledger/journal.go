@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import (
 	"context"
@@ -58,7 +58,7 @@ func keep(ctx context.Context, tx statements, events []*bridge.Event) error {
 		if err != nil {
 			return err
 		}
-		err = tx.insert(ctx, &e.ID, `INSERT INTO events (at, kind, feed, export, drop_id, doc, remote, user, rest)
+		err = tx.insert(ctx, &e.ID, `INSERT INTO events (at, kind, feed, export, drop_id, doc, remote, "user", rest)
 			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 			millis(e.At), string(e.Kind), e.Feed, e.Export, e.Drop, e.Order, remote, user, string(text))
 		if err != nil {
@@ -87,10 +87,10 @@ func (l journal) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 	if f.Visits || f.User != "" {
 		w.add("remote <> ''")
 	}
-	filter(&w, "user = ?", f.User)
+	filter(&w, `"user" = ?`, f.User)
 	filter(&w, "at >= ?", millis(f.Since))
-	query := `SELECT * FROM (SELECT id, at, kind, feed, export, drop_id, doc, remote, user, rest FROM events` +
-		w.tail("id", f.First, f.Last) + `)`
+	query := `SELECT * FROM (SELECT id, at, kind, feed, export, drop_id, doc, remote, "user", rest FROM events` +
+		w.tail("id", f.First, f.Last) + `) chosen`
 	rows, err := l.walks.QueryContext(ctx, query+` ORDER BY id`, w.args...)
 	if err != nil {
 		return fmt.Errorf("read journal: %w", err)

@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import (
 	"context"
@@ -41,7 +41,7 @@ func rejectsOf(f bridge.RejectFilter) (w where) {
 	filter(&w, "r.run < ?", f.Before)
 	filter(&w, "r.id > ?", f.After)
 	if f.IDs != nil {
-		w.add("r.id IN (SELECT value FROM json_each(?))", numbers(f.IDs))
+		w.add("r.id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))", numbers(f.IDs))
 	}
 	filter(&w, "d.feed = ?", f.Feed)
 	filter(&w, "r.entity = ?", f.Entity)

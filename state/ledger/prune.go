@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import (
 	"context"
@@ -68,10 +68,10 @@ func (l dropStore) ForgetDrops(ctx context.Context, ids []int64) error {
 		return fmt.Errorf("forget drops: %w", err)
 	}
 	return l.tx(ctx, "forget drops", func(tx statements) error {
-		for _, query := range []string{`DELETE FROM papers WHERE drop_id IN (SELECT value FROM json_each(?))`,
-			`DELETE FROM manifest_files WHERE manifest IN (SELECT value FROM json_each(?))`,
-			`DELETE FROM events WHERE drop_id <> 0 AND drop_id IN (SELECT value FROM json_each(?))`,
-			`DELETE FROM drops WHERE id IN (SELECT value FROM json_each(?))`} {
+		for _, query := range []string{`DELETE FROM papers WHERE drop_id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))`,
+			`DELETE FROM manifest_files WHERE manifest IN (SELECT CAST(value AS BIGINT) FROM json_each(?))`,
+			`DELETE FROM events WHERE drop_id <> 0 AND drop_id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))`,
+			`DELETE FROM drops WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))`} {
 			if _, err := tx.ExecContext(ctx, query, string(text)); err != nil {
 				return err
 			}
@@ -84,7 +84,7 @@ func (l dropStore) ForgetDrops(ctx context.Context, ids []int64) error {
 // where they have to be, were answered before that time.
 const finishedFiles = `SELECT f.number FROM outfiles f WHERE f.export = ?1 AND f.state = 'picked_up' AND f.alarm = '' AND f.picked_up < ?2
 	AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.export = f.export AND o.number = f.number
-		AND (o.alarm <> '' OR o.answered >= ?2 OR o.answered = 0 AND ?3)) ORDER BY f.number LIMIT ?4`
+		AND (o.alarm <> '' OR o.answered >= ?2 OR o.answered = 0 AND ?3 <> 0)) ORDER BY f.number LIMIT ?4`
 
 // PruneOrders removes up to n files of an export with their orders that are done with since before a time; more says that some
 // are left. What stays is that the export has seen the orders: they are not written again.
@@ -103,15 +103,16 @@ func (l outboxStore) PruneOrders(ctx context.Context, export string, before time
 	if err != nil {
 		return false, fmt.Errorf("prune orders of %s: %w", export, err)
 	}
-	const gone = `o.export = ?1 AND o.number IN (SELECT value FROM json_each(?2))`
+	const gone = `o.export = ?1 AND o.number IN (SELECT CAST(value AS BIGINT) FROM json_each(?2))`
 	err = l.tx(ctx, "prune orders of "+export, func(tx statements) error {
 		for _, query := range []string{
-			`INSERT OR REPLACE INTO sightings (export, oro_id, updated, again, ignored)
+			`INSERT INTO sightings (export, oro_id, updated, again, ignored)
 				SELECT o.export, o.oro_id, max(o.submitted), 0, 1 FROM outbox o
 				WHERE ` + gone + ` AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.export = o.export AND p.oro_id = o.oro_id
-				AND p.number NOT IN (SELECT value FROM json_each(?2))) GROUP BY o.oro_id`,
+				AND p.number NOT IN (SELECT CAST(value AS BIGINT) FROM json_each(?2))) GROUP BY o.export, o.oro_id
+				ON CONFLICT (export, oro_id) DO UPDATE SET updated = excluded.updated, again = 0, ignored = 1`,
 			`WITH done AS (SELECT o.identifier AS key FROM outbox o WHERE ` + gone + ` EXCEPT
-				SELECT p.identifier FROM outbox p WHERE p.export <> ?1 OR p.number NOT IN (SELECT value FROM json_each(?2)))
+				SELECT p.identifier FROM outbox p WHERE p.export <> ?1 OR p.number NOT IN (SELECT CAST(value AS BIGINT) FROM json_each(?2)))
 				DELETE FROM history WHERE entity = '` + bridge.Orders + `' AND link IS NULL AND key IN (SELECT key FROM done)
 				OR link IN (SELECT l.id FROM done d CROSS JOIN links l ON l.entity = '` + bridge.Orders + `' AND l.key = d.key)`,
 			`DELETE FROM events WHERE doc <> '' AND doc IN (SELECT o.identifier FROM outbox o WHERE ` + gone + `) AND export = ?1`,
@@ -125,35 +126,4 @@ func (l outboxStore) PruneOrders(ctx context.Context, export string, before time
 		return nil
 	})
 	return len(numbers) == n, err
-}
-
-// givenBack is how many free pages one call gives back at most: 32 MB.
-const givenBack = 8192
-
-// GiveBack returns room that the ledger does not need any more to the disk; more says that there is still some. It is done a part
-// at a time, so that nobody waits for long.
-func (f *file) GiveBack(ctx context.Context) (more bool, err error) {
-	if err := f.turns.take(ctx, false); err != nil {
-		return false, fmt.Errorf("give room back: %w", err)
-	}
-	defer f.turns.give()
-	var free, mode int
-	const room = `SELECT (SELECT freelist_count FROM pragma_freelist_count), (SELECT auto_vacuum FROM pragma_auto_vacuum)`
-	if err := f.write.QueryRowContext(ctx, room).Scan(&free, &mode); err != nil {
-		return false, wrap("give room back", trouble(err))
-	}
-	// The checkpoint waits for no reader: the next one finds what this one had to leave.
-	steps := []string{fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, givenBack),
-		`PRAGMA busy_timeout = 0`, `PRAGMA wal_checkpoint(TRUNCATE)`, `PRAGMA busy_timeout = 5000`}
-	if mode == 0 { // of an early program: its file is written anew, once
-		steps[0] = `PRAGMA auto_vacuum = incremental; VACUUM`
-	}
-	for _, query := range steps {
-		// Each step of a pragma frees one page: to the end.
-		if err := walk(ctx, f.write, query, nil, func(*sql.Rows) error { return nil }); err != nil {
-			return false, wrap("give room back", trouble(err))
-		}
-	}
-	err = f.read.QueryRowContext(ctx, room).Scan(&free, &mode)
-	return free > 0, wrap("give room back", err)
 }

@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import (
 	"context"
@@ -45,7 +45,7 @@ func (l dropStore) Manifests(ctx context.Context, feed string) ([]*bridge.Manife
 	rows, err := l.read.QueryContext(ctx, `SELECT m.manifest, m.name, m.rows, m.size, m.sha256,
 		EXISTS (SELECT 1 FROM manifest_files n JOIN drops y ON y.id = n.manifest
 			WHERE n.feed = m.feed AND n.name = m.name AND n.manifest > m.manifest AND y.state IN ('fetched', 'loaded'))
-		FROM manifest_files m WHERE m.manifest IN (SELECT value FROM json_each(?)) ORDER BY m.manifest, m.name`, string(in))
+		FROM manifest_files m WHERE m.manifest IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) ORDER BY m.manifest, m.name`, string(in))
 	if err != nil {
 		return nil, fmt.Errorf("list what manifests of %s list: %w", feed, err)
 	}
@@ -61,7 +61,7 @@ func (l dropStore) Manifests(ctx context.Context, feed string) ([]*bridge.Manife
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
-	came, err := l.queryDrops(ctx, ` WHERE listed_by IN (SELECT value FROM json_each(?)) ORDER BY id`, string(in))
+	came, err := l.queryDrops(ctx, ` WHERE listed_by IN (SELECT CAST(value AS BIGINT) FROM json_each(?)) ORDER BY id`, string(in))
 	for _, d := range came {
 		byID[d.ListedBy].Came = append(byID[d.ListedBy].Came, d)
 	}

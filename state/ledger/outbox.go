@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import (
 	"cmp"
@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -87,7 +88,9 @@ func (l outboxStore) Owe(ctx context.Context, export string, in *bridge.Intake, 
 			return err
 		}
 		for _, k := range in.Looks {
-			if _, err := tx.ExecContext(ctx, `INSERT OR REPLACE INTO sightings VALUES (?, ?, ?, ?, ?)`,
+			if _, err := tx.ExecContext(ctx, `INSERT INTO sightings (export, oro_id, updated, again, ignored)
+				VALUES (?, ?, ?, ?, ?) ON CONFLICT (export, oro_id)
+				DO UPDATE SET updated = excluded.updated, again = excluded.again, ignored = excluded.ignored`,
 				export, k.OroID, millis(k.Updated), millis(k.At), k.Ignored); err != nil {
 				return err
 			}
@@ -133,7 +136,8 @@ func turnBook(ctx context.Context, tx statements, export string, in *bridge.Inta
 		now.At != moment(in.Since.At) || now.Floor != moment(in.Since.Floor) {
 		return fmt.Errorf("book of %s: %w", export, bridge.ErrMoved)
 	}
-	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO cursors (export, at, floor, number, document) VALUES (?, ?, ?, ?, ?)`,
+	_, err = tx.ExecContext(ctx, `INSERT INTO cursors (export, at, floor, number, document) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (export) DO UPDATE SET at = excluded.at, floor = excluded.floor, number = excluded.number, document = excluded.document`,
 		export, millis(in.Book.At), millis(in.Book.Floor), in.Book.Number, in.Book.Document)
 	return err
 }
@@ -226,7 +230,11 @@ func (l outboxStore) Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*brid
 	filter(&w, "o.export = ?", f.Export)
 	among(&w, orderState, f.States)
 	if f.Order != "" {
-		w.add("(o.identifier = ? OR o.number = CAST(? AS INTEGER) AND ? NOT GLOB '*[^0-9]*' AND o.number <> 0)", f.Order, f.Order, f.Order)
+		number, err := strconv.ParseInt(f.Order, 10, 64)
+		if err != nil || number <= 0 {
+			number = -1 // no file has it
+		}
+		w.add("(o.identifier = ? OR o.number = ?)", f.Order, number)
 	}
 	filter(&w, "o.identifier = ?", f.Identifier)
 	if f.Customer != "" {
@@ -281,7 +289,7 @@ func (l outboxStore) Outfiles(ctx context.Context, f bridge.OutfileFilter) ([]*b
 	var all []*bridge.Outfile
 	err := walk(ctx, l.front, `SELECT export, number, name, sha256, length(body), state, alarm, reason, staged, owed, written, marked,
 		mtime, fetched, fetched_by, fetched_from, picked_up, (SELECT json_group_array(identifier) FROM (SELECT identifier FROM outbox o
-			WHERE o.export = outfiles.export AND o.number = outfiles.number ORDER BY id))
+			WHERE o.export = outfiles.export AND o.number = outfiles.number ORDER BY id) held)
 		FROM outfiles`+w.String()+` ORDER BY export, number`, w.args, func(rows *sql.Rows) error {
 		f := &bridge.Outfile{}
 		var names []byte
@@ -308,9 +316,9 @@ func (l outboxStore) Body(ctx context.Context, export string, number int64) (bod
 // Alarms counts an export's alarms, each with the name of the oldest file or order that it is about.
 func (l outboxStore) Alarms(ctx context.Context, export string) (map[bridge.Alarm]bridge.AlarmCount, error) {
 	counts := map[bridge.Alarm]bridge.AlarmCount{}
-	err := walk(ctx, l.front, `SELECT a.alarm, a.n, f.name FROM (SELECT alarm, count(*) n, min(number) first FROM outfiles
+	err := walk(ctx, l.front, `SELECT a.alarm, a.n, f.name FROM (SELECT alarm, count(*) AS n, min(number) AS first FROM outfiles
 			WHERE export = ?1 AND alarm <> '' GROUP BY alarm) a JOIN outfiles f ON f.export = ?1 AND f.number = a.first
-		UNION ALL SELECT a.alarm, a.n, o.identifier FROM (SELECT alarm, count(*) n, min(id) first FROM outbox
+		UNION ALL SELECT a.alarm, a.n, o.identifier FROM (SELECT alarm, count(*) AS n, min(id) AS first FROM outbox
 			WHERE export = ?1 AND alarm <> '' GROUP BY alarm) a JOIN outbox o ON o.id = a.first`, []any{export}, func(rows *sql.Rows) error {
 		var a bridge.Alarm
 		var c bridge.AlarmCount

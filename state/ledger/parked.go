@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import (
 	"context"
@@ -71,9 +71,12 @@ func park(ctx context.Context, tx statements, p *bridge.ParkedRow) error {
 	if err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, `INSERT OR REPLACE INTO parked
+	_, err = tx.ExecContext(ctx, `INSERT INTO parked
 		(entity, key, feed, drop_id, run, line, pos, missing_entity, missing_key, record, remove, row, since)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+		ON CONFLICT (entity, key) DO UPDATE SET feed = excluded.feed, drop_id = excluded.drop_id, run = excluded.run, line = excluded.line,
+			pos = excluded.pos, missing_entity = excluded.missing_entity, missing_key = excluded.missing_key, record = excluded.record,
+			remove = excluded.remove, "row" = excluded."row", since = excluded.since`,
 		p.Entity, p.Key, p.Feed, p.Drop, p.Run, p.Line, string(pos), p.Missing.Entity, p.Missing.Key, content(p.Record), p.Remove, string(raw),
 		millis(p.Since))
 	return err

@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import (
 	"context"
@@ -77,7 +77,7 @@ func (l dropStore) Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Dr
 	}
 	switch seen := !f.From.IsZero() || !f.To.IsZero(); {
 	case seen && f.Last > 0 && f.Feed != "":
-		w.conditions[0] = "+feed = ?" // what came at a time is found by the time
+		w.conditions[0] = "feed || '' = ?" // what came at a time is found by the time
 	case f.Last > 0 && !seen:
 		w.add("id > 0") // for the indexes of the newest
 	}
@@ -92,7 +92,7 @@ func (l dropStore) Ranked(ctx context.Context, feed, below string, states ...bri
 	w.add("feed = ? AND place <> ''", feed)
 	filter(&w, "place < ?", below)
 	highest := func(more string) string {
-		return `SELECT * FROM (SELECT id, place FROM drops` + w.String() + more + ` ORDER BY place DESC LIMIT 1)`
+		return `SELECT * FROM (SELECT id, place FROM drops` + w.String() + more + ` ORDER BY place DESC LIMIT 1) highest`
 	}
 	query, args := highest(""), w.args
 	if len(states) > 0 { // one descent of the index for each: a long line stands between the last drop that was loaded and the next
@@ -103,7 +103,7 @@ func (l dropStore) Ranked(ctx context.Context, feed, below string, states ...bri
 		}
 		query = strings.Join(each, " UNION ALL ")
 	}
-	drops, err := l.queryDrops(ctx, ` WHERE id = (SELECT id FROM (`+query+`) ORDER BY place DESC LIMIT 1)`, args...)
+	drops, err := l.queryDrops(ctx, ` WHERE id = (SELECT id FROM (`+query+`) each ORDER BY place DESC LIMIT 1)`, args...)
 	if err != nil || len(drops) == 0 {
 		return nil, wrap("read the order of drops of "+feed, err)
 	}
@@ -131,7 +131,7 @@ func (l dropStore) Places(ctx context.Context, feed, remote, folder string, file
 	}
 	rows, err := l.read.QueryContext(ctx, `SELECT d.name, d.path FROM json_each(?) j
 		CROSS JOIN drops d ON d.feed = ? AND d.remote = ? AND d.folder = ? AND d.name = json_extract(j.value, '$.n')
-		WHERE d.size = json_extract(j.value, '$.s') AND d.mtime = json_extract(j.value, '$.t')
+		WHERE d.size = CAST(json_extract(j.value, '$.s') AS BIGINT) AND d.mtime = CAST(json_extract(j.value, '$.t') AS BIGINT)
 		AND d.state <> 'vanished'`, string(text), feed, remote, folder)
 	if err != nil {
 		return nil, fmt.Errorf("find files of %s: %w", feed, err)
@@ -168,7 +168,8 @@ func (l dropStore) Listed(ctx context.Context, in bridge.Listing, events ...*bri
 			if err != nil {
 				return err
 			}
-			_, err = tx.ExecContext(ctx, `UPDATE drops SET listed_at = ? WHERE id IN (SELECT value FROM json_each(?))`, millis(in.At), string(ids))
+			_, err = tx.ExecContext(ctx, `UPDATE drops SET listed_at = ? WHERE id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))`,
+				millis(in.At), string(ids))
 			if err != nil {
 				return err
 			}

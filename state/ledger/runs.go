@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import (
 	"context"
@@ -97,7 +97,7 @@ func words(counts map[string]int64) string {
 func (l runStore) Reported(ctx context.Context, drop, run int64, paths []string, events ...*bridge.Event) error {
 	return l.soon(ctx, fmt.Sprintf("record what was written of drop %d", drop), func(tx statements) error {
 		for _, p := range paths {
-			if _, err := tx.ExecContext(ctx, `INSERT OR IGNORE INTO papers VALUES (?, ?)`, drop, p); err != nil {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO papers VALUES (?, ?) ON CONFLICT DO NOTHING`, drop, p); err != nil {
 				return err
 			}
 		}

@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import (
 	"context"
@@ -11,28 +11,13 @@ import (
 	"github.com/orobridge/orobridge/formats"
 )
 
-// Lookup answers for many keys at once, in their order: one query for all of them, which SQLite takes apart itself, since
-// binding each key would cost more than finding it.
+// Lookup answers for many keys at once, in their order.
 func (l linkStore) Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error {
 	clear(refs)
 	if len(keys) == 0 {
 		return nil
 	}
-	rows, err := l.read.QueryContext(ctx, `SELECT j.key, l.id, l.print FROM json_each(?) j
-		CROSS JOIN links l ON l.entity = ? AND l.key = j.value`, list(keys), entity)
-	if err != nil {
-		return fmt.Errorf("look up %d keys of %s: %w", len(keys), entity, err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var i int
-		var r bridge.LinkRef
-		if err := rows.Scan(&i, &r.ID, &r.Fingerprint); err != nil {
-			return fmt.Errorf("look up %s: %w", entity, err)
-		}
-		refs[i] = r
-	}
-	return rows.Err()
+	return wrap(fmt.Sprintf("look up %d keys of %s", len(keys), entity), l.edition.Lookup(ctx, entity, keys, refs))
 }
 
 const linkColumns = `a.link, a.entity, a.key, a.oro_id, a.content, a.removed, a.feed, a.drop_id, a.run, a.line, a.origins, a.at`

@@ -1,4 +1,4 @@
-package sqlite
+package ledger
 
 import (
 	"context"
@@ -14,11 +14,11 @@ import (
 
 // Pseudonym is the word by which the ledger refers to a customer's number; empty for a ledger of an earlier program that was
 // opened for reading.
-func (f *file) Pseudonym(number string) string {
-	if f.persons == "" || number == "" {
+func (d *database) Pseudonym(number string) string {
+	if d.persons == "" || number == "" {
 		return ""
 	}
-	mac := hmac.New(sha256.New, []byte(f.persons))
+	mac := hmac.New(sha256.New, []byte(d.persons))
 	mac.Write([]byte(number))
 	return "customer:" + hex.EncodeToString(mac.Sum(nil)[:8])
 }
