@@ -190,8 +190,12 @@ func (p *patient) Read(b []byte) (int, error) {
 	return p.r.Read(b)
 }
 
-// badBackup is the error of a file that can't be restored.
+// badBackup is the error of a file that can't be restored. Trouble on the way to it is no fault of the file.
 func badBackup(why error) error {
+	var trouble *bridge.Error
+	if errors.As(why, &trouble) {
+		return bridge.Within("read backup", why)
+	}
 	return &bridge.Error{Op: "read", Object: "backup", Err: why, Hint: "it is not whole, or no backup: take another one"}
 }
 
