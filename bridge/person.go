@@ -11,3 +11,8 @@ type Forgotten struct {
 
 // Nothing says that there was nothing.
 func (f Forgotten) Nothing() bool { return f == Forgotten{} }
+
+// With is what was removed of both.
+func (f Forgotten) With(o Forgotten) Forgotten {
+	return Forgotten{f.Links + o.Links, f.History + o.History, f.Parked + o.Parked, f.Rejects + o.Rejects, f.Warnings + o.Warnings}
+}

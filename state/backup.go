@@ -190,8 +190,12 @@ func (p *patient) Read(b []byte) (int, error) {
 	return p.r.Read(b)
 }
 
-// badBackup is the error of a file that can't be restored.
+// badBackup is the error of a file that can't be restored. Trouble on the way to it is no fault of the file.
 func badBackup(why error) error {
+	var trouble *bridge.Error
+	if errors.As(why, &trouble) {
+		return bridge.Within("read backup", why)
+	}
 	return &bridge.Error{Op: "read", Object: "backup", Err: why, Hint: "it is not whole, or no backup: take another one"}
 }
 
@@ -233,9 +237,15 @@ func cmpErr(which bool, yes, no error) error {
 	return no
 }
 
-// memberName refuses what no backup holds: other names, folders, links.
+// memberName refuses what no backup holds: other names, folders, links, and files with holes, of which a few bytes say that they are as
+// large as any disk.
 func memberName(h *tar.Header) error {
 	name, spooled := strings.CutPrefix(h.Name, spoolPrefix)
+	for record := range h.PAXRecords {
+		if strings.HasPrefix(record, "GNU.sparse.") {
+			return fmt.Errorf("%s has holes", bridge.Shorten(h.Name, 100))
+		}
+	}
 	switch {
 	case h.Typeflag != tar.TypeReg:
 		return fmt.Errorf("%s is no file", bridge.Shorten(h.Name, 100))

@@ -214,6 +214,7 @@ func TestABackupThatIsNotWholeIsRefusedAndChangesNothing(t *testing.T) {
 	} {
 		try(name, tarOf(t, members))
 	}
+	try("holes of a terabyte", compressed(t, sparse()))
 	if got := note(t, dir); got != before {
 		t.Errorf("the note says %q", got)
 	}
@@ -229,40 +230,91 @@ func reader(b []byte) io.Reader { return bytes.NewReader(b) }
 func tarOf(t *testing.T, members []tar.Header) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	z, err := zstd.NewWriter(&b)
-	must(t, err)
-	w := tar.NewWriter(z)
+	w := tar.NewWriter(&b)
 	for _, h := range members {
 		must(t, w.WriteHeader(&h))
 	}
-	must(t, errors.Join(w.Close(), z.Close()))
+	must(t, w.Close())
+	return compressed(t, b.Bytes())
+}
+
+func compressed(t testing.TB, text []byte) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	z, err := zstd.NewWriter(&b)
+	must(t, err)
+	_, err = z.Write(text)
+	must(t, errors.Join(err, z.Close()))
 	return b.Bytes()
 }
 
-// FuzzRestore: whatever is read in the place of a backup, nothing is written outside, and the folder stays as it was.
+// sparse is a tar in which a few bytes say that the ledger has a terabyte of holes.
+func sparse() []byte {
+	block := func(name string, kind byte, size int) []byte {
+		b := make([]byte, 512)
+		copy(b, name)
+		copy(b[100:], "0000600\x000000000\x000000000\x00")
+		copy(b[124:], fmt.Sprintf("%011o\x0000000000000\x00        ", size))
+		b[156] = kind
+		copy(b[257:], "ustar\x0000")
+		sum := 0
+		for _, c := range b {
+			sum += int(c)
+		}
+		copy(b[148:], fmt.Sprintf("%06o\x00 ", sum))
+		return b
+	}
+	var records string
+	for _, r := range []string{"GNU.sparse.major=0", "GNU.sparse.minor=1", "GNU.sparse.name=ledger.db", "GNU.sparse.size=1099511627776",
+		"GNU.sparse.numblocks=1", "GNU.sparse.map=0,0"} {
+		records += fmt.Sprintf("%d %s\n", len(r)+4, r)
+	}
+	extended := make([]byte, 512)
+	copy(extended, records)
+	return bytes.Join([][]byte{block("x", 'x', len(records)), extended, block(ledgerName, '0', 0), make([]byte, 1024)}, nil)
+}
+
+// FuzzRestore: whatever is read in the place of a backup, nothing is written outside, no more than was packed, and the folder stays as it
+// was.
 func FuzzRestore(f *testing.F) {
+	var whole bytes.Buffer
+	p := &packer{ctx: f.Context(), out: tar.NewWriter(&whole), m: &Manifest{Format: backupFormat}}
+	file := filepath.Join(f.TempDir(), "x")
+	must(f, os.WriteFile(file, []byte("not much of a ledger"), 0o600))
+	must(f, p.add(ledgerName, file))
+	must(f, p.add(spoolPrefix+"1", file))
+	must(f, p.end())
 	f.Add([]byte("no backup"))
+	f.Add(whole.Bytes())
+	f.Add(sparse())
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var z bytes.Buffer
-		w, err := zstd.NewWriter(&z)
-		must(t, err)
-		_, err = w.Write(b)
-		must(t, errors.Join(err, w.Close()))
-		for _, in := range [][]byte{b, z.Bytes()} {
-			written := 0
+		for i, in := range [][]byte{b, compressed(t, b)} {
+			var written counted
 			_, err := unpack(t.Context(), bytes.NewReader(in), func(name string) (io.WriteCloser, error) {
 				if !fs.ValidPath(name) || name != ledgerName && !strings.HasPrefix(name, spoolPrefix) {
 					t.Errorf("it asked for %q", name)
 				}
-				written++
-				return nil, nil
+				written.files++
+				return &written, nil
 			})
-			if err == nil && written == 0 {
+			if err == nil && written.files == 0 {
 				t.Error("nothing passed for a backup")
+			}
+			if i == 1 && written.bytes > len(b) {
+				t.Errorf("of %d bytes %d became", len(b), written.bytes)
 			}
 		}
 	})
 }
+
+// counted is a place for files that only counts them.
+type counted struct{ files, bytes int }
+
+func (c *counted) Write(b []byte) (int, error) {
+	c.bytes += len(b)
+	return len(b), nil
+}
+func (c *counted) Close() error { return nil }
 
 func TestWhatIsDamagedIsFound(t *testing.T) {
 	for name, harm := range map[string]struct {

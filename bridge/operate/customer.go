@@ -21,6 +21,7 @@ type Customer struct {
 	Rejects  []KeptReject `json:"rejects"`
 	Warnings []Reject     `json:"warnings"`
 	Orders   []Order      `json:"orders"`
+	Users    []string     `json:"users"` // who buy for it: the e-mail addresses by which each is shown
 	Feeds    []string     `json:"feeds"` // whose files may name it
 }
 
@@ -28,8 +29,9 @@ type Customer struct {
 type Forgotten struct {
 	Person string `json:"person"`
 	bridge.Forgotten
+	Users  []string `json:"users"`  // of a customer: they are forgotten with it, and counted
 	Orders []string `json:"orders"` // that stay
-	Feeds  []string `json:"feeds"`  // whose files may name it
+	Feeds  []string `json:"feeds"`  // whose files may name it, or one of them
 }
 
 // Customer gathers what the ledger holds of a customer's number, or of a user's e-mail address; [bridge.ErrUnknown] when that is nothing.
@@ -53,7 +55,10 @@ func (k *View) Customer(ctx context.Context, number string) (*Customer, error) {
 	if v.Warnings, err = k.customerWarnings(ctx, v); err != nil {
 		return nil, err
 	}
-	if unknown != nil && len(v.Orders)+len(v.Rejects)+len(v.Warnings) == 0 {
+	if v.Users, err = k.usersOf(ctx, entity, number); err != nil {
+		return nil, err
+	}
+	if unknown != nil && len(v.Orders)+len(v.Rejects)+len(v.Warnings)+len(v.Users) == 0 {
 		return nil, &bridge.Error{Op: "find", Object: "customer " + number, Err: bridge.ErrUnknown,
 			Hint: "write the number as the files have it once the feed has mapped it; see orobridge trace customers NUMBER"}
 	}
@@ -82,14 +87,71 @@ func (k *View) customerWarnings(ctx context.Context, v *Customer) ([]Reject, err
 	return found, nil
 }
 
-// ForgetCustomer removes a customer from the ledger and from the free room of its file. The shop is not asked: what it holds is
-// deleted there. A later file that names the customer brings it back.
+// usersOf are those who buy for a customer: whose records were loaded or wait for it, and of whom only rows are known that were rejected.
+func (k *View) usersOf(ctx context.Context, e *formats.Entity, number string) ([]string, error) {
+	users := []string{}
+	if e != formats.Customers {
+		return users, nil
+	}
+	found, err := k.Ledger.Naming(ctx, formats.CustomerUsers.Name, customerField, number)
+	if err != nil {
+		return nil, err
+	}
+	users = append(users, found...)
+	err = k.Ledger.Rejects(ctx, bridge.RejectFilter{Entity: formats.CustomerUsers.Name}, func(r bridge.RejectRow) error {
+		if r.Key == "" || slices.Contains(users, r.Key) {
+			return nil
+		}
+		d, err := k.Ledger.Drop(ctx, r.Drop)
+		if err == nil && k.rowNames(d.Feed, r.Row, number) {
+			users = append(users, r.Key)
+		}
+		return err
+	})
+	slices.Sort(users)
+	return users, err
+}
+
+// customerField is the field of a user that names the customer.
+const customerField = "customer_number"
+
+// rowNames says whether a row of users names a customer, as its feed reads it today. Of a row that can't be read as far as there
+// nobody knows.
+func (k *View) rowNames(feed string, row map[string]string, number string) bool {
+	f, err := FeedOf(k.Feeds, feed)
+	if err != nil { // the config has it no more
+		return false
+	}
+	columns := slices.Sorted(maps.Keys(row))
+	for _, column := range f.Mapping.SourceColumns(f.Entity) {
+		if _, there := row[column]; !there {
+			columns = append(columns, column)
+		}
+	}
+	m, err := f.Mapping.Bind(f.Entity, columns, f.Format.Conventions())
+	if err != nil {
+		return false
+	}
+	read, rec := &formats.Row{}, formats.Record{}
+	for _, column := range columns {
+		read.Cells = append(read.Cells, row[column])
+	}
+	_ = m.Record(read, &rec) // it was rejected: what stands before its fault was read
+	return slices.Contains(rec.Values, formats.Value{Field: customerField, Text: number})
+}
+
+// ForgetCustomer removes a customer, and those who buy for it, from the ledger and from the free room of its file. The shop is not asked:
+// what it holds is deleted there. A later file that names one of them brings it back.
 func (k *Desk) ForgetCustomer(ctx context.Context, number string) (*Forgotten, error) {
 	known, err := k.Customer(ctx, number)
 	if err != nil {
 		return nil, err
 	}
-	for _, feed := range known.Feeds {
+	v := &Forgotten{Person: known.Person, Users: known.Users, Orders: []string{}, Feeds: known.Feeds}
+	if len(known.Users) > 0 {
+		v.Feeds = append(v.Feeds, k.feedsOf(formats.CustomerUsers)...)
+	}
+	for _, feed := range v.Feeds {
 		loading, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feed: feed, States: []bridge.DropState{bridge.Loading}})
 		if err != nil {
 			return nil, err
@@ -100,16 +162,27 @@ func (k *Desk) ForgetCustomer(ctx context.Context, number string) (*Forgotten, e
 				Hint: "wait until it is loaded"}
 		}
 	}
-	event := k.By.On(&bridge.Event{At: k.In.Clock.Now(), Kind: bridge.DecisionTaken, Text: known.Person + " was forgotten"})
-	v := &Forgotten{Person: known.Person, Orders: []string{}, Feeds: known.Feeds}
 	for _, o := range known.Orders {
 		v.Orders = append(v.Orders, o.Order)
 	}
-	if v.Forgotten, err = k.Ledger.Erase(ctx, personal(number).Name, number, known.Feeds, event); err != nil {
+	for _, user := range known.Users { // the customer goes last: should this be cut short, it is still known who they are
+		if err := k.erase(ctx, user, v); err != nil {
+			return nil, err
+		}
+	}
+	if err := k.erase(ctx, number, v); err != nil {
 		return nil, err
 	}
 	_, err = k.Ledger.GiveBack(ctx) // the write-ahead log forgets, too
 	return v, err
+}
+
+// erase removes a customer or a user, and counts what is gone.
+func (k *Desk) erase(ctx context.Context, key string, v *Forgotten) error {
+	event := k.By.On(&bridge.Event{At: k.In.Clock.Now(), Kind: bridge.DecisionTaken, Text: k.Ledger.Pseudonym(key) + " was forgotten"})
+	gone, err := k.Ledger.Erase(ctx, personal(key).Name, key, v.Feeds, event)
+	v.Forgotten = v.With(gone)
+	return err
 }
 
 // personal is the entity that a key is of: e-mail addresses are those of users.

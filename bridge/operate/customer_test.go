@@ -70,7 +70,7 @@ func TestACustomerIsShownAndForgotten(t *testing.T) {
 	w.Must(err)
 	var fields map[string]any
 	w.Must(json.Unmarshal(text, &fields))
-	names := "person entity key oro_id content removed drop run line at parked history rejects warnings orders feeds"
+	names := "person entity key oro_id content removed drop run line at parked history rejects warnings orders users feeds"
 	if diff := cmp.Diff(slices.Sorted(strings.SplitSeq(names, " ")), slices.Sorted(maps.Keys(fields))); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}

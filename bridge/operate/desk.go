@@ -84,8 +84,10 @@ type Ledger interface {
 	CameSince(ctx context.Context, feed string, since time.Time, n int) ([]time.Time, error)
 	// Pseudonym is the word by which what stays refers to a customer's number. Erase removes what is held of a key
 	// as a record, with what runs of the feeds have warned of; orders and the journal stay. GiveBack returns free room to the disk,
-	// and the room of the log.
+	// and the room of the log. Naming lists the keys of an entity whose link, or whose record that is parked, has a text in a field,
+	// sorted.
 	Pseudonym(number string) string
+	Naming(ctx context.Context, entity, field, text string) ([]string, error)
 	Erase(ctx context.Context, entity, key string, feeds []string, events ...*bridge.Event) (bridge.Forgotten, error)
 	GiveBack(ctx context.Context) (more bool, err error)
 	// Audit walks the audit; AuditEnd is the highest number that an entry ever had.

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"strconv"
@@ -22,7 +23,7 @@ import (
 //
 //   - its file stands in the folder, or in the folder "archive" below it, or the ERP has answered it: it did, and is entered so
 //   - it came after the latest order that the mark knows, or its number is above the mark's, or its bytes wait under their temporary
-//     name, or all files that the mark counts are found elsewhere: it did not, and goes out
+//     name, or the mark counts no files that the ledger does not know, or all of them are found elsewhere: it did not, and goes out
 //   - nobody knows: it is held as unknown, until a person says so (ack), has it written (rerun), or the ERP answers it
 //
 // Numbers go on behind the highest that was ever given. Without a mark nothing is known of what did not go out.
@@ -46,7 +47,7 @@ type careful struct {
 	Document int64     `json:"document"` //
 	Latest   time.Time `json:"latest"`   // submission of the latest order that may have gone out; zero: any may have
 
-	verdicts map[string]*verdict // by the shop's id
+	verdicts map[version]*verdict
 	files    outFiles            // found in the folder and its archive
 }
 
@@ -62,6 +63,14 @@ type outFile struct {
 	body     []byte // nil: not read
 	taken    bool   // an order was found in it
 }
+
+// version is a version of an order.
+type version struct {
+	id     string // the shop's
+	number int
+}
+
+func versionIn(entry *bridge.Entry) version { return version{entry.Document.ID, entry.Version} }
 
 // verdict is what was found out about an order.
 type verdict struct {
@@ -298,12 +307,22 @@ func (e restoring) judgeOwed(ctx context.Context, x *config.Export, c *careful, 
 	return e.save(ctx, change, events...)
 }
 
-// examine finds out about the orders that the ledger does not know, before any of them is entered.
+// examine finds out about the orders that the ledger does not know, before any of them is entered, and about those that wait in it
+// for others to share their file: whoever was lost with a later ledger may have written them.
 func (e restoring) examine(ctx context.Context, x *config.Export, c *careful, fresh []bridge.Sighting) error {
-	c.verdicts = map[string]*verdict{}
+	c.verdicts = map[version]*verdict{}
+	waiting, err := e.Ledger.Collected(ctx, x.Name, math.MaxInt32)
+	if err != nil {
+		return err
+	}
+	var open []*bridge.Entry
+	for part := range slices.Chunk(waiting, ordersAtOnce) {
+		if open, err = e.weigh(ctx, x, c, part, open); err != nil {
+			return err
+		}
+	}
 	fresh = slices.Clone(fresh)
 	slices.SortStableFunc(fresh, func(a, b bridge.Sighting) int { return a.Submitted.Compare(b.Submitted) })
-	var open []*bridge.Entry
 	for part := range slices.Chunk(fresh, ordersAtOnce) {
 		in, err := e.intake(ctx, x, part)
 		if err != nil {
@@ -313,28 +332,66 @@ func (e restoring) examine(ctx context.Context, x *config.Export, c *careful, fr
 			if entry.Stuck != "" || entry.Version > 1 {
 				continue
 			}
-			v, err := e.evidence(ctx, x, c, entry)
+			doc, err := e.kindOf(x).decode(&bridge.Entry{ID: entry.ID, Document: entry.Document, Content: entry.Content})
 			if err != nil {
+				return err
+			}
+			doc.Version = entry.Version
+			if open, err = e.find(ctx, x, c, entry, doc, open); err != nil {
 				return err
 			}
 			entry.Document.Record = nil // only what tells it apart is needed from here on
 			entry.Content = nil
-			if c.verdicts[entry.Document.ID] = v; v == nil {
-				open = append(open, entry)
-			}
 		}
 	}
-	return e.conclude(ctx, x, c, open)
+	if err := e.conclude(ctx, x, c, open); err != nil {
+		return err
+	}
+	return e.settleWaiting(ctx, x, c, waiting)
 }
 
-// evidence is what says of an order by itself that it went out; nil for nothing.
-func (e restoring) evidence(ctx context.Context, x *config.Export, c *careful, entry *bridge.Entry) (*verdict, error) {
+// weigh looks for evidence of orders that wait in the ledger: as the shop has them now, since the ERP may have answered meanwhile.
+func (e restoring) weigh(ctx context.Context, x *config.Export, c *careful, waiting, open []*bridge.Entry) ([]*bridge.Entry, error) {
 	k := e.kindOf(x)
-	doc, err := k.decode(&bridge.Entry{ID: entry.ID, Document: entry.Document, Content: entry.Content})
+	ids := make([]string, len(waiting))
+	for i, entry := range waiting {
+		ids[i] = entry.Document.ID
+	}
+	told, _, err := k.read(ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	doc.Version = entry.Version
+	for _, entry := range waiting {
+		number := entry.Version
+		doc, err := k.decode(entry)
+		if err != nil {
+			return nil, err
+		}
+		entry.Version = number
+		if i := slices.IndexFunc(told, func(d *document) bool { return d.ID == entry.Document.ID }); i >= 0 && number == 1 {
+			doc = told[i]
+		}
+		if open, err = e.find(ctx, x, c, entry, doc, open); err != nil {
+			return nil, err
+		}
+		entry.Document.Record = nil
+	}
+	return open, nil
+}
+
+// find enters what evidence says of an order; one of which it says nothing is open.
+func (e restoring) find(ctx context.Context, x *config.Export, c *careful, entry *bridge.Entry, doc *document, open []*bridge.Entry) (
+	[]*bridge.Entry, error) {
+	v, err := e.evidence(ctx, x, c, doc)
+	if c.verdicts[versionIn(entry)] = v; v == nil {
+		open = append(open, entry)
+	}
+	return open, err
+}
+
+// evidence is what says of an order by itself that it went out; nil for nothing.
+func (e restoring) evidence(ctx context.Context, x *config.Export, c *careful, doc *document) (*verdict, error) {
+	k := e.kindOf(x)
 	if f, n := c.files.of(k, x, doc); f != nil && !f.taken {
 		f.number, f.taken = n, true
 		if err := e.readFound(ctx, x, f); err != nil {
@@ -346,7 +403,7 @@ func (e restoring) evidence(ctx context.Context, x *config.Export, c *careful, e
 		}
 		return v, nil
 	}
-	if number := k.answered(doc); number != "" {
+	if number := k.answered(doc); number != "" && doc.Version <= 1 {
 		return &verdict{went: bridge.PickedUp, why: "the ERP has answered it: " + number}, nil
 	}
 	return nil, nil
@@ -406,15 +463,18 @@ func (e restoring) conclude(ctx context.Context, x *config.Export, c *careful, o
 		}
 	}
 	all := c.Known && accounted >= max(c.Mark, c.Base)-c.Base
+	none := c.Known && c.Mark <= c.Base // no number was given since
 	for _, entry := range open {
 		v := &verdict{went: bridge.Unknown, why: c.Why + ": it may have gone out"}
 		switch {
+		case none:
+			v.went = ""
 		case x.Collect.Orders > 0 && c.holds(entry.Identifier):
 			v.went, v.why = bridge.PickedUp, "a file that was found holds it"
 		case all && x.Collect.Orders == 0, !c.Latest.IsZero() && entry.Submitted.After(c.Latest):
 			v.went = ""
 		}
-		c.verdicts[entry.Document.ID] = v
+		c.verdicts[versionIn(entry)] = v
 	}
 	if c.Latest.IsZero() { // so many may have been given, and no more
 		c.Number = max(c.Number, c.Base+int64(len(c.verdicts)))
@@ -449,29 +509,72 @@ func wordByte(b byte) bool {
 // apply lays what was found out over the orders that are about to be entered.
 func (c *careful) apply(x *config.Export, in *bridge.Intake, now time.Time) {
 	for _, entry := range in.Orders {
-		v := c.verdicts[entry.Document.ID]
+		v := c.verdicts[versionIn(entry)]
 		if v == nil || v.went == "" || entry.Stuck != "" {
 			continue // also one that came since: it certainly did not
 		}
 		entry.Went, entry.Why = v.went, v.why
-		switch {
-		case v.went == bridge.Unknown:
+		if v.went == bridge.Unknown {
 			entry.Alarm = bridge.AlarmUnknown
-			continue
-		case v.file == nil || v.file.body == nil || v.file.number <= c.Base:
+		} else if f := c.foundFile(x, entry, v, now); f != nil {
+			entry.Went = ""
+			in.Found = append(in.Found, f)
+		} else {
 			entry.Went = bridge.PickedUp // there is nothing to watch
+		}
+	}
+}
+
+// foundFile is the file that was found to hold an order, as the outbox has it from now on; nil where there is nothing to watch.
+func (c *careful) foundFile(x *config.Export, entry *bridge.Entry, v *verdict, now time.Time) *bridge.NewFile {
+	if v.file == nil || v.file.body == nil || v.file.number <= c.Base {
+		return nil
+	}
+	sum := sha256.Sum256(v.file.body)
+	f := &bridge.NewFile{Outfile: bridge.Outfile{Export: x.Name, Number: v.file.number, Name: v.file.Name, State: v.went,
+		Size: int64(len(v.file.body)), SHA256: hex.EncodeToString(sum[:]), OwedAt: now, Written: now, Marked: now,
+		Orders: []string{entry.Identifier}}, Body: v.file.body, Members: []*bridge.Entry{entry}}
+	if v.went == bridge.PickedUp {
+		f.PickedUp = now
+	}
+	return f
+}
+
+// settleWaiting lays what was found out over the orders that wait in the ledger: those that certainly did not go out wait on.
+func (e restoring) settleWaiting(ctx context.Context, x *config.Export, c *careful, waiting []*bridge.Entry) error {
+	if len(waiting) == 0 {
+		return nil
+	}
+	owed, err := e.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: x.Name, States: []bridge.OwedState{bridge.Collected}})
+	if err != nil {
+		return err
+	}
+	var change bridge.OutboxChange
+	var events []*bridge.Event
+	in, now := &bridge.Intake{}, e.Clock.Now()
+	for _, entry := range waiting {
+		i := slices.IndexFunc(owed, func(o *bridge.Owed) bool { return o.ID == entry.ID })
+		v := c.verdicts[versionIn(entry)]
+		if i < 0 || v.went == "" {
 			continue
 		}
-		sum := sha256.Sum256(v.file.body)
-		f := &bridge.NewFile{Outfile: bridge.Outfile{Export: x.Name, Number: v.file.number, Name: v.file.Name, State: v.went,
-			Size: int64(len(v.file.body)), SHA256: hex.EncodeToString(sum[:]), OwedAt: now, Written: now, Marked: now,
-			Orders: []string{entry.Identifier}}, Body: v.file.body, Members: []*bridge.Entry{entry}}
-		if v.went == bridge.PickedUp {
-			f.PickedUp = now
+		o := owed[i]
+		change.History = append(change.History, bridge.HistoryEntry{Entity: bridge.Orders, Key: o.Order, Fate: bridge.RowFate(v.went),
+			Detail: v.why, At: now})
+		if f := c.foundFile(x, entry, v, now); f != nil {
+			in.Found = append(in.Found, f)
+			continue
 		}
-		entry.Went = ""
-		in.Found = append(in.Found, f)
+		if o.Went = bridge.PickedUp; v.went == bridge.Unknown {
+			o.Went, o.OwnAlarm = bridge.Unknown, bridge.AlarmUnknown
+			events = append(events, e.alarm(x.Name, bridge.AlarmUnknown, o.Order, "", v.why))
+		}
+		change.Owed = append(change.Owed, o)
 	}
+	if err := e.save(ctx, change, events...); err != nil || len(in.Found) == 0 {
+		return err
+	}
+	return e.owe(ctx, x, in)
 }
 
 // ended says that an export has found out about its orders: what it owes is written from now on.
@@ -481,7 +584,7 @@ func (e restoring) ended(ctx context.Context, x *config.Export, c *careful) erro
 		counts[v.went]++
 	}
 	event := &bridge.Event{At: e.Clock.Now(), Kind: bridge.Noted, Export: x.Name, Text: fmt.Sprintf(
-		"of %d orders that the ledger did not know %d went out before, %d go out now, and of %d nobody knows", len(c.verdicts),
+		"of %d orders that the ledger did not know as written %d went out before, %d go out now, and of %d nobody knows", len(c.verdicts),
 		counts[bridge.Written]+counts[bridge.PickedUp], counts[""], counts[bridge.Unknown])}
 	if counts[bridge.Unknown] > 0 {
 		event.Hint = bridge.AlarmUnknown.Hint()

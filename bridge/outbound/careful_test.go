@@ -3,6 +3,7 @@ package outbound_test
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -333,3 +334,59 @@ type unlisted struct {
 }
 
 func (r unlisted) List(context.Context, string) ([]bridge.File, error) { return nil, r.err }
+
+// An order that waits in a backup for others to share its file may have gone out with them since.
+func TestWhatWaitsForItsFileInABackupMayHaveGoneOut(t *testing.T) {
+	for name, c := range map[string]struct {
+		since func(w *bridgetest.World)
+		want  string
+	}{
+		"no file was made": {func(*bridgetest.World) {},
+			"O-1 v1 #1 written\nO-2 v1 #1 written\nO-3 v1 #2 written\nO-4 v1 #2 written"},
+		"its file stands there": {func(w *bridgetest.World) { written(w, "O-4") },
+			"O-1 v1 #1 written\nO-2 v1 #1 written\nO-3 v1 #2 written\nO-4 v1 #0 picked_up"},
+		"its file stands in the archive": {func(w *bridgetest.World) { written(w, "O-4"); take(w, "O-3", true) },
+			"O-1 v1 #1 written\nO-2 v1 #1 written\nO-3 v1 #2 picked_up\nO-4 v1 #0 picked_up"},
+		"its file was taken": {func(w *bridgetest.World) { written(w, "O-4"); take(w, "O-3", false) },
+			"O-1 v1 #1 written\nO-2 v1 #1 written\nO-3 v1 #0 unknown unknown\nO-4 v1 #0 unknown unknown"},
+		"its file was taken, and the ERP has answered": {func(w *bridgetest.World) {
+			written(w, "O-4")
+			take(w, "O-3", false)
+			w.Must(w.Shop.SetOrderNumber(w.OrderID("O-3"), "4711"))
+		}, "O-1 v1 #1 written\nO-2 v1 #1 written\nO-3 v1 #0 picked_up\nO-4 v1 #0 unknown unknown"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := bridgetest.Exporting(t, ", collect: 2 orders or 1h")
+			written(w, "O-1", "O-2", "O-3")
+			w.Want("O-1 v1 #1 written\nO-2 v1 #1 written\nO-3 v1 #0 collected")
+			backup := bridgetest.Backup(w)
+			c.since(w)
+			bridgetest.LoseDisk(w, backup)
+			if !strings.Contains(c.want, "O-4 v1 #0") {
+				w.Submit("O-4")
+			}
+			w.MustOut()
+			w.Want(c.want)
+			w.Tick(2 * time.Hour)
+			w.MustOut()
+			w.Close()
+			w.Open()
+			w.MustOut()
+			w.Want(c.want)
+			copies := 0
+			w.Must(filepath.WalkDir(filepath.Join(w.Folder, "orders"), func(path string, d fs.DirEntry, err error) error {
+				if err != nil || d.IsDir() {
+					return err
+				}
+				body, err := os.ReadFile(path)
+				if strings.Contains(string(body), "O-3") {
+					copies++
+				}
+				return err
+			}))
+			if copies > 1 {
+				t.Errorf("O-3 stands in %d files", copies)
+			}
+		})
+	}
+}

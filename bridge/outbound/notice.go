@@ -345,8 +345,11 @@ func prove(k kind, x *config.Export, d *document, entry *bridge.Entry) (err erro
 	return nil
 }
 
-// flush makes the file of collected orders that have waited long enough.
+// flush makes the file of collected orders that have waited long enough. While it is not known whether they went out they wait.
 func (e *Engine) flush(ctx context.Context, x *config.Export) error {
+	if c, _ := e.memory.entered(x.Name); c != nil {
+		return nil
+	}
 	waiting, err := e.Ledger.Collected(ctx, x.Name, 1)
 	if err != nil || len(waiting) == 0 || x.Collect.Orders > 0 && e.Clock.Now().Sub(waiting[0].Noticed) <= x.Collect.Within.D() {
 		return err

@@ -145,13 +145,14 @@ func (o *owing) line(ctx context.Context) ([]waiting, error) {
 	if err != nil {
 		return nil, err
 	}
-	found := map[*bridge.Entry]bool{}
-	for _, f := range o.in.Found {
-		found[f.Members[0]] = true
+	found := func(entry *bridge.Entry) bool {
+		return slices.ContainsFunc(o.in.Found, func(f *bridge.NewFile) bool {
+			return f.Members[0] == entry || entry.ID != 0 && f.Members[0].ID == entry.ID
+		})
 	}
 	var line []waiting
 	for _, entry := range append(before, o.in.Orders...) {
-		if entry.Stuck != "" || entry.Went != "" || found[entry] {
+		if entry.Stuck != "" || entry.Went != "" || found(entry) {
 			continue
 		}
 		version := entry.Version

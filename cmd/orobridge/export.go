@@ -19,8 +19,8 @@ func newExportCommand(a *app) *cobra.Command {
 		Use:   "customer NUMBER",
 		Short: "Show a customer's record, history, rejects, warnings and orders",
 		Long: "export customer shows all that the ledger holds of a customer, for a person who asks what is known; with --json as one\n" +
-			"document. In place of a number stands the e-mail address for one of a customer's users. Orders are named, and orobridge\n" +
-			"order shows each. The bytes of files are not shown, since they hold others, too.",
+			"document. Its users and its orders are named: an e-mail address in place of the number shows all that is held of a user, and\n" +
+			"orobridge order shows an order. The bytes of files are not shown, since they hold others, too.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return a.look(cmd.Context(), func(desk *operate.View) error {
@@ -49,6 +49,9 @@ func newExportCommand(a *app) *cobra.Command {
 				for _, o := range v.Orders {
 					fmt.Fprintf(a.Stdout, "order %s, version %d: %s, file %s of %s\n", show.Printable(o.Order), o.Version, o.State,
 						show.Printable(o.File), o.Export)
+				}
+				for _, user := range v.Users {
+					fmt.Fprintf(a.Stdout, "user %s\n", show.Printable(user))
 				}
 				return nil
 			})

@@ -16,11 +16,12 @@ func newForgetCommand(a *app) *cobra.Command {
 	var d deciding
 	customer := a.jsonFlag(&cobra.Command{
 		Use:   "customer NUMBER",
-		Short: "Remove a customer's record, history, rejects and warnings from the ledger",
+		Short: "Remove a customer and its users, with history, rejects and warnings, from the ledger",
 		Long: "forget customer removes what the ledger holds of a customer: what the shop last accepted, the history of the key, a row\n" +
 			"that is parked, and the rows of it that were rejected. The room is overwritten. The journal says that it was done, by a\n" +
-			"pseudonym. In place of a number stands the e-mail address for one of a customer's users.\n\n" +
-			"What stays, and how long: orders with their bytes (state.keep.orders), the files of customers in spool, archive and\n" +
+			"pseudonym. Those who buy for it, the users of the customer, are forgotten with it. In place of a number stands the e-mail\n" +
+			"address for one of them alone.\n\n" +
+			"What stays, and how long: orders with their bytes (state.keep.orders), the files of customers and users in spool, archive and\n" +
 			"rejected folder (state.keep.rows), and backups of the state folder. The shop keeps its own record: delete it there, and\n" +
 			"have the ERP leave the customer out, or the next file brings it back. See orobridge export customer for what is held.",
 		Args: cobra.ExactArgs(1),
@@ -33,8 +34,11 @@ func newForgetCommand(a *app) *cobra.Command {
 				if a.AsJSON {
 					return a.PrintJSON(v)
 				}
-				fmt.Fprintf(a.Stdout, "%s is forgotten: %d record, %d steps of its history, %d parked, %d rejects, %d warnings\n",
+				fmt.Fprintf(a.Stdout, "%s is forgotten: %d records, %d steps of history, %d parked, %d rejects, %d warnings\n",
 					v.Person, v.Links, v.History, v.Parked, v.Rejects, v.Warnings)
+				if len(v.Users) > 0 {
+					fmt.Fprintf(a.Stdout, "and with it those who buy for it: %s\n", show.Printable(strings.Join(v.Users, ", ")))
+				}
 				if len(v.Orders) > 0 {
 					fmt.Fprintf(a.Stdout, "its orders stay as long as state.keep.orders says: %s\n", show.Printable(strings.Join(v.Orders, ", ")))
 				}

@@ -104,8 +104,10 @@ func (d *Dictionary) Structure(basic string) *Structure {
 var releases = []string{"46C", "620", "700", "755"}
 
 // Release is a basic type as a release has it; empty is the newest. Of ORDERS as of 46C the export is that of ORDERS01. No export
-// of 620 is known: its definitions are those on which 46C and 700 agree, and where they differ (E1EDP01, E1EDP19 and E1EDP20 of
-// what an order is written with) the older one, since a system keeps the definitions of all releases before its own.
+// of 620 is public: its definitions are those on which 46C and 700 agree, and where they differ (E1EDP01, E1EDP19 and E1EDP20 of
+// what an order is written with) the older one. That is right for a system of 620 whatever it has itself: a definition keeps all fields of
+// the one before and adds some ("Version Creation and Release Procedure"), and those of earlier releases may be sent to a later one
+// ("Segment Type and Segment Definition", both in help.sap.com/saphelp_470, which is 620).
 func (d *Dictionary) Release(basic, release string) *Structure {
 	all := d.structures[basic]
 	switch release {

@@ -4,7 +4,9 @@ import (
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
+	"fmt"
 
 	"github.com/orobridge/orobridge/bridge"
 )
@@ -21,6 +23,19 @@ func (d *database) Pseudonym(number string) string {
 	mac := hmac.New(sha256.New, []byte(d.persons))
 	mac.Write([]byte(number))
 	return "customer:" + hex.EncodeToString(mac.Sum(nil)[:8])
+}
+
+// Naming lists the keys of an entity whose link, or whose record that waits for a parent, has a text in a field.
+func (l rowStore) Naming(ctx context.Context, entity, field, text string) (keys []string, err error) {
+	err = walk(ctx, l.walks, `SELECT k.key FROM links k CROSS JOIN accepted a ON a.link = k.id WHERE k.entity = ?1 AND a.content ->> ?2 = ?3
+		UNION SELECT key FROM parked WHERE entity = ?1 AND record ->> ?2 = ?3 ORDER BY 1`, []any{entity, `$."` + field + `"`, text},
+		func(rows *sql.Rows) error {
+			var key string
+			err := rows.Scan(&key)
+			keys = append(keys, key)
+			return err
+		})
+	return keys, wrap(fmt.Sprintf("find %s by their %s", entity, field), err)
 }
 
 // Erase removes all that the ledger holds of a key as a record: link, history, parked row, rejects, and what runs of the named

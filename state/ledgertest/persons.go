@@ -66,6 +66,20 @@ var persons = []test{
 		n = got(w.Erase(w.Context(), "products", "A", []string{"products"}))(w)
 		w.is(bridge.Forgotten{}, n)
 	}},
+	{"keys are found by what stands in a field of theirs, whether they were loaded or wait", func(w *world) {
+		d, _ := w.run(bridge.Drop{})
+		w.link("products", "B", "A", "C")
+		w.link("prices", "X")
+		waits := parkedOf(d, "D", "X", at)
+		waits.Entity, waits.Park.Entity, waits.Park.Record = "products", "products", values("name", "A")
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{waits}))
+		w.again()
+		w.is([]string{"A", "D"}, got(w.Naming(w.Context(), "products", "name", "A"))(w))
+		w.is([]string{"X"}, got(w.Naming(w.Context(), "prices", "name", "X"))(w))
+		for _, other := range [][2]string{{"name", "a"}, {"name", ""}, {"nam", "A"}, {"attr.x", "A"}} {
+			w.is([]string{}, got(w.Naming(w.Context(), "products", other[0], other[1]))(w))
+		}
+	}},
 	{"a customer's orders are found by its number, and nothing says whose they are", func(w *world) {
 		his, others, nobodys := entryOf("1"), entryOf("2"), entryOf("3")
 		his.Customer, others.Customer = "4711", "4712"
