@@ -26,35 +26,37 @@ type list[T any] struct {
 	Body []T
 }
 
-// A Page is the part of a list that is asked for.
+// A Page is the part of a list that is asked for: from a number on, or its end.
 type Page struct {
 	After int64 `query:"after" minimum:"0" doc:"where the page before ended; the Link header says it"`
 	Limit int   `query:"limit" minimum:"1" maximum:"1000" default:"100"`
+	Last  int   `query:"last" minimum:"0" maximum:"10000" doc:"only the last so many, instead of a page"`
+
+	asked url.Values // all parameters of the request
 }
 
-// next is the Link header of a page that may go on.
-func (p Page) next(n int, last int64, query url.Values) string {
-	if n < p.Limit {
+// Resolve implements huma.Resolver: it keeps what was asked, for the address of the next page.
+func (p *Page) Resolve(c huma.Context) []error {
+	u := c.URL()
+	p.asked = u.Query()
+	return nil
+}
+
+// first is how many of a list are read from its number on; 0 when its end was asked for.
+func (p *Page) first() int {
+	if p.Last > 0 {
+		return 0
+	}
+	return p.Limit
+}
+
+// next is the Link header of n things of which the last has a number: what was asked, from there on. At the list's end there is none.
+func (p *Page) next(n int, last int64) string {
+	if n < p.Limit || p.Last > 0 {
 		return ""
 	}
-	query.Set("after", strconv.FormatInt(last, 10))
-	query.Set("limit", strconv.Itoa(p.Limit))
-	return fmt.Sprintf(`<?%s>; rel="next"`, query.Encode())
-}
-
-// asked are the parameters of a list that were given.
-type asked url.Values
-
-func (a asked) set(name, value string) {
-	if value != "" {
-		url.Values(a).Add(name, value)
-	}
-}
-
-func (a asked) moment(name string, t time.Time) {
-	if !t.IsZero() {
-		a.set(name, t.UTC().Format(time.RFC3339Nano))
-	}
+	p.asked.Set("after", strconv.FormatInt(last, 10))
+	return fmt.Sprintf(`<?%s>; rel="next"`, p.asked.Encode())
 }
 
 // look registers a question to which everybody with a role gets an answer.
@@ -104,29 +106,17 @@ type askDrops struct {
 	Word  string             `query:"word" doc:"a part of the file's name"`
 	From  time.Time          `query:"from" doc:"seen at or after"`
 	To    time.Time          `query:"to" doc:"seen before"`
-	Last  int                `query:"last" minimum:"0" doc:"only the last so many, instead of a page"`
 }
 
 func (s *server) drops(ctx context.Context, in *askDrops) (*list[operate.Drop], error) {
-	f := bridge.DropFilter{Feed: in.Feed, States: in.State, Word: in.Word, From: in.From, To: in.To, After: in.After}
-	if f.Last = in.Last; in.Last == 0 {
-		f.First = in.Limit
-	}
-	all, err := s.Desk.Drops(ctx, f)
+	all, err := s.Desk.Drops(ctx, bridge.DropFilter{Feed: in.Feed, States: in.State, Word: in.Word, From: in.From, To: in.To,
+		After: in.After, First: in.first(), Last: in.Last})
 	if err != nil {
 		return nil, err
 	}
 	out := &list[operate.Drop]{Body: all}
-	if n := len(all); n > 0 && in.Last == 0 {
-		q := asked{}
-		q.set("feed", in.Feed)
-		for _, state := range in.State {
-			q.set("state", string(state))
-		}
-		q.set("word", in.Word)
-		q.moment("from", in.From)
-		q.moment("to", in.To)
-		out.Link = in.next(n, all[n-1].Drop, url.Values(q))
+	if n := len(all); n > 0 {
+		out.Link = in.next(n, all[n-1].Drop)
 	}
 	return out, nil
 }
@@ -186,19 +176,11 @@ type askRejects struct {
 	Drop int64  `query:"drop" minimum:"0"`
 	Feed string `query:"feed"`
 	All  bool   `query:"all" doc:"also those that have come to an end"`
-	Last int    `query:"last" minimum:"0" doc:"only the last so many, instead of a page"`
-}
-
-func (in *askRejects) filter() bridge.RejectFilter {
-	return bridge.RejectFilter{Drop: in.Drop, Feed: in.Feed, Open: !in.All}
 }
 
 func (s *server) rejects(ctx context.Context, in *askRejects) (*list[operate.KeptReject], error) {
-	f := in.filter()
-	if f.Last = in.Last; in.Last == 0 {
-		f.After, f.First = in.After, in.Limit
-	}
-	all, err := s.Desk.Rejects(ctx, f)
+	all, err := s.Desk.Rejects(ctx, bridge.RejectFilter{Drop: in.Drop, Feed: in.Feed, Open: !in.All, After: in.After, First: in.first(),
+		Last: in.Last})
 	if err != nil {
 		return nil, err
 	}
@@ -210,17 +192,7 @@ func (s *server) rejects(ctx context.Context, in *askRejects) (*list[operate.Kep
 	if err := s.coverRejects(ctx, all); err != nil {
 		return nil, err
 	}
-	if in.Last == 0 {
-		q := asked{}
-		q.set("feed", in.Feed)
-		if in.Drop != 0 {
-			q.set("drop", strconv.FormatInt(in.Drop, 10))
-		}
-		if in.All {
-			q.set("all", "true")
-		}
-		out.Link = in.next(len(all), last, url.Values(q))
-	}
+	out.Link = in.next(len(all), last)
 	return out, nil
 }
 
@@ -292,33 +264,17 @@ type askOrders struct {
 	From     time.Time          `query:"from" doc:"submitted at or after"`
 	To       time.Time          `query:"to" doc:"submitted before"`
 	Alarmed  bool               `query:"alarmed" doc:"only those with an alarm"`
-	Last     int                `query:"last" minimum:"0" doc:"only the last so many, instead of a page"`
 }
 
 func (s *server) orders(ctx context.Context, in *askOrders) (*list[operate.Order], error) {
-	f := bridge.OutboxFilter{Export: in.Export, States: in.State, Customer: in.Customer, From: in.From, To: in.To, Alarmed: in.Alarmed,
-		After: in.After}
-	if f.Last = in.Last; in.Last == 0 {
-		f.First = in.Limit
-	}
-	all, err := s.Desk.Orders(ctx, f)
+	all, err := s.Desk.Orders(ctx, bridge.OutboxFilter{Export: in.Export, States: in.State, Customer: in.Customer, From: in.From, To: in.To,
+		Alarmed: in.Alarmed, After: in.After, First: in.first(), Last: in.Last})
 	if err != nil {
 		return nil, err
 	}
 	out := &list[operate.Order]{Body: all}
-	if n := len(all); n > 0 && in.Last == 0 {
-		q := asked{}
-		q.set("export", in.Export)
-		for _, state := range in.State {
-			q.set("state", string(state))
-		}
-		q.set("customer", in.Customer)
-		q.moment("from", in.From)
-		q.moment("to", in.To)
-		if in.Alarmed {
-			q.set("alarmed", "true")
-		}
-		out.Link = in.next(n, all[n-1].ID, url.Values(q))
+	if n := len(all); n > 0 {
+		out.Link = in.next(n, all[n-1].ID)
 	}
 	return out, nil
 }
@@ -381,27 +337,17 @@ type askEvents struct {
 	Drop  int64     `query:"drop" minimum:"0"`
 	Order string    `query:"order"`
 	Since time.Time `query:"since" doc:"at or after"`
-	Last  int       `query:"last" minimum:"0" doc:"only the last so many, instead of a page"`
 }
 
 func (s *server) events(ctx context.Context, in *askEvents) (*list[operate.Event], error) {
-	f := bridge.EventFilter{After: in.After, Drop: in.Drop, Order: in.Order, Since: in.Since}
-	if f.Last = in.Last; in.Last == 0 {
-		f.First = in.Limit
-	}
+	f := bridge.EventFilter{After: in.After, Drop: in.Drop, Order: in.Order, Since: in.Since, First: in.first(), Last: in.Last}
 	out := &list[operate.Event]{Body: []operate.Event{}}
 	err := s.Desk.Events(ctx, f, func(e operate.Event) error {
 		out.Body = append(out.Body, e)
 		return nil
 	})
-	if n := len(out.Body); err == nil && n > 0 && in.Last == 0 {
-		q := asked{}
-		if in.Drop != 0 {
-			q.set("drop", strconv.FormatInt(in.Drop, 10))
-		}
-		q.set("order", in.Order)
-		q.moment("since", in.Since)
-		out.Link = in.next(n, out.Body[n-1].ID, url.Values(q))
+	if n := len(out.Body); err == nil && n > 0 {
+		out.Link = in.next(n, out.Body[n-1].ID)
 	}
 	return out, err
 }
