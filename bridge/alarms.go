@@ -118,10 +118,12 @@ func (a *LiveAlarm) Silent(now time.Time) bool {
 // AlarmFilter chooses alarms; zero fields choose all.
 type AlarmFilter struct {
 	ID      int64
+	After   int64     // a higher number
 	Open    bool      // only those that are not cleared
 	Raised  bool      // only those that were raised
 	Cleared time.Time // only those that are not cleared, or were since
 	Last    int       // only the last so many; the answer is oldest first all the same
+	First   int       // only the first so many; not beside Last
 }
 
 // MessageKind says why a message is sent.
