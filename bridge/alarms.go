@@ -21,6 +21,8 @@ const (
 	AlarmMemory   Alarm = "memory"   // of the bridge: there is hardly any memory left
 	AlarmGone     Alarm = "gone"     // of the bridge: it was not at work
 	AlarmRoute    Alarm = "route"    // of a route: its messages don't arrive
+
+	AlarmSubscriber Alarm = "subscriber" // of a subscriber: it does not take events, or was not told of some
 )
 
 // Severity says how bad an alarm is.
@@ -43,7 +45,7 @@ func (s Severity) AtLeast(least Severity) bool {
 var lesser = map[Alarm]Severity{
 	AlarmPartial: SeverityWarning, AlarmOutOfOrder: SeverityWarning, AlarmUnfinished: SeverityWarning, AlarmSums: SeverityWarning,
 	AlarmUnseen: SeverityWarning, AlarmExpires: SeverityWarning, AlarmClock: SeverityWarning, AlarmGone: SeverityWarning,
-	AlarmRoute: SeverityWarning, AlarmMemory: SeverityWarning,
+	AlarmRoute: SeverityWarning, AlarmMemory: SeverityWarning, AlarmSubscriber: SeverityWarning,
 }
 
 // Severity says how bad an alarm is.
@@ -59,7 +61,7 @@ func (a Alarm) Severity() Severity {
 func (a Alarm) Watched() bool {
 	switch a {
 	case AlarmHeld, AlarmRejected, AlarmPartial, AlarmBlocked, AlarmMissing, AlarmPaused, AlarmQueue, AlarmClock, AlarmExpires, AlarmDisk,
-		AlarmMemory, AlarmGone, AlarmRoute:
+		AlarmMemory, AlarmGone, AlarmRoute, AlarmSubscriber:
 		return true
 	}
 	return false
@@ -67,6 +69,9 @@ func (a Alarm) Watched() bool {
 
 // BridgeWork is what alarms of the bridge itself and of its machine are of.
 const BridgeWork = "bridge"
+
+// OtherBridge is what alarms of another bridge are of, which this one looks after.
+func OtherBridge(name string) string { return BridgeWork + " " + name }
 
 // RouteWork is what alarms of a route are of.
 func RouteWork(name string) string { return "route " + name }
@@ -77,7 +82,7 @@ type LiveAlarm struct {
 	ID    int64
 	Alarm Alarm
 	// Of are the pieces of work that it is of, as pauses name them: "feed prices", "export orders", "shop", [BridgeWork], a
-	// [RouteWork]. Of more than one they stand one after the other, with a comma and a blank between.
+	// [RouteWork], a [SubscriberWork]. Of more than one they stand one after the other, with a comma and a blank between.
 	Of   string
 	N    int64  // of how many drops, orders or files it is; at least 1
 	Text string // what is wrong, in words
@@ -118,10 +123,12 @@ func (a *LiveAlarm) Silent(now time.Time) bool {
 // AlarmFilter chooses alarms; zero fields choose all.
 type AlarmFilter struct {
 	ID      int64
+	After   int64     // a higher number
 	Open    bool      // only those that are not cleared
 	Raised  bool      // only those that were raised
 	Cleared time.Time // only those that are not cleared, or were since
 	Last    int       // only the last so many; the answer is oldest first all the same
+	First   int       // only the first so many; not beside Last
 }
 
 // MessageKind says why a message is sent.

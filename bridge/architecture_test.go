@@ -52,6 +52,7 @@ var rooms = []room{
 	{"bridge/shadow", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/outbound", "bridge/daemon"}},
 	{"bridge/operate", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/inbound/order", "bridge/inbound/rows",
 		"bridge/outbound"}},
+	{"bridge/subscribe", below{"bridge", "bridge/config", "bridge/operate"}},
 
 	// Adapters stand beside the journeys and know nothing of them, nor of one another; but sftpd is a door before a folder of dir.
 	{"bridge/dir", below{"bridge"}},

@@ -60,9 +60,19 @@ const (
 	LoggedOut     EventKind = "logged out"
 	LoginRefused  EventKind = "login refused" // Text says why, which is more than the stranger was told
 	Pruned        EventKind = "pruned"
-	BackupMade    EventKind = "backup made" // by the schedule; it was read back
-	Noted         EventKind = "note"        // worth knowing, with no consequence of its own
+	BackupMade    EventKind = "backup made"     // by the schedule; it was read back
+	EventsGivenUp EventKind = "events given up" // a subscriber did not take them for too long; Text says which
+	Noted         EventKind = "note"            // worth knowing, with no consequence of its own
 )
+
+// EventKinds lists the kinds that are kept in the journal.
+func EventKinds() []EventKind {
+	return []EventKind{DropSeen, DropReady, DropClaimed, DropFetched, DropWaits, DropTrouble, DropHeld, DropSettled, DropPutAway, ManifestRead,
+		RunStarted, RunEnded, BatchSent, BatchJudged, BatchLost, LinksAdopted, Reconciled, OrderOwed, OrderWritten, OrderFetched, OrderPickedUp,
+		OrderAnswered, OrderAgain, OrderCompared, SessionBegan, SessionEnded, FileUploaded, FileDownloaded, FileRenamed, FileDeleted, FolderMade,
+		PartnerRefused, AlarmRaised, AlarmCleared, WorkPaused, WorkResumed, DecisionTaken, PersonSeen, LoggedIn, LoggedOut, LoginRefused, Pruned,
+		BackupMade, EventsGivenUp, Noted}
+}
 
 // What is told to observers and kept nowhere.
 const (
@@ -133,7 +143,7 @@ func (e *Event) Level() slog.Level {
 	switch e.Kind {
 	case AlarmRaised:
 		return slog.LevelError
-	case WorkPaused, DropHeld, DropTrouble, BatchLost, Noted, LoginRefused:
+	case WorkPaused, DropHeld, DropTrouble, BatchLost, Noted, LoginRefused, EventsGivenUp:
 		return slog.LevelWarn
 	case PartnerRefused:
 		if v := e.Visit; v != nil && (v.Known || v.Session != "") { // of strangers there are always some

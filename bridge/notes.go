@@ -42,6 +42,15 @@ func AlarmNote(of string, a Alarm) string { return alarmPrefix + of + " " + stri
 // AlarmOf says whether a note of the ledger tells of an alarm, and of which: "orders overdue".
 func AlarmOf(note string) (alarm string, ok bool) { return strings.CutPrefix(note, alarmPrefix) }
 
+// FloorNote is the name of the note that keeps until when somebody has taken note of what an alarm was of: what is older is over.
+func FloorNote(of string, a Alarm) string { return "alarms seen " + of + " " + string(a) }
+
+// Floor reads it; zero where there is none.
+func Floor(notes map[string]string, of string, a Alarm) time.Time {
+	t, _ := time.Parse(time.RFC3339Nano, notes[FloorNote(of, a)]) // what is no time is none
+	return t
+}
+
 // AliveNote is the name of the ledger's note by which a running bridge says when it was last at work. One that is stopped in an orderly
 // way takes it away.
 const AliveNote = "alive"

@@ -14,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -227,6 +228,51 @@ func TestADecisionWithAKeyIsTakenOnce(t *testing.T) {
 	}
 	if d := get[operate.DropDetails](s, "/drops/1"); len(d.Decisions) != 1 {
 		t.Errorf("decisions: %+v", d.Decisions)
+	}
+}
+
+// An alarm is listed with its life, put off, and taken note of in the caller's name.
+func TestAlarmsAreSeenAndTakenNoteOf(t *testing.T) {
+	s := newSite(t)
+	begun, over := s.Clock.Now().Add(-time.Hour), s.Clock.Now()
+	alarm := func(of string, cleared time.Time) *bridge.LiveAlarm {
+		return &bridge.LiveAlarm{Alarm: bridge.AlarmHeld, Of: of, N: 1, Text: "p.csv: too many rejects", Begun: begun, Raised: begun, Cleared: cleared}
+	}
+	s.Must(s.Ledger.SaveAlarms(t.Context(), bridge.AlarmRound{Alarms: []*bridge.LiveAlarm{alarm("feed old", over), alarm("feed products", time.Time{}),
+		alarm("feed customers", time.Time{})}}))
+	if all := get[[]operate.LiveAlarm](s, "/alarms"); len(all) != 2 || all[0].Number != 2 || all[0].Told == nil {
+		t.Errorf("they stand: %+v", all)
+	}
+	a := s.ask("GET", "/alarms?all=true&limit=2", nil)
+	if next := a.header.Get("Link"); next != `<?after=2&all=true&limit=2>; rel="next"` {
+		t.Errorf("the list goes on at %s", next)
+	}
+	if all := get[[]operate.LiveAlarm](s, "/alarms?after=2&all=true&limit=2"); len(all) != 1 || all[0].Number != 3 {
+		t.Errorf("the next page: %+v", all)
+	}
+	until := s.Clock.Now().Add(2 * time.Hour)
+	put := post[operate.LiveAlarm](s, "/alarms/2/snooze", why{"until": until.Format(time.RFC3339)})
+	if put.Snoozed == nil || !put.Snoozed.Equal(until.Truncate(time.Second)) {
+		t.Errorf("put off: %+v", put)
+	}
+	post[operate.LiveAlarm](s, "/alarms/2/ack", why{"why": "the ERP sends it again"})
+	if v := get[operate.LiveAlarm](s, "/alarms/2"); v.Acknowledged == nil || v.Snoozed != nil || v.Who != "token shop-admin" ||
+		v.Why != "the ERP sends it again" {
+		t.Errorf("acknowledged: %+v", v)
+	}
+	for path, status := range map[string]int{"/alarms/1/ack": http.StatusBadRequest, "/alarms/9/ack": http.StatusNotFound} {
+		if a := s.ask("POST", path, why{"why": "x"}); a.status != status {
+			t.Errorf("%s: %d %s", path, a.status, a.body)
+		}
+	}
+	if a := s.ask("POST", "/alarms/3/ack", why{"why": ""}); a.status != http.StatusUnprocessableEntity {
+		t.Errorf("acknowledged without a reason: %d %s", a.status, a.body)
+	}
+	if a := s.ask("POST", "/alarms/3/snooze", why{"until": over.Add(-time.Hour).Format(time.RFC3339)}); a.status != http.StatusBadRequest {
+		t.Errorf("put off until a time that is over: %d %s", a.status, a.body)
+	}
+	if a := s.ask("GET", "/alarms/9", nil); a.status != http.StatusNotFound {
+		t.Errorf("an alarm that there is not: %d", a.status)
 	}
 }
 

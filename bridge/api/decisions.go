@@ -251,6 +251,14 @@ func (s *server) decisions(a huma.API) {
 			}
 			return desk.Resume(ctx, in.Body.Kind, in.Body.Name)
 		})
+	decide(s, a, admit.Operator, "/alarms/{alarm}/ack", "ack-alarm", "Take note of an alarm: nobody is reminded, and it goes to nobody else",
+		func(ctx context.Context, desk *operate.Desk, in *ackAlarm) (*operate.LiveAlarm, error) {
+			return takeNote(ctx, desk, in.Alarm, time.Time{})
+		})
+	decide(s, a, admit.Operator, "/alarms/{alarm}/snooze", "snooze-alarm", "Put an alarm off: people are told again after a time",
+		func(ctx context.Context, desk *operate.Desk, in *snoozeAlarm) (*operate.LiveAlarm, error) {
+			return takeNote(ctx, desk, in.Alarm, in.Body.Until)
+		})
 	decide(s, a, admit.Operator, "/feeds/{feed}/look", "look", "Have a feed looked at now",
 		func(ctx context.Context, desk *operate.Desk, in *aboutFeed) (struct{}, error) {
 			return struct{}{}, operate.Hands{Desk: desk}.LookNow(ctx, in.Feed)

@@ -84,6 +84,8 @@ func (s *server) looks(a huma.API) {
 	look(s, a, admit.Operator, "/orders/{order}/files/{export}", "preview", "The file in which an order would go out", s.preview)
 	look(s, a, admit.Viewer, "/trace", "trace", "What set a key, and its history", s.trace)
 	look(s, a, admit.Viewer, "/events", "events", "What happened, from the journal", s.events)
+	look(s, a, admit.Viewer, "/alarms", "alarms", "What a person has to look at, who was told, and who has taken note", s.alarms)
+	look(s, a, admit.Viewer, "/alarms/{alarm}", "alarm", "One alarm", s.alarm)
 	look(s, a, admit.Viewer, "/transfers", "transfers", "What partners did at the bridge's own server", s.transfers)
 }
 

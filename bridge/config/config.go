@@ -38,6 +38,8 @@ type Config struct {
 	Notify  []*Route           `yaml:"notify" doc:"who is told of alarms"`
 	Alarms  Alarms             `yaml:"alarms" doc:"limits beyond which something is an alarm"`
 
+	Subscribers []*Subscriber `yaml:"subscribers" doc:"other systems that are told of events, by signed webhooks"`
+
 	// Path is the file that the config was read from. Relative paths in it are relative to its folder.
 	Path string `yaml:"-"`
 	// Warnings are what works but should not stay: a secret that everybody can read, a shop without TLS.

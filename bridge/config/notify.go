@@ -41,6 +41,23 @@ type Alarms struct {
 	Expires bridge.Duration `yaml:"expires" jsonschema:"default=21d" doc:"how long before its end a certificate or a key is one"`
 	Clock   bridge.Duration `yaml:"clock" jsonschema:"default=2m" doc:"how far the shop's clock may be from this machine's"`
 	Disk    bridge.Size     `yaml:"disk" jsonschema:"default=1GB" doc:"how much room the disk of state.dir has to have"`
+
+	Heartbeat Heartbeat  `yaml:"heartbeat" doc:"a sign of life for those who tell people when it does not come any more"`
+	Watch     []*Watched `yaml:"watch" doc:"other bridges that this one looks after"`
+}
+
+// Heartbeat is an address that is asked while the bridge is at work.
+type Heartbeat struct {
+	URL   bridge.Secret   `yaml:"url" doc:"asked by GET while the bridge is at work, or, with run --once, after each good round: a check of healthchecks.io, Uptime Kuma or the like"`
+	Every bridge.Duration `yaml:"every" jsonschema:"default=1m" doc:"how often"`
+}
+
+// Watched is another bridge that this one looks after.
+type Watched struct {
+	Name  string          `yaml:"name" jsonschema:"required" doc:"small letters, digits, - and _"`
+	URL   bridge.Secret   `yaml:"url" doc:"its sign of life: https://other.example.com/livez"`
+	Every bridge.Duration `yaml:"every" jsonschema:"default=1m" doc:"how often it is asked"`
+	After bridge.Duration `yaml:"after" jsonschema:"default=5m" doc:"how long it may not answer before that is an alarm"`
 }
 
 // Expect says when a drop has to come: by a time of some days, or at least every so often.
@@ -171,6 +188,8 @@ func (k alarmChecker) notify() {
 			r.Severity = bridge.SeverityWarning
 		}
 	}
+	k.subscribers(seen)
+	k.life()
 	k.positive("alarms.paused", k.c.Alarms.Paused)
 	k.positive("alarms.queue", k.c.Alarms.Queue)
 	k.positive("alarms.clock", k.c.Alarms.Clock)
@@ -191,28 +210,34 @@ func (k alarmChecker) address(key string, r *Route) {
 
 // chosen checks what a route is told of.
 func (k alarmChecker) chosen(key string, r *Route) {
-	known := []string{}
-	for _, f := range k.c.Feeds {
-		known = append(known, f.Name)
-	}
-	for _, x := range k.c.Exports {
-		known = append(known, x.Name)
-	}
 	alarms := []string{}
 	for _, a := range bridge.Alarms() {
 		alarms = append(alarms, string(a))
 	}
-	for _, list := range []struct {
-		key         string
-		names, from []string
-		what        string
-	}{{"feeds", r.Feeds, known, "feed or export"}, {"kinds", r.Kinds, alarms, "alarm"}, {"shops", r.Shops, k.shopNames(), "shop"}} {
-		for _, name := range list.names {
-			if !slices.Contains(list.from, name) {
-				k.problem(join(key, list.key), formats.DidYouMean(name, list.from), "there is no %s %q", list.what, name)
-			}
+	k.known(join(key, "feeds"), "feed or export", r.Feeds, k.streamNames())
+	k.known(join(key, "kinds"), "alarm", r.Kinds, alarms)
+	k.known(join(key, "shops"), "shop", r.Shops, k.shopNames())
+}
+
+// known checks that names are among those that there are.
+func (k alarmChecker) known(key, what string, names, all []string) {
+	for _, name := range names {
+		if !slices.Contains(all, name) {
+			k.problem(key, formats.DidYouMean(name, all), "there is no %s %q", what, name)
 		}
 	}
+}
+
+// streamNames are the names of all feeds and exports.
+func (k alarmChecker) streamNames() []string {
+	names := []string{}
+	for _, f := range k.c.Feeds {
+		names = append(names, f.Name)
+	}
+	for _, x := range k.c.Exports {
+		names = append(names, x.Name)
+	}
+	return names
 }
 
 func (k alarmChecker) shopNames() []string {

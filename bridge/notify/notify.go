@@ -6,6 +6,7 @@
 //   - round.go: what is wrong becomes alarms, and alarms end
 //   - owe.go: who is owed which message; digest.go: the digest of a day
 //   - deliver.go: messages are sent
+//   - life.go: signs of life: those that the bridge gives, and those of others
 //   - signs (package): how what is wrong is found
 //   - words (package): what people read
 //   - post (package): how a message travels
@@ -53,6 +54,9 @@ type Ledger interface {
 	Note(ctx context.Context, name, text string, events ...*bridge.Event) error
 }
 
+// Ping asks an address; nil when it answers well. Its errors hold no secret.
+type Ping func(ctx context.Context, address bridge.Secret) error
+
 // Send gives a letter to a route. It returns once the route has taken it, or why it did not; its errors hold no secret.
 type Send func(ctx context.Context, r *config.Route, l bridge.Letter) error
 
@@ -68,8 +72,16 @@ type Keeper struct {
 	Signs  *signs.Watcher
 	Send   Send
 
-	mu   sync.Mutex
-	owed chan struct{} // closed and replaced when something is owed
+	Heartbeat config.Heartbeat // without an address there is none
+	Watched   []*config.Watched
+	Ping      Ping
+	// Well says why the bridge is not at work, though this process lives; nil for a bridge that only makes a round.
+	Well func(ctx context.Context) error
+
+	mu     sync.Mutex
+	owed   chan struct{}    // closed and replaced when something is owed
+	looked time.Time        // when a round last went well
+	silent map[string]error // of other bridges: how they last answered
 }
 
 // lookEvery is how often a running bridge looks what is wrong, and tries to send what is owed and due.
@@ -87,11 +99,20 @@ func (k *Keeper) Begin(ctx context.Context) error {
 
 // Run keeps alarms until ctx ends, which is no error.
 func (k *Keeper) Run(ctx context.Context) error {
+	k.wentWell()
 	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return k.again(ctx, "alarms", k.look, nil) })
+	g.Go(func() error { return k.again(ctx, "alarms", lookEvery, k.look, nil) })
 	for _, r := range k.Routes {
 		g.Go(func() error {
-			return k.again(ctx, "messages to "+r.Name, func(ctx context.Context) error { return k.deliver(ctx, r) }, k.woken)
+			return k.again(ctx, "messages to "+r.Name, lookEvery, func(ctx context.Context) error { return k.deliver(ctx, r) }, k.woken)
+		})
+	}
+	if k.Heartbeat.URL != "" {
+		g.Go(func() error { return k.again(ctx, "heartbeat", k.Heartbeat.Every.D(), k.Live, nil) })
+	}
+	for _, w := range k.Watched {
+		g.Go(func() error {
+			return k.again(ctx, "watch of "+w.Name, w.Every.D(), func(ctx context.Context) error { return k.visit(ctx, w) }, nil)
 		})
 	}
 	err := g.Wait()
@@ -101,15 +122,16 @@ func (k *Keeper) Run(ctx context.Context) error {
 	return err
 }
 
-// again does a piece of work every few seconds, and as soon as it is woken. Trouble with it is told, and tried again.
-func (k *Keeper) again(ctx context.Context, what string, work func(context.Context) error, woken func() <-chan struct{}) error {
+// again does a piece of work every so often, and as soon as it is woken. Trouble with it is told, and tried again.
+func (k *Keeper) again(ctx context.Context, what string, every time.Duration, work func(context.Context) error,
+	woken func() <-chan struct{}) error {
 	for n := 0; ctx.Err() == nil; {
 		var wake <-chan struct{}
 		if woken != nil {
 			wake = woken()
 		}
 		err := work(ctx)
-		wait := lookEvery
+		wait := every
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -130,8 +152,12 @@ func (k *Keeper) again(ctx context.Context, what string, work func(context.Conte
 
 // look makes a round, says that the bridge is at work, and forgets what is old.
 func (k *Keeper) look(ctx context.Context) error {
-	if err := errors.Join(k.Round(ctx), k.beat(ctx)); err != nil || k.Keep == 0 {
+	if err := errors.Join(k.Round(ctx), k.beat(ctx)); err != nil {
 		return err
+	}
+	k.wentWell()
+	if k.Keep == 0 {
+		return nil
 	}
 	_, err := bridge.OnceADay(ctx, k.Ledger, "alarms pruned", k.Clock.Now(), func(ctx context.Context) (bool, error) {
 		return k.Ledger.PruneAlarms(ctx, k.Clock.Now().Add(-k.Keep), pruned)
@@ -144,6 +170,11 @@ const pruned = 1000
 
 // Once looks once and tries to send all that is owed and due: for a bridge that makes one round, and rests then.
 func (k *Keeper) Once(ctx context.Context) error {
+	for _, w := range k.Watched {
+		if err := k.visit(ctx, w); err != nil {
+			return err
+		}
+	}
 	err := errors.Join(k.Round(ctx), k.Rest(ctx))
 	for _, r := range k.Routes {
 		err = errors.Join(err, k.deliver(ctx, r))
@@ -174,25 +205,6 @@ func (k *Keeper) wake() {
 		k.owed = nil
 	}
 }
-
-// beatEvery is how often a bridge says so, and Silence says after how long without it was not at work.
-const (
-	beatEvery = time.Minute
-	Silence   = 5 * time.Minute
-)
-
-// beat says that the bridge is at work, once a minute.
-func (k *Keeper) beat(ctx context.Context) error {
-	now := k.Clock.Now()
-	notes, err := k.Ledger.Notes(ctx)
-	if err != nil || now.Sub(timeOf(notes[bridge.AliveNote])) < beatEvery {
-		return err
-	}
-	return k.Ledger.Note(ctx, bridge.AliveNote, stampOf(now))
-}
-
-// Rest says that the bridge has stopped because it was told to.
-func (k *Keeper) Rest(ctx context.Context) error { return k.Ledger.Note(ctx, bridge.AliveNote, "") }
 
 func stampOf(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 

@@ -3,6 +3,7 @@ package notify_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -774,6 +775,44 @@ func TestWhatTheMachineAndTheShopShowIsTold(t *testing.T) {
 	}
 }
 
+func TestASubscriberThatTakesNoEventsIsAnAlarm(t *testing.T) {
+	r := newReceiver(t)
+	h := newHouse(t, ops, r)
+	is := bridge.Subscription{Told: 7}
+	enter := func() {
+		h.must(h.ledger.Note(h.Context(), bridge.SubscriptionNote("wms"), is.Note()))
+		h.after(time.Minute)
+	}
+	is.Tries, is.Since, is.Trouble = 2, h.clock.Now(), "wms.example.com: 503"
+	enter()
+	h.tells(r) // it may pass
+	is.Tries = 3
+	enter()
+	h.tells(r, "begun subscriber wms subscriber 1")
+	if text := r.last()["text"]; !strings.Contains(text, "wms.example.com: 503") {
+		t.Error(text)
+	}
+	is = bridge.Subscription{Told: 8}
+	enter()
+	h.after(5 * time.Minute)
+	h.tells(r, "over subscriber wms subscriber 1")
+
+	// What was given up stays until somebody has taken note, though all goes well again.
+	is.GivenUp, is.First, is.GivenUpAt = 40, 9, h.clock.Now()
+	enter()
+	h.tells(r, "begun subscriber wms subscriber 40")
+	h.after(59 * time.Minute)
+	h.tells(r)
+	all, err := h.ledger.LiveAlarms(h.Context(), bridge.AlarmFilter{Open: true})
+	h.must(err)
+	all[0].Acknowledged, all[0].Decision = h.clock.Now(), bridge.Decision{Who: "olga", Why: "they have read them"}
+	h.must(h.ledger.DecideAlarm(h.Context(), all[0]))
+	h.after(time.Minute)
+	h.tells(r, "over subscriber wms subscriber 40")
+	h.during(2*time.Hour, 30*time.Minute)
+	h.tells(r)
+}
+
 func TestABridgeThatWasGoneSaysSo(t *testing.T) {
 	r := newReceiver(t)
 	h := newHouse(t, ops, r)
@@ -786,6 +825,97 @@ func TestABridgeThatWasGoneSaysSo(t *testing.T) {
 	h.tells(r, "begun bridge gone 1")
 	h.during(10*time.Minute, 5*time.Minute)
 	h.tells(r, "over bridge gone 1")
+}
+
+func TestAnotherBridgeThatIsGoneIsAnAlarm(t *testing.T) {
+	r := newReceiver(t)
+	h := newHouse(t, ops, r)
+	var down error
+	h.keeper.Watched = []*config.Watched{{Name: "b", URL: "http://b/livez", After: bridge.Duration(5 * time.Minute)}}
+	asked := 0
+	h.keeper.Ping = func(_ context.Context, address bridge.Secret) error {
+		asked++
+		if address.Reveal() != "http://b/livez" {
+			t.Errorf("it asks %s", address.Reveal())
+		}
+		return down
+	}
+	h.look()
+	down = errors.New("b: connection refused")
+	h.after(time.Minute)
+	h.after(4 * time.Minute)
+	h.tells(r) // it may be restarted
+	h.after(time.Minute)
+	h.tells(r, "begun bridge b gone 1")
+	if text := r.last()["text"]; !strings.Contains(text, "it does not answer: b: connection refused") {
+		t.Error(text)
+	}
+	// A process that has not asked yet knows nothing else.
+	watched, ping := h.keeper.Watched, h.keeper.Ping
+	h.again()
+	h.keeper.Watched = watched
+	h.clock.to(h.clock.Now().Add(10 * time.Minute))
+	h.must(h.keeper.Round(t.Context()))
+	h.tells(r)
+	if h.keeper.Ping = ping; asked == 0 {
+		t.Error("nobody has asked")
+	}
+	down = nil
+	h.after(time.Minute)
+	h.after(5 * time.Minute)
+	h.tells(r, "over bridge b gone 1")
+}
+
+func TestASignOfLifeIsGivenWhileTheBridgeIsAtWork(t *testing.T) {
+	h := newHouse(t, ops, newReceiver(t))
+	var asked []string
+	h.keeper.Ping = func(_ context.Context, address bridge.Secret) error {
+		asked = append(asked, address.Reveal())
+		return nil
+	}
+	h.must(h.keeper.Live(t.Context())) // without an address there is none
+	h.keeper.Heartbeat.URL = "http://checks/1"
+	h.must(h.keeper.Live(t.Context())) // after a round
+	if diff := cmp.Diff([]string{"http://checks/1"}, asked); diff != "" {
+		t.Error(diff)
+	}
+	stands := errors.New("the schedule stands still")
+	var well error
+	h.keeper.Well = func(context.Context) error { return well }
+	if err := h.keeper.Live(t.Context()); err == nil {
+		t.Error("nobody has looked what is wrong, and a sign of life was given")
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	h.keeper.Heartbeat.Every = bridge.Duration(time.Minute)
+	h.keeper.Ping = func(context.Context, bridge.Secret) error {
+		stop()
+		return nil
+	}
+	h.must(h.keeper.Run(ctx))
+	well = stands
+	if err := h.keeper.Live(t.Context()); !errors.Is(err, stands) {
+		t.Errorf("the schedule stands still, and a sign of life was given: %v", err)
+	}
+}
+
+// What others renew in time is no alarm: a certificate for a day has the last quarter of it to go.
+func TestACertificateIsToldInItsLastQuarter(t *testing.T) {
+	r := newReceiver(t)
+	h := newHouse(t, ops, r)
+	from := h.clock.Now()
+	end := bridge.End{Of: "feed prices, export orders", What: "the certificate id-cert.pub of remote sap", From: from, At: from.Add(24 * time.Hour)}
+	h.keeper.Signs.Ends = func(time.Time) []bridge.End { return []bridge.End{end} }
+	h.after(17 * time.Hour)
+	h.tells(r)
+	h.after(time.Hour)
+	h.tells(r, "begun feed prices, export orders expires 1")
+	if text := r.last()["text"]; !strings.Contains(text, "id-cert.pub of remote sap ends 2026-11-24 06:00 UTC") {
+		t.Error(text)
+	}
+	end.From, end.At = h.clock.Now(), h.clock.Now().Add(24*time.Hour)
+	h.after(time.Minute)
+	h.after(5 * time.Minute)
+	h.tells(r, "over feed prices, export orders expires 1")
 }
 
 func TestWhatHappenedBeforeAnybodyWatchedIsNoAlarm(t *testing.T) {

@@ -43,7 +43,7 @@ func (k *Keeper) Round(ctx context.Context) error {
 	}
 	r.expectations()
 	found, blind := k.Signs.All(ctx, r.now, r.notes, r.standing)
-	found = append(found, r.gone()...)
+	found = append(append(found, r.gone()...), r.others()...)
 	silent, err := r.routes(ctx)
 	if err != nil {
 		return errors.Join(blind, err)
@@ -164,7 +164,7 @@ func (r *round) compare(found []signs.Sign, all bool) {
 		}
 		delete(left, a)
 		if s.Mended && !a.Acknowledged.IsZero() {
-			r.Notes[signs.FloorNote(a.Of, a.Alarm)] = stampOf(r.now)
+			r.Notes[bridge.FloorNote(a.Of, a.Alarm)] = stampOf(r.now)
 			r.end(a)
 			continue
 		}

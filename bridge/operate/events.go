@@ -37,7 +37,8 @@ type Event struct {
 	Hint    string           `json:"hint"`    // what to do about it
 }
 
-func newEvent(e *bridge.Event) Event {
+// NewEvent is an event of the journal as operators and subscribers see it.
+func NewEvent(e *bridge.Event) Event {
 	v := e.Visit
 	if v == nil {
 		v = &bridge.Visit{}
@@ -57,7 +58,7 @@ func (k *View) Events(ctx context.Context, f bridge.EventFilter, each func(Event
 			return err
 		}
 	}
-	return k.Ledger.Events(ctx, f, func(e *bridge.Event) error { return each(newEvent(e)) })
+	return k.Ledger.Events(ctx, f, func(e *bridge.Event) error { return each(NewEvent(e)) })
 }
 
 // Life tells what happened to a drop, oldest first, but for its batches. The journal forgets after some time, decisions excepted.

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"golang.org/x/crypto/ssh"
 	"golang.org/x/crypto/ssh/agent"
 
@@ -97,6 +98,24 @@ func TestHintForACertificateIsRight(t *testing.T) {
 	pin(t, l, "@cert-authority "+line)
 	_, err = r.List(t.Context(), "")
 	check(t, err)
+	if ends := r.Ends(); len(ends) > 0 {
+		t.Errorf("a certificate that never ends ends: %+v", ends)
+	}
+
+	from, until := time.Now().Add(-time.Hour).Truncate(time.Second).UTC(), time.Now().Add(time.Hour).Truncate(time.Second).UTC()
+	s, l := serve(t, sftptest.Options{HostKeys: []ssh.Signer{certify(func(c *ssh.Certificate) {
+		c.ValidAfter, c.ValidBefore = uint64(from.Unix()), uint64(until.Unix())
+	})}})
+	pin(t, l, "@cert-authority "+sftptest.KnownHost(s.Address, authority.PublicKey()))
+	r = open(t, loginConfig(t, l))
+	if ends := r.Ends(); len(ends) > 0 {
+		t.Errorf("nothing was seen yet: %+v", ends)
+	}
+	_, err = r.List(t.Context(), "")
+	check(t, err)
+	if diff := cmp.Diff([]bridge.End{{What: "the host certificate of remote sap", From: from, At: until}}, r.Ends()); diff != "" {
+		t.Error(diff)
+	}
 
 	for want, change := range map[string]func(c *ssh.Certificate){
 		"clock": func(c *ssh.Certificate) { c.ValidBefore = uint64(time.Now().Add(-time.Hour).Unix()) },
@@ -143,9 +162,14 @@ func TestUserCertificate(t *testing.T) {
 			t.Errorf("%v, hint: %s", err, bridge.HintOf(err))
 		}
 	}
-	certify(key.PublicKey(), time.Now().Add(time.Hour)) // renewed
-	_, err = open(t, cfg).List(t.Context(), "")
+	until := time.Now().Add(time.Hour).Truncate(time.Second).UTC()
+	certify(key.PublicKey(), until) // renewed
+	r := open(t, cfg)
+	_, err = r.List(t.Context(), "")
 	check(t, err)
+	if diff := cmp.Diff([]bridge.End{{What: "the certificate id-cert.pub of remote sap", At: until}}, r.Ends()); diff != "" {
+		t.Error(diff)
+	}
 }
 
 func TestAgent(t *testing.T) {

@@ -82,7 +82,9 @@ func (r *Remote) handshake(tcp net.Conn, pins *pins, signers []ssh.Signer) (*con
 		Auth: login.methods(),
 		HostKeyCallback: func(address string, remote net.Addr, key ssh.PublicKey) error {
 			keyErr = r.checkHostKey(pins, address, remote, key)
-			known = keyErr == nil
+			if known = keyErr == nil; known {
+				r.noteHost(key)
+			}
 			return keyErr
 		},
 		HostKeyAlgorithms: pins.algorithms,

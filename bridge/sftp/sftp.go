@@ -90,6 +90,7 @@ type Remote struct {
 	turn  chan struct{} // held while a target is looked for and taken
 
 	mu    sync.Mutex
+	host  bridge.End // of the certificate that the server showed last; zero without
 	idle  []*conn
 	stale map[string]struct{} // temporary files that could not be removed
 	swept map[string]bool     // folders that were looked through for old ones

@@ -11,6 +11,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/notify"
 	"github.com/orobridge/orobridge/bridge/notify/post"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/bridge/subscribe"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
@@ -81,28 +82,34 @@ func newAckAlarmCommand(a *app) *cobra.Command {
 func newNotifyCommand(a *app) *cobra.Command {
 	cmd := group(&cobra.Command{
 		Use:   "notify",
-		Short: "Try the routes by which people are told of alarms",
+		Short: "Try the routes by which people are told of alarms, and the subscribers of events",
 	})
 	cmd.AddCommand(&cobra.Command{
-		Use:   "test ROUTE",
-		Short: "Send a message by a route that says nothing is wrong",
+		Use:   "test NAME",
+		Short: "Send a message by a route that says nothing is wrong, or an event of kind test to a subscriber",
 		Args:  cobra.ExactArgs(1),
 		RunE:  func(cmd *cobra.Command, args []string) error { return a.tryRoute(cmd.Context(), args[0]) },
 	})
 	return cmd
 }
 
-// tryRoute sends a message by a route. It needs no ledger, and no bridge.
+// tryRoute sends a message by a route, or to a subscriber. It needs no ledger, and no bridge.
 func (a *app) tryRoute(ctx context.Context, name string) error {
 	c, err := a.config()
 	if err != nil {
 		return err
 	}
-	r := c.Route(name)
-	if r == nil {
-		return &usageError{fmt.Sprintf("the config has no route %q", name), "routes stand below notify; see `orobridge help alarms`"}
+	r, s := c.Route(name), c.Subscriber(name)
+	switch {
+	case r != nil:
+		err = notify.Try(ctx, c, r, (&post.Office{}).Send, decider().Who)
+	case s != nil:
+		err = subscribe.Try(ctx, s, post.NewWeb(readBuild().Version).Event, decider().Who, time.Now().UTC())
+	default:
+		err = &usageError{fmt.Sprintf("the config has no route or subscriber %q", name),
+			"they stand below notify and subscribers; see `orobridge help alarms`"}
 	}
-	if err := notify.Try(ctx, c, r, (&post.Office{}).Send, decider().Who); err != nil {
+	if err != nil {
 		return err
 	}
 	fmt.Fprintf(a.Stdout, "%s has taken the message\n", name)

@@ -25,6 +25,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/oro"
 	"github.com/orobridge/orobridge/bridge/page"
 	"github.com/orobridge/orobridge/bridge/shadow"
+	"github.com/orobridge/orobridge/bridge/subscribe"
 	"github.com/orobridge/orobridge/bridge/web"
 	"github.com/orobridge/orobridge/cmd/orobridge/help"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
@@ -41,6 +42,8 @@ type engine struct {
 	*daemon.Daemon
 	Desk    *operate.Desk
 	Alarms  *notify.Keeper
+	Tell    *subscribe.Teller
+	web     *post.Web
 	config  *config.Config
 	ledger  *state.State
 	shop    *oro.Client
@@ -203,7 +206,10 @@ func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) 
 		e.Backup = e.schedule(events).Due
 	}
 	e.Alarms = notify.Assemble(c, shop, ledger, events, func() signs.ShopFacts { return signs.ShopFacts(e.shop.Noticed()) },
-		(&post.Office{}).Send)
+		(&post.Office{}).Send, e.remotes, e.orders)
+	e.web = post.NewWeb(readBuild().Version)
+	e.Alarms.Ping = e.web.Ping
+	e.Tell = subscribe.Assemble(c, ledger, ledger.Identity(), ledger.Generation(), events, e.web.Event)
 	if w := c.Webhook; w.URL != "" && len(c.ExportsOf(shop)) > 0 {
 		e.Subscribe = func(ctx context.Context) ([]string, error) {
 			return e.shop.Subscribe(ctx, w.URL, w.Secret)
@@ -344,6 +350,9 @@ func (e *engine) closeEnds() error {
 	}
 	if e.shop != nil {
 		e.shop.Close()
+	}
+	if e.web != nil {
+		e.web.Close()
 	}
 	if e.hook != nil {
 		_ = e.hook.Close() // whoever served it has closed it already

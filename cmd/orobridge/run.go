@@ -84,9 +84,10 @@ func runBeside(ctx context.Context, e *engine) error {
 	})
 	g.Go(func() error { return e.serve(ctx) })
 	g.Go(func() error {
-		e.Alarms.Signs.Began = time.Now().UTC()
+		e.Alarms.Signs.Began, e.Alarms.Well = time.Now().UTC(), e.ready
 		return e.Alarms.Run(ctx)
 	})
+	g.Go(func() error { return e.Tell.Run(ctx) })
 	g.Go(func() error { return e.ledger.Watch(ctx) })
 	return g.Wait()
 }
@@ -113,11 +114,14 @@ func (a *app) runOnce(ctx context.Context, stable bool) (err error) {
 		return err
 	}
 	err = round(ctx)
-	if len(c.Notify) > 0 {
+	if len(c.Notify)+len(c.Alarms.Watch) > 0 {
 		err = errors.Join(err, e.Alarms.Once(ctx))
 	}
-	if err != nil {
+	if err = errors.Join(err, e.Tell.Once(ctx)); err != nil {
 		return err
+	}
+	if err := e.Alarms.Live(ctx); err != nil { // the round was made all the same
+		show.Say(a.Stderr, "warning", "no sign of life was given: "+err.Error(), "check alarms.heartbeat")
 	}
 	return a.printWaiting(ctx, e.Desk, began)
 }

@@ -20,7 +20,8 @@ func (a *app) shadowFlag(cmd *cobra.Command) *cobra.Command {
 // asShadow makes a config that of a shadow, when one was asked for: it has a state of its own, nobody comes to it, and nobody is told.
 func (a *app) asShadow(c *config.Config) {
 	if a.shadow {
-		c.State.Dir, c.Admin, c.Webhook, c.Notify = shadow.Dir(c.State.Dir), nil, config.Webhook{}, nil
+		c.State.Dir, c.Admin, c.Webhook = shadow.Dir(c.State.Dir), nil, config.Webhook{}
+		c.Notify, c.Subscribers, c.Alarms.Heartbeat, c.Alarms.Watch = nil, nil, config.Heartbeat{}, nil
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 func (l alarmStore) LiveAlarms(ctx context.Context, f bridge.AlarmFilter) ([]*bridge.LiveAlarm, error) {
 	var w where
 	filter(&w, "id = ?", f.ID)
+	filter(&w, "id > ?", f.After)
 	if f.Open {
 		w.add("cleared = 0")
 	}
@@ -26,7 +27,7 @@ func (l alarmStore) LiveAlarms(ctx context.Context, f bridge.AlarmFilter) ([]*br
 	}
 	var all []*bridge.LiveAlarm
 	err := walk(ctx, l.front, `SELECT id, alarm, of_work, n, text, file, drop_id, doc, begun, raised, gone, cleared, acknowledged, snoozed,
-		who, why FROM alarms`+w.tail("id", 0, f.Last), w.args, func(rows *sql.Rows) error {
+		who, why FROM alarms`+w.tail("id", f.First, f.Last), w.args, func(rows *sql.Rows) error {
 		a := &bridge.LiveAlarm{}
 		all = append(all, a)
 		return rows.Scan(&a.ID, &a.Alarm, &a.Of, &a.N, &a.Text, &a.File, &a.Drop, &a.Order, stamp{&a.Begun}, stamp{&a.Raised},

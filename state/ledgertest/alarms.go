@@ -63,6 +63,7 @@ var alarms = []test{
 		w.is([]int64{begun.ID, raised.ID, cleared.ID}, numbers(bridge.AlarmFilter{Cleared: at}))
 		w.is([]int64{cleared.ID, old.ID}, numbers(bridge.AlarmFilter{Last: 2}))
 		w.is([]int64{raised.ID}, numbers(bridge.AlarmFilter{ID: raised.ID}))
+		w.is([]int64{raised.ID, cleared.ID}, numbers(bridge.AlarmFilter{After: begun.ID, First: 2}))
 		routes := func(f bridge.MessageFilter) []string {
 			return each(w.messages(f), func(m *bridge.Message) string { return m.Route })
 		}

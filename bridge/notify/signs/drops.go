@@ -28,9 +28,6 @@ const recheck = time.Minute
 // WatchedNote is the name of the note that keeps since when this ledger is watched: drops from before are nobody's alarm.
 const WatchedNote = "alarms watched since"
 
-// FloorNote is the name of the note that keeps until when somebody has taken note of an alarm of drops: those from before are over.
-func FloorNote(of string, a bridge.Alarm) string { return "alarms seen " + of + " " + string(a) }
-
 // ExpectNote is the name of the note that keeps what a feed expects, and since when.
 func ExpectNote(feed string) string { return "alarms expect " + feed }
 
@@ -99,7 +96,7 @@ func (w *Watcher) settled(ctx context.Context, f *config.Feed, now time.Time, no
 		state bridge.DropState
 	}{{bridge.AlarmRejected, bridge.Rejected}, {bridge.AlarmPartial, bridge.Partial}} {
 		since := timeNoted(notes, WatchedNote)
-		if seen := timeNoted(notes, FloorNote("feed "+f.Name, x.alarm)); seen.After(since) {
+		if seen := bridge.Floor(notes, "feed "+f.Name, x.alarm); seen.After(since) {
 			since = seen
 		}
 		if f.Mode == "full" && loaded.After(since) {

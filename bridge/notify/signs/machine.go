@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/config"
 )
 
 // ShopFacts are what the shop's answers show in passing.
@@ -27,7 +26,7 @@ type ShopFacts struct {
 const leastMemory = 5
 
 // machine are the signs of this machine, and of what is used on it.
-func (w *Watcher) machine(now time.Time, tokens []config.End) ([]Sign, error) {
+func (w *Watcher) machine(now time.Time, tokens []bridge.End) ([]Sign, error) {
 	var signs []Sign
 	var errs []error
 	if w.Disk != "" {
@@ -42,10 +41,13 @@ func (w *Watcher) machine(now time.Time, tokens []config.End) ([]Sign, error) {
 		s.After = w.Limits.Paused.D()
 		signs = append(signs, s)
 	}
-	ends := slices.Concat(w.Ends, tokens)
+	ends := tokens
+	if w.Ends != nil {
+		ends = append(w.Ends(now), tokens...)
+	}
 	if w.Shop != nil {
 		facts := w.Shop()
-		ends = append([]config.End{{Of: bridge.ShopWork, What: "the certificate of the shop's server", At: facts.Certificate}}, ends...)
+		ends = append([]bridge.End{{Of: bridge.ShopWork, What: "the certificate of the shop's server", At: facts.Certificate}}, ends...)
 		if limit := w.Limits.Clock.D(); facts.Ahead > limit || facts.Ahead < -limit {
 			signs = append(signs, clockSign(facts.Ahead))
 		}
@@ -56,16 +58,14 @@ func (w *Watcher) machine(now time.Time, tokens []config.End) ([]Sign, error) {
 // forgotten is how long after its end a token is nobody's any more.
 const forgotten = 7 * 24 * time.Hour
 
-// tokens are the tokens of other systems that end soon: in the last quarter of their time, so that one for a day is not one at once.
-func (w *Watcher) tokens(ctx context.Context, now time.Time) ([]config.End, error) {
+// tokens are the ends of other systems' tokens.
+func (w *Watcher) tokens(ctx context.Context, now time.Time) ([]bridge.End, error) {
 	tokens, err := w.Ledger.Tokens(ctx)
-	var ends []config.End
+	var ends []bridge.End
 	for _, t := range tokens {
-		left := t.Expires.Sub(now)
-		if !t.Revoked.IsZero() || t.Expires.IsZero() || left < -forgotten || left > t.Expires.Sub(t.Made)/4 {
-			continue
+		if t.Revoked.IsZero() && t.Expires.Sub(now) > -forgotten {
+			ends = append(ends, bridge.End{Of: bridge.BridgeWork, What: "the token " + t.Name, From: t.Made, At: t.Expires})
 		}
-		ends = append(ends, config.End{Of: bridge.BridgeWork, What: "the token " + t.Name, At: t.Expires})
 	}
 	return ends, err
 }
@@ -78,11 +78,17 @@ func clockSign(ahead time.Duration) Sign {
 	return of(bridge.ShopWork, bridge.AlarmClock, 1, fmt.Sprintf("the shop's clock is %s %s this machine's", ahead.Round(time.Second), word))
 }
 
+// soon says that something ends within the limit, and in the last quarter of its time: a token for a day, or a certificate that others
+// renew every night, does not end at once.
+func (w *Watcher) soon(now time.Time, e bridge.End) bool {
+	left := e.At.Sub(now)
+	return !e.At.IsZero() && left <= w.Limits.Expires.D() && (e.From.IsZero() || left <= e.At.Sub(e.From)/4)
+}
+
 // ending are the signs of what ends soon: one for each piece of work, of what ends first.
-func (w *Watcher) ending(now time.Time, ends []config.End) []Sign {
-	ends = slices.Clone(ends)
-	ends = slices.DeleteFunc(ends, func(e config.End) bool { return e.At.IsZero() || e.At.Sub(now) > w.Limits.Expires.D() })
-	slices.SortStableFunc(ends, func(a, b config.End) int { return a.At.Compare(b.At) })
+func (w *Watcher) ending(now time.Time, ends []bridge.End) []Sign {
+	ends = slices.DeleteFunc(slices.Clone(ends), func(e bridge.End) bool { return !w.soon(now, e) })
+	slices.SortStableFunc(ends, func(a, b bridge.End) int { return a.At.Compare(b.At) })
 	var signs []Sign
 	for _, e := range ends {
 		if i := slices.IndexFunc(signs, func(s Sign) bool { return s.Of == e.Of }); i >= 0 {

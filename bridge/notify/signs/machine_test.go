@@ -35,7 +35,7 @@ func TestMemoryIsThatOfTheGroupOrOfTheMachine(t *testing.T) {
 func TestWhatEndsFirstIsTold(t *testing.T) {
 	now := time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)
 	w := &Watcher{Limits: config.Alarms{Expires: bridge.Duration(21 * bridge.Day)}}
-	got := w.ending(now, []config.End{
+	got := w.ending(now, []bridge.End{
 		{Of: "shop", What: "a", At: now.Add(22 * bridge.Day)},
 		{Of: "shop", What: "b", At: time.Time{}},
 		{Of: "feed prices", What: "c", At: now.Add(-time.Hour)},

@@ -5,6 +5,7 @@
 //   - signs.go: what a sign is, and who looks for all of them
 //   - drops.go: drops that are held, rejected, partial, blocked or missing
 //   - works.go: work that waits for trouble to pass, orders, the shop's queue
+//   - subscribers.go: other systems that do not hear of events
 //   - machine.go: disk, memory, clocks, certificates and keys
 //
 // What may go in: how something that is wrong is seen. What may not: who is told, when and how.
@@ -49,8 +50,8 @@ type Watcher struct {
 	Began time.Time
 	// Shop tells what the shop's answers have shown in passing; nil when nobody knows.
 	Shop func() ShopFacts
-	// Ends are certificates and keys of the config with the times at which they end.
-	Ends []config.End
+	// Ends tells when certificates and keys end; nil when nobody knows.
+	Ends func(now time.Time) []bridge.End
 	// Disk is the folder whose disk must have room; empty for none.
 	Disk string
 
@@ -69,6 +70,7 @@ func (w *Watcher) All(ctx context.Context, now time.Time, notes map[string]strin
 	}
 	take(w.paused(notes, standing), nil)
 	take(noted(notes), nil)
+	take(subscribers(notes), nil)
 	take(w.queue(ctx, now, notes))
 	tokens, err := w.tokens(ctx, now)
 	if errs = append(errs, err); err == nil {
