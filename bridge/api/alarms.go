@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net/url"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -18,11 +17,7 @@ func (s *server) alarms(ctx context.Context, in *askAlarms) (*list[operate.LiveA
 	all, err := operate.Alarms(ctx, &s.Desk.View, bridge.AlarmFilter{Open: !in.All, After: in.After, First: in.Limit})
 	out := &list[operate.LiveAlarm]{Body: all}
 	if n := len(all); n > 0 {
-		q := asked{}
-		if in.All {
-			q.set("all", "true")
-		}
-		out.Link = in.next(n, all[n-1].Number, url.Values(q))
+		out.Link = in.next(n, all[n-1].Number)
 	}
 	return out, err
 }

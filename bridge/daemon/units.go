@@ -10,10 +10,10 @@ import (
 // A unit is one piece of work that is due again and again: it is done, and says when it is to be done next. Units find out from
 // the ledger what there is to do, and each may be cut at any moment.
 type unit struct {
-	name  string                                // as trouble with it is noted
+	name  string                                 // as trouble with it is noted
 	do    func(ctx context.Context) (due, error) // once
-	woken bool                                  // it is due at once when somebody has decided something
-	least time.Duration                         // how long it rests at least after it has failed
+	woken bool                                   // it is due at once when somebody has decided something
+	least time.Duration                          // how long it rests at least after it has failed
 }
 
 // due is when a unit is to be done again: after some time, or earlier, once or tells.

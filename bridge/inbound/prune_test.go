@@ -52,7 +52,7 @@ func TestTheLedgerGivesRoomBack(t *testing.T) {
 	file := func(name string) string {
 		var b strings.Builder
 		b.WriteString("sku,name,unit,description\n")
-		for i := range 2000 {
+		for i := range 1000 {
 			b.WriteString("S-" + strings.Repeat("0", i%7) + string(rune('A'+i%26)) + "-" + strings.Repeat("1", 1+i/300) + "," + name + ",item," +
 				strings.Repeat(name, 40) + "\n")
 		}

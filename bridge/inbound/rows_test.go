@@ -13,7 +13,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ProtonMail/go-crypto/openpgp/s2k"
 	"github.com/ProtonMail/gopenpgp/v3/crypto"
+	"github.com/ProtonMail/gopenpgp/v3/profile"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/bridgetest"
@@ -165,7 +167,9 @@ func keyPair(t *testing.T, name string) (private, public string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	locked, err := crypto.PGP().LockKey(key, []byte("secret"))
+	cheap := profile.Default() // a passphrase is made a key in no time: tests do it over and over
+	cheap.S2kKeyEncryption = &s2k.Config{S2KMode: s2k.IteratedSaltedS2K, S2KCount: 65536}
+	locked, err := crypto.PGPWithProfile(cheap).LockKey(key, []byte("secret"))
 	if err != nil {
 		t.Fatal(err)
 	}

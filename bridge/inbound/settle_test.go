@@ -283,7 +283,7 @@ func TestVeryManyRejectsAreStreamed(t *testing.T) {
 	w.Stock("SKU1")
 	var content bytes.Buffer
 	content.WriteString(bridgetest.PriceHead)
-	const rows = 20_000
+	const rows = 6_000
 	for range rows {
 		content.WriteString(bridgetest.Price("SKU1", "x"+strings.Repeat("y", 200)))
 	}

@@ -48,7 +48,7 @@ type careful struct {
 	Latest   time.Time `json:"latest"`   // submission of the latest order that may have gone out; zero: any may have
 
 	verdicts map[version]*verdict
-	files    outFiles            // found in the folder and its archive
+	files    outFiles // found in the folder and its archive
 }
 
 // outFiles are files by their names, and by their names with any ten digits, which may be the number, in the form of "#".

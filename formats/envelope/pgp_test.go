@@ -6,7 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/ProtonMail/go-crypto/openpgp/s2k"
 	"github.com/ProtonMail/gopenpgp/v3/crypto"
+	"github.com/ProtonMail/gopenpgp/v3/profile"
 )
 
 // person is somebody with a key pair.
@@ -22,7 +24,9 @@ func newPerson(t *testing.T, name string) person {
 	if err != nil {
 		t.Fatal(err)
 	}
-	locked, err := crypto.PGP().LockKey(key, []byte("secret of "+name))
+	cheap := profile.Default() // a passphrase is made a key in no time: tests do it over and over
+	cheap.S2kKeyEncryption = &s2k.Config{S2KMode: s2k.IteratedSaltedS2K, S2KCount: 65536}
+	locked, err := crypto.PGPWithProfile(cheap).LockKey(key, []byte("secret of "+name))
 	if err != nil {
 		t.Fatal(err)
 	}
