@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -63,25 +64,20 @@ func SplitPath(p string) ([]string, error) {
 	return elements, nil
 }
 
-// temporary are the patterns of names that are still being written, in lower case.
-var temporary = []string{".*", "*.tmp", "*.part", "*.filepart", "*.writing"}
+// temporary are the ends of names that are still being written, in lower case.
+var temporary = []string{".tmp", ".part", ".filepart", ".writing"}
 
 // Temporary says whether a base name is one of a file that is still being written: hidden names, *.tmp, *.part,
 // *.filepart (WinSCP) and *.writing in any case, and the patterns (as of [path.Match]) in extra. A malformed pattern
 // matches nothing.
 func Temporary(name string, extra []string) bool {
-	lower := strings.ToLower(name)
-	for _, pattern := range temporary {
-		if ok, _ := path.Match(pattern, lower); ok {
-			return true
-		}
-	}
-	for _, pattern := range extra {
-		if ok, _ := path.Match(pattern, name); ok {
-			return true
-		}
-	}
-	return false
+	writing := strings.HasPrefix(name, ".") || slices.ContainsFunc(temporary, func(end string) bool {
+		return len(name) >= len(end) && strings.EqualFold(name[len(name)-len(end):], end)
+	})
+	return writing && !strings.Contains(name, "/") || slices.ContainsFunc(extra, func(pattern string) bool {
+		ok, _ := path.Match(pattern, name)
+		return ok
+	})
 }
 
 // The bridge's own temporary names: .orobridge-<identity>-<random>.tmp. The identity keeps two bridges that write into one

@@ -465,6 +465,9 @@ func (d *Daemon) settling(ctx context.Context) (first time.Time, err error) {
 		return first, err
 	}
 	for _, f := range feeds {
+		if f.Ready.Stable == 0 && f.Ready.Manifest == "" {
+			continue // its files wait for their markers alone
+		}
 		drops, err := d.In.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, States: []bridge.DropState{bridge.Seen}})
 		if err != nil {
 			return first, err

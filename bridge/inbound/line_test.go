@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/bridgetest"
@@ -111,4 +112,48 @@ func TestOneThatSomebodyDecidesAboutDoesNotKeepItsGroup(t *testing.T) {
 			t.Errorf("drop %d is %s, %v", id, d.State, err)
 		}
 	}
+}
+
+// listings counts what they write.
+type listings struct {
+	inbound.Ledger
+	written int
+}
+
+func (l *listings) Listed(ctx context.Context, in bridge.Listing, events ...*bridge.Event) error {
+	l.written += len(in.New) + len(in.Moves) + len(in.Same)
+	return l.Ledger.Listed(ctx, in, events...)
+}
+
+// Files whose markers are missing may be many, and are listed again and again: that they still are where they were is not written down.
+func TestAPollOfFilesThatWaitForTheirMarkersWritesNothing(t *testing.T) {
+	const many = 50
+	w := bridgetest.NewWorld(t, bridgetest.FeedOf("*.csv", ", ready: { marker: .ok }"))
+	for i := range many {
+		w.Drop("prices", fmt.Sprintf("p%03d.csv", i), bridgetest.OnePrice("1"))
+	}
+	f, counted := w.B.In.Feeds[0], &listings{Ledger: w.B.In.Ledger}
+	w.B.In.Ledger = counted
+	for _, written := range []int{many, 0, 0} {
+		counted.written = 0
+		_, err := w.B.In.Poll(t.Context(), f)
+		w.Must(err)
+		if counted.written != written {
+			t.Errorf("%d drops were written and not %d", counted.written, written)
+		}
+		w.Later(time.Minute)
+	}
+}
+
+func BenchmarkPollOfAFullFolder(b *testing.B) {
+	const many = 5_000
+	w := bridgetest.NewWorld(b, bridgetest.FeedOf("*.csv", ", ready: { marker: .ok }"))
+	for i := range many {
+		w.Drop("prices", fmt.Sprintf("p%05d.csv", i), "x")
+	}
+	for b.Loop() {
+		_, err := w.B.In.Poll(b.Context(), w.B.In.Feeds[0])
+		w.Must(err)
+	}
+	b.ReportMetric(many*float64(b.N)/b.Elapsed().Seconds(), "files/s")
 }

@@ -22,6 +22,9 @@ import (
 // standing are the states of drops that have not come to their end.
 var standing = []bridge.DropState{bridge.Seen, bridge.Ready, bridge.Claimed, bridge.Fetched, bridge.Loading, bridge.Held}
 
+// waiting are the states of those of them that wait for their turn, or for a person.
+var waiting = []bridge.DropState{bridge.Fetched, bridge.Loading, bridge.Held}
+
 // NextDue is the feed's next drop that may be loaded; nil if there is none. What was begun goes on first, and what a
 // person handed over does not stand in line. A drop that has to wait says why.
 func (e *Engine) NextDue(ctx context.Context, f *config.Feed) (*bridge.Drop, error) {
@@ -94,8 +97,12 @@ func (n *line) next(ctx context.Context, e *Engine, f *config.Feed) (*bridge.Dro
 	}
 }
 
+// read reads the line anew. Where nothing of it can be loaded it is left unread: files that wait for something may be many.
 func (n *line) read(ctx context.Context, e *Engine, f *config.Feed) error {
-	drops, err := e.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, States: standing})
+	drops, err := e.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, States: waiting, First: 1})
+	if err == nil && len(drops) > 0 {
+		drops, err = e.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, States: standing})
+	}
 	n.drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool { return d.Manifest })
 	order.Sort(n.drops)
 	slices.SortStableFunc(n.drops, func(x, y *bridge.Drop) int { return cmp.Compare(turn(x), turn(y)) })

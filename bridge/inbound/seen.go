@@ -135,53 +135,87 @@ func refuse(file bridge.File, why error) Refusal {
 
 // enter compares a listing with what the ledger knows, all of it and not what is newer than some time stamp: unknown
 // files become drops, changed ones start to be watched anew, and those that are gone before they were claimed have
-// vanished. It returns the drops that stand in the folder and are not claimed yet.
+// vanished. It returns the drops that stand in the folder, are not claimed yet, and may be whole.
 func (p *poller) enter(ctx context.Context, s *Sifted) (waiting []*bridge.Drop, err error) {
-	open, err := p.e.Ledger.Drops(ctx, bridge.DropFilter{Feed: p.f.Name, Remote: p.f.Remote, Folder: p.f.Folder,
-		States: []bridge.DropState{bridge.Seen, bridge.Ready}})
+	n := &census{poller: p, at: p.e.Clock.Now(), unknown: make(map[string]int, len(s.Files))}
+	n.listing.At = n.at
+	for i, file := range s.Files {
+		n.unknown[file.Name] = i
+	}
+	err = p.open(ctx, func(d *bridge.Drop) {
+		i, listed := n.unknown[d.Name]
+		delete(n.unknown, d.Name)
+		switch {
+		case !listed:
+			n.vanish(d)
+		case n.again(d, s.Files[i]) || !p.idle(d, s):
+			waiting = append(waiting, d)
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
-	n := &census{poller: p, at: p.e.Clock.Now(), open: make(map[string]*bridge.Drop, len(open))}
-	n.listing.At = n.at
-	for _, d := range open {
-		n.open[d.Name] = d
-	}
-	var unknown []bridge.File
-	for _, file := range s.Files {
-		if d := n.open[file.Name]; d != nil {
-			waiting = append(waiting, n.again(d, file))
-			delete(n.open, file.Name)
-			continue
-		}
-		unknown = append(unknown, file)
-	}
-	news, err := n.news(ctx, unknown)
+	news, err := n.news(ctx, s.Files)
 	if err != nil {
 		return nil, err
 	}
 	if err := n.refuse(ctx, s); err != nil {
 		return nil, err
 	}
-	n.vanish()
 	return append(waiting, news...), p.told(p.e.Ledger.Listed(ctx, n.listing, n.events...), n.events...)
+}
+
+// openPage is how many drops are looked at together: those that wait in a folder for their markers may be very many.
+const openPage = 2000
+
+// open walks the drops of the feed's folder that are not claimed yet.
+func (p *poller) open(ctx context.Context, each func(*bridge.Drop)) error {
+	for _, state := range []bridge.DropState{bridge.Seen, bridge.Ready} {
+		for after, n := int64(0), openPage; n == openPage; {
+			page, err := p.e.Ledger.Drops(ctx, bridge.DropFilter{Feed: p.f.Name, States: []bridge.DropState{state}, After: after, First: openPage})
+			if err != nil {
+				return err
+			}
+			for _, d := range page {
+				if d.Remote == p.f.Remote && d.Folder == p.f.Folder {
+					each(d)
+				}
+				after = d.ID
+			}
+			n = len(page)
+		}
+	}
+	return nil
+}
+
+// idle says that a drop which is listed as it was waits for the same as before. What a manifest lists is known later.
+func (p *poller) idle(d *bridge.Drop, s *Sifted) bool {
+	if d.State != bridge.Seen || p.f.Ready.Manifest != "" {
+		return false
+	}
+	why, whole := p.whole(d, s.Markers, nil)
+	return !whole && why == d.Reason
 }
 
 // census is the comparison of one listing with the ledger.
 type census struct {
 	*poller
 	at      time.Time
-	open    map[string]*bridge.Drop // not claimed, not seen in the listing yet
+	unknown map[string]int // files that have no open drop: where they stand in the listing
 	listing bridge.Listing
 	events  []*bridge.Event
 }
 
-// again is an open drop that is listed again: as it was, or changed.
-func (n *census) again(d *bridge.Drop, file bridge.File) *bridge.Drop {
+// again is an open drop that is listed again; it says whether its file has changed. That it was there once more is worth keeping
+// as long as it has to stand there.
+func (n *census) again(d *bridge.Drop, file bridge.File) (changed bool) {
+	stood := n.stands(d)
 	d.ListedAt = n.at
 	if d.Size == file.Size && bridge.SameTime(file.MTime, d.MTime) {
-		n.listing.Same = append(n.listing.Same, d.ID)
-		return d
+		if !stood {
+			n.listing.Same = append(n.listing.Same, d.ID)
+		}
+		return false
 	}
 	n.listing.Moves = append(n.listing.Moves, bridge.Move{Drop: d, From: d.State})
 	d.Size, d.MTime, d.State, d.Reason, d.SteadyAt = file.Size, file.MTime.UTC(), bridge.Seen, "", n.at
@@ -189,12 +223,18 @@ func (n *census) again(d *bridge.Drop, file bridge.File) *bridge.Drop {
 	if !d.Manifest {
 		d.Rank = order.Rank(d)
 	}
-	return d
+	return true
 }
 
 // news enters the files that have no open drop, but for those that are known for good: one that was claimed on a remote
 // where nothing is moved, and one that was settled where it stands and is not moved yet.
-func (n *census) news(ctx context.Context, files []bridge.File) (drops []*bridge.Drop, err error) {
+func (n *census) news(ctx context.Context, listed []bridge.File) (drops []*bridge.Drop, err error) {
+	var files []bridge.File
+	for i, file := range listed {
+		if at, unknown := n.unknown[file.Name]; unknown && at == i {
+			files = append(files, file)
+		}
+	}
 	places, err := n.e.Ledger.Places(ctx, n.f.Name, n.f.Remote, n.f.Folder, files)
 	if err != nil {
 		return nil, err
@@ -254,17 +294,15 @@ func (n *census) refuse(ctx context.Context, s *Sifted) error {
 	return nil
 }
 
-// vanish ends the drops whose files were taken back. A file that is being claimed may be gone from the folder because it
-// was moved: the claim finds out.
-func (n *census) vanish() {
-	for _, d := range n.open {
-		if d.State != bridge.Seen {
-			continue
-		}
-		d.State, d.Reason, d.Path, d.SettledAt = bridge.Vanished, "the file left the folder before it was whole", "", n.at
-		n.listing.Moves = append(n.listing.Moves, bridge.Move{Drop: d, From: bridge.Seen})
-		n.events = append(n.events, n.event(bridge.DropSettled, d, settledText(d)))
+// vanish ends a drop whose file was taken back. One that is being claimed may be gone from the folder because it was moved: the
+// claim finds out.
+func (n *census) vanish(d *bridge.Drop) {
+	if d.State != bridge.Seen {
+		return
 	}
+	d.State, d.Reason, d.Path, d.SettledAt = bridge.Vanished, "the file left the folder before it was whole", "", n.at
+	n.listing.Moves = append(n.listing.Moves, bridge.Move{Drop: d, From: bridge.Seen})
+	n.events = append(n.events, n.event(bridge.DropSettled, d, settledText(d)))
 }
 
 // watch finds out which of the drops that were listed are whole, and what the others wait for.
@@ -302,22 +340,33 @@ func (p *poller) watch(ctx context.Context, drops []*bridge.Drop, s *Sifted) err
 // write into it when they have something.
 const emptyStands = 10 * time.Minute
 
-// stands says whether a drop has been listed as it is for long enough. Where the server tells no times only the size can
-// change: it has to be the same for two more listings.
-func stands(f *config.Feed, d *bridge.Drop, stable time.Duration, alone bool) (why string, ok bool) {
+// mustStand is how long a drop has to be listed as it is before it counts as whole, and why, if it is longer than the feed says.
+// Where the server tells no times only the size can change: it has to be the same for two more listings.
+func (p *poller) mustStand(d *bridge.Drop) (stable time.Duration, why string) {
+	stable, alone := p.f.Ready.Stable.D(), p.f.Ready.Marker == "" && p.f.Ready.Manifest == ""
+	if d.Manifest {
+		stable, alone = p.f.Ready.ManifestStable.D(), true
+	}
 	if stable > 0 && bridge.NoTime(d.MTime) {
-		stable = max(stable, 2*f.Every.D())
+		stable = max(stable, 2*p.f.Every.D())
 	}
 	if alone && d.Size == 0 && stable < emptyStands {
-		stable, why = emptyStands, fmt.Sprintf("it has 0 bytes: its sender has %v to write into it", emptyStands)
+		return emptyStands, fmt.Sprintf("it has 0 bytes: its sender has %v to write into it", emptyStands)
 	}
-	return why, d.ListedAt.Sub(d.SteadyAt) >= stable
+	return stable, ""
+}
+
+// stands says whether a drop has been listed as it is for long enough.
+func (p *poller) stands(d *bridge.Drop) bool {
+	stable, _ := p.mustStand(d)
+	return d.ListedAt.Sub(d.SteadyAt) >= stable
 }
 
 // whole says whether a drop's sender has finished writing it, and what is missing in words if something has to come yet.
 func (p *poller) whole(d *bridge.Drop, markers map[string]bridge.File, awaited map[string]awaitedFile) (why string, ok bool) {
+	_, why = p.mustStand(d)
 	if d.Manifest {
-		return stands(p.f, d, p.f.Ready.ManifestStable.D(), true)
+		return why, p.stands(d)
 	}
 	if p.f.Ready.Marker != "" {
 		marker, ok := markers[d.Name+p.f.Ready.Marker]
@@ -338,7 +387,7 @@ func (p *poller) whole(d *bridge.Drop, markers map[string]bridge.File, awaited m
 		}
 		d.ListedBy, d.ListedRows, d.ListedSHA256 = entry.manifest, entry.Rows, entry.SHA256
 	}
-	return stands(p.f, d, p.f.Ready.Stable.D(), p.f.Ready.Marker == "" && p.f.Ready.Manifest == "")
+	return why, p.stands(d)
 }
 
 // maxSwept bounds the markers that one poll takes away.

@@ -174,22 +174,17 @@ func (l dropStore) Listed(ctx context.Context, in bridge.Listing, events ...*bri
 				return err
 			}
 		}
+		numbers := make(map[string]int64, len(in.New))
+		for _, d := range in.New {
+			numbers[d.Name] = d.ID
+		}
 		for _, e := range events {
 			if e.Drop == 0 {
-				tx.give(&e.Drop, dropNamed(in.New, e.File))
+				tx.give(&e.Drop, numbers[e.File])
 			}
 		}
 		return keep(ctx, tx, events)
 	})
-}
-
-// dropNamed finds the number that a new drop was given.
-func dropNamed(drops []*bridge.Drop, name string) int64 {
-	i := slices.IndexFunc(drops, func(d *bridge.Drop) bool { return d.Name == name })
-	if i < 0 {
-		return 0
-	}
-	return drops[i].ID
 }
 
 // Advance saves drops that are still in the states from which they are moved: all, or none with ErrMoved.
@@ -207,10 +202,7 @@ func (l dropStore) Advance(ctx context.Context, moves []bridge.Move, events ...*
 
 func moveDrops(ctx context.Context, tx statements, moves []bridge.Move) error {
 	for _, m := range moves {
-		if err := stillIn(ctx, tx, m.ID, m.From); err != nil {
-			return err
-		}
-		if err := saveDrop(ctx, tx, m.Drop); err != nil {
+		if err := moveDrop(ctx, tx, m); err != nil {
 			return err
 		}
 		if m.Acknowledge != nil {
@@ -228,36 +220,51 @@ func insertDrop(ctx context.Context, tx statements, d *bridge.Drop) error {
 	if err != nil {
 		return err
 	}
-	err = tx.insert(ctx, &d.ID, `INSERT INTO drops (feed, remote, folder, name, path, size, mtime, state) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-		d.Feed, d.Remote, d.Folder, d.Name, d.Path, d.Size, millis(d.MTime), d.State)
-	if err != nil {
+	return tx.insert(ctx, &d.ID, newDrop, slices.Concat([]any{d.Feed, d.Remote, d.Folder, d.Name}, indexed(d), others(d))...)
+}
+
+// What of a drop may change. A statement that sets a column of an index writes that index anew, changed or not, and drops have many
+// indexes: of the first columns a move sets those that do change.
+var (
+	indexedColumns = []string{"path", "sha256", "state", "place", "listed_by", "finish", "seen_at", "settled_at"}
+	otherColumns   = []string{"size", "mtime", "reason", "spool", "date", "seq", "gap", "corrects", "lists", "listed_rows", "listed_sha256",
+		"previous", "same", "decided_by", "steady_at", "listed_at", "ready_at", "claimed_at", "fetched_at", "decided_at", "made"}
+	indexedNow = `SELECT ` + strings.Join(indexedColumns, ", ") + ` FROM drops WHERE id = ?`
+	newDrop    = `INSERT INTO drops (feed, remote, folder, name, ` + strings.Join(slices.Concat(indexedColumns, otherColumns), ", ") +
+		`) VALUES (?, ?, ?, ?` + strings.Repeat(", ?", len(indexedColumns)+len(otherColumns)) + `)`
+)
+
+func indexed(d *bridge.Drop) []any {
+	return []any{d.Path, d.SHA256, string(d.State), d.Rank, d.ListedBy, d.Finish, millis(d.SeenAt), millis(d.SettledAt)}
+}
+
+func others(d *bridge.Drop) []any {
+	return []any{d.Size, millis(d.MTime), d.Reason, d.Spool, d.Date, d.Seq, d.Gap, d.Correction, d.Manifest, d.ListedRows, d.ListedSHA256,
+		d.Previous, d.Same, d.DecidedBy, millis(d.SteadyAt), millis(d.ListedAt), millis(d.ReadyAt), millis(d.ClaimedAt), millis(d.FetchedAt),
+		millis(d.DecidedAt), d.Made}
+}
+
+// moveDrop saves a drop that is still in the state from which it is moved.
+func moveDrop(ctx context.Context, tx statements, m bridge.Move) error {
+	var was bridge.Drop
+	err := tx.QueryRowContext(ctx, indexedNow, m.ID).Scan(&was.Path, &was.SHA256, &was.State, &was.Rank, &was.ListedBy, &was.Finish,
+		stamp{&was.SeenAt}, stamp{&was.SettledAt})
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return fmt.Errorf("drop %d: %w", m.ID, bridge.ErrUnknown)
+	case err != nil:
 		return err
+	case was.State != m.From:
+		return fmt.Errorf("drop %d is %s, not %s: %w", m.ID, was.State, m.From, bridge.ErrMoved)
 	}
-	return saveDrop(ctx, tx, d)
-}
-
-func saveDrop(ctx context.Context, tx statements, d *bridge.Drop) error {
-	_, err := tx.ExecContext(ctx, `UPDATE drops SET
-		path = ?, size = ?, mtime = ?, sha256 = ?, state = ?, reason = ?, spool = ?, date = ?, seq = ?, place = ?,
-		gap = ?, corrects = ?, lists = ?, listed_by = ?, listed_rows = ?, listed_sha256 = ?, previous = ?, same = ?, finish = ?,
-		decided_by = ?, seen_at = ?, steady_at = ?, listed_at = ?, ready_at = ?, claimed_at = ?, fetched_at = ?, settled_at = ?, decided_at = ?,
-		made = ? WHERE id = ?`,
-		d.Path, d.Size, millis(d.MTime), d.SHA256, d.State, d.Reason, d.Spool, d.Date, d.Seq, d.Rank, d.Gap, d.Correction, d.Manifest, d.ListedBy,
-		d.ListedRows, d.ListedSHA256, d.Previous, d.Same, d.Finish, d.DecidedBy,
-		millis(d.SeenAt), millis(d.SteadyAt), millis(d.ListedAt), millis(d.ReadyAt), millis(d.ClaimedAt), millis(d.FetchedAt),
-		millis(d.SettledAt), millis(d.DecidedAt), d.Made, d.ID)
-	return err
-}
-
-func stillIn(ctx context.Context, tx statements, drop int64, from bridge.DropState) error {
-	var state bridge.DropState
-	err := tx.QueryRowContext(ctx, `SELECT state FROM drops WHERE id = ?`, drop).Scan(&state)
-	if errors.Is(err, sql.ErrNoRows) {
-		return fmt.Errorf("drop %d: %w", drop, bridge.ErrUnknown)
+	columns, args := slices.Clone(otherColumns), others(m.Drop)
+	before := indexed(&was)
+	for i, v := range indexed(m.Drop) {
+		if v != before[i] {
+			columns, args = append(columns, indexedColumns[i]), append(args, v)
+		}
 	}
-	if err == nil && state != from {
-		err = fmt.Errorf("drop %d is %s, not %s: %w", drop, state, from, bridge.ErrMoved)
-	}
+	_, err = tx.ExecContext(ctx, `UPDATE drops SET `+strings.Join(columns, " = ?, ")+` = ? WHERE id = ?`, append(args, m.ID)...)
 	return err
 }
 
