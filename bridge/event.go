@@ -284,7 +284,12 @@ type EventFilter struct {
 	Since  time.Time
 	Last   int // only the last so many; the answer is oldest first all the same
 	First  int // only the first so many; not beside Last
+	// Outline leaves out what a run does batch by batch: [BatchKinds]. A load of a million rows has thousands of these.
+	Outline bool
 }
+
+// BatchKinds are the kinds of what happens batch by batch.
+var BatchKinds = []EventKind{BatchSent, BatchJudged, BatchLost, LinksAdopted}
 
 // Trouble is the event of a piece of work that has to wait, or, without a reason, of one that goes on.
 func Trouble(at time.Time, work string, why error) *Event {

@@ -160,15 +160,9 @@ func (s *server) plan(ctx context.Context, in *askPlan) (*found[*operate.Plan], 
 
 // ofPersons refuses the rows of a drop that are about persons to those who may not see them, and enters in the audit who may.
 func (s *server) ofPersons(ctx context.Context, drop int64, feed string) error {
-	f, err := operate.FeedOf(s.Desk.Feeds, feed)
-	if err != nil { // nobody knows any more what it was about
-		f = nil
-	}
-	if f != nil && !f.Entity.Persons {
-		return nil
-	}
-	if admit.CallerOf(ctx).May(admit.Operator) {
-		return s.seen(ctx).Saw(ctx, bridge.Event{Drop: drop, Feed: feed, Text: "rows"})
+	looks := operate.Looks{View: s.seen(ctx)}
+	if !looks.OfPersons(feed) || admit.CallerOf(ctx).May(admit.Operator) {
+		return looks.Rows(ctx, drop, feed, "rows")
 	}
 	return problem(http.StatusForbidden, "its rows are about persons: this needs the role operator", "")
 }
@@ -201,7 +195,7 @@ func (s *server) rejects(ctx context.Context, in *askRejects) (*list[operate.Kep
 // coverRejects takes what is about persons out of rejects for those who may not see it, and enters in the audit who may.
 func (s *server) coverRejects(ctx context.Context, all []operate.KeptReject) error {
 	if admit.CallerOf(ctx).May(admit.Operator) {
-		return s.seen(ctx).SawRejects(ctx, all)
+		return operate.Looks{View: s.seen(ctx)}.Rejects(ctx, all)
 	}
 	for i := range all {
 		if formats.OfPersons(all[i].Entity) {
@@ -241,18 +235,12 @@ func (s *server) parked(ctx context.Context, in *askParked) (*list[operate.Parke
 	if err != nil {
 		return nil, err
 	}
-	told := map[int64]bool{}
+	if admit.CallerOf(ctx).May(admit.Operator) {
+		return &list[operate.Parked]{Body: all}, operate.Looks{View: s.seen(ctx)}.Parked(ctx, all)
+	}
 	for i := range all {
-		p := &all[i]
-		switch {
-		case !formats.OfPersons(p.Entity):
-		case !admit.CallerOf(ctx).May(admit.Operator):
+		if p := &all[i]; formats.OfPersons(p.Entity) {
 			p.Key, p.WaitsFor, p.Row = "", "", map[string]string{}
-		case !told[p.Drop]:
-			told[p.Drop] = true
-			if err := s.seen(ctx).Saw(ctx, bridge.Event{Drop: p.Drop, Feed: p.Feed, Text: "parked rows"}); err != nil {
-				return nil, err
-			}
 		}
 	}
 	return &list[operate.Parked]{Body: all}, nil
@@ -331,7 +319,7 @@ func (s *server) trace(ctx context.Context, in *askTrace) (*list[*operate.Trace]
 			return nil, problem(http.StatusForbidden, "it is about a person: this needs the role operator", "name another entity")
 		}
 	}
-	return &list[*operate.Trace]{Body: all}, s.seen(ctx).SawTraces(ctx, all...)
+	return &list[*operate.Trace]{Body: all}, operate.Looks{View: s.seen(ctx)}.Traces(ctx, all...)
 }
 
 type askEvents struct {

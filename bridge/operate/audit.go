@@ -107,13 +107,29 @@ func copyOf(r io.Reader) (next func() (*bridge.AuditEntry, error), kept func() e
 }
 
 // Saw enters in the audit that somebody is shown what is a person's. It is to be shown only once that stands there.
-func (k *View) Saw(ctx context.Context, e bridge.Event) error {
-	e.At, e.Kind = time.Now().UTC(), bridge.PersonSeen
-	return k.Ledger.Keep(context.WithoutCancel(ctx), k.By.On(&e))
+func (k *View) Saw(ctx context.Context, looks ...bridge.Event) error {
+	if len(looks) == 0 {
+		return nil
+	}
+	now := time.Now().UTC()
+	if k.Clock != nil {
+		now = k.Clock.Now()
+	}
+	entries := make([]*bridge.Event, len(looks))
+	for i := range looks {
+		e := &looks[i]
+		e.At, e.Kind = now, bridge.PersonSeen
+		entries[i] = k.By.On(e)
+	}
+	return k.Ledger.Keep(context.WithoutCancel(ctx), entries...)
 }
 
-// SawTraces is [View.Saw] for those of some traces that are of a person or an order.
-func (k *View) SawTraces(ctx context.Context, all ...*Trace) error {
+// Looks enter in the audit, by [View.Saw], what of some models is of persons.
+type Looks struct{ *View }
+
+// Traces is for those of some traces that are of a person or an order.
+func (k Looks) Traces(ctx context.Context, all ...*Trace) error {
+	var looks []bridge.Event
 	for _, t := range all {
 		e := bridge.Event{Text: "trace"}
 		switch entity, _ := formats.EntityByName(t.Entity); {
@@ -124,24 +140,56 @@ func (k *View) SawTraces(ctx context.Context, all ...*Trace) error {
 		default:
 			continue
 		}
-		if err := k.Saw(ctx, e); err != nil {
-			return err
-		}
+		looks = append(looks, e)
 	}
-	return nil
+	return k.Saw(ctx, looks...)
 }
 
-// SawRejects is [View.Saw] for those of some rejects that are rows about persons, once for each drop.
-func (k *View) SawRejects(ctx context.Context, all []KeptReject) error {
-	told := map[int64]bool{}
+// Rejects is for those of some rejects that are rows about persons, once for each drop.
+func (k Looks) Rejects(ctx context.Context, all []KeptReject) error {
+	d := drops{text: "rejects"}
 	for _, r := range all {
-		if !formats.OfPersons(r.Entity) || told[r.Drop] {
-			continue
-		}
-		told[r.Drop] = true
-		if err := k.Saw(ctx, bridge.Event{Drop: r.Drop, Text: "rejects"}); err != nil {
-			return err
-		}
+		d.add(r.Entity, r.Drop, "")
 	}
-	return nil
+	return k.Saw(ctx, d.looks...)
+}
+
+// Parked is for those of some rows that wait which are about persons, once for each drop.
+func (k Looks) Parked(ctx context.Context, all []Parked) error {
+	d := drops{text: "parked rows"}
+	for _, p := range all {
+		d.add(p.Entity, p.Drop, p.Feed)
+	}
+	return k.Saw(ctx, d.looks...)
+}
+
+// Rows is for rows of a file of a feed.
+func (k Looks) Rows(ctx context.Context, drop int64, feed, text string) error {
+	if !k.OfPersons(feed) {
+		return nil
+	}
+	return k.Saw(ctx, bridge.Event{Drop: drop, Feed: feed, Text: text})
+}
+
+// OfPersons says that rows of a feed are about persons, or may be: of a feed that the config has no more nobody knows.
+func (k Looks) OfPersons(feed string) bool {
+	f, err := FeedOf(k.Feeds, feed)
+	return err != nil || f.Entity.Persons
+}
+
+// drops are those whose rows somebody is shown, each once.
+type drops struct {
+	text  string
+	looks []bridge.Event
+	told  map[int64]bool
+}
+
+func (d *drops) add(entity string, drop int64, feed string) {
+	if d.told == nil {
+		d.told = map[int64]bool{}
+	}
+	if formats.OfPersons(entity) && !d.told[drop] {
+		d.told[drop] = true
+		d.looks = append(d.looks, bridge.Event{Drop: drop, Feed: feed, Text: d.text})
+	}
 }

@@ -42,9 +42,8 @@ type Ledger interface {
 	DropOf(ctx context.Context, run int64) (int64, error)
 	// Papers lists what was written of a drop for its sender, by path.
 	Papers(ctx context.Context, drop int64) ([]string, error)
-	// Fates counts the fates that a run has given, OpenBatches lists its batches whose outcome is not known.
-	Fates(ctx context.Context, run int64) (map[bridge.RowFate]int64, error)
-	OpenBatches(ctx context.Context, run int64) ([]*bridge.Batch, error)
+	// Judged counts the fates that a run has given, and the changes in its batches whose outcome is not known.
+	Judged(ctx context.Context, run int64) (fates, open int64, err error)
 	// Changes walks what the runs of a drop, or (run 0: all) one of them, have done to keys.
 	Changes(ctx context.Context, drop, run int64, each func(bridge.HistoryEntry) error) error
 	// RowLines walks the fates that a drop's runs have given to rows; rows that needed nothing have none.
@@ -109,6 +108,8 @@ type View struct {
 	Running bool
 	// By is who looks or decides, and why, for the ledger. A page copies its desk for each decision.
 	By bridge.Decision
+	// Clock tells when somebody looks; nil: the machine's.
+	Clock bridge.Clock
 	// Shadow says that the ledger is that of a shadow, which writes nothing.
 	Shadow bool
 }

@@ -150,7 +150,7 @@ type Hold struct {
 // than the rest.
 func (k *View) decided(ctx context.Context, v *DropDetails) error {
 	held := false
-	return k.Ledger.Events(ctx, bridge.EventFilter{Drop: v.Details.Drop}, func(e *bridge.Event) error {
+	return k.Ledger.Events(ctx, bridge.EventFilter{Drop: v.Details.Drop, Outline: true}, func(e *bridge.Event) error {
 		if e.Kind == bridge.DecisionTaken {
 			v.Decisions = append(v.Decisions, Decision{moment(e.At), e.Who, e.Text, e.Why, e.Verdict})
 		}

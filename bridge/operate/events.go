@@ -64,12 +64,8 @@ func (k *View) Events(ctx context.Context, f bridge.EventFilter, each func(Event
 // Life tells what happened to a drop, oldest first, but for its batches. The journal forgets after some time, decisions excepted.
 func (k *View) Life(ctx context.Context, drop int64) ([]Event, error) {
 	life := []Event{}
-	err := k.Events(ctx, bridge.EventFilter{Drop: drop}, func(e Event) error {
-		switch e.Kind {
-		case bridge.BatchSent, bridge.BatchJudged, bridge.BatchLost, bridge.LinksAdopted:
-		default:
-			life = append(life, e)
-		}
+	err := k.Events(ctx, bridge.EventFilter{Drop: drop, Outline: true}, func(e Event) error {
+		life = append(life, e)
 		return nil
 	})
 	return life, err

@@ -21,22 +21,11 @@ func (k *View) progress(ctx context.Context, r *bridge.Run, now time.Time) (*Pro
 	if r.State != bridge.Running {
 		return nil, nil
 	}
-	fates, err := k.Ledger.Fates(ctx, r.ID)
+	judged, open, err := k.Ledger.Judged(ctx, r.ID)
 	if err != nil {
 		return nil, err
 	}
-	batches, err := k.Ledger.OpenBatches(ctx, r.ID)
-	if err != nil {
-		return nil, err
-	}
-	p := &Progress{}
-	for _, n := range fates {
-		p.Judged += n
-	}
-	p.Sent = p.Judged
-	for _, b := range batches {
-		p.Sent += int64(len(b.Changes))
-	}
+	p := &Progress{Judged: judged, Sent: judged + open}
 	// What a run counts is saved once its plan has passed the guards.
 	if todo := r.Rows + r.Withdrawn - r.Unchanged - r.Collapsed - r.Rejected; r.Rows > 0 {
 		p.Planned = max(todo, p.Sent)
@@ -46,4 +35,37 @@ func (k *View) progress(ctx context.Context, r *bridge.Run, now time.Time) (*Pro
 		p.Left = float64(max(p.Planned-p.Judged, 0)) / p.PerSecond
 	}
 	return p, nil
+}
+
+// Work is a drop that a run is at work on.
+type Work struct {
+	Run
+	Progress *Progress
+}
+
+// AtWork tells what runs are at work on now, and how far they are: of the newest n drops that are being loaded.
+func AtWork(ctx context.Context, k *View, n int) ([]Work, error) {
+	drops, err := k.Ledger.Drops(ctx, bridge.DropFilter{States: []bridge.DropState{bridge.Loading}, Last: n})
+	if err != nil {
+		return nil, err
+	}
+	all := []Work{}
+	for _, d := range drops {
+		runs, err := k.Ledger.Runs(ctx, d.ID)
+		if err != nil {
+			return nil, err
+		}
+		if len(runs) == 0 {
+			continue
+		}
+		last := runs[len(runs)-1]
+		p, err := k.progress(ctx, last, time.Now())
+		if err != nil {
+			return nil, err
+		}
+		if p != nil {
+			all = append(all, Work{newRun(d, last), p})
+		}
+	}
+	return all, nil
 }

@@ -183,8 +183,8 @@ func (s deciding) askAboutDrop(c *call, status int, d *operate.DropDetails, a *a
 			a.Trouble = err.Error()
 		}
 	}
-	if ofPersons(feed) && a.Plan != nil {
-		if err := s.saw(c, bridge.Event{Feed: d.Feed, Drop: d.Drop, File: d.File, Text: "the plan of its rows"}); err != nil {
+	if a.Plan != nil || a.Undo != nil {
+		if err := c.looks().Rows(ctx, d.Drop, d.Feed, "the plan of its rows"); err != nil {
 			return err
 		}
 	}
@@ -339,7 +339,7 @@ func (s deciding) askAboutOrder(c *call, status int, a *asked) (err error) {
 		if err != nil {
 			return err
 		}
-		if err := s.saw(c, bridge.Event{Order: details[0].Order, Text: "what it would be rendered to"}); err != nil {
+		if err := c.desk.Saw(ctx, bridge.Event{Order: details[0].Order, Text: "what it would be rendered to"}); err != nil {
 			return err
 		}
 		for _, x := range c.desk.Exports {

@@ -9,7 +9,6 @@ import (
 	"strconv"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/admit"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/formats"
@@ -51,7 +50,7 @@ func (s dropPages) showDrop(c *call) error {
 		return err
 	}
 	v.Feed, _ = operate.FeedOf(c.desk.Feeds, v.DropDetails.Feed)
-	v.Personal = ofPersons(v.Feed) && !c.who.May(admit.Operator)
+	v.Personal = c.looks().OfPersons(v.DropDetails.Feed) && !c.mayAll()
 	if v.Life, err = c.desk.Life(ctx, id); err != nil {
 		return err
 	}
@@ -62,10 +61,8 @@ func (s dropPages) showDrop(c *call) error {
 		if v.Head, err = (operate.Hands{Desk: c.desk}).Head(ctx, id); err != nil {
 			return err
 		}
-		if ofPersons(v.Feed) && (v.Head != nil || len(v.Rejects) > 0) {
-			if err := s.saw(c, bridge.Event{Feed: v.DropDetails.Feed, Drop: id, File: v.File, Text: "rows of its file"}); err != nil {
-				return err
-			}
+		if err := c.looks().Rows(ctx, id, v.DropDetails.Feed, "rows of its file"); err != nil {
+			return err
 		}
 	}
 	for _, r := range v.Runs {
@@ -93,8 +90,8 @@ func (s dropPages) showDrop(c *call) error {
 	return nil
 }
 
-// ofPersons says that a feed's rows are about persons.
-func ofPersons(f *config.Feed) bool { return f != nil && f.Entity.Persons }
+// looks enter in the audit what of persons the caller is shown.
+func (c *call) looks() operate.Looks { return operate.Looks{View: &c.desk.View} }
 
 // decisions are what can be decided about a drop, as it stands.
 func (v *oneDrop) decisions() (can []string) {
@@ -161,12 +158,8 @@ func (s dropPages) dropRejects(c *call) error {
 
 // sendRejects sends rejects as a file for a spreadsheet: what is from outside begins no formula there. Rows of persons are for operators.
 func (s *Server) sendRejects(c *call, name, feed string, f bridge.RejectFilter) error {
-	hidden := map[string]bool{}
-	for _, x := range c.desk.Feeds {
-		hidden[x.Entity.Name] = ofPersons(x) && !c.who.May(admit.Operator)
-	}
-	if x, err := operate.FeedOf(c.desk.Feeds, feed); (err != nil || ofPersons(x)) && c.who.May(admit.Operator) {
-		if err := s.saw(c, bridge.Event{Feed: feed, Drop: f.Drop, Text: "rejects"}); err != nil {
+	if c.mayAll() {
+		if err := c.looks().Rows(c.r.Context(), f.Drop, feed, "rejects"); err != nil {
 			return err
 		}
 	}
@@ -185,7 +178,7 @@ func (s *Server) sendRejects(c *call, name, feed string, f bridge.RejectFilter) 
 		}
 		cells := []string{strconv.FormatInt(r.ID, 10), strconv.FormatInt(r.Drop, 10), strconv.FormatInt(r.Run, 10), r.Where(), string(r.State),
 			r.Entity, r.Key, r.Field, r.Code, r.Message, rowText(r.Row)}
-		if hidden[r.Entity] {
+		if s.hides(c, r.Entity) {
 			cells[6], cells[9], cells[10] = "", "", ""
 		}
 		for i, text := range cells {

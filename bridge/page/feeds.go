@@ -18,7 +18,7 @@ type workList struct {
 }
 
 func (s workPages) works(c *call) (*workList, error) {
-	t, err := s.today.get(s.news.version.Load(), newsEvery, func() (*today, error) { return s.makeToday(c.r.Context()) })
+	t, err := s.todayFor(c)
 	if err != nil {
 		return nil, err
 	}
@@ -90,8 +90,11 @@ func (s workPages) showFeed(c *call) error {
 	if v.Parked, v.MoreWaits, err = c.desk.Parked(c.r.Context(), name, shownRejects); err != nil {
 		return err
 	}
-	if ofPersons(f) && !c.mayAll() {
+	if c.looks().OfPersons(name) && !c.mayAll() {
 		v.Parked = nil
+	}
+	if err := c.looks().Parked(c.r.Context(), v.Parked); err != nil {
+		return err
 	}
 	s.show(c, http.StatusOK, "feed", view{Title: c.T("Feed") + " " + name, Live: true, Body: v})
 	return nil

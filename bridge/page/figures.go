@@ -55,8 +55,9 @@ func (*chart) Left() float64   { return chartLeft }
 func (*chart) Bottom() float64 { return chartHeight - chartBottom }
 
 func (s *Server) showFigures(c *call) error {
-	days, err := s.days.get(0, figuresAge, func() ([]operate.Day, error) {
-		return operate.Figures{Ledger: s.Desk.Ledger}.Days(c.r.Context(), s.Desk.In.Clock.Now(), figureDays)
+	ctx := c.r.Context()
+	days, err := s.days.get(ctx, moment{}, figuresAge, func() ([]operate.Day, error) {
+		return operate.Figures{Ledger: s.Desk.Ledger}.Days(ctx, s.Desk.In.Clock.Now(), figureDays)
 	})
 	if err != nil {
 		return err

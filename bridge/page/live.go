@@ -23,8 +23,9 @@ const (
 
 // news hands on to watchers that something has happened. What it was they find in the pages; only progress is told as it is.
 type news struct {
-	version atomic.Int64 // grows with whatever changes a page
-	stop    func()
+	happened  atomic.Int64 // grows with whatever changes a page
+	decisions atomic.Int64 // grows with what somebody has decided
+	stop      func()
 
 	mu       sync.Mutex
 	changed  bool
@@ -75,12 +76,18 @@ func (n *news) observe(e *bridge.Event) {
 		n.progress[e.Feed] = progress{e.Feed, formats.Printable(e.File), e.Phase, e.Done, e.Total}
 		n.mu.Unlock()
 	default:
-		n.version.Add(1)
+		n.happened.Add(1)
+		if e.Kind == bridge.DecisionTaken {
+			n.decisions.Add(1)
+		}
 		n.mu.Lock()
 		n.changed = true
 		n.mu.Unlock()
 	}
 }
+
+// now is how much has happened.
+func (n *news) now() moment { return moment{n.happened.Load(), n.decisions.Load()} }
 
 // tell hands on what has happened since the last time. A watcher who has not taken the last message yet gets this one with the next.
 func (n *news) tell() {

@@ -45,7 +45,7 @@ func TestPagesOfALargeLedger(t *testing.T) {
 		"/search?q=customers_000100"} {
 		took := make([]time.Duration, looks)
 		for i := range took {
-			s.Events.Tell(&bridge.Event{Kind: bridge.Noted}) // nothing is answered from memory
+			s.Events.Tell(&bridge.Event{Kind: bridge.DecisionTaken}) // nothing is answered from memory
 			at := time.Now()
 			if w := s.ask(httptest.NewRequest("GET", path, nil)); w.Code != http.StatusOK {
 				t.Fatalf("%s is %d", path, w.Code)

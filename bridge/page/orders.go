@@ -100,7 +100,7 @@ func (s orderPages) showOrder(c *call) error {
 			}
 			continue
 		}
-		if err := s.saw(c, bridge.Event{Order: d.Order, Text: "its files"}); err != nil {
+		if err := c.desk.Saw(c.r.Context(), bridge.Event{Order: d.Order, Text: "its files"}); err != nil {
 			return err
 		}
 	}
@@ -139,7 +139,7 @@ func (s orderPages) orderFile(c *call) error {
 	if err != nil {
 		return err
 	}
-	if err := s.saw(c, bridge.Event{Order: id, Export: export, File: owed[0].File, Text: "the file"}); err != nil {
+	if err := c.desk.Saw(c.r.Context(), bridge.Event{Order: id, Export: export, File: owed[0].File, Text: "the file"}); err != nil {
 		return err
 	}
 	c.w.Header().Set("Content-Type", "application/octet-stream")

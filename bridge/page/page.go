@@ -176,7 +176,7 @@ func (s *Server) allowed(role admit.Role, next http.Handler) http.Handler {
 
 func (s *Server) newCall(w http.ResponseWriter, r *http.Request, who *admit.Caller) *call {
 	desk := *s.Desk
-	desk.By, desk.Wait = who.Decision(""), false
+	desk.By, desk.Wait, desk.Clock = who.Decision(""), false, desk.In.Clock
 	return &call{words: wordsFor(r), w: w, r: r, who: who, desk: &desk}
 }
 
@@ -229,32 +229,4 @@ func (s *Server) fail(c *call, err error) {
 type trouble struct {
 	Status     int
 	Text, Hint string
-}
-
-// saw enters in the journal that a caller was shown what is a person's.
-func (s *Server) saw(c *call, e bridge.Event) error {
-	e.At, e.Kind = s.Desk.In.Clock.Now(), bridge.PersonSeen
-	return s.Desk.In.Ledger.Keep(context.WithoutCancel(c.r.Context()), c.who.Decision("").On(&e))
-}
-
-// memo keeps what many ask for, for as long as nothing has happened.
-type memo[T any] struct {
-	mu      sync.Mutex
-	version int64
-	at      time.Time
-	value   T
-}
-
-// get makes the value anew when something has happened since, or when it is older than age.
-func (m *memo[T]) get(version int64, age time.Duration, make func() (T, error)) (T, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if !m.at.IsZero() && m.version == version && time.Since(m.at) < age {
-		return m.value, nil
-	}
-	v, err := make()
-	if err == nil {
-		m.value, m.version, m.at = v, version, time.Now()
-	}
-	return v, err
 }

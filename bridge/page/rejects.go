@@ -98,9 +98,16 @@ func (s rejectPages) showRejects(c *call) error {
 func (s rejectPages) causes(c *call, f bridge.RejectFilter) (list []cause, cut bool, err error) {
 	found, err := c.desk.Causes(c.r.Context(), f)
 	var rows int64
+	var shown []operate.KeptReject
 	for _, x := range found {
 		rows += x.Rows
-		list = append(list, cause{Cause: x, Todo: todoOf(x.Code), Query: causeQuery(f.Feed, x), Bare: s.hides(c, x.Entity)})
+		y := cause{Cause: x, Todo: todoOf(x.Code), Query: causeQuery(f.Feed, x), Bare: s.hides(c, x.Entity)}
+		if list = append(list, y); !y.Bare {
+			shown = append(shown, x.Example)
+		}
+	}
+	if err == nil {
+		err = c.looks().Rejects(c.r.Context(), shown)
 	}
 	return list, rows >= causeRows, err
 }
@@ -127,7 +134,7 @@ func (s rejectPages) flat(c *call, f bridge.RejectFilter, v *rejectList) error {
 	if err != nil {
 		return err
 	}
-	wanted, person := cause{Cause: causeOf(c)}, false
+	wanted := cause{Cause: causeOf(c)}
 	for _, r := range list {
 		of := r.Entity == wanted.Entity && r.Code == wanted.Code && r.Cause == wanted.Cause.Cause
 		if wanted.Cause.Cause != "" && !of || v.State != "" && v.State != "all" && string(r.State) != v.State {
@@ -136,7 +143,6 @@ func (s rejectPages) flat(c *call, f bridge.RejectFilter, v *rejectList) error {
 		if s.hides(c, r.Entity) {
 			r.Key, r.Message, r.Row = "", "", nil
 		}
-		person = person || formats.OfPersons(r.Entity)
 		v.Rejects = append(v.Rejects, r)
 	}
 	if n := len(v.Rejects) - shownFlat; n > 0 {
@@ -146,10 +152,10 @@ func (s rejectPages) flat(c *call, f bridge.RejectFilter, v *rejectList) error {
 		wanted.Todo, wanted.Query, wanted.Rows = todoOf(wanted.Code), causeQuery(f.Feed, wanted.Cause), int64(len(v.Rejects))
 		v.One = &wanted
 	}
-	if person && c.mayAll() {
-		return s.saw(c, bridge.Event{Feed: f.Feed, Text: "rejects"})
+	if !c.mayAll() {
+		return nil
 	}
-	return nil
+	return c.looks().Rejects(c.r.Context(), v.Rejects)
 }
 
 func (s rejectPages) allRejects(c *call) error {

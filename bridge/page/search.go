@@ -69,14 +69,13 @@ func (s searching) find(c *call, v *foundAll) error {
 	v.Orders, v.Drops, v.More = found.Orders, found.Drops, found.More
 	now, stop := context.WithTimeout(ctx, nowPatience)
 	defer stop()
+	var shown []*operate.Trace
 	for i, t := range found.Traces {
 		k := foundKey{Trace: t, Hidden: (formats.OfPersons(t.Entity) || t.Entity == bridge.Orders) && !c.mayAll()}
 		if k.Hidden {
 			k.Content, k.History, k.Parked = nil, nil, nil
-		} else if formats.OfPersons(t.Entity) {
-			if err := s.saw(c, bridge.Event{Person: s.Desk.Ledger.Pseudonym(t.Key), Text: "search"}); err != nil {
-				return err
-			}
+		} else {
+			shown = append(shown, t)
 		}
 		if i < askedNow && !k.Hidden {
 			if k.Now, err = (operate.Finder{Desk: c.desk}).Now(now, t); err != nil {
@@ -85,6 +84,9 @@ func (s searching) find(c *call, v *foundAll) error {
 		}
 		k.compare()
 		v.Keys = append(v.Keys, k)
+	}
+	if err := c.looks().Traces(ctx, shown...); err != nil {
+		return err
 	}
 	v.Empty = len(v.Orders)+len(v.Drops)+len(v.Keys) == 0
 	return nil

@@ -68,15 +68,43 @@ func TestPersonalDataIsForOperators(t *testing.T) {
 		s.get(path).says("", secret)
 		s.as(viewer).get(path).lacks(secret)
 	}
-	var looks []string
-	s.Must(s.Ledger.Events(t.Context(), bridge.EventFilter{}, func(e *bridge.Event) error {
-		if e.Kind == bridge.PersonSeen {
-			looks = append(looks, e.Who+" "+e.From+" "+e.Text)
+}
+
+// Whatever page shows an operator what is a person's, the look stands in the audit; a page that shows nothing of persons enters none.
+func TestLooksAtPersonsStandInTheAudit(t *testing.T) {
+	w := busy(t)
+	w.Drop("customers", "users_1.csv", "email,customer_number,first_name,last_name\nann@example.com,C-100,Ann,\nbob@example.com,C-999,Bob,Berg\n")
+	w.Round()
+	s := newSite(t, w)
+	users, _ := s.Last("users")
+	drop := "/drops/" + number(users.ID)
+	looks := func() (all []string) {
+		s.Must(s.Ledger.Events(t.Context(), bridge.EventFilter{}, func(e *bridge.Event) error {
+			if e.Kind == bridge.PersonSeen {
+				all = append(all, e.Who+" "+e.From+" "+e.Text)
+			}
+			return nil
+		}))
+		return all
+	}
+	for path, want := range map[string]string{drop: "rows of its file", "/rejects": "rejects", "/rejects?state=all": "rejects", "/rejects.csv": "rejects",
+		drop + "/rejects.csv": "rejects", "/feeds/users": "parked rows", drop + "/rerun": "the plan of its rows", "/search?q=C-100": "trace",
+		"/orders/A-1001": "its files", "/orders/A-1001/render": "what it would be rendered to", downloadOf(t, s.get("/orders/A-1001")): "the file"} {
+		before := len(looks())
+		s.get(path)
+		if got := looks()[before:]; len(got) == 0 || got[0] != "olga 192.0.2.2 "+want {
+			t.Errorf("%s enters %q", path, got)
 		}
-		return nil
-	}))
-	if len(looks) < 3 || !strings.HasPrefix(looks[0], "olga 192.0.2.2 ") {
-		t.Errorf("looks are %v", looks)
+	}
+	before := len(looks())
+	for _, path := range []string{"/", "/drops", "/rejects?feed=products", "/feeds", "/feeds/products", "/orders", "/search?q=SKU1", "/figures"} {
+		s.get(path)
+	}
+	for _, path := range []string{drop, "/rejects", "/rejects?state=all", "/rejects.csv", "/feeds/users", "/search?q=C-100", "/orders/A-1001"} {
+		s.as(viewer).get(path).lacks("ann@example.com", "bob@example.com", "Berg")
+	}
+	if got := looks()[before:]; len(got) != 0 {
+		t.Errorf("nothing of persons was shown, and the audit says %q", got)
 	}
 }
 

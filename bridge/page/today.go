@@ -23,10 +23,10 @@ type today struct {
 	Feeds   []feedToday
 	Exports []exportToday
 	Ends    []end
-	Loading []*operate.DropDetails // what runs are at work on
-	Queue   int64                  // rows that the shop was sent and has not judged
-	Alerts  []alert                // the worst first
-	watched []operate.LiveAlarm    // alarms that nobody has taken note of, and that nothing else here tells
+	Loading []operate.Work
+	Queue   int64               // rows that the shop was sent and has not judged
+	Alerts  []alert             // the worst first
+	watched []operate.LiveAlarm // alarms that nobody has taken note of, and that nothing else here tells
 }
 
 // feedToday is a feed with what its runs did today.
@@ -73,12 +73,18 @@ func (t *today) Tone() string {
 func (t *today) Needs() int { return len(t.Alerts) }
 
 func (s *Server) showToday(c *call) error {
-	t, err := s.today.get(s.news.version.Load(), newsEvery, func() (*today, error) { return s.makeToday(c.r.Context()) })
+	t, err := s.todayFor(c)
 	if err != nil {
 		return err
 	}
 	s.show(c, http.StatusOK, "today", view{Title: c.T("Today"), Live: true, Body: t})
 	return nil
+}
+
+// todayFor is how everything stands, made once for all who look at the same time.
+func (s *Server) todayFor(c *call) (*today, error) {
+	ctx := c.r.Context()
+	return s.today.get(ctx, s.news.now(), newsEvery, func() (*today, error) { return s.makeToday(ctx) })
 }
 
 func (s *Server) makeToday(ctx context.Context) (*today, error) {
@@ -105,18 +111,11 @@ func (s *Server) makeToday(ctx context.Context) (*today, error) {
 	}
 	t.findAlerts()
 	t.Ends = s.ends(t.Status)
-	loading, err := s.Desk.Drops(ctx, bridge.DropFilter{States: []bridge.DropState{bridge.Loading}, Last: pageRows})
-	if err != nil {
+	if t.Loading, err = operate.AtWork(ctx, &s.Desk.View, pageRows); err != nil {
 		return nil, err
 	}
-	for _, d := range loading {
-		v, err := s.Desk.DropDetails(ctx, d.Drop, false)
-		if err != nil {
-			return nil, err
-		}
-		if v.Progress != nil {
-			t.Loading, t.Queue = append(t.Loading, v), t.Queue+v.Progress.Sent-v.Progress.Judged
-		}
+	for _, w := range t.Loading {
+		t.Queue += w.Progress.Sent - w.Progress.Judged
 	}
 	return t, nil
 }

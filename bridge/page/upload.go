@@ -183,6 +183,9 @@ func (s handingIn) showDraft(c *call, status int, v *uploading) error {
 	if v.Plan, err = c.desk.Plan(c.r.Context(), v.Draft.Feed, v.Draft.Path(), operate.PlanOptions{Weigh: true}); err != nil {
 		v.Trouble = err.Error()
 	}
+	if err := c.looks().Rows(c.r.Context(), 0, v.Draft.Feed, "the plan of a file"); err != nil {
+		return err
+	}
 	return s.showUpload(c, status, v)
 }
 

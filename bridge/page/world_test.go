@@ -27,7 +27,8 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // feeds of a shop that has something of everything: guards that hold, values that are not mapped, parents that are missing.
 const feeds = `
 feeds:
-  - { name: customers, entity: customers, remote: disk, folder: customers, match: '*.csv', ready: { stable: 0s }, format: { kind: csv } }
+  - { name: customers, entity: customers, remote: disk, folder: customers, match: 'customers*.csv', ready: { stable: 0s }, format: { kind: csv } }
+  - { name: users, entity: customer_users, remote: disk, folder: customers, match: 'users*.csv', ready: { stable: 0s }, format: { kind: csv } }
   - { name: products, entity: products, remote: disk, folder: products, match: '*.csv', ready: { stable: 0s },
       format: { kind: csv }, values: { unit: { ST: item } }, guards: { max_rejects: 40% } }
   - { name: prices, entity: prices, remote: disk, folder: prices, match: '*.csv', ready: { stable: 0s }, format: { kind: csv },
@@ -76,14 +77,20 @@ func (s *site) ask(r *http.Request) *httptest.ResponseRecorder {
 	return w
 }
 
-// get reads a page that there is.
+// get reads a page that there is. One that waits for a plan is looked at again, as a browser does.
 func (s *site) get(path string) *document {
 	s.t.Helper()
-	w := s.ask(httptest.NewRequest("GET", path, nil))
-	if w.Code != http.StatusOK {
-		s.t.Fatalf("%s is %d: %s", path, w.Code, textOf(w.Body.String()))
+	for range 100 {
+		w := s.ask(httptest.NewRequest("GET", path, nil))
+		if w.Code != http.StatusOK {
+			s.t.Fatalf("%s is %d: %s", path, w.Code, textOf(w.Body.String()))
+		}
+		if d := parse(s.t, w.Body.String()); len(d.all("meta", "http-equiv", "refresh")) == 0 {
+			return d
+		}
 	}
-	return parse(s.t, w.Body.String())
+	s.t.Fatalf("%s waits on and on", path)
+	return nil
 }
 
 // post sends a form, as a browser does from a page of the site.

@@ -30,10 +30,13 @@ func newDropCommand(a *app) *cobra.Command {
 				return &usageError{"--plan asks what would change now; a shadow has told what would have", "leave --plan out"}
 			}
 			if plan {
-				return a.work(cmd.Context(), "", readLedger, func(e *engine) error { return a.planDrop(cmd.Context(), e.Desk, id) })
+				return a.work(cmd.Context(), "", readLedger, func(e *engine) error { return a.planDrop(cmd.Context(), e, id) })
 			}
 			return a.look(cmd.Context(), func(desk *operate.View) error {
 				d, err := desk.DropDetails(cmd.Context(), id, rows)
+				if err == nil && rows {
+					err = operate.Looks{View: desk}.Rows(cmd.Context(), id, d.Feed, "rows")
+				}
 				if err != nil {
 					return err
 				}
@@ -60,12 +63,20 @@ func newDropCommand(a *app) *cobra.Command {
 const plannedShown = 50
 
 // planDrop prints what a drop would change.
-func (a *app) planDrop(ctx context.Context, desk *operate.Desk, id int64) error {
+func (a *app) planDrop(ctx context.Context, e *engine, id int64) error {
+	d, err := e.ledger.Drop(ctx, id)
+	if err == nil {
+		view := operate.View{Feeds: e.Desk.Feeds, Ledger: witness{e.ledger, e.config.State.Dir}, By: decider()}
+		err = operate.Looks{View: &view}.Rows(ctx, id, d.Feed, "the plan of its rows")
+	}
+	if err != nil {
+		return err
+	}
 	o := a.planOptions(false, true)
 	if !a.AsJSON {
 		o.Reject = a.PrintReject
 	}
-	v, err := desk.PlanDrop(ctx, id, o)
+	v, err := e.Desk.PlanDrop(ctx, id, o)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,9 @@ func newParkedCommand(a *app) *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.look(cmd.Context(), func(desk *operate.View) error {
 				parked, _, err := desk.Parked(cmd.Context(), feed, 0)
+				if err == nil {
+					err = operate.Looks{View: desk}.Parked(cmd.Context(), parked)
+				}
 				if err != nil {
 					return err
 				}

@@ -34,7 +34,7 @@ func newRejectsCommand(a *app) *cobra.Command {
 						for _, c := range causes {
 							shown = append(shown, c.Example)
 						}
-						err = desk.SawRejects(cmd.Context(), shown)
+						err = operate.Looks{View: desk}.Rejects(cmd.Context(), shown)
 					}
 					if err != nil {
 						return err
@@ -43,7 +43,7 @@ func newRejectsCommand(a *app) *cobra.Command {
 				}
 				rejects, err := desk.Rejects(cmd.Context(), f)
 				if err == nil {
-					err = desk.SawRejects(cmd.Context(), rejects)
+					err = operate.Looks{View: desk}.Rejects(cmd.Context(), rejects)
 				}
 				if err != nil {
 					return err

@@ -25,7 +25,7 @@ func newTraceCommand(a *app) *cobra.Command {
 				}
 				v, err := desk.Trace(cmd.Context(), args[0], args[1])
 				if err == nil {
-					err = desk.SawTraces(cmd.Context(), v)
+					err = operate.Looks{View: desk}.Traces(cmd.Context(), v)
 				}
 				if err != nil {
 					return err
@@ -44,7 +44,7 @@ func newTraceCommand(a *app) *cobra.Command {
 func traceAll(a *app, ctx context.Context, desk *operate.View, word string) error {
 	all, more, err := desk.TraceAll(ctx, word)
 	if err == nil {
-		err = desk.SawTraces(ctx, all...)
+		err = operate.Looks{View: desk}.Traces(ctx, all...)
 	}
 	if err != nil {
 		return err

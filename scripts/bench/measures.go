@@ -33,6 +33,7 @@ var measures = []struct {
 	{"small files", smallFiles},
 	{"a full folder", fullFolder},
 	{"orders", orders},
+	{"people beside a load", people},
 }
 
 const onDisk = `remotes: { disk: { kind: dir, path: . } }

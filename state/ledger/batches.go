@@ -61,8 +61,8 @@ func (l runStore) OpenBatch(ctx context.Context, run int64, b *bridge.Batch, eve
 		return fmt.Errorf("encode batch: %w", err)
 	}
 	return l.tx(ctx, "open batch", func(tx statements) error {
-		err := tx.insert(ctx, &b.ID, `INSERT INTO batches (run, entity, changes, sent) VALUES (?, ?, ?, ?)`,
-			run, b.Entity, changes, millis(b.Sent))
+		err := tx.insert(ctx, &b.ID, `INSERT INTO batches (run, entity, changes, n, sent) VALUES (?, ?, ?, ?, ?)`,
+			run, b.Entity, changes, len(b.Changes), millis(b.Sent))
 		if err != nil {
 			return err
 		}

@@ -63,7 +63,7 @@ func (l dropStore) Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Dr
 	filter(&w, "remote = ?", f.Remote)
 	filter(&w, "folder = ?", f.Folder)
 	filter(&w, "name = ?", f.Name)
-	filter(&w, "sha256 = ?", f.SHA256)
+	filter(&w, "sha256 = ? AND sha256 <> ''", f.SHA256) // in these words, for the index
 	filter(&w, "sha256 <> ?", f.Other)
 	filter(&w, "id > ?", f.After)
 	filter(&w, "id < ?", f.Before)

@@ -88,6 +88,9 @@ func (l journal) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 		w.add("remote <> ''")
 	}
 	filter(&w, `"user" = ?`, f.User)
+	if f.Outline {
+		w.add("kind NOT IN (SELECT value FROM json_each(?))", list(names(bridge.BatchKinds)))
+	}
 	filter(&w, "at >= ?", millis(f.Since))
 	query := `SELECT * FROM (SELECT id, at, kind, feed, export, drop_id, doc, remote, "user", rest FROM events` +
 		w.tail("id", f.First, f.Last) + `) chosen`

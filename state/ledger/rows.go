@@ -155,6 +155,13 @@ func (l rowStore) Fates(ctx context.Context, run int64) (map[bridge.RowFate]int6
 	return fates, wrap(fmt.Sprintf("count fates of run %d", run), err)
 }
 
+// Judged counts the fates that a run has given, in an index alone, and the changes in its batches whose outcome is not known.
+func (l rowStore) Judged(ctx context.Context, run int64) (fates, open int64, err error) {
+	err = l.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM history WHERE run = ?1),
+		(SELECT coalesce(sum(n), 0) FROM batches WHERE run = ?1)`, run).Scan(&fates, &open)
+	return fates, open, wrap(fmt.Sprintf("count what run %d has done", run), err)
+}
+
 // RemovedBy tells the drops that removed some of the keys last, of those whose link is gone.
 func (l rowStore) RemovedBy(ctx context.Context, entity string, keys []string) (map[string]int64, error) {
 	drops := map[string]int64{}

@@ -42,6 +42,7 @@ var journal = []test{
 			"all":                 {bridge.EventFilter{}, []string{"0", "1", "2", "3", "4", "5"}},
 			"after another":       {bridge.EventFilter{After: second}, []string{"2", "3", "4", "5"}},
 			"of a drop":           {bridge.EventFilter{Drop: 1}, []string{"0", "2"}},
+			"without its batches": {bridge.EventFilter{Drop: 2, Outline: true}, []string{"1"}},
 			"of an order":         {bridge.EventFilter{Order: "ORD-1"}, []string{"2", "3"}},
 			"since":               {bridge.EventFilter{Since: at.Add(3 * time.Minute)}, []string{"3", "4", "5"}},
 			"the last two":        {bridge.EventFilter{Last: 2}, []string{"4", "5"}},

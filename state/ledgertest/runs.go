@@ -117,6 +117,14 @@ func (w *world) openBatches(run int64) []*bridge.Batch {
 	return open
 }
 
+// judged are how many fates a run has given, and how many changes stand in its batches.
+func (w *world) judged(run int64) []int64 {
+	w.Helper()
+	fates, open, err := w.Judged(w.Context(), run)
+	w.must(err)
+	return []int64{fates, open}
+}
+
 var batches = []test{
 	{"a batch is known until it is settled", func(w *world) {
 		_, r := w.run(bridge.Drop{})
@@ -129,8 +137,12 @@ var batches = []test{
 		w.must(w.SetOperation(w.Context(), first, &bridge.Event{Kind: bridge.Noted}))
 		w.again()
 		w.is([]*bridge.Batch{first, second}, w.openBatches(r.ID))
-		w.must(w.Settle(w.Context(), first.ID, nil, &bridge.Event{Kind: bridge.BatchJudged}))
+		w.is([]int64{0, 3}, w.judged(r.ID))
+		w.must(w.Settle(w.Context(), first.ID, []bridge.Settlement{fated(r, "A", bridge.FateUpdated), fated(r, "B", bridge.FateRejected)},
+			&bridge.Event{Kind: bridge.BatchJudged}))
 		w.is([]*bridge.Batch{second}, w.openBatches(r.ID))
+		w.is([]int64{2, 1}, w.judged(r.ID))
+		w.is([]int64{0, 0}, w.judged(r.ID+1))
 		w.is([]*bridge.Batch(nil), w.openBatches(r.ID+1))
 		w.is([]bridge.EventKind{bridge.BatchSent, bridge.Noted, bridge.BatchJudged},
 			each(w.journaled(bridge.EventFilter{}), func(e *bridge.Event) bridge.EventKind { return e.Kind }))

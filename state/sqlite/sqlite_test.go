@@ -141,8 +141,8 @@ func TestDamagedRowsAreErrors(t *testing.T) {
 			VALUES (1, 'products', 'A', '', '{}', '{', 0)`, func(l *Ledger) error { _, err := l.Links(ctx, "products", []string{"A"}); return err }},
 		"history": {`INSERT INTO history VALUES (1, NULL, 'products', 'A', 0, 0, 0, '', '{', '{}', '', 0)`,
 			func(l *Ledger) error { _, err := l.History(ctx, "products", "A"); return err }},
-		"a batch":   {`INSERT INTO batches VALUES (1, 1, 'products', '', '[', 0)`, func(l *Ledger) error { _, err := l.OpenBatches(ctx, 1); return err }},
-		"an entity": {`INSERT INTO batches VALUES (1, 1, 'spoons', '', '[]', 0)`, func(l *Ledger) error { _, err := l.OpenBatches(ctx, 1); return err }},
+		"a batch":   {`INSERT INTO batches VALUES (1, 1, 'products', '', '[', 0, 1)`, func(l *Ledger) error { _, err := l.OpenBatches(ctx, 1); return err }},
+		"an entity": {`INSERT INTO batches VALUES (1, 1, 'spoons', '', '[]', 0, 1)`, func(l *Ledger) error { _, err := l.OpenBatches(ctx, 1); return err }},
 		"an event": {`INSERT INTO events (at, kind, rest) VALUES (0, 'note', '{')`,
 			func(l *Ledger) error {
 				return l.Events(ctx, bridge.EventFilter{}, func(*bridge.Event) error { return nil })

@@ -1,0 +1,63 @@
+package page
+
+import (
+	"context"
+	"sync"
+	"time"
+)
+
+// memo keeps what many ask for at once, so that it is made once for all of them. The zero value is ready.
+type memo[T any] struct {
+	mu     sync.Mutex
+	making chan struct{} // closed when whoever makes the value is done; nil: nobody does
+	of     moment
+	at     time.Time // zero: there is no value
+	value  T
+}
+
+// moment is how much had happened when something was made. A value of before a decision is shown to nobody: who has decided sees it.
+type moment struct{ news, decisions int64 }
+
+// shared is for how long a value is good enough although something has happened since that nobody decided.
+const shared = 300 * time.Millisecond
+
+// get is the value of a moment, which is made anew when it is older than age. Who asks while another makes it does not wait, but gets
+// the one before, unless that is twice as old as it may be.
+func (m *memo[T]) get(ctx context.Context, of moment, age time.Duration, make func() (T, error)) (T, error) {
+	m.mu.Lock()
+	for {
+		old, there := time.Since(m.at), !m.at.IsZero() && m.of.decisions == of.decisions
+		switch {
+		case there && (old < age && m.of.news == of.news || old < shared), there && m.making != nil && old < 2*age:
+			defer m.mu.Unlock()
+			return m.value, nil
+		case m.making == nil:
+			return m.make(of, make)
+		}
+		making := m.making
+		m.mu.Unlock()
+		select {
+		case <-making:
+		case <-ctx.Done():
+			return *new(T), ctx.Err()
+		}
+		m.mu.Lock()
+	}
+}
+
+// make makes the value and lets go of the lock, which its caller has taken.
+func (m *memo[T]) make(of moment, value func() (T, error)) (v T, err error) {
+	done := make(chan struct{})
+	m.making = done
+	m.mu.Unlock()
+	defer func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.making = nil
+		if err == nil {
+			m.value, m.of, m.at = v, of, time.Now()
+		}
+		close(done)
+	}()
+	return value()
+}
