@@ -63,6 +63,7 @@ var rooms = []room{
 	{"bridge/figures", below{"formats", "bridge", "bridge/config"}},
 	{"bridge/admit", below{"formats", "bridge", "bridge/config", "bridge/password"}},
 	{"bridge/api", below{"formats", "bridge", "bridge/admit", "bridge/inbound", "bridge/operate"}},
+	{"bridge/api/client", below{"formats", "bridge", "bridge/api", "bridge/inbound", "bridge/operate"}},
 	{"state", below{"formats", "bridge"}},
 
 	// What people see stands on the journeys' read models and decisions, and on who is there.

@@ -1,6 +1,7 @@
 package api_test
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"flag"
@@ -93,7 +94,7 @@ func (s *site) ask(method, path string, body any, header ...string) answer {
 	}
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)
-	a := answer{w.Code, w.Header(), w.Body.Bytes()}
+	a := answer{w.Code, w.Result().Header, w.Body.Bytes()} // what went out: later changes of w.Header() did not
 	s.checked.hold(s.t, method, path, a)
 	return a
 }
@@ -184,6 +185,16 @@ func TestOrdersAreSeenAndWrittenOnceMore(t *testing.T) {
 	if len(again) != 1 || again[0].State != bridge.OwedNow {
 		t.Errorf("resent: %+v", again)
 	}
+	since := again[0].Submitted.Add(-time.Minute)
+	if all := post[[]operate.Order](s, "/resend", why{"from": since, "dry_run": true}); len(all) != 1 {
+		t.Errorf("of a time: %+v", all)
+	}
+	if all := post[[]operate.Order](s, "/resend", why{"from": since}); len(all) != 1 || all[0].State != bridge.OwedNow {
+		t.Errorf("resent of a time: %+v", all)
+	}
+	if found := get[[]operate.Order](s, "/orders?order=ORD-1&state=owed,written"); len(found) != 1 {
+		t.Errorf("by its name: %+v", found)
+	}
 }
 
 // A decision is a change of the ledger in the caller's name, and the running bridge carries it out.
@@ -204,6 +215,10 @@ func TestADecisionIsTheCallers(t *testing.T) {
 	if a := s.ask("POST", "/drops/1/approve", why{}); a.status != http.StatusConflict || !bytes.Contains(a.body, []byte(`"hint"`)) {
 		t.Errorf("approved again: %d %s", a.status, a.body)
 	}
+	if all := post[[]api.Outcome](s, "/feeds/products/rerun", why{"rejected": true}); len(all) != 1 || !all[0].Handed {
+		t.Errorf("run again: %+v", all)
+	}
+	s.Round()
 	acked := post[operate.Acknowledgement](s, "/drops/1/ack", why{"why": "known"})
 	if acked.Acknowledged != 2 {
 		t.Errorf("acknowledged: %+v", acked)
@@ -628,6 +643,22 @@ func TestEventsAreFollowed(t *testing.T) {
 	s.Drop("products", "good.csv", good)
 	s.Round()
 	all := get[[]operate.Event](s, "/events?limit=1000")
+	if a := s.ask("GET", "/events/stream?drop=99&last=1", nil); a.status != http.StatusNotFound {
+		t.Errorf("a drop that there is not: %d %s", a.status, a.body)
+	}
+	last := all[len(all)-1].ID
+	for query, first := range map[string]int64{"?last=2": last - 1, "?since=2000-01-01T00:00:00Z": all[0].ID, "?after=1&last=3&drop=1": last - 2} {
+		resp, err := http.Get(server.URL + api.Path + "/events/stream" + query)
+		s.Must(err)
+		var text []byte
+		for lines := bufio.NewScanner(resp.Body); !strings.HasPrefix(string(text), "id: ") && lines.Scan(); {
+			text = lines.Bytes()
+		}
+		if want := fmt.Sprintf("id: %d", first); string(text) != want {
+			t.Errorf("%s begins with %s, want %s", query, text, want)
+		}
+		resp.Body.Close()
+	}
 	r, err := http.NewRequestWithContext(t.Context(), "GET", server.URL+api.Path+"/events/stream", nil)
 	s.Must(err)
 	r.Header.Set("Last-Event-ID", strconv.FormatInt(all[1].ID, 10))

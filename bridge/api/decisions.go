@@ -37,6 +37,17 @@ type Outcome struct {
 	Paused  string `json:"paused" doc:"why nobody carries it out before it is resumed"`
 }
 
+// Result is the outcome as the one who decided on the spot has it.
+func (o *Outcome) Result() *operate.Result {
+	r := &operate.Result{Run: o.Run, Handed: o.Handed, Paused: o.Paused}
+	for verdict, word := range verdicts {
+		if word == o.Verdict {
+			r.Verdict = verdict
+		}
+	}
+	return r
+}
+
 // verdicts are the words for an [operate.Verdict].
 var verdicts = map[operate.Verdict]string{operate.Good: "good", operate.Waits: "waits", operate.Failed: "failed"}
 
@@ -44,7 +55,11 @@ func outcome(v *operate.Result, err error) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Outcome{Run: v.Run, Verdict: verdicts[v.Verdict], Handed: v.Handed, Paused: v.Paused}, nil
+	return outcomeOf(v), nil
+}
+
+func outcomeOf(v *operate.Result) *Outcome {
+	return &Outcome{Run: v.Run, Verdict: verdicts[v.Verdict], Handed: v.Handed, Paused: v.Paused}
 }
 
 // deciding is a request that decides something.
@@ -134,6 +149,21 @@ type rerun struct {
 
 func (in *rerun) why() string { return in.Body.Why }
 
+// rerunFeed chooses drops by when they were seen, and what of them is loaded.
+type rerunFeed struct {
+	Feed string `path:"feed" maxLength:"255"`
+	Once
+	Body struct {
+		Reason
+		From     time.Time `json:"from,omitzero" doc:"seen at or after"`
+		To       time.Time `json:"to,omitzero" doc:"seen before"`
+		Rejected bool      `json:"rejected,omitempty" doc:"only the rows that their last runs rejected"`
+		Force    bool      `json:"force,omitempty" doc:"send unchanged rows too, and overwrite what newer drops have set"`
+	}
+}
+
+func (in *rerunFeed) why() string { return in.Body.Why }
+
 type undoBody struct {
 	Reason
 	Yes    bool `json:"yes,omitempty" doc:"load the way back at once"`
@@ -177,6 +207,20 @@ type resend struct {
 
 func (in *resend) why() string { return in.Body.Why }
 
+// resendAll chooses orders by when they were submitted.
+type resendAll struct {
+	Once
+	Body struct {
+		Reason
+		Export string    `json:"export,omitempty" doc:"only by this export; by every one without"`
+		From   time.Time `json:"from" doc:"submitted at or after"`
+		To     time.Time `json:"to,omitzero" doc:"submitted before"`
+		DryRun bool      `json:"dry_run,omitempty" doc:"list the files that would be written, and change nothing"`
+	}
+}
+
+func (in *resendAll) why() string { return in.Body.Why }
+
 // pauseBody names what is paused or resumed.
 type pauseBody struct {
 	Reason
@@ -214,6 +258,13 @@ func (s *server) decisions(a huma.API) {
 		func(ctx context.Context, desk *operate.Desk, in *rerun) (*Outcome, error) {
 			return outcome(desk.Rerun(ctx, in.Drop, inbound.RerunOptions{Rejected: in.Body.Rejected, Force: in.Body.Force}))
 		})
+	decide(s, a, admit.Operator, "/feeds/{feed}/rerun", "rerun-feed", "Load the settled drops of a time again, in their order",
+		func(ctx context.Context, desk *operate.Desk, in *rerunFeed) (all []*Outcome, err error) {
+			r := operate.Range{Feed: in.Feed, From: in.Body.From, To: in.Body.To}
+			o := inbound.RerunOptions{Rejected: in.Body.Rejected, Force: in.Body.Force}
+			err = desk.RerunRange(ctx, r, o, func(v *operate.Result) error { all = append(all, outcomeOf(v)); return nil })
+			return all, err
+		})
 	decide(s, a, admit.Operator, "/drops/{drop}/undo", "undo-drop", "Take back what a drop has set",
 		func(ctx context.Context, desk *operate.Desk, in *undoDrop) (*operate.Undo, error) {
 			return desk.UndoDrop(ctx, in.Drop, in.Body.Yes, in.Body.DryRun)
@@ -236,6 +287,13 @@ func (s *server) decisions(a huma.API) {
 				return desk.WouldResend(ctx, in.Order, in.Body.Export, time.Time{}, time.Time{})
 			}
 			return desk.ResendOrder(ctx, in.Order, in.Body.Export, in.Body.Render)
+		})
+	decide(s, a, admit.Operator, "/resend", "resend-all", "Write the files of the orders of a time once more",
+		func(ctx context.Context, desk *operate.Desk, in *resendAll) ([]operate.Order, error) {
+			if in.Body.DryRun {
+				return desk.WouldResend(ctx, "", in.Body.Export, in.Body.From, in.Body.To)
+			}
+			return desk.ResendOrders(ctx, in.Body.Export, in.Body.From, in.Body.To)
 		})
 	decide(s, a, admit.Operator, "/pause", "pause", "Stop a feed, an export or the shop",
 		func(ctx context.Context, desk *operate.Desk, in *pause) (*operate.Pause, error) {

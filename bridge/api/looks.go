@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -249,6 +248,7 @@ func (s *server) parked(ctx context.Context, in *askParked) (*list[operate.Parke
 type askOrders struct {
 	Page
 	Export   string             `query:"export"`
+	Order    string             `query:"order" maxLength:"255" doc:"identifier, or the number of a file"`
 	State    []bridge.OwedState `query:"state" doc:"one of these states; of all without"`
 	Customer string             `query:"customer" doc:"a customer's number"`
 	From     time.Time          `query:"from" doc:"submitted at or after"`
@@ -257,8 +257,8 @@ type askOrders struct {
 }
 
 func (s *server) orders(ctx context.Context, in *askOrders) (*list[operate.Order], error) {
-	all, err := s.Desk.Orders(ctx, bridge.OutboxFilter{Export: in.Export, States: in.State, Customer: in.Customer, From: in.From, To: in.To,
-		Alarmed: in.Alarmed, After: in.After, First: in.first(), Last: in.Last})
+	all, err := s.Desk.Orders(ctx, bridge.OutboxFilter{Export: in.Export, Order: in.Order, States: in.State, Customer: in.Customer,
+		From: in.From, To: in.To, Alarmed: in.Alarmed, After: in.After, First: in.first(), Last: in.Last})
 	if err != nil {
 		return nil, err
 	}
@@ -275,10 +275,7 @@ type OneOrder struct {
 }
 
 func (s *server) order(ctx context.Context, in *OneOrder) (*list[operate.OrderDetails], error) {
-	all, err := s.Desk.OrderDetails(ctx, in.Order)
-	for i := range all {
-		err = errors.Join(err, s.seen(ctx).Saw(ctx, bridge.Event{Order: all[i].Order, Text: "its history"}))
-	}
+	all, err := operate.Witness{View: s.seen(ctx)}.OrderDetails(ctx, in.Order)
 	return &list[operate.OrderDetails]{Body: all}, err
 }
 
@@ -300,26 +297,32 @@ type askTrace struct {
 	Key    string `query:"key" required:"true" maxLength:"4096" doc:"a key, its parts joined by |; or without an entity a part of one"`
 }
 
-func (s *server) trace(ctx context.Context, in *askTrace) (*list[*operate.Trace], error) {
-	var all []*operate.Trace
+// traces are an answer that may be the first part of what there is.
+type traces struct {
+	More bool `header:"Orobridge-More" doc:"more keys have the word than are traced"`
+	Body []*operate.Trace
+}
+
+func (s *server) trace(ctx context.Context, in *askTrace) (*traces, error) {
+	out := &traces{}
 	if in.Entity != "" {
 		v, err := s.Desk.Trace(ctx, in.Entity, in.Key)
 		if err != nil {
 			return nil, err
 		}
-		all = []*operate.Trace{v}
+		out.Body = []*operate.Trace{v}
 	} else {
 		var err error
-		if all, _, err = s.Desk.TraceAll(ctx, in.Key); err != nil {
+		if out.Body, out.More, err = s.Desk.TraceAll(ctx, in.Key); err != nil {
 			return nil, err
 		}
 	}
-	for _, v := range all {
+	for _, v := range out.Body {
 		if formats.OfPersons(v.Entity) && !admit.CallerOf(ctx).May(admit.Operator) {
 			return nil, problem(http.StatusForbidden, "it is about a person: this needs the role operator", "name another entity")
 		}
 	}
-	return &list[*operate.Trace]{Body: all}, operate.Looks{View: s.seen(ctx)}.Traces(ctx, all...)
+	return out, operate.Looks{View: s.seen(ctx)}.Traces(ctx, out.Body...)
 }
 
 type askEvents struct {

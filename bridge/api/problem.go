@@ -78,7 +78,7 @@ func Refuse(w http.ResponseWriter, status int, why, hint string) {
 
 // refuse answers with a problem before a handler runs.
 func refuse(c huma.Context, p *Problem) {
-	c.SetStatus(p.Status)
 	c.SetHeader("Content-Type", p.ContentType(""))
+	c.SetStatus(p.Status)                         // what is set behind it is not sent
 	_ = json.NewEncoder(c.BodyWriter()).Encode(p) // whoever asked is gone
 }

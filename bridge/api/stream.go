@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -19,13 +20,30 @@ import (
 // maxStreams is how many follow events at once; more are asked to come back.
 const maxStreams = 256
 
-// sendWithin is how long a follower may take for an event before it is given up.
-const sendWithin = 10 * time.Second
+// sendWithin is how long a follower may take for an event before it is given up; where nothing happens, each hears after beatEvery
+// that the stream stands.
+const (
+	sendWithin = 10 * time.Second
+	beatEvery  = 15 * time.Second
+)
 
+// Without one of the first three a stream begins with what comes now.
 type askStream struct {
-	After int64  `query:"after" minimum:"0" doc:"the number of the last event that is known; without one the stream begins with what comes now"`
-	Last  string `header:"Last-Event-ID" doc:"as after, by an EventSource that comes back"`
-	Drop  int64  `query:"drop" minimum:"0"`
+	After int64     `query:"after" minimum:"0" doc:"begin behind this event, the last one that is known"`
+	Last  int       `query:"last" minimum:"0" doc:"begin with the last so many"`
+	Since time.Time `query:"since" doc:"begin with what happened at or after"`
+	Known string    `header:"Last-Event-ID" doc:"as after, by an EventSource that comes back; it goes before the others"`
+	Drop  int64     `query:"drop" minimum:"0"`
+	Order string    `query:"order"`
+}
+
+// filter is what a stream is of, behind the event of a number.
+func (in *askStream) filter() bridge.EventFilter {
+	f := bridge.EventFilter{After: in.After, Last: in.Last, Since: in.Since, Drop: in.Drop, Order: in.Order}
+	if id, err := strconv.ParseInt(in.Known, 10, 64); err == nil && id > 0 {
+		f.After, f.Last = id, 0
+	}
+	return f
 }
 
 // streamed registers the events as they come.
@@ -35,11 +53,13 @@ func (s *server) streamed(a huma.API) {
 	op.Responses = map[string]*huma.Response{"200": {Description: "event: the kind; data: the event as /events has it",
 		Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: "string"}}}}}
 	huma.Register(a, op, func(ctx context.Context, in *askStream) (*huma.StreamResponse, error) {
-		f := bridge.EventFilter{After: in.After, Drop: in.Drop}
-		if id, err := strconv.ParseInt(in.Last, 10, 64); err == nil && id > 0 {
-			f.After = id
+		f := in.filter()
+		if f.Drop != 0 { // one that there is not is said now, and not behind the stream's beginning
+			if _, err := s.Desk.Ledger.Drop(ctx, f.Drop); err != nil {
+				return nil, s.problemOf(err)
+			}
 		}
-		if f.After == 0 {
+		if f.After == 0 && f.Last == 0 && f.Since.IsZero() {
 			if err := s.Desk.Events(ctx, bridge.EventFilter{Last: 1}, func(e operate.Event) error { f.After = e.ID; return nil }); err != nil {
 				return nil, s.problemOf(err)
 			}
@@ -60,13 +80,17 @@ func (s *server) streamed(a huma.API) {
 func (s *server) follow(c huma.Context, f bridge.EventFilter) {
 	c.SetHeader("Content-Type", "text/event-stream")
 	c.SetHeader("Cache-Control", "no-store")
+	c.SetHeader("X-Accel-Buffering", "no") // nginx hands on what comes, when it comes
 	c.SetStatus(http.StatusOK)
 	w, ok := c.BodyWriter().(http.ResponseWriter)
 	if !ok {
 		return
 	}
 	out := http.NewResponseController(w)
+	var turn sync.Mutex
 	send := func(text string) error {
+		turn.Lock()
+		defer turn.Unlock()
 		if err := out.SetWriteDeadline(time.Now().Add(sendWithin)); err != nil {
 			return err
 		}
@@ -78,7 +102,18 @@ func (s *server) follow(c huma.Context, f bridge.EventFilter) {
 	if send(": events of orobridge\n\n") != nil {
 		return
 	}
-	_ = s.Desk.Follow(c.Context(), f, func(e operate.Event) error { // an error is a follower who has gone, or a ledger that the log tells of
+	ctx, cancel := context.WithCancel(c.Context())
+	var beating sync.WaitGroup
+	defer beating.Wait()
+	defer cancel()
+	beating.Go(func() {
+		for (bridge.SystemClock{}).Wait(ctx, beatEvery) == nil {
+			if send(": nothing new\n\n") != nil {
+				cancel() // the follower has gone
+			}
+		}
+	})
+	_ = s.Desk.Follow(ctx, f, func(e operate.Event) error { // an error is a follower who has gone, or a ledger that the log tells of
 		data, err := json.Marshal(e)
 		if err != nil {
 			return err

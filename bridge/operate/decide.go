@@ -32,17 +32,19 @@ const (
 	Failed                // the file can't be read, or the run can't go on as things are
 )
 
-// newResult judges a drop by its state, and by its run if there is one.
-func newResult(d *bridge.Drop, r *bridge.Run) *Result {
-	v := &Result{Run: newRun(d, r)}
+// ResultOf judges a drop by its state, and by its run if there is one.
+func ResultOf(r Run) *Result {
+	v := &Result{Run: r}
 	switch {
-	case r != nil && r.State == bridge.Failed:
+	case r.Stage == bridge.Failed:
 		v.Verdict = Failed
-	case d.State == bridge.Partial, d.State == bridge.Rejected, d.State == bridge.Held:
+	case r.State == bridge.Partial, r.State == bridge.Rejected, r.State == bridge.Held:
 		v.Verdict = Waits
 	}
 	return v
 }
+
+func newResult(d *bridge.Drop, r *bridge.Run) *Result { return ResultOf(newRun(d, r)) }
 
 // Approve lets a held drop go on in spite of its guards.
 func (k *Desk) Approve(ctx context.Context, drop int64) (*Result, error) {

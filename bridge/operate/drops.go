@@ -30,8 +30,7 @@ type Run struct {
 	Seconds  float64            `json:"seconds"`
 	Started  *time.Time         `json:"started"`
 	Ended    *time.Time         `json:"ended"`
-
-	Stage bridge.RunState `json:"-"` // how far the run is
+	Stage    bridge.RunState    `json:"stage"` // how far the run is
 }
 
 // newRun makes the model of a drop with one of its runs, or with none: nil.

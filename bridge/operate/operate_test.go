@@ -251,7 +251,7 @@ func TestModelsKeepTheirNames(t *testing.T) {
 	}{
 		"run": {drop.Runs[0],
 			"drop feed file sha256 state reason run kind rows created updated unchanged adopted superseded removed collapsed rejected parked " +
-				"verified withdrawn warnings skipped unmapped requests seconds started ended"},
+				"verified withdrawn warnings skipped unmapped requests seconds started ended stage"},
 		"drop": {drop.Details,
 			"drop feed file size sha256 state reason remote path same_as previous gap manifest listed_by mtime seen fetched settled moved"},
 		"row": {drop.Fates[0], "run line key fate detail"},

@@ -47,7 +47,7 @@ type Change struct {
 	Key    string        `json:"key"`
 	Fields []FieldChange `json:"fields"`
 	Parked string        `json:"waits_for"` // the parent that is missing
-	Where  string        `json:"-"`         // its place in the file, as rejects have it
+	Where  string        `json:"where"`     // its place in the file, as rejects have it
 }
 
 // FieldChange is what would be done to one field.

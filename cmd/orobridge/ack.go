@@ -18,8 +18,8 @@ func newAckCommand(a *app) *cobra.Command {
 			"Of an order that is unknown after a ledger was put back, ack order says that the ERP has it: it is not written.",
 	})
 	cmd.AddCommand(
-		newAckOf(a, "drop DROP", "Take note of all open rejects of a drop", "drop", (*operate.Desk).AckDrop),
-		newAckOf(a, "reject NUMBER", "Take note of one reject, by its number in `rejects --flat`", "reject", (*operate.Desk).AckReject),
+		newAckOf(a, "drop DROP", "Take note of all open rejects of a drop", "drop", operate.Decider.AckDrop),
+		newAckOf(a, "reject NUMBER", "Take note of one reject, by its number in `rejects --flat`", "reject", operate.Decider.AckReject),
 		newAckAlarmCommand(a),
 		newAckOrder(a))
 	return cmd
@@ -47,10 +47,10 @@ func newAckOrder(a *app) *cobra.Command {
 	return cmd
 }
 
-func newAckOf(a *app, use, short, what string, ack func(*operate.Desk, context.Context, int64) (*operate.Acknowledgement,
+func newAckOf(a *app, use, short, what string, ack func(operate.Decider, context.Context, int64) (*operate.Acknowledgement,
 	error)) *cobra.Command {
 	var d deciding
-	cmd := a.jsonFlag(&cobra.Command{
+	cmd := a.serverFlags(a.jsonFlag(&cobra.Command{
 		Use:   use,
 		Short: short,
 		Args:  cobra.ExactArgs(1),
@@ -59,8 +59,8 @@ func newAckOf(a *app, use, short, what string, ack func(*operate.Desk, context.C
 			if err != nil {
 				return err
 			}
-			return a.decide(cmd.Context(), d, func(e *engine) error {
-				v, err := ack(e.Desk, cmd.Context(), id)
+			return a.settle(cmd.Context(), d, func(desk operate.Decider, _ bool) error {
+				v, err := ack(desk, cmd.Context(), id)
 				if err != nil {
 					return err
 				}
@@ -71,7 +71,7 @@ func newAckOf(a *app, use, short, what string, ack func(*operate.Desk, context.C
 				return nil
 			})
 		},
-	})
+	}))
 	d.flags(cmd.Flags(), false)
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orobridge/orobridge/bridge/api/client"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
@@ -19,9 +20,9 @@ import (
 // A verb is a function newXCommand(a *app) *cobra.Command, listed in newRootCommand. Its RunE takes the context from
 // cmd.Context(), which ends with the first signal; work that must be finished then goes on under context.WithoutCancel.
 // A verb that shows what the ledger knows stands in a.look; one that works stands in a.work, and one that decides, beside a
-// running bridge as well, in a.decide. What is shown and decided comes from the desk of bridge/operate: the verb reads flags
-// and prints, with what cmd/orobridge/show has for its model. It returns errors as they are: run turns them into lines and an exit code.
-// A verb that has printed everything itself returns exit(code).
+// running bridge as well, in a.decide; a.see and a.settle are for those that may ask a bridge elsewhere, too. What is shown and
+// decided comes from bridge/operate: the verb reads flags and prints, with what cmd/orobridge/show has for its model. It returns
+// errors as they are: run turns them into lines and an exit code. A verb that has printed everything itself returns exit(code).
 type app struct {
 	show.Pen
 	stdin io.Reader
@@ -30,6 +31,7 @@ type app struct {
 
 	configPath string
 	shadow     bool // run, or look at, one that writes nothing
+	server     client.Options
 	logFormat  string
 	verbose    bool
 }

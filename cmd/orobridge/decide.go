@@ -36,6 +36,9 @@ func (d *deciding) flags(flags *pflag.FlagSet, waits bool) {
 
 // decide opens a bridge on the ledger to change a word or two in it, whether or not another one is running there.
 func (a *app) decide(ctx context.Context, d deciding, do func(*engine) error) error {
+	if err := a.here(); err != nil {
+		return err
+	}
 	c, err := a.config()
 	if err != nil {
 		return err
@@ -100,13 +103,13 @@ func openBeside(ctx context.Context, c *config.Config) (_ *state.State, err erro
 
 // decideDrop takes a decision about the drop that the user named and prints what became of it.
 func (a *app) decideDrop(ctx context.Context, d deciding, drop string,
-	decision func(*operate.Desk, context.Context, int64) (*operate.Result, error)) error {
+	decision func(operate.Decider, context.Context, int64) (*operate.Result, error)) error {
 	id, err := number("drop", drop)
 	if err != nil {
 		return err
 	}
-	return a.decide(ctx, d, func(e *engine) error {
-		v, err := decision(e.Desk, ctx, id)
+	return a.settle(ctx, d, func(desk operate.Decider, _ bool) error {
+		v, err := decision(desk, ctx, id)
 		if err != nil {
 			return err
 		}

@@ -8,14 +8,14 @@ import (
 
 func newDiscardCommand(a *app) *cobra.Command {
 	var d deciding
-	cmd := a.jsonFlag(&cobra.Command{
+	cmd := a.serverFlags(a.jsonFlag(&cobra.Command{
 		Use:   "discard DROP",
 		Short: "Throw a drop away that is held, waits or was rejected: nothing of it is sent",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.decideDrop(cmd.Context(), d, args[0], (*operate.Desk).Discard)
+			return a.decideDrop(cmd.Context(), d, args[0], operate.Decider.Discard)
 		},
-	})
+	}))
 	d.flags(cmd.Flags(), true)
 	return cmd
 }

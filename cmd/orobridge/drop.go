@@ -3,16 +3,17 @@ package main
 import (
 	"cmp"
 	"context"
-	"fmt"
 
 	"github.com/spf13/cobra"
 
+	"github.com/orobridge/orobridge/bridge/api/client"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
 func newDropCommand(a *app) *cobra.Command {
 	var rows, plan bool
-	cmd := a.shadowFlag(a.jsonFlag(&cobra.Command{
+	cmd := a.serverFlags(a.shadowFlag(a.jsonFlag(&cobra.Command{
 		Use:   "drop ID",
 		Short: "Show one inbound file: its runs, and what became of its rows",
 		Long: "drop shows a file, its runs and the counts of its rows. --rows lists the fate of every row that was created, updated,\n" +
@@ -30,13 +31,10 @@ func newDropCommand(a *app) *cobra.Command {
 				return &usageError{"--plan asks what would change now; a shadow has told what would have", "leave --plan out"}
 			}
 			if plan {
-				return a.work(cmd.Context(), "", readLedger, func(e *engine) error { return a.planDrop(cmd.Context(), e, id) })
+				return a.planDrop(cmd.Context(), id)
 			}
-			return a.look(cmd.Context(), func(desk *operate.View) error {
+			return a.see(cmd.Context(), func(desk operate.Looker) error {
 				d, err := desk.DropDetails(cmd.Context(), id, rows)
-				if err == nil && rows {
-					err = operate.Looks{View: desk}.Rows(cmd.Context(), id, d.Feed, "rows")
-				}
 				if err != nil {
 					return err
 				}
@@ -53,45 +51,33 @@ func newDropCommand(a *app) *cobra.Command {
 				return a.PrintWarnings(d.Warned)
 			})
 		},
-	}))
+	})))
 	cmd.Flags().BoolVar(&plan, "plan", false, "show what it would change now")
 	cmd.Flags().BoolVar(&rows, "rows", false, "list the fate of single rows")
 	return cmd
 }
 
-// plannedShown is how many changes of a drop's plan are printed; its JSON has more.
-const plannedShown = 50
-
 // planDrop prints what a drop would change.
-func (a *app) planDrop(ctx context.Context, e *engine, id int64) error {
-	d, err := e.ledger.Drop(ctx, id)
-	if err == nil {
-		view := operate.View{Feeds: e.Desk.Feeds, Ledger: witness{e.ledger, e.config.State.Dir}, By: decider()}
-		err = operate.Looks{View: &view}.Rows(ctx, id, d.Feed, "the plan of its rows")
-	}
-	if err != nil {
-		return err
-	}
-	o := a.planOptions(false, true)
-	if !a.AsJSON {
-		o.Reject = a.PrintReject
-	}
-	v, err := e.Desk.PlanDrop(ctx, id, o)
-	if err != nil {
-		return err
-	}
-	for i, c := range v.Changes {
-		if a.AsJSON {
-			break
-		}
-		if i == plannedShown {
-			a.Erase()
-			fmt.Fprintf(a.Stdout, "and %d more changes\n", v.Create+v.Update+v.Remove+v.Withdraw+v.Park-plannedShown)
-			break
-		}
-		if err := a.PrintChange(c); err != nil {
+func (a *app) planDrop(ctx context.Context, id int64) error {
+	tell := func(desk operate.Planner) error {
+		v, err := desk.PlanDrop(ctx, id, operate.PlanOptions{})
+		if err != nil {
 			return err
 		}
+		return cmp.Or(show.Heaviest(&a.Pen, v), a.PrintPlan(v), planned(v))
 	}
-	return cmp.Or(a.PrintPlan(v), planned(v))
+	if a.server.Server == "" {
+		return a.work(ctx, "", readLedger, func(e *engine) error {
+			d, err := e.ledger.Drop(ctx, id)
+			if err == nil {
+				view := operate.View{Feeds: e.Desk.Feeds, Ledger: witness{e.ledger, e.config.State.Dir}, By: decider()}
+				err = operate.Looks{View: &view}.Rows(ctx, id, d.Feed, "the plan of its rows")
+			}
+			if err != nil {
+				return err
+			}
+			return tell(e.Desk)
+		})
+	}
+	return a.elsewhere(func(b *client.Bridge) error { return tell(b) })
 }

@@ -59,6 +59,9 @@ type engine struct {
 // look lets a verb look at the ledger, whether or not a bridge is running on it. It needs no secrets: whoever looks may
 // have none.
 func (a *app) look(ctx context.Context, see func(*operate.View) error) (err error) {
+	if err := a.here(); err != nil {
+		return err
+	}
 	c, err := config.View(a.configPath, kinds, a.env)
 	if err != nil {
 		return err
@@ -101,6 +104,9 @@ func (w witness) Keep(ctx context.Context, events ...*bridge.Event) (err error) 
 // has to be there before anything is opened.
 func (a *app) work(ctx context.Context, feed string, open func(context.Context, *config.Config) (*state.State, error),
 	do func(*engine) error) error {
+	if err := a.here(); err != nil {
+		return err
+	}
 	c, err := a.config()
 	if err != nil {
 		return err

@@ -13,7 +13,7 @@ func newEventsCommand(a *app) *cobra.Command {
 	var f bridge.EventFilter
 	var since string
 	var follow bool
-	cmd := a.shadowFlag(a.jsonFlag(&cobra.Command{
+	cmd := a.serverFlags(a.shadowFlag(a.jsonFlag(&cobra.Command{
 		Use:   "events",
 		Short: "List what happened, from the journal in the ledger",
 		Long: "events lists what happened to drops, runs, orders and the two ends, oldest first: what the log says, out of the ledger.\n" +
@@ -25,7 +25,7 @@ func newEventsCommand(a *app) *cobra.Command {
 			if f.Since, err = ago("since", since, time.Now()); err != nil {
 				return err
 			}
-			return a.look(cmd.Context(), func(desk *operate.View) error {
+			return a.see(cmd.Context(), func(desk operate.Looker) error {
 				if follow {
 					return desk.Follow(cmd.Context(), f, a.PrintEvent)
 				}
@@ -43,7 +43,7 @@ func newEventsCommand(a *app) *cobra.Command {
 				return err
 			})
 		},
-	}))
+	})))
 	flags := cmd.Flags()
 	flags.Int64Var(&f.Drop, "drop", 0, "only those of this `drop`")
 	flags.StringVar(&f.Order, "order", "", "only those of this `order`: its identifier")

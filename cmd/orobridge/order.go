@@ -9,7 +9,7 @@ import (
 
 func newOrderCommand(a *app) *cobra.Command {
 	var render string
-	cmd := a.shadowFlag(a.jsonFlag(&cobra.Command{
+	cmd := a.serverFlags(a.shadowFlag(a.jsonFlag(&cobra.Command{
 		Use:   "order ORDER",
 		Short: "Show an order's way: its files, pickup, answers, and what was set in the shop",
 		Long: "order takes the order's identifier, or the number of a file.\n\n" +
@@ -30,15 +30,10 @@ func newOrderCommand(a *app) *cobra.Command {
 					return a.PrintPreview(p)
 				})
 			}
-			return a.look(cmd.Context(), func(desk *operate.View) error {
+			return a.see(cmd.Context(), func(desk operate.Looker) error {
 				orders, err := desk.OrderDetails(cmd.Context(), args[0])
 				if err != nil {
 					return err
-				}
-				for i := range orders {
-					if err := desk.Saw(cmd.Context(), bridge.Event{Order: orders[i].Order, Text: "its history"}); err != nil {
-						return err
-					}
 				}
 				if a.AsJSON {
 					return a.PrintJSON(orders)
@@ -49,7 +44,7 @@ func newOrderCommand(a *app) *cobra.Command {
 				return nil
 			})
 		},
-	}))
+	})))
 	cmd.Flags().StringVar(&render, "render", "", "print the file in which it would go out by this `export`")
 	return cmd
 }

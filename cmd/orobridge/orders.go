@@ -21,7 +21,7 @@ func newOrdersCommand(a *app) *cobra.Command {
 	var states []string
 	var from, to string
 	var unknown bool
-	cmd := a.shadowFlag(a.jsonFlag(&cobra.Command{
+	cmd := a.serverFlags(a.shadowFlag(a.jsonFlag(&cobra.Command{
 		Use:   "orders",
 		Short: "List outbound orders: where each stands, and what is wrong with it",
 		Long:  "orders lists what stands in the outbox. Orders with an alarm come first; with --json all are listed oldest first.",
@@ -42,7 +42,7 @@ func newOrdersCommand(a *app) *cobra.Command {
 			if f.To, err = day("to", to); err != nil {
 				return err
 			}
-			return a.look(cmd.Context(), func(desk *operate.View) error {
+			return a.see(cmd.Context(), func(desk operate.Looker) error {
 				orders, err := desk.Orders(cmd.Context(), f)
 				if err != nil {
 					return err
@@ -50,7 +50,7 @@ func newOrdersCommand(a *app) *cobra.Command {
 				return a.PrintOrders(orders, time.Now())
 			})
 		},
-	}))
+	})))
 	flags := cmd.Flags()
 	flags.StringVar(&f.Export, "export", "", "only those of this `export`")
 	flags.StringSliceVar(&states, "state", nil, "only those in these `states`: "+strings.Join(orderStates, ", "))

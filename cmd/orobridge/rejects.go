@@ -10,7 +10,7 @@ import (
 func newRejectsCommand(a *app) *cobra.Command {
 	var f bridge.RejectFilter
 	var all, flat bool
-	cmd := a.shadowFlag(a.jsonFlag(&cobra.Command{
+	cmd := a.serverFlags(a.shadowFlag(a.jsonFlag(&cobra.Command{
 		Use:   "rejects [DROP]",
 		Short: "List rows that could not be loaded, and why",
 		Long: "rejects groups the rows that could not be loaded and are still open by their cause, with how many there are and the newest\n" +
@@ -24,34 +24,24 @@ func newRejectsCommand(a *app) *cobra.Command {
 					return err
 				}
 			}
-			return a.look(cmd.Context(), func(desk *operate.View) error {
+			return a.see(cmd.Context(), func(desk operate.Looker) error {
 				f.Open = !all && !a.AsJSON
 				if !flat && !a.AsJSON {
 					f.Last = 0
 					causes, err := desk.Causes(cmd.Context(), f)
-					if err == nil {
-						var shown []operate.KeptReject
-						for _, c := range causes {
-							shown = append(shown, c.Example)
-						}
-						err = operate.Looks{View: desk}.Rejects(cmd.Context(), shown)
-					}
 					if err != nil {
 						return err
 					}
 					return a.PrintCauses(causes, all)
 				}
 				rejects, err := desk.Rejects(cmd.Context(), f)
-				if err == nil {
-					err = operate.Looks{View: desk}.Rejects(cmd.Context(), rejects)
-				}
 				if err != nil {
 					return err
 				}
 				return a.PrintRejects(rejects, all)
 			})
 		},
-	}))
+	})))
 	cmd.Flags().StringVar(&f.Feed, "feed", "", "only those of this `feed`")
 	cmd.Flags().BoolVar(&all, "all", false, "also those that are mended, repeated, acknowledged or expired")
 	cmd.Flags().BoolVar(&flat, "flat", false, "list the rows themselves")

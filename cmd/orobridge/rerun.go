@@ -18,7 +18,7 @@ import (
 
 func newRerunCommand(a *app) *cobra.Command {
 	var r rerun
-	cmd := a.jsonFlag(&cobra.Command{
+	cmd := a.serverFlags(a.jsonFlag(&cobra.Command{
 		Use:   "rerun [DROP]",
 		Short: "Load drops again, or only their rejected rows",
 		Long: "rerun DROP loads a settled drop again from the bytes that were kept; rows that are unchanged are not sent, and keys that a\n" +
@@ -44,11 +44,12 @@ func newRerunCommand(a *app) *cobra.Command {
 			case r.feed != "":
 				return r.loadRange(cmd.Context(), a)
 			}
-			return a.decideDrop(cmd.Context(), r.deciding, r.drop, func(desk *operate.Desk, ctx context.Context, id int64) (*operate.Result, error) {
+			again := func(desk operate.Decider, ctx context.Context, id int64) (*operate.Result, error) {
 				return desk.Rerun(ctx, id, r.options)
-			})
+			}
+			return a.decideDrop(cmd.Context(), r.deciding, r.drop, again)
 		},
-	})
+	}))
 	r.flags(cmd.Flags())
 	return cmd
 }
@@ -141,10 +142,10 @@ func (r *rerun) loadRange(ctx context.Context, a *app) error {
 	if err != nil {
 		return err
 	}
-	return a.decide(ctx, r.deciding, func(e *engine) error {
+	return a.settle(ctx, r.deciding, func(desk operate.Decider, _ bool) error {
 		var worst error
 		runs := []operate.Run{}
-		err := e.Desk.RerunRange(ctx, operate.Range{Feed: r.feed, From: from, To: to}, r.options, func(v *operate.Result) error {
+		err := desk.RerunRange(ctx, operate.Range{Feed: r.feed, From: from, To: to}, r.options, func(v *operate.Result) error {
 			if !a.AsJSON {
 				return notYet(cmp.Or(a.PrintResult(v), verdict(v)), &worst)
 			}
@@ -212,7 +213,7 @@ func (r *rerun) writeOrders(ctx context.Context, a *app) error {
 		return err
 	}
 	if r.dry {
-		return a.look(ctx, func(desk *operate.View) error {
+		return a.see(ctx, func(desk operate.Looker) error {
 			orders, err := desk.WouldResend(ctx, r.order, r.export, from, to)
 			if err != nil {
 				return err
@@ -221,17 +222,17 @@ func (r *rerun) writeOrders(ctx context.Context, a *app) error {
 			return a.PrintResent(orders)
 		})
 	}
-	return a.decide(ctx, r.deciding, func(e *engine) error {
+	return a.settle(ctx, r.deciding, func(desk operate.Decider, running bool) error {
 		var orders []operate.Order
 		if r.order != "" {
-			orders, err = e.Desk.ResendOrder(ctx, r.order, r.export, r.render)
+			orders, err = desk.ResendOrder(ctx, r.order, r.export, r.render)
 		} else {
-			orders, err = e.Desk.ResendOrders(ctx, r.export, from, to)
+			orders, err = desk.ResendOrders(ctx, r.export, from, to)
 		}
 		if err != nil {
 			return err
 		}
-		if e.Desk.Running && !r.wait {
+		if running && !r.wait {
 			fmt.Fprintln(a.Stderr, "the running bridge writes them now: see `orobridge orders`")
 		}
 		if err := a.PrintResent(orders); err != nil {

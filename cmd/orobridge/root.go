@@ -33,6 +33,7 @@ func newRootCommand(a *app) *cobra.Command {
 	if p, ok := a.env("OROBRIDGE_CONFIG"); ok && p != "" {
 		path = p
 	}
+	a.server.Server, _ = a.env("OROBRIDGE_SERVER")
 	flags := root.PersistentFlags()
 	flags.StringVarP(&a.configPath, "config", "c", path, "config `file`, also from OROBRIDGE_CONFIG")
 	flags.StringVar(&a.logFormat, "log-format", "", "text or json, for machines; on a terminal short lines by default, else text")

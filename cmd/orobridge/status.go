@@ -10,12 +10,12 @@ import (
 
 func newStatusCommand(a *app) *cobra.Command {
 	var running, strict bool
-	cmd := a.shadowFlag(a.jsonFlag(&cobra.Command{
+	cmd := a.serverFlags(a.shadowFlag(a.jsonFlag(&cobra.Command{
 		Use:   "status",
 		Short: "Show how every feed and export stands",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.look(cmd.Context(), func(desk *operate.View) error {
+			return a.see(cmd.Context(), func(desk operate.Looker) error {
 				v, err := desk.Status(cmd.Context())
 				if err != nil {
 					return err
@@ -33,7 +33,7 @@ func newStatusCommand(a *app) *cobra.Command {
 				return nil
 			})
 		},
-	}))
+	})))
 	cmd.Flags().BoolVar(&running, "running", false, "fail unless a bridge is running on this state (a health check)")
 	cmd.Flags().BoolVar(&strict, "strict", false, "end with exit code 3 when something is held, stuck, in conflict or alarmed")
 	return cmd

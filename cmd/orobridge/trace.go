@@ -11,7 +11,7 @@ import (
 )
 
 func newTraceCommand(a *app) *cobra.Command {
-	return a.shadowFlag(a.jsonFlag(&cobra.Command{
+	return a.serverFlags(a.shadowFlag(a.jsonFlag(&cobra.Command{
 		Use:   "trace [ENTITY] KEY",
 		Short: "Show which drop, line and run set a key, and its history",
 		Long: "trace shows what the shop last accepted under a key, and everything that happened to it. A key of several parts is written\n" +
@@ -19,14 +19,11 @@ func newTraceCommand(a *app) *cobra.Command {
 			"A SKU, a customer number or an order alone traces every key that it is a part of: trace SKU1.",
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.look(cmd.Context(), func(desk *operate.View) error {
+			return a.see(cmd.Context(), func(desk operate.Looker) error {
 				if len(args) == 1 {
 					return traceAll(a, cmd.Context(), desk, args[0])
 				}
 				v, err := desk.Trace(cmd.Context(), args[0], args[1])
-				if err == nil {
-					err = operate.Looks{View: desk}.Traces(cmd.Context(), v)
-				}
 				if err != nil {
 					return err
 				}
@@ -37,15 +34,12 @@ func newTraceCommand(a *app) *cobra.Command {
 				return nil
 			})
 		},
-	}))
+	})))
 }
 
 // traceAll traces every key that a word is a part of; as JSON it is a list.
-func traceAll(a *app, ctx context.Context, desk *operate.View, word string) error {
+func traceAll(a *app, ctx context.Context, desk operate.Looker, word string) error {
 	all, more, err := desk.TraceAll(ctx, word)
-	if err == nil {
-		err = operate.Looks{View: desk}.Traces(ctx, all...)
-	}
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ func newUndoCommand(a *app) *cobra.Command {
 	var d deciding
 	var drop string
 	var yes, dry bool
-	cmd := a.jsonFlag(&cobra.Command{
+	cmd := a.serverFlags(a.jsonFlag(&cobra.Command{
 		Use:   "undo [RUN]",
 		Short: "Take back what a drop or a run has set",
 		Long: "undo plans the way back of a drop (--drop) or of one of its runs: each key that it set and nobody has set since gets the\n" +
@@ -25,23 +25,23 @@ func newUndoCommand(a *app) *cobra.Command {
 			if (len(args) == 1) == (drop != "") {
 				return &usageError{"undo takes a run, or --drop", "see `orobridge drop ID` for a drop's runs"}
 			}
-			undo, what := (*operate.Desk).UndoDrop, "drop"
+			undo, what := operate.Decider.UndoDrop, "drop"
 			if len(args) == 1 {
-				undo, what, drop = (*operate.Desk).UndoRun, "run", args[0]
+				undo, what, drop = operate.Decider.UndoRun, "run", args[0]
 			}
 			id, err := number(what, drop)
 			if err != nil {
 				return err
 			}
-			return a.decide(cmd.Context(), d, func(e *engine) error {
-				v, err := undo(e.Desk, cmd.Context(), id, yes, dry)
+			return a.settle(cmd.Context(), d, func(desk operate.Decider, _ bool) error {
+				v, err := undo(desk, cmd.Context(), id, yes, dry)
 				if err != nil {
 					return err
 				}
 				return cmp.Or(a.PrintUndo(v, dry), undone(v))
 			})
 		},
-	})
+	}))
 	d.flags(cmd.Flags(), true)
 	cmd.Flags().StringVar(&drop, "drop", "", "all runs of this `drop`")
 	cmd.Flags().BoolVar(&yes, "yes", false, "load the way back at once")

@@ -122,3 +122,32 @@ func (p *Pen) PrintPlan(v *operate.Plan) error {
 	fmt.Fprintln(p.Stderr, "nothing was written")
 	return nil
 }
+
+// plannedShown is how many changes of a drop's plan are printed; its JSON has more.
+const plannedShown = 50
+
+// Heaviest prints, for people, the rejects of a drop's plan and those of its changes that weigh most: its JSON has them anyway.
+func Heaviest(p *Pen, v *operate.Plan) error {
+	if p.AsJSON {
+		return nil
+	}
+	for _, r := range v.Rejects {
+		if err := p.PrintReject(r); err != nil {
+			return err
+		}
+	}
+	if n := v.Reject - int64(len(v.Rejects)); n > 0 {
+		fmt.Fprintf(p.Stdout, "and %d more rejects\n", n)
+	}
+	for i, c := range v.Changes {
+		if i == plannedShown {
+			p.Erase()
+			fmt.Fprintf(p.Stdout, "and %d more changes\n", v.Create+v.Update+v.Remove+v.Withdraw+v.Park-plannedShown)
+			break
+		}
+		if err := p.PrintChange(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
