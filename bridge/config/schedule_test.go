@@ -19,6 +19,9 @@ func TestSchedule(t *testing.T) {
 		{"daily 03:30 Europe/Berlin", "2026-07-01T00:00:00Z", "2026-07-01T01:30:00Z"},
 		{"daily 00:30 Europe/Berlin", "2026-07-01T22:00:00Z", "2026-07-01T22:30:00Z"}, // it is the next day there
 		{"daily 02:30 Europe/Berlin", "2026-03-28T12:00:00Z", "2026-03-29T01:30:00Z"}, // 02:30 is left out: 03:30
+		{"sat 24:00", "2026-11-21T23:59:00Z", "2026-11-22T00:00:00Z"},
+		{"last 04:00", "2027-02-01T00:00:00Z", "2027-02-28T04:00:00Z"},
+		{"31 04:00", "2027-01-31T04:00:00Z", "2027-03-31T04:00:00Z"},
 	} {
 		var s config.Schedule
 		if err := s.UnmarshalText([]byte(x.schedule)); err != nil {
@@ -32,7 +35,7 @@ func TestSchedule(t *testing.T) {
 			t.Errorf("%s after %s is %s, want %s", x.schedule, x.after, got, x.want)
 		}
 	}
-	for _, bad := range []string{"", "sun", "03:00", "sun 3", "sun 24:00", "someday 03:00", "mon- 03:00", "sun 03:00 Berlin", "sun 03:00 UTC now", "sun 03:00 Local"} {
+	for _, bad := range []string{"", "sun", "03:00", "sun 3", "sun 24:01", "0 03:00", "30-31 03:00", "someday 03:00", "mon- 03:00", "sun 03:00 Berlin", "sun 03:00 UTC now", "sun 03:00 Local"} {
 		if err := new(config.Schedule).UnmarshalText([]byte(bad)); err == nil {
 			t.Errorf("%q is taken for a schedule", bad)
 		}

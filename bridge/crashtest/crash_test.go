@@ -115,6 +115,7 @@ func undisturbedEnd(t testing.TB) *undisturbed {
 		}
 	}
 	u.end = s.end()
+	s.told(bridge.DropSettled)
 	u.end.same(t, u.end)
 	if t.Failed() {
 		t.FailNow()
@@ -189,6 +190,7 @@ func TestKilledAnywhereTheEndIsTheSame(t *testing.T) {
 			}
 		}
 		u.same(t, s.end())
+		s.told(bridge.DropSettled)
 		if t.Failed() {
 			t.Fatalf("trial %d, a shop %s, killed at\n%s", i, release, strings.Join(history, "\n"))
 		}

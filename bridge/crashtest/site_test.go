@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -32,6 +35,50 @@ type site struct {
 	erp  sftptest.Login // as the bridge reaches the server
 	root string         // the server's folder on this machine
 	dir  string         // of config and state
+	ears *ears
+}
+
+// ears are another system that is told of events: it takes all of them, and remembers their numbers in the order in which they come.
+type ears struct {
+	*httptest.Server
+	mu    sync.Mutex
+	heard []int64
+}
+
+func newEars(t testing.TB) *ears {
+	e := &ears{}
+	e.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		var m struct{ Data struct{ ID int64 } }
+		if err := json.NewDecoder(r.Body).Decode(&m); err != nil {
+			t.Error(err)
+		}
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		e.heard = append(e.heard, m.Data.ID)
+	}))
+	t.Cleanup(e.Close)
+	return e
+}
+
+// told checks that the other system was told of each event of its kind, in their order, and of none again but at the kill of a bridge.
+func (s *site) told(kind bridge.EventKind) {
+	s.t.Helper()
+	var events []struct {
+		ID   int64            `json:"id"`
+		Kind bridge.EventKind `json:"kind"`
+	}
+	s.ask(&events, "events", "--last", "0")
+	var want []int64
+	for _, e := range events {
+		if e.Kind == kind {
+			want = append(want, e.ID)
+		}
+	}
+	s.ears.mu.Lock()
+	defer s.ears.mu.Unlock()
+	if got := slices.Compact(slices.Clone(s.ears.heard)); len(want) == 0 || !slices.Equal(want, got) {
+		s.t.Errorf("the journal has %d events %v, the other system was told of %v", len(want), want, s.ears.heard)
+	}
 }
 
 var folders = []string{"customers", "products", "pricelists", "prices", "offers", "inventory"}
@@ -48,6 +95,7 @@ feeds:
   - { name: prices, entity: prices, remote: erp, folder: prices, match: '*.csv', every: %[11]s, ready: { stable: 0s }, format: { kind: csv } }
   - { name: offers, entity: prices, remote: erp, folder: offers, match: '*.csv', every: %[11]s, ready: { stable: 0s }, format: { kind: csv }, mode: full, on_missing: delete }
   - { name: inventory, entity: inventory, remote: erp, folder: inventory, match: '*.csv', every: %[11]s, ready: { stable: 0s }, format: { kind: csv } }
+subscribers: [{ name: ears, url: %[12]s, secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, events: [drop settled] }]
 `
 
 // limits are the times of a config: how long to wait for the shop, for its batches and for the server, and between
@@ -57,7 +105,7 @@ type limits struct{ request, settle, server, every time.Duration }
 // newSite builds a site around a server. The folder becomes the feeds' root.
 func newSite(t testing.TB, erp sftptest.Login, folder string, l limits, options ...orotest.Option) *site {
 	t.Helper()
-	s := &site{t: t, erp: erp, root: filepath.Join(erp.Root, folder), dir: t.TempDir()}
+	s := &site{t: t, erp: erp, root: filepath.Join(erp.Root, folder), dir: t.TempDir(), ears: newEars(t)}
 	asked := &orotest.Asked{}
 	t.Cleanup(func() {
 		for _, request := range asked.Unrecorded("../oro/testdata/requests.txt") {
@@ -75,7 +123,7 @@ func newSite(t testing.TB, erp sftptest.Login, folder string, l limits, options 
 		}
 	}
 	text := fmt.Sprintf(siteConfig, s.shop.URL(), l.request, l.settle, erp.Address, erp.User, erp.KeyFile, erp.KnownHostsFile,
-		filepath.ToSlash(filepath.Join(erp.Folder, folder)), l.server, l.server, l.every)
+		filepath.ToSlash(filepath.Join(erp.Folder, folder)), l.server, l.server, l.every, s.ears.URL)
 	if err := os.WriteFile(filepath.Join(s.dir, "orobridge.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -158,7 +158,7 @@ func (t Time) On(day time.Time, zone *time.Location) time.Time {
 	return time.Date(day.Year(), day.Month(), day.Day(), t.Hour, t.Minute, 0, 0, zone)
 }
 
-// Days are days of the week or of the month: mon-fri, sat,sun, 1, last, last-workday. The zero value is every day.
+// Days are days of the week or of the month: mon-fri, sat,sun, daily, 1, last, last-workday. The zero value is every day.
 type Days struct {
 	text  string
 	week  [7]bool
@@ -192,6 +192,8 @@ func (d *Days) UnmarshalText(text []byte) error {
 
 func (d *Days) add(part string) bool {
 	switch part {
+	case "daily":
+		part = "sun-sat"
 	case "last":
 		d.month[lastDay] = true
 		return true

@@ -113,11 +113,13 @@ func (k Watch) Ack(ctx context.Context, number int64, until time.Time) (*LiveAla
 	return &v, nil
 }
 
-// watched are the alarms that stand and that nobody has taken note of, in words, but for those that Status tells of otherwise.
+// watched are the alarms that stand and that nobody has taken note of, in words, but for those that Status tells of otherwise, and for
+// that of a bridge which was gone: whoever says so is at work again, and it waits for nobody.
 func watched(alarms []*bridge.LiveAlarm) []string {
 	said := []string{}
 	for _, a := range alarms {
-		if a.Raised.IsZero() || !a.Gone.IsZero() || !a.Acknowledged.IsZero() || !a.Alarm.Watched() || a.Alarm == bridge.AlarmHeld {
+		if a.Raised.IsZero() || !a.Gone.IsZero() || !a.Acknowledged.IsZero() || !a.Alarm.Watched() || a.Alarm == bridge.AlarmHeld ||
+			a.Alarm == bridge.AlarmGone && a.Of == bridge.BridgeWork {
 			continue
 		}
 		said = append(said, fmt.Sprintf("alarm %d: %s %s: %s, see `orobridge alarms`", a.ID, a.Of, a.Alarm, a.Text))

@@ -221,6 +221,21 @@ func TestUnsettledIsWhatWaitsForAPerson(t *testing.T) {
 	}
 }
 
+// A bridge that was gone is told of by those who watch; once it is back it waits for nobody, and a round from cron ends well.
+func TestABridgeThatIsBackWaitsForNobody(t *testing.T) {
+	w := bridgetest.NewWorld(t, guarded)
+	now := w.Clock.Now()
+	gone := func(of string) *bridge.LiveAlarm {
+		return &bridge.LiveAlarm{Alarm: bridge.AlarmGone, Of: of, N: 1, Text: "nothing was done", Begun: now, Raised: now}
+	}
+	w.Must(w.Ledger.SaveAlarms(t.Context(), bridge.AlarmRound{Alarms: []*bridge.LiveAlarm{gone(bridge.BridgeWork), gone(bridge.OtherBridge("south"))}}))
+	v, err := desk(w, false).Status(t.Context())
+	w.Must(err)
+	if diff := cmp.Diff([]string{"alarm 2: bridge south gone: nothing was done, see `orobridge alarms`"}, v.Waits()); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
 // The fields of models are a contract: they can be added to, and none may go.
 func TestModelsKeepTheirNames(t *testing.T) {
 	w := bridgetest.NewWorld(t, guarded, orotest.Seed(orotest.Sample))

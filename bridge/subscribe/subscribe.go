@@ -65,36 +65,9 @@ const (
 	longestWait = time.Hour        // between two tries
 )
 
-// Run tells of what happens until ctx ends, which is no error.
-func (t *Teller) Run(ctx context.Context) error {
-	if err := t.begin(ctx); err != nil {
-		return err
-	}
-	if len(t.Subscribers) == 0 {
-		return nil
-	}
-	defer t.Events.Observe(t.hear)()
-	g, ctx := errgroup.WithContext(ctx)
-	for _, s := range t.Subscribers {
-		g.Go(func() error { return (&line{Teller: t, to: s}).run(ctx) })
-	}
-	if err := g.Wait(); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
-		return err
-	}
-	return nil
-}
-
-// Once tells all that is owed and due: for a bridge that makes one round, and rests then.
-func (t *Teller) Once(ctx context.Context) error {
-	err := t.begin(ctx)
-	for _, s := range t.Subscribers {
-		err = errors.Join(err, (&line{Teller: t, to: s}).tell(ctx))
-	}
-	return err
-}
-
-// begin lets new subscribers begin at the journal's end, and forgets those that the config does not have any more.
-func (t *Teller) begin(ctx context.Context) error {
+// Begin lets new subscribers begin at the journal's end, and forgets those that the config does not have any more. It comes before the
+// first work of the bridge.
+func (t *Teller) Begin(ctx context.Context) error {
 	notes, err := t.Ledger.Notes(ctx)
 	if err != nil {
 		return err
@@ -123,6 +96,31 @@ func (t *Teller) begin(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Run tells of what happens until ctx ends, which is no error.
+func (t *Teller) Run(ctx context.Context) error {
+	if len(t.Subscribers) == 0 {
+		return nil
+	}
+	defer t.Events.Observe(t.hear)()
+	g, ctx := errgroup.WithContext(ctx)
+	for _, s := range t.Subscribers {
+		g.Go(func() error { return (&line{Teller: t, to: s}).run(ctx) })
+	}
+	if err := g.Wait(); ctx.Err() == nil || !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// Once tells all that is owed and due: for a bridge that makes one round, and rests then.
+func (t *Teller) Once(ctx context.Context) error {
+	var err error
+	for _, s := range t.Subscribers {
+		err = errors.Join(err, (&line{Teller: t, to: s}).tell(ctx))
+	}
+	return err
 }
 
 // hear wakes all lines once something has happened.
@@ -311,6 +309,7 @@ func (l *line) one(ctx context.Context, e *bridge.Event) (taken bool, err error)
 		return false, ctx.Err() // it is not known whether it was told: it is told again
 	}
 	if failed == nil {
+		l.Events.Step("event was taken by " + l.to.Name)
 		l.is.Told, l.is.Tries, l.is.Since, l.is.Due, l.is.Trouble = e.ID, 0, time.Time{}, time.Time{}, ""
 		l.looked = e.ID
 		return true, l.keep(ctx)

@@ -181,7 +181,7 @@ func newHouse(t *testing.T, subscribers string) (*house, *receiver) {
 	h.open()
 	t.Cleanup(func() { h.must(h.ledger.Close()) })
 	h.happens("before", bridge.DropSettled, "prices")
-	h.look() // it knows the subscribers from now on
+	h.must(h.teller.Begin(t.Context())) // it knows the subscribers from now on
 	return h, r
 }
 
@@ -204,6 +204,7 @@ func (h *house) again() {
 	h.Helper()
 	h.must(h.ledger.Close())
 	h.open()
+	h.must(h.teller.Begin(h.Context()))
 }
 
 func (h *house) must(err error) {

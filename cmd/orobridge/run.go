@@ -72,7 +72,7 @@ func (a *app) runDaemon(ctx context.Context) (err error) {
 
 // runBeside runs the bridge and, beside it, what others come to. When the bridge ends or one of the others fails, all end.
 func runBeside(ctx context.Context, e *engine) error {
-	if err := e.Alarms.Begin(ctx); err != nil {
+	if err := errors.Join(e.Alarms.Begin(ctx), e.Tell.Begin(ctx)); err != nil {
 		return err
 	}
 	ctx, cancel := context.WithCancel(ctx)
@@ -110,7 +110,7 @@ func (a *app) runOnce(ctx context.Context, stable bool) (err error) {
 	if stable {
 		round = e.Rounds
 	}
-	if err := e.Alarms.Begin(ctx); err != nil {
+	if err := errors.Join(e.Alarms.Begin(ctx), e.Tell.Begin(ctx)); err != nil {
 		return err
 	}
 	err = round(ctx)
