@@ -214,7 +214,11 @@ func unpack(ctx context.Context, r io.Reader, place func(name string) (io.WriteC
 			return nil, badBackup(cmpErr(errors.Is(err, io.EOF), errors.New("it has no manifest"), err))
 		}
 		if h.Name == manifestName {
-			return readManifest(in, h.Size, found)
+			m, err := readManifest(in, h.Size, found)
+			if err != nil {
+				return nil, err
+			}
+			return m, ended(in, z)
 		}
 		if err := memberName(h); err != nil {
 			return nil, badBackup(err)
@@ -228,6 +232,20 @@ func unpack(ctx context.Context, r io.Reader, place func(name string) (io.WriteC
 		}
 		found = append(found, member)
 	}
+}
+
+// ended reads a backup beyond its manifest: nothing comes but what ends a tar, and at the very end the sum over all that was packed,
+// by which a change in the manifest itself shows.
+func ended(in *tar.Reader, z io.Reader) error {
+	if _, err := in.Next(); !errors.Is(err, io.EOF) {
+		return badBackup(cmpErr(err == nil, errors.New("something comes after its manifest"), err))
+	}
+	const padding = 1 << 20
+	n, err := io.CopyN(io.Discard, z, padding)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return badBackup(cmpErr(n == padding, errors.New("it does not end after its manifest"), err))
 }
 
 func cmpErr(which bool, yes, no error) error {

@@ -29,7 +29,8 @@ const (
 )
 
 // lookedAt are the pages that people look at, in turn.
-var lookedAt = []string{"/", "/drops", "/feeds", "/feeds/prices", "/rejects", "/orders", "/figures", "/drops/50000", "/search?q=SKU-00000100",
+var lookedAt = []string{"/", "/drops", "/feeds", "/feeds/prices", "/rejects", "/orders", "/figures", "/drops/50000",
+	"/search?q=SKU-00000100",
 	"/drops?state=loaded&feed=prices"}
 
 // people loads a file with nobody there, and the like with people who watch and look, and compares.
@@ -42,7 +43,8 @@ func people(b *bench, dir string) ([]figure, error) {
 	var crowd crowd
 	beside, err := b.loadBeside(dir, n, &crowd)
 	figures := []figure{
-		{fmt.Sprintf("loading %d rows beside %d watchers and %d looks a second", n, watching, looking), beside.wall.Seconds() / alone.wall.Seconds(),
+		{fmt.Sprintf("loading %d rows beside %d watchers and %d looks a second", n, watching, looking),
+			beside.wall.Seconds() / alone.wall.Seconds(),
 			1.05, "times", false},
 		{"  peak memory", beside.peak, 150, "MB", false},
 	}
@@ -161,8 +163,9 @@ func age(dir string, drops int) error {
 		var told []*bridge.Event
 		for i := from; i < from+1000; i++ {
 			at := began.Add(step * time.Duration(i))
-			d := &bridge.Drop{Feed: "prices", Remote: "disk", Folder: "drops", Name: fmt.Sprintf("prices_%06d.csv", i), SHA256: fmt.Sprintf("%064x", i),
-				State: bridge.Loaded, SeenAt: at, SettledAt: at.Add(time.Minute), ListedRows: -1}
+			d := &bridge.Drop{Feed: "prices", Remote: "disk", Folder: "drops", Name: fmt.Sprintf("prices_%06d.csv", i),
+				SHA256: fmt.Sprintf("%064x", i),
+				State:  bridge.Loaded, SeenAt: at, SettledAt: at.Add(time.Minute), ListedRows: -1}
 			in.New = append(in.New, d)
 			for range 10 {
 				told = append(told, &bridge.Event{At: at, Kind: bridge.DropReady, File: d.Name, Feed: d.Feed})
