@@ -57,7 +57,7 @@ func names[T ~string](all []T) []string {
 // Arrivals walks the drops that were loaded, in full or in part, at a time or later, in the order of that.
 func (l dropStore) Arrivals(ctx context.Context, since time.Time, each func(bridge.Passage) error) error {
 	err := walk(ctx, l.walks, `SELECT feed, seen_at, settled_at FROM drops WHERE settled_at > 0 AND settled_at >= ?
-		AND +state IN ('loaded', 'partial') AND seen_at > 0 ORDER BY settled_at`, []any{millis(since)}, func(rows *sql.Rows) error {
+		AND state || '' IN ('loaded', 'partial') AND seen_at > 0 ORDER BY settled_at`, []any{millis(since)}, func(rows *sql.Rows) error {
 		var p bridge.Passage
 		if err := rows.Scan(&p.Of, stamp{&p.From}, stamp{&p.To}); err != nil {
 			return err
@@ -93,7 +93,7 @@ func (l outboxStore) OutboxCounts(ctx context.Context, export string) (c bridge.
 		(SELECT count(*) FROM outbox WHERE export = ?1 AND number = 0 AND stuck = '' AND went = 'unknown' AND answered = 0),
 		(SELECT count(*) FROM (SELECT id FROM outbox WHERE export = ?1 AND alarm <> ''
 			UNION SELECT o.id FROM outfiles f CROSS JOIN outbox o ON o.export = f.export AND o.number = f.number
-			WHERE f.export = ?1 AND f.alarm <> '')),
+			WHERE f.export = ?1 AND f.alarm <> '') alarmed),
 		coalesce((SELECT written FROM outfiles WHERE export = ?1 AND written > 0 ORDER BY number DESC LIMIT 1), 0)`, export).
 		Scan(&open, &c.Answered, &c.Stuck, &c.Collected, &c.Unknown, &c.Alarmed, stamp{&c.LastWritten})
 	if err != nil {

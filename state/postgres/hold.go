@@ -1,0 +1,127 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+// hold is that one bridge has a ledger for itself: a lock that a session of its own has, which the database gives back when the session
+// ends in whatever way, and the word of the holder in the ledger.
+type hold struct {
+	*database
+	conn *pgx.Conn // nil while it is lost
+}
+
+// take takes the lock, or says who has it.
+func (h *hold) take(ctx context.Context) error {
+	c, err := pgx.ConnectConfig(ctx, h.config.Copy())
+	if err != nil {
+		return trouble(ctx, err, true)
+	}
+	var mine bool
+	if err := c.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", h.lock+1).Scan(&mine); err != nil {
+		return errors.Join(trouble(ctx, err, c.IsClosed()), end(c))
+	}
+	if !mine {
+		who := h.holder(ctx, c)
+		return errors.Join(&bridge.Error{Op: "lock", Object: h.place(), Err: bridge.ErrLocked,
+			Hint: who + " works with this ledger: stop it, or give this one a ledger of its own"}, end(c))
+	}
+	h.conn = c
+	return nil
+}
+
+// holder tells who has the lock, as far as the database does.
+func (h *hold) holder(ctx context.Context, c *pgx.Conn) string {
+	var name, from string
+	err := c.QueryRow(ctx, `SELECT a.application_name, coalesce(host(a.client_addr), 'this machine of the database')
+		FROM pg_locks k JOIN pg_stat_activity a ON a.pid = k.pid
+		WHERE k.locktype = 'advisory' AND k.granted AND (k.classid::bigint << 32 | k.objid::bigint) = $1 AND k.objsubid = 1 LIMIT 1`,
+		h.lock+1).Scan(&name, &from)
+	if err != nil {
+		return "another bridge"
+	}
+	return fmt.Sprintf("%s, which came from %s,", name, from)
+}
+
+// say makes this bridge's word the one that counts.
+func (h *hold) say(ctx context.Context) error {
+	c, err := h.write.Conn(ctx)
+	if err != nil {
+		return broken(err)
+	}
+	defer c.Close()
+	for _, statement := range []string{"BEGIN", fmt.Sprintf("SELECT turn(%d, '')", h.lock), "DELETE FROM holder",
+		"INSERT INTO holder VALUES ('" + h.word + "')", "COMMIT"} {
+		if err := run(ctx, c, statement); err != nil {
+			return broken(err)
+		}
+	}
+	return nil
+}
+
+// still says whether the ledger is held still, and takes a lock that was lost again. Another bridge that has it now has won.
+func (h *hold) still(ctx context.Context) error {
+	if h.conn != nil {
+		ctx, cancel := context.WithTimeout(ctx, silence)
+		defer cancel()
+		if err := h.conn.Ping(ctx); err == nil || ctx.Err() != nil {
+			return err
+		}
+		h.conn = nil
+	}
+	if err := h.take(ctx); err != nil {
+		return err
+	}
+	var word string
+	err := h.conn.QueryRow(ctx, "SELECT word FROM "+h.schema+".holder").Scan(&word)
+	if err == nil && word != h.word {
+		err = &bridge.Error{Op: "hold", Object: h.place(), Err: bridge.ErrLocked,
+			Hint: "another bridge has worked with the ledger meanwhile: let this one end, and start it again if it is to be the one"}
+	}
+	return trouble(ctx, err, h.conn.IsClosed())
+}
+
+func (h *hold) end() error {
+	if h.conn == nil {
+		return nil
+	}
+	return end(h.conn)
+}
+
+// end ends a connection that may be lost already.
+func end(c *pgx.Conn) error {
+	ctx, cancel := context.WithTimeout(context.Background(), ending)
+	defer cancel()
+	_ = c.Close(ctx) // the database ends it by itself
+	return nil
+}
+
+// heldEvery is how often a bridge looks whether it holds its ledger still.
+const heldEvery = 2 * time.Second
+
+// Watch looks, until ctx ends, whether the ledger is held still. While the database is away nothing can be known, and nothing written;
+// an error says that the bridge must not go on.
+func (l *Ledger) Watch(ctx context.Context) error {
+	if l.database.hold == nil {
+		return nil
+	}
+	tick := time.NewTicker(heldEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		if err := l.database.hold.still(ctx); err != nil && bridge.FateOf(err) != bridge.Pause && ctx.Err() == nil {
+			return err
+		}
+	}
+}

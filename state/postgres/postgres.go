@@ -1,0 +1,206 @@
+// Package postgres is the ledger in a schema of a PostgreSQL database.
+//
+// Contract: what package ledger says. A commit is on the disk of the database when a method returns (as far as the database itself
+// keeps synchronous_commit), even where SQLite would leave it to the next one: PostgreSQL may crash while the bridge goes on, and
+// must not forget what the bridge remembers. When the connection breaks in the middle of a commit, the database is asked what became
+// of it, for as long as it takes. Trouble with the database is bridge.Pause: nothing is lost, and everything goes on once it is back.
+//
+// One bridge at a time holds a ledger (bridge.ErrLocked): by a lock of its session, and by a word that each of its writes says,
+// so that a bridge which was thought dead and wakes up again changes nothing. Others may look, or change a word beside it.
+//
+// Limits: PostgreSQL 13 or newer, any encoding and collation. One writes at a time, as with SQLite. A pooler between has to pool
+// sessions, not transactions. Keys and paths are indexed up to 2,600 bytes. Connections: one that holds, one that writes, two for
+// reads, two for look-ups, one for orders, and one for each list that is being walked. A replica that takes over may lack the last
+// commits, unless synchronous_standby_names is set.
+package postgres
+
+import (
+	"context"
+	"crypto/rand"
+	"database/sql"
+	"errors"
+	"hash/fnv"
+	"io/fs"
+	"net"
+	"regexp"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+	"golang.org/x/sys/unix"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/state/ledger"
+)
+
+// Ledger is an open ledger: one schema of a database.
+type Ledger struct {
+	*ledger.Ledger
+	database *database
+}
+
+// database is the connections to a ledger's database.
+type database struct {
+	config *pgx.ConnConfig
+	schema string
+	lock   int64  // advisory locks of this ledger have this number and the next one
+	word   string // which each writing transaction says; empty for who writes beside the bridge that holds the ledger
+	hold   *hold  // nil for who does not hold it
+
+	write, read, find, front, walks *sql.DB
+}
+
+// Options change how a ledger is opened.
+type Options struct {
+	ReadOnly bool   // take no notes, and need a ledger that is there
+	Beside   bool   // write a word or two beside the bridge that holds it, and need a ledger that is there
+	Program  string // version that opens it, which the ledger keeps for those that are older
+}
+
+// Schema is the name of the schema, unless the address says search_path.
+const Schema = "orobridge"
+
+var schemaForm = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
+
+// Open opens the ledger at an address, such as postgres://user@host/db, with all that pgx understands in it
+// (https://pkg.go.dev/github.com/jackc/pgx/v5/pgconn#ParseConfig). It makes the schema if need be, and brings it up to date. It
+// refuses a ledger of a newer program, and one that another bridge holds.
+func Open(ctx context.Context, address string, o Options) (*Ledger, error) {
+	d, err := connect(address)
+	if err != nil {
+		return nil, err
+	}
+	l, err := d.open(ctx, o)
+	if err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return &Ledger{l, d}, nil
+}
+
+// connect prepares the connections to a ledger; none is made yet.
+func connect(address string) (*database, error) {
+	c, err := pgx.ParseConfig(address)
+	if err != nil { // pgx leaves the password out
+		return nil, &bridge.Error{Op: "read", Object: "state.postgres", Err: err, Hint: "write postgres://user@host:5432/database"}
+	}
+	d := &database{config: c, schema: Schema}
+	if named := c.RuntimeParams["search_path"]; named != "" {
+		d.schema = named
+		delete(c.RuntimeParams, "search_path")
+	}
+	if !schemaForm.MatchString(d.schema) {
+		return nil, &bridge.Error{Op: "read", Object: "state.postgres", Err: errors.New("search_path names no single schema"),
+			Hint: "use small letters, digits and _, or leave search_path out"}
+	}
+	if c.RuntimeParams["application_name"] == "" {
+		c.RuntimeParams["application_name"] = "orobridge"
+	}
+	if c.ConnectTimeout == 0 {
+		c.ConnectTimeout = 10 * time.Second
+	}
+	c.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silence / 3, Interval: silence / 9, Count: 6},
+		Control: giveUp}).DialContext
+	sum := fnv.New64a()
+	sum.Write([]byte("orobridge " + d.schema))
+	d.lock = int64(sum.Sum64() &^ 1)
+	d.write, d.front = d.pool(1), d.pool(1)
+	d.read, d.walks = d.pool(2), d.pool(0)
+	d.find = d.pool(2, "SET enable_seqscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off", "SET jit = off")
+	return d, nil
+}
+
+// silence is how long a database may leave unanswered what was sent to it, by its machine: then the connection is lost. An answer to a
+// statement may take longer.
+const silence = 30 * time.Second
+
+// giveUp has a connection end when what was sent is not acknowledged.
+func giveUp(network, _ string, c syscall.RawConn) error {
+	if network == "unix" {
+		return nil
+	}
+	var err error
+	controlErr := c.Control(func(fd uintptr) {
+		err = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_USER_TIMEOUT, int(silence.Milliseconds()))
+	})
+	return errors.Join(controlErr, err)
+}
+
+// pool is a pool of so many connections at most, each prepared by some statements; 0 is no bound.
+func (d *database) pool(n int, prepare ...string) *sql.DB {
+	db := sql.OpenDB(connector{stdlib.GetConnector(*d.config, stdlib.OptionAfterConnect(func(ctx context.Context, c *pgx.Conn) error {
+		return d.prepare(ctx, c, prepare...)
+	}))})
+	db.SetMaxOpenConns(n)
+	db.SetMaxIdleConns(2)
+	return db
+}
+
+// prepare makes a connection one to the ledger's schema.
+func (d *database) prepare(ctx context.Context, c *pgx.Conn, more ...string) error {
+	for _, statement := range append([]string{"SET search_path = " + d.schema, "SET standard_conforming_strings = on",
+		"SET client_encoding = UTF8"}, more...) {
+		if _, err := c.Exec(ctx, statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *database) open(ctx context.Context, o Options) (*ledger.Ledger, error) {
+	switch holds := !o.ReadOnly && !o.Beside; {
+	case holds:
+		d.word = rand.Text()
+		d.hold = &hold{database: d}
+		if err := d.hold.take(ctx); err != nil {
+			return nil, err
+		}
+		if err := d.migrate(ctx); err != nil {
+			return nil, bridge.Within("bring the ledger up to date", err)
+		}
+		if err := d.hold.say(ctx); err != nil {
+			return nil, err
+		}
+	default:
+		there, err := d.there(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if !there {
+			return nil, &bridge.Error{Op: "open ledger", Object: d.place(), Err: fs.ErrNotExist,
+				Hint: "check state.postgres, or start `orobridge run`"}
+		}
+		if err := d.upToDate(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return ledger.Open(ctx, d, ledger.Connections{Read: d.read, Front: d.front, Walks: d.walks}, !o.ReadOnly, o.Program)
+}
+
+// place names the ledger for people.
+func (d *database) place() string {
+	return d.config.Host + "/" + d.config.Database + ", schema " + d.schema
+}
+
+// Close ends all connections and lets another bridge in.
+func (l *Ledger) Close() error { return l.database.Close() }
+
+func (d *database) Close() error {
+	var errs []error
+	for _, db := range []*sql.DB{d.write, d.read, d.find, d.front, d.walks} {
+		errs = append(errs, db.Close())
+	}
+	if d.hold != nil {
+		errs = append(errs, d.hold.end())
+	}
+	return errors.Join(errs...)
+}
+
+// Check looks whether the database answers. What stands on its disk is its own to check.
+func (l *Ledger) Check(ctx context.Context) error {
+	var one int
+	return l.database.read.QueryRowContext(ctx, "SELECT 1").Scan(&one)
+}
+
+// GiveBack leaves it to the database's autovacuum to give room back.
+func (l *Ledger) GiveBack(context.Context) (more bool, err error) { return false, nil }

@@ -1,0 +1,235 @@
+// Package postgrestest gives tests a real PostgreSQL: a cluster in a folder of its own, which nobody but its user can reach, and in it
+// a schema for each test.
+//
+// Contract. The programs of Debian's package postgresql are needed; where they are missing the test fails. As root they run as the
+// user postgres. A cluster ends with the process that has started it, however that ends. It does not wait for the disk, but keeps
+// what was committed when it is killed itself.
+package postgrestest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Cluster is a server with its databases.
+type Cluster struct {
+	dir  string
+	bin  string
+	as   *syscall.Credential
+	life *os.File // the server ends when this is closed
+	done *exec.Cmd
+}
+
+// shared is the cluster of a process's tests.
+var shared = sync.OnceValues(func() (*Cluster, error) { return New() })
+
+// schemas are those of this process that no test has.
+var schemas struct {
+	sync.Mutex
+	made int
+	free []string
+}
+
+// Address is that of a ledger which a test has for itself. There is none yet, or one that holds nothing. OROBRIDGE_POSTGRES may name
+// the address of a database that is there already.
+func Address(t testing.TB) string {
+	t.Helper()
+	at := os.Getenv("OROBRIDGE_POSTGRES")
+	if at == "" {
+		c, err := shared()
+		if err != nil {
+			t.Fatal(err)
+		}
+		at = c.Address()
+	}
+	address, err := url.Parse(at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := address.Query()
+	schema := take()
+	q.Set("search_path", schema)
+	address.RawQuery = q.Encode()
+	t.Cleanup(func() {
+		if err := wipe(at, schema); err != nil {
+			t.Error(err)
+		}
+	})
+	return address.String()
+}
+
+func take() string {
+	schemas.Lock()
+	defer schemas.Unlock()
+	if n := len(schemas.free); n > 0 {
+		name := schemas.free[n-1]
+		schemas.free = schemas.free[:n-1]
+		return name
+	}
+	schemas.made++
+	return fmt.Sprintf("t%d_%d", os.Getpid(), schemas.made)
+}
+
+// empty takes all rows out of a schema's tables: to make the tables again would take ten times as long.
+const empty = `SET session_replication_role = replica;
+DO $$ DECLARE t record; BEGIN
+	FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = '%[1]s' AND tablename <> 'migrations' LOOP
+		EXECUTE format('DELETE FROM %[1]s.%%I', t.tablename);
+	END LOOP;
+	PERFORM setval(s.oid, 1, false) FROM pg_class s WHERE s.relkind = 'S' AND s.relname LIKE '%%\_seq'
+		AND s.relnamespace = to_regnamespace('%[1]s');
+END $$`
+
+// wipe empties a schema and lets another test have it.
+func wipe(address, schema string) error {
+	ctx := context.Background()
+	c, err := pgx.Connect(ctx, address)
+	if err != nil {
+		return err
+	}
+	_, err = c.Exec(ctx, fmt.Sprintf(empty, schema))
+	schemas.Lock()
+	defer schemas.Unlock()
+	schemas.free = append(schemas.free, schema)
+	return errors.Join(err, c.Close(ctx))
+}
+
+// New starts a cluster. [Cluster.Remove] ends it; else the end of the process does.
+func New() (_ *Cluster, err error) {
+	c := &Cluster{}
+	if c.bin, err = programs(); err != nil {
+		return nil, err
+	}
+	if c.dir, err = os.MkdirTemp("", "orobridge-postgres-"); err != nil {
+		return nil, err
+	}
+	if os.Getuid() == 0 {
+		if c.as, err = asPostgres(c.dir); err != nil {
+			return nil, errors.Join(err, os.RemoveAll(c.dir))
+		}
+	}
+	made := c.command("initdb", "--no-sync", "--username=orobridge", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8",
+		"--pgdata="+c.data())
+	if out, err := made.CombinedOutput(); err != nil {
+		return nil, errors.Join(fmt.Errorf("initdb: %w: %s", err, out), os.RemoveAll(c.dir))
+	}
+	if err := c.Start(); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(c.dir))
+	}
+	return c, nil
+}
+
+// programs finds the folder of PostgreSQL's programs: the newest of Debian's, or that of the path.
+func programs() (string, error) {
+	if found, err := exec.LookPath("initdb"); err == nil {
+		return filepath.Dir(found), nil
+	}
+	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if err != nil || len(found) == 0 {
+		return "", errors.Join(err, errors.New("PostgreSQL is not installed: apt-get install postgresql"))
+	}
+	newest := slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })
+	return filepath.Dir(newest), nil
+}
+
+func version(path string) int {
+	n, _ := strconv.Atoi(strings.Split(path, "/")[4])
+	return n
+}
+
+// asPostgres gives a folder to the user postgres: the server does not run as root.
+func asPostgres(dir string) (*syscall.Credential, error) {
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		return nil, err
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	gid, gidErr := strconv.Atoi(u.Gid)
+	if err := errors.Join(err, gidErr, os.Chown(dir, uid, gid)); err != nil {
+		return nil, err
+	}
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
+
+func (c *Cluster) data() string { return filepath.Join(c.dir, "data") }
+
+func (c *Cluster) command(name string, args ...string) *exec.Cmd {
+	cmd := exec.Command(filepath.Join(c.bin, name), args...)
+	cmd.Dir = c.dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: c.as, Setpgid: true}
+	return cmd
+}
+
+// Address is that of the cluster's database.
+func (c *Cluster) Address() string {
+	return "postgres:///postgres?user=orobridge&host=" + url.QueryEscape(c.dir)
+}
+
+// guard starts the server and ends it, with its folder if need be, once whoever started it is no more.
+const guard = `"$0" "$@" >>log 2>&1 & pid=$!
+read -r last
+kill -QUIT $pid; wait $pid
+[ "$last" = keep ] || rm -rf "$PWD"`
+
+// Start starts a cluster that was stopped, and waits until it answers.
+func (c *Cluster) Start() error {
+	cmd := c.command("postgres")
+	cmd.Path = "/bin/sh"
+	cmd.Args = []string{"sh", "-c", guard, filepath.Join(c.bin, "postgres"), "-D", c.data(), "-k", c.dir, "-c", "listen_addresses=",
+		"-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=300", "-c", "autovacuum_naptime=5s"}
+	r, w, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	cmd.Stdin, c.life = r, w
+	if err := errors.Join(cmd.Start(), r.Close()); err != nil {
+		return err
+	}
+	c.done = cmd
+	for range 600 {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		conn, err := pgx.Connect(ctx, c.Address())
+		cancel()
+		if err == nil {
+			return conn.Close(context.Background())
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	log, err := os.ReadFile(filepath.Join(c.dir, "log"))
+	return errors.Join(fmt.Errorf("PostgreSQL does not answer: %s", log), err, c.Kill())
+}
+
+// Kill ends the server as a crash does: its connections break, and it recovers when it is started again.
+func (c *Cluster) Kill() error {
+	_, err := c.life.WriteString("keep\n")
+	return errors.Join(err, c.life.Close(), ended(c.done.Wait()))
+}
+
+// Remove ends the server and takes its folder away.
+func (c *Cluster) Remove() error {
+	return errors.Join(c.life.Close(), ended(c.done.Wait()), os.RemoveAll(c.dir))
+}
+
+// ended forgives the guard that its last command failed.
+func ended(err error) error {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return nil
+	}
+	return err
+}
