@@ -392,7 +392,8 @@ func (p prices) fill(ctx context.Context, changes []*bridge.Change, rows []price
 // idsPerRemoval is how many prices the shop deletes at once.
 const idsPerRemoval = 100
 
-// remove deletes prices by id, list by list. A price that is gone already is no error, so a repeat does no harm. Without ids the request would empty the list: it is never sent so.
+// remove deletes prices by id, list by list. A price that is gone already is no error, so a repeat does no harm. Without ids the
+// request would empty the list: it is never sent so.
 func (p prices) remove(ctx context.Context, gone map[string][]string) error {
 	for _, list := range sortedKeys(gone) {
 		for ids := range chunks(gone[list], idsPerRemoval) {
