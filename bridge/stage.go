@@ -13,7 +13,6 @@ const (
 	Undecided StageStatus = iota // the ledger does not know the key: the shop has to be asked
 	Decided                      // Op, Values and Old are set
 	Waiting                      // its parent is not there yet
-	Sent                         // in a batch on its way
 	Finished                     // has its fate
 )
 

@@ -189,6 +189,9 @@ func escapeKeyPart(b []byte, part string) []byte {
 
 // SplitKey takes a key of several parts apart. One of a single part is that part, and is not to be split: it may hold "|".
 func SplitKey(key string) []string {
+	if strings.IndexByte(key, '\\') < 0 {
+		return strings.Split(key, "|")
+	}
 	var parts []string
 	var b strings.Builder
 	for i := 0; i < len(key); i++ {

@@ -2,7 +2,6 @@ package oro
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"mime"
@@ -85,8 +84,8 @@ func judgeAnswer(w want, ans *answer) error {
 	case w.what == aToken:
 		return nil // read by who asked
 	}
-	doc := new(document)
-	if err := json.Unmarshal(ans.body, doc); err != nil {
+	doc, err := parseDocument(ans.body)
+	if err != nil {
 		return stranger("not a JSON:API document: %v", err)
 	}
 	if doc.Data == nil { // taken for an empty list it would have everything created anew

@@ -41,7 +41,7 @@ func wysiwygText(raw json.RawMessage) string {
 
 // attr is the canonical text of the shop's own attribute: of a relationship, the ids of its targets.
 func (h *held) attr(name string) string {
-	if raw, ok := h.Attributes[name]; ok {
+	if raw, ok := h.attribute(name); ok {
 		return rawText(raw)
 	}
 	var ids []string
@@ -78,16 +78,11 @@ func (c *directory) shape(ctx context.Context, name string) (shape, error) {
 }
 
 func shapeOf(ans *answer, name string) shape {
-	var doc struct {
-		Data []struct {
-			Attributes    map[string]json.RawMessage
-			Relationships map[string]struct{ Data json.RawMessage }
-		}
-	}
-	if ans == nil || json.Unmarshal(ans.body, &doc) != nil || len(doc.Data) == 0 {
+	if ans == nil || ans.doc == nil || len(ans.doc.Data) == 0 {
 		return shape{}
 	}
-	if raw, ok := doc.Data[0].Attributes[name]; ok && len(raw) > 0 {
+	any := &ans.doc.Data[0]
+	if raw, ok := any.attribute(name); ok {
 		s := shape{known: raw[0] != 'n', first: raw[0]}
 		switch {
 		case raw[0] == 'f':
@@ -97,11 +92,10 @@ func shapeOf(ans *answer, name string) shape {
 		}
 		return s
 	}
-	rel, ok := doc.Data[0].Relationships[name]
-	s := shape{link: ok, many: len(rel.Data) > 0 && rel.Data[0] == '['}
-	var to refs
-	if json.Unmarshal(rel.Data, &to) == nil && len(to) > 0 {
-		s.known, s.kind = true, to[0].Type
+	rel, ok := any.relationship(name)
+	s := shape{link: ok, many: rel.many}
+	if len(rel.to) > 0 {
+		s.known, s.kind = true, rel.to[0].Type
 	}
 	return s
 }

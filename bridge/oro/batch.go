@@ -506,7 +506,7 @@ func (c *batches) operation(ctx context.Context, at string) (*operation, error) 
 func operationOf(r *resource) (*operation, error) {
 	op := &operation{id: r.ID, status: r.text("status"), entity: r.text("entityType")}
 	op.created, _ = time.Parse(time.RFC3339, r.text("createdAt")) // zero when it is unreadable
-	if raw := r.Attributes["summary"]; len(raw) > 0 {
+	if raw, ok := r.attribute("summary"); ok {
 		if err := json.Unmarshal(raw, &op.summary); err != nil {
 			return nil, &bridge.Error{Op: "await", Object: "asyncoperations/" + r.ID, Fate: bridge.Pause, Err: err}
 		}
@@ -538,7 +538,7 @@ func (c *batches) operationErrors(ctx context.Context, op *operation) ([]errorIt
 		for i := range doc.Data {
 			r := &doc.Data[i]
 			item := errorItem{Title: r.text("title"), Detail: r.text("detail")}
-			if raw := r.Attributes["source"]; len(raw) > 0 {
+			if raw, ok := r.attribute("source"); ok {
 				_ = json.Unmarshal(raw, &item.Source) // an error without a readable place is one without a place
 			}
 			items = append(items, item)

@@ -267,7 +267,13 @@ func TestChunks(t *testing.T) {
 }
 
 func TestShapes(t *testing.T) {
-	body := func(text string) *answer { return &answer{body: []byte(`{"data":[` + text + `]}`)} }
+	body := func(text string) *answer {
+		doc, err := parseDocument([]byte(`{"data":[` + text + `]}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &answer{doc: doc}
+	}
 	for name, tt := range map[string]struct {
 		ans  *answer
 		want shape

@@ -10,7 +10,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 )
 
-func mustUnmarshal(t *testing.T, text string, into any) {
+func mustUnmarshal(t testing.TB, text string, into any) {
 	t.Helper()
 	if err := json.Unmarshal([]byte(text), into); err != nil {
 		t.Fatal(err)

@@ -3,50 +3,64 @@ package oro
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // A document is a JSON:API answer. A single resource is a list of one.
 type document struct {
-	Data     resources   `json:"data"`
-	Included resources   `json:"included"`
-	Errors   []errorItem `json:"errors"`
+	Data     resources
+	Included resources
 }
 
 type resources []resource
 
-func (r *resources) UnmarshalJSON(data []byte) error {
-	if len(data) > 0 && data[0] == '{' {
-		*r = make(resources, 1)
-		return json.Unmarshal(data, &(*r)[0])
-	}
-	return json.Unmarshal(data, (*[]resource)(r))
-}
-
 // A resource is one record of the shop. Only the fields that were asked for are there.
 type resource struct {
-	Type          string                     `json:"type"`
-	ID            string                     `json:"id"`
-	Attributes    map[string]json.RawMessage `json:"attributes"`
-	Relationships map[string]struct {
-		Data refs `json:"data"`
-	} `json:"relationships"`
+	Type          string
+	ID            string
+	attributes    []attr
+	relationships []relation
+}
+
+type attr struct {
+	name string
+	raw  json.RawMessage
+}
+
+type relation struct {
+	name string
+	many bool // to many, be they one or none
+	to   refs
 }
 
 // A ref points to another resource.
 type ref struct {
-	Type string `json:"type"`
-	ID   string `json:"id"`
+	Type string
+	ID   string
 }
 
 type refs []ref
 
-func (r *refs) UnmarshalJSON(data []byte) error {
-	if len(data) > 0 && data[0] == '{' {
-		*r = make(refs, 1)
-		return json.Unmarshal(data, &(*r)[0])
+// attribute is the JSON of an attribute; ok is false for one that is absent.
+func (r *resource) attribute(name string) (raw json.RawMessage, ok bool) {
+	for _, a := range slices.Backward(r.attributes) {
+		if a.name == name {
+			return a.raw, true
+		}
 	}
-	return json.Unmarshal(data, (*[]ref)(r))
+	return nil, false
+}
+
+// relationship is where a relationship leads to; ok is false for one that is absent.
+func (r *resource) relationship(name string) (found relation, ok bool) {
+	for _, to := range slices.Backward(r.relationships) {
+		if to.name == name {
+			return to, true
+		}
+	}
+	return found, false
 }
 
 func (r *resource) ref() ref { return ref{r.Type, r.ID} }
@@ -54,7 +68,8 @@ func (r *resource) ref() ref { return ref{r.Type, r.ID} }
 // text is an attribute as canonical text: strings as they are, numbers as plain decimals, booleans as 1 and 0, null and
 // what is absent as nothing.
 func (r *resource) text(name string) string {
-	return rawText(r.Attributes[name])
+	raw, _ := r.attribute(name)
+	return rawText(raw)
 }
 
 // decimal is an attribute that holds an amount or a quantity, as a number or as text, in canonical form.
@@ -69,6 +84,9 @@ func rawText(raw json.RawMessage) string {
 	}
 	switch raw[0] {
 	case '"':
+		if inner := raw[1 : len(raw)-1]; bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
+			return string(inner)
+		}
 		var s string
 		if json.Unmarshal(raw, &s) != nil {
 			return ""
@@ -88,15 +106,16 @@ func rawText(raw json.RawMessage) string {
 
 // one is the target of a to-one relationship; empty when there is none.
 func (r *resource) one(name string) ref {
-	if data := r.Relationships[name].Data; len(data) > 0 {
-		return data[0]
+	if to := r.many(name); len(to) > 0 {
+		return to[0]
 	}
 	return ref{}
 }
 
 // many are the targets of a to-many relationship.
 func (r *resource) many(name string) refs {
-	return r.Relationships[name].Data
+	found, _ := r.relationship(name)
+	return found.to
 }
 
 // index finds included resources.

@@ -377,11 +377,10 @@ func TestFindShowsDrift(t *testing.T) {
 // TestUnitsAreFoundByTheirCode: 7.0 tells a product's units in another order than they were sent; the primary one is flagged.
 func TestUnitsAreFoundByTheirCode(t *testing.T) {
 	for _, order := range []string{`{"type":"productunitprecisions","id":"1"},{"type":"productunitprecisions","id":"2"}`, `{"type":"productunitprecisions","id":"2"},{"type":"productunitprecisions","id":"1"}`} {
-		doc := new(document)
-		mustUnmarshal(t, `{"data":{"type":"products","id":"9","relationships":{"unitPrecisions":{"data":[`+order+`]},
+		doc := parsed(t, []byte(`{"data":{"type":"products","id":"9","relationships":{"unitPrecisions":{"data":[`+order+`]},
 		 "primaryUnitPrecision":{"data":{"type":"productunitprecisions","id":"2"}}}},
 		 "included":[{"type":"productunitprecisions","id":"1","attributes":{"precision":0,"conversionRate":12},"relationships":{"unit":{"data":{"type":"productunits","id":"set"}}}},
-		 {"type":"productunitprecisions","id":"2","attributes":{"precision":3,"conversionRate":1},"relationships":{"unit":{"data":{"type":"productunits","id":"kg"}}}}]}`, doc)
+		 {"type":"productunitprecisions","id":"2","attributes":{"precision":3,"conversionRate":1},"relationships":{"unit":{"data":{"type":"productunits","id":"kg"}}}}]}`))
 		h := newHeld(&doc.Data[0], index(doc.Included))
 		primary, ok := h.primaryUnit()
 		if !ok || primary.code != "kg" || primary.precision != "3" || h.moreUnits("set:0:12") != "set:0:12" {

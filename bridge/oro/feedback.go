@@ -46,7 +46,7 @@ func (c feedback) ApplyFeedback(ctx context.Context, rec *formats.Record, commen
 	a := bridge.Answer{Outcome: bridge.Outcome{OroID: order.ID}, InternalStatus: order.one("internalStatus").ID}
 	it := item{kind: "orders", id: order.ID}
 	if text, ok := rec.Get("erp_order_number"); ok {
-		_, kept := order.Attributes[externalID]
+		_, kept := order.attribute(externalID)
 		switch {
 		case !kept:
 			a.Left = append(a.Left, bridge.Left{Field: "erp_order_number",

@@ -69,7 +69,8 @@ func only(ids []string, rec *formats.Record, field string, parent bridge.Missing
 	case 1:
 		return ids[0], nil
 	case 0:
-		return "", &bridge.Outcome{Missing: &parent}
+		missing := parent
+		return "", &bridge.Outcome{Missing: &missing}
 	}
 	return "", &bridge.Outcome{Reject: reject(rec, field, formats.CodeAmbiguous,
 		"the shop has %d %s with the key %q (ids %s): leave only one there", len(ids), parent.Entity, parent.Key, strings.Join(ids, ", "))}

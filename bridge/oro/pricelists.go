@@ -70,7 +70,7 @@ func (priceLists) value(r *resource, field, want string) string {
 		return r.text("active")
 	case "currencies":
 		var has []string
-		if json.Unmarshal(r.Attributes["priceListCurrencies"], &has) != nil {
+		if raw, _ := r.attribute("priceListCurrencies"); json.Unmarshal(raw, &has) != nil {
 			return ""
 		}
 		slices.Sort(has)

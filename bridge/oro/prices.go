@@ -41,17 +41,17 @@ type priced struct {
 }
 
 func (p prices) find(ctx context.Context, records []*formats.Record) ([]bridge.Lookup, error) {
-	rows, held, err := p.look(ctx, records)
+	rows, held, err := p.look(ctx, records, true)
 	if err != nil {
 		return nil, err
 	}
 	answers := make([]bridge.Lookup, len(records))
 	for i, rec := range records {
 		row := &rows[i]
-		switch price, ok := held[row.key]; {
+		switch price := held[row.key]; {
 		case row.out != nil:
 			answers[i] = bridge.Lookup{Missing: row.out.Missing, Reject: row.out.Reject}
-		case ok:
+		case price != nil:
 			found := bridge.Found{OroID: price.ID}
 			for _, v := range rec.Values {
 				if v.Field == "value" {
@@ -65,8 +65,9 @@ func (p prices) find(ctx context.Context, records []*formats.Record) ([]bridge.L
 }
 
 // look finds the prices that the shop holds under the records' keys. Products are found by the ids that earlier answers told;
-// each price says its product's sku, and where one is another's the ids are asked for anew.
-func (p prices) look(ctx context.Context, records []*formats.Record) ([]priced, map[priceKey]*resource, error) {
+// each price says its product's sku, and where one is another's the ids are asked for anew. So they are where a price is not
+// found, unless there may be none.
+func (p prices) look(ctx context.Context, records []*formats.Record, mayLack bool) ([]priced, map[priceKey]*resource, error) {
 	for product := remembered; ; product = asked {
 		rows, err := p.place(ctx, records, product)
 		if err != nil {
@@ -76,7 +77,10 @@ func (p prices) look(ctx context.Context, records []*formats.Record) ([]priced, 
 		if err != nil {
 			return nil, nil, err
 		}
-		wrong := func(r priced) bool { sku, told := skus[r.key.product]; return r.out == nil && told && sku != r.sku }
+		wrong := func(r priced) bool {
+			sku, told := skus[r.key.product]
+			return r.out == nil && (told && sku != r.sku || held[r.key] == nil && !mayLack)
+		}
 		if product == asked || !slices.ContainsFunc(rows, wrong) {
 			return rows, held, nil
 		}
@@ -96,7 +100,10 @@ const (
 func (p prices) productIDs(ctx context.Context, skus []string, from productID) (map[string][]string, error) {
 	found := make(map[string][]string, len(skus))
 	var ask []string
-	for _, sku := range unique(skus) {
+	for _, sku := range skus {
+		if found[sku] != nil {
+			continue
+		}
 		if id, ok := p.skus.get(sku); ok && from == remembered {
 			found[sku] = []string{id}
 			continue
@@ -119,8 +126,7 @@ func (p prices) productIDs(ctx context.Context, skus []string, from productID) (
 
 // place resolves the parents of price records: lists, products and units.
 func (p prices) place(ctx context.Context, records []*formats.Record, product productID) ([]priced, error) {
-	rows := make([]priced, len(records))
-	var skus []string
+	rows, skus := make([]priced, len(records)), make([]string, 0, len(records))
 	for i, rec := range records {
 		parts := formats.SplitKey(rec.Key)
 		if len(parts) != 5 {
@@ -197,17 +203,16 @@ func (p prices) explainCase(ctx context.Context, records []*formats.Record, rows
 	return nil
 }
 
-// held reads the prices of the rows' products, list by list, and the skus of those that have some, by id.
+// held reads the prices of the rows' products, list by list, nil where there is none, and the skus of those that have some, by id.
 func (p prices) held(ctx context.Context, rows []priced) (map[priceKey]*resource, map[string]string, error) {
 	byList := make(map[string][]string)
-	wanted := make(map[priceKey]bool, len(rows))
+	held, skus := make(map[priceKey]*resource, len(rows)), make(map[string]string)
 	for i := range rows {
 		if k := rows[i].key; rows[i].out == nil {
 			byList[k.list] = append(byList[k.list], k.product)
-			wanted[k] = true
+			held[k] = nil
 		}
 	}
-	held, skus := make(map[priceKey]*resource, len(wanted)), make(map[string]string)
 	for list, ids := range byList {
 		q := priceQuery.with("filter[priceList]", list)
 		err := p.lookup(ctx, "productprices", "product", unique(ids), q, pricesPerProduct, func(doc *document) error {
@@ -216,7 +221,8 @@ func (p prices) held(ctx context.Context, rows []priced) (map[priceKey]*resource
 			}
 			for i := range doc.Data {
 				r := &doc.Data[i]
-				if k := keyOfPrice(list, r); wanted[k] {
+				k := keyOfPrice(list, r)
+				if _, wanted := held[k]; wanted {
 					held[k] = r
 				}
 			}
@@ -376,18 +382,21 @@ func (p prices) fill(ctx context.Context, changes []*bridge.Change, rows []price
 		return err
 	}
 	for i, ch := range changes {
-		if price, ok := held[rows[i].key]; ok && ch.Op != bridge.Create && ch.OroID == "" {
+		if price := held[rows[i].key]; price != nil && ch.Op != bridge.Create && ch.OroID == "" {
 			ch.OroID = price.ID
 		}
 	}
 	return nil
 }
 
-// remove deletes prices by id, list by list, at most 100 a request: the shop deletes no more at once. A price that is gone
-// already is no error, so a repeat does no harm. Without ids the request would empty the list: it is never sent so.
+// idsPerRemoval is how many prices the shop deletes at once.
+const idsPerRemoval = 100
+
+// remove deletes prices by id, list by list. A price that is gone already is no error, so a repeat does no harm. Without ids the
+// request would empty the list: it is never sent so.
 func (p prices) remove(ctx context.Context, gone map[string][]string) error {
 	for _, list := range sortedKeys(gone) {
-		for ids := range chunks(gone[list], keysPerLookup) {
+		for ids := range chunks(gone[list], idsPerRemoval) {
 			if len(ids) == 0 || list == "" {
 				return errors.New("prices without ids are never removed")
 			}
@@ -413,17 +422,13 @@ func (p prices) ids(ctx context.Context, keys []string) (map[string][]string, er
 	for i, k := range keys {
 		records[i] = &formats.Record{Entity: formats.Prices, Key: k}
 	}
-	rows, err := p.place(ctx, records, asked)
-	if err != nil {
-		return nil, err
-	}
-	held, _, err := p.held(ctx, rows)
+	rows, held, err := p.look(ctx, records, false)
 	if err != nil {
 		return nil, err
 	}
 	found := make(map[string][]string, len(keys))
 	for i := range rows {
-		if price, ok := held[rows[i].key]; ok && rows[i].out == nil {
+		if price := held[rows[i].key]; price != nil && rows[i].out == nil {
 			found[keys[i]] = []string{price.ID}
 		}
 	}

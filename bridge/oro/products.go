@@ -264,7 +264,8 @@ func ownText(r *resource, p prose) string {
 	case r == nil, r.text("fallback") != "":
 		return ""
 	case p.attribute == "wysiwyg":
-		return strings.TrimSpace(wysiwygText(r.Attributes[p.attribute]))
+		raw, _ := r.attribute(p.attribute)
+		return strings.TrimSpace(wysiwygText(raw))
 	}
 	return strings.TrimSpace(r.text(p.attribute))
 }

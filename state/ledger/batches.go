@@ -28,13 +28,9 @@ type inFlight struct {
 
 // encodeChanges writes what [decodeChanges] reads: by hand, since reflection would cost more than sending does. A byte 0 stands
 // before what is compressed, as no JSON has it.
-func encodeChanges(changes []*bridge.Change) ([]byte, error) {
+func encodeChanges(changes []*bridge.Change) []byte {
 	text := append(make([]byte, 0, 256*len(changes)), '[')
 	for i, c := range changes {
-		pos, err := json.Marshal(c.Record.Pos)
-		if err != nil {
-			return nil, err
-		}
 		if i > 0 {
 			text = append(text, ',')
 		}
@@ -42,7 +38,7 @@ func encodeChanges(changes []*bridge.Change) ([]byte, error) {
 		text = formats.AppendText(append(text, `,"key":`...), c.Key)
 		text = formats.AppendText(append(text, `,"oro_id":`...), c.OroID)
 		text = strconv.AppendInt(append(text, `,"line":`...), c.Line, 10)
-		text = append(append(text, `,"pos":`...), pos...)
+		text = appendPosition(append(text, `,"pos":`...), c.Record.Pos)
 		text = formats.AppendContent(append(text, `,"values":`...), c.Values)
 		if !slices.Equal(c.Values, c.Record.Values) {
 			text = formats.AppendContent(append(text, `,"record":`...), c.Record.Values)
@@ -51,15 +47,21 @@ func encodeChanges(changes []*bridge.Change) ([]byte, error) {
 	}
 	text = append(text, ']')
 	b := make([]byte, 1+s2.MaxEncodedLen(len(text)))
-	return b[:1+len(s2.Encode(b[1:], text))], nil
+	return b[:1+len(s2.Encode(b[1:], text))]
+}
+
+func appendPosition(b []byte, pos formats.Position) []byte {
+	b = strconv.AppendInt(append(b, `{"Line":`...), pos.Line, 10)
+	b = strconv.AppendInt(append(b, `,"Offset":`...), pos.Offset, 10)
+	b = formats.AppendText(append(b, `,"Segment":`...), pos.Segment)
+	b = formats.AppendText(append(b, `,"Doc":`...), pos.Doc)
+	b = formats.AppendText(append(b, `,"Part":`...), pos.Part)
+	return append(b, '}')
 }
 
 // OpenBatch records a batch before it is sent, and numbers it.
 func (l runStore) OpenBatch(ctx context.Context, run int64, b *bridge.Batch, events ...*bridge.Event) error {
-	changes, err := encodeChanges(b.Changes)
-	if err != nil {
-		return fmt.Errorf("encode batch: %w", err)
-	}
+	changes := encodeChanges(b.Changes)
 	return l.tx(ctx, "open batch", func(tx statements) error {
 		err := tx.insert(ctx, &b.ID, `INSERT INTO batches (run, entity, changes, n, sent) VALUES (?, ?, ?, ?, ?)`,
 			run, b.Entity, changes, len(b.Changes), millis(b.Sent))

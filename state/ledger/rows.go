@@ -81,15 +81,15 @@ func settle(ctx context.Context, tx statements, s *bridge.Settlement) error {
 // written down once more where it is all that the link says: see [fillHistory].
 func record(ctx context.Context, tx statements, e *bridge.HistoryEntry, link *bridge.Link) error {
 	entity, key, number := e.Entity, e.Key, any(nil)
-	sent, before := content(e.Sent), content(e.Before)
+	sent, before := "", ""
 	if link != nil {
 		entity, key, number = "", "", link.ID
-		if len(e.Sent) > 0 && slices.Equal(e.Sent, link.Content) {
-			sent = ""
-		}
 	}
-	if slices.Equal(e.Before, emptied(e.Sent)) {
-		before = ""
+	if link == nil || len(e.Sent) == 0 || !slices.Equal(e.Sent, link.Content) {
+		sent = content(e.Sent)
+	}
+	if !slices.EqualFunc(e.Before, e.Sent, func(b, s formats.Value) bool { return b.Text == "" && b.Field == s.Field }) {
+		before = content(e.Before)
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO history (entity, key, link, drop_id, run, line, fate, sent, before, detail, at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, entity, key, number, e.Drop, e.Run, e.Line, e.Fate, sent, before, e.Detail, millis(e.At))

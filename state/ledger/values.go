@@ -113,7 +113,9 @@ func list[S ~string](texts []S) string {
 }
 
 // content is a content as it is stored.
-func content(values []formats.Value) string { return string(formats.AppendContent(nil, values)) }
+func content(values []formats.Value) string {
+	return string(formats.AppendContent(make([]byte, 0, 128), values))
+}
 
 // walk runs a reading query and hands its rows on, one by one.
 func walk(ctx context.Context, db *sql.DB, query string, args []any, row func(*sql.Rows) error) error {

@@ -129,7 +129,7 @@ func (p *packer) unpack(c *bridge.Staged, row, known []byte) error {
 			return err
 		}
 	}
-	r := read{b: text, packer: p}
+	r := p.reading(text)
 	pos := &c.Record.Pos
 	pos.Line, pos.Offset = r.number(), r.number()
 	pos.Segment, pos.Doc, pos.Part = r.text(), r.text(), r.text()
@@ -158,7 +158,7 @@ func (p *packer) unpack(c *bridge.Staged, row, known []byte) error {
 }
 
 func (p *packer) unpackKnown(c *bridge.Staged, known []byte) error {
-	r := read{b: known, packer: p}
+	r := p.reading(known)
 	c.Again, c.Verify = r.flags()
 	c.OroID, c.Link, c.Cap, c.Tries = r.text(), r.number(), int(r.number()), int(r.number())
 	if missing := (bridge.Missing{Entity: r.text(), Key: r.text()}); missing.Entity != "" {
@@ -217,13 +217,16 @@ func (w *written) values(values []formats.Value) {
 	}
 }
 
-// read is what is being unpacked. After an error all that follows is empty.
+// read is what is being unpacked. After an error all that follows is empty. Texts are parts of the whole one.
 type read struct {
-	b []byte
+	b     []byte
+	whole string
 	*packer
 	cells []string
 	err   error
 }
+
+func (p *packer) reading(b []byte) read { return read{b: b, whole: string(b), packer: p} }
 
 var errCutOff = errors.New("a change was cut off")
 
@@ -261,9 +264,9 @@ func (r *read) text() string {
 		r.fail()
 		return ""
 	}
-	s := string(r.b[:n])
+	at := len(r.whole) - len(r.b)
 	r.b = r.b[n:]
-	return s
+	return r.whole[at : at+n]
 }
 
 func (r *read) name() string {

@@ -154,7 +154,7 @@ func (a *Applier) count(ctx context.Context) (openChanges, error) {
 	for status, ops := range counts {
 		for _, n := range ops {
 			switch status {
-			case bridge.Undecided, bridge.Decided, bridge.Sent:
+			case bridge.Undecided, bridge.Decided:
 				o.undecided += n
 			case bridge.Waiting:
 				o.waiting += n

@@ -45,11 +45,7 @@ func (a *Applier) next(ctx context.Context, after int64) ([]*bridge.Staged, erro
 		(page[0].Cap == 0 || n < page[0].Cap) {
 		n++
 	}
-	page = page[:n]
-	for _, c := range page {
-		c.Status = bridge.Sent
-	}
-	return page, a.Stage.Save(ctx, page)
+	return page[:n], nil
 }
 
 // send brings one batch to the shop and settles it.
