@@ -2,7 +2,6 @@ package sftpd
 
 import (
 	"io/fs"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -37,14 +36,10 @@ type coverage struct {
 type span struct{ from, to int64 }
 
 // of finds the coverage of a file, a new one when the file is not the same any more.
-func (c *coverages) of(user, path string, f *os.File) *coverage {
+func (c *coverages) of(user, path string, info fs.FileInfo) *coverage {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	key := covered{user, path}
-	info, err := f.Stat()
-	if err != nil {
-		return &coverage{size: -1}
-	}
 	if old := c.all[key]; old != nil && old.same(info) {
 		return old
 	}
@@ -92,12 +87,11 @@ func (c *coverage) add(from, to int64) {
 	}
 }
 
-// whole says whether all was read of the file that is still the same.
-func (c *coverage) whole(f *os.File) bool {
-	info, err := f.Stat()
+// whole says whether all was read of the file, which is still the same.
+func (c *coverage) whole(info fs.FileInfo) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err != nil || !c.asked || !c.same(info) {
+	if !c.asked || !c.same(info) {
 		return false
 	}
 	return c.size == 0 || len(c.spans) == 1 && c.spans[0].from == 0 && c.spans[0].to >= c.size

@@ -88,6 +88,7 @@ func FuzzRequests(f *testing.F) {
 		wire := newPackets(&duplex{Reader: bytes.NewReader(stream)}, c.touch)
 		_ = sftp.NewRequestServer(wire, sftp.Handlers{FileGet: tr, FilePut: tr, FileCmd: tr, FileList: tr}, sftp.WithRSAllocator(),
 			sftp.WithRSMaxTxPacket(maxData)).Serve()
+		tr.leave(0)
 		s.hasher.close()
 		<-done
 		_ = c.root.Close()

@@ -23,7 +23,7 @@
 //   - listen.go: connections, and how many of them
 //   - greeting.go, login.go, hostkeys.go, algorithms.go: who is who, and by which cipher
 //   - session.go, packets.go: one connection
-//   - tree.go, transfer.go, coverage.go, quota.go: its requests
+//   - tree.go, trail.go, transfer.go, coverage.go, quota.go: its requests
 //   - arrivals.go, notes.go: which files are whole
 //   - events.go: what is told of it all
 package sftpd

@@ -261,6 +261,7 @@ func (c *connection) channel(channel ssh.Channel, requests <-chan *ssh.Request) 
 // files serves SFTP on a channel and returns the exit status.
 func (c *connection) files(channel ssh.Channel) uint32 {
 	t := &tree{connection: c}
+	defer t.leave(0)
 	server := sftp.NewRequestServer(newPackets(channel, c.touch), sftp.Handlers{FileGet: t, FilePut: t, FileCmd: t, FileList: t},
 		sftp.WithRSAllocator(), sftp.WithRSMaxTxPacket(maxData))
 	err := server.Serve()

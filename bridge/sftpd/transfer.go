@@ -48,7 +48,7 @@ type sizeMark struct {
 }
 
 // upload opens a file. The arrival is noted first, so that the bridge never sees the file as whole.
-func (t *tree) upload(p place, fresh bool, want sftp.FileOpenFlags) (*upload, error) {
+func (t *tree) upload(p place, s spot, fresh bool, want sftp.FileOpenFlags) (*upload, error) {
 	files := 0
 	if fresh {
 		files = 1
@@ -60,7 +60,7 @@ func (t *tree) upload(p place, fresh bool, want sftp.FileOpenFlags) (*upload, er
 	if err != nil {
 		return nil, err
 	}
-	f, info, err := t.create(p, want)
+	f, info, err := s.create(want)
 	if err != nil {
 		t.arrivals.close(arrival, untouched)
 		return nil, err
@@ -88,7 +88,7 @@ func (t *tree) upload(p place, fresh bool, want sftp.FileOpenFlags) (*upload, er
 }
 
 // create opens the file itself, for reading too, because its hash is taken at the end.
-func (t *tree) create(p place, want sftp.FileOpenFlags) (*os.File, fs.FileInfo, error) {
+func (s spot) create(want sftp.FileOpenFlags) (*os.File, fs.FileInfo, error) {
 	flags := os.O_RDWR | syscall.O_NONBLOCK
 	if want.Creat {
 		flags |= os.O_CREATE
@@ -96,10 +96,15 @@ func (t *tree) create(p place, want sftp.FileOpenFlags) (*os.File, fs.FileInfo, 
 	if want.Excl && want.Creat {
 		flags |= os.O_EXCL
 	}
-	f, err := t.root.OpenFile(p.local, flags, 0o644)
+	f, err := s.folder.OpenFile(s.name, flags, 0o644)
 	if err != nil {
 		return nil, nil, err
 	}
+	return regular(f)
+}
+
+// regular looks at a file that was opened; what is no file is closed.
+func regular(f *os.File) (*os.File, fs.FileInfo, error) {
 	info, err := f.Stat()
 	if err == nil && !info.Mode().IsRegular() {
 		err = errLink
@@ -203,8 +208,9 @@ func (u *upload) Close() error {
 		u.sum = nil
 	}
 	t.handles.Add(-1)
-	t.finish(u.file, how == whole, u.sum, bridge.Event{Kind: bridge.FileUploaded, File: "/" + u.place.full, Bytes: u.written.Load()},
-		bridge.Visit{Took: time.Since(u.began), Broken: how == broken})
+	info, err := u.file.Stat()
+	t.finish(u.file, info, err == nil && how == whole, u.sum,
+		bridge.Event{Kind: bridge.FileUploaded, File: "/" + u.place.full, Bytes: u.written.Load()}, bridge.Visit{Took: time.Since(u.began), Broken: how == broken})
 	return nil
 }
 
@@ -264,6 +270,7 @@ type download struct {
 	tree   *tree
 	place  place
 	file   *os.File
+	size   int64 // when it was opened
 	began  time.Time
 	seen   *coverage
 	sum    *running
@@ -271,14 +278,28 @@ type download struct {
 	bytes  atomic.Int64
 }
 
-func (t *tree) download(p place, f *os.File) *download {
-	return &download{tree: t, place: p, file: f, began: time.Now(), seen: t.coverage.of(t.account.Name, p.full, f), sum: newRunning()}
+// download opens a file.
+func (t *tree) download(p place, s spot) (*download, error) {
+	f, err := s.folder.OpenFile(s.name, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	f, info, err := regular(f)
+	if err != nil {
+		return nil, err
+	}
+	return &download{tree: t, place: p, file: f, size: info.Size(), began: time.Now(),
+		seen: t.coverage.of(t.account.Name, p.full, info), sum: newRunning()}, nil
 }
 
-// ReadAt reads what a client asks for.
+// ReadAt reads what a client asks for. One that asks for more than there was when the file was opened asks once more, and hears then
+// whether it has grown.
 func (d *download) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, sftp.ErrSSHFxFailure
+	}
+	if off < d.size {
+		p = p[:min(int64(len(p)), d.size-off)]
 	}
 	t := d.tree
 	t.pace[t.account.Name].wait(t.life, false, len(p))
@@ -301,21 +322,23 @@ func (d *download) TransferError(error) { d.broken.Store(true) }
 func (d *download) Close() error {
 	t := d.tree
 	t.handles.Add(-1)
-	all := !d.broken.Load() && d.seen.whole(d.file)
+	info, err := d.file.Stat()
+	all := !d.broken.Load() && err == nil && d.seen.whole(info)
 	if all {
 		t.coverage.forget(t.account.Name, d.place.full)
 	}
-	t.finish(d.file, all, d.sum, bridge.Event{Kind: bridge.FileDownloaded, File: "/" + d.place.full, Bytes: d.bytes.Load()},
+	t.finish(d.file, info, all, d.sum, bridge.Event{Kind: bridge.FileDownloaded, File: "/" + d.place.full, Bytes: d.bytes.Load()},
 		bridge.Visit{Took: time.Since(d.began), Broken: d.broken.Load(), Whole: all})
 	return nil
 }
 
-// finish closes the file and tells the transfer, a whole one once the file's hash is known. A download in part has none, nor
+// finish closes the file, of which info is what it is now (nil: unknown), and tells the transfer, a whole one once the file's hash
+// is known. A download in part has none, nor
 // has an upload that broke off or wrote nothing: a partner does not have all of a large file read for each byte of it.
 // The hash of a small file that passed in one piece is known already.
-func (t *tree) finish(f *os.File, whole bool, sum *running, e bridge.Event, v bridge.Visit) {
+func (t *tree) finish(f *os.File, info fs.FileInfo, whole bool, sum *running, e bridge.Event, v bridge.Visit) {
 	e.At = time.Now()
-	if info, err := f.Stat(); err == nil {
+	if info != nil {
 		v.Size = info.Size()
 	}
 	if known := sum.of(v.Size); whole && known != "" {

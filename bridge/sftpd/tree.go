@@ -18,7 +18,10 @@ import (
 )
 
 // tree answers the requests of one connection out of the user's folder.
-type tree struct{ *connection }
+type tree struct {
+	*connection
+	trail []step
+}
 
 // place is one path of a request.
 type place struct {
@@ -75,42 +78,14 @@ func (t *tree) forbid(p place, what string) error {
 	return t.deny(p.full, sftp.ErrSSHFxPermissionDenied, "you may not "+what+" "+p.String())
 }
 
-var errLink = errors.New("links are not followed")
-
-// plainPath refuses a path with a link in it.
-func plainPath(root *os.Root, local string) error {
-	for i := 0; i <= len(local); i++ {
-		if i < len(local) && local[i] != '/' {
-			continue
-		}
-		info, err := root.Lstat(local[:i])
-		if err != nil {
-			return err
-		}
-		if info.Mode()&fs.ModeSymlink != 0 {
-			return errLink
-		}
+// look finds what stands under a path.
+func (t *tree) look(p place) (spot, fs.FileInfo, error) {
+	s, err := t.find(p)
+	if err != nil {
+		return s, nil, err
 	}
-	return nil
-}
-
-// look finds what stands under a path. Links, and what is neither file nor folder, are not for partners.
-func (t *tree) look(p place) (fs.FileInfo, error) {
-	if err := plainPath(t.root, p.local); err != nil {
-		return nil, err
-	}
-	info, err := t.root.Lstat(p.local)
-	if err == nil && !plainFile(info) {
-		return nil, errLink
-	}
-	return info, err
-}
-
-func plainFile(info fs.FileInfo) bool { return info.Mode().IsRegular() || info.IsDir() }
-
-// lookAbove looks at the folder in which a path stands.
-func (t *tree) lookAbove(p place) error {
-	return plainPath(t.root, path.Dir(p.local))
+	info, err := s.plain()
+	return s, info, err
 }
 
 // answer gives an error of the system its code. What it says of local paths stays here.
@@ -125,6 +100,8 @@ func (t *tree) answer(p place, err error) error {
 		return t.deny(p.full, sftp.ErrSSHFxPermissionDenied, p.String()+": "+errLink.Error())
 	case errors.Is(err, errBeingLoaded):
 		return t.deny(p.full, sftp.ErrSSHFxFailure, p.String()+": "+errBeingLoaded.Error())
+	case errors.Is(err, syscall.ENOTEMPTY): // which is fs.ErrExist, too
+		return &status{sftp.ErrSSHFxFailure, p.String() + ": the folder is not empty"}
 	case errors.Is(err, fs.ErrExist):
 		return &status{sftp.ErrSSHFxFailure, p.String() + ": something has that name already"}
 	}
@@ -132,8 +109,6 @@ func (t *tree) answer(p place, err error) error {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		text = "the server's disk is full"
-	case errors.Is(err, syscall.ENOTEMPTY):
-		return &status{sftp.ErrSSHFxFailure, p.String() + ": the folder is not empty"}
 	case errors.Is(err, syscall.EISDIR):
 		return &status{sftp.ErrSSHFxFailure, p.String() + " is a folder"}
 	}
@@ -159,7 +134,7 @@ func (t *tree) Fileread(r *sftp.Request) (io.ReaderAt, error) {
 	if !t.account.rights.mayRead(p.elements) || t.hides(p) {
 		return nil, t.forbid(p, "read")
 	}
-	info, err := t.look(p)
+	s, info, err := t.look(p)
 	if err != nil {
 		return nil, t.answer(p, err)
 	}
@@ -169,12 +144,12 @@ func (t *tree) Fileread(r *sftp.Request) (io.ReaderAt, error) {
 	if err := t.hold(); err != nil {
 		return nil, err
 	}
-	f, err := t.root.OpenFile(p.local, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	d, err := t.download(p, s)
 	if err != nil {
 		t.handles.Add(-1)
 		return nil, t.answer(p, err)
 	}
-	return t.download(p, f), nil
+	return d, nil
 }
 
 // hold counts a handle.
@@ -200,11 +175,12 @@ func (t *tree) openForWriting(r *sftp.Request) (*upload, error) {
 	if !t.account.rights.mayWrite(p.elements) {
 		return nil, t.forbid(p, "write")
 	}
-	if err := t.lookAbove(p); err != nil {
+	s, err := t.find(p)
+	if err != nil {
 		return nil, t.answer(p, err)
 	}
 	want := r.Pflags()
-	info, err := t.root.Lstat(p.local)
+	info, err := s.folder.Lstat(s.name)
 	fresh := errors.Is(err, fs.ErrNotExist)
 	switch {
 	case fresh && !want.Creat:
@@ -222,7 +198,7 @@ func (t *tree) openForWriting(r *sftp.Request) (*upload, error) {
 	if err := t.hold(); err != nil {
 		return nil, err
 	}
-	u, err := t.upload(p, fresh, want)
+	u, err := t.upload(p, s, fresh, want)
 	if err != nil {
 		t.handles.Add(-1)
 		return nil, t.answer(p, err)
@@ -279,15 +255,19 @@ func (t *tree) rename(from place, target string, do func(root *os.Root, from, to
 			return t.deny(p.full, sftp.ErrSSHFxPermissionDenied, p.String()+" is a folder of the bridge's config: it stays")
 		}
 	}
-	info, err := t.look(from)
+	_, info, err := t.look(from)
 	if err != nil {
 		return t.answer(from, err)
 	}
-	if err := t.lookAbove(to); err != nil {
+	there, err := t.find(to)
+	if err != nil {
 		return t.answer(to, err)
 	}
-	if there, err := t.root.Lstat(to.local); err == nil && !plainFile(there) {
-		return t.answer(to, errLink)
+	if _, err := there.plain(); err == errLink {
+		return t.answer(to, err)
+	}
+	if info.IsDir() {
+		t.leave(0)
 	}
 	if err := do(t.root, from.local, to.local); err != nil {
 		return t.answer(to, err)
@@ -315,17 +295,18 @@ func (t *tree) removeFile(p place) error {
 	if !t.account.rights.mayRemove(p.elements) || t.hides(p) {
 		return t.forbid(p, "delete")
 	}
-	if err := t.lookAbove(p); err != nil {
+	s, err := t.find(p)
+	if err != nil {
 		return err
 	}
-	info, err := t.root.Lstat(p.local) // of a link the link itself goes
+	info, err := s.folder.Lstat(s.name) // of a link the link itself goes
 	if err != nil {
 		return err
 	}
 	if info.IsDir() {
 		return syscall.EISDIR
 	}
-	if err := t.root.Remove(p.local); err != nil {
+	if err := s.folder.Remove(s.name); err != nil {
 		return err
 	}
 	t.arrivals.removed(p.full)
@@ -341,14 +322,14 @@ func (t *tree) removeFolder(p place) error {
 	if t.kept(p) {
 		return t.deny(p.full, sftp.ErrSSHFxPermissionDenied, p.String()+" is a folder of the bridge's config: it stays")
 	}
-	info, err := t.look(p)
+	s, info, err := t.look(p)
 	if err != nil {
 		return err
 	}
 	if !info.IsDir() {
 		return &status{sftp.ErrSSHFxFailure, p.String() + " is a file"}
 	}
-	if err := t.root.Remove(p.local); err != nil {
+	if err := s.folder.Remove(s.name); err != nil {
 		return err
 	}
 	t.tell(bridge.Event{Kind: bridge.FileDeleted, File: "/" + p.full}, bridge.Visit{})
@@ -359,13 +340,14 @@ func (t *tree) makeFolder(p place) error {
 	if !t.account.rights.mayWrite(p.elements) {
 		return t.forbid(p, "make")
 	}
-	if err := t.lookAbove(p); err != nil {
+	s, err := t.find(p)
+	if err != nil {
 		return err
 	}
 	if err := t.usage[t.account.Name].take(t.root, 0, 1); err != nil {
 		return t.deny(p.full, sftp.ErrSSHFxFailure, err.Error())
 	}
-	if err := t.root.Mkdir(p.local, 0o755); err != nil {
+	if err := s.folder.Mkdir(s.name, 0o755); err != nil {
 		return err
 	}
 	t.tell(bridge.Event{Kind: bridge.FolderMade, File: "/" + p.full}, bridge.Visit{})
@@ -377,7 +359,7 @@ func (t *tree) setstat(p place, r *sftp.Request) error {
 	if !t.account.rights.mayWrite(p.elements) {
 		return t.forbid(p, "change")
 	}
-	info, err := t.look(p)
+	s, info, err := t.look(p)
 	if err != nil {
 		return err
 	}
@@ -386,7 +368,7 @@ func (t *tree) setstat(p place, r *sftp.Request) error {
 		return sftp.ErrSSHFxBadMessage
 	}
 	if flags.Size {
-		if err := t.resize(p, info, attrs.Size); err != nil {
+		if err := t.resize(p, s, info, attrs.Size); err != nil {
 			return err
 		}
 	}
@@ -395,12 +377,12 @@ func (t *tree) setstat(p place, r *sftp.Request) error {
 		if info.IsDir() {
 			own = 0o700
 		}
-		if err := t.root.Chmod(p.local, attrs.FileMode().Perm()|own); err != nil {
+		if err := s.folder.Chmod(s.name, attrs.FileMode().Perm()|own); err != nil {
 			return err
 		}
 	}
 	if flags.Acmodtime {
-		if err := t.root.Chtimes(p.local, attrs.AccessTime(), attrs.ModTime()); err != nil {
+		if err := s.folder.Chtimes(s.name, attrs.AccessTime(), attrs.ModTime()); err != nil {
 			return err
 		}
 	}
@@ -414,7 +396,7 @@ func (t *tree) setstat(p place, r *sftp.Request) error {
 }
 
 // resize cuts a file short or makes it longer.
-func (t *tree) resize(p place, info fs.FileInfo, to uint64) error {
+func (t *tree) resize(p place, s spot, info fs.FileInfo, to uint64) error {
 	switch {
 	case info.IsDir():
 		return syscall.EISDIR
@@ -425,14 +407,15 @@ func (t *tree) resize(p place, info fs.FileInfo, to uint64) error {
 		return t.deny(p.full, sftp.ErrSSHFxFailure, err.Error())
 	}
 	return t.arrivals.cut(p.full, func() error {
-		f, err := t.root.OpenFile(p.local, os.O_RDWR|syscall.O_NONBLOCK, 0)
+		f, err := s.folder.OpenFile(s.name, os.O_RDWR|syscall.O_NONBLOCK, 0)
 		if err != nil {
 			return err
 		}
 		if err := f.Truncate(int64(to)); err != nil {
 			return errors.Join(err, f.Close())
 		}
-		t.finish(f, true, nil, bridge.Event{Kind: bridge.FileUploaded, File: "/" + p.full}, bridge.Visit{})
+		info, err := f.Stat()
+		t.finish(f, info, err == nil, nil, bridge.Event{Kind: bridge.FileUploaded, File: "/" + p.full}, bridge.Visit{})
 		return nil
 	})
 }
@@ -446,7 +429,7 @@ func (t *tree) StatVFS(r *sftp.Request) (*sftp.StatVFS, error) {
 	if !t.account.rights.maySee(p.elements) {
 		return nil, t.forbid(p, "see")
 	}
-	if _, err := t.look(p); err != nil {
+	if _, _, err := t.look(p); err != nil {
 		return nil, t.answer(p, err)
 	}
 	return space(t.root)
@@ -458,22 +441,17 @@ func (t *tree) Filelist(r *sftp.Request) (sftp.ListerAt, error) {
 	case "List":
 		return t.list(r)
 	case "Stat":
-		return t.stat(r, t.look)
+		return t.stat(r, spot.plain)
 	}
 	return nil, sftp.ErrSSHFxOpUnsupported
 }
 
 // Lstat asks for one file, or a link.
 func (t *tree) Lstat(r *sftp.Request) (sftp.ListerAt, error) {
-	return t.stat(r, func(p place) (fs.FileInfo, error) {
-		if err := t.lookAbove(p); err != nil {
-			return nil, err
-		}
-		return t.root.Lstat(p.local)
-	})
+	return t.stat(r, func(s spot) (fs.FileInfo, error) { return s.folder.Lstat(s.name) })
 }
 
-func (t *tree) stat(r *sftp.Request, look func(place) (fs.FileInfo, error)) (sftp.ListerAt, error) {
+func (t *tree) stat(r *sftp.Request, look func(spot) (fs.FileInfo, error)) (sftp.ListerAt, error) {
 	p, err := t.at(r.Filepath)
 	if err != nil {
 		return nil, err
@@ -481,7 +459,11 @@ func (t *tree) stat(r *sftp.Request, look func(place) (fs.FileInfo, error)) (sft
 	if !t.account.rights.maySee(p.elements) || t.hides(p) {
 		return nil, sftp.ErrSSHFxNoSuchFile // clients ask for much that is not there
 	}
-	info, err := look(p)
+	s, err := t.find(p)
+	if err != nil {
+		return nil, t.answer(p, err)
+	}
+	info, err := look(s)
 	if err != nil {
 		return nil, t.answer(p, err)
 	}
@@ -507,7 +489,7 @@ func (t *tree) list(r *sftp.Request) (sftp.ListerAt, error) {
 	if !t.account.rights.maySee(p.elements) {
 		return nil, t.forbid(p, "list")
 	}
-	info, err := t.look(p)
+	s, info, err := t.look(p)
 	if err != nil {
 		return nil, t.answer(p, err)
 	}
@@ -517,7 +499,7 @@ func (t *tree) list(r *sftp.Request) (sftp.ListerAt, error) {
 	if err := t.hold(); err != nil {
 		return nil, err
 	}
-	f, err := t.root.Open(p.local)
+	f, err := s.folder.Open(s.name)
 	if err != nil {
 		t.handles.Add(-1)
 		return nil, t.answer(p, err)

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -150,6 +151,25 @@ func (s *Daemon) Kick() {
 	for _, pid := range children(s.cmd.Process.Pid) {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
+}
+
+// Worked is the processor time of the server's sessions, once they have ended, as /proc tells; none where there is no /proc.
+func (s *Daemon) Worked() time.Duration {
+	for end := time.Now().Add(5 * time.Second); len(children(s.cmd.Process.Pid)) > 0 && time.Now().Before(end); {
+		time.Sleep(5 * time.Millisecond)
+	}
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", s.cmd.Process.Pid))
+	if err != nil {
+		return 0
+	}
+	// Behind the command's name in parentheses: cutime and cstime are fields 16 and 17 of proc(5), counted in hundredths of a second.
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	var ticks time.Duration
+	for _, f := range fields[13:15] {
+		n, _ := strconv.Atoi(f)
+		ticks += time.Duration(n)
+	}
+	return ticks * 10 * time.Millisecond
 }
 
 // children are the processes below pid, as /proc tells; none where there is no /proc.
