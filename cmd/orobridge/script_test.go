@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"box":    box,
+			"client": shopClients,
 			"order":  submitOrder,
 			"writes": writes,
 			"sshd":   startSSHD,
