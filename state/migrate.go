@@ -32,7 +32,7 @@ const BackupExtension = ".tar.zst"
 // beforeMigration makes the backup.
 func (s *State) beforeMigration(ctx context.Context, missing []string) error {
 	now := time.Now().UTC()
-	name := upgradePrefix + now.Format("20060102T150405Z") + "-" + strings.TrimSuffix(missing[0], ".sql") + BackupExtension
+	name := upgradePrefix + now.Format("20060102T150405.000Z") + "-" + strings.TrimSuffix(missing[0], ".sql") + BackupExtension
 	if _, err := WriteBackup(ctx, s.dir, s.program, filepath.Join(s.dir, name), now); err != nil {
 		return bridge.Within("before the ledger is brought up to date", err)
 	}

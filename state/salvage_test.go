@@ -1,6 +1,8 @@
 package state
 
 import (
+	"database/sql"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,6 +54,69 @@ func TestWhatCanBeReadOfADamagedLedgerIsSalvaged(t *testing.T) {
 	if len(notes) < 50 {
 		t.Errorf("only %d notes were read", len(notes))
 	}
+}
+
+// Whatever a ledger keeps is carried over: audit, tokens, sessions, alarms, what is owed to routes, and tables that come in later versions.
+func TestEveryTableIsSalvaged(t *testing.T) {
+	dir := kept(t)
+	path := filepath.Join(dir, ledgerName)
+	db, err := sql.Open("sqlite3", path)
+	must(t, err)
+	filled := map[string]bool{}
+	for _, table := range texts(t, db, `SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'migrations'`) {
+		_, err := db.Exec(`DELETE FROM ` + table)
+		must(t, err)
+		columns := texts(t, db, `SELECT name FROM pragma_table_info('`+table+`')`)
+		values := texts(t, db, `SELECT CASE WHEN name = 'print' THEN '0' ELSE quote(CASE type WHEN 'BLOB' THEN x'78' WHEN 'TEXT' THEN '1' ELSE 1 END) END
+			FROM pragma_table_info('`+table+`')`)
+		_, err = db.Exec(`INSERT INTO ` + table + ` (` + strings.Join(columns, ", ") + `) VALUES (` + strings.Join(values, ", ") + `)`)
+		must(t, err)
+		filled[table] = true
+	}
+	for _, table := range []string{"audit", "tokens", "sessions", "alarms", "messages", "links", "accepted", "history", "outbox", "outfiles", "parked"} {
+		if !filled[table] {
+			t.Errorf("there is no table %s", table)
+		}
+	}
+	_, err = db.Exec(`UPDATE sqlite_sequence SET seq = 4711 WHERE name = 'audit'`)
+	must(t, errors.Join(err, db.Close()))
+	into := filepath.Join(t.TempDir(), "var")
+	done, err := Salvage(t.Context(), into, path, false, noon)
+	must(t, err)
+	for _, s := range done.Tables {
+		if delete(filled, s.Table); s.Read == 0 && s.Lost == "" {
+			t.Errorf("nothing of %s was read", s.Table)
+		}
+	}
+	if len(filled) > 0 {
+		t.Errorf("left out: %v", filled)
+	}
+	db, err = sql.Open("sqlite3", filepath.Join(into, ledgerName))
+	must(t, err)
+	defer db.Close()
+	for _, s := range done.Tables {
+		if n := texts(t, db, `SELECT count(*) FROM `+s.Table); n[0] == "0" {
+			t.Errorf("%s is empty", s.Table)
+		}
+	}
+	if got := texts(t, db, `SELECT seq FROM sqlite_sequence WHERE name = 'audit'`); got[0] != "4711" {
+		t.Errorf("the audit's numbers go on behind %v", got)
+	}
+}
+
+// texts is the first column of what a query finds.
+func texts(t *testing.T, db *sql.DB, query string) (all []string) {
+	t.Helper()
+	rows, err := db.Query(query)
+	must(t, err)
+	defer rows.Close()
+	for rows.Next() {
+		var text string
+		must(t, rows.Scan(&text))
+		all = append(all, text)
+	}
+	must(t, rows.Err())
+	return all
 }
 
 func TestWhatIsNoLedgerAtAllGivesAnEmptyOne(t *testing.T) {

@@ -128,7 +128,11 @@ func (s *secondLook) enterAgain(ctx context.Context, file bridge.File) error {
 		Reason: fmt.Sprintf("drop %d was this file before its sender went on with it", s.d.ID), Manifest: s.d.Manifest, Date: s.d.Date,
 		Seq: s.d.Seq, ListedRows: -1, SeenAt: now, SteadyAt: now, ListedAt: now, ReadyAt: now, ClaimedAt: now}
 	if !again.Manifest {
-		again.Rank = order.Rank(again)
+		moment, err := s.e.moments.Of(ctx, s.e.Ledger, again.Feed, now)
+		if err != nil {
+			return err
+		}
+		again.Rank = order.Rank(again, moment)
 	}
 	text := fmt.Sprintf("%s had %d bytes when it was fetched and has %d now: it is loaded again as it is now",
 		path.Base(s.d.Path), s.d.Size, file.Size)

@@ -35,7 +35,7 @@ func (e *Engine) ReconcileDue(ctx context.Context, f *config.Feed) (wait time.Du
 	now, note := e.Clock.Now(), reconciledPrefix+f.Name
 	stamp, _, _ := strings.Cut(notes[note], " ")
 	last, err := time.Parse(time.RFC3339, stamp)
-	if err != nil { // it is the feed's first time
+	if err != nil || last.After(now) { // it is the feed's first time, or the clock was set back
 		last = now
 		err = e.Ledger.Note(ctx, note, now.UTC().Format(time.RFC3339))
 	}

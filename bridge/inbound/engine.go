@@ -9,6 +9,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound/apply"
+	"github.com/orobridge/orobridge/bridge/inbound/order"
 	"github.com/orobridge/orobridge/bridge/inbound/trouble"
 )
 
@@ -35,6 +36,7 @@ type Engine struct {
 	setbacks  trouble.Setbacks
 	lines     lines
 	compared  times
+	moments   order.Moments
 	strangers sync.Map // by feed, what was noted of its folder
 	lateAt    sync.Map // by feed, the id of the drop that was looked at last
 	waker     trouble.Waker

@@ -139,6 +139,9 @@ func refuse(file bridge.File, why error) Refusal {
 func (p *poller) enter(ctx context.Context, s *Sifted) (waiting []*bridge.Drop, err error) {
 	n := &census{poller: p, at: p.e.Clock.Now(), unknown: make(map[string]int, len(s.Files))}
 	n.listing.At = n.at
+	if n.moment, err = p.e.moments.Of(ctx, p.e.Ledger, p.f.Name, n.at); err != nil {
+		return nil, err
+	}
 	for i, file := range s.Files {
 		n.unknown[file.Name] = i
 	}
@@ -201,6 +204,7 @@ func (p *poller) idle(d *bridge.Drop, s *Sifted) bool {
 type census struct {
 	*poller
 	at      time.Time
+	moment  time.Time      // for ranks
 	unknown map[string]int // files that have no open drop: where they stand in the listing
 	listing bridge.Listing
 	events  []*bridge.Event
@@ -211,7 +215,7 @@ type census struct {
 func (n *census) again(d *bridge.Drop, file bridge.File) (changed bool) {
 	stood := n.stands(d)
 	d.ListedAt = n.at
-	if d.Size == file.Size && bridge.SameTime(file.MTime, d.MTime) {
+	if d.Size == file.Size && bridge.SameTime(file.MTime, d.MTime) && !n.at.Before(d.SteadyAt) { // it is once the clock was set back
 		if !stood {
 			n.listing.Same = append(n.listing.Same, d.ID)
 		}
@@ -221,7 +225,7 @@ func (n *census) again(d *bridge.Drop, file bridge.File) (changed bool) {
 	d.Size, d.MTime, d.State, d.Reason, d.SteadyAt = file.Size, file.MTime.UTC(), bridge.Seen, "", n.at
 	d.ListedBy, d.ListedRows, d.ListedSHA256 = 0, -1, ""
 	if !d.Manifest {
-		d.Rank = order.Rank(d)
+		d.Rank = order.Rank(d, n.moment)
 	}
 	return true
 }
@@ -253,7 +257,7 @@ func (n *census) news(ctx context.Context, listed []bridge.File) (drops []*bridg
 		d.Path, d.State, d.SteadyAt, d.Manifest = path.Join(n.f.Folder, file.Name), bridge.Seen, n.at, n.f.Ready.Lists(file.Name)
 		d.Date, d.Seq, _ = n.f.Match.Match(file.Name)
 		if !d.Manifest {
-			d.Rank = order.Rank(d)
+			d.Rank = order.Rank(d, n.moment)
 		}
 		n.add(d)
 		drops = append(drops, d)

@@ -3,6 +3,7 @@ package main
 import (
 	"flag"
 	"fmt"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -41,6 +42,11 @@ func TestScripts(t *testing.T) {
 		UpdateScripts:       *update,
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("ORO_CLIENT_SECRET", "demo")
+			first, err := filepath.Abs("../../state/testdata/ledger-008.db.gz")
+			if err != nil {
+				return err
+			}
+			env.Setenv("FIRST_LEDGER", first)
 			// Under the race detector a program waits for a second before it exits, so that others can still report.
 			env.Setenv("GORACE", "atexit_sleep_ms=20")
 			env.Values[stageKey{}] = &stage{}
@@ -48,6 +54,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"box":    box,
+			"client": shopClients,
 			"order":  submitOrder,
 			"writes": writes,
 			"sshd":   startSSHD,

@@ -28,6 +28,7 @@ import (
 // stage is what a script plays on: the shop and the SFTP server that it has started.
 type stage struct {
 	shop  *orotest.Shop
+	sshd  *sftptest.SSHD
 	login sftptest.Login
 }
 
@@ -52,6 +53,16 @@ func box(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(s.shop.Start("127.0.0.1:0"))
 	ts.Defer(func() { s.shop.Close() })
 	ts.Setenv("SHOP", s.shop.URL())
+}
+
+// shopClients makes an API client known to the shop, or forgets one: client ID [SECRET].
+func shopClients(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg || len(args) < 1 || len(args) > 2, "client id [secret]")
+	if len(args) == 2 {
+		stageOf(ts).shop.AddClient(args[0], args[1])
+	} else {
+		stageOf(ts).shop.RemoveClient(args[0])
+	}
 }
 
 // submitOrder submits an order of five of a product, or one without lines: order IDENTIFIER [SKU].
@@ -94,16 +105,24 @@ func (s *stage) enter(ts *testscript.TestScript, l sftptest.Login) {
 	}
 }
 
-// startSSHD starts OpenSSH's server, which ends with the script.
+// startSSHD starts OpenSSH's server, which ends with the script; sshd again stops it and starts it with the files that it has now in
+// .sshd: host_key and authorized_keys.
 func startSSHD(ts *testscript.TestScript, neg bool, args []string) {
-	usage(ts, neg || len(args) > 0, "sshd")
+	usage(ts, neg || len(args) > 1 || len(args) == 1 && args[0] != "again", "sshd [again]")
+	s := stageOf(ts)
+	if len(args) == 1 {
+		s.sshd.Stop()
+		ts.Check(s.sshd.Start())
+		return
+	}
 	dir := ts.MkAbs(".sshd")
 	ts.Check(os.MkdirAll(dir, 0o755))
 	server, err := sftptest.NewSSHD(dir)
 	ts.Check(err)
 	ts.Check(server.Start())
 	ts.Defer(server.Stop)
-	stageOf(ts).enter(ts, server.Login)
+	s.sshd = server
+	s.enter(ts, server.Login)
 }
 
 // startSFTPD starts an SFTP server in this process: sftpd [read-only] [no-posix-rename].

@@ -46,6 +46,9 @@ func Salvage(ctx context.Context, damaged string, into *Ledger) (all []Salvaged,
 		}
 		all = append(all, s)
 	}
+	if err := keepNumbers(ctx, from, into); err != nil {
+		return all, wrap("salvage", trouble(err))
+	}
 	mended, err := mendSalvaged(ctx, into)
 	return append(all, mended...), wrap("salvage", trouble(err))
 }
@@ -89,6 +92,31 @@ func salvageTable(ctx context.Context, from *sql.DB, into *Ledger, table string)
 		s.Lost = "what stands on damaged pages: " + lost[0]
 	}
 	return s, nil
+}
+
+// keepNumbers has numbers go on behind the highest that was ever given, also of what is lost or long gone.
+func keepNumbers(ctx context.Context, from *sql.DB, into *Ledger) error {
+	given := map[string]int64{}
+	_ = ledger.Walk(ctx, from, `SELECT name, seq FROM sqlite_sequence`, nil, func(rows *sql.Rows) error { // what can't be read is lost
+		var name string
+		var seq int64
+		err := rows.Scan(&name, &seq)
+		given[name] = seq
+		return err
+	})
+	return inTx(ctx, into.file.write, func(tx *sql.Tx) error {
+		for name, seq := range given {
+			if _, err := tx.ExecContext(ctx, `INSERT INTO sqlite_sequence (name, seq) SELECT ?1, 0
+				WHERE EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1)
+				AND NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1)`, name); err != nil {
+				return err
+			}
+			if _, err := tx.ExecContext(ctx, `UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?`, seq, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // tablesOf lists a ledger's tables, but for that of its migrations.

@@ -2,7 +2,7 @@
 //
 // What the name says comes first: the groups date and seq of the feed's pattern. Then comes the moment since which a listing
 // has shown the file as it is: what is seen later is a later statement, even with an old time, or after somebody has set a
-// clock back. Only among files that one listing showed does the server's time count, and a time from the future counts as
+// clock back, the server's or the bridge's own (see [Moments]). Only among files that one listing showed does the server's time count, and a time from the future counts as
 // the time of that listing. Last comes the name, whose numbers sort as numbers. A file that a person hands over, and rejects
 // that came back corrected, are the newest that the feed has.
 //
@@ -17,7 +17,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -34,15 +36,50 @@ type Ledger interface {
 // sign sets the parts of a rank apart. It sorts before all that can stand in a name.
 const sign = "\x01"
 
-// Rank is the rank of a drop as it was listed.
-func Rank(d *bridge.Drop) string {
+// Rank is the rank of a drop as it was listed, at a moment of [Moments].
+func Rank(d *bridge.Drop, moment time.Time) string {
 	seq := strings.TrimLeft(strings.TrimSpace(d.Seq), "0")
 	when := d.MTime
-	if when.After(d.SteadyAt) {
-		when = d.SteadyAt
+	if when.After(moment) {
+		when = moment
 	}
-	return strings.Join([]string{d.Date, fmt.Sprintf("%03d%s", len(seq), seq), fmt.Sprintf("%015d", d.SteadyAt.UnixMilli()),
+	return strings.Join([]string{d.Date, fmt.Sprintf("%03d%s", len(seq), seq), fmt.Sprintf("%015d", moment.UnixMilli()),
 		fmt.Sprintf("%015d", max(0, when.UnixMilli())), natural(d.Name)}, sign)
+}
+
+// Moments are when the listings of feeds were, for ranks: each after all before it, whatever the clock says. A clock that was years ahead
+// for a day would have all that comes after that day count as older otherwise. The zero value is ready.
+type Moments struct {
+	last sync.Map // by feed
+}
+
+// recent is how many of a feed's last drops tell, once in a process, which moment was the last.
+const recent = 20
+
+// Of is the moment of a feed's listing.
+func (m *Moments) Of(ctx context.Context, l interface {
+	Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error)
+}, feed string, now time.Time) (time.Time, error) {
+	last, known := m.last.Load(feed)
+	if !known {
+		drops, err := l.Drops(ctx, bridge.DropFilter{Feed: feed, Last: recent})
+		if err != nil {
+			return now, err
+		}
+		var top int64
+		for _, d := range drops {
+			if parts := strings.Split(d.Rank, sign); len(parts) > 2 {
+				moment, _ := strconv.ParseInt(parts[2], 10, 64) // one that is none is 0
+				top = max(top, moment)
+			}
+		}
+		last = time.UnixMilli(top)
+	}
+	if after := last.(time.Time).Add(time.Millisecond); now.Before(after) {
+		now = after.UTC()
+	}
+	m.last.Store(feed, now)
+	return now, nil
 }
 
 // NumberRank is the lowest rank with a drop's date and number.
@@ -75,9 +112,9 @@ func natural(name string) string {
 func Newest(ctx context.Context, l Ledger, d *bridge.Drop, now time.Time) (string, error) {
 	top, err := l.Ranked(ctx, d.Feed, "")
 	if err != nil || top == nil || top.ID == d.ID {
-		return Rank(d), err
+		return Rank(d, now), err
 	}
-	return max(Rank(d), top.Rank+sign+fmt.Sprintf("%015d", now.UnixMilli())), nil
+	return max(Rank(d, now), top.Rank+sign+fmt.Sprintf("%015d", now.UnixMilli())), nil
 }
 
 // Compare is negative when x is loaded before y.

@@ -19,7 +19,7 @@ var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 // drop is one that a listing at a time showed with a date, a number and a time of the server.
 func drop(id int64, date, seq, name string, listed, mtime time.Time) *bridge.Drop {
 	d := &bridge.Drop{ID: id, Feed: "prices", Remote: "sap", Date: date, Seq: seq, Name: name, SteadyAt: listed, MTime: mtime}
-	d.Rank = order.Rank(d)
+	d.Rank = order.Rank(d, d.SteadyAt)
 	return d
 }
 

@@ -205,7 +205,7 @@ func (s *Shop) token(r *http.Request, body []byte, a *answer) {
 	if !basic {
 		id, secret = get("client_id"), get("client_secret")
 	}
-	if id != s.clientID || secret != s.secret {
+	if !s.knows(id, secret) {
 		const m = "Client authentication failed"
 		refuse(http.StatusUnauthorized, map[string]string{"error": "invalid_client", "error_description": m, "message": m})
 		return

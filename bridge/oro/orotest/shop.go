@@ -64,9 +64,8 @@ type holdings struct {
 
 // access is who may do what.
 type access struct {
-	clientID string
-	secret   string
 	accessMu sync.Mutex
+	clients  map[string]string // secrets, by the clients' ids
 	tokens   map[string]time.Time
 	denied   map[string]bool
 }
@@ -96,7 +95,30 @@ func Consumers(n int) Option { return func(s *Shop) { s.queue.consumers = n } }
 
 // Credentials sets the API client that the shop knows; demo with secret demo unless told.
 func Credentials(id, secret string) Option {
-	return func(s *Shop) { s.clientID, s.secret = id, secret }
+	return func(s *Shop) { s.clients = map[string]string{id: secret} }
+}
+
+// AddClient makes another API client known, as an administrator does who has its secret changed: the shop keeps one secret of each.
+func (s *Shop) AddClient(id, secret string) {
+	s.accessMu.Lock()
+	defer s.accessMu.Unlock()
+	s.clients[id] = secret
+}
+
+// RemoveClient forgets an API client. All tokens that were granted end with it.
+func (s *Shop) RemoveClient(id string) {
+	s.accessMu.Lock()
+	delete(s.clients, id)
+	s.accessMu.Unlock()
+	s.RevokeTokens()
+}
+
+// knows says whether a client has that secret.
+func (s *Shop) knows(id, secret string) bool {
+	s.accessMu.Lock()
+	defer s.accessMu.Unlock()
+	known, there := s.clients[id]
+	return there && known == secret
 }
 
 // ExtIDEntities sets the resources that go by their key in ext_id mode, as oro_api.ext_id_entities does;
@@ -195,7 +217,7 @@ func New(opts ...Option) *Shop {
 	s := &Shop{
 		holdings: &holdings{clock: time.Now, release: releases[V61], extEntities: map[string]bool{"products": true},
 			tables: newTables(resources)},
-		access: access{clientID: "demo", secret: "demo", denied: make(map[string]bool), tokens: make(map[string]time.Time)},
+		access: access{clients: map[string]string{"demo": "demo"}, denied: make(map[string]bool), tokens: make(map[string]time.Time)},
 		chunk:  100, syncTimeout: 25 * time.Second, operations: make(map[int]*operation), queue: newQueue(1),
 		closing: make(chan struct{}),
 		client:  &http.Client{Transport: &http.Transport{DisableKeepAlives: true}},
