@@ -157,7 +157,7 @@ func (t *today) toneOf(f *feedToday) string {
 		return "bad"
 	case f.Rejects > 0, len(f.Blocked) > 0, t.Leftovers[f.Feed] != "":
 		return "warn"
-	case f.Waiting > 0:
+	case f.Waiting > 0, f.Parked > 0:
 		return "busy"
 	case f.Last == "":
 		return "idle"

@@ -134,6 +134,8 @@ func (w *words) Took(seconds float64) string {
 	switch {
 	case seconds == 0:
 		return "0 s"
+	case seconds < 0.95:
+		return w.p.Sprintf("%.0f ms", seconds*1000)
 	case seconds < 10:
 		return w.p.Sprintf("%.1f s", seconds)
 	case seconds < 120:
