@@ -21,7 +21,9 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/admit"
+	"github.com/orobridge/orobridge/bridge/bridgetest"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	orobridge "github.com/orobridge/orobridge/bridge/page"
 	"github.com/orobridge/orobridge/bridge/password"
 	"github.com/orobridge/orobridge/bridge/web"
@@ -145,6 +147,19 @@ func (b *browser) scheme(name string) {
 	b.does(func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
 		_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia,
 			emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}}})
+		return chromedp.Void{}, err
+	})
+}
+
+// prints has pages look as they do on paper, of A4's width.
+func (b *browser) prints(on bool) {
+	b.t.Helper()
+	media, width := "", int64(1280)
+	if on {
+		media, width = "print", 718
+	}
+	b.does(chromedp.EmulateViewport(width, 900), func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
+		_, err := cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: media})
 		return chromedp.Void{}, err
 	})
 }
@@ -325,13 +340,143 @@ const accessible = `(() => {
   return [...new Set(found)];
 })()`
 
+// decides takes the decision whose button the page shows, with a reason.
+func (b *browser) decides(what string) {
+	b.t.Helper()
+	b.does(chromedp.Click(css("a.button."+what)), chromedp.WaitVisible(css("#why")), chromedp.SendKeys(css("#why"), "agreed with sales"),
+		chromedp.Click(css("button."+what)))
+}
+
+// Two people approve what a guard stopped; one of them sends a file's rows again, undoes another file, and hands in what mends a reject.
+func TestTwoPeopleDecideInABrowser(t *testing.T) {
+	if testing.Short() {
+		t.Skip("a browser takes seconds")
+	}
+	b := open(t, newSite(t, busyWith(t, strings.Replace(feeds, "name: prices,", "name: prices, approve_by: 2,", 1))))
+	held, _ := b.Last("prices")
+	path := "/drops/" + number(held.ID)
+	b.goes(path + "/approve")
+	b.logs(operator)
+	b.sees("2 people have to approve it.")
+	b.goes(path)
+	b.decides("approve")
+	b.sees("Somebody else has to approve it, too.")
+	b.Round()
+	b.goes(path + "/approve")
+	b.sees("These have: olga")
+	b.does(chromedp.SendKeys(css("#why"), "once more"), chromedp.Click(css("button.approve")))
+	b.sees("olga") // it is refused: the same person counts once
+	b.Round()
+	if d, _ := b.Last("prices"); d.State != bridge.Held {
+		t.Fatalf("one person alone has approved it: it is %s", d.State)
+	}
+	b.does(chromedp.Submit(css(`form[action="/logout"]`)))
+	b.sees("Log in")
+	b.logs(admins)
+	b.goes(path)
+	b.decides("approve")
+	b.sees("Approved. The drop goes on.")
+	b.Round()
+	if got := b.PriceOf("SKU1"); got != "10" {
+		t.Errorf("the price is %q", got)
+	}
+
+	stock, _ := b.Last("inventory")
+	b.goes("/drops/" + number(stock.ID))
+	b.decides("force")
+	b.sees("All rows are sent again.")
+	b.Round()
+	runs, err := b.Ledger.Runs(t.Context(), stock.ID)
+	b.Must(err)
+	if n := len(runs); n != 2 || runs[1].Counts.Updated != 1 {
+		t.Errorf("there are %d runs, the last with %+v", n, runs[n-1].Counts)
+	}
+
+	b.goes(path)
+	b.decides("undo")
+	b.sees("A drop that takes the way back was made.")
+	if way, _ := b.Last("prices"); way.ID == held.ID {
+		t.Error("no drop takes the way back")
+	}
+
+	mended := filepath.Join(t.TempDir(), "products_mended.csv")
+	b.Must(os.WriteFile(mended, []byte("sku,name,unit\nSKU4,Bend,ST\n"), 0o600))
+	b.goes("/rejects")
+	b.sees(`"PAL" is not in values`)
+	b.goes("/feeds/products")
+	b.does(chromedp.Click(css("a.button.upload")), chromedp.WaitVisible(css("#file")), chromedp.SetUploadFiles(css("#file"), []string{mended}),
+		chromedp.Click(css(".decision button")), chromedp.WaitVisible(css("#why")))
+	b.sees("SKU4", "create")
+	b.does(chromedp.SendKeys(css("#why"), "corrected by hand"), chromedp.Click(css(".decision button")))
+	b.sees("The file was handed in.")
+	b.Round()
+	b.goes("/rejects")
+	b.sees("No rejects.")
+}
+
+// gallery is a world that has been at work for weeks, for pictures: it ends on a morning on which something needs somebody.
+func gallery(t *testing.T) *bridgetest.World {
+	t.Helper()
+	w := bridgetest.NewWorld(t, feeds, orotest.Seed(orotest.Sample))
+	var names []string
+	for i := range 60 {
+		names = append(names, fmt.Sprintf("VALVE-%03d", 100+i))
+	}
+	w.Stock(names...)
+	list := func(head string, line func(i int, sku string) string) string {
+		var text strings.Builder
+		text.WriteString(head)
+		for i, sku := range names {
+			text.WriteString(line(i, sku))
+		}
+		return text.String()
+	}
+	for day := range 26 {
+		stamp := w.Clock.Now().UTC().Format("20060102")
+		if day%7 == 0 {
+			w.Drop("customers", "customers_"+stamp+".csv", fmt.Sprintf("customer_number,name\nC-%d,Öztürk & Söhne GmbH\nC-%d,Nováková s.r.o.\n", 100+day, 200+day))
+			w.Drop("products", "products_"+stamp+".csv", list("sku,name,unit\n", func(i int, sku string) string {
+				unit := "ST"
+				if day == 21 && i%20 == 7 {
+					unit = "PAL"
+				}
+				return fmt.Sprintf("%s,Ball valve DN %d (%d),%s\n", sku, 10+i, day, unit)
+			}))
+		}
+		w.Drop("prices", "prices_"+stamp+".csv", bridgetest.PriceHead+list("", func(i int, sku string) string {
+			if day == 25 && i >= 58 {
+				return ""
+			}
+			price := 100 + i + (day*7+i)%9
+			if day == 25 && i < 2 {
+				price = 11
+			}
+			return bridgetest.Price(sku, fmt.Sprint(price))
+		}))
+		w.Drop("inventory", "stock_"+stamp+".csv", list("sku,unit,quantity\n", func(i int, sku string) string {
+			return fmt.Sprintf("%s,item,%d\n", sku, (i*13+day*i)%400)
+		})+map[bool]string{true: "VALVE-999,item,7\n"}[day == 25])
+		w.Submit(fmt.Sprintf("B2B-%d", 2040+day))
+		w.Round()
+		if day < 25 {
+			for _, name := range w.There() {
+				w.Take(name)
+			}
+			w.Must(w.Clock.Wait(t.Context(), 25*time.Minute))
+			w.Round()
+			w.Must(w.Clock.Wait(t.Context(), 24*time.Hour-25*time.Minute))
+		}
+	}
+	return w
+}
+
 // TestScreenshots makes the pictures of the help and the README: scripts/screenshots runs it.
 func TestScreenshots(t *testing.T) {
 	folder := os.Getenv("OROBRIDGE_SCREENSHOTS")
 	if folder == "" {
 		t.Skip("scripts/screenshots makes them")
 	}
-	b := open(t, newSite(t, busy(t)))
+	b := open(t, newSite(t, gallery(t)))
 	held, _ := b.Last("prices")
 	path := "/drops/" + number(held.ID)
 	b.goes("/")
@@ -342,14 +487,15 @@ func TestScreenshots(t *testing.T) {
 		})
 		b.Must(err)
 		b.Must(os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o644))
-		if len(picture) > 150<<10 {
+		if len(picture) > 100<<10 {
 			t.Errorf("%s has %d bytes", name, len(picture))
 		}
 	}
 	shoot("login")
 	b.logs(operator)
 	for name, at := range map[string]string{"today": "/", "drops": "/drops", "held": path, "approve": path + "/approve", "rejects": "/rejects",
-		"orders": "/orders", "order": "/orders/A-1001", "search": "/search?q=SKU1", "feeds": "/feeds", "feed": "/feeds/prices", "figures": "/figures", "help": "/help/start"} {
+		"orders": "/orders", "alarms": "/alarms", "order": "/orders/B2B-2060", "search": "/search?q=VALVE-101", "feeds": "/feeds", "feed": "/feeds/prices", "figures": "/figures",
+		"pause": "/feeds/prices/pause", "upload": "/feeds/prices/upload", "trouble": "/drops/999"} {
 		b.goes(at)
 		shoot(name)
 	}
@@ -359,6 +505,12 @@ func TestScreenshots(t *testing.T) {
 	b.goes(path)
 	shoot("held-dark")
 	b.scheme("light")
+	b.prints(true)
+	for name, at := range map[string]string{"today-print": "/", "held-print": path, "drops-print": "/drops"} {
+		b.goes(at)
+		shoot(name)
+	}
+	b.prints(false)
 	b.does(chromedp.EmulateViewport(375, 740, chromedp.EmulateMobile))
 	b.goes("/")
 	shoot("today-phone")

@@ -27,6 +27,7 @@ var deeds = map[string]string{
 	"force": "All rows are sent again.", "undo": "A drop that takes the way back was made. It waits for an approval.",
 	"nothing": "There was nothing to do.",
 	"ack":     "Acknowledged.", "send": "The same file is written again.", "render": "A new version of the order is written.",
+	"know": "Noted. Nobody is reminded of it any more.", "snooze": "Noted. People are told again then.", "has": "Taken as written.",
 	"pause": "Paused.", "resume": "Resumed.", "look": "The bridge looks now.", "upload": "The file was handed in.",
 }
 
@@ -34,7 +35,7 @@ var deeds = map[string]string{
 var titles = map[string]string{
 	"approve": "Approve", "discard": "Discard", "rerun": "Run all rows again", "retry": "Run the rejected rows again",
 	"force": "Send all rows again", "undo": "Undo", "ack": "Acknowledge", "send": "Send again", "render": "Render again",
-	"pause": "Pause", "resume": "Resume", "look": "Look now", "upload": "Hand in a file",
+	"know": "I know of it", "has": "The ERP has it", "pause": "Pause", "resume": "Resume", "look": "Look now", "upload": "Hand in a file",
 }
 
 // effects say what a decision does.
@@ -48,6 +49,8 @@ var effects = map[string]string{
 	"ack":     "The rejects are left as they are, and stand on no list of open ones any more.",
 	"send":    "The same bytes are written under the same name once more.",
 	"render":  "The order is read from the shop again, and written as a new version under a new name.",
+	"know":    "The alarm stands until nothing is wrong any more, and nobody is reminded of it. With an end, people are told again then.",
+	"has":     "It was not known whether the order went out before the ledger was put back. It counts as written then, and is not sent again.",
 	"pause":   "What is at hand is left as it is, and goes on from there later.",
 	"resume":  "It goes on where it was left.",
 	"look":    "The bridge lists the folder at once, and tries again whatever waits for trouble to pass.",
@@ -71,6 +74,7 @@ type asked struct {
 	People  int      // who have to approve it
 	Already []string // have
 	Until   bool     // an end may be given
+	Alarm   *operate.LiveAlarm
 	Hidden  url.Values
 	Problem string // with what was sent, as a message
 	Why     string // the reason that was sent
@@ -269,20 +273,45 @@ func (s deciding) askWork(c *call) error {
 	return err
 }
 
-// ends are for how long something can be paused.
-var pauses = map[string]time.Duration{"1h": time.Hour, "4h": 4 * time.Hour, "24h": 24 * time.Hour, "": 0}
+// spans are for how long something can be paused, or an alarm be known.
+var spans = map[string]time.Duration{"1h": time.Hour, "4h": 4 * time.Hour, "24h": 24 * time.Hour, "": 0}
+
+// localTime is a time as a field of a form has it; here it is in UTC.
+const localTime = "2006-01-02T15:04"
+
+// decidedUntil takes the reason of a decision from its form, and until when it holds: zero for no end.
+func (s deciding) decidedUntil(c *call) (until time.Time, problem string) {
+	if ok, problem := s.reason(c); !ok {
+		return until, problem
+	}
+	now := c.desk.In.Clock.Now().UTC()
+	if text := c.r.PostForm.Get("until"); text != "" {
+		at, err := time.Parse(localTime, text)
+		if err != nil {
+			return until, "Write the time as 2026-01-31T07:00."
+		}
+		if !at.After(now) {
+			return until, "Choose a time that is to come."
+		}
+		return at, ""
+	}
+	length, known := spans[c.r.PostForm.Get("for")]
+	switch {
+	case !known:
+		return until, "Choose how long."
+	case length > 0:
+		until = now.Add(length)
+	}
+	return until, ""
+}
 
 func (s deciding) decideWork(c *call) error {
 	kind, name, a, err := s.asWork(c)
 	if err != nil {
 		return err
 	}
-	ok, problem := s.reason(c)
-	length, known := pauses[c.r.PostForm.Get("for")]
-	if !known {
-		ok, problem = false, "Choose how long."
-	}
-	if !ok && !a.Free {
+	until, problem := s.decidedUntil(c)
+	if problem != "" && !a.Free {
 		a.Problem, a.Why = problem, c.r.PostForm.Get("why")
 		s.ask(c, http.StatusUnprocessableEntity, a)
 		return nil
@@ -290,10 +319,6 @@ func (s deciding) decideWork(c *call) error {
 	ctx := context.WithoutCancel(c.r.Context())
 	switch a.What {
 	case "pause":
-		var until time.Time
-		if length > 0 {
-			until = c.desk.In.Clock.Now().Add(length)
-		}
 		_, err = c.desk.Pause(ctx, kind, name, until)
 	case "resume":
 		_, err = c.desk.Resume(ctx, kind, name)
@@ -310,7 +335,7 @@ func (s deciding) decideWork(c *call) error {
 // asOrder reads which decision about which order a request means.
 func (s deciding) asOrder(c *call) (*asked, error) {
 	id, what := c.r.PathValue("id"), c.r.PathValue("what")
-	if what != "send" && what != "render" {
+	if what != "send" && what != "render" && what != "has" {
 		return nil, errNoPage
 	}
 	back := "/orders/" + url.PathEscape(id)
@@ -331,6 +356,10 @@ func (s deciding) askOrder(c *call) error {
 
 func (s deciding) askAboutOrder(c *call, status int, a *asked) (err error) {
 	ctx, id := c.r.Context(), c.r.PathValue("id")
+	if a.What == "has" {
+		s.ask(c, status, a)
+		return nil
+	}
 	if a.Orders, err = c.desk.WouldResend(ctx, id, a.Export, time.Time{}, time.Time{}); err != nil && a.What == "send" {
 		return err
 	}
@@ -368,7 +397,13 @@ func (s deciding) decideOrder(c *call) error {
 		a.Problem, a.Why = problem, c.r.PostForm.Get("why")
 		return s.askAboutOrder(c, http.StatusUnprocessableEntity, a)
 	}
-	if _, err := c.desk.ResendOrder(context.WithoutCancel(c.r.Context()), c.r.PathValue("id"), a.Export, a.What == "render"); err != nil {
+	ctx, id := context.WithoutCancel(c.r.Context()), c.r.PathValue("id")
+	if a.What == "has" {
+		_, err = c.desk.AckOrder(ctx, id, a.Export)
+	} else {
+		_, err = c.desk.ResendOrder(ctx, id, a.Export, a.What == "render")
+	}
+	if err != nil {
 		return err
 	}
 	done(c, a.Back, a.What)

@@ -18,6 +18,7 @@ const (
 	shownRejects  = 100
 	shownWarnings = 50
 	shownRuns     = 20
+	shownLife     = 200
 )
 
 // oneDrop is everything about a drop.
@@ -28,6 +29,7 @@ type oneDrop struct {
 	Head     *operate.Head
 	Rejects  []operate.KeptReject // the first ones
 	More     bool                 // there are others
+	Warned   []bridge.WarningRow  // the first ones: what was left out of rows that were loaded otherwise
 	Parked   int64                // that its runs parked
 	Plan     *operate.Plan        // of a held one
 	Pending  bool                 // the plan is being made
@@ -65,9 +67,13 @@ func (s dropPages) showDrop(c *call) error {
 			return err
 		}
 	}
+	if v.Warned, err = s.warningsOf(ctx, v); err != nil {
+		return err
+	}
 	for _, r := range v.Runs {
 		v.Parked += r.Counts.Parked
 	}
+	v.Runs, v.Life = lastOf(v.Runs, shownRuns), lastOf(v.Life, shownLife)
 	v.Can = v.decisions()
 	refresh := 0
 	if v.State == bridge.Held {
@@ -88,6 +94,30 @@ func (s dropPages) showDrop(c *call) error {
 	}
 	s.show(c, http.StatusOK, "drop", view{Title: fmt.Sprintf("%s %d", c.T("Drop"), id), Live: true, Refresh: refresh, Body: v})
 	return nil
+}
+
+// lastOf are the last n of a list.
+func lastOf[T any](list []T, n int) []T { return list[max(0, len(list)-n):] }
+
+// warningsOf reads the first warnings of a drop's last run; none for those who may not see its rows.
+func (s dropPages) warningsOf(ctx context.Context, v *oneDrop) (list []bridge.WarningRow, err error) {
+	if v.Personal {
+		return nil, nil
+	}
+	err = s.Desk.Ledger.Warnings(ctx, v.Drop, func(w bridge.WarningRow) error {
+		if w.Run != v.Run.Run {
+			return nil
+		}
+		if len(list) == shownWarnings {
+			return errEnough
+		}
+		list = append(list, w)
+		return nil
+	})
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
+	return list, err
 }
 
 // looks enter in the audit what of persons the caller is shown.

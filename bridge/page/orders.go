@@ -29,7 +29,7 @@ type orderList struct {
 
 // owedStates are the states of orders in the order of their journey.
 var owedStates = []bridge.OwedState{bridge.Collected, bridge.OwedNow, bridge.Written, bridge.PickedUp, bridge.Answered,
-	bridge.Conflict, bridge.Stuck}
+	bridge.Conflict, bridge.Stuck, bridge.Unknown}
 
 func (s orderPages) showOrders(c *call) error {
 	q := choice(c.r, "export", "state", "word", "alarms", "before")
@@ -63,7 +63,8 @@ const shownContent = 64 << 10
 // oneOrder is an order with the files that hold it.
 type oneOrder struct {
 	operate.OrderDetails
-	Files []orderFile // empty for who may not see them
+	Files   []orderFile // empty for who may not see them
+	Unknown bool        // nobody knows whether one of them went out
 }
 
 // orderFile is one version of an order in its file.
@@ -92,7 +93,7 @@ func (s orderPages) showOrder(c *call) error {
 				}
 				f.show(body)
 			}
-			v.Files = append(v.Files, f)
+			v.Files, v.Unknown = append(v.Files, f), v.Unknown || o.State == bridge.Unknown
 		}
 		if !c.mayAll() { // what the ERP says of an order may name people
 			for j := range v.History {

@@ -110,11 +110,14 @@ func (s *Server) Handler() http.Handler {
 	}
 	drops, orders, works, decide := dropPages{s}, orderPages{s}, workPages{s}, deciding{s}
 	rejects, files := rejectPages{decide}, handingIn{decide}
+	alarms := alarmPages{decide}
 	look("/{$}", s.showToday)
 	look("/drops", drops.showDrops)
 	look("/drops/{id}", drops.showDrop)
 	look("/drops/{id}/rejects.csv", drops.dropRejects)
 	work("/drops/{id}/{what}", decide.askDrop, decide.decideDrop)
+	look("/alarms", alarms.showAlarms)
+	work("/alarms/{id}/ack", alarms.askAck, alarms.ack)
 	look("/rejects", rejects.showRejects)
 	look("/rejects.csv", rejects.allRejects)
 	work("/rejects/ack", rejects.askAck, rejects.ack)

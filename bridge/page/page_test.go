@@ -318,3 +318,61 @@ func TestStaticFilesAreThePagesOwn(t *testing.T) {
 		t.Errorf("the folder is %d", w.Code)
 	}
 }
+
+// An alarm that nobody knows of stands on today's page. Who knows of it says so there, or is told again at a time.
+func TestAnAlarmIsKnownOrSnoozed(t *testing.T) {
+	s := newSite(t, bridgetest.NewWorld(t, feeds))
+	late := &bridge.LiveAlarm{Alarm: bridge.AlarmMissing, Of: "feed prices", N: 1, Text: "nothing came by 06:30", Begun: s.Clock.Now(), Raised: s.Clock.Now()}
+	disk := &bridge.LiveAlarm{Alarm: bridge.AlarmDisk, Of: "bridge", N: 1, Text: "1 GB is left", Begun: s.Clock.Now(), Raised: s.Clock.Now()}
+	s.Must(s.Ledger.SaveAlarms(t.Context(), bridge.AlarmRound{Alarms: []*bridge.LiveAlarm{late, disk}}))
+	know := "/alarms/" + number(late.ID) + "/ack"
+	d := s.get("/")
+	d.says("alerts", "Alarm: missing", "feed prices: nothing came by 06:30", "I know of it")
+	d.links("/feeds/prices", know, "/alarms")
+	s.get("/alarms").says("stand", "missing", "1 GB is left", "nobody was told")
+	s.get(know).says("", "nothing came by 06:30", "until nothing is wrong any more")
+	for _, form := range []url.Values{{}, {"why": {"x"}, "for": {"a while"}}, {"why": {"x"}, "until": {"tomorrow"}}, {"why": {"x"}, "until": {"2020-01-01T00:00"}}} {
+		if w := s.post(know, form); w.Code != http.StatusUnprocessableEntity {
+			t.Errorf("%v is %d", form, w.Code)
+		}
+	}
+	if to := s.decide(know); to != "/alarms?did=know" {
+		t.Errorf("it leads to %s", to)
+	}
+	s.get("/").lacks("nothing came by 06:30")
+	s.get("/alarms").says("stand", "nothing came by 06:30", "olga", "the sender says so")
+
+	until := s.Clock.Now().UTC().Add(3 * time.Hour).Format("2006-01-02T15:04")
+	if w := s.post("/alarms/"+number(disk.ID)+"/ack", url.Values{"why": {"room is made tonight"}, "until": {until}}); w.Code != http.StatusSeeOther ||
+		w.Header().Get("Location") != "/alarms?did=snooze" {
+		t.Errorf("snoozing is %d %s", w.Code, textOf(w.Body.String()))
+	}
+	s.get("/alarms").says("stand", "snoozed until", "room is made tonight")
+	if len(s.get("/").all("section", "class", "glance hold")) != 1 {
+		t.Error("an alarm that somebody knows of is as loud as before")
+	}
+	s.Must(s.Clock.Wait(t.Context(), 4*time.Hour))
+	s.Events.Tell(&bridge.Event{Kind: bridge.DecisionTaken}) // nothing is answered from memory
+	if len(s.get("/").all("section", "class", "glance hold")) != 0 {
+		t.Error("it is quiet after its time")
+	}
+	if w := s.ask(httptest.NewRequest("GET", "/alarms/99/ack", nil)); w.Code != http.StatusNotFound {
+		t.Errorf("an alarm that there is not is %d", w.Code)
+	}
+}
+
+// A maintenance window is a pause with an end.
+func TestAPauseHasAnEnd(t *testing.T) {
+	s := newSite(t, bridgetest.NewWorld(t, feeds))
+	until := s.Clock.Now().UTC().Add(26 * time.Hour).Truncate(time.Minute)
+	for path, form := range map[string]url.Values{
+		"/feeds/prices/pause":   {"why": {"stocktaking"}, "until": {until.Format("2006-01-02T15:04")}},
+		"/exports/orders/pause": {"why": {"the ERP moves"}, "for": {"4h"}},
+	} {
+		if w := s.post(path, form); w.Code != http.StatusSeeOther {
+			t.Fatalf("%s is %d: %s", path, w.Code, textOf(w.Body.String()))
+		}
+	}
+	s.get("/feeds/prices").says("head", "Paused by olga", "until "+until.Format("2006-01-02 15:04"), "stocktaking")
+	s.get("/exports/orders").says("head", "Paused by olga", "until "+s.Clock.Now().UTC().Add(4*time.Hour).Format("2006-01-02 15:04"))
+}

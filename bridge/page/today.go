@@ -57,6 +57,7 @@ type alert struct {
 	Text string // from outside
 	Hint string
 	Href string
+	Know string // path of the decision that somebody knows of it
 }
 
 // Tone is that of the whole page: of the worst news.
@@ -146,7 +147,9 @@ func (t *today) toneOf(f *feedToday) string {
 	why, halted := t.troubled("feed " + f.Feed)
 	alarmed := slices.ContainsFunc(slices.Collect(maps.Keys(t.Alarms)), func(a string) bool { return strings.HasPrefix(a, f.Feed+" ") })
 	switch {
-	case alarmed, why != "", slices.ContainsFunc(t.watched, func(a operate.LiveAlarm) bool { return slices.Contains(a.Of, "feed "+f.Feed) }):
+	case alarmed, why != "", slices.ContainsFunc(t.watched, func(a operate.LiveAlarm) bool {
+		return toneOf(a, t.At) == "bad" && slices.Contains(a.Of, "feed "+f.Feed)
+	}):
 		return "bad"
 	case halted, f.Held > 0:
 		return "hold"
@@ -154,7 +157,7 @@ func (t *today) toneOf(f *feedToday) string {
 		return "bad"
 	case f.Rejects > 0, len(f.Blocked) > 0, t.Leftovers[f.Feed] != "":
 		return "warn"
-	case f.Waiting > 0:
+	case f.Waiting > 0, f.Parked > 0:
 		return "busy"
 	case f.Last == "":
 		return "idle"
@@ -185,14 +188,14 @@ func (t *today) findAlerts() {
 	add := func(a alert) { t.Alerts = append(t.Alerts, a) }
 	for _, name := range sorted(t.Alarms) {
 		of, kind, _ := strings.Cut(name, " ")
-		add(alert{Tone: "bad", What: "Alarm: %s", Args: []any{name}, Text: t.Alarms[name], Hint: bridge.Alarm(kind).Hint(), Href: t.placeOf(of)})
+		add(alert{Tone: "bad", What: "Alarm: %s", Args: []any{bridge.Alarm(kind)}, Text: of + ": " + t.Alarms[name], Hint: bridge.Alarm(kind).Hint(),
+			Href: t.placeOf(of)})
 	}
 	for _, a := range t.watched {
-		what := alert{Tone: "bad", What: "Alarm: %s", Args: []any{a.Alarm}, Text: strings.Join(a.Of, ", ") + ": " + a.Text, Hint: a.Hint}
-		if a.Drop != 0 {
-			what.Href = fmt.Sprintf("/drops/%d", a.Drop)
-		} else if kind, name, ok := strings.Cut(a.Of[0], " "); ok && (kind == "feed" || kind == "export") {
-			what.Href = "/" + kind + "s/" + name
+		what := alert{Tone: toneOf(a, t.At), What: "Alarm: %s", Args: []any{a.Alarm}, Text: strings.Join(a.Of, ", ") + ": " + a.Text,
+			Hint: a.Hint, Href: placeOf(a), Know: fmt.Sprintf("/alarms/%d/ack", a.Number)}
+		if a.Snoozed != nil && what.Tone == "hold" {
+			what.Text, what.Know = what.Text+"; "+a.Who+": "+a.Why, ""
 		}
 		add(what)
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"golang.org/x/text/message"
 	"golang.org/x/text/message/catalog"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -80,11 +82,16 @@ func (s *Server) chooseLanguage(c *call) error {
 	return nil
 }
 
-// T says a message in the reader's language.
+// T says a message in the reader's language, and the names of alarms in it as well.
 func (w *words) T(key string, args ...any) string {
 	if len(args) == 1 {
 		if all, ok := args[0].([]any); ok { // a message that was put together elsewhere
-			args = all
+			args = slices.Clone(all)
+		}
+	}
+	for i, a := range args {
+		if a, ok := a.(bridge.Alarm); ok {
+			args[i] = w.T(string(a))
 		}
 	}
 	return w.p.Sprintf(message.Key(key, key), args...)
@@ -127,6 +134,8 @@ func (w *words) Took(seconds float64) string {
 	switch {
 	case seconds == 0:
 		return "0 s"
+	case seconds < 0.95:
+		return w.p.Sprintf("%.0f ms", seconds*1000)
 	case seconds < 10:
 		return w.p.Sprintf("%.1f s", seconds)
 	case seconds < 120:

@@ -214,7 +214,9 @@ func (d *document) links(paths ...string) {
 
 // busy is a world in which everything is to be seen: a drop that is loaded in part, one that is held for its prices, rows that wait,
 // orders on their way.
-func busy(t testing.TB) *bridgetest.World {
+func busy(t testing.TB) *bridgetest.World { return busyWith(t, feeds) }
+
+func busyWith(t testing.TB, feeds string) *bridgetest.World {
 	t.Helper()
 	w := bridgetest.NewWorld(t, feeds, orotest.Seed(orotest.Sample))
 	w.Stock("SKU1", "SKU2", "SKU3")

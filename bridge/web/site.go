@@ -18,6 +18,7 @@ import (
 // is among the site's uploads, and bounds them itself.
 const (
 	siteConnections = 512 // watchers keep one each
+	ofAnAddress     = siteConnections / 2
 	siteTime        = time.Minute
 	siteIdle        = 2 * time.Minute
 	maxBody         = 1 << 20
@@ -26,9 +27,10 @@ const (
 // A Site is where people and programs of the operator come. Set its fields before it serves.
 type Site struct {
 	Handler http.Handler
-	Hosts   []string      // names by which browsers may reach it, besides localhost and IP addresses; in small letters
-	Keys    *Certificates // nil: plain HTTP
-	Uploads []string      // patterns of requests that may be longer than maxBody, as a ServeMux has them
+	Hosts   []string       // names by which browsers may reach it, besides localhost and IP addresses; in small letters
+	Keys    *Certificates  // nil: plain HTTP
+	Proxies []netip.Prefix // whoever comes from there comes for many
+	Uploads []string       // patterns of requests that may be longer than maxBody, as a ServeMux has them
 	Log     *slog.Logger
 }
 
@@ -44,7 +46,7 @@ func (s *Site) Serve(ctx context.Context, listener net.Listener) error {
 	if s.Keys != nil {
 		server.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12, GetCertificate: s.Keys.get}
 	}
-	return serve(ctx, server, listener, siteConnections, s.Log)
+	return serve(ctx, server, &fair{Listener: listener, most: ofAnAddress, proxies: s.Proxies}, siteConnections, s.Log)
 }
 
 // headers keep a browser from doing with an answer what it is not meant for: no script, style, frame or form of elsewhere.

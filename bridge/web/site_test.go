@@ -17,6 +17,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -347,5 +348,68 @@ func TestACertificateIsReadAgainOnceItHasChanged(t *testing.T) {
 	}
 	if _, err := NewCertificates(certFile, keyFile, nil); err == nil {
 		t.Error("half a file is a certificate")
+	}
+}
+
+// away is a connection that comes from somewhere.
+type away struct {
+	net.Conn
+	from string
+}
+
+func (a away) RemoteAddr() net.Addr {
+	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort(net.JoinHostPort(a.from, "1")))
+}
+
+// Whoever opens all connections that an address may have keeps only itself out, until it closes one; a proxy comes for many.
+func TestNoAddressTakesAllConnections(t *testing.T) {
+	h := newHall()
+	f := &fair{Listener: h, most: 2, proxies: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")}}
+	come := func(from string) (theirs net.Conn) {
+		theirs, ours := net.Pipe()
+		go func() { h.came <- away{ours, from} }()
+		return theirs
+	}
+	accept := func() net.Conn {
+		c, err := f.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	come("192.0.2.1")
+	first := accept()
+	come("192.0.2.1")
+	accept()
+	refused := make(chan error, 1)
+	third := come("192.0.2.1")
+	go func() {
+		_, err := third.Read(make([]byte, 1))
+		refused <- err
+		come("192.0.2.2")
+	}()
+	if got := accept().RemoteAddr().String(); got != "192.0.2.2:1" {
+		t.Errorf("%s came in", got)
+	}
+	if err := <-refused; err == nil {
+		t.Error("one too many is not closed")
+	}
+	_ = first.Close()
+	_ = first.Close() // gives one place back, not two
+	come("192.0.2.1")
+	accept()
+	if f.open[netip.MustParsePrefix("192.0.2.1/32")] != 2 {
+		t.Errorf("counted are %v", f.open)
+	}
+	for range 5 {
+		come("10.1.2.3")
+		accept()
+	}
+	for _, from := range []string{"2001:db8::1", "2001:db8::2"} {
+		come(from)
+		accept()
+	}
+	if f.open[netip.MustParsePrefix("2001:db8::/64")] != 2 || len(f.open) != 3 {
+		t.Errorf("counted are %v", f.open)
 	}
 }

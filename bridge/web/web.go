@@ -10,7 +10,8 @@
 //
 // Limits: a delivery of at most maxDelivery bytes, which is read only for a signature of the right form; a request of at most
 // requestTime; at most maxConnections at once, others wait; the exports are woken once in wakeEvery. The intake has no TLS:
-// a proxy in front of it does. What a request to a site may take, see siteTime.
+// a proxy in front of it does. What a request to a site may take, see siteTime; of
+// its connections one address has at most half, but for a trusted proxy.
 package web
 
 import (

@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	_ "embed"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -12,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
+	"github.com/orobridge/orobridge/bridge/password"
 	"github.com/orobridge/orobridge/bridge/sftpd"
 	"github.com/orobridge/orobridge/cmd/orobridge/erp"
 	"github.com/orobridge/orobridge/cmd/orobridge/rehearsal"
@@ -26,10 +29,11 @@ func newDemoCommand(a *app) *cobra.Command {
 		Use:   "demo",
 		Short: "See the bridge at work, with nothing but this program",
 		Long: "demo starts a shop in a box on this machine, runs the real bridge, which is an SFTP server as well, and plays an ERP that\n" +
-			"drops its files there. Everything is in a temporary folder. It goes on until Ctrl-C; with --once it ends by itself.",
+			"drops its files there. Everything is in a temporary folder. It goes on until Ctrl-C, with\n" +
+			"its page to look at in a browser; with --once it ends by itself.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			d := &demo{app: a}
+			d := &demo{app: a, stays: !once}
 			defer closing(d, &err)
 			if err := d.start(cmd.Context()); err != nil {
 				return err
@@ -50,6 +54,8 @@ func newDemoCommand(a *app) *cobra.Command {
 // demo is the stage of a demo and what happened on it.
 type demo struct {
 	*app
+	stays  bool   // for somebody who looks at its page
+	key    string // the password of the page
 	dir    string
 	door   *sftpd.Remote
 	shop   *orotest.Shop
@@ -77,6 +83,14 @@ func (d *demo) start(ctx context.Context) (err error) {
 		return err
 	}
 	config := strings.ReplaceAll(demoConfig, "@shop@", d.shop.URL())
+	if d.stays {
+		d.key = strings.ToLower(rand.Text()[:12])
+		hash, err := password.Hash(d.key)
+		if err != nil {
+			return err
+		}
+		config += fmt.Sprintf("admin: { listen: '127.0.0.1:0', users: [{ name: demo, role: admin, password_hash: '%s' }] }\n", hash)
+	}
 	d.configPath = filepath.Join(d.dir, "orobridge.yaml")
 	if err := os.WriteFile(d.configPath, []byte(config), 0o600); err != nil {
 		return err
@@ -115,12 +129,12 @@ func (d *demo) run(ctx context.Context) error {
 	return nil
 }
 
-// openDoor lets the bridge's SFTP server listen, so that its address and its keys are known.
+// openDoor lets the bridge's SFTP server and its page listen, so that their addresses and the server's keys are known.
 func (d *demo) openDoor(ctx context.Context) error {
-	d.door = d.engine.remotes["erp"].(*sftpd.Remote)
-	if err := d.door.Listen(ctx); err != nil {
+	if err := d.engine.listen(ctx); err != nil {
 		return err
 	}
+	d.door = d.engine.remotes["erp"].(*sftpd.Remote)
 	known, err := d.door.KnownHosts(d.door.Address())
 	if err != nil {
 		return err
@@ -153,6 +167,7 @@ func (d *demo) Close() error {
 // stay keeps everything running for somebody who wants to play.
 func (d *demo) stay(ctx context.Context) error {
 	d.story.Tell("\nEverything goes on until Ctrl-C. To play along:")
+	d.story.Tell("  page: http://%s/ in a browser, name demo, password %s", d.engine.site.Address(), d.key)
 	d.story.Tell("  sftp -i %s -o UserKnownHostsFile=%s -P %s erp@127.0.0.1", filepath.Join(d.dir, erp.KeyFile),
 		filepath.Join(d.dir, erp.HostsFile), port(d.door.Address()))
 	d.story.Tell("  orobridge -c %s drops", d.configPath)

@@ -38,7 +38,7 @@ type Site struct {
 
 // Listen opens the config's address.
 func Listen(ctx context.Context, o Options) (*Site, error) {
-	s := &web.Site{Hosts: o.Config.Hosts, Uploads: append(o.Uploads, page.UploadPath), Log: o.Log}
+	s := &web.Site{Hosts: o.Config.Hosts, Proxies: o.Config.Proxy.Networks, Uploads: append(o.Uploads, page.UploadPath), Log: o.Log}
 	var err error
 	if o.Config.TLS.CertFile != "" {
 		if s.Keys, err = web.NewCertificates(o.Config.TLS.CertFile, o.Config.TLS.KeyFile, o.Log); err != nil {
@@ -57,6 +57,9 @@ func Listen(ctx context.Context, o Options) (*Site, error) {
 	s.Handler = routes(o, window)
 	return &Site{s, listener, window}, nil
 }
+
+// Address is where it listens.
+func (s *Site) Address() string { return s.listener.Addr().String() }
 
 // Serve answers until ctx ends. Whoever watches a page is sent away then, so that nobody waits for them.
 func (s *Site) Serve(ctx context.Context) error {
