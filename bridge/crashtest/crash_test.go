@@ -115,7 +115,7 @@ func undisturbedEnd(t testing.TB) *undisturbed {
 		}
 	}
 	u.end = s.end()
-	s.told(bridge.DropSettled)
+	s.told(bridge.DropSettled, 0)
 	u.end.same(t, u.end)
 	if t.Failed() {
 		t.FailNow()
@@ -190,7 +190,7 @@ func TestKilledAnywhereTheEndIsTheSame(t *testing.T) {
 			}
 		}
 		u.same(t, s.end())
-		s.told(bridge.DropSettled)
+		s.told(bridge.DropSettled, len(history))
 		if t.Failed() {
 			t.Fatalf("trial %d, a shop %s, killed at\n%s", i, release, strings.Join(history, "\n"))
 		}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -38,30 +39,40 @@ type site struct {
 	ears *ears
 }
 
-// ears are another system that is told of events: it takes all of them, and remembers their numbers in the order in which they come.
+// ears are another system that is told of events, and a route by which people are told of alarms: it takes all that comes, and remembers
+// the numbers of events in their order, and how often it was told what of which alarm.
 type ears struct {
 	*httptest.Server
-	mu    sync.Mutex
-	heard []int64
+	mu     sync.Mutex
+	heard  []int64
+	alarms map[string]int
 }
 
 func newEars(t testing.TB) *ears {
-	e := &ears{}
+	e := &ears{alarms: map[string]int{}}
 	e.Server = httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		var m struct{ Data struct{ ID int64 } }
+		var m struct {
+			Data           struct{ ID int64 }
+			Message, Alarm string
+		}
 		if err := json.NewDecoder(r.Body).Decode(&m); err != nil {
 			t.Error(err)
 		}
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.heard = append(e.heard, m.Data.ID)
+		if r.URL.Path == "/alarms" {
+			e.alarms[m.Alarm+" "+m.Message]++
+		} else {
+			e.heard = append(e.heard, m.Data.ID)
+		}
 	}))
 	t.Cleanup(e.Close)
 	return e
 }
 
-// told checks that the other system was told of each event of its kind, in their order, and of none again but at the kill of a bridge.
-func (s *site) told(kind bridge.EventKind) {
+// told checks that the other system was told of each event of its kind, in their order, and people of each alarm: of none again but at
+// the kill of a bridge.
+func (s *site) told(kind bridge.EventKind, kills int) {
 	s.t.Helper()
 	var events []struct {
 		ID   int64            `json:"id"`
@@ -79,6 +90,23 @@ func (s *site) told(kind bridge.EventKind) {
 	if got := slices.Compact(slices.Clone(s.ears.heard)); len(want) == 0 || !slices.Equal(want, got) {
 		s.t.Errorf("the journal has %d events %v, the other system was told of %v", len(want), want, s.ears.heard)
 	}
+	if again := len(s.ears.heard) - len(want); again > kills {
+		s.t.Errorf("%d events were told again, though only %d bridges were killed", again, kills)
+	}
+	var alarms []struct {
+		Number int64
+		Told   []struct{ Message string }
+	}
+	s.ask(&alarms, "alarms", "--all")
+	owed := map[string]bool{}
+	for _, a := range alarms {
+		for _, m := range a.Told {
+			owed[fmt.Sprintf("%d %s", a.Number, m.Message)] = true
+		}
+	}
+	if !maps.EqualFunc(owed, s.ears.alarms, func(_ bool, n int) bool { return n <= 1+kills }) || len(owed) == 0 {
+		s.t.Errorf("people were owed %v, and were told %v", owed, s.ears.alarms)
+	}
 }
 
 var folders = []string{"customers", "products", "pricelists", "prices", "offers", "inventory"}
@@ -95,6 +123,8 @@ feeds:
   - { name: prices, entity: prices, remote: erp, folder: prices, match: '*.csv', every: %[11]s, ready: { stable: 0s }, format: { kind: csv } }
   - { name: offers, entity: prices, remote: erp, folder: offers, match: '*.csv', every: %[11]s, ready: { stable: 0s }, format: { kind: csv }, mode: full, on_missing: delete }
   - { name: inventory, entity: inventory, remote: erp, folder: inventory, match: '*.csv', every: %[11]s, ready: { stable: 0s }, format: { kind: csv } }
+alarms: { disk: 1B }
+notify: [{ name: people, url: 'generic+%[12]s/alarms', kinds: [rejected, partial, held] }]
 subscribers: [{ name: ears, url: %[12]s, secret: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw, events: [drop settled] }]
 `
 

@@ -40,16 +40,19 @@ func (k *Keeper) wentWell() {
 	k.looked = k.Clock.Now()
 }
 
-// Live gives the sign of life that others wait for, unless the bridge is not at work: the ledger does not answer, the schedule stands
-// still, or nobody looks what is wrong. A bridge that makes a round calls it after one that went well.
+// Live gives the sign of life that others wait for, unless people would hear of nothing: the ledger does not answer, the schedule stands
+// still, nobody looks what is wrong, or no route takes messages. A bridge that makes a round calls it after one that went well.
 func (k *Keeper) Live(ctx context.Context) error {
 	if k.Heartbeat.URL == "" {
 		return nil
 	}
+	k.mu.Lock()
+	looked, mute := k.looked, k.mute
+	k.mu.Unlock()
+	if mute {
+		return errors.New("no route takes messages, so no sign of life is given")
+	}
 	if k.Well != nil {
-		k.mu.Lock()
-		looked := k.looked
-		k.mu.Unlock()
 		if k.Clock.Now().Sub(looked) > longestLook {
 			return errors.New("no look at what is wrong has gone well of late, so no sign of life is given")
 		}

@@ -81,6 +81,7 @@ type Keeper struct {
 	mu     sync.Mutex
 	owed   chan struct{}    // closed and replaced when something is owed
 	looked time.Time        // when a round last went well
+	mute   bool             // no route takes its messages
 	silent map[string]error // of other bridges: how they last answered
 }
 

@@ -898,6 +898,27 @@ func TestASignOfLifeIsGivenWhileTheBridgeIsAtWork(t *testing.T) {
 	}
 }
 
+// Where no route takes messages, the service that waits for signs of life is the last one that can tell people.
+func TestNoSignOfLifeIsGivenWhileNobodyCanBeTold(t *testing.T) {
+	one, two := newReceiver(t), newReceiver(t)
+	h := newHouse(t, `notify: [{ name: one, url: HOOK1 }, { name: two, url: HOOK2 }]`, one, two)
+	h.keeper.Heartbeat.URL = "http://checks/1"
+	h.keeper.Ping = func(context.Context, bridge.Secret) error { return nil }
+	one.turn(true)
+	h.drop("prices", bridge.Held, "p.csv")
+	h.during(10*time.Minute, time.Minute)
+	h.must(h.keeper.Live(t.Context())) // the other one tells of it
+	two.turn(true)
+	h.drop("full", bridge.Held, "f.csv")
+	h.during(10*time.Minute, time.Minute)
+	if err := h.keeper.Live(t.Context()); err == nil {
+		t.Error("nobody can be told of anything, and a sign of life was given")
+	}
+	two.turn(false)
+	h.during(30*time.Minute, 5*time.Minute)
+	h.must(h.keeper.Live(t.Context()))
+}
+
 // What others renew in time is no alarm: a certificate for a day has the last quarter of it to go.
 func TestACertificateIsToldInItsLastQuarter(t *testing.T) {
 	r := newReceiver(t)

@@ -146,6 +146,9 @@ func (r *round) routes(ctx context.Context) ([]signs.Sign, error) {
 			all = append(all, *s)
 		}
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.mute = len(all) > 0 && len(all) == len(r.Routes)
 	return all, nil
 }
 
