@@ -457,7 +457,7 @@ func TestSendAgain(t *testing.T) {
 }
 
 func TestManyLateOrders(t *testing.T) {
-	n := 2000
+	n := 800
 	if os.Getenv("OROBRIDGE_SOAK") != "" {
 		n = 10_000
 	}

@@ -31,7 +31,8 @@ const (
 )
 
 func (s alarmPages) showAlarms(c *call) error {
-	all, err := operate.Alarms(c.r.Context(), &c.desk.View, bridge.AlarmFilter{Raised: true, Cleared: c.desk.In.Clock.Now().Add(-overFor), Last: overAlarms})
+	over := c.desk.In.Clock.Now().Add(-overFor)
+	all, err := operate.Alarms(c.r.Context(), &c.desk.View, bridge.AlarmFilter{Raised: true, Cleared: over, Last: overAlarms})
 	if err != nil {
 		return err
 	}

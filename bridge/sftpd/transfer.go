@@ -210,7 +210,8 @@ func (u *upload) Close() error {
 	t.handles.Add(-1)
 	info, err := u.file.Stat()
 	t.finish(u.file, info, err == nil && how == whole, u.sum,
-		bridge.Event{Kind: bridge.FileUploaded, File: "/" + u.place.full, Bytes: u.written.Load()}, bridge.Visit{Took: time.Since(u.began), Broken: how == broken})
+		bridge.Event{Kind: bridge.FileUploaded, File: "/" + u.place.full, Bytes: u.written.Load()},
+		bridge.Visit{Took: time.Since(u.began), Broken: how == broken})
 	return nil
 }
 

@@ -99,10 +99,10 @@ func Credentials(id, secret string) Option {
 }
 
 // AddClient makes another API client known, as an administrator does who has its secret changed: the shop keeps one secret of each.
-func (s *Shop) AddClient(id, secret string) {
-	s.accessMu.Lock()
-	defer s.accessMu.Unlock()
-	s.clients[id] = secret
+func (a *access) AddClient(id, secret string) {
+	a.accessMu.Lock()
+	defer a.accessMu.Unlock()
+	a.clients[id] = secret
 }
 
 // RemoveClient forgets an API client. All tokens that were granted end with it.
@@ -114,10 +114,10 @@ func (s *Shop) RemoveClient(id string) {
 }
 
 // knows says whether a client has that secret.
-func (s *Shop) knows(id, secret string) bool {
-	s.accessMu.Lock()
-	defer s.accessMu.Unlock()
-	known, there := s.clients[id]
+func (a *access) knows(id, secret string) bool {
+	a.accessMu.Lock()
+	defer a.accessMu.Unlock()
+	known, there := a.clients[id]
 	return there && known == secret
 }
 
