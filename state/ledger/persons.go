@@ -27,7 +27,8 @@ func (d *database) Pseudonym(number string) string {
 
 // Naming lists the keys of an entity whose link, or whose record that waits for a parent, has a text in a field.
 func (l rowStore) Naming(ctx context.Context, entity, field, text string) (keys []string, err error) {
-	err = walk(ctx, l.walks, `SELECT k.key FROM links k CROSS JOIN accepted a ON a.link = k.id WHERE k.entity = ?1 AND json_extract(a.content, ?2) = ?3
+	err = walk(ctx, l.walks, `SELECT k.key FROM links k CROSS JOIN accepted a ON a.link = k.id
+		WHERE k.entity = ?1 AND json_extract(a.content, ?2) = ?3
 		UNION SELECT key FROM parked WHERE entity = ?1 AND json_extract(record, ?2) = ?3 ORDER BY 1`, []any{entity, `$."` + field + `"`, text},
 		func(rows *sql.Rows) error {
 			var key string
