@@ -65,9 +65,9 @@ func (c Capabilities) String() string {
 // OffersNote is the ledger's note of what the shop offers: [Capabilities] as JSON.
 const OffersNote = "shop offers"
 
-// OffersOf reads what the shop offered from the ledger's notes; false when nothing that can be read is noted.
-func OffersOf(notes map[string]string) (c Capabilities, known bool) {
-	err := json.Unmarshal([]byte(notes[OffersNote]), &c)
+// OffersOf reads what a shop offered from the ledger's notes; false when nothing that can be read is noted.
+func OffersOf(notes map[string]string, shop string) (c Capabilities, known bool) {
+	err := json.Unmarshal([]byte(notes[OfShop(OffersNote, shop)]), &c)
 	return c, err == nil && !c.Probed.IsZero()
 }
 

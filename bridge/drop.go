@@ -142,6 +142,7 @@ func (c Counts) Sum() int64 {
 // DropFilter chooses drops; zero fields choose all.
 type DropFilter struct {
 	Feed     string
+	Feeds    []string // of one of these; nil: of any
 	Remote   string
 	Folder   string
 	Name     string

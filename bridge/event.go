@@ -282,14 +282,18 @@ type EventFilter struct {
 	Visits bool   // only what partners did
 	User   string // only what this partner did
 	Since  time.Time
-	Last   int // only the last so many; the answer is oldest first all the same
-	First  int // only the first so many; not beside Last
+	Of     *Whose // nil: of anybody
+	Last   int    // only the last so many; the answer is oldest first all the same
+	First  int    // only the first so many; not beside Last
 	// Outline leaves out what a run does batch by batch: [BatchKinds]. A load of a million rows has thousands of these.
 	Outline bool
 }
 
 // BatchKinds are the kinds of what happens batch by batch.
 var BatchKinds = []EventKind{BatchSent, BatchJudged, BatchLost, LinksAdopted}
+
+// Whose chooses events by what they are of: one of some feeds, exports or pieces of work.
+type Whose struct{ Feeds, Exports, Works []string }
 
 // Trouble is the event of a piece of work that has to wait, or, without a reason, of one that goes on.
 func Trouble(at time.Time, work string, why error) *Event {

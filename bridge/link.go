@@ -114,8 +114,9 @@ func Merge(older, newer []formats.Value) []formats.Value {
 	return append(append(merged, older...), newer...)
 }
 
-// EntityKey is a key with its entity.
+// EntityKey is a key with its entity, and the shop whose it is.
 type EntityKey struct {
+	Shop   string
 	Entity string
 	Key    string
 }

@@ -187,6 +187,7 @@ type OutboxChange struct {
 // OutboxFilter chooses orders; zero fields choose all.
 type OutboxFilter struct {
 	Export     string
+	Exports    []string // of one of these; nil: of any
 	States     []OwedState
 	Order      string    // identifier, or number of the file: what people type
 	Identifier string    //

@@ -45,6 +45,7 @@ type RejectFilter struct {
 	Run    int64
 	Before int64 // of runs with a lower number
 	Feed   string
+	Feeds  []string // of one of these; nil: of any
 	Entity string
 	Keys   []string // in an entity
 	Keyed  bool     // only those whose key could be read

@@ -113,6 +113,13 @@ func (s *State) openHeld(ctx context.Context, path string, o Options) error {
 	return s.remember()
 }
 
+// Of is the state as a shop's engines see it: the keys of its ledger are the shop's own. It is closed with the state itself.
+func (s *State) Of(shop string) *State {
+	of := *s
+	of.Ledger = s.Ledger.Of(shop)
+	return &of
+}
+
 // Close ends all connections and lets another bridge in.
 func (s *State) Close() error {
 	var errs []error

@@ -5,6 +5,7 @@
 //   - erp.go, shop.go: what the ERP and people at the shop do
 //   - inbound.go, outbound.go: what became of drops and orders
 //   - crash.go: a bridge that dies at a step
+//   - shops.go: another world, in which one bridge has several shops
 package bridgetest
 
 import (
@@ -118,15 +119,18 @@ func NewWorld(t testing.TB, feeds string, options ...orotest.Option) *World {
 	return w
 }
 
+// kinds are what a world's config may name.
+var kinds = config.Kinds{
+	Remotes: map[string]func() bridge.RemoteOptions{"dir": func() bridge.RemoteOptions { return &dir.Options{} }},
+	Formats: map[string]func() formats.Format{"csv": func() formats.Format { return &csv.Options{} },
+		"idoc": func() formats.Format { return &idoc.Options{} }},
+	Orders: map[string]func() formats.OrderFormat{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }},
+}
+
 // Open starts a bridge on the world's state, as a new process would.
 func (w *World) Open() {
 	w.T.Helper()
-	cfg, err := config.Parse("orobridge.yaml", []byte(w.Config), config.Kinds{
-		Remotes: map[string]func() bridge.RemoteOptions{"dir": func() bridge.RemoteOptions { return &dir.Options{} }},
-		Formats: map[string]func() formats.Format{"csv": func() formats.Format { return &csv.Options{} },
-			"idoc": func() formats.Format { return &idoc.Options{} }},
-		Orders: map[string]func() formats.OrderFormat{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }},
-	}, os.LookupEnv)
+	cfg, err := config.Parse("orobridge.yaml", []byte(w.Config), kinds, os.LookupEnv)
 	if err != nil {
 		w.T.Fatal(err)
 	}

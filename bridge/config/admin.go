@@ -93,7 +93,7 @@ func (k checker) user(key string, u *User) {
 		}
 	}
 	for _, shop := range u.Shops {
-		if !slices.ContainsFunc(k.c.Shops(), func(s *Shop) bool { return s.Name == shop }) {
+		if !slices.Contains(k.c.ShopNames(), shop) {
 			k.problem(join(key, "shops"), "leave it out where there is one shop", "there is no shop %q", shop)
 		}
 	}

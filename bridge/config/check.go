@@ -23,9 +23,7 @@ type checker struct {
 }
 
 func (k checker) config() {
-	if k.given("oro") {
-		k.oro()
-	}
+	k.shops()
 	for _, name := range slices.Sorted(maps.Keys(k.c.Remotes)) {
 		r := k.c.Remotes[name]
 		r.Name = name
@@ -87,37 +85,6 @@ var nameForm = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]*$`)
 func validName(name string) bool { return len(name) <= 64 && nameForm.MatchString(name) }
 
 const nameHint = "use small letters, digits, - and _, at most 64"
-
-func (k checker) oro() {
-	o := &k.c.Oro
-	o.Name = MainShop
-	if !k.anyForm("oro", "client_secret") {
-		k.problem("oro", "write client_secret_env: ORO_CLIENT_SECRET, or client_secret_file", "client_secret is missing")
-	}
-	k.rooted("oro.api_path", o.APIPath)
-	k.rooted("oro.token_path", o.TokenPath)
-	k.positive("oro.timeout", o.Timeout)
-	k.positive("oro.settle", o.Settle)
-	o.CAFile, o.CertFile, o.KeyFile = k.c.resolve(o.CAFile), k.c.resolve(o.CertFile), k.c.resolve(o.KeyFile)
-	if (o.CertFile == "") != (o.KeyFile == "") {
-		k.problem("oro", "name both files, or neither", "client_certificate_file and client_key_file belong together")
-	}
-	if o.URL == "" {
-		return
-	}
-	u, err := url.Parse(o.URL)
-	switch {
-	case err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http":
-		k.problem("oro.url", "write https://shop.example.com", "%q is not the address of a shop", o.URL)
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		k.problem("oro.url", "write scheme, host and, if need be, a path", "must hold no user, query or fragment")
-	case u.Scheme == "http" && !loopback(u.Hostname()) && !o.Insecure:
-		k.problem("oro.url", "use https, or write oro.insecure: true where the way is safe",
-			"%s is not encrypted: secrets and orders can be read on the way", o.URL)
-	case u.Scheme == "http" && !loopback(u.Hostname()):
-		k.warn("oro.url", "use https", "%s is not encrypted: secrets and orders can be read on the way", o.URL)
-	}
-}
 
 func loopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
@@ -182,6 +149,10 @@ func (k checker) stream(key, name, remote, folder string, every bridge.Duration)
 }
 
 func (k checker) feed(key string, f *Feed) {
+	k.whose(key, f.Shop)
+	if len(f.Shop) > 1 {
+		k.problem(join(key, "shop"), "write a feed for each", "one feed loads into one shop")
+	}
 	k.stream(key, f.Name, f.Remote, f.Folder, f.Every)
 	k.ready(key, f)
 	k.mode(key, f)
@@ -357,6 +328,7 @@ var placeholders = []string{"{submitted}", "{number}", "{identifier}", "{id}", "
 var braces = regexp.MustCompile(`\{[^{}]*\}`)
 
 func (k checker) export(key string, e *Export) {
+	k.whose(key, slices.DeleteFunc([]string{e.Shop}, func(name string) bool { return name == "" }))
 	r := k.stream(key, e.Name, e.Remote, e.Folder, e.Every)
 	if r != nil && r.ReadOnly {
 		k.problem(join(key, "remote"), "choose another remote", "%s is read_only: no order can be written there", e.Remote)
@@ -450,7 +422,7 @@ func (k checker) unique(seen map[string]bool, key, name string) {
 func (k checker) rivals() {
 	for i, f := range k.c.Feeds {
 		for j, g := range k.c.Feeds[:i] {
-			if f.Entity == nil || f.Entity != g.Entity || f.Entity.Answers || apart(f, g) {
+			if f.Entity == nil || f.Entity != g.Entity || f.Entity.Answers || !f.Shop.meet(g.Shop) || apart(f, g) {
 				continue
 			}
 			k.warn(k.element("feeds", i, f.Name), "let each field come from one feed",

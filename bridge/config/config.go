@@ -28,7 +28,8 @@ import (
 // same tags.
 type Config struct {
 	State   State              `yaml:"state" doc:"where the bridge keeps what it knows"`
-	Oro     Shop               `yaml:"oro" jsonschema:"required" doc:"the shop"`
+	Oro     Shop               `yaml:"oro" doc:"the shop"`
+	Several map[string]*Shop   `yaml:"shops" doc:"several shops by name, each as oro describes the only one; feeds and exports then say which is theirs. A bridge that had one goes on with it under the name main"`
 	Remotes map[string]*Remote `yaml:"remotes" doc:"places with files, by name"`
 	Feeds   []*Feed            `yaml:"feeds" doc:"inbound streams"`
 	Exports []*Export          `yaml:"exports" doc:"outbound streams"`
@@ -74,7 +75,7 @@ type Keep struct {
 	Refused bridge.Duration `yaml:"refused" jsonschema:"default=30d" doc:"what is known of files that were refused unread, such as those that are too large"`
 }
 
-// Shop is an OroCommerce installation with its API user.
+// Shop is an OroCommerce installation with its API user. Organizations and websites of one installation are told apart by their users.
 type Shop struct {
 	Name         string          `yaml:"-"`
 	URL          string          `yaml:"url" jsonschema:"required" doc:"address of the shop: https://shop.example.com; the proxies of HTTPS_PROXY, HTTP_PROXY and NO_PROXY are used"`
@@ -105,6 +106,7 @@ type Remote struct {
 type Feed struct {
 	Name        string          `yaml:"name" jsonschema:"required" doc:"small letters, digits, - and _; it stands in the ledger, so keep it"`
 	Entity      *formats.Entity `yaml:"entity" jsonschema:"required" doc:"what the files hold"`
+	Shop        Names           `yaml:"shop" doc:"name of the shop into which it loads, where there are several"`
 	Remote      string          `yaml:"remote" jsonschema:"required" doc:"name of the remote"`
 	Folder      string          `yaml:"folder" jsonschema:"default=/" doc:"folder on the remote"`
 	Match       Pattern         `yaml:"match" jsonschema:"required" doc:"names to load: a glob (products_*.csv), or a regular expression between slashes that has to match the whole name, whose groups date and seq order the drops: /prices_(?P<date>\\d{8})_(?P<seq>\\d+)\\.csv/"`
@@ -215,6 +217,7 @@ type Gap struct {
 type Export struct {
 	Name         string              `yaml:"name" jsonschema:"required" doc:"small letters, digits, - and _; it stands in the ledger, so keep it"`
 	Entity       string              `yaml:"entity" jsonschema:"default=orders,enum=orders" doc:"what is written"`
+	Shop         string              `yaml:"shop" doc:"name of the shop whose orders it writes, where there are several"`
 	Remote       string              `yaml:"remote" jsonschema:"required" doc:"name of the remote"`
 	Folder       string              `yaml:"folder" jsonschema:"default=/" doc:"folder on the remote"`
 	Every        bridge.Duration     `yaml:"every" jsonschema:"default=5s" doc:"between two questions to the shop"`

@@ -20,7 +20,7 @@ func (c *Config) Ends(shop *Shop) []bridge.End {
 			all = append(all, bridge.End{Of: of, What: what + " " + filepath.Base(file), From: from, At: at})
 		}
 	}
-	add(bridge.ShopWork, "the client certificate", shop.CertFile)
+	add(bridge.OfShop(bridge.ShopWork, shop.Name), "the client certificate", shop.CertFile)
 	if c.Admin != nil {
 		add(bridge.BridgeWork, "the page's certificate", c.Admin.TLS.CertFile)
 	}

@@ -216,7 +216,7 @@ func (k alarmChecker) chosen(key string, r *Route) {
 	}
 	k.known(join(key, "feeds"), "feed or export", r.Feeds, k.streamNames())
 	k.known(join(key, "kinds"), "alarm", r.Kinds, alarms)
-	k.known(join(key, "shops"), "shop", r.Shops, k.shopNames())
+	k.known(join(key, "shops"), "shop", r.Shops, k.c.ShopNames())
 }
 
 // known checks that names are among those that there are.
@@ -236,14 +236,6 @@ func (k alarmChecker) streamNames() []string {
 	}
 	for _, x := range k.c.Exports {
 		names = append(names, x.Name)
-	}
-	return names
-}
-
-func (k alarmChecker) shopNames() []string {
-	var names []string
-	for _, s := range k.c.Shops() {
-		names = append(names, s.Name)
 	}
 	return names
 }

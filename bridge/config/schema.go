@@ -79,6 +79,8 @@ func (d describer) value(t reflect.Type) *jsonschema.Schema {
 	case reflect.TypeFor[BackupPlace]():
 		type keys BackupPlace
 		return oneOf(text(""), d.describe(reflect.TypeFor[keys]()))
+	case reflect.TypeFor[Names]():
+		return oneOf(text(""), &jsonschema.Schema{Type: "array", Items: text("")})
 	case reflect.TypeFor[Signature]():
 		type keys Signature
 		return oneOf(&jsonschema.Schema{Type: "string", Enum: []any{"required", "optional"}}, d.describe(reflect.TypeFor[keys]()))

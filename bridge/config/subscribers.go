@@ -77,7 +77,7 @@ func (k alarmChecker) subscribers(seen map[string]bool) {
 		}
 		k.known(join(key, "events"), "kind of event", s.Events, kinds)
 		k.known(join(key, "feeds"), "feed or export", s.Feeds, k.streamNames())
-		k.known(join(key, "shops"), "shop", s.Shops, k.shopNames())
+		k.known(join(key, "shops"), "shop", s.Shops, k.c.ShopNames())
 		k.receiver(key, s)
 		k.positive(join(key, "give_up"), s.GiveUp)
 		if keep := k.c.State.Keep.Rows; keep > 0 && s.GiveUp >= keep {

@@ -32,7 +32,7 @@ type Ends struct {
 	Patience time.Duration
 }
 
-// Assemble makes the engines of one of a config's shops and who drives them.
+// Assemble makes the engines of one of a config's shops and who drives them. The ledger is as that shop sees it.
 func Assemble(c *config.Config, shop *config.Shop, e Ends) *Daemon {
 	readOnly := map[string]bool{}
 	orders := map[string]bridge.Remote{}
@@ -40,10 +40,35 @@ func Assemble(c *config.Config, shop *config.Shop, e Ends) *Daemon {
 		readOnly[name] = r.ReadOnly
 		orders[name] = cmp.Or(e.OrderRemotes[name], e.Remotes[name])
 	}
-	in := &inbound.Engine{Feeds: c.FeedsOf(shop), InFlight: shop.InFlight, Batch: shop.Batch, Ledger: e.Ledger, Shop: e.Shop,
+	in := &inbound.Engine{Name: shop.Name, Feeds: c.FeedsOf(shop), InFlight: shop.InFlight, Batch: shop.Batch, Ledger: e.Ledger, Shop: e.Shop,
 		Remotes: e.Remotes, ReadOnly: readOnly, Spool: e.Spool, Keep: c.State.Keep.Rows.D(), KeepRefused: c.State.Keep.Refused.D(),
 		Clock: e.Clock, Events: e.Events, Patience: e.Patience}
-	out := &outbound.Engine{Exports: c.ExportsOf(shop), Ledger: e.Ledger, Shop: e.Shop, Remotes: orders, Clock: e.Clock, Events: e.Events,
-		Keep: c.State.Keep.Orders.D()}
-	return &Daemon{In: in, Out: out, Ledger: e.Ledger, Clock: e.Clock, Events: e.Events}
+	out := &outbound.Engine{Name: shop.Name, Exports: c.ExportsOf(shop), Ledger: e.Ledger, Shop: e.Shop, Remotes: orders, Clock: e.Clock,
+		Events: e.Events, Keep: c.State.Keep.Orders.D()}
+	if len(c.Shops()) > 1 {
+		in.Exports = []string{}
+		for _, x := range out.Exports {
+			in.Exports = append(in.Exports, x.Name)
+		}
+		out.Own = in.Exports
+	}
+	return &Daemon{Name: shop.Name, In: in, Out: out, Ledger: e.Ledger, Clock: e.Clock, Events: e.Events}
+}
+
+// Together makes the bridge of all of a config's shops; of tells what the engines of one of them work with. Remotes, spool, clock and
+// events are the same for all.
+func Together(c *config.Config, of func(*config.Shop) Ends) *Bridge {
+	b := &Bridge{}
+	var shared *listings
+	for _, shop := range c.Shops() {
+		e := of(shop)
+		if shared == nil {
+			shared = share(c.Feeds, e.Remotes, e.Clock)
+			b.Ledger, b.Clock, b.Events = e.Ledger, e.Clock, e.Events
+		}
+		d := Assemble(c, shop, e)
+		d.listings, d.In.List = shared, shared.list
+		b.Shops = append(b.Shops, d)
+	}
+	return b
 }

@@ -1,5 +1,6 @@
 // Package daemon says who works on what, when: every feed and every export on a schedule of its own, an entity's drops
-// one after the other, what others depend on first.
+// one after the other, what others depend on first. A [Daemon] does so for one shop, a [Bridge] for all of them: what is done once,
+// however many there are, is the bridge's. No shop waits for another.
 //
 // Contract. Trouble at one end pauses what needs that end and nothing else; it stands in the ledger's notes while it
 // lasts. It is tried again within seconds at first, then with growing distance. What is to be done is found out from the
@@ -10,11 +11,9 @@ package daemon
 import (
 	"context"
 	"errors"
-	"math"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -27,6 +26,7 @@ import (
 
 // Daemon runs the engines of one shop. Its fields are set once, before any method is called.
 type Daemon struct {
+	Name   string // the shop's
 	In     *inbound.Engine
 	Out    *outbound.Engine
 	Ledger Ledger
@@ -34,15 +34,11 @@ type Daemon struct {
 	Events *bridge.Events
 	// Subscribe keeps the shop's webhooks in order and says what it did; nil when nobody listens for them.
 	Subscribe func(ctx context.Context) (did []string, err error)
-	// Backup makes a backup of the state when one is due, and says when to ask again; nil when nobody wants any.
-	Backup func(ctx context.Context) (wait time.Duration, err error)
 	// Shop tells what it offers; nil when nobody asks.
 	Shop Shop
-	// Heed is called when somebody has decided something beside the bridge; nil when nobody else cares.
-	Heed func(ctx context.Context) error
 
-	losses losses
-	moved  atomic.Int64 // when the schedule last looked for decisions, in unix nanoseconds
+	losses   losses
+	listings *listings // shared with the other shops' feeds; nil for none
 }
 
 // A Ledger keeps notes of trouble while it lasts, and what was decided.
@@ -56,24 +52,34 @@ type Ledger interface {
 	Notes(ctx context.Context) (map[string]string, error)
 }
 
+// of names a piece of the shop's work.
+func (d *Daemon) of(work string) string { return bridge.OfShop(work, d.Name) }
+
 // Run works until ctx ends. It returns nil then, once the work at hand is recorded.
-func (d *Daemon) Run(ctx context.Context) error {
-	if err := d.forgetTrouble(ctx); err != nil {
-		return err
-	}
-	s := &schedule{Daemon: d, polled: map[string]bool{}, taken: map[string]chan struct{}{}, loading: map[string]bool{},
+func (d *Daemon) Run(ctx context.Context) error { return alone(d).Run(ctx) }
+
+// Round makes one round of the shop's work: see [Bridge.Round].
+func (d *Daemon) Round(ctx context.Context) error { return alone(d).Round(ctx) }
+
+// Rounds makes rounds until no file is settling any more: see [Bridge.Rounds].
+func (d *Daemon) Rounds(ctx context.Context) error { return alone(d).Rounds(ctx) }
+
+// Serve lets partners come: see [Bridge.Serve].
+func (d *Daemon) Serve(ctx context.Context) error { return alone(d).Serve(ctx) }
+
+func newSchedule(d *Daemon) *schedule {
+	return &schedule{Daemon: d, polled: map[string]bool{}, taken: map[string]chan struct{}{}, loading: map[string]bool{},
 		changed: make(chan struct{})}
+}
+
+// run does the shop's work until ctx ends.
+func (s *schedule) run(ctx context.Context) error {
 	asked := s.firstOffers(ctx) // before any work begins
 	g, ctx := errgroup.WithContext(ctx)
 	for _, u := range s.units(asked) {
 		g.Go(func() error { return s.keepAt(ctx, u) })
 	}
-	g.Go(func() error { return s.heed(ctx) })
-	err := g.Wait()
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
+	return g.Wait()
 }
 
 // schedule is what the goroutines of a running bridge share.
@@ -101,7 +107,13 @@ func (s *schedule) announce(change func()) {
 func (s *schedule) poll(f *config.Feed) unit {
 	var seen <-chan struct{} // the folder has changed
 	watched, told := false, false
+	var last time.Time
 	return unit{name: feedWork(f.Name), woken: true, do: func(ctx context.Context) (due, error) {
+		now := s.Clock.Now()
+		if s.listings != nil && now.Sub(last) < f.Every.D() { // woken: what is new may not stand in a listing of before
+			s.listings.refresh(f, now)
+		}
+		last = now
 		if !watched {
 			seen, watched = s.watch(ctx, f), true
 		}
@@ -134,50 +146,6 @@ func (s *schedule) visit(ctx context.Context, f *config.Feed, told *bool) error 
 	return err
 }
 
-// aliveWithin is how long a schedule may not move before it counts as dead: longer than one transaction of an import takes.
-const aliveWithin = 30 * time.Second
-
-// Alive says whether the schedule is at work: it looks into the ledger each second, and the ledger answers.
-func (d *Daemon) Alive() bool { return d.Clock.Now().Sub(time.Unix(0, d.moved.Load())) < aliveWithin }
-
-// heedEvery is how often a running bridge looks whether somebody has decided something beside it.
-const heedEvery = time.Second
-
-// heed wakes what waits once somebody has decided something, in this process or in another one.
-func (s *schedule) heed(ctx context.Context) error {
-	last, _, err := s.Ledger.Decided(ctx, math.MaxInt64)
-	for n := 0; ctx.Err() == nil; {
-		if n = s.report(ctx, "decisions", n, err); n == 0 {
-			s.moved.Store(s.Clock.Now().UnixNano())
-		}
-		wait := heedEvery
-		if n > 0 {
-			wait = max(wait, bridge.Backoff(n, err, 0.5))
-		}
-		if err := s.Clock.Wait(ctx, wait); err != nil {
-			return err
-		}
-		var decided bool
-		var now int64
-		if now, decided, err = s.Ledger.Decided(ctx, last); err == nil {
-			last = now
-		}
-		if decided && err == nil {
-			err = s.cutHalted(ctx)
-			s.Events.Step("heeded")
-		}
-		ended, haltErr := s.endHalts(ctx)
-		if err = errors.Join(err, haltErr); decided || ended {
-			s.In.Wake()
-			s.announce(func() {})
-		}
-		if decided && s.Heed != nil {
-			err = s.Heed(ctx)
-		}
-	}
-	return ctx.Err()
-}
-
 // load loads the drops of a feed, one after the other, as soon as what it depends on has nothing left to load.
 func (s *schedule) load(f *config.Feed) unit {
 	return unit{name: feedWork(f.Name), woken: true, do: func(ctx context.Context) (due, error) {
@@ -204,9 +172,9 @@ func (s *schedule) turn(ctx context.Context, f *config.Feed) (found bool, change
 	if err := s.lacks(f.Entity.Name); err != nil {
 		return false, changed, err
 	}
-	work, done := s.underWay.begin(ctx, bridge.ShopWork, feedWork(f.Name)) // before it is asked, so that no pause slips through
+	work, done := s.underWay.begin(ctx, s.of(bridge.ShopWork), feedWork(f.Name)) // before it is asked, so that no pause slips through
 	defer done()
-	if halt, err := s.halted(ctx, bridge.ShopWork, feedWork(f.Name)); err != nil || halt != nil {
+	if halt, err := s.halted(ctx, s.of(bridge.ShopWork), feedWork(f.Name)); err != nil || halt != nil {
 		return false, changed, err
 	}
 	free, err := s.parentsLoaded(ctx, f)
@@ -300,16 +268,16 @@ func (s *schedule) loadOne(ctx context.Context, f *config.Feed, d *bridge.Drop) 
 // export makes the rounds of an export.
 func (s *schedule) export(x *config.Export) unit {
 	return unit{name: exportWork(x.Name), woken: true, do: func(ctx context.Context) (due, error) {
-		return due{x.Every.D(), s.Out.Waker(x.Name)}, s.round(ctx, x)
+		return due{x.Every.D(), s.Out.Waker(x.Name)}, s.exportOnce(ctx, x)
 	}}
 }
 
-// round makes one round of an export. While the shop lacks what orders rely on, only what is owed already goes out.
-func (d *Daemon) round(ctx context.Context, x *config.Export) error {
+// exportOnce makes one round of an export. While the shop lacks what orders rely on, only what is owed already goes out.
+func (d *Daemon) exportOnce(ctx context.Context, x *config.Export) error {
 	if halt, err := d.halted(ctx, exportWork(x.Name)); err != nil || halt != nil {
 		return err
 	}
-	if halt, err := d.halted(ctx, bridge.ShopWork); err != nil || halt != nil {
+	if halt, err := d.halted(ctx, d.of(bridge.ShopWork)); err != nil || halt != nil {
 		return errors.Join(err, d.Out.Deliver(ctx, x))
 	}
 	if err := d.lacks(bridge.Orders); err != nil {
@@ -324,84 +292,29 @@ const subscribeEvery = 24 * time.Hour
 
 // subscribe keeps the shop's subscription in order. Orders go out without it, only later.
 func (s *schedule) subscribe() unit {
-	return unit{name: "webhook", do: func(ctx context.Context) (due, error) {
+	return unit{name: s.of(bridge.WebhookWork), do: func(ctx context.Context) (due, error) {
 		if err := s.lacks(bridge.WebhookWork); err != nil {
 			return due{}, err
 		}
 		did, err := s.Subscribe(ctx)
 		if len(did) > 0 {
-			s.Events.Tell(&bridge.Event{At: s.Clock.Now(), Kind: bridge.Noted, Work: "webhook", Text: strings.Join(did, "; ")})
+			s.Events.Tell(&bridge.Event{At: s.Clock.Now(), Kind: bridge.Noted, Work: s.of(bridge.WebhookWork), Text: strings.Join(did, "; ")})
 		}
 		return due{after: subscribeEvery}, err
 	}}
 }
 
-// prune lets go of what is old, once a day.
-func (s *schedule) prune() unit {
-	return unit{name: "prune", least: time.Hour, do: func(ctx context.Context) (due, error) {
-		drops, err := s.In.PruneDue(ctx)
-		orders, ordersErr := s.Out.PruneDue(ctx)
-		return due{after: min(drops, orders)}, errors.Join(err, ordersErr)
-	}}
-}
-
-// backup makes backups, each when it is due.
-func (s *schedule) backup() unit {
-	return unit{name: bridge.BackupWork, do: func(ctx context.Context) (due, error) {
-		wait, err := s.Backup(ctx)
-		return due{after: wait}, err
-	}}
-}
-
-// report keeps an admin informed of trouble: a note in the ledger while it lasts, and events when it begins, at every
-// further try, and when it has passed. It returns how often in a row the work has failed.
+// report is [report] of the shop's work.
 func (d *Daemon) report(ctx context.Context, work string, failed int, err error) int {
-	if ctx.Err() != nil || err == nil && failed == 0 {
-		return failed
-	}
-	event, text := bridge.Trouble(d.Clock.Now(), work, err), ""
-	if failed++; err != nil {
-		text = event.Text
-	} else {
-		failed = 0
-	}
-	if noteErr := d.Ledger.Note(ctx, bridge.PausedNote(work), text, event); noteErr != nil {
-		// The ledger itself is in trouble: whoever observes hears of it, and the next try notes it.
-		event = bridge.Trouble(d.Clock.Now(), work, errors.Join(err, noteErr))
-	}
-	d.Events.Tell(event)
-	return failed
+	return report(ctx, d.Ledger, d.Clock, d.Events, work, failed, err)
 }
 
-// forgetTrouble takes away what the ledger notes about trouble that an earlier process was in: whether it lasts is found
-// out now.
-func (d *Daemon) forgetTrouble(ctx context.Context) error {
-	notes, err := d.Ledger.Notes(ctx)
-	if err != nil {
-		return err
-	}
-	for name := range notes {
-		if work, ok := bridge.PausedWork(name); !ok || work == bridge.ReloadWork { // a reload's is told by whoever lives through it
-			continue
-		}
-		if err := d.Ledger.Note(ctx, name, ""); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Round makes one round: every feed is polled, what is ready is loaded in the order of dependency, every export is
+// round makes one round of a shop's work: every feed is polled, what is ready is loaded in the order of dependency, every export is
 // looked after. It goes on to the next piece of work when one fails, and returns all errors.
-func (d *Daemon) Round(ctx context.Context) error {
-	if err := d.forgetTrouble(ctx); err != nil {
-		return err
-	}
+func (d *Daemon) round(ctx context.Context) error {
 	var errs []error
 	failed := func(what string, err error) { errs = append(errs, bridge.Within(what, err)) }
-	failed("shop", d.probe(ctx, false))
-	_, err := d.endHalts(ctx)
-	failed("pauses", err)
+	failed(d.of(bridge.ShopWork), d.probe(ctx, false))
 	feeds, loads, err := d.unhalted(ctx)
 	failed("pauses", err)
 	for _, f := range feeds {
@@ -428,34 +341,9 @@ func (d *Daemon) Round(ctx context.Context) error {
 		}
 	}
 	for _, x := range d.Out.Exports {
-		failed("export "+x.Name, d.round(ctx, x))
-	}
-	_, err = d.In.PruneDue(ctx)
-	failed("prune", err)
-	_, err = d.Out.PruneDue(ctx)
-	failed("prune", err)
-	if d.Backup != nil {
-		_, err = d.Backup(ctx)
-		failed(bridge.BackupWork, err)
+		failed("export "+x.Name, d.exportOnce(ctx, x))
 	}
 	return errors.Join(errs...)
-}
-
-// Rounds makes rounds until no file is settling any more: those that are there now, however long their senders go on writing.
-// It does not wait for a marker or manifest that is missing.
-func (d *Daemon) Rounds(ctx context.Context) error {
-	for {
-		if err := d.Round(ctx); err != nil {
-			return err
-		}
-		until, err := d.settling(ctx)
-		if err != nil || until.IsZero() {
-			return err
-		}
-		if err := d.Clock.Wait(ctx, max(until.Sub(d.Clock.Now()), 10*time.Millisecond)); err != nil {
-			return err
-		}
-	}
 }
 
 // settling is when the next file that is still settling may be whole; zero when there is none.
@@ -496,7 +384,7 @@ func (d *Daemon) unhalted(ctx context.Context) (feeds, loads []*config.Feed, err
 			continue
 		}
 		feeds = append(feeds, f)
-		if bridge.HaltedNow(notes, d.Clock.Now(), bridge.ShopWork) == nil {
+		if bridge.HaltedNow(notes, d.Clock.Now(), d.of(bridge.ShopWork)) == nil {
 			loads = append(loads, f)
 		}
 	}

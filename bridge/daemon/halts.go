@@ -26,20 +26,20 @@ func feedWork(name string) string { return "feed " + name }
 func exportWork(name string) string { return "export " + name }
 
 // endHalts takes away the pauses whose end has come, and says whether there were any.
-func (d *Daemon) endHalts(ctx context.Context) (ended bool, err error) {
-	notes, err := d.Ledger.Notes(ctx)
+func (b *Bridge) endHalts(ctx context.Context) (ended bool, err error) {
+	notes, err := b.Ledger.Notes(ctx)
 	if err != nil {
 		return false, err
 	}
 	for _, h := range bridge.Halts(notes) {
-		if !h.Over(d.Clock.Now()) {
+		if !h.Over(b.Clock.Now()) {
 			continue
 		}
-		event := &bridge.Event{At: d.Clock.Now(), Kind: bridge.WorkResumed, Work: h.Work, Text: "the end of its pause has come"}
-		if err := d.Ledger.Note(ctx, bridge.HaltedNote(h.Work), "", event); err != nil {
+		event := &bridge.Event{At: b.Clock.Now(), Kind: bridge.WorkResumed, Work: h.Work, Text: "the end of its pause has come"}
+		if err := b.Ledger.Note(ctx, bridge.HaltedNote(h.Work), "", event); err != nil {
 			return ended, err
 		}
-		d.Events.Tell(event)
+		b.Events.Tell(event)
 		ended = true
 	}
 	return ended, nil

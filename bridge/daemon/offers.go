@@ -62,7 +62,7 @@ func (d *Daemon) probe(ctx context.Context, anew bool) error {
 	if len(d.missed()) > 0 {
 		return nil // what it offered stays noted: it is missed after a start, too
 	}
-	return d.Ledger.Note(ctx, bridge.OffersNote, found.Note())
+	return d.Ledger.Note(ctx, d.of(bridge.OffersNote), found.Note())
 }
 
 // noted is what the ledger knows of what the shop offers, and whether that is of the last day.
@@ -71,7 +71,7 @@ func (d *Daemon) noted(ctx context.Context) (c bridge.Capabilities, known, fresh
 	if err != nil {
 		return c, false, false, err
 	}
-	c, known = bridge.OffersOf(notes)
+	c, known = bridge.OffersOf(notes, d.Name)
 	age := d.Clock.Now().Sub(c.Probed)
 	return c, known, known && age >= 0 && age < offersKept, nil
 }
@@ -94,11 +94,12 @@ func (d *Daemon) tellLosses(lost, gained []bridge.Loss) {
 	d.losses.mu.Unlock()
 	now := bridge.LossWords(lost)
 	if now != "" && now != bridge.LossWords(before) {
-		d.Events.Tell(&bridge.Event{At: d.Clock.Now(), Kind: bridge.Noted, Work: "shop",
+		d.Events.Tell(&bridge.Event{At: d.Clock.Now(), Kind: bridge.Noted, Work: d.of(bridge.ShopWork),
 			Text: "the shop no longer offers " + now, Hint: lossHint})
 	}
 	if len(gained) > 0 {
-		d.Events.Tell(&bridge.Event{At: d.Clock.Now(), Kind: bridge.Noted, Work: "shop", Text: "the shop now offers " + bridge.LossWords(gained)})
+		d.Events.Tell(&bridge.Event{At: d.Clock.Now(), Kind: bridge.Noted, Work: d.of(bridge.ShopWork),
+			Text: "the shop now offers " + bridge.LossWords(gained)})
 	}
 }
 
@@ -114,7 +115,8 @@ func (d *Daemon) missed() []bridge.Loss {
 func (d *Daemon) lacks(entity string) error {
 	for _, l := range d.missed() {
 		if slices.Contains(l.Of, entity) {
-			return &bridge.Error{Op: "use", Object: "shop", Fate: bridge.Pause, Err: fmt.Errorf("it no longer offers %s", l.What), Hint: lossHint}
+			return &bridge.Error{Op: "use", Object: d.of(bridge.ShopWork), Fate: bridge.Pause, Hint: lossHint,
+				Err: fmt.Errorf("it no longer offers %s", l.What)}
 		}
 	}
 	return nil
@@ -130,7 +132,7 @@ func (s *schedule) firstOffers(ctx context.Context) error {
 // offers asks what the shop offers, again and again; it was asked at the start already, with asked for an error.
 func (s *schedule) offers(asked error) unit {
 	first := true
-	return unit{name: "shop", do: func(ctx context.Context) (due, error) {
+	return unit{name: s.of(bridge.ShopWork), do: func(ctx context.Context) (due, error) {
 		err := asked
 		if !first {
 			err = s.probe(ctx, true)

@@ -28,7 +28,7 @@ func (s *schedule) reconcile(f *config.Feed) unit {
 // comparison makes a feed's comparison if it is due, and says when to ask again: after some time, or when freed tells. Nothing
 // of the entity is loaded meanwhile.
 func (s *schedule) comparison(ctx context.Context, f *config.Feed) (wait time.Duration, freed <-chan struct{}, err error) {
-	halt, err := s.halted(ctx, bridge.ShopWork, feedWork(f.Name))
+	halt, err := s.halted(ctx, s.of(bridge.ShopWork), feedWork(f.Name))
 	if err != nil || halt != nil {
 		return time.Hour, nil, err
 	}
@@ -40,7 +40,7 @@ func (s *schedule) comparison(ctx context.Context, f *config.Feed) (wait time.Du
 		return time.Hour, freed, nil
 	}
 	defer s.giveBack(f.Entity.Name)
-	work, done := s.underWay.begin(ctx, bridge.ShopWork, feedWork(f.Name))
+	work, done := s.underWay.begin(ctx, s.of(bridge.ShopWork), feedWork(f.Name))
 	defer done()
 	wait, err = s.In.ReconcileDue(work, f)
 	if work.Err() != nil && ctx.Err() == nil {

@@ -24,7 +24,7 @@ type due struct {
 
 // units lists the work of the schedule; asked is what came of asking the shop for its offers.
 func (s *schedule) units(asked error) []unit {
-	units := []unit{s.prune()}
+	var units []unit
 	if s.Shop != nil {
 		units = append(units, s.offers(asked))
 	}
@@ -40,8 +40,14 @@ func (s *schedule) units(asked error) []unit {
 	if s.Subscribe != nil {
 		units = append(units, s.subscribe())
 	}
-	if s.Backup != nil {
-		units = append(units, s.backup())
+	return units
+}
+
+// units lists the work that is done once for all shops.
+func (b *Bridge) units() []unit {
+	units := []unit{b.prune()}
+	if b.Backup != nil {
+		units = append(units, b.backup())
 	}
 	return units
 }
@@ -49,22 +55,27 @@ func (s *schedule) units(asked error) []unit {
 // keepAt does a unit again and again until ctx ends. One that fails is tried again within seconds at first, then with growing
 // distance.
 func (s *schedule) keepAt(ctx context.Context, u unit) error {
+	return keepAt(ctx, u, s.Clock, s.In.Woken, s.report)
+}
+
+func keepAt(ctx context.Context, u unit, clock bridge.Clock, wakes func() <-chan struct{},
+	report func(ctx context.Context, work string, failed int, err error) int) error {
 	for failed := 0; ctx.Err() == nil; {
 		var woken <-chan struct{}
 		if u.woken {
-			woken = s.In.Woken()
+			woken = wakes()
 		}
 		next, err := u.do(ctx)
 		if ctx.Err() != nil {
 			break
 		}
-		if failed = s.report(ctx, u.name, failed, err); failed > 0 {
+		if failed = report(ctx, u.name, failed, err); failed > 0 {
 			next.after = max(u.least, bridge.Backoff(failed, err, 0.5))
 		}
 		if next.after <= 0 {
 			continue
 		}
-		if err := bridge.WaitOr(ctx, s.Clock, next.after, woken, next.or); err != nil {
+		if err := bridge.WaitOr(ctx, clock, next.after, woken, next.or); err != nil {
 			return err
 		}
 	}

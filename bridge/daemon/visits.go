@@ -15,12 +15,12 @@ import (
 
 // Serve lets partners come to the remotes that are servers of our own, until ctx ends, and keeps what they do in the journal. An
 // error says what keeps one of them from listening; the others end with it.
-func (d *Daemon) Serve(ctx context.Context) error {
-	v := &visits{Daemon: d, tallies: map[crowd]*tally{}, strangers: map[bool]int{}, news: make(chan struct{}, 1)}
+func (b *Bridge) Serve(ctx context.Context) error {
+	v := &visits{Bridge: b, tallies: map[crowd]*tally{}, strangers: map[bool]int{}, news: make(chan struct{}, 1)}
 	ended := make(chan struct{})
 	var beside sync.WaitGroup
 	g, serving := errgroup.WithContext(ctx)
-	for _, r := range d.In.Remotes {
+	for _, r := range b.Shops[0].In.Remotes { // they are of all shops
 		if s, ok := r.(bridge.Server); ok {
 			s.Observe(v.tell)
 			g.Go(func() error { return s.Serve(serving) })
@@ -28,7 +28,7 @@ func (d *Daemon) Serve(ctx context.Context) error {
 	}
 	hours, stop := context.WithCancel(ctx)
 	beside.Go(func() {
-		for d.Clock.Wait(hours, foldEvery) == nil {
+		for b.Clock.Wait(hours, foldEvery) == nil {
 			v.fold()
 		}
 	})
@@ -65,7 +65,7 @@ const (
 // Limits: what happened in the last moment before the process is killed is not in the journal, nor how many were counted and not
 // told in that hour. A download that was only counted makes no order fetched.
 type visits struct {
-	*Daemon
+	*Bridge
 	news chan struct{}
 
 	mu        sync.Mutex
@@ -214,7 +214,9 @@ func (v *visits) save(ctx context.Context, batch []*bridge.Event) {
 	}}
 	for _, e := range batch {
 		if e.Kind == bridge.FileDownloaded && e.Visit.Whole {
-			steps = append(steps, func(ctx context.Context) error { return v.Out.Fetched(ctx, e) })
+			for _, d := range v.Shops {
+				steps = append(steps, func(ctx context.Context) error { return d.Out.Fetched(ctx, e) })
+			}
 		}
 	}
 	for _, step := range steps {

@@ -41,18 +41,24 @@ type Ledger interface {
 	Tallies(ctx context.Context, since time.Time, each func(bridge.Tally) error) error
 	Departures(ctx context.Context, since time.Time, each func(bridge.Passage) error) error
 	OpenRejects(ctx context.Context) (map[string]int64, error)
-	CountParked(ctx context.Context, entity string) (int64, error)
 	OutboxCounts(ctx context.Context, export string) (bridge.OutboxCounts, error)
 	LiveAlarms(ctx context.Context, f bridge.AlarmFilter) ([]*bridge.LiveAlarm, error)
 	Notes(ctx context.Context) (map[string]string, error)
 }
 
+// Keys are what a shop has of the ledger for itself.
+type Keys interface {
+	CountParked(ctx context.Context, entity string) (int64, error)
+}
+
 // Options are what figures are of.
 type Options struct {
-	Shop    string
+	Shops   []string
+	ShopOf  func(work string) string // the shop of a piece of work; empty: of none
 	Feeds   []*config.Feed
 	Exports []*config.Export
 	Ledger  Ledger
+	Of      func(shop string) Keys // what a shop has of the ledger for itself
 	Events  *bridge.Events
 	Clock   bridge.Clock
 	Dir     string // of the state
@@ -67,17 +73,18 @@ type Figures struct {
 	registry *prometheus.Registry
 	stop     func()
 
-	requests        *prometheus.CounterVec
-	requestTime     prometheus.Observer
-	requestsAway    prometheus.Gauge
-	batches         *prometheus.CounterVec
-	batchTime       *prometheus.HistogramVec
-	batchesAway     *prometheus.GaugeVec
-	runTime         *prometheus.HistogramVec
-	arrivalTime     *prometheus.HistogramVec
-	writeTime       *prometheus.HistogramVec
-	pickupTime      *prometheus.HistogramVec
-	pauses, refused prometheus.Counter
+	requests     *prometheus.CounterVec
+	requestTime  *prometheus.HistogramVec
+	requestsAway *prometheus.GaugeVec
+	batches      *prometheus.CounterVec
+	batchTime    *prometheus.HistogramVec
+	batchesAway  *prometheus.GaugeVec
+	runTime      *prometheus.HistogramVec
+	arrivalTime  *prometheus.HistogramVec
+	writeTime    *prometheus.HistogramVec
+	pickupTime   *prometheus.HistogramVec
+	pauses       *prometheus.CounterVec
+	refused      prometheus.Counter
 
 	sending sync.Mutex
 	sent    map[string]map[int64]bool // batches at the shop, by feed
@@ -95,32 +102,30 @@ type Figures struct {
 func New(o Options) *Figures {
 	f := &Figures{Options: o, registry: prometheus.NewPedanticRegistry(), sent: map[string]map[int64]bool{},
 		departed: o.Clock.Now().UTC().Truncate(time.Millisecond), at: map[string]int{}}
-	shop := prometheus.Labels{"shop": o.Shop}
 	f.requests = counters("shop_requests_total", "Requests to the shop, by how they ended: done, refused (4xx), failed (5xx, or no answer).",
-		shop, "fate")
-	requestTime := histograms("shop_request_seconds", "How long the shop takes for a request.", shop,
+		"shop", "fate")
+	f.requestTime = histograms("shop_request_seconds", "How long the shop takes for a request.",
 		.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60)
-	requestsAway := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: prefix + "shop_requests_in_flight",
-		Help: "Requests that the shop has not answered yet.", ConstLabels: shop}, nil)
-	f.requestTime, f.requestsAway = requestTime.WithLabelValues(), requestsAway.WithLabelValues()
+	f.requestsAway = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: prefix + "shop_requests_in_flight",
+		Help: "Requests that the shop has not answered yet."}, []string{"shop"})
 	f.batches = counters("batches_total", "Batches sent to the shop, by how they ended: judged, or lost when nobody knows.",
-		shop, "feed", "fate")
-	f.batchTime = histograms("batch_seconds", "From sending a batch until the shop has judged it.", shop,
+		"shop", "feed", "fate")
+	f.batchTime = histograms("batch_seconds", "From sending a batch until the shop has judged it.",
 		.1, .5, 1, 2, 5, 10, 30, 60, 300, 1800)
 	f.batchesAway = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: prefix + "batches_in_flight",
-		Help: "Batches that the shop has not judged yet.", ConstLabels: shop}, []string{"feed"})
-	f.runTime = histograms("run_seconds", "How long a run takes.", shop, 1, 5, 15, 60, 300, 900, 3600, 14400)
-	f.arrivalTime = histograms("drop_seconds", "From the sight of a file until it is settled.", shop,
+		Help: "Batches that the shop has not judged yet."}, []string{"shop", "feed"})
+	f.runTime = histograms("run_seconds", "How long a run takes.", 1, 5, 15, 60, 300, 900, 3600, 14400)
+	f.arrivalTime = histograms("drop_seconds", "From the sight of a file until it is settled.",
 		5, 15, 30, 60, 120, 300, 900, 1800, 3600, 14400, 86400)
-	f.writeTime = histograms("order_write_seconds", "From the submission of an order until its file is written.", shop,
+	f.writeTime = histograms("order_write_seconds", "From the submission of an order until its file is written.",
 		.5, 1, 2, 5, 10, 15, 30, 60, 300, 900, 3600)
-	f.pickupTime = histograms("order_pickup_seconds", "From the writing of an order's file until the ERP has taken it.", shop,
+	f.pickupTime = histograms("order_pickup_seconds", "From the writing of an order's file until the ERP has taken it.",
 		5, 15, 30, 60, 120, 300, 600, 1800, 3600, 14400, 86400)
-	trouble := counters("troubles_total", "How often work had to wait for trouble to pass.", shop)
-	refused := counters("logins_refused_total", "Log-ins to the page that were refused; of an hour the first hundred.", nil)
-	f.pauses, f.refused = trouble.WithLabelValues(), refused.WithLabelValues()
-	f.registry.MustRegister(f.requests, requestTime, requestsAway, f.batches, f.batchTime, f.batchesAway, f.runTime, f.arrivalTime,
-		f.writeTime, f.pickupTime, trouble, refused, (*ledgerFigures)(f), collectors.NewGoCollector(),
+	f.pauses = counters("troubles_total", "How often work had to wait for trouble to pass.", "shop")
+	refused := counters("logins_refused_total", "Log-ins to the page that were refused; of an hour the first hundred.")
+	f.refused = refused.WithLabelValues()
+	f.registry.MustRegister(f.requests, f.requestTime, f.requestsAway, f.batches, f.batchTime, f.batchesAway, f.runTime, f.arrivalTime,
+		f.writeTime, f.pickupTime, f.pauses, refused, (*ledgerFigures)(f), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: prefix + "build_info", Help: "What the program was built from; always 1.",
 			ConstLabels: prometheus.Labels{"version": o.Version, "revision": o.Revision, "goversion": runtime.Version()}},
@@ -132,40 +137,49 @@ func New(o Options) *Figures {
 
 // begin has what never happened stand at 0, so that rules find it.
 func (f *Figures) begin() {
-	for _, fate := range []string{"done", "refused", "failed"} {
-		f.requests.WithLabelValues(fate)
+	for _, shop := range f.Shops {
+		for _, fate := range []string{"done", "refused", "failed"} {
+			f.requests.WithLabelValues(shop, fate)
+		}
+		f.requestTime.WithLabelValues(shop)
+		f.requestsAway.WithLabelValues(shop)
+		f.pauses.WithLabelValues(shop)
 	}
 	for _, x := range f.Feeds {
-		f.batches.WithLabelValues(x.Name, "judged")
-		f.batches.WithLabelValues(x.Name, "lost")
-		f.batchesAway.WithLabelValues(x.Name)
+		f.batches.WithLabelValues(f.ofFeed(x.Name), x.Name, "judged")
+		f.batches.WithLabelValues(f.ofFeed(x.Name), x.Name, "lost")
+		f.batchesAway.WithLabelValues(f.ofFeed(x.Name), x.Name)
 		for _, h := range []*prometheus.HistogramVec{f.batchTime, f.runTime, f.arrivalTime} {
-			h.WithLabelValues(x.Name)
+			h.WithLabelValues(f.ofFeed(x.Name), x.Name)
 		}
 	}
 	for _, x := range f.Exports {
-		f.writeTime.WithLabelValues(x.Name)
-		f.pickupTime.WithLabelValues(x.Name)
+		f.writeTime.WithLabelValues(f.ofExport(x.Name), x.Name)
+		f.pickupTime.WithLabelValues(f.ofExport(x.Name), x.Name)
 	}
 }
 
 // prefix of all names.
 const prefix = "orobridge_"
 
-func counters(name, help string, of prometheus.Labels, labels ...string) *prometheus.CounterVec {
-	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: prefix + name, Help: help, ConstLabels: of}, labels)
+func (o *Options) ofFeed(name string) string { return o.ShopOf("feed " + name) }
+
+func (o *Options) ofExport(name string) string { return o.ShopOf("export " + name) }
+
+func counters(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: prefix + name, Help: help}, labels)
 }
 
 // histograms have the label of what they are about: that of orders is the export.
-func histograms(name, help string, of prometheus.Labels, buckets ...float64) *prometheus.HistogramVec {
-	var labels []string
+func histograms(name, help string, buckets ...float64) *prometheus.HistogramVec {
+	labels := []string{"shop"}
 	switch {
 	case strings.HasPrefix(name, "order"):
-		labels = []string{"export"}
+		labels = append(labels, "export")
 	case !strings.HasPrefix(name, "shop"):
-		labels = []string{"feed"}
+		labels = append(labels, "feed")
 	}
-	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: prefix + name, Help: help, ConstLabels: of, Buckets: buckets}, labels)
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: prefix + name, Help: help, Buckets: buckets}, labels)
 }
 
 // Close ends counting.
@@ -185,13 +199,14 @@ func (f *Figures) Handler() http.Handler {
 	})
 }
 
-// Request counts a request to the shop that begins now; what it returns is called at its end with the status, 0 for no answer.
-func (f *Figures) Request() (ended func(status int)) {
+// Request counts a request to a shop that begins now; what it returns is called at its end with the status, 0 for no answer.
+func (f *Figures) Request(shop string) (ended func(status int)) {
 	began := time.Now()
-	f.requestsAway.Inc()
+	away := f.requestsAway.WithLabelValues(shop)
+	away.Inc()
 	return func(status int) {
-		f.requestsAway.Dec()
-		f.requestTime.Observe(time.Since(began).Seconds())
+		away.Dec()
+		f.requestTime.WithLabelValues(shop).Observe(time.Since(began).Seconds())
 		fate := "done"
 		switch {
 		case status == 0 || status >= 500:
@@ -199,7 +214,7 @@ func (f *Figures) Request() (ended func(status int)) {
 		case status >= 400:
 			fate = "refused"
 		}
-		f.requests.WithLabelValues(fate).Inc()
+		f.requests.WithLabelValues(shop, fate).Inc()
 	}
 }
 
@@ -209,21 +224,21 @@ func (f *Figures) observe(e *bridge.Event) {
 	case bridge.BatchSent:
 		f.away(e, true)
 	case bridge.BatchJudged:
-		f.batches.WithLabelValues(e.Feed, "judged").Inc()
-		f.batchTime.WithLabelValues(e.Feed).Observe(e.Took.Seconds())
+		f.batches.WithLabelValues(f.ofFeed(e.Feed), e.Feed, "judged").Inc()
+		f.batchTime.WithLabelValues(f.ofFeed(e.Feed), e.Feed).Observe(e.Took.Seconds())
 		f.away(e, false)
 	case bridge.BatchLost:
-		f.batches.WithLabelValues(e.Feed, "lost").Inc()
+		f.batches.WithLabelValues(f.ofFeed(e.Feed), e.Feed, "lost").Inc()
 		f.away(e, false)
 	case bridge.RunEnded:
-		f.runTime.WithLabelValues(e.Feed).Observe(e.Took.Seconds())
+		f.runTime.WithLabelValues(f.ofFeed(e.Feed), e.Feed).Observe(e.Took.Seconds())
 		f.away(e, false)
 	case bridge.DropSettled:
-		f.arrivalTime.WithLabelValues(e.Feed).Observe(e.Took.Seconds())
+		f.arrivalTime.WithLabelValues(f.ofFeed(e.Feed), e.Feed).Observe(e.Took.Seconds())
 	case bridge.OrderPickedUp:
-		f.pickupTime.WithLabelValues(e.Export).Observe(e.Took.Seconds())
+		f.pickupTime.WithLabelValues(f.ofExport(e.Export), e.Export).Observe(e.Took.Seconds())
 	case bridge.WorkPaused:
-		f.pauses.Inc()
+		f.pauses.WithLabelValues(f.ShopOf(e.Work)).Inc()
 	case bridge.LoginRefused:
 		f.refused.Inc()
 	}
@@ -247,7 +262,7 @@ func (f *Figures) away(e *bridge.Event, sent bool) {
 	} else {
 		delete(of, e.Batch)
 	}
-	f.batchesAway.WithLabelValues(e.Feed).Set(float64(len(of)))
+	f.batchesAway.WithLabelValues(f.ofFeed(e.Feed), e.Feed).Set(float64(len(of)))
 }
 
 // departures observes how long the orders took that were written since it was last asked. The ledger keeps milliseconds, and more of the
@@ -268,7 +283,7 @@ func (f *Figures) departures(ctx context.Context) error {
 			f.at[p.Of]++
 		}
 		if !p.From.IsZero() && !p.To.Before(p.From) {
-			f.writeTime.WithLabelValues(p.Of).Observe(p.To.Sub(p.From).Seconds())
+			f.writeTime.WithLabelValues(f.ofExport(p.Of), p.Of).Observe(p.To.Sub(p.From).Seconds())
 		}
 		return nil
 	})

@@ -36,7 +36,8 @@ exports:
 // counting is a world whose bridge is counted.
 func counting(t *testing.T) (*bridgetest.World, *figures.Figures) {
 	w := bridgetest.NewWorld(t, traffic, orotest.Seed(orotest.Sample))
-	f := figures.New(figures.Options{Shop: "main", Feeds: w.B.In.Feeds, Exports: w.B.Out.Exports, Ledger: w.Ledger, Events: w.B.In.Events,
+	f := figures.New(figures.Options{Shops: []string{"main"}, ShopOf: w.Settings.ShopOf,
+		Of: func(string) figures.Keys { return w.Ledger }, Feeds: w.B.In.Feeds, Exports: w.B.Out.Exports, Ledger: w.Ledger, Events: w.B.In.Events,
 		Clock: w.B.In.Clock, Dir: t.TempDir(), Version: "1.2.3", Revision: "abc",
 		Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(f.Close)
@@ -134,7 +135,8 @@ func TestFiguresAreTheLedgersOwn(t *testing.T) {
 		`orobridge_order_pickup_seconds_count{export="orders"}`: 1, `orobridge_rows_total{fate="unchanged",feed="products"}`: 1})
 
 	// The next process goes on where this one ends.
-	next := figures.New(figures.Options{Shop: "main", Feeds: w.B.In.Feeds, Exports: w.B.Out.Exports, Ledger: w.Ledger, Events: &bridge.Events{},
+	next := figures.New(figures.Options{Shops: []string{"main"}, ShopOf: w.Settings.ShopOf,
+		Of: func(string) figures.Keys { return w.Ledger }, Feeds: w.B.In.Feeds, Exports: w.B.Out.Exports, Ledger: w.Ledger, Events: &bridge.Events{},
 		Clock: w.B.In.Clock, Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	defer next.Close()
 	after := scrape(t, next)
@@ -147,9 +149,9 @@ func TestFiguresAreTheLedgersOwn(t *testing.T) {
 
 func TestRequestsAreCountedByHowTheyEnded(t *testing.T) {
 	_, f := counting(t)
-	open := f.Request()
+	open := f.Request("main")
 	for _, status := range []int{200, 202, 304, 400, 404, 429, 500, 503, 0} {
-		f.Request()(status)
+		f.Request("main")(status)
 	}
 	now := scrape(t, f)
 	want := map[string]float64{"done": 3, "refused": 3, "failed": 3}

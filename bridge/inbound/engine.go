@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"context"
 	"fmt"
 	"path/filepath"
 	"sync"
@@ -15,9 +16,11 @@ import (
 
 // Engine takes the drops of one shop's feeds through their life. Its fields are set once, before any method is called.
 type Engine struct {
+	Name        string // the shop's; empty for the only one
 	Feeds       []*config.Feed
-	InFlight    int // batches on their way at once
-	Batch       int // records of a batch at most
+	Exports     []string // the shop's, whose orders are answered; nil for all
+	InFlight    int      // batches on their way at once
+	Batch       int      // records of a batch at most
 	Ledger      Ledger
 	Shop        Shop
 	Remotes     map[string]bridge.Remote
@@ -31,6 +34,8 @@ type Engine struct {
 	Shadow bool
 	// Patience bounds how long one piece of work waits for trouble to pass; 0 waits for as long as it takes.
 	Patience time.Duration
+	// List lists the folder of a feed, and says when; nil asks the feed's remote.
+	List func(ctx context.Context, f *config.Feed) ([]bridge.File, time.Time, error)
 
 	finishing sync.Mutex // one last move at a time
 	setbacks  trouble.Setbacks
@@ -48,6 +53,15 @@ type Engine struct {
 func (e *Engine) pace() *apply.Pace {
 	e.paceOnce.Do(func() { e.shared = apply.NewPace(e.InFlight) })
 	return e.shared
+}
+
+// list lists the folder of a feed.
+func list(ctx context.Context, e *Engine, f *config.Feed) ([]bridge.File, time.Time, error) {
+	if e.List != nil {
+		return e.List(ctx, f)
+	}
+	files, err := e.Remotes[f.Remote].List(ctx, f.Folder)
+	return files, e.Clock.Now(), err
 }
 
 // spool is the path of a drop's local copy.

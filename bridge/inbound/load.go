@@ -195,7 +195,7 @@ func (l *loader) attempt(ctx context.Context, resumed bool) (v verdict, err erro
 // loadAnswers carries out a run of an order_feedback drop.
 func (l *loader) loadAnswers(ctx context.Context, stage bridge.Stage, resumed bool) (v verdict, err error) {
 	a := &answers.Applier{Ledger: l.e.Ledger, Shop: l.e.Shop, Clock: l.e.Clock, Events: l.e.Events, Trouble: l.e.waiter(),
-		Feed: l.f, Drop: l.d, Run: l.run, Rows: l.openRows}
+		Feed: l.f, Exports: l.e.Exports, Drop: l.d, Run: l.run, Rows: l.openRows}
 	if l.run.Kind != bridge.ParkedRun {
 		if err := a.Rehearse(ctx); err != nil {
 			return l.unreadable(err)

@@ -37,13 +37,13 @@ func (p *poller) poll(ctx context.Context) (fetched int, err error) {
 	if err := p.resumeClaims(ctx); err != nil {
 		return 0, err
 	}
-	listing, err := p.e.Remotes[p.f.Remote].List(ctx, p.f.Folder)
+	listing, at, err := list(ctx, p.e, p.f)
 	if err != nil {
 		return 0, err
 	}
 	s := Sift(p.f, listing)
 	p.e.Events.Step("list")
-	drops, err := p.enter(ctx, s)
+	drops, err := p.enter(ctx, s, at)
 	if err != nil {
 		return 0, err
 	}
@@ -136,8 +136,8 @@ func refuse(file bridge.File, why error) Refusal {
 // enter compares a listing with what the ledger knows, all of it and not what is newer than some time stamp: unknown
 // files become drops, changed ones start to be watched anew, and those that are gone before they were claimed have
 // vanished. It returns the drops that stand in the folder, are not claimed yet, and may be whole.
-func (p *poller) enter(ctx context.Context, s *Sifted) (waiting []*bridge.Drop, err error) {
-	n := &census{poller: p, at: p.e.Clock.Now(), unknown: make(map[string]int, len(s.Files))}
+func (p *poller) enter(ctx context.Context, s *Sifted, at time.Time) (waiting []*bridge.Drop, err error) {
+	n := &census{poller: p, at: at, unknown: make(map[string]int, len(s.Files))}
 	n.listing.At = n.at
 	if n.moment, err = p.e.moments.Of(ctx, p.e.Ledger, p.f.Name, n.at); err != nil {
 		return nil, err

@@ -12,13 +12,14 @@ import (
 	"github.com/orobridge/orobridge/bridge/notify/signs"
 )
 
-// Assemble makes who keeps the alarms of one of a config's shops: it hears what happens from now on. facts tells what the shop's
-// answers show in passing, and may be nil; remotes are the ways to remotes, by name, of which there may be several.
-func Assemble(c *config.Config, shop *config.Shop, ledger Ledger, events *bridge.Events, facts func() signs.ShopFacts, send Send,
+// Assemble makes who keeps the alarms of a config's shops: it hears what happens from now on. facts tell what the answers of each
+// shop show in passing, and may be nil; remotes are the ways to remotes, by name, of which there may be several.
+func Assemble(c *config.Config, ledger Ledger, events *bridge.Events, facts map[string]func() signs.ShopFacts, send Send,
 	remotes ...map[string]bridge.Remote) *Keeper {
-	w := &signs.Watcher{Feeds: c.FeedsOf(shop), Limits: c.Alarms, Ledger: ledger, Disk: c.State.Dir, Ends: ends(c, shop, remotes), Shop: facts}
+	w := &signs.Watcher{Feeds: c.Feeds, Limits: c.Alarms, Ledger: ledger, Disk: c.State.Dir, Ends: ends(c, remotes), Shops: facts,
+		ShopOf: c.ShopOf}
 	events.Observe(w.Hear)
-	return &Keeper{Routes: c.Notify, Shop: shop.Name, Page: c.Page(), Keep: c.State.Keep.Rows.D(), Ledger: ledger,
+	return &Keeper{Routes: c.Notify, ShopOf: c.ShopOf, Page: c.Page(), Keep: c.State.Keep.Rows.D(), Ledger: ledger,
 		Clock: bridge.SystemClock{}, Events: events, Signs: w, Send: send, Heartbeat: c.Alarms.Heartbeat, Watched: c.Alarms.Watch}
 }
 
@@ -36,14 +37,21 @@ func Try(ctx context.Context, c *config.Config, to *config.Route, send Send, who
 const endsEvery = time.Minute
 
 // ends tells when the certificates and keys end that the config names, and those that remotes know of.
-func ends(c *config.Config, shop *config.Shop, remotes []map[string]bridge.Remote) func(time.Time) []bridge.End {
+func ends(c *config.Config, remotes []map[string]bridge.Remote) func(time.Time) []bridge.End {
 	var read time.Time
 	var all []bridge.End
 	return func(now time.Time) []bridge.End {
 		if now.Sub(read) < endsEvery && !read.After(now) {
 			return all
 		}
-		read, all = now, c.Ends(shop)
+		read, all = now, nil
+		for _, shop := range c.Shops() {
+			for _, e := range c.Ends(shop) {
+				if !slices.Contains(all, e) { // the page's certificate is everybody's
+					all = append(all, e)
+				}
+			}
+		}
 		for _, ways := range remotes {
 			for _, name := range slices.Sorted(maps.Keys(ways)) {
 				r, ok := ways[name].(bridge.Ending)

@@ -60,11 +60,11 @@ type Ping func(ctx context.Context, address bridge.Secret) error
 // Send gives a letter to a route. It returns once the route has taken it, or why it did not; its errors hold no secret.
 type Send func(ctx context.Context, r *config.Route, l bridge.Letter) error
 
-// A Keeper keeps the alarms of one shop's bridge. Its fields are set once, before any method is called.
+// A Keeper keeps the alarms of a bridge. Its fields are set once, before any method is called.
 type Keeper struct {
 	Routes []*config.Route
-	Shop   string // the shop's name, for routes that hear of some shops only
-	Page   string // the page's address, for links; empty for none
+	ShopOf func(work string) string // the shop of a piece of work, for routes that hear of some shops only; empty: of no shop
+	Page   string                   // the page's address, for links; empty for none
 	Keep   time.Duration
 	Ledger Ledger
 	Clock  bridge.Clock

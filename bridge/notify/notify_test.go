@@ -172,9 +172,9 @@ func (h *house) open() {
 	h.must(err)
 	events := &bridge.Events{}
 	w := &signs.Watcher{Feeds: h.config.Feeds, Limits: h.config.Alarms, Ledger: h.ledger, Disk: h.dir,
-		Shop: func() signs.ShopFacts { return h.shop }}
+		Shops: map[string]func() signs.ShopFacts{config.MainShop: func() signs.ShopFacts { return h.shop }}, ShopOf: h.config.ShopOf}
 	events.Observe(w.Hear)
-	h.keeper = &notify.Keeper{Routes: h.config.Notify, Shop: config.MainShop, Page: h.config.Page(), Ledger: h.ledger, Clock: h.clock,
+	h.keeper = &notify.Keeper{Routes: h.config.Notify, ShopOf: h.config.ShopOf, Page: h.config.Page(), Ledger: h.ledger, Clock: h.clock,
 		Events: events, Signs: w, Send: func(ctx context.Context, r *config.Route, l bridge.Letter) error { return h.send(ctx, r, l) }}
 }
 

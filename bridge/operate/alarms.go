@@ -16,8 +16,9 @@ type LiveAlarm struct {
 	Number       int64           `json:"number"`
 	Alarm        bridge.Alarm    `json:"alarm"`
 	Severity     bridge.Severity `json:"severity"`
-	Of           []string        `json:"of"`    // pieces of work, as pauses name them: "feed prices", "export orders", "shop", "bridge"
-	Count        int64           `json:"count"` // of how many drops, orders or files it is
+	Of           []string        `json:"of"`              // pieces of work, as pauses name them: "feed prices", "export orders", "shop", "bridge"
+	Shops        []string        `json:"shops,omitempty"` // where there are several
+	Count        int64           `json:"count"`           // of how many drops, orders or files it is
 	Text         string          `json:"text"`
 	File         string          `json:"file"`
 	Drop         int64           `json:"drop"`
@@ -57,7 +58,15 @@ func Alarms(ctx context.Context, k *View, f bridge.AlarmFilter) ([]LiveAlarm, er
 	}
 	all := make([]LiveAlarm, 0, len(alarms))
 	for _, a := range alarms {
+		if !k.ours(a.Works()...) {
+			continue
+		}
 		v := newLiveAlarm(a)
+		for _, work := range v.Of {
+			if shop := k.told(k.of(work)); shop != "" && !slices.Contains(v.Shops, shop) {
+				v.Shops = append(v.Shops, shop)
+			}
+		}
 		messages, err := k.Ledger.Messages(ctx, bridge.MessageFilter{Alarm: a.ID})
 		if err != nil {
 			return nil, err
@@ -80,7 +89,7 @@ func (k Watch) Ack(ctx context.Context, number int64, until time.Time) (*LiveAla
 	if err != nil {
 		return nil, err
 	}
-	if len(alarms) == 0 {
+	if len(alarms) == 0 || !k.ours(alarms[0].Works()...) {
 		return nil, &Mistake{fmt.Sprintf("there is no alarm %d", number), "see `orobridge alarms`"}
 	}
 	a, now := alarms[0], k.In.Clock.Now()

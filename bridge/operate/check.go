@@ -46,7 +46,7 @@ type Checkup struct {
 	Remote func(name string) (bridge.Remote, error)
 	Shop   func(*config.Shop) (Shop, error)
 	// Offers keeps what a shop offers and tells what it offered before and does not now; nil keeps nothing.
-	Offers func(context.Context, bridge.Capabilities) ([]bridge.Loss, error)
+	Offers func(ctx context.Context, shop string, found bridge.Capabilities) ([]bridge.Loss, error)
 	// Told of what was found, as it comes.
 	Told func(Findings)
 }
@@ -92,11 +92,14 @@ func (c *Checkup) shop(ctx context.Context, s *config.Shop, add func([]bridge.Fi
 	}
 	defer shop.Close() // it was only tried
 	found := Findings(shop.Check(ctx, c.Config.Needs(s)))
+	for i := range found {
+		found[i].Subject = bridge.OfShop(found[i].Subject, s.Name)
+	}
 	add(found)
 	if len(found) < 2 || Findings(found[:2]).Failed() > 0 {
 		return nil // the login, or the way to the API
 	}
-	add(c.offers(ctx, shop))
+	add(c.offers(ctx, s.Name, shop))
 	for _, x := range c.Config.ExportsOf(s) {
 		add(checkRendering(ctx, shop, x))
 	}
@@ -104,13 +107,13 @@ func (c *Checkup) shop(ctx context.Context, s *config.Shop, add func([]bridge.Fi
 }
 
 // offers tells what the shop is like, and has it kept: what a running bridge missed is no longer missed then.
-func (c *Checkup) offers(ctx context.Context, shop Shop) []bridge.Finding {
-	p := probe{subject: "shop"}
+func (c *Checkup) offers(ctx context.Context, name string, shop Shop) []bridge.Finding {
+	p := probe{subject: bridge.OfShop(bridge.ShopWork, name)}
 	found, err := shop.Probe(ctx)
 	lost := ""
 	if err == nil && c.Offers != nil {
 		var before []bridge.Loss
-		if before, err = c.Offers(ctx, found); len(before) > 0 {
+		if before, err = c.Offers(ctx, name, found); len(before) > 0 {
 			lost = "; no longer, and from now on not expected any more: " + bridge.LossWords(before)
 		}
 	}

@@ -2,7 +2,6 @@ package operate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -23,6 +22,8 @@ type Customer struct {
 	Orders   []Order      `json:"orders"`
 	Users    []string     `json:"users"` // who buy for it: the e-mail addresses by which each is shown
 	Feeds    []string     `json:"feeds"` // whose files may name it
+	// Others is what other shops hold under the number, where there are several.
+	Others []*Trace `json:"others,omitempty"`
 }
 
 // Forgotten is what became of a customer whom the ledger forgot, and what of it stays.
@@ -38,13 +39,13 @@ type Forgotten struct {
 func (k *View) Customer(ctx context.Context, number string) (*Customer, error) {
 	entity := personal(number)
 	v := &Customer{Person: k.Ledger.Pseudonym(number), Feeds: k.feedsOf(entity)}
-	var err error
-	if v.Trace, err = k.Trace(ctx, entity.Name, number); err != nil && !errors.Is(err, bridge.ErrUnknown) {
+	known, err := traces(ctx, k, entity.Name, number)
+	if err != nil {
 		return nil, err
 	}
-	unknown := err
-	if unknown != nil {
-		v.Trace = newTrace(entity.Name, number)
+	unknown := len(known) == 0
+	if v.Trace = newTrace(entity.Name, number); !unknown {
+		v.Trace, v.Others = known[0], known[1:]
 	}
 	if v.Orders, err = k.Orders(ctx, bridge.OutboxFilter{Customer: number}); err != nil {
 		return nil, err
@@ -58,7 +59,7 @@ func (k *View) Customer(ctx context.Context, number string) (*Customer, error) {
 	if v.Users, err = k.usersOf(ctx, entity, number); err != nil {
 		return nil, err
 	}
-	if unknown != nil && len(v.Orders)+len(v.Rejects)+len(v.Warnings)+len(v.Users) == 0 {
+	if unknown && len(v.Orders)+len(v.Rejects)+len(v.Warnings)+len(v.Users) == 0 {
 		return nil, &bridge.Error{Op: "find", Object: "customer " + number, Err: bridge.ErrUnknown,
 			Hint: "write the number as the files have it once the feed has mapped it; see orobridge trace customers NUMBER"}
 	}
@@ -68,8 +69,11 @@ func (k *View) Customer(ctx context.Context, number string) (*Customer, error) {
 // customerWarnings are those of the drops that the customer's history names.
 func (k *View) customerWarnings(ctx context.Context, v *Customer) ([]Reject, error) {
 	drops, found := map[int64]bool{v.Drop: true}, []Reject{}
-	for _, h := range v.History {
-		drops[h.Drop] = true
+	for _, t := range append([]*Trace{v.Trace}, v.Others...) {
+		drops[t.Drop] = true
+		for _, h := range t.History {
+			drops[h.Drop] = true
+		}
 	}
 	delete(drops, 0)
 	for _, drop := range slices.Sorted(maps.Keys(drops)) {
@@ -93,12 +97,18 @@ func (k *View) usersOf(ctx context.Context, e *formats.Entity, number string) ([
 	if e != formats.Customers {
 		return users, nil
 	}
-	found, err := k.Ledger.Naming(ctx, formats.CustomerUsers.Name, customerField, number)
-	if err != nil {
-		return nil, err
+	for _, shop := range k.keyed() {
+		found, err := keysOf(k, shop).Naming(ctx, formats.CustomerUsers.Name, customerField, number)
+		if err != nil {
+			return nil, err
+		}
+		for _, user := range found {
+			if !slices.Contains(users, user) {
+				users = append(users, user)
+			}
+		}
 	}
-	users = append(users, found...)
-	err = k.Ledger.Rejects(ctx, bridge.RejectFilter{Entity: formats.CustomerUsers.Name}, func(r bridge.RejectRow) error {
+	err := k.Ledger.Rejects(ctx, bridge.RejectFilter{Entity: formats.CustomerUsers.Name, Feeds: k.feeds()}, func(r bridge.RejectRow) error {
 		if r.Key == "" || slices.Contains(users, r.Key) {
 			return nil
 		}
@@ -179,10 +189,16 @@ func (k *Desk) ForgetCustomer(ctx context.Context, number string) (*Forgotten, e
 
 // erase removes a customer or a user, and counts what is gone.
 func (k *Desk) erase(ctx context.Context, key string, v *Forgotten) error {
-	event := k.By.On(&bridge.Event{At: k.In.Clock.Now(), Kind: bridge.DecisionTaken, Text: k.Ledger.Pseudonym(key) + " was forgotten"})
-	gone, err := k.Ledger.Erase(ctx, personal(key).Name, key, v.Feeds, event)
-	v.Forgotten = v.With(gone)
-	return err
+	events := []*bridge.Event{k.By.On(&bridge.Event{At: k.In.Clock.Now(), Kind: bridge.DecisionTaken,
+		Text: k.Ledger.Pseudonym(key) + " was forgotten"})}
+	for _, shop := range k.keyed() {
+		gone, err := keysOf(&k.View, shop).Erase(ctx, personal(key).Name, key, v.Feeds, events...)
+		if v.Forgotten = v.With(gone); err != nil {
+			return err
+		}
+		events = nil // it is told once
+	}
+	return nil
 }
 
 // personal is the entity that a key is of: e-mail addresses are those of users.

@@ -48,18 +48,18 @@ func newResult(d *bridge.Drop, r *bridge.Run) *Result { return ResultOf(newRun(d
 
 // Approve lets a held drop go on in spite of its guards.
 func (k *Desk) Approve(ctx context.Context, drop int64) (*Result, error) {
-	return k.decide(ctx, drop, func(_ *config.Feed, d *bridge.Drop) error { return k.In.Approve(ctx, d, k.By) })
+	return k.decide(ctx, drop, func(f *config.Feed, d *bridge.Drop) error { return inOf(k, f.Name).Approve(ctx, d, k.By) })
 }
 
 // Discard throws a drop away that is held, waits or was rejected: nothing of it is sent.
 func (k *Desk) Discard(ctx context.Context, drop int64) (*Result, error) {
-	return k.decide(ctx, drop, func(f *config.Feed, d *bridge.Drop) error { return k.In.Discard(ctx, f, d, k.By) })
+	return k.decide(ctx, drop, func(f *config.Feed, d *bridge.Drop) error { return inOf(k, f.Name).Discard(ctx, f, d, k.By) })
 }
 
 // Rerun loads a settled drop again, or only the rows that its last run rejected.
 func (k *Desk) Rerun(ctx context.Context, drop int64, o inbound.RerunOptions) (*Result, error) {
-	return k.decide(ctx, drop, func(_ *config.Feed, d *bridge.Drop) error {
-		_, err := k.In.Rerun(ctx, d, o, k.By)
+	return k.decide(ctx, drop, func(f *config.Feed, d *bridge.Drop) error {
+		_, err := inOf(k, f.Name).Rerun(ctx, d, o, k.By)
 		return err
 	})
 }
@@ -82,7 +82,7 @@ func (k *Desk) RerunRange(ctx context.Context, r Range, o inbound.RerunOptions, 
 		return err
 	}
 	for _, d := range drops {
-		if _, err := k.In.Rerun(ctx, d, o, k.By); err != nil {
+		if _, err := inOf(k, f.Name).Rerun(ctx, d, o, k.By); err != nil {
 			return err
 		}
 		v, err := k.carryOut(ctx, f, d)
@@ -118,15 +118,15 @@ func (k *Desk) Load(ctx context.Context, feed, path string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := k.In.HandOver(ctx, f, path)
+	d, err := inOf(k, feed).HandOver(ctx, f, path)
 	if err != nil {
 		return nil, err
 	}
-	run, err := k.In.Load(ctx, f, d)
+	run, err := inOf(k, feed).Load(ctx, f, d)
 	if err != nil {
 		return nil, bridge.Within(fmt.Sprintf("drop %d goes on with the next `orobridge run`", d.ID), err)
 	}
-	return newResult(d, run), k.In.RetryParked(ctx, f, d.ID)
+	return newResult(d, run), inOf(k, feed).RetryParked(ctx, f, d.ID)
 }
 
 // Adoption says how many records of a shop are linked now.
@@ -144,7 +144,7 @@ func (k *Desk) Adopt(ctx context.Context, feed string) (*Adoption, error) {
 		return nil, err
 	}
 	v := &Adoption{Feed: feed, Entity: f.Entity.Name}
-	v.Adopted, v.Known, err = k.In.Adopt(ctx, f)
+	v.Adopted, v.Known, err = inOf(k, feed).Adopt(ctx, f)
 	return v, err
 }
 
@@ -161,13 +161,13 @@ func (k *Desk) AdoptLeftovers(ctx context.Context, feed string) (*Leftovers, err
 	if err != nil {
 		return nil, err
 	}
-	moved, left, err := k.In.AdoptLeftovers(ctx, f)
+	moved, left, err := inOf(k, feed).AdoptLeftovers(ctx, f)
 	return &Leftovers{Feed: feed, Moved: append([]string{}, moved...), Left: append([]string{}, left...)}, err
 }
 
 // decide changes what the ledger says about a drop, and carries that out.
 func (k *Desk) decide(ctx context.Context, drop int64, change func(*config.Feed, *bridge.Drop) error) (*Result, error) {
-	d, err := k.Ledger.Drop(ctx, drop)
+	d, err := dropOf(ctx, &k.View, drop)
 	if err != nil {
 		return nil, err
 	}
@@ -198,11 +198,11 @@ func (k *Desk) carryOut(ctx context.Context, f *config.Feed, d *bridge.Drop) (*R
 		return &Result{Run: newRun(d, nil), Paused: paused}, nil
 	}
 	if d.State == bridge.Loading || d.State == bridge.Fetched {
-		if run, err = k.In.Load(ctx, f, d); err != nil {
+		if run, err = inOf(k, f.Name).Load(ctx, f, d); err != nil {
 			return nil, err
 		}
 	}
-	unmoved := k.In.Finish(ctx, f, d)
+	unmoved := inOf(k, f.Name).Finish(ctx, f, d)
 	v := newResult(d, run)
 	v.Unmoved = unmoved
 	return v, nil

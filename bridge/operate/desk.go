@@ -14,7 +14,7 @@
 //   - plan.go, inspect.go: what a file would do, and what it holds
 //   - decide.go, handin.go, undo.go, reconcile.go, resend.go, pause.go: decisions about drops, orders and pauses; wait.go: until another
 //     bridge has carried them out
-//   - check.go: whether both ends work
+//   - check.go: whether both ends work; shops.go: of which shops one sees something
 //
 // Nothing here prints, parses a command line or opens an end; texts of models are as they came from outside, and whoever
 // shows them makes them harmless for where they are shown.
@@ -112,14 +112,20 @@ type View struct {
 	Clock bridge.Clock
 	// Shadow says that the ledger is that of a shadow, which writes nothing.
 	Shadow bool
+	// Of is the ledger with the keys of one of several shops; nil where it has one.
+	Of func(shop string) Ledger
+	Sight
 }
 
 // Desk is where an operator sits: it shows what the ledger knows, and takes decisions. Its fields are set once, before any
 // method is called.
 type Desk struct {
 	View
-	In  *inbound.Engine
-	Out *outbound.Engine
+	// In and Out are the engines of the shop, or of the first of several: clock, spool and events are the same for all. Each are those
+	// of all shops; nil of one.
+	In   *inbound.Engine
+	Out  *outbound.Engine
+	Each []Engines
 	// Wait has a decision beside a running bridge followed until that one has carried it out. Alive says whether it still is
 	// there; nil: it is.
 	Wait  bool
@@ -153,7 +159,7 @@ func (k *View) knownFeed(ctx context.Context, name string) error {
 	if name == "" || mistake == nil {
 		return nil
 	}
-	drops, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feed: name, Last: 1})
+	drops, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feed: name, Feeds: k.feeds(), Last: 1})
 	if err != nil || len(drops) > 0 {
 		return err
 	}
@@ -178,7 +184,7 @@ func (k *View) knownExport(ctx context.Context, name string) error {
 	if name == "" || mistake == nil {
 		return nil
 	}
-	owed, err := k.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: name, Last: 1})
+	owed, err := k.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: name, Exports: k.exports(), Last: 1})
 	if err != nil || len(owed) > 0 {
 		return err
 	}

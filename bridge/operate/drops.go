@@ -53,6 +53,7 @@ func newRun(d *bridge.Drop, r *bridge.Run) Run {
 // Drop is a drop in a list.
 type Drop struct {
 	Drop     int64            `json:"drop"`
+	Shop     string           `json:"shop,omitempty"` // where there are several
 	Feed     string           `json:"feed"`
 	File     string           `json:"file"`
 	Size     int64            `json:"size"` // bytes
@@ -90,15 +91,22 @@ func (k *View) Drops(ctx context.Context, f bridge.DropFilter) ([]Drop, error) {
 			return nil, &Mistake{fmt.Sprintf("no drop is ever %q", s), fmt.Sprintf("states are: %s", join(all))}
 		}
 	}
+	f.Feeds = k.feeds()
 	drops, err := k.Ledger.Drops(ctx, f)
 	if err != nil {
 		return nil, err
 	}
+	return dropsOf(k, drops), nil
+}
+
+// dropsOf makes the models of drops.
+func dropsOf(k *View, drops []*bridge.Drop) []Drop {
 	list := make([]Drop, len(drops))
 	for i, d := range drops {
 		list[i] = newDrop(d)
+		list[i].Shop = k.told(k.ShopOf(d.Feed))
 	}
-	return list, nil
+	return list
 }
 
 // join lists words.
@@ -203,7 +211,7 @@ type Row struct {
 // DropDetails shows one drop, and with rows the fate of each of its rows that was created, updated, removed, adopted,
 // rejected or parked, and what was left out of others.
 func (k *View) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetails, error) {
-	d, err := k.Ledger.Drop(ctx, id)
+	d, err := dropOf(ctx, k, id)
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +219,8 @@ func (k *View) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetai
 	if err != nil {
 		return nil, err
 	}
-	v := &DropDetails{Run: newRun(d, nil), Details: newDrop(d), Runs: make([]Run, len(runs)), Fates: []Row{}, Warned: []Warning{},
+	v := &DropDetails{Run: newRun(d, nil), Details: dropsOf(k, []*bridge.Drop{d})[0], Runs: make([]Run, len(runs)), Fates: []Row{},
+		Warned:    []Warning{},
 		Decisions: []Decision{}, Holds: []Hold{}, Planned: []Change{}}
 	for i, r := range runs {
 		v.Runs[i] = newRun(d, r)
@@ -252,6 +261,7 @@ func (k *View) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetai
 
 // Parked is a record that waits for its parent.
 type Parked struct {
+	Shop     string            `json:"shop,omitempty"` // where there are several
 	Entity   string            `json:"entity"`
 	Key      string            `json:"key"`
 	WaitsFor string            `json:"waits_for"` // entity and key
@@ -284,10 +294,15 @@ func (k *View) Parked(ctx context.Context, feed string, n int) (list []Parked, m
 	enough := errors.New("enough")
 	list = []Parked{}
 	err = k.Ledger.Parked(ctx, feed, time.Time{}, func(p bridge.ParkedRow) error {
+		if feed == "" && !k.ours("feed "+p.Feed) {
+			return nil
+		}
 		if more = n > 0 && len(list) == n; more {
 			return enough
 		}
-		list = append(list, newParked(p))
+		v := newParked(p)
+		v.Shop = k.told(k.ShopOf(p.Feed))
+		list = append(list, v)
 		return nil
 	})
 	if errors.Is(err, enough) {
@@ -299,11 +314,12 @@ func (k *View) Parked(ctx context.Context, feed string, n int) (list []Parked, m
 // Unsettled lists the drops that wait for a person: those that are held, and those that have been settled since a time
 // and were not loaded in full.
 func (k *View) Unsettled(ctx context.Context, since time.Time) ([]Drop, error) {
-	drops, err := k.Ledger.Drops(ctx, bridge.DropFilter{States: []bridge.DropState{bridge.Held}})
+	drops, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feeds: k.feeds(), States: []bridge.DropState{bridge.Held}})
 	if err != nil {
 		return nil, err
 	}
-	settled, err := k.Ledger.Drops(ctx, bridge.DropFilter{States: []bridge.DropState{bridge.Partial, bridge.Rejected}, Last: unsettledAtMost})
+	settled, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feeds: k.feeds(),
+		States: []bridge.DropState{bridge.Partial, bridge.Rejected}, Last: unsettledAtMost})
 	if err != nil {
 		return nil, err
 	}
@@ -312,11 +328,7 @@ func (k *View) Unsettled(ctx context.Context, since time.Time) ([]Drop, error) {
 			drops = append(drops, d)
 		}
 	}
-	list := make([]Drop, len(drops))
-	for i, d := range drops {
-		list[i] = newDrop(d)
-	}
-	return list, nil
+	return dropsOf(k, drops), nil
 }
 
 // unsettledAtMost bounds how many drops are looked through for those that were settled since a time.

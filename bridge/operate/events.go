@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"strings"
 	"time"
@@ -13,7 +14,8 @@ type Event struct {
 	ID      int64            `json:"id"`
 	At      *time.Time       `json:"at"`
 	Kind    bridge.EventKind `json:"kind"`
-	Level   string           `json:"level"` // how loud it was in the log: debug, info, warn, error
+	Level   string           `json:"level"`          // how loud it was in the log: debug, info, warn, error
+	Shop    string           `json:"shop,omitempty"` // where there are several
 	Feed    string           `json:"feed"`
 	Export  string           `json:"export"`
 	Drop    int64            `json:"drop"`
@@ -54,11 +56,16 @@ func levelName(e *bridge.Event) string { return strings.ToLower(e.Level().String
 // Events walks the journal, oldest first. A drop that is asked for has to be known.
 func (k *View) Events(ctx context.Context, f bridge.EventFilter, each func(Event) error) error {
 	if f.Drop != 0 {
-		if _, err := k.Ledger.Drop(ctx, f.Drop); err != nil {
+		if _, err := dropOf(ctx, k, f.Drop); err != nil {
 			return err
 		}
 	}
-	return k.Ledger.Events(ctx, f, func(e *bridge.Event) error { return each(NewEvent(e)) })
+	f.Of = k.whose()
+	return k.Ledger.Events(ctx, f, func(e *bridge.Event) error {
+		v := NewEvent(e)
+		v.Shop = k.told(cmp.Or(k.ShopOf(e.Feed), k.of("export "+e.Export), k.of(e.Work)))
+		return each(v)
+	})
 }
 
 // Life tells what happened to a drop, oldest first, but for its batches. The journal forgets after some time, decisions excepted.

@@ -9,7 +9,7 @@ import (
 )
 
 // Figures tell what went through the bridge.
-type Figures struct{ Ledger Ledger }
+type Figures struct{ *View }
 
 // Day is what went through the bridge on a day, UTC.
 type Day struct {
@@ -50,7 +50,7 @@ func (k Figures) Days(ctx context.Context, now time.Time, n int) ([]Day, error) 
 	at := func(t time.Time) int { return int(t.Sub(first) / aDay) }
 	busy := make([]time.Duration, n)
 	err := k.Ledger.Tallies(ctx, first, func(t bridge.Tally) error {
-		if i := at(t.Day); i < n {
+		if i := at(t.Day); i < n && k.ours("feed "+t.Feed) {
 			d := &days[i]
 			d.Runs, d.Counts = d.Runs+t.Runs, sum(d.Counts, t.Counts)
 			busy[i] += t.Busy
@@ -66,11 +66,19 @@ func (k Figures) Days(ctx context.Context, now time.Time, n int) ([]Day, error) 
 			all[i] = append(all[i], to.Sub(from).Seconds())
 		}
 	}
-	err = k.Ledger.Arrivals(ctx, first, func(p bridge.Passage) error { took(arrivals, p.From, p.To); return nil })
+	err = k.Ledger.Arrivals(ctx, first, func(p bridge.Passage) error {
+		if k.ours("feed " + p.Of) {
+			took(arrivals, p.From, p.To)
+		}
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}
 	err = k.Ledger.Departures(ctx, first, func(p bridge.Passage) error {
+		if !k.ours("export " + p.Of) {
+			return nil
+		}
 		took(orders, p.From, p.To)
 		if !p.Gone.IsZero() {
 			took(pickups, p.To, p.Gone)

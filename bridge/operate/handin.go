@@ -23,7 +23,7 @@ func (k Hands) HandIn(ctx context.Context, feed, path string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := k.In.HandOver(ctx, f, path)
+	d, err := inOf(k.Desk, feed).HandOver(ctx, f, path)
 	if err != nil {
 		return nil, err
 	}
@@ -63,7 +63,7 @@ const headBytes = 4 << 10
 
 // Head shows how a drop's file begins, as long as its bytes are on this machine; nil when they are not.
 func (k Hands) Head(ctx context.Context, drop int64) (_ *Head, err error) {
-	d, err := k.Ledger.Drop(ctx, drop)
+	d, err := dropOf(ctx, &k.View, drop)
 	if err != nil || d.Spool == "" {
 		return nil, err
 	}

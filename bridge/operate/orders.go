@@ -18,6 +18,7 @@ type Order struct {
 	Number    int64            `json:"number"` // of its file; 0 while it has none
 	Order     string           `json:"order"`
 	Version   int              `json:"version"`
+	Shop      string           `json:"shop,omitempty"` // where there are several
 	Export    string           `json:"export"`
 	File      string           `json:"file"`
 	SHA256    string           `json:"sha256"`
@@ -48,6 +49,7 @@ func (k *View) Orders(ctx context.Context, f bridge.OutboxFilter) ([]Order, erro
 	if err := k.knownExport(ctx, f.Export); err != nil {
 		return nil, err
 	}
+	f.Exports = k.exports()
 	owed, err := k.Ledger.Outbox(ctx, f)
 	if err != nil {
 		return nil, err
@@ -55,12 +57,14 @@ func (k *View) Orders(ctx context.Context, f bridge.OutboxFilter) ([]Order, erro
 	list := make([]Order, len(owed))
 	for i, o := range owed {
 		list[i] = newOrder(o)
+		list[i].Shop = k.told(k.of("export " + o.Export))
 	}
 	return list, nil
 }
 
 // OrderDetails is an order with everything that happened to it.
 type OrderDetails struct {
+	Shop     string         `json:"shop,omitempty"` // where there are several
 	Order    string         `json:"order"`
 	Versions []Order        `json:"versions"` // oldest first; the outbox of several exports holds several
 	History  []HistoryEntry `json:"history"`
@@ -68,7 +72,7 @@ type OrderDetails struct {
 
 // OrderDetails shows the orders that a word names: an identifier, or the number of a file, which may hold several.
 func (k *View) OrderDetails(ctx context.Context, word string) ([]OrderDetails, error) {
-	named, err := k.Ledger.Outbox(ctx, bridge.OutboxFilter{Order: word})
+	named, err := k.Ledger.Outbox(ctx, bridge.OutboxFilter{Order: word, Exports: k.exports()})
 	if err != nil {
 		return nil, err
 	}
@@ -76,13 +80,15 @@ func (k *View) OrderDetails(ctx context.Context, word string) ([]OrderDetails, e
 		return nil, &bridge.Error{Op: "show", Object: "order " + word, Err: bridge.ErrUnknown, Hint: "see `orobridge orders`"}
 	}
 	var all []OrderDetails
-	shown := map[string]bool{}
+	type one struct{ shop, order string }
+	shown := map[one]bool{}
 	for _, o := range named {
-		if shown[o.Order] {
+		shop := k.of("export " + o.Export)
+		if shown[one{shop, o.Order}] {
 			continue
 		}
-		shown[o.Order] = true
-		d, err := k.order(ctx, o.Order)
+		shown[one{shop, o.Order}] = true
+		d, err := k.order(ctx, shop, o.Order)
 		if err != nil {
 			return nil, err
 		}
@@ -91,15 +97,15 @@ func (k *View) OrderDetails(ctx context.Context, word string) ([]OrderDetails, e
 	return all, nil
 }
 
-// order gathers all versions of an order, and its own history with that of its answers.
-func (k *View) order(ctx context.Context, identifier string) (OrderDetails, error) {
-	d := OrderDetails{Order: identifier, History: []HistoryEntry{}}
-	versions, err := k.Ledger.Outbox(ctx, bridge.OutboxFilter{Order: identifier})
+// order gathers all versions of a shop's order, and its own history with that of its answers.
+func (k *View) order(ctx context.Context, shop, identifier string) (OrderDetails, error) {
+	d := OrderDetails{Shop: k.told(shop), Order: identifier, History: []HistoryEntry{}}
+	versions, err := k.Ledger.Outbox(ctx, bridge.OutboxFilter{Order: identifier, Exports: k.exports()})
 	if err != nil {
 		return d, err
 	}
 	for _, v := range versions {
-		if v.Order == identifier { // it may be the number of a file, too
+		if v.Order == identifier && k.of("export "+v.Export) == shop { // it may be the number of a file, too
 			d.Versions = append(d.Versions, newOrder(v))
 		}
 	}
@@ -110,7 +116,7 @@ func (k *View) order(ctx context.Context, identifier string) (OrderDetails, erro
 		}
 	}
 	for _, entity := range told {
-		entries, err := k.Ledger.History(ctx, entity, identifier)
+		entries, err := keysOf(k, shop).History(ctx, entity, identifier)
 		if err != nil {
 			return d, err
 		}

@@ -10,7 +10,7 @@ import (
 
 // Pause is a piece of work that somebody has stopped.
 type Pause struct {
-	Work  string     `json:"work"` // "feed prices", "export orders" or "shop"
+	Work  string     `json:"work"` // "feed prices", "export orders" or "shop", with a name where there are several
 	Since *time.Time `json:"since"`
 	Until *time.Time `json:"until"` // null: until somebody resumes it
 	Who   string     `json:"who"`
@@ -21,7 +21,8 @@ func newPause(p bridge.Halt) Pause {
 	return Pause{Work: p.Work, Since: moment(p.Since), Until: moment(p.Until), Who: p.Who, Why: p.Why}
 }
 
-// work names what is to be paused or resumed: a feed or export of the config, or the shop. The error is a [Mistake].
+// work names what is to be paused or resumed: a feed or export of the config, or a shop, which needs no name where there is one. The
+// error is a [Mistake].
 func (k *Desk) work(kind, name string) (string, error) {
 	var err error
 	switch kind {
@@ -30,7 +31,7 @@ func (k *Desk) work(kind, name string) (string, error) {
 	case "export":
 		_, err = k.ExportOf(name)
 	default:
-		return bridge.ShopWork, nil
+		return shopWork(&k.Sight, name)
 	}
 	return kind + " " + name, err
 }
@@ -93,7 +94,7 @@ func (k *Desk) paused(ctx context.Context, feed string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	p := bridge.HaltedNow(notes, k.In.Clock.Now(), bridge.ShopWork, "feed "+feed)
+	p := bridge.HaltedNow(notes, k.In.Clock.Now(), bridge.OfShop(bridge.ShopWork, k.ShopOf(feed)), "feed "+feed)
 	if p == nil {
 		return "", nil
 	}

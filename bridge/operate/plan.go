@@ -131,12 +131,12 @@ func (k *Desk) Plan(ctx context.Context, feed, path string, o PlanOptions) (*Pla
 	if err != nil {
 		return nil, err
 	}
-	return plan(f.Name, path, o, func(p inbound.PreviewOptions) (*inbound.Preview, error) { return k.In.Plan(ctx, f, path, p) })
+	return plan(f.Name, path, o, func(p inbound.PreviewOptions) (*inbound.Preview, error) { return inOf(k, feed).Plan(ctx, f, path, p) })
 }
 
 // PlanRerun shows what [Desk.Rerun] would change.
 func (k *Desk) PlanRerun(ctx context.Context, drop int64, r inbound.RerunOptions, o PlanOptions) (*Plan, error) {
-	d, err := k.Ledger.Drop(ctx, drop)
+	d, err := dropOf(ctx, &k.View, drop)
 	if err != nil {
 		return nil, err
 	}
@@ -170,7 +170,9 @@ func (k *Desk) planDrop(ctx context.Context, d *bridge.Drop, r inbound.RerunOpti
 	if err != nil {
 		return nil, err
 	}
-	return plan(f.Name, d.Name, o, func(p inbound.PreviewOptions) (*inbound.Preview, error) { return k.In.PlanDrop(ctx, f, d, r, p) })
+	return plan(f.Name, d.Name, o, func(p inbound.PreviewOptions) (*inbound.Preview, error) {
+		return inOf(k, f.Name).PlanDrop(ctx, f, d, r, p)
+	})
 }
 
 // plan makes the model of what work finds.

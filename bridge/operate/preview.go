@@ -27,7 +27,7 @@ func (k *Desk) PreviewOrder(ctx context.Context, order, export string) (*Preview
 	if err != nil {
 		return nil, err
 	}
-	p, err := k.Out.Preview(ctx, x, order)
+	p, err := outOf(k, export).Preview(ctx, x, order)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 
 // Reconciliation says how the shop stands against the ledger.
 type Reconciliation struct {
+	Shop        string       `json:"shop,omitempty"` // where there are several
 	Feed        string       `json:"feed"`
 	Entity      string       `json:"entity"`
 	Compared    int64        `json:"compared"` // records of the shop
@@ -45,9 +46,20 @@ type ReconcileOptions struct {
 // Reconcile compares the shop with the ledger. Name is that of a feed, or of an entity that feeds load. Nothing is written to
 // the shop but what a repair sets right.
 func (k *Desk) Reconcile(ctx context.Context, name string, o ReconcileOptions) (*Reconciliation, error) {
+	name, shop, err := inShopOf(&k.Sight, name)
+	if err != nil {
+		return nil, err
+	}
 	f, mistake := FeedOf(k.Feeds, name)
 	for _, x := range k.Feeds {
-		if f == nil && x.Entity.Name == name {
+		if x.Entity.Name != name || shop != "" && k.ShopOf(x.Name) != shop {
+			continue
+		}
+		if f != nil && f.Entity == x.Entity && k.ShopOf(f.Name) != k.ShopOf(x.Name) {
+			return nil, &Mistake{fmt.Sprintf("%s and %s load %s into different shops", f.Name, x.Name, name),
+				"name the feed, or " + name + "@SHOP"}
+		}
+		if f == nil {
 			f = x
 		}
 	}
@@ -58,8 +70,8 @@ func (k *Desk) Reconcile(ctx context.Context, name string, o ReconcileOptions) (
 		return nil, &Mistake{fmt.Sprintf("feed %s asks for %d people (approve_by)", f.Name, f.Approve),
 			"leave --yes out, and have the drop approved"}
 	}
-	v := &Reconciliation{Feed: f.Name, Entity: f.Entity.Name, Differences: []Difference{}}
-	c, err := k.In.Reconcile(ctx, f, inbound.ReconcileOptions{Repair: o.Repair, Agreed: o.Agreed, Each: func(x inbound.Difference) error {
+	v := &Reconciliation{Shop: k.told(k.ShopOf(f.Name)), Feed: f.Name, Entity: f.Entity.Name, Differences: []Difference{}}
+	options := inbound.ReconcileOptions{Repair: o.Repair, Agreed: o.Agreed, Each: func(x inbound.Difference) error {
 		d := Difference{Kind: x.Kind, Key: x.Key, Field: x.Field, Ours: x.Ours, Shop: x.Shops, Drop: x.Drop}
 		if len(v.Differences) < differencesShown {
 			v.Differences = append(v.Differences, d)
@@ -68,7 +80,8 @@ func (k *Desk) Reconcile(ctx context.Context, name string, o ReconcileOptions) (
 			return nil
 		}
 		return o.Each(d)
-	}}, k.By)
+	}}
+	c, err := inOf(k, f.Name).Reconcile(ctx, f, options, k.By)
 	if err != nil {
 		return nil, err
 	}

@@ -102,13 +102,14 @@ func (k *View) Rejects(ctx context.Context, f bridge.RejectFilter) ([]KeptReject
 
 func (k *View) eachReject(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error {
 	if f.Drop != 0 {
-		if _, err := k.Ledger.Drop(ctx, f.Drop); err != nil {
+		if _, err := dropOf(ctx, k, f.Drop); err != nil {
 			return err
 		}
 	}
 	if err := k.knownFeed(ctx, f.Feed); err != nil {
 		return err
 	}
+	f.Feeds = k.feeds()
 	return k.Ledger.Rejects(ctx, f, each)
 }
 
@@ -168,7 +169,7 @@ func (k *Desk) AckDrop(ctx context.Context, drop int64) (*Acknowledgement, error
 // AckReject takes note of one reject, by its number.
 func (k *Desk) AckReject(ctx context.Context, id int64) (*Acknowledgement, error) {
 	var found *bridge.RejectRow
-	f := bridge.RejectFilter{IDs: []int64{id}}
+	f := bridge.RejectFilter{IDs: []int64{id}, Feeds: k.feeds()}
 	err := k.Ledger.Rejects(ctx, f, func(r bridge.RejectRow) error {
 		found = &r
 		return nil
@@ -187,7 +188,7 @@ func (k *Desk) AckReject(ctx context.Context, id int64) (*Acknowledgement, error
 }
 
 func (k *Desk) ack(ctx context.Context, drop int64, f bridge.RejectFilter) (*Acknowledgement, error) {
-	d, err := k.Ledger.Drop(ctx, drop)
+	d, err := dropOf(ctx, &k.View, drop)
 	if err != nil {
 		return nil, err
 	}
@@ -198,7 +199,7 @@ func (k *Desk) ack(ctx context.Context, drop int64, f bridge.RejectFilter) (*Ack
 	if v.Open == 0 {
 		return nil, notOpen("drop "+decimal(drop), "none of its rejects is open")
 	}
-	if v.Acknowledged, err = k.In.AckRejects(ctx, f, d, k.By); err != nil {
+	if v.Acknowledged, err = inOf(k, d.Feed).AckRejects(ctx, f, d, k.By); err != nil {
 		return nil, err
 	}
 	v.Open, err = k.openOf(ctx, drop)

@@ -16,7 +16,11 @@ func (k *Desk) ResendOrder(ctx context.Context, order, export string, render boo
 	if err := k.knownExport(ctx, export); err != nil {
 		return nil, err
 	}
-	files, err := k.Out.SendOrderAgain(ctx, order, export, render)
+	out, err := outOfOrder(ctx, k, order, export)
+	if err != nil {
+		return nil, err
+	}
+	files, err := out.SendOrderAgain(ctx, order, export, render)
 	if err != nil {
 		return nil, err
 	}
@@ -29,9 +33,13 @@ func (k *Desk) ResendOrders(ctx context.Context, export string, from, to time.Ti
 	if err := k.knownExport(ctx, export); err != nil {
 		return nil, err
 	}
-	files, err := k.Out.SendOrdersAgain(ctx, export, from, to)
-	if err != nil {
-		return nil, err
+	var files []*bridge.Outfile
+	for _, out := range outsOf(k, export) {
+		again, err := out.SendOrdersAgain(ctx, export, from, to)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, again...)
 	}
 	return k.resend(ctx, files)
 }
@@ -74,7 +82,7 @@ func (k *Desk) resend(ctx context.Context, files []*bridge.Outfile) ([]Order, er
 	if !k.Running {
 		var errs []error
 		for _, x := range k.Exports {
-			errs = append(errs, k.Out.Deliver(ctx, x))
+			errs = append(errs, outOf(k, x.Name).Deliver(ctx, x))
 		}
 		if err := bridge.Within("the files are owed and go out with the next `orobridge run`", errors.Join(errs...)); err != nil {
 			return nil, err

@@ -60,11 +60,11 @@ func (k Finder) Now(ctx context.Context, t *Trace) (*Now, error) {
 	if !ok || e.Answers || t.OroID == "" || t.Removed {
 		return nil, nil
 	}
-	links, err := k.Ledger.Links(ctx, t.Entity, []string{t.Key})
+	links, err := keysOf(&k.View, t.shop).Links(ctx, t.Entity, []string{t.Key})
 	if err != nil || links[t.Key] == nil {
 		return nil, err
 	}
-	found, err := k.In.Shop.Find(ctx, e, []*formats.Record{{Entity: e, Key: t.Key, Values: links[t.Key].Content}})
+	found, err := inShop(k.Desk, t.shop).Shop.Find(ctx, e, []*formats.Record{{Entity: e, Key: t.Key, Values: links[t.Key].Content}})
 	if err != nil {
 		return nil, err
 	}

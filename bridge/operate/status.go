@@ -34,6 +34,7 @@ type Status struct {
 
 // FeedStatus is how a feed stands.
 type FeedStatus struct {
+	Shop    string           `json:"shop,omitempty"` // where there are several
 	Feed    string           `json:"feed"`
 	Entity  string           `json:"entity"`
 	Waiting int              `json:"waiting"` // drops that are not settled
@@ -52,6 +53,7 @@ type FeedStatus struct {
 
 // ExportStatus is how an export stands: orders by their state.
 type ExportStatus struct {
+	Shop     string     `json:"shop,omitempty"` // where there are several
 	Export   string     `json:"export"`
 	Owed     int        `json:"owed"`
 	Written  int        `json:"written"` // not picked up yet
@@ -81,19 +83,22 @@ func (k *View) Status(ctx context.Context) (*Status, error) {
 		return nil, err
 	}
 	for _, p := range bridge.Halts(notes) {
+		if !k.ours(p.Work) {
+			continue
+		}
 		v.Pauses = append(v.Pauses, newPause(p))
 	}
 	for name, text := range notes {
-		if work, ok := bridge.PausedWork(name); ok {
+		if work, ok := bridge.PausedWork(name); ok && k.ours(work) {
 			v.Paused[work] = text
 		}
-		if feed, strangers, ok := inbound.StrangersOf(name, text); ok {
+		if feed, strangers, ok := inbound.StrangersOf(name, text); ok && k.ours("feed "+feed) {
 			v.Unmatched[feed] = strangers
 		}
-		if alarm, ok := bridge.AlarmOf(name); ok {
+		if alarm, ok := bridge.AlarmOf(name); ok && k.oursAlarm(alarm) {
 			v.Alarms[alarm] = text
 		}
-		if feed, ok := inbound.LeftoversNote(name); ok {
+		if feed, ok := inbound.LeftoversNote(name); ok && k.ours("feed "+feed) {
 			v.Leftovers[feed] = text + "; " + inbound.LeftoversHint(feed)
 		}
 	}
@@ -104,7 +109,7 @@ func (k *View) Status(ctx context.Context) (*Status, error) {
 	if err != nil {
 		return nil, err
 	}
-	v.Watched = watched(alarms)
+	v.Watched = watched(slices.DeleteFunc(alarms, func(a *bridge.LiveAlarm) bool { return !k.ours(a.Works()...) }))
 	reconciled := map[string]string{}
 	for name, text := range notes {
 		if feed, ok := inbound.ReconciledNote(name); ok && strings.Contains(text, " ") {
@@ -137,7 +142,7 @@ func (k *View) Status(ctx context.Context) (*Status, error) {
 }
 
 func (k *View) feedStatus(ctx context.Context, f *config.Feed) (FeedStatus, error) {
-	s := FeedStatus{Feed: f.Name, Entity: f.Entity.Name, Blocked: []string{}}
+	s := FeedStatus{Shop: k.told(k.ShopOf(f.Name)), Feed: f.Name, Entity: f.Entity.Name, Blocked: []string{}}
 	open, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name,
 		States: bridge.OpenStates()})
 	if err != nil {
@@ -152,7 +157,7 @@ func (k *View) feedStatus(ctx context.Context, f *config.Feed) (FeedStatus, erro
 		}
 	}
 	s.Waiting = len(open)
-	if s.Parked, err = k.Ledger.CountParked(ctx, f.Entity.Name); err != nil {
+	if s.Parked, err = keysOf(k, k.ShopOf(f.Name)).CountParked(ctx, f.Entity.Name); err != nil {
 		return s, err
 	}
 	last, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, Last: 1})
@@ -165,7 +170,8 @@ func (k *View) feedStatus(ctx context.Context, f *config.Feed) (FeedStatus, erro
 
 func (k *View) exportStatus(ctx context.Context, x *config.Export) (ExportStatus, error) {
 	c, err := k.Ledger.OutboxCounts(ctx, x.Name)
-	s := ExportStatus{Export: x.Name, Owed: int(c.Owed), Written: int(c.Written), Conflict: int(c.Conflict), Stuck: int(c.Stuck),
+	s := ExportStatus{Shop: k.told(k.of("export " + x.Name)), Export: x.Name, Owed: int(c.Owed),
+		Written: int(c.Written), Conflict: int(c.Conflict), Stuck: int(c.Stuck),
 		Alarmed: int(c.Alarmed), Total: int(c.Total()), Last: moment(c.LastWritten)}
 	if err != nil || !k.Shadow {
 		return s, err

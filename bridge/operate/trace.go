@@ -14,6 +14,7 @@ import (
 
 // Trace is all that the ledger knows about a key.
 type Trace struct {
+	Shop    string            `json:"shop,omitempty"` // where there are several
 	Entity  string            `json:"entity"`
 	Key     string            `json:"key"`
 	OroID   string            `json:"oro_id"`
@@ -25,6 +26,8 @@ type Trace struct {
 	At      *time.Time        `json:"at"`
 	Parked  *Parked           `json:"parked"`
 	History []HistoryEntry    `json:"history"`
+
+	shop string
 }
 
 // HistoryEntry is one thing that happened to a key.
@@ -52,46 +55,65 @@ func fields(values []formats.Value) map[string]string {
 }
 
 // Trace shows which drop, line and run set a key, and its history. The parts of a key are joined by "|", as rejects and
-// plans show them. An entity that there is not is a [Mistake], a key that the ledger does not know [bridge.ErrUnknown].
+// plans show them. An entity that there is not is a [Mistake], and so is a key of several shops; one that the ledger does not know
+// [bridge.ErrUnknown].
 func (k *View) Trace(ctx context.Context, entity, key string) (*Trace, error) {
 	if _, ok := formats.EntityByName(entity); !ok && entity != outboxEntity {
 		return nil, &Mistake{fmt.Sprintf("there is no entity %q", entity), "entities are " + entityNames()}
 	}
-	v, err := k.trace(ctx, entity, key)
-	if err != nil || v != nil {
-		return v, err
-	}
-	for _, own := range k.ownWords(entity, key) {
-		if v, err = k.trace(ctx, entity, own); err != nil || v != nil {
-			return v, err
-		}
+	all, err := traces(ctx, k, entity, key)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(all) > 1:
+		return nil, &Mistake{fmt.Sprintf("%s %s is a key of %s and of %s", entity, key, all[0].Shop, all[1].Shop), "name the shop"}
+	case len(all) == 1:
+		return all[0], nil
 	}
 	return nil, &bridge.Error{Op: "trace", Object: entity + " " + key, Err: bridge.ErrUnknown,
 		Hint: "write the key as the files have it, its parts with | between them; see orobridge trace --help"}
+}
+
+// traces are those of a key in each shop that knows it.
+func traces(ctx context.Context, k *View, entity, key string) (all []*Trace, err error) {
+	for _, shop := range k.keyed() {
+		for _, word := range append([]string{key}, k.ownWords(shop, entity, key)...) {
+			v, err := k.trace(ctx, shop, entity, word)
+			if err != nil {
+				return nil, err
+			}
+			if v != nil {
+				all = append(all, v)
+				break
+			}
+		}
+	}
+	return all, nil
 }
 
 func newTrace(entity, key string) *Trace {
 	return &Trace{Entity: entity, Key: key, Content: map[string]string{}, History: []HistoryEntry{}}
 }
 
-// trace gathers all that is known of a key; nil when nothing is.
-func (k *View) trace(ctx context.Context, entity, key string) (*Trace, error) {
-	v := newTrace(entity, key)
-	links, err := k.Ledger.Links(ctx, entity, []string{key})
+// trace gathers all that is known of a shop's key; nil when nothing is.
+func (k *View) trace(ctx context.Context, shop, entity, key string) (*Trace, error) {
+	v, ledger := newTrace(entity, key), keysOf(k, shop)
+	v.Shop, v.shop = k.told(shop), shop
+	links, err := ledger.Links(ctx, entity, []string{key})
 	if err != nil {
 		return nil, err
 	}
 	if l := links[key]; l != nil {
 		v.OroID, v.Content, v.Removed, v.Drop, v.Run, v.Line, v.At = l.OroID, fields(l.Content), l.Removed, l.Drop, l.Run, l.Line, moment(l.At)
 	}
-	entries, err := k.Ledger.History(ctx, entity, key)
+	entries, err := ledger.History(ctx, entity, key)
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range entries {
 		v.History = append(v.History, newHistoryEntry(e))
 	}
-	err = k.Ledger.Parked(ctx, "", time.Time{}, func(p bridge.ParkedRow) error {
+	err = ledger.Parked(ctx, "", time.Time{}, func(p bridge.ParkedRow) error {
 		if p.Entity == entity && p.Key == key {
 			parked := newParked(p)
 			v.Parked = &parked
@@ -105,9 +127,9 @@ func (k *View) trace(ctx context.Context, entity, key string) (*Trace, error) {
 }
 
 // ownWords are keys that a key of the files' own words may mean: units, lists and numbers as a feed of the entity maps them.
-func (k *View) ownWords(entity, key string) (keys []string) {
+func (k *View) ownWords(shop, entity, key string) (keys []string) {
 	for _, f := range k.Feeds {
-		if f.Entity.Name != entity {
+		if f.Entity.Name != entity || k.ShopOf(f.Name) != shop {
 			continue
 		}
 		parts := strings.Split(key, "|")
@@ -140,9 +162,13 @@ const tracedAtMost = 200
 // TraceAll traces all keys of which a word is a part or the whole: a SKU in its product, its prices and its stock, a customer
 // number, an order. More tells that there are others. A word that no key has is [bridge.ErrUnknown].
 func (k *View) TraceAll(ctx context.Context, word string) (all []*Trace, more bool, err error) {
-	keys, err := k.Ledger.KeysOf(ctx, word, tracedAtMost+1)
-	if err != nil {
-		return nil, false, err
+	var keys []bridge.EntityKey
+	for _, shop := range k.keyed() {
+		own, err := keysOf(k, shop).KeysOf(ctx, word, tracedAtMost+1)
+		if err != nil {
+			return nil, false, err
+		}
+		keys = append(keys, own...)
 	}
 	if len(keys) == 0 {
 		return nil, false, &bridge.Error{Op: "trace", Object: word, Err: bridge.ErrUnknown,
@@ -152,12 +178,13 @@ func (k *View) TraceAll(ctx context.Context, word string) (all []*Trace, more bo
 		keys = keys[:tracedAtMost]
 	}
 	for _, key := range keys {
-		v, err := k.trace(ctx, key.Entity, key.Key)
+		v, err := k.trace(ctx, key.Shop, key.Entity, key.Key)
 		if err != nil {
 			return nil, false, err
 		}
 		if v == nil { // it was only ever rejected
 			v = newTrace(key.Entity, key.Key)
+			v.Shop, v.shop = k.told(key.Shop), key.Shop
 		}
 		all = append(all, v)
 	}

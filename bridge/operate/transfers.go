@@ -47,7 +47,7 @@ func newTransfer(e *bridge.Event) Transfer {
 // hash is known, when the partner may have gone on. A user that is asked for need not be in the
 // config: strangers try many names.
 func (k *View) Transfers(ctx context.Context, f bridge.EventFilter) ([]Transfer, error) {
-	f.Visits = true
+	f.Visits, f.Of = true, k.whose()
 	var events []*bridge.Event
 	err := k.Ledger.Events(ctx, f, func(e *bridge.Event) error {
 		events = append(events, e)

@@ -48,7 +48,7 @@ func (k *Desk) UndoRun(ctx context.Context, run int64, agreed, dry bool) (*Undo,
 }
 
 func (k *Desk) undo(ctx context.Context, drop int64, o inbound.UndoOptions) (*Undo, error) {
-	d, err := k.Ledger.Drop(ctx, drop)
+	d, err := dropOf(ctx, &k.View, drop)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (k *Desk) undo(ctx context.Context, drop int64, o inbound.UndoOptions) (*Un
 		}
 		return nil
 	}
-	u, err := k.In.Undo(ctx, f, d, o, k.By)
+	u, err := inOf(k, f.Name).Undo(ctx, f, d, o, k.By)
 	if err != nil {
 		return nil, err
 	}

@@ -14,7 +14,11 @@ func (k *Desk) AckOrder(ctx context.Context, order, export string) ([]Order, err
 	if err := k.knownExport(ctx, export); err != nil {
 		return nil, err
 	}
-	owed, err := k.Out.TakeAsWritten(ctx, order, export)
+	out, err := outOfOrder(ctx, k, order, export)
+	if err != nil {
+		return nil, err
+	}
+	owed, err := out.TakeAsWritten(ctx, order, export)
 	if err != nil {
 		return nil, err
 	}
@@ -40,7 +44,7 @@ func (k *Desk) AdoptOrders(ctx context.Context, export string, since time.Time, 
 		if export != "" && x.Name != export {
 			continue
 		}
-		taken, left, err := k.Out.AdoptOrders(ctx, x, outbound.Evidence{Since: since, Archive: archive, Answered: answered})
+		taken, left, err := outOf(k, x.Name).AdoptOrders(ctx, x, outbound.Evidence{Since: since, Archive: archive, Answered: answered})
 		if err != nil {
 			return nil, err
 		}

@@ -22,9 +22,11 @@ import (
 
 // Engine carries the documents of one shop out. Its fields are set once, before any method is called.
 type Engine struct {
+	Name    string // the shop's; empty for the only one
 	Exports []*config.Export
 	Ledger  Ledger
 	Shop    Shop
+	Own     []string // the exports' names, where the ledger holds orders of others; nil for all
 	Remotes map[string]bridge.Remote
 	Clock   bridge.Clock
 	Events  *bridge.Events

@@ -20,7 +20,7 @@ func (e *Engine) PruneDue(ctx context.Context) (wait time.Duration, err error) {
 		return bridge.Day, nil
 	}
 	now := e.Clock.Now()
-	return bridge.OnceADay(ctx, e.Ledger, prunedNote, now, func(ctx context.Context) (more bool, err error) {
+	return bridge.OnceADay(ctx, e.Ledger, bridge.OfShop(prunedNote, e.Name), now, func(ctx context.Context) (more bool, err error) {
 		var errs []error
 		for _, x := range e.Exports {
 			left, err := e.Ledger.PruneOrders(ctx, x.Name, now.Add(-e.Keep), x.AnswerWithin > 0, pruneOrders)

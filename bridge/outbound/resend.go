@@ -17,7 +17,7 @@ import (
 // file that holds several orders goes as a whole. With an export its file alone goes, else that of each. What is owed is
 // written by the export's next round, or by [Engine.Deliver].
 func (e *Engine) SendOrderAgain(ctx context.Context, order, export string, render bool) ([]*bridge.Outfile, error) {
-	found, err := e.Ledger.Outbox(ctx, bridge.OutboxFilter{Order: order, Export: export})
+	found, err := e.Ledger.Outbox(ctx, bridge.OutboxFilter{Order: order, Export: export, Exports: e.Own})
 	if err != nil {
 		return nil, err
 	}
@@ -51,7 +51,7 @@ func (e *Engine) SendOrderAgain(ctx context.Context, order, export string, rende
 // SendOrdersAgain makes the files of all orders of an export ("": of every export) owed once more that were submitted
 // from a time on and before another.
 func (e *Engine) SendOrdersAgain(ctx context.Context, export string, from, to time.Time) ([]*bridge.Outfile, error) {
-	found, err := e.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: export, From: from, To: to})
+	found, err := e.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: export, Exports: e.Own, From: from, To: to})
 	if err != nil {
 		return nil, err
 	}

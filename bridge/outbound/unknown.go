@@ -15,7 +15,8 @@ import (
 
 // TakeAsWritten says of an order that is unknown that it went out: a person has looked. It is named as in [Engine.SendOrderAgain].
 func (e *Engine) TakeAsWritten(ctx context.Context, order, export string) ([]*bridge.Owed, error) {
-	found, err := e.Ledger.Outbox(ctx, bridge.OutboxFilter{Order: order, Export: export, States: []bridge.OwedState{bridge.Unknown}})
+	found, err := e.Ledger.Outbox(ctx, bridge.OutboxFilter{Order: order, Export: export, Exports: e.Own,
+		States: []bridge.OwedState{bridge.Unknown}})
 	if err != nil {
 		return nil, err
 	}

@@ -154,7 +154,7 @@ func (s deciding) askAboutDrop(c *call, status int, d *operate.DropDetails, a *a
 	var plan func(context.Context) (*operate.Plan, error)
 	rerun := func(o inbound.RerunOptions) func(context.Context) (*operate.Plan, error) {
 		return func(ctx context.Context) (*operate.Plan, error) {
-			return s.Desk.PlanRerun(ctx, d.Drop, o, operate.PlanOptions{Weigh: true})
+			return c.desk.PlanRerun(ctx, d.Drop, o, operate.PlanOptions{Weigh: true})
 		}
 	}
 	switch a.What {
@@ -250,14 +250,19 @@ func (s deciding) asWork(c *call) (kind, name string, a *asked, err error) {
 	case "exports":
 		_, err = c.desk.ExportOf(name)
 		kind = "export"
+	case "shops":
+		kind = "shop"
+		if !c.desk.Shows(name) {
+			err = errNoPage
+		}
 	}
 	switch {
 	case what != "pause" && what != "resume" && (what != "look" || kind != "feed"):
 		return "", "", nil, errNoPage
 	case err != nil:
 		return "", "", nil, &bridge.Error{Op: "find", Object: kind + " " + name, Err: bridge.ErrUnknown, Hint: "see /feeds and /exports"}
-	case name == "":
-		a.Object, a.Back, a.Action = "shop", "/", "/shop/"+what
+	case kind == "shop":
+		a.Object, a.Back, a.Action = strings.TrimSpace("shop "+name), "/", strings.TrimSuffix(c.r.URL.Path, "/")
 		return kind, name, a, nil
 	}
 	a.Object, a.Back = kind+" "+name, "/"+kind+"s/"+url.PathEscape(name)

@@ -78,7 +78,7 @@ func (s dropPages) showDrop(c *call) error {
 	refresh := 0
 	if v.State == bridge.Held {
 		v.Plan, v.Pending, err = s.plans.get(ctx, fmt.Sprintf("drop %d %d", id, len(v.Life)), func(ctx context.Context) (*operate.Plan, error) {
-			return s.Desk.PlanDrop(ctx, id, operate.PlanOptions{})
+			return c.desk.PlanDrop(ctx, id, operate.PlanOptions{})
 		})
 		if err != nil {
 			v.PlanErr = err.Error()

@@ -89,7 +89,7 @@ func (s dropPages) showDrops(c *call) error {
 	if len(v.Drops) > 0 {
 		v.Pager = pagesOf(q, more, v.Drops[0].Drop)
 	}
-	if v.Ribbon, err = s.ribbon(c.r.Context(), day, v.Feed); err != nil {
+	if v.Ribbon, err = s.ribbon(c.r.Context(), c.desk, day, v.Feed); err != nil {
 		return err
 	}
 	s.show(c, http.StatusOK, "drops", view{Title: c.T("Drops"), Live: f.Before == 0, Body: v})
@@ -131,8 +131,8 @@ const (
 // worse orders tones for a cell.
 var worse = map[string]int{"idle": 0, "good": 1, "busy": 2, "warn": 3, "hold": 4, "bad": 5}
 
-func (s dropPages) ribbon(ctx context.Context, day time.Time, feed string) (*ribbon, error) {
-	drops, err := s.Desk.Drops(ctx, bridge.DropFilter{Feed: feed, From: day, To: day.Add(24 * time.Hour), Last: ribbonDrops})
+func (s dropPages) ribbon(ctx context.Context, desk *operate.Desk, day time.Time, feed string) (*ribbon, error) {
+	drops, err := desk.Drops(ctx, bridge.DropFilter{Feed: feed, From: day, To: day.Add(24 * time.Hour), Last: ribbonDrops})
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +141,7 @@ func (s dropPages) ribbon(ctx context.Context, day time.Time, feed string) (*rib
 	for h := 0; h <= 24; h += 3 {
 		b.Hours = append(b.Hours, h)
 	}
-	for _, f := range s.Desk.Feeds {
+	for _, f := range desk.Feeds {
 		if feed == "" || feed == f.Name {
 			b.Lanes = append(b.Lanes, lane{Feed: f.Name, Y: len(b.Lanes) * laneHeight})
 		}

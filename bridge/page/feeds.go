@@ -14,7 +14,14 @@ type workPages struct{ *Server }
 // workList are the feeds, or the exports, with how each stands.
 type workList struct {
 	*today
-	Shop *operate.Pause // the shop's pause; nil for none
+	Stops []shopStop // of the shops, each with its pause
+}
+
+// shopStop is where all that needs a shop can be stopped.
+type shopStop struct {
+	Name  string         // empty of the only one
+	Path  string         // of its decisions
+	Pause *operate.Pause // nil for none
 }
 
 func (s workPages) works(c *call) (*workList, error) {
@@ -23,7 +30,15 @@ func (s workPages) works(c *call) (*workList, error) {
 		return nil, err
 	}
 	v := &workList{today: t}
-	v.Shop = pauseOf(t.Pauses, bridge.ShopWork)
+	for _, name := range s.Config.ShopNames() {
+		stop := shopStop{Name: name, Path: "/shops/" + name, Pause: pauseOf(t.Pauses, bridge.OfShop(bridge.ShopWork, name))}
+		if len(s.Config.Shops()) == 1 {
+			stop.Name, stop.Path = "", "/shop"
+		}
+		if c.desk.Shows(name) {
+			v.Stops = append(v.Stops, stop)
+		}
+	}
 	return v, nil
 }
 

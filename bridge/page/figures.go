@@ -56,9 +56,16 @@ func (*chart) Bottom() float64 { return chartHeight - chartBottom }
 
 func (s *Server) showFigures(c *call) error {
 	ctx := c.r.Context()
-	days, err := s.days.get(ctx, moment{}, figuresAge, func() ([]operate.Day, error) {
-		return operate.Figures{Ledger: s.Desk.Ledger}.Days(ctx, s.Desk.In.Clock.Now(), figureDays)
-	})
+	make := func() ([]operate.Day, error) {
+		return operate.Figures{View: &c.desk.View}.Days(ctx, c.desk.In.Clock.Now(), figureDays)
+	}
+	var days []operate.Day
+	var err error
+	if c.desk.Narrow() {
+		days, err = make()
+	} else {
+		days, err = s.days.get(ctx, moment{}, figuresAge, make)
+	}
 	if err != nil {
 		return err
 	}

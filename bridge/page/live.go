@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/admit"
+	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -157,6 +159,7 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.news.leave(c)
+	seen := s.Desk.SeenBy(admit.CallerOf(r.Context()).Shops)
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("X-Accel-Buffering", "no")
@@ -184,15 +187,18 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		case m, ok := <-c:
-			if !ok || !sendBulletin(send, m) {
+			if !ok || !sendBulletin(send, &seen, m) {
 				return
 			}
 		}
 	}
 }
 
-func sendBulletin(send func(string, ...any) bool, m bulletin) bool {
+func sendBulletin(send func(string, ...any) bool, seen *operate.View, m bulletin) bool {
 	for _, p := range m.progress {
+		if seen.Narrow() && seen.ShopOf(p.Feed) == "" {
+			continue
+		}
 		text, err := json.Marshal(p)
 		if err != nil || !send("event: progress\ndata: %s\n\n", text) {
 			return false

@@ -31,7 +31,6 @@ type Options struct {
 	Desk *operate.Desk
 	// Config is what the bridge works by; its secrets are not shown.
 	Config *config.Config
-	Shop   string // the shop's name, as users' shops have it; empty where the config has one shop
 	Topics []Topic
 	// Check tries both ends, as `orobridge check` does; nil: the page has no such button.
 	Check   func(context.Context) (operate.Findings, error)
@@ -135,6 +134,8 @@ func (s *Server) Handler() http.Handler {
 	work("/exports/{name}/{what}", decide.askWork, decide.decideWork)
 	mux.Handle("GET /shop/{what}", s.serve(admit.Admin, decide.askWork))
 	mux.Handle("POST /shop/{what}", s.serve(admit.Admin, decide.decideWork))
+	mux.Handle("GET /shops/{name}/{what}", s.serve(admit.Admin, decide.askWork))
+	mux.Handle("POST /shops/{name}/{what}", s.serve(admit.Admin, decide.decideWork))
 	work("/check", decide.askCheck, decide.check)
 	look("/figures", s.showFigures)
 	look("/help", s.showHelp)
@@ -164,7 +165,7 @@ type call struct {
 func (s *Server) allowed(role admit.Role, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who := admit.CallerOf(r.Context())
-		if who.May(role) && who.Sees(s.Shop) {
+		if who.May(role) && s.sees(who) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -177,8 +178,15 @@ func (s *Server) allowed(role admit.Role, next http.Handler) http.Handler {
 	})
 }
 
+// sees says that a caller may see some shop.
+func (s *Server) sees(who *admit.Caller) bool {
+	view := s.Desk.SeenBy(who.Shops)
+	return view.Sees()
+}
+
 func (s *Server) newCall(w http.ResponseWriter, r *http.Request, who *admit.Caller) *call {
 	desk := *s.Desk
+	desk.View = desk.SeenBy(who.Shops)
 	desk.By, desk.Wait, desk.Clock = who.Decision(""), false, desk.In.Clock
 	return &call{words: wordsFor(r), w: w, r: r, who: who, desk: &desk}
 }

@@ -82,28 +82,31 @@ func (s *Server) showToday(c *call) error {
 	return nil
 }
 
-// todayFor is how everything stands, made once for all who look at the same time.
+// todayFor is how everything stands, made once for all who may see all of it and look at the same time.
 func (s *Server) todayFor(c *call) (*today, error) {
 	ctx := c.r.Context()
-	return s.today.get(ctx, s.news.now(), newsEvery, func() (*today, error) { return s.makeToday(ctx) })
+	if c.desk.Narrow() {
+		return s.makeToday(ctx, c.desk)
+	}
+	return s.today.get(ctx, s.news.now(), newsEvery, func() (*today, error) { return s.makeToday(ctx, s.Desk) })
 }
 
-func (s *Server) makeToday(ctx context.Context) (*today, error) {
-	now := s.Desk.In.Clock.Now().UTC()
+func (s *Server) makeToday(ctx context.Context, desk *operate.Desk) (*today, error) {
+	now := desk.In.Clock.Now().UTC()
 	t := &today{At: now, Day: now.Truncate(24 * time.Hour)}
 	var err error
-	if t.Status, err = s.Desk.Status(ctx); err != nil {
+	if t.Status, err = desk.Status(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.findAlarms(ctx, &s.Desk.View); err != nil {
+	if err := t.findAlarms(ctx, &desk.View); err != nil {
 		return nil, err
 	}
-	did, err := operate.Figures{Ledger: s.Desk.Ledger}.Tallies(ctx, t.Day)
+	did, err := operate.Figures{View: &desk.View}.Tallies(ctx, t.Day)
 	if err != nil {
 		return nil, err
 	}
 	for i, f := range t.Status.Feeds {
-		x := feedToday{FeedStatus: f, Config: s.Desk.Feeds[i], Did: did[f.Feed]}
+		x := feedToday{FeedStatus: f, Config: desk.Feeds[i], Did: did[f.Feed]}
 		x.Tone = t.toneOf(&x)
 		t.Feeds = append(t.Feeds, x)
 	}
@@ -111,8 +114,8 @@ func (s *Server) makeToday(ctx context.Context) (*today, error) {
 		t.Exports = append(t.Exports, exportToday{x, t.toneOfExport(x)})
 	}
 	t.findAlerts()
-	t.Ends = s.ends(t.Status)
-	if t.Loading, err = operate.AtWork(ctx, &s.Desk.View, pageRows); err != nil {
+	t.Ends = s.ends(desk, t.Status)
+	if t.Loading, err = operate.AtWork(ctx, &desk.View, pageRows); err != nil {
 		return nil, err
 	}
 	for _, w := range t.Loading {
@@ -250,17 +253,21 @@ func (t *today) placeOf(of string) string {
 }
 
 // ends tells how the shop and the remotes are, by the trouble of those who need them.
-func (s *Server) ends(v *operate.Status) []end {
-	shop := end{Name: "shop", Kind: "OroCommerce", At: s.shopURL(), Tone: "good", Why: v.Paused[bridge.ShopWork]}
-	all := []end{shop}
+func (s *Server) ends(desk *operate.Desk, v *operate.Status) []end {
+	var all []end
+	for _, shop := range s.Config.Shops() {
+		if work := bridge.OfShop(bridge.ShopWork, shop.Name); desk.Shows(shop.Name) {
+			all = append(all, end{Name: work, Kind: "OroCommerce", At: shop.URL, Tone: "good", Why: v.Paused[work]})
+		}
+	}
 	for _, name := range sorted(s.Config.Remotes) {
 		e := end{Name: name, Kind: s.Config.Remotes[name].Kind, Tone: "good"}
-		for _, f := range s.Desk.Feeds {
+		for _, f := range desk.Feeds {
 			if f.Remote == name {
 				e.Why = cmp.Or(e.Why, v.Paused["feed "+f.Name])
 			}
 		}
-		for _, x := range s.Desk.Exports {
+		for _, x := range desk.Exports {
 			if x.Remote == name {
 				e.Why = cmp.Or(e.Why, v.Paused["export "+x.Name])
 			}
@@ -273,15 +280,6 @@ func (s *Server) ends(v *operate.Status) []end {
 		}
 	}
 	return all
-}
-
-func (s *Server) shopURL() string {
-	for _, shop := range s.Config.Shops() {
-		if shop.Name == s.Shop || s.Shop == "" {
-			return shop.URL
-		}
-	}
-	return ""
 }
 
 // sorted are the names in a map.

@@ -27,6 +27,7 @@ type app struct {
 	show.Pen
 	stdin io.Reader
 	env   func(string) (string, bool)
+	shops []string         // that the command line names; none: all
 	boxes []orotest.Option // of the shops in a box that it starts, for tests
 
 	configPath string

@@ -76,8 +76,8 @@ func (a *app) checkup(c *config.Config, ledger *state.State) *operate.Checkup {
 		told = func(operate.Findings) {}
 	}
 	k := checkup(c, ledger, a.logger(), told)
-	k.Offers = func(ctx context.Context, found bridge.Capabilities) ([]bridge.Loss, error) {
-		return keepOffers(ctx, c, found)
+	k.Offers = func(ctx context.Context, shop string, found bridge.Capabilities) ([]bridge.Loss, error) {
+		return keepOffers(ctx, c, shop, found)
 	}
 	return k
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/bridge/password"
 	"github.com/orobridge/orobridge/bridge/sftpd"
@@ -100,7 +101,7 @@ func (d *demo) start(ctx context.Context) (err error) {
 		return err
 	}
 	d.story.Desk, d.story.Ended = d.engine.Desk, d.bridge
-	d.story.OroIDs, d.story.Requests = d.engine.ledger.OroIDs, d.engine.shop.Requests
+	d.story.OroIDs, d.story.Requests = d.engine.ledger.OroIDs, d.engine.shops[bridge.MainShop].Requests
 	d.erp, err = erp.Dial(d.door.Address(), erp.User, filepath.Join(d.dir, erp.KeyFile), filepath.Join(d.dir, erp.HostsFile))
 	d.story.ERP = d.erp
 	return err

@@ -39,14 +39,14 @@ const patience = 10 * time.Second
 
 // engine is a bridge with its ends opened, and the desk before it.
 type engine struct {
-	*daemon.Daemon
+	*daemon.Bridge
 	Desk    *operate.Desk
 	Alarms  *notify.Keeper
 	Tell    *subscribe.Teller
 	web     *post.Web
 	config  *config.Config
 	ledger  *state.State
-	shop    *oro.Client
+	shops   map[string]*oro.Client // by name
 	remotes map[string]bridge.Remote
 	orders  map[string]bridge.Remote // ways of their own for exports
 	backups bridge.Remote            // a local folder for backups; nil without
@@ -76,8 +76,13 @@ func (a *app) look(ctx context.Context, see func(*operate.View) error) (err erro
 		return err
 	}
 	defer closing(ledger, &err)
-	return see(&operate.View{Feeds: c.Feeds, Exports: c.Exports, Ledger: witness{ledger, c.State.Dir},
-		Running: state.Locked(c.State.Dir), By: decider(), Shadow: a.shadow})
+	v := &operate.View{Feeds: c.Feeds, Exports: c.Exports, Ledger: witness{ledger, c.State.Dir},
+		Of:      func(shop string) operate.Ledger { return witness{ledger.Of(shop), c.State.Dir} },
+		Running: state.Locked(c.State.Dir), By: decider(), Shadow: a.shadow, Sight: operate.SightOf(c)}
+	if *v, err = v.Only(a.shops...); err != nil {
+		return err
+	}
+	return see(v)
 }
 
 // A witness is a ledger opened for reading in which looks at persons' data are entered all the same. Where no bridge has run yet
@@ -126,7 +131,7 @@ func (a *app) work(ctx context.Context, feed string, open func(context.Context, 
 // attend does a piece of work that somebody waits for, showing on a terminal how far it is. What the shop offers is not asked
 // again when it is noted.
 func (a *app) attend(ctx context.Context, c *config.Config, ledger *state.State, running bool, do func(*engine) error) (err error) {
-	e, err := a.assemble(c, ledger, a.quietLogger())
+	e, err := a.assemble(ctx, c, ledger, a.quietLogger())
 	if err != nil {
 		return errors.Join(err, ledger.Close())
 	}
@@ -134,7 +139,8 @@ func (a *app) attend(ctx context.Context, c *config.Config, ledger *state.State,
 	if err := e.Recall(ctx); err != nil {
 		return err
 	}
-	e.In.Patience, e.Desk.Running = patience, running
+	e.Desk.Running = running
+	e.hurry()
 	a.ShowProgress(e.Events)
 	defer a.Erase()
 	return do(e)
@@ -175,24 +181,25 @@ func (a *app) engine(ctx context.Context, c *config.Config, log *slog.Logger) (*
 	for _, doubt := range ledger.Doubts {
 		log.Warn(doubt)
 	}
-	e, err := a.assemble(c, ledger, log)
+	e, err := a.assemble(ctx, c, ledger, log)
 	if err != nil {
 		return nil, errors.Join(err, ledger.Close())
 	}
 	return e, nil
 }
 
-// assemble makes the engine of the config's shop on a ledger that is open, and stays so when it fails.
-func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) (*engine, error) {
-	shop := c.Shops()[0]
-	e := &engine{config: c, ledger: ledger, remotes: map[string]bridge.Remote{}, orders: map[string]bridge.Remote{}, log: log}
+// assemble makes the engines of the config's shops on a ledger that is open, and stays so when it fails.
+func (a *app) assemble(ctx context.Context, c *config.Config, ledger *state.State, log *slog.Logger) (*engine, error) {
+	e := &engine{config: c, ledger: ledger, shops: map[string]*oro.Client{}, remotes: map[string]bridge.Remote{},
+		orders: map[string]bridge.Remote{}, log: log}
 	events := &bridge.Events{}
 	if c.Admin != nil {
 		b := readBuild()
-		e.figures = figures.New(figures.Options{Shop: shop.Name, Feeds: c.FeedsOf(shop), Exports: c.ExportsOf(shop), Ledger: ledger,
-			Events: events, Clock: bridge.SystemClock{}, Dir: c.State.Dir, Version: b.Version, Revision: b.Revision, Log: log})
+		e.figures = figures.New(figures.Options{Shops: c.ShopNames(), ShopOf: c.ShopOf, Feeds: c.Feeds, Exports: c.Exports, Ledger: ledger,
+			Of: func(shop string) figures.Keys { return ledger.Of(shop) }, Events: events, Clock: bridge.SystemClock{},
+			Dir: c.State.Dir, Version: b.Version, Revision: b.Revision, Log: log})
 	}
-	if err := e.open(shop, log); err != nil {
+	if err := e.open(log); err != nil {
 		return nil, errors.Join(err, e.closeEnds())
 	}
 	events.Observe(bridge.Calm(bridge.LogEvents(log)))
@@ -203,39 +210,67 @@ func (a *app) assemble(c *config.Config, ledger *state.State, log *slog.Logger) 
 			}
 		})
 	}
-	e.Daemon = daemon.Assemble(c, shop, daemon.Ends{Ledger: ledger, Shop: e.shop, Remotes: e.remotes, OrderRemotes: e.orders,
-		Spool: ledger.Spool(), Clock: bridge.SystemClock{}, Events: events})
-	e.Desk = &operate.Desk{View: operate.View{Feeds: c.FeedsOf(shop), Exports: c.ExportsOf(shop), Ledger: ledger, By: decider()},
-		In: e.In, Out: e.Out}
-	e.Daemon.Shop = e.shop
+	e.Bridge = daemon.Together(c, func(s *config.Shop) daemon.Ends {
+		return daemon.Ends{Ledger: ledger.Of(s.Name), Shop: e.shops[s.Name], Remotes: e.remotes, OrderRemotes: e.orders,
+			Spool: ledger.Spool(), Clock: bridge.SystemClock{}, Events: events}
+	})
+	facts := map[string]func() signs.ShopFacts{}
+	for _, d := range e.Shops {
+		shop := e.shops[d.Name]
+		d.Shop = shop
+		facts[d.Name] = func() signs.ShopFacts { return signs.ShopFacts(shop.Noticed()) }
+		if w := c.Webhook; w.URL != "" && len(d.Out.Exports) > 0 {
+			d.Subscribe = func(ctx context.Context) ([]string, error) { return shop.Subscribe(ctx, w.URL, w.Secret) }
+		}
+		if a.shadow {
+			shadow.Cast(d)
+		}
+	}
 	if c.State.Backup.Every > 0 {
 		e.Backup = e.schedule(events).Due
 	}
-	e.Alarms = notify.Assemble(c, shop, ledger, events, func() signs.ShopFacts { return signs.ShopFacts(e.shop.Noticed()) },
-		(&post.Office{}).Send, e.remotes, e.orders)
+	e.Alarms = notify.Assemble(c, ledger, events, facts, (&post.Office{}).Send, e.remotes, e.orders)
 	e.web = post.NewWeb(readBuild().Version)
 	e.Alarms.Ping = e.web.Ping
 	e.Tell = subscribe.Assemble(c, ledger, ledger.Identity(), ledger.Generation(), events, e.web.Event)
-	if w := c.Webhook; w.URL != "" && len(c.ExportsOf(shop)) > 0 {
-		e.Subscribe = func(ctx context.Context) ([]string, error) {
-			return e.shop.Subscribe(ctx, w.URL, w.Secret)
-		}
-	}
-	if a.shadow {
-		e.Desk.Shadow = true
-		shadow.Cast(e.Daemon)
+	if err := errors.Join(e.Belong(ctx), e.sit(a)); err != nil {
+		return nil, errors.Join(err, e.closeEnds())
 	}
 	return e, nil
 }
 
-// open prepares the ends.
-func (e *engine) open(shop *config.Shop, log *slog.Logger) (err error) {
-	o := oro.Options{Log: log}
-	if e.figures != nil {
-		o.Watch = e.figures.Request
+// sit sets up the desk before the engines, for the shops that the command line names.
+func (e *engine) sit(a *app) error {
+	first, ledger := e.Shops[0], e.ledger
+	e.Desk = &operate.Desk{View: operate.View{Ledger: ledger, Of: func(shop string) operate.Ledger { return ledger.Of(shop) }, By: decider(),
+		Shadow: a.shadow, Sight: operate.SightOf(e.config)}, In: first.In, Out: first.Out}
+	for _, d := range e.Shops {
+		e.Desk.Feeds, e.Desk.Exports = append(e.Desk.Feeds, d.In.Feeds...), append(e.Desk.Exports, d.Out.Exports...)
+		e.Desk.Each = append(e.Desk.Each, operate.Engines{In: d.In, Out: d.Out})
 	}
-	if e.shop, err = oro.New(*shop, o); err != nil {
-		return err
+	view, err := e.Desk.Only(a.shops...)
+	e.Desk.View = view
+	return err
+}
+
+// hurry has the engines give up soon what somebody waits for.
+func (e *engine) hurry() {
+	for _, d := range e.Shops {
+		d.In.Patience = patience
+	}
+}
+
+// open prepares the ends.
+func (e *engine) open(log *slog.Logger) (err error) {
+	for _, s := range e.config.Shops() {
+		o := oro.Options{Log: log}
+		if e.figures != nil {
+			o.Watch = func() func(int) { return e.figures.Request(s.Name) }
+		}
+		if e.shops[s.Name], err = oro.New(*s, o); err != nil {
+			delete(e.shops, s.Name)
+			return err
+		}
 	}
 	for name := range e.config.Remotes {
 		r, err := e.config.OpenRemote(name, e.ledger.Identity(), log)
@@ -249,7 +284,7 @@ func (e *engine) open(shop *config.Shop, log *slog.Logger) (err error) {
 			return err
 		}
 	}
-	for _, x := range e.config.ExportsOf(shop) {
+	for _, x := range e.config.Exports {
 		_, serves := e.remotes[x.Remote].(bridge.Server) // there is one of it
 		if e.orders[x.Remote] != nil || serves {
 			continue
@@ -300,7 +335,7 @@ func (e *engine) listen(ctx context.Context) (err error) {
 func (e *engine) page() page.Options {
 	desk := *e.Desk
 	desk.Running = true
-	p := page.Options{Desk: &desk, Config: e.config, Shop: e.config.Shops()[0].Name, Version: readBuild().Version, Log: e.log,
+	p := page.Options{Desk: &desk, Config: e.config, Version: readBuild().Version, Log: e.log,
 		Check: checkup(e.config, e.ledger, e.log, func(operate.Findings) {}).Run}
 	for _, t := range help.Topics() {
 		p.Topics = append(p.Topics, page.Topic(t))
@@ -329,7 +364,7 @@ func (e *engine) ready(ctx context.Context) error {
 func (e *engine) serve(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	if e.hook != nil {
-		s := &web.Server{Secret: e.config.Webhook.Secret, Wake: e.Out.WakeExports, Log: e.log}
+		s := &web.Server{Secret: e.config.Webhook.Secret, Wake: e.Wake, Log: e.log}
 		g.Go(func() error { return s.Serve(ctx, e.hook) })
 	}
 	if e.site != nil {
@@ -354,8 +389,8 @@ func (e *engine) closeEnds() error {
 	if e.backups != nil {
 		errs = append(errs, e.backups.Close())
 	}
-	if e.shop != nil {
-		e.shop.Close()
+	for _, shop := range e.shops {
+		shop.Close()
 	}
 	if e.web != nil {
 		e.web.Close()

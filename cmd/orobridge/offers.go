@@ -10,9 +10,9 @@ import (
 	"github.com/orobridge/orobridge/state"
 )
 
-// keepOffers notes in the ledger of a config what the shop offers now, beside a running bridge if need be, and tells what
+// keepOffers notes in the ledger of a config what a shop offers now, beside a running bridge if need be, and tells what
 // was noted before and is lost. Where nothing has run yet nothing is kept.
-func keepOffers(ctx context.Context, c *config.Config, found bridge.Capabilities) (lost []bridge.Loss, err error) {
+func keepOffers(ctx context.Context, c *config.Config, shop string, found bridge.Capabilities) (lost []bridge.Loss, err error) {
 	seen, err := readLedger(ctx, c)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -24,7 +24,7 @@ func keepOffers(ctx context.Context, c *config.Config, found bridge.Capabilities
 	if err = errors.Join(err, seen.Close()); err != nil {
 		return nil, err
 	}
-	if before, known := bridge.OffersOf(notes); known {
+	if before, known := bridge.OffersOf(notes, shop); known {
 		lost = found.Lost(before)
 	}
 	ledger, err := state.Open(ctx, c.State.Dir, state.Options{Beside: true})
@@ -32,5 +32,5 @@ func keepOffers(ctx context.Context, c *config.Config, found bridge.Capabilities
 		return nil, err
 	}
 	defer closing(ledger, &err)
-	return lost, ledger.Note(ctx, bridge.OffersNote, found.Note())
+	return lost, ledger.Note(ctx, bridge.OfShop(bridge.OffersNote, shop), found.Note())
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +22,8 @@ func newPauseCommand(a *app) *cobra.Command {
 		Short: "Stop a feed, an export or all work at the shop, until it is resumed",
 		Long: "pause stops a feed (nothing of it is listed, fetched or loaded), an export (no order is noticed or written) or the shop\n" +
 			"(nothing is loaded and no order is noticed; files are fetched, and orders that are owed are written). A running bridge stops\n" +
-			"at the next safe point of a load; what it has at hand goes on from there later. --for or --until sets an end.",
+			"at the next safe point of a load; what it has at hand goes on from there later. --for or --until sets an end. Of several shops\n" +
+			"one is named: pause shop NAME.",
 		Example: "  orobridge pause feed prices --why 'wrong decimal point' --for 2h\n  orobridge pause shop --until 2026-01-31T07:00:00Z",
 		Args:    cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -92,8 +94,8 @@ func pausableOf(args []string) (kind, name string, err error) {
 	switch {
 	case len(args) == 2 && (args[0] == "feed" || args[0] == "export"):
 		return args[0], args[1], nil
-	case len(args) == 1 && args[0] == "shop":
-		return args[0], "", nil
+	case len(args) <= 2 && args[0] == "shop":
+		return args[0], strings.Join(args[1:], ""), nil
 	}
 	return "", "", &usageError{"what is to be paused or resumed is a feed, an export or the shop", "write " + pausable}
 }

@@ -38,7 +38,8 @@ func newRehearseCommand(a *app) *cobra.Command {
 			if err := s.open(cmd.Context()); err != nil {
 				return err
 			}
-			play := &rehearsal.Play{Files: args[0], Wait: wait, Desk: s.engine.Desk, Shop: shop.Shop, Order: s.engine.shop.Order, Ended: s.bridge,
+			play := &rehearsal.Play{Files: args[0], Wait: wait, Desk: s.engine.Desk, Shop: shop.Shop,
+				Order: s.engine.shops[config.MainShop].Order, Ended: s.bridge,
 				Stage: &s.stage}
 			if err := play.Run(cmd.Context()); err != nil {
 				return err

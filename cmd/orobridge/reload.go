@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -65,7 +66,7 @@ func (l *lives) run(ctx context.Context, c *config.Config) error {
 
 // begin opens the ends of a config.
 func (l *lives) begin(ctx context.Context, c *config.Config) (*engine, error) {
-	e, err := l.assemble(c, l.ledger, l.log)
+	e, err := l.assemble(ctx, c, l.ledger, l.log)
 	if err != nil {
 		return nil, err
 	}
@@ -74,11 +75,15 @@ func (l *lives) begin(ctx context.Context, c *config.Config) (*engine, error) {
 	if err := e.listen(ctx); err != nil {
 		return nil, errors.Join(err, e.closeEnds())
 	}
+	var urls []string
+	for _, s := range c.Shops() {
+		urls = append(urls, s.URL)
+	}
 	what := "running"
 	if l.shadow {
 		what = "running as a shadow, which writes nothing"
 	}
-	l.log.Info(what, "feeds", len(c.Feeds), "exports", len(c.Exports), "state", c.State.Dir, "shop", c.Shops()[0].URL)
+	l.log.Info(what, "feeds", len(c.Feeds), "exports", len(c.Exports), "state", c.State.Dir, "shop", strings.Join(urls, ", "))
 	systemd.Tell(l.log, systemd.Ready)
 	return e, nil
 }

@@ -104,7 +104,7 @@ func (a *app) runOnce(ctx context.Context, stable bool) (err error) {
 	defer closing(e, &err)
 	a.ShowProgress(e.Events)
 	defer a.Erase()
-	e.In.Patience = patience
+	e.hurry()
 	began := time.Now()
 	round := e.Round
 	if stable {

@@ -157,15 +157,22 @@ func (l alarmStore) PruneAlarms(ctx context.Context, before time.Time, n int) (m
 	return more, err
 }
 
-// Unjudged tells of the batches of runs at work whose outcome is not known.
-func (l alarmStore) Unjudged(ctx context.Context) (u bridge.Unjudged, err error) {
-	err = l.front.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM batches), b.sent, d.feed, d.id, d.name FROM batches b
-		JOIN runs r ON r.id = b.run JOIN drops d ON d.id = r.drop_id ORDER BY b.sent LIMIT 1`).
-		Scan(&u.N, stamp{&u.Oldest}, &u.Feed, &u.Drop, &u.File)
-	if err == sql.ErrNoRows {
-		return bridge.Unjudged{}, nil
-	}
-	return u, wrap("count unjudged batches", err)
+// Unjudged tells of the batches of runs at work whose outcome is not known, by feed: how many there are, and which is the oldest.
+func (l alarmStore) Unjudged(ctx context.Context) (all []bridge.Unjudged, err error) {
+	of := map[string]int{} // where a feed stands
+	err = walk(ctx, l.front, `SELECT b.sent, d.feed, d.id, d.name FROM batches b JOIN runs r ON r.id = b.run JOIN drops d ON d.id = r.drop_id
+		ORDER BY b.sent`, nil, func(rows *sql.Rows) error {
+		u := bridge.Unjudged{N: 1}
+		err := rows.Scan(stamp{&u.Oldest}, &u.Feed, &u.Drop, &u.File)
+		if i, known := of[u.Feed]; known {
+			all[i].N++
+			return err
+		}
+		of[u.Feed] = len(all)
+		all = append(all, u)
+		return err
+	})
+	return all, wrap("count unjudged batches", err)
 }
 
 // CameSince lists when the drops of a feed came that were seen since a time and are more than seen: the last n, oldest first.

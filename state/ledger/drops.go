@@ -60,6 +60,7 @@ func (l dropStore) Drop(ctx context.Context, id int64) (*bridge.Drop, error) {
 func (l dropStore) Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error) {
 	var w where
 	filter(&w, "feed = ?", f.Feed)
+	oneOf(&w, "feed", f.Feeds)
 	filter(&w, "remote = ?", f.Remote)
 	filter(&w, "folder = ?", f.Folder)
 	filter(&w, "name = ?", f.Name)

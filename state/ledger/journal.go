@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
 )
 
 // eventRest is what of an event has no column of its own.
@@ -92,6 +93,15 @@ func (l journal) Events(ctx context.Context, f bridge.EventFilter, each func(*br
 		w.add("kind NOT IN (SELECT value FROM json_each(?))", list(names(bridge.BatchKinds)))
 	}
 	filter(&w, "at >= ?", millis(f.Since))
+	if of := f.Of; of != nil {
+		works := make([]string, len(of.Works))
+		for i, work := range of.Works {
+			works[i] = string(formats.AppendText([]byte(`"work":`), work)) // as the rest of an event has it
+		}
+		const isOne = " IN (SELECT value FROM json_each(?))"
+		w.add("(feed"+isOne+" OR export"+isOne+" OR EXISTS (SELECT 1 FROM json_each(?) j WHERE instr(rest, j.value) > 0))",
+			list(of.Feeds), list(of.Exports), list(works))
+	}
 	query := `SELECT * FROM (SELECT id, at, kind, feed, export, drop_id, doc, remote, "user", rest FROM events` +
 		w.tail("id", f.First, f.Last) + `) chosen`
 	rows, err := l.walks.QueryContext(ctx, query+` ORDER BY id`, w.args...)

@@ -24,7 +24,7 @@ type Ledger struct {
 	dropStore   // drops, their manifests and signatures
 	runStore    // attempts to load them, and the batches under way
 	rowStore    // what became of a run's rows: rejects, warnings, parked records, history
-	linkStore   // what the shop accepted last of each key
+	linkStore   // what a shop accepted last of each key
 	outboxStore // documents that are owed to the ERP, and their files
 	journal     // events and notes, and the audit
 	admission   // sessions and tokens
@@ -35,9 +35,9 @@ type Ledger struct {
 type (
 	dropStore   struct{ *database }
 	runStore    struct{ *database }
-	rowStore    struct{ *database }
-	linkStore   struct{ *database }
-	outboxStore struct{ *database }
+	rowStore    struct{ part }
+	linkStore   struct{ part }
+	outboxStore struct{ part }
 	journal     struct{ *database }
 	admission   struct{ *database }
 	alarmStore  struct{ *database }
@@ -48,7 +48,7 @@ type Edition interface {
 	// Write carries out a transaction: all that do does with it, or nothing. It is on the disk when Write returns; soon says that
 	// it may get there with the next one that is not.
 	Write(ctx context.Context, soon bool, do func(Statements) error) error
-	// Lookup answers for many keys at once, in their order; refs are empty before.
+	// Lookup answers for many keys at once, in their order; refs are empty before. The entity is named as the ledger names it.
 	Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error
 }
 
@@ -87,5 +87,5 @@ func Open(ctx context.Context, e Edition, c Connections, writes bool, program st
 	if err := d.identify(ctx, program); err != nil {
 		return nil, err
 	}
-	return &Ledger{d, dropStore{d}, runStore{d}, rowStore{d}, linkStore{d}, outboxStore{d}, journal{d}, admission{d}, alarmStore{d}}, nil
+	return ledgerOf(part{d, ""}), nil
 }

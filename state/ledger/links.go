@@ -17,7 +17,7 @@ func (l linkStore) Lookup(ctx context.Context, entity string, keys []string, ref
 	if len(keys) == 0 {
 		return nil
 	}
-	return wrap(fmt.Sprintf("look up %d keys of %s", len(keys), entity), l.edition.Lookup(ctx, entity, keys, refs))
+	return wrap(fmt.Sprintf("look up %d keys of %s", len(keys), entity), l.edition.Lookup(ctx, l.of(entity), keys, refs))
 }
 
 const linkColumns = `a.link, a.entity, a.key, a.oro_id, a.content, a.removed, a.feed, a.drop_id, a.run, a.line, a.origins, a.at`
@@ -29,6 +29,7 @@ func scanLink(row interface{ Scan(...any) error }) (*bridge.Link, error) {
 	if err != nil {
 		return nil, err
 	}
+	k.Entity = bare(k.Entity)
 	if origins != "" {
 		if err := json.Unmarshal([]byte(origins), &k.Origins); err != nil {
 			return nil, fmt.Errorf("read origins of %s: %w", k.Key, err)
@@ -42,7 +43,7 @@ func scanLink(row interface{ Scan(...any) error }) (*bridge.Link, error) {
 func (l linkStore) Links(ctx context.Context, entity string, keys []string) (map[string]*bridge.Link, error) {
 	links := make(map[string]*bridge.Link, len(keys))
 	err := walk(ctx, l.read, `SELECT `+linkColumns+` FROM json_each(?) j CROSS JOIN links l ON l.entity = ? AND l.key = j.value
-		CROSS JOIN accepted a ON a.link = l.id`, []any{list(keys), entity}, func(rows *sql.Rows) error {
+		CROSS JOIN accepted a ON a.link = l.id`, []any{list(keys), l.of(entity)}, func(rows *sql.Rows) error {
 		k, err := scanLink(rows)
 		if err == nil {
 			links[k.Key] = k
@@ -56,7 +57,7 @@ func (l linkStore) Links(ctx context.Context, entity string, keys []string) (map
 // last.
 func (l linkStore) Unseen(ctx context.Context, entity, feed string, seen func(int64) bool, each func(*bridge.Link) error) error {
 	err := walk(ctx, l.walks, `SELECT `+linkColumns+` FROM accepted a WHERE a.entity = ? AND a.feed = ? AND a.removed = 0 ORDER BY a.link`,
-		[]any{entity, feed}, func(rows *sql.Rows) error {
+		[]any{l.of(entity), feed}, func(rows *sql.Rows) error {
 			k, err := scanLink(rows)
 			if err != nil || seen(k.ID) {
 				return err
@@ -70,7 +71,7 @@ func (l linkStore) Unseen(ctx context.Context, entity, feed string, seen func(in
 func (l linkStore) OroIDs(ctx context.Context, entity string, keys []string) (map[string]string, error) {
 	ids := make(map[string]string, len(keys))
 	err := walk(ctx, l.read, `SELECT l.key, a.oro_id FROM json_each(?) j CROSS JOIN links l ON l.entity = ? AND l.key = j.value
-		CROSS JOIN accepted a ON a.link = l.id`, []any{list(keys), entity}, func(rows *sql.Rows) error {
+		CROSS JOIN accepted a ON a.link = l.id`, []any{list(keys), l.of(entity)}, func(rows *sql.Rows) error {
 		var key, id string
 		err := rows.Scan(&key, &id)
 		ids[key] = id
@@ -93,7 +94,7 @@ func (l linkStore) Forget(ctx context.Context, entity string, keys []string) err
 
 func forget(ctx context.Context, tx statements, entity, key string) error {
 	var id int64
-	err := tx.QueryRowContext(ctx, `SELECT id FROM links WHERE entity = ? AND key = ?`, entity, key).Scan(&id)
+	err := tx.QueryRowContext(ctx, `SELECT id FROM links WHERE entity = ? AND key = ?`, tx.of(entity), key).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
@@ -104,7 +105,7 @@ func forget(ctx context.Context, tx statements, entity, key string) error {
 		_, err = tx.ExecContext(ctx, `DELETE FROM accepted WHERE link = ?`, id)
 	}
 	if err == nil {
-		_, err = tx.ExecContext(ctx, `DELETE FROM links WHERE entity = ? AND key = ?`, entity, key)
+		_, err = tx.ExecContext(ctx, `DELETE FROM links WHERE entity = ? AND key = ?`, tx.of(entity), key)
 	}
 	return err
 }
@@ -131,23 +132,23 @@ func saveLink(ctx context.Context, tx statements, k *bridge.Link) error {
 			return err
 		}
 		if n == 1 {
-			_, err = tx.ExecContext(ctx, `UPDATE links SET print = ? WHERE entity = ? AND key = ?`, k.Fingerprint(), k.Entity, k.Key)
+			_, err = tx.ExecContext(ctx, `UPDATE links SET print = ? WHERE entity = ? AND key = ?`, k.Fingerprint(), tx.of(k.Entity), k.Key)
 			return err
 		}
 	}
 	err := tx.insert(ctx, &k.ID, `INSERT INTO accepted (entity, key, oro_id, content, removed, feed, drop_id, run, line, origins, at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		k.Entity, k.Key, k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At))
+		tx.of(k.Entity), k.Key, k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At))
 	if err != nil {
 		return err
 	}
 	const enter = `INSERT INTO links (entity, key, id, print) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`
-	if n, err := tx.count(ctx, enter, k.Entity, k.Key, k.ID, k.Fingerprint()); err != nil || n == 1 {
+	if n, err := tx.count(ctx, enter, tx.of(k.Entity), k.Key, k.ID, k.Fingerprint()); err != nil || n == 1 {
 		return err
 	}
 	if err := forget(ctx, tx, k.Entity, k.Key); err != nil {
 		return err
 	}
-	_, err = tx.ExecContext(ctx, enter, k.Entity, k.Key, k.ID, k.Fingerprint())
+	_, err = tx.ExecContext(ctx, enter, tx.of(k.Entity), k.Key, k.ID, k.Fingerprint())
 	return err
 }

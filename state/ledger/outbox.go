@@ -228,6 +228,7 @@ const orderState = `CASE WHEN o.answered <> 0 THEN 'answered' WHEN o.stuck <> ''
 func (l outboxStore) Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*bridge.Owed, error) {
 	var w where
 	filter(&w, "o.export = ?", f.Export)
+	oneOf(&w, "o.export", f.Exports)
 	among(&w, orderState, f.States)
 	if f.Order != "" {
 		number, err := strconv.ParseInt(f.Order, 10, 64)

@@ -19,6 +19,9 @@ func (l rowStore) Parked(ctx context.Context, feed string, waitedSince time.Time
 		w.add(`(EXISTS (SELECT 1 FROM links l WHERE l.entity = p.missing_entity AND l.key = p.missing_key) OR p.since < ?)`, millis(waitedSince))
 	}
 	filter(&w, "p.feed = ?", feed)
+	if feed == "" {
+		l.ours(&w, "p.entity", "")
+	}
 	query := `SELECT p.entity, p.key, p.feed, p.drop_id, p.run, p.line, p.pos,
 		p.missing_entity, p.missing_key, p.record, p.remove, p.row, p.since FROM parked p` + w.String() + ` ORDER BY p.drop_id, p.line, p.key`
 	err := walk(ctx, l.walks, query, w.args, func(rows *sql.Rows) error {
@@ -30,6 +33,7 @@ func (l rowStore) Parked(ctx context.Context, feed string, waitedSince time.Time
 		if err != nil {
 			return err
 		}
+		p.Entity, p.Missing.Entity = bare(p.Entity), bare(p.Missing.Entity)
 		if p.Record, err = formats.ParseContent(record); err != nil {
 			return err
 		}
@@ -49,7 +53,7 @@ func (l rowStore) Unpark(ctx context.Context, entity string, keys []string, hist
 				return err
 			}
 		}
-		n, err = tx.count(ctx, `DELETE FROM parked WHERE entity = ? AND key IN (SELECT value FROM json_each(?))`, entity, list(keys))
+		n, err = tx.count(ctx, `DELETE FROM parked WHERE entity = ? AND key IN (SELECT value FROM json_each(?))`, tx.of(entity), list(keys))
 		return err
 	})
 	return n, err
@@ -57,7 +61,9 @@ func (l rowStore) Unpark(ctx context.Context, entity string, keys []string, hist
 
 // CountParked counts what waits of an entity.
 func (l rowStore) CountParked(ctx context.Context, entity string) (n int64, err error) {
-	err = l.read.QueryRowContext(ctx, `SELECT count(*) FROM parked WHERE entity = ?`, entity).Scan(&n)
+	var w where
+	l.ours(&w, "entity", entity)
+	err = l.read.QueryRowContext(ctx, `SELECT count(*) FROM parked`+w.String(), w.args...).Scan(&n)
 	return n, wrap("count parked "+entity, err)
 }
 
@@ -77,7 +83,7 @@ func park(ctx context.Context, tx statements, p *bridge.ParkedRow) error {
 		ON CONFLICT (entity, key) DO UPDATE SET feed = excluded.feed, drop_id = excluded.drop_id, run = excluded.run, line = excluded.line,
 			pos = excluded.pos, missing_entity = excluded.missing_entity, missing_key = excluded.missing_key, record = excluded.record,
 			remove = excluded.remove, "row" = excluded."row", since = excluded.since`,
-		p.Entity, p.Key, p.Feed, p.Drop, p.Run, p.Line, string(pos), p.Missing.Entity, p.Missing.Key, content(p.Record), p.Remove, string(raw),
-		millis(p.Since))
+		tx.of(p.Entity), p.Key, p.Feed, p.Drop, p.Run, p.Line, string(pos), tx.of(p.Missing.Entity), p.Missing.Key, content(p.Record), p.Remove,
+		string(raw), millis(p.Since))
 	return err
 }

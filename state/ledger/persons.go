@@ -29,7 +29,8 @@ func (d *database) Pseudonym(number string) string {
 func (l rowStore) Naming(ctx context.Context, entity, field, text string) (keys []string, err error) {
 	err = walk(ctx, l.walks, `SELECT k.key FROM links k CROSS JOIN accepted a ON a.link = k.id
 		WHERE k.entity = ?1 AND json_extract(a.content, ?2) = ?3
-		UNION SELECT key FROM parked WHERE entity = ?1 AND json_extract(record, ?2) = ?3 ORDER BY 1`, []any{entity, `$."` + field + `"`, text},
+		UNION SELECT key FROM parked WHERE entity = ?1 AND json_extract(record, ?2) = ?3 ORDER BY 1`,
+		[]any{l.of(entity), `$."` + field + `"`, text},
 		func(rows *sql.Rows) error {
 			var key string
 			err := rows.Scan(&key)
@@ -42,6 +43,7 @@ func (l rowStore) Naming(ctx context.Context, entity, field, text string) (keys 
 // Erase removes all that the ledger holds of a key as a record: link, history, parked row, rejects, and what runs of the named
 // feeds have warned of. Counts of runs, the outbox and the journal stay.
 func (l rowStore) Erase(ctx context.Context, entity, key string, feeds []string, events ...*bridge.Event) (n bridge.Forgotten, err error) {
+	named := l.of(entity)
 	err = l.tx(ctx, "erase a key of "+entity, func(tx statements) error {
 		for _, part := range []struct {
 			n     *int64
@@ -49,11 +51,11 @@ func (l rowStore) Erase(ctx context.Context, entity, key string, feeds []string,
 			with  string
 		}{
 			{&n.History, `DELETE FROM history WHERE link IN (SELECT id FROM links WHERE key = ?1 AND entity = ?2)
-				OR link IS NULL AND key = ?1 AND entity = ?2`, entity},
-			{&n.Links, `DELETE FROM accepted WHERE link IN (SELECT id FROM links WHERE key = ? AND entity = ?)`, entity},
-			{new(int64), `DELETE FROM links WHERE key = ? AND entity = ?`, entity},
-			{&n.Parked, `DELETE FROM parked WHERE key = ? AND entity = ?`, entity},
-			{&n.Rejects, `DELETE FROM rejects WHERE key = ? AND entity = ?`, entity},
+				OR link IS NULL AND key = ?1 AND entity = ?2`, named},
+			{&n.Links, `DELETE FROM accepted WHERE link IN (SELECT id FROM links WHERE key = ? AND entity = ?)`, named},
+			{new(int64), `DELETE FROM links WHERE key = ? AND entity = ?`, named},
+			{&n.Parked, `DELETE FROM parked WHERE key = ? AND entity = ?`, named},
+			{&n.Rejects, `DELETE FROM rejects WHERE key = ? AND entity = ?`, named},
 			{&n.Warnings, `DELETE FROM warnings WHERE key = ? AND drop_id IN (SELECT id FROM drops
 				WHERE feed IN (SELECT value FROM json_each(?)))`, list(feeds)},
 		} {

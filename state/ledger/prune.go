@@ -113,8 +113,8 @@ func (l outboxStore) PruneOrders(ctx context.Context, export string, before time
 				ON CONFLICT (export, oro_id) DO UPDATE SET updated = excluded.updated, again = 0, ignored = 1`,
 			`WITH done AS (SELECT o.identifier AS key FROM outbox o WHERE ` + gone + ` EXCEPT
 				SELECT p.identifier FROM outbox p WHERE p.export <> ?1 OR p.number NOT IN (SELECT CAST(value AS BIGINT) FROM json_each(?2)))
-				DELETE FROM history WHERE entity = '` + bridge.Orders + `' AND link IS NULL AND key IN (SELECT key FROM done)
-				OR link IN (SELECT l.id FROM done d CROSS JOIN links l ON l.entity = '` + bridge.Orders + `' AND l.key = d.key)`,
+				DELETE FROM history WHERE entity = '` + l.of(bridge.Orders) + `' AND link IS NULL AND key IN (SELECT key FROM done)
+				OR link IN (SELECT l.id FROM done d CROSS JOIN links l ON l.entity = '` + l.of(bridge.Orders) + `' AND l.key = d.key)`,
 			`DELETE FROM events WHERE doc <> '' AND doc IN (SELECT o.identifier FROM outbox o WHERE ` + gone + `) AND export = ?1`,
 			`DELETE FROM outbox AS o WHERE ` + gone,
 			`DELETE FROM outfiles AS o WHERE ` + gone,

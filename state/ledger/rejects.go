@@ -29,13 +29,13 @@ func insertReject(ctx context.Context, tx statements, x *bridge.RejectRow, plann
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO rejects
 		(drop_id, run, planned, entity, line, off, segment, doc, part, key, field, code, message, row)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, x.Drop, x.Run, planned, x.Entity, x.Pos.Line, x.Pos.Offset, x.Pos.Segment, x.Pos.Doc,
-		x.Pos.Part, x.Key, x.Field, x.Code, x.Message, string(row))
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, x.Drop, x.Run, planned, tx.of(x.Entity), x.Pos.Line, x.Pos.Offset, x.Pos.Segment,
+		x.Pos.Doc, x.Pos.Part, x.Key, x.Field, x.Code, x.Message, string(row))
 	return err
 }
 
 // rejectsOf are the conditions of a filter, for rejects r of drops d.
-func rejectsOf(f bridge.RejectFilter) (w where) {
+func (p part) rejectsOf(f bridge.RejectFilter) (w where) {
 	filter(&w, "r.drop_id = ?", f.Drop)
 	filter(&w, "r.run = ?", f.Run)
 	filter(&w, "r.run < ?", f.Before)
@@ -44,7 +44,10 @@ func rejectsOf(f bridge.RejectFilter) (w where) {
 		w.add("r.id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))", numbers(f.IDs))
 	}
 	filter(&w, "d.feed = ?", f.Feed)
-	filter(&w, "r.entity = ?", f.Entity)
+	oneOf(&w, "d.feed", f.Feeds)
+	if f.Entity != "" {
+		p.ours(&w, "r.entity", f.Entity)
+	}
 	if f.Keys != nil {
 		w.add("r.key IN (SELECT value FROM json_each(?))", list(f.Keys))
 	}
@@ -59,7 +62,7 @@ func rejectsOf(f bridge.RejectFilter) (w where) {
 
 // Rejects walks rejects in the order of their files.
 func (l rowStore) Rejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error {
-	w := rejectsOf(f)
+	w := l.rejectsOf(f)
 	if f.Bare {
 		return l.bareRejects(ctx, f, each)
 	}
@@ -80,6 +83,7 @@ func (l rowStore) Rejects(ctx context.Context, f bridge.RejectFilter, each func(
 			if err != nil {
 				return err
 			}
+			x.Entity = bare(x.Entity)
 			if err := json.Unmarshal(raw, &x.Row); err != nil {
 				return fmt.Errorf("reject %d: %w", x.ID, err)
 			}
@@ -91,8 +95,8 @@ func (l rowStore) Rejects(ctx context.Context, f bridge.RejectFilter, each func(
 // bareRejects walks many rejects at little cost: nothing is sorted, and nothing is read that has no fixed place.
 func (l rowStore) bareRejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error {
 	var x bridge.RejectRow
-	w, from := rejectsOf(f), "rejects r"
-	if f.Feed != "" {
+	w, from := l.rejectsOf(f), "rejects r"
+	if f.Feed != "" || f.Feeds != nil {
 		from += " JOIN drops d ON d.id = r.drop_id"
 	}
 	err := walk(ctx, l.walks, `SELECT r.id, r.drop_id, r.run, r.entity, r.line, r.off, r.doc, r.part, r.key, r.state FROM `+from+w.String(),
@@ -101,6 +105,7 @@ func (l rowStore) bareRejects(ctx context.Context, f bridge.RejectFilter, each f
 				&x.State); err != nil {
 				return err
 			}
+			x.Entity = bare(x.Entity)
 			return each(x)
 		})
 	return wrap("list rejects", err)
@@ -120,7 +125,7 @@ func (l rowStore) EndRejects(ctx context.Context, f bridge.RejectFilter, state b
 
 func endRejects(ctx context.Context, tx statements, f bridge.RejectFilter, state bridge.RejectState, end bridge.RejectEnd) (int64, error) {
 	f.Open = true
-	w := rejectsOf(f)
+	w := part{shop: tx.shop}.rejectsOf(f)
 	args := append([]any{string(state), millis(end.At), end.Run, end.Who, end.Why}, w.args...)
 	res, err := tx.ExecContext(ctx, `UPDATE rejects SET state = ?, ended_at = ?, ended_run = ?, who = ?, why = ?
 		WHERE id IN (SELECT r.id FROM rejects r JOIN drops d ON d.id = r.drop_id`+w.String()+`)`, args...)

@@ -45,7 +45,7 @@ func unpark(ctx context.Context, tx statements, settled []bridge.Settlement) err
 		if s.Unpark == "" {
 			continue
 		}
-		_, err := tx.ExecContext(ctx, `DELETE FROM parked WHERE entity = ? AND key = ? AND drop_id = ?`, s.Entity, s.Unpark, s.Drop)
+		_, err := tx.ExecContext(ctx, `DELETE FROM parked WHERE entity = ? AND key = ? AND drop_id = ?`, tx.of(s.Entity), s.Unpark, s.Drop)
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", s.Entity, s.Unpark, err)
 		}
@@ -80,7 +80,7 @@ func settle(ctx context.Context, tx statements, s *bridge.Settlement) error {
 // record enters a step in a key's history. With a link, saved just now, it is kept under the link's number, and what was sent is not
 // written down once more where it is all that the link says: see [fillHistory].
 func record(ctx context.Context, tx statements, e *bridge.HistoryEntry, link *bridge.Link) error {
-	entity, key, number := e.Entity, e.Key, any(nil)
+	entity, key, number := tx.of(e.Entity), e.Key, any(nil)
 	sent, before := "", ""
 	if link != nil {
 		entity, key, number = "", "", link.ID
@@ -131,7 +131,7 @@ func (l rowStore) Settled(ctx context.Context, entity string, run int64, keys []
 	fates := map[string]bridge.RowFate{}
 	const columns, ofRun = `SELECT j.value, h.fate, h.id`, `AND +h.run = ?3`
 	err := walk(ctx, l.read, columns+historyOfKeys+ofRun+` UNION ALL `+columns+historyOfLink+ofRun+` ORDER BY 3`,
-		[]any{list(keys), entity, run}, func(rows *sql.Rows) error {
+		[]any{list(keys), l.of(entity), run}, func(rows *sql.Rows) error {
 			var key string
 			var fate bridge.RowFate
 			var id int64
@@ -168,7 +168,7 @@ func (l rowStore) RemovedBy(ctx context.Context, entity string, keys []string) (
 	const columns = `SELECT j.value, h.drop_id, h.fate, h.id`
 	const setting = `WHERE h.fate IN ('created', 'updated', 'adopted', 'removed', 'withdrawn')`
 	err := walk(ctx, l.read, columns+historyOfKeys+setting+` UNION ALL `+columns+historyOfLink+setting+` ORDER BY 4`,
-		[]any{list(keys), entity}, func(rows *sql.Rows) error {
+		[]any{list(keys), l.of(entity)}, func(rows *sql.Rows) error {
 			var key string
 			var drop, id int64
 			var fate bridge.RowFate
@@ -185,7 +185,7 @@ func (l rowStore) RemovedBy(ctx context.Context, entity string, keys []string) (
 func (l rowStore) History(ctx context.Context, entity, key string) ([]bridge.HistoryEntry, error) {
 	var all []bridge.HistoryEntry
 	err := walk(ctx, l.read, historyOf(`WHERE h.id IN (SELECT h.id`+historyOfKeys+`UNION ALL SELECT h.id`+historyOfLink+`) ORDER BY h.id`),
-		[]any{list([]string{key}), entity}, func(rows *sql.Rows) error {
+		[]any{list([]string{key}), l.of(entity)}, func(rows *sql.Rows) error {
 			e, err := scanHistory(rows)
 			all = append(all, e)
 			return err
@@ -207,6 +207,7 @@ func scanHistory(rows *sql.Rows) (e bridge.HistoryEntry, err error) {
 	if err != nil {
 		return e, err
 	}
+	e.Entity = bare(e.Entity)
 	if e.Sent, err = formats.ParseContent(sent); err != nil {
 		return e, err
 	}

@@ -40,7 +40,7 @@ func (d *database) inTurn(ctx context.Context, m manner, what string, do func(st
 	}
 	defer d.turns.give()
 	var numbers []given
-	err := d.edition.Write(ctx, m.soon, func(s Statements) error { return do(statements{s, &numbers}) })
+	err := d.edition.Write(ctx, m.soon, func(s Statements) error { return do(statements{s, &numbers, ""}) })
 	if err != nil {
 		for _, n := range slices.Backward(numbers) {
 			*n.to = n.was
@@ -62,7 +62,11 @@ func (d *database) Alone(ctx context.Context, do func() error) error {
 type statements struct {
 	Statements
 	numbers *[]given
+	shop    string // whose entities it names
 }
+
+// of is how the ledger names an entity of the shop.
+func (s statements) of(entity string) string { return bridge.InShop(entity, s.shop) }
 
 // given is a number that a transaction gave to a caller's value, and what stood there before.
 type given struct {

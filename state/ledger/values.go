@@ -79,6 +79,13 @@ func among[T ~string](w *where, column string, texts []T) {
 	w.add(column+" IN ("+strings.TrimSuffix(strings.Repeat("?,", len(texts)), ",")+")", args...)
 }
 
+// oneOf adds that a column holds one of some texts, if a filter says so.
+func oneOf(w *where, column string, texts []string) {
+	if texts != nil {
+		w.add(column+" IN (SELECT value FROM json_each(?))", list(texts))
+	}
+}
+
 // tail orders the rows of a query, oldest first, or the first so many of them; of the last so many it reads the newest first, for
 // inOrder to turn. 0 is no bound.
 func (w *where) tail(by string, first, last int) string {

@@ -133,12 +133,12 @@ var alarms = []test{
 		w.is([]string{"b", "d"}, each(w.messages(bridge.MessageFilter{}), func(m *bridge.Message) string { return m.Route }))
 	}},
 	{"the oldest batch without an outcome is told with its drop", func(w *world) {
-		w.is(bridge.Unjudged{}, got(w.Unjudged(w.Context()))(w))
+		w.is([]bridge.Unjudged{}, got(w.Unjudged(w.Context()))(w))
 		d, r := w.run(bridge.Drop{Feed: "prices", Name: "x.csv"})
 		for i := range 2 {
 			w.must(w.OpenBatch(w.Context(), r.ID, &bridge.Batch{Entity: "prices", Sent: at.Add(-time.Duration(i) * time.Minute)}))
 		}
-		w.is(bridge.Unjudged{N: 2, Oldest: at.Add(-time.Minute), Feed: "prices", Drop: d.ID, File: "x.csv"}, got(w.Unjudged(w.Context()))(w))
+		w.is([]bridge.Unjudged{{N: 2, Oldest: at.Add(-time.Minute), Feed: "prices", Drop: d.ID, File: "x.csv"}}, got(w.Unjudged(w.Context()))(w))
 	}},
 	{"arrivals and ends of drops are told", func(w *world) {
 		for i, state := range []bridge.DropState{bridge.Seen, bridge.Fetched, bridge.Loaded, bridge.Vanished, bridge.Loaded} {

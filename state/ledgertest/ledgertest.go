@@ -50,6 +50,8 @@ type Ledger interface {
 	// Events walks the journal, oldest first.
 	Events(ctx context.Context, f bridge.EventFilter, each func(*bridge.Event) error) error
 	Close() error
+	// Shop is the ledger as the engines of a shop see it.
+	Shop(name string) Ledger
 	// Cut has the n-th row that the ledger writes from now on fail, as on a disk that is full; 0 ends that. It is what a
 	// ledger's own test adds to it.
 	Cut(n int)
@@ -67,7 +69,7 @@ func Run(t *testing.T, place func(t *testing.T) Place) {
 	}{
 		{"drops", drops}, {"manifests", manifests}, {"runs", runs}, {"batches", batches}, {"rows", rows}, {"parked", parked}, {"links", links},
 		{"outbox", outbox}, {"journal", journal}, {"audit", audit}, {"admission", admission}, {"persons", persons}, {"stage", stage},
-		{"transactions", transactions}, {"writers", writers}, {"tallies", tallies}, {"promises", promises}, {"alarms", alarms},
+		{"shops", shops}, {"transactions", transactions}, {"writers", writers}, {"tallies", tallies}, {"promises", promises}, {"alarms", alarms},
 	} {
 		t.Run(room.name, func(t *testing.T) {
 			for _, test := range room.tests {

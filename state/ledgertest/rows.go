@@ -239,9 +239,11 @@ var rows = []test{
 		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{fated(r, "it's|S-1", bridge.FateUpdated)}))
 		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{rejectOf(r, "S-1|only rejected", formats.Position{Line: 2})}))
 		of := func(word string, n int) []bridge.EntityKey { return got(w.KeysOf(w.Context(), word, n))(w) }
-		w.is([]bridge.EntityKey{{Entity: "prices", Key: "Retail|S-1|item"}, {Entity: "products", Key: "S-1"}, {Entity: "products",
-			Key: "S-1|only rejected"},
-			{Entity: "products", Key: "it's|S-1"}}, of("S-1", 10))
+		key := func(entity, key string) bridge.EntityKey {
+			return bridge.EntityKey{Shop: bridge.MainShop, Entity: entity, Key: key}
+		}
+		w.is([]bridge.EntityKey{key("prices", "Retail|S-1|item"), key("products", "S-1"), key("products", "S-1|only rejected"),
+			key("products", "it's|S-1")}, of("S-1", 10))
 		w.is(2, len(of("Retail", 10)))
 		w.is(1, len(of("Retail", 1)))
 		w.is([]bridge.EntityKey(nil), of("S-", 10))

@@ -36,6 +36,9 @@ type Ledger struct {
 // Close ends all connections.
 func (l *Ledger) Close() error { return l.file.Close() }
 
+// Of is the ledger as a shop's engines see it: see [ledger.Ledger.Of].
+func (l *Ledger) Of(shop string) *Ledger { return &Ledger{l.Ledger.Of(shop), l.file} }
+
 // Check reads the ledger from end to end, beside whatever else is going on, and says whether SQLite finds it whole.
 func (l *Ledger) Check(ctx context.Context) error { return l.file.Check(ctx) }
 

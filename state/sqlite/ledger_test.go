@@ -28,7 +28,12 @@ func TestLedger(t *testing.T) {
 			if err := sqlite.Cuttable(s.Ledger); err != nil {
 				return nil, errors.Join(err, s.Close())
 			}
-			return s, nil
+			return kept{s}, nil
 		}
 	})
 }
+
+// kept is a state as the suite knows it.
+type kept struct{ *state.State }
+
+func (k kept) Shop(name string) ledgertest.Ledger { return kept{k.Of(name)} }

@@ -62,6 +62,7 @@ type Applier struct {
 	Events  *bridge.Events
 	Trouble trouble.Waiter
 	Feed    *config.Feed
+	Exports []string // of the shop: answers are to their orders; nil for all
 	Drop    *bridge.Drop
 	Run     *bridge.Run
 	Rows    func(ctx context.Context) (rows.Source, error) // opens the rows that the run is about
@@ -386,7 +387,7 @@ func (a *Applier) answered(ctx context.Context, s *bridge.Settlement, rec *forma
 	}
 	s.Before = link.Lay(rec.Values, bridge.Link{OroID: id, Feed: a.Drop.Feed, Drop: a.Drop.ID, Run: a.Run.ID, Line: s.Line, At: s.At})
 	s.Link = link
-	owed, err := a.Ledger.Outbox(ctx, bridge.OutboxFilter{Identifier: rec.Key})
+	owed, err := a.Ledger.Outbox(ctx, bridge.OutboxFilter{Identifier: rec.Key, Exports: a.Exports})
 	if err != nil {
 		return "", err
 	}

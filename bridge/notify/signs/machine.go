@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -45,11 +46,11 @@ func (w *Watcher) machine(now time.Time, tokens []bridge.End) ([]Sign, error) {
 	if w.Ends != nil {
 		ends = append(w.Ends(now), tokens...)
 	}
-	if w.Shop != nil {
-		facts := w.Shop()
-		ends = append([]bridge.End{{Of: bridge.ShopWork, What: "the certificate of the shop's server", At: facts.Certificate}}, ends...)
+	for _, name := range slices.Sorted(maps.Keys(w.Shops)) {
+		facts, work := w.Shops[name](), bridge.OfShop(bridge.ShopWork, name)
+		ends = append([]bridge.End{{Of: work, What: "the certificate of the shop's server", At: facts.Certificate}}, ends...)
 		if limit := w.Limits.Clock.D(); facts.Ahead > limit || facts.Ahead < -limit {
-			signs = append(signs, clockSign(facts.Ahead))
+			signs = append(signs, clockSign(work, facts.Ahead))
 		}
 	}
 	return append(signs, w.ending(now, ends)...), errors.Join(errs...)
@@ -70,12 +71,12 @@ func (w *Watcher) tokens(ctx context.Context, now time.Time) ([]bridge.End, erro
 	return ends, err
 }
 
-func clockSign(ahead time.Duration) Sign {
+func clockSign(work string, ahead time.Duration) Sign {
 	word := "ahead of"
 	if ahead < 0 {
 		word, ahead = "behind", -ahead
 	}
-	return of(bridge.ShopWork, bridge.AlarmClock, 1, fmt.Sprintf("the shop's clock is %s %s this machine's", ahead.Round(time.Second), word))
+	return of(work, bridge.AlarmClock, 1, fmt.Sprintf("the shop's clock is %s %s this machine's", ahead.Round(time.Second), word))
 }
 
 // soon says that something ends within the limit, and in the last quarter of its time: a token for a day, or a certificate that others

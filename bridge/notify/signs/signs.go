@@ -37,19 +37,21 @@ type Ledger interface {
 	CameSince(ctx context.Context, feed string, since time.Time, n int) ([]time.Time, error)
 	// Tokens lists all tokens of other systems, oldest first.
 	Tokens(ctx context.Context) ([]*bridge.Token, error)
-	// Unjudged tells of the batches whose outcome is not known.
-	Unjudged(ctx context.Context) (bridge.Unjudged, error)
+	// Unjudged tells of the batches whose outcome is not known, by feed.
+	Unjudged(ctx context.Context) ([]bridge.Unjudged, error)
 }
 
-// A Watcher looks for all signs of one shop's bridge. Its fields are set once, before any method is called.
+// A Watcher looks for all signs of a bridge. Its fields are set once, before any method is called.
 type Watcher struct {
 	Feeds  []*config.Feed
 	Limits config.Alarms
 	Ledger Ledger
 	// Began is when this process began to look into the feeds' folders; zero when all were looked into.
 	Began time.Time
-	// Shop tells what the shop's answers have shown in passing; nil when nobody knows.
-	Shop func() ShopFacts
+	// Shops tell what the answers of each shop have shown in passing; nil when nobody knows.
+	Shops map[string]func() ShopFacts
+	// ShopOf tells the shop of a piece of work; nil: there is one.
+	ShopOf func(work string) string
 	// Ends tells when certificates and keys end; nil when nobody knows.
 	Ends func(now time.Time) []bridge.End
 	// Disk is the folder whose disk must have room; empty for none.
@@ -77,6 +79,14 @@ func (w *Watcher) All(ctx context.Context, now time.Time, notes map[string]strin
 		take(w.machine(now, tokens))
 	}
 	return all, errors.Join(errs...)
+}
+
+// shopOf is the shop into which a feed loads.
+func (w *Watcher) shopOf(feed string) string {
+	if w.ShopOf == nil {
+		return bridge.MainShop
+	}
+	return w.ShopOf("feed " + feed)
 }
 
 // of makes a sign of one piece of work.

@@ -15,9 +15,9 @@ import (
 // heard is what events have told since the process began.
 type heard struct {
 	mu     sync.Mutex
-	causes map[string]string   // of work that waits for trouble to pass
-	sent   map[int64]time.Time // batches on their way
-	took   []time.Duration     // of the last batches that the shop judged
+	causes map[string]string          // of work that waits for trouble to pass
+	sent   map[int64]time.Time        // batches on their way
+	took   map[string][]time.Duration // by shop: of the last batches that it judged
 }
 
 // kept is how many durations say what is usual.
@@ -29,7 +29,7 @@ func (w *Watcher) Hear(e *bridge.Event) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.causes == nil {
-		h.causes, h.sent = map[string]string{}, map[int64]time.Time{}
+		h.causes, h.sent, h.took = map[string]string{}, map[int64]time.Time{}, map[string][]time.Duration{}
 	}
 	switch e.Kind {
 	case bridge.WorkPaused:
@@ -42,7 +42,9 @@ func (w *Watcher) Hear(e *bridge.Event) {
 		}
 	case bridge.BatchJudged:
 		if at, ok := h.sent[e.Batch]; ok {
-			h.took = append(h.took[max(0, len(h.took)-kept+1):], e.At.Sub(at))
+			shop := w.shopOf(e.Feed)
+			took := h.took[shop]
+			h.took[shop] = append(took[max(0, len(took)-kept+1):], e.At.Sub(at))
 		}
 		delete(h.sent, e.Batch)
 	case bridge.BatchLost:
@@ -50,14 +52,14 @@ func (w *Watcher) Hear(e *bridge.Event) {
 	}
 }
 
-// usual is how long the shop takes for nearly every batch; 0 while that is not known.
-func (h *heard) usual() time.Duration {
+// usual is how long a shop takes for nearly every batch; 0 while that is not known.
+func (h *heard) usual(shop string) time.Duration {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.took) == 0 {
+	if len(h.took[shop]) == 0 {
 		return 0
 	}
-	sorted := slices.Sorted(slices.Values(h.took))
+	sorted := slices.Sorted(slices.Values(h.took[shop]))
 	return sorted[len(sorted)*9/10]
 }
 
@@ -147,7 +149,7 @@ func noted(notes map[string]string) []Sign {
 
 // workOf names the piece of work that a note's alarm is of: an export where its name stands alone.
 func workOf(what string) string {
-	if what == bridge.ShopWork || what == bridge.BridgeWork || strings.Contains(what, " ") {
+	if what == bridge.ShopWork || what == bridge.BridgeWork || strings.Contains(what, " ") { // "shop b2b", "feed prices"
 		return what
 	}
 	return "export " + what
@@ -162,25 +164,45 @@ func countOf(text string) int64 {
 	return n
 }
 
-// queue is the sign of a shop that judges no batches: the oldest one is out for longer than usual and the limit. While somebody
+// queue are the signs of shops that judge no batches: the oldest one is out for longer than usual and the limit. While somebody
 // has paused the shop or the feed nobody asks.
 func (w *Watcher) queue(ctx context.Context, now time.Time, notes map[string]string) ([]Sign, error) {
-	u, err := w.Ledger.Unjudged(ctx)
-	if err != nil || u.N == 0 {
+	all, err := w.Ledger.Unjudged(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if bridge.HaltedNow(notes, now, bridge.ShopWork, "feed "+u.Feed) != nil {
-		return nil, nil
+	shops := map[string]*bridge.Unjudged{} // by shop
+	for _, u := range all {
+		sum := shops[w.shopOf(u.Feed)]
+		if sum == nil {
+			shops[w.shopOf(u.Feed)] = &u
+			continue
+		}
+		if n := sum.N + u.N; u.Oldest.Before(sum.Oldest) {
+			*sum, sum.N = u, n
+		} else {
+			sum.N = n
+		}
 	}
-	usual := w.heard.usual()
-	if now.Sub(u.Oldest) <= usual+w.Limits.Queue.D() {
-		return nil, nil
+	var signs []Sign
+	for _, shop := range slices.Sorted(maps.Keys(shops)) {
+		if s, is := w.queueOf(shop, shops[shop], now, notes); is {
+			signs = append(signs, s)
+		}
+	}
+	return signs, nil
+}
+
+func (w *Watcher) queueOf(shop string, u *bridge.Unjudged, now time.Time, notes map[string]string) (Sign, bool) {
+	work, usual := bridge.OfShop(bridge.ShopWork, shop), w.heard.usual(shop)
+	if bridge.HaltedNow(notes, now, work, "feed "+u.Feed) != nil || now.Sub(u.Oldest) <= usual+w.Limits.Queue.D() {
+		return Sign{}, false
 	}
 	text := fmt.Sprintf("%d batches wait, the oldest since %s", u.N, u.Oldest.UTC().Format("2006-01-02 15:04 MST"))
 	if usual > 0 {
 		text += fmt.Sprintf("; usually one takes %s", usual.Round(time.Second))
 	}
-	s := of(bridge.ShopWork, bridge.AlarmQueue, u.N, text)
+	s := of(work, bridge.AlarmQueue, u.N, text)
 	s.Begun, s.Drop, s.File = u.Oldest, u.Drop, u.File
-	return []Sign{s}, nil
+	return s, true
 }

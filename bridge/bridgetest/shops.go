@@ -1,0 +1,167 @@
+package bridgetest
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/daemon"
+	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/bridge/oro"
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
+	"github.com/orobridge/orobridge/state"
+)
+
+// Shops is a world in which one bridge has several shops, each a box of its own, and all files come to one folder.
+type Shops struct {
+	T        testing.TB
+	Names    []string
+	Boxes    map[string]*orotest.Shop
+	Folder   string
+	State    string
+	Settings *config.Config
+	Clock    bridge.Clock // as tests move it, unless they put another one here before they open the bridge
+	Events   *bridge.Events
+	Ledger   *state.State
+	B        *daemon.Bridge
+	// Watch hears of each request to a shop; nil: nobody does.
+	Watch func(shop string) (ended func(status int))
+
+	text    string
+	remotes map[string]bridge.Remote
+	clients []*oro.Client
+}
+
+// NewShops makes such a world, and opens its bridge. Feeds are written for each shop, with SHOP for its name.
+func NewShops(t testing.TB, names []string, feeds string) *Shops {
+	t.Helper()
+	w := &Shops{T: t, Names: names, Boxes: map[string]*orotest.Shop{}, Folder: t.TempDir(), State: t.TempDir(),
+		Clock: &clock{now: time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)}}
+	shops, streams := "shops:\n", feeds[:strings.Index(feeds, "\n")+1]
+	parts := strings.SplitN(feeds, "exports:\n", 2)
+	lines, exports := strings.TrimPrefix(parts[0], streams), ""
+	for _, name := range names {
+		box := orotest.New(orotest.Version(orotest.Wanted()), orotest.Clock(w.Clock.Now), orotest.Seed(orotest.Sample))
+		if err := box.Start("127.0.0.1:0"); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = box.Close() }) // a test may have closed it
+		w.Boxes[name] = box
+		shops += fmt.Sprintf("  %s: { url: %s, client_id: demo, client_secret: demo, batch: 100 }\n", name, box.URL())
+		streams += strings.ReplaceAll(lines, "SHOP", name)
+		if len(parts) > 1 {
+			exports += strings.ReplaceAll(parts[1], "SHOP", name)
+		}
+		w.Must(os.MkdirAll(filepath.Join(w.Folder, "orders-"+name), 0o755))
+	}
+	if exports != "" {
+		streams += "exports:\n" + exports
+	}
+	w.text = fmt.Sprintf("state: { dir: %s }\n%sremotes:\n  disk: { kind: dir, path: %s }\n%s", w.State, shops, w.Folder, streams)
+	w.Open()
+	t.Cleanup(w.Close)
+	return w
+}
+
+// Must ends the test with an error.
+func (w *Shops) Must(err error) {
+	w.T.Helper()
+	if err != nil {
+		w.T.Fatal(err)
+	}
+}
+
+// Open starts the bridge, as a new process would.
+func (w *Shops) Open() {
+	w.T.Helper()
+	var err error
+	w.Settings, err = config.Parse("orobridge.yaml", []byte(w.text), kinds, os.LookupEnv)
+	w.Must(err)
+	w.Ledger, err = state.Open(context.Background(), w.State, state.Options{})
+	w.Must(err)
+	remote, err := w.Settings.OpenRemote("disk", w.Ledger.Identity(), nil)
+	w.Must(err)
+	w.remotes = map[string]bridge.Remote{"disk": remote}
+	w.Events = &bridge.Events{}
+	w.B = daemon.Together(w.Settings, func(s *config.Shop) daemon.Ends {
+		o := oro.Options{Now: w.Clock.Now, Sleep: w.Clock.Wait}
+		if w.Watch != nil {
+			o.Watch = func() func(int) { return w.Watch(s.Name) }
+		}
+		client, err := oro.New(*s, o)
+		w.Must(err)
+		w.clients = append(w.clients, client)
+		return daemon.Ends{Ledger: w.Ledger.Of(s.Name), Shop: client, Remotes: w.remotes, Spool: w.Ledger.Spool(), Clock: w.Clock,
+			Events: w.Events, Patience: time.Minute}
+	})
+}
+
+// Close ends the bridge, if it has not ended.
+func (w *Shops) Close() {
+	if w.Ledger == nil {
+		return
+	}
+	for _, r := range w.remotes {
+		r.Close()
+	}
+	for _, c := range w.clients {
+		c.Close()
+	}
+	w.clients = nil
+	if err := w.Ledger.Close(); err != nil {
+		w.T.Error(err)
+	}
+	w.Ledger = nil
+}
+
+// Again ends the bridge and starts it once more.
+func (w *Shops) Again() {
+	w.Close()
+	w.Open()
+}
+
+// Drop puts a file where a feed looks for it.
+func (w *Shops) Drop(name, content string) {
+	w.T.Helper()
+	w.Must(WriteFile(filepath.Join(w.Folder, name), content))
+}
+
+// Replace puts another remote in the place of the folder.
+func (w *Shops) Replace(change func(bridge.Remote) bridge.Remote) {
+	w.remotes["disk"] = change(w.remotes["disk"])
+}
+
+// Desk is where an operator of the bridge sits.
+func (w *Shops) Desk() *operate.Desk {
+	first := w.B.Shops[0]
+	k := &operate.Desk{View: operate.View{Ledger: w.Ledger, Of: func(shop string) operate.Ledger { return w.Ledger.Of(shop) },
+		By: bridge.Decision{Who: "olga"}, Sight: operate.SightOf(w.Settings)}, In: first.In, Out: first.Out}
+	for _, d := range w.B.Shops {
+		k.Feeds, k.Exports = append(k.Feeds, d.In.Feeds...), append(k.Exports, d.Out.Exports...)
+		k.Each = append(k.Each, operate.Engines{In: d.In, Out: d.Out})
+	}
+	return k
+}
+
+// Drops tells in words what became of all files: "1 b2b-products loaded".
+func (w *Shops) Drops() []string {
+	w.T.Helper()
+	all, err := w.Ledger.Drops(context.Background(), bridge.DropFilter{})
+	w.Must(err)
+	var told []string
+	for _, d := range all {
+		told = append(told, strings.TrimSpace(fmt.Sprintf("%s %s %s", d.Feed, d.State, d.Reason)))
+	}
+	slices.Sort(told)
+	return told
+}
+
+// Rewrite changes the text of the config with which the bridge is opened next.
+func (w *Shops) Rewrite(change func(string) string) { w.text = change(w.text) }

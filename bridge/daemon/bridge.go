@@ -1,0 +1,264 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/inbound"
+)
+
+// Bridge runs the daemons of all shops, and does what is done once for all of them: it hears of decisions, lets go of what is old,
+// makes backups, and lets partners come. Its fields are set once, before any method is called.
+type Bridge struct {
+	Shops  []*Daemon // one or more
+	Ledger Ledger
+	Clock  bridge.Clock
+	Events *bridge.Events
+	// Backup makes a backup of the state when one is due, and says when to ask again; nil when nobody wants any.
+	Backup func(ctx context.Context) (wait time.Duration, err error)
+	// Heed is called when somebody has decided something beside the bridge; nil when nobody else cares.
+	Heed func(ctx context.Context) error
+
+	moved atomic.Int64 // when the schedule last looked for decisions, in unix nanoseconds
+}
+
+// alone is the bridge of one shop.
+func alone(d *Daemon) *Bridge {
+	return &Bridge{Shops: []*Daemon{d}, Ledger: d.Ledger, Clock: d.Clock, Events: d.Events}
+}
+
+// Daemon finds the daemon of a shop; nil when there is none of that name.
+func (b *Bridge) Daemon(shop string) *Daemon {
+	for _, d := range b.Shops {
+		if d.Name == shop {
+			return d
+		}
+	}
+	return nil
+}
+
+// Run works until ctx ends. It returns nil then, once the work at hand is recorded.
+func (b *Bridge) Run(ctx context.Context) error {
+	if err := errors.Join(b.forgetTrouble(ctx), b.settle(ctx)); err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	var shops []*schedule
+	for _, d := range b.Shops {
+		s := newSchedule(d)
+		shops = append(shops, s)
+		g.Go(func() error { return s.run(ctx) })
+	}
+	for _, u := range b.units() {
+		g.Go(func() error { return keepAt(ctx, u, b.Clock, nil, b.report) })
+	}
+	g.Go(func() error { return b.heed(ctx, shops) })
+	err := g.Wait()
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// Round makes one round of all shops, side by side: every feed is polled, what is ready is loaded in the order of dependency, every
+// export is looked after. It goes on to the next piece of work when one fails, and returns all errors.
+func (b *Bridge) Round(ctx context.Context) error {
+	if err := errors.Join(b.forgetTrouble(ctx), b.settle(ctx)); err != nil {
+		return err
+	}
+	_, err := b.endHalts(ctx)
+	errs := make([]error, len(b.Shops))
+	var shops sync.WaitGroup
+	for i, d := range b.Shops[1:] {
+		shops.Go(func() { errs[i+1] = d.round(ctx) })
+	}
+	errs[0] = b.Shops[0].round(ctx)
+	shops.Wait()
+	_, pruneErr := b.pruneDue(ctx)
+	errs = append(errs, bridge.Within("pauses", err), bridge.Within("prune", pruneErr))
+	if b.Backup != nil {
+		_, err := b.Backup(ctx)
+		errs = append(errs, bridge.Within(bridge.BackupWork, err))
+	}
+	return errors.Join(errs...)
+}
+
+// Rounds makes rounds until no file is settling any more: those that are there now, however long their senders go on writing.
+// It does not wait for a marker or manifest that is missing.
+func (b *Bridge) Rounds(ctx context.Context) error {
+	for {
+		if err := b.Round(ctx); err != nil {
+			return err
+		}
+		var until time.Time
+		for _, d := range b.Shops {
+			first, err := d.settling(ctx)
+			if err != nil {
+				return err
+			}
+			if until.IsZero() || !first.IsZero() && first.Before(until) {
+				until = first
+			}
+		}
+		if until.IsZero() {
+			return nil
+		}
+		if err := b.Clock.Wait(ctx, max(until.Sub(b.Clock.Now()), 10*time.Millisecond)); err != nil {
+			return err
+		}
+	}
+}
+
+// Recall takes over what is noted of the last day of what the shops offer, so that a single piece of work does not ask them again. It
+// asks nothing itself.
+func (b *Bridge) Recall(ctx context.Context) error {
+	var errs []error
+	for _, d := range b.Shops {
+		errs = append(errs, d.Recall(ctx))
+	}
+	return errors.Join(errs...)
+}
+
+// Wake has the exports of all shops ask at once for what is new.
+func (b *Bridge) Wake() {
+	for _, d := range b.Shops {
+		d.Out.WakeExports()
+	}
+}
+
+// aliveWithin is how long a schedule may not move before it counts as dead: longer than one transaction of an import takes.
+const aliveWithin = 30 * time.Second
+
+// Alive says whether the schedule is at work: it looks into the ledger each second, and the ledger answers.
+func (b *Bridge) Alive() bool { return b.Clock.Now().Sub(time.Unix(0, b.moved.Load())) < aliveWithin }
+
+// heedEvery is how often a running bridge looks whether somebody has decided something beside it.
+const heedEvery = time.Second
+
+// heed wakes what waits once somebody has decided something, in this process or in another one.
+func (b *Bridge) heed(ctx context.Context, shops []*schedule) error {
+	last, _, err := b.Ledger.Decided(ctx, math.MaxInt64)
+	for n := 0; ctx.Err() == nil; {
+		if n = b.report(ctx, "decisions", n, err); n == 0 {
+			b.moved.Store(b.Clock.Now().UnixNano())
+		}
+		wait := heedEvery
+		if n > 0 {
+			wait = max(wait, bridge.Backoff(n, err, 0.5))
+		}
+		if err := b.Clock.Wait(ctx, wait); err != nil {
+			return err
+		}
+		var decided bool
+		var now int64
+		if now, decided, err = b.Ledger.Decided(ctx, last); err == nil {
+			last = now
+		}
+		if decided && err == nil {
+			for _, s := range shops {
+				err = errors.Join(err, s.cutHalted(ctx))
+			}
+			b.Events.Step("heeded")
+		}
+		ended, haltErr := b.endHalts(ctx)
+		if err = errors.Join(err, haltErr); decided || ended {
+			for _, s := range shops {
+				s.In.Wake()
+				s.announce(func() {})
+			}
+		}
+		if decided && b.Heed != nil {
+			err = b.Heed(ctx)
+		}
+	}
+	return ctx.Err()
+}
+
+// prune lets go of what is old, once a day.
+func (b *Bridge) prune() unit {
+	return unit{name: "prune", least: time.Hour, do: func(ctx context.Context) (due, error) {
+		wait, err := b.pruneDue(ctx)
+		return due{after: wait}, err
+	}}
+}
+
+func (b *Bridge) pruneDue(ctx context.Context) (wait time.Duration, err error) {
+	wait, err = b.house().PruneDue(ctx)
+	for _, d := range b.Shops {
+		orders, ordersErr := d.Out.PruneDue(ctx)
+		wait, err = min(wait, orders), errors.Join(err, ordersErr)
+	}
+	return wait, err
+}
+
+// house is an engine that knows the feeds of all shops: what is old goes by it, whosever it is.
+func (b *Bridge) house() *inbound.Engine {
+	first := b.Shops[0].In
+	if len(b.Shops) == 1 {
+		return first
+	}
+	all := &inbound.Engine{Ledger: first.Ledger, Remotes: first.Remotes, ReadOnly: first.ReadOnly, Spool: first.Spool, Keep: first.Keep,
+		KeepRefused: first.KeepRefused, Clock: first.Clock, Events: first.Events}
+	for _, d := range b.Shops {
+		all.Feeds = append(all.Feeds, d.In.Feeds...)
+	}
+	return all
+}
+
+// backup makes backups, each when it is due.
+func (b *Bridge) backup() unit {
+	return unit{name: bridge.BackupWork, do: func(ctx context.Context) (due, error) {
+		wait, err := b.Backup(ctx)
+		return due{after: wait}, err
+	}}
+}
+
+// forgetTrouble takes away what the ledger notes about trouble that an earlier process was in: whether it lasts is found
+// out now.
+func (b *Bridge) forgetTrouble(ctx context.Context) error {
+	notes, err := b.Ledger.Notes(ctx)
+	if err != nil {
+		return err
+	}
+	for name := range notes {
+		if work, ok := bridge.PausedWork(name); !ok || work == bridge.ReloadWork { // a reload's is told by whoever lives through it
+			continue
+		}
+		if err := b.Ledger.Note(ctx, name, ""); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// report is [report] of what is done once for all shops.
+func (b *Bridge) report(ctx context.Context, work string, failed int, err error) int {
+	return report(ctx, b.Ledger, b.Clock, b.Events, work, failed, err)
+}
+
+// report keeps an admin informed of trouble: a note in the ledger while it lasts, and events when it begins, at every
+// further try, and when it has passed. It returns how often in a row the work has failed.
+func report(ctx context.Context, ledger Ledger, clock bridge.Clock, events *bridge.Events, work string, failed int, err error) int {
+	if ctx.Err() != nil || err == nil && failed == 0 {
+		return failed
+	}
+	event, text := bridge.Trouble(clock.Now(), work, err), ""
+	if failed++; err != nil {
+		text = event.Text
+	} else {
+		failed = 0
+	}
+	if noteErr := ledger.Note(ctx, bridge.PausedNote(work), text, event); noteErr != nil {
+		// The ledger itself is in trouble: whoever observes hears of it, and the next try notes it.
+		event = bridge.Trouble(clock.Now(), work, errors.Join(err, noteErr))
+	}
+	events.Tell(event)
+	return failed
+}
