@@ -3,12 +3,25 @@ package sqlite_test
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"testing"
 
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/state"
 	"github.com/orobridge/orobridge/state/ledgertest"
 	"github.com/orobridge/orobridge/state/sqlite"
 )
+
+// staged is a ledger with its stages.
+type staged struct {
+	*sqlite.Ledger
+	spool string
+}
+
+func (s staged) NewStage(ctx context.Context, e *formats.Entity, run int64) (bridge.Stage, error) {
+	return sqlite.NewStage(ctx, s.spool, e, run)
+}
 
 func TestLedger(t *testing.T) {
 	ledgertest.Run(t, func(t *testing.T) ledgertest.Place {
@@ -21,14 +34,14 @@ func TestLedger(t *testing.T) {
 			t.Fatal(err)
 		}
 		return func() (ledgertest.Ledger, error) {
-			s, err := state.Open(context.Background(), dir, state.Options{Beside: true})
+			l, err := sqlite.Open(context.Background(), filepath.Join(dir, "ledger.db"), sqlite.Options{})
 			if err != nil {
 				return nil, err
 			}
-			if err := sqlite.Cuttable(s.Ledger); err != nil {
-				return nil, errors.Join(err, s.Close())
+			if err := sqlite.Cuttable(l); err != nil {
+				return nil, errors.Join(err, l.Close())
 			}
-			return s, nil
+			return staged{l, filepath.Join(dir, "spool")}, nil
 		}
 	})
 }
