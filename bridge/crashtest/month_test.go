@@ -25,7 +25,7 @@ func TestAMonth(t *testing.T) {
 		m = &month{days: 30, orders: 67, hours: 24}
 	}
 	m.World = bridgetest.NewWorld(t, monthFeeds, orotest.Seed(orotest.Sample))
-	m.chance, m.erp, m.stock = rand.New(rand.NewPCG(1, 15)), map[string]int{}, map[string]string{}
+	m.chance, m.erp, m.stock = chance(t), map[string]int{}, map[string]string{}
 	m.Stock("SKU1", "SKU2", "SKU3")
 	for m.day = 1; m.day <= m.days; m.day++ {
 		m.play()
@@ -167,7 +167,10 @@ func (m *month) loseTheDisk() {
 	}
 	m.stockFile(90)
 	m.Round()
-	m.fetch(0.5)
+	before := len(m.There())
+	if m.fetch(0.5); len(m.There()) == before { // by chance it took none
+		m.fetch(1)
+	}
 	m.submitted++
 	m.Submit(fmt.Sprintf("O-%05d", m.submitted)) // while nothing runs
 	bridgetest.LoseDisk(m.World, backup)
