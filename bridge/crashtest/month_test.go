@@ -167,10 +167,14 @@ func (m *month) loseTheDisk() {
 	}
 	m.stockFile(90)
 	m.Round()
-	before := len(m.There())
-	if m.fetch(0.5); len(m.There()) == before { // by chance it took none
-		m.fetch(1)
+	since := fmt.Sprintf("O-%05d", m.submitted)
+	for _, name := range m.There() { // at least this one, of which the backup knows nothing
+		if strings.Contains(name, since) {
+			m.got(name)
+			m.Take(name)
+		}
 	}
+	m.fetch(0.5)
 	m.submitted++
 	m.Submit(fmt.Sprintf("O-%05d", m.submitted)) // while nothing runs
 	bridgetest.LoseDisk(m.World, backup)

@@ -133,7 +133,60 @@ func (x *Examined) Faults(ctx context.Context, each func(what string, faults []s
 		return err
 	}
 	links, err := x.links(ctx)
-	return each("fingerprints of links", withError(links, err))
+	if err := each("fingerprints of links", withError(links, err)); err != nil {
+		return err
+	}
+	var broken []string
+	err = x.broken(ctx, func(_ seal, _ any, what string) { broken = append(broken, what) })
+	return each("checksums of what is sent", withError(broken, err))
+}
+
+// A seal is a column with checksums: see [ledger.Seal]. The query tells by what each row is known, what it is in words, and the
+// column.
+type seal struct {
+	query string
+	bytes bool   // of a batch
+	mend  string // what becomes of a row that can't be used
+	lost  string
+}
+
+var seals = []seal{
+	{query: `SELECT id, 'order ' || identifier || ' of ' || export || ', which waits for its file', content FROM outbox WHERE content <> ''`,
+		mend: `UPDATE outbox SET content = '', stuck = 'what was to be written is damaged', alarm = 'stuck' WHERE id = ?`, lost: "orders that wait for their file"},
+	{query: `SELECT entity || char(31) || key, 'a record of ' || entity || ' that is parked', record FROM parked`,
+		mend: `DELETE FROM parked WHERE entity || char(31) || key = ?`, lost: "parked records"},
+	{query: `SELECT id, 'what was before step ' || id || ' of run ' || run, before FROM history WHERE before <> ''`,
+		mend: `UPDATE history SET before = '' WHERE id = ?`, lost: "values before a change, which an undo gives back"},
+	{query: `SELECT id, 'batch ' || id || ' of run ' || run, changes FROM batches`, bytes: true,
+		mend: `DELETE FROM batches WHERE id = ?`, lost: "batches on their way"},
+}
+
+// broken tells of the rows whose checksum does not fit.
+func (x *Examined) broken(ctx context.Context, each func(s seal, row any, what string)) error {
+	for _, s := range seals {
+		err := ledger.Walk(ctx, x.read, s.query, nil, func(rows *sql.Rows) error {
+			var row any
+			var what string
+			var text sql.RawBytes
+			err := rows.Scan(&row, &what, &text)
+			switch {
+			case err != nil:
+				return err
+			case s.bytes:
+				err = ledger.CheckBatch(text)
+			default:
+				_, err = ledger.Unseal(string(text), what)
+			}
+			if err != nil {
+				each(s, row, what+": it is not what was written")
+			}
+			return nil
+		})
+		if err != nil {
+			return wrap("read checksums", trouble(err))
+		}
+	}
+	return nil
 }
 
 func withError(faults []string, err error) []string {

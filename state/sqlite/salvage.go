@@ -221,7 +221,27 @@ func mendSalvaged(ctx context.Context, into *Ledger) (all []Salvaged, err error)
 	if err != nil {
 		return all, err
 	}
+	broken, rows := map[string]int{}, map[string][]any{}
+	err = x.broken(ctx, func(s seal, row any, _ string) {
+		broken[s.lost]++
+		rows[s.mend] = append(rows[s.mend], row)
+	})
+	if err != nil {
+		return all, err
+	}
+	for _, s := range seals {
+		if n := broken[s.lost]; n > 0 {
+			all = append(all, Salvaged{Table: "checksums", Lost: fmt.Sprintf("%d %s", n, s.lost)})
+		}
+	}
 	err = inTx(ctx, into.file.write, func(tx *sql.Tx) error {
+		for mend, numbers := range rows {
+			for _, row := range numbers {
+				if _, err := tx.ExecContext(ctx, mend, row); err != nil {
+					return err
+				}
+			}
+		}
 		for _, link := range links {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM accepted WHERE link = ?`, link); err != nil {
 				return err
