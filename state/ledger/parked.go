@@ -80,7 +80,7 @@ func park(ctx context.Context, tx statements, p *bridge.ParkedRow) error {
 		ON CONFLICT (entity, key) DO UPDATE SET feed = excluded.feed, drop_id = excluded.drop_id, run = excluded.run, line = excluded.line,
 			pos = excluded.pos, missing_entity = excluded.missing_entity, missing_key = excluded.missing_key, record = excluded.record,
 			remove = excluded.remove, "row" = excluded."row", since = excluded.since`,
-		p.Entity, p.Key, p.Feed, p.Drop, p.Run, p.Line, string(pos), p.Missing.Entity, p.Missing.Key, Seal(content(p.Record)), p.Remove, string(raw),
-		millis(p.Since))
+		p.Entity, p.Key, p.Feed, p.Drop, p.Run, p.Line, string(pos), p.Missing.Entity, p.Missing.Key, Seal(content(p.Record)), p.Remove,
+		string(raw), millis(p.Since))
 	return err
 }

@@ -152,7 +152,8 @@ type seal struct {
 
 var seals = []seal{
 	{query: `SELECT id, 'order ' || identifier || ' of ' || export || ', which waits for its file', content FROM outbox WHERE content <> ''`,
-		mend: `UPDATE outbox SET content = '', stuck = 'what was to be written is damaged', alarm = 'stuck' WHERE id = ?`, lost: "orders that wait for their file"},
+		mend: `UPDATE outbox SET content = '', stuck = 'what was to be written is damaged', alarm = 'stuck' WHERE id = ?`,
+		lost: "orders that wait for their file"},
 	{query: `SELECT entity || char(31) || key, 'a record of ' || entity || ' that is parked', record FROM parked`,
 		mend: `DELETE FROM parked WHERE entity || char(31) || key = ?`, lost: "parked records"},
 	{query: `SELECT id, 'what was before step ' || id || ' of run ' || run, before FROM history WHERE before <> ''`,

@@ -2,8 +2,8 @@
 //
 // What the name says comes first: the groups date and seq of the feed's pattern. Then comes the moment since which a listing
 // has shown the file as it is: what is seen later is a later statement, even with an old time, or after somebody has set a
-// clock back, the server's or the bridge's own (see [Moments]). Only among files that one listing showed does the server's time count, and a time from the future counts as
-// the time of that listing. Last comes the name, whose numbers sort as numbers. A file that a person hands over, and rejects
+// clock back, the server's or the bridge's own (see [Moments]). Only among files that one listing showed does the server's time
+// count, and a time from the future counts as the time of that listing. Last comes the name, whose numbers sort as numbers. A file that a person hands over, and rejects
 // that came back corrected, are the newest that the feed has.
 //
 // The order is a text, the drop's rank, so that a ledger can find the next one.
