@@ -33,6 +33,8 @@ type Options struct {
 	Config *config.Config
 	Shop   string // the shop's name, as users' shops have it; empty where the config has one shop
 	Topics []Topic
+	// Pictures are what topics show, as they name it; nil: none.
+	Pictures fs.FS
 	// Check tries both ends, as `orobridge check` does; nil: the page has no such button.
 	Check   func(context.Context) (operate.Findings, error)
 	Version string
@@ -139,6 +141,9 @@ func (s *Server) Handler() http.Handler {
 	look("/figures", s.showFigures)
 	look("/help", s.showHelp)
 	look("/help/{topic}", s.showTopic)
+	if s.Pictures != nil {
+		mux.Handle("GET /help/pictures/{name}", s.allowed(admit.Viewer, http.StripPrefix("/help", http.FileServerFS(s.Pictures))))
+	}
 	look("/language", s.chooseLanguage)
 	mux.Handle("GET /events", s.allowed(admit.Viewer, http.HandlerFunc(s.watch)))
 	mux.Handle("/", s.serve(admit.Viewer, func(*call) error { return errNoPage }))
@@ -221,6 +226,9 @@ func (s *Server) fail(c *call, err error) {
 		status, hint = http.StatusBadRequest, mistake.Hint
 	case errors.Is(err, bridge.ErrUnknown):
 		status = http.StatusNotFound
+		if hint == "" {
+			hint = "the link may be wrong, or its time is over: look for the name in the search"
+		}
 	case errors.As(err, &known):
 		status = http.StatusConflict
 	case c.r.Context().Err() == nil:
