@@ -20,7 +20,7 @@ func TestEveryRouteAsksWhoIsThere(t *testing.T) {
 	s := newSite(t, busy(t))
 	held, _ := s.Last("prices")
 	drop := "/drops/" + number(held.ID)
-	looks := []string{"/", "/drops", drop, drop + "/rejects.csv", "/rejects", "/rejects.csv", "/orders", "/orders/A-1001", "/search?q=SKU1", "/feeds",
+	looks := []string{"/", "/alarms", "/drops", drop, drop + "/rejects.csv", "/rejects", "/rejects.csv", "/orders", "/orders/A-1001", "/search?q=SKU1", "/feeds",
 		"/feeds/prices", "/exports", "/exports/orders", "/figures", "/help", "/help/start",
 		"/help/pictures/a.png"}
 	works := []string{drop + "/approve", drop + "/discard", drop + "/rerun", drop + "/ack", "/rejects/ack", "/orders/A-1001/send", "/orders/A-1001/render",
