@@ -272,7 +272,7 @@ func TestOtherWaysToReadAPage(t *testing.T) {
 	b.Round()
 
 	pages := []string{"/", "/drops", path, "/rejects", "/orders", "/orders/A-1001", "/search?q=SKU1", "/feeds", "/feeds/prices", "/exports/orders", "/figures",
-		"/help/start", "/check", path + "/rerun"}
+		"/help/start", "/check", path + "/rerun", "/search?q=" + strings.Repeat("x", 190)}
 	b.does(chromedp.EmulateViewport(375, 740, chromedp.EmulateMobile))
 	for _, page := range pages {
 		b.goes(page)
@@ -280,10 +280,10 @@ func TestOtherWaysToReadAPage(t *testing.T) {
 			t.Errorf("%s is %d pixels too wide for a phone", page, over)
 		}
 	}
-	b.does(chromedp.EmulateViewport(820, 900))
+	b.does(chromedp.EmulateViewport(910, 900))
 	for _, page := range []string{"/", "/drops", "/orders", "/alarms", path} {
 		b.goes(page)
-		if over := value[int](b, `document.documentElement.scrollWidth - 820`); over > 0 {
+		if over := value[int](b, `document.documentElement.scrollWidth - 910`); over > 0 {
 			t.Errorf("%s is %d pixels too wide for a tablet", page, over)
 		}
 	}
