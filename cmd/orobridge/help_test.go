@@ -56,7 +56,7 @@ func TestTopicsAreWhole(t *testing.T) {
 			t.Errorf("%s does not begin with its title", p.Name)
 		}
 	}
-	for _, name := range []string{"start", "feeds", "mapping", "sap", "exports", "states", "alarms", "operation", "machines", "security",
+	for _, name := range []string{"start", "feeds", "mapping", "sap", "exports", "states", "alarms", "page", "operation", "machines", "security",
 		"troubleshooting", "json", "config", "figures", "faq"} {
 		if !slices.Contains(names, name) {
 			t.Errorf("there is no topic %s", name)
@@ -250,4 +250,30 @@ func hasField(in reflect.Type, path []string, name func(reflect.StructField) str
 		}
 	}
 	return false
+}
+
+// Each picture that a document shows is there, is small, and is shown by some document.
+func TestPicturesAreShown(t *testing.T) {
+	shown := map[string]bool{}
+	for _, p := range pages(t) {
+		for _, m := range regexp.MustCompile(`!\[[^\]]+\]\((?:cmd/orobridge/help/)?([^)]+)\)`).FindAllStringSubmatch(p.Text, -1) {
+			shown[m[1]] = true
+			picture, err := help.Pictures.ReadFile(m[1])
+			if err != nil {
+				t.Errorf("%s shows what is not there: %v", p.Name, err)
+			}
+			if len(picture) > 100<<10 {
+				t.Errorf("%s has %d bytes", m[1], len(picture))
+			}
+		}
+	}
+	files, err := help.Pictures.ReadDir("pictures")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if !shown["pictures/"+f.Name()] {
+			t.Errorf("no document shows %s", f.Name())
+		}
+	}
 }

@@ -87,7 +87,6 @@ func park(ctx context.Context, tx statements, p *bridge.ParkedRow) error {
 			pos = excluded.pos, missing_entity = excluded.missing_entity, missing_key = excluded.missing_key, record = excluded.record,
 			remove = excluded.remove, "row" = excluded."row", since = excluded.since`,
 		tx.of(p.Entity), p.Key, p.Feed, p.Drop, p.Run, p.Line, string(pos), tx.of(p.Missing.Entity), p.Missing.Key, Seal(content(p.Record)),
-		p.Remove,
-		string(raw), millis(p.Since))
+		p.Remove, string(raw), millis(p.Since))
 	return err
 }
