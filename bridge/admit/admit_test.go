@@ -375,12 +375,12 @@ func TestAFloodOfGuessesFillsNoJournal(t *testing.T) {
 		h := build(t, nil)
 		r := httptest.NewRequest("POST", LoginPath, nil)
 		for range 1000 {
-			h.tell(r, "olga", netip.MustParseAddr("203.0.113.7"), true)
+			h.tell(r, "olga", netip.MustParseAddr("203.0.113.7"), "wrong password")
 			time.Sleep(time.Second)
 		}
 		h.is(maxTold, len(h.memory.events))
 		time.Sleep(time.Hour)
-		h.tell(r, "olga", netip.MustParseAddr("203.0.113.7"), true)
+		h.tell(r, "olga", netip.MustParseAddr("203.0.113.7"), "wrong password")
 		h.is("wrong password; 900 more were refused in the hour before", h.memory.events[maxTold].Text)
 	})
 }
