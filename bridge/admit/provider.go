@@ -103,11 +103,21 @@ func (g *Gate) comeBack(w http.ResponseWriter, r *http.Request) {
 		g.show(w, r, http.StatusForbidden, Form{Trouble: Denied})
 		return
 	}
+	from := g.Address(r)
+	guesser := "the provider's, from " + from.String() // who guesses codes has no name: the address alone is slowed down
+	if wait, ok := g.wait(r, from, guesser); !ok {
+		g.show(w, r, http.StatusTooManyRequests, Form{Wait: wait})
+		return
+	}
 	who, err := g.Provider.Person(r.Context(), a.Attempt, q.Get("code"))
 	if err != nil {
+		if !errors.Is(err, openid.ErrAway) {
+			g.throttle.Failed(from, guesser)
+		}
 		g.lock(w, r, "", err)
 		return
 	}
+	g.throttle.Succeeded(from, guesser)
 	name := bridge.Shorten(strings.ToValidUTF8(who.Name, "?"), maxLogin)
 	role, group := Role(0), ""
 	for _, p := range g.groups {
@@ -121,7 +131,7 @@ func (g *Gate) comeBack(w http.ResponseWriter, r *http.Request) {
 	case g.users[name] != nil, strings.HasPrefix(name, tokens), bridge.SafeName(name) != nil:
 		g.lock(w, r, name, errTaken)
 	default:
-		c := &Caller{Name: name, Role: role, From: g.Address(r).String(), Means: BySession}
+		c := &Caller{Name: name, Role: role, From: from.String(), Means: BySession}
 		if err := g.begin(w, r, c, g.stamp(group, role), "the provider's "+bridge.Shorten(formats.Printable(who.Subject), maxField)); err != nil {
 			g.fail(w, r, err)
 			return
@@ -150,9 +160,10 @@ func (g *Gate) lock(w http.ResponseWriter, r *http.Request, name string, why err
 	case errors.Is(why, errTaken):
 		trouble = Taken
 	}
-	g.Log.Warn("somebody whom the provider has sent is not let in", "user", formats.Printable(name), "error", formats.Printable(why.Error()))
+	text := formats.Printable(bridge.Shorten(why.Error(), maxField))
+	g.Log.Warn("somebody whom the provider has sent is not let in", "user", formats.Printable(name), "error", text)
 	if status == http.StatusForbidden {
-		g.tell(r, name, g.Address(r), "by the provider: "+formats.Printable(bridge.Shorten(why.Error(), maxField)))
+		g.tell(r, name, g.Address(r), "by the provider: "+text)
 	}
 	g.show(w, r, status, Form{Trouble: trouble})
 }

@@ -14,6 +14,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync"
@@ -38,6 +39,7 @@ type vouching struct {
 	sign     func(claims string) string  // nil: as it has to
 	answer   func(w http.ResponseWriter) // instead of tokens; nil: as it has to
 	describe func(map[string]any)        // changes what it tells of itself
+	posted   bool                        // it wants the secret in the form
 	attempts map[string]url.Values       // by the code that it gave
 }
 
@@ -77,7 +79,14 @@ func (v *vouching) token(w http.ResponseWriter, r *http.Request) {
 	asked, known := v.attempts[r.FormValue("code")]
 	delete(v.attempts, r.FormValue("code"))
 	sum := sha256.Sum256([]byte(r.FormValue("code_verifier")))
-	id, secret, _ := r.BasicAuth()
+	id, secret, ok := r.BasicAuth()
+	if !ok {
+		id, secret = r.PostFormValue("client_id"), r.PostFormValue("client_secret")
+	}
+	if v.posted == ok {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
 	w.Header().Set("Content-Type", "application/json")
 	if !known || asked.Get("code_challenge") != base64.RawURLEncoding.EncodeToString(sum[:]) || id != "orobridge" || secret != "hush" ||
 		r.FormValue("redirect_uri") != asked.Get("redirect_uri") {
@@ -172,6 +181,12 @@ func TestPeopleComeInByTheirGroups(t *testing.T) {
 		maps.Copy(v.claims, claims)
 		h.is(want+" viewer [] 192.0.2.1 session", h.ask("GET", "/viewer", "", cookiesOf(h.comeBy(v))).Body.String())
 	}
+	post := newProvider(t)
+	post.posted = true
+	post.describe = func(doc map[string]any) {
+		doc["token_endpoint_auth_methods_supported"] = []string{"client_secret_post", "private_key_jwt"}
+	}
+	h.is(303, vouchedHouse(t, post, nil).comeBy(post).Code)
 	h.is(303, h.ask("POST", LogoutPath, "everywhere=", ann).Code)
 	h.is(401, h.ask("GET", "/viewer", "", ann).Code)
 	h.is(303, h.ask("POST", LoginPath, "name=olga&password=open+sesame").Code) // by password as before
@@ -359,6 +374,35 @@ func TestAnAnswerIsForWhoHasAsked(t *testing.T) {
 		code, state := v.grant(t, w.Header().Get("Location"))
 		h.is(want, h.ask("GET", CallbackPath+"?code="+code+"&state="+state, "", cookiesOf(w)).Header().Get("Location"))
 	}
+}
+
+// Who guesses codes is slowed down, and the provider asked no more; others come in meanwhile.
+func TestWhoGuessesCodesIsShutOut(t *testing.T) {
+	v := newProvider(t)
+	asked := 0
+	v.answer = func(w http.ResponseWriter) {
+		asked++
+		w.WriteHeader(http.StatusBadRequest)
+	}
+	h := vouchedHouse(t, v, nil)
+	guesser := netip.MustParseAddr("203.0.113.7")
+	for range 10 {
+		h.throttle.Failed(guesser, "the provider's, from 203.0.113.7")
+	}
+	w := h.ask("GET", ProviderPath, "")
+	state := url.Values{}
+	u, err := url.Parse(w.Header().Get("Location"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	state.Set("state", u.Query().Get("state"))
+	state.Set("code", "guessed")
+	h.is(429, h.ask("GET", CallbackPath+"?"+state.Encode(), "", cookiesOf(w), "From: 203.0.113.7").Code)
+	h.is(0, asked)
+	h.is(400, h.ask("GET", CallbackPath+"?"+state.Encode(), "", cookiesOf(w), "From: 203.0.113.8").Code)
+	h.is(1, asked)
+	v.answer = nil
+	h.is(303, h.comeBy(v).Code)
 }
 
 // What the browser keeps of an attempt is its own, and not for long.

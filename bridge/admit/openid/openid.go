@@ -51,7 +51,13 @@ type Provider struct {
 	asking chan struct{}
 
 	mu    sync.Mutex
-	known *oidc.Provider // once it has told of itself
+	known *known // once it has told of itself
+}
+
+// known is what a provider tells of itself, and how it wants to be shown the client's secret.
+type known struct {
+	*oidc.Provider
+	shown oauth2.AuthStyle
 }
 
 // New prepares to ask a provider; nothing is asked yet.
@@ -93,16 +99,18 @@ func Begin() Attempt { return Attempt{rand.Text(), rand.Text(), oauth2.GenerateV
 
 // Address is where a browser is sent with an attempt.
 func (p *Provider) Address(ctx context.Context, a Attempt) (string, error) {
-	known, done, err := p.ask(ctx)
+	about, done, err := p.ask(ctx)
 	if err != nil {
 		return "", err
 	}
 	defer done()
-	return p.client(known).AuthCodeURL(a.State, oidc.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier)), nil
+	return p.client(about).AuthCodeURL(a.State, oidc.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier)), nil
 }
 
-func (p *Provider) client(known *oidc.Provider) *oauth2.Config {
-	return &oauth2.Config{ClientID: p.ClientID, ClientSecret: p.Secret.Reveal(), Endpoint: known.Endpoint(), RedirectURL: p.Callback,
+func (p *Provider) client(about *known) *oauth2.Config {
+	at := about.Endpoint()
+	at.AuthStyle = about.shown
+	return &oauth2.Config{ClientID: p.ClientID, ClientSecret: p.Secret.Reveal(), Endpoint: at, RedirectURL: p.Callback,
 		Scopes: append([]string{oidc.ScopeOpenID}, p.Scopes...)}
 }
 
@@ -115,13 +123,13 @@ type Person struct {
 
 // Person redeems the code with which somebody has come back from an attempt.
 func (p *Provider) Person(ctx context.Context, a Attempt, code string) (*Person, error) {
-	known, done, err := p.ask(ctx)
+	about, done, err := p.ask(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer done()
 	ctx = oidc.ClientContext(ctx, p.http)
-	token, err := p.client(known).Exchange(ctx, code, oauth2.VerifierOption(a.Verifier))
+	token, err := p.client(about).Exchange(ctx, code, oauth2.VerifierOption(a.Verifier))
 	if err != nil {
 		return nil, meaning(err)
 	}
@@ -129,7 +137,7 @@ func (p *Provider) Person(ctx context.Context, a Attempt, code string) (*Person,
 	if !ok {
 		return nil, errors.New("it has answered without an ID token")
 	}
-	id, err := known.Verifier(&oidc.Config{ClientID: p.ClientID}).Verify(ctx, text)
+	id, err := about.Verifier(&oidc.Config{ClientID: p.ClientID}).Verify(ctx, text)
 	if err != nil {
 		return nil, meaning(err)
 	}
@@ -187,7 +195,7 @@ func (p *Provider) person(a Attempt, id *oidc.IDToken) (*Person, error) {
 }
 
 // ask takes a turn to ask the provider, which has told of itself then.
-func (p *Provider) ask(ctx context.Context) (known *oidc.Provider, done func(), err error) {
+func (p *Provider) ask(ctx context.Context) (about *known, done func(), err error) {
 	select {
 	case p.asking <- struct{}{}:
 	default:
@@ -206,7 +214,7 @@ func (p *Provider) ask(ctx context.Context) (known *oidc.Provider, done func(), 
 }
 
 // discover asks the provider about itself. Secrets are sent to no address without TLS.
-func (p *Provider) discover(ctx context.Context) (*oidc.Provider, error) {
+func (p *Provider) discover(ctx context.Context) (*known, error) {
 	found, err := oidc.NewProvider(oidc.ClientContext(ctx, p.http), p.Issuer)
 	var other *oidc.IssuerMismatchError
 	if errors.As(err, &other) {
@@ -215,18 +223,23 @@ func (p *Provider) discover(ctx context.Context) (*oidc.Provider, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrAway, err)
 	}
-	var keys struct {
-		Address string `json:"jwks_uri"`
+	var more struct {
+		Keys  string   `json:"jwks_uri"`
+		Shown []string `json:"token_endpoint_auth_methods_supported"`
 	}
-	if err := found.Claims(&keys); err != nil {
+	if err := found.Claims(&more); err != nil {
 		return nil, fmt.Errorf("read what the provider tells of itself: %w", err)
 	}
-	for _, address := range []string{found.Endpoint().AuthURL, found.Endpoint().TokenURL, keys.Address} {
+	for _, address := range []string{found.Endpoint().AuthURL, found.Endpoint().TokenURL, more.Keys} {
 		if !safe(address) {
 			return nil, fmt.Errorf("the provider names %q, which is no address with TLS", address)
 		}
 	}
-	return found, nil
+	about := &known{found, oauth2.AuthStyleInHeader} // the one that holds where none is named (OpenID Connect Discovery 1.0, section 3)
+	if slices.Contains(more.Shown, "client_secret_post") && !slices.Contains(more.Shown, "client_secret_basic") {
+		about.shown = oauth2.AuthStyleInParams
+	}
+	return about, nil
 }
 
 // safe says that what is sent to an address can't be read on the way: by TLS, or since it stays on this machine.
