@@ -81,6 +81,7 @@ func TestConfigFragmentsAreRead(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("ORO_CLIENT_SECRET", "demo")
 	t.Setenv("OPS_URL", "generic+https://hooks.example.com")
+	t.Setenv("OIDC_SECRET", "demo")
 	for name, text := range map[string]string{"id_ed25519": "", "known_hosts": "", "sap.pub": "", "wms.hash": "", "plants.csv": "item,1000\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
