@@ -91,8 +91,10 @@ func (t *Teller) Begin(ctx context.Context) error {
 		delete(gone, s.Name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(gone)) {
-		if err := t.Ledger.Note(ctx, bridge.SubscriptionNote(name), ""); err != nil {
-			return err
+		for _, note := range []string{bridge.SubscriptionNote(name), bridge.AgainNote(name)} {
+			if err := t.Ledger.Note(ctx, note, ""); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -123,9 +125,9 @@ func (t *Teller) Once(ctx context.Context) error {
 	return err
 }
 
-// hear wakes all lines once something has happened.
+// hear wakes all lines once something has happened that is the business of one of them.
 func (t *Teller) hear(e *bridge.Event) {
-	if !e.Kind.Kept() {
+	if !slices.ContainsFunc(t.Subscribers, func(s *config.Subscriber) bool { return t.wants(s, e) }) {
 		return
 	}
 	t.mu.Lock()
@@ -267,18 +269,17 @@ func (l *line) tell(ctx context.Context) error {
 	return nil
 }
 
-// recall reads how far the subscriber was told.
+// recall reads how far the subscriber was told, and whether somebody has it told again.
 func (l *line) recall(ctx context.Context) error {
-	if l.known {
-		return nil
-	}
 	notes, err := l.Ledger.Notes(ctx)
 	if err != nil {
 		return err
 	}
-	l.is, _ = bridge.ReadSubscription(notes[bridge.SubscriptionNote(l.to.Name)])
-	l.known, l.looked = true, l.is.Told
-	return nil
+	if !l.known {
+		l.is, _ = bridge.ReadSubscription(notes[bridge.SubscriptionNote(l.to.Name)])
+		l.known, l.looked = true, l.is.Told
+	}
+	return l.again(ctx, notes)
 }
 
 // keep enters how far the subscriber was told.
@@ -318,7 +319,7 @@ func (l *line) one(ctx context.Context, e *bridge.Event) (taken bool, err error)
 		l.is.Since = now
 	}
 	l.is.Trouble, l.is.Due = failed.Error(), now.Add(distance(l.is.Tries, failed))
-	if oldest := now.Add(-l.to.GiveUp.D()); e.At.Before(oldest) {
+	if oldest := now.Add(-l.to.GiveUp.D()); e.At.Before(oldest) && l.is.Again.Before(oldest) {
 		return false, l.giveUp(ctx, e, oldest)
 	}
 	return false, l.keep(ctx)

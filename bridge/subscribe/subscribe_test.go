@@ -463,6 +463,43 @@ func TestASubscriberThatIsNoMoreIsForgotten(t *testing.T) {
 	h.tells(r, "drop settled prices two")
 }
 
+// What was given up, or lost by the receiver, is told again when somebody says so, beside a running bridge as well.
+func TestASubscriberIsToldAgain(t *testing.T) {
+	h, r := newHouse(t, wms)
+	for _, text := range []string{"one", "two", "three"} {
+		h.happens(text, bridge.DropSettled, "prices")
+	}
+	h.look()
+	h.tells(r, "drop settled prices one", "drop settled prices two", "drop settled prices three")
+	s := h.config.Subscribers[0]
+	by := bridge.Decision{Who: "olga", Why: "they lost their disk"}
+	for _, none := range []int64{0, 5} {
+		if err := subscribe.Again(t.Context(), h.ledger, s, none, by, h.clock.Now()); err == nil {
+			t.Errorf("it is told again from event %d on, which is not there", none)
+		}
+	}
+	h.clock.move(72 * time.Hour)
+	h.must(subscribe.Again(t.Context(), h.ledger, s, 3, by, h.clock.Now()))
+	r.set(func(r *receiver) { r.down = true })
+	h.look() // what is old is not given up at once
+	h.again()
+	r.set(func(r *receiver) { r.down = false })
+	h.after(time.Minute)
+	h.tells(r, "drop settled prices two", "drop settled prices three")
+	h.after(time.Minute)
+	h.tells(r)
+	var decided []string
+	h.must(h.ledger.Events(t.Context(), bridge.EventFilter{}, func(e *bridge.Event) error {
+		if e.Kind == bridge.DecisionTaken {
+			decided = append(decided, e.Who+": "+e.Work+" "+e.Text+", "+e.Why)
+		}
+		return nil
+	}))
+	if diff := cmp.Diff([]string{"olga: subscriber wms told again from event 3 on, they lost their disk"}, decided); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestASubscriberIsNotToldOfItsOwnAlarms(t *testing.T) {
 	h, r := newHouse(t, `
 subscribers:
