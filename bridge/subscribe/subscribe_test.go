@@ -535,7 +535,7 @@ subscribers:
   - { name: hangs, url: 'http://127.0.0.1:1', secret: KEY, events: [drop settled] }
   - { name: wms, url: HOOK, secret: KEY, events: [drop settled] }
 `)
-	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	works := h.post
 	h.post = func(ctx context.Context, to *config.Subscriber, id string, at time.Time, body []byte) error {
