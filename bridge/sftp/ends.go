@@ -11,7 +11,10 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 )
 
-var _ bridge.Ending = (*Remote)(nil)
+var (
+	_ bridge.Ending  = (*Remote)(nil)
+	_ bridge.Clocked = (*Remote)(nil)
+)
 
 // Ends implements [bridge.Ending]: the config's certificate as its file says now, and the one that the server showed last. What can't be
 // read is told by the next login.
@@ -40,6 +43,24 @@ func (r *Remote) noteHost(key ssh.PublicKey) {
 	if r.host = (bridge.End{}); len(ends) > 0 {
 		r.host = ends[0]
 	}
+}
+
+// Ahead implements [bridge.Clocked], by the time of the last file that was written.
+func (r *Remote) Ahead() time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ahead
+}
+
+// noteClock notes when the server says that a file was made, which was written between two times of this machine. A server that tells no
+// times has no clock.
+func (r *Remote) noteClock(made, began, ended time.Time) {
+	if made.IsZero() {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ahead = (max(0, made.Sub(ended)) + min(0, made.Sub(began))).Round(time.Second)
 }
 
 // appendEnd appends when a key ends, if it is a certificate that does.
