@@ -16,8 +16,8 @@ import (
 // shop show in passing, and may be nil; remotes are the ways to remotes, by name, of which there may be several.
 func Assemble(c *config.Config, ledger Ledger, events *bridge.Events, facts map[string]func() signs.ShopFacts, send Send,
 	remotes ...map[string]bridge.Remote) *Keeper {
-	w := &signs.Watcher{Feeds: c.Feeds, Limits: c.Alarms, Ledger: ledger, Disk: c.State.Dir, Ends: ends(c, remotes), Clocks: clocks(c, remotes),
-		Shops: facts, ShopOf: c.ShopOf}
+	w := &signs.Watcher{Feeds: c.Feeds, Limits: c.Alarms, Ledger: ledger, Disk: c.State.Dir, Ends: ends(c, remotes),
+		Clocks: clocks(c, remotes), Shops: facts, ShopOf: c.ShopOf}
 	events.Observe(w.Hear)
 	return &Keeper{Routes: c.Notify, ShopOf: c.ShopOf, Page: c.Page(), Keep: c.State.Keep.Rows.D(), Ledger: ledger,
 		Clock: bridge.SystemClock{}, Events: events, Signs: w, Send: send, Heartbeat: c.Alarms.Heartbeat, Watched: c.Alarms.Watch}

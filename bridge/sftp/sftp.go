@@ -89,9 +89,9 @@ type Remote struct {
 	slots chan struct{} // one token per operation under way
 	turn  chan struct{} // held while a target is looked for and taken
 
+	seen // of the server
+
 	mu    sync.Mutex
-	host  bridge.End    // of the certificate that the server showed last; zero without
-	ahead time.Duration // the server's clock, by the last file that was written
 	idle  []*conn
 	stale map[string]struct{} // temporary files that could not be removed
 	swept map[string]bool     // folders that were looked through for old ones
@@ -137,6 +137,7 @@ func New(name string, cfg *Options, options ...Option) (*Remote, error) {
 		turn:           make(chan struct{}, 1),
 		stale:          map[string]struct{}{},
 		swept:          map[string]bool{},
+		seen:           seen{remote: name, login: cfg.CertificateFile},
 	}
 	for _, o := range options {
 		o(r)

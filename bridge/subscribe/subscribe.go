@@ -48,8 +48,9 @@ type Post func(ctx context.Context, to *config.Subscriber, id string, at time.Ti
 // A Teller tells all subscribers. Its fields are set once, before any method is called.
 type Teller struct {
 	Subscribers []*config.Subscriber
-	ShopOf      func(*bridge.Event) string // the shop that an event is of; empty for none
-	Origin      string                     // what tells this ledger's events from those of others, and of its own earlier lives
+	ShopsOf     func(*bridge.Event) []string // the shops that an event is of; none: it concerns all
+	Several     bool                         // there are several shops: an event says of which it is
+	Origin      string                       // what tells this ledger's events from those of others, and of its own earlier lives
 	Ledger      Ledger
 	Clock       bridge.Clock
 	Events      *bridge.Events
@@ -150,10 +151,11 @@ func (t *Teller) woken() <-chan struct{} {
 
 // wants says whether an event is a subscriber's business.
 func (t *Teller) wants(s *config.Subscriber, e *bridge.Event) bool {
-	switch {
-	case !slices.Contains(s.Events, string(e.Kind)), e.Work == bridge.SubscriberWork(s.Name):
+	if !slices.Contains(s.Events, string(e.Kind)) || e.Work == bridge.SubscriberWork(s.Name) {
 		return false
-	case len(s.Shops) > 0 && !slices.Contains(s.Shops, t.ShopOf(e)):
+	}
+	if shops := t.ShopsOf(e); len(s.Shops)*len(shops) > 0 &&
+		!slices.ContainsFunc(shops, func(shop string) bool { return slices.Contains(s.Shops, shop) }) {
 		return false
 	}
 	return len(s.Feeds) == 0 || e.Feed != "" && slices.Contains(s.Feeds, e.Feed) || e.Export != "" && slices.Contains(s.Feeds, e.Export)
@@ -168,7 +170,13 @@ type Message struct {
 
 // message is the body of an event, and its id: the same whenever it is told.
 func (t *Teller) message(e *bridge.Event) (id string, body []byte, err error) {
-	body, err = json.Marshal(Message{Type: e.Kind, Timestamp: e.At.UTC(), Data: operate.NewEvent(e)})
+	data := operate.NewEvent(e)
+	if t.Several {
+		if shops := t.ShopsOf(e); len(shops) == 1 {
+			data.Shop = shops[0]
+		}
+	}
+	body, err = json.Marshal(Message{Type: e.Kind, Timestamp: e.At.UTC(), Data: data})
 	return fmt.Sprintf("evt_%s_%d", t.Origin, e.ID), body, err
 }
 
