@@ -163,7 +163,7 @@ func (c *comparison) page(ctx context.Context) error {
 func (c *comparison) unknown(key, id string) error {
 	d := Difference{Kind: UnknownHere, Key: key}
 	c.Unknown++
-	if c.f.Mode == "full" && c.f.Missing != "keep" && bridge.MadeSince(c.notes, c.f.Entity.Name, id) {
+	if c.f.Mode == "full" && c.f.Missing != "keep" && bridge.MadeSince(c.notes, bridge.InShop(c.f.Entity.Name, c.e.Name), id) {
 		d.Kind = StrayThere
 		c.Stray++
 		if err := c.m.Write(key, nil, true); err != nil {
