@@ -38,14 +38,15 @@ func (k checker) admin() {
 	default:
 		a.Pprof = Socket(k.c.resolve(string(a.Pprof)))
 	}
-	k.oidc(a)
+	checkProvider(k, a)
 	if ok && !loopback(host) && a.TLS.CertFile == "" && len(a.Proxy.Addresses) == 0 {
 		k.warn("admin.listen", "add admin.tls, or listen on 127.0.0.1 behind a proxy that does TLS",
 			"others than this machine can reach it without encryption: passwords can be read on the way")
 	}
 }
 
-func (k checker) oidc(a *Admin) {
+// checkProvider checks who is asked who people are.
+func checkProvider(k checker, a *Admin) {
 	o := a.OIDC
 	if o == nil {
 		return
