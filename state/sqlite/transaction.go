@@ -127,9 +127,9 @@ func (f *file) Lookup(ctx context.Context, entity string, keys []string, refs []
 		return err
 	}
 	defer rows.Close()
+	var i int64 // as SQLite has it: into another kind of number it would be read by its digits
+	var r bridge.LinkRef
 	for rows.Next() {
-		var i int
-		var r bridge.LinkRef
 		if err := rows.Scan(&i, &r.ID, &r.Fingerprint); err != nil {
 			return err
 		}
