@@ -41,7 +41,8 @@ func newStatusCommand(a *app) *cobra.Command {
 			return err
 		},
 	})))
-	cmd.Flags().BoolVar(&running, "running", false, "fail unless a bridge is running on this state, and answers at admin.listen (a health check)")
+	cmd.Flags().BoolVar(&running, "running", false,
+		"fail unless a bridge is running on this state, and answers at admin.listen (a health check)")
 	cmd.Flags().BoolVar(&strict, "strict", false, "end with exit code 3 when something is held, stuck, in conflict or alarmed")
 	return cmd
 }
