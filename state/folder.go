@@ -153,6 +153,9 @@ func (s *State) watch(ctx context.Context, every time.Duration) error {
 			return err
 		})
 	}
+	if held, ok := s.kept.(interface{ Watch(context.Context) error }); ok {
+		g.Go(func() error { return held.Watch(ctx) })
+	}
 	g.Go(func() error {
 		tick := time.NewTicker(every)
 		defer tick.Stop()
@@ -193,8 +196,8 @@ func (s *State) Whole() error {
 }
 
 // remember keeps which files were opened.
-func (s *State) remember() error {
-	for _, name := range []string{"lock", "ledger.db"} {
+func (s *State) remember(names ...string) error {
+	for _, name := range names {
 		info, err := os.Lstat(filepath.Join(s.dir, name))
 		if err != nil {
 			return fmt.Errorf("look at state folder: %w", err)

@@ -3,8 +3,9 @@
 //
 // Contract. One process at a time holds a folder; a second one gets bridge.ErrLocked. Others may look at the ledger, or
 // change a word of it beside the one that holds it. The folder belongs on a local disk: SQLite's locks and its write-ahead
-// log do not work over network file systems (https://www.sqlite.org/wal.html). What the ledger knows stands in
-// state/sqlite; what any ledger must do, in state/ledgertest.
+// log do not work over network file systems (https://www.sqlite.org/wal.html). Where the ledger stands in PostgreSQL instead, the
+// folder holds what is this machine's alone, and one bridge at a time holds the ledger, on whatever machine. What a ledger knows
+// stands in state/ledger; what any ledger must do, in state/ledgertest.
 package state
 
 import (
@@ -17,12 +18,14 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/state/ledger"
 	"github.com/orobridge/orobridge/state/sqlite"
 )
 
 // State is an opened state folder.
 type State struct {
-	*sqlite.Ledger
+	*ledger.Ledger
+	kept    edition
 	dir     string
 	program string
 	lock    *lock
@@ -34,8 +37,17 @@ type State struct {
 	Doubts []string
 }
 
+// An edition is what the database of a ledger does besides.
+type edition interface {
+	Close() error
+	Check(ctx context.Context) error
+	GiveBack(ctx context.Context) (more bool, err error)
+}
+
 // Options change how a folder is opened.
 type Options struct {
+	Postgres string // address of the database that the ledger stands in; without one it is a file in the folder
+
 	ReadOnly bool   // for verbs that only look: takes no lock, changes nothing, and needs an existing ledger
 	Beside   bool   // for verbs that change a word or two beside a running bridge: takes no lock
 	Program  string // version that opens it
@@ -45,7 +57,11 @@ type Options struct {
 // wrapping bridge.ErrLocked when another process holds it, and refuses a ledger of a newer program.
 func Open(ctx context.Context, dir string, o Options) (*State, error) {
 	s := &State{dir: dir, program: o.Program}
-	if err := s.open(ctx, o); err != nil {
+	open := s.open
+	if o.Postgres != "" {
+		open = s.openPostgres
+	}
+	if err := open(ctx, o); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
@@ -58,15 +74,13 @@ func (s *State) open(ctx context.Context, o Options) (err error) {
 			return &bridge.Error{Op: "open ledger", Object: path, Err: err,
 				Hint: "check state.dir, or start `orobridge run`"}
 		}
-		s.Ledger, err = sqlite.Open(ctx, path, sqlite.Options{ReadOnly: true})
-		return err
+		return s.openFile(ctx, path, sqlite.Options{ReadOnly: true})
 	}
 	if s.Doubts, err = makePrivate(s.dir, s.Spool()); err != nil {
 		return err
 	}
 	if o.Beside {
-		s.Ledger, err = sqlite.Open(ctx, path, sqlite.Options{Program: o.Program})
-		return err
+		return s.openFile(ctx, path, sqlite.Options{Program: o.Program})
 	}
 	if s.lock, err = takeLock(filepath.Join(s.dir, "lock")); err != nil {
 		return err
@@ -97,8 +111,7 @@ func (s *State) openHeld(ctx context.Context, path string, o Options) error {
 		return err
 	}
 	s.checked = s.lock.crashed()
-	if s.Ledger, err = sqlite.Open(ctx, path, sqlite.Options{New: first, Suspect: s.checked, Program: o.Program,
-		Before: s.beforeMigration}); err != nil {
+	if err := s.openFile(ctx, path, sqlite.Options{New: first, Suspect: s.checked, Program: o.Program, Before: s.beforeMigration}); err != nil {
 		return err
 	}
 	if err := s.recognise(ctx, first); err != nil {
@@ -110,7 +123,15 @@ func (s *State) openHeld(ctx context.Context, path string, o Options) error {
 			return err
 		}
 	}
-	return s.remember()
+	return s.remember("lock", ledgerName)
+}
+
+func (s *State) openFile(ctx context.Context, path string, o sqlite.Options) error {
+	l, err := sqlite.Open(ctx, path, o)
+	if err == nil {
+		s.Ledger, s.kept = l.Ledger, l
+	}
+	return err
 }
 
 // Of is the state as a shop's engines see it: the keys of its ledger are the shop's own. It is closed with the state itself.
@@ -123,8 +144,8 @@ func (s *State) Of(shop string) *State {
 // Close ends all connections and lets another bridge in.
 func (s *State) Close() error {
 	var errs []error
-	if s.Ledger != nil {
-		errs = append(errs, s.Ledger.Close())
+	if s.kept != nil {
+		errs = append(errs, s.kept.Close())
 	}
 	if s.lock != nil {
 		if s.opened != nil && errors.Join(errs...) == nil {
@@ -137,6 +158,12 @@ func (s *State) Close() error {
 	}
 	return errors.Join(errs...)
 }
+
+// Check reads the ledger from end to end, as far as that is not its database's own business.
+func (s *State) Check(ctx context.Context) error { return s.kept.Check(ctx) }
+
+// GiveBack returns room that the ledger does not need any more to the disk; more says that there is still some.
+func (s *State) GiveBack(ctx context.Context) (more bool, err error) { return s.kept.GiveBack(ctx) }
 
 // Scratch opens an empty ledger in a temporary folder that goes with it.
 func Scratch(ctx context.Context) (*State, error) {

@@ -5,11 +5,15 @@ import (
 	"os"
 
 	"github.com/orobridge/orobridge/state"
+	"github.com/orobridge/orobridge/state/postgres/postgrestest"
 )
 
-// Backup is a backup of the world's state, as a bridge makes it while it works.
+// Backup is a backup of the world's state, as a bridge makes it while it works; of a ledger in PostgreSQL a dump.
 func Backup(w *World) []byte {
 	w.T.Helper()
+	if w.Postgres != "" {
+		return postgrestest.Dump(w.T, w.Postgres)
+	}
 	var b bytes.Buffer
 	_, err := state.Backup(w.T.Context(), w.State, "test", &b, w.Clock.Now())
 	w.Must(err)
@@ -21,7 +25,9 @@ func LoseDisk(w *World, backup []byte) {
 	w.T.Helper()
 	w.Close()
 	w.Must(os.RemoveAll(w.State))
-	if backup != nil {
+	if w.Postgres != "" {
+		postgrestest.Restore(w.T, w.Postgres, backup)
+	} else if backup != nil {
 		_, err := state.Restore(w.T.Context(), w.State, bytes.NewReader(backup), false, w.Clock.Now())
 		w.Must(err)
 	}

@@ -38,7 +38,9 @@ type World struct {
 	T      testing.TB
 	Shop   *orotest.Shop
 	State  string
-	Config string
+	// Postgres is the address of the ledger where it stands in PostgreSQL: with OROBRIDGE_LEDGER=postgres.
+	Postgres string
+	Config   string
 	Clock  *clock
 	Log    *bytes.Buffer
 	mu     sync.Mutex
@@ -107,8 +109,9 @@ func NewWorld(t testing.TB, feeds string, options ...orotest.Option) *World {
 			t.Error("no real shop is known to answer: " + request)
 		}
 	})
-	w.Config = fmt.Sprintf("state: { dir: %s }\noro: { url: %s, client_id: demo, client_secret: demo, batch: 100 }\n"+
-		"remotes:\n  disk: { kind: dir, path: %s }\n%s", w.State, w.Shop.URL(), w.Folder, feeds)
+	w.Postgres = postgresFor(t)
+	w.Config = fmt.Sprintf("state: { dir: %s%s }\noro: { url: %s, client_id: demo, client_secret: demo, batch: 100 }\n"+
+		"remotes:\n  disk: { kind: dir, path: %s }\n%s", w.State, StateKey(w.Postgres), w.Shop.URL(), w.Folder, feeds)
 	for _, f := range []string{"customers", "products", "pricelists", "prices", "inventory", "orders"} {
 		if err := os.Mkdir(filepath.Join(w.Folder, f), 0o755); err != nil {
 			t.Fatal(err)
@@ -135,9 +138,9 @@ func (w *World) Open() {
 		w.T.Fatal(err)
 	}
 	if w.Shadow {
-		cfg.State.Dir = shadow.Dir(cfg.State.Dir)
+		cfg.State.Dir, cfg.State.Postgres = shadow.Dir(cfg.State.Dir), ""
 	}
-	w.Ledger, err = state.Open(context.Background(), cfg.State.Dir, state.Options{})
+	w.Ledger, err = state.Open(context.Background(), cfg.State.Dir, state.Options{Postgres: cfg.State.Postgres.Reveal()})
 	if err != nil {
 		w.T.Fatal(err)
 	}
@@ -194,7 +197,12 @@ func WriteFile(path, content string) error { return os.WriteFile(path, []byte(co
 
 // OpenLedger opens a world's ledger once more, as another process would.
 func OpenLedger(w *World) (*state.State, error) {
-	return state.Open(context.Background(), w.State, state.Options{})
+	return state.Open(context.Background(), w.State, state.Options{Postgres: w.Postgres})
+}
+
+// Beside opens a world's ledger as a verb beside the bridge does.
+func Beside(w *World) (*state.State, error) {
+	return state.Open(context.Background(), w.State, state.Options{Postgres: w.Postgres, Beside: true})
 }
 
 // OnStep has a function told of each step of both engines, instead of the one before.

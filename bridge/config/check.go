@@ -61,6 +61,8 @@ func (k checker) backup() {
 	const key = "state.backup"
 	switch {
 	case !k.given(key):
+	case k.c.State.Postgres != "":
+		k.problem(key, "back the database up: see orobridge help machines", "the ledger stands in PostgreSQL, which has its own backups")
 	case b.Every == 0 && !k.failed(key+".every"):
 		k.problem(key, "add every: 1h", "every is missing")
 	case b.Every.D() < leastBackup && !k.failed(key+".every"):

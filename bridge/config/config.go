@@ -49,8 +49,9 @@ type Config struct {
 
 // State says where the ledger, the spool and the lock are.
 type State struct {
-	Dir  string `yaml:"dir" jsonschema:"default=./var,format=path" doc:"folder of the ledger, the spool and the lock; on a local disk"`
-	Keep Keep   `yaml:"keep" doc:"how long what is done with is kept; 0s keeps it for ever"`
+	Dir      string        `yaml:"dir" jsonschema:"default=./var,format=path" doc:"folder of the ledger, the spool and the lock; on a local disk"`
+	Postgres bridge.Secret `yaml:"postgres" doc:"address of a PostgreSQL database that keeps the ledger, instead of a file in dir: postgres://user@host:5432/database; see orobridge help machines"`
+	Keep     Keep          `yaml:"keep" doc:"how long what is done with is kept; 0s keeps it for ever"`
 
 	Backup Backup `yaml:"backup" doc:"backups of the state on a schedule; none without every"`
 }

@@ -14,7 +14,6 @@ import (
 	"github.com/orobridge/orobridge/bridge/bridgetest"
 	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/bridge/operate"
-	"github.com/orobridge/orobridge/state"
 )
 
 // running runs a world's bridge in real time until the test ends.
@@ -70,7 +69,7 @@ func TestADecisionTakenBesideARunningBridgeWakesIt(t *testing.T) {
 	w.Drop("prices", "c.csv", bridgetest.OnePrice("3"))
 	running(w)
 	soon(w, 20*time.Second, 1, bridge.Held)
-	beside, err := state.Open(t.Context(), w.State, state.Options{Beside: true})
+	beside, err := bridgetest.Beside(w)
 	w.Must(err)
 	defer beside.Close()
 	other := &inbound.Engine{Feeds: w.B.In.Feeds, Ledger: beside, Clock: bridge.SystemClock{}, Remotes: w.B.In.Remotes}
@@ -122,7 +121,7 @@ feeds:
 	}
 	w.Stock(skus...)
 	w.Drop("prices", "a.csv", bridgetest.PriceHead+file.String())
-	beside, err := state.Open(t.Context(), w.State, state.Options{Beside: true})
+	beside, err := bridgetest.Beside(w)
 	w.Must(err)
 	defer beside.Close()
 	desk := &operate.Desk{View: operate.View{Feeds: w.B.In.Feeds, Ledger: beside, Running: true,

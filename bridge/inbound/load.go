@@ -238,6 +238,9 @@ func (l *loader) fill(ctx context.Context, p *plan.Planner) error {
 	if p.Run.Kind == bridge.ParkedRun {
 		return p.FillParked(ctx)
 	}
+	if err := l.e.haveBytes(ctx, "load", l.d); err != nil {
+		return err
+	}
 	file, err := l.openRows(ctx)
 	if err != nil {
 		return err

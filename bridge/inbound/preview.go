@@ -64,7 +64,7 @@ func (e *Engine) Plan(ctx context.Context, f *config.Feed, path string, o Previe
 // PlanDrop works out what a drop would do that is held or waits, and what running a settled one again would. Nothing is
 // written anywhere but to a scratch file.
 func (e *Engine) PlanDrop(ctx context.Context, f *config.Feed, d *bridge.Drop, r RerunOptions, o PreviewOptions) (*Preview, error) {
-	if err := e.haveBytes(ctx, d); err != nil {
+	if err := e.haveBytes(ctx, "plan", d); err != nil {
 		return nil, err
 	}
 	stage, err := e.Ledger.NewStage(ctx, f.Entity, 0)

@@ -152,6 +152,11 @@ func (n *ending) answer(ctx context.Context) error {
 
 // answerRun writes what the sender gets of a run, and records what was written: what is old goes by these names.
 func (n *ending) answerRun(ctx context.Context, run *bridge.Run) error {
+	if run != nil && n.d.Spool != "" {
+		if err := n.e.haveBytes(ctx, "answer", n.d); err != nil {
+			return err
+		}
+	}
 	w := &papers.Writer{Ledger: n.e.Ledger, Clock: n.e.Clock, Events: n.e.Events, Spool: n.e.Spool, Remote: n.r, Feed: n.f, Drop: n.d}
 	paths, err := w.Write(ctx, run)
 	if err != nil {

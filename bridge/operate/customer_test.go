@@ -17,6 +17,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/bridgetest"
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
+	"github.com/orobridge/orobridge/state/postgres/postgrestest"
 )
 
 const persons = `
@@ -27,9 +28,15 @@ exports:
   - { name: orders, remote: disk, folder: orders, format: { kind: csv }, since: all }
 `
 
-// stands says where in the ledger's files a text stands.
+// stands says where in the ledger's files a text stands; of a database what a dump of it holds.
 func stands(w *bridgetest.World, text string) []string {
 	w.T.Helper()
+	if w.Postgres != "" {
+		if bytes.Contains(postgrestest.Dump(w.T, w.Postgres), []byte(text)) {
+			return []string{"the database"}
+		}
+		return nil
+	}
 	var where []string
 	for _, name := range []string{"ledger.db", "ledger.db-wal"} {
 		body, err := os.ReadFile(filepath.Join(w.State, name))

@@ -48,10 +48,10 @@ func newCheckCommand(a *app) *cobra.Command {
 
 // wakeRunning has a bridge that runs with a config try at once what it waits for: whoever checks has mended something.
 func wakeRunning(ctx context.Context, c *config.Config) (err error) {
-	if !state.Locked(c.State.Dir) {
+	if !held(ctx, c) {
 		return nil
 	}
-	ledger, err := state.Open(ctx, c.State.Dir, state.Options{Beside: true})
+	ledger, err := openState(ctx, c, state.Options{Beside: true})
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (a *app) decide(ctx context.Context, d deciding, do func(*engine) error) er
 	}
 	return a.attend(ctx, c, ledger, running, func(e *engine) error {
 		e.Desk.By.Why, e.Desk.Wait = d.why, d.wait
-		e.Desk.Alive = func() bool { return state.Locked(c.State.Dir) }
+		e.Desk.Alive = func() bool { return held(ctx, c) }
 		return do(e)
 	})
 }
@@ -82,7 +82,7 @@ func configSum(c *config.Config) (string, error) {
 // openBeside opens the ledger beside the bridge that holds it. When that bridge works with another config than the file's,
 // what somebody decides by the file would be carried out by other rules.
 func openBeside(ctx context.Context, c *config.Config) (_ *state.State, err error) {
-	ledger, err := state.Open(ctx, c.State.Dir, state.Options{Beside: true})
+	ledger, err := openState(ctx, c, state.Options{Beside: true})
 	if err != nil {
 		return nil, err
 	}

@@ -76,9 +76,9 @@ func (a *app) look(ctx context.Context, see func(*operate.View) error) (err erro
 		return err
 	}
 	defer closing(ledger, &err)
-	v := &operate.View{Feeds: c.Feeds, Exports: c.Exports, Ledger: witness{ledger, c.State.Dir},
-		Of:      func(shop string) operate.Ledger { return witness{ledger.Of(shop), c.State.Dir} },
-		Running: state.Locked(c.State.Dir), By: decider(), Shadow: a.shadow, Sight: operate.SightOf(c)}
+	v := &operate.View{Feeds: c.Feeds, Exports: c.Exports, Ledger: witness{ledger, c},
+		Of:      func(shop string) operate.Ledger { return witness{ledger.Of(shop), c} },
+		Running: held(ctx, c), By: decider(), Shadow: a.shadow, Sight: operate.SightOf(c)}
 	if *v, err = v.Only(a.shops...); err != nil {
 		return err
 	}
@@ -89,15 +89,15 @@ func (a *app) look(ctx context.Context, see func(*operate.View) error) (err erro
 // there is none.
 type witness struct {
 	*state.State
-	dir string
+	config *config.Config
 }
 
 // Keep enters events beside whoever holds the ledger.
 func (w witness) Keep(ctx context.Context, events ...*bridge.Event) (err error) {
-	if !state.Exists(w.dir) {
-		return nil
+	if made, err := state.Made(ctx, w.config.State.Dir, w.config.State.Postgres.Reveal()); err != nil || !made {
+		return err
 	}
-	ledger, err := state.Open(ctx, w.dir, state.Options{Beside: true})
+	ledger, err := openState(ctx, w.config, state.Options{Beside: true})
 	if err != nil {
 		return bridge.Within("a look at persons' data has to stand in the audit", err)
 	}
@@ -146,9 +146,20 @@ func (a *app) attend(ctx context.Context, c *config.Config, ledger *state.State,
 	return do(e)
 }
 
+// openState opens the state of a config.
+func openState(ctx context.Context, c *config.Config, o state.Options) (*state.State, error) {
+	o.Postgres = c.State.Postgres.Reveal()
+	return state.Open(ctx, c.State.Dir, o)
+}
+
+// held says whether a bridge works with the state of a config.
+func held(ctx context.Context, c *config.Config) bool {
+	return state.Held(ctx, c.State.Dir, c.State.Postgres.Reveal())
+}
+
 // openLedger takes the ledger of a config for oneself.
 func openLedger(ctx context.Context, c *config.Config) (*state.State, error) {
-	ledger, err := state.Open(ctx, c.State.Dir, state.Options{Program: readBuild().Version})
+	ledger, err := openState(ctx, c, state.Options{Program: readBuild().Version})
 	if err != nil {
 		return nil, err
 	}
@@ -160,7 +171,7 @@ func openLedger(ctx context.Context, c *config.Config) (*state.State, error) {
 
 // readLedger opens the ledger for reading, beside a running bridge if need be.
 func readLedger(ctx context.Context, c *config.Config) (*state.State, error) {
-	return state.Open(ctx, c.State.Dir, state.Options{ReadOnly: true})
+	return openState(ctx, c, state.Options{ReadOnly: true})
 }
 
 // readLedgerOrNone opens the ledger for reading; where nothing has run yet an empty one in its place serves.

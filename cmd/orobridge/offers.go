@@ -27,7 +27,7 @@ func keepOffers(ctx context.Context, c *config.Config, shop string, found bridge
 	if before, known := bridge.OffersOf(notes, shop); known {
 		lost = found.Lost(before)
 	}
-	ledger, err := state.Open(ctx, c.State.Dir, state.Options{Beside: true})
+	ledger, err := openState(ctx, c, state.Options{Beside: true})
 	if err != nil {
 		return nil, err
 	}

@@ -207,10 +207,10 @@ func (a *app) reload(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if !state.Locked(c.State.Dir) {
+	if !held(ctx, c) {
 		return errors.New("no bridge is running on this state: the next start reads the config")
 	}
-	ledger, err := state.Open(ctx, c.State.Dir, state.Options{Beside: true})
+	ledger, err := openState(ctx, c, state.Options{Beside: true})
 	if err != nil {
 		return err
 	}

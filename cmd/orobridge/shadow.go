@@ -21,6 +21,7 @@ func (a *app) shadowFlag(cmd *cobra.Command) *cobra.Command {
 func (a *app) asShadow(c *config.Config) {
 	if a.shadow {
 		c.State.Dir, c.Admin, c.Webhook = shadow.Dir(c.State.Dir), nil, config.Webhook{}
+		c.State.Postgres = "" // its ledger is a file
 		c.Notify, c.Subscribers, c.Alarms.Heartbeat, c.Alarms.Watch = nil, nil, config.Heartbeat{}, nil
 	}
 }

@@ -88,10 +88,14 @@ func (h *hold) still(ctx context.Context) error {
 	return trouble(ctx, err, h.conn.IsClosed())
 }
 
+// end gives the ledger back, so that another bridge can have it at once.
 func (h *hold) end() error {
 	if h.conn == nil {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), ending)
+	defer cancel()
+	_, _ = h.conn.Exec(ctx, "SELECT pg_advisory_unlock($1)", h.lock+1) // the end of the session does the same, a moment later
 	return end(h.conn)
 }
 
@@ -124,4 +128,26 @@ func (l *Ledger) Watch(ctx context.Context) error {
 			return err
 		}
 	}
+}
+
+// Held says whether a bridge holds the ledger at an address. One that can't be reached is held by nobody.
+func Held(ctx context.Context, address string) (held bool) {
+	d, err := connect(address)
+	if err != nil {
+		return false
+	}
+	defer d.Close()
+	err = d.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted
+		AND (classid::bigint << 32 | objid::bigint) = ? AND objsubid = 1)`, d.lock+1).Scan(&held)
+	return err == nil && held
+}
+
+// Made says whether a ledger stands at an address.
+func Made(ctx context.Context, address string) (made bool, err error) {
+	d, err := connect(address)
+	if err != nil {
+		return false, err
+	}
+	made, err = d.there(ctx)
+	return made, errors.Join(err, d.Close())
 }

@@ -196,6 +196,34 @@ func (d *database) Close() error {
 	return errors.Join(errs...)
 }
 
+// placeNote is where the ledger was when it was held last: a dump of it that is restored gets another place.
+const placeNote = "place"
+
+func (l *Ledger) place(ctx context.Context) (place string, err error) {
+	err = l.database.read.QueryRowContext(ctx, `SELECT d.oid::text || '/' || n.oid::text FROM pg_database d, pg_namespace n
+		WHERE d.datname = current_database() AND n.nspname = ?`, l.database.schema).Scan(&place)
+	return place, err
+}
+
+// WasPut says whether somebody has put the ledger where it stands since it was held last: its like stood elsewhere then.
+func (l *Ledger) WasPut(ctx context.Context) (bool, error) {
+	notes, err := l.Notes(ctx)
+	if err != nil || notes[placeNote] == "" {
+		return false, err
+	}
+	place, err := l.place(ctx)
+	return place != notes[placeNote], err
+}
+
+// Stay keeps where the ledger stands.
+func (l *Ledger) Stay(ctx context.Context) error {
+	place, err := l.place(ctx)
+	if err != nil {
+		return err
+	}
+	return l.Note(ctx, placeNote, place)
+}
+
 // Check looks whether the database answers. What stands on its disk is its own to check.
 func (l *Ledger) Check(ctx context.Context) error {
 	var one int

@@ -5,7 +5,9 @@
 -- What the ledger's statements say as SQLite does.
 CREATE FUNCTION json_each(list TEXT) RETURNS TABLE (key BIGINT, value TEXT) LANGUAGE sql IMMUTABLE ROWS 100 AS
 $$ SELECT n - 1, v FROM json_array_elements_text(list::json) WITH ORDINALITY AS e (v, n) $$;
-CREATE FUNCTION json_extract(object TEXT, path TEXT) RETURNS TEXT LANGUAGE sql IMMUTABLE AS $$ SELECT object::json ->> trim('"' FROM substr(path, 3)) $$;
+CREATE FUNCTION json_extract(object TEXT, path TEXT) RETURNS TEXT LANGUAGE sql IMMUTABLE AS
+$$ SELECT object::json ->> btrim(substr(path, 3), '"') $$; -- of the object itself: $.name, $."name"
+CREATE OPERATOR ->> (LEFTARG = TEXT, RIGHTARG = TEXT, FUNCTION = json_extract);
 CREATE FUNCTION iif(condition BOOLEAN, yes ANYCOMPATIBLE, no ANYCOMPATIBLE) RETURNS ANYCOMPATIBLE LANGUAGE sql IMMUTABLE AS
 $$ SELECT CASE WHEN condition THEN yes ELSE no END $$;
 CREATE FUNCTION instr(text TEXT, word TEXT) RETURNS INTEGER LANGUAGE sql IMMUTABLE AS $$ SELECT strpos(text, word) $$;

@@ -7,6 +7,7 @@
 package postgrestest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -73,6 +74,54 @@ func Address(t testing.TB) string {
 	return address.String()
 }
 
+// split takes the schema out of an address, as PostgreSQL's own programs have it.
+func split(t testing.TB, address string) (at, schema string) {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	schema = q.Get("search_path")
+	q.Del("search_path")
+	u.RawQuery = q.Encode()
+	return u.String(), schema
+}
+
+// Dump is a dump of a ledger, as pg_dump makes it.
+func Dump(t testing.TB, address string) []byte {
+	t.Helper()
+	at, schema := split(t, address)
+	return output(t, nil, "pg_dump", "--schema="+schema, at)
+}
+
+// Restore puts a dump into the place of a ledger, as psql does; without one there is no ledger any more.
+func Restore(t testing.TB, address string, dump []byte) {
+	t.Helper()
+	at, schema := split(t, address)
+	script := append([]byte("SET client_min_messages = warning; DROP SCHEMA "+schema+" CASCADE;\n"), dump...)
+	output(t, script, "psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", at)
+}
+
+func output(t testing.TB, input []byte, program string, args ...string) []byte {
+	t.Helper()
+	bin, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(filepath.Join(bin, program), args...)
+	cmd.Stdin = bytes.NewReader(input)
+	out, err := cmd.Output()
+	var failed *exec.ExitError
+	if errors.As(err, &failed) {
+		err = fmt.Errorf("%s: %w: %s", program, err, failed.Stderr)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 func take() string {
 	schemas.Lock()
 	defer schemas.Unlock()
@@ -136,15 +185,16 @@ func New() (_ *Cluster, err error) {
 
 // programs finds the folder of PostgreSQL's programs: the newest of Debian's, or that of the path.
 func programs() (string, error) {
-	if found, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(found), nil
-	}
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	if err != nil || len(found) == 0 {
-		return "", errors.Join(err, errors.New("PostgreSQL is not installed: apt-get install postgresql"))
+	if err == nil && len(found) > 0 {
+		return filepath.Dir(slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })), nil
 	}
-	newest := slices.MaxFunc(found, func(a, b string) int { return version(a) - version(b) })
-	return filepath.Dir(newest), nil
+	there, lookErr := exec.LookPath("initdb")
+	if err := errors.Join(err, lookErr); err != nil {
+		return "", fmt.Errorf("PostgreSQL is not installed (apt-get install postgresql): %w", err)
+	}
+	there, err = filepath.EvalSymlinks(there)
+	return filepath.Dir(there), err
 }
 
 func version(path string) int {
