@@ -21,7 +21,8 @@ import (
 // Info is what a state folder is and holds. Its JSON is a contract.
 type Info struct {
 	Folder     string           `json:"folder"`
-	Held       bool             `json:"held"` // a bridge works with it
+	Database   string           `json:"database,omitempty"` // of a ledger in PostgreSQL: host, database and schema
+	Held       bool             `json:"held"`               // a bridge works with it
 	Identity   string           `json:"identity"`
 	Generation int64            `json:"generation"`
 	Schema     string           `json:"schema"`  // the last migration that was applied
@@ -70,26 +71,34 @@ func Look(ctx context.Context, dir string) (i *Info, err error) {
 	if log, err := os.Stat(filepath.Join(dir, ledgerName+"-wal")); err == nil {
 		i.Log = log.Size()
 	}
-	spooled, err := spooledFiles(dir)
-	if err != nil {
-		return nil, err
-	}
-	for _, f := range spooled {
-		i.Spool.Files++
-		i.Spool.Bytes += f.Size()
-	}
 	notes, err := x.Notes(ctx)
 	if err != nil {
 		return nil, err
 	}
 	i.Backup = lastKept(notes)
-	entries, err := os.ReadDir(dir)
+	return i, i.lookAround()
+}
+
+// lookAround counts what else is in the folder.
+func (i *Info) lookAround() error {
+	spooled, err := spooledFiles(i.Folder)
+	if err != nil {
+		return err
+	}
+	for _, f := range spooled {
+		i.Spool.Files++
+		i.Spool.Bytes += f.Size()
+	}
+	entries, err := os.ReadDir(i.Folder)
+	if errors.Is(err, fs.ErrNotExist) { // no bridge has run on this machine
+		return nil
+	}
 	for _, entry := range entries {
 		if strings.HasPrefix(entry.Name(), replacedPrefix) || strings.HasPrefix(entry.Name(), upgradePrefix) {
 			i.Aside = append(i.Aside, entry.Name())
 		}
 	}
-	return i, err
+	return err
 }
 
 func when(t time.Time) *time.Time {
@@ -142,20 +151,25 @@ func Examine(ctx context.Context, dir string) (all []bridge.Finding, err error) 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, x.Close()) }()
-	told := func(what string, faults []string) error {
-		f := bridge.Finding{Subject: "ledger", What: what, OK: len(faults) == 0, Detail: "whole"}
-		if !f.OK {
-			f.Detail = faultText(faults)
-			f.Hint = "put the last backup back: `orobridge state restore FILE --yes`; without one, see `orobridge state salvage`"
-		}
-		all = append(all, f)
+	err = x.Faults(ctx, func(what string, faults []string) error {
+		all = append(all, finding(what, faults, "put the last backup back: `orobridge state restore FILE --yes`; without one, see "+
+			"`orobridge state salvage`"))
 		return ctx.Err()
-	}
-	if err := x.Faults(ctx, told); err != nil {
+	})
+	if err != nil {
 		return nil, err
 	}
 	spool, err := examineSpool(ctx, dir, x)
 	return append(all, spool), err
+}
+
+// finding says what was found of the ledger.
+func finding(what string, faults []string, hint string) bridge.Finding {
+	f := bridge.Finding{Subject: "ledger", What: what, OK: len(faults) == 0, Detail: "whole"}
+	if !f.OK {
+		f.Detail, f.Hint = faultText(faults), hint
+	}
+	return f
 }
 
 func faultText(faults []string) string {

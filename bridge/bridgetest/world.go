@@ -35,15 +35,15 @@ import (
 // World is a shop in a box, a folder that plays the ERP's server, and a bridge between them on a clock that tests move.
 type World struct {
 	ERP
-	T      testing.TB
-	Shop   *orotest.Shop
-	State  string
+	T     testing.TB
+	Shop  *orotest.Shop
+	State string
 	// Postgres is the address of the ledger where it stands in PostgreSQL: with OROBRIDGE_LEDGER=postgres.
 	Postgres string
 	Config   string
-	Clock  *clock
-	Log    *bytes.Buffer
-	mu     sync.Mutex
+	Clock    *clock
+	Log      *bytes.Buffer
+	mu       sync.Mutex
 
 	B *daemon.Daemon
 	// Settings are what the bridge was opened with.

@@ -182,6 +182,9 @@ func (d *database) place() string {
 	return d.config.Host + "/" + d.config.Database + ", schema " + d.schema
 }
 
+// Of is the ledger as a shop's engines see it: see [ledger.Ledger.Of].
+func (l *Ledger) Of(shop string) *Ledger { return &Ledger{l.Ledger.Of(shop), l.database} }
+
 // Close ends all connections and lets another bridge in.
 func (l *Ledger) Close() error { return l.database.Close() }
 

@@ -22,13 +22,22 @@ import (
 type Verbs struct {
 	Pen     show.Keeping
 	Stdin   io.Reader
-	Folder  func() (string, error) // of the config
+	Place   func() (dir, postgres string, err error) // of the config
 	Version string
 }
 
 // Commands are the verbs, as those below `state`.
 func (v Verbs) Commands() []*cobra.Command {
 	return []*cobra.Command{v.backup(), v.restore(), v.check(), v.info(), v.migrate(), v.salvage()}
+}
+
+// file is the state folder of a verb that works on a ledger in a file. One in PostgreSQL has ways of its own.
+func (v Verbs) file(verb, instead string) (dir string, err error) {
+	dir, postgres, err := v.Place()
+	if err == nil && postgres != "" {
+		err = &operate.Mistake{Message: "state " + verb + ": the ledger stands in PostgreSQL", Hint: instead + "; see `orobridge help machines`"}
+	}
+	return dir, err
 }
 
 // jsonFlag gives a verb its --json.
@@ -48,7 +57,7 @@ func (v Verbs) backup() *cobra.Command {
 			"  orobridge state backup - | ssh backup@example.com 'cat > orobridge.tar.zst'",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, err := v.Folder()
+			dir, err := v.file("backup", "back it up with pg_dump, or with whatever backs the database up")
 			if err != nil {
 				return err
 			}
@@ -82,7 +91,7 @@ func (v Verbs) restore() *cobra.Command {
 			"each export finds out which orders went out since; what can't be known is listed by `orobridge orders --unknown`.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			dir, err := v.Folder()
+			dir, err := v.file("restore", "put a dump back with pg_restore or psql while no bridge runs: the next start notices, and is careful")
 			if err != nil {
 				return err
 			}
@@ -111,11 +120,15 @@ func (v Verbs) check() *cobra.Command {
 			"order files, links and spooled files. It changes nothing.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := v.Folder()
+			dir, postgres, err := v.Place()
 			if err != nil {
 				return err
 			}
-			all, err := state.Examine(cmd.Context(), dir)
+			examine := state.Examine
+			if postgres != "" {
+				dir, examine = postgres, state.ExaminePostgres
+			}
+			all, err := examine(cmd.Context(), dir)
 			if err != nil {
 				return err
 			}
@@ -130,11 +143,16 @@ func (v Verbs) info() *cobra.Command {
 		Short: "Tell what the state is and holds: sizes, ages, schema, generation",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := v.Folder()
+			dir, postgres, err := v.Place()
 			if err != nil {
 				return err
 			}
-			i, err := state.Look(cmd.Context(), dir)
+			var i *state.Info
+			if postgres != "" {
+				i, err = state.LookAtPostgres(cmd.Context(), dir, postgres)
+			} else {
+				i, err = state.Look(cmd.Context(), dir)
+			}
 			if err != nil {
 				return err
 			}
@@ -152,7 +170,7 @@ func (v Verbs) salvage() *cobra.Command {
 			"put aside. A backup is better where there is one. The next start is careful, as after a restore.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			dir, err := v.Folder()
+			dir, err := v.file("salvage", "what a damaged database still holds is its own tools' business")
 			if err != nil {
 				return err
 			}
@@ -176,9 +194,13 @@ func (v Verbs) migrate() *cobra.Command {
 			"into the state folder. With --dry-run a copy is brought up to date and thrown away, beside a running bridge.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			dir, err := v.Folder()
+			dir, postgres, err := v.Place()
 			if err != nil {
 				return err
+			}
+			if postgres != "" {
+				m, err := state.MigratePostgres(cmd.Context(), dir, postgres, v.Version, dry)
+				return errors.Join(err, v.Pen.PrintMigration(m, err))
 			}
 			if dry {
 				m, err := state.TryMigrations(cmd.Context(), dir)

@@ -113,6 +113,9 @@ func (p Keeping) PrintState(i *state.Info, now time.Time) error {
 		held = "a bridge works with it"
 	}
 	line("folder", "%s: %s", i.Folder, held)
+	if i.Database != "" {
+		line("database", "%s", i.Database)
+	}
 	line("identity", "%s, generation %d, since %s", i.Identity, i.Generation, Moment(&i.Made))
 	schema := i.Schema
 	if i.Program != "" {
@@ -122,7 +125,11 @@ func (p Keeping) PrintState(i *state.Info, now time.Time) error {
 		schema += "; lacks " + strings.Join(i.Missing, ", ")
 	}
 	line("schema", "%s", schema)
-	line("ledger", "%s, %s of it free, and %s of log", size(i.Ledger), size(i.Free), size(i.Log))
+	if i.Database == "" {
+		line("ledger", "%s, %s of it free, and %s of log", size(i.Ledger), size(i.Free), size(i.Log))
+	} else {
+		line("ledger", "%s", size(i.Ledger))
+	}
 	var rows []string
 	for _, table := range slices.Sorted(maps.Keys(i.Rows)) {
 		rows = append(rows, fmt.Sprintf("%d %s", i.Rows[table], table))
@@ -130,7 +137,9 @@ func (p Keeping) PrintState(i *state.Info, now time.Time) error {
 	line("rows", "%s", strings.Join(rows, ", "))
 	line("journal", "%s to %s", Moment(i.Oldest), Moment(i.Newest))
 	line("spool", "%d files, %s", i.Spool.Files, size(i.Spool.Bytes))
-	if b := i.Backup; b != nil {
+	if b := i.Backup; i.Database != "" {
+		line("backup", "by whatever backs the database up: see `orobridge help machines`")
+	} else if b != nil {
 		line("backup", "%s ago, %s, %s", age(now, &b.At), size(b.Bytes), b.Place)
 	} else {
 		line("backup", "none by a schedule: see state.backup in `orobridge help config`")

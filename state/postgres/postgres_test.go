@@ -1,0 +1,319 @@
+package postgres
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/state/postgres/postgrestest"
+	"github.com/orobridge/orobridge/state/sqlite"
+)
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func openAt(t testing.TB, address string, o Options) *Ledger {
+	t.Helper()
+	l, err := Open(t.Context(), address, o)
+	must(t, err)
+	t.Cleanup(func() { must(t, l.Close()) })
+	return l
+}
+
+// admin is a connection of whoever looks after the database.
+func admin(t testing.TB, address string) *pgx.Conn {
+	t.Helper()
+	c, err := pgx.Connect(t.Context(), address)
+	must(t, err)
+	t.Cleanup(func() { must(t, c.Close(context.Background())) })
+	return c
+}
+
+func TestOneBridgeAtATimeHoldsALedger(t *testing.T) {
+	address := postgrestest.Address(t)
+	first, err := Open(t.Context(), address, Options{})
+	must(t, err)
+	_, err = Open(t.Context(), address, Options{})
+	if !errors.Is(err, bridge.ErrLocked) || !strings.Contains(bridge.HintOf(err), "orobridge") {
+		t.Errorf("a second one: %v, hint %q", err, bridge.HintOf(err))
+	}
+	if !Held(t.Context(), address) {
+		t.Error("nobody holds it")
+	}
+	beside := openAt(t, address, Options{Beside: true})
+	must(t, beside.Note(t.Context(), "a", "b"))
+	must(t, first.Close())
+	if Held(t.Context(), address) {
+		t.Error("somebody holds it")
+	}
+	openAt(t, address, Options{})
+}
+
+// A bridge whose session the database has lost may wake up when another one has the ledger: it changes nothing, and ends.
+func TestABridgeThatWasThoughtDeadChangesNothing(t *testing.T) {
+	address := postgrestest.Address(t)
+	old := openAt(t, address, Options{})
+	must(t, old.Note(t.Context(), "a", "of the old one"))
+	var ended bool
+	session := old.database.hold.conn.PgConn().PID()
+	must(t, admin(t, address).QueryRow(t.Context(), "SELECT pg_terminate_backend($1, 10000)", session).Scan(&ended))
+	fresh := openAt(t, address, Options{})
+	if err := old.Note(t.Context(), "a", "of one that woke up"); !errors.Is(err, bridge.ErrLocked) || bridge.FateOf(err) != bridge.Stop {
+		t.Errorf("its note: %v", err)
+	}
+	if err := old.database.hold.still(t.Context()); !errors.Is(err, bridge.ErrLocked) {
+		t.Errorf("it holds it still: %v", err)
+	}
+	notes, err := fresh.Notes(t.Context())
+	must(t, err)
+	if notes["a"] != "of the old one" {
+		t.Errorf("the note is %q", notes["a"])
+	}
+	must(t, fresh.Note(t.Context(), "a", ""))
+	must(t, fresh.Close())
+	if err := old.database.hold.still(t.Context()); !errors.Is(err, bridge.ErrLocked) {
+		t.Errorf("it may go on where another one has worked meanwhile: %v", err)
+	}
+}
+
+// A database that dies costs time. What was committed is there, what was not is not, and the bridge goes on by itself.
+func TestADatabaseThatDiesPauses(t *testing.T) {
+	cluster, err := postgrestest.New()
+	must(t, err)
+	t.Cleanup(func() { must(t, cluster.Remove()) })
+	l := openAt(t, cluster.Address(), Options{})
+	must(t, l.Note(t.Context(), "before", "1"))
+	must(t, cluster.Kill())
+	event := &bridge.Event{Kind: bridge.Noted}
+	for range 2 {
+		err := l.Note(t.Context(), "while", "1", event)
+		if bridge.FateOf(err) != bridge.Pause || bridge.HintOf(err) == "" || event.ID != 0 {
+			t.Errorf("a write: %v, event %d", err, event.ID)
+		}
+		if _, err := l.Notes(t.Context()); bridge.FateOf(err) != bridge.Pause {
+			t.Errorf("a read: %v", err)
+		}
+		if err := l.Lookup(t.Context(), "prices", []string{"a"}, make([]bridge.LinkRef, 1)); bridge.FateOf(err) != bridge.Pause {
+			t.Errorf("a look-up: %v", err)
+		}
+		if err := l.database.hold.still(t.Context()); bridge.FateOf(err) != bridge.Pause {
+			t.Errorf("whether it is held: %v", err)
+		}
+	}
+	must(t, cluster.Start())
+	must(t, l.database.hold.still(t.Context()))
+	must(t, l.Note(t.Context(), "after", "1", event))
+	notes, err := l.Notes(t.Context())
+	must(t, err)
+	if got := []string{notes["before"], notes["while"], notes["after"]}; !slices.Equal(got, []string{"1", "", "1"}) || event.ID == 0 {
+		t.Errorf("notes %q, event %d", got, event.ID)
+	}
+}
+
+// Whoever does not hear of the end of a commit asks what became of it.
+func TestWhatBecameOfACommitIsFoundOut(t *testing.T) {
+	l := openAt(t, postgrestest.Address(t), Options{})
+	unanswered := pause(errors.New("unanswered"), "wait")
+	for _, end := range []string{"COMMIT", "ROLLBACK", ""} {
+		c, err := l.database.write.Conn(t.Context())
+		must(t, err)
+		number, err := l.database.begin(t.Context(), c)
+		must(t, err)
+		if end == "" { // its session breaks meanwhile
+			go func() {
+				_, err := l.database.read.Exec("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_xid::text = ?", number)
+				if err != nil {
+					t.Error(err)
+				}
+			}()
+		} else {
+			must(t, run(t.Context(), c, end))
+		}
+		err = l.database.becameOf(t.Context(), number, unanswered)
+		if end == "COMMIT" && err != nil || end != "COMMIT" && err != unanswered {
+			t.Errorf("after %q: %v", end, err)
+		}
+		must(t, closed(c))
+	}
+}
+
+func TestALedgerOfANewerProgramAndAnotherSchemaAreRefused(t *testing.T) {
+	address := postgrestest.Address(t)
+	must(t, openAt(t, address, Options{Program: "9.9"}).Close())
+	db := admin(t, address)
+	for name, c := range map[string]struct{ change, back, said string }{
+		"newer": {"INSERT INTO migrations VALUES ('999_later.sql', 'x', 0)", "DELETE FROM migrations WHERE name = '999_later.sql'",
+			"install orobridge 9.9"},
+		"other": {"UPDATE migrations SET sha256 = sha256 || 'x'", "UPDATE migrations SET sha256 = rtrim(sha256, 'x')", ""},
+	} {
+		_, err := db.Exec(t.Context(), c.change)
+		must(t, err)
+		for _, o := range []Options{{}, {ReadOnly: true}, {Beside: true}} {
+			if _, err := Open(t.Context(), address, o); err == nil || !strings.Contains(bridge.HintOf(err), c.said) {
+				t.Errorf("%s, %+v: %v, hint %q", name, o, err, bridge.HintOf(err))
+			}
+		}
+		_, err = db.Exec(t.Context(), c.back)
+		must(t, err)
+	}
+	if _, err := Open(t.Context(), strings.Replace(address, "search_path=", "search_path=pg_catalog_", 1), Options{ReadOnly: true}); err == nil {
+		t.Error("a ledger that is not there was opened for reading")
+	}
+	other := strings.Replace(address, "search_path=", "search_path=information_schema&application_name=", 1)
+	if _, err := Open(t.Context(), other, Options{}); err == nil {
+		t.Error("a schema of something else was taken")
+	}
+}
+
+// The two editions have the same tables with the same columns: a migration of the one has its twin in the other.
+func TestTheSchemaIsThatOfTheFile(t *testing.T) {
+	l := openAt(t, postgrestest.Address(t), Options{})
+	path := filepath.Join(t.TempDir(), "ledger.db")
+	must(t, os.WriteFile(path, nil, 0o600))
+	s, err := sqlite.Open(t.Context(), path, sqlite.Options{New: true})
+	must(t, err)
+	must(t, s.Close())
+	file, err := sql.Open("sqlite3", path)
+	must(t, err)
+	defer file.Close()
+	columns := func(db *sql.DB, query string) (all []string) {
+		rows, err := db.Query(query)
+		must(t, err)
+		defer rows.Close()
+		for rows.Next() {
+			var table, column string
+			must(t, rows.Scan(&table, &column))
+			all = append(all, table+"."+column)
+		}
+		must(t, rows.Err())
+		slices.Sort(all)
+		return all
+	}
+	want := columns(file, `SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'`)
+	got := columns(l.database.read, `SELECT table_name, column_name FROM information_schema.columns
+		WHERE table_schema = current_schema() AND table_name <> 'holder'`)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if odd := columns(l.database.read, `SELECT table_name, column_name FROM information_schema.columns
+		WHERE table_schema = current_schema() AND data_type = 'text' AND collation_name IS DISTINCT FROM 'C'`); len(odd) > 0 {
+		t.Errorf("not sorted by their bytes: %s", odd)
+	}
+}
+
+func TestTheAuditIsOnlyAddedTo(t *testing.T) {
+	address := postgrestest.Address(t)
+	l := openAt(t, address, Options{})
+	must(t, l.Keep(t.Context(), &bridge.Event{Kind: bridge.DecisionTaken}))
+	for _, change := range []string{`UPDATE audit SET why = 'x'`, `DELETE FROM audit`, `TRUNCATE audit`} {
+		if _, err := l.database.write.Exec(change); err == nil {
+			t.Error(change)
+		}
+	}
+}
+
+func TestParametersAreNumbered(t *testing.T) {
+	for query, want := range map[string]string{
+		"SELECT 1":                             "SELECT 1",
+		"a = ? AND b = ?":                      "a = $1 AND b = $2",
+		"a = ?2 AND b = ?1 OR c = ?2 OR d = ?": "a = $2 AND b = $1 OR c = $2 OR d = $3",
+		`a = '?' AND "b?" = ? AND c = 'it''s ?' AND d = ?`: `a = '?' AND "b?" = $1 AND c = 'it''s ?' AND d = $2`,
+		"a = ?10":             "a = $10",
+		"'open at ?":          "'open at ?",
+		"x CROSS JOIN y ON z": "x JOIN y ON z",
+	} {
+		if got := said(query); got != want {
+			t.Errorf("%s became %s, and not %s", query, got, want)
+		}
+	}
+}
+
+func FuzzTextsComeBackAndAreTwo(f *testing.F) {
+	for _, s := range []string{"", "a", "\x00", "\xff\xfe.csv", "ü☃\U0010FF00\U0010FFFF", "\U0010F000", "a\xf4\x8f"} {
+		f.Add(s, s+"x")
+	}
+	f.Fuzz(func(t *testing.T, a, b string) {
+		one, other := storable(a), storable(b)
+		if stored(one) != a || (one == other) != (a == b) || strings.ContainsRune(one, 0) || !strings.EqualFold(strings.ToValidUTF8(one, "?"), one) {
+			t.Errorf("%q is stored as %q and read as %q; %q as %q", a, one, stored(one), b, other)
+		}
+	})
+}
+
+func TestTextsOfAnyBytesAreKept(t *testing.T) {
+	l := openAt(t, postgrestest.Address(t), Options{})
+	for _, text := range []string{"\x00", "\xff\xfe.csv", "\U0010FF00", "plain ü"} {
+		must(t, l.Note(t.Context(), text, text))
+	}
+	notes, err := l.Notes(t.Context())
+	must(t, err)
+	for _, text := range []string{"\x00", "\xff\xfe.csv", "\U0010FF00", "plain ü"} {
+		if notes[text] != text {
+			t.Errorf("%q is %q", text, notes[text])
+		}
+	}
+}
+
+// BenchmarkLookup is what planning asks of the ledger.
+func BenchmarkLookup(b *testing.B) {
+	l := openAt(b, postgrestest.Address(b), Options{})
+	const n = 200_000
+	keys := make([]string, n)
+	for i := range keys {
+		keys[i] = "Retail|SKU-" + time.Duration(i).String() + "|item|1|EUR"
+	}
+	slices.Sort(keys)
+	fill(b, l, keys)
+	refs := make([]bridge.LinkRef, 1000)
+	rows := 0
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i = (i + 1000) % n {
+		must(b, l.Lookup(context.Background(), "prices", keys[i:i+1000], refs))
+		if refs[999].ID == 0 {
+			b.Fatal("a key is not found")
+		}
+		rows += 1000
+	}
+	b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")
+}
+
+// BenchmarkSettle is what loading asks of it.
+func BenchmarkSettle(b *testing.B) {
+	l := openAt(b, postgrestest.Address(b), Options{})
+	rows := 0
+	for b.Loop() {
+		keys := make([]string, 500)
+		for i := range keys {
+			rows++
+			keys[i] = "K" + time.Duration(rows).String()
+		}
+		fill(b, l, keys)
+	}
+	b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")
+}
+
+func fill(b *testing.B, l *Ledger, keys []string) {
+	b.Helper()
+	for page := range slices.Chunk(keys, 5000) {
+		done := make([]bridge.Settlement, len(page))
+		for i, key := range page {
+			done[i] = bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: "prices", Key: key, Fate: bridge.FateCreated},
+				Link: &bridge.Link{Entity: "prices", Key: key, OroID: "1"}}
+		}
+		must(b, l.Settle(context.Background(), 0, done))
+	}
+}
