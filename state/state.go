@@ -111,7 +111,8 @@ func (s *State) openHeld(ctx context.Context, path string, o Options) error {
 		return err
 	}
 	s.checked = s.lock.crashed()
-	if err := s.openFile(ctx, path, sqlite.Options{New: first, Suspect: s.checked, Program: o.Program, Before: s.beforeMigration}); err != nil {
+	asked := sqlite.Options{New: first, Suspect: s.checked, Program: o.Program, Before: s.beforeMigration}
+	if err := s.openFile(ctx, path, asked); err != nil {
 		return err
 	}
 	if err := s.recognise(ctx, first); err != nil {

@@ -55,6 +55,7 @@ type database struct {
 type Options struct {
 	ReadOnly bool   // take no notes, and need a ledger that is there
 	Beside   bool   // write a word or two beside the bridge that holds it, and need a ledger that is there
+	Moving   bool   // a ledger is being carried over to here
 	Program  string // version that opens it, which the ledger keeps for those that are older
 }
 
@@ -171,6 +172,11 @@ func (d *database) open(ctx context.Context, o Options) (*ledger.Ledger, error) 
 				Hint: "check state.postgres, or start `orobridge run`"}
 		}
 		if err := d.upToDate(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if !o.Moving {
+		if err := d.unmoved(ctx); err != nil {
 			return nil, err
 		}
 	}
