@@ -100,8 +100,8 @@ func connect(address string) (*database, error) {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 10 * time.Second
 	}
-	c.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silence / 3, Interval: silence / 9, Count: 6},
-		Control: giveUp}).DialContext
+	alive := net.KeepAliveConfig{Enable: true, Idle: silence / 3, Interval: silence / 9, Count: 6}
+	c.DialFunc = (&net.Dialer{KeepAliveConfig: alive, Control: giveUp}).DialContext
 	sum := fnv.New64a()
 	sum.Write([]byte("orobridge " + d.schema))
 	d.lock = int64(sum.Sum64() &^ 1)
