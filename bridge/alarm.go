@@ -75,7 +75,7 @@ var alarmHints = map[Alarm]string{
 	AlarmMemory:     "give the machine or the container more memory, or find what else uses it up",
 	AlarmGone:       "see why the bridge was not running; nothing is lost, it goes on where it stopped",
 	AlarmRoute:      "check the route's address with `orobridge notify test`",
-	AlarmSubscriber: "try it with `orobridge notify test`; what was given up it can still read at /api/v1/events",
+	AlarmSubscriber: "try it with `orobridge notify test`; what was given up is told once more by `orobridge notify again`",
 	AlarmOutOfOrder: "check the date and number in the file's name; run the drop again with --force if it is the newer statement",
 }
 

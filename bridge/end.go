@@ -14,3 +14,9 @@ type End struct {
 type Ending interface {
 	Ends() []End
 }
+
+// Clocked is implemented by a [Remote] that has seen what its server's clock says.
+type Clocked interface {
+	// Ahead is how far it is ahead of this machine's; 0 while that is not known.
+	Ahead() time.Duration
+}

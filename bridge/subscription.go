@@ -14,6 +14,7 @@ type Subscription struct {
 	Since   time.Time `json:"since,omitzero"`   // when the first of them was
 	Due     time.Time `json:"due,omitzero"`     // it is tried again from then on
 	Trouble string    `json:"trouble,omitzero"` // why the last try failed
+	Again   time.Time `json:"again,omitzero"`   // when somebody had it told again of what was: no event counts as older
 
 	GivenUp   int64     `json:"given_up,omitempty"`   // how many events it was not told of, and will not be, since somebody took note
 	First     int64     `json:"first,omitempty"`      // the number of the first of these
@@ -29,6 +30,9 @@ func SubscriptionNote(name string) string { return subscriptionPrefix + name }
 func SubscriberOf(note string) (name string, ok bool) {
 	return strings.CutPrefix(note, subscriptionPrefix)
 }
+
+// AgainNote is the name of the ledger's note by which somebody has a subscriber told again: its text is the number of the first event.
+func AgainNote(name string) string { return "tell again " + name }
 
 // SubscriberWork is what alarms of a subscriber are of.
 func SubscriberWork(name string) string { return "subscriber " + name }

@@ -332,15 +332,19 @@ func TestWhatIsDamagedIsFound(t *testing.T) {
 		what string
 		sql  string
 	}{
-		"a bit of an order":    {"hashes of order files", `UPDATE outfiles SET body = x'00'`},
-		"a bit of a link":      {"fingerprints of links", `UPDATE accepted SET content = '{"name":"Bolz"}'`},
-		"an order's file":      {"orders have their files", `DELETE FROM outfiles`},
-		"half a link":          {"links are whole", `DELETE FROM accepted`},
-		"a number":             {"numbers go on behind the highest", `UPDATE cursors SET number = 0`},
-		"a drop":               {"references", `PRAGMA foreign_keys = off; DELETE FROM drops`},
-		"what drops can't be":  {"drops under way have their states", `UPDATE drops SET state = 'lost'`},
-		"a file of the spool":  {"files that drops refer to", ``},
-		"nothing: all is well": {"", ``},
+		"a bit of an order":       {"hashes of order files", `UPDATE outfiles SET body = x'00'`},
+		"a bit of a link":         {"fingerprints of links", `UPDATE accepted SET content = '{"name":"Bolz"}'`},
+		"an order's file":         {"orders have their files", `DELETE FROM outfiles`},
+		"half a link":             {"links are whole", `DELETE FROM accepted`},
+		"a number":                {"numbers go on behind the highest", `UPDATE cursors SET number = 0`},
+		"a drop":                  {"references", `PRAGMA foreign_keys = off; DELETE FROM drops`},
+		"what drops can't be":     {"drops under way have their states", `UPDATE drops SET state = 'lost'`},
+		"a file of the spool":     {"files that drops refer to", ``},
+		"a bit of what is undone": {"checksums of what is sent", `UPDATE history SET before = replace(before, 'Bolt', 'Bolz')`},
+		"a bit of what is parked": {"checksums of what is sent", `UPDATE parked SET record = replace(record, 'Nut', 'Nuz')`},
+		"a bit of a batch":        {"checksums of what is sent", `UPDATE batches SET changes = substr(changes, 1, 12) || x'00' || substr(changes, 14)`},
+		"a bit of what waits":     {"checksums of what is sent", `UPDATE outbox SET content = replace(content, 'O-2', 'O-3') WHERE number = 0`},
+		"nothing: all is well":    {"", ``},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := damaged(t, harm.sql)

@@ -5,7 +5,9 @@ import (
 	"database/sql"
 	"encoding/hex"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
@@ -24,7 +26,22 @@ func damaged(t *testing.T, harm string) string {
 	link := &bridge.Link{Entity: "products", Key: "SKU1", OroID: "1", Content: []formats.Value{{Field: "name", Text: "Bolt"}}, At: noon}
 	must(t, s.Settle(t.Context(), 0, []bridge.Settlement{{HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: "SKU1",
 		Fate: bridge.FateCreated, At: noon}, Link: link}}))
+	changed := &bridge.Link{ID: link.ID, Entity: "products", Key: "SKU1", OroID: "1", Content: []formats.Value{{Field: "name", Text: "Screw"}}, At: noon}
+	waits := &bridge.ParkedRow{Entity: "products", Key: "SKU2", Feed: "products", Drop: drops[0].ID, Run: 1, Line: 2,
+		Missing: bridge.Missing{Entity: "products", Key: "SKU0"}, Record: []formats.Value{{Field: "name", Text: "Nut"}}, Since: noon}
+	must(t, s.Settle(t.Context(), 0, []bridge.Settlement{
+		{HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: "SKU1", Run: 1, Drop: drops[0].ID, Fate: bridge.FateUpdated, At: noon, Sent: changed.Content,
+			Before: link.Content}, Link: changed},
+		{HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: "SKU2", Fate: bridge.FateParked, At: noon}, Park: waits}}))
+	record := &formats.Record{Entity: formats.Products, Key: "SKU1", Values: changed.Content}
+	must(t, s.OpenBatch(t.Context(), 1, &bridge.Batch{Entity: "products", Sent: noon,
+		Changes: []*bridge.Change{{Op: bridge.Update, Key: "SKU1", Record: record, Values: changed.Content}}}))
 	must(t, s.Owe(t.Context(), "orders", anOrder("O-1")))
+	waiting := &bridge.Entry{Document: &bridge.Document{Kind: bridge.Orders, ID: "2", Identifier: "O-2", Version: 1, Submitted: noon}, Noticed: noon,
+		Content: []byte(`{"identifier":"O-2"}`)}
+	book, _, err := s.Book(t.Context(), "orders")
+	must(t, err)
+	must(t, s.Owe(t.Context(), "orders", &bridge.Intake{Since: book, Book: book, Orders: []*bridge.Entry{waiting}}))
 	must(t, s.Close())
 	db, err := sql.Open("sqlite3", filepath.Join(dir, "ledger.db"))
 	must(t, err)
@@ -46,4 +63,32 @@ func anOrder(identifier string) *bridge.Intake {
 func sha(b []byte) string {
 	sum := sha256.Sum256(b)
 	return hex.EncodeToString(sum[:])
+}
+
+// A bit that flips on the disk is found out where it would be sent: to the shop by a batch, an undo, a repair or a record that has waited,
+// to the ERP by an order that waits for its file.
+func TestWhatIsDamagedIsNotSent(t *testing.T) {
+	s := openIn(t, damaged(t, `UPDATE history SET before = replace(before, 'Bolt', 'Bolz');
+		UPDATE parked SET record = replace(record, 'Nut', 'Nuz');
+		UPDATE batches SET changes = substr(changes, 1, 12) || x'00' || substr(changes, 14);
+		UPDATE outbox SET content = replace(content, 'O-2', 'O-3') WHERE number = 0;
+		UPDATE accepted SET content = replace(content, 'Screw', 'Scrow')`), Options{})
+	for what, read := range map[string]func() error{
+		"a batch": func() error { _, err := s.OpenBatches(t.Context(), 1); return err },
+		"an undo": func() error {
+			return s.Changes(t.Context(), 1, 0, func(bridge.HistoryEntry) error { return nil })
+		},
+		"what is parked": func() error {
+			return s.Parked(t.Context(), "", time.Time{}, func(bridge.ParkedRow) error { return nil })
+		},
+		"what waits for its file": func() error { _, err := s.Collected(t.Context(), "orders", 10); return err },
+	} {
+		if err := read(); err == nil || !strings.Contains(err.Error(), "it is not what was written") || bridge.HintOf(err) == "" {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	links, err := s.Links(t.Context(), "products", []string{"SKU1"})
+	if err != nil || links["SKU1"] == nil || links["SKU1"].Content != nil {
+		t.Errorf("of a link that is damaged this is believed: %+v %v", links["SKU1"], err)
+	}
 }

@@ -42,7 +42,7 @@ func TestWhatCanBeReadOfADamagedLedgerIsSalvaged(t *testing.T) {
 		}
 	}
 	drops, orders := contents(t, dir)
-	if drops != 2 || orders != 1 {
+	if drops != 2 || orders != 2 {
 		t.Errorf("%d drops, %d orders", drops, orders)
 	}
 	s := openIn(t, dir, Options{})

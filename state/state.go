@@ -111,8 +111,8 @@ func (s *State) openHeld(ctx context.Context, path string, o Options) error {
 		return err
 	}
 	s.checked = s.lock.crashed()
-	asked := sqlite.Options{New: first, Suspect: s.checked, Program: o.Program, Before: s.beforeMigration}
-	if err := s.openFile(ctx, path, asked); err != nil {
+	options := sqlite.Options{New: first, Suspect: s.checked, Program: o.Program, Before: s.beforeMigration}
+	if err := s.openFile(ctx, path, options); err != nil {
 		return err
 	}
 	if err := s.recognise(ctx, first); err != nil {

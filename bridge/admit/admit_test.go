@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -298,30 +299,32 @@ func TestARefusedStrangerLearnsNothing(t *testing.T) {
 	h := build(t, nil)
 	h.users["olga"].PasswordHash = bridge.Secret(dear)
 	var first *httptest.ResponseRecorder
-	fastest, slowest := time.Hour, time.Duration(0)
-	for _, form := range []string{"name=olga&password=wrong", "name=nobody&password=wrong", "name=petra&password=", "name=olga&password=",
+	forms := []string{"name=olga&password=wrong", "name=nobody&password=wrong", "name=petra&password=", "name=olga&password=",
 		"name=&password=", "name=OLGA&password=open+sesame",
-		"name=olga&password=" + strings.Repeat("x", 2000), "name=" + strings.Repeat("x", 2000) + "&password=open+sesame"} {
-		took := time.Hour
-		for range 2 {
+		"name=olga&password=" + strings.Repeat("x", 2000), "name=" + strings.Repeat("x", 2000) + "&password=open+sesame"}
+	took := make([]time.Duration, len(forms)) // at best: a machine that is busy may take its time, but not each time
+	for try := 1; ; try++ {
+		for i, form := range forms {
 			h.throttle = password.NewThrottle()
 			began := time.Now()
 			w := h.ask("POST", LoginPath, form)
-			took = min(took, time.Since(began))
+			if spent := time.Since(began); try == 1 || spent < took[i] {
+				took[i] = spent
+			}
 			if first == nil {
 				first = w
 			}
-			if len(form) > 100 {
-				form = form[:100]
-			}
 			if w.Code != 401 || w.Body.String() != first.Body.String() || !cmp.Equal(w.Header(), first.Header()) {
-				t.Errorf("%s: %d %v %s", form, w.Code, w.Header(), w.Body)
+				t.Errorf("%s: %d %v %s", bridge.Shorten(form, 100), w.Code, w.Header(), w.Body)
 			}
 		}
-		fastest, slowest = min(fastest, took), max(slowest, took)
-	}
-	if slowest > 10*fastest { // one that is not checked at all takes a hundredth
-		t.Errorf("answers take from %v to %v", fastest, slowest)
+		if slices.Max(took) <= 10*slices.Min(took) { // one that is not checked at all takes a hundredth
+			break
+		}
+		if try == 20 {
+			t.Errorf("answers take from %v to %v", slices.Min(took), slices.Max(took))
+			break
+		}
 	}
 	for _, e := range h.memory.events {
 		if e.Kind != bridge.LoginRefused || len(e.Who) > maxLogin || e.From != "192.0.2.1" {
@@ -375,12 +378,12 @@ func TestAFloodOfGuessesFillsNoJournal(t *testing.T) {
 		h := build(t, nil)
 		r := httptest.NewRequest("POST", LoginPath, nil)
 		for range 1000 {
-			h.tell(r, "olga", netip.MustParseAddr("203.0.113.7"), true)
+			h.tell(r, "olga", netip.MustParseAddr("203.0.113.7"), "wrong password")
 			time.Sleep(time.Second)
 		}
 		h.is(maxTold, len(h.memory.events))
 		time.Sleep(time.Hour)
-		h.tell(r, "olga", netip.MustParseAddr("203.0.113.7"), true)
+		h.tell(r, "olga", netip.MustParseAddr("203.0.113.7"), "wrong password")
 		h.is("wrong password; 900 more were refused in the hour before", h.memory.events[maxTold].Text)
 	})
 }

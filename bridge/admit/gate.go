@@ -10,18 +10,22 @@ import (
 	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/admit/openid"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/password"
 )
 
 // Options are what a [Gate] needs.
 type Options struct {
-	Users  []*config.User
-	Proxy  config.Proxy
-	TLS    bool // requests come encrypted, not only through a proxy that says so
-	Ledger Ledger
-	Events *bridge.Events // told of log-ins; nil: nobody is
-	Log    *slog.Logger
+	Users []*config.User
+	Proxy config.Proxy
+	// Provider says who people are, beside the users; those of its groups may come in that have a role here. nil: there is none.
+	Provider *openid.Provider
+	Groups   map[string]string
+	TLS      bool // requests come encrypted, not only through a proxy that says so
+	Ledger   Ledger
+	Events   *bridge.Events // told of log-ins; nil: nobody is
+	Log      *slog.Logger
 	// Form shows the log-in; nil: a plain one.
 	Form func(w http.ResponseWriter, r *http.Request, f Form)
 }
@@ -30,6 +34,7 @@ type Options struct {
 type Gate struct {
 	Options
 	users    map[string]*config.User
+	groups   []vouched // of the provider's
 	throttle *password.Throttle
 	waiting  chan struct{} // log-ins that wait
 	refusals refusals
@@ -41,6 +46,7 @@ func New(o Options) *Gate {
 	for _, u := range o.Users {
 		g.users[u.Name] = u
 	}
+	g.vouch()
 	if g.Form == nil {
 		g.Form = plainForm
 	}
@@ -184,6 +190,9 @@ func (g *Gate) secure(r *http.Request) bool {
 	return g.TLS || r.TLS != nil || g.fromProxy(r) && r.Header.Get("X-Forwarded-Proto") == "https"
 }
 
+// tokens begin the names of callers who are none of people.
+const tokens = "token "
+
 // byToken finds out whose token it is.
 func (g *Gate) byToken(r *http.Request, key string) (*Caller, error) {
 	if key == "" || len(key) > maxField {
@@ -198,7 +207,7 @@ func (g *Gate) byToken(r *http.Request, key string) (*Caller, error) {
 	case !t.Revoked.IsZero(), !t.Expires.IsZero() && !now.Before(t.Expires):
 		return nil, nil
 	}
-	return &Caller{Name: "token " + t.Name, Role: RoleOf(t.Role), Shops: t.Shops, From: g.Address(r).String(), Means: ByToken}, nil
+	return &Caller{Name: tokens + t.Name, Role: RoleOf(t.Role), Shops: t.Shops, From: g.Address(r).String(), Means: ByToken}, nil
 }
 
 // told hands an event on once it stands in the ledger.

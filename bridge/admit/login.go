@@ -6,6 +6,8 @@ import (
 	"html/template"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -13,6 +15,7 @@ import (
 	"unicode"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/password"
 )
 
@@ -30,20 +33,33 @@ const (
 
 // A Form is what the log-in shows. Its fields are name, password and next, sent by POST to [LoginPath].
 type Form struct {
-	Wrong bool   // name or password
-	Wait  int    // seconds until it makes sense to try again; 0: now
-	Next  string // path to go to afterwards
+	Wrong   bool   // name or password
+	Wait    int    // seconds until it makes sense to try again; 0: now
+	Trouble string // one of [Troubles]; empty for none
+	Next    string // path to go to afterwards
+	// Passwords says that somebody has one. Provider is the address, with next, from which people are sent to the provider; empty
+	// for none.
+	Passwords bool
+	Provider  string
 }
 
 // Routes adds log-in and log-out.
 func (g *Gate) Routes(mux *http.ServeMux) {
 	mux.HandleFunc("GET "+LoginPath, func(w http.ResponseWriter, r *http.Request) { g.show(w, r, http.StatusOK, Form{}) })
 	mux.HandleFunc("POST "+LoginPath, g.login)
+	if g.Provider != nil {
+		mux.HandleFunc("GET "+ProviderPath, g.leave)
+		mux.HandleFunc("GET "+CallbackPath, g.comeBack)
+	}
 	mux.Handle("POST "+LogoutPath, g.Require(Viewer, http.HandlerFunc(g.logout)))
 }
 
 func (g *Gate) show(w http.ResponseWriter, r *http.Request, status int, f Form) {
 	f.Next = here(r.FormValue("next"))
+	f.Passwords = g.Provider == nil || slices.ContainsFunc(g.Users, func(u *config.User) bool { return u.PasswordHash != "" })
+	if g.Provider != nil {
+		f.Provider = ProviderPath + "?next=" + url.QueryEscape(f.Next)
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	if f.Wait > 0 {
@@ -85,13 +101,17 @@ func (g *Gate) login(w http.ResponseWriter, r *http.Request) {
 		return // the stranger has gone
 	}
 	if !ok {
+		why := "no such user"
+		if u != nil {
+			why = "wrong password"
+		}
 		g.throttle.Failed(from, remembered)
-		g.tell(r, remembered, from, u != nil)
+		g.tell(r, remembered, from, why)
 		g.show(w, r, http.StatusUnauthorized, Form{Wrong: true})
 		return
 	}
 	g.throttle.Succeeded(from, remembered)
-	if err := g.begin(w, r, g.caller(u, r, BySession)); err != nil {
+	if err := g.begin(w, r, g.caller(u, r, BySession), bridge.KeyHash(hash), ""); err != nil {
 		g.fail(w, r, err)
 		return
 	}
@@ -143,14 +163,10 @@ func (f *refusals) count(at time.Time) (told bool, before int) {
 }
 
 // tell enters a refused log-in in the journal.
-func (g *Gate) tell(r *http.Request, name string, from netip.Addr, known bool) {
+func (g *Gate) tell(r *http.Request, name string, from netip.Addr, why string) {
 	told, before := g.refusals.count(now())
 	if !told {
 		return
-	}
-	why := "no such user"
-	if known {
-		why = "wrong password"
 	}
 	if before > 0 {
 		why += fmt.Sprintf("; %d more were refused in the hour before", before)
@@ -186,10 +202,12 @@ var plain = template.Must(template.New("login").Parse(`<!doctype html>
 </head><body><main><h1>orobridge</h1>
 {{if .Wait}}<p role="alert">Too many attempts. Try again in {{.Wait}} s.</p>{{end}}
 {{if .Wrong}}<p role="alert">Name or password is wrong.</p>{{end}}
-<form method="post" action="/login"><input type="hidden" name="next" value="{{.Next}}">
+{{if .Trouble}}<p role="alert">{{.Trouble}}</p>{{end}}
+{{if .Provider}}<p><a href="{{.Provider}}">Log in by your organisation</a></p>{{end}}
+{{if .Passwords}}<form method="post" action="/login"><input type="hidden" name="next" value="{{.Next}}">
 <p><label>Name <input name="name" autocomplete="username" required autofocus></label></p>
 <p><label>Password <input name="password" type="password" autocomplete="current-password" required></label></p>
-<p><button>Log in</button></p></form></main></body></html>
+<p><button>Log in</button></p></form>{{end}}</main></body></html>
 `))
 
 // plainForm shows the log-in where no page brings one along.

@@ -58,8 +58,11 @@ func (g *Gate) bySession(r *http.Request) (*Caller, error) {
 	if err != nil {
 		return nil, err
 	}
-	u, at := g.users[s.User], now()
-	if u == nil || s.Stamp != bridge.KeyHash(u.PasswordHash.Reveal()) || !at.Before(s.Ends) || at.Sub(s.Seen) >= Idle {
+	c, at := g.byGroup(s, r), now()
+	if u := g.users[s.User]; u != nil && s.Stamp == bridge.KeyHash(u.PasswordHash.Reveal()) {
+		c = g.caller(u, r, BySession)
+	}
+	if c == nil || !at.Before(s.Ends) || at.Sub(s.Seen) >= Idle {
 		return nil, nil
 	}
 	if at.Sub(s.Seen) >= touchEvery {
@@ -67,21 +70,22 @@ func (g *Gate) bySession(r *http.Request) (*Caller, error) {
 			return nil, err
 		}
 	}
-	return g.caller(u, r, BySession), nil
+	return c, nil
 }
 
-// begin begins a session for a user who has just shown the password. It is a new one whatever the browser sent, and what it sent ends:
+// begin begins a session for somebody who has just shown the password, or for whom the provider vouches; stamp is of what let them in, how
+// says so in the journal. It is a new one whatever the browser sent, and what it sent ends:
 // a key that somebody else has put into the browser is worth nothing.
-func (g *Gate) begin(w http.ResponseWriter, r *http.Request, c *Caller) error {
+func (g *Gate) begin(w http.ResponseWriter, r *http.Request, c *Caller, stamp, how string) error {
 	if old := g.key(r); old != "" {
 		if err := g.Ledger.EndSession(r.Context(), bridge.KeyHash(old)); err != nil {
 			return err
 		}
 	}
 	key, at := rand.Text(), now()
-	s := bridge.Session{Hash: bridge.KeyHash(key), User: c.Name, Stamp: bridge.KeyHash(g.users[c.Name].PasswordHash.Reveal()), From: c.From,
+	s := bridge.Session{Hash: bridge.KeyHash(key), User: c.Name, Stamp: stamp, From: c.From,
 		Began: at, Seen: at, Ends: at.Add(Lifetime)}
-	event := c.Decision("").On(&bridge.Event{At: at, Kind: bridge.LoggedIn})
+	event := c.Decision("").On(&bridge.Event{At: at, Kind: bridge.LoggedIn, Text: how})
 	if err := g.told(event, g.Ledger.BeginSession(r.Context(), s, event)); err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"net/url"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -29,9 +31,48 @@ func (k checker) admin() {
 	for i, u := range a.Users {
 		k.user(k.element("admin.users", i, u.Name), u)
 	}
+	switch a.Pprof {
+	case "":
+	case "true":
+		a.Pprof = Socket(filepath.Join(k.c.State.Dir, "pprof.sock"))
+	default:
+		a.Pprof = Socket(k.c.resolve(string(a.Pprof)))
+	}
+	k.oidc(a)
 	if ok && !loopback(host) && a.TLS.CertFile == "" && len(a.Proxy.Addresses) == 0 {
 		k.warn("admin.listen", "add admin.tls, or listen on 127.0.0.1 behind a proxy that does TLS",
 			"others than this machine can reach it without encryption: passwords can be read on the way")
+	}
+}
+
+func (k checker) oidc(a *Admin) {
+	o := a.OIDC
+	if o == nil {
+		return
+	}
+	if !k.anyForm("admin.oidc", "client_secret") {
+		k.problem("admin.oidc", "write client_secret_env: OIDC_SECRET, or client_secret_file", "client_secret is missing")
+	}
+	u, err := url.Parse(o.Issuer)
+	good := err == nil && u.Host != "" && u.User == nil && u.RawQuery == "" && u.Fragment == "" &&
+		(u.Scheme == "https" || u.Scheme == "http" && loopback(u.Hostname()))
+	if o.Issuer != "" && !good {
+		k.problem("admin.oidc.issuer", "write https://login.example.com, as the provider's own description does",
+			"%q is not the address of a provider", o.Issuer)
+	}
+	switch u, err := url.Parse(a.URL); {
+	case a.URL == "":
+		k.problem("admin.oidc", "add admin.url: https://bridge.example.com", "needs admin.url: the provider sends people back there")
+	case err == nil && u.Scheme == "http" && !loopback(u.Hostname()):
+		k.problem("admin.url", "write https://", "a provider sends nobody back to an address that is not encrypted")
+	}
+	for group, role := range o.Groups {
+		if !slices.Contains([]string{"viewer", "operator", "admin"}, role) {
+			k.problem(join("admin.oidc.groups", group), "", "%q is not one of viewer, operator, admin", role)
+		}
+	}
+	if o.Scopes == nil {
+		o.Scopes = []string{"profile", "email"}
 	}
 }
 

@@ -272,7 +272,30 @@ type Admin struct {
 	Hosts  []string `yaml:"hosts" doc:"names by which browsers reach it, without a port: bridge.example.com; localhost and IP addresses always do, and other names are refused"`
 	TLS    TLS      `yaml:"tls" doc:"certificate of its own; without one it speaks plain HTTP, for this machine or a proxy"`
 	Proxy  Proxy    `yaml:"trusted_proxy" doc:"the proxy before it, which says by X-Forwarded-For and X-Forwarded-Proto who comes, and how"`
-	Users  []*User  `yaml:"users" doc:"who may log in; without users there is no page, only /livez, /readyz and, for this machine, /metrics"`
+	Users  []*User  `yaml:"users" doc:"who may log in; without users and oidc there is no page, only /livez, /readyz, what tokens ask and, for this machine, /metrics"`
+	OIDC   *OIDC    `yaml:"oidc" doc:"a provider of OpenID Connect that says who people are; needs url"`
+	Pprof  Socket   `yaml:"pprof" doc:"unix socket at which go tool pprof asks, for the bridge's own account: true puts it into state.dir as pprof.sock; or a path. None by default"`
+}
+
+// Socket is the path of a unix socket; empty for none.
+type Socket string
+
+// UnmarshalText reads a path, or true or false; true stands for where the config's checks put it.
+func (s *Socket) UnmarshalText(text []byte) error {
+	if *s = Socket(text); *s == "false" {
+		*s = ""
+	}
+	return nil
+}
+
+// OIDC is a provider of OpenID Connect, and who of its people may come in.
+type OIDC struct {
+	Issuer   string            `yaml:"issuer" jsonschema:"required" doc:"its address, as its ID tokens name it: https://login.example.com/realms/work"`
+	ClientID string            `yaml:"client_id" jsonschema:"required" doc:"the name by which it knows the bridge; it has to allow admin.url with /login/callback behind it as a redirect"`
+	Secret   bridge.Secret     `yaml:"client_secret" doc:"by which the bridge shows that it is that client"`
+	Groups   map[string]string `yaml:"groups" jsonschema:"required" doc:"role of who is in a group: { shop-leads: admin, shop-desk: operator }; who is in none of them may not come in"`
+	Claim    string            `yaml:"groups_claim" jsonschema:"default=groups" doc:"what of the ID token lists somebody's groups"`
+	Scopes   []string          `yaml:"scopes" doc:"what the bridge asks for beside openid: profile and email by default; some providers tell groups only for a scope of their own"`
 }
 
 // TLS names the files of a certificate. They are read again when they change.

@@ -68,6 +68,8 @@ func (d describer) value(t reflect.Type) *jsonschema.Schema {
 		return text(fromEnv + `^[0-9]{1,2}:[0-9]{2}$`)
 	case reflect.TypeFor[expect.Days](), reflect.TypeFor[Hours]():
 		return text("")
+	case reflect.TypeFor[Socket]():
+		return oneOf(&jsonschema.Schema{Type: "boolean"}, text(""))
 	case reflect.TypeFor[Limit]():
 		return oneOf(&jsonschema.Schema{Type: "integer"}, text(fromEnv+`^[0-9.]+ ?%$`))
 	case reflect.TypeFor[Gap]():

@@ -191,6 +191,7 @@ func TestKilledAnywhereTheEndIsTheSame(t *testing.T) {
 		}
 		u.same(t, s.end())
 		s.told(bridge.DropSettled, len(history))
+		s.figures(t)
 		if t.Failed() {
 			t.Fatalf("trial %d, a shop %s, killed at\n%s", i, release, strings.Join(history, "\n"))
 		}

@@ -22,6 +22,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/daemon"
+	"github.com/orobridge/orobridge/bridge/figures"
 	"github.com/orobridge/orobridge/bridge/oro"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/formats"
@@ -48,6 +49,8 @@ type game struct {
 	files  *flaky
 	watch  *watch
 	model  *model
+	feeds  []*config.Feed
+	counts *figures.Figures // what a collector asks this life of the bridge
 }
 
 const gameConfig = `
@@ -219,11 +222,13 @@ func (g *game) open() {
 			g.steps.Load().(func(string))(e.Text)
 		}
 	})
+	g.feeds, g.counts = cfg.Feeds, count(cfg.Feeds, g.ledger, events, g.clock)
 	g.b = daemon.Assemble(cfg, &cfg.Oro, daemon.Ends{Ledger: g.ledger, Shop: g.watch, Remotes: map[string]bridge.Remote{"disk": g.files}, Spool: g.ledger.Spool(),
 		Clock: g.clock, Events: events, Patience: time.Hour})
 }
 
 func (g *game) close() {
+	g.counts.Close()
 	g.files.Remote.Close()
 	g.client.Close()
 	if err := g.ledger.Close(); err != nil {

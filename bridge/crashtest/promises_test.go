@@ -316,6 +316,11 @@ func (g *game) check(*rapid.T) {
 	if said := g.watch.said(); said != "" {
 		g.t.Fatal(said)
 	}
+	diff, err := miscounted(g.counts, g.feeds, g.ledger)
+	g.must(err)
+	if diff != "" {
+		g.t.Fatalf("figures (- the ledger, + what a collector gets):\n%s", diff)
+	}
 }
 
 // settle makes rounds until nothing is left to do.

@@ -102,27 +102,27 @@ type Figures struct {
 func New(o Options) *Figures {
 	f := &Figures{Options: o, registry: prometheus.NewPedanticRegistry(), sent: map[string]map[int64]bool{},
 		departed: o.Clock.Now().UTC().Truncate(time.Millisecond), at: map[string]int{}}
-	f.requests = counters("shop_requests_total", "Requests to the shop, by how they ended: done, refused (4xx), failed (5xx, or no answer).",
-		"shop", "fate")
-	f.requestTime = histograms("shop_request_seconds", "How long the shop takes for a request.",
+	f.requests = counters("shop_requests_total",
+		"Requests to the shop since the start, by how they ended: done, refused (4xx), failed (5xx, or no answer).", "shop", "fate")
+	f.requestTime = histograms("shop_request_seconds", "How long the shop takes for a request; since the start.",
 		.01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60)
 	f.requestsAway = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: prefix + "shop_requests_in_flight",
 		Help: "Requests that the shop has not answered yet."}, []string{"shop"})
-	f.batches = counters("batches_total", "Batches sent to the shop, by how they ended: judged, or lost when nobody knows.",
+	f.batches = counters("batches_total", "Batches sent to the shop since the start, by how they ended: judged, or lost when nobody knows.",
 		"shop", "feed", "fate")
-	f.batchTime = histograms("batch_seconds", "From sending a batch until the shop has judged it.",
+	f.batchTime = histograms("batch_seconds", "From sending a batch until the shop has judged it; since the start.",
 		.1, .5, 1, 2, 5, 10, 30, 60, 300, 1800)
 	f.batchesAway = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: prefix + "batches_in_flight",
 		Help: "Batches that the shop has not judged yet."}, []string{"shop", "feed"})
-	f.runTime = histograms("run_seconds", "How long a run takes.", 1, 5, 15, 60, 300, 900, 3600, 14400)
-	f.arrivalTime = histograms("drop_seconds", "From the sight of a file until it is settled.",
+	f.runTime = histograms("run_seconds", "How long a run takes; since the start.", 1, 5, 15, 60, 300, 900, 3600, 14400)
+	f.arrivalTime = histograms("drop_seconds", "From the sight of a file until it is settled; since the start.",
 		5, 15, 30, 60, 120, 300, 900, 1800, 3600, 14400, 86400)
-	f.writeTime = histograms("order_write_seconds", "From the submission of an order until its file is written.",
+	f.writeTime = histograms("order_write_seconds", "From the submission of an order until its file is written; since the start.",
 		.5, 1, 2, 5, 10, 15, 30, 60, 300, 900, 3600)
-	f.pickupTime = histograms("order_pickup_seconds", "From the writing of an order's file until the ERP has taken it.",
+	f.pickupTime = histograms("order_pickup_seconds", "From the writing of an order's file until the ERP has taken it; since the start.",
 		5, 15, 30, 60, 120, 300, 600, 1800, 3600, 14400, 86400)
-	f.pauses = counters("troubles_total", "How often work had to wait for trouble to pass.", "shop")
-	refused := counters("logins_refused_total", "Log-ins to the page that were refused; of an hour the first hundred.")
+	f.pauses = counters("troubles_total", "How often work had to wait for trouble to pass, since the start.", "shop")
+	refused := counters("logins_refused_total", "Log-ins to the page that were refused since the start; of an hour the first hundred.")
 	f.refused = refused.WithLabelValues()
 	f.registry.MustRegister(f.requests, f.requestTime, f.requestsAway, f.batches, f.batchTime, f.batchesAway, f.runTime, f.arrivalTime,
 		f.writeTime, f.pickupTime, f.pauses, refused, (*ledgerFigures)(f), collectors.NewGoCollector(),

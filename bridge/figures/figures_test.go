@@ -193,6 +193,36 @@ func TestALedgerThatDoesNotAnswerFailsTheScrape(t *testing.T) {
 	}
 }
 
+// Of each figure that grows it is said whether it goes on over restarts, as the ledger's do, or begins anew.
+func TestWhatBeginsAnewIsNamed(t *testing.T) {
+	w, f := counting(t)
+	next := figures.New(figures.Options{Shop: "main", Feeds: w.B.In.Feeds, Exports: w.B.Out.Exports, Ledger: w.Ledger, Events: &bridge.Events{},
+		Clock: w.B.In.Clock, Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
+	defer next.Close()
+	w.Drop("products", "a.csv", "sku,name,unit\nNEW1,Pipe,ST\nNEW3,Tap,PAL\n")
+	w.Round()
+	f.Request()(200)
+	w.B.In.Events.Tell(&bridge.Event{Kind: bridge.WorkPaused}, &bridge.Event{Kind: bridge.LoginRefused})
+	rec := httptest.NewRecorder()
+	f.Handler().ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))
+	before, after, grows := scrape(t, f), scrape(t, next), 0
+	for _, m := range regexp.MustCompile(`# HELP (orobridge_\S+) (.*)\n# TYPE \S+ (counter|histogram)`).FindAllStringSubmatch(rec.Body.String(), -1) {
+		grows++
+		goesOn := true
+		for name, value := range before {
+			if metric, _, _ := strings.Cut(name, "{"); metric == m[1] || metric == m[1]+"_count" {
+				goesOn = goesOn && after[name] == value
+			}
+		}
+		if anew := strings.Contains(m[2], "since the start"); anew && goesOn && !strings.HasPrefix(m[1], "orobridge_order") || !anew && !goesOn {
+			t.Errorf("%s: %s, and it goes on: %v", m[1], m[2], goesOn)
+		}
+	}
+	if grows < 10 {
+		t.Errorf("only %d grow", grows)
+	}
+}
+
 func TestNamesKeepPrometheusConventions(t *testing.T) {
 	_, f := counting(t)
 	w := httptest.NewRecorder()

@@ -5,8 +5,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -320,7 +318,7 @@ func (q *queue) gap(ctx context.Context, d *bridge.Drop) (why string, err error)
 	if q.f.Gap.Then == "" || d.State != bridge.Fetched && !held || d.Correction || d.State == bridge.Fetched && d.Gap != "" {
 		return "", nil
 	}
-	missing, err := q.missing(ctx, d)
+	missing, err := order.Missing(ctx, q.e.Ledger, d)
 	if err != nil {
 		return "", err
 	}
@@ -341,42 +339,6 @@ func (q *queue) gap(ctx context.Context, d *bridge.Drop) (why string, err error)
 	}
 	d.Gap = missing
 	return "", moved(q.advance(ctx, d, bridge.Fetched, q.event(bridge.Noted, d, missing+"; going on")))
-}
-
-// missing says which numbers are missing right before a drop. They count within a date where names have one; at a new
-// date they may begin anew, with 0 or 1, or go on. Before the first drop of a feed nothing is missing.
-func (q *queue) missing(ctx context.Context, d *bridge.Drop) (string, error) {
-	n, ok := parseSeq(d.Seq)
-	if !ok {
-		return "", nil
-	}
-	p, err := order.Last(ctx, q.e.Ledger, d.Feed, order.NumberRank(d))
-	if err != nil || p == nil {
-		return "", err
-	}
-	from, ok := parseSeq(p.Seq)
-	if !ok {
-		return "", nil
-	}
-	if p.Date != d.Date {
-		if n == from+1 {
-			return "", nil
-		}
-		from = 0
-	}
-	switch {
-	case n <= from+1:
-		return "", nil
-	case n == from+2:
-		return fmt.Sprintf("number %d is missing before it", from+1), nil
-	}
-	return fmt.Sprintf("numbers %d to %d are missing before it", from+1, n-1), nil
-}
-
-// parseSeq reads a sequence number; one that is no number, or too long for one, has no neighbours.
-func parseSeq(s string) (uint64, bool) {
-	n, err := strconv.ParseUint("0"+strings.TrimSpace(s), 10, 62)
-	return n, err == nil && s != ""
 }
 
 // LoadDue loads all drops of a feed that are due.

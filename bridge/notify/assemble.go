@@ -16,8 +16,8 @@ import (
 // shop show in passing, and may be nil; remotes are the ways to remotes, by name, of which there may be several.
 func Assemble(c *config.Config, ledger Ledger, events *bridge.Events, facts map[string]func() signs.ShopFacts, send Send,
 	remotes ...map[string]bridge.Remote) *Keeper {
-	w := &signs.Watcher{Feeds: c.Feeds, Limits: c.Alarms, Ledger: ledger, Disk: c.State.Dir, Ends: ends(c, remotes), Shops: facts,
-		ShopOf: c.ShopOf}
+	w := &signs.Watcher{Feeds: c.Feeds, Limits: c.Alarms, Ledger: ledger, Disk: c.State.Dir, Ends: ends(c, remotes),
+		Clocks: clocks(c, remotes), Shops: facts, ShopOf: c.ShopOf}
 	events.Observe(w.Hear)
 	return &Keeper{Routes: c.Notify, ShopOf: c.ShopOf, Page: c.Page(), Keep: c.State.Keep.Rows.D(), Ledger: ledger,
 		Clock: bridge.SystemClock{}, Events: events, Signs: w, Send: send, Heartbeat: c.Alarms.Heartbeat, Watched: c.Alarms.Watch}
@@ -64,6 +64,25 @@ func ends(c *config.Config, remotes []map[string]bridge.Remote) func(time.Time) 
 					}
 				}
 			}
+		}
+		return all
+	}
+}
+
+// clocks tells what the clocks of remotes' servers say, as far as a way to them has seen it.
+func clocks(c *config.Config, remotes []map[string]bridge.Remote) func() []signs.Clock {
+	return func() []signs.Clock {
+		ahead := map[string]time.Duration{}
+		for _, ways := range remotes {
+			for name, r := range ways {
+				if r, ok := r.(bridge.Clocked); ok && r.Ahead() != 0 {
+					ahead[name] = r.Ahead()
+				}
+			}
+		}
+		var all []signs.Clock
+		for _, name := range slices.Sorted(maps.Keys(ahead)) {
+			all = append(all, signs.Clock{Of: c.WorksOf(name), Whose: "the server of remote " + name, Ahead: ahead[name]})
 		}
 		return all
 	}

@@ -919,6 +919,36 @@ func TestNoSignOfLifeIsGivenWhileNobodyCanBeTold(t *testing.T) {
 	h.must(h.keeper.Live(t.Context()))
 }
 
+// A server whose clock is wrong says wrong times of files.
+func TestAServerWhoseClockIsOffIsAnAlarm(t *testing.T) {
+	r := newReceiver(t)
+	h := newHouse(t, ops, r)
+	server := &clocked{}
+	w := notify.Assemble(h.config, h.ledger, h.keeper.Events, nil, nil, map[string]bridge.Remote{"disk": server}).Signs
+	h.keeper.Signs.Clocks = w.Clocks
+	server.ahead = -2 * time.Minute
+	h.look()
+	h.tells(r)
+	server.ahead = -3 * time.Minute
+	h.after(time.Minute)
+	h.tells(r, "begun feed prices, feed full, feed daily, export orders clock 1")
+	if text := r.last()["text"]; !strings.Contains(text, "the clock of the server of remote disk is 3m0s behind this machine's") {
+		t.Error(text)
+	}
+	server.ahead = time.Second
+	h.after(time.Minute)
+	h.after(5 * time.Minute)
+	h.tells(r, "over feed prices, feed full, feed daily, export orders clock 1")
+}
+
+// clocked is a remote whose clock is known.
+type clocked struct {
+	bridge.Remote
+	ahead time.Duration
+}
+
+func (c *clocked) Ahead() time.Duration { return c.ahead }
+
 // What others renew in time is no alarm: a certificate for a day has the last quarter of it to go.
 func TestACertificateIsToldInItsLastQuarter(t *testing.T) {
 	r := newReceiver(t)

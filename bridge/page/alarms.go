@@ -31,14 +31,15 @@ const (
 )
 
 func (s alarmPages) showAlarms(c *call) error {
-	over := c.desk.In.Clock.Now().Add(-overFor)
-	all, err := operate.Alarms(c.r.Context(), &c.desk.View, bridge.AlarmFilter{Raised: true, Cleared: over, Last: overAlarms})
+	now := c.desk.In.Clock.Now()
+	f := bridge.AlarmFilter{Raised: true, Cleared: now.Add(-overFor), Last: overAlarms}
+	all, err := operate.Alarms(c.r.Context(), &c.desk.View, f)
 	if err != nil {
 		return err
 	}
 	v := &alarmList{}
 	for _, a := range backward(all) {
-		x := oneAlarm{a, toneOf(a, c.desk.In.Clock.Now()), placeOf(a)}
+		x := oneAlarm{a, toneOf(a, now), placeOf(a)}
 		if a.Over == nil {
 			v.Stand = append(v.Stand, x)
 			continue

@@ -39,7 +39,7 @@ func TestPagesOfALargeLedger(t *testing.T) {
 	}
 	s := newSite(t, w)
 	page := s.get("/drops").all("a", "rel", "next")
-	for _, path := range []string{"/", "/drops", "/drops" + attr(page[0], "href"), "/drops?before=50000", "/drops?feed=prices", "/drops?state=held",
+	for _, path := range []string{"/", "/alarms", "/drops", "/drops" + attr(page[0], "href"), "/drops?before=50000", "/drops?feed=prices", "/drops?state=held",
 		"/drops?state=rejected", "/drops?word=prices_000007", "/drops?day=2026-05-01", "/drops/" + number(int64(drops/2)), "/rejects", "/orders",
 		"/orders/A-1001", "/feeds", "/feeds/prices", "/exports/orders", "/figures", "/search?q=" + fmt.Sprintf("%064x", drops-10),
 		"/search?q=customers_000100"} {

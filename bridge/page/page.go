@@ -32,6 +32,8 @@ type Options struct {
 	// Config is what the bridge works by; its secrets are not shown.
 	Config *config.Config
 	Topics []Topic
+	// Pictures are what topics show, as they name it; nil: none.
+	Pictures fs.FS
 	// Check tries both ends, as `orobridge check` does; nil: the page has no such button.
 	Check   func(context.Context) (operate.Findings, error)
 	Version string
@@ -140,6 +142,9 @@ func (s *Server) Handler() http.Handler {
 	look("/figures", s.showFigures)
 	look("/help", s.showHelp)
 	look("/help/{topic}", s.showTopic)
+	if s.Pictures != nil {
+		mux.Handle("GET /help/pictures/{name}", s.allowed(admit.Viewer, http.StripPrefix("/help", http.FileServerFS(s.Pictures))))
+	}
 	look("/language", s.chooseLanguage)
 	mux.Handle("GET /events", s.allowed(admit.Viewer, http.HandlerFunc(s.watch)))
 	mux.Handle("/", s.serve(admit.Viewer, func(*call) error { return errNoPage }))
@@ -229,6 +234,9 @@ func (s *Server) fail(c *call, err error) {
 		status, hint = http.StatusBadRequest, mistake.Hint
 	case errors.Is(err, bridge.ErrUnknown):
 		status = http.StatusNotFound
+		if hint == "" {
+			hint = "the link may be wrong, or its time is over: look for the name in the search"
+		}
 	case errors.As(err, &known):
 		status = http.StatusConflict
 	case c.r.Context().Err() == nil:

@@ -20,8 +20,9 @@ func TestEveryRouteAsksWhoIsThere(t *testing.T) {
 	s := newSite(t, busy(t))
 	held, _ := s.Last("prices")
 	drop := "/drops/" + number(held.ID)
-	looks := []string{"/", "/drops", drop, drop + "/rejects.csv", "/rejects", "/rejects.csv", "/orders", "/orders/A-1001", "/search?q=SKU1", "/feeds",
-		"/feeds/prices", "/exports", "/exports/orders", "/figures", "/help", "/help/start"}
+	looks := []string{"/", "/alarms", "/drops", drop, drop + "/rejects.csv", "/rejects", "/rejects.csv", "/orders", "/orders/A-1001", "/search?q=SKU1", "/feeds",
+		"/feeds/prices", "/exports", "/exports/orders", "/figures", "/help", "/help/start",
+		"/help/pictures/a.png"}
 	works := []string{drop + "/approve", drop + "/discard", drop + "/rerun", drop + "/ack", "/rejects/ack", "/orders/A-1001/send", "/orders/A-1001/render",
 		"/feeds/prices/pause", "/feeds/prices/resume", "/feeds/prices/look", "/feeds/prices/upload", "/exports/orders/pause", "/shop/pause", "/check"}
 	other := &admit.Caller{Name: "otto", Role: admit.Admin, Shops: []string{"outlet"}}

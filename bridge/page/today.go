@@ -192,8 +192,7 @@ func (t *today) findAlerts() {
 	for _, name := range sorted(t.Alarms) {
 		of, kind, _ := strings.Cut(name, " ")
 		add(alert{Tone: "bad", What: "Alarm: %s", Args: []any{bridge.Alarm(kind)}, Text: of + ": " + t.Alarms[name],
-			Hint: bridge.Alarm(kind).Hint(),
-			Href: t.placeOf(of)})
+			Hint: bridge.Alarm(kind).Hint(), Href: t.placeOf(of)})
 	}
 	for _, a := range t.watched {
 		what := alert{Tone: toneOf(a, t.At), What: "Alarm: %s", Args: []any{a.Alarm}, Text: strings.Join(a.Of, ", ") + ": " + a.Text,

@@ -154,8 +154,8 @@ func (w *words) Time(t *time.Time) template.HTML {
 		return "–"
 	}
 	u := t.UTC()
-	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s UTC">%s UTC</time>`, u.Format("2006-01-02T15:04:05.000Z"),
-		u.Format("2006-01-02 15:04:05"), u.Format("2006-01-02 15:04")))
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s UTC"><span>%s</span> <span>%s UTC</span></time>`,
+		u.Format("2006-01-02T15:04:05.000Z"), u.Format("2006-01-02 15:04:05"), u.Format(time.DateOnly), u.Format("15:04")))
 }
 
 // tones are how good the news of a state is; each has a shape of its own.

@@ -55,6 +55,9 @@ func spoken(t *testing.T) map[string]bool {
 			all[text] = true
 		}
 	}
+	for _, text := range admit.Troubles() {
+		all[text] = true
+	}
 	for _, status := range []int{400, 403, 404, 409, 500, 503} {
 		all[http.StatusText(status)] = true
 	}

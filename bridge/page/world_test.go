@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"go.uber.org/goleak"
 	"golang.org/x/net/html"
@@ -58,7 +59,7 @@ func newSite(t testing.TB, w *bridgetest.World) *site {
 	t.Helper()
 	desk := &operate.Desk{View: operate.View{Feeds: w.B.In.Feeds, Exports: w.B.Out.Exports, Ledger: w.Ledger, Running: true},
 		In: w.B.In, Out: w.B.Out}
-	s := page.New(page.Options{Desk: desk, Config: w.Settings, Version: "test", Log: slog.New(slog.DiscardHandler),
+	s := page.New(page.Options{Desk: desk, Pictures: fstest.MapFS{"pictures/a.png": &fstest.MapFile{Data: []byte("a picture")}}, Config: w.Settings, Version: "test", Log: slog.New(slog.DiscardHandler),
 		Topics: []page.Topic{{Name: "start", Title: "Begin", Text: "# Begin\n\nRead *this*.\n\n| a | b |\n| --- | ---: |\n| 1 | 2 |\n<script>alert(1)</script>"}}})
 	t.Cleanup(func() { w.Must(s.Close()) })
 	return &site{World: w, t: t, page: s, routes: s.Handler(), who: operator}

@@ -131,6 +131,26 @@ func TestHintForACertificateIsRight(t *testing.T) {
 	}
 }
 
+// What a server's clock says is seen in what it says of a file that was written just now.
+func TestTheServersClockIsSeen(t *testing.T) {
+	_, l := serve(t, sftptest.Options{})
+	r := open(t, loginConfig(t, l))
+	check(t, r.Put(t.Context(), "a.csv", strings.NewReader("a")))
+	if ahead := r.Ahead(); ahead > time.Second || ahead < -time.Second {
+		t.Errorf("the server is this machine, and %s ahead of it", ahead)
+	}
+	began := time.Now()
+	ended := began.Add(10 * time.Minute) // a long file
+	for _, x := range []struct {
+		made time.Time
+		want time.Duration
+	}{{began.Add(5 * time.Minute), 0}, {began.Add(-3 * time.Hour), -3 * time.Hour}, {ended.Add(time.Hour), time.Hour}, {time.Time{}, time.Hour}} {
+		if r.NoteClock(x.made, began, ended); r.Ahead() != x.want {
+			t.Errorf("the server is %s ahead, want %s", r.Ahead(), x.want)
+		}
+	}
+}
+
 func TestUserCertificate(t *testing.T) {
 	authority := newKey(t)
 	_, l := serve(t, sftptest.Options{Users: map[string]sftptest.User{"erp": {Authority: authority.PublicKey()}}})

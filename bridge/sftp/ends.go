@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"golang.org/x/crypto/ssh"
@@ -11,35 +12,66 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 )
 
-var _ bridge.Ending = (*Remote)(nil)
+var (
+	_ bridge.Ending  = (*Remote)(nil)
+	_ bridge.Clocked = (*Remote)(nil)
+)
+
+// seen is what a remote's server has shown in passing, and what may end.
+type seen struct {
+	remote string // its name
+	login  string // file of the certificate that logs in; empty without
+
+	mu    sync.Mutex
+	host  bridge.End    // of the certificate that the server showed last; zero without
+	ahead time.Duration // the server's clock, by the last file that was written
+}
 
 // Ends implements [bridge.Ending]: the config's certificate as its file says now, and the one that the server showed last. What can't be
 // read is told by the next login.
-func (r *Remote) Ends() []bridge.End {
+func (s *seen) Ends() []bridge.End {
 	var all []bridge.End
-	if r.certificate != "" {
-		if text, err := os.ReadFile(r.certificate); err == nil {
+	if s.login != "" {
+		if text, err := os.ReadFile(s.login); err == nil {
 			if key, _, _, _, err := ssh.ParseAuthorizedKey(text); err == nil {
-				all = appendEnd(all, key, fmt.Sprintf("the certificate %s of remote %s", filepath.Base(r.certificate), r.name))
+				all = appendEnd(all, key, fmt.Sprintf("the certificate %s of remote %s", filepath.Base(s.login), s.remote))
 			}
 		}
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.host.At.IsZero() {
-		all = append(all, r.host)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.host.At.IsZero() {
+		all = append(all, s.host)
 	}
 	return all
 }
 
 // noteHost notes when the certificate ends that the server has shown, if it has one.
-func (r *Remote) noteHost(key ssh.PublicKey) {
-	ends := appendEnd(nil, key, fmt.Sprintf("the host certificate of remote %s", r.name))
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.host = (bridge.End{}); len(ends) > 0 {
-		r.host = ends[0]
+func (s *seen) noteHost(key ssh.PublicKey) {
+	ends := appendEnd(nil, key, fmt.Sprintf("the host certificate of remote %s", s.remote))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.host = (bridge.End{}); len(ends) > 0 {
+		s.host = ends[0]
 	}
+}
+
+// Ahead implements [bridge.Clocked], by the time of the last file that was written.
+func (s *seen) Ahead() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ahead
+}
+
+// noteClock notes when the server says that a file was made, which was written between two times of this machine. A server that tells no
+// times has no clock.
+func (s *seen) noteClock(made, began, ended time.Time) {
+	if made.IsZero() {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ahead = (max(0, made.Sub(ended)) + min(0, made.Sub(began))).Round(time.Second)
 }
 
 // appendEnd appends when a key ends, if it is a certificate that does.

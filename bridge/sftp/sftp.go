@@ -89,8 +89,9 @@ type Remote struct {
 	slots chan struct{} // one token per operation under way
 	turn  chan struct{} // held while a target is looked for and taken
 
+	seen // of the server
+
 	mu    sync.Mutex
-	host  bridge.End // of the certificate that the server showed last; zero without
 	idle  []*conn
 	stale map[string]struct{} // temporary files that could not be removed
 	swept map[string]bool     // folders that were looked through for old ones
@@ -136,6 +137,7 @@ func New(name string, cfg *Options, options ...Option) (*Remote, error) {
 		turn:           make(chan struct{}, 1),
 		stale:          map[string]struct{}{},
 		swept:          map[string]bool{},
+		seen:           seen{remote: name, login: cfg.CertificateFile},
 	}
 	for _, o := range options {
 		o(r)
@@ -280,8 +282,10 @@ func (r *Remote) Put(ctx context.Context, p string, body io.ReadSeeker) error {
 			return err
 		}
 		temp := at.beside(bridge.TempName(r.identity))
-		size, err := c.write(c.full(temp), body, r.mode)
+		began := time.Now()
+		size, made, err := c.write(c.full(temp), body, r.mode)
 		if err == nil {
+			r.noteClock(made, began, time.Now())
 			err = r.rename(ctx, c, temp, at)
 		}
 		folder := c.full(at.folder())
@@ -294,19 +298,19 @@ func (r *Remote) Put(ctx context.Context, p string, body io.ReadSeeker) error {
 	})
 }
 
-// write makes the file, which must not exist, compares its size with the body's, and returns that. A mode that is not 0 is set
-// while the file is still empty.
-func (c *conn) write(full string, body io.ReadSeeker, mode fs.FileMode) (size int64, err error) {
+// write makes the file, which must not exist, compares its size with the body's, and returns that, and when the server says it was made. A
+// mode that is not 0 is set while the file is still empty.
+func (c *conn) write(full string, body io.ReadSeeker, mode fs.FileMode) (size int64, made time.Time, err error) {
 	if size, err = body.Seek(0, io.SeekEnd); err == nil {
 		_, err = body.Seek(0, io.SeekStart)
 	}
 	if err != nil {
-		return 0, &bodyError{err}
+		return 0, made, &bodyError{err}
 	}
 	// Write only: some servers refuse to open for reading and writing at once, as Create does.
 	f, err := c.open(full, createExclusive)
 	if err != nil {
-		return size, err
+		return size, made, err
 	}
 	if mode != 0 {
 		if err = f.Chmod(mode); serverSaid(err) {
@@ -326,19 +330,19 @@ func (c *conn) write(full string, body io.ReadSeeker, mode fs.FileMode) (size in
 		if serverSaid(err) || errors.As(err, &local) {
 			_ = f.Close()
 		}
-		return size, err
+		return size, made, err
 	}
 	if err := f.Close(); err != nil {
-		return size, err
+		return size, made, err
 	}
 	info, err := c.lstat(full)
 	if err != nil {
-		return size, err
+		return size, made, err
 	}
 	if info.Size() != size {
-		return size, &sizeError{want: size, got: info.Size()}
+		return size, made, &sizeError{want: size, got: info.Size()}
 	}
-	return size, nil
+	return size, asFile(info).MTime, nil
 }
 
 // modeError says that the server does not give a file the permissions that the config wants.

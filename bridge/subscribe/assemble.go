@@ -9,20 +9,27 @@ import (
 
 // Assemble makes who tells a config's subscribers. identity and generation are the ledger's.
 func Assemble(c *config.Config, ledger Ledger, identity string, generation int64, events *bridge.Events, post Post) *Teller {
-	shops := map[string]string{}
+	streams := map[string][]string{} // the shops of feeds and exports
 	for _, s := range c.Shops() {
 		for _, f := range c.FeedsOf(s) {
-			shops["feed "+f.Name] = s.Name
+			streams["feed "+f.Name] = append(streams["feed "+f.Name], s.Name)
 		}
 		for _, x := range c.ExportsOf(s) {
-			shops["export "+x.Name] = s.Name
+			streams["export "+x.Name] = append(streams["export "+x.Name], s.Name)
 		}
 	}
-	return &Teller{Subscribers: c.Subscribers, Origin: fmt.Sprintf("%s_%d", identity, generation), Ledger: ledger, Clock: bridge.SystemClock{},
-		Events: events, Post: post, ShopOf: func(e *bridge.Event) string {
-			if e.Feed != "" {
-				return shops["feed "+e.Feed]
-			}
-			return shops["export "+e.Export]
-		}}
+	shopsOf := func(e *bridge.Event) []string {
+		if shops := streams["feed "+e.Feed]; e.Feed != "" {
+			return shops
+		}
+		if shops := streams["export "+e.Export]; e.Export != "" {
+			return shops
+		}
+		if shop := c.ShopOf(e.Work); shop != "" {
+			return []string{shop}
+		}
+		return nil
+	}
+	return &Teller{Subscribers: c.Subscribers, ShopsOf: shopsOf, Several: len(c.Shops()) > 1,
+		Origin: fmt.Sprintf("%s_%d", identity, generation), Ledger: ledger, Clock: bridge.SystemClock{}, Events: events, Post: post}
 }

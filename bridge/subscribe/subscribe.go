@@ -48,8 +48,9 @@ type Post func(ctx context.Context, to *config.Subscriber, id string, at time.Ti
 // A Teller tells all subscribers. Its fields are set once, before any method is called.
 type Teller struct {
 	Subscribers []*config.Subscriber
-	ShopOf      func(*bridge.Event) string // the shop that an event is of; empty for none
-	Origin      string                     // what tells this ledger's events from those of others, and of its own earlier lives
+	ShopsOf     func(*bridge.Event) []string // the shops that an event is of; none: it concerns all
+	Several     bool                         // there are several shops: an event says of which it is
+	Origin      string                       // what tells this ledger's events from those of others, and of its own earlier lives
 	Ledger      Ledger
 	Clock       bridge.Clock
 	Events      *bridge.Events
@@ -91,8 +92,10 @@ func (t *Teller) Begin(ctx context.Context) error {
 		delete(gone, s.Name)
 	}
 	for _, name := range slices.Sorted(maps.Keys(gone)) {
-		if err := t.Ledger.Note(ctx, bridge.SubscriptionNote(name), ""); err != nil {
-			return err
+		for _, note := range []string{bridge.SubscriptionNote(name), bridge.AgainNote(name)} {
+			if err := t.Ledger.Note(ctx, note, ""); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -123,9 +126,9 @@ func (t *Teller) Once(ctx context.Context) error {
 	return err
 }
 
-// hear wakes all lines once something has happened.
+// hear wakes all lines once something has happened that is the business of one of them.
 func (t *Teller) hear(e *bridge.Event) {
-	if !e.Kind.Kept() {
+	if !slices.ContainsFunc(t.Subscribers, func(s *config.Subscriber) bool { return t.wants(s, e) }) {
 		return
 	}
 	t.mu.Lock()
@@ -148,10 +151,11 @@ func (t *Teller) woken() <-chan struct{} {
 
 // wants says whether an event is a subscriber's business.
 func (t *Teller) wants(s *config.Subscriber, e *bridge.Event) bool {
-	switch {
-	case !slices.Contains(s.Events, string(e.Kind)), e.Work == bridge.SubscriberWork(s.Name):
+	if !slices.Contains(s.Events, string(e.Kind)) || e.Work == bridge.SubscriberWork(s.Name) {
 		return false
-	case len(s.Shops) > 0 && !slices.Contains(s.Shops, t.ShopOf(e)):
+	}
+	if shops := t.ShopsOf(e); len(s.Shops)*len(shops) > 0 &&
+		!slices.ContainsFunc(shops, func(shop string) bool { return slices.Contains(s.Shops, shop) }) {
 		return false
 	}
 	return len(s.Feeds) == 0 || e.Feed != "" && slices.Contains(s.Feeds, e.Feed) || e.Export != "" && slices.Contains(s.Feeds, e.Export)
@@ -166,7 +170,13 @@ type Message struct {
 
 // message is the body of an event, and its id: the same whenever it is told.
 func (t *Teller) message(e *bridge.Event) (id string, body []byte, err error) {
-	body, err = json.Marshal(Message{Type: e.Kind, Timestamp: e.At.UTC(), Data: operate.NewEvent(e)})
+	data := operate.NewEvent(e)
+	if t.Several {
+		if shops := t.ShopsOf(e); len(shops) == 1 {
+			data.Shop = shops[0]
+		}
+	}
+	body, err = json.Marshal(Message{Type: e.Kind, Timestamp: e.At.UTC(), Data: data})
 	return fmt.Sprintf("evt_%s_%d", t.Origin, e.ID), body, err
 }
 
@@ -267,18 +277,17 @@ func (l *line) tell(ctx context.Context) error {
 	return nil
 }
 
-// recall reads how far the subscriber was told.
+// recall reads how far the subscriber was told, and whether somebody has it told again.
 func (l *line) recall(ctx context.Context) error {
-	if l.known {
-		return nil
-	}
 	notes, err := l.Ledger.Notes(ctx)
 	if err != nil {
 		return err
 	}
-	l.is, _ = bridge.ReadSubscription(notes[bridge.SubscriptionNote(l.to.Name)])
-	l.known, l.looked = true, l.is.Told
-	return nil
+	if !l.known {
+		l.is, _ = bridge.ReadSubscription(notes[bridge.SubscriptionNote(l.to.Name)])
+		l.known, l.looked = true, l.is.Told
+	}
+	return l.again(ctx, notes)
 }
 
 // keep enters how far the subscriber was told.
@@ -318,7 +327,7 @@ func (l *line) one(ctx context.Context, e *bridge.Event) (taken bool, err error)
 		l.is.Since = now
 	}
 	l.is.Trouble, l.is.Due = failed.Error(), now.Add(distance(l.is.Tries, failed))
-	if oldest := now.Add(-l.to.GiveUp.D()); e.At.Before(oldest) {
+	if oldest := now.Add(-l.to.GiveUp.D()); e.At.Before(oldest) && l.is.Again.Before(oldest) {
 		return false, l.giveUp(ctx, e, oldest)
 	}
 	return false, l.keep(ctx)

@@ -162,6 +162,13 @@ feeds:
 exports: [{ name: orders, remote: disk, folder: orders, file: 'O_{number}.csv', format: { kind: csv } }]
 `
 
+// kinds are what the configs of these tests name.
+var kinds = config.Kinds{
+	Remotes: map[string]func() bridge.RemoteOptions{"dir": func() bridge.RemoteOptions { return &dir.Options{} }},
+	Formats: map[string]func() formats.Format{"csv": func() formats.Format { return &csv.Options{} }},
+	Orders:  map[string]func() formats.OrderFormat{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }},
+}
+
 // newHouse makes a house; HOOK stands for the address of its receiver, KEY for the key.
 func newHouse(t *testing.T, subscribers string) (*house, *receiver) {
 	t.Helper()
@@ -172,11 +179,7 @@ func newHouse(t *testing.T, subscribers string) (*house, *receiver) {
 	h := &house{TB: t, clock: c, dir: t.TempDir(), post: web.Event}
 	text := strings.NewReplacer("HOOK", r.URL, "KEY", oldKey).Replace(feeds + subscribers)
 	var err error
-	h.config, err = config.Parse(filepath.Join(h.dir, "orobridge.yaml"), []byte(text), config.Kinds{
-		Remotes: map[string]func() bridge.RemoteOptions{"dir": func() bridge.RemoteOptions { return &dir.Options{} }},
-		Formats: map[string]func() formats.Format{"csv": func() formats.Format { return &csv.Options{} }},
-		Orders:  map[string]func() formats.OrderFormat{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }},
-	}, os.LookupEnv)
+	h.config, err = config.Parse(filepath.Join(h.dir, "orobridge.yaml"), []byte(text), kinds, os.LookupEnv)
 	h.must(err)
 	h.open()
 	t.Cleanup(func() { h.must(h.ledger.Close()) })
@@ -260,6 +263,35 @@ func (h *house) subscription(name string) bridge.Subscription {
 	return s
 }
 
+// Of several shops a subscriber hears of those that it names, and of what is of none.
+func TestASubscriberHearsOfItsShops(t *testing.T) {
+	h, r := newHouse(t, wms)
+	text := strings.NewReplacer("HOOK", r.URL, "KEY", oldKey).Replace(`
+shops:
+  b2b: { url: http://localhost:1, client_id: demo, client_secret: demo }
+  outlet: { url: http://localhost:2, client_id: demo, client_secret: demo }
+remotes: { disk: { kind: dir, path: drops } }
+feeds:
+  - { name: prices, shop: b2b, entity: prices, remote: disk, folder: prices, match: '*.csv', format: { kind: csv } }
+  - { name: stock, shop: outlet, entity: inventory, remote: disk, folder: stock, match: '*.csv', format: { kind: csv } }
+subscribers: [{ name: wms, url: HOOK, secret: KEY, events: [drop settled, alarm raised], shops: [outlet] }]
+`)
+	var err error
+	h.config, err = config.Parse(filepath.Join(h.dir, "orobridge.yaml"), []byte(text), kinds, os.LookupEnv)
+	h.must(err)
+	h.again()
+	h.happens("one", bridge.DropSettled, "prices")
+	h.happens("two", bridge.DropSettled, "stock")
+	for _, work := range []string{"shop b2b", "shop outlet", "bridge"} {
+		h.must(h.ledger.Keep(t.Context(), &bridge.Event{At: h.clock.Now(), Kind: bridge.AlarmRaised, Work: work, Text: work}))
+	}
+	h.look()
+	if m := r.events[0]; m.Data.Shop != "outlet" {
+		t.Errorf("the event is of shop %q", m.Data.Shop)
+	}
+	h.tells(r, "drop settled stock two", "alarm raised  shop outlet", "alarm raised  bridge")
+}
+
 const wms = `subscribers: [{ name: wms, url: HOOK/hook, secret: KEY, events: [drop settled, order written] }]`
 
 func TestASubscriberIsToldWhatIsItsBusinessInOrder(t *testing.T) {
@@ -272,7 +304,7 @@ func TestASubscriberIsToldWhatIsItsBusinessInOrder(t *testing.T) {
 		"feeds":   {"events: [drop settled, order written], feeds: [prices]", []string{"drop settled prices one", "drop settled prices five"}},
 		"exports": {"events: [drop settled, order written], feeds: [orders]", []string{"order written orders four"}},
 		"its shop": {"events: [drop settled, note], shops: [main]",
-			[]string{"drop settled prices one", "drop settled stock two", "drop settled prices five"}},
+			[]string{"drop settled prices one", "drop settled stock two", "drop settled prices five", "note  six"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			h, r := newHouse(t, `subscribers: [{ name: wms, url: HOOK, secret: KEY, `+x.chooses+` }]`)
@@ -463,6 +495,43 @@ func TestASubscriberThatIsNoMoreIsForgotten(t *testing.T) {
 	h.tells(r, "drop settled prices two")
 }
 
+// What was given up, or lost by the receiver, is told again when somebody says so, beside a running bridge as well.
+func TestASubscriberIsToldAgain(t *testing.T) {
+	h, r := newHouse(t, wms)
+	for _, text := range []string{"one", "two", "three"} {
+		h.happens(text, bridge.DropSettled, "prices")
+	}
+	h.look()
+	h.tells(r, "drop settled prices one", "drop settled prices two", "drop settled prices three")
+	s := h.config.Subscribers[0]
+	by := bridge.Decision{Who: "olga", Why: "they lost their disk"}
+	for _, none := range []int64{0, 5} {
+		if err := subscribe.Again(t.Context(), h.ledger, s, none, by, h.clock.Now()); err == nil {
+			t.Errorf("it is told again from event %d on, which is not there", none)
+		}
+	}
+	h.clock.move(72 * time.Hour)
+	h.must(subscribe.Again(t.Context(), h.ledger, s, 3, by, h.clock.Now()))
+	r.set(func(r *receiver) { r.down = true })
+	h.look() // what is old is not given up at once
+	h.again()
+	r.set(func(r *receiver) { r.down = false })
+	h.after(time.Minute)
+	h.tells(r, "drop settled prices two", "drop settled prices three")
+	h.after(time.Minute)
+	h.tells(r)
+	var decided []string
+	h.must(h.ledger.Events(t.Context(), bridge.EventFilter{}, func(e *bridge.Event) error {
+		if e.Kind == bridge.DecisionTaken {
+			decided = append(decided, e.Who+": "+e.Work+" "+e.Text+", "+e.Why)
+		}
+		return nil
+	}))
+	if diff := cmp.Diff([]string{"olga: subscriber wms told again from event 3 on, they lost their disk"}, decided); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestASubscriberIsNotToldOfItsOwnAlarms(t *testing.T) {
 	h, r := newHouse(t, `
 subscribers:
@@ -498,7 +567,7 @@ subscribers:
   - { name: hangs, url: 'http://127.0.0.1:1', secret: KEY, events: [drop settled] }
   - { name: wms, url: HOOK, secret: KEY, events: [drop settled] }
 `)
-	ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, stop := context.WithTimeout(t.Context(), time.Minute)
 	defer stop()
 	works := h.post
 	h.post = func(ctx context.Context, to *config.Subscriber, id string, at time.Time, body []byte) error {

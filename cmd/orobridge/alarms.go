@@ -89,7 +89,31 @@ func newNotifyCommand(a *app) *cobra.Command {
 		Short: "Send a message by a route that says nothing is wrong, or an event of kind test to a subscriber",
 		Args:  cobra.ExactArgs(1),
 		RunE:  func(cmd *cobra.Command, args []string) error { return a.tryRoute(cmd.Context(), args[0]) },
-	})
+	}, newAgainCommand(a))
+	return cmd
+}
+
+// newAgainCommand has a subscriber told again.
+func newAgainCommand(a *app) *cobra.Command {
+	var d deciding
+	var from int64
+	cmd := &cobra.Command{
+		Use:     "again SUBSCRIBER",
+		Short:   "Have a subscriber told again of what happened from an event on",
+		Example: "  orobridge notify again wms --from 4711 --why 'their disk was lost'",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return a.decide(cmd.Context(), d, func(e *engine) error {
+				s := e.config.Subscriber(args[0])
+				if s == nil {
+					return &usageError{fmt.Sprintf("the config has no subscriber %q", args[0]), "see `orobridge help subscribers`"}
+				}
+				return subscribe.Again(cmd.Context(), e.ledger, s, from, e.Desk.By, time.Now().UTC())
+			})
+		},
+	}
+	d.flags(cmd.Flags(), false)
+	cmd.Flags().Int64Var(&from, "from", 0, "the `number` of the first event; events shows them, and an alarm the first that was given up")
 	return cmd
 }
 

@@ -348,6 +348,7 @@ func (e *engine) page() page.Options {
 	desk.Running = true
 	p := page.Options{Desk: &desk, Config: e.config, Version: readBuild().Version, Log: e.log,
 		Check: checkup(e.config, e.ledger, e.log, func(operate.Findings) {}).Run}
+	p.Pictures = help.Pictures
 	for _, t := range help.Topics() {
 		p.Topics = append(p.Topics, page.Topic(t))
 	}

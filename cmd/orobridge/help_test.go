@@ -56,7 +56,7 @@ func TestTopicsAreWhole(t *testing.T) {
 			t.Errorf("%s does not begin with its title", p.Name)
 		}
 	}
-	for _, name := range []string{"start", "feeds", "mapping", "sap", "exports", "states", "alarms", "operation", "machines", "security",
+	for _, name := range []string{"start", "feeds", "mapping", "sap", "exports", "states", "alarms", "page", "operation", "machines", "security",
 		"troubleshooting", "json", "config", "figures", "faq"} {
 		if !slices.Contains(names, name) {
 			t.Errorf("there is no topic %s", name)
@@ -81,6 +81,7 @@ func TestConfigFragmentsAreRead(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("ORO_CLIENT_SECRET", "demo")
 	t.Setenv("OPS_URL", "generic+https://hooks.example.com")
+	t.Setenv("OIDC_SECRET", "demo")
 	for name, text := range map[string]string{"id_ed25519": "", "known_hosts": "", "sap.pub": "", "wms.hash": "", "plants.csv": "item,1000\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
@@ -250,4 +251,30 @@ func hasField(in reflect.Type, path []string, name func(reflect.StructField) str
 		}
 	}
 	return false
+}
+
+// Each picture that a document shows is there, is small, and is shown by some document.
+func TestPicturesAreShown(t *testing.T) {
+	shown := map[string]bool{}
+	for _, p := range pages(t) {
+		for _, m := range regexp.MustCompile(`!\[[^\]]+\]\((?:cmd/orobridge/help/)?([^)]+)\)`).FindAllStringSubmatch(p.Text, -1) {
+			shown[m[1]] = true
+			picture, err := help.Pictures.ReadFile(m[1])
+			if err != nil {
+				t.Errorf("%s shows what is not there: %v", p.Name, err)
+			}
+			if len(picture) > 100<<10 {
+				t.Errorf("%s has %d bytes", m[1], len(picture))
+			}
+		}
+	}
+	files, err := help.Pictures.ReadDir("pictures")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range files {
+		if !shown["pictures/"+f.Name()] {
+			t.Errorf("no document shows %s", f.Name())
+		}
+	}
 }

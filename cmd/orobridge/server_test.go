@@ -197,7 +197,7 @@ func TestElsewhereAsOnTheSpot(t *testing.T) {
 		"orders", "orders --json --last 0", "orders --alarms", "orders --export nothing", "order A/7%1", "order A/7%1 --json", "order nobody",
 		"trace products PIPE1", "trace PIPE1 --json", "trace customers C1 --json", "trace nothing PIPE1", "trace products nothing", "trace nothing",
 		"events --drop 1", "events --json --last 3", "events --last 0 --since 1h", "events --drop 99", "events --drop 99 --follow",
-		"approve 1", "approve 99", "discard 1", "rerun 99", "rerun 3", "undo --drop 99", "undo 99", "undo --drop 2 --dry-run", "ack drop 1",
+		"approve 1", "approve 99", "discard 1", "rerun 99", "rerun 4", "undo --drop 99", "undo 99", "undo --drop 2 --dry-run", "ack drop 1",
 		"undo --drop 1 --dry-run --json", "rerun --feed nofeed --from 2026-01-01", "rerun --feed products --from 2020-01-01 --to 2020-01-02",
 		"rerun --order nobody", "rerun --order A/7%1 --dry-run", "rerun --orders --from 2020-01-01 --dry-run --json",
 	} {

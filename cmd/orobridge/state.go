@@ -12,14 +12,14 @@ func newStateCommand(a *app) *cobra.Command {
 	cmd := group(&cobra.Command{Use: "state", Short: "Keep the state folder: back it up, restore it, check it",
 		Long: "state looks after the folder in which the bridge keeps what it knows. `orobridge help operation` walks through a backup, a\n" +
 			"restore, a ledger that was lost, a move to another machine and an upgrade."})
-	verbs := keep.Verbs{Pen: show.Keeping{Pen: &a.Pen}, Stdin: a.stdin, Version: readBuild().Version}
-	verbs.Place = func() (dir, postgres string, err error) {
+	place := func() (dir, postgres string, err error) {
 		c, err := config.View(a.configPath, kinds, a.env) // it needs no secrets
 		if err != nil {
 			return "", "", err
 		}
 		return c.State.Dir, c.State.Postgres.Reveal(), nil
 	}
+	verbs := keep.Verbs{Pen: show.Keeping{Pen: &a.Pen}, Stdin: a.stdin, Version: readBuild().Version, Place: place}
 	cmd.AddCommand(verbs.Commands()...)
 	return cmd
 }

@@ -26,8 +26,13 @@ type inFlight struct {
 	Record json.RawMessage  `json:"record,omitempty"` // without it the values are all of the record
 }
 
-// encodeChanges writes what [decodeChanges] reads: by hand, since reflection would cost more than sending does. A byte 0 stands
-// before what is compressed, as no JSON has it.
+// What stands before the changes of a batch that are compressed, as no JSON has it.
+const (
+	packedChanges = 0 // by an earlier program
+	sealedChanges = 1 // with a checksum behind
+)
+
+// encodeChanges writes what [decodeChanges] reads: by hand, since reflection would cost more than sending does.
 func encodeChanges(changes []*bridge.Change) []byte {
 	text := append(make([]byte, 0, 256*len(changes)), '[')
 	for i, c := range changes {
@@ -46,8 +51,9 @@ func encodeChanges(changes []*bridge.Change) []byte {
 		text = append(text, '}')
 	}
 	text = append(text, ']')
-	b := make([]byte, 1+s2.MaxEncodedLen(len(text)))
-	return b[:1+len(s2.Encode(b[1:], text))]
+	b := make([]byte, 1+s2.MaxEncodedLen(len(text)), 1+s2.MaxEncodedLen(len(text))+4)
+	b[0] = sealedChanges
+	return SealBytes(b[:1+len(s2.Encode(b[1:], text))])
 }
 
 func appendPosition(b []byte, pos formats.Position) []byte {
@@ -103,13 +109,27 @@ func (l runStore) OpenBatches(ctx context.Context, run int64) ([]*bridge.Batch, 
 	return batches, wrap(fmt.Sprintf("list batches of run %d", run), err)
 }
 
+// CheckBatch says whether the changes of a batch are what was written.
+func CheckBatch(packed []byte) error {
+	if len(packed) == 0 || packed[0] != sealedChanges {
+		return nil
+	}
+	_, err := UnsealBytes(packed, "batch")
+	return err
+}
+
 func decodeChanges(entity string, packed []byte) ([]*bridge.Change, error) {
 	e, ok := formats.EntityByName(entity)
 	if !ok {
 		return nil, fmt.Errorf("unknown entity %q", entity)
 	}
 	text, err := packed, error(nil)
-	if len(packed) > 0 && packed[0] == 0 {
+	if len(packed) > 0 && packed[0] == sealedChanges {
+		if packed, err = UnsealBytes(packed, "batch of "+entity); err != nil {
+			return nil, err
+		}
+	}
+	if len(packed) > 0 && (packed[0] == packedChanges || packed[0] == sealedChanges) {
 		if text, err = s2.Decode(nil, packed[1:]); err != nil {
 			return nil, fmt.Errorf("decode batch: %w", err)
 		}

@@ -68,7 +68,12 @@ func Faults(ctx context.Context, db *sql.DB, each func(what string, faults []str
 		return err
 	}
 	faults, err = links(ctx, db)
-	return each("fingerprints of links", withError(faults, err))
+	if err := each("fingerprints of links", withError(faults, err)); err != nil {
+		return err
+	}
+	faults = nil
+	err = Broken(ctx, db, func(_ Sealed, _ any, what string) { faults = append(faults, what) })
+	return each("checksums of what is sent", withError(faults, err))
 }
 
 // Find looks for some faults.

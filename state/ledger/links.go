@@ -22,10 +22,11 @@ func (l linkStore) Lookup(ctx context.Context, entity string, keys []string, ref
 
 const linkColumns = `a.link, a.entity, a.key, a.oro_id, a.content, a.removed, a.feed, a.drop_id, a.run, a.line, a.origins, a.at`
 
-func scanLink(row interface{ Scan(...any) error }) (*bridge.Link, error) {
+func scanLink(row interface{ Scan(...any) error }, more ...any) (*bridge.Link, error) {
 	k := &bridge.Link{}
 	var content, origins string
-	err := row.Scan(&k.ID, &k.Entity, &k.Key, &k.OroID, &content, &k.Removed, &k.Feed, &k.Drop, &k.Run, &k.Line, &origins, stamp{&k.At})
+	err := row.Scan(append([]any{&k.ID, &k.Entity, &k.Key, &k.OroID, &content, &k.Removed, &k.Feed, &k.Drop, &k.Run, &k.Line, &origins,
+		stamp{&k.At}}, more...)...)
 	if err != nil {
 		return nil, err
 	}
@@ -39,16 +40,21 @@ func scanLink(row interface{ Scan(...any) error }) (*bridge.Link, error) {
 	return k, err
 }
 
-// Links reads the full links of some keys; what is unknown is left out.
+// Links reads the full links of some keys; what is unknown is left out. A link that is not what its fingerprint says has no content.
 func (l linkStore) Links(ctx context.Context, entity string, keys []string) (map[string]*bridge.Link, error) {
 	links := make(map[string]*bridge.Link, len(keys))
-	err := walk(ctx, l.read, `SELECT `+linkColumns+` FROM json_each(?) j CROSS JOIN links l ON l.entity = ? AND l.key = j.value
+	err := walk(ctx, l.read, `SELECT `+linkColumns+`, l.print FROM json_each(?) j CROSS JOIN links l ON l.entity = ? AND l.key = j.value
 		CROSS JOIN accepted a ON a.link = l.id`, []any{list(keys), l.of(entity)}, func(rows *sql.Rows) error {
-		k, err := scanLink(rows)
-		if err == nil {
-			links[k.Key] = k
+		var print int64
+		k, err := scanLink(rows, &print)
+		if err != nil {
+			return err
 		}
-		return err
+		if print != 0 && k.Fingerprint() != print { // the disk has changed it: nothing is known of what the shop accepted
+			k.Content, k.Origins = nil, nil
+		}
+		links[k.Key] = k
+		return nil
 	})
 	return links, wrap("read links of "+entity, err)
 }

@@ -57,9 +57,13 @@ func (l outboxStore) Collected(ctx context.Context, export string, n int) ([]*br
 	err := walk(ctx, l.front, `SELECT id, kind, oro_id, identifier, version, print, content, flags, submitted, noticed FROM outbox
 		WHERE export = ? AND number = 0 AND stuck = '' AND went = '' ORDER BY id LIMIT ?`, []any{export, n}, func(rows *sql.Rows) error {
 		e := &bridge.Entry{Document: &bridge.Document{}}
-		var flags string
-		err := rows.Scan(&e.ID, &e.Kind, &e.Document.ID, &e.Identifier, &e.Version, &e.Print, &e.Content, &flags,
+		var flags, content string
+		err := rows.Scan(&e.ID, &e.Kind, &e.Document.ID, &e.Identifier, &e.Version, &e.Print, &content, &flags,
 			stamp{&e.Submitted}, stamp{&e.Noticed})
+		if err == nil {
+			content, err = Unseal(content, "order "+e.Identifier+", which waits for its file")
+		}
+		e.Content = []byte(content)
 		e.Flags = strings.Fields(flags)
 		all = append(all, e)
 		return err
@@ -144,9 +148,13 @@ func turnBook(ctx context.Context, tx statements, export string, in *bridge.Inta
 
 // enter puts an order into the outbox, without a file yet.
 func (l outboxStore) enter(ctx context.Context, tx statements, export string, e *bridge.Entry) error {
+	content := ""
+	if len(e.Content) > 0 {
+		content = Seal(string(e.Content))
+	}
 	return tx.insert(ctx, &e.ID, `INSERT INTO outbox
 		(export, kind, identifier, oro_id, version, print, content, flags, stuck, alarm, submitted, noticed, person, went)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, export, e.Kind, e.Identifier, e.Document.ID, e.Version, e.Print, string(e.Content),
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, export, e.Kind, e.Identifier, e.Document.ID, e.Version, e.Print, content,
 		strings.Join(e.Flags, " "), e.Stuck, e.Alarm, millis(e.Submitted), millis(e.Noticed), l.Pseudonym(e.Customer), e.Went)
 }
 

@@ -33,6 +33,9 @@ func (l rowStore) Parked(ctx context.Context, feed string, waitedSince time.Time
 		if err != nil {
 			return err
 		}
+		if record, err = Unseal(record, "record of "+p.Entity+" that is parked"); err != nil {
+			return err
+		}
 		p.Entity, p.Missing.Entity = bare(p.Entity), bare(p.Missing.Entity)
 		if p.Record, err = formats.ParseContent(record); err != nil {
 			return err
@@ -83,7 +86,7 @@ func park(ctx context.Context, tx statements, p *bridge.ParkedRow) error {
 		ON CONFLICT (entity, key) DO UPDATE SET feed = excluded.feed, drop_id = excluded.drop_id, run = excluded.run, line = excluded.line,
 			pos = excluded.pos, missing_entity = excluded.missing_entity, missing_key = excluded.missing_key, record = excluded.record,
 			remove = excluded.remove, "row" = excluded."row", since = excluded.since`,
-		tx.of(p.Entity), p.Key, p.Feed, p.Drop, p.Run, p.Line, string(pos), tx.of(p.Missing.Entity), p.Missing.Key, content(p.Record), p.Remove,
-		string(raw), millis(p.Since))
+		tx.of(p.Entity), p.Key, p.Feed, p.Drop, p.Run, p.Line, string(pos), tx.of(p.Missing.Entity), p.Missing.Key, Seal(content(p.Record)),
+		p.Remove, string(raw), millis(p.Since))
 	return err
 }

@@ -6,9 +6,12 @@ import (
 	"crypto/sha256"
 	"database/sql"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
 )
 
 // Persons. What refers to a customer and stays (the journal, the outbox) does so by a pseudonym: a digest of the number that
@@ -27,17 +30,27 @@ func (d *database) Pseudonym(number string) string {
 
 // Naming lists the keys of an entity whose link, or whose record that waits for a parent, has a text in a field.
 func (l rowStore) Naming(ctx context.Context, entity, field, text string) (keys []string, err error) {
-	err = walk(ctx, l.walks, `SELECT k.key FROM links k CROSS JOIN accepted a ON a.link = k.id
-		WHERE k.entity = ?1 AND json_extract(a.content, ?2) = ?3
-		UNION SELECT key FROM parked WHERE entity = ?1 AND json_extract(record, ?2) = ?3 ORDER BY 1`,
-		[]any{l.of(entity), `$."` + field + `"`, text},
-		func(rows *sql.Rows) error {
-			var key string
-			err := rows.Scan(&key)
-			keys = append(keys, key)
+	find := func(query string) error {
+		return walk(ctx, l.walks, query, []any{l.of(entity)}, func(rows *sql.Rows) error {
+			var key, record string
+			if err := rows.Scan(&key, &record); err != nil {
+				return err
+			}
+			record, err := Unseal(record, "record of "+entity)
+			if err != nil {
+				return err
+			}
+			values, err := formats.ParseContent(record)
+			if slices.Contains(values, formats.Value{Field: field, Text: text}) {
+				keys = append(keys, key)
+			}
 			return err
 		})
-	return keys, wrap(fmt.Sprintf("find %s by their %s", entity, field), err)
+	}
+	err = errors.Join(find(`SELECT k.key, a.content FROM links k CROSS JOIN accepted a ON a.link = k.id WHERE k.entity = ?`),
+		find(`SELECT key, record FROM parked WHERE entity = ?`))
+	slices.Sort(keys)
+	return slices.Compact(keys), wrap(fmt.Sprintf("find %s by their %s", entity, field), err)
 }
 
 // Erase removes all that the ledger holds of a key as a record: link, history, parked row, rejects, and what runs of the named

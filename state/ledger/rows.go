@@ -89,7 +89,7 @@ func record(ctx context.Context, tx statements, e *bridge.HistoryEntry, link *br
 		sent = content(e.Sent)
 	}
 	if !slices.EqualFunc(e.Before, e.Sent, func(b, s formats.Value) bool { return b.Text == "" && b.Field == s.Field }) {
-		before = content(e.Before)
+		before = Seal(content(e.Before))
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO history (entity, key, link, drop_id, run, line, fate, sent, before, detail, at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`, entity, key, number, e.Drop, e.Run, e.Line, e.Fate, sent, before, e.Detail, millis(e.At))
@@ -212,7 +212,9 @@ func scanHistory(rows *sql.Rows) (e bridge.HistoryEntry, err error) {
 		return e, err
 	}
 	if e.Before = emptied(e.Sent); before != "" {
-		e.Before, err = formats.ParseContent(before)
+		if before, err = Unseal(before, "history of "+e.Entity+" "+e.Key); err == nil {
+			e.Before, err = formats.ParseContent(before)
+		}
 	}
 	return e, err
 }

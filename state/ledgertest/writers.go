@@ -54,6 +54,40 @@ var writers = []test{
 			w.is(all[i].ID, d.Previous)
 		}
 	}},
+	{"whoever reads the journal on from the last number that it knows misses no event, however many write", func(w *world) {
+		const n = 15
+		var writing errgroup.Group
+		for _, l := range []Ledger{w.Ledger, w.Ledger, w.beside()} {
+			writing.Go(func() error {
+				for range n {
+					if err := l.Keep(w.Context(), &bridge.Event{Kind: bridge.Noted}, &bridge.Event{Kind: bridge.Noted}); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		reader, written := w.beside(), make(chan error, 1)
+		go func() { written <- writing.Wait() }()
+		var last int64
+		known, done := 0, false
+		read := func() {
+			w.must(reader.Events(w.Context(), bridge.EventFilter{After: last}, func(e *bridge.Event) error {
+				known, last = known+1, e.ID
+				return nil
+			}))
+		}
+		for !done {
+			select {
+			case err := <-written:
+				w.must(err)
+				done = true
+			default:
+			}
+			read()
+		}
+		w.is(2*3*n, known)
+	}},
 	{"of several who move a drop at once one does", func(w *world) {
 		other := w.beside()
 		for range 5 {

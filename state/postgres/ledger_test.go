@@ -23,7 +23,7 @@ func (s staged) NewStage(ctx context.Context, e *formats.Entity, run int64) (bri
 	return sqlite.NewStage(ctx, s.dir, e, run)
 }
 
-func (s staged) Shop(name string) ledgertest.Ledger { return staged{s.Ledger.Of(name), s.dir} }
+func (s staged) Shop(name string) ledgertest.Ledger { return staged{s.Of(name), s.dir} }
 
 func TestLedger(t *testing.T) {
 	made := map[string]bool{}

@@ -40,6 +40,9 @@ type Ledger struct {
 	database *database
 }
 
+// Of is the ledger as a shop's engines see it: see [ledger.Ledger.Of]. It is closed with the whole.
+func (l *Ledger) Of(shop string) *Ledger { return &Ledger{l.Ledger.Of(shop), l.database} }
+
 // database is the connections to a ledger's database.
 type database struct {
 	config *pgx.ConnConfig
@@ -192,9 +195,6 @@ func (d *database) open(ctx context.Context, o Options) (*ledger.Ledger, error) 
 func (d *database) place() string {
 	return d.config.Host + "/" + d.config.Database + ", schema " + d.schema
 }
-
-// Of is the ledger as a shop's engines see it: see [ledger.Ledger.Of].
-func (l *Ledger) Of(shop string) *Ledger { return &Ledger{l.Ledger.Of(shop), l.database} }
 
 // Close ends all connections and lets another bridge in.
 func (l *Ledger) Close() error { return l.database.Close() }

@@ -23,7 +23,7 @@ func (s staged) NewStage(ctx context.Context, e *formats.Entity, run int64) (bri
 	return sqlite.NewStage(ctx, s.spool, e, run)
 }
 
-func (s staged) Shop(name string) ledgertest.Ledger { return staged{s.Ledger.Of(name), s.spool} }
+func (s staged) Shop(name string) ledgertest.Ledger { return staged{s.Of(name), s.spool} }
 
 func TestLedger(t *testing.T) {
 	ledgertest.Run(t, func(t *testing.T) ledgertest.Place {

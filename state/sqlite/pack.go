@@ -1,6 +1,7 @@
 package sqlite
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -54,10 +55,10 @@ func (p *packer) learn(changes []*bridge.Staged) {
 // row is what the file says: position, record, and the row itself.
 func (p *packer) row(c *bridge.Staged) []byte {
 	text := p.plain(c)
-	if len(text) < longRow || p.dict == nil {
-		return text
+	if len(text) >= longRow && p.dict != nil {
+		text = append([]byte{packedRow}, p.dict.Encode(nil, text[1:])...)
 	}
-	return append([]byte{packedRow}, p.dict.Encode(nil, text[1:])...)
+	return ledger.SealBytes(text)
 }
 
 // plain is a row that is not compressed.
@@ -114,17 +115,17 @@ func (p *packer) known(c *bridge.Staged) []byte {
 		w.values(c.Values)
 		w.values(c.Old)
 	}
-	return w.b
+	return ledger.SealBytes(w.b)
 }
 
 // unpack fills a change, of which key, status and operation are there, with its row and with what is known of it.
 func (p *packer) unpack(c *bridge.Staged, row, known []byte) error {
-	if len(row) == 0 {
-		return errCutOff
+	row, err := ledger.UnsealBytes(row, "staged row")
+	if err != nil || len(row) == 0 {
+		return cmp.Or(err, errCutOff)
 	}
 	text := row[1:]
 	if row[0] == packedRow {
-		var err error
 		if text, err = p.dict.Decode(nil, text); err != nil {
 			return err
 		}
@@ -158,6 +159,10 @@ func (p *packer) unpack(c *bridge.Staged, row, known []byte) error {
 }
 
 func (p *packer) unpackKnown(c *bridge.Staged, known []byte) error {
+	known, err := ledger.UnsealBytes(known, "staged change")
+	if err != nil {
+		return err
+	}
 	r := p.reading(known)
 	c.Again, c.Verify = r.flags()
 	c.OroID, c.Link, c.Cap, c.Tries = r.text(), r.number(), int(r.number()), int(r.number())

@@ -221,7 +221,28 @@ func mendSalvaged(ctx context.Context, into *Ledger) (all []Salvaged, err error)
 	if err != nil {
 		return all, err
 	}
+	var kinds []string
+	broken, rows := map[string]int{}, map[string][]any{}
+	err = ledger.Broken(ctx, x.read, func(s ledger.Sealed, row any, _ string) {
+		if broken[s.Lost]++; broken[s.Lost] == 1 {
+			kinds = append(kinds, s.Lost)
+		}
+		rows[s.Mend] = append(rows[s.Mend], row)
+	})
+	if err != nil {
+		return all, err
+	}
+	for _, lost := range kinds {
+		all = append(all, Salvaged{Table: "checksums", Lost: fmt.Sprintf("%d %s", broken[lost], lost)})
+	}
 	err = inTx(ctx, into.file.write, func(tx *sql.Tx) error {
+		for mend, numbers := range rows {
+			for _, row := range numbers {
+				if _, err := tx.ExecContext(ctx, mend, row); err != nil {
+					return err
+				}
+			}
+		}
 		for _, link := range links {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM accepted WHERE link = ?`, link); err != nil {
 				return err

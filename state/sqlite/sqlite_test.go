@@ -17,6 +17,27 @@ import (
 	"github.com/orobridge/orobridge/state/ledger"
 )
 
+// A bit that flips on the disk between planning and sending is found out: the run is planned again.
+func TestAStagedChangeThatIsDamagedIsNotSent(t *testing.T) {
+	for _, column := range []string{"row", "known"} {
+		s, err := NewStage(t.Context(), t.TempDir(), formats.Products, 1)
+		must(t, err)
+		name := []formats.Value{{Field: "name", Text: "Bolt"}}
+		_, err = s.Put(t.Context(), []*bridge.Staged{{Change: bridge.Change{Op: bridge.Update, Key: "SKU1", OroID: "7", Values: name,
+			Record: &formats.Record{Entity: formats.Products, Key: "SKU1", Values: name}}, Status: bridge.Decided, Link: 1}})
+		must(t, err)
+		if _, err := s.Next(t.Context(), bridge.Decided, 0, 10); err != nil {
+			t.Error(err)
+		}
+		_, err = s.(*stage).db.Exec(fmt.Sprintf(`UPDATE changes SET %s = CAST(substr(%[1]s, 1, 3) || x'ff' || substr(%[1]s, 5) AS BLOB)`, column))
+		must(t, err)
+		if _, err := s.Next(t.Context(), bridge.Decided, 0, 10); err == nil || !strings.Contains(err.Error(), "it is not what was written") {
+			t.Errorf("a bit of its %s: %v", column, err)
+		}
+		must(t, s.Close())
+	}
+}
+
 func openIn(t testing.TB, dir string) *Ledger {
 	t.Helper()
 	l := openNew(t, filepath.Join(dir, "ledger.db"))

@@ -8,7 +8,9 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -47,6 +49,26 @@ func document(w http.ResponseWriter, v any) {
 	_ = json.NewEncoder(w).Encode(v)
 }
 
+// asked are the requests of a test, as what of them it looks at.
+type asked struct {
+	mu   sync.Mutex
+	list []string
+}
+
+// add notes one, and tells which one it is.
+func (a *asked) add(text string) int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.list = append(a.list, text)
+	return len(a.list)
+}
+
+func (a *asked) all() []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.list)
+}
+
 // drop cuts the connection of a request.
 func drop(w http.ResponseWriter) {
 	c, _, err := w.(http.Hijacker).Hijack()
@@ -57,10 +79,9 @@ func drop(w http.ResponseWriter) {
 
 // A decision whose answer is lost is sent again, as the same one; one that never got there is not.
 func TestALostAnswerDecidesNothingTwice(t *testing.T) {
-	var keys []string
+	sent := &asked{}
 	b := play(t, func(w http.ResponseWriter, r *http.Request) {
-		keys = append(keys, r.Header.Get("Idempotency-Key"))
-		if len(keys) < 3 {
+		if sent.add(r.Header.Get("Idempotency-Key")) < 3 {
 			drop(w)
 			return
 		}
@@ -70,14 +91,14 @@ func TestALostAnswerDecidesNothingTwice(t *testing.T) {
 	if err != nil || v.Drop != 7 || !v.Handed {
 		t.Fatalf("%+v %v", v, err)
 	}
-	if len(keys) != 3 || len(keys[0]) < 20 || keys[1] != keys[0] || keys[2] != keys[0] {
+	if keys := sent.all(); len(keys) != 3 || len(keys[0]) < 20 || keys[1] != keys[0] || keys[2] != keys[0] {
 		t.Errorf("keys: %q", keys)
 	}
-	keys = []string{}
-	b = play(t, func(w http.ResponseWriter, r *http.Request) { keys = append(keys, ""); drop(w) })
+	again := &asked{}
+	b = play(t, func(w http.ResponseWriter, r *http.Request) { again.add(""); drop(w) })
 	_, err = (&Desk{Bridge: b}).Discard(t.Context(), 7)
-	if !errors.Is(err, bridge.ErrUnreachable) || len(keys) != sendings || !strings.Contains(bridge.HintOf(err), "orobridge drop 7") {
-		t.Errorf("after %d tries: %v, hint: %s", len(keys), err, bridge.HintOf(err))
+	if !errors.Is(err, bridge.ErrUnreachable) || len(again.all()) != sendings || !strings.Contains(bridge.HintOf(err), "orobridge drop 7") {
+		t.Errorf("after %d tries: %v, hint: %s", len(again.all()), err, bridge.HintOf(err))
 	}
 }
 
@@ -110,8 +131,8 @@ func TestErrorsAreTheBridges(t *testing.T) {
 
 // What no bridge would answer is said to be that, and nothing of it is believed; the token goes nowhere else.
 func TestStrangeAnswers(t *testing.T) {
-	asked := 0
-	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+	elsewhere := &asked{}
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { elsewhere.add("") }))
 	defer other.Close()
 	for name, c := range map[string]struct {
 		answer http.HandlerFunc
@@ -144,7 +165,7 @@ func TestStrangeAnswers(t *testing.T) {
 			t.Errorf("%s: %v %q, hint: %s", name, v, err, bridge.HintOf(err))
 		}
 	}
-	if asked != 0 {
+	if len(elsewhere.all()) != 0 {
 		t.Error("a redirect was followed")
 	}
 }
@@ -174,9 +195,9 @@ func TestTheTokenStaysSecret(t *testing.T) {
 
 // A list is read page by page, and a server whose list never ends is left.
 func TestListsAreReadToTheirEnd(t *testing.T) {
-	var asked []string
+	pages := &asked{}
 	b := play(t, func(w http.ResponseWriter, r *http.Request) {
-		asked = append(asked, r.URL.RawQuery)
+		pages.add(r.URL.RawQuery)
 		var page []operate.Drop
 		var from int64
 		_, _ = fmt.Sscan(r.URL.Query().Get("after"), &from)
@@ -194,7 +215,7 @@ func TestListsAreReadToTheirEnd(t *testing.T) {
 	}
 	want := []string{"feed=a&limit=1000&state=held%2Cpartial", "after=1000&feed=a&limit=1000&state=held%2Cpartial",
 		"after=2000&feed=a&limit=1000&state=held%2Cpartial"}
-	if diff := cmp.Diff(want, asked); diff != "" {
+	if diff := cmp.Diff(want, pages.all()); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	last, err := list[operate.Drop](t.Context(), b, "/drops", query{}, longest+1)
@@ -218,13 +239,12 @@ func TestListsAreReadToTheirEnd(t *testing.T) {
 
 // A follower goes on behind the last event whenever the connection is lost or falls silent, and ends with its context.
 func TestFollowersGoOnWhereTheyWere(t *testing.T) {
-	var asked []string
+	streams := &asked{}
 	var lost atomic.Int32
 	over := make(chan struct{})
 	defer close(over)
 	b := play(t, func(w http.ResponseWriter, r *http.Request) {
-		asked = append(asked, r.URL.RawQuery+" "+r.Header.Get("Last-Event-ID"))
-		n := len(asked)
+		n := streams.add(r.URL.RawQuery + " " + r.Header.Get("Last-Event-ID"))
 		if n == 3 {
 			http.Error(w, "restarting", http.StatusBadGateway)
 			return
@@ -261,7 +281,7 @@ func TestFollowersGoOnWhereTheyWere(t *testing.T) {
 	if diff := cmp.Diff([]int64{1, 2, 4, 5}, got); diff != "" {
 		t.Errorf("events: -want +got:\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"drop=3&last=5 ", "drop=3 1", "drop=3 2", "drop=3 2", "drop=3 4"}, asked); diff != "" {
+	if diff := cmp.Diff([]string{"drop=3&last=5 ", "drop=3 1", "drop=3 2", "drop=3 2", "drop=3 4"}, streams.all()); diff != "" {
 		t.Errorf("asked: -want +got:\n%s", diff)
 	}
 	if n := lost.Load(); n != 3 {
@@ -271,9 +291,9 @@ func TestFollowersGoOnWhereTheyWere(t *testing.T) {
 
 // What can't be followed is an error, at once at the beginning, and later when nobody is let in any more.
 func TestFollowingEnds(t *testing.T) {
-	n := 0
+	streams := &asked{}
 	b := play(t, func(w http.ResponseWriter, _ *http.Request) {
-		if n++; n > 1 {
+		if streams.add("") > 1 {
 			api.Refuse(w, http.StatusUnauthorized, "log in, or send a token", "")
 			return
 		}

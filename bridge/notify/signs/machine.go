@@ -44,7 +44,7 @@ func (w *Watcher) machine(now time.Time, tokens []bridge.End) ([]Sign, error) {
 	}
 	ends := tokens
 	if w.Ends != nil {
-		ends = append(w.Ends(now), tokens...)
+		ends = slices.Concat(w.Ends(now), tokens)
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.Shops)) {
 		facts, work := w.Shops[name](), bridge.OfShop(bridge.ShopWork, name)
@@ -53,6 +53,7 @@ func (w *Watcher) machine(now time.Time, tokens []bridge.End) ([]Sign, error) {
 			signs = append(signs, clockSign(work, facts.Ahead))
 		}
 	}
+	signs = append(signs, w.clocks()...)
 	return append(signs, w.ending(now, ends)...), errors.Join(errs...)
 }
 

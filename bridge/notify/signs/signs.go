@@ -54,6 +54,8 @@ type Watcher struct {
 	ShopOf func(work string) string
 	// Ends tells when certificates and keys end; nil when nobody knows.
 	Ends func(now time.Time) []bridge.End
+	// Clocks tells what servers' clocks say, but for the shop's; nil when nobody knows.
+	Clocks func() []Clock
 	// Disk is the folder whose disk must have room; empty for none.
 	Disk string
 

@@ -217,6 +217,6 @@ var german = map[string]string{
 	bridge.AlarmDisk.Hint():       "Auf der Platte von state.dir Platz schaffen; solange keiner da ist, wartet die Brücke",
 	bridge.AlarmMemory.Hint():     "Der Maschine oder dem Container mehr Speicher geben, oder finden, was ihn sonst verbraucht",
 	bridge.AlarmGone.Hint():       "Nachsehen, warum die Brücke nicht lief; es ist nichts verloren, sie macht weiter, wo sie aufgehört hat",
-	bridge.AlarmSubscriber.Hint(): "Mit `orobridge notify test` probieren; was aufgegeben wurde, kann es noch unter /api/v1/events lesen",
+	bridge.AlarmSubscriber.Hint(): "Mit `orobridge notify test` probieren; was aufgegeben wurde, erzählt `orobridge notify again` noch einmal",
 	bridge.AlarmRoute.Hint():      "Die Adresse des Weges mit `orobridge notify test` prüfen",
 }

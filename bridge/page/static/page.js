@@ -12,7 +12,12 @@
       if (isNaN(at)) continue;
       const clock = two(at.getHours()) + ":" + two(at.getMinutes());
       const day = at.getFullYear() + "-" + two(at.getMonth() + 1) + "-" + two(at.getDate());
-      t.textContent = at.toDateString() === today ? clock : day + " " + clock;
+      const parts = (at.toDateString() === today ? [clock] : [day, clock]).map((text) => {
+        const part = document.createElement("span");
+        part.textContent = text;
+        return part;
+      });
+      t.replaceChildren(...parts.flatMap((part, i) => (i ? [" ", part] : [part])));
     }
   }
   tellTimes(document);

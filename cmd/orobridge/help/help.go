@@ -14,6 +14,11 @@ import (
 //go:embed *.md
 var documents embed.FS
 
+// Pictures are what the documents show, as they name it: pictures/today.png. scripts/screenshots makes them.
+//
+//go:embed pictures/*.png
+var Pictures embed.FS
+
 // A Topic is a document that the program carries.
 type Topic struct {
 	Name  string // what one types

@@ -52,7 +52,7 @@ func (l *layout) line(line string) {
 		l.code = !l.code
 	case l.code:
 		l.out.WriteString("    " + line + "\n")
-	case strings.HasPrefix(line, "<!--"):
+	case strings.HasPrefix(line, "<!--"), strings.HasPrefix(line, "!["):
 		l.flush()
 	case line == "":
 		l.flush()
@@ -136,13 +136,15 @@ func inline(text string) string {
 	return strings.ReplaceAll(strong.ReplaceAllString(text, bold+"$1"+plain), "`", "")
 }
 
-// WithoutTables writes a table's rows as a list of definitions: a manual's page is too narrow for most of them.
+// WithoutTables writes a table's rows as a list of definitions, since a manual's page is too narrow for most of them, and leaves pictures
+// out.
 func WithoutTables(markdown string) string {
 	var b strings.Builder
 	var head []string
 	for line := range strings.Lines(markdown) {
 		row := strings.TrimRight(line, "\n")
 		switch {
+		case strings.HasPrefix(row, "!["):
 		case !strings.HasPrefix(row, "|"):
 			head = nil
 			b.WriteString(line)

@@ -4,12 +4,17 @@ package site
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/admit"
+	"github.com/orobridge/orobridge/bridge/admit/openid"
 	"github.com/orobridge/orobridge/bridge/api"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/page"
@@ -33,7 +38,9 @@ type Options struct {
 type Site struct {
 	site     *web.Site
 	listener net.Listener
-	page     *page.Server // nil without users
+	page     *page.Server  // nil without users
+	profiles *web.Profiles // nil when nobody wants them
+	provider *openid.Provider
 }
 
 // Listen opens the config's address.
@@ -51,11 +58,17 @@ func Listen(ctx context.Context, o Options) (*Site, error) {
 	}
 	o.Log.Info("listening for people and programs", "address", listener.Addr().String(), "tls", s.Keys != nil, "users", len(o.Config.Users))
 	var window *page.Server
-	if len(o.Config.Users) > 0 {
+	if len(o.Config.Users) > 0 || o.Config.OIDC != nil {
 		window = page.New(o.Page)
 	}
-	s.Handler = routes(o, window)
-	return &Site{s, listener, window}, nil
+	all := &Site{site: s, listener: listener, page: window, provider: provider(o.Config)}
+	s.Handler = routes(o, window, all.provider)
+	if o.Config.Pprof != "" {
+		if all.profiles, err = web.ListenProfiles(string(o.Config.Pprof), o.Log); err != nil {
+			return nil, errors.Join(err, all.Close())
+		}
+	}
+	return all, nil
 }
 
 // Address is where it listens.
@@ -66,22 +79,47 @@ func (s *Site) Serve(ctx context.Context) error {
 	if s.page != nil {
 		defer context.AfterFunc(ctx, s.page.Leave)()
 	}
-	return s.site.Serve(ctx, s.listener)
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return s.site.Serve(ctx, s.listener) })
+	if s.profiles != nil {
+		g.Go(func() error { return s.profiles.Serve(ctx) })
+	}
+	return g.Wait()
 }
 
 // Close gives the address back, and ends what the page has under way.
 func (s *Site) Close() error {
 	_ = s.listener.Close() // whoever served it has closed it already
-	if s.page == nil {
+	var errs []error
+	if s.profiles != nil {
+		errs = append(errs, s.profiles.Close())
+	}
+	if s.provider != nil {
+		s.provider.Close()
+	}
+	if s.page != nil {
+		errs = append(errs, s.page.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// provider prepares to ask who people are; nil where the config has nobody to ask.
+func provider(a *config.Admin) *openid.Provider {
+	if a.OIDC == nil {
 		return nil
 	}
-	return s.page.Close()
+	return openid.New(openid.Options{Issuer: a.OIDC.Issuer, ClientID: a.OIDC.ClientID, Secret: a.OIDC.Secret, Scopes: a.OIDC.Scopes,
+		Claim: a.OIDC.Claim, Callback: strings.TrimRight(a.URL, "/") + admit.CallbackPath})
 }
 
 // routes says what asks for whom. Without users there is neither page nor log-in; tokens open the API all the same.
-func routes(o Options, window *page.Server) http.Handler {
-	gate := admit.New(admit.Options{Users: o.Config.Users, Proxy: o.Config.Proxy, TLS: o.Config.TLS.CertFile != "", Ledger: o.Ledger,
-		Events: o.Events, Form: page.Login, Log: o.Log})
+func routes(o Options, window *page.Server, vouches *openid.Provider) http.Handler {
+	who := admit.Options{Users: o.Config.Users, Proxy: o.Config.Proxy, TLS: o.Config.TLS.CertFile != "", Ledger: o.Ledger, Events: o.Events,
+		Form: page.Login, Log: o.Log}
+	if vouches != nil {
+		who.Provider, who.Groups = vouches, o.Config.OIDC.Groups
+	}
+	gate := admit.New(who)
 	users := window != nil
 	mux := http.NewServeMux()
 	web.Health(mux, o.Ready, o.Log)
