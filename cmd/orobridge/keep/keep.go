@@ -40,15 +40,6 @@ func (v Verbs) file(verb, instead string) (dir string, err error) {
 	return dir, err
 }
 
-// file is the state folder of a verb that works on a ledger in a file. One in PostgreSQL has ways of its own.
-func (v Verbs) file(verb, instead string) (dir string, err error) {
-	dir, postgres, err := v.Place()
-	if err == nil && postgres != "" {
-		err = &operate.Mistake{Message: "state " + verb + ": the ledger stands in PostgreSQL", Hint: instead + "; see `orobridge help machines`"}
-	}
-	return dir, err
-}
-
 // jsonFlag gives a verb its --json.
 func (v Verbs) jsonFlag(cmd *cobra.Command) *cobra.Command {
 	cmd.Flags().BoolVar(&v.Pen.AsJSON, "json", false, "print JSON")
