@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -26,6 +27,18 @@ func Renewed(notes map[string]string) time.Time {
 		return time.Time{}
 	}
 	return t
+}
+
+// RenewedTopPrefix begins the names of the ledger's notes of the highest number by which the shop knew a record of an entity, when the
+// ledger that was put back was made. The entity's name follows.
+const RenewedTopPrefix = "renewed top "
+
+// MadeSince says of the shop's id of a record whether it was made after the ledger that was put back was: numbers grow. Where the shop has
+// no numbers, and where no ledger was put back, nothing is said to be.
+func MadeSince(notes map[string]string, entity, id string) bool {
+	top, err := strconv.ParseInt(notes[RenewedTopPrefix+entity], 10, 64)
+	n, noNumber := strconv.ParseInt(id, 10, 64)
+	return err == nil && noNumber == nil && n > top
 }
 
 // BackupWork is the piece of work that PausedNote tells of when no backup could be made.

@@ -17,7 +17,10 @@ import (
 // maxLogin is the longest login name in bytes.
 const maxLogin = 64
 
-func (k checker) admin() {
+// reception checks who is let in, and where.
+type reception struct{ checker }
+
+func (k reception) admin() {
 	a := k.c.Admin
 	if a == nil {
 		return
@@ -45,7 +48,7 @@ func (k checker) admin() {
 	}
 }
 
-func (k checker) oidc(a *Admin) {
+func (k reception) oidc(a *Admin) {
 	o := a.OIDC
 	if o == nil {
 		return
@@ -76,7 +79,7 @@ func (k checker) oidc(a *Admin) {
 	}
 }
 
-func (k checker) hosts(a *Admin) {
+func (k reception) hosts(a *Admin) {
 	for i, h := range a.Hosts {
 		if h == "" || strings.ContainsAny(h, ":/@*? \t") {
 			k.problem(join("admin.hosts", number(i)), "write bridge.example.com, without a port", "%q is not the name of a host", h)
@@ -85,7 +88,7 @@ func (k checker) hosts(a *Admin) {
 	}
 }
 
-func (k checker) proxy(p *Proxy) {
+func (k reception) proxy(p *Proxy) {
 	for i, text := range p.Addresses {
 		n, err := network(text)
 		switch key := join("admin.trusted_proxy.addresses", number(i)); {
@@ -114,7 +117,7 @@ func network(text string) (netip.Prefix, error) {
 	return p.Masked(), err
 }
 
-func (k checker) user(key string, u *User) {
+func (k reception) user(key string, u *User) {
 	if u.Name != "" && (bridge.SafeName(u.Name) != nil || len(u.Name) > maxLogin || strings.TrimSpace(u.Name) != u.Name) {
 		k.problem(join(key, "name"), fmt.Sprintf("use at most %d characters", maxLogin), "%q can't be a login name",
 			bridge.Shorten(u.Name, maxLogin))
@@ -142,7 +145,7 @@ func (k checker) user(key string, u *User) {
 
 // shared is for a webhook of an earlier release's keys, which listens where the admin section says: what then is left of that section
 // is not the operator's, and has no users.
-func (k checker) shared() {
+func (k reception) shared() {
 	if k.given("admin.users") {
 		k.problem("webhook", "add webhook.listen: 127.0.0.1:8086", "the page and the shop's webhooks need addresses of their own")
 	}
@@ -150,7 +153,7 @@ func (k checker) shared() {
 }
 
 // apart checks that the operator's address is not the shop's.
-func (k checker) apart() {
+func (k reception) apart() {
 	if k.c.Admin == nil || k.c.Webhook.Secret == "" {
 		return
 	}

@@ -23,7 +23,8 @@ import (
 
 // count begins to count what happens on a ledger, as a process does that begins.
 func count(feeds []*config.Feed, ledger *state.State, events *bridge.Events, clock bridge.Clock) *figures.Figures {
-	return figures.New(figures.Options{Shop: "main", Feeds: feeds, Ledger: ledger, Events: events, Clock: clock, Dir: os.DevNull,
+	return figures.New(figures.Options{Shops: []string{config.MainShop}, ShopOf: func(string) string { return config.MainShop },
+		Of: func(string) figures.Keys { return ledger }, Feeds: feeds, Ledger: ledger, Events: events, Clock: clock, Dir: os.DevNull,
 		Log: slog.New(slog.DiscardHandler)})
 }
 

@@ -196,12 +196,13 @@ func TestALedgerThatDoesNotAnswerFailsTheScrape(t *testing.T) {
 // Of each figure that grows it is said whether it goes on over restarts, as the ledger's do, or begins anew.
 func TestWhatBeginsAnewIsNamed(t *testing.T) {
 	w, f := counting(t)
-	next := figures.New(figures.Options{Shop: "main", Feeds: w.B.In.Feeds, Exports: w.B.Out.Exports, Ledger: w.Ledger, Events: &bridge.Events{},
+	next := figures.New(figures.Options{Shops: []string{"main"}, ShopOf: w.Settings.ShopOf,
+		Of: func(string) figures.Keys { return w.Ledger }, Feeds: w.B.In.Feeds, Exports: w.B.Out.Exports, Ledger: w.Ledger, Events: &bridge.Events{},
 		Clock: w.B.In.Clock, Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)})
 	defer next.Close()
 	w.Drop("products", "a.csv", "sku,name,unit\nNEW1,Pipe,ST\nNEW3,Tap,PAL\n")
 	w.Round()
-	f.Request()(200)
+	f.Request("main")(200)
 	w.B.In.Events.Tell(&bridge.Event{Kind: bridge.WorkPaused}, &bridge.Event{Kind: bridge.LoginRefused})
 	rec := httptest.NewRecorder()
 	f.Handler().ServeHTTP(rec, httptest.NewRequest("GET", "/metrics", nil))

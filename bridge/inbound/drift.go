@@ -16,6 +16,7 @@ import (
 
 const (
 	reconciledPrefix = "reconciled "
+	straysPrefix     = "strays "               // of a feed: for which life of the ledger they were looked for
 	soundPrefix      = "sound since restored " // an entity that was found as it should be since the shop went back in time
 )
 
@@ -47,17 +48,37 @@ func (e *Engine) ReconcileDue(ctx context.Context, f *config.Feed) (wait time.Du
 		return 0, err
 	}
 	if r.beyond(f.Drift) {
-		text := fmt.Sprintf("%s: more than %s (reconcile_alarm)", r, f.Drift)
-		event := &bridge.Event{At: now, Kind: bridge.AlarmRaised, Feed: f.Name, Alarm: bridge.AlarmDrifted, Text: text,
-			Hint: bridge.AlarmDrifted.Hint()}
-		err = journal{e}.told(e.Ledger.Note(ctx, alarmNote(f.Name, bridge.AlarmDrifted), text, event), event)
+		err = journal{e}.drifted(ctx, f, fmt.Sprintf("%s: more than %s (reconcile_alarm)", r, f.Drift))
 	}
 	return f.Reconcile.Next(now).Sub(now), errors.Join(err, e.Ledger.Note(ctx, note, now.UTC().Format(time.RFC3339)+" "+r.String()))
 }
 
+// strays has the shop compared once after a ledger was put back and the first full file of a feed was loaded: what was made since the
+// backup, and this file lacks, no withdrawal finds.
+func (l *loader) strays(ctx context.Context) error {
+	notes, err := l.e.Ledger.Notes(ctx)
+	if err != nil || notes[bridge.RenewedNote] == notes[straysPrefix+l.f.Name] {
+		return err
+	}
+	if _, err := l.e.Reconcile(ctx, l.f, ReconcileOptions{}, bridge.Decision{}); err != nil {
+		return err
+	}
+	return l.e.Ledger.Note(ctx, straysPrefix+l.f.Name, notes[bridge.RenewedNote])
+}
+
+func (j journal) drifted(ctx context.Context, f *config.Feed, text string) error {
+	event := &bridge.Event{At: j.e.Clock.Now(), Kind: bridge.AlarmRaised, Feed: f.Name, Alarm: bridge.AlarmDrifted, Text: text,
+		Hint: bridge.AlarmDrifted.Hint()}
+	return j.told(j.e.Ledger.Note(ctx, alarmNote(f.Name, bridge.AlarmDrifted), text, event), event)
+}
+
 // String says what was found.
 func (r *Reconciliation) String() string {
-	return fmt.Sprintf("%d compared: %d missing, %d different, %d unknown here", r.Compared, r.Missing, r.Different, r.Unknown)
+	text := fmt.Sprintf("%d compared: %d missing, %d different, %d unknown here", r.Compared, r.Missing, r.Different, r.Unknown)
+	if r.Stray > 0 {
+		text += fmt.Sprintf(", %d of these made since the backup", r.Stray)
+	}
+	return text
 }
 
 // beyond says that more of what is known differs than a limit allows.
@@ -83,7 +104,9 @@ func (j journal) reconciled(ctx context.Context, f *config.Feed, r *Reconciliati
 		return j.told(e.Ledger.Note(ctx, name, "", event), event)
 	}
 	drifted := alarmNote(f.Name, bridge.AlarmDrifted)
-	if notes[drifted] != "" && !r.beyond(f.Drift) {
+	if r.Stray > 0 {
+		err = j.drifted(ctx, f, r.String())
+	} else if notes[drifted] != "" && !r.beyond(f.Drift) {
 		err = end(drifted, f.Name, bridge.AlarmDrifted)
 	}
 	restored := restoredNote(e.Name)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/plan"
 	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/formats"
 )
@@ -68,7 +69,7 @@ func (l *loader) guard(ctx context.Context, stage bridge.Stage, expected int64) 
 		}
 	}
 	if g.MaxPriceChange != nil {
-		moved, err := farMoved(ctx, stage, g.MaxPriceChange.By)
+		moved, err := plan.FarMoved(ctx, stage, g.MaxPriceChange.By)
 		if err != nil {
 			return v, err
 		}
@@ -84,47 +85,6 @@ func (l *loader) guard(ctx context.Context, stage bridge.Stage, expected int64) 
 
 // pageRows is how many changes of a stage are looked at together.
 const pageRows = 1000
-
-// farMoved counts the prices that a plan moves by more than the limit, up or down. A price that was 0 moves without bound.
-func farMoved(ctx context.Context, stage bridge.Stage, by config.Limit) (n int64, err error) {
-	for after := int64(0); ; {
-		page, err := stage.Next(ctx, bridge.Decided, after, pageRows)
-		if err != nil || len(page) == 0 {
-			return n, err
-		}
-		after = page[len(page)-1].Seq
-		for _, c := range page {
-			if c.Op != bridge.Update {
-				continue
-			}
-			far, err := movedFar(c, by)
-			if err != nil {
-				return n, err
-			}
-			if far {
-				n++
-			}
-		}
-	}
-}
-
-func movedFar(c *bridge.Staged, by config.Limit) (bool, error) {
-	for i, v := range c.Values {
-		if v.Field != "value" || i >= len(c.Old) || c.Old[i].Text == "" || v.Text == "" {
-			continue
-		}
-		was, err := formats.ParseAmount(c.Old[i].Text, formats.Conventions{})
-		if err != nil {
-			return false, fmt.Errorf("old price of %s: %w", c.Key, err)
-		}
-		is, err := formats.ParseAmount(v.Text, formats.Conventions{})
-		if err != nil {
-			return false, fmt.Errorf("new price of %s: %w", c.Key, err)
-		}
-		return by.ExceededBy(was, is)
-	}
-	return false, nil
-}
 
 // medianRows is the median of the rows of the last five drops of a feed in one scope; 0 when there is none.
 func (l *loader) medianRows(ctx context.Context, scope string) (int64, error) {

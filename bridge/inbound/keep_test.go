@@ -1,10 +1,13 @@
 package inbound_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/bridgetest"
+	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
 )
 
 // A ledger that was put back believes what the shop held when it was backed up. What the shop holds now is what counts.
@@ -45,5 +48,62 @@ func TestAfterARestoreRowsAreComparedWithTheShop(t *testing.T) {
 				t.Errorf("once more: %+v", run.Counts)
 			}
 		})
+	}
+}
+
+// What was created after the backup, and a full file lacks that comes after the restore, is withdrawn by nobody: the bridge finds it once that
+// file is loaded, tells, and a repair withdraws it. What people have in the shop from before is left alone.
+func TestWhatWasCreatedSinceABackupAndIsWithdrawnIsFound(t *testing.T) {
+	const head = "sku,name,unit\n"
+	w := bridgetest.NewWorld(t, `
+feeds:
+  - { name: products, entity: products, remote: disk, folder: products, match: '*.csv', ready: { stable: 0s }, format: { kind: csv },
+      mode: full, on_missing: disable }
+`, orotest.Seed(orotest.Sample))
+	w.Drop("products", "p1.csv", head+"SKU1,Bolt,item\n")
+	w.Round()
+	backup := bridgetest.Backup(w)
+	w.Drop("products", "p2.csv", head+"SKU1,Bolt,item\nSKU2,Nut,item\nSKU3,Washer,item\n")
+	w.Round()
+	bridgetest.LoseDisk(w, backup)
+	w.Drop("products", "p3.csv", head+"SKU1,Bolt,item\nSKU3,Washer,item\n")
+	w.Round()
+	alarm := bridge.AlarmNote("feed products", bridge.AlarmDrifted)
+	notes, err := w.Ledger.Notes(t.Context())
+	w.Must(err)
+	if !strings.Contains(notes[alarm], "1 of these made since the backup") {
+		t.Fatalf("nobody was told: %q", notes)
+	}
+	var strays []string
+	v, err := w.B.In.Reconcile(t.Context(), w.B.In.Feeds[0], inbound.ReconcileOptions{Repair: true, Agreed: true, Each: func(d inbound.Difference) error {
+		if d.Kind == inbound.StrayThere {
+			strays = append(strays, d.Key)
+		}
+		return nil
+	}}, bridge.Decision{Who: "olga"})
+	w.Must(err)
+	if v.Stray != 1 || v.Unknown <= 1 || len(strays) != 1 || strays[0] != "SKU2" {
+		t.Errorf("%+v: %v", v, strays)
+	}
+	w.Round()
+	if d, run := w.Last("products"); d.State != bridge.Loaded || run.Removed != 1 {
+		t.Errorf("the repair is %s: %+v", d.State, run.Counts)
+	}
+	for _, line := range w.Shop.Snapshot()["products"] {
+		if strings.Contains(line, `"SKU2"`) == strings.Contains(line, `"enabled"`) && strings.Contains(line, "SKU") {
+			t.Errorf("in the shop: %s", line)
+		}
+	}
+	v, err = w.B.In.Reconcile(t.Context(), w.B.In.Feeds[0], inbound.ReconcileOptions{}, bridge.Decision{Who: "olga"})
+	w.Must(err)
+	if notes, err = w.Ledger.Notes(t.Context()); err != nil || v.Stray != 0 || notes[alarm] != "" {
+		t.Errorf("afterwards: %+v, %q %v", v, notes[alarm], err)
+	}
+	// It is looked for once.
+	w.Drop("products", "p4.csv", head+"SKU1,Bolt M8,item\nSKU3,Washer,item\n")
+	n := w.Client.Requests()
+	w.Round()
+	if n = w.Client.Requests() - n; n > 40 {
+		t.Errorf("%d requests for one change", n)
 	}
 }

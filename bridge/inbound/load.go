@@ -183,6 +183,11 @@ func (l *loader) attempt(ctx context.Context, resumed bool) (v verdict, err erro
 	if err := l.restored(ctx, a.Stale); err != nil {
 		return v, err
 	}
+	if p.Withdraws() {
+		if err := l.strays(ctx); err != nil {
+			return v, err
+		}
+	}
 	if err := l.mend(ctx, p); err != nil {
 		return v, err
 	}

@@ -24,6 +24,7 @@ const (
 	MissingThere   DifferenceKind = "missing"   // the ledger has it, the shop does not
 	DifferentThere DifferenceKind = "different" // a field has another value in the shop
 	UnknownHere    DifferenceKind = "unknown"   // the shop has it, and no feed has ever set it
+	StrayThere     DifferenceKind = "stray"     // so, and it was made after the ledger was that was put back
 )
 
 // A Difference is one thing in which the shop and the ledger differ.
@@ -42,7 +43,8 @@ type Reconciliation struct {
 	Missing   int64 // keys
 	Different int64
 	Unknown   int64
-	Drop      *bridge.Drop // that sets right what is missing or different; nil while nothing is to be repaired
+	Stray     int64        // of these, made after the ledger was that was put back: a repair withdraws them where full files do
+	Drop      *bridge.Drop // that sets right what is missing, different or stray; nil while nothing is to be repaired
 }
 
 // ReconcileOptions say what to tell, and what to make of it.
@@ -64,7 +66,10 @@ func (e *Engine) Reconcile(ctx context.Context, f *config.Feed, o ReconcileOptio
 		return nil, err
 	}
 	c := &comparison{e: e, f: f, o: o, m: m, Reconciliation: &Reconciliation{}}
-	if err := c.run(ctx); err != nil {
+	if c.notes, err = e.Ledger.Notes(ctx); err == nil {
+		err = c.run(ctx)
+	}
+	if err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
 	if err := (journal{e}).reconciled(ctx, f, c.Reconciliation); err != nil {
@@ -84,6 +89,7 @@ type comparison struct {
 	o ReconcileOptions
 	m *making
 	*Reconciliation
+	notes   map[string]string
 	seen    plan.LinkSet
 	keys    []string // of a page of the shop's records
 	found   []bridge.Found
@@ -142,8 +148,7 @@ func (c *comparison) page(ctx context.Context) error {
 			}
 		}
 		if c.Compared++; !known {
-			c.Unknown++
-			if err := c.tell(Difference{Kind: UnknownHere, Key: c.keys[first]}); err != nil {
+			if err := c.unknown(c.keys[first], c.found[first].OroID); err != nil {
 				return err
 			}
 		}
@@ -151,6 +156,21 @@ func (c *comparison) page(ctx context.Context) error {
 	}
 	c.e.Events.Tell(&bridge.Event{Kind: bridge.Progressed, Feed: c.f.Name, Phase: "comparing", Done: c.Compared})
 	return nil
+}
+
+// unknown tells of a key that no feed has set. One that was made since a backup, by a bridge that was lost or in the shop, is withdrawn
+// by a repair where the feed's full files withdraw what they lack: such a file has come since, and lacked it.
+func (c *comparison) unknown(key, id string) error {
+	d := Difference{Kind: UnknownHere, Key: key}
+	c.Unknown++
+	if c.f.Mode == "full" && c.f.Missing != "keep" && bridge.MadeSince(c.notes, bridge.InShop(c.f.Entity.Name, c.e.Name), id) {
+		d.Kind = StrayThere
+		c.Stray++
+		if err := c.m.Write(key, nil, true); err != nil {
+			return err
+		}
+	}
+	return c.tell(d)
 }
 
 func (c *comparison) tell(d Difference) error {

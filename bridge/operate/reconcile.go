@@ -17,15 +17,16 @@ type Reconciliation struct {
 	Missing     int64        `json:"missing"`
 	Different   int64        `json:"different"`
 	Unknown     int64        `json:"unknown"`
+	Stray       int64        `json:"stray"`       // of the unknown ones, made since the ledger was that was put back
 	Differences []Difference `json:"differences"` // the first of them
-	Made        *Run         `json:"made"`        // the drop that sets right what is missing or different; null for none
+	Made        *Run         `json:"made"`        // the drop that sets right what is missing, different or stray; null for none
 
 	Result *Result `json:"-"` // of that drop
 }
 
 // Difference is one thing in which the shop and the ledger differ.
 type Difference struct {
-	Kind  inbound.DifferenceKind `json:"kind"` // missing, different or unknown
+	Kind  inbound.DifferenceKind `json:"kind"` // missing, different, unknown or stray
 	Key   string                 `json:"key"`
 	Field string                 `json:"field"`
 	Ours  string                 `json:"ours"` // what the shop last accepted from us
@@ -85,7 +86,7 @@ func (k *Desk) Reconcile(ctx context.Context, name string, o ReconcileOptions) (
 	if err != nil {
 		return nil, err
 	}
-	v.Compared, v.Missing, v.Different, v.Unknown = c.Compared, c.Missing, c.Different, c.Unknown
+	v.Compared, v.Missing, v.Different, v.Unknown, v.Stray = c.Compared, c.Missing, c.Different, c.Unknown, c.Stray
 	if c.Drop == nil {
 		return v, nil
 	}

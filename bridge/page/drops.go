@@ -89,7 +89,7 @@ func (s dropPages) showDrops(c *call) error {
 	if len(v.Drops) > 0 {
 		v.Pager = pagesOf(q, more, v.Drops[0].Drop)
 	}
-	if v.Ribbon, err = s.ribbon(c.r.Context(), c.desk, day, v.Feed); err != nil {
+	if v.Ribbon, err = s.ribbonFor(c, day, v.Feed); err != nil {
 		return err
 	}
 	s.show(c, http.StatusOK, "drops", view{Title: c.T("Drops"), Live: f.Before == 0, Body: v})
@@ -130,6 +130,16 @@ const (
 
 // worse orders tones for a cell.
 var worse = map[string]int{"idle": 0, "good": 1, "busy": 2, "warn": 3, "hold": 4, "bad": 5}
+
+// ribbonFor is a day's ribbon, made once for all who may see all of it and look at the same time.
+func (s dropPages) ribbonFor(c *call, day time.Time, feed string) (*ribbon, error) {
+	ctx := c.r.Context()
+	make := func() (*ribbon, error) { return s.ribbon(ctx, c.desk, day, feed) }
+	if c.desk.Narrow() {
+		return make()
+	}
+	return s.ribbons.of(feed+day.Format(time.DateOnly)).get(ctx, s.news.now(), newsEvery, make)
+}
 
 func (s dropPages) ribbon(ctx context.Context, desk *operate.Desk, day time.Time, feed string) (*ribbon, error) {
 	drops, err := desk.Drops(ctx, bridge.DropFilter{Feed: feed, From: day, To: day.Add(24 * time.Hour), Last: ribbonDrops})

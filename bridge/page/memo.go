@@ -61,3 +61,24 @@ func (m *memo[T]) make(of moment, value func() (T, error)) (v T, err error) {
 	}()
 	return value()
 }
+
+// memos are those of several names; the zero value is ready.
+type memos[T any] struct {
+	mu  sync.Mutex
+	all map[string]*memo[T]
+}
+
+const maxMemos = 32
+
+// of is the memo of a name. With too many of them all begin anew.
+func (m *memos[T]) of(name string) *memo[T] {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.all == nil || len(m.all) >= maxMemos && m.all[name] == nil {
+		m.all = map[string]*memo[T]{}
+	}
+	if m.all[name] == nil {
+		m.all[name] = &memo[T]{}
+	}
+	return m.all[name]
+}

@@ -51,9 +51,11 @@ type Server struct {
 	drafts *drafts
 	today  memo[*today]
 	days   memo[[]operate.Day]
-	making chan struct{}
-	end    context.CancelFunc
-	stop   sync.WaitGroup
+	// ribbons are kept by feed and day.
+	ribbons memos[*ribbon]
+	making  chan struct{}
+	end     context.CancelFunc
+	stop    sync.WaitGroup
 }
 
 // New makes a page. It observes what happens until it is closed.

@@ -19,7 +19,8 @@ func newReconcileCommand(a *app) *cobra.Command {
 		Long: "reconcile reads all records of a feed's entity from the shop, in bulk, and holds them against the ledger: what is missing\n" +
 			"there, what is different, and what no feed has ever set. What seems to differ is looked up once more before it is told.\n" +
 			"FEED may be an entity, too. Nothing is written; --repair makes a drop of what is missing or different, which is held until\n" +
-			"somebody approves it, and with --yes is loaded at once. What no feed has set is left alone.",
+			"somebody approves it, and with --yes is loaded at once. What no feed has set is left alone, but for\n" +
+			"what is stray: made since the backup from which the ledger was restored, in an entity whose full files withdraw what they lack.",
 		Example: "  orobridge reconcile prices --csv > differences.csv\n  orobridge reconcile prices --repair --why 'somebody edited the list'",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -49,7 +50,7 @@ func newReconcileCommand(a *app) *cobra.Command {
 		},
 	})
 	d.flags(cmd.Flags(), true)
-	cmd.Flags().BoolVar(&repair, "repair", false, "make a drop of what is missing or different")
+	cmd.Flags().BoolVar(&repair, "repair", false, "make a drop of what is missing, different or stray")
 	cmd.Flags().BoolVar(&yes, "yes", false, "with --repair: load it at once")
 	cmd.Flags().BoolVar(&table, "csv", false, "print the differences as CSV")
 	return cmd

@@ -1,12 +1,7 @@
 package main
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -14,6 +9,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/cmd/orobridge/report"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
@@ -34,119 +30,32 @@ func newReportCommand(a *app) *cobra.Command {
 			if len(args) > 0 {
 				name = args[0]
 			}
-			return report{a}.write(cmd.Context(), name)
+			view := func() (*config.Config, error) { return config.View(a.configPath, kinds, a.env) }
+			looks := func(title string, see func(to *show.Pen, desk *operate.View) error) report.Part {
+				return report.Part{Title: title, Write: func(to *show.Pen) error {
+					return a.beside(to).look(cmd.Context(), func(desk *operate.View) error { return see(to, desk) })
+				}}
+			}
+			r := report.Report{Failed: func(to *show.Pen, err error) { a.beside(to).report(err) }, Parts: []report.Part{
+				{Title: "version", Write: func(to *show.Pen) error { return to.PrintJSON(readBuild()) }},
+				report.Config(a.configPath, kinds), report.Problems(view), report.State(view),
+				looks("status", func(to *show.Pen, desk *operate.View) error {
+					v, err := desk.Status(cmd.Context())
+					if err != nil {
+						return err
+					}
+					return to.PrintJSON(v)
+				}),
+				looks(fmt.Sprintf("the last %d events", reportEvents), func(to *show.Pen, desk *operate.View) error {
+					return desk.Events(cmd.Context(), bridge.EventFilter{Last: reportEvents}, to.PrintEvent)
+				}),
+			}}
+			return r.Write(name, &a.Pen)
 		},
 	}
 }
 
-// report writes the parts of one, each into the stdout of an app of its own.
-type report struct{ *app }
-
-// write writes each part, whatever became of the others.
-func (a report) write(ctx context.Context, name string) error {
-	var all bytes.Buffer
-	var parts [][]string
-	for _, part := range []struct {
-		title string
-		write func(report) error
-	}{
-		{"version", func(b report) error { return b.PrintJSON(readBuild()) }},
-		{"config without secrets", report.config},
-		{"problems of the config", report.problems},
-		{"state folder", report.state},
-		{"status", func(b report) error {
-			return b.look(ctx, func(desk *operate.View) error {
-				v, err := desk.Status(ctx)
-				if err != nil {
-					return err
-				}
-				return b.PrintJSON(v)
-			})
-		}},
-		{fmt.Sprintf("the last %d events", reportEvents), func(b report) error {
-			return b.look(ctx, func(desk *operate.View) error {
-				return desk.Events(ctx, bridge.EventFilter{Last: reportEvents}, b.PrintEvent)
-			})
-		}},
-	} {
-		var text bytes.Buffer
-		b := report{&app{Pen: show.Pen{Stdout: &text, Stderr: &text}, env: a.env, configPath: a.configPath}}
-		if err := part.write(b); err != nil {
-			b.app.report(err)
-		}
-		fmt.Fprintf(&all, "== %s\n%s\n", part.title, text.String())
-		parts = append(parts, []string{part.title, fmt.Sprint(bytes.Count(text.Bytes(), []byte("\n")))})
-	}
-	if err := a.Table([]string{"PART", "LINES"}, parts, ""); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
-	if err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	_, err = f.Write(all.Bytes())
-	if err = errors.Join(err, f.Close()); err != nil {
-		return fmt.Errorf("write report: %w", err)
-	}
-	fmt.Fprintf(a.Stderr, "wrote %s, %d bytes. Read it before you give it away.\n", name, all.Len())
-	return nil
-}
-
-func (a report) config() error {
-	data, err := os.ReadFile(a.configPath)
-	if err != nil {
-		return err
-	}
-	text, err := config.Redact(data, kinds)
-	if err != nil {
-		return err
-	}
-	_, err = a.Stdout.Write(text)
-	return err
-}
-
-// problems says what is wrong with the config; the secrets' own files and variables need not be there for whoever reports.
-func (a report) problems() error {
-	c, err := config.View(a.configPath, kinds, a.env)
-	if err != nil {
-		return err
-	}
-	for _, w := range c.Warnings {
-		show.Say(a.Stdout, "warning", w.Error(), w.Hint)
-	}
-	return nil
-}
-
-// state lists the files of the state folder but for the spool's, of which it counts the bytes.
-func (a report) state() error {
-	c, err := config.View(a.configPath, kinds, a.env)
-	if err != nil {
-		return err
-	}
-	entries, err := os.ReadDir(c.State.Dir)
-	if err != nil {
-		return err
-	}
-	var rows [][]string
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil {
-			return err
-		}
-		size := info.Size()
-		if e.IsDir() {
-			size = 0
-			inside, err := os.ReadDir(filepath.Join(c.State.Dir, e.Name()))
-			if err != nil {
-				return err
-			}
-			for _, f := range inside {
-				if info, err := f.Info(); err == nil {
-					size += info.Size()
-				}
-			}
-		}
-		rows = append(rows, []string{e.Name(), info.Mode().String(), fmt.Sprint(size), info.ModTime().UTC().Format(time.RFC3339)})
-	}
-	return a.Table([]string{"FILE", "MODE", "BYTES", "CHANGED"}, rows, "empty")
+// beside is the app that writes with another pen.
+func (a *app) beside(pen *show.Pen) *app {
+	return &app{Pen: *pen, env: a.env, configPath: a.configPath}
 }

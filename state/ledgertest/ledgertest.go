@@ -49,6 +49,9 @@ type Ledger interface {
 	OroIDs(ctx context.Context, entity string, keys []string) (map[string]string, error)
 	// Events walks the journal, oldest first.
 	Events(ctx context.Context, f bridge.EventFilter, each func(*bridge.Event) error) error
+	// Renew begins another life of the ledger, which was put back: its links are doubtful, and notes keep the highest numbers that the
+	// shop had given then.
+	Renew(ctx context.Context, generation int64, at time.Time, why string) error
 	Close() error
 	// Shop is the ledger as the engines of a shop see it.
 	Shop(name string) Ledger

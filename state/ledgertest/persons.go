@@ -66,6 +66,24 @@ var persons = []test{
 		n = got(w.Erase(w.Context(), "products", "A", []string{"products"}))(w)
 		w.is(bridge.Forgotten{}, n)
 	}},
+	{"a ledger that was put back believes no link, and knows what the shop had given numbers to", func(w *world) {
+		for _, id := range []string{"9", "10", "8f3c-1", ""} {
+			step := bridge.HistoryEntry{Entity: "products", Key: "K" + id, Fate: bridge.FateCreated, At: at}
+			w.must(w.Settle(w.Context(), 0, []bridge.Settlement{{HistoryEntry: step,
+				Link: &bridge.Link{Entity: "products", Key: "K" + id, OroID: id, Content: values("name", id), Feed: "p", At: at}}}))
+		}
+		w.link("prices", "X") // whose ids are no numbers
+		for life := int64(2); life < 4; life++ {
+			w.must(w.Renew(w.Context(), life, at, "it was put back"))
+		}
+		w.again()
+		refs := make([]bridge.LinkRef, 1)
+		w.must(w.Lookup(w.Context(), "products", []string{"K9"}, refs))
+		w.is(true, refs[0].Doubtful())
+		notes := got(w.Notes(w.Context()))(w)
+		w.is([]bool{true, true, false, false, false}, []bool{bridge.Renewed(notes).Equal(at), bridge.MadeSince(notes, "products", "11"),
+			bridge.MadeSince(notes, "products", "10"), bridge.MadeSince(notes, "products", "9f"), bridge.MadeSince(notes, "prices", "11")})
+	}},
 	{"keys are found by what stands in a field of theirs, whether they were loaded or wait", func(w *world) {
 		d, _ := w.run(bridge.Drop{})
 		w.link("products", "B", "A", "C")

@@ -1,9 +1,11 @@
 package plan
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -41,4 +43,45 @@ func (m *MostMoved) String() string {
 		return ""
 	}
 	return fmt.Sprintf("%s moves furthest, from %s to %s", m.key, m.from, m.to)
+}
+
+// FarMoved counts the prices that a plan moves by more than the limit, up or down. A price that was 0 moves without bound.
+func FarMoved(ctx context.Context, stage bridge.Stage, by config.Limit) (n int64, err error) {
+	for after := int64(0); ; {
+		page, err := stage.Next(ctx, bridge.Decided, after, chunkRows)
+		if err != nil || len(page) == 0 {
+			return n, err
+		}
+		after = page[len(page)-1].Seq
+		for _, c := range page {
+			if c.Op != bridge.Update {
+				continue
+			}
+			far, err := movedFar(c, by)
+			if err != nil {
+				return n, err
+			}
+			if far {
+				n++
+			}
+		}
+	}
+}
+
+func movedFar(c *bridge.Staged, by config.Limit) (bool, error) {
+	for i, v := range c.Values {
+		if v.Field != "value" || i >= len(c.Old) || c.Old[i].Text == "" || v.Text == "" {
+			continue
+		}
+		was, err := formats.ParseAmount(c.Old[i].Text, formats.Conventions{})
+		if err != nil {
+			return false, fmt.Errorf("old price of %s: %w", c.Key, err)
+		}
+		is, err := formats.ParseAmount(v.Text, formats.Conventions{})
+		if err != nil {
+			return false, fmt.Errorf("new price of %s: %w", c.Key, err)
+		}
+		return by.ExceededBy(was, is)
+	}
+	return false, nil
 }

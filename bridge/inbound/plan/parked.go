@@ -61,7 +61,7 @@ func (p *Planner) CancelParked(ctx context.Context) error {
 	err := p.Ledger.Parked(ctx, "", time.Time{}, func(r bridge.ParkedRow) error {
 		switch {
 		case r.Entity != p.Feed.Entity.Name, r.Drop == p.Drop.ID, p.later[r.Key]:
-		case p.withdraws() && r.Feed == p.Feed.Name:
+		case p.Withdraws() && r.Feed == p.Feed.Name:
 			gone = append(gone, r.Key)
 		default:
 			parked = append(parked, r.Key)

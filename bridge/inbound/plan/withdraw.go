@@ -9,14 +9,14 @@ import (
 	"github.com/orobridge/orobridge/formats"
 )
 
-// withdraws says that what the drop lacks is removed. An empty file says nothing, and corrected rejects are only some rows.
-func (p *Planner) withdraws() bool {
+// Withdraws says that what the drop lacks is removed. An empty file says nothing, and corrected rejects are only some rows.
+func (p *Planner) Withdraws() bool {
 	return p.Feed.Mode == "full" && p.Feed.Missing != "keep" && p.Run.Kind.Whole() && p.Run.Rows > 0 && !p.Drop.Correction
 }
 
 // Withdraw stages the removal of every key that earlier drops of this full feed have set and that this one lacks.
 func (p *Planner) Withdraw(ctx context.Context) error {
-	if !p.withdraws() {
+	if !p.Withdraws() {
 		return nil
 	}
 	if err := p.countWithdrawn(ctx); err != nil {

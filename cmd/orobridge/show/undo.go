@@ -70,7 +70,12 @@ func (p *Pen) PrintReconciliation(v *operate.Reconciliation, table bool) error {
 	if table {
 		to = p.Stderr
 	}
-	fmt.Fprintf(to, "%d %s compared: %d missing, %d different, %d unknown here\n", v.Compared, v.Entity, v.Missing, v.Different, v.Unknown)
+	stray := ""
+	if v.Stray > 0 {
+		stray = fmt.Sprintf(", %d of these made since the backup", v.Stray)
+	}
+	fmt.Fprintf(to, "%d %s compared: %d missing, %d different, %d unknown here%s\n", v.Compared, v.Entity, v.Missing,
+		v.Different, v.Unknown, stray)
 	if v.Result != nil {
 		if !table {
 			if err := p.PrintResult(v.Result); err != nil {
