@@ -2,7 +2,6 @@ package state
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -32,7 +31,7 @@ type MovedTable struct {
 // An end of a move is the ledger that is carried over, or the one that it becomes.
 type moveEnd interface {
 	edition
-	Reader() *sql.DB
+	Reader() *ledger.DB
 	Clear(ctx context.Context) error
 	Put(ctx context.Context, t ledger.Table, rows [][]any) error
 	Numbers(ctx context.Context) (map[string]int64, error)

@@ -10,6 +10,9 @@ import (
 	"strings"
 )
 
+// DB is connections to a ledger's database, for those who only hand them on.
+type DB = sql.DB
+
 // A Table is one of a ledger's, as it is carried from one database to another.
 type Table struct {
 	Name    string

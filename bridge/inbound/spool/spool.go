@@ -68,7 +68,8 @@ func Have(ctx context.Context, r Source, d *bridge.Drop, folder, op string) erro
 	d.Spool = strconv.FormatInt(d.ID, 10)
 	_, sum, err := Fetch(ctx, r, d.Path, filepath.Join(folder, d.Spool))
 	if err == nil && d.SHA256 != "" && sum != d.SHA256 {
-		err = &bridge.Error{Op: op, Object: bridge.FileObject(d.Remote, d.Path), Err: errors.New("the file there is not the one that was fetched"),
+		err = &bridge.Error{Op: op, Object: bridge.FileObject(d.Remote, d.Path),
+			Err:  errors.New("the file there is not the one that was fetched"),
 			Hint: "drop it into the feed's folder if it is to be loaded as it is now"}
 	}
 	return err
