@@ -75,6 +75,7 @@ var rooms = []room{
 	{"bridge/remotetest", below{"bridge"}},
 	{"state/ledgertest", below{"formats", "bridge", "bridge/inbound", "bridge/outbound", "bridge/daemon", "bridge/operate", "bridge/admit",
 		"bridge/api", "bridge/notify"}},
+	{"state/postgres/postgrestest", nil},
 	{"bridge/bridgetest", anything},
 	{"bridge/crashtest", anything},
 
@@ -101,7 +102,7 @@ type (
 var anything = below{"*"}
 
 // forTests are the rooms that nothing which ships may import; but the program brings the shop in a box along.
-var forTests = []string{"bridge/sftp/sftptest", "formats/hostiletest", "bridge/remotetest", "state/ledgertest", "bridge/bridgetest",
+var forTests = []string{"bridge/sftp/sftptest", "formats/hostiletest", "bridge/remotetest", "state/ledgertest", "state/postgres/postgrestest", "bridge/bridgetest",
 	"bridge/crashtest"}
 
 // roomOf finds the room of a package: the one whose name is the longest beginning of its path.

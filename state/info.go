@@ -94,7 +94,8 @@ func (i *Info) lookAround() error {
 		return nil
 	}
 	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), replacedPrefix) || strings.HasPrefix(entry.Name(), upgradePrefix) {
+		if strings.HasPrefix(entry.Name(), replacedPrefix) || strings.HasPrefix(entry.Name(), upgradePrefix) ||
+			strings.HasPrefix(entry.Name(), movedPrefix) {
 			i.Aside = append(i.Aside, entry.Name())
 		}
 	}

@@ -64,7 +64,8 @@ func NewShops(t testing.TB, names []string, feeds string) *Shops {
 	if exports != "" {
 		streams += "exports:\n" + exports
 	}
-	w.text = fmt.Sprintf("state: { dir: %s }\n%sremotes:\n  disk: { kind: dir, path: %s }\n%s", w.State, shops, w.Folder, streams)
+	w.text = fmt.Sprintf("state: { dir: %s%s }\n%sremotes:\n  disk: { kind: dir, path: %s }\n%s", w.State, StateKey(postgresFor(t)), shops,
+		w.Folder, streams)
 	w.Open()
 	t.Cleanup(w.Close)
 	return w
@@ -84,7 +85,7 @@ func (w *Shops) Open() {
 	var err error
 	w.Settings, err = config.Parse("orobridge.yaml", []byte(w.text), kinds, os.LookupEnv)
 	w.Must(err)
-	w.Ledger, err = state.Open(context.Background(), w.State, state.Options{})
+	w.Ledger, err = state.Open(context.Background(), w.State, state.Options{Postgres: w.Settings.State.Postgres.Reveal()})
 	w.Must(err)
 	remote, err := w.Settings.OpenRemote("disk", w.Ledger.Identity(), nil)
 	w.Must(err)

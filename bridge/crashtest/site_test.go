@@ -37,6 +37,8 @@ type site struct {
 	root string         // the server's folder on this machine
 	dir  string         // of config and state
 	ears *ears
+	// postgres is the address of the ledger; without one it is a file.
+	postgres string
 }
 
 // ears are another system that is told of events, and a route by which people are told of alarms: it takes all that comes, and remembers
@@ -341,7 +343,7 @@ func (s *site) files(owner map[string]string) map[string]string {
 // identity is the ledger's, which the bridge's temporary names carry.
 func (s *site) identity() string {
 	s.t.Helper()
-	ledger, err := state.Open(s.t.Context(), filepath.Join(s.dir, "var"), state.Options{ReadOnly: true})
+	ledger, err := state.Open(s.t.Context(), filepath.Join(s.dir, "var"), state.Options{Postgres: s.postgres, ReadOnly: true})
 	if err != nil {
 		s.t.Fatal(err)
 	}

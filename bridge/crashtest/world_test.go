@@ -160,7 +160,7 @@ func (w *world) open() (b *daemon.Daemon, stop func()) {
 	}
 	cfg, err := config.Load(filepath.Join(w.dir, "orobridge.yaml"), kinds, os.LookupEnv)
 	check(err)
-	ledger, err := state.Open(context.Background(), cfg.State.Dir, state.Options{})
+	ledger, err := state.Open(context.Background(), cfg.State.Dir, state.Options{Postgres: cfg.State.Postgres.Reveal()})
 	check(err)
 	remote, err := cfg.OpenRemote("erp", ledger.Identity(), nil)
 	check(err)

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -176,26 +174,9 @@ func (e *Engine) Rerun(ctx context.Context, d *bridge.Drop, o RerunOptions, by b
 	return run, j.keep(ctx, j.decision(d, by, "run again"))
 }
 
-// haveBytes brings a drop's bytes back into the spool, which is a cache: they were pruned there, or another machine has fetched
-// them. They are taken from where they stand on the remote, and have to have the drop's sha256.
+// haveBytes brings a drop's bytes back into the spool, from where they stand on the remote.
 func (e *Engine) haveBytes(ctx context.Context, op string, d *bridge.Drop) error {
-	if d.Spool != "" {
-		if _, err := os.Stat(e.spool(d)); err == nil {
-			return nil
-		}
-	}
-	r, ok := e.Remotes[d.Remote]
-	if !ok || d.Path == "" {
-		return &bridge.Error{Op: op, Object: fmt.Sprintf("drop %d", d.ID), Err: errors.New("its bytes are not kept on this machine"),
-			Hint: "load the file again: orobridge load " + d.Feed + " FILE"}
-	}
-	d.Spool = fmt.Sprintf("%d", d.ID)
-	_, sum, err := spool.Fetch(ctx, r, d.Path, filepath.Join(e.Spool, d.Spool))
-	if err == nil && d.SHA256 != "" && sum != d.SHA256 {
-		err = &bridge.Error{Op: op, Object: d.Remote + ":" + d.Path, Err: errors.New("the file there is not the one that was fetched"),
-			Hint: "drop it into the feed's folder if it is to be loaded as it is now"}
-	}
-	return err
+	return spool.Have(ctx, e.Remotes[d.Remote], d, e.Spool, op)
 }
 
 // lastRejects finds the newest run of a drop, before the given one, that rejected rows; nil if none did.

@@ -58,6 +58,7 @@ type database struct {
 type Options struct {
 	ReadOnly bool   // take no notes, and need a ledger that is there
 	Beside   bool   // write a word or two beside the bridge that holds it, and need a ledger that is there
+	Moving   bool   // a ledger is being carried over to here
 	Program  string // version that opens it, which the ledger keeps for those that are older
 }
 
@@ -102,16 +103,21 @@ func connect(address string) (*database, error) {
 	if c.ConnectTimeout == 0 {
 		c.ConnectTimeout = 10 * time.Second
 	}
-	c.DialFunc = (&net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: silence / 3, Interval: silence / 9, Count: 6},
-		Control: giveUp}).DialContext
+	alive := net.KeepAliveConfig{Enable: true, Idle: silence / 3, Interval: silence / 9, Count: 6}
+	c.DialFunc = (&net.Dialer{KeepAliveConfig: alive, Control: giveUp}).DialContext
 	sum := fnv.New64a()
 	sum.Write([]byte("orobridge " + d.schema))
 	d.lock = int64(sum.Sum64() &^ 1)
 	d.write, d.front = d.pool(1), d.pool(1)
 	d.read, d.walks = d.pool(2), d.pool(0)
-	d.find = d.pool(2, "SET enable_seqscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off", "SET jit = off")
+	d.find = d.pool(2, lookingUp...)
 	return d, nil
 }
+
+// lookingUp has the planner take each of a thousand keys through the index, whatever it thinks of the table: a table that was filled a
+// moment ago counts as empty.
+var lookingUp = []string{"SET enable_seqscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off",
+	"SET enable_bitmapscan = off", "SET jit = off"}
 
 // silence is how long a database may leave unanswered what was sent to it, by its machine: then the connection is lost. An answer to a
 // statement may take longer.
@@ -174,6 +180,11 @@ func (d *database) open(ctx context.Context, o Options) (*ledger.Ledger, error) 
 				Hint: "check state.postgres, or start `orobridge run`"}
 		}
 		if err := d.upToDate(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if !o.Moving {
+		if err := d.unmoved(ctx); err != nil {
 			return nil, err
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"syscall"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -50,6 +51,28 @@ func Fetch(ctx context.Context, r Source, from, to string) (size int64, sum stri
 		return 0, "", Trouble(err)
 	}
 	return size, hex.EncodeToString(hash.Sum(nil)), Trouble(syncFolder(filepath.Dir(to)))
+}
+
+// Have brings a drop's bytes back into a folder that is a cache: they were pruned there, or another machine has fetched them. They are
+// taken from the drop's remote, nil where nothing is known of it, and have to have the drop's sha256. op is what needs them.
+func Have(ctx context.Context, r Source, d *bridge.Drop, folder, op string) error {
+	if d.Spool != "" {
+		if _, err := os.Stat(filepath.Join(folder, d.Spool)); err == nil {
+			return nil
+		}
+	}
+	if r == nil || d.Path == "" {
+		return &bridge.Error{Op: op, Object: "drop " + strconv.FormatInt(d.ID, 10), Err: errors.New("its bytes are not kept on this machine"),
+			Hint: "load the file again: orobridge load " + d.Feed + " FILE"}
+	}
+	d.Spool = strconv.FormatInt(d.ID, 10)
+	_, sum, err := Fetch(ctx, r, d.Path, filepath.Join(folder, d.Spool))
+	if err == nil && d.SHA256 != "" && sum != d.SHA256 {
+		err = &bridge.Error{Op: op, Object: bridge.FileObject(d.Remote, d.Path),
+			Err:  errors.New("the file there is not the one that was fetched"),
+			Hint: "drop it into the feed's folder if it is to be loaded as it is now"}
+	}
+	return err
 }
 
 func syncFolder(path string) error {

@@ -28,7 +28,7 @@ type Verbs struct {
 
 // Commands are the verbs, as those below `state`.
 func (v Verbs) Commands() []*cobra.Command {
-	return []*cobra.Command{v.backup(), v.restore(), v.check(), v.info(), v.migrate(), v.salvage()}
+	return []*cobra.Command{v.backup(), v.restore(), v.check(), v.info(), v.migrate(), v.move(), v.salvage()}
 }
 
 // file is the state folder of a verb that works on a ledger in a file. One in PostgreSQL has ways of its own.

@@ -88,6 +88,27 @@ func (p Keeping) PrintSalvaged(dir string, s *state.Salvaged) error {
 	return nil
 }
 
+// PrintMoved prints what was carried over, and what comes next.
+func (p Keeping) PrintMoved(to string, m *state.Moved) error {
+	if p.AsJSON {
+		return p.PrintJSON(m)
+	}
+	rows := make([][]string, len(m.Tables))
+	for i, t := range m.Tables {
+		rows[i] = []string{t.Table, Decimal(t.Rows), t.SHA256[:12]}
+	}
+	if err := p.Table([]string{"TABLE", "ROWS", "SHA256"}, rows, "nothing"); err != nil {
+		return err
+	}
+	next := "start the bridge"
+	if to == "sqlite" {
+		next = "take state.postgres out of the config, and start the bridge"
+	}
+	fmt.Fprintf(p.Stdout, "each row is there; what was carried over stands in %s\n", Printable(m.Aside))
+	fmt.Fprintln(p.Stderr, "hint: "+next+"; remove what was put aside once it is not needed any more")
+	return nil
+}
+
 // PrintAdoptedOrders prints which orders were taken as written.
 func (p Keeping) PrintAdoptedOrders(v *operate.AdoptedOrders) error {
 	if p.AsJSON {

@@ -50,14 +50,24 @@ var schemas struct {
 // the address of a database that is there already.
 func Address(t testing.TB) string {
 	t.Helper()
-	at := os.Getenv("OROBRIDGE_POSTGRES")
-	if at == "" {
-		c, err := shared()
-		if err != nil {
-			t.Fatal(err)
-		}
-		at = c.Address()
+	if at := os.Getenv("OROBRIDGE_POSTGRES"); at != "" {
+		return within(t, at)
 	}
+	c, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return within(t, c.Address())
+}
+
+// Within is [Address] in a cluster of the test's own.
+func Within(t testing.TB, c *Cluster) string {
+	t.Helper()
+	return within(t, c.Address())
+}
+
+func within(t testing.TB, at string) string {
+	t.Helper()
 	address, err := url.Parse(at)
 	if err != nil {
 		t.Fatal(err)
