@@ -81,7 +81,7 @@ func TestTopicsAreWhole(t *testing.T) {
 func TestConfigFragmentsAreRead(t *testing.T) {
 	dir, key := t.TempDir(), "whsec_"+base64.StdEncoding.EncodeToString(make([]byte, 32))
 	for name, value := range map[string]string{"ORO_CLIENT_SECRET": "demo", "OIDC_SECRET": "demo", "OPS_URL": "generic+https://hooks.example.com",
-		"HEARTBEAT_URL": "https://beat.example.com", "SIEM_URL": "https://siem.example.com", "WMS_SECRET": key} {
+		"HEARTBEAT_URL": "https://beat.example.com", "OROBRIDGE_POSTGRES": "postgres://db.example.com/erp", "SIEM_URL": "https://siem.example.com", "WMS_SECRET": key} {
 		t.Setenv(name, value)
 	}
 	for name, text := range map[string]string{"id_ed25519": "", "known_hosts": "", "sap.pub": "", "wms.hash": "", "siem.key": key, "plants.csv": "item,1000\n"} {
