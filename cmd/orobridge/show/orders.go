@@ -89,7 +89,7 @@ func (p *Pen) PrintOrders(orders []operate.Order, now time.Time) error {
 			calm = append(calm, row)
 		}
 	}
-	return p.shopTable([]string{"NUMBER", "ORDER", "STATE", "ALARM", "AGE", "FILE", "FLAGS"}, append(alarmed, calm...), "no orders")
+	return shopTable(p, []string{"NUMBER", "ORDER", "STATE", "ALARM", "AGE", "FILE", "FLAGS"}, append(alarmed, calm...), "no orders")
 }
 
 // FileNumber is the number of an order's file.
@@ -109,5 +109,5 @@ func (p *Pen) PrintResent(orders []operate.Order) error {
 	for i, o := range orders {
 		rows[i] = []string{FileNumber(o.Number), o.Order, string(o.State), o.File}
 	}
-	return p.shopTable([]string{"NUMBER", "ORDER", "STATE", "FILE"}, rows, "no orders of that time")
+	return shopTable(p, []string{"NUMBER", "ORDER", "STATE", "FILE"}, rows, "no orders of that time")
 }

@@ -180,7 +180,7 @@ func age(now time.Time, then *time.Time) string {
 }
 
 // shopTable prints a table whose rows begin with their shops; the column is left out where there is one shop, which has no name.
-func (p *Pen) shopTable(head []string, rows [][]string, none string) error {
+func shopTable(p *Pen, head []string, rows [][]string, none string) error {
 	if slices.ContainsFunc(rows, func(row []string) bool { return row[0] != "" }) {
 		return p.Table(append([]string{"SHOP"}, head...), rows, none)
 	}
