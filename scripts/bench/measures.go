@@ -26,6 +26,7 @@ var measures = []struct {
 	{"first load", firstLoad},
 	{"plan in order", func(b *bench, dir string) ([]figure, error) { return b.plan(dir, "in key order", 2_000_000, inOrder) }},
 	{"plan in no order", func(b *bench, dir string) ([]figure, error) { return b.plan(dir, "in no order", 700_000, scattered) }},
+	{"plan on PostgreSQL", onPostgres},
 	{"ten times the rows", tenTimes},
 	{"two feeds", twoFeeds},
 	{"wide rows", wideRows},
