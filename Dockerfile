@@ -4,9 +4,15 @@
 #   docker run -d -v orobridge-state:/var/lib/orobridge -v ./config:/etc/orobridge:ro -e ORO_CLIENT_SECRET orobridge
 #
 # The config is /etc/orobridge/orobridge.yaml; it says state: { dir: /var/lib/orobridge }. Files that it names (keys,
-# known_hosts) must be readable by user 65532.
+# known_hosts) must be readable by user 65532. With admin: { listen: 127.0.0.1:8085 } the image's health is what the bridge answers to
+# /livez; without, whether one holds the state.
+#
+# The one image that is built on is named by its exact version of Go. Whoever has a registry at hand pins its bytes as well:
+#
+#   docker build --build-arg GO=golang@$(docker buildx imagetools inspect golang:1.26.8-bookworm --format '{{.Manifest.Digest}}') .
 
-FROM golang:1.26.8-bookworm AS build
+ARG GO=golang:1.26.8-bookworm
+FROM ${GO} AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download

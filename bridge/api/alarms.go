@@ -14,7 +14,7 @@ type askAlarms struct {
 }
 
 func (s *server) alarms(ctx context.Context, in *askAlarms) (*list[operate.LiveAlarm], error) {
-	all, err := operate.Alarms(ctx, &s.Desk.View, bridge.AlarmFilter{Open: !in.All, After: in.After, First: in.Limit})
+	all, err := operate.Alarms(ctx, &s.desk(ctx).View, bridge.AlarmFilter{Open: !in.All, After: in.After, First: in.Limit})
 	out := &list[operate.LiveAlarm]{Body: all}
 	if n := len(all); n > 0 {
 		out.Link = in.next(n, all[n-1].Number)
@@ -28,7 +28,7 @@ type OneAlarm struct {
 }
 
 func (s *server) alarm(ctx context.Context, in *OneAlarm) (*found[*operate.LiveAlarm], error) {
-	v, err := alarmOf(ctx, s.Desk, in.Alarm)
+	v, err := alarmOf(ctx, s.desk(ctx), in.Alarm)
 	return &found[*operate.LiveAlarm]{v}, err
 }
 

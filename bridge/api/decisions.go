@@ -75,7 +75,7 @@ func decide[I any, P deciding[I], O any](s *server, a huma.API, role admit.Role,
 	op := operation(http.MethodPost, path, id, summary, role)
 	huma.Register(a, op, func(ctx context.Context, in *I) (*found[O], error) {
 		ask, who := P(in), admit.CallerOf(ctx)
-		desk := *s.Desk
+		desk := *s.desk(ctx)
 		desk.By = who.Decision(ask.why())
 		out, err := carryOut(ctx, s, who.Name, ask.key(), id, in, func() (O, error) { return act(ctx, &desk, ask) })
 		if err != nil {

@@ -65,13 +65,13 @@ func (p *patient) Read(b []byte) (int, error) {
 func (s *server) files(a huma.API) {
 	file(s, a, "/feeds/{feed}/files", "hand-in", "Hand a file in, as a drop of a feed",
 		func(ctx context.Context, in *HandIn, path string) (*Outcome, error) {
-			desk := *s.Desk
+			desk := *s.desk(ctx)
 			desk.By = admit.CallerOf(ctx).Decision(in.Why)
 			return outcome(operate.Hands{Desk: &desk}.HandIn(ctx, in.Feed, path))
 		})
 	file(s, a, "/feeds/{feed}/plan", "plan-file", "What a file would do, as a drop of a feed; nothing is kept of it",
 		func(ctx context.Context, in *HandIn, path string) (*operate.Plan, error) {
-			v, err := s.Desk.Plan(ctx, in.Feed, path, operate.PlanOptions{Weigh: true})
+			v, err := s.desk(ctx).Plan(ctx, in.Feed, path, operate.PlanOptions{Weigh: true})
 			if err != nil {
 				return nil, err
 			}
@@ -87,7 +87,7 @@ func file[O any](s *server, a huma.API, path, id, summary string, act func(conte
 		Schema: &huma.Schema{Type: "string", Format: "binary"}}}}
 	huma.Register(a, op, func(ctx context.Context, in *upload) (*found[O], error) {
 		var out O
-		err := s.withFile(in, func(path, sum string) (err error) {
+		err := s.withFile(ctx, in, func(path, sum string) (err error) {
 			out, err = carryOut(ctx, s, admit.CallerOf(ctx).Name, in.Key, id, []string{in.Feed, in.Name, sum},
 				func() (O, error) { return act(ctx, &in.HandIn, path) })
 			return err
@@ -100,8 +100,8 @@ func file[O any](s *server, a huma.API, path, id, summary string, act func(conte
 }
 
 // withFile has something done with the file of a request, which stands in a folder of its own for as long as that takes.
-func (s *server) withFile(in *upload, do func(path, sum string) error) (err error) {
-	f, err := operate.FeedOf(s.Desk.Feeds, in.Feed)
+func (s *server) withFile(ctx context.Context, in *upload, do func(path, sum string) error) (err error) {
+	f, err := operate.FeedOf(s.desk(ctx).Feeds, in.Feed)
 	if err != nil {
 		return err
 	}

@@ -88,15 +88,22 @@ func (s *server) looks(a huma.API) {
 	look(s, a, admit.Viewer, "/transfers", "transfers", "What partners did at the bridge's own server", s.transfers)
 }
 
+// desk is the desk as a caller may use it: for the shops that it may see.
+func (s *server) desk(ctx context.Context) *operate.Desk {
+	desk := *s.Desk
+	desk.View = desk.SeenBy(admit.CallerOf(ctx).Shops)
+	return &desk
+}
+
 // seen is the view of a caller: what is a person's is shown only once the audit says to whom.
 func (s *server) seen(ctx context.Context) *operate.View {
-	v := s.Desk.View
+	v := s.desk(ctx).View
 	v.By = admit.CallerOf(ctx).Decision("")
 	return &v
 }
 
 func (s *server) status(ctx context.Context, _ *struct{}) (*found[*operate.Status], error) {
-	v, err := s.Desk.Status(ctx)
+	v, err := s.desk(ctx).Status(ctx)
 	return &found[*operate.Status]{v}, err
 }
 
@@ -110,7 +117,7 @@ type askDrops struct {
 }
 
 func (s *server) drops(ctx context.Context, in *askDrops) (*list[operate.Drop], error) {
-	all, err := s.Desk.Drops(ctx, bridge.DropFilter{Feed: in.Feed, States: in.State, Word: in.Word, From: in.From, To: in.To,
+	all, err := s.desk(ctx).Drops(ctx, bridge.DropFilter{Feed: in.Feed, States: in.State, Word: in.Word, From: in.From, To: in.To,
 		After: in.After, First: in.first(), Last: in.Last})
 	if err != nil {
 		return nil, err
@@ -133,7 +140,7 @@ type askDrop struct {
 }
 
 func (s *server) drop(ctx context.Context, in *askDrop) (*found[*operate.DropDetails], error) {
-	v, err := s.Desk.DropDetails(ctx, in.Drop, in.Rows)
+	v, err := s.desk(ctx).DropDetails(ctx, in.Drop, in.Rows)
 	if err == nil && in.Rows {
 		err = s.ofPersons(ctx, in.Drop, v.Details.Feed)
 	}
@@ -146,14 +153,14 @@ type askPlan struct {
 }
 
 func (s *server) plan(ctx context.Context, in *askPlan) (*found[*operate.Plan], error) {
-	v, err := s.Desk.DropDetails(ctx, in.Drop, false)
+	v, err := s.desk(ctx).DropDetails(ctx, in.Drop, false)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.ofPersons(ctx, in.Drop, v.Details.Feed); err != nil {
 		return nil, err
 	}
-	p, err := s.Desk.PlanDrop(ctx, in.Drop, operate.PlanOptions{Live: in.Live, Weigh: true})
+	p, err := s.desk(ctx).PlanDrop(ctx, in.Drop, operate.PlanOptions{Live: in.Live, Weigh: true})
 	return &found[*operate.Plan]{p}, err
 }
 
@@ -174,8 +181,9 @@ type askRejects struct {
 }
 
 func (s *server) rejects(ctx context.Context, in *askRejects) (*list[operate.KeptReject], error) {
-	all, err := s.Desk.Rejects(ctx, bridge.RejectFilter{Drop: in.Drop, Feed: in.Feed, Open: !in.All, After: in.After, First: in.first(),
-		Last: in.Last})
+	all, err := s.desk(ctx).Rejects(ctx, bridge.RejectFilter{Drop: in.Drop, Feed: in.Feed, Open: !in.All, After: in.After,
+		First: in.first(),
+		Last:  in.Last})
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +219,7 @@ type askCauses struct {
 }
 
 func (s *server) causes(ctx context.Context, in *askCauses) (*list[operate.Cause], error) {
-	all, err := s.Desk.Causes(ctx, bridge.RejectFilter{Drop: in.Drop, Feed: in.Feed, Open: !in.All})
+	all, err := s.desk(ctx).Causes(ctx, bridge.RejectFilter{Drop: in.Drop, Feed: in.Feed, Open: !in.All})
 	if err != nil {
 		return nil, err
 	}
@@ -230,7 +238,7 @@ type askParked struct {
 }
 
 func (s *server) parked(ctx context.Context, in *askParked) (*list[operate.Parked], error) {
-	all, _, err := s.Desk.Parked(ctx, in.Feed, 0)
+	all, _, err := s.desk(ctx).Parked(ctx, in.Feed, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -257,7 +265,7 @@ type askOrders struct {
 }
 
 func (s *server) orders(ctx context.Context, in *askOrders) (*list[operate.Order], error) {
-	all, err := s.Desk.Orders(ctx, bridge.OutboxFilter{Export: in.Export, Order: in.Order, States: in.State, Customer: in.Customer,
+	all, err := s.desk(ctx).Orders(ctx, bridge.OutboxFilter{Export: in.Export, Order: in.Order, States: in.State, Customer: in.Customer,
 		From: in.From, To: in.To, Alarmed: in.Alarmed, After: in.After, First: in.first(), Last: in.Last})
 	if err != nil {
 		return nil, err
@@ -288,7 +296,7 @@ func (s *server) preview(ctx context.Context, in *askPreview) (*found[*operate.P
 	if err := s.seen(ctx).Saw(ctx, bridge.Event{Order: in.Order, Export: in.Export, Text: "file"}); err != nil {
 		return nil, err
 	}
-	v, err := s.Desk.PreviewOrder(ctx, in.Order, in.Export)
+	v, err := s.desk(ctx).PreviewOrder(ctx, in.Order, in.Export)
 	return &found[*operate.Preview]{v}, err
 }
 
@@ -306,14 +314,14 @@ type traces struct {
 func (s *server) trace(ctx context.Context, in *askTrace) (*traces, error) {
 	out := &traces{}
 	if in.Entity != "" {
-		v, err := s.Desk.Trace(ctx, in.Entity, in.Key)
+		v, err := s.desk(ctx).Trace(ctx, in.Entity, in.Key)
 		if err != nil {
 			return nil, err
 		}
 		out.Body = []*operate.Trace{v}
 	} else {
 		var err error
-		if out.Body, out.More, err = s.Desk.TraceAll(ctx, in.Key); err != nil {
+		if out.Body, out.More, err = s.desk(ctx).TraceAll(ctx, in.Key); err != nil {
 			return nil, err
 		}
 	}
@@ -335,7 +343,7 @@ type askEvents struct {
 func (s *server) events(ctx context.Context, in *askEvents) (*list[operate.Event], error) {
 	f := bridge.EventFilter{After: in.After, Drop: in.Drop, Order: in.Order, Since: in.Since, First: in.first(), Last: in.Last}
 	out := &list[operate.Event]{Body: []operate.Event{}}
-	err := s.Desk.Events(ctx, f, func(e operate.Event) error {
+	err := s.desk(ctx).Events(ctx, f, func(e operate.Event) error {
 		out.Body = append(out.Body, e)
 		return nil
 	})
@@ -352,6 +360,6 @@ type askTransfers struct {
 }
 
 func (s *server) transfers(ctx context.Context, in *askTransfers) (*list[operate.Transfer], error) {
-	all, err := s.Desk.Transfers(ctx, bridge.EventFilter{User: in.User, Since: in.Since, Last: in.Last})
+	all, err := s.desk(ctx).Transfers(ctx, bridge.EventFilter{User: in.User, Since: in.Since, Last: in.Last})
 	return &list[operate.Transfer]{Body: all}, err
 }

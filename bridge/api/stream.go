@@ -55,12 +55,14 @@ func (s *server) streamed(a huma.API) {
 	huma.Register(a, op, func(ctx context.Context, in *askStream) (*huma.StreamResponse, error) {
 		f := in.filter()
 		if f.Drop != 0 { // one that there is not is said now, and not behind the stream's beginning
-			if _, err := s.Desk.Ledger.Drop(ctx, f.Drop); err != nil {
+			known := func(operate.Event) error { return nil }
+			if err := s.desk(ctx).Events(ctx, bridge.EventFilter{Drop: f.Drop, Last: 1}, known); err != nil {
 				return nil, s.problemOf(err)
 			}
 		}
 		if f.After == 0 && f.Last == 0 && f.Since.IsZero() {
-			if err := s.Desk.Events(ctx, bridge.EventFilter{Last: 1}, func(e operate.Event) error { f.After = e.ID; return nil }); err != nil {
+			last := func(e operate.Event) error { f.After = e.ID; return nil }
+			if err := s.desk(ctx).Events(ctx, bridge.EventFilter{Last: 1}, last); err != nil {
 				return nil, s.problemOf(err)
 			}
 		}
@@ -113,7 +115,7 @@ func (s *server) follow(c huma.Context, f bridge.EventFilter) {
 			}
 		}
 	})
-	_ = s.Desk.Follow(ctx, f, func(e operate.Event) error { // an error is a follower who has gone, or a ledger that the log tells of
+	_ = s.desk(ctx).Follow(ctx, f, func(e operate.Event) error { // an error is a follower who has gone, or a ledger that the log tells of
 		data, err := json.Marshal(e)
 		if err != nil {
 			return err

@@ -17,10 +17,7 @@ import (
 // maxLogin is the longest login name in bytes.
 const maxLogin = 64
 
-// reception checks who is let in, and where.
-type reception struct{ checker }
-
-func (k reception) admin() {
+func (k checker) admin() {
 	a := k.c.Admin
 	if a == nil {
 		return
@@ -41,14 +38,15 @@ func (k reception) admin() {
 	default:
 		a.Pprof = Socket(k.c.resolve(string(a.Pprof)))
 	}
-	k.oidc(a)
+	checkProvider(k, a)
 	if ok && !loopback(host) && a.TLS.CertFile == "" && len(a.Proxy.Addresses) == 0 {
 		k.warn("admin.listen", "add admin.tls, or listen on 127.0.0.1 behind a proxy that does TLS",
 			"others than this machine can reach it without encryption: passwords can be read on the way")
 	}
 }
 
-func (k reception) oidc(a *Admin) {
+// checkProvider checks who is asked who people are.
+func checkProvider(k checker, a *Admin) {
 	o := a.OIDC
 	if o == nil {
 		return
@@ -79,7 +77,7 @@ func (k reception) oidc(a *Admin) {
 	}
 }
 
-func (k reception) hosts(a *Admin) {
+func (k checker) hosts(a *Admin) {
 	for i, h := range a.Hosts {
 		if h == "" || strings.ContainsAny(h, ":/@*? \t") {
 			k.problem(join("admin.hosts", number(i)), "write bridge.example.com, without a port", "%q is not the name of a host", h)
@@ -88,7 +86,7 @@ func (k reception) hosts(a *Admin) {
 	}
 }
 
-func (k reception) proxy(p *Proxy) {
+func (k checker) proxy(p *Proxy) {
 	for i, text := range p.Addresses {
 		n, err := network(text)
 		switch key := join("admin.trusted_proxy.addresses", number(i)); {
@@ -117,7 +115,7 @@ func network(text string) (netip.Prefix, error) {
 	return p.Masked(), err
 }
 
-func (k reception) user(key string, u *User) {
+func (k checker) user(key string, u *User) {
 	if u.Name != "" && (bridge.SafeName(u.Name) != nil || len(u.Name) > maxLogin || strings.TrimSpace(u.Name) != u.Name) {
 		k.problem(join(key, "name"), fmt.Sprintf("use at most %d characters", maxLogin), "%q can't be a login name",
 			bridge.Shorten(u.Name, maxLogin))
@@ -145,7 +143,7 @@ func (k reception) user(key string, u *User) {
 
 // shared is for a webhook of an earlier release's keys, which listens where the admin section says: what then is left of that section
 // is not the operator's, and has no users.
-func (k reception) shared() {
+func (k checker) shared() {
 	if k.given("admin.users") {
 		k.problem("webhook", "add webhook.listen: 127.0.0.1:8086", "the page and the shop's webhooks need addresses of their own")
 	}
@@ -153,7 +151,7 @@ func (k reception) shared() {
 }
 
 // apart checks that the operator's address is not the shop's.
-func (k reception) apart() {
+func (k checker) apart() {
 	if k.c.Admin == nil || k.c.Webhook.Secret == "" {
 		return
 	}

@@ -39,7 +39,7 @@ func (k checker) config() {
 	k.names()
 	k.collisions()
 	k.rivals()
-	reception{k}.admin()
+	k.admin()
 	alarmChecker{k}.adminURL()
 	k.webhook()
 	alarmChecker{k}.notify()
@@ -490,11 +490,11 @@ func (k checker) webhook() {
 	w := &k.c.Webhook
 	if (k.moved["webhook.url"] || k.anyMoved("webhook.secret")) && !k.given("webhook.listen") && k.c.Admin != nil {
 		w.Listen = k.c.Admin.Listen
-		reception{k}.shared()
+		k.shared()
 	} else {
 		k.listen("webhook.listen", "127.0.0.1:8086", w.Listen)
 	}
-	reception{k}.apart()
+	k.apart()
 	if n := len(w.Secret.Reveal()); n > 0 && n < minWebhookSecret && w.Secret.Reveal() != notRead {
 		k.problem("webhook", "make one with: openssl rand -hex 32",
 			"secret has %d bytes, fewer than %d: signatures made with it can be guessed", n, minWebhookSecret)

@@ -22,10 +22,9 @@ import (
 )
 
 // count begins to count what happens on a ledger, as a process does that begins.
-func count(feeds []*config.Feed, ledger *state.State, events *bridge.Events, clock bridge.Clock) *figures.Figures {
-	return figures.New(figures.Options{Shops: []string{config.MainShop}, ShopOf: func(string) string { return config.MainShop },
-		Of: func(string) figures.Keys { return ledger }, Feeds: feeds, Ledger: ledger, Events: events, Clock: clock, Dir: os.DevNull,
-		Log: slog.New(slog.DiscardHandler)})
+func count(c *config.Config, ledger *state.State, events *bridge.Events, clock bridge.Clock) *figures.Figures {
+	return figures.New(figures.Options{Shops: c.ShopNames(), ShopOf: c.ShopOf, Of: func(shop string) figures.Keys { return ledger.Of(shop) },
+		Feeds: c.Feeds, Ledger: ledger, Events: events, Clock: clock, Dir: os.DevNull, Log: slog.New(slog.DiscardHandler)})
 }
 
 // figure is a line of what a collector gets that the ledger has to bear out.
@@ -113,7 +112,7 @@ func (s *site) figures(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ledger.Close() // it was only read
-	f := count(cfg.Feeds, ledger, &bridge.Events{}, bridge.SystemClock{})
+	f := count(cfg, ledger, &bridge.Events{}, bridge.SystemClock{})
 	defer f.Close()
 	if diff, err := miscounted(f, cfg.Feeds, ledger); err != nil || strings.TrimSpace(diff) != "" {
 		t.Errorf("figures (- the ledger, + what a collector gets): %v\n%s", err, diff)

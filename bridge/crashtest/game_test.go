@@ -222,7 +222,7 @@ func (g *game) open() {
 			g.steps.Load().(func(string))(e.Text)
 		}
 	})
-	g.feeds, g.counts = cfg.Feeds, count(cfg.Feeds, g.ledger, events, g.clock)
+	g.feeds, g.counts = cfg.Feeds, count(cfg, g.ledger, events, g.clock)
 	g.b = daemon.Assemble(cfg, &cfg.Oro, daemon.Ends{Ledger: g.ledger, Shop: g.watch, Remotes: map[string]bridge.Remote{"disk": g.files}, Spool: g.ledger.Spool(),
 		Clock: g.clock, Events: events, Patience: time.Hour})
 }

@@ -46,7 +46,7 @@ func Assemble(c *config.Config, shop *config.Shop, e Ends) *Daemon {
 	out := &outbound.Engine{Name: shop.Name, Exports: c.ExportsOf(shop), Ledger: e.Ledger, Shop: e.Shop, Remotes: orders, Clock: e.Clock,
 		Events: e.Events, Keep: c.State.Keep.Orders.D()}
 	if len(c.Shops()) > 1 {
-		in.Exports = []string{}
+		in.All, in.Exports = c.Feeds, []string{}
 		for _, x := range out.Exports {
 			in.Exports = append(in.Exports, x.Name)
 		}

@@ -98,8 +98,8 @@ func (j journal) reconciled(ctx context.Context, f *config.Feed, r *Reconciliati
 	}
 	end := func(name, feed string, a bridge.Alarm) error {
 		event := &bridge.Event{At: e.Clock.Now(), Kind: bridge.AlarmCleared, Feed: feed, Alarm: a}
-		if shop := bridge.OfShop(bridge.ShopWork, e.Name); feed == "" && shop != bridge.ShopWork {
-			event.Work = shop
+		if feed == "" {
+			event.Work = bridge.OfShop(bridge.ShopWork, e.Name)
 		}
 		return j.told(e.Ledger.Note(ctx, name, "", event), event)
 	}
@@ -109,29 +109,23 @@ func (j journal) reconciled(ctx context.Context, f *config.Feed, r *Reconciliati
 	} else if notes[drifted] != "" && !r.beyond(f.Drift) {
 		err = end(drifted, f.Name, bridge.AlarmDrifted)
 	}
-	restored := restoredNote(e.Name)
+	restored := bridge.AlarmNote(bridge.OfShop(bridge.ShopWork, e.Name), bridge.AlarmRestored)
 	if err != nil || notes[restored] == "" || r.Missing+r.Different > 0 {
 		return err
 	}
-	notes[soundNote(f, e.Name)] = "yes"
+	notes[bridge.InShop(soundPrefix+f.Entity.Name, e.Name)] = "yes"
 	for _, x := range e.Feeds {
-		if !x.Entity.Answers && notes[soundNote(x, e.Name)] == "" {
-			return e.Ledger.Note(ctx, soundNote(f, e.Name), "yes")
+		if !x.Entity.Answers && notes[bridge.InShop(soundPrefix+x.Entity.Name, e.Name)] == "" {
+			return e.Ledger.Note(ctx, bridge.InShop(soundPrefix+f.Entity.Name, e.Name), "yes")
 		}
 	}
 	return errors.Join(end(restored, "", bridge.AlarmRestored), j.forgetSound(ctx, notes))
 }
 
-// soundNote is the name of the note that a feed's entity was found as it should be.
-func soundNote(f *config.Feed, shop string) string {
-	return soundPrefix + bridge.InShop(f.Entity.Name, shop)
-}
-
 // forgetSound forgets what was found as it should be: from now on it may be otherwise.
 func (j journal) forgetSound(ctx context.Context, notes map[string]string) error {
 	for name := range notes {
-		entity, of := strings.CutPrefix(name, soundPrefix)
-		if bare, _ := bridge.SplitShop(entity); of && entity == bridge.InShop(bare, j.e.Name) {
+		if bare, _ := bridge.SplitShop(name); strings.HasPrefix(name, soundPrefix) && name == bridge.InShop(bare, j.e.Name) {
 			if err := j.e.Ledger.Note(ctx, name, ""); err != nil {
 				return err
 			}

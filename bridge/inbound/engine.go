@@ -18,9 +18,10 @@ import (
 type Engine struct {
 	Name        string // the shop's; empty for the only one
 	Feeds       []*config.Feed
-	Exports     []string // the shop's, whose orders are answered; nil for all
-	InFlight    int      // batches on their way at once
-	Batch       int      // records of a batch at most
+	All         []*config.Feed // of all shops: what none of them takes is a stranger; nil for Feeds
+	Exports     []string       // the shop's, whose orders are answered; nil for all
+	InFlight    int            // batches on their way at once
+	Batch       int            // records of a batch at most
 	Ledger      Ledger
 	Shop        Shop
 	Remotes     map[string]bridge.Remote

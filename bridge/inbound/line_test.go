@@ -146,7 +146,7 @@ func TestAPollOfFilesThatWaitForTheirMarkersWritesNothing(t *testing.T) {
 }
 
 func BenchmarkPollOfAFullFolder(b *testing.B) {
-	const many = 5_000
+	const many = 1_000
 	w := bridgetest.NewWorld(b, bridgetest.FeedOf("*.csv", ", ready: { marker: .ok }"))
 	for i := range many {
 		w.Drop("prices", fmt.Sprintf("p%05d.csv", i), "x")

@@ -55,7 +55,7 @@ func priceFile(b testing.TB, w *bridgetest.World, n int, link bool) string {
 // BenchmarkPlanUnchangedPrices plans a re-drop of prices that the shop has all accepted, and reads the same file with
 // nothing but encoding/csv for comparison.
 func BenchmarkPlanUnchangedPrices(b *testing.B) {
-	const n = 200_000
+	const n = 20_000
 	w := bridgetest.NewWorld(b, bridgetest.FiveFeeds)
 	path := priceFile(b, w, n, true)
 	feed, _ := w.B.In.Feed("prices")

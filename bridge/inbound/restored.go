@@ -18,11 +18,6 @@ const (
 	staleLeast = 10
 )
 
-// restoredNote is the name of the note of that alarm.
-func restoredNote(shop string) string {
-	return bridge.AlarmNote(bridge.OfShop(bridge.ShopWork, shop), bridge.AlarmRestored)
-}
-
 // restored raises an alarm when a run found a shop that went back in time.
 func (l *loader) restored(ctx context.Context, stale int64) error {
 	confirmed := l.run.Created + l.run.Updated + l.run.Removed + l.run.Withdrawn
@@ -40,5 +35,5 @@ func (l *loader) restored(ctx context.Context, stale int64) error {
 	if err != nil {
 		return err
 	}
-	return l.told(l.e.Ledger.Note(ctx, restoredNote(l.e.Name), text, event), event)
+	return l.told(l.e.Ledger.Note(ctx, bridge.AlarmNote(bridge.OfShop(bridge.ShopWork, l.e.Name), bridge.AlarmRestored), text, event), event)
 }

@@ -63,11 +63,15 @@ func (p *poller) tellStrangers(ctx context.Context, s *Sifted) error {
 // the folder tells of.
 func (p *poller) strange(name string) string {
 	var elsewhere *config.Feed
-	for _, f := range p.e.Feeds {
+	all := p.e.All
+	if all == nil {
+		all = p.e.Feeds
+	}
+	for _, f := range all {
 		here := f.Remote == p.f.Remote && sameFolder(f, p.f)
 		takes := takes(f, name)
 		switch {
-		case here && (takes || f != p.f && before(p.e.Feeds, f, p.f)):
+		case here && (takes || f != p.f && before(all, f, p.f)):
 			return ""
 		case takes:
 			elsewhere = f

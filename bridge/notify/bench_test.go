@@ -15,7 +15,7 @@ func BenchmarkRound(b *testing.B) {
 	now := h.clock.Now()
 	for i := range 60 {
 		l := bridge.Listing{At: now}
-		for j := range 1000 {
+		for j := range 100 {
 			d := &bridge.Drop{Feed: []string{"prices", "full", "daily"}[j%3], Remote: "disk", Folder: "f", Name: fmt.Sprintf("%d_%d.csv", i, j),
 				State: bridge.Loaded, ListedRows: -1, SeenAt: now.Add(-time.Duration(60-i) * time.Hour), SettledAt: now}
 			if i == 59 && j%3 == 0 {

@@ -167,7 +167,7 @@ func (k *Desk) AdoptLeftovers(ctx context.Context, feed string) (*Leftovers, err
 
 // decide changes what the ledger says about a drop, and carries that out.
 func (k *Desk) decide(ctx context.Context, drop int64, change func(*config.Feed, *bridge.Drop) error) (*Result, error) {
-	d, err := dropOf(ctx, &k.View, drop)
+	d, err := DropOf(ctx, &k.View, drop)
 	if err != nil {
 		return nil, err
 	}

@@ -211,7 +211,7 @@ type Row struct {
 // DropDetails shows one drop, and with rows the fate of each of its rows that was created, updated, removed, adopted,
 // rejected or parked, and what was left out of others.
 func (k *View) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetails, error) {
-	d, err := dropOf(ctx, k, id)
+	d, err := DropOf(ctx, k, id)
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ func levelName(e *bridge.Event) string { return strings.ToLower(e.Level().String
 // Events walks the journal, oldest first. A drop that is asked for has to be known.
 func (k *View) Events(ctx context.Context, f bridge.EventFilter, each func(Event) error) error {
 	if f.Drop != 0 {
-		if _, err := dropOf(ctx, k, f.Drop); err != nil {
+		if _, err := DropOf(ctx, k, f.Drop); err != nil {
 			return err
 		}
 	}

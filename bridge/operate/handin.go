@@ -63,7 +63,7 @@ const headBytes = 4 << 10
 
 // Head shows how a drop's file begins, as long as its bytes are on this machine; nil when they are not.
 func (k Hands) Head(ctx context.Context, drop int64) (_ *Head, err error) {
-	d, err := dropOf(ctx, &k.View, drop)
+	d, err := DropOf(ctx, &k.View, drop)
 	if err != nil || d.Spool == "" {
 		return nil, err
 	}

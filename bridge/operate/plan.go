@@ -136,7 +136,7 @@ func (k *Desk) Plan(ctx context.Context, feed, path string, o PlanOptions) (*Pla
 
 // PlanRerun shows what [Desk.Rerun] would change.
 func (k *Desk) PlanRerun(ctx context.Context, drop int64, r inbound.RerunOptions, o PlanOptions) (*Plan, error) {
-	d, err := dropOf(ctx, &k.View, drop)
+	d, err := DropOf(ctx, &k.View, drop)
 	if err != nil {
 		return nil, err
 	}

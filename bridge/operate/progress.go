@@ -45,7 +45,7 @@ type Work struct {
 
 // AtWork tells what runs are at work on now, and how far they are: of the newest n drops that are being loaded.
 func AtWork(ctx context.Context, k *View, n int) ([]Work, error) {
-	drops, err := k.Ledger.Drops(ctx, bridge.DropFilter{States: []bridge.DropState{bridge.Loading}, Last: n})
+	drops, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feeds: k.feeds(), States: []bridge.DropState{bridge.Loading}, Last: n})
 	if err != nil {
 		return nil, err
 	}

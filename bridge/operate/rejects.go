@@ -102,7 +102,7 @@ func (k *View) Rejects(ctx context.Context, f bridge.RejectFilter) ([]KeptReject
 
 func (k *View) eachReject(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error {
 	if f.Drop != 0 {
-		if _, err := dropOf(ctx, k, f.Drop); err != nil {
+		if _, err := DropOf(ctx, k, f.Drop); err != nil {
 			return err
 		}
 	}
@@ -188,7 +188,7 @@ func (k *Desk) AckReject(ctx context.Context, id int64) (*Acknowledgement, error
 }
 
 func (k *Desk) ack(ctx context.Context, drop int64, f bridge.RejectFilter) (*Acknowledgement, error) {
-	d, err := dropOf(ctx, &k.View, drop)
+	d, err := DropOf(ctx, &k.View, drop)
 	if err != nil {
 		return nil, err
 	}

@@ -179,8 +179,8 @@ func (s *Sight) whose() *bridge.Whose {
 	return w
 }
 
-// dropOf finds a drop that a view shows.
-func dropOf(ctx context.Context, k *View, id int64) (*bridge.Drop, error) {
+// DropOf finds a drop that a view shows.
+func DropOf(ctx context.Context, k *View, id int64) (*bridge.Drop, error) {
 	d, err := k.Ledger.Drop(ctx, id)
 	if err == nil && !k.ours("feed "+d.Feed) {
 		return nil, fmt.Errorf("drop %d: %w", id, bridge.ErrUnknown)

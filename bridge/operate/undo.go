@@ -48,7 +48,7 @@ func (k *Desk) UndoRun(ctx context.Context, run int64, agreed, dry bool) (*Undo,
 }
 
 func (k *Desk) undo(ctx context.Context, drop int64, o inbound.UndoOptions) (*Undo, error) {
-	d, err := dropOf(ctx, &k.View, drop)
+	d, err := DropOf(ctx, &k.View, drop)
 	if err != nil {
 		return nil, err
 	}

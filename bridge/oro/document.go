@@ -199,7 +199,7 @@ func (it *item) set(name, text string) {
 		it.raw(name, "null")
 		return
 	}
-	it.attrs = append(it.attrs, member{name, appendText(nil, text)})
+	it.attrs = append(it.attrs, member{name, appendText(make([]byte, 0, len(text)+2), text)})
 }
 
 // raw adds an attribute that is JSON already.
@@ -213,7 +213,7 @@ func (it *item) point(name, kind, id string) {
 		it.rels = append(it.rels, member{name, []byte("null")})
 		return
 	}
-	it.rels = append(it.rels, member{name, appendRef(nil, ref{kind, id})})
+	it.rels = append(it.rels, member{name, appendRef(make([]byte, 0, len(`{"type":"","id":""}`)+len(kind)+len(id)), ref{kind, id})})
 }
 
 // points adds a to-many relationship: the whole list.

@@ -417,7 +417,7 @@ func (s deciding) decideOrder(c *call) error {
 
 // askCheck shows a button: a page that is only looked at tries nothing.
 func (s deciding) askCheck(c *call) error {
-	s.show(c, http.StatusOK, "check", view{Title: c.T("Check"), Body: checked{Can: s.Check != nil}})
+	s.show(c, http.StatusOK, "check", view{Title: c.T("Check"), Body: checked{Can: s.Check != nil && !c.desk.Narrow()}})
 	return nil
 }
 
@@ -431,6 +431,9 @@ type checked struct {
 func (s deciding) check(c *call) error {
 	if s.Check == nil {
 		return errNoPage
+	}
+	if c.desk.Narrow() { // it tries both ends of all shops
+		return errRole
 	}
 	found, err := s.Check(c.r.Context())
 	if err != nil {

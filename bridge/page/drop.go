@@ -179,7 +179,7 @@ func (s dropPages) dropRejects(c *call) error {
 	if err != nil {
 		return err
 	}
-	d, err := c.desk.Ledger.Drop(c.r.Context(), id)
+	d, err := operate.DropOf(c.r.Context(), &c.desk.View, id)
 	if err != nil {
 		return err
 	}

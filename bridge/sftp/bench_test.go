@@ -16,7 +16,7 @@ import (
 
 // BenchmarkTransfer moves files through OpenSSH's server, next door and 20 ms away: a large drop in, a small order out.
 func BenchmarkTransfer(b *testing.B) {
-	const size = 16 << 20
+	const size = 4 << 20
 	sshd := sftptest.Sshd(b)
 	if err := os.WriteFile(filepath.Join(sshd.Root, "f.bin"), random(size), 0o644); err != nil {
 		b.Fatal(err)

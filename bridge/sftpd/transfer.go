@@ -334,9 +334,8 @@ func (d *download) Close() error {
 }
 
 // finish closes the file, of which info is what it is now (nil: unknown), and tells the transfer, a whole one once the file's hash
-// is known. A download in part has none, nor
-// has an upload that broke off or wrote nothing: a partner does not have all of a large file read for each byte of it.
-// The hash of a small file that passed in one piece is known already.
+// is known. A download in part has none, nor has an upload that broke off or wrote nothing: a partner does not have all of a large
+// file read for each byte of it. The hash of a small file that passed in one piece is known already.
 func (t *tree) finish(f *os.File, info fs.FileInfo, whole bool, sum *running, e bridge.Event, v bridge.Visit) {
 	e.At = time.Now()
 	if info != nil {

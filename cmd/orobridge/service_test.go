@@ -5,6 +5,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -69,5 +70,30 @@ func TestSystemdIsTold(t *testing.T) {
 	hear("STOPPING=1")
 	if code := <-done; code != exitDone {
 		t.Errorf("exit code %d\n%s", code, said.String())
+	}
+}
+
+// TestAnAbortIsNoWrongConfig: systemd starts a bridge anew that the watchdog aborts, or that panics. The unit keeps it from that
+// where the exit code is a wrong config's, with which a program of Go would end then.
+func TestAnAbortIsNoWrongConfig(t *testing.T) {
+	if os.Getenv("OROBRIDGE_TEST_ABORTS") != "" {
+		_ = syscall.Setrlimit(syscall.RLIMIT_CORE, &syscall.Rlimit{})
+		_ = syscall.Kill(os.Getpid(), syscall.SIGABRT)
+		select {}
+	}
+	unit, err := os.ReadFile("../../scripts/deploy/package/orobridge.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0], "-test.run", "^"+t.Name()+"$")
+	cmd.Env = append(os.Environ(), "OROBRIDGE_TEST_ABORTS=1")
+	for line := range strings.Lines(string(unit)) {
+		if variable, is := strings.CutPrefix(strings.TrimSpace(line), "Environment="); is {
+			cmd.Env = append(cmd.Env, variable)
+		}
+	}
+	out, _ := cmd.CombinedOutput()
+	if status, is := cmd.ProcessState.Sys().(syscall.WaitStatus); !is || !status.Signaled() || status.Signal() != syscall.SIGABRT {
+		t.Errorf("it ends with %v:\n%.500s", cmd.ProcessState, out)
 	}
 }

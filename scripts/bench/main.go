@@ -1,6 +1,6 @@
 // Command bench measures what users feel, each figure beside the one that is wanted.
 //
-//	go run ./scripts/bench              a few minutes, with little data
+//	go run ./scripts/bench              within three minutes, with little data
 //	go run ./scripts/bench -long        an hour, with as much as the wanted figures speak of
 //	go run ./scripts/bench -only plan   what has this in its name
 //
@@ -77,6 +77,7 @@ func (b *bench) run() error {
 	if err := b.open(0, 0); err != nil {
 		return err
 	}
+	began := time.Now()
 	fmt.Printf("%-58s %12s %12s %-8s %6s\n", "", "measured", "wanted", "", "ratio")
 	failed := []error{}
 	for _, m := range measures {
@@ -91,7 +92,17 @@ func (b *bench) run() error {
 			failed = append(failed, fmt.Errorf("%s: %w", m.name, err))
 		}
 	}
+	fmt.Printf("took %v; the machine's load: %s\n", time.Since(began).Round(time.Second), load())
 	return errors.Join(append(failed, b.closeShop())...)
+}
+
+// load is the machine's, in the last one, five and fifteen minutes.
+func load() string {
+	text, err := os.ReadFile("/proc/loadavg")
+	if fields := strings.Fields(string(text)); err == nil && len(fields) > 3 {
+		return strings.Join(fields[:3], " ")
+	}
+	return "not known here"
 }
 
 // of is how much of something is measured.

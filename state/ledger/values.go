@@ -108,8 +108,11 @@ func inOrder[T any](all []T, last int) []T {
 
 // list is a parameter of many texts, for json_each.
 func list[S ~string](texts []S) string {
-	b := make([]byte, 0, 32*len(texts)+2)
-	b = append(b, '[')
+	size := 2
+	for _, t := range texts {
+		size += len(t) + len(`"",`)
+	}
+	b := append(make([]byte, 0, size), '[')
 	for i, t := range texts {
 		if i > 0 {
 			b = append(b, ',')

@@ -73,6 +73,7 @@ func (p *packer) plain(c *bridge.Staged) []byte {
 	w.flags(c.Remove, c.Implied)
 	w.number(ledger.Millis(c.Parked))
 	w.number(int64(len(c.Raw)))
+	w.cells = make([]string, 0, min(len(c.Raw), inReach))
 	for name, text := range c.Raw {
 		w.name(name)
 		w.text(text)
@@ -142,7 +143,7 @@ func (p *packer) unpack(c *bridge.Staged, row, known []byte) error {
 	if n < 0 || n > int64(len(text)) {
 		return errCutOff
 	}
-	c.Raw = make(map[string]string, n)
+	c.Raw, r.cells = make(map[string]string, n), make([]string, 0, min(n, inReach))
 	for range n {
 		name, text := r.name(), r.text()
 		c.Raw[name] = text

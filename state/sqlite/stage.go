@@ -89,8 +89,9 @@ func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*b
 			return err
 		}
 		defer st.Close()
+		whole := context.WithoutCancel(ctx) // as for the ledger's statements
 		for _, c := range changes {
-			res, err := st.ExecContext(ctx, c.Key, int(c.Status), string(c.Op), s.packed.known(c), s.packed.row(c))
+			res, err := st.ExecContext(whole, c.Key, int(c.Status), string(c.Op), s.packed.known(c), s.packed.row(c))
 			if err != nil {
 				return err
 			}

@@ -16,7 +16,9 @@ import (
 func (f *file) Write(ctx context.Context, soon bool, do func(ledger.Statements) error) error {
 	err := f.sync(ctx, soon)
 	if err == nil {
-		err = inTx(ctx, f.write, func(tx *sql.Tx) error { return do(statements{tx, map[string]*sql.Stmt{}}) })
+		err = inTx(ctx, f.write, func(tx *sql.Tx) error {
+			return do(statements{tx, map[string]*sql.Stmt{}, context.WithoutCancel(ctx)})
+		})
 	}
 	return trouble(err)
 }
@@ -41,6 +43,7 @@ func (f *file) sync(ctx context.Context, soon bool) error {
 type statements struct {
 	tx    *sql.Tx
 	cache map[string]*sql.Stmt
+	whole context.Context // of the transaction, without its end
 }
 
 // Insert implements ledger.Statements.
@@ -64,13 +67,14 @@ func (s statements) statement(ctx context.Context, query string) (*sql.Stmt, err
 	return st, err
 }
 
-// ExecContext runs a statement that returns no rows.
+// ExecContext runs a statement that returns no rows. A context that ends keeps it from beginning, and does not cut it off: so that
+// it could, the driver would have a goroutine for each statement, which costs more than the statement.
 func (s statements) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
 	st, err := s.statement(ctx, query)
-	if err != nil {
+	if err = errors.Join(err, ctx.Err()); err != nil {
 		return nil, err
 	}
-	return st.ExecContext(ctx, args...)
+	return st.ExecContext(s.whole, args...)
 }
 
 // QueryRowContext runs a statement that returns one row.
@@ -127,9 +131,9 @@ func (f *file) Lookup(ctx context.Context, entity string, keys []string, refs []
 		return err
 	}
 	defer rows.Close()
+	var i int64 // as SQLite has it: into another kind of number it would be read by its digits
+	var r bridge.LinkRef
 	for rows.Next() {
-		var i int
-		var r bridge.LinkRef
 		if err := rows.Scan(&i, &r.ID, &r.Fingerprint); err != nil {
 			return err
 		}

@@ -68,19 +68,17 @@ func (c *chunk) fill(reader formats.Reader, mapper *formats.Mapper) {
 	for size := 0; len(c.rows) < chunkRows && size < chunkBytes; size += row.Size() {
 		row.Cells, row.Absent = nil, nil
 		err := reader.Next(&row)
-		var reject *formats.Reject
-		if err != nil && !errors.As(err, &reject) {
-			c.err = err
-			break
-		}
+		reject := rejectIn(err)
 		if reject != nil {
 			mapper.Reject(&row, reject)
-		} else {
+		} else if err == nil {
 			rec.Values = rec.Values[:0]
-			if err := mapper.Record(&row, &rec); err != nil && !errors.As(err, &reject) {
-				c.err = err
-				break
-			}
+			err = mapper.Record(&row, &rec)
+			reject = rejectIn(err)
+		}
+		if err != nil && reject == nil {
+			c.err = err
+			break
 		}
 		c.add(&row, &rec, reject)
 	}
@@ -89,6 +87,16 @@ func (c *chunk) fill(reader formats.Reader, mapper *formats.Mapper) {
 		r.rec.Values = c.values[r.values[0]:r.values[1]:r.values[1]]
 	}
 	c.refs = slices.Grow(c.refs, len(c.keys))[:len(c.keys)]
+}
+
+// rejectIn is the reject that an error tells; nil for another error, and for none.
+func rejectIn(err error) *formats.Reject {
+	if err == nil {
+		return nil
+	}
+	var reject *formats.Reject
+	errors.As(err, &reject)
+	return reject
 }
 
 func (c *chunk) add(row *formats.Row, rec *formats.Record, reject *formats.Reject) {

@@ -138,10 +138,13 @@ func (noRows) Counts() map[string]int64 { return map[string]int64{formats.CodeNo
 
 // within names the part in an error about the file.
 func (r *File) within(i int, err error) error {
+	name := r.parts[i].Name
+	if err == nil || name == "" {
+		return err
+	}
 	var unreadable *formats.FileError
 	var reject *formats.Reject
-	switch name := r.parts[i].Name; {
-	case name == "":
+	switch {
 	case errors.As(err, &reject):
 		reject.Pos.Part = name
 	case errors.As(err, &unreadable):
@@ -166,6 +169,9 @@ func (r *File) Next(row *formats.Row) error {
 		}
 		err := r.reader.Next(row)
 		row.Pos.Part = r.parts[r.at].Name
+		if err == nil {
+			return nil
+		}
 		var document *formats.Reject
 		switch empty := r.meantToBeEmpty(err); {
 		case empty:
