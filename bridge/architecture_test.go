@@ -81,6 +81,7 @@ var rooms = []room{
 
 	{"cmd/orobridge", anything},
 	{"cmd/orobridge/erp", nil},
+	{"cmd/orobridge/crash", nil},
 	{"cmd/orobridge/site", below{"bridge", "bridge/config", "bridge/admit", "bridge/api", "bridge/page", "bridge/web"}},
 	{"cmd/orobridge/systemd", nil},
 	{"cmd/orobridge/help", nil},

@@ -76,7 +76,7 @@ func (s *Schedule) Due(ctx context.Context) (wait time.Duration, err error) {
 }
 
 func (s *Schedule) make(ctx context.Context, now time.Time) (_ *Kept, err error) {
-	name := s.prefix() + now.UTC().Format("20060102T150405Z") + BackupExtension
+	name := s.prefix() + now.UTC().Format("20060102T150405.000Z") + BackupExtension
 	local, err := os.CreateTemp(s.State.dir, backupPart+"*"+BackupExtension)
 	if err != nil {
 		return nil, err

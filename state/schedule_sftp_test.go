@@ -91,7 +91,7 @@ func TestBackupsLieOnAnSFTPServer(t *testing.T) {
 	for range 3 {
 		must(t, due())
 	}
-	if got := standing(t, login); got != "130000Z 140000Z" {
+	if got := standing(t, login); got != "130000.000Z 140000.000Z" {
 		t.Errorf("on the server stand %s", got)
 	}
 	restorable(t, login)
@@ -111,13 +111,13 @@ func TestBackupsLieOnAnSFTPServer(t *testing.T) {
 		must(t, due())
 		restorable(t, login)
 	}
-	if got := standing(t, login); got != "160000Z 180000Z" {
+	if got := standing(t, login); got != "160000.000Z 180000.000Z" {
 		t.Errorf("at the end stand %s", got)
 	}
 	if halves, err := filepath.Glob(filepath.Join(login.Root, "backup", ".*")); err != nil || len(halves) > 0 {
 		t.Errorf("half of one is left over: %v %v", halves, err)
 	}
-	if i, err := Look(t.Context(), plan.State.dir); err != nil || !strings.HasSuffix(i.Backup.Place, "20261121T180000Z"+BackupExtension) {
+	if i, err := Look(t.Context(), plan.State.dir); err != nil || !strings.HasSuffix(i.Backup.Place, "20261121T180000.000Z"+BackupExtension) {
 		t.Errorf("the last one is %+v, %v", i.Backup, err)
 	}
 }
@@ -136,14 +136,14 @@ func TestAServerThatIsFullKeepsTheBackupsThatItHas(t *testing.T) {
 	if _, err := plan.Due(t.Context()); err == nil || bridge.FateOf(err) != bridge.Pause {
 		t.Errorf("on a full server: %v", err)
 	}
-	if got := standing(t, login); got != "120000Z" {
+	if got := standing(t, login); got != "120000.000Z" {
 		t.Errorf("on the full server stand %s", got)
 	}
 	restorable(t, login)
 	server.SetSpace(1 << 30)
 	_, err = plan.Due(t.Context())
 	must(t, err)
-	if got := standing(t, login); got != "120000Z 130000Z" {
+	if got := standing(t, login); got != "120000.000Z 130000.000Z" {
 		t.Errorf("with room again stand %s", got)
 	}
 }

@@ -45,7 +45,7 @@ func TestBackupsAreMadeOnScheduleAndTheOldestGo(t *testing.T) {
 		must(t, err)
 		var all []string
 		for _, e := range entries {
-			all = append(all, e.Name()[len(e.Name())-len("20261121T120000Z.tar.zst"):])
+			all = append(all, e.Name()[len(e.Name())-len("20261121T120000.000Z.tar.zst"):])
 		}
 		return all
 	}
@@ -57,7 +57,7 @@ func TestBackupsAreMadeOnScheduleAndTheOldestGo(t *testing.T) {
 		}
 		clock.now = clock.now.Add(time.Hour)
 	}
-	if got := names(); !slices.Equal(got, []string{"20261121T130000Z.tar.zst", "20261121T140000Z.tar.zst"}) {
+	if got := names(); !slices.Equal(got, []string{"20261121T130000.000Z.tar.zst", "20261121T140000.000Z.tar.zst"}) {
 		t.Errorf("there are %v", got)
 	}
 	clock.now = clock.now.Add(-20 * time.Minute)
@@ -78,7 +78,7 @@ func TestBackupsAreMadeOnScheduleAndTheOldestGo(t *testing.T) {
 	}
 	i, err := Look(t.Context(), s.dir)
 	must(t, err)
-	if i.Backup == nil || !strings.HasPrefix(i.Backup.Place, "disk:/backup/orobridge-"+s.Identity()+"-20261121T154000Z") || i.Backup.Bytes == 0 {
+	if i.Backup == nil || !strings.HasPrefix(i.Backup.Place, "disk:/backup/orobridge-"+s.Identity()+"-20261121T154000.000Z") || i.Backup.Bytes == 0 {
 		t.Errorf("%+v", i.Backup)
 	}
 	left, err := filepath.Glob(filepath.Join(s.dir, ".backup-*"))

@@ -31,6 +31,8 @@ type Shops struct {
 	Events   *bridge.Events
 	Ledger   *state.State
 	B        *daemon.Bridge
+	// Prepare is called once the folder is open, and no engine is made yet; nil: nobody is.
+	Prepare func()
 	// Watch hears of each request to a shop; nil: nobody does.
 	Watch func(shop string) (ended func(status int))
 
@@ -91,6 +93,9 @@ func (w *Shops) Open() {
 	w.Must(err)
 	w.remotes = map[string]bridge.Remote{"disk": remote}
 	w.Events = &bridge.Events{}
+	if w.Prepare != nil {
+		w.Prepare()
+	}
 	w.B = daemon.Together(w.Settings, func(s *config.Shop) daemon.Ends {
 		o := oro.Options{Now: w.Clock.Now, Sleep: w.Clock.Wait}
 		if w.Watch != nil {

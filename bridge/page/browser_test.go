@@ -378,7 +378,7 @@ func TestTwoPeopleDecideInABrowser(t *testing.T) {
 	b.goes(path + "/approve")
 	b.sees("These have: olga")
 	b.does(chromedp.SendKeys(css("#why"), "once more"), chromedp.Click(css("button.approve")))
-	b.sees("olga") // it is refused: the same person counts once
+	b.sees("olga has approved it already") // the same person counts once
 	b.Round()
 	if d, _ := b.Last("prices"); d.State != bridge.Held {
 		t.Fatalf("one person alone has approved it: it is %s", d.State)

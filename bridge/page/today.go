@@ -190,9 +190,8 @@ var severity = []string{"bad", "warn", "hold"}
 func (t *today) findAlerts() {
 	add := func(a alert) { t.Alerts = append(t.Alerts, a) }
 	for _, name := range sorted(t.Alarms) {
-		of, kind, _ := strings.Cut(name, " ")
-		add(alert{Tone: "bad", What: "Alarm: %s", Args: []any{bridge.Alarm(kind)}, Text: of + ": " + t.Alarms[name],
-			Hint: bridge.Alarm(kind).Hint(), Href: t.placeOf(of)})
+		of, kind := alarmOf(name)
+		add(alert{Tone: "bad", What: "Alarm: %s", Args: []any{kind}, Text: of + ": " + t.Alarms[name], Hint: kind.Hint(), Href: t.placeOf(of)})
 	}
 	for _, a := range t.watched {
 		what := alert{Tone: toneOf(a, t.At), What: "Alarm: %s", Args: []any{a.Alarm}, Text: strings.Join(a.Of, ", ") + ": " + a.Text,
@@ -243,12 +242,26 @@ func (t *today) findAlerts() {
 
 // placeOf is where to look for what an alarm is about.
 func (t *today) placeOf(of string) string {
+	if _, shop := bridge.ShopOf(of); shop {
+		return "/feeds"
+	}
+	feed := strings.TrimPrefix(of, "feed ")
 	for _, f := range t.Feeds {
-		if f.Feed == of {
-			return "/drops?feed=" + of
+		if f.Feed == feed {
+			return "/drops?feed=" + feed
 		}
 	}
 	return "/orders?alarms=1"
+}
+
+// alarmOf takes the name apart by which a note tells of an alarm: "orders overdue", "feed prices out of order".
+func alarmOf(name string) (of string, kind bridge.Alarm) {
+	for _, a := range bridge.Alarms() {
+		if of, is := strings.CutSuffix(name, " "+string(a)); is {
+			return of, a
+		}
+	}
+	return name, ""
 }
 
 // ends tells how the shop and the remotes are, by the trouble of those who need them.

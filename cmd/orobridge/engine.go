@@ -27,6 +27,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/shadow"
 	"github.com/orobridge/orobridge/bridge/subscribe"
 	"github.com/orobridge/orobridge/bridge/web"
+	"github.com/orobridge/orobridge/cmd/orobridge/crash"
 	"github.com/orobridge/orobridge/cmd/orobridge/help"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/orobridge/orobridge/cmd/orobridge/site"
@@ -214,7 +215,7 @@ func (a *app) assemble(ctx context.Context, c *config.Config, ledger *state.Stat
 		return nil, errors.Join(err, e.closeEnds())
 	}
 	events.Observe(bridge.Calm(bridge.LogEvents(log)))
-	if step := crashStep(a.env); step != nil {
+	if step := crash.Step(a.env); step != nil {
 		events.Observe(func(event *bridge.Event) {
 			if event.Kind == bridge.StepReached {
 				step(event.Text)

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -31,29 +29,7 @@ func newExportCommand(a *app) *cobra.Command {
 				if err := desk.Saw(cmd.Context(), bridge.Event{Person: v.Person, Text: "all that is held"}); err != nil {
 					return err
 				}
-				if a.AsJSON {
-					return a.PrintJSON(v)
-				}
-				a.PrintTrace(v.Trace)
-				rows := v.Warnings
-				for _, r := range v.Rejects {
-					rows = append(rows, r.Reject)
-				}
-				for _, r := range rows {
-					row := ""
-					if len(r.Row) > 0 {
-						row = "  " + show.Compact(r.Row)
-					}
-					fmt.Fprintf(a.Stdout, "drop %d, %s  %s: %s\n", r.Drop, r.Where(), r.Code, show.Printable(r.Message+row))
-				}
-				for _, o := range v.Orders {
-					fmt.Fprintf(a.Stdout, "order %s, version %d: %s, file %s of %s\n", show.Printable(o.Order), o.Version, o.State,
-						show.Printable(o.File), o.Export)
-				}
-				for _, user := range v.Users {
-					fmt.Fprintf(a.Stdout, "user %s\n", show.Printable(user))
-				}
-				return nil
+				return show.Customer(&a.Pen, v)
 			})
 		},
 	}))

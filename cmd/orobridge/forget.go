@@ -1,9 +1,6 @@
 package main
 
 import (
-	"fmt"
-	"strings"
-
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/spf13/cobra"
 )
@@ -31,21 +28,7 @@ func newForgetCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				if a.AsJSON {
-					return a.PrintJSON(v)
-				}
-				fmt.Fprintf(a.Stdout, "%s is forgotten: %d records, %d steps of history, %d parked, %d rejects, %d warnings\n",
-					v.Person, v.Links, v.History, v.Parked, v.Rejects, v.Warnings)
-				if len(v.Users) > 0 {
-					fmt.Fprintf(a.Stdout, "and with it those who buy for it: %s\n", show.Printable(strings.Join(v.Users, ", ")))
-				}
-				if len(v.Orders) > 0 {
-					fmt.Fprintf(a.Stdout, "its orders stay as long as state.keep.orders says: %s\n", show.Printable(strings.Join(v.Orders, ", ")))
-				}
-				if len(v.Feeds) > 0 {
-					fmt.Fprintf(a.Stdout, "files that may name it stay as long as state.keep.rows says: those of %s\n", strings.Join(v.Feeds, ", "))
-				}
-				return nil
+				return show.Forgotten(&a.Pen, v)
 			})
 		},
 	})

@@ -59,6 +59,14 @@ func (a *app) inspect(ctx context.Context, path, feed string, records int) error
 
 // likely is a feed that could read the file, made of what it looks like; nil when nothing tells.
 func likely(v *operate.Inspection) *config.Feed {
+	if f := reading(v); f.Entity != nil {
+		return f
+	}
+	return nil
+}
+
+// reading is what tells how to read the file, and perhaps what it holds.
+func reading(v *operate.Inspection) *config.Feed {
 	guess := v.Is
 	f := &config.Feed{}
 	if v.Inside != nil {
@@ -79,9 +87,6 @@ func likely(v *operate.Inspection) *config.Feed {
 		f.Format, f.Entity = format, idoc.EntityOf(message)
 	case "csv":
 		f.Format, f.Entity = &csv.Options{Delimiter: guess.Delimiter, Encoding: guess.Encoding}, holding(guess.Columns)
-	}
-	if f.Entity == nil {
-		return nil
 	}
 	return f
 }

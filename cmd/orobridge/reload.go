@@ -203,6 +203,9 @@ func newReloadCommand(a *app) *cobra.Command {
 }
 
 func (a *app) reload(ctx context.Context) (err error) {
+	if err := a.here(); err != nil {
+		return err
+	}
 	c, err := config.View(a.configPath, kinds, a.env)
 	if err != nil {
 		return err

@@ -38,6 +38,8 @@ func newRootCommand(a *app) *cobra.Command {
 	flags.StringVarP(&a.configPath, "config", "c", path, "config `file`, also from OROBRIDGE_CONFIG")
 	flags.StringVar(&a.logFormat, "log-format", "", "text or json, for machines; on a terminal short lines by default, else text")
 	flags.BoolVar(&a.verbose, "verbose", false, "log each request")
+	flags.StringSliceVar(&a.shops, "shop", nil, "only this `shop`, of several")
+	_ = flags.MarkHidden("shop") // it is there; most have one shop, and never hear of it
 
 	root.SetIn(a.stdin)
 	root.SetOut(a.Stdout)

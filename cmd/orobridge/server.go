@@ -48,6 +48,9 @@ func (a *app) here() error {
 
 // see lets a verb look at this machine's ledger, or at a bridge elsewhere.
 func (a *app) see(ctx context.Context, look func(operate.Looker) error) error {
+	if a.server.Server != "" && len(a.shops) > 0 {
+		return &usageError{"--shop does not go with --server", "use a token of that shop: orobridge token create --shop"}
+	}
 	if a.server.Server != "" {
 		return a.elsewhere(func(b *client.Bridge) error { return look(b) })
 	}

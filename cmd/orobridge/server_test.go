@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"crypto/x509"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
@@ -281,6 +284,60 @@ func TestFollowingElsewhere(t *testing.T) {
 	}
 }
 
+// Nobody gets an answer from any route of the API without a token that is good, nor learns which routes there are.
+func TestNoRouteAnswersNobody(t *testing.T) {
+	t.Parallel()
+	p := newPair(t)
+	text, err := os.ReadFile(filepath.Join(p.dir, "cert.pem"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusted := x509.NewCertPool()
+	trusted.AppendCertsFromPEM(text)
+	transport := &http.Transport{TLSClientConfig: &tls.Config{RootCAs: trusted}}
+	defer transport.CloseIdleConnections()
+	ask := func(method, path, token string) (status int, body []byte) {
+		t.Helper()
+		r, err := http.NewRequestWithContext(t.Context(), method, p.server+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		resp, err := transport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err = io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, body
+	}
+	var described struct {
+		Paths map[string]map[string]any `json:"paths"`
+	}
+	if status, body := ask("GET", "/api/v1/openapi.json", p.token); status != http.StatusOK || json.Unmarshal(body, &described) != nil {
+		t.Fatalf("the description: %d %s", status, body)
+	}
+	if len(described.Paths) < 25 {
+		t.Errorf("only %d paths are described", len(described.Paths))
+	}
+	described.Paths["/api/v1/openapi.json"], described.Paths["/api/v1/no/such/route"] = map[string]any{"get": nil}, map[string]any{"get": nil}
+	for path, methods := range described.Paths {
+		path = regexp.MustCompile(`\{\w+\}`).ReplaceAllString(path, "1")
+		for method := range methods {
+			for _, token := range []string{"", "orobridge_WRONG", "orobridge_" + strings.Repeat("A", 2000)} {
+				if status, body := ask(strings.ToUpper(method), path, token); status != http.StatusUnauthorized || !bytes.Contains(body, []byte(`"hint"`)) {
+					t.Errorf("%s %s answers %d %s", method, path, status, body)
+				}
+			}
+		}
+	}
+}
+
 // What can't be done elsewhere is refused before anything is done, and who may not is told why.
 func TestWhatElsewhereRefuses(t *testing.T) {
 	t.Parallel()
@@ -295,6 +352,7 @@ func TestWhatElsewhereRefuses(t *testing.T) {
 		{"load products x.csv", p.token, "exit code 2|own machine"},
 		{"rerun 2 --dry-run", p.token, "exit code 2|own machine"},
 		{"token list", p.token, "exit code 2|own machine"},
+		{"reload", p.token, "exit code 2|own machine"},
 		{"status --shadow", p.token, "exit code 2|shadow"},
 		{"status", "", "exit code 2|OROBRIDGE_TOKEN"},
 		{"status --token-file " + filepath.Join(p.dir, "token"), "", "exit code 0|a bridge is running"},
@@ -313,7 +371,7 @@ func TestWhatElsewhereRefuses(t *testing.T) {
 		where["OROBRIDGE_TOKEN"] = c.token
 		args := strings.Fields(c.args)
 		var out, talk bytes.Buffer
-		if !strings.Contains("pause load token", args[0]) {
+		if !strings.Contains("pause load token reload", args[0]) {
 			args = append(args, "--ca-file", ca)
 		}
 		code := p.verb(t.Context(), &out, &talk, where, args...)

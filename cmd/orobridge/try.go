@@ -16,6 +16,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/formats/csv"
 )
 
 func newTryCommand(a *app) *cobra.Command {
@@ -99,11 +100,13 @@ func (a *app) rowAt(f **config.Feed, source, at string) (cells map[string]string
 		if err != nil {
 			return nil, "", err
 		}
-		likely := likely(v)
-		if likely == nil {
+		*f = reading(v)
+		if _, table := (*f).Format.(*csv.Options); table && (*f).Entity == nil {
+			(*f).Entity = formats.Products // cells of a table are the same for any
+		}
+		if (*f).Entity == nil {
 			return nil, "", &usageError{path + ": nothing tells which entity it holds", "name the feed that would read it: --feed FEED"}
 		}
-		*f = likely
 	}
 	if s, ok := (*f).Format.(formats.Selector); ok { // it yields the columns that a mapping reads
 		reads := &formats.Mapping{Columns: map[string]string{formats.RemoveField: source}, Lists: (*f).Mapping.Lists, Open: (*f).Mapping.Open}

@@ -93,9 +93,9 @@ func (p *Pen) PrintDrops(drops []operate.Drop) error {
 	}
 	rows := make([][]string, len(drops))
 	for i, d := range drops {
-		rows[i] = []string{Decimal(d.Drop), d.Feed, d.File, Decimal(d.Size), string(d.State), Moment(d.Seen), d.Reason}
+		rows[i] = []string{d.Shop, Decimal(d.Drop), d.Feed, d.File, Decimal(d.Size), string(d.State), Moment(d.Seen), d.Reason}
 	}
-	return p.Table([]string{"DROP", "FEED", "FILE", "BYTES", "STATE", "SEEN", "REASON"}, rows, "no drops yet")
+	return shopTable(p, []string{"DROP", "FEED", "FILE", "BYTES", "STATE", "SEEN", "REASON"}, rows, "no drops yet")
 }
 
 // PrintResult prints what became of a drop.

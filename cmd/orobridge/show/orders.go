@@ -82,14 +82,14 @@ func (p *Pen) PrintOrders(orders []operate.Order, now time.Time) error {
 		if o.State == bridge.Differs || o.State == bridge.Unwritten {
 			flags = strings.TrimSpace(flags + " " + o.Reason)
 		}
-		row := []string{FileNumber(o.Number), o.Order, state, string(o.Alarm), age(now, o.Submitted), o.File, flags}
+		row := []string{o.Shop, FileNumber(o.Number), o.Order, state, string(o.Alarm), age(now, o.Submitted), o.File, flags}
 		if o.Alarm != "" {
 			alarmed = append(alarmed, row)
 		} else {
 			calm = append(calm, row)
 		}
 	}
-	return p.Table([]string{"NUMBER", "ORDER", "STATE", "ALARM", "AGE", "FILE", "FLAGS"}, append(alarmed, calm...), "no orders")
+	return shopTable(p, []string{"NUMBER", "ORDER", "STATE", "ALARM", "AGE", "FILE", "FLAGS"}, append(alarmed, calm...), "no orders")
 }
 
 // FileNumber is the number of an order's file.
@@ -109,5 +109,5 @@ func (p *Pen) PrintResent(orders []operate.Order) error {
 	for i, o := range orders {
 		rows[i] = []string{FileNumber(o.Number), o.Order, string(o.State), o.File}
 	}
-	return p.Table([]string{"NUMBER", "ORDER", "STATE", "FILE"}, rows, "no orders of that time")
+	return shopTable(p, []string{"NUMBER", "ORDER", "STATE", "FILE"}, rows, "no orders of that time")
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -176,4 +177,15 @@ func age(now time.Time, then *time.Time) string {
 	default:
 		return fmt.Sprintf("%ds", d/time.Second)
 	}
+}
+
+// shopTable prints a table whose rows begin with their shops; the column is left out where there is one shop, which has no name.
+func shopTable(p *Pen, head []string, rows [][]string, none string) error {
+	if slices.ContainsFunc(rows, func(row []string) bool { return row[0] != "" }) {
+		return p.Table(append([]string{"SHOP"}, head...), rows, none)
+	}
+	for i := range rows {
+		rows[i] = rows[i][1:]
+	}
+	return p.Table(head, rows, none)
 }

@@ -36,19 +36,19 @@ func (p *Pen) PrintStatus(v *operate.Status) error {
 	fmt.Fprintf(p.Stdout, state, who)
 	var feeds, exports [][]string
 	for _, s := range v.Feeds {
-		feeds = append(feeds, []string{s.Feed, strconv.Itoa(s.Waiting), strconv.Itoa(s.Held), Decimal(s.Parked), Decimal(s.Rejects), s.Last,
-			string(s.State), Moment(s.Settled)})
+		feeds = append(feeds, []string{s.Shop, s.Feed, strconv.Itoa(s.Waiting), strconv.Itoa(s.Held), Decimal(s.Parked), Decimal(s.Rejects),
+			s.Last, string(s.State), Moment(s.Settled)})
 	}
 	for _, s := range v.Exports {
-		exports = append(exports, []string{s.Export, strconv.Itoa(s.Owed), strconv.Itoa(s.Written), strconv.Itoa(s.Conflict),
+		exports = append(exports, []string{s.Shop, s.Export, strconv.Itoa(s.Owed), strconv.Itoa(s.Written), strconv.Itoa(s.Conflict),
 			strconv.Itoa(s.Stuck), strconv.Itoa(s.Alarmed),
 			strconv.Itoa(s.Total), Moment(s.Last)})
 	}
-	if err := p.Table([]string{"FEED", "WAITING", "HELD", "PARKED", "REJECTS", "LAST FILE", "STATE", "SETTLED"}, feeds,
+	if err := shopTable(p, []string{"FEED", "WAITING", "HELD", "PARKED", "REJECTS", "LAST FILE", "STATE", "SETTLED"}, feeds,
 		"no feeds"); err != nil {
 		return err
 	}
-	if err := p.Table([]string{"EXPORT", "OWED", "WRITTEN", "CONFLICT", "STUCK", "ALARMS", "TOTAL", "LAST WRITTEN"}, exports,
+	if err := shopTable(p, []string{"EXPORT", "OWED", "WRITTEN", "CONFLICT", "STUCK", "ALARMS", "TOTAL", "LAST WRITTEN"}, exports,
 		"no exports"); err != nil {
 		return err
 	}

@@ -2,13 +2,14 @@ package show
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/orobridge/orobridge/bridge/operate"
 )
 
 // PrintTrace prints what is known of a key, and what has happened to it.
 func (p *Pen) PrintTrace(v *operate.Trace) {
-	fmt.Fprintf(p.Stdout, "%s %s\n", v.Entity, Printable(v.Key))
+	fmt.Fprintln(p.Stdout, strings.TrimSpace(v.Entity+" "+Printable(v.Key)+"  "+v.Shop))
 	if v.OroID != "" {
 		fmt.Fprintf(p.Stdout, "  in the shop  id %s\n", Printable(v.OroID))
 		fmt.Fprintf(p.Stdout, "  set by       drop %d, line %d, run %d, %s\n", v.Drop, v.Line, v.Run, Moment(v.At))

@@ -1,4 +1,5 @@
-package main
+// Package crash ends the program at a step of its work, as kill -9 does, for tests of what that leaves behind.
+package crash
 
 import (
 	"fmt"
@@ -9,10 +10,10 @@ import (
 	"sync"
 )
 
-// crashStep is called at each named step of a journey, for tests of what a crash leaves behind. OROBRIDGE_CRASH=n:step
-// makes the program kill itself at the n-th time that it comes to the step, with * at any step; OROBRIDGE_STEPS=file
-// makes it write down the name of each step that it comes to.
-func crashStep(env func(string) (string, bool)) func(string) {
+// Step is to be called at each named step of a journey; nil: nobody wants to know. OROBRIDGE_CRASH=n:step in the environment
+// makes the program kill itself at the n-th time that it comes to the step, with * at any step; OROBRIDGE_STEPS=file makes it write down
+// the name of each step that it comes to.
+func Step(env func(string) (string, bool)) func(string) {
 	var hooks []func(string)
 	if path, ok := env("OROBRIDGE_STEPS"); ok {
 		if f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600); err == nil {
