@@ -25,6 +25,7 @@ var measures = []struct {
 	measure func(b *bench, dir string) ([]figure, error)
 }{
 	{"first load", firstLoad},
+	{"plan on PostgreSQL", onPostgres},
 	{"plan in order", func(b *bench, _ string) ([]figure, error) { return b.plan("in key order", 2_000_000, inOrder) }},
 	{"plan in no order", func(b *bench, _ string) ([]figure, error) { return b.plan("in no order", 700_000, scattered) }},
 	{"ten times the rows", tenTimes},
