@@ -313,7 +313,9 @@ func TestAHostileProviderLetsNobodyIn(t *testing.T) {
 		"one whose keys come plain":    {tells("jwks_uri", "http://login.example.com/keys"), Strange},
 		"one that sends people to ftp": {tells("authorization_endpoint", "ftp://login.example.com"), Strange},
 		"one that is away":             {func(v *vouching) { v.Close() }, Away},
-		"one that sends elsewhere":     {func(v *vouching) { v.Config.Handler = http.RedirectHandler("http://evil.example.com", http.StatusFound) }, Away},
+		"one that sends elsewhere": {func(v *vouching) {
+			v.Config.Handler = http.RedirectHandler("http://evil.example.com", http.StatusFound)
+		}, Away},
 	} {
 		v := newProvider(t)
 		c.change(v)
