@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
+	"strings"
 )
 
 // Alarm is what is wrong, for a person to look at: with an outbound order or its file, with a drop, or with the shop. It is
@@ -43,6 +45,24 @@ func (c AlarmCount) String() string {
 		return c.First
 	}
 	return fmt.Sprintf("%d, the oldest is %s", c.N, c.First)
+}
+
+// ReadAlarmCount reads what [AlarmCount.String] has written.
+func ReadAlarmCount(text string) AlarmCount {
+	number, first, several := strings.Cut(text, ", the oldest is ")
+	if n, err := strconv.ParseInt(number, 10, 64); several && err == nil && n > 1 {
+		return AlarmCount{n, first}
+	}
+	return AlarmCount{1, text}
+}
+
+// OfFile says that an export's alarm is about files; the others are about orders.
+func (a Alarm) OfFile() bool {
+	switch a {
+	case AlarmOverdue, AlarmChanged, AlarmReturned, AlarmUnseen, AlarmConflict:
+		return true
+	}
+	return false
 }
 
 // hints say what to do about an alarm.

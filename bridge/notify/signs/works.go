@@ -140,7 +140,7 @@ func noted(notes map[string]string) []Sign {
 			if !ok {
 				continue
 			}
-			signs = append(signs, of(workOf(what), a, countOf(notes[name]), notes[name]))
+			signs = append(signs, notedOf(workOf(what), a, notes[name]))
 			break
 		}
 	}
@@ -155,13 +155,19 @@ func workOf(what string) string {
 	return "export " + what
 }
 
-// countOf reads how many something is, as [bridge.AlarmCount] writes it.
-func countOf(text string) int64 {
-	var n int64
-	if _, err := fmt.Sscanf(text, "%d, the oldest is", &n); err != nil || n < 1 {
-		return 1
+// notedOf is the sign of a note. An export's counts files or orders, and names the oldest.
+func notedOf(work string, a bridge.Alarm, text string) Sign {
+	if !strings.HasPrefix(work, "export ") {
+		return of(work, a, 1, text)
 	}
-	return n
+	c := bridge.ReadAlarmCount(text)
+	s := of(work, a, c.N, text)
+	if a.OfFile() {
+		s.File = c.First
+	} else {
+		s.Order = c.First
+	}
+	return s
 }
 
 // queue are the signs of shops that judge no batches: the oldest one is out for longer than usual and the limit. While somebody
