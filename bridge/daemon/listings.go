@@ -48,8 +48,8 @@ func share(feeds []*config.Feed, remotes map[string]bridge.Remote, clock bridge.
 	return l
 }
 
-// list lists the folder of a feed, or hands on what another feed has listed in the last half of their interval.
-func (l *listings) list(ctx context.Context, f *config.Feed) ([]bridge.File, time.Time, error) {
+// list lists the folder of a feed, or hands on what another feed has listed in the last half of their interval, and not before since.
+func (l *listings) list(ctx context.Context, f *config.Feed, since time.Time) ([]bridge.File, time.Time, error) {
 	shared := l.folders[placeOf(f)]
 	if shared == nil {
 		files, err := l.remotes[f.Remote].List(ctx, f.Folder)
@@ -63,6 +63,9 @@ func (l *listings) list(ctx context.Context, f *config.Feed) ([]bridge.File, tim
 	}
 	now := l.clock.Now()
 	after := l.last(f)
+	if after.Before(since) {
+		after = since
+	}
 	if half := now.Add(-f.Every.D() / 2); after.Before(half) {
 		after = half
 	}

@@ -16,10 +16,10 @@ import (
 )
 
 // resumeClaims finishes the claims that were cut short.
-func (p *poller) resumeClaims(ctx context.Context) error {
+func (p *poller) resumeClaims(ctx context.Context) (some bool, err error) {
 	drops, err := p.e.Ledger.Drops(ctx, bridge.DropFilter{Feed: p.f.Name, States: []bridge.DropState{bridge.Ready}})
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, group := range p.groups(drops) {
 		err := p.each(ctx, group, p.claim, func(_ *bridge.Drop, err error) error {
@@ -29,10 +29,10 @@ func (p *poller) resumeClaims(ctx context.Context) error {
 			return err
 		})
 		if err != nil {
-			return err
+			return true, err
 		}
 	}
-	return nil
+	return len(drops) > 0, nil
 }
 
 // claimAndFetch claims and fetches every drop of a feed that is whole, in the feed's order. Trouble with one file is kept with

@@ -35,14 +35,16 @@ type Engine struct {
 	Shadow bool
 	// Patience bounds how long one piece of work waits for trouble to pass; 0 waits for as long as it takes.
 	Patience time.Duration
-	// List lists the folder of a feed, and says when; nil asks the feed's remote.
-	List func(ctx context.Context, f *config.Feed) ([]bridge.File, time.Time, error)
+	// List lists the folder of a feed, and says when; nil asks the feed's remote. What was listed before since may show files that
+	// the feed has moved.
+	List func(ctx context.Context, f *config.Feed, since time.Time) ([]bridge.File, time.Time, error)
 
 	finishing sync.Mutex // one last move at a time
 	setbacks  trouble.Setbacks
 	lines     lines
 	compared  times
 	moments   order.Moments
+	movedAt   sync.Map // by feed, when it moved files in its folder last
 	strangers sync.Map // by feed, what was noted of its folder
 	lateAt    sync.Map // by feed, the id of the drop that was looked at last
 	waker     trouble.Waker
@@ -59,7 +61,9 @@ func (e *Engine) pace() *apply.Pace {
 // list lists the folder of a feed.
 func list(ctx context.Context, e *Engine, f *config.Feed) ([]bridge.File, time.Time, error) {
 	if e.List != nil {
-		return e.List(ctx, f)
+		at, _ := e.movedAt.Load(f.Name)
+		since, _ := at.(time.Time)
+		return e.List(ctx, f, since)
 	}
 	files, err := e.Remotes[f.Remote].List(ctx, f.Folder)
 	return files, e.Clock.Now(), err

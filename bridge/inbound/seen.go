@@ -34,8 +34,14 @@ func (e *Engine) poller(f *config.Feed) *poller { return &poller{journal{e}, f} 
 
 func (p *poller) poll(ctx context.Context) (fetched int, err error) {
 	// What an earlier process began comes first: a listing can't tell a file that was moved by half.
-	if err := p.resumeClaims(ctx); err != nil {
+	moved := func() { p.e.movedAt.Store(p.f.Name, p.e.Clock.Now()) }
+	defer moved()
+	some, err := p.resumeClaims(ctx)
+	if err != nil {
 		return 0, err
+	}
+	if some {
+		moved()
 	}
 	listing, at, err := list(ctx, p.e, p.f)
 	if err != nil {
