@@ -38,6 +38,13 @@ func TestACallerOfOneShopSeesNothingOfAnother(t *testing.T) {
 	w.Must(err)
 	_, err = desk.Pause(t.Context(), "feed", "outlet-products", w.Clock.Now().AddDate(1, 0, 0))
 	w.Must(err)
+	var alarms []*bridge.LiveAlarm // outlet's come first
+	for _, feed := range []string{"outlet-products", "outlet-products", "b2b-products"} {
+		alarms = append(alarms, &bridge.LiveAlarm{Alarm: bridge.AlarmMissing, Of: "feed " + feed, N: 1, Text: "nothing came", Begun: w.Clock.Now(),
+			Raised: w.Clock.Now()})
+	}
+	w.Must(w.Ledger.SaveAlarms(t.Context(), bridge.AlarmRound{Alarms: alarms}))
+	theirs := fmt.Sprint(alarms[0].ID)
 	drops, runs := map[string]string{}, map[string]string{}
 	all, err := w.Ledger.Drops(t.Context(), bridge.DropFilter{})
 	w.Must(err)
@@ -59,8 +66,11 @@ func TestACallerOfOneShopSeesNothingOfAnother(t *testing.T) {
 		return got.Code, got.Body.String()
 	}
 	mine, other := drops["b2b-products"], drops["outlet-products"]
+	if _, said := ask([]string{"b2b"}, http.MethodGet, "/alarms?limit=1", ""); !strings.Contains(said, "b2b-products") {
+		t.Errorf("what it may not see takes the room of what it may: %s", said)
+	}
 	for _, path := range []string{"/status", "/drops", "/rejects?all=true", "/causes?all=true", "/parked", "/orders", "/events", "/transfers",
-		"/trace?key=SECRET-b2b", "/alarms?all=true", "/drops/" + mine + "?rows=true", "/orders/N-b2b"} {
+		"/trace?key=SECRET-b2b", "/alarms?all=true", "/alarms?limit=1", "/drops/" + mine + "?rows=true", "/orders/N-b2b"} {
 		status, said := ask([]string{"b2b"}, http.MethodGet, path, "")
 		if status != http.StatusOK || strings.Contains(said, "outlet") {
 			t.Errorf("%s: %d %s", path, status, said)
@@ -68,6 +78,10 @@ func TestACallerOfOneShopSeesNothingOfAnother(t *testing.T) {
 		if status, said := ask(nil, http.MethodGet, path, ""); status != http.StatusOK {
 			t.Errorf("%s, for one of all shops: %d %s", path, status, said)
 		}
+	}
+	status, said := ask([]string{"b2b"}, http.MethodPost, "/resend", `{"from":"2020-01-01T00:00:00Z","dry_run":true}`)
+	if status != http.StatusOK || strings.Contains(said, "outlet") || !strings.Contains(said, "N-b2b") {
+		t.Errorf("resend: %d %s", status, said)
 	}
 	for _, x := range []struct{ method, path, body string }{
 		{"GET", "/drops/" + other, ""}, {"GET", "/drops/" + other + "/plan", ""}, {"GET", "/drops?feed=outlet-products", ""},
@@ -78,6 +92,9 @@ func TestACallerOfOneShopSeesNothingOfAnother(t *testing.T) {
 		{"POST", "/drops/" + other + "/approve", "{}"}, {"POST", "/drops/" + other + "/discard", "{}"}, {"POST", "/drops/" + other + "/rerun", "{}"},
 		{"POST", "/drops/" + other + "/undo", "{}"}, {"POST", "/runs/" + runs["outlet-products"] + "/undo", "{}"}, {"POST", "/drops/" + other + "/ack", "{}"},
 		{"POST", "/orders/N-outlet/resend", "{}"}, {"POST", "/orders/N-outlet/resend", `{"export":"outlet-orders"}`},
+		{"GET", "/alarms/" + theirs, ""}, {"POST", "/alarms/" + theirs + "/ack", `{"why":"x"}`},
+		{"POST", "/alarms/" + theirs + "/snooze", `{"until":"2027-01-01T00:00:00Z"}`},
+		{"POST", "/feeds/outlet-products/rerun", `{"from":"2026-01-01T00:00:00Z"}`},
 		{"POST", "/pause", `{"kind":"shop","name":"outlet"}`}, {"POST", "/pause", `{"kind":"feed","name":"outlet-products"}`},
 		{"POST", "/resume", `{"kind":"export","name":"outlet-orders"}`}, {"POST", "/feeds/outlet-products/look", "{}"},
 		{"POST", "/feeds/outlet-products/files?name=x.csv", "x"}, {"POST", "/feeds/outlet-products/plan?name=x.csv", "x"},

@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -52,15 +53,12 @@ func newLiveAlarm(a *bridge.LiveAlarm) LiveAlarm {
 
 // Alarms lists alarms, those that stand or all, with who was told of them.
 func Alarms(ctx context.Context, k *View, f bridge.AlarmFilter) ([]LiveAlarm, error) {
-	alarms, err := k.Ledger.LiveAlarms(ctx, f)
+	alarms, err := k.ourAlarms(ctx, f)
 	if err != nil {
 		return nil, err
 	}
 	all := make([]LiveAlarm, 0, len(alarms))
 	for _, a := range alarms {
-		if !k.ours(a.Works()...) {
-			continue
-		}
 		v := newLiveAlarm(a)
 		for _, work := range v.Of {
 			if shop := k.told(k.of(work)); shop != "" && !slices.Contains(v.Shops, shop) {
@@ -77,6 +75,26 @@ func Alarms(ctx context.Context, k *View, f bridge.AlarmFilter) ([]LiveAlarm, er
 		all = append(all, v)
 	}
 	return all, nil
+}
+
+// ourAlarms are those of a filter's alarms that the view may see. Where only the first so many are asked for, what it may not see
+// leaves room for others.
+func (k *View) ourAlarms(ctx context.Context, f bridge.AlarmFilter) (ours []*bridge.LiveAlarm, err error) {
+	for {
+		alarms, err := k.Ledger.LiveAlarms(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range alarms {
+			if k.ours(a.Works()...) {
+				ours = append(ours, a)
+			}
+		}
+		if f.First == 0 || len(alarms) < f.First || len(ours) >= f.First {
+			return ours[:min(len(ours), cmp.Or(f.First, len(ours)))], nil
+		}
+		f.After = alarms[len(alarms)-1].ID
+	}
 }
 
 // A Watch takes decisions about alarms, at a desk.
