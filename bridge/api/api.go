@@ -6,6 +6,9 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
@@ -81,15 +84,24 @@ func (s *server) config() huma.Config {
 			},
 			Security: []map[string][]string{{"token": {}}},
 		},
-		OpenAPIPath:                  Path + "/openapi",
-		Formats:                      map[string]huma.Format{"application/json": plain, "json": plain},
-		DefaultFormat:                "application/json",
-		RejectUnknownQueryParameters: true,
+		OpenAPIPath:   Path + "/openapi",
+		Formats:       map[string]huma.Format{"application/json": plain, "json": plain},
+		DefaultFormat: "application/json",
 	}
 }
 
-// operation describes what a caller of a role may ask.
-func operation(method, path, id, summary string, role admit.Role) huma.Operation {
+// only is what a caller asks who wants to know of some shops only, of those that it may see.
+func (s *server) only(ctx context.Context, shops []string) (context.Context, error) {
+	if _, err := s.desk(ctx).Only(shops...); err != nil {
+		return ctx, err
+	}
+	caller := *admit.CallerOf(ctx)
+	caller.Shops = shops
+	return admit.WithCaller(ctx, &caller), nil
+}
+
+// operation describes what a caller of a role may ask: about all shops that it may see, or about those that it names.
+func (s *server) operation(method, path, id, summary string, role admit.Role) huma.Operation {
 	op := huma.Operation{OperationID: id, Method: method, Path: Path + path, Summary: summary, MaxBodyBytes: maxBody,
 		Description: "Role: " + role.String() + ".", Errors: []int{400, 401, 403, 404, 409, 413, 422, 500, 503},
 		Middlewares: huma.Middlewares{func(c huma.Context, next func(huma.Context)) {
@@ -97,8 +109,26 @@ func operation(method, path, id, summary string, role admit.Role) huma.Operation
 				refuse(c, problem(http.StatusForbidden, "this needs the role "+role.String(), ""))
 				return
 			}
-			next(c)
-		}}}
+			u := c.URL()
+			for name := range u.Query() {
+				if !slices.ContainsFunc(c.Operation().Parameters, func(p *huma.Param) bool { return p.In == "query" && p.Name == name }) {
+					refuse(c, problem(http.StatusUnprocessableEntity, "there is no query parameter "+strconv.Quote(name), "see openapi.json"))
+					return
+				}
+			}
+			if c.Query("shop") == "" {
+				next(c)
+				return
+			}
+			of, err := s.only(c.Context(), strings.Split(c.Query("shop"), ","))
+			if err != nil {
+				refuse(c, s.problemOf(err).(*Problem))
+				return
+			}
+			next(huma.WithContext(c, of))
+		}},
+		Parameters: []*huma.Param{{Name: "shop", In: "query", Schema: &huma.Schema{Type: "string"},
+			Description: "only of this shop, or of these, with commas between them; where there are several"}}}
 	if method == http.MethodGet {
 		op.Errors = []int{400, 401, 403, 404, 422, 500, 503}
 	}

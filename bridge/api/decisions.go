@@ -72,7 +72,7 @@ type deciding[I any] interface {
 // decide registers a decision of callers who have a role.
 func decide[I any, P deciding[I], O any](s *server, a huma.API, role admit.Role, path, id, summary string,
 	act func(context.Context, *operate.Desk, P) (O, error)) {
-	op := operation(http.MethodPost, path, id, summary, role)
+	op := s.operation(http.MethodPost, path, id, summary, role)
 	huma.Register(a, op, func(ctx context.Context, in *I) (*found[O], error) {
 		ask, who := P(in), admit.CallerOf(ctx)
 		desk := *s.desk(ctx)

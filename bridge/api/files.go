@@ -82,7 +82,7 @@ func (s *server) files(a huma.API) {
 
 // file registers an operation about a file in the request's body.
 func file[O any](s *server, a huma.API, path, id, summary string, act func(context.Context, *HandIn, string) (O, error)) {
-	op := operation(http.MethodPost, path, id, summary, admit.Operator)
+	op := s.operation(http.MethodPost, path, id, summary, admit.Operator)
 	op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/octet-stream": {
 		Schema: &huma.Schema{Type: "string", Format: "binary"}}}}
 	huma.Register(a, op, func(ctx context.Context, in *upload) (*found[O], error) {

@@ -60,7 +60,7 @@ func (p *Page) next(n int, last int64) string {
 
 // look registers a question to which everybody with a role gets an answer.
 func look[I, O any](s *server, a huma.API, role admit.Role, path, id, summary string, answer func(context.Context, *I) (*O, error)) {
-	huma.Register(a, operation(http.MethodGet, path, id, summary, role), func(ctx context.Context, in *I) (*O, error) {
+	huma.Register(a, s.operation(http.MethodGet, path, id, summary, role), func(ctx context.Context, in *I) (*O, error) {
 		out, err := answer(ctx, in)
 		if err != nil {
 			return nil, s.problemOf(err)

@@ -104,6 +104,15 @@ func TestACallerOfOneShopSeesNothingOfAnother(t *testing.T) {
 			t.Errorf("%s %s: %d %s", x.method, x.path, status, said)
 		}
 	}
+	if status, said := ask(nil, http.MethodGet, "/drops?shop=b2b", ""); status != http.StatusOK || strings.Contains(said, "outlet") ||
+		!strings.Contains(said, "b2b") {
+		t.Errorf("of one shop: %d %s", status, said)
+	}
+	for _, shop := range []string{"outlet", "b2b,outlet", "nobodys", ","} {
+		if status, said := ask([]string{"b2b"}, http.MethodGet, "/drops?shop="+shop, ""); status != http.StatusBadRequest {
+			t.Errorf("of %s, for one of b2b: %d %s", shop, status, said)
+		}
+	}
 	for _, shops := range [][]string{{"b2b"}, {"nobodys"}} {
 		if _, said := ask(shops, http.MethodGet, "/status", ""); strings.Contains(said, "outlet") || shops[0] != "b2b" && strings.Contains(said, "b2b") {
 			t.Errorf("%s: %s", shops, said)

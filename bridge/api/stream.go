@@ -48,7 +48,7 @@ func (in *askStream) filter() bridge.EventFilter {
 
 // streamed registers the events as they come.
 func (s *server) streamed(a huma.API) {
-	op := operation(http.MethodGet, "/events/stream", "stream", "Events as they come (server-sent events), each with its number as id",
+	op := s.operation(http.MethodGet, "/events/stream", "stream", "Events as they come (server-sent events), each with its number as id",
 		admit.Viewer)
 	op.Responses = map[string]*huma.Response{"200": {Description: "event: the kind; data: the event as /events has it",
 		Content: map[string]*huma.MediaType{"text/event-stream": {Schema: &huma.Schema{Type: "string"}}}}}

@@ -28,7 +28,7 @@ func (a *app) elsewhere(do func(*client.Bridge) error) error {
 		return &usageError{"a shadow has no address", "leave --server or --shadow out"}
 	}
 	token, _ := a.env("OROBRIDGE_TOKEN")
-	a.server.Token, a.server.Log = bridge.Secret(token), a.quietLogger()
+	a.server.Token, a.server.Shops, a.server.Log = bridge.Secret(token), a.shops, a.quietLogger()
 	a.server.Lost = func(err error) { show.Say(a.Stderr, "warning", err.Error(), bridge.HintOf(err)) }
 	b, err := client.New(a.server)
 	if err != nil {
@@ -48,9 +48,6 @@ func (a *app) here() error {
 
 // see lets a verb look at this machine's ledger, or at a bridge elsewhere.
 func (a *app) see(ctx context.Context, look func(operate.Looker) error) error {
-	if a.server.Server != "" && len(a.shops) > 0 {
-		return &usageError{"--shop does not go with --server", "use a token of that shop: orobridge token create --shop"}
-	}
 	if a.server.Server != "" {
 		return a.elsewhere(func(b *client.Bridge) error { return look(b) })
 	}

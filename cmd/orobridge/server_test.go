@@ -192,7 +192,7 @@ func TestElsewhereAsOnTheSpot(t *testing.T) {
 	p := newPair(t)
 	const tries = 20
 	for _, line := range []string{
-		"status", "status --json", "status --strict", "status --running",
+		"status", "status --json", "status --strict", "status --running", "status --shop main", "drops --shop other", "approve 99 --shop other",
 		"drops", "drops --json", "drops --feed products --state held,partial --last 2", "drops --last 0", "drops --feed nofeed", "drops --state moon",
 		"drop 2", "drop 2 --json --rows", "drop 3 --rows", "drop 4 --plan", "drop 4 --plan --json", "drop 99", "drop x",
 		"rejects", "rejects --flat", "rejects --json", "rejects 2 --all", "rejects --feed nofeed", "rejects 99",

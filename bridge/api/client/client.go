@@ -19,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"mime"
 	"net/http"
 	"net/http/httptrace"
@@ -48,6 +49,7 @@ type Options struct {
 	TokenFile string        // holds the token, and goes before it
 	CAFile    string        // PEM certificates of who may vouch for the server; empty: those that the system trusts
 	Log       *slog.Logger  // told of each request
+	Shops     []string      // asked about, of several; none: all that the token lets see
 	Lost      func(error)   // told when a connection is lost that is gone on with
 }
 
@@ -182,6 +184,13 @@ func (b *Bridge) send(ctx context.Context, r request) (*http.Response, error) {
 			return nil, err
 		}
 		body = bytes.NewReader(text)
+	}
+	if len(b.Shops) > 0 {
+		r.query = maps.Clone(r.query)
+		if r.query == nil {
+			r.query = query{}
+		}
+		r.query["shop"] = strings.Join(b.Shops, ",")
 	}
 	sent := false
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteHeaders: func() { sent = true }})
