@@ -53,7 +53,7 @@ func newLiveAlarm(a *bridge.LiveAlarm) LiveAlarm {
 
 // Alarms lists alarms, those that stand or all, with who was told of them.
 func Alarms(ctx context.Context, k *View, f bridge.AlarmFilter) ([]LiveAlarm, error) {
-	alarms, err := k.ourAlarms(ctx, f)
+	alarms, err := ourAlarms(ctx, k, f)
 	if err != nil {
 		return nil, err
 	}
@@ -77,9 +77,9 @@ func Alarms(ctx context.Context, k *View, f bridge.AlarmFilter) ([]LiveAlarm, er
 	return all, nil
 }
 
-// ourAlarms are those of a filter's alarms that the view may see. Where only the first so many are asked for, what it may not see
+// ourAlarms are those of a filter's alarms that a view may see. Where only the first so many are asked for, what it may not see
 // leaves room for others.
-func (k *View) ourAlarms(ctx context.Context, f bridge.AlarmFilter) (ours []*bridge.LiveAlarm, err error) {
+func ourAlarms(ctx context.Context, k *View, f bridge.AlarmFilter) (ours []*bridge.LiveAlarm, err error) {
 	for {
 		alarms, err := k.Ledger.LiveAlarms(ctx, f)
 		if err != nil {
