@@ -15,9 +15,9 @@ import (
 	"github.com/orobridge/orobridge/formats/csv"
 )
 
-const benchRows = 1_000_000
+const benchRows = 50_000
 
-// priceFile is canonical prices, about 45 MB.
+// priceFile is canonical prices, about 2 MB.
 var priceFile = sync.OnceValue(func() []byte {
 	var b bytes.Buffer
 	b.WriteString("price_list,sku,unit,quantity,currency,value\n")
