@@ -271,7 +271,7 @@ func TestTextsOfAnyBytesAreKept(t *testing.T) {
 // BenchmarkLookup is what planning asks of the ledger.
 func BenchmarkLookup(b *testing.B) {
 	l := openAt(b, postgrestest.Address(b), Options{})
-	const n = 200_000
+	const n = 10_000
 	keys := make([]string, n)
 	for i := range keys {
 		keys[i] = "Retail|SKU-" + time.Duration(i).String() + "|item|1|EUR"
