@@ -243,22 +243,25 @@ func (b *Bridge) report(ctx context.Context, work string, failed int, err error)
 	return report(ctx, b.Ledger, b.Clock, b.Events, work, failed, err)
 }
 
+// noteWithin is how long the ledger is waited for when it is to keep what is wrong: it may be the ledger itself.
+const noteWithin = 10 * time.Second
+
 // report keeps an admin informed of trouble: a note in the ledger while it lasts, and events when it begins, at every
 // further try, and when it has passed. It returns how often in a row the work has failed.
 func report(ctx context.Context, ledger Ledger, clock bridge.Clock, events *bridge.Events, work string, failed int, err error) int {
 	if ctx.Err() != nil || err == nil && failed == 0 {
 		return failed
 	}
-	event, text := bridge.Trouble(clock.Now(), work, err), ""
-	if failed++; err != nil {
-		text = event.Text
-	} else {
-		failed = 0
+	event, text, now := bridge.Trouble(clock.Now(), work, err), "", 0
+	if err != nil {
+		text, now = event.Text, failed+1
 	}
-	if noteErr := ledger.Note(ctx, bridge.PausedNote(work), text, event); noteErr != nil {
+	limited, cancel := context.WithTimeout(ctx, noteWithin)
+	defer cancel()
+	if noteErr := ledger.Note(limited, bridge.PausedNote(work), text, event); noteErr != nil && ctx.Err() == nil {
 		// The ledger itself is in trouble: whoever observes hears of it, and the next try notes it.
-		event = bridge.Trouble(clock.Now(), work, errors.Join(err, noteErr))
+		event, now = bridge.Trouble(clock.Now(), work, errors.Join(err, noteErr)), max(now, failed)
 	}
 	events.Tell(event)
-	return failed
+	return now
 }
