@@ -270,3 +270,20 @@ func TestOldStagesAreSwept(t *testing.T) {
 		t.Errorf("%v %v", left, err)
 	}
 }
+
+// A shop's view is taken while the bridge works, and the folder is looked after.
+func TestAShopsViewIsTakenBesideTheWatch(t *testing.T) {
+	s, err := Open(t.Context(), t.TempDir(), Options{})
+	must(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.watch(ctx, time.Millisecond) }()
+	for range 200 {
+		if of := s.Of("b2b"); of.Spool() != s.Spool() {
+			t.Fatal("it has another folder")
+		}
+	}
+	stop()
+	must(t, <-ended)
+	must(t, s.Close())
+}

@@ -137,9 +137,7 @@ func (s *State) openFile(ctx context.Context, path string, o sqlite.Options) err
 
 // Of is the state as a shop's engines see it: the keys of its ledger are the shop's own. It is closed with the state itself.
 func (s *State) Of(shop string) *State {
-	of := *s
-	of.Ledger = s.Ledger.Of(shop)
-	return &of
+	return &State{Ledger: s.Ledger.Of(shop), kept: s.kept, dir: s.dir, program: s.program, lock: s.lock, opened: s.opened}
 }
 
 // Close ends all connections and lets another bridge in.
