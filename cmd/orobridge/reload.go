@@ -174,17 +174,21 @@ func (l *lives) tell(ctx context.Context, events *bridge.Events, refused error, 
 	events.Tell(event)
 }
 
-// asked takes a wish that another process has left in the ledger.
+// asked takes a wish that another process has left in the ledger. It is taken out before it is followed: that ends this life, and the
+// next one would follow it once more.
 func (l *lives) asked(ctx context.Context) error {
 	notes, err := l.ledger.Notes(ctx)
 	if err != nil || notes[bridge.ReloadAsked] == "" {
+		return err
+	}
+	if err := l.ledger.Note(ctx, bridge.ReloadAsked, ""); err != nil {
 		return err
 	}
 	select {
 	case l.hangups <- syscall.SIGHUP:
 	default: // one is waiting already
 	}
-	return l.ledger.Note(ctx, bridge.ReloadAsked, "")
+	return nil
 }
 
 // reloadPatience is how long the verb waits for a bridge to finish the work at hand and to begin anew.
