@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode"
 
@@ -22,8 +23,8 @@ import (
 //go:embed templates
 var templateFiles embed.FS
 
-// pages are the templates by name, each with the layout around it.
-var pages = parseTemplates()
+// pages are the templates by name, each with the layout around it: read once a page is asked for, since most verbs show none.
+var pages = sync.OnceValue(parseTemplates)
 
 func parseTemplates() map[string]*template.Template {
 	functions := template.FuncMap{
@@ -158,7 +159,7 @@ func (s *Server) show(c *call, status int, name string, v view) {
 		v.Flash = c.T(did)
 	}
 	var b bytes.Buffer
-	if err := pages[name].ExecuteTemplate(&b, "layout.html", v); err != nil {
+	if err := pages()[name].ExecuteTemplate(&b, "layout.html", v); err != nil {
 		s.Log.Error("make a page", "path", c.r.URL.Path, "error", err)
 		http.Error(c.w, "this page can't be made", http.StatusInternalServerError)
 		return
@@ -175,7 +176,7 @@ func Login(w http.ResponseWriter, r *http.Request, f admit.Form) {
 	var b bytes.Buffer
 	v := view{words: wordsFor(r), Path: admit.LoginPath, Body: f}
 	v.Title = v.T("Log in")
-	if err := pages["login"].ExecuteTemplate(&b, "layout.html", v); err != nil {
+	if err := pages()["login"].ExecuteTemplate(&b, "layout.html", v); err != nil {
 		panic(err) // the template has nothing that could fail
 	}
 	_, _ = b.WriteTo(w)

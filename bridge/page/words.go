@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/text/feature/plural"
@@ -26,15 +27,15 @@ const languageCookie = "language"
 
 var (
 	matcher = language.NewMatcher(languages)
-	texts   = makeCatalog()
-	bare    = makeBare()
+	texts   = sync.OnceValue(makeCatalog)
+	bare    = sync.OnceValue(makeBare)
 )
 
 // makeBare says all messages that have no blanks, by language: a table says the same dozen of them in each of its rows.
 func makeBare() map[string]map[string]string {
 	all := map[string]map[string]string{}
 	for _, tag := range languages {
-		p, said := message.NewPrinter(tag, message.Catalog(texts)), map[string]string{}
+		p, said := message.NewPrinter(tag, message.Catalog(texts())), map[string]string{}
 		for key := range german {
 			if !strings.Contains(key, "%") {
 				said[key] = p.Sprintf(message.Key(key, key))
@@ -87,7 +88,7 @@ func wordsFor(r *http.Request) *words {
 		chosen = c.Value
 	}
 	_, i := language.MatchStrings(matcher, chosen, r.Header.Get("Accept-Language"))
-	return &words{Lang: languages[i].String(), p: message.NewPrinter(languages[i], message.Catalog(texts))}
+	return &words{Lang: languages[i].String(), p: message.NewPrinter(languages[i], message.Catalog(texts()))}
 }
 
 // chooseLanguage keeps a language for this browser.
@@ -102,7 +103,7 @@ func (s *Server) chooseLanguage(c *call) error {
 // T says a message in the reader's language, and the names of alarms in it as well.
 func (w *words) T(key string, args ...any) string {
 	if len(args) == 0 {
-		if text, ok := bare[w.Lang][key]; ok {
+		if text, ok := bare()[w.Lang][key]; ok {
 			return text
 		}
 	}
