@@ -53,6 +53,8 @@ var (
 	ErrLogin = errors.New("login refused")
 	// ErrMoved: what was to be advanced is no longer in the state that it was read in.
 	ErrMoved = errors.New("no longer in that state")
+	// ErrTakenUp: the work was another worker's by then, and nothing was done (see [Term]).
+	ErrTakenUp = errors.New("another worker has taken it up")
 	// ErrUnknown: the ledger has no such drop, run or order.
 	ErrUnknown = errors.New("not known here")
 	// ErrTaken: there is another one of that name.

@@ -41,6 +41,7 @@
 //	answers      the ERP's answers to orders, which travel one by one
 //	papers       reject files and receipts
 //	rows         bytes → rows → records, out of their wrappings
+//	listing      a folder's listing, taken apart
 //	order        which drop comes before which
 //	spool, moves copies on the local disk; how files move on a remote
 //	trouble      waiting until trouble passes

@@ -38,6 +38,7 @@ type Shop interface {
 // it fails: the same call may be made again. Lists are oldest first; whoever walks one may ask for more meanwhile. Times
 // have milliseconds, texts are compared by their bytes. Package state/ledgertest says all of it in tests.
 type Ledger interface {
+	bridge.TermLedger
 	trouble.Ledger
 	order.Ledger
 	plan.Ledger

@@ -1,20 +1,17 @@
 package inbound
 
 import (
-	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"path"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/listing"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
 )
 
@@ -43,11 +40,11 @@ func (p *poller) poll(ctx context.Context) (fetched int, err error) {
 	if some {
 		moved()
 	}
-	listing, at, err := list(ctx, p.e, p.f)
+	files, at, err := list(ctx, p.e, p.f)
 	if err != nil {
 		return 0, err
 	}
-	s := Sift(p.f, listing)
+	s := listing.Sift(p.f, files)
 	p.e.Events.Step("list")
 	drops, err := p.enter(ctx, s, at)
 	if err != nil {
@@ -69,80 +66,10 @@ func (p *poller) poll(ctx context.Context) (fetched int, err error) {
 	return fetched, errors.Join(err, p.closeManifests(ctx), p.sweepMarkers(ctx, s), p.lookBack(ctx))
 }
 
-// Sifted is a listing of a feed's folder, taken apart.
-type Sifted struct {
-	Files   []bridge.File // the feed's and its manifests, oldest first
-	Markers map[string]bridge.File
-	Refused []Refusal // what the feed would take if its name could be used, or if it were a regular file
-	TooMany int       // more of them, beyond the limit
-	Foreign int       // files that are no business of the feed
-	// Strangers are the names of the first of these.
-	Strangers []string
-}
-
-// A Refusal is a file whose name can't be used, or what is no regular file. It is left alone; the ledger keeps that it was
-// there.
-type Refusal struct {
-	bridge.File        // a Name that can't be used is quoted and cut: it can be printed, and is no path
-	Why         string //
-}
-
-// maxRefused bounds how many names that can't be used are kept of one listing: they cost a server that plays tricks
-// nothing, and each stays in the ledger.
-const maxRefused = 100
-
-// Sift tells which files of a listing are the feed's, its manifests, and their markers. Folders and files under temporary
-// names are left out.
-func Sift(f *config.Feed, listing []bridge.File) *Sifted {
-	s := &Sifted{Markers: map[string]bridge.File{}}
-	for _, file := range listing {
-		switch {
-		case file.Dir || file.Writing || bridge.Temporary(file.Name, f.Ignore):
-			continue
-		case f.Ready.Marker != "" && strings.HasSuffix(file.Name, f.Ready.Marker) && !file.Special:
-			s.Markers[file.Name] = file
-			continue
-		}
-		_, _, ours := f.Match.Match(strings.ReplaceAll(file.Name, "/", "_"))
-		if !ours && !f.Ready.Lists(file.Name) {
-			if s.Foreign++; len(s.Strangers) < maxRefused {
-				s.Strangers = append(s.Strangers, file.Name)
-			}
-			continue
-		}
-		switch err := bridge.SafeName(file.Name); {
-		case err == nil && !file.Special:
-			s.Files = append(s.Files, file)
-		case len(s.Refused) == maxRefused:
-			s.TooMany++
-		case err == nil:
-			s.Refused = append(s.Refused, Refusal{File: file, Why: notRegular})
-		default:
-			s.Refused = append(s.Refused, refuse(file, err))
-		}
-	}
-	slices.SortFunc(s.Files, func(x, y bridge.File) int { return cmp.Or(x.MTime.Compare(y.MTime), cmp.Compare(x.Name, y.Name)) })
-	return s
-}
-
-// notRegular is why what is no file is left alone.
-const notRegular = "it is a link, a pipe or a device; it was left alone: have the file itself put there"
-
-// refuse makes a name printable and short, so that names which differ stay different.
-func refuse(file bridge.File, why error) Refusal {
-	sum := sha256.Sum256([]byte(file.Name))
-	name := strconv.QuoteToASCII(bridge.Shorten(file.Name, bridge.MaxName))
-	if len(file.Name) > bridge.MaxName {
-		name += "~" + hex.EncodeToString(sum[:8])
-	}
-	file.Name = name
-	return Refusal{File: file, Why: why.Error() + "; it was left alone: have it sent under another name"}
-}
-
 // enter compares a listing with what the ledger knows, all of it and not what is newer than some time stamp: unknown
 // files become drops, changed ones start to be watched anew, and those that are gone before they were claimed have
 // vanished. It returns the drops that stand in the folder, are not claimed yet, and may be whole.
-func (p *poller) enter(ctx context.Context, s *Sifted, at time.Time) (waiting []*bridge.Drop, err error) {
+func (p *poller) enter(ctx context.Context, s *listing.Sifted, at time.Time) (waiting []*bridge.Drop, err error) {
 	n := &census{poller: p, at: at, unknown: make(map[string]int, len(s.Files))}
 	n.listing.At = n.at
 	if n.moment, err = p.e.moments.Of(ctx, p.e.Ledger, p.f.Name, n.at); err != nil {
@@ -198,7 +125,7 @@ func (p *poller) open(ctx context.Context, each func(*bridge.Drop)) error {
 }
 
 // idle says that a drop which is listed as it was waits for the same as before. What a manifest lists is known later.
-func (p *poller) idle(d *bridge.Drop, s *Sifted) bool {
+func (p *poller) idle(d *bridge.Drop, s *listing.Sifted) bool {
 	if d.State != bridge.Seen || p.f.Ready.Manifest != "" {
 		return false
 	}
@@ -284,7 +211,7 @@ func (n *census) add(d *bridge.Drop) {
 }
 
 // refuse enters what can't be taken, each once, as rejected drops without a path: nothing is ever done to them.
-func (n *census) refuse(ctx context.Context, s *Sifted) error {
+func (n *census) refuse(ctx context.Context, s *listing.Sifted) error {
 	for _, r := range s.Refused {
 		before, err := n.e.Ledger.Drops(ctx, bridge.DropFilter{Feed: n.f.Name, Remote: n.f.Remote, Folder: n.f.Folder, Name: r.Name, Last: 1})
 		if err != nil {
@@ -316,7 +243,7 @@ func (n *census) vanish(d *bridge.Drop) {
 }
 
 // watch finds out which of the drops that were listed are whole, and what the others wait for.
-func (p *poller) watch(ctx context.Context, drops []*bridge.Drop, s *Sifted) error {
+func (p *poller) watch(ctx context.Context, drops []*bridge.Drop, s *listing.Sifted) error {
 	awaited, err := p.awaited(ctx)
 	if err != nil {
 		return err
@@ -405,7 +332,7 @@ const maxSwept = 20
 
 // sweepMarkers takes away markers that came again after their file was claimed: they would make the next file of that
 // name look whole before it is.
-func (p *poller) sweepMarkers(ctx context.Context, s *Sifted) error {
+func (p *poller) sweepMarkers(ctx context.Context, s *listing.Sifted) error {
 	if p.f.Ready.Marker == "" || p.e.ReadOnly[p.f.Remote] {
 		return nil
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/inbound/listing"
 	"github.com/orobridge/orobridge/bridge/outbound"
 )
 
@@ -183,7 +184,7 @@ func (c *Checkup) checkFeed(ctx context.Context, r bridge.Remote, f *config.Feed
 // moved there. To find that out each would have to be read at each listing.
 func (p *probe) timeless(f *config.Feed, files []bridge.File) {
 	var err error
-	if slices.ContainsFunc(inbound.Sift(f, files).Files, func(file bridge.File) bool { return bridge.NoTime(file.MTime) }) {
+	if slices.ContainsFunc(listing.Sift(f, files).Files, func(file bridge.File) bool { return bridge.NoTime(file.MTime) }) {
 		err = &bridge.Error{Op: "tell files apart in", Object: bridge.FileObject(f.Remote, f.Folder),
 			Err:  errors.New("the server tells no times: a file that is replaced by one of the same name and size is not noticed"),
 			Hint: "have the sender give each file a name of its own, or let the bridge move files (without read_only)"}
@@ -219,7 +220,7 @@ func (c *Checkup) checkExport(ctx context.Context, r bridge.Remote, e *config.Ex
 
 // census says how many files of a listing the feed would take now.
 func census(f *config.Feed, files []bridge.File) string {
-	s := inbound.Sift(f, files)
+	s := listing.Sift(f, files)
 	match, unmarked := 0, 0
 	for _, file := range s.Files {
 		if f.Ready.Lists(file.Name) {

@@ -11,7 +11,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
-	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/inbound/listing"
 	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/formats"
 )
@@ -35,7 +35,7 @@ func (p *probe) head(ctx context.Context, f *config.Feed, files []bridge.File) {
 
 // firstOf is the file that the feed would load first: no manifest.
 func firstOf(f *config.Feed, files []bridge.File) *bridge.File {
-	for _, file := range inbound.Sift(f, files).Files {
+	for _, file := range listing.Sift(f, files).Files {
 		if !f.Ready.Lists(file.Name) {
 			return &file
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/inbound/listing"
 )
 
 // Status is the whole of a bridge on one page.
@@ -25,7 +26,7 @@ type Status struct {
 	// Leftovers tells, by feed, of files in work folders that no drop of this ledger has claimed.
 	Leftovers map[string]string `json:"leftovers"`
 	// Unmatched are files that no feed takes, the first of each folder, by the feed that lists it.
-	Unmatched map[string][]inbound.Stranger `json:"unmatched"`
+	Unmatched map[string][]listing.Stranger `json:"unmatched"`
 	// Alive is when a running bridge last said that it is at work; null when none does, or the last one was told to stop.
 	Alive *time.Time `json:"alive"`
 	// Watched are the alarms that nobody has taken note of, in words.
@@ -77,7 +78,7 @@ type Beside struct {
 func (k *View) Status(ctx context.Context) (*Status, error) {
 	v := &Status{Running: k.Running, Shadow: k.Shadow, Feeds: []FeedStatus{}, Exports: []ExportStatus{},
 		Paused: map[string]string{}, Pauses: []Pause{}, Alarms: map[string]string{}, Leftovers: map[string]string{},
-		Unmatched: map[string][]inbound.Stranger{}}
+		Unmatched: map[string][]listing.Stranger{}}
 	notes, err := k.Ledger.Notes(ctx)
 	if err != nil {
 		return nil, err

@@ -30,6 +30,7 @@ type Shop interface {
 // decided here. Events that go with a change are kept in the same transaction. Lists are oldest first. Package
 // state/ledgertest says all of it in tests.
 type Ledger interface {
+	bridge.TermLedger
 	// Identity tells the ledger from every other: small letters and digits. Names of staged files carry it.
 	Identity() string
 	// Generation is which life of the ledger this is: it grows each time that an older state of it was put back.

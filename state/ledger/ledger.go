@@ -13,6 +13,7 @@ package ledger
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -78,12 +79,13 @@ type database struct {
 	identity string
 	life     int64  // generation
 	persons  string // key of the pseudonyms of customers
+	worker   string // who has opened it
 }
 
 // Open opens a ledger whose schema is up to date, for reading alone unless it writes. A program that is named is kept in it as the
 // one that opened it.
 func Open(ctx context.Context, e Edition, c Connections, writes bool, program string) (*Ledger, error) {
-	d := &database{edition: e, writes: writes, read: c.Read, front: c.Front, walks: c.Walks}
+	d := &database{edition: e, writes: writes, read: c.Read, front: c.Front, walks: c.Walks, worker: rand.Text()}
 	if err := d.identify(ctx, program); err != nil {
 		return nil, err
 	}

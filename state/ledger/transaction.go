@@ -40,7 +40,12 @@ func (d *database) inTurn(ctx context.Context, m manner, what string, do func(st
 	}
 	defer d.turns.give()
 	var numbers []given
-	err := d.edition.Write(ctx, m.soon, func(s Statements) error { return do(statements{s, &numbers, ""}) })
+	err := d.edition.Write(ctx, m.soon, func(s Statements) error {
+		if err := inTerm(ctx, s); err != nil {
+			return err
+		}
+		return do(statements{s, &numbers, ""})
+	})
 	if err != nil {
 		for _, n := range slices.Backward(numbers) {
 			*n.to = n.was
