@@ -2,6 +2,7 @@ package inbound_test
 
 import (
 	"bytes"
+	"context"
 	"os"
 	"path/filepath"
 	"slices"
@@ -107,4 +108,54 @@ func TestADamagedCopyWaitsForItsRemote(t *testing.T) {
 	w.Must(os.Rename(w.Folder+"-away", w.Folder))
 	w.Round()
 	w.Expect("products", bridge.Loaded, bridge.Counts{Rows: 1, Updated: 1})
+}
+
+// A record that waits for its parent and is damaged in the ledger stops nobody but itself: it becomes a reject that says what to do.
+func TestADamagedParkedRecordStopsOnlyItself(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FiveFeeds)
+	w.Stock()
+	w.Drop("prices", "a.csv", bridgetest.PriceHead+bridgetest.Price("SKU1", "1")+bridgetest.Price("SKU2", "2")+bridgetest.Price("SKU3", "3"))
+	w.Round()
+	w.Expect("prices", bridge.Partial, bridge.Counts{Rows: 3, Parked: 3})
+	bridgetest.Harm(w, `UPDATE parked SET record = replace(record, '"2"', '"9"') WHERE key LIKE '%SKU2%'; UPDATE parked SET pos = '{' WHERE key LIKE '%SKU3%'`)
+	w.Drop("products", "p.csv", "sku,name,unit\nSKU1,Bolt,item\nSKU2,Nut,item\nSKU3,Washer,item\n")
+	w.Round()
+	d := w.Expect("prices", bridge.Partial, bridge.Counts{Rows: 3, Created: 1, Rejected: 2})
+	if got := strings.Join(w.Rejects(d), "\n"); strings.Count(got, "damaged: while it waited for products SKU") != 2 || !strings.Contains(got, "`orobridge rerun 1`") {
+		t.Errorf("rejects:\n%s", got)
+	}
+	if w.PriceOf("SKU1") != "1" || w.PriceOf("SKU2") != "" {
+		t.Errorf("prices are %q and %q", w.PriceOf("SKU1"), w.PriceOf("SKU2"))
+	}
+	_, err := w.B.In.Rerun(t.Context(), d, inbound.RerunOptions{}, bridge.Decision{Who: "olga"})
+	w.Must(err)
+	w.Round()
+	w.Expect("prices", bridge.Loaded, bridge.Counts{Rows: 3, Created: 2, Unchanged: 1})
+	if w.PriceOf("SKU2") != "2" || w.PriceOf("SKU3") != "3" {
+		t.Errorf("prices are %q and %q", w.PriceOf("SKU2"), w.PriceOf("SKU3"))
+	}
+}
+
+// A batch that was on its way when the bridge died, and that is damaged in the ledger, is looked up: nothing is created twice.
+func TestADamagedBatchIsLookedUp(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedWith("products", ""))
+	w.Drop("products", "p.csv", "sku,name,unit\nSKU1,Bolt,item\nSKU2,Nut,item\n")
+	ctx, cut := context.WithCancel(t.Context())
+	w.OnStep(func(name string) {
+		if name == "await" {
+			cut()
+		}
+	})
+	if err := w.B.Round(ctx); err == nil {
+		t.Fatal("the step was not reached")
+	}
+	bridgetest.Harm(w, `UPDATE batches SET changes = CAST(substr(changes, 1, length(changes) - 1) || 'X' AS BLOB)`)
+	w.Round()
+	w.Expect("products", bridge.Loaded, bridge.Counts{Rows: 2, Unchanged: 2, Adopted: 2})
+	if n := w.Shop.Count("products"); n != 2 {
+		t.Errorf("the shop has %d products", n)
+	}
+	if log := w.Log.String(); !strings.Contains(log, "what the ledger has of its records is not what was written") {
+		t.Errorf("what was told is:\n%s", log)
+	}
 }

@@ -166,6 +166,9 @@ func (l *loader) attempt(ctx context.Context, resumed bool) (v verdict, err erro
 	if err := l.fill(ctx, p); err != nil {
 		return l.unreadable(err)
 	}
+	if err := a.RejectLost(ctx, p.Lost); err != nil {
+		return v, err
+	}
 	l.run.Scope = p.Scope()
 	l.e.Events.Step("planned")
 	if err := a.DecideAll(ctx); err != nil {
