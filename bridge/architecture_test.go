@@ -77,6 +77,7 @@ var rooms = []room{
 	{"state/ledgertest", below{"formats", "bridge", "bridge/inbound", "bridge/outbound", "bridge/daemon", "bridge/operate", "bridge/admit",
 		"bridge/api", "bridge/notify"}},
 	{"state/postgres/postgrestest", nil},
+	{"state/sqlite/sqlitetest", nil},
 	{"bridge/bridgetest", anything},
 	{"bridge/crashtest", anything},
 
@@ -104,7 +105,8 @@ type (
 var anything = below{"*"}
 
 // forTests are the rooms that nothing which ships may import; but the program brings the shop in a box along.
-var forTests = []string{"bridge/sftp/sftptest", "formats/hostiletest", "bridge/remotetest", "state/ledgertest", "state/postgres/postgrestest", "bridge/bridgetest",
+var forTests = []string{"bridge/sftp/sftptest", "formats/hostiletest", "bridge/remotetest", "state/ledgertest", "state/postgres/postgrestest",
+	"state/sqlite/sqlitetest", "bridge/bridgetest",
 	"bridge/crashtest"}
 
 // roomOf finds the room of a package: the one whose name is the longest beginning of its path.

@@ -130,7 +130,7 @@ type HistoryEntry struct {
 	Line   int64
 	Fate   RowFate
 	Sent   []formats.Value // the fields that were sent
-	Before []formats.Value // what they were as far as the ledger knew; an empty text is a field that it did not know
+	Before []formats.Value // what they were as far as the ledger knew; an empty text is a field that it did not know, or lost
 	Detail string
 	At     time.Time
 }

@@ -65,6 +65,8 @@ type Entry struct {
 	// Went says of an order without a file what a ledger that was lost has made of it: Unknown, or PickedUp. Empty for all others.
 	Went    OwedState
 	Noticed time.Time
+	// Damaged: what the ledger has of its content is not what was written, and is not handed on.
+	Damaged bool
 	// Replaced counts the characters that no document may hold and that were replaced.
 	Replaced int
 }
@@ -181,6 +183,7 @@ type OutboxChange struct {
 	Files   []FileMove
 	Fetched []*Outfile // who has fetched these, whatever their state
 	Owed    []*Owed    // alarm and answer
+	Stuck   []*Entry   // that waited for their file and can't be written after all: why, and the alarm
 	History []HistoryEntry
 }
 

@@ -153,6 +153,7 @@ type Batch struct {
 	Changes   []*Change
 	Operation string // the shop's operation id, once it is known
 	Sent      time.Time
+	Damaged   bool // what the ledger has of its changes is not what was written: there are none
 }
 
 // Answer is what became of an ERP's answer to an order.

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/orobridge/orobridge/formats"
@@ -106,6 +107,15 @@ type ParkedRow struct {
 	Remove  bool
 	Raw     map[string]string
 	Since   time.Time
+	// Damaged: what the ledger has of it is not what was written, and is not handed on: there is no record.
+	Damaged bool
+}
+
+// Lost is the reject of a row that is damaged in the ledger: the file of its drop still has it.
+func (p *ParkedRow) Lost() *formats.Reject {
+	return &formats.Reject{Pos: p.Pos, Key: p.Key, Code: formats.CodeDamaged,
+		Message: fmt.Sprintf("while it waited for %s %s, the disk has changed what was kept of it: `orobridge rerun %d` reads its row again",
+			p.Missing.Entity, p.Missing.Key, p.Drop)}
 }
 
 // A RowLine is the fate of one row in one run, as `orobridge drop ID --rows` lists it.

@@ -157,6 +157,7 @@ const (
 	CodeKey        = "key"        // the key is empty or malformed
 	CodeDuplicate  = "duplicate"  // the key stands twice and the policy is reject
 	CodeParent     = "parent"     // a parent did not come within park_for
+	CodeDamaged    = "damaged"    // it waited for its parent, and the disk of the ledger has changed it meanwhile
 	CodeReference  = "reference"  // a name that the shop does not have (a tax code, a category, …)
 	CodeAmbiguous  = "ambiguous"  // a name that the shop has more than once
 	CodeShop       = "shop"       // the shop refused the record

@@ -3,9 +3,11 @@ package bridgetest
 import (
 	"bytes"
 	"os"
+	"path/filepath"
 
 	"github.com/orobridge/orobridge/state"
 	"github.com/orobridge/orobridge/state/postgres/postgrestest"
+	"github.com/orobridge/orobridge/state/sqlite/sqlitetest"
 )
 
 // Backup is a backup of the world's state, as a bridge makes it while it works; of a ledger in PostgreSQL a dump.
@@ -18,6 +20,18 @@ func Backup(w *World) []byte {
 	_, err := state.Backup(w.T.Context(), w.State, "test", &b, w.Clock.Now())
 	w.Must(err)
 	return b.Bytes()
+}
+
+// Harm changes the ledger by SQL while no bridge is at work, as a disk may.
+func Harm(w *World, script string) {
+	w.T.Helper()
+	w.Close()
+	if w.Postgres != "" {
+		postgrestest.Exec(w.T, w.Postgres, script)
+	} else {
+		sqlitetest.Exec(w.T, filepath.Join(w.State, "ledger.db"), script)
+	}
+	w.Open()
 }
 
 // LoseDisk takes the state away, puts a backup into its place and starts the bridge again; without one it begins anew.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -105,7 +104,7 @@ func (s *secondLook) same(ctx context.Context, file bridge.File) (bool, error) {
 	switch {
 	case file.Size != s.d.Size:
 		return false, nil
-	case !bridge.NoTime(file.MTime) && (bridge.SameTime(file.MTime, s.d.MTime) || s.e.compared.at(s.d.ID).Equal(file.MTime)):
+	case !bridge.NoTime(file.MTime) && (bridge.SameTime(file.MTime, s.d.MTime) || s.e.compared.At(s.d.ID).Equal(file.MTime)):
 		return true, nil
 	}
 	hash := sha256.New()
@@ -115,7 +114,7 @@ func (s *secondLook) same(ctx context.Context, file bridge.File) (bool, error) {
 	if hex.EncodeToString(hash.Sum(nil)) != s.d.SHA256 {
 		return false, nil
 	}
-	s.e.compared.keep(s.d.ID, file.MTime)
+	s.e.compared.Keep(s.d.ID, file.MTime)
 	return true, nil
 }
 
@@ -161,28 +160,4 @@ func also(reasons, reason string) string {
 		return reason
 	}
 	return reasons + "; " + reason
-}
-
-// times keeps with which time of the server a drop's content was compared. The zero value is ready.
-type times struct {
-	mu sync.Mutex
-	of map[int64]time.Time
-}
-
-func (t *times) at(drop int64) time.Time {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.of[drop]
-}
-
-// maxTimes bounds what is kept; without it contents are compared once more.
-const maxTimes = 10_000
-
-func (t *times) keep(drop int64, at time.Time) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.of == nil || len(t.of) > maxTimes {
-		t.of = map[int64]time.Time{}
-	}
-	t.of[drop] = at
 }

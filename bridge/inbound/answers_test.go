@@ -10,6 +10,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/bridgetest"
+	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 )
 
@@ -113,6 +114,31 @@ func TestAnAnswerWaitsForItsOrder(t *testing.T) {
 	parked, err := w.Ledger.CountParked(t.Context(), "order_feedback")
 	if err != nil || parked != 0 {
 		t.Errorf("%d still wait, %v", parked, err)
+	}
+}
+
+func TestADamagedAnswerThatWaitsStopsOnlyItself(t *testing.T) {
+	w := answered(t, "")
+	w.Drop("answers", "a1.csv", "order,erp_order_number\nO-4,4714\nO-3,4713\n")
+	w.Round()
+	bridgetest.Harm(w, `UPDATE parked SET record = replace(record, '4714', '4715')`)
+	w.Submit("O-3")
+	w.Submit("O-4")
+	w.MustOut()
+	w.Round()
+	order, err := w.Client.Order(t.Context(), "O-3")
+	if w.Must(err); order.ExternalID != "4713" {
+		t.Errorf("%+v", order)
+	}
+	d := w.Expect("answers", bridge.Partial, bridge.Counts{Rows: 2, Updated: 1, Rejected: 1})
+	if got := w.Rejects(d); len(got) != 1 || !strings.Contains(got[0], "O-4  damaged: while it waited for orders O-4") {
+		t.Errorf("%v", got)
+	}
+	_, err = w.B.In.Rerun(t.Context(), d, inbound.RerunOptions{}, bridge.Decision{Who: "olga"})
+	w.Must(err)
+	w.Round()
+	if order, err = w.Client.Order(t.Context(), "O-4"); err != nil || order.ExternalID != "4714" {
+		t.Errorf("%+v, %v", order, err)
 	}
 }
 

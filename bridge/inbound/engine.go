@@ -11,6 +11,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound/apply"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
 	"github.com/orobridge/orobridge/bridge/inbound/trouble"
 )
 
@@ -42,7 +43,7 @@ type Engine struct {
 	finishing sync.Mutex // one last move at a time
 	setbacks  trouble.Setbacks
 	lines     lines
-	compared  times
+	compared  spool.Compared
 	moments   order.Moments
 	movedAt   sync.Map // by feed, when it moved files in its folder last
 	strangers sync.Map // by feed, what was noted of its folder

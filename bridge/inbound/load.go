@@ -14,6 +14,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/inbound/order"
 	"github.com/orobridge/orobridge/bridge/inbound/plan"
 	"github.com/orobridge/orobridge/bridge/inbound/rows"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/envelope"
 )
@@ -53,6 +54,9 @@ func (l *loader) load(ctx context.Context) error {
 	}
 	before := l.e.Shop.Requests() - l.run.Requests
 	v, err := l.attempt(ctx, resumed)
+	if errors.Is(err, spool.ErrDamaged) {
+		v, err = l.attemptAnew(ctx, err)
+	}
 	l.run.Requests = l.e.Shop.Requests() - before
 	switch {
 	case errors.Is(err, errDiscarded):
@@ -162,6 +166,9 @@ func (l *loader) attempt(ctx context.Context, resumed bool) (v verdict, err erro
 	if err := l.fill(ctx, p); err != nil {
 		return l.unreadable(err)
 	}
+	if err := a.RejectLost(ctx, p.Lost); err != nil {
+		return v, err
+	}
 	l.run.Scope = p.Scope()
 	l.e.Events.Step("planned")
 	if err := a.DecideAll(ctx); err != nil {
@@ -195,6 +202,30 @@ func (l *loader) attempt(ctx context.Context, resumed bool) (v verdict, err erro
 	v.reason = strings.TrimPrefix(v.reason+"; "+p.Spares, "; ")
 	v.reason = strings.TrimSuffix(v.reason, "; ")
 	return v, err
+}
+
+// attemptAnew fetches the bytes of a drop again whose copy is damaged, and plans them from their beginning: nothing of the damaged ones was
+// sent. A drop of which there are no others is held.
+func (l *loader) attemptAnew(ctx context.Context, why error) (verdict, error) {
+	err := spool.Again(ctx, l.e.Remotes[l.d.Remote], l.d, l.e.Spool, "load")
+	switch {
+	case err == nil:
+		event := l.event(bridge.DropTrouble, l.d, why.Error()+"; it was fetched again")
+		event.Hint = spool.HintDamaged
+		if err := l.keep(ctx, event); err != nil {
+			return verdict{}, err
+		}
+		v, err := l.attempt(ctx, true)
+		if !errors.Is(err, spool.ErrDamaged) {
+			return v, err
+		}
+		why = err
+	case bridge.FateOf(err) == bridge.Pause && !bridge.NotThere(err):
+		return verdict{}, err
+	default:
+		why = fmt.Errorf("%w, and can't be fetched again: %w", why, err)
+	}
+	return verdict{state: bridge.Held, reason: why.Error() + "; discard this drop and have its file sent again; " + spool.HintDamaged}, nil
 }
 
 // loadAnswers carries out a run of an order_feedback drop.
@@ -264,9 +295,13 @@ func (l *loader) openRows(ctx context.Context) (rows.Source, error) {
 		return l.rejectedRows(ctx)
 	}
 	if l.run.Kind.First() && l.f.Fresh() {
-		return rows.Open(l.e.Spool, l.f, l.e.spool(l.d), func(s envelope.Signature) error { return l.fresh(ctx, s) })
+		return l.openCopy(func(s envelope.Signature) error { return l.fresh(ctx, s) })
 	}
-	return rows.Open(l.e.Spool, l.f, l.e.spool(l.d), nil)
+	return l.openCopy(nil)
+}
+
+func (l *loader) openCopy(signed func(envelope.Signature) error) (*rows.File, error) {
+	return rows.OpenCopy(l.e.Spool, l.f, l.e.spool(l.d), l.d.SHA256, signed)
 }
 
 // rejectedRows opens the rows that a drop's last run before this one rejected.
@@ -275,7 +310,7 @@ func (l *loader) rejectedRows(ctx context.Context) (rows.Source, error) {
 	if err != nil || last == nil {
 		return nil, errors.Join(err, fmt.Errorf("drop %d: no run before %d rejected rows", l.d.ID, l.run.ID))
 	}
-	file, err := rows.Open(l.e.Spool, l.f, l.e.spool(l.d), nil)
+	file, err := l.openCopy(nil)
 	if err != nil {
 		return nil, err
 	}
@@ -300,11 +335,14 @@ func (l *loader) fresh(ctx context.Context, s envelope.Signature) error {
 }
 
 // unreadable is the verdict on a drop whose file can't be read to its end: nothing of it was sent. Any other error is
-// handed on.
+// handed on, and so is that its copy is damaged: the file may be good.
 func (l *loader) unreadable(why error) (verdict, error) {
 	var file *formats.FileError
 	if !errors.As(why, &file) {
 		return verdict{}, why
+	}
+	if err := spool.Check(l.e.spool(l.d), l.d.SHA256); err != nil {
+		return verdict{}, err
 	}
 	l.run.State, l.run.Reason, l.run.Ended = bridge.Failed, file.Error(), l.e.Clock.Now()
 	if file.Hint != "" {

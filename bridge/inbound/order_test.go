@@ -172,8 +172,8 @@ func TestAFailedDropBlocksWhatStandsBehindIt(t *testing.T) {
 			w.Drop("prices", "b.csv", bridgetest.OnePrice("2"))
 		},
 		"run again": func(w *bridgetest.World, d *bridge.Drop) {
-			// As if its format had been corrected.
-			w.Must(os.WriteFile(filepath.Join(w.State, "spool", "2"), []byte(bridgetest.OnePrice("2")), 0o600))
+			w.Config = strings.Replace(w.Config, "on_failure: block", "on_failure: block, defaults: { unit: item }", 1)
+			w.Restart()
 			_, err := w.B.In.Rerun(w.T.Context(), d, inbound.RerunOptions{}, bridge.Decision{})
 			w.Must(err)
 		},
@@ -182,7 +182,7 @@ func TestAFailedDropBlocksWhatStandsBehindIt(t *testing.T) {
 			w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ", on_failure: block"))
 			w.Stock("SKU1")
 			w.Drop("prices", "a.csv", bridgetest.OnePrice("1"))
-			w.Drop("prices", "b.csv", "price_list,sku\n\"\x00") // unreadable
+			w.Drop("prices", "b.csv", "price_list,sku,quantity,currency,value\nRetail,SKU1,1,EUR,2\n") // it lacks the unit
 			w.Drop("prices", "c.csv", bridgetest.OnePrice("3"))
 			w.Drop("prices", "d.csv", bridgetest.OnePrice("4"))
 			w.Round()

@@ -188,7 +188,9 @@ func (u *undoer) wayBack(b *wayBack, link *bridge.Link) (*back, error) {
 	case b.gone:
 		x := &back{key: b.key}
 		for _, field := range slices.Sorted(maps.Keys(b.before)) {
-			x.values = append(x.values, formats.Value{Field: field, Text: b.before[field]})
+			if text := b.before[field]; text != "" {
+				x.values = append(x.values, formats.Value{Field: field, Text: text})
+			}
 		}
 		if len(x.values) == 0 {
 			return nil, u.left(b.key, "", "what it was is not known")

@@ -311,7 +311,7 @@ func (e restoring) judgeOwed(ctx context.Context, x *config.Export, c *careful, 
 // for others to share their file: whoever was lost with a later ledger may have written them.
 func (e restoring) examine(ctx context.Context, x *config.Export, c *careful, fresh []bridge.Sighting) error {
 	c.verdicts = map[version]*verdict{}
-	waiting, err := e.Ledger.Collected(ctx, x.Name, math.MaxInt32)
+	waiting, err := collected(ctx, e.Engine, x, math.MaxInt32)
 	if err != nil {
 		return err
 	}

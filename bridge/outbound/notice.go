@@ -350,7 +350,7 @@ func (e *Engine) flush(ctx context.Context, x *config.Export) error {
 	if c, _ := e.memory.entered(x.Name); c != nil {
 		return nil
 	}
-	waiting, err := e.Ledger.Collected(ctx, x.Name, 1)
+	waiting, err := collected(ctx, e, x, 1)
 	if err != nil || len(waiting) == 0 || x.Collect.Orders > 0 && e.Clock.Now().Sub(waiting[0].Noticed) <= x.Collect.Within.D() {
 		return err
 	}

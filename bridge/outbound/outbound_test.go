@@ -465,3 +465,36 @@ func TestManyLateOrders(t *testing.T) {
 	w.Spoil().OnPut = func(string) error { return errors.New("down") } // only noticing is looked at
 	noticeAll(w, n)
 }
+
+// An order that waits for others to share its file, and that is damaged in the ledger, stops nobody but itself: it is stuck and told, and made
+// again from the shop.
+func TestADamagedOrderKeepsNoOtherFromItsFile(t *testing.T) {
+	w := bridgetest.Exporting(t, ", collect: 3 orders or 1m")
+	w.Submit("O-1")
+	w.Submit("O-2")
+	w.MustOut()
+	bridgetest.Harm(w, `UPDATE outbox SET content = replace(content, '9.95', '1.95') WHERE identifier = 'O-1'`)
+	w.Submit("O-3")
+	w.MustOut()
+	w.Want("O-1 v1 #0 stuck stuck\nO-2 v1 #0 collected\nO-3 v1 #0 collected")
+	if got := w.Alarms(); !slices.Equal(got, []string{"orders stuck: O-1"}) {
+		t.Errorf("alarms: %v", got)
+	}
+	if n := w.Sounded(bridge.AlarmStuck); n != 1 {
+		t.Errorf("told %d times", n)
+	}
+	w.Tick(2 * time.Minute)
+	w.MustOut()
+	w.Want("O-1 v1 #0 stuck stuck\nO-2 v1 #1 written\nO-3 v1 #1 written")
+	_, err := w.B.Out.SendOrderAgain(t.Context(), "O-1", "", true)
+	w.Must(err)
+	w.MustOut()
+	if got := w.Outbox(); !strings.Contains(got, "O-1 v2 #2 written") {
+		t.Errorf("the outbox is\n%s", got)
+	}
+	body, err := w.Ledger.Body(t.Context(), "orders", 2)
+	w.Must(err)
+	if !bytes.Contains(body, []byte("9.95")) {
+		t.Errorf("the file is\n%s", body)
+	}
+}

@@ -141,7 +141,7 @@ func (o *owing) record(entry *bridge.Entry, step bridge.RowFate, detail string) 
 
 // line lists what waits for a file: what was entered before, then what comes now.
 func (o *owing) line(ctx context.Context) ([]waiting, error) {
-	before, err := o.Ledger.Collected(ctx, o.x.Name, math.MaxInt32)
+	before, err := collected(ctx, o.Engine, o.x, math.MaxInt32)
 	if err != nil {
 		return nil, err
 	}
@@ -164,6 +164,35 @@ func (o *owing) line(ctx context.Context) ([]waiting, error) {
 		line = append(line, waiting{entry, doc})
 	}
 	return line, nil
+}
+
+// collected lists the first n entries that wait for their file. One that is damaged in the ledger is stuck from now on, and told; it keeps
+// no other from its file.
+func collected(ctx context.Context, e *Engine, x *config.Export, n int) ([]*bridge.Entry, error) {
+	all, err := e.Ledger.Collected(ctx, x.Name, n)
+	if err != nil {
+		return nil, err
+	}
+	var c bridge.OutboxChange
+	var events []*bridge.Event
+	for _, entry := range all {
+		if !entry.Damaged {
+			continue
+		}
+		entry.Stuck, entry.Alarm = "what the ledger has of it is not what was written: `orobridge rerun --order "+entry.Identifier+
+			" --render` takes it from the shop again", bridge.AlarmStuck
+		c.Stuck = append(c.Stuck, entry)
+		c.History = append(c.History, bridge.HistoryEntry{Entity: bridge.Orders, Key: entry.Identifier, Fate: bridge.RowFate(bridge.Stuck),
+			Detail: entry.Stuck, At: e.Clock.Now()})
+		events = append(events, e.alarm(x.Name, entry.Alarm, entry.Identifier, "", entry.Stuck))
+	}
+	if len(c.Stuck) == 0 {
+		return all, nil
+	}
+	if err := e.save(ctx, c, events...); err != nil {
+		return nil, err
+	}
+	return collected(ctx, e, x, n)
 }
 
 // file makes one file.

@@ -51,6 +51,7 @@ var todo = map[string]string{
 	formats.CodeKey:        "Have the sender fill the key.",
 	formats.CodeDuplicate:  "Have the sender write each key once, or set the feed's repeats.",
 	formats.CodeParent:     "The record that the row belongs to never came: have it sent, then run the rejected rows again.",
+	formats.CodeDamaged:    "The disk of the bridge has changed what was kept of the row: run the drop again, and look after the disk.",
 	formats.CodeReference:  "Make it in the shop, or map the sender's word to one that the shop has; then run the rejected rows again.",
 	formats.CodeAmbiguous:  "The shop has the name more than once: rename one of them there.",
 	formats.CodeShop:       "Read what the shop says; mend the row at the sender or the shop's settings, then run the rejected rows again.",

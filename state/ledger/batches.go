@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -102,8 +103,14 @@ func (l runStore) OpenBatches(ctx context.Context, run int64) ([]*bridge.Batch, 
 		if err != nil {
 			return err
 		}
+		if err != nil {
+			return err
+		}
 		b.Changes, err = decodeChanges(b.Entity, packed)
-		batches = append(batches, b)
+		b.Damaged = errors.Is(err, errFlipped)
+		if batches = append(batches, b); b.Damaged {
+			return nil
+		}
 		return err
 	})
 	return batches, wrap(fmt.Sprintf("list batches of run %d", run), err)

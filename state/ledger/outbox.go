@@ -51,7 +51,8 @@ func (l outboxStore) Versions(ctx context.Context, export string, ids []string) 
 	return known, wrap("read outbox of "+export, err)
 }
 
-// Collected lists the first n entries of an export that wait for their file, in the order in which they were entered.
+// Collected lists the first n entries of an export that wait for their file, in the order in which they were entered. A damaged one comes
+// without its content.
 func (l outboxStore) Collected(ctx context.Context, export string, n int) ([]*bridge.Entry, error) {
 	var all []*bridge.Entry
 	err := walk(ctx, l.front, `SELECT id, kind, oro_id, identifier, version, print, content, flags, submitted, noticed FROM outbox
@@ -60,13 +61,14 @@ func (l outboxStore) Collected(ctx context.Context, export string, n int) ([]*br
 		var flags, content string
 		err := rows.Scan(&e.ID, &e.Kind, &e.Document.ID, &e.Identifier, &e.Version, &e.Print, &content, &flags,
 			stamp{&e.Submitted}, stamp{&e.Noticed})
-		if err == nil {
-			content, err = Unseal(content, "order "+e.Identifier+", which waits for its file")
+		if err != nil {
+			return err
 		}
-		e.Content = []byte(content)
+		content, why := Unseal(content, "order "+e.Identifier+", which waits for its file")
+		e.Content, e.Damaged = []byte(content), why != nil || content == ""
 		e.Flags = strings.Fields(flags)
 		all = append(all, e)
-		return err
+		return nil
 	})
 	return all, wrap("list collected orders of "+export, err)
 }
@@ -178,7 +180,7 @@ func addFile(ctx context.Context, tx statements, f *bridge.NewFile) error {
 
 // SaveOutbox saves what happened to files and orders: all of it, or nothing with ErrMoved.
 func (l outboxStore) SaveOutbox(ctx context.Context, c bridge.OutboxChange, events ...*bridge.Event) error {
-	if len(c.Files)+len(c.Fetched)+len(c.Owed)+len(c.History)+len(events) == 0 {
+	if len(c.Files)+len(c.Fetched)+len(c.Owed)+len(c.Stuck)+len(c.History)+len(events) == 0 {
 		return nil
 	}
 	return l.order(ctx, "save outbox", func(tx statements) error {
@@ -196,6 +198,12 @@ func (l outboxStore) SaveOutbox(ctx context.Context, c bridge.OutboxChange, even
 		for _, o := range c.Owed {
 			if err := saveOwed(ctx, tx, o); err != nil {
 				return fmt.Errorf("order %s: %w", o.Order, err)
+			}
+		}
+		for _, e := range c.Stuck {
+			if _, err := tx.ExecContext(ctx, `UPDATE outbox SET content = '', stuck = ?, alarm = ? WHERE id = ? AND number = 0`,
+				e.Stuck, e.Alarm, e.ID); err != nil {
+				return fmt.Errorf("order %s: %w", e.Identifier, err)
 			}
 		}
 		for i := range c.History {

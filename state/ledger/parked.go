@@ -12,7 +12,7 @@ import (
 )
 
 // Parked walks records that wait for a parent, of one feed or of all. With a time, only those that are due: their parent
-// has a link now, or they have waited since before that time.
+// has a link now, or they have waited since before that time. A damaged one comes without its record.
 func (l rowStore) Parked(ctx context.Context, feed string, waitedSince time.Time, each func(bridge.ParkedRow) error) error {
 	var w where
 	if !waitedSince.IsZero() {
@@ -33,16 +33,13 @@ func (l rowStore) Parked(ctx context.Context, feed string, waitedSince time.Time
 		if err != nil {
 			return err
 		}
-		if record, err = Unseal(record, "record of "+p.Entity+" that is parked"); err != nil {
-			return err
+		if record, err = Unseal(record, "record of "+p.Entity+" that is parked"); err == nil {
+			p.Record, err = formats.ParseContent(record)
+		}
+		if err = errors.Join(err, json.Unmarshal(pos, &p.Pos), json.Unmarshal(raw, &p.Raw)); err != nil {
+			p.Damaged, p.Record = true, nil
 		}
 		p.Entity, p.Missing.Entity = bare(p.Entity), bare(p.Missing.Entity)
-		if p.Record, err = formats.ParseContent(record); err != nil {
-			return err
-		}
-		if err := errors.Join(json.Unmarshal(pos, &p.Pos), json.Unmarshal(raw, &p.Raw)); err != nil {
-			return err
-		}
 		return each(p)
 	})
 	return wrap("list parked records", err)

@@ -211,11 +211,15 @@ func scanHistory(rows *sql.Rows) (e bridge.HistoryEntry, err error) {
 	if e.Sent, err = formats.ParseContent(sent); err != nil {
 		return e, err
 	}
-	if e.Before = emptied(e.Sent); before != "" {
-		if before, err = Unseal(before, "history of "+e.Entity+" "+e.Key); err == nil {
-			e.Before, err = formats.ParseContent(before)
-		}
+	e.Before = emptied(e.Sent)
+	if before == "" {
+		return e, nil
 	}
+	whole, flipped := Unseal(before, "history of "+e.Entity+" "+e.Key)
+	if flipped != nil { // what it was is not known then
+		return e, nil
+	}
+	e.Before, err = formats.ParseContent(whole)
 	return e, err
 }
 

@@ -80,6 +80,7 @@ var outbox = []test{
 	{"a book is saved as long as it is as it was read", booksMove},
 	{"looks are remembered until they are forgotten", looksAreKept},
 	{"an order waits for its file, and is in it", ordersEnter},
+	{"an order that waits for its file gets stuck", ordersGetStuck},
 	{"a file comes back as it was owed and saved", filesComeBack},
 	{"an order is entered in a version once, and a name is given to a file once", enteredOnce},
 	{"the versions of an order are listed as they were entered", func(w *world) {
@@ -206,6 +207,22 @@ func ordersEnter(w *world) {
 		{ID: four.ID, Export: "orders", Number: 1, Order: "ORD-4", OroID: "4", Version: 1, File: "ORD_1.csv", SHA256: "sum 1",
 			Size: file.Size, State: bridge.OwedNow, Flags: four.Flags, Submitted: one.Submitted, Noticed: at, OwedAt: at},
 	}, w.owed(bridge.OutboxFilter{}))
+}
+
+// What waited for its file and can't be written after all waits no more; what has its file keeps it.
+func ordersGetStuck(w *world) {
+	one, two, filed := entryOf("1"), entryOf("2"), entryOf("3")
+	w.owe(&bridge.Intake{Orders: []*bridge.Entry{one, two, filed}, Files: []*bridge.NewFile{fileOf(1, filed)}})
+	for _, e := range []*bridge.Entry{one, filed} {
+		e.Stuck, e.Alarm = "it is damaged", bridge.AlarmStuck
+	}
+	w.must(w.SaveOutbox(w.Context(), bridge.OutboxChange{Stuck: []*bridge.Entry{one, filed}}))
+	collected, err := w.Collected(w.Context(), "orders", 10)
+	w.must(err)
+	w.is([]string{"ORD-2"}, each(collected, func(e *bridge.Entry) string { return e.Identifier }))
+	w.is([]bridge.OwedState{bridge.Stuck, bridge.Collected, bridge.OwedNow},
+		each(w.owed(bridge.OutboxFilter{}), func(o *bridge.Owed) bridge.OwedState { return o.State }))
+	w.is("it is damaged", w.owed(bridge.OutboxFilter{})[0].Reason)
 }
 
 func filesComeBack(w *world) {

@@ -273,11 +273,13 @@ func (w *world) owes() change {
 }
 
 func (w *world) savesOutbox(m *midst) change {
-	f, o := *m.file, *m.order
+	f, o, stuck := *m.file, *m.order, *m.entry
 	f.State, o.OwnAlarm = bridge.Written, bridge.AlarmUnanswered
+	stuck.Stuck, stuck.Alarm = "it is damaged", bridge.AlarmStuck
 	f.Fetched = bridge.Fetch{At: at, User: "sap"}
 	c := bridge.OutboxChange{Files: []bridge.FileMove{{Outfile: &f, From: bridge.OwedNow}}, Fetched: []*bridge.Outfile{&f},
 		Owed:    []*bridge.Owed{&o},
+		Stuck:   []*bridge.Entry{&stuck},
 		History: []bridge.HistoryEntry{{Entity: bridge.Orders, Key: "ORD-1", Fate: "written"}}}
 	return func(ctx context.Context, l Ledger, events ...*bridge.Event) error {
 		return l.SaveOutbox(ctx, c, events...)

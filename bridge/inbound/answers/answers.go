@@ -182,12 +182,28 @@ func (a *Applier) parked(ctx context.Context) error {
 	}
 	var reply []*row
 	for _, p := range waiting {
+		if p.Damaged {
+			if err := a.lost(ctx, p); err != nil {
+				return err
+			}
+			continue
+		}
 		rec := &formats.Record{Entity: a.Feed.Entity, Key: formats.SplitKey(p.Key)[0], Values: p.Record, Pos: p.Pos}
 		if err := a.gather(ctx, &reply, &row{Record: rec, raw: p.Raw, wait: p.Key, before: p}); err != nil {
 			return err
 		}
 	}
 	return a.reply(ctx, reply)
+}
+
+// lost rejects an answer that waited for its order and is damaged in the ledger.
+func (a *Applier) lost(ctx context.Context, p bridge.ParkedRow) error {
+	why := p.Lost()
+	why.Key = formats.SplitKey(p.Key)[0]
+	s := a.settlement(why.Key, p.Pos)
+	s.Unpark = p.Key
+	a.reject(&s, why, p.Raw)
+	return a.settle(ctx, []bridge.Settlement{s}, "")
 }
 
 // reply applies the rows of one reply: at most one about its order as a whole, the first, and any of its lines. A reply to an

@@ -213,7 +213,7 @@ func (a *Applier) park(ctx context.Context) error {
 		ended := make([]fate, len(page))
 		for i, c := range page {
 			if a.overdue(c) {
-				ended[i] = a.rejected(c, &formats.Reject{Code: formats.CodeParent, Message: fmt.Sprintf("%s %s did not come within %s",
+				ended[i] = rejected(c, &formats.Reject{Code: formats.CodeParent, Message: fmt.Sprintf("%s %s did not come within %s",
 					c.Missing.Entity, c.Missing.Key, a.Feed.ParkFor)})
 				continue
 			}

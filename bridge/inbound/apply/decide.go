@@ -53,7 +53,7 @@ func (a *Applier) decide(c *bridge.Staged, l bridge.Lookup) (fate, bool) {
 	sent := a.sent[c.Key]
 	switch {
 	case l.Reject != nil:
-		return a.rejected(c, l.Reject), true
+		return rejected(c, l.Reject), true
 	case l.Missing != nil:
 		c.Status, c.Missing = bridge.Waiting, l.Missing
 	case l.Found == nil && c.Remove:
@@ -64,7 +64,7 @@ func (a *Applier) decide(c *bridge.Staged, l bridge.Lookup) (fate, bool) {
 		return fate{change: c, fate: bridge.FateUnchanged}, true
 	case l.Found == nil:
 		if bad := a.Feed.Entity.Refusal(c.Record, true); bad != nil && bad.Code == formats.CodeMissing {
-			return a.rejected(c, bad), true
+			return rejected(c, bad), true
 		} else if bad != nil {
 			a.expect(c, bad)
 		}

@@ -67,7 +67,7 @@ func (a *Applier) split(ctx context.Context, b *bridge.Batch, changes []*bridge.
 	if errors.As(why, &shop) {
 		why = shop.Err
 	}
-	f := a.rejected(changes[0], &formats.Reject{Code: formats.CodeShop,
+	f := rejected(changes[0], &formats.Reject{Code: formats.CodeShop,
 		Message: fmt.Sprintf("the shop can't process this record (%v); its log may say why", why)})
 	return a.settle(ctx, b.ID, []fate{f}, changes)
 }

@@ -8,7 +8,8 @@ import (
 )
 
 // Resume settles the batches that an interrupted attempt left on their way. What the shop still knows is settled as if
-// nothing had happened; the keys of the rest are remembered, so that what is found in the shop counts as what it was sent for.
+// nothing had happened; the keys of the rest are remembered, so that what is found in the shop counts as what it was sent for. Of a
+// batch that is damaged in the ledger no key is known: all of them are looked up.
 func (a *Applier) Resume(ctx context.Context) error {
 	batches, err := a.Ledger.OpenBatches(ctx, a.Run.ID)
 	if err != nil {
@@ -17,7 +18,11 @@ func (a *Applier) Resume(ctx context.Context) error {
 	a.sent = map[string]bridge.Op{}
 	lost := false
 	for _, b := range batches {
-		if b.Operation != "" && b.Operation != operationLost {
+		if b.Damaged {
+			event := a.batchEvent(bridge.BatchLost, b, "what the ledger has of its records is not what was written: they are looked up")
+			event.Hint = "look after the disk of the ledger: `orobridge state check` says what else it has changed"
+			a.Events.Tell(event)
+		} else if b.Operation != "" && b.Operation != operationLost {
 			outcomes, err := a.await(ctx, b, new(int))
 			if err == nil {
 				if err := a.settleResumed(ctx, b, outcomes); err != nil {

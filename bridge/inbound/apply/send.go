@@ -182,7 +182,7 @@ func (a *Applier) await(ctx context.Context, b *bridge.Batch, tries *int) (outco
 func (a *Applier) outcome(c *bridge.Staged, o bridge.Outcome) (fate, bool) {
 	switch {
 	case o.Reject != nil:
-		return a.rejected(c, o.Reject), true
+		return rejected(c, o.Reject), true
 	case o.Missing != nil:
 		c.Status, c.Missing = bridge.Waiting, o.Missing
 		return fate{}, false

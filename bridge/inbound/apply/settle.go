@@ -16,7 +16,7 @@ type fate struct {
 	reject *formats.Reject // FateRejected
 }
 
-func (a *Applier) rejected(c *bridge.Staged, why *formats.Reject) fate {
+func rejected(c *bridge.Staged, why *formats.Reject) fate {
 	c.Status = bridge.Finished
 	r := *why
 	r.Pos = c.Record.Pos
@@ -24,6 +24,21 @@ func (a *Applier) rejected(c *bridge.Staged, why *formats.Reject) fate {
 		r.Key = c.Key
 	}
 	return fate{change: c, fate: bridge.FateRejected, reject: &r}
+}
+
+// RejectLost rejects records that waited for a parent and are damaged in the ledger.
+func (a *Applier) RejectLost(ctx context.Context, lost []bridge.ParkedRow) error {
+	for part := range slices.Chunk(lost, settleRows) {
+		ended := make([]fate, len(part))
+		for i, p := range part {
+			record := &formats.Record{Entity: a.Feed.Entity, Key: p.Key, Pos: p.Pos}
+			ended[i] = rejected(&bridge.Staged{Change: bridge.Change{Key: p.Key, Record: record, Line: p.Line}, Raw: p.Raw}, p.Lost())
+		}
+		if err := a.settle(ctx, 0, ended, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // settle commits fates, saves the stage and counts. A crash after the commit finds the fates in the ledger.

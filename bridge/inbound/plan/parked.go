@@ -10,7 +10,8 @@ import (
 	"github.com/orobridge/orobridge/formats"
 )
 
-// FillParked stages the records of the drop that wait for a parent. What an interrupted attempt has settled is counted.
+// FillParked stages the records of the drop that wait for a parent. What an interrupted attempt has settled is counted. Those that are
+// damaged in the ledger are gathered in Lost.
 func (p *Planner) FillParked(ctx context.Context) error {
 	run := p.Run
 	fates, err := p.Ledger.Fates(ctx, run.ID)
@@ -33,7 +34,10 @@ func (p *Planner) FillParked(ctx context.Context) error {
 		if r.Drop != p.Drop.ID {
 			return nil
 		}
-		run.Rows++
+		if run.Rows++; r.Damaged {
+			p.Lost = append(p.Lost, r)
+			return nil
+		}
 		page = append(page, parkedChange(p.Feed, r))
 		if len(page) < chunkRows {
 			return nil

@@ -82,9 +82,10 @@ type Planner struct {
 	OnReject   func(bridge.RejectRow)  // told of each reject
 	OnWarn     func(bridge.WarningRow) // told of each warning
 
-	Ignored []string         // columns of the file that no field takes
-	Skipped map[string]int64 // what the reader and the mapping have left out, by word
-	Spares  string           // why nothing was withdrawn though the feed wants it; empty otherwise
+	Ignored []string           // columns of the file that no field takes
+	Skipped map[string]int64   // what the reader and the mapping have left out, by word
+	Spares  string             // why nothing was withdrawn though the feed wants it; empty otherwise
+	Lost    []bridge.ParkedRow // that are damaged in the ledger: they count as rows, and have no fate yet
 
 	columns  []string
 	seen     LinkSet // links that the file names

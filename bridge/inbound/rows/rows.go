@@ -19,6 +19,7 @@ import (
 	"slices"
 
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/envelope"
 )
@@ -42,6 +43,8 @@ type File struct {
 
 	at     int // of parts
 	file   *os.File
+	sum    string         // of the file, of a copy
+	proof  *spool.Proof   // of a copy that is not wrapped
 	reader formats.Reader // nil before the first row of a part
 }
 
@@ -51,12 +54,18 @@ type Part struct {
 	Path string // on the local disk
 }
 
-// Open opens a file as a feed reads it. What it is wrapped in is taken off in the folder spool. Who is told of good
+// Open opens a file as a feed reads it. What it is wrapped in is taken off in a folder of the spool. Who is told of good
 // signatures (nil: nobody) is told before what was signed is looked at, and may refuse it. The error is a
 // *formats.FileError when the file is at fault.
-func Open(spool string, f *config.Feed, path string, signed func(envelope.Signature) error) (*File, error) {
-	r := &File{feed: f, parts: []Part{{Path: path}}, counts: map[string]int64{}}
-	err := r.unwrap(spool, path, signed)
+func Open(folder string, f *config.Feed, path string, signed func(envelope.Signature) error) (*File, error) {
+	return OpenCopy(folder, f, path, "", signed)
+}
+
+// OpenCopy opens a copy of a file that had a sha256 when it came. Its rows end in [spool.ErrDamaged] when it has another one by now; a
+// wrapped copy has to have it before it is unwrapped. An empty sum says that nobody knows it.
+func OpenCopy(folder string, f *config.Feed, path, sum string, signed func(envelope.Signature) error) (*File, error) {
+	r := &File{feed: f, parts: []Part{{Path: path}}, counts: map[string]int64{}, sum: sum}
+	err := r.unwrap(folder, path, signed)
 	if err == nil {
 		err = r.head()
 	}
@@ -111,7 +120,12 @@ func (r *File) open(i int) (err error) {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", filepath.Base(r.parts[i].Path), err)
 	}
-	r.reader, err = r.feed.Format.Open(bufio.NewReaderSize(r.file, int(min(info.Size()+1, 256<<10))), r.feed.Entity)
+	var bytes io.Reader = r.file
+	if r.proof = nil; r.sum != "" && !r.Wrapped() {
+		r.proof = spool.NewProof(r.file, r.sum)
+		bytes = r.proof
+	}
+	r.reader, err = r.feed.Format.Open(bufio.NewReaderSize(bytes, int(min(info.Size()+1, 256<<10))), r.feed.Entity)
 	if r.meantToBeEmpty(err) {
 		r.reader, err = noRows{}, nil
 	}
@@ -185,6 +199,11 @@ func (r *File) Next(row *formats.Row) error {
 		AddCounts(r.counts, r.reader)
 		if end, ok := r.reader.(formats.Finisher); ok && end.Unfinished() != "" {
 			r.counts[Truncated]++
+		}
+		if r.proof != nil {
+			if err := r.proof.End(); err != nil {
+				return err
+			}
 		}
 		r.at++
 		if err := r.closeFile(); err != nil {

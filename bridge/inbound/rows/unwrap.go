@@ -22,6 +22,9 @@ func (r *File) unwrap(folder, path string, signed func(envelope.Signature) error
 	if len(layers) == 0 {
 		return nil
 	}
+	if err := spool.Check(path, r.sum); r.sum != "" && err != nil {
+		return err
+	}
 	src, err := os.Open(path)
 	if err != nil {
 		return fmt.Errorf("open %s: %w", filepath.Base(path), err)

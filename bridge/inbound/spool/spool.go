@@ -9,6 +9,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"os"
@@ -61,6 +63,11 @@ func Have(ctx context.Context, r Source, d *bridge.Drop, folder, op string) erro
 			return nil
 		}
 	}
+	return Again(ctx, r, d, folder, op)
+}
+
+// Again brings a drop's bytes back, whatever stands in the folder: there they may be [ErrDamaged].
+func Again(ctx context.Context, r Source, d *bridge.Drop, folder, op string) error {
 	if r == nil || d.Path == "" {
 		return &bridge.Error{Op: op, Object: "drop " + strconv.FormatInt(d.ID, 10), Err: errors.New("its bytes are not kept on this machine"),
 			Hint: "load the file again: orobridge load " + d.Feed + " FILE"}
@@ -73,6 +80,62 @@ func Have(ctx context.Context, r Source, d *bridge.Drop, folder, op string) erro
 			Hint: "drop it into the feed's folder if it is to be loaded as it is now"}
 	}
 	return err
+}
+
+// ErrDamaged: a copy has not the sha256 that was taken of it when it came, or can't be read: its disk has changed it.
+var ErrDamaged = errors.New("the copy on this machine is not what was fetched")
+
+// HintDamaged is what to do about a copy that is [ErrDamaged].
+const HintDamaged = "look after the disk of state.dir: `orobridge state check` says what else it has changed"
+
+// Check reads a copy and compares it with its sha256 in hexadecimal digits; without one any copy is good.
+func Check(path, sum string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return Trouble(err)
+	}
+	defer file.Close() // it was only read
+	p := NewProof(file, sum)
+	return p.End()
+}
+
+// A Proof is a copy that is compared with its sha256 while it is read.
+type Proof struct {
+	from   io.Reader
+	sum    string
+	hash   hash.Hash
+	failed error // of a read
+}
+
+// NewProof reads a copy that has a sha256, in hexadecimal digits; with an empty one any copy is good.
+func NewProof(from io.Reader, sum string) *Proof {
+	return &Proof{from: from, sum: sum, hash: sha256.New()}
+}
+
+// Read implements io.Reader.
+func (p *Proof) Read(b []byte) (int, error) {
+	n, err := p.from.Read(b)
+	if p.sum != "" {
+		p.hash.Write(b[:n])
+	}
+	if err != nil && !errors.Is(err, io.EOF) {
+		p.failed = err
+	}
+	return n, err
+}
+
+// End reads what nobody has read and says whether all of it was what it has to be: [ErrDamaged] when it was not.
+func (p *Proof) End() error {
+	if p.sum == "" {
+		return nil
+	}
+	if _, err := io.Copy(io.Discard, p); err != nil {
+		return fmt.Errorf("%w: %w", ErrDamaged, p.failed)
+	}
+	if sum := hex.EncodeToString(p.hash.Sum(nil)); sum != p.sum {
+		return fmt.Errorf("%w: its sha256 is %s, and was %s", ErrDamaged, sum, p.sum)
+	}
+	return nil
 }
 
 func syncFolder(path string) error {

@@ -113,6 +113,13 @@ func Restore(t testing.TB, address string, dump []byte) {
 	output(t, script, "psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", at)
 }
 
+// Exec runs a script in a ledger, behind the back of whoever works with it.
+func Exec(t testing.TB, address, script string) {
+	t.Helper()
+	at, schema := split(t, address)
+	output(t, []byte("SET search_path = "+schema+";\n"+script), "psql", "--quiet", "--no-psqlrc", "--set=ON_ERROR_STOP=1", at)
+}
+
 func output(t testing.TB, input []byte, program string, args ...string) []byte {
 	t.Helper()
 	bin, err := programs()
