@@ -151,6 +151,7 @@ type DropFilter struct {
 	After    int64  // a higher id
 	Before   int64  // a lower id
 	Word     string // a part of the name
+	Begins   string // the name begins so
 	States   []DropState
 	From, To time.Time // seen
 	Settled  time.Time // settled since

@@ -55,10 +55,13 @@ type Ledger interface {
 	Warnings(ctx context.Context, drop int64, each func(bridge.WarningRow) error) error
 	// Parked walks the records of a feed ("": of all) that wait for a parent; with the zero time, whether due or not.
 	Parked(ctx context.Context, feed string, waitedSince time.Time, each func(bridge.ParkedRow) error) error
+	// ParkedAs finds the record of a key that waits for its parent; nil when none does.
+	ParkedAs(ctx context.Context, entity, key string) (*bridge.ParkedRow, error)
 	CountParked(ctx context.Context, entity string) (int64, error)
 	// Links reads the full links of some keys; what is unknown is left out.
 	Links(ctx context.Context, entity string, keys []string) (map[string]*bridge.Link, error)
-	// KeysOf lists up to n keys of which a word is a part or the whole, by entity and key.
+	// KeysOf lists up to n keys of which a word is the whole, the first part, or the part behind the name of a price list, by entity
+	// and key.
 	KeysOf(ctx context.Context, word string, n int) ([]bridge.EntityKey, error)
 	History(ctx context.Context, entity, key string) ([]bridge.HistoryEntry, error)
 	Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*bridge.Owed, error)

@@ -12,8 +12,8 @@ import (
 // Finder looks for what people have in their hands.
 type Finder struct{ *Desk }
 
-// Found is what a word names: an order or the number of its file, a drop by its number, its sha256 or a part of its file's name, a
-// SKU or another key.
+// Found is what a word names: an order or the number of its file, a drop by its sha256 or how its file's name begins, a SKU or another
+// key.
 type Found struct {
 	Orders []Order
 	Drops  []Drop   // newest last
@@ -24,28 +24,29 @@ type Found struct {
 // foundDrops is how many drops of a name are found, the newest ones.
 const foundDrops = 50
 
-// Search looks for a word everywhere. Nothing found is no error.
+// Search looks for a word everywhere. Nothing found is no error. Only a word that nothing else has is looked for inside of the names of
+// files, since that reads them all.
 func (k Finder) Search(ctx context.Context, word string) (*Found, error) {
 	v := &Found{}
 	var err error
 	if v.Orders, err = k.Orders(ctx, bridge.OutboxFilter{Order: word, Last: foundDrops}); err != nil {
 		return nil, err
 	}
-	f := bridge.DropFilter{Word: word, Last: foundDrops}
 	if sum := strings.ToLower(word); len(sum) == 64 && strings.Trim(sum, "0123456789abcdef") == "" {
-		f = bridge.DropFilter{SHA256: sum, Last: foundDrops}
+		v.Drops, err = k.Drops(ctx, bridge.DropFilter{SHA256: sum, Last: foundDrops})
+		return v, err
 	}
-	if v.Drops, err = k.Drops(ctx, f); err != nil {
+	if v.Drops, err = k.Drops(ctx, bridge.DropFilter{Begins: word, Last: foundDrops}); err != nil {
 		return nil, err
 	}
-	if f.SHA256 != "" {
-		return v, nil
+	if v.Traces, v.More, err = k.TraceAll(ctx, word); err != nil && !errors.Is(err, bridge.ErrUnknown) {
+		return nil, err
 	}
-	v.Traces, v.More, err = k.TraceAll(ctx, word)
-	if errors.Is(err, bridge.ErrUnknown) {
-		err = nil
+	if len(v.Orders)+len(v.Drops)+len(v.Traces) == 0 {
+		v.Drops, err = k.Drops(ctx, bridge.DropFilter{Word: word, Last: foundDrops})
+		return v, err
 	}
-	return v, err
+	return v, nil
 }
 
 // Now is what the shop holds of a key at this moment.

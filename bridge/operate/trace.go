@@ -113,17 +113,18 @@ func (k *View) trace(ctx context.Context, shop, entity, key string) (*Trace, err
 	for _, e := range entries {
 		v.History = append(v.History, newHistoryEntry(e))
 	}
-	err = ledger.Parked(ctx, "", time.Time{}, func(p bridge.ParkedRow) error {
-		if p.Entity == entity && p.Key == key {
-			parked := newParked(p)
-			v.Parked = &parked
-		}
-		return nil
-	})
-	if err == nil && v.OroID == "" && v.Parked == nil && len(v.History) == 0 {
+	p, err := ledger.ParkedAs(ctx, entity, key)
+	if err != nil {
+		return nil, err
+	}
+	if p != nil {
+		parked := newParked(*p)
+		v.Parked = &parked
+	}
+	if v.OroID == "" && v.Parked == nil && len(v.History) == 0 {
 		return nil, nil
 	}
-	return v, err
+	return v, nil
 }
 
 // ownWords are keys that a key of the files' own words may mean: units, lists and numbers as a feed of the entity maps them.

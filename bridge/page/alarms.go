@@ -30,12 +30,12 @@ const (
 	overAlarms = 100
 )
 
-func (s alarmPages) showAlarms(c *call) error {
+func (s alarmPages) showAlarms(c *call) (view, error) {
 	now := c.desk.In.Clock.Now()
 	f := bridge.AlarmFilter{Raised: true, Cleared: now.Add(-overFor), Last: overAlarms}
 	all, err := operate.Alarms(c.r.Context(), &c.desk.View, f)
 	if err != nil {
-		return err
+		return view{}, err
 	}
 	v := &alarmList{}
 	for _, a := range backward(all) {
@@ -47,8 +47,7 @@ func (s alarmPages) showAlarms(c *call) error {
 		x.Tone = "idle"
 		v.Over = append(v.Over, x)
 	}
-	s.show(c, http.StatusOK, "alarms", view{Title: c.T("Alarms"), Live: true, Body: v})
-	return nil
+	return view{Title: c.T("Alarms"), Live: true, Body: v}, nil
 }
 
 // toneOf is how bad an alarm is; one that somebody knows of is quiet.

@@ -59,7 +59,7 @@ func choice(r *http.Request, names ...string) url.Values {
 	return q
 }
 
-func (s dropPages) showDrops(c *call) error {
+func (s dropPages) showDrops(c *call) (view, error) {
 	q := choice(c.r, "feed", "state", "word", "day", "before")
 	v := &dropList{Feed: q.Get("feed"), State: q.Get("state"), Word: q.Get("word"), Day: q.Get("day"), States: bridge.DropStates()}
 	for _, f := range c.desk.Feeds {
@@ -73,14 +73,14 @@ func (s dropPages) showDrops(c *call) error {
 	if v.Day != "" {
 		var err error
 		if day, err = time.Parse(time.DateOnly, v.Day); err != nil {
-			return &operate.Mistake{Message: fmt.Sprintf("%q is not a day", v.Day), Hint: "write it as 2026-11-21"}
+			return view{}, &operate.Mistake{Message: fmt.Sprintf("%q is not a day", v.Day), Hint: "write it as 2026-11-21"}
 		}
 		f.From, f.To = day, day.Add(24*time.Hour)
 	}
 	f.Before, _ = strconv.ParseInt(q.Get("before"), 10, 64) // what is none begins at the newest
 	var err error
 	if v.Drops, err = c.desk.Drops(c.r.Context(), f); err != nil {
-		return err
+		return view{}, err
 	}
 	more := len(v.Drops) > pageRows
 	if more {
@@ -89,11 +89,8 @@ func (s dropPages) showDrops(c *call) error {
 	if len(v.Drops) > 0 {
 		v.Pager = pagesOf(q, more, v.Drops[0].Drop)
 	}
-	if v.Ribbon, err = s.ribbonFor(c, day, v.Feed); err != nil {
-		return err
-	}
-	s.show(c, http.StatusOK, "drops", view{Title: c.T("Drops"), Live: f.Before == 0, Body: v})
-	return nil
+	v.Ribbon, err = ribbonOf(c.r.Context(), c.desk, day, v.Feed)
+	return view{Title: c.T("Drops"), Live: f.Before == 0, Body: v}, err
 }
 
 // ribbon is a day in quarters of an hour: what came when, and how it ended.
@@ -131,17 +128,7 @@ const (
 // worse orders tones for a cell.
 var worse = map[string]int{"idle": 0, "good": 1, "busy": 2, "warn": 3, "hold": 4, "bad": 5}
 
-// ribbonFor is a day's ribbon, made once for all who may see all of it and look at the same time.
-func (s dropPages) ribbonFor(c *call, day time.Time, feed string) (*ribbon, error) {
-	ctx := c.r.Context()
-	make := func() (*ribbon, error) { return s.ribbon(ctx, c.desk, day, feed) }
-	if c.desk.Narrow() {
-		return make()
-	}
-	return s.ribbons.of(feed+day.Format(time.DateOnly)).get(ctx, s.news.now(), newsEvery, make)
-}
-
-func (s dropPages) ribbon(ctx context.Context, desk *operate.Desk, day time.Time, feed string) (*ribbon, error) {
+func ribbonOf(ctx context.Context, desk *operate.Desk, day time.Time, feed string) (*ribbon, error) {
 	drops, err := desk.Drops(ctx, bridge.DropFilter{Feed: feed, From: day, To: day.Add(24 * time.Hour), Last: ribbonDrops})
 	if err != nil {
 		return nil, err

@@ -51,20 +51,14 @@ func pauseOf(all []operate.Pause, work string) *operate.Pause {
 	return nil
 }
 
-func (s workPages) showFeeds(c *call) error {
+func (s workPages) showFeeds(c *call) (view, error) {
 	v, err := s.works(c)
-	if err == nil {
-		s.show(c, http.StatusOK, "feeds", view{Title: c.T("Feeds"), Live: true, Body: v})
-	}
-	return err
+	return view{Title: c.T("Feeds"), Live: true, Body: v}, err
 }
 
-func (s workPages) showExports(c *call) error {
+func (s workPages) showExports(c *call) (view, error) {
 	v, err := s.works(c)
-	if err == nil {
-		s.show(c, http.StatusOK, "exports", view{Title: c.T("Exports"), Live: true, Body: v})
-	}
-	return err
+	return view{Title: c.T("Exports"), Live: true, Body: v}, err
 }
 
 // oneWork is a feed or an export: how it stands, and what it works by.

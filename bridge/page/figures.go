@@ -2,7 +2,6 @@ package page
 
 import (
 	"math"
-	"net/http"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge/operate"
@@ -54,7 +53,7 @@ func (*chart) Height() float64 { return chartHeight }
 func (*chart) Left() float64   { return chartLeft }
 func (*chart) Bottom() float64 { return chartHeight - chartBottom }
 
-func (s *Server) showFigures(c *call) error {
+func (s *Server) showFigures(c *call) (view, error) {
 	ctx := c.r.Context()
 	make := func() ([]operate.Day, error) {
 		return operate.Figures{View: &c.desk.View}.Days(ctx, c.desk.In.Clock.Now(), figureDays)
@@ -67,7 +66,7 @@ func (s *Server) showFigures(c *call) error {
 		days, err = s.days.get(ctx, moment{}, figuresAge, make)
 	}
 	if err != nil {
-		return err
+		return view{}, err
 	}
 	of := func(x *chart, first, second func(*operate.Day) float64) *chart {
 		for i := range days {
@@ -97,8 +96,7 @@ func (s *Server) showFigures(c *call) error {
 		of(&chart{Title: "Pace of the shop", Unit: "rows a second", First: "rows a second"},
 			func(d *operate.Day) float64 { return d.PerSecond }, nil),
 	}}
-	s.show(c, http.StatusOK, "figures", view{Title: c.T("Figures"), Body: v})
-	return nil
+	return view{Title: c.T("Figures"), Body: v}, nil
 }
 
 // draw works out where everything stands.

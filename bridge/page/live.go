@@ -3,8 +3,10 @@ package page
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"io"
 	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,11 +47,19 @@ type progress struct {
 	Total int64  `json:"total"`
 }
 
-// bulletin is what a watcher is told.
+// bulletin is what a watcher is told. It is put into words once for all of them.
 type bulletin struct {
 	changed  bool
-	progress []progress
+	progress []told
 }
+
+// told is how far a feed's run is, as watchers hear it.
+type told struct{ feed, text string }
+
+// quiet are the kinds of what happens without that a page changes: batch by batch, and who comes and goes.
+var quiet = append([]bridge.EventKind{bridge.StepReached, bridge.PersonSeen, bridge.LoggedIn, bridge.LoggedOut, bridge.LoginRefused,
+	bridge.SessionBegan, bridge.SessionEnded, bridge.FileUploaded, bridge.FileDownloaded, bridge.FileRenamed, bridge.FileDeleted,
+	bridge.FolderMade, bridge.PartnerRefused, bridge.Pruned}, bridge.BatchKinds...)
 
 func newNews(ctx context.Context, wait *sync.WaitGroup, events *bridge.Events) *news {
 	n := &news{progress: map[string]progress{}, watchers: map[chan bulletin]bool{}}
@@ -71,9 +81,9 @@ func newNews(ctx context.Context, wait *sync.WaitGroup, events *bridge.Events) *
 
 // observe is called by whoever does the work, and is quick.
 func (n *news) observe(e *bridge.Event) {
-	switch e.Kind {
-	case bridge.StepReached, bridge.BatchSent, bridge.BatchJudged:
-	case bridge.Progressed:
+	switch {
+	case slices.Contains(quiet, e.Kind):
+	case e.Kind == bridge.Progressed:
 		n.mu.Lock()
 		n.progress[e.Feed] = progress{e.Feed, formats.Printable(e.File), e.Phase, e.Done, e.Total}
 		n.mu.Unlock()
@@ -100,7 +110,9 @@ func (n *news) tell() {
 	}
 	m := bulletin{changed: n.changed}
 	for _, p := range n.progress {
-		m.progress = append(m.progress, p)
+		if text, err := json.Marshal(p); err == nil { // texts and numbers can all be told
+			m.progress = append(m.progress, told{p.Feed, "event: progress\ndata: " + string(text) + "\n\n"})
+		}
 	}
 	n.changed = false
 	clear(n.progress)
@@ -165,9 +177,9 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("X-Accel-Buffering", "no")
 	out := http.NewResponseController(w)
 	_ = out.SetReadDeadline(time.Time{}) // the request has been read; a test's recorder has none
-	send := func(format string, args ...any) bool {
+	send := func(text string) bool {
 		_ = out.SetWriteDeadline(time.Now().Add(writeWithin)) // as above
-		_, err := fmt.Fprintf(w, format, args...)
+		_, err := io.WriteString(w, text)
 		return err == nil && out.Flush() == nil
 	}
 	if !send("retry: 5000\n\n") {
@@ -187,22 +199,23 @@ func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
 				return
 			}
 		case m, ok := <-c:
-			if !ok || !sendBulletin(send, &seen, m) {
+			if !ok || !send(m.to(&seen)) {
 				return
 			}
 		}
 	}
 }
 
-func sendBulletin(send func(string, ...any) bool, seen *operate.View, m bulletin) bool {
+// to is a bulletin for somebody who may see some shops.
+func (m bulletin) to(seen *operate.View) string {
+	var b strings.Builder
 	for _, p := range m.progress {
-		if seen.Narrow() && seen.ShopOf(p.Feed) == "" {
-			continue
-		}
-		text, err := json.Marshal(p)
-		if err != nil || !send("event: progress\ndata: %s\n\n", text) {
-			return false
+		if !seen.Narrow() || seen.ShopOf(p.feed) != "" {
+			b.WriteString(p.text)
 		}
 	}
-	return !m.changed || send("event: news\ndata: {}\n\n")
+	if m.changed {
+		b.WriteString("event: news\ndata: {}\n\n")
+	}
+	return b.String()
 }

@@ -31,7 +31,7 @@ type orderList struct {
 var owedStates = []bridge.OwedState{bridge.Collected, bridge.OwedNow, bridge.Written, bridge.PickedUp, bridge.Answered,
 	bridge.Conflict, bridge.Stuck, bridge.Unknown}
 
-func (s orderPages) showOrders(c *call) error {
+func (s orderPages) showOrders(c *call) (view, error) {
 	q := choice(c.r, "export", "state", "word", "alarms", "before")
 	v := &orderList{Export: q.Get("export"), State: q.Get("state"), Word: q.Get("word"), Alarms: q.Has("alarms"), States: owedStates}
 	for _, x := range c.desk.Exports {
@@ -44,7 +44,7 @@ func (s orderPages) showOrders(c *call) error {
 	f.Before, _ = strconv.ParseInt(q.Get("before"), 10, 64) // what is none begins at the newest
 	var err error
 	if v.Orders, err = c.desk.Orders(c.r.Context(), f); err != nil {
-		return err
+		return view{}, err
 	}
 	more := len(v.Orders) > pageRows
 	if more {
@@ -53,8 +53,7 @@ func (s orderPages) showOrders(c *call) error {
 	if len(v.Orders) > 0 {
 		v.Pager = pagesOf(q, more, v.Orders[0].ID)
 	}
-	s.show(c, http.StatusOK, "orders", view{Title: c.T("Orders"), Live: f.Before == 0, Body: v})
-	return nil
+	return view{Title: c.T("Orders"), Live: f.Before == 0, Body: v}, nil
 }
 
 // shownContent is how much of an order's file is shown, in bytes; all of it can be had as a file.

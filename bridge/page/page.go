@@ -20,6 +20,7 @@ import (
 const (
 	pageRows   = 50
 	maxForm    = 64 << 10 // bytes
+	maxAddress = 4 << 10  // bytes of path and query: pages are kept by them
 	maxReason  = 1000     // bytes of why somebody decides
 	maxAtOnce  = 8        // pages that are made at the same time: the ledger has a bridge to serve
 	renderTime = 30 * time.Second
@@ -51,11 +52,10 @@ type Server struct {
 	drafts *drafts
 	today  memo[*today]
 	days   memo[[]operate.Day]
-	// ribbons are kept by feed and day.
-	ribbons memos[*ribbon]
-	making  chan struct{}
-	end     context.CancelFunc
-	stop    sync.WaitGroup
+	alike  memos[*made]
+	making chan struct{}
+	end    context.CancelFunc
+	stop   sync.WaitGroup
 }
 
 // New makes a page. It observes what happens until it is closed.
@@ -107,6 +107,7 @@ func Static() http.Handler {
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	look := func(path string, h func(*call) error) { mux.Handle("GET "+path, s.serve(admit.Viewer, h)) }
+	alike := func(path, name string, h func(*call) (view, error)) { look(path, s.sharing(name, h)) }
 	work := func(path string, ask, do func(*call) error) {
 		mux.Handle("GET "+path, s.serve(admit.Operator, ask))
 		mux.Handle("POST "+path, s.serve(admit.Operator, do))
@@ -114,26 +115,26 @@ func (s *Server) Handler() http.Handler {
 	drops, orders, works, decide := dropPages{s}, orderPages{s}, workPages{s}, deciding{s}
 	rejects, files := rejectPages{decide}, handingIn{decide}
 	alarms := alarmPages{decide}
-	look("/{$}", s.showToday)
-	look("/drops", drops.showDrops)
+	alike("/{$}", "today", s.showToday)
+	alike("/drops", "drops", drops.showDrops)
 	look("/drops/{id}", drops.showDrop)
 	look("/drops/{id}/rejects.csv", drops.dropRejects)
 	work("/drops/{id}/{what}", decide.askDrop, decide.decideDrop)
-	look("/alarms", alarms.showAlarms)
+	alike("/alarms", "alarms", alarms.showAlarms)
 	work("/alarms/{id}/ack", alarms.askAck, alarms.ack)
 	look("/rejects", rejects.showRejects)
 	look("/rejects.csv", rejects.allRejects)
 	work("/rejects/ack", rejects.askAck, rejects.ack)
-	look("/orders", orders.showOrders)
+	alike("/orders", "orders", orders.showOrders)
 	look("/orders/{id}", orders.showOrder)
 	mux.Handle("GET /orders/{id}/file", s.serve(admit.Operator, orders.orderFile))
 	work("/orders/{id}/{what}", decide.askOrder, decide.decideOrder)
 	look("/search", searching{s}.search)
-	look("/feeds", works.showFeeds)
+	alike("/feeds", "feeds", works.showFeeds)
 	look("/feeds/{name}", works.showFeed)
 	work("/feeds/{name}/upload", files.askUpload, files.upload)
 	work("/feeds/{name}/{what}", decide.askWork, decide.decideWork)
-	look("/exports", works.showExports)
+	alike("/exports", "exports", works.showExports)
 	look("/exports/{name}", works.showExport)
 	work("/exports/{name}/{what}", decide.askWork, decide.decideWork)
 	mux.Handle("GET /shop/{what}", s.serve(admit.Admin, decide.askWork))
@@ -141,7 +142,7 @@ func (s *Server) Handler() http.Handler {
 	mux.Handle("GET /shops/{name}/{what}", s.serve(admit.Admin, decide.askWork))
 	mux.Handle("POST /shops/{name}/{what}", s.serve(admit.Admin, decide.decideWork))
 	work("/check", decide.askCheck, decide.check)
-	look("/figures", s.showFigures)
+	alike("/figures", "figures", s.showFigures)
 	look("/help", s.showHelp)
 	look("/help/{topic}", s.showTopic)
 	if s.Pictures != nil {
@@ -201,6 +202,10 @@ func (s *Server) newCall(w http.ResponseWriter, r *http.Request, who *admit.Call
 // serve answers those who have a role, so many at a time.
 func (s *Server) serve(role admit.Role, h func(*call) error) http.Handler {
 	return s.allowed(role, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.URL.RequestURI()) > maxAddress {
+			http.Error(w, "the address is too long", http.StatusRequestURITooLong)
+			return
+		}
 		ctx, cancel := context.WithTimeout(r.Context(), renderTime)
 		defer cancel()
 		select {

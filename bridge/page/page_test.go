@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/admit"
 	"github.com/orobridge/orobridge/bridge/bridgetest"
 	"github.com/orobridge/orobridge/bridge/page"
 )
@@ -261,6 +262,36 @@ func TestAFileIsHandedInAfterItsPlan(t *testing.T) {
 	s.Round()
 	s.get(w.Header().Get("Location")).says("", "byhand.csv", "loaded", "the ERP is down")
 	s.NothingLeft()
+}
+
+// A page that several look at is made once for all of them, and nobody is shown what is for somebody else by that.
+func TestPagesAreSharedByThoseWhoSeeTheSame(t *testing.T) {
+	s := newSite(t, busy(t))
+	s.Must(s.Ledger.SaveAlarms(t.Context(), bridge.AlarmRound{Alarms: []*bridge.LiveAlarm{{Alarm: bridge.AlarmMissing, Of: "feed prices", N: 1,
+		Text: "nothing came by 06:30", Begun: s.Clock.Now(), Raised: s.Clock.Now()}}}))
+	other := &admit.Caller{Name: "otto", Role: admit.Operator}
+	for _, path := range []string{"/", "/alarms", "/drops", "/orders", "/feeds", "/exports", "/figures"} {
+		s.get(path).says("", "Logged in as olga (operator)")
+		s.as(other).get(path).says("", "Logged in as otto (operator)")
+		s.as(other).get(path).lacks("olga")
+	}
+	for path, decision := range map[string]string{"/": "I know of it…", "/alarms": "I know of it…"} {
+		s.get(path).says("", decision)
+		s.as(viewer).get(path).lacks(decision)
+		s.as(admins).get(path).says("", decision)
+	}
+	s.get("/feeds").lacks("Pause")
+	s.as(admins).get("/feeds").says("", "Pause")
+	german := httptest.NewRequest("GET", "/drops", nil)
+	german.Header.Set("Accept-Language", "de")
+	parse(t, s.ask(german).Body.String()).says("", "Zustand", "Angemeldet als olga")
+	s.get("/drops").says("", "State")
+	s.decide("/feeds/prices/pause")
+	s.as(viewer).get("/").says("alerts", "Paused by somebody: feed prices") // whoever decided, all see it at once
+	long := httptest.NewRequest("GET", "/drops?word="+strings.Repeat("x", 5000), nil)
+	if w := s.ask(long); w.Code != http.StatusRequestURITooLong {
+		t.Errorf("a page by an address without end is %d", w.Code)
+	}
 }
 
 // Pages are told of what happens, and of how far a load is.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -73,13 +72,9 @@ func (t *today) Tone() string {
 // Needs counts what needs somebody.
 func (t *today) Needs() int { return len(t.Alerts) }
 
-func (s *Server) showToday(c *call) error {
+func (s *Server) showToday(c *call) (view, error) {
 	t, err := s.todayFor(c)
-	if err != nil {
-		return err
-	}
-	s.show(c, http.StatusOK, "today", view{Title: c.T("Today"), Live: true, Body: t})
-	return nil
+	return view{Title: c.T("Today"), Live: true, Body: t}, err
 }
 
 // todayFor is how everything stands, made once for all who may see all of it and look at the same time.

@@ -139,6 +139,7 @@ type view struct {
 	Flash   string // what was just done
 	Word    string // that was searched for
 	Body    any
+	Made    template.HTML // of the body; empty: it is made with the page
 }
 
 // Operator says that the reader may decide, and see what is a person's.
@@ -152,9 +153,45 @@ func (v view) In(part string) bool {
 	return v.Path == part || part != "/" && strings.HasPrefix(v.Path, part+"/")
 }
 
+// of tells a view who looks, and at what.
+func (v *view) of(c *call, version string) {
+	v.words, v.Path, v.Here, v.Who, v.Version = c.words, c.r.URL.Path, c.r.URL.RequestURI(), c.who, version
+}
+
+// made is a page whose body is ready.
+type made struct {
+	Title string
+	Live  bool
+	body  template.HTML
+}
+
+// sharing shows a page whose body is the same for all who have the same role, shops and language, and names none of them: it is made
+// once for all of them who look at the same time. Nothing on it may be a person's, since each look at that is entered in the audit.
+func (s *Server) sharing(name string, look func(*call) (view, error)) func(*call) error {
+	return func(c *call) error {
+		alike := strings.Join(append([]string{c.Lang, c.who.Role.String(), c.r.URL.RequestURI()}, c.who.Shops...), " ")
+		m, err := s.alike.of(alike).get(c.r.Context(), s.news.now(), newsEvery, func() (*made, error) {
+			v, err := look(c)
+			if err != nil {
+				return nil, err
+			}
+			v.of(c, s.Version)
+			var b strings.Builder
+			if err := pages[name].ExecuteTemplate(&b, "body", v); err != nil {
+				return nil, err
+			}
+			return &made{v.Title, v.Live, template.HTML(b.String())}, nil
+		})
+		if err == nil {
+			s.show(c, http.StatusOK, name, view{Title: m.Title, Live: m.Live, Made: m.body})
+		}
+		return err
+	}
+}
+
 // show makes a page and sends it whole, or not at all.
 func (s *Server) show(c *call, status int, name string, v view) {
-	v.words, v.Path, v.Here, v.Who, v.Version = c.words, c.r.URL.Path, c.r.URL.RequestURI(), c.who, s.Version
+	v.of(c, s.Version)
 	if did, ok := deeds[c.r.URL.Query().Get("did")]; ok && v.Flash == "" {
 		v.Flash = c.T(did)
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/orobridge/orobridge/bridge"
 )
@@ -69,6 +70,9 @@ func (l dropStore) Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Dr
 	filter(&w, "id > ?", f.After)
 	filter(&w, "id < ?", f.Before)
 	filter(&w, "instr(name, ?) > 0", f.Word)
+	if f.Begins != "" {
+		w.add("name >= ? AND name < ?", f.Begins, f.Begins+string(utf8.MaxRune))
+	}
 	among(&w, "state", f.States)
 	filter(&w, "seen_at >= ?", millis(f.From))
 	filter(&w, "seen_at < ?", millis(f.To))

@@ -22,9 +22,25 @@ func (l rowStore) Parked(ctx context.Context, feed string, waitedSince time.Time
 	if feed == "" {
 		l.ours(&w, "p.entity", "")
 	}
+	err := l.walkParked(ctx, w, each)
+	return wrap("list parked records", err)
+}
+
+// ParkedAs finds the record of a key that waits for its parent; nil when none does.
+func (l rowStore) ParkedAs(ctx context.Context, entity, key string) (found *bridge.ParkedRow, err error) {
+	var w where
+	w.add("p.entity = ? AND p.key = ?", l.of(entity), key)
+	err = l.walkParked(ctx, w, func(p bridge.ParkedRow) error {
+		found = &p
+		return nil
+	})
+	return found, wrap("find what waits as "+key, err)
+}
+
+func (l rowStore) walkParked(ctx context.Context, w where, each func(bridge.ParkedRow) error) error {
 	query := `SELECT p.entity, p.key, p.feed, p.drop_id, p.run, p.line, p.pos,
 		p.missing_entity, p.missing_key, p.record, p.remove, p.row, p.since FROM parked p` + w.String() + ` ORDER BY p.drop_id, p.line, p.key`
-	err := walk(ctx, l.walks, query, w.args, func(rows *sql.Rows) error {
+	return walk(ctx, l.walks, query, w.args, func(rows *sql.Rows) error {
 		var p bridge.ParkedRow
 		var record string
 		var pos, raw []byte
@@ -42,7 +58,6 @@ func (l rowStore) Parked(ctx context.Context, feed string, waitedSince time.Time
 		p.Entity, p.Missing.Entity = bare(p.Entity), bare(p.Missing.Entity)
 		return each(p)
 	})
-	return wrap("list parked records", err)
 }
 
 // Unpark cancels the parked rows of these keys, with what becomes of them by that.

@@ -235,19 +235,40 @@ var rows = []test{
 		_, r := w.run(bridge.Drop{})
 		w.link("prices", "Retail|S-1|item")
 		w.link("prices", "Retail|S-10|item")
+		w.link("prices", `a\|b\\|S-1|item`)
+		w.link("prices", `a\|c|S-1|item`)
 		w.link("products", "S-1")
-		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{fated(r, "it's|S-1", bridge.FateUpdated)}))
+		w.link("products", "S-1|its own")
+		w.link("customers", "it's")
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{fated(r, "Retail|S-1|each", bridge.FateUpdated),
+			{HistoryEntry: fated(r, "New", bridge.FateParked).HistoryEntry, Park: &bridge.ParkedRow{Entity: "prices", Key: "New|S-1", Since: at}}}))
 		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{rejectOf(r, "S-1|only rejected", formats.Position{Line: 2})}))
-		of := func(word string, n int) []bridge.EntityKey { return got(w.KeysOf(w.Context(), word, n))(w) }
-		key := func(entity, key string) bridge.EntityKey {
-			return bridge.EntityKey{Shop: bridge.MainShop, Entity: entity, Key: key}
+		of := func(word string, n int) (all []string) {
+			for _, k := range got(w.KeysOf(w.Context(), word, n))(w) {
+				w.is(bridge.MainShop, k.Shop)
+				all = append(all, k.Entity+" "+k.Key)
+			}
+			return all
 		}
-		w.is([]bridge.EntityKey{key("prices", "Retail|S-1|item"), key("products", "S-1"), key("products", "S-1|only rejected"),
-			key("products", "it's|S-1")}, of("S-1", 10))
-		w.is(2, len(of("Retail", 10)))
+		w.is([]string{"prices New|S-1", "prices Retail|S-1|item", `prices a\|b\\|S-1|item`, `prices a\|c|S-1|item`, "products Retail|S-1|each",
+			"products S-1", "products S-1|its own", "products S-1|only rejected"}, of("S-1", 10))
+		w.is([]string{"prices Retail|S-10|item", "prices Retail|S-1|item", "products Retail|S-1|each"}, of("Retail", 10))
+		w.is([]string{"prices Retail|S-10|item"}, of("Retail|S-10", 10))
+		w.is([]string{"customers it's"}, of("it's", 10))
 		w.is(1, len(of("Retail", 1)))
-		w.is([]bridge.EntityKey(nil), of("S-", 10))
-		w.is([]bridge.EntityKey(nil), of("%", 10))
+		for _, word := range []string{"S-", "%", "item", "S-1 ", "|", ""} {
+			w.is([]string(nil), of(word, 10))
+		}
+	}},
+	{"what waits is found by its key", func(w *world) {
+		d, r := w.run(bridge.Drop{})
+		waits := bridge.ParkedRow{Entity: "products", Key: "A", Drop: d.ID, Run: r.ID, Line: 3,
+			Missing: bridge.Missing{Entity: "customers", Key: "M"}, Since: at}
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{{HistoryEntry: fated(r, "A", bridge.FateParked).HistoryEntry, Park: &waits}}))
+		found := got(w.ParkedAs(w.Context(), "products", "A"))(w)
+		w.is(true, found != nil && found.Line == 3 && found.Missing == waits.Missing)
+		w.is(true, got(w.ParkedAs(w.Context(), "products", "B"))(w) == nil && got(w.ParkedAs(w.Context(), "prices", "A"))(w) == nil)
+		w.is(true, got(in(w, "b2b").ParkedAs(w.Context(), "products", "A"))(w) == nil)
 	}},
 	{"a key has a history", func(w *world) {
 		_, r := w.run(bridge.Drop{})

@@ -26,6 +26,8 @@ var tallies = []test{
 		w.is([]string{"a_1.csv"}, page(bridge.DropFilter{Last: 2, Before: 2, Feed: "products"}))
 		w.is([]string{"a_1.csv", "a_2.csv"}, page(bridge.DropFilter{Word: "a_"}))
 		w.is([]string{}, page(bridge.DropFilter{Word: "%_1"}))
+		w.is([]string{"a_1.csv", "a_2.csv"}, page(bridge.DropFilter{Begins: "a_"}))
+		w.is([]string{}, page(bridge.DropFilter{Begins: "_"}))
 
 		w.owe(&bridge.Intake{Orders: []*bridge.Entry{entryOf("7"), entryOf("8"), entryOf("9")}})
 		all := w.owed(bridge.OutboxFilter{Last: 1, Before: w.owed(bridge.OutboxFilter{Identifier: "ORD-9"})[0].ID})
