@@ -125,6 +125,36 @@ var links = []test{
 		}
 		w.is(bridge.LinkRef{}, refs[len(keys)])
 	}},
+	{"keys in order are looked up among few and among many others", keysInOrder},
+}
+
+func keysInOrder(w *world) {
+	var known []string
+	for i := range 600 {
+		known = append(known, fmt.Sprintf("SKU-%05d", 2*i)) // each second key
+	}
+	w.link("products", known...)
+	w.link("prices", "SKU-00001", "SKU-00003")
+	for name, step := range map[string]int{"all and as many unknown": 1, "all": 2, "a half": 4, "few": 40} {
+		keys := []string{"A", "SKU", "SKU-00000"}
+		for i := 0; i < 1200; i += step {
+			keys = append(keys, fmt.Sprintf("SKU-%05d", i))
+		}
+		keys = append(keys, keys[len(keys)-1], "T", "T")
+		refs := make([]bridge.LinkRef, len(keys))
+		w.must(w.Lookup(w.Context(), "products", keys, refs))
+		for i, k := range keys {
+			var n int64
+			if _, err := fmt.Sscanf(k, "SKU-%05d", &n); err == nil && n%2 == 0 {
+				n = n/2 + 1
+			} else {
+				n = 0
+			}
+			if refs[i].ID != n {
+				w.Fatalf("%s, %s: %+v, want link %d", name, k, refs[i], n)
+			}
+		}
+	}
 }
 
 func keysAreFound(w *world) {

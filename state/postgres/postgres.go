@@ -114,11 +114,6 @@ func connect(address string) (*database, error) {
 	return d, nil
 }
 
-// lookingUp has the planner take each of a thousand keys through the index, whatever it thinks of the table: a table that was filled a
-// moment ago counts as empty.
-var lookingUp = []string{"SET enable_seqscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off",
-	"SET enable_bitmapscan = off", "SET jit = off"}
-
 // silence is how long a database may leave unanswered what was sent to it, by its machine: then the connection is lost. An answer to a
 // statement may take longer.
 const silence = 30 * time.Second

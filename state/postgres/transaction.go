@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/state/ledger"
 )
@@ -130,30 +128,4 @@ func (s statements) Insert(ctx context.Context, query string, args ...any) (numb
 	}
 	err = s.QueryRowContext(ctx, query+" RETURNING "+column, args...).Scan(&number)
 	return number, err
-}
-
-// Lookup implements ledger.Edition. Rows are read as they come over the wire, since there are a million of them.
-func (d *database) Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error {
-	c, err := d.find.Conn(ctx)
-	if err != nil {
-		return broken(err)
-	}
-	plain := make([]string, len(keys))
-	for i, k := range keys {
-		plain[i] = storable(k)
-	}
-	err = c.Raw(func(dc any) error {
-		rows, err := dc.(*conn).pgx().Query(ctx, `SELECT k.n, l.id, l.print FROM unnest($1::text[]) WITH ORDINALITY k (key, n)
-			JOIN links l ON l.entity = $2 AND l.key = k.key`, plain, storable(entity))
-		if err == nil {
-			var n int64
-			var r bridge.LinkRef
-			_, err = pgx.ForEachRow(rows, []any{&n, &r.ID, &r.Fingerprint}, func() error {
-				refs[n-1] = r
-				return nil
-			})
-		}
-		return dc.(*conn).trouble(ctx, err)
-	})
-	return errors.Join(broken(err), closed(c))
 }
