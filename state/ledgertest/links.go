@@ -93,6 +93,27 @@ var links = []test{
 			})
 		}
 	}},
+	{"of two steps of one key in one transaction the later one counts", func(w *world) {
+		w.link("products", "A", "B")
+		step := func(key, name string, number int64) bridge.Settlement {
+			return bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: key, Fate: bridge.FateUpdated,
+				Sent: values("name", name)}, Link: &bridge.Link{ID: number, Entity: "products", Key: key, OroID: name,
+				Content: values("name", name), At: at}}
+		}
+		gone := step("B", "second", w.ref("products", "B").ID)
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{step("A", "first", 0), step("B", "first", 0), step("A", "second", 0), gone,
+			{HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: "C", Fate: bridge.FateRemoved}, Forget: true}, step("C", "second", 0)}))
+		for _, key := range []string{"A", "B", "C"} {
+			k := w.linked("products", key)
+			if k == nil || k.OroID != "second" || w.ref("products", key) != (bridge.LinkRef{ID: k.ID, Fingerprint: k.Fingerprint()}) {
+				w.Fatalf("%s: %+v, and in short %+v", key, k, w.ref("products", key))
+			}
+			history, err := w.History(w.Context(), "products", key)
+			w.must(err)
+			last := history[len(history)-1]
+			w.is(values("name", "second"), last.Sent)
+		}
+	}},
 	{"links are forgotten", func(w *world) {
 		w.link("products", "A", "B", "C")
 		w.link("prices", "A")

@@ -52,6 +52,7 @@ type database struct {
 	hold   *hold  // nil for who does not hold it
 
 	write, read, find, front, walks *sql.DB
+	links                           block // numbers of links to come
 }
 
 // Options change how a ledger is opened.

@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -24,7 +23,13 @@ func (d *database) Write(ctx context.Context, _ bool, do func(ledger.Statements)
 	}
 	number, err := d.begin(ctx, c)
 	if err == nil {
-		err = do(statements{c})
+		s := &statements{Conn: c, database: d, words: map[string]string{}}
+		if err = do(s); err == nil {
+			err = s.send(ctx)
+		}
+		if s.failed != nil { // what was said behind it only tells that
+			err = s.failed
+		}
 	}
 	if err == nil {
 		if err = run(ctx, c, "COMMIT"); err == nil {
@@ -115,17 +120,4 @@ func (d *database) becameOf(ctx context.Context, number string, unanswered error
 		case <-wait.C:
 		}
 	}
-}
-
-// statements are carried out on the connection of a transaction, which keeps them compiled.
-type statements struct{ *sql.Conn }
-
-// Insert implements ledger.Statements. Rows have their numbers in the column id, but for what the shop accepted of a link.
-func (s statements) Insert(ctx context.Context, query string, args ...any) (number int64, err error) {
-	column := "id"
-	if strings.HasPrefix(query, "INSERT INTO accepted ") {
-		column = "link"
-	}
-	err = s.QueryRowContext(ctx, query+" RETURNING "+column, args...).Scan(&number)
-	return number, err
 }
