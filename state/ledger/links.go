@@ -98,7 +98,16 @@ func (l linkStore) Forget(ctx context.Context, entity string, keys []string) err
 	})
 }
 
+// forget removes the link of a key, if it has one.
 func forget(ctx context.Context, tx statements, entity, key string) error {
+	if err := tx.sure(key); err != nil {
+		return err
+	}
+	return unlink(ctx, tx, entity, key)
+}
+
+// unlink removes what stands under a key.
+func unlink(ctx context.Context, tx statements, entity, key string) error {
 	var id int64
 	err := tx.QueryRowContext(ctx, `SELECT id FROM links WHERE entity = ? AND key = ?`, tx.of(entity), key).Scan(&id)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -119,42 +128,76 @@ func forget(ctx context.Context, tx statements, entity, key string) error {
 // saveLink writes a link as it stands. One without a number, or whose number is gone meanwhile, is entered anew and
 // replaces what stands under its key.
 func saveLink(ctx context.Context, tx statements, k *bridge.Link) error {
-	origins := ""
-	if len(k.Origins) > 0 {
-		text, err := json.Marshal(k.Origins)
-		if err != nil {
-			return err
-		}
-		origins = string(text)
+	if err := tx.sure(k.Key); err != nil {
+		return err
 	}
-	if k.ID != 0 {
-		if err := fillHistory(ctx, tx, k.ID); err != nil {
-			return err
-		}
-		n, err := tx.count(ctx, `UPDATE accepted SET
-			oro_id = ?, content = ?, removed = ?, feed = ?, drop_id = ?, run = ?, line = ?, origins = ?, at = ? WHERE link = ?`,
-			k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At), k.ID)
-		if err != nil {
-			return err
-		}
-		if n == 1 {
-			_, err = tx.ExecContext(ctx, `UPDATE links SET print = ? WHERE entity = ? AND key = ?`, k.Fingerprint(), tx.of(k.Entity), k.Key)
-			return err
-		}
+	if k.ID == 0 {
+		return enterLink(ctx, tx, k)
 	}
-	err := tx.insert(ctx, &k.ID, `INSERT INTO accepted (entity, key, oro_id, content, removed, feed, drop_id, run, line, origins, at)
+	origins, err := originsOf(k)
+	if err == nil {
+		err = fillHistory(ctx, tx, k.ID)
+	}
+	if err != nil {
+		return err
+	}
+	res, err := tx.ExecContext(ctx, `UPDATE accepted SET
+		oro_id = ?, content = ?, removed = ?, feed = ?, drop_id = ?, run = ?, line = ?, origins = ?, at = ? WHERE link = ?`,
+		k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At), k.ID)
+	if err != nil {
+		return err
+	}
+	gone := k.ID
+	tx.doubt(k.Key, func() error {
+		if n, err := res.RowsAffected(); err != nil || n == 1 {
+			return err
+		}
+		if err := enterLink(ctx, tx, k); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, `UPDATE history SET link = ? WHERE link = ?`, k.ID, gone)
+		return err
+	})
+	_, err = tx.ExecContext(ctx, `UPDATE links SET print = ? WHERE entity = ? AND key = ?`, k.Fingerprint(), tx.of(k.Entity), k.Key)
+	return err
+}
+
+// enterLink enters a link that has no number yet, in the place of what stands under its key.
+func enterLink(ctx context.Context, tx statements, k *bridge.Link) error {
+	origins, err := originsOf(k)
+	if err != nil {
+		return err
+	}
+	err = tx.insert(ctx, &k.ID, `INSERT INTO accepted (entity, key, oro_id, content, removed, feed, drop_id, run, line, origins, at)
 		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
 		tx.of(k.Entity), k.Key, k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At))
 	if err != nil {
 		return err
 	}
 	const enter = `INSERT INTO links (entity, key, id, print) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`
-	if n, err := tx.count(ctx, enter, tx.of(k.Entity), k.Key, k.ID, k.Fingerprint()); err != nil || n == 1 {
+	key, id, print := k.Key, k.ID, k.Fingerprint()
+	res, err := tx.ExecContext(ctx, enter, tx.of(k.Entity), key, id, print)
+	if err != nil {
 		return err
 	}
-	if err := forget(ctx, tx, k.Entity, k.Key); err != nil {
+	tx.doubt(k.Key, func() error {
+		if n, err := res.RowsAffected(); err != nil || n == 1 {
+			return err
+		}
+		if err := unlink(ctx, tx, k.Entity, key); err != nil {
+			return err
+		}
+		_, err := tx.ExecContext(ctx, enter, tx.of(k.Entity), key, id, print)
 		return err
+	})
+	return nil
+}
+
+// originsOf are the origins of a link as they are stored.
+func originsOf(k *bridge.Link) (string, error) {
+	if len(k.Origins) == 0 {
+		return "", nil
 	}
-	_, err = tx.ExecContext(ctx, enter, tx.of(k.Entity), k.Key, k.ID, k.Fingerprint())
-	return err
+	text, err := json.Marshal(k.Origins)
+	return string(text), err
 }

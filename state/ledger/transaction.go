@@ -40,11 +40,16 @@ func (d *database) inTurn(ctx context.Context, m manner, what string, do func(st
 	}
 	defer d.turns.give()
 	var numbers []given
+	var open doubts
 	err := d.edition.Write(ctx, m.soon, func(s Statements) error {
 		if err := inTerm(ctx, s); err != nil {
 			return err
 		}
-		return do(statements{s, &numbers, ""})
+		tx := statements{s, &numbers, &open, ""}
+		if err := do(tx); err != nil {
+			return err
+		}
+		return tx.sure("")
 	})
 	if err != nil {
 		for _, n := range slices.Backward(numbers) {
@@ -67,7 +72,41 @@ func (d *database) Alone(ctx context.Context, do func() error) error {
 type statements struct {
 	Statements
 	numbers *[]given
+	doubts  *doubts
 	shop    string // whose entities it names
+}
+
+// doubts are looks at what statements did that are left for later, since whoever looks waits for the database, and the keys that they
+// are about.
+type doubts struct {
+	about map[string]bool
+	looks []func() error
+}
+
+// doubt leaves a look for later, at what was done about a key.
+func (s statements) doubt(key string, look func() error) {
+	if s.doubts.about == nil {
+		s.doubts.about = map[string]bool{}
+	}
+	s.doubts.about[key] = true
+	s.doubts.looks = append(s.doubts.looks, look)
+}
+
+// sure leaves no doubt about a key, and about none in the end: "".
+func (s statements) sure(key string) error {
+	if key != "" && !s.doubts.about[key] {
+		return nil
+	}
+	for len(s.doubts.looks) > 0 { // a look may leave another one
+		looks := s.doubts.looks
+		*s.doubts = doubts{}
+		for _, look := range looks {
+			if err := look(); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // of is how the ledger names an entity of the shop.

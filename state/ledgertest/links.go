@@ -93,6 +93,27 @@ var links = []test{
 			})
 		}
 	}},
+	{"of two steps of one key in one transaction the later one counts", func(w *world) {
+		w.link("products", "A", "B")
+		step := func(key, name string, number int64) bridge.Settlement {
+			return bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: key, Fate: bridge.FateUpdated,
+				Sent: values("name", name)}, Link: &bridge.Link{ID: number, Entity: "products", Key: key, OroID: name,
+				Content: values("name", name), At: at}}
+		}
+		gone := step("B", "second", w.ref("products", "B").ID)
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{step("A", "first", 0), step("B", "first", 0), step("A", "second", 0), gone,
+			{HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: "C", Fate: bridge.FateRemoved}, Forget: true}, step("C", "second", 0)}))
+		for _, key := range []string{"A", "B", "C"} {
+			k := w.linked("products", key)
+			if k == nil || k.OroID != "second" || w.ref("products", key) != (bridge.LinkRef{ID: k.ID, Fingerprint: k.Fingerprint()}) {
+				w.Fatalf("%s: %+v, and in short %+v", key, k, w.ref("products", key))
+			}
+			history, err := w.History(w.Context(), "products", key)
+			w.must(err)
+			last := history[len(history)-1]
+			w.is(values("name", "second"), last.Sent)
+		}
+	}},
 	{"links are forgotten", func(w *world) {
 		w.link("products", "A", "B", "C")
 		w.link("prices", "A")
@@ -125,6 +146,36 @@ var links = []test{
 		}
 		w.is(bridge.LinkRef{}, refs[len(keys)])
 	}},
+	{"keys in order are looked up among few and among many others", keysInOrder},
+}
+
+func keysInOrder(w *world) {
+	var known []string
+	for i := range 600 {
+		known = append(known, fmt.Sprintf("SKU-%05d", 2*i)) // each second key
+	}
+	w.link("products", known...)
+	w.link("prices", "SKU-00001", "SKU-00003")
+	for name, step := range map[string]int{"all and as many unknown": 1, "all": 2, "a half": 4, "few": 40} {
+		keys := []string{"A", "SKU", "SKU-00000"}
+		for i := 0; i < 1200; i += step {
+			keys = append(keys, fmt.Sprintf("SKU-%05d", i))
+		}
+		keys = append(keys, keys[len(keys)-1], "T", "T")
+		refs := make([]bridge.LinkRef, len(keys))
+		w.must(w.Lookup(w.Context(), "products", keys, refs))
+		for i, k := range keys {
+			var n int64
+			if _, err := fmt.Sscanf(k, "SKU-%05d", &n); err == nil && n%2 == 0 {
+				n = n/2 + 1
+			} else {
+				n = 0
+			}
+			if refs[i].ID != n {
+				w.Fatalf("%s, %s: %+v, want link %d", name, k, refs[i], n)
+			}
+		}
+	}
 }
 
 func keysAreFound(w *world) {

@@ -40,19 +40,23 @@ func (c *conn) trouble(ctx context.Context, err error) error {
 
 // CheckNamedValue implements driver.NamedValueChecker.
 func (c *conn) CheckNamedValue(v *driver.NamedValue) (err error) {
-	if v.Value, err = driver.DefaultParameterConverter.ConvertValue(v.Value); err != nil {
-		return err
-	}
-	switch x := v.Value.(type) {
+	v.Value, err = parameter(v.Value)
+	return err
+}
+
+// parameter is a parameter of a statement as PostgreSQL gets it.
+func parameter(v any) (driver.Value, error) {
+	value, err := driver.DefaultParameterConverter.ConvertValue(v)
+	switch x := value.(type) {
 	case bool:
-		v.Value = int64(0)
 		if x {
-			v.Value = int64(1)
+			return int64(1), err
 		}
+		return int64(0), err
 	case string:
-		v.Value = storable(x)
+		return storable(x), err
 	}
-	return nil
+	return value, err
 }
 
 // ExecContext implements driver.ExecerContext.

@@ -52,6 +52,7 @@ type database struct {
 	hold   *hold  // nil for who does not hold it
 
 	write, read, find, front, walks *sql.DB
+	links                           block // numbers of links to come
 }
 
 // Options change how a ledger is opened.
@@ -113,11 +114,6 @@ func connect(address string) (*database, error) {
 	d.find = d.pool(2, lookingUp...)
 	return d, nil
 }
-
-// lookingUp has the planner take each of a thousand keys through the index, whatever it thinks of the table: a table that was filled a
-// moment ago counts as empty.
-var lookingUp = []string{"SET enable_seqscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off",
-	"SET enable_bitmapscan = off", "SET jit = off"}
 
 // silence is how long a database may leave unanswered what was sent to it, by its machine: then the connection is lost. An answer to a
 // statement may take longer.

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/state/ledger"
 	"github.com/orobridge/orobridge/state/postgres/postgrestest"
 	"github.com/orobridge/orobridge/state/sqlite"
 )
@@ -148,6 +149,42 @@ func TestWhatBecameOfACommitIsFoundOut(t *testing.T) {
 			t.Errorf("after %q: %v", end, err)
 		}
 		must(t, closed(c))
+	}
+}
+
+// Statements travel together: what is told of a transaction is what went wrong first, not that the others came too late.
+func TestTheFirstStatementThatGoesWrongIsTold(t *testing.T) {
+	l := openAt(t, postgrestest.Address(t), Options{})
+	for name, behind := range map[string]func(ledger.Statements) error{
+		"nothing": func(ledger.Statements) error { return nil },
+		"a question": func(s ledger.Statements) error {
+			var one int
+			return s.QueryRowContext(t.Context(), "SELECT 1").Scan(&one)
+		},
+		"a count": func(s ledger.Statements) error {
+			res, err := s.ExecContext(t.Context(), "DELETE FROM notes")
+			must(t, err)
+			_, err = res.RowsAffected()
+			return err
+		},
+	} {
+		err := l.database.Write(t.Context(), false, func(s ledger.Statements) error {
+			if _, err := s.ExecContext(t.Context(), "INSERT INTO notes (name, text) VALUES (?, ?)", "a", name); err != nil {
+				return err
+			}
+			if _, err := s.ExecContext(t.Context(), "INSERT INTO nowhere VALUES (?)", 1); err != nil {
+				return err
+			}
+			return behind(s)
+		})
+		if err == nil || !strings.Contains(err.Error(), "nowhere") {
+			t.Errorf("before %s: %v", name, err)
+		}
+		notes, err := l.Notes(t.Context())
+		must(t, err)
+		if notes["a"] != "" {
+			t.Errorf("before %s: something of it stays", name)
+		}
 	}
 }
 

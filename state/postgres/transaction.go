@@ -6,10 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/state/ledger"
@@ -26,7 +23,13 @@ func (d *database) Write(ctx context.Context, _ bool, do func(ledger.Statements)
 	}
 	number, err := d.begin(ctx, c)
 	if err == nil {
-		err = do(statements{c})
+		s := &statements{Conn: c, database: d, words: map[string]string{}}
+		if err = do(s); err == nil {
+			err = s.send(ctx)
+		}
+		if s.failed != nil { // what was said behind it only tells that
+			err = s.failed
+		}
 	}
 	if err == nil {
 		if err = run(ctx, c, "COMMIT"); err == nil {
@@ -117,43 +120,4 @@ func (d *database) becameOf(ctx context.Context, number string, unanswered error
 		case <-wait.C:
 		}
 	}
-}
-
-// statements are carried out on the connection of a transaction, which keeps them compiled.
-type statements struct{ *sql.Conn }
-
-// Insert implements ledger.Statements. Rows have their numbers in the column id, but for what the shop accepted of a link.
-func (s statements) Insert(ctx context.Context, query string, args ...any) (number int64, err error) {
-	column := "id"
-	if strings.HasPrefix(query, "INSERT INTO accepted ") {
-		column = "link"
-	}
-	err = s.QueryRowContext(ctx, query+" RETURNING "+column, args...).Scan(&number)
-	return number, err
-}
-
-// Lookup implements ledger.Edition. Rows are read as they come over the wire, since there are a million of them.
-func (d *database) Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error {
-	c, err := d.find.Conn(ctx)
-	if err != nil {
-		return broken(err)
-	}
-	plain := make([]string, len(keys))
-	for i, k := range keys {
-		plain[i] = storable(k)
-	}
-	err = c.Raw(func(dc any) error {
-		rows, err := dc.(*conn).pgx().Query(ctx, `SELECT k.n, l.id, l.print FROM unnest($1::text[]) WITH ORDINALITY k (key, n)
-			JOIN links l ON l.entity = $2 AND l.key = k.key`, plain, storable(entity))
-		if err == nil {
-			var n int64
-			var r bridge.LinkRef
-			_, err = pgx.ForEachRow(rows, []any{&n, &r.ID, &r.Fingerprint}, func() error {
-				refs[n-1] = r
-				return nil
-			})
-		}
-		return dc.(*conn).trouble(ctx, err)
-	})
-	return errors.Join(broken(err), closed(c))
 }

@@ -136,7 +136,7 @@ CREATE TABLE links (
     key    TEXT    NOT NULL,
     id     BIGINT  NOT NULL,
     print  BIGINT  NOT NULL, -- fingerprint of accepted.content
-    PRIMARY KEY (entity, key)
+    PRIMARY KEY (entity, key) INCLUDE (id, print)
 );
 
 -- The other half of a link: what Oro last accepted, and who set it.

@@ -1,0 +1,94 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+// lookingUp has the planner take keys through the index, whatever it thinks of the table: a table that was filled a moment ago counts
+// as empty.
+var lookingUp = []string{"SET enable_seqscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off",
+	"SET enable_bitmapscan = off", "SET jit = off"}
+
+// Lookup implements ledger.Edition. Rows are read as they come over the wire, since there are a million of them. Most files have their
+// keys in order, and the ledger has each of them: then one stretch of the index holds all answers, at a fifth of what it costs to look
+// for one key after the other.
+func (d *database) Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error {
+	c, err := d.find.Conn(ctx)
+	if err != nil {
+		return broken(err)
+	}
+	plain := make([]string, len(keys))
+	for i, k := range keys {
+		plain[i] = storable(k)
+	}
+	err = c.Raw(func(dc any) error {
+		find, err := finder{ctx, dc.(*conn).pgx(), storable(entity)}, error(nil)
+		answered := 0
+		if slices.IsSorted(plain) {
+			answered, err = find.stretch(plain, refs)
+		}
+		if err == nil && answered < len(plain) {
+			err = find.each(plain[answered:], refs[answered:])
+		}
+		return dc.(*conn).trouble(ctx, err)
+	})
+	return errors.Join(broken(err), closed(c))
+}
+
+// finder looks keys of an entity up.
+type finder struct {
+	ctx    context.Context
+	conn   *pgx.Conn
+	entity string
+}
+
+// stretch reads what stands between the first and the last of some keys, which are in order, and says how many of them that answers: it
+// ends when there is much that nobody has asked for.
+func (f finder) stretch(keys []string, refs []bridge.LinkRef) (answered int, err error) {
+	most := len(keys) + len(keys)/4
+	rows, err := f.conn.Query(f.ctx, `SELECT key, id, print FROM links WHERE entity = $1 AND key >= $2 AND key <= $3
+		ORDER BY entity, key LIMIT $4`, f.entity, keys[0], keys[len(keys)-1], most)
+	if err != nil {
+		return 0, err
+	}
+	var key pgtype.DriverBytes
+	var r bridge.LinkRef
+	read := 0
+	_, err = pgx.ForEachRow(rows, []any{&key, &r.ID, &r.Fingerprint}, func() error {
+		read++
+		for answered < len(keys) && keys[answered] < string(key) {
+			answered++
+		}
+		for ; answered < len(keys) && keys[answered] == string(key); answered++ { // a key may stand in a file twice
+			refs[answered] = r
+		}
+		return nil
+	})
+	if read < most {
+		answered = len(keys)
+	}
+	return answered, err
+}
+
+// each looks for one key after the other.
+func (f finder) each(keys []string, refs []bridge.LinkRef) error {
+	rows, err := f.conn.Query(f.ctx, `SELECT k.n, l.id, l.print FROM unnest($1::text[]) WITH ORDINALITY k (key, n)
+		JOIN links l ON l.entity = $2 AND l.key = k.key`, keys, f.entity)
+	if err != nil {
+		return err
+	}
+	var n int64
+	var r bridge.LinkRef
+	_, err = pgx.ForEachRow(rows, []any{&n, &r.ID, &r.Fingerprint}, func() error {
+		refs[n-1] = r
+		return nil
+	})
+	return err
+}
