@@ -42,9 +42,9 @@ func Assemble(c *config.Config, shop *config.Shop, e Ends) *Daemon {
 	}
 	in := &inbound.Engine{Name: shop.Name, Feeds: c.FeedsOf(shop), InFlight: shop.InFlight, Batch: shop.Batch, Ledger: e.Ledger, Shop: e.Shop,
 		Remotes: e.Remotes, ReadOnly: readOnly, Spool: e.Spool, Keep: c.State.Keep.Rows.D(), KeepRefused: c.State.Keep.Refused.D(),
-		Clock: e.Clock, Events: e.Events, Patience: e.Patience}
+		Clock: e.Clock, Events: e.Events, Patience: e.Patience, Memory: &inbound.Memory{}}
 	out := &outbound.Engine{Name: shop.Name, Exports: c.ExportsOf(shop), Ledger: e.Ledger, Shop: e.Shop, Remotes: orders, Clock: e.Clock,
-		Events: e.Events, Keep: c.State.Keep.Orders.D()}
+		Events: e.Events, Keep: c.State.Keep.Orders.D(), Memory: &outbound.Memory{}}
 	if len(c.Shops()) > 1 {
 		in.All, in.Exports = c.Feeds, []string{}
 		for _, x := range out.Exports {

@@ -205,7 +205,7 @@ func (b *Bridge) house() *inbound.Engine {
 		return first
 	}
 	all := &inbound.Engine{Ledger: first.Ledger, Remotes: first.Remotes, ReadOnly: first.ReadOnly, Spool: first.Spool, Keep: first.Keep,
-		KeepRefused: first.KeepRefused, Clock: first.Clock, Events: first.Events}
+		KeepRefused: first.KeepRefused, Clock: first.Clock, Events: first.Events, Memory: first.Memory}
 	for _, d := range b.Shops {
 		all.Feeds = append(all.Feeds, d.In.Feeds...)
 	}
