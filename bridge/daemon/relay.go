@@ -245,7 +245,9 @@ func (r *Relay) handOver(legs map[lot]*leg) (ended []*leg) {
 		delete(r.lanes, lot)
 		cut, ended = append(cut, l), append(ended, was)
 	}
+	events := r.bridge.Events
 	r.mu.Unlock()
+	events.Step("cut")
 	for _, l := range cut {
 		<-l.ended
 	}
