@@ -38,7 +38,8 @@ type Shops struct {
 
 	text    string
 	remotes map[string]bridge.Remote
-	clients []*oro.Client
+	clients map[string]*oro.Client
+	opened  []*oro.Client
 }
 
 // NewShops makes such a world, and opens its bridge. Feeds are written for each shop, with SHOP for its name.
@@ -96,16 +97,40 @@ func (w *Shops) Open() {
 	if w.Prepare != nil {
 		w.Prepare()
 	}
-	w.B = daemon.Together(w.Settings, func(s *config.Shop) daemon.Ends {
+	w.clients = map[string]*oro.Client{}
+	w.B = w.assemble(w.Settings)
+}
+
+// Reread makes the bridge of the config as it has been rewritten, to be handed over to: the ends that are the same are.
+func (w *Shops) Reread() *daemon.Bridge {
+	w.T.Helper()
+	c, err := config.Parse("orobridge.yaml", []byte(w.text), kinds, os.LookupEnv)
+	w.Must(err)
+	before := w.Settings.Shops()
+	for _, s := range c.Shops() {
+		if i := slices.IndexFunc(before, func(x *config.Shop) bool { return x.Name == s.Name }); i < 0 ||
+			config.MarkOf(s) != config.MarkOf(before[i]) {
+			delete(w.clients, s.Name)
+		}
+	}
+	w.Settings = c
+	return w.assemble(c)
+}
+
+func (w *Shops) assemble(c *config.Config) *daemon.Bridge {
+	return daemon.Together(c, func(s *config.Shop) daemon.Ends {
 		o := oro.Options{Now: w.Clock.Now, Sleep: w.Clock.Wait}
 		if w.Watch != nil {
 			o.Watch = func() func(int) { return w.Watch(s.Name) }
 		}
-		client, err := oro.New(*s, o)
-		w.Must(err)
-		w.clients = append(w.clients, client)
-		return daemon.Ends{Ledger: w.Ledger.Of(s.Name), Shop: client, Remotes: w.remotes, Spool: w.Ledger.Spool(), Clock: w.Clock,
-			Events: w.Events, Patience: time.Minute}
+		if w.clients[s.Name] == nil {
+			client, err := oro.New(*s, o)
+			w.Must(err)
+			w.clients[s.Name] = client
+			w.opened = append(w.opened, client)
+		}
+		return daemon.Ends{Ledger: w.Ledger.Of(s.Name), Shop: w.clients[s.Name], Remotes: w.remotes, Spool: w.Ledger.Spool(),
+			Clock: w.Clock, Events: w.Events, Patience: time.Minute}
 	})
 }
 
@@ -117,10 +142,10 @@ func (w *Shops) Close() {
 	for _, r := range w.remotes {
 		r.Close()
 	}
-	for _, c := range w.clients {
+	for _, c := range w.opened {
 		c.Close()
 	}
-	w.clients = nil
+	w.opened = nil
 	if err := w.Ledger.Close(); err != nil {
 		w.T.Error(err)
 	}

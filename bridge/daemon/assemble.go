@@ -42,9 +42,9 @@ func Assemble(c *config.Config, shop *config.Shop, e Ends) *Daemon {
 	}
 	in := &inbound.Engine{Name: shop.Name, Feeds: c.FeedsOf(shop), InFlight: shop.InFlight, Batch: shop.Batch, Ledger: e.Ledger, Shop: e.Shop,
 		Remotes: e.Remotes, ReadOnly: readOnly, Spool: e.Spool, Keep: c.State.Keep.Rows.D(), KeepRefused: c.State.Keep.Refused.D(),
-		Clock: e.Clock, Events: e.Events, Patience: e.Patience}
+		Clock: e.Clock, Events: e.Events, Patience: e.Patience, Memory: &inbound.Memory{}}
 	out := &outbound.Engine{Name: shop.Name, Exports: c.ExportsOf(shop), Ledger: e.Ledger, Shop: e.Shop, Remotes: orders, Clock: e.Clock,
-		Events: e.Events, Keep: c.State.Keep.Orders.D()}
+		Events: e.Events, Keep: c.State.Keep.Orders.D(), Memory: &outbound.Memory{}}
 	if len(c.Shops()) > 1 {
 		in.All, in.Exports = c.Feeds, []string{}
 		for _, x := range out.Exports {
@@ -52,13 +52,24 @@ func Assemble(c *config.Config, shop *config.Shop, e Ends) *Daemon {
 		}
 		out.Own = in.Exports
 	}
-	return &Daemon{Name: shop.Name, In: in, Out: out, Ledger: e.Ledger, Clock: e.Clock, Events: e.Events}
+	d := &Daemon{Name: shop.Name, In: in, Out: out, Ledger: e.Ledger, Clock: e.Clock, Events: e.Events, losses: &losses{},
+		mark: config.MarkOf(shop.Name, shop), marks: map[string]config.Mark{}}
+	for _, f := range in.Feeds {
+		mark := config.MarkOf(d.mark[:], f, c.Remotes[f.Remote])
+		d.marks[feedWork(f.Name)], d.marks[reconcileWork(f.Name)] = mark, mark
+	}
+	for _, x := range out.Exports {
+		d.marks[exportWork(x.Name)] = config.MarkOf(d.mark[:], x, c.Remotes[x.Remote])
+	}
+	d.marks[d.of(bridge.ShopWork)], d.marks[d.of(bridge.WebhookWork)] = d.mark, config.MarkOf(d.mark[:], c.Webhook)
+	return d
 }
 
 // Together makes the bridge of all of a config's shops; of tells what the engines of one of them work with. Remotes, spool, clock and
 // events are the same for all.
 func Together(c *config.Config, of func(*config.Shop) Ends) *Bridge {
-	b := &Bridge{}
+	backup := c.State.Backup
+	b := &Bridge{marks: map[string]config.Mark{bridge.BackupWork: config.MarkOf(backup, c.Remotes[backup.To.Remote])}}
 	var shared *listings
 	for _, shop := range c.Shops() {
 		e := of(shop)

@@ -3,14 +3,11 @@ package daemon
 import (
 	"context"
 	"errors"
-	"math"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound"
 )
 
@@ -26,7 +23,7 @@ type Bridge struct {
 	// Heed is called when somebody has decided something beside the bridge; nil when nobody else cares.
 	Heed func(ctx context.Context) error
 
-	moved atomic.Int64 // when the schedule last looked for decisions, in unix nanoseconds
+	marks map[string]config.Mark // of what units go by, by their names
 }
 
 // alone is the bridge of one shop.
@@ -45,27 +42,7 @@ func (b *Bridge) Daemon(shop string) *Daemon {
 }
 
 // Run works until ctx ends. It returns nil then, once the work at hand is recorded.
-func (b *Bridge) Run(ctx context.Context) error {
-	if err := errors.Join(b.forgetTrouble(ctx), b.settle(ctx)); err != nil {
-		return err
-	}
-	g, ctx := errgroup.WithContext(ctx)
-	var shops []*schedule
-	for _, d := range b.Shops {
-		s := newSchedule(d)
-		shops = append(shops, s)
-		g.Go(func() error { return s.run(ctx) })
-	}
-	for _, u := range b.units() {
-		g.Go(func() error { return keepAt(ctx, u, b.Clock, nil, b.report) })
-	}
-	g.Go(func() error { return b.heed(ctx, shops) })
-	err := g.Wait()
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
-}
+func (b *Bridge) Run(ctx context.Context) error { return NewRelay(b).Run(ctx) }
 
 // Round makes one round of all shops, side by side: every feed is polled, what is ready is loaded in the order of dependency, every
 // export is looked after. It goes on to the next piece of work when one fails, and returns all errors.
@@ -133,54 +110,6 @@ func (b *Bridge) Wake() {
 	}
 }
 
-// aliveWithin is how long a schedule may not move before it counts as dead: longer than one transaction of an import takes.
-const aliveWithin = 30 * time.Second
-
-// Alive says whether the schedule is at work: it looks into the ledger each second, and the ledger answers.
-func (b *Bridge) Alive() bool { return b.Clock.Now().Sub(time.Unix(0, b.moved.Load())) < aliveWithin }
-
-// heedEvery is how often a running bridge looks whether somebody has decided something beside it.
-const heedEvery = time.Second
-
-// heed wakes what waits once somebody has decided something, in this process or in another one.
-func (b *Bridge) heed(ctx context.Context, shops []*schedule) error {
-	last, _, err := b.Ledger.Decided(ctx, math.MaxInt64)
-	for n := 0; ctx.Err() == nil; {
-		if n = b.report(ctx, "decisions", n, err); n == 0 {
-			b.moved.Store(b.Clock.Now().UnixNano())
-		}
-		wait := heedEvery
-		if n > 0 {
-			wait = max(wait, bridge.Backoff(n, err, 0.5))
-		}
-		if err := b.Clock.Wait(ctx, wait); err != nil {
-			return err
-		}
-		var decided bool
-		var now int64
-		if now, decided, err = b.Ledger.Decided(ctx, last); err == nil {
-			last = now
-		}
-		if decided && err == nil {
-			for _, s := range shops {
-				err = errors.Join(err, s.cutHalted(ctx))
-			}
-			b.Events.Step("heeded")
-		}
-		ended, haltErr := b.endHalts(ctx)
-		if err = errors.Join(err, haltErr); decided || ended {
-			for _, s := range shops {
-				s.In.Wake()
-				s.announce(func() {})
-			}
-		}
-		if decided && b.Heed != nil {
-			err = b.Heed(ctx)
-		}
-	}
-	return ctx.Err()
-}
-
 // prune lets go of what is old, once a day.
 func (b *Bridge) prune() unit {
 	return unit{name: "prune", least: time.Hour, do: func(ctx context.Context) (due, error) {
@@ -205,7 +134,7 @@ func (b *Bridge) house() *inbound.Engine {
 		return first
 	}
 	all := &inbound.Engine{Ledger: first.Ledger, Remotes: first.Remotes, ReadOnly: first.ReadOnly, Spool: first.Spool, Keep: first.Keep,
-		KeepRefused: first.KeepRefused, Clock: first.Clock, Events: first.Events}
+		KeepRefused: first.KeepRefused, Clock: first.Clock, Events: first.Events, Memory: first.Memory}
 	for _, d := range b.Shops {
 		all.Feeds = append(all.Feeds, d.In.Feeds...)
 	}

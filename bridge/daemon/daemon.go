@@ -16,8 +16,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound"
@@ -37,8 +35,10 @@ type Daemon struct {
 	// Shop tells what it offers; nil when nobody asks.
 	Shop Shop
 
-	losses   losses
-	listings *listings // shared with the other shops' feeds; nil for none
+	losses   *losses
+	listings *listings              // shared with the other shops' feeds; nil for none
+	mark     config.Mark            // of the shop
+	marks    map[string]config.Mark // of what its units go by, by their names
 }
 
 // A Ledger keeps notes of trouble while it lasts, and what was decided.
@@ -68,30 +68,39 @@ func (d *Daemon) Rounds(ctx context.Context) error { return alone(d).Rounds(ctx)
 func (d *Daemon) Serve(ctx context.Context) error { return alone(d).Serve(ctx) }
 
 func newSchedule(d *Daemon) *schedule {
-	return &schedule{Daemon: d, polled: map[string]bool{}, taken: map[string]chan struct{}{}, loading: map[string]bool{},
-		changed: make(chan struct{})}
+	return &schedule{Daemon: d, turns: &turns{polled: map[string]bool{}, taken: map[string]chan struct{}{}, loading: map[string]bool{},
+		changed: make(chan struct{})}}
 }
 
-// run does the shop's work until ctx ends.
-func (s *schedule) run(ctx context.Context) error {
-	asked := s.firstOffers(ctx) // before any work begins
-	g, ctx := errgroup.WithContext(ctx)
-	for _, u := range s.units(asked) {
-		g.Go(func() error { return s.keepAt(ctx, u) })
-	}
-	return g.Wait()
-}
-
-// schedule is what the goroutines of a running bridge share.
+// schedule is a running bridge's work for a shop.
 type schedule struct {
 	*Daemon
+	*turns
+	goesOn bool // with the work of a schedule by an earlier config
+}
+
+// turns are what the goroutines that work for a shop share, by whatever config they do.
+type turns struct {
 	underWay underWay
+	told     sync.Map // feeds of which it was told what a lost ledger has left behind
 
 	mu      sync.Mutex
 	polled  map[string]bool          // feeds whose folder was listed, or could not be, at least once
 	taken   map[string]chan struct{} // entities that a feed has, each with the channel that is closed when it gives it back
 	loading map[string]bool          // entities that are being loaded
 	changed chan struct{}            // closed and replaced whenever something above or a drop has changed
+}
+
+// forget takes away what is remembered of a feed or export whose config has changed.
+func (s *schedule) forget(work string) {
+	if name, is := strings.CutPrefix(work, feedWork("")); is {
+		s.In.Forget(name)
+		s.told.Delete(name)
+		s.announce(func() { delete(s.polled, name) })
+	}
+	if name, is := strings.CutPrefix(work, exportWork("")); is {
+		s.Out.Memory.Forget(name)
+	}
 }
 
 // announce wakes everybody who waits for a change.
@@ -106,7 +115,7 @@ func (s *schedule) announce(change func()) {
 // poll lists a feed's folder, and carries out the last moves of its drops.
 func (s *schedule) poll(f *config.Feed) unit {
 	var seen <-chan struct{} // the folder has changed
-	watched, told := false, false
+	watched := false
 	var last time.Time
 	return unit{name: feedWork(f.Name), woken: true, do: func(ctx context.Context) (due, error) {
 		now := s.Clock.Now()
@@ -117,7 +126,7 @@ func (s *schedule) poll(f *config.Feed) unit {
 		if !watched {
 			seen, watched = s.watch(ctx, f), true
 		}
-		err := s.visit(ctx, f, &told)
+		err := s.visit(ctx, f)
 		s.announce(func() { s.polled[f.Name] = true })
 		return due{f.Every.D(), seen}, err
 	}}
@@ -133,16 +142,18 @@ func (s *schedule) watch(ctx context.Context, f *config.Feed) <-chan struct{} {
 }
 
 // visit looks into a feed's folder once, unless somebody has paused the feed. What a lost ledger has left behind is told once.
-func (s *schedule) visit(ctx context.Context, f *config.Feed, told *bool) error {
+func (s *schedule) visit(ctx context.Context, f *config.Feed) error {
 	if halt, err := s.halted(ctx, feedWork(f.Name)); err != nil || halt != nil {
 		return err
 	}
 	_, err := s.In.Poll(ctx, f)
-	if err = errors.Join(err, s.In.FinishAll(ctx, f)); err != nil || *told {
+	err = errors.Join(err, s.In.FinishAll(ctx, f))
+	if _, told := s.told.Load(f.Name); err != nil || told {
 		return err
 	}
-	err = s.In.TellLeftovers(ctx, f)
-	*told = err == nil
+	if err = s.In.TellLeftovers(ctx, f); err == nil {
+		s.told.Store(f.Name, true)
+	}
 	return err
 }
 

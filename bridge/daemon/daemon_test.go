@@ -72,7 +72,8 @@ func TestADecisionTakenBesideARunningBridgeWakesIt(t *testing.T) {
 	beside, err := bridgetest.Beside(w)
 	w.Must(err)
 	defer beside.Close()
-	other := &inbound.Engine{Feeds: w.B.In.Feeds, Ledger: beside, Clock: bridge.SystemClock{}, Remotes: w.B.In.Remotes}
+	other := &inbound.Engine{Feeds: w.B.In.Feeds, Ledger: beside, Clock: bridge.SystemClock{}, Remotes: w.B.In.Remotes,
+		Memory: &inbound.Memory{}}
 	held, err := beside.Drop(t.Context(), 1)
 	w.Must(err)
 	w.Must(other.Discard(t.Context(), w.Feed(), held, bridge.Decision{Who: "me"}))
@@ -126,7 +127,7 @@ feeds:
 	defer beside.Close()
 	desk := &operate.Desk{View: operate.View{Feeds: w.B.In.Feeds, Ledger: beside, Running: true,
 		By: bridge.Decision{Who: "olga", Why: "wrong prices"}},
-		In: &inbound.Engine{Feeds: w.B.In.Feeds, Ledger: beside, Clock: bridge.SystemClock{}}}
+		In: &inbound.Engine{Feeds: w.B.In.Feeds, Ledger: beside, Clock: bridge.SystemClock{}, Memory: &inbound.Memory{}}}
 	// The load stands still in its middle until the bridge has heard of the pause.
 	var once, heard sync.Once
 	begun, heeded, other := make(chan struct{}), make(chan struct{}), make(chan struct{})

@@ -131,7 +131,7 @@ func (s *schedule) firstOffers(ctx context.Context) error {
 
 // offers asks what the shop offers, again and again; it was asked at the start already, with asked for an error.
 func (s *schedule) offers(asked error) unit {
-	first := true
+	first := !s.goesOn
 	return unit{name: s.of(bridge.ShopWork), do: func(ctx context.Context) (due, error) {
 		err := asked
 		if !first {

@@ -17,9 +17,11 @@ func (d *Daemon) comparedFeeds() []*config.Feed {
 	return slices.DeleteFunc(slices.Clone(d.In.Feeds), func(f *config.Feed) bool { return f.Reconcile.IsZero() })
 }
 
+func reconcileWork(name string) string { return "reconcile " + name }
+
 // reconcile compares the shop with what it last accepted, by a feed's schedule.
 func (s *schedule) reconcile(f *config.Feed) unit {
-	return unit{name: "reconcile " + f.Name, woken: true, do: func(ctx context.Context) (due, error) {
+	return unit{name: reconcileWork(f.Name), woken: true, do: func(ctx context.Context) (due, error) {
 		wait, freed, err := s.comparison(ctx, f)
 		return due{wait, freed}, err
 	}}

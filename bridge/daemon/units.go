@@ -3,8 +3,6 @@ package daemon
 import (
 	"context"
 	"time"
-
-	"github.com/orobridge/orobridge/bridge"
 )
 
 // A unit is one piece of work that is due again and again: it is done, and says when it is to be done next. Units find out from
@@ -50,34 +48,4 @@ func (b *Bridge) units() []unit {
 		units = append(units, b.backup())
 	}
 	return units
-}
-
-// keepAt does a unit again and again until ctx ends. One that fails is tried again within seconds at first, then with growing
-// distance.
-func (s *schedule) keepAt(ctx context.Context, u unit) error {
-	return keepAt(ctx, u, s.Clock, s.In.Woken, s.report)
-}
-
-func keepAt(ctx context.Context, u unit, clock bridge.Clock, wakes func() <-chan struct{},
-	report func(ctx context.Context, work string, failed int, err error) int) error {
-	for failed := 0; ctx.Err() == nil; {
-		var woken <-chan struct{}
-		if u.woken {
-			woken = wakes()
-		}
-		next, err := u.do(ctx)
-		if ctx.Err() != nil {
-			break
-		}
-		if failed = report(ctx, u.name, failed, err); failed > 0 {
-			next.after = max(u.least, bridge.Backoff(failed, err, 0.5))
-		}
-		if next.after <= 0 {
-			continue
-		}
-		if err := bridge.WaitOr(ctx, clock, next.after, woken, next.or); err != nil {
-			return err
-		}
-	}
-	return ctx.Err()
 }

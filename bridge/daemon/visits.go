@@ -13,19 +13,22 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 )
 
-// Serve lets partners come to the remotes that are servers of our own, until ctx ends, and keeps what they do in the journal. An
-// error says what keeps one of them from listening; the others end with it.
-func (b *Bridge) Serve(ctx context.Context) error {
-	v := &visits{Bridge: b, tallies: map[crowd]*tally{}, strangers: map[bool]int{}, news: make(chan struct{}, 1)}
+// Serve lets partners come: see [Relay.Serve].
+func (b *Bridge) Serve(ctx context.Context) error { return NewRelay(b).Serve(ctx) }
+
+// Serve lets partners come to the remotes that are servers of our own, until ctx ends, and keeps what they do in the journal. A server
+// that the next bridge has, too, goes on with all who are there. An error says what keeps one of them from listening; the others end
+// with it.
+func (r *Relay) Serve(ctx context.Context) error {
+	b := r.now()
+	v := &visits{Relay: r, Bridge: b, tallies: map[crowd]*tally{}, strangers: map[bool]int{}, news: make(chan struct{}, 1)}
 	ended := make(chan struct{})
 	var beside sync.WaitGroup
 	g, serving := errgroup.WithContext(ctx)
-	for _, r := range b.Shops[0].In.Remotes { // they are of all shops
-		if s, ok := r.(bridge.Server); ok {
-			s.Observe(v.tell)
-			g.Go(func() error { return s.Serve(serving) })
-		}
-	}
+	g.Go(func() error { <-serving.Done(); return nil })
+	d := &doors{visits: v, ctx: serving, serve: g.Go, open: map[bridge.Server]*door{}}
+	d.of(b)
+	r.setDoors(d)
 	hours, stop := context.WithCancel(ctx)
 	beside.Go(func() {
 		for b.Clock.Wait(hours, foldEvery) == nil {
@@ -33,11 +36,64 @@ func (b *Bridge) Serve(ctx context.Context) error {
 		}
 	})
 	beside.Go(func() { v.keep(ctx, ended) })
+	<-serving.Done()
+	r.setDoors(nil)
 	err := g.Wait()
 	stop()
 	close(ended)
 	beside.Wait()
 	return err
+}
+
+// doors are the servers that partners come to.
+type doors struct {
+	*visits
+	ctx   context.Context
+	serve func(func() error)
+	open  map[bridge.Server]*door
+}
+
+type door struct {
+	close context.CancelFunc
+	ended chan struct{}
+}
+
+// setDoors says which doors the next bridge finds; nil for none any more. It waits for a bridge that is being handed over to.
+func (r *Relay) setDoors(d *doors) {
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	r.doors = d
+}
+
+// of opens the doors of a bridge, leaves those open that were, and closes those that it does not have, which it waits for.
+func (d *doors) of(b *Bridge) {
+	has := map[bridge.Server]bool{}
+	for _, remote := range b.Shops[0].In.Remotes { // they are of all shops
+		if s, ok := remote.(bridge.Server); ok {
+			has[s] = true
+		}
+	}
+	for s, was := range d.open {
+		if !has[s] {
+			was.close()
+			<-was.ended
+			delete(d.open, s)
+		}
+	}
+	for s := range has {
+		if d.open[s] != nil {
+			continue
+		}
+		ctx, shut := context.WithCancel(d.ctx)
+		now := &door{shut, make(chan struct{})}
+		d.open[s] = now
+		s.Observe(d.tell)
+		d.serve(func() error {
+			defer close(now.ended)
+			defer shut()
+			return s.Serve(ctx)
+		})
+	}
 }
 
 // What one kind of event may have of the journal in an hour. What is more is counted, and one event at the hour's end stands for
@@ -65,8 +121,9 @@ const (
 // Limits: what happened in the last moment before the process is killed is not in the journal, nor how many were counted and not
 // told in that hour. A download that was only counted makes no order fetched.
 type visits struct {
-	*Bridge
-	news chan struct{}
+	*Relay
+	*Bridge // the first one, for its ledger, clock and events
+	news    chan struct{}
 
 	mu        sync.Mutex
 	waiting   []*bridge.Event
@@ -214,7 +271,7 @@ func (v *visits) save(ctx context.Context, batch []*bridge.Event) {
 	}}
 	for _, e := range batch {
 		if e.Kind == bridge.FileDownloaded && e.Visit.Whole {
-			for _, d := range v.Shops {
+			for _, d := range v.now().Shops {
 				steps = append(steps, func(ctx context.Context) error { return d.Out.Fetched(ctx, e) })
 			}
 		}

@@ -40,6 +40,13 @@ type Engine struct {
 	// the feed has moved.
 	List func(ctx context.Context, f *config.Feed, since time.Time) ([]bridge.File, time.Time, error)
 
+	*Memory
+}
+
+// Memory is what a running bridge remembers of a shop's feeds beside the ledger; losing it costs a request. An engine that takes over
+// from another one, by another config, has its memory: work that the other still has at hand and its own know of each other. The zero
+// value is ready.
+type Memory struct {
 	finishing sync.Mutex // one last move at a time
 	setbacks  trouble.Setbacks
 	lines     lines
@@ -51,6 +58,13 @@ type Engine struct {
 	waker     trouble.Waker
 	paceOnce  sync.Once
 	shared    *apply.Pace // batches on their way, of all feeds
+}
+
+// Forget takes away what is remembered of a feed, whose config has changed.
+func (m *Memory) Forget(feed string) {
+	for _, of := range []*sync.Map{&m.lines.all, &m.strangers, &m.lateAt} {
+		of.Delete(feed)
+	}
 }
 
 // pace is shared by all feeds: it is one shop.

@@ -23,7 +23,7 @@ const (
 // above it came after the export began, whatever its date says; below, only what came after the floor is its business.
 // Between two listings by id it returns none, and 0.
 func (e *Engine) arrivals(ctx context.Context, x *config.Export, floor, now time.Time) (seen []bridge.Sighting, highest int64, err error) {
-	if last, ok := e.memory.get(&e.memory.arrived, x.Name); ok && now.Sub(last) < arrivalsEvery {
+	if last, ok := e.Memory.get(&e.Memory.arrived, x.Name); ok && now.Sub(last) < arrivalsEvery {
 		return nil, 0, nil
 	}
 	notes, err := e.Ledger.Notes(ctx)
@@ -66,7 +66,7 @@ func (e *Engine) arrived(ctx context.Context, x *config.Export, highest int64, n
 	if err := e.Ledger.Note(ctx, arrivedNote(x.Name), strconv.FormatInt(highest, 10)); err != nil {
 		return err
 	}
-	e.memory.set(&e.memory.arrived, x.Name, now)
+	e.Memory.set(&e.Memory.arrived, x.Name, now)
 	return nil
 }
 

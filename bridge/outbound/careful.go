@@ -90,7 +90,7 @@ func asRestored(e *Engine) restoring { return restoring{e} }
 // enter finds out, once in a process, whether an export has to be careful. ready says that its files may be written: not so
 // while it still has to find out about its orders.
 func (e restoring) enter(ctx context.Context, x *config.Export) (ready bool, err error) {
-	if c, entered := e.memory.entered(x.Name); entered {
+	if c, entered := e.Memory.entered(x.Name); entered {
 		return c == nil, nil
 	}
 	notes, err := e.Ledger.Notes(ctx)
@@ -103,7 +103,7 @@ func (e restoring) enter(ctx context.Context, x *config.Export) (ready bool, err
 	}
 	own, others := marks(e.Ledger.Identity(), x.Name, listing)
 	if own != nil {
-		e.memory.setMark(x.Name, *own)
+		e.Memory.setMark(x.Name, *own)
 	}
 	c := &careful{}
 	if json.Unmarshal([]byte(notes[carefulNote(x.Name)]), c) != nil { // it is not careful yet
@@ -116,7 +116,7 @@ func (e restoring) enter(ctx context.Context, x *config.Export) (ready bool, err
 			err = e.Ledger.Note(ctx, markedNote(x.Name), strconv.FormatInt(e.Ledger.Generation(), 10))
 		}
 		if err == nil {
-			e.memory.enter(x.Name, nil)
+			e.Memory.enter(x.Name, nil)
 		}
 		return err == nil, err
 	}
@@ -129,7 +129,7 @@ func (e restoring) enter(ctx context.Context, x *config.Export) (ready bool, err
 	if err := e.judgeOwed(ctx, x, c, listing); err != nil {
 		return false, err
 	}
-	e.memory.enter(x.Name, c)
+	e.Memory.enter(x.Name, c)
 	return false, nil
 }
 
@@ -596,6 +596,6 @@ func (e restoring) ended(ctx context.Context, x *config.Export, c *careful) erro
 		return err
 	}
 	e.Events.Tell(event)
-	e.memory.enter(x.Name, nil)
+	e.Memory.enter(x.Name, nil)
 	return e.setMark(ctx, x)
 }

@@ -24,8 +24,9 @@ import (
 // taken it, so that it is not written a second time. Files go out in the order of their numbers; trouble stops them where
 // they are, and only a conflict lets later ones pass.
 
-// memory is what a running bridge remembers of its exports beside the ledger. Losing it costs a request.
-type memory struct {
+// Memory is what a running bridge remembers of its exports beside the ledger. Losing it costs a request. An engine that takes over from
+// another one, by another config, has its memory. The zero value is ready.
+type Memory struct {
 	mu      sync.Mutex
 	deep    map[string]time.Time // last list that reached a day back
 	arrived map[string]time.Time // last list by rising id
@@ -35,14 +36,14 @@ type memory struct {
 	marks   map[string]mark     // as they stand in the folders
 }
 
-func (o *memory) entered(export string) (*careful, bool) {
+func (o *Memory) entered(export string) (*careful, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	c, ok := o.careful[export]
 	return c, ok
 }
 
-func (o *memory) enter(export string, c *careful) {
+func (o *Memory) enter(export string, c *careful) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.careful == nil {
@@ -51,13 +52,13 @@ func (o *memory) enter(export string, c *careful) {
 	o.careful[export] = c
 }
 
-func (o *memory) mark(export string) mark {
+func (o *Memory) mark(export string) mark {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.marks[export]
 }
 
-func (o *memory) setMark(export string, m mark) {
+func (o *Memory) setMark(export string, m mark) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.marks == nil {
@@ -66,14 +67,14 @@ func (o *memory) setMark(export string, m mark) {
 	o.marks[export] = m
 }
 
-func (o *memory) get(m *map[string]time.Time, export string) (time.Time, bool) {
+func (o *Memory) get(m *map[string]time.Time, export string) (time.Time, bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	t, ok := (*m)[export]
 	return t, ok
 }
 
-func (o *memory) set(m *map[string]time.Time, export string, t time.Time) {
+func (o *Memory) set(m *map[string]time.Time, export string, t time.Time) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if *m == nil {
@@ -82,8 +83,19 @@ func (o *memory) set(m *map[string]time.Time, export string, t time.Time) {
 	(*m)[export] = t
 }
 
+// Forget takes away what is remembered of an export, whose config has changed.
+func (o *Memory) Forget(export string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, times := range []map[string]time.Time{o.deep, o.arrived, o.listed} {
+		delete(times, export)
+	}
+	delete(o.careful, export)
+	delete(o.marks, export)
+}
+
 // waker is the channel that wakes an export's loop.
-func (o *memory) waker(export string) chan struct{} {
+func (o *Memory) waker(export string) chan struct{} {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.wake == nil {
@@ -99,14 +111,14 @@ func (o *memory) waker(export string) chan struct{} {
 func (e *Engine) WakeExports() {
 	for _, x := range e.Exports {
 		select {
-		case e.memory.waker(x.Name) <- struct{}{}:
+		case e.Memory.waker(x.Name) <- struct{}{}:
 		default: // it is awake already
 		}
 	}
 }
 
 // Waker is the channel on which an export is woken.
-func (e *Engine) Waker(export string) <-chan struct{} { return e.memory.waker(export) }
+func (e *Engine) Waker(export string) <-chan struct{} { return e.Memory.waker(export) }
 
 // Export makes one round of an export: notice, write, watch. It returns how many orders were new.
 func (e *Engine) Export(ctx context.Context, x *config.Export) (noticed int, err error) {

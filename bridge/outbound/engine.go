@@ -35,7 +35,7 @@ type Engine struct {
 	// for a bridge that writes.
 	Beside func(ctx context.Context, x *config.Export) error
 
-	memory memory
+	Memory *Memory
 }
 
 // event is something that happened to a file, or to one order in it.

@@ -91,7 +91,7 @@ func (e restoring) setMark(ctx context.Context, x *config.Export) error {
 	if err != nil {
 		return err
 	}
-	was := e.memory.mark(x.Name)
+	was := e.Memory.mark(x.Name)
 	m := mark{identity: e.Ledger.Identity(), generation: e.Ledger.Generation(), number: book.Number, document: book.Document,
 		latest: later(book.At, was.latest)}
 	owed, err := e.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: x.Name, States: []bridge.OwedState{bridge.OwedNow}})
@@ -116,7 +116,7 @@ func (e restoring) setMark(ctx context.Context, x *config.Export) error {
 	if err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	e.memory.setMark(x.Name, m)
+	e.Memory.setMark(x.Name, m)
 	return nil
 }
 

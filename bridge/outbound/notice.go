@@ -65,7 +65,7 @@ func (e *Engine) notice(ctx context.Context, x *config.Export) (noticed int, err
 	if err != nil {
 		return 0, err
 	}
-	c, _ := e.memory.entered(x.Name)
+	c, _ := e.Memory.entered(x.Name)
 	if c != nil {
 		if err := asRestored(e).examine(ctx, x, c, fresh); err != nil {
 			return 0, err
@@ -80,7 +80,7 @@ func (e *Engine) notice(ctx context.Context, x *config.Export) (noticed int, err
 		}
 	}
 	if deep {
-		e.memory.set(&e.memory.deep, x.Name, now)
+		e.Memory.set(&e.Memory.deep, x.Name, now)
 	}
 	return noticed, e.arrived(ctx, x, highest, now)
 }
@@ -115,7 +115,7 @@ func (e *Engine) begin(ctx context.Context, x *config.Export) (bridge.Book, erro
 // reach is where a list begins. The bridge's own clock bounds it: a time stamp from the future must not hide the present.
 func (e *Engine) reach(x *config.Export, c bridge.Cursor, now time.Time) (since time.Time, deep bool) {
 	back := x.Overlap.D()
-	if last, ok := e.memory.get(&e.memory.deep, x.Name); !ok || now.Sub(last) >= deepEvery {
+	if last, ok := e.Memory.get(&e.Memory.deep, x.Name); !ok || now.Sub(last) >= deepEvery {
 		back, deep = max(back, deepReach), true
 	}
 	since = c.At
@@ -207,7 +207,7 @@ func (e *Engine) look(ctx context.Context, x *config.Export, c bridge.Cursor, fr
 		if err != nil {
 			return noticed, err
 		}
-		if careful, _ := e.memory.entered(x.Name); careful != nil {
+		if careful, _ := e.Memory.entered(x.Name); careful != nil {
 			careful.apply(x, in, e.Clock.Now())
 		}
 		last := from+ordersAtOnce >= len(fresh)
@@ -347,7 +347,7 @@ func prove(k kind, x *config.Export, d *document, entry *bridge.Entry) (err erro
 
 // flush makes the file of collected orders that have waited long enough. While it is not known whether they went out they wait.
 func (e *Engine) flush(ctx context.Context, x *config.Export) error {
-	if c, _ := e.memory.entered(x.Name); c != nil {
+	if c, _ := e.Memory.entered(x.Name); c != nil {
 		return nil
 	}
 	waiting, err := collected(ctx, e, x, 1)

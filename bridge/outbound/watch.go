@@ -26,12 +26,12 @@ func (e *Engine) watchFolder(ctx context.Context, x *config.Export) error {
 		return err
 	}
 	now := e.Clock.Now()
-	if last, ok := e.memory.get(&e.memory.listed, x.Name); len(files) > 0 || !ok || now.Sub(last) >= idleListing {
+	if last, ok := e.Memory.get(&e.Memory.listed, x.Name); len(files) > 0 || !ok || now.Sub(last) >= idleListing {
 		listing, err := e.Remotes[x.Remote].List(ctx, x.Folder)
 		if err != nil {
 			return err
 		}
-		e.memory.set(&e.memory.listed, x.Name, now)
+		e.Memory.set(&e.Memory.listed, x.Name, now)
 		w := &watch{e, x, make(map[string]bridge.File, len(listing))}
 		for _, file := range listing {
 			w.there[file.Name] = file
