@@ -177,7 +177,7 @@ func (s *Server) sharing(name string, look func(*call) (view, error)) func(*call
 			}
 			v.of(c, s.Version)
 			var b strings.Builder
-			if err := pages[name].ExecuteTemplate(&b, "body", v); err != nil {
+			if err := pages()[name].ExecuteTemplate(&b, "body", v); err != nil {
 				return nil, err
 			}
 			return &made{v.Title, v.Live, template.HTML(b.String())}, nil
