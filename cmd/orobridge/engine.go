@@ -41,6 +41,7 @@ const patience = 10 * time.Second
 // engine is a bridge with its ends opened, and the desk before it.
 type engine struct {
 	*daemon.Bridge
+	relay   *daemon.Relay // who runs it
 	Desk    *operate.Desk
 	Alarms  *notify.Keeper
 	Tell    *subscribe.Teller
@@ -226,6 +227,7 @@ func (a *app) assemble(ctx context.Context, c *config.Config, ledger *state.Stat
 		return daemon.Ends{Ledger: ledger.Of(s.Name), Shop: e.shops[s.Name], Remotes: e.remotes, OrderRemotes: e.orders,
 			Spool: ledger.Spool(), Clock: bridge.SystemClock{}, Events: events}
 	})
+	e.relay = daemon.NewRelay(e.Bridge)
 	facts := map[string]func() signs.ShopFacts{}
 	for _, d := range e.Shops {
 		shop := e.shops[d.Name]
@@ -366,7 +368,7 @@ func (e *engine) api() http.Handler {
 
 // ready says why the bridge can't work; trouble of its ends is waited out and no reason.
 func (e *engine) ready(ctx context.Context) error {
-	if !e.Alive() {
+	if !e.relay.Alive() {
 		return &bridge.Error{Op: "run", Object: "schedule", Err: errors.New("it stands still"), Hint: "see the log for the ledger's trouble"}
 	}
 	_, _, err := e.ledger.Decided(ctx, math.MaxInt64)
@@ -383,7 +385,7 @@ func (e *engine) serve(ctx context.Context) error {
 	if e.site != nil {
 		g.Go(func() error { return e.site.Serve(ctx) })
 	}
-	g.Go(func() error { return e.Serve(ctx) })
+	g.Go(func() error { return e.relay.Serve(ctx) })
 	return g.Wait()
 }
 

@@ -80,7 +80,7 @@ func runBeside(ctx context.Context, e *engine) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer cancel()
-		return e.Run(ctx)
+		return e.relay.Run(ctx)
 	})
 	g.Go(func() error { return e.serve(ctx) })
 	g.Go(func() error {
