@@ -49,7 +49,8 @@ func mark(h hash.Hash, v reflect.Value, local bool) {
 			say("text", fmt.Sprint(string(text), err))
 			return
 		case fmt.Stringer:
-			if in := reflect.Indirect(v); in.Kind() != reflect.Struct || len(members(in)) == 0 { // patterns, schedules; others may say less than they hold
+			// patterns, schedules; others may say less than they hold
+			if in := reflect.Indirect(v); in.Kind() != reflect.Struct || len(members(in)) == 0 {
 				say("text", x.String())
 				return
 			}

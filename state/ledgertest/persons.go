@@ -8,7 +8,7 @@ import (
 )
 
 // ofKey is all that the ledger holds of a key of products.
-func (w *world) ofKey(key string) (links, history, rejects, warnings, parked int) {
+func ofKey(w *world, key string) (links, history, rejects, warnings, parked int) {
 	w.Helper()
 	known := got(w.Links(w.Context(), "products", []string{key}))(w)
 	refs := make([]bridge.LinkRef, 1)
@@ -50,15 +50,15 @@ var persons = []test{
 		elsewhere := rejectOf(other, "A", formats.Position{Line: 2})
 		elsewhere.Entity = "prices"
 		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{elsewhere}))
-		links, history, rejects, warnings, parked := w.ofKey("A")
+		links, history, rejects, warnings, parked := ofKey(w, "A")
 		n := got(w.Erase(w.Context(), "products", "A", []string{"products", "nothing"}))(w)
 		want := bridge.Forgotten{Links: 1, History: int64(history), Rejects: int64(rejects - 1), Warnings: int64(warnings), Parked: int64(parked)}
 		w.is(want, n)
 		w.is([]int{2, 2, 1, 1}, []int{links, rejects, warnings, parked})
 		w.again()
-		links, history, rejects, warnings, parked = w.ofKey("A")
+		links, history, rejects, warnings, parked = ofKey(w, "A")
 		w.is([]int{0, 0, 1, 0, 0}, []int{links, history, rejects, warnings, parked})
-		links, _, rejects, warnings, parked = w.ofKey("B")
+		links, _, rejects, warnings, parked = ofKey(w, "B")
 		w.is([]int{2, 1, 1, 1}, []int{links, rejects, warnings, parked})
 		if len(got(w.Links(w.Context(), "prices", []string{"A"}))(w)) != 1 {
 			w.Error("another entity's key of that text is gone")
