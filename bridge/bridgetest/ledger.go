@@ -3,7 +3,6 @@ package bridgetest
 import (
 	"fmt"
 	"os"
-	"testing"
 
 	"github.com/orobridge/orobridge/state/postgres/postgrestest"
 )
@@ -11,8 +10,8 @@ import (
 // OnPostgres says that the ledgers of worlds stand in PostgreSQL.
 func OnPostgres() bool { return os.Getenv("OROBRIDGE_LEDGER") == "postgres" }
 
-// postgresFor is the address of a ledger for a test; empty where ledgers are files.
-func postgresFor(t testing.TB) string {
+// Database is the address of the database in which a ledger for a test stands; empty where ledgers are files.
+func Database(t postgrestest.Test) string {
 	t.Helper()
 	switch kind := os.Getenv("OROBRIDGE_LEDGER"); kind {
 	case "", "sqlite":
@@ -20,7 +19,7 @@ func postgresFor(t testing.TB) string {
 	case "postgres":
 		return postgrestest.Address(t)
 	default:
-		t.Fatalf("OROBRIDGE_LEDGER=%s: it is sqlite or postgres", kind)
+		t.Fatal("OROBRIDGE_LEDGER=" + kind + ": it is sqlite or postgres")
 		return ""
 	}
 }

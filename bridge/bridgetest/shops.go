@@ -67,7 +67,7 @@ func NewShops(t testing.TB, names []string, feeds string) *Shops {
 	if exports != "" {
 		streams += "exports:\n" + exports
 	}
-	w.text = fmt.Sprintf("state: { dir: %s%s }\n%sremotes:\n  disk: { kind: dir, path: %s }\n%s", w.State, StateKey(postgresFor(t)), shops,
+	w.text = fmt.Sprintf("state: { dir: %s%s }\n%sremotes:\n  disk: { kind: dir, path: %s }\n%s", w.State, StateKey(Database(t)), shops,
 		w.Folder, streams)
 	w.Open()
 	t.Cleanup(w.Close)

@@ -109,7 +109,7 @@ func NewWorld(t testing.TB, feeds string, options ...orotest.Option) *World {
 			t.Error("no real shop is known to answer: " + request)
 		}
 	})
-	w.Postgres = postgresFor(t)
+	w.Postgres = Database(t)
 	w.Config = fmt.Sprintf("state: { dir: %s%s }\noro: { url: %s, client_id: demo, client_secret: demo, batch: 100 }\n"+
 		"remotes:\n  disk: { kind: dir, path: %s }\n%s", w.State, StateKey(w.Postgres), w.Shop.URL(), w.Folder, feeds)
 	for _, f := range []string{"customers", "products", "pricelists", "prices", "inventory", "orders"} {

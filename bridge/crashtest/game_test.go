@@ -20,6 +20,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/bridgetest"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/daemon"
 	"github.com/orobridge/orobridge/bridge/figures"
@@ -54,7 +55,7 @@ type game struct {
 }
 
 const gameConfig = `
-state: { dir: '%s' }
+state: { dir: '%s'%s }
 oro: { url: %s, client_id: demo, client_secret: demo, batch: 2, in_flight: 2 }
 remotes:
   disk: { kind: dir, path: '%s' }
@@ -171,7 +172,7 @@ func newGame(t *rapid.T) *game {
 	}
 	unchanged := rapid.SampledFrom([]string{"trust", "verify"}).Draw(t, "on_unchanged")
 	g.model.verifies = unchanged == "verify"
-	g.config = fmt.Sprintf(gameConfig, g.state, g.shop.URL(), g.folder, unchanged)
+	g.config = fmt.Sprintf(gameConfig, g.state, bridgetest.StateKey(bridgetest.Database(t)), g.shop.URL(), g.folder, unchanged)
 	g.backup = g.shop.Backup()
 	g.watch = newWatch()
 	g.open()
@@ -205,7 +206,7 @@ func (g *game) story() string {
 func (g *game) open() {
 	cfg, err := config.Parse("orobridge.yaml", []byte(g.config), kinds, os.LookupEnv)
 	g.must(err)
-	g.ledger, err = state.Open(context.Background(), cfg.State.Dir, state.Options{})
+	g.ledger, err = state.Open(context.Background(), cfg.State.Dir, state.Options{Postgres: cfg.State.Postgres.Reveal()})
 	g.must(err)
 	g.files.Remote, err = cfg.OpenRemote("disk", g.ledger.Identity(), nil)
 	g.must(err)

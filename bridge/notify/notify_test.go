@@ -20,6 +20,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/bridgetest"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/dir"
 	"github.com/orobridge/orobridge/bridge/notify"
@@ -116,13 +117,14 @@ func (r *receiver) turn(down bool) {
 // house is a ledger, a config and a keeper on a clock that a test moves.
 type house struct {
 	testing.TB
-	clock  *clock
-	ledger *state.State
-	config *config.Config
-	keeper *notify.Keeper
-	send   notify.Send
-	shop   signs.ShopFacts
-	dir    string
+	clock    *clock
+	ledger   *state.State
+	config   *config.Config
+	keeper   *notify.Keeper
+	send     notify.Send
+	shop     signs.ShopFacts
+	dir      string
+	database string
 }
 
 // morning is when every test begins: a Monday, seven in Berlin.
@@ -147,7 +149,8 @@ func newHouse(t testing.TB, routes string, hooks ...*receiver) *house {
 	for i, r := range hooks {
 		routes = strings.ReplaceAll(routes, fmt.Sprintf("HOOK%d", i+1), "generic+"+r.URL)
 	}
-	h := &house{TB: t, clock: &clock{now: morning.Add(-time.Minute)}, dir: t.TempDir(), send: (&post.Office{}).Send}
+	h := &house{TB: t, clock: &clock{now: morning.Add(-time.Minute)}, dir: t.TempDir(), database: bridgetest.Database(t),
+		send: (&post.Office{}).Send}
 	c, err := config.Parse(filepath.Join(h.dir, "orobridge.yaml"), []byte(feeds+routes), config.Kinds{
 		Remotes: map[string]func() bridge.RemoteOptions{"dir": func() bridge.RemoteOptions { return &dir.Options{} }},
 		Formats: map[string]func() formats.Format{"csv": func() formats.Format { return &csv.Options{} }},
@@ -168,7 +171,7 @@ func newHouse(t testing.TB, routes string, hooks ...*receiver) *house {
 func (h *house) open() {
 	h.Helper()
 	var err error
-	h.ledger, err = state.Open(context.Background(), filepath.Join(h.dir, "var"), state.Options{})
+	h.ledger, err = state.Open(context.Background(), filepath.Join(h.dir, "var"), state.Options{Postgres: h.database})
 	h.must(err)
 	events := &bridge.Events{}
 	w := &signs.Watcher{Feeds: h.config.Feeds, Limits: h.config.Alarms, Ledger: h.ledger, Disk: h.dir,

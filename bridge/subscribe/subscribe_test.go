@@ -22,6 +22,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/bridgetest"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/dir"
 	"github.com/orobridge/orobridge/bridge/notify/post"
@@ -144,13 +145,14 @@ func (r *receiver) set(change func(r *receiver)) {
 // house is a ledger with its journal, and a teller on a clock that a test moves.
 type house struct {
 	testing.TB
-	clock  *clock
-	ledger *state.State
-	config *config.Config
-	teller *subscribe.Teller
-	post   subscribe.Post
-	events *bridge.Events
-	dir    string
+	clock    *clock
+	ledger   *state.State
+	config   *config.Config
+	teller   *subscribe.Teller
+	post     subscribe.Post
+	events   *bridge.Events
+	dir      string
+	database string
 }
 
 const feeds = `
@@ -176,7 +178,7 @@ func newHouse(t *testing.T, subscribers string) (*house, *receiver) {
 	r := newReceiver(t, c)
 	web := post.NewWeb("test")
 	t.Cleanup(web.Close)
-	h := &house{TB: t, clock: c, dir: t.TempDir(), post: web.Event}
+	h := &house{TB: t, clock: c, dir: t.TempDir(), database: bridgetest.Database(t), post: web.Event}
 	text := strings.NewReplacer("HOOK", r.URL, "KEY", oldKey).Replace(feeds + subscribers)
 	var err error
 	h.config, err = config.Parse(filepath.Join(h.dir, "orobridge.yaml"), []byte(text), kinds, os.LookupEnv)
@@ -192,7 +194,7 @@ func newHouse(t *testing.T, subscribers string) (*house, *receiver) {
 func (h *house) open() {
 	h.Helper()
 	var err error
-	h.ledger, err = state.Open(context.Background(), filepath.Join(h.dir, "var"), state.Options{})
+	h.ledger, err = state.Open(context.Background(), filepath.Join(h.dir, "var"), state.Options{Postgres: h.database})
 	h.must(err)
 	h.events = &bridge.Events{}
 	h.teller = subscribe.Assemble(h.config, h.ledger, h.ledger.Identity(), h.ledger.Generation(), h.events,

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/bridgetest"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 	"github.com/orobridge/orobridge/state"
@@ -67,13 +68,14 @@ func TestPIReceivesEveryOrderOnce(t *testing.T) {
 
 // orderWorld is a shop in a box, a real sshd, and the real program between them.
 type orderWorld struct {
-	t       *testing.T
-	shop    *orotest.Shop
-	sshd    *sftptest.SSHD
-	binary  string
-	config  string
-	dir     string
-	reached int
+	t        *testing.T
+	shop     *orotest.Shop
+	sshd     *sftptest.SSHD
+	binary   string
+	config   string
+	dir      string
+	database string // address; empty: the ledger is a file
+	reached  int
 }
 
 var buildOnce = sync.OnceValues(func() (string, error) {
@@ -95,7 +97,7 @@ func newOrderWorld(t *testing.T, marker, more string, options ...orotest.Option)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &orderWorld{t: t, binary: binary, dir: t.TempDir(), sshd: sftptest.Sshd(t),
+	w := &orderWorld{t: t, binary: binary, dir: t.TempDir(), database: bridgetest.Database(t), sshd: sftptest.Sshd(t),
 		shop: orotest.New(append(options, orotest.Seed(orotest.Sample), orotest.Into(&asked), orotest.Version(orotest.Wanted()))...)}
 	if err := w.shop.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
@@ -108,13 +110,13 @@ func newOrderWorld(t *testing.T, marker, more string, options ...orotest.Option)
 	}
 	w.config = filepath.Join(w.dir, "orobridge.yaml")
 	text := fmt.Sprintf(`
-state: { dir: %s/var }
+state: { dir: %s/var%s }
 oro: { url: %s, client_id: demo, client_secret: demo }
 remotes:
   sap: { kind: sftp, address: '%s', user: %s, private_key_file: %s, known_hosts_file: %s, path: %s }
 exports:
   - { name: orders, remote: sap, folder: orders, every: 100ms, since: '%s', marker: '%s', format: { kind: csv } }
-%s`, w.dir, w.shop.URL(), w.sshd.Address, w.sshd.User, w.sshd.KeyFile, w.sshd.KnownHostsFile, w.sshd.Folder,
+%s`, w.dir, bridgetest.StateKey(w.database), w.shop.URL(), w.sshd.Address, w.sshd.User, w.sshd.KeyFile, w.sshd.KnownHostsFile, w.sshd.Folder,
 		time.Now().UTC().Add(-time.Minute).Format(time.RFC3339), marker, more)
 	if err := os.WriteFile(w.config, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
@@ -212,7 +214,7 @@ func (w *orderWorld) submit(i int) error {
 // compare holds what PI received against the outbox.
 func (w *orderWorld) compare(pi *pi, orders int) {
 	w.t.Helper()
-	ledger, err := state.Open(w.t.Context(), filepath.Join(w.dir, "var"), state.Options{})
+	ledger, err := state.Open(w.t.Context(), filepath.Join(w.dir, "var"), state.Options{Postgres: w.database})
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -23,6 +23,7 @@ import (
 	"io/fs"
 	"net"
 	"regexp"
+	"strings"
 	"syscall"
 	"time"
 
@@ -143,13 +144,9 @@ func (d *database) pool(n int, prepare ...string) *sql.DB {
 
 // prepare makes a connection one to the ledger's schema.
 func (d *database) prepare(ctx context.Context, c *pgx.Conn, more ...string) error {
-	for _, statement := range append([]string{"SET search_path = " + d.schema, "SET standard_conforming_strings = on",
-		"SET client_encoding = UTF8"}, more...) {
-		if _, err := c.Exec(ctx, statement); err != nil {
-			return err
-		}
-	}
-	return nil
+	all := append([]string{"SET search_path = " + d.schema, "SET standard_conforming_strings = on", "SET client_encoding = UTF8"}, more...)
+	_, err := c.PgConn().Exec(ctx, strings.Join(all, "; ")).ReadAll() // and not as parameters of the session, which poolers refuse
+	return err
 }
 
 func (d *database) open(ctx context.Context, o Options) (*ledger.Ledger, error) {

@@ -46,9 +46,17 @@ var schemas struct {
 	free []string
 }
 
+// Test is what is needed of a test, or of one case of a property.
+type Test interface {
+	Helper()
+	Error(args ...any)
+	Fatal(args ...any)
+	Cleanup(func())
+}
+
 // Address is that of a ledger which a test has for itself. There is none yet, or one that holds nothing. OROBRIDGE_POSTGRES may name
 // the address of a database that is there already.
-func Address(t testing.TB) string {
+func Address(t Test) string {
 	t.Helper()
 	if at := os.Getenv("OROBRIDGE_POSTGRES"); at != "" {
 		return within(t, at)
@@ -66,7 +74,7 @@ func Within(t testing.TB, c *Cluster) string {
 	return within(t, c.Address())
 }
 
-func within(t testing.TB, at string) string {
+func within(t Test, at string) string {
 	t.Helper()
 	address, err := url.Parse(at)
 	if err != nil {
