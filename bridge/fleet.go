@@ -5,7 +5,7 @@ import "time"
 // A Member is one of the bridges that share the work on a ledger, in one life of it.
 type Member struct {
 	ID      string    // of this life
-	Name    string    // of its machine
+	Name    string    // of its machine and its process: "erp-1:4711"
 	Version string    // of its program
 	Config  string    // a hash of the work that it knows: bridges with the same one can stand in for each other
 	Began   time.Time // by the database's clock, as Seen

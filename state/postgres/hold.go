@@ -67,10 +67,11 @@ const clock = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
 
 // say enters this bridge among those whose writes count. One that works alone is the only one.
 func (h *hold) say(ctx context.Context) error {
-	name, err := os.Hostname()
+	host, err := os.Hostname()
 	if err != nil {
 		return fmt.Errorf("name this machine: %w", err)
 	}
+	name := fmt.Sprintf("%s:%d", host, os.Getpid())
 	c, err := h.write.Conn(ctx)
 	if err != nil {
 		return broken(err)

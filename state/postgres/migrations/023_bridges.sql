@@ -2,7 +2,7 @@
 -- and is refused when it wakes up.
 CREATE TABLE bridges (
     id      TEXT    PRIMARY KEY, -- of one life of a bridge
-    name    TEXT    NOT NULL,    -- of its machine
+    name    TEXT    NOT NULL,    -- of its machine and process
     version TEXT    NOT NULL,
     config  TEXT    NOT NULL DEFAULT '', -- which work it knows, as a hash
     lock    BIGINT  NOT NULL,    -- the advisory lock that its session has
