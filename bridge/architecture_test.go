@@ -50,6 +50,7 @@ var rooms = []room{
 	{"bridge/notify", below{"bridge", "bridge/config", "bridge/notify/signs", "bridge/notify/words"}},
 	{"bridge/notify/post", below{"bridge", "bridge/config"}},
 	{"bridge/daemon", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/outbound"}},
+	{"bridge/fleet", below{"bridge", "bridge/daemon"}},
 	{"bridge/shadow", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/outbound", "bridge/daemon"}},
 	{"bridge/operate", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/inbound/listing",
 		"bridge/inbound/order", "bridge/inbound/rows", "bridge/outbound"}},

@@ -14,7 +14,7 @@ import (
 // openPostgres opens a ledger that stands in PostgreSQL. The folder keeps what is this machine's: the spool, from which what is missing
 // is fetched again, and stages.
 func (s *State) openPostgres(ctx context.Context, o Options) (err error) {
-	asked := postgres.Options{ReadOnly: o.ReadOnly, Beside: o.Beside, Program: o.Program}
+	asked := postgres.Options{ReadOnly: o.ReadOnly, Beside: o.Beside, Shares: o.Shares, Program: o.Program}
 	if o.ReadOnly || o.Beside {
 		_, err := s.connect(ctx, o.Postgres, asked)
 		return err
@@ -49,7 +49,7 @@ func (s *State) openPostgres(ctx context.Context, o Options) (err error) {
 func (s *State) connect(ctx context.Context, address string, o postgres.Options) (*postgres.Ledger, error) {
 	l, err := postgres.Open(ctx, address, o)
 	if err == nil {
-		s.Ledger, s.kept = l.Ledger, l
+		s.Ledger, s.kept, s.shares = l.Ledger, l, o.Shares
 	}
 	return l, err
 }

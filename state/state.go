@@ -32,6 +32,7 @@ type State struct {
 	opened  []os.FileInfo // lock and ledger as they were then
 	checked bool          // the ledger was checked from end to end before its first write
 	scratch bool          // the folder goes when it is closed
+	shares  bool          // other bridges work with the ledger, too
 
 	// Doubts are what works but should not stay, such as a folder that everybody can look into.
 	Doubts []string
@@ -50,6 +51,7 @@ type Options struct {
 
 	ReadOnly bool   // for verbs that only look: takes no lock, changes nothing, and needs an existing ledger
 	Beside   bool   // for verbs that change a word or two beside a running bridge: takes no lock
+	Shares   bool   // for bridges that share the work on a ledger in PostgreSQL: takes the folder's lock alone
 	Program  string // version that opens it
 }
 

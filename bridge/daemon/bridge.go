@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -22,8 +23,14 @@ type Bridge struct {
 	Backup func(ctx context.Context) (wait time.Duration, err error)
 	// Heed is called when somebody has decided something beside the bridge; nil when nobody else cares.
 	Heed func(ctx context.Context) error
+	// House is what else is done once for all shops, until its context ends.
+	House []func(ctx context.Context) error
+	// Share shares the work with other bridges; nil when this one does all of it.
+	Share Share
 
-	marks map[string]config.Mark // of what units go by, by their names
+	marks  map[string]config.Mark // of what units go by, by their names
+	housed atomic.Bool            // it keeps the house
+	runs   atomic.Pointer[Relay]
 }
 
 // alone is the bridge of one shop.
@@ -42,15 +49,26 @@ func (b *Bridge) Daemon(shop string) *Daemon {
 }
 
 // Run works until ctx ends. It returns nil then, once the work at hand is recorded.
-func (b *Bridge) Run(ctx context.Context) error { return NewRelay(b).Run(ctx) }
+func (b *Bridge) Run(ctx context.Context) error {
+	r := NewRelay(b)
+	b.runs.Store(r)
+	return r.Run(ctx)
+}
+
+// Alive says whether the schedule is at work: see [Relay.Alive].
+func (b *Bridge) Alive() bool {
+	r := b.runs.Load()
+	return r != nil && r.Alive()
+}
 
 // Round makes one round of all shops, side by side: every feed is polled, what is ready is loaded in the order of dependency, every
 // export is looked after. It goes on to the next piece of work when one fails, and returns all errors.
 func (b *Bridge) Round(ctx context.Context) error {
-	if err := errors.Join(b.forgetTrouble(ctx), b.settle(ctx)); err != nil {
+	if err := errors.Join(b.forgetTrouble(ctx, func(string) bool { return true }), b.settle(ctx)); err != nil {
 		return err
 	}
-	_, err := b.endHalts(ctx)
+	b.housed.Store(true)
+	_, _, err := b.endHalts(ctx, nil)
 	errs := make([]error, len(b.Shops))
 	var shops sync.WaitGroup
 	for i, d := range b.Shops[1:] {
@@ -103,8 +121,15 @@ func (b *Bridge) Recall(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Wake has the exports of all shops ask at once for what is new.
+// Wake has the exports of all shops ask at once for what is new, whichever bridge has them.
 func (b *Bridge) Wake() {
+	b.wake()
+	if b.Share != nil {
+		b.Share.Wake()
+	}
+}
+
+func (b *Bridge) wake() {
 	for _, d := range b.Shops {
 		d.Out.WakeExports()
 	}
@@ -149,15 +174,15 @@ func (b *Bridge) backup() unit {
 	}}
 }
 
-// forgetTrouble takes away what the ledger notes about trouble that an earlier process was in: whether it lasts is found
-// out now.
-func (b *Bridge) forgetTrouble(ctx context.Context) error {
+// forgetTrouble takes away what the ledger notes about trouble with some works that an earlier process was in, or another bridge:
+// whether it lasts is found out now.
+func (b *Bridge) forgetTrouble(ctx context.Context, of func(work string) bool) error {
 	notes, err := b.Ledger.Notes(ctx)
 	if err != nil {
 		return err
 	}
 	for name := range notes {
-		if work, ok := bridge.PausedWork(name); !ok || work == bridge.ReloadWork { // a reload's is told by whoever lives through it
+		if work, ok := bridge.PausedWork(name); !ok || !of(work) || work == bridge.ReloadWork { // a reload's is told by whoever lives through it
 			continue
 		}
 		if err := b.Ledger.Note(ctx, name, ""); err != nil {

@@ -69,7 +69,7 @@ func (d *Daemon) Serve(ctx context.Context) error { return alone(d).Serve(ctx) }
 
 func newSchedule(d *Daemon) *schedule {
 	return &schedule{Daemon: d, turns: &turns{polled: map[string]bool{}, taken: map[string]chan struct{}{}, loading: map[string]bool{},
-		changed: make(chan struct{})}}
+		changed: make(chan struct{}), asked: make(chan struct{})}}
 }
 
 // schedule is a running bridge's work for a shop.
@@ -82,7 +82,8 @@ type schedule struct {
 // turns are what the goroutines that work for a shop share, by whatever config they do.
 type turns struct {
 	underWay underWay
-	told     sync.Map // feeds of which it was told what a lost ledger has left behind
+	told     sync.Map      // feeds of which it was told what a lost ledger has left behind
+	asked    chan struct{} // closed once the shop was asked what it offers, or did not answer, where the work is shared
 
 	mu      sync.Mutex
 	polled  map[string]bool          // feeds whose folder was listed, or could not be, at least once

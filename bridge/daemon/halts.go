@@ -25,24 +25,32 @@ func feedWork(name string) string { return "feed " + name }
 
 func exportWork(name string) string { return "export " + name }
 
-// endHalts takes away the pauses whose end has come, and says whether there were any.
-func (b *Bridge) endHalts(ctx context.Context) (ended bool, err error) {
+// endHalts lists the works that are paused, and says whether one of those that were before is not any more. Whoever keeps the house
+// takes the pauses away whose end has come.
+func (b *Bridge) endHalts(ctx context.Context, before []string) (halted []string, ended bool, err error) {
 	notes, err := b.Ledger.Notes(ctx)
 	if err != nil {
-		return false, err
+		return before, false, err
 	}
+	defer func() {
+		ended = ended || slices.ContainsFunc(before, func(work string) bool { return !slices.Contains(halted, work) })
+	}()
 	for _, h := range bridge.Halts(notes) {
 		if !h.Over(b.Clock.Now()) {
+			halted = append(halted, h.Work)
+			continue
+		}
+		if !b.housed.Load() {
 			continue
 		}
 		event := &bridge.Event{At: b.Clock.Now(), Kind: bridge.WorkResumed, Work: h.Work, Text: "the end of its pause has come"}
 		if err := b.Ledger.Note(ctx, bridge.HaltedNote(h.Work), "", event); err != nil {
-			return ended, err
+			return halted, ended, err
 		}
 		b.Events.Tell(event)
 		ended = true
 	}
-	return ended, nil
+	return halted, ended, nil
 }
 
 // underWay is what can be cut when somebody pauses it.

@@ -16,13 +16,14 @@ import (
 // feed or export, with its remote and its shop, is what it was is not cut, and the next bridge does it from the next time on that it is
 // due. What has changed is cut at a safe point, as by a stop, and begun anew once all of it has ended; what is gone ends.
 type Relay struct {
-	turn  sync.Mutex // of who hands over
-	over  bool       // nobody can any more
-	doors *doors     // while they are served
-	begun chan struct{}
-	work  sync.WaitGroup
-	first sync.WaitGroup // shops that have not begun yet
-	moved atomic.Int64   // when the schedule last looked for decisions, in unix nanoseconds
+	turn   sync.Mutex // of who hands over
+	over   bool       // nobody can any more
+	doors  *doors     // while they are served
+	begun  chan struct{}
+	shared *shared // the life of a bridge that shares its work; nil for one that does not
+	work   sync.WaitGroup
+	first  sync.WaitGroup // shops that have not begun yet
+	moved  atomic.Int64   // when the schedule last looked for decisions, in unix nanoseconds
 
 	ctx context.Context // of the work; ends with Run
 
@@ -62,7 +63,11 @@ type leg struct {
 // Run works until ctx ends. It returns nil then, once the work at hand is recorded.
 func (r *Relay) Run(ctx context.Context) error {
 	b := r.now()
-	if err := errors.Join(b.forgetTrouble(ctx), b.settle(ctx)); err != nil {
+	if b.Share != nil {
+		return r.share(ctx)
+	}
+	b.housed.Store(true)
+	if err := errors.Join(b.forgetTrouble(ctx, func(string) bool { return true }), b.settle(ctx)); err != nil {
 		return err
 	}
 	r.ctx = ctx
@@ -187,6 +192,10 @@ func (r *Relay) Next(ctx context.Context, next *Bridge) error {
 	if r.over {
 		return context.Canceled
 	}
+	if r.shared != nil {
+		return r.shareNext(ctx, next)
+	}
+	next.housed.Store(true)
 	notes, err := next.Ledger.Notes(ctx)
 	if err = errors.Join(err, next.settle(ctx)); err != nil {
 		return err
@@ -286,6 +295,7 @@ const heedEvery = time.Second
 func (r *Relay) heed(ctx context.Context) error {
 	b := r.now()
 	last, _, err := b.Ledger.Decided(ctx, math.MaxInt64)
+	var halted []string
 	for n := 0; ctx.Err() == nil; {
 		if n = b.report(ctx, "decisions", n, err); n == 0 {
 			r.moved.Store(b.Clock.Now().UnixNano())
@@ -309,7 +319,8 @@ func (r *Relay) heed(ctx context.Context) error {
 			}
 			b.Events.Step("heeded")
 		}
-		ended, haltErr := b.endHalts(ctx)
+		still, ended, haltErr := b.endHalts(ctx, halted)
+		halted = still
 		if err = errors.Join(err, haltErr); decided || ended {
 			for _, s := range r.all() {
 				s.In.Wake()

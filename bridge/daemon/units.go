@@ -26,14 +26,21 @@ func (s *schedule) units(asked error) []unit {
 	if s.Shop != nil {
 		units = append(units, s.offers(asked))
 	}
+	units = append(units, s.imports()...)
+	for _, x := range s.Out.Exports {
+		units = append(units, s.export(x))
+	}
+	return units
+}
+
+// imports lists the work of the schedule but for exports, and for what the shop is asked.
+func (s *schedule) imports() []unit {
+	var units []unit
 	for _, f := range s.In.Feeds {
 		units = append(units, s.poll(f), s.load(f))
 	}
 	for _, f := range s.comparedFeeds() {
 		units = append(units, s.reconcile(f))
-	}
-	for _, x := range s.Out.Exports {
-		units = append(units, s.export(x))
 	}
 	if s.Subscribe != nil {
 		units = append(units, s.subscribe())

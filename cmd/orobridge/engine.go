@@ -18,6 +18,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/daemon"
 	"github.com/orobridge/orobridge/bridge/figures"
+	"github.com/orobridge/orobridge/bridge/fleet"
 	"github.com/orobridge/orobridge/bridge/notify"
 	"github.com/orobridge/orobridge/bridge/notify/post"
 	"github.com/orobridge/orobridge/bridge/notify/signs"
@@ -161,7 +162,12 @@ func held(ctx context.Context, c *config.Config) bool {
 
 // openLedger takes the ledger of a config for oneself.
 func openLedger(ctx context.Context, c *config.Config) (*state.State, error) {
-	ledger, err := openState(ctx, c, state.Options{Program: readBuild().Version})
+	return takeLedger(ctx, c, false)
+}
+
+// takeLedger takes the ledger of a config, for oneself or to share its work.
+func takeLedger(ctx context.Context, c *config.Config, shares bool) (*state.State, error) {
+	ledger, err := openState(ctx, c, state.Options{Program: readBuild().Version, Shares: shares})
 	if err != nil {
 		return nil, err
 	}
@@ -227,6 +233,9 @@ func (a *app) assemble(ctx context.Context, c *config.Config, ledger *state.Stat
 		return daemon.Ends{Ledger: ledger.Of(s.Name), Shop: e.shops[s.Name], Remotes: e.remotes, OrderRemotes: e.orders,
 			Spool: ledger.Spool(), Clock: bridge.SystemClock{}, Events: events}
 	})
+	if shared := ledger.Shared(); shared != nil {
+		e.Share = fleet.New(shared, log)
+	}
 	e.relay = daemon.NewRelay(e.Bridge)
 	facts := map[string]func() signs.ShopFacts{}
 	for _, d := range e.Shops {

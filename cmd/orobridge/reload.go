@@ -31,6 +31,22 @@ type lives struct {
 	hangups chan os.Signal // each is a wish to read the config again
 }
 
+// serve is the bridge for as long as the ledger is its own, or its to share.
+func (l *lives) serve(ctx context.Context, c *config.Config) (err error) {
+	l.ledger, err = takeLedger(ctx, c, c.State.Postgres != "")
+	if err != nil {
+		return err
+	}
+	defer closing(l.ledger, &err)
+	for _, doubt := range l.ledger.Doubts {
+		l.log.Warn(doubt)
+	}
+	if err = l.run(ctx, c); errors.Is(err, bridge.ErrLocked) && l.ledger.Shared() != nil {
+		return errors.Join(errThoughtDead, err)
+	}
+	return err
+}
+
 // run lives until ctx ends.
 func (l *lives) run(ctx context.Context, c *config.Config) error {
 	if err := l.ledger.Note(ctx, bridge.ReloadAsked, ""); err != nil {

@@ -56,19 +56,20 @@ func (a *app) runDaemon(ctx context.Context) (err error) {
 	}
 	log := a.logger()
 	systemd.LimitMemory(log)
-	ledger, err := openLedger(ctx, c)
-	if err != nil {
-		return err
-	}
-	defer closing(ledger, &err)
-	for _, doubt := range ledger.Doubts {
-		log.Warn(doubt)
-	}
 	defer a.Erase()
 	defer log.Info("stopped")
-	l := &lives{app: a, ledger: ledger, log: log, hangups: hangups}
-	return l.run(ctx, c)
+	l := &lives{app: a, log: log, hangups: hangups}
+	for {
+		err := l.serve(ctx, c)
+		if !errors.Is(err, errThoughtDead) {
+			return err
+		}
+		log.Warn("this bridge was thought dead, and others have taken up its work: it begins anew", "error", err)
+	}
 }
+
+// errThoughtDead is that others have taken this bridge's work up. It may share it again.
+var errThoughtDead = errors.New("this bridge was thought dead")
 
 // runBeside runs the bridge and, beside it, what others come to. When the bridge ends or one of the others fails, all end.
 func runBeside(ctx context.Context, e *engine) error {
@@ -77,17 +78,17 @@ func runBeside(ctx context.Context, e *engine) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	e.Alarms.Well = e.ready
+	e.House = []func(context.Context) error{func(ctx context.Context) error {
+		e.Alarms.Signs.Began = time.Now().UTC()
+		return e.Alarms.Run(ctx)
+	}, e.Tell.Run}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		defer cancel()
 		return e.relay.Run(ctx)
 	})
 	g.Go(func() error { return e.serve(ctx) })
-	g.Go(func() error {
-		e.Alarms.Signs.Began, e.Alarms.Well = time.Now().UTC(), e.ready
-		return e.Alarms.Run(ctx)
-	})
-	g.Go(func() error { return e.Tell.Run(ctx) })
 	g.Go(func() error { return e.ledger.Watch(ctx) })
 	return g.Wait()
 }

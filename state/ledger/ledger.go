@@ -30,6 +30,7 @@ type Ledger struct {
 	journal     // events and notes, and the audit
 	admission   // sessions and tokens
 	alarmStore  // alarms with their lives, and what routes are told of them
+	fleetStore  // the bridges that share the work
 }
 
 // The parts of a ledger share its database.
@@ -42,6 +43,7 @@ type (
 	journal     struct{ *database }
 	admission   struct{ *database }
 	alarmStore  struct{ *database }
+	fleetStore  struct{ *database }
 )
 
 // An Edition is the database that a ledger stands in. Its errors have their fates.

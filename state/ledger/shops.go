@@ -20,7 +20,7 @@ type part struct {
 
 func ledgerOf(p part) *Ledger {
 	return &Ledger{p.database, dropStore{p.database}, runStore{p.database}, rowStore{p}, linkStore{p}, outboxStore{p}, journal{p.database},
-		admission{p.database}, alarmStore{p.database}}
+		admission{p.database}, alarmStore{p.database}, fleetStore{p.database}}
 }
 
 // Of is the ledger as a shop's engines see it: keys are those of the shop, and lists of keys its own alone. It shares the ledger's

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,11 +12,14 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 )
 
-// hold is that one bridge has a ledger for itself: a lock that a session of its own has, which the database gives back when the session
-// ends in whatever way, and the word of the holder in the ledger.
+// hold is that a bridge works with a ledger, alone or with others that share the work: a lock that a session of its own has, which the
+// database gives back when the session ends in whatever way, and its row among the bridges, which each of its writes looks for.
 type hold struct {
 	*database
-	conn *pgx.Conn // nil while it is lost
+	shares  bool
+	version string    // of the program
+	own     int64     // the lock by which others see that this one's session lives
+	conn    *pgx.Conn // nil while it is lost
 }
 
 // take takes the lock, or says who has it.
@@ -24,8 +28,16 @@ func (h *hold) take(ctx context.Context) error {
 	if err != nil {
 		return trouble(ctx, err, true)
 	}
+	lock := "SELECT pg_try_advisory_lock($1)"
+	if h.shares {
+		lock = "SELECT pg_try_advisory_lock_shared($1)"
+	}
 	var mine bool
-	if err := c.QueryRow(ctx, "SELECT pg_try_advisory_lock($1)", h.lock+1).Scan(&mine); err != nil {
+	err = c.QueryRow(ctx, lock, h.lock+1).Scan(&mine)
+	if err == nil && mine {
+		_, err = c.Exec(ctx, fmt.Sprintf("SELECT pg_advisory_lock(%d); LISTEN %s", h.own, h.channel()))
+	}
+	if err != nil {
 		return errors.Join(trouble(ctx, err, c.IsClosed()), end(c))
 	}
 	if !mine {
@@ -50,23 +62,36 @@ func (h *hold) holder(ctx context.Context, c *pgx.Conn) string {
 	return fmt.Sprintf("%s, which came from %s,", name, from)
 }
 
-// say makes this bridge's word the one that counts.
+// clock is the database's time as the ledger keeps it.
+const clock = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
+
+// say enters this bridge among those whose writes count. One that works alone is the only one.
 func (h *hold) say(ctx context.Context) error {
+	host, err := os.Hostname()
+	if err != nil {
+		return fmt.Errorf("name this machine: %w", err)
+	}
+	name := fmt.Sprintf("%s:%d", host, os.Getpid())
 	c, err := h.write.Conn(ctx)
 	if err != nil {
 		return broken(err)
 	}
-	defer c.Close()
-	for _, statement := range []string{"BEGIN", fmt.Sprintf("SELECT turn(%d, '')", h.lock), "DELETE FROM holder",
-		"INSERT INTO holder VALUES ('" + h.word + "')", "COMMIT"} {
-		if err := run(ctx, c, statement); err != nil {
-			return broken(err)
+	return errors.Join(inTx(ctx, c, func(exec func(query string, args ...any) error) error {
+		if err := exec(fmt.Sprintf("SELECT turn(%d, '')", h.lock)); err != nil {
+			return err
 		}
-	}
-	return nil
+		if !h.shares {
+			if err := exec("DELETE FROM bridges"); err != nil {
+				return err
+			}
+		}
+		return exec(`INSERT INTO bridges (id, name, version, lock, began, seen) VALUES (?, ?, ?, ?, `+clock+`, `+clock+`)`, h.word, name,
+			h.version, h.own)
+	}), closed(c))
 }
 
-// still says whether the ledger is held still, and takes a lock that was lost again. Another bridge that has it now has won.
+// still says whether the bridge works with the ledger still, and takes a lock that was lost again. Another one that has taken its work
+// over has won.
 func (h *hold) still(ctx context.Context) error {
 	if h.conn != nil {
 		ctx, cancel := context.WithTimeout(ctx, silence)
@@ -79,13 +104,18 @@ func (h *hold) still(ctx context.Context) error {
 	if err := h.take(ctx); err != nil {
 		return err
 	}
-	var word string
-	err := h.conn.QueryRow(ctx, "SELECT word FROM "+h.schema+".holder").Scan(&word)
-	if err == nil && word != h.word {
-		err = &bridge.Error{Op: "hold", Object: h.place(), Err: bridge.ErrLocked,
-			Hint: "another bridge has worked with the ledger meanwhile: let this one end, and start it again if it is to be the one"}
+	var there bool
+	err := h.conn.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM "+h.schema+".bridges WHERE id = $1)", h.word).Scan(&there)
+	if err == nil && !there {
+		return h.gone()
 	}
 	return trouble(ctx, err, h.conn.IsClosed())
+}
+
+// gone is the error of a bridge whose work others have taken over.
+func (h *hold) gone() error {
+	return &bridge.Error{Op: "hold", Object: h.place(), Err: bridge.ErrLocked,
+		Hint: "another bridge has worked with the ledger meanwhile: let this one end, and start it again if it is to be the one"}
 }
 
 // end gives the ledger back, so that another bridge can have it at once.
@@ -95,7 +125,9 @@ func (h *hold) end() error {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), ending)
 	defer cancel()
-	_, _ = h.conn.Exec(ctx, "SELECT pg_advisory_unlock($1)", h.lock+1) // the end of the session does the same, a moment later
+	// The end of the session does the same, a moment later; its row goes when others miss it.
+	_, _ = h.conn.Exec(ctx, "DELETE FROM "+h.schema+".bridges WHERE id = $1", h.word)
+	_, _ = h.conn.Exec(ctx, "SELECT pg_advisory_unlock_all()")
 	return end(h.conn)
 }
 
@@ -113,7 +145,7 @@ const heldEvery = 2 * time.Second
 // Watch looks, until ctx ends, whether the ledger is held still. While the database is away nothing can be known, and nothing written;
 // an error says that the bridge must not go on.
 func (l *Ledger) Watch(ctx context.Context) error {
-	if l.database.hold == nil {
+	if l.database.hold == nil || l.database.hold.shares { // who shares it says so again and again: see Pulse
 		return nil
 	}
 	tick := time.NewTicker(heldEvery)

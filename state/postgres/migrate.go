@@ -27,6 +27,7 @@ const byBytes = `DO $$ DECLARE c record; BEGIN
 	FOR c IN SELECT t.relname, a.attname FROM pg_attribute a JOIN pg_class t ON t.oid = a.attrelid
 		JOIN pg_namespace n ON n.oid = t.relnamespace JOIN pg_collation o ON o.oid = a.attcollation
 		WHERE n.nspname = current_schema() AND t.relkind = 'r' AND a.attnum > 0 AND o.collname <> 'C'
+			AND t.relname NOT LIKE 'river\_%'
 	LOOP
 		EXECUTE format('ALTER TABLE %I ALTER COLUMN %I TYPE text COLLATE "C"', c.relname, c.attname);
 	END LOOP;

@@ -5,8 +5,9 @@
 // must not forget what the bridge remembers. When the connection breaks in the middle of a commit, the database is asked what became
 // of it, for as long as it takes. Trouble with the database is bridge.Pause: nothing is lost, and everything goes on once it is back.
 //
-// One bridge at a time holds a ledger (bridge.ErrLocked): by a lock of its session, and by a word that each of its writes says,
-// so that a bridge which was thought dead and wakes up again changes nothing. Others may look, or change a word beside it.
+// One bridge at a time holds a ledger (bridge.ErrLocked), or any number of them share it: by a lock of the session of each, and by its
+// row among the bridges, for which each of its writes looks, so that a bridge which was thought dead and wakes up again changes
+// nothing: see [Ledger.Pulse]. Others may look, or change a word beside them.
 //
 // Limits: PostgreSQL 13 or newer, any encoding and collation. One writes at a time, as with SQLite. A pooler between has to pool
 // sessions, not transactions. Keys and paths are indexed up to 2,600 bytes. Connections: one that holds, one that writes, two for
@@ -21,6 +22,7 @@ import (
 	"errors"
 	"hash/fnv"
 	"io/fs"
+	mrand "math/rand/v2"
 	"net"
 	"regexp"
 	"strings"
@@ -49,7 +51,7 @@ type database struct {
 	config *pgx.ConnConfig
 	schema string
 	lock   int64  // advisory locks of this ledger have this number and the next one
-	word   string // which each writing transaction says; empty for who writes beside the bridge that holds the ledger
+	word   string // the bridge's id, which each writing transaction says; empty for who writes beside the bridges that work
 	hold   *hold  // nil for who does not hold it
 
 	write, read, find, front, walks *sql.DB
@@ -60,6 +62,7 @@ type database struct {
 type Options struct {
 	ReadOnly bool   // take no notes, and need a ledger that is there
 	Beside   bool   // write a word or two beside the bridge that holds it, and need a ledger that is there
+	Shares   bool   // work with it beside others that share the work, by the jobs of [Ledger.Jobs]
 	Moving   bool   // a ledger is being carried over to here
 	Program  string // version that opens it, which the ledger keeps for those that are older
 }
@@ -142,9 +145,13 @@ func (d *database) pool(n int, prepare ...string) *sql.DB {
 	return db
 }
 
+// frozen has the database end the session of a bridge that stands still in the middle of a transaction, for which all others wait.
+const frozen = "SET idle_in_transaction_session_timeout = '15s'"
+
 // prepare makes a connection one to the ledger's schema.
 func (d *database) prepare(ctx context.Context, c *pgx.Conn, more ...string) error {
-	all := append([]string{"SET search_path = " + d.schema, "SET standard_conforming_strings = on", "SET client_encoding = UTF8"}, more...)
+	all := append([]string{"SET search_path = " + d.schema, "SET standard_conforming_strings = on", "SET client_encoding = UTF8", frozen},
+		more...)
 	_, err := c.PgConn().Exec(ctx, strings.Join(all, "; ")).ReadAll() // and not as parameters of the session, which poolers refuse
 	return err
 }
@@ -152,15 +159,7 @@ func (d *database) prepare(ctx context.Context, c *pgx.Conn, more ...string) err
 func (d *database) open(ctx context.Context, o Options) (*ledger.Ledger, error) {
 	switch holds := !o.ReadOnly && !o.Beside; {
 	case holds:
-		d.word = rand.Text()
-		d.hold = &hold{database: d}
-		if err := d.hold.take(ctx); err != nil {
-			return nil, err
-		}
-		if err := d.migrate(ctx); err != nil {
-			return nil, bridge.Within("bring the ledger up to date", err)
-		}
-		if err := d.hold.say(ctx); err != nil {
+		if err := d.work(ctx, o); err != nil {
 			return nil, err
 		}
 	default:
@@ -183,6 +182,67 @@ func (d *database) open(ctx context.Context, o Options) (*ledger.Ledger, error) 
 	}
 	return ledger.Open(ctx, d, ledger.Connections{Read: d.read, Front: d.front, Walks: d.walks}, !o.ReadOnly, o.Program)
 }
+
+// work takes the ledger, alone or with others, and brings it up to date.
+func (d *database) work(ctx context.Context, o Options) error {
+	d.word = rand.Text()
+	if o.Shares {
+		if err := d.ahead(ctx, o.Program); err != nil {
+			return err
+		}
+	}
+	d.hold = &hold{database: d, shares: o.Shares, version: o.Program, own: mrand.Int64()}
+	if err := d.hold.take(ctx); err != nil {
+		return err
+	}
+	if o.Shares {
+		if err := d.upToDate(ctx); err != nil {
+			return err
+		}
+	} else if err := d.migrate(ctx); err != nil {
+		return bridge.Within("bring the ledger up to date", err)
+	}
+	return d.hold.say(ctx)
+}
+
+// ahead brings a ledger up to date that is going to be shared. Nobody else may work with it meanwhile: bridges of an older version end
+// first, and another one that starts does the same right now.
+func (d *database) ahead(ctx context.Context, program string) error {
+	for n := 1; ; n++ {
+		there, err := d.there(ctx)
+		if err != nil {
+			return err
+		}
+		if there {
+			missing, err := d.missing(ctx)
+			if err != nil || len(missing) == 0 {
+				return err
+			}
+		}
+		alone := &hold{database: d, version: program, own: mrand.Int64()}
+		err = alone.take(ctx)
+		if err == nil {
+			return errors.Join(bridge.Within("bring the ledger up to date", d.migrate(ctx)), alone.end())
+		}
+		if !errors.Is(err, bridge.ErrLocked) || n == aheadTries {
+			return errors.Join(err, &bridge.Error{Op: "bring up to date", Object: d.place(), Err: bridge.ErrLocked,
+				Hint: "bridges of an older version work with it: stop them, and start this one again"})
+		}
+		wait := time.NewTimer(aheadEvery)
+		select {
+		case <-ctx.Done():
+			wait.Stop()
+			return ctx.Err()
+		case <-wait.C:
+		}
+	}
+}
+
+// A bridge that finds a ledger out of date tries for so long to have it alone.
+const (
+	aheadTries = 20
+	aheadEvery = 500 * time.Millisecond
+)
 
 // place names the ledger for people.
 func (d *database) place() string {

@@ -14,6 +14,18 @@ import (
 // takenOver is the state of the error by which the ledger refuses a bridge that does not hold it any more: see the function turn.
 const takenOver = "OB001"
 
+// lockNotAvailable is the state of the error that a lock was waited for long enough.
+const lockNotAvailable = "55P03"
+
+// stateOf is the state of an error of the database; empty for any other.
+func stateOf(err error) string {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return ""
+}
+
 // classes are the classes of states (https://www.postgresql.org/docs/15/errcodes-appendix.html) that pass by themselves, or once
 // somebody has made room.
 var classes = map[string]string{
@@ -41,8 +53,8 @@ func trouble(ctx context.Context, err error, lost bool) error {
 	hint, passes := classes[class]
 	switch {
 	case e.Code == takenOver:
-		return &bridge.Error{Op: "write", Object: "ledger", Err: fmt.Errorf("%w: it has taken the ledger over", bridge.ErrLocked),
-			Hint: "one bridge at a time works with a ledger: let this one end"}
+		return &bridge.Error{Op: "write", Object: "ledger", Err: fmt.Errorf("%w: it has taken the work over", bridge.ErrLocked),
+			Hint: "this one was thought dead: let it end, or begin anew"}
 	case e.Code == "25006":
 		return pause(err, "the database is a replica: name all of its hosts in state.postgres, with target_session_attrs=read-write")
 	case passes:

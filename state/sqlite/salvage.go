@@ -119,10 +119,10 @@ func keepNumbers(ctx context.Context, from *sql.DB, into *Ledger) error {
 	})
 }
 
-// tablesOf lists a ledger's tables, but for that of its migrations.
+// tablesOf lists a ledger's tables, but for what is of its place alone: its migrations, and who works with it.
 func tablesOf(ctx context.Context, db *sql.DB) (names []string, err error) {
 	err = ledger.Walk(ctx, db, `SELECT name FROM sqlite_master
-		WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'migrations' ORDER BY name`,
+		WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name NOT IN ('migrations', 'bridges') ORDER BY name`,
 		nil, func(rows *sql.Rows) error {
 			var name string
 			err := rows.Scan(&name)

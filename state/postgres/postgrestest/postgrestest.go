@@ -162,7 +162,7 @@ func take() string {
 // empty takes all rows out of a schema's tables: to make the tables again would take ten times as long.
 const empty = `SET session_replication_role = replica;
 DO $$ DECLARE t record; BEGIN
-	FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = '%[1]s' AND tablename <> 'migrations' LOOP
+	FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = '%[1]s' AND tablename NOT IN ('migrations', 'river_migration') LOOP
 		EXECUTE format('DELETE FROM %[1]s.%%I', t.tablename);
 	END LOOP;
 	PERFORM setval(s.oid, 1, false) FROM pg_class s WHERE s.relkind = 'S' AND s.relname LIKE '%%\_seq'

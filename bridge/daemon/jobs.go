@@ -1,0 +1,39 @@
+package daemon
+
+import (
+	"context"
+)
+
+// A Job is work that one bridge does at a time. Its units know of one another, and go on from the ledger wherever they are taken up: all
+// imports of a shop, which wait for one another, share the spool and the shop's pace; an export; and the house, which is what is done
+// once for all shops.
+type Job struct {
+	Kind string // KindImports, KindExport or KindHouse
+	Of   string // the shop or the export; empty for the house
+	// Do works until ctx ends, which is no error, and soon after that returns.
+	Do func(ctx context.Context) error
+}
+
+// The kinds of jobs.
+const (
+	KindImports = "imports"
+	KindExport  = "export"
+	KindHouse   = "house"
+)
+
+// String names a job: "imports b2b", "export orders", "house".
+func (j Job) String() string {
+	if j.Of == "" {
+		return j.Kind
+	}
+	return j.Kind + " " + j.Of
+}
+
+// A Share is how several bridges share the jobs of one ledger.
+type Share interface {
+	// Do has the jobs done that fall to this bridge, until ctx ends, which is no error, or until one of them fails. Somebody who wants all
+	// bridges to look at once has woken called in each.
+	Do(ctx context.Context, jobs []Job, woken func()) error
+	// Wake wakes all bridges. It waits for nothing.
+	Wake()
+}

@@ -1,0 +1,186 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/state/ledger"
+)
+
+// How several bridges know of one another. Each has a session that holds a lock of its own, and says every second that it is there. One
+// whose session has ended is dead after missedFor; one whose session stands, but which says nothing (its machine stands still, its network
+// is gone without a word), after silentFor. Others take its row out, and from then on the database refuses whatever it writes, in the
+// ledger and among the jobs. All times are the database's.
+const (
+	missedFor  = 3 * time.Second
+	silentFor  = 20 * time.Second
+	afterStart = 10 * time.Second // of the database, all sessions of which are new: everybody may come back first
+)
+
+// dead finds the bridges that are no more.
+var dead = fmt.Sprintf(`SELECT id FROM %%s.bridges b WHERE id <> $1 AND (%[1]s - seen > %[3]d OR %[1]s - seen > %[2]d
+	AND clock_timestamp() - pg_postmaster_start_time() > make_interval(secs => %[4]d)
+	AND NOT EXISTS (SELECT 1 FROM pg_locks k WHERE k.locktype = 'advisory' AND k.granted
+		AND (k.classid::bigint << 32 | k.objid::bigint) = b.lock AND k.objsubid = 1))`,
+	clock, missedFor.Milliseconds(), silentFor.Milliseconds(), int(afterStart.Seconds()))
+
+// ID is that of this bridge among those that share the ledger.
+func (l *Ledger) ID() string { return l.database.word }
+
+// Pulse says that this bridge is there, what work it knows and what of it is its own now; takes out those that are dead; and lists all that
+// are left. An error wrapping bridge.ErrLocked says that it was thought dead itself: nothing that it does counts any more.
+func (l *Ledger) Pulse(ctx context.Context, config string, doing []string) ([]*bridge.Member, error) {
+	h := l.database.hold
+	if err := h.still(ctx); err != nil {
+		return nil, err
+	}
+	text, err := json.Marshal(append([]string{}, doing...))
+	if err != nil {
+		return nil, err
+	}
+	limited, cancel := context.WithTimeout(ctx, silence)
+	defer cancel()
+	if err := h.pulse(limited, config, string(text)); err != nil {
+		return nil, trouble(ctx, err, h.conn.IsClosed())
+	}
+	return ledger.Bridges(ctx, l.database.read)
+}
+
+func (h *hold) pulse(ctx context.Context, config, doing string) error {
+	tag, err := h.conn.Exec(ctx, "UPDATE "+h.schema+".bridges SET seen = "+clock+", config = $2, doing = $3 WHERE id = $1", h.word, config,
+		doing)
+	if err != nil {
+		return err
+	}
+	if tag.RowsAffected() == 0 {
+		return h.gone()
+	}
+	rows, err := h.conn.Query(ctx, fmt.Sprintf(dead, h.schema), h.word)
+	if err != nil {
+		return err
+	}
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	return h.bury(ctx, ids)
+}
+
+// bury takes bridges out. It waits for a transaction that one of them has under way, but not for long: the next pulse tries again.
+func (h *hold) bury(ctx context.Context, ids []string) error {
+	err := pgx.BeginFunc(ctx, h.conn, func(tx pgx.Tx) error {
+		for _, statement := range []string{"SET LOCAL search_path = " + h.schema, "SET LOCAL lock_timeout = '2s'",
+			fmt.Sprintf("SELECT turn(%d, '%s')", h.lock, h.word)} {
+			if _, err := tx.Exec(ctx, statement); err != nil {
+				return err
+			}
+		}
+		_, err := tx.Exec(ctx, "DELETE FROM bridges WHERE id = ANY($1)", ids)
+		return err
+	})
+	if stateOf(err) == lockNotAvailable {
+		return nil
+	}
+	return err
+}
+
+// channel is where bridges wake one another.
+func (d *database) channel() string { return d.schema + "_wake" }
+
+// Wake wakes all bridges that share the ledger: see [Ledger.Heard].
+func (l *Ledger) Wake(ctx context.Context) error {
+	_, err := l.database.read.ExecContext(ctx, "SELECT pg_notify(?, '')", l.database.channel())
+	return err
+}
+
+// Heard waits for a time, and says whether somebody has called [Ledger.Wake] meanwhile.
+func (l *Ledger) Heard(ctx context.Context, within time.Duration) bool {
+	limited, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	if c := l.database.hold.conn; c != nil && !c.IsClosed() {
+		if _, err := c.WaitForNotification(limited); err == nil {
+			return true
+		}
+	}
+	<-limited.Done()
+	return false
+}
+
+// Jobs prepares the tables of River in the ledger's schema, and gives connections to them that have no power over the jobs any more once
+// the bridge was taken out. Whoever called closes them.
+func (l *Ledger) Jobs(ctx context.Context) (_ *pgxpool.Pool, schema string, err error) {
+	d := l.database
+	c, err := pgxpool.ParseConfig(d.config.ConnString())
+	if err != nil {
+		return nil, "", err
+	}
+	c.ConnConfig = d.config.Copy()
+	c.MaxConns = jobConnections
+	c.AfterConnect = func(ctx context.Context, c *pgx.Conn) error {
+		return d.prepare(ctx, c, "SET orobridge.bridge = '"+d.word+"'")
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, c)
+	if err != nil {
+		return nil, "", trouble(ctx, err, true)
+	}
+	if err := d.makeJobs(ctx, pool); err != nil {
+		pool.Close()
+		return nil, "", bridge.Within("prepare the tables of River", trouble(ctx, err, false))
+	}
+	return pool, d.schema, nil
+}
+
+// jobConnections are enough: one listens, and the others have little to do.
+const jobConnections = 4
+
+// fence refuses what a bridge does among the jobs that was taken out, and keeps it there while it does something.
+const fence = `CREATE OR REPLACE FUNCTION bridge_is_there() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS
+$$ BEGIN
+	IF coalesce(current_setting('orobridge.bridge', true), '') <> '' THEN
+		PERFORM 1 FROM bridges WHERE id = current_setting('orobridge.bridge') FOR KEY SHARE;
+		IF NOT FOUND THEN
+			RAISE EXCEPTION 'another bridge has taken the work over' USING ERRCODE = 'OB001';
+		END IF;
+	END IF;
+	RETURN NULL;
+END $$;
+DROP TRIGGER IF EXISTS fence ON river_job;
+CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON river_job FOR EACH STATEMENT EXECUTE FUNCTION bridge_is_there()`
+
+// makeJobs makes River's tables, or brings them up to date; one bridge after the other.
+func (d *database) makeJobs(ctx context.Context, pool *pgxpool.Pool) error {
+	return pool.AcquireFunc(ctx, func(c *pgxpool.Conn) (err error) {
+		if _, err := c.Exec(ctx, "SELECT pg_advisory_lock($1)", d.lock+2); err != nil {
+			return err
+		}
+		defer func() {
+			_, unlockErr := c.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", d.lock+2)
+			err = errors.Join(err, unlockErr)
+		}()
+		m, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Schema: d.schema, Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			return err
+		}
+		done, err := m.Migrate(ctx, rivermigrate.DirectionUp, nil)
+		if err != nil {
+			return err
+		}
+		var fenced bool
+		if err := c.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_trigger WHERE tgname = 'fence' AND tgrelid = 'river_job'::regclass)").
+			Scan(&fenced); err != nil || fenced && len(done.Versions) == 0 {
+			return err
+		}
+		_, err = c.Exec(ctx, fence)
+		return err
+	})
+}
