@@ -72,7 +72,8 @@ func Run(t *testing.T, place func(t *testing.T) Place) {
 	}{
 		{"drops", drops}, {"manifests", manifests}, {"runs", runs}, {"batches", batches}, {"rows", rows}, {"parked", parked}, {"links", links},
 		{"outbox", outbox}, {"journal", journal}, {"audit", audit}, {"admission", admission}, {"persons", persons}, {"stage", stage},
-		{"shops", shops}, {"transactions", transactions}, {"writers", writers}, {"tallies", tallies}, {"promises", promises}, {"alarms", alarms}, {"terms", terms},
+		{"shops", shops}, {"transactions", transactions}, {"writers", writers}, {"tallies", tallies}, {"promises", promises}, {"alarms", alarms},
+		{"terms", terms},
 	} {
 		t.Run(room.name, func(t *testing.T) {
 			for _, test := range room.tests {
