@@ -3,6 +3,7 @@ package bridge
 import (
 	"context"
 	"fmt"
+	"io"
 	"sync"
 )
 
@@ -108,4 +109,30 @@ func (t *Terms) TakeUp(ctx context.Context, ledger TermLedger, work string) (wit
 	}
 	fresh, w.last = term != w.last, term
 	return InTerm(ctx, term, ledger), fresh, func() { w.free <- struct{}{} }, nil
+}
+
+// Guarded is a remote in which something is changed only by whose work it is: see [StillMine].
+func Guarded(r Remote) Remote { return guarded{r} }
+
+type guarded struct{ Remote }
+
+func (g guarded) Put(ctx context.Context, path string, body io.ReadSeeker) error {
+	if err := StillMine(ctx); err != nil {
+		return err
+	}
+	return g.Remote.Put(ctx, path, body)
+}
+
+func (g guarded) Move(ctx context.Context, from, to string) error {
+	if err := StillMine(ctx); err != nil {
+		return err
+	}
+	return g.Remote.Move(ctx, from, to)
+}
+
+func (g guarded) Remove(ctx context.Context, path string) error {
+	if err := StillMine(ctx); err != nil {
+		return err
+	}
+	return g.Remote.Remove(ctx, path)
 }

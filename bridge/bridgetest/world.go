@@ -4,7 +4,7 @@
 //   - world.go: the world, and the bridge that is opened and closed in it
 //   - erp.go, shop.go: what the ERP and people at the shop do
 //   - inbound.go, outbound.go: what became of drops and orders
-//   - crash.go: a bridge that dies at a step
+//   - crash.go: a bridge that dies at a step; rival.go: one that sleeps there while another one does its work
 //   - shops.go: another world, in which one bridge has several shops
 package bridgetest
 
@@ -55,6 +55,7 @@ type World struct {
 	// Shadow has the bridge that is opened next be one that writes nothing, with a ledger of its own.
 	Shadow bool
 
+	beside    bool // it has a rival that holds the state
 	stopSteps func()
 	orders    map[string]string // ids of those that were submitted, by their identifiers
 }
@@ -140,7 +141,7 @@ func (w *World) Open() {
 	if w.Shadow {
 		cfg.State.Dir, cfg.State.Postgres = shadow.Dir(cfg.State.Dir), ""
 	}
-	w.Ledger, err = state.Open(context.Background(), cfg.State.Dir, state.Options{Postgres: cfg.State.Postgres.Reveal()})
+	w.Ledger, err = state.Open(context.Background(), cfg.State.Dir, state.Options{Postgres: cfg.State.Postgres.Reveal(), Beside: w.beside})
 	if err != nil {
 		w.T.Fatal(err)
 	}

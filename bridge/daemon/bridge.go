@@ -203,6 +203,10 @@ const noteWithin = 10 * time.Second
 // report keeps an admin informed of trouble: a note in the ledger while it lasts, and events when it begins, at every
 // further try, and when it has passed. It returns how often in a row the work has failed.
 func report(ctx context.Context, ledger Ledger, clock bridge.Clock, events *bridge.Events, work string, failed int, err error) int {
+	if errors.Is(err, bridge.ErrTakenUp) {
+		event := &bridge.Event{At: clock.Now(), Kind: bridge.Noted, Work: work, Text: "left to another bridge: " + err.Error()}
+		err = taken(ctx, ledger, events, event)
+	}
 	if ctx.Err() != nil || err == nil && failed == 0 {
 		return failed
 	}
@@ -218,4 +222,15 @@ func report(ctx context.Context, ledger Ledger, clock bridge.Clock, events *brid
 	}
 	events.Tell(event)
 	return now
+}
+
+// taken tells that a piece of work has become another bridge's, which is no trouble. Only that it can't be kept is.
+func taken(ctx context.Context, ledger Ledger, events *bridge.Events, event *bridge.Event) error {
+	limited, cancel := context.WithTimeout(ctx, noteWithin)
+	defer cancel()
+	err := ledger.Keep(limited, event)
+	if err == nil {
+		events.Tell(event)
+	}
+	return err
 }

@@ -189,34 +189,43 @@ func (s *schedule) turn(ctx context.Context, f *config.Feed) (found bool, change
 	if halt, err := s.halted(ctx, s.of(bridge.ShopWork), feedWork(f.Name)); err != nil || halt != nil {
 		return false, changed, err
 	}
-	free, err := s.parentsLoaded(ctx, f)
-	if err != nil || !free {
-		return false, changed, err
-	}
-	d, err := s.In.NextDue(ctx, f)
+	work, laidDown, err := s.In.TakeUpLoads(work, f)
 	if err != nil {
 		return false, changed, err
 	}
+	defer laidDown()
+	found, err = s.loadNext(work, f)
+	if work.Err() != nil && ctx.Err() == nil {
+		err = nil // somebody paused it
+	}
+	return found, changed, err
+}
+
+// loadNext loads what is next of a feed, unless something is left to load of what it depends on; found says whether something was.
+func (s *schedule) loadNext(ctx context.Context, f *config.Feed) (found bool, err error) {
+	free, err := s.parentsLoaded(ctx, f)
+	if err != nil || !free {
+		return false, err
+	}
+	d, err := s.In.NextDue(ctx, f)
+	if err != nil {
+		return false, err
+	}
 	if d == nil {
 		if err := s.In.FinishAll(ctx, f); err != nil {
-			return false, changed, err
+			return false, err
 		}
 		due, err := s.In.ParkedDue(ctx, f)
 		if err != nil || !due {
-			return false, changed, err
+			return false, err
 		}
 	}
 	s.setLoading(f.Entity.Name, true)
 	defer s.setLoading(f.Entity.Name, false)
 	if d == nil {
-		err = s.In.RetryParked(work, f, 0)
-	} else {
-		err = s.loadOne(work, f, d)
+		return true, s.In.RetryParked(ctx, f, 0)
 	}
-	if work.Err() != nil && ctx.Err() == nil {
-		err = nil // somebody paused it
-	}
-	return true, changed, err
+	return true, s.loadOne(ctx, f, d)
 }
 
 // take reserves an entity. It returns the channel that tells of changes from now on; for an entity that another feed has,

@@ -126,6 +126,9 @@ func (r *Relay) start(ctx context.Context, legs map[lot]*leg) {
 	}
 }
 
+// leftAlone is how long a unit rests that another bridge has taken up, so that the two do not take it from each other in turns.
+const leftAlone = 30 * time.Second
+
 // run does a leg's unit again and again until ctx ends, or until the lane has another leg. A unit that fails is tried again within
 // seconds at first, then with growing distance; how often it has failed is handed on.
 func (l *lane) run(ctx context.Context, g *leg, failed int) int {
@@ -139,6 +142,9 @@ func (l *lane) run(ctx context.Context, g *leg, failed int) int {
 		next, err := g.do(ctx)
 		if ctx.Err() != nil {
 			break
+		}
+		if errors.Is(err, bridge.ErrTakenUp) {
+			next.after, next.or = leftAlone, nil
 		}
 		if failed = g.report(ctx, g.name, failed, err); failed > 0 {
 			next.after = max(g.least, bridge.Backoff(failed, err, 0.5))

@@ -16,6 +16,7 @@
 //	claim.go     ready → claimed
 //	fetch.go     claimed → fetched                        handover.go  a file that a person hands over
 //	corrects.go  is it a file of rejects that came back?
+//	terms.go     who does it, where several bridges may
 //	queue.go     whose turn it is, and what keeps it: held for a gap, superseded
 //	load.go      fetched → loading → loaded, partial, rejected, duplicate
 //	guards.go    loading → held                           restored.go  was the shop set back?

@@ -29,6 +29,11 @@ func ReconciledNote(name string) (feed string, ok bool) {
 // ReconcileDue compares the shop with the ledger if the feed's schedule wants it, and returns when to ask again. What differs
 // beyond the feed's limit is an alarm.
 func (e *Engine) ReconcileDue(ctx context.Context, f *config.Feed) (wait time.Duration, err error) {
+	ctx, done, err := e.TakeUpLoads(ctx, f)
+	if err != nil {
+		return 0, err
+	}
+	defer done()
 	notes, err := e.Ledger.Notes(ctx)
 	if err != nil {
 		return 0, err

@@ -47,7 +47,7 @@ type Engine struct {
 // from another one, by another config, has its memory: work that the other still has at hand and its own know of each other. The zero
 // value is ready.
 type Memory struct {
-	finishing sync.Mutex // one last move at a time
+	terms     bridge.Terms
 	setbacks  trouble.Setbacks
 	lines     lines
 	compared  spool.Compared
@@ -90,7 +90,7 @@ func (e *Engine) spool(d *bridge.Drop) string { return filepath.Join(e.Spool, d.
 // remote is where a drop stands. A config that no longer has it keeps the drop as it is.
 func (e *Engine) remote(d *bridge.Drop) (bridge.Remote, error) {
 	if r, ok := e.Remotes[d.Remote]; ok {
-		return r, nil
+		return bridge.Guarded(r), nil
 	}
 	return nil, &bridge.Error{Op: "reach", Object: fmt.Sprintf("drop %d", d.ID),
 		Err:  fmt.Errorf("the config has no remote %q any more", d.Remote),

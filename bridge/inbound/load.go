@@ -23,8 +23,13 @@ import (
 // only for what keeps the drop from having an end: trouble that outlasted the bridge's patience, or a context that
 // ended; the drop is then due again.
 func (e *Engine) Load(ctx context.Context, f *config.Feed, d *bridge.Drop) (*bridge.Run, error) {
+	ctx, done, err := e.TakeUpLoads(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
 	l := e.loader(f, d, nil)
-	err := l.load(ctx)
+	err = l.load(ctx)
 	return l.run, err
 }
 

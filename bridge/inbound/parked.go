@@ -26,12 +26,17 @@ var errEnough = errors.New("seen enough")
 // RetryParked runs parked records of a feed again: those of drops before the given one, which has just been loaded, and
 // with 0 those of drops of which a parent has come, or a record has waited for too long.
 func (e *Engine) RetryParked(ctx context.Context, f *config.Feed, before int64) error {
+	ctx, done, err := e.TakeUpLoads(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer done()
 	var drops []int64
 	var due time.Time
 	if before == 0 {
 		due = e.Clock.Now().Add(-f.ParkFor.D())
 	}
-	err := e.Ledger.Parked(ctx, f.Name, due, func(p bridge.ParkedRow) error {
+	err = e.Ledger.Parked(ctx, f.Name, due, func(p bridge.ParkedRow) error {
 		if before != 0 && p.Drop >= before {
 			return nil
 		}

@@ -72,7 +72,7 @@ func (n *line) next(ctx context.Context, e *Engine, f *config.Feed) (*bridge.Dro
 			}
 			fresh = true
 		}
-		d, err := e.nextOf(ctx, f, n.front(fresh || f.Mode == "full")) // a newer full drop may make all before it useless
+		d, err := nextOf(ctx, e, f, n.front(fresh || f.Mode == "full")) // a newer full drop may make all before it useless
 		if err != nil {
 			return nil, err
 		}
@@ -132,7 +132,7 @@ func turn(d *bridge.Drop) int {
 }
 
 // nextOf is the first of some drops, in order, that may be loaded.
-func (e *Engine) nextOf(ctx context.Context, f *config.Feed, drops []*bridge.Drop) (*bridge.Drop, error) {
+func nextOf(ctx context.Context, e *Engine, f *config.Feed, drops []*bridge.Drop) (*bridge.Drop, error) {
 	if len(drops) > 0 && turn(drops[0]) < 2 {
 		return drops[0], nil
 	}
@@ -343,6 +343,11 @@ func (q *queue) gap(ctx context.Context, d *bridge.Drop) (why string, err error)
 
 // LoadDue loads all drops of a feed that are due.
 func (e *Engine) LoadDue(ctx context.Context, f *config.Feed) error {
+	ctx, done, err := e.TakeUpLoads(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer done()
 	for {
 		d, err := e.NextDue(ctx, f)
 		if err != nil || d == nil {

@@ -18,7 +18,13 @@ import (
 // Poll lists a feed's folder once and brings every drop as far as it can go: seen, ready, claimed, fetched. It returns
 // how many drops are fetched and wait for their turn. The error is the trouble of an end; that of one file stands in its drop.
 func (e *Engine) Poll(ctx context.Context, f *config.Feed) (fetched int, err error) {
-	return e.poller(f).poll(ctx)
+	p := e.poller(f)
+	ctx, done, err := p.takeUp(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer done()
+	return p.poll(ctx)
 }
 
 // poller brings the drops of one feed from their first listing into the spool.
@@ -353,7 +359,7 @@ func (p *poller) sweepMarkers(ctx context.Context, s *listing.Sifted) error {
 		if len(last) == 0 || last[0].ClaimedAt.IsZero() || bridge.SafeName(name) != nil || p.e.setbacks.Rests(what, p.e.Clock.Now()) {
 			continue
 		}
-		r := p.e.Remotes[p.f.Remote]
+		r := bridge.Guarded(p.e.Remotes[p.f.Remote])
 		if _, err := r.Stat(ctx, path.Join(p.f.Folder, of)); !bridge.NotThere(err) {
 			continue
 		}

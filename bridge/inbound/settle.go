@@ -76,9 +76,12 @@ func (e *Engine) Finish(ctx context.Context, f *config.Feed, d *bridge.Drop) err
 
 // finish is Finish for some drops, whose ends are recorded at once.
 func (j journal) finish(ctx context.Context, f *config.Feed, drops []*bridge.Drop, failed func(*bridge.Drop, error) error) error {
-	j.e.finishing.Lock()
-	defer j.e.finishing.Unlock()
-	err := j.each(ctx, drops, func(ctx context.Context, d *bridge.Drop) (*step, error) {
+	ctx, done, err := j.takeUpEnds(ctx, f)
+	if err != nil {
+		return err
+	}
+	defer done()
+	err = j.each(ctx, drops, func(ctx context.Context, d *bridge.Drop) (*step, error) {
 		s, err := j.e.ending(f, d).finish(ctx)
 		if err == nil {
 			j.e.setbacks.Failed(ofDrop(d), j.e.Clock.Now(), nil)

@@ -12,6 +12,8 @@ import (
 	"net/http/httptrace"
 	"sync/atomic"
 	"time"
+
+	"github.com/orobridge/orobridge/bridge"
 )
 
 // maxAnswer bounds the body of one answer, in bytes, unpacked. A page of 1,000 records with their includes is a few
@@ -76,6 +78,11 @@ type wire struct {
 }
 
 func (w *wire) send(ctx context.Context, c *call) (*answer, error) {
+	if c.effect != reads {
+		if err := bridge.StillMine(ctx); err != nil {
+			return nil, err
+		}
+	}
 	w.count.Add(1)
 	began, ended := w.now(), w.watch()
 	inner, cancel := context.WithTimeout(ctx, w.timeout)

@@ -7,7 +7,7 @@ import (
 )
 
 // taken takes a work up, as one who had it in a term.
-func (w *world) taken(l Ledger, work string, last bridge.Term) bridge.Term {
+func taken(w *world, l Ledger, work string, last bridge.Term) bridge.Term {
 	w.Helper()
 	t, err := l.TakeUp(w.Context(), work, last)
 	w.must(err)
@@ -17,20 +17,20 @@ func (w *world) taken(l Ledger, work string, last bridge.Term) bridge.Term {
 var terms = []test{
 	{"a term goes on until another worker takes the work up", func(w *world) {
 		other := w.beside()
-		first := w.taken(w.Ledger, "load products", bridge.Term{})
-		w.is(first, w.taken(w.Ledger, "load products", first))
+		first := taken(w, w.Ledger, "load products", bridge.Term{})
+		w.is(first, taken(w, w.Ledger, "load products", first))
 		w.must(other.Holds(w.Context(), first))
-		second := w.taken(other, "load products", bridge.Term{})
+		second := taken(w, other, "load products", bridge.Term{})
 		if second.Number <= first.Number || second.Worker == first.Worker {
 			w.Errorf("%+v, after %+v", second, first)
 		}
 		w.wraps(w.Holds(w.Context(), first), bridge.ErrTakenUp)
 		w.must(w.Holds(w.Context(), second))
-		third := w.taken(w.Ledger, "load products", first)
+		third := taken(w, w.Ledger, "load products", first)
 		w.wraps(other.Holds(w.Context(), second), bridge.ErrTakenUp)
 		w.is(third.Worker, first.Worker)
 
-		elsewhere := w.taken(other, "load prices", bridge.Term{})
+		elsewhere := taken(w, other, "load prices", bridge.Term{})
 		w.must(w.Holds(w.Context(), elsewhere))
 		w.must(w.Holds(w.Context(), third))
 		w.wraps(w.Holds(w.Context(), bridge.Term{Work: "poll prices", Number: 1}), bridge.ErrTakenUp)
@@ -41,8 +41,8 @@ var terms = []test{
 		m := w.midst()
 		other := w.beside()
 		before := w.everything()
-		over := w.taken(w.Ledger, "load products", bridge.Term{})
-		latest := w.taken(other, "load products", bridge.Term{})
+		over := taken(w, w.Ledger, "load products", bridge.Term{})
+		latest := taken(w, other, "load products", bridge.Term{})
 		late := bridge.InTerm(w.Context(), over, w.Ledger)
 		for name, do := range w.changes(m) {
 			event := &bridge.Event{At: at, Kind: bridge.Noted, Text: name}
@@ -70,6 +70,6 @@ var terms = []test{
 		cancel()
 		_, err := w.TakeUp(ctx, "load products", bridge.Term{})
 		w.wraps(err, context.Canceled)
-		w.is(int64(1), w.taken(w.Ledger, "load products", bridge.Term{}).Number)
+		w.is(int64(1), taken(w, w.Ledger, "load products", bridge.Term{}).Number)
 	}},
 }

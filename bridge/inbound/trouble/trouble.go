@@ -36,7 +36,8 @@ type Waiter struct {
 }
 
 // Persist does f until it succeeds. What it waits for stands in the ledger's notes under the name of the work. It gives up
-// with f's last error when ctx ends, and, where patience is bounded, when that is used up or when waiting could not help.
+// with f's last error when ctx ends, when the work has become another worker's, and, where patience is bounded, when that is used
+// up or when waiting could not help.
 func (w Waiter) Persist(ctx context.Context, work string, f func() error) error {
 	began := w.Clock.Now()
 	for n := 1; ; n++ {
@@ -47,7 +48,7 @@ func (w Waiter) Persist(ctx context.Context, work string, f func() error) error 
 			}
 			return nil
 		}
-		if ctx.Err() != nil {
+		if ctx.Err() != nil || errors.Is(err, bridge.ErrTakenUp) {
 			return err
 		}
 		wait := bridge.Backoff(n, err, rand.Float64())
