@@ -96,7 +96,8 @@ func (s *stage) tx(ctx context.Context, f func(*sql.Tx) error) error {
 func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*bridge.Staged, err error) {
 	s.packed.learn(changes)
 	err = s.tx(ctx, func(tx *sql.Tx) error {
-		st, err := tx.PrepareContext(ctx, `INSERT INTO changes (digest, status, op, known, row) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`)
+		st, err := tx.PrepareContext(ctx, `INSERT INTO changes (digest, status, op, known, row) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT DO NOTHING`)
 		if err != nil {
 			return err
 		}
