@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/klauspost/compress/s2"
@@ -231,14 +232,15 @@ func (w *written) cell(text string) {
 	}
 }
 
-// key writes a key by its parts, each of which is a cell as a rule.
+// key writes a key by its parts, each of which is a cell as a rule. One with escapes is written as a whole.
 func (w *written) key(key string) {
-	parts := []string{key}
-	if several := formats.SplitKey(key); formats.JoinKey(several...) == key {
-		parts = several
+	if strings.IndexByte(key, '\\') >= 0 {
+		w.number(1)
+		w.cell(key)
+		return
 	}
-	w.number(int64(len(parts)))
-	for _, part := range parts {
+	w.number(int64(strings.Count(key, "|") + 1))
+	for part := range strings.SplitSeq(key, "|") {
 		w.cell(part)
 	}
 }
@@ -337,9 +339,12 @@ func (r *read) key() string {
 		r.fail()
 		return ""
 	}
-	parts := make([]string, n)
-	for i := range parts {
-		parts[i] = r.cell()
+	b := make([]byte, 0, 2*longRow)
+	for i := range n {
+		if i > 0 {
+			b = append(b, '|')
+		}
+		b = append(b, r.cell()...)
 	}
-	return formats.JoinKey(parts...)
+	return string(b)
 }

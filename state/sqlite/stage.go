@@ -188,7 +188,8 @@ func (s *stage) scan(row interface{ Scan(...any) error }) (*bridge.Staged, error
 
 // Get implements bridge.Stage.
 func (s *stage) Get(ctx context.Context, key string) (c *bridge.Staged, err error) {
-	err = ledger.Walk(ctx, s.db, `SELECT `+stagedColumns+` FROM changes WHERE digest = ?`, []any{digest(key)}, func(rows *sql.Rows) (err error) {
+	const query = `SELECT ` + stagedColumns + ` FROM changes WHERE digest = ?`
+	err = ledger.Walk(ctx, s.db, query, []any{digest(key)}, func(rows *sql.Rows) (err error) {
 		c, err = s.scan(rows)
 		return err
 	})
