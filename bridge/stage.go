@@ -2,7 +2,10 @@ package bridge
 
 import (
 	"context"
+	"slices"
 	"time"
+
+	"github.com/orobridge/orobridge/formats"
 )
 
 // StageStatus is how far a staged change is.
@@ -29,8 +32,34 @@ type Staged struct {
 	Again   bool // a create of it may have been accepted: when it is found in the shop, it counts as created
 	Verify  bool // the row is unchanged as far as the ledger knows: the shop is looked at all the same
 	Missing *Missing
-	Raw     map[string]string
+	Raw     Cells
 	Parked  time.Time // since when the record has been parked; zero for a row of the file
+}
+
+// Cells are a row's cells under the sender's names of their columns. In a stage, where there are many, they are a list; where a row is
+// kept on its own, for people, it is a map of them.
+type Cells []formats.Value
+
+// CellsOf are the cells of a row, by name.
+func CellsOf(row map[string]string) Cells {
+	var cells Cells
+	for name, text := range row {
+		cells = append(cells, formats.Value{Field: name, Text: text})
+	}
+	slices.SortFunc(cells, ByField)
+	return cells
+}
+
+// Row is the cells as a row; nil for none.
+func (c Cells) Row() map[string]string {
+	if c == nil {
+		return nil
+	}
+	row := make(map[string]string, len(c))
+	for _, cell := range c {
+		row[cell.Field] = cell.Text
+	}
+	return row
 }
 
 // A Stage holds the changes of one run between planning and sending, on disk, one per key. It does not outlast its run:

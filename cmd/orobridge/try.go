@@ -139,7 +139,7 @@ func (a *app) findRow(f *config.Feed, path string, line int64) (cells map[string
 		case err != nil && !errors.As(err, &bad):
 			return nil, "", err
 		case row.Pos.Line == line:
-			return rows.CellsOf(file.Columns(), &row), row.Pos.String(), nil
+			return rows.CellsOf(file.Columns(), &row).Row(), row.Pos.String(), nil
 		}
 	}
 }

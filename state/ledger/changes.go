@@ -11,8 +11,8 @@ import (
 
 // Changes walks what the runs of a drop, or one of them, have done to keys: key by key, and there oldest first.
 func (l *Ledger) Changes(ctx context.Context, drop, run int64, each func(bridge.HistoryEntry) error) error {
-	err := walk(ctx, l.walks, historyOf(`JOIN runs r ON r.id = h.run WHERE r.drop_id = ?1 AND (?2 = 0 OR r.id = ?2)
-		ORDER BY 1, 2, h.id`), []any{drop, run}, func(rows *sql.Rows) error {
+	err := walk(ctx, l.walks, historyOf(`JOIN runs r ON r.id = h.run WHERE r.drop_id = ?1 AND (?2 = 0 OR r.id = ?2)`,
+		`JOIN runs r ON r.id = a.run WHERE r.drop_id = ?1 AND (?2 = 0 OR r.id = ?2)`), []any{drop, run}, func(rows *sql.Rows) error {
 		e, err := scanHistory(rows)
 		if err != nil {
 			return err

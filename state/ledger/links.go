@@ -60,9 +60,10 @@ func (l linkStore) Links(ctx context.Context, entity string, keys []string) (map
 }
 
 // Unseen walks the links of an entity that are not removed, whose ids are not in seen, and which a drop of the feed set
-// last.
+// last, in the order of their keys.
 func (l linkStore) Unseen(ctx context.Context, entity, feed string, seen func(int64) bool, each func(*bridge.Link) error) error {
-	err := walk(ctx, l.walks, `SELECT `+linkColumns+` FROM accepted a WHERE a.entity = ? AND a.feed = ? AND a.removed = 0 ORDER BY a.link`,
+	err := walk(ctx, l.walks, `SELECT `+linkColumns+` FROM links l CROSS JOIN accepted a ON a.link = l.id
+		WHERE l.entity = ? AND a.feed = ? AND a.removed = 0 ORDER BY l.entity, l.key`,
 		[]any{l.of(entity), feed}, func(rows *sql.Rows) error {
 			k, err := scanLink(rows)
 			if err != nil || seen(k.ID) {
@@ -114,7 +115,7 @@ func unlink(ctx context.Context, tx statements, entity, key string) error {
 		return nil
 	}
 	if err == nil {
-		err = leaveHistory(ctx, tx, id)
+		err = errors.Join(unfold(ctx, tx, id), leaveHistory(ctx, tx, id))
 	}
 	if err == nil {
 		_, err = tx.ExecContext(ctx, `DELETE FROM accepted WHERE link = ?`, id)
@@ -125,24 +126,24 @@ func unlink(ctx context.Context, tx statements, entity, key string) error {
 	return err
 }
 
-// saveLink writes a link as it stands. One without a number, or whose number is gone meanwhile, is entered anew and
-// replaces what stands under its key.
-func saveLink(ctx context.Context, tx statements, k *bridge.Link) error {
+// saveLink writes a link as it stands. One without a number is entered, with the fate that makes it where it tells that itself, and
+// replaces what stands under its key. One whose number is gone meanwhile is entered anew.
+func saveLink(ctx context.Context, tx statements, k *bridge.Link, made bridge.RowFate) error {
 	if err := tx.sure(k.Key); err != nil {
 		return err
 	}
 	if k.ID == 0 {
-		return enterLink(ctx, tx, k)
+		return enterLink(ctx, tx, k, made)
 	}
 	origins, err := originsOf(k)
 	if err == nil {
-		err = fillHistory(ctx, tx, k.ID)
+		err = errors.Join(unfold(ctx, tx, k.ID), fillHistory(ctx, tx, k.ID))
 	}
 	if err != nil {
 		return err
 	}
 	res, err := tx.ExecContext(ctx, `UPDATE accepted SET
-		oro_id = ?, content = ?, removed = ?, feed = ?, drop_id = ?, run = ?, line = ?, origins = ?, at = ? WHERE link = ?`,
+		oro_id = ?, content = ?, removed = ?, feed = ?, drop_id = ?, run = ?, line = ?, origins = ?, at = ?, made = '' WHERE link = ?`,
 		k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At), k.ID)
 	if err != nil {
 		return err
@@ -152,7 +153,7 @@ func saveLink(ctx context.Context, tx statements, k *bridge.Link) error {
 		if n, err := res.RowsAffected(); err != nil || n == 1 {
 			return err
 		}
-		if err := enterLink(ctx, tx, k); err != nil {
+		if err := enterLink(ctx, tx, k, ""); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE history SET link = ? WHERE link = ?`, k.ID, gone)
@@ -163,14 +164,14 @@ func saveLink(ctx context.Context, tx statements, k *bridge.Link) error {
 }
 
 // enterLink enters a link that has no number yet, in the place of what stands under its key.
-func enterLink(ctx context.Context, tx statements, k *bridge.Link) error {
+func enterLink(ctx context.Context, tx statements, k *bridge.Link, made bridge.RowFate) error {
 	origins, err := originsOf(k)
 	if err != nil {
 		return err
 	}
-	err = tx.insert(ctx, &k.ID, `INSERT INTO accepted (entity, key, oro_id, content, removed, feed, drop_id, run, line, origins, at)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		tx.of(k.Entity), k.Key, k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At))
+	err = tx.insert(ctx, &k.ID, `INSERT INTO accepted (entity, key, oro_id, content, removed, feed, drop_id, run, line, origins, at, made)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+		tx.of(k.Entity), k.Key, k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At), made)
 	if err != nil {
 		return err
 	}

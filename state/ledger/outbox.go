@@ -118,7 +118,7 @@ func (l outboxStore) Owe(ctx context.Context, export string, in *bridge.Intake, 
 			}
 		}
 		for _, k := range in.Links {
-			if err := saveLink(ctx, tx, k); err != nil {
+			if err := saveLink(ctx, tx, k, ""); err != nil {
 				return err
 			}
 		}

@@ -58,6 +58,9 @@ func (l rowStore) Naming(ctx context.Context, entity, field, text string) (keys 
 func (l rowStore) Erase(ctx context.Context, entity, key string, feeds []string, events ...*bridge.Event) (n bridge.Forgotten, err error) {
 	named := l.of(entity)
 	err = l.tx(ctx, "erase a key of "+entity, func(tx statements) error {
+		if err := unfoldKey(ctx, tx, entity, key); err != nil { // so that it counts
+			return err
+		}
 		for _, part := range []struct {
 			n     *int64
 			query string

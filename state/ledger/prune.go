@@ -29,7 +29,8 @@ func (l runStore) Prune(ctx context.Context, ended time.Time, n int) (more bool,
 		for _, run := range runs {
 			for _, query := range []string{`DELETE FROM rejects WHERE id IN (SELECT id FROM rejects WHERE run = ? LIMIT ?)`,
 				`DELETE FROM warnings WHERE id IN (SELECT id FROM warnings WHERE run = ? LIMIT ?)`,
-				`DELETE FROM history WHERE id IN (SELECT id FROM history WHERE run = ? LIMIT ?)`} {
+				`DELETE FROM history WHERE id IN (SELECT id FROM history WHERE run = ? LIMIT ?)`,
+				`UPDATE accepted SET made = '' WHERE link IN (SELECT link FROM accepted WHERE run = ? AND made <> '' LIMIT ?)`} {
 				res, err := tx.ExecContext(ctx, query, run, left)
 				if err != nil {
 					return err
@@ -104,6 +105,8 @@ func (l outboxStore) PruneOrders(ctx context.Context, export string, before time
 		return false, fmt.Errorf("prune orders of %s: %w", export, err)
 	}
 	const gone = `o.export = ?1 AND o.number IN (SELECT CAST(value AS BIGINT) FROM json_each(?2))`
+	const done = `WITH done AS (SELECT o.identifier AS key FROM outbox o WHERE ` + gone + ` EXCEPT
+		SELECT p.identifier FROM outbox p WHERE p.export <> ?1 OR p.number NOT IN (SELECT CAST(value AS BIGINT) FROM json_each(?2))) `
 	err = l.tx(ctx, "prune orders of "+export, func(tx statements) error {
 		for _, query := range []string{
 			`INSERT INTO sightings (export, oro_id, updated, again, ignored)
@@ -111,9 +114,9 @@ func (l outboxStore) PruneOrders(ctx context.Context, export string, before time
 				WHERE ` + gone + ` AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.export = o.export AND p.oro_id = o.oro_id
 				AND p.number NOT IN (SELECT CAST(value AS BIGINT) FROM json_each(?2))) GROUP BY o.export, o.oro_id
 				ON CONFLICT (export, oro_id) DO UPDATE SET updated = excluded.updated, again = 0, ignored = 1`,
-			`WITH done AS (SELECT o.identifier AS key FROM outbox o WHERE ` + gone + ` EXCEPT
-				SELECT p.identifier FROM outbox p WHERE p.export <> ?1 OR p.number NOT IN (SELECT CAST(value AS BIGINT) FROM json_each(?2)))
-				DELETE FROM history WHERE entity = '` + l.of(bridge.Orders) + `' AND link IS NULL AND key IN (SELECT key FROM done)
+			done + `UPDATE accepted SET made = '' WHERE made <> '' AND link IN (SELECT l.id FROM done d
+				CROSS JOIN links l ON l.entity = '` + l.of(bridge.Orders) + `' AND l.key = d.key)`,
+			done + `DELETE FROM history WHERE entity = '` + l.of(bridge.Orders) + `' AND link IS NULL AND key IN (SELECT key FROM done)
 				OR link IN (SELECT l.id FROM done d CROSS JOIN links l ON l.entity = '` + l.of(bridge.Orders) + `' AND l.key = d.key)`,
 			`DELETE FROM events WHERE doc <> '' AND doc IN (SELECT o.identifier FROM outbox o WHERE ` + gone + `) AND export = ?1`,
 			`DELETE FROM outbox AS o WHERE ` + gone,

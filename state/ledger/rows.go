@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
@@ -65,8 +66,12 @@ func settle(ctx context.Context, tx statements, s *bridge.Settlement) error {
 	if s.Forget {
 		errs = append(errs, forget(ctx, tx, s.Entity, s.Key))
 	}
+	made := bridge.RowFate("")
 	if s.Link != nil {
-		errs = append(errs, saveLink(ctx, tx, s.Link))
+		if s.Link.ID == 0 {
+			made = madeBy(s)
+		}
+		errs = append(errs, saveLink(ctx, tx, s.Link, made))
 	}
 	for _, o := range s.Owed {
 		errs = append(errs, saveOwed(ctx, tx, o))
@@ -74,13 +79,21 @@ func settle(ctx context.Context, tx statements, s *bridge.Settlement) error {
 	for _, f := range s.Files {
 		errs = append(errs, saveOutfile(ctx, tx, bridge.FileMove{Outfile: f, From: f.State}))
 	}
-	return errors.Join(append(errs, record(ctx, tx, &s.HistoryEntry, s.Link))...)
+	if made == "" {
+		errs = append(errs, record(ctx, tx, &s.HistoryEntry, s.Link))
+	}
+	return errors.Join(errs...)
 }
 
 // record enters a step in a key's history. With a link, saved just now, it is kept under the link's number, and what was sent is not
 // written down once more where it is all that the link says: see [fillHistory].
 func record(ctx context.Context, tx statements, e *bridge.HistoryEntry, link *bridge.Link) error {
 	entity, key, number := tx.of(e.Entity), e.Key, any(nil)
+	if link == nil {
+		if err := unfoldKey(ctx, tx, e.Entity, e.Key); err != nil {
+			return err
+		}
+	}
 	sent, before := "", ""
 	if link != nil {
 		entity, key, number = "", "", link.ID
@@ -88,7 +101,7 @@ func record(ctx context.Context, tx statements, e *bridge.HistoryEntry, link *br
 	if link == nil || len(e.Sent) == 0 || !slices.Equal(e.Sent, link.Content) {
 		sent = content(e.Sent)
 	}
-	if !slices.EqualFunc(e.Before, e.Sent, func(b, s formats.Value) bool { return b.Text == "" && b.Field == s.Field }) {
+	if isAdopted(e.Fate, e.Sent) || !isEmptied(e.Before, e.Sent) {
 		before = Seal(content(e.Before))
 	}
 	_, err := tx.ExecContext(ctx, `INSERT INTO history (entity, key, link, drop_id, run, line, fate, sent, before, detail, at)
@@ -110,6 +123,58 @@ func leaveHistory(ctx context.Context, tx statements, link int64) error {
 	return err
 }
 
+// The step that made a link is not in the history as long as nothing else has happened to its key: the link itself tells it, by the
+// fate that is kept with it. Most links stay like that.
+
+// madeBy is the fate by which a settlement makes a link, if the link tells all that there is to tell of that; else "".
+func madeBy(s *bridge.Settlement) bridge.RowFate {
+	e, k := &s.HistoryEntry, s.Link
+	told := k.Content // what was sent
+	if e.Fate == bridge.FateAdopted {
+		told = nil
+	}
+	if e.Detail != "" || e.Entity != k.Entity || e.Key != k.Key || e.Drop != k.Drop || e.Run != k.Run || e.Line != k.Line ||
+		millis(e.At) != millis(k.At) || !slices.Equal(e.Sent, told) || !isEmptied(e.Before, k.Content) {
+		return ""
+	}
+	return e.Fate
+}
+
+// madeStep stands for the number of the step that made a link: no other step of its key is later.
+const madeStep = 1<<63 - 1
+
+// unfold enters the step that made a link in the history, before the link goes or says something else and tells it no longer.
+func unfold(ctx context.Context, tx statements, link int64) error {
+	_, err := tx.ExecContext(ctx, enterMade+`link = ?1`, link)
+	return err
+}
+
+// unfoldKey does so for the link of a key, if it has one, which stays as it is.
+func unfoldKey(ctx context.Context, tx statements, entity, key string) error {
+	const those = `made <> '' AND link IN (SELECT id FROM links WHERE entity = ?1 AND key = ?2)`
+	if err := tx.sure(key); err != nil {
+		return err
+	}
+	_, err := tx.ExecContext(ctx, enterMade+those, tx.of(entity), key)
+	if err == nil {
+		_, err = tx.ExecContext(ctx, `UPDATE accepted SET made = '' WHERE `+those, tx.of(entity), key)
+	}
+	return err
+}
+
+const enterMade = `INSERT INTO history (entity, key, link, drop_id, run, line, fate, sent, before, detail, at)
+	SELECT '', '', link, drop_id, run, line, made, content, '', '', at FROM accepted WHERE made <> '' AND `
+
+// isAdopted says whether the values that are kept with a step are those that were found: what was adopted was not sent.
+func isAdopted(fate bridge.RowFate, kept []formats.Value) bool {
+	return fate == bridge.FateAdopted && len(kept) > 0
+}
+
+// isEmptied says whether values are others without their texts.
+func isEmptied(values, of []formats.Value) bool {
+	return slices.EqualFunc(values, of, func(e, v formats.Value) bool { return e.Text == "" && e.Field == v.Field })
+}
+
 // emptied are values without their texts.
 func emptied(values []formats.Value) []formats.Value {
 	var all []formats.Value
@@ -119,19 +184,23 @@ func emptied(values []formats.Value) []formats.Value {
 	return all
 }
 
-// The entries of the history of some keys (?1, a list) of an entity (?2): those that name them, and those of their links.
+// The entries of the history of some keys (?1, a list) of an entity (?2): those that name them, those of their links, and those that the
+// links themselves tell.
 const (
 	historyOfKeys = ` FROM json_each(?1) j CROSS JOIN history h ON h.key = j.value AND h.entity = ?2 AND h.link IS NULL `
 	historyOfLink = ` FROM json_each(?1) j CROSS JOIN links l ON l.entity = ?2 AND l.key = j.value
 		CROSS JOIN history h ON h.link = l.id `
+	historyInLink = ` FROM json_each(?1) j CROSS JOIN links l ON l.entity = ?2 AND l.key = j.value
+		CROSS JOIN accepted a ON a.link = l.id AND a.made <> '' `
 )
 
 // Settled tells the fate that a run has already given to some of the keys of its entity.
 func (l rowStore) Settled(ctx context.Context, entity string, run int64, keys []string) (map[string]bridge.RowFate, error) {
 	fates := map[string]bridge.RowFate{}
 	const columns, ofRun = `SELECT j.value, h.fate, h.id`, `AND +h.run = ?3`
-	err := walk(ctx, l.read, columns+historyOfKeys+ofRun+` UNION ALL `+columns+historyOfLink+ofRun+` ORDER BY 3`,
-		[]any{list(keys), l.of(entity), run}, func(rows *sql.Rows) error {
+	err := walk(ctx, l.read, columns+historyOfKeys+ofRun+` UNION ALL `+columns+historyOfLink+ofRun+
+		` UNION ALL SELECT j.value, a.made, ?4`+historyInLink+`AND +a.run = ?3 ORDER BY 3`,
+		[]any{list(keys), l.of(entity), run, int64(madeStep)}, func(rows *sql.Rows) error {
 			var key string
 			var fate bridge.RowFate
 			var id int64
@@ -145,7 +214,8 @@ func (l rowStore) Settled(ctx context.Context, entity string, run int64, keys []
 // Fates counts the fates that a run has given.
 func (l rowStore) Fates(ctx context.Context, run int64) (map[bridge.RowFate]int64, error) {
 	fates := map[bridge.RowFate]int64{}
-	err := walk(ctx, l.read, `SELECT fate, count(*) FROM history WHERE run = ? GROUP BY fate`, []any{run}, func(rows *sql.Rows) error {
+	err := walk(ctx, l.read, `SELECT fate, count(*) FROM (SELECT fate FROM history WHERE run = ?1
+		UNION ALL SELECT made FROM accepted WHERE run = ?1 AND made <> '') steps GROUP BY fate`, []any{run}, func(rows *sql.Rows) error {
 		var fate bridge.RowFate
 		var n int64
 		err := rows.Scan(&fate, &n)
@@ -155,9 +225,10 @@ func (l rowStore) Fates(ctx context.Context, run int64) (map[bridge.RowFate]int6
 	return fates, wrap(fmt.Sprintf("count fates of run %d", run), err)
 }
 
-// Judged counts the fates that a run has given, in an index alone, and the changes in its batches whose outcome is not known.
+// Judged counts the fates that a run has given, in indexes alone, and the changes in its batches whose outcome is not known.
 func (l rowStore) Judged(ctx context.Context, run int64) (fates, open int64, err error) {
-	err = l.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM history WHERE run = ?1),
+	err = l.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM history WHERE run = ?1)
+		+ (SELECT count(*) FROM accepted WHERE run = ?1 AND made <> ''),
 		(SELECT coalesce(sum(n), 0) FROM batches WHERE run = ?1)`, run).Scan(&fates, &open)
 	return fates, open, wrap(fmt.Sprintf("count what run %d has done", run), err)
 }
@@ -166,9 +237,11 @@ func (l rowStore) Judged(ctx context.Context, run int64) (fates, open int64, err
 func (l rowStore) RemovedBy(ctx context.Context, entity string, keys []string) (map[string]int64, error) {
 	drops := map[string]int64{}
 	const columns = `SELECT j.value, h.drop_id, h.fate, h.id`
-	const setting = `WHERE h.fate IN ('created', 'updated', 'adopted', 'removed', 'withdrawn')`
-	err := walk(ctx, l.read, columns+historyOfKeys+setting+` UNION ALL `+columns+historyOfLink+setting+` ORDER BY 4`,
-		[]any{list(keys), l.of(entity)}, func(rows *sql.Rows) error {
+	const setting = `WHERE %s IN ('created', 'updated', 'adopted', 'removed', 'withdrawn')`
+	ofHistory, ofLink := fmt.Sprintf(setting, "h.fate"), fmt.Sprintf(setting, "a.made")
+	err := walk(ctx, l.read, columns+historyOfKeys+ofHistory+` UNION ALL `+columns+historyOfLink+ofHistory+
+		` UNION ALL SELECT j.value, a.drop_id, a.made, ?3`+historyInLink+ofLink+` ORDER BY 4`,
+		[]any{list(keys), l.of(entity), int64(madeStep)}, func(rows *sql.Rows) error {
 			var key string
 			var drop, id int64
 			var fate bridge.RowFate
@@ -184,26 +257,28 @@ func (l rowStore) RemovedBy(ctx context.Context, entity string, keys []string) (
 // History lists everything that happened to a key, oldest first.
 func (l rowStore) History(ctx context.Context, entity, key string) ([]bridge.HistoryEntry, error) {
 	var all []bridge.HistoryEntry
-	err := walk(ctx, l.read, historyOf(`WHERE h.id IN (SELECT h.id`+historyOfKeys+`UNION ALL SELECT h.id`+historyOfLink+`) ORDER BY h.id`),
-		[]any{list([]string{key}), l.of(entity)}, func(rows *sql.Rows) error {
-			e, err := scanHistory(rows)
-			all = append(all, e)
-			return err
-		})
+	err := walk(ctx, l.read, historyOf(`WHERE h.id IN (SELECT h.id`+historyOfKeys+`UNION ALL SELECT h.id`+historyOfLink+`)`,
+		`WHERE a.link IN (SELECT a.link`+historyInLink+`)`), []any{list([]string{key}), l.of(entity)}, func(rows *sql.Rows) error {
+		e, err := scanHistory(rows)
+		all = append(all, e)
+		return err
+	})
 	return all, wrap("read history of "+entity+" "+key, err)
 }
 
-// historyOf is a query of entries of history, chosen by what stands behind its tables. What is not kept with an entry stands
-// in its link.
-func historyOf(tail string) string {
+// historyOf is a query of entries of history, key by key and oldest first, chosen by what stands behind its tables: those of history
+// itself, and those that links tell. What is not kept with an entry stands in its link.
+func historyOf(stored, told string) string {
 	return `SELECT coalesce(a.entity, h.entity) AS entity, coalesce(a.key, h.key) AS key, h.drop_id, h.run, h.line, h.fate,
-		iif(h.sent = '', coalesce(a.content, '{}'), h.sent), h.before, h.detail, h.at
-		FROM history h LEFT JOIN accepted a ON a.link = h.link ` + tail
+		iif(h.sent = '', coalesce(a.content, '{}'), h.sent), h.before, h.detail, h.at, h.id AS step
+		FROM history h LEFT JOIN accepted a ON a.link = h.link ` + stored + `
+		UNION ALL SELECT a.entity, a.key, a.drop_id, a.run, a.line, a.made, a.content, '', '', a.at, ` + strconv.Itoa(madeStep) + `
+		FROM accepted a ` + told + ` AND a.made <> '' ORDER BY entity, key, step`
 }
 
 func scanHistory(rows *sql.Rows) (e bridge.HistoryEntry, err error) {
 	var sent, before string
-	err = rows.Scan(&e.Entity, &e.Key, &e.Drop, &e.Run, &e.Line, &e.Fate, &sent, &before, &e.Detail, stamp{&e.At})
+	err = rows.Scan(&e.Entity, &e.Key, &e.Drop, &e.Run, &e.Line, &e.Fate, &sent, &before, &e.Detail, stamp{&e.At}, new(int64))
 	if err != nil {
 		return e, err
 	}
@@ -213,6 +288,9 @@ func scanHistory(rows *sql.Rows) (e bridge.HistoryEntry, err error) {
 	}
 	e.Before = emptied(e.Sent)
 	if before == "" {
+		if isAdopted(e.Fate, e.Sent) {
+			e.Sent = e.Sent[:0]
+		}
 		return e, nil
 	}
 	whole, flipped := Unseal(before, "history of "+e.Entity+" "+e.Key)
@@ -228,6 +306,7 @@ func scanHistory(rows *sql.Rows) (e bridge.HistoryEntry, err error) {
 func (l rowStore) RowLines(ctx context.Context, drop int64, each func(bridge.RowLine) error) error {
 	err := walk(ctx, l.walks, `SELECT h.run, h.line, coalesce(a.key, h.key), h.fate, h.detail
 		FROM runs r JOIN history h ON h.run = r.id LEFT JOIN accepted a ON a.link = h.link WHERE r.drop_id = ?1
+		UNION ALL SELECT a.run, a.line, a.key, a.made, '' FROM runs r JOIN accepted a ON a.run = r.id AND a.made <> '' WHERE r.drop_id = ?1
 		UNION ALL SELECT run, line, key, 'rejected', code || ': ' || message FROM rejects WHERE drop_id = ?1 AND planned = 1
 		ORDER BY 1, 2, 3`, []any{drop}, func(rows *sql.Rows) error {
 		var x bridge.RowLine

@@ -228,5 +228,5 @@ func unseenAreWalked(w *world) {
 	got := walked(w, func(each func(*bridge.Link) error) error {
 		return w.Unseen(w.Context(), "products", "products", func(id int64) bool { return id == seen }, each)
 	})
-	w.is([]*bridge.Link{w.linked("products", "b"), w.linked("products", "a")}, got)
+	w.is([]*bridge.Link{w.linked("products", "a"), w.linked("products", "b")}, got)
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -231,6 +233,7 @@ var rows = []test{
 		w.is([]int64{1, 5}, []int64{forgotten.Links, forgotten.History})
 		w.is(0, len(got(w.History(w.Context(), "products", "A"))(w)))
 	}},
+	{"the step that made a link is told in the same way once something else has happened to its key", makingIsTold},
 	{"a word finds the keys that it is a part of", func(w *world) {
 		_, r := w.run(bridge.Drop{})
 		w.link("prices", "Retail|S-1|item")
@@ -323,6 +326,47 @@ var rows = []test{
 	}},
 	{"what is old is pruned piece by piece", pruned},
 	{"a walk ends where its caller wants", walksEnd},
+}
+
+// makingIsTold has links be made in each way, and asks for that before and after a row of their keys is rejected.
+func makingIsTold(w *world) {
+	d, r := w.run(bridge.Drop{})
+	var made []bridge.HistoryEntry
+	for key, fields := range map[string][]formats.Value{"created": values("name", "ü", "unit", "item"),
+		"adopted": values("name", "b"), "empty": nil} {
+		k := &bridge.Link{Entity: "products", Key: key}
+		s := fated(r, key, bridge.FateCreated)
+		if s.Sent = fields; key == "adopted" {
+			s.Fate, s.Sent = bridge.FateAdopted, nil
+		}
+		s.Before = k.Lay(fields, bridge.Link{OroID: "1", Feed: "products", Drop: s.Drop, Run: s.Run, Line: s.Line, At: s.At})
+		s.Link = k
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{s}))
+		made = append(made, s.HistoryEntry)
+	}
+	slices.SortFunc(made, func(a, b bridge.HistoryEntry) int { return strings.Compare(a.Key, b.Key) })
+	_, later := w.run(bridge.Drop{Name: "q.csv"})
+	keys := []string{"adopted", "created", "empty"}
+	told := func() {
+		w.Helper()
+		w.is(made, walked(w, func(each func(bridge.HistoryEntry) error) error { return w.Changes(w.Context(), d.ID, r.ID, each) }))
+		w.is(3, len(walked(w, func(each func(bridge.RowLine) error) error { return w.RowLines(w.Context(), d.ID, each) })))
+		w.is(map[string]bridge.RowFate{"adopted": bridge.FateAdopted, "created": bridge.FateCreated, "empty": bridge.FateCreated},
+			got(w.Settled(w.Context(), "products", r.ID, keys))(w))
+		w.is(map[bridge.RowFate]int64{bridge.FateAdopted: 1, bridge.FateCreated: 2}, got(w.Fates(w.Context(), r.ID))(w))
+		w.is([]int64{3, 0}, w.judged(r.ID))
+		for i, key := range keys {
+			w.is(made[i], got(w.History(w.Context(), "products", key))(w)[0])
+		}
+	}
+	told()
+	w.must(w.Settle(w.Context(), 0, []bridge.Settlement{fated(later, "adopted", bridge.FateRejected),
+		fated(later, "created", bridge.FateRemoved),
+		fated(later, "empty", bridge.FateUpdated)}))
+	told()
+	w.must(w.Forget(w.Context(), "products", keys[1:]))
+	told()
+	w.is(map[string]int64{"created": later.Drop}, got(w.RemovedBy(w.Context(), "products", keys))(w))
 }
 
 // The last so many rejects of a drop, a run or a feed are counted among its own.
@@ -429,6 +473,11 @@ func pruned(w *world) {
 			w.must(w.Settle(w.Context(), 0, []bridge.Settlement{fated(r, key, bridge.FateCreated)}))
 			w.must(w.RejectRows(w.Context(), []bridge.RejectRow{rejectOf(r, key, formats.Position{Line: int64(i)})}))
 		}
+	}
+	for i := range 4 { // told by their links
+		s := fated(old, fmt.Sprint("L", i), bridge.FateCreated)
+		s.Link = &bridge.Link{Entity: s.Entity, Key: s.Key, Drop: s.Drop, Run: s.Run, Line: s.Line, At: s.At}
+		w.must(w.Settle(w.Context(), 0, []bridge.Settlement{s}))
 	}
 	old.State, old.Ended, young.State, young.Ended = bridge.Done, at.Add(-time.Hour), bridge.Failed, at
 	w.must(w.SaveRun(w.Context(), old, nil))

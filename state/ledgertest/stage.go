@@ -27,7 +27,7 @@ func staged(key, value string) *bridge.Staged {
 	rec := &formats.Record{Entity: formats.Prices, Key: key, Values: values("value", value),
 		Pos: formats.Position{Line: 5, Offset: 100, Segment: "E1", Doc: "7", Part: "a"}}
 	return &bridge.Staged{Change: bridge.Change{Key: key, Record: rec, Line: 5, Values: rec.Values},
-		Raw: map[string]string{"PREIS": value, `"`: "\\"}}
+		Raw: bridge.Cells{{Field: "PREIS", Text: value}, {Field: `"`, Text: "\\"}}}
 }
 
 // stagedKeys lists the keys of a status.
@@ -73,7 +73,7 @@ var stage = []test{
 		w.must(err)
 		w.is(c, got)
 		c.Remove, c.Record.Remove, c.Implied, c.Parked = true, true, true, at
-		c.Record.Values, c.Raw = values("value", "2", "x", strings.Repeat("long ", 100)), map[string]string{"other": "ü"}
+		c.Record.Values, c.Raw = values("value", "2", "x", strings.Repeat("long ", 100)), bridge.Cells{{Field: "other", Text: "ü"}}
 		w.must(s.Replace(w.Context(), c))
 		got, err = s.Get(w.Context(), "a")
 		w.must(err)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/klauspost/compress/s2"
@@ -74,13 +75,14 @@ func (p *packer) plain(c *bridge.Staged) []byte {
 	w.number(ledger.Millis(c.Parked))
 	w.number(int64(len(c.Raw)))
 	w.cells = make([]string, 0, min(len(c.Raw), inReach))
-	for name, text := range c.Raw {
-		w.name(name)
-		w.text(text)
+	for _, cell := range c.Raw {
+		w.name(cell.Field)
+		w.text(cell.Text)
 		if len(w.cells) < inReach {
-			w.cells = append(w.cells, text)
+			w.cells = append(w.cells, cell.Text)
 		}
 	}
+	w.key(c.Key)
 	w.values(c.Record.Values)
 	return w.b
 }
@@ -119,7 +121,7 @@ func (p *packer) known(c *bridge.Staged) []byte {
 	return ledger.SealBytes(w.b)
 }
 
-// unpack fills a change, of which key, status and operation are there, with its row and with what is known of it.
+// unpack fills a change, of which status and operation are there, with its row and with what is known of it.
 func (p *packer) unpack(c *bridge.Staged, row, known []byte) error {
 	row, err := ledger.UnsealBytes(row, "staged row")
 	if err != nil || len(row) == 0 {
@@ -143,14 +145,16 @@ func (p *packer) unpack(c *bridge.Staged, row, known []byte) error {
 	if n < 0 || n > int64(len(text)) {
 		return errCutOff
 	}
-	c.Raw, r.cells = make(map[string]string, n), make([]string, 0, min(n, inReach))
-	for range n {
-		name, text := r.name(), r.text()
-		c.Raw[name] = text
+	if r.cells = make([]string, 0, min(n, inReach)); n > 0 {
+		c.Raw = make(bridge.Cells, n)
+	}
+	for i := range c.Raw {
+		c.Raw[i] = formats.Value{Field: r.name(), Text: r.text()}
 		if len(r.cells) < inReach {
-			r.cells = append(r.cells, text)
+			r.cells = append(r.cells, c.Raw[i].Text)
 		}
 	}
+	c.Key = r.key()
 	c.Record.Values = r.values()
 	c.Line, c.Record.Entity, c.Record.Key, c.Record.Remove = pos.Line, p.entity, c.Key, c.Remove
 	if r.err != nil || c.Status == bridge.Finished {
@@ -215,11 +219,29 @@ func (w *written) values(values []formats.Value) {
 	w.number(int64(len(values)))
 	for _, v := range values {
 		w.name(v.Field)
-		at := slices.Index(w.cells, v.Text)
-		w.number(int64(at + 1))
-		if at < 0 {
-			w.text(v.Text)
-		}
+		w.cell(v.Text)
+	}
+}
+
+// cell writes a text, as the number of the cell that holds it if there is one.
+func (w *written) cell(text string) {
+	at := slices.Index(w.cells, text)
+	w.number(int64(at + 1))
+	if at < 0 {
+		w.text(text)
+	}
+}
+
+// key writes a key by its parts, each of which is a cell as a rule. One with escapes is written as a whole.
+func (w *written) key(key string) {
+	if strings.IndexByte(key, '\\') >= 0 {
+		w.number(1)
+		w.cell(key)
+		return
+	}
+	w.number(int64(strings.Count(key, "|") + 1))
+	for part := range strings.SplitSeq(key, "|") {
+		w.cell(part)
 	}
 }
 
@@ -291,15 +313,38 @@ func (r *read) values() []formats.Value {
 	}
 	values := make([]formats.Value, n)
 	for i := range values {
-		values[i].Field = r.name()
-		switch at := r.number(); {
-		case at == 0:
-			values[i].Text = r.text()
-		case at < 0 || at > int64(len(r.cells)):
-			r.fail()
-		default:
-			values[i].Text = r.cells[at-1]
-		}
+		values[i].Field, values[i].Text = r.name(), r.cell()
 	}
 	return values
+}
+
+func (r *read) cell() string {
+	at := r.number()
+	switch {
+	case at == 0:
+		return r.text()
+	case at < 0 || at > int64(len(r.cells)):
+		r.fail()
+		return ""
+	}
+	return r.cells[at-1]
+}
+
+func (r *read) key() string {
+	n := r.number()
+	if n == 1 {
+		return r.cell()
+	}
+	if n < 0 || n > int64(len(r.b)) {
+		r.fail()
+		return ""
+	}
+	b := make([]byte, 0, 2*longRow)
+	for i := range n {
+		if i > 0 {
+			b = append(b, '|')
+		}
+		b = append(b, r.cell()...)
+	}
+	return string(b)
 }

@@ -2,10 +2,12 @@ package sqlite
 
 import (
 	"context"
+	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
@@ -22,12 +24,22 @@ type stage struct {
 
 const stageSchema = `CREATE TABLE changes (
 	seq    INTEGER PRIMARY KEY,
-	key    TEXT    NOT NULL UNIQUE,
+	digest BLOB    NOT NULL UNIQUE, -- of the key, which stands in the row
 	status INTEGER NOT NULL,
-	op     TEXT    NOT NULL,
+	op     INTEGER NOT NULL, -- in operations; a number, so that the change does not grow once it is known
 	known  BLOB    NOT NULL, -- what is known of the change, which is found out bit by bit
 	row    BLOB    NOT NULL  -- what the file says, which stays
 )`
+
+var operations = []bridge.Op{"", bridge.Create, bridge.Update, bridge.Remove}
+
+func operation(op bridge.Op) int { return slices.Index(operations, op) }
+
+// digest stands for a key: no two keys have the same.
+func digest(key string) []byte {
+	sum := sha256.Sum256([]byte(key))
+	return sum[:16]
+}
 
 // NewStage opens an empty stage for the changes of one run in a folder.
 func NewStage(ctx context.Context, dir string, e *formats.Entity, run int64) (bridge.Stage, error) {
@@ -84,14 +96,15 @@ func (s *stage) tx(ctx context.Context, f func(*sql.Tx) error) error {
 func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*bridge.Staged, err error) {
 	s.packed.learn(changes)
 	err = s.tx(ctx, func(tx *sql.Tx) error {
-		st, err := tx.PrepareContext(ctx, `INSERT INTO changes (key, status, op, known, row) VALUES (?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING`)
+		st, err := tx.PrepareContext(ctx, `INSERT INTO changes (digest, status, op, known, row) VALUES (?, ?, ?, ?, ?)
+			ON CONFLICT DO NOTHING`)
 		if err != nil {
 			return err
 		}
 		defer st.Close()
 		whole := context.WithoutCancel(ctx) // as for the ledger's statements
 		for _, c := range changes {
-			res, err := st.ExecContext(whole, c.Key, int(c.Status), string(c.Op), s.packed.known(c), s.packed.row(c))
+			res, err := st.ExecContext(whole, digest(c.Key), int(c.Status), operation(c.Op), s.packed.known(c), s.packed.row(c))
 			if err != nil {
 				return err
 			}
@@ -115,8 +128,8 @@ func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*b
 // Replace implements bridge.Stage.
 func (s *stage) Replace(ctx context.Context, c *bridge.Staged) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE changes SET status = ?, op = ?, known = ?, row = ? WHERE key = ?`,
-			int(c.Status), string(c.Op), s.packed.known(c), s.packed.row(c), c.Key)
+		_, err := tx.ExecContext(ctx, `UPDATE changes SET status = ?, op = ?, known = ?, row = ? WHERE digest = ?`,
+			int(c.Status), operation(c.Op), s.packed.known(c), s.packed.row(c), digest(c.Key))
 		return err
 	})
 }
@@ -147,10 +160,10 @@ func (s *stage) Save(ctx context.Context, changes []*bridge.Staged) error {
 		defer one.Close()
 		for g, seqs := range groups {
 			if len(seqs) == 1 {
-				_, err = one.ExecContext(ctx, int(g.status), string(g.op), []byte(g.known), seqs[0])
+				_, err = one.ExecContext(ctx, int(g.status), operation(g.op), []byte(g.known), seqs[0])
 			} else {
 				_, err = tx.ExecContext(ctx, `UPDATE changes SET status = ?, op = ?, known = ? WHERE seq IN (SELECT value FROM json_each(?))`,
-					int(g.status), string(g.op), []byte(g.known), ledger.Numbers(seqs))
+					int(g.status), operation(g.op), []byte(g.known), ledger.Numbers(seqs))
 			}
 			if err != nil {
 				return err
@@ -160,20 +173,23 @@ func (s *stage) Save(ctx context.Context, changes []*bridge.Staged) error {
 	})
 }
 
-const stagedColumns = `seq, key, status, op, known, row`
+const stagedColumns = `seq, status, op, known, row`
 
 func (s *stage) scan(row interface{ Scan(...any) error }) (*bridge.Staged, error) {
 	c := &bridge.Staged{Change: bridge.Change{Record: &formats.Record{}}}
 	var known, text sql.RawBytes
-	if err := row.Scan(&c.Seq, &c.Key, &c.Status, &c.Op, &known, &text); err != nil {
+	var op int
+	if err := row.Scan(&c.Seq, &c.Status, &op, &known, &text); err != nil {
 		return nil, err
 	}
+	c.Op = operations[op]
 	return c, s.packed.unpack(c, text, known)
 }
 
 // Get implements bridge.Stage.
 func (s *stage) Get(ctx context.Context, key string) (c *bridge.Staged, err error) {
-	err = ledger.Walk(ctx, s.db, `SELECT `+stagedColumns+` FROM changes WHERE key = ?`, []any{key}, func(rows *sql.Rows) (err error) {
+	const query = `SELECT ` + stagedColumns + ` FROM changes WHERE digest = ?`
+	err = ledger.Walk(ctx, s.db, query, []any{digest(key)}, func(rows *sql.Rows) (err error) {
 		c, err = s.scan(rows)
 		return err
 	})
@@ -183,7 +199,7 @@ func (s *stage) Get(ctx context.Context, key string) (c *bridge.Staged, err erro
 // Drop implements bridge.Stage.
 func (s *stage) Drop(ctx context.Context, key string) error {
 	return s.tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM changes WHERE key = ?`, key)
+		_, err := tx.ExecContext(ctx, `DELETE FROM changes WHERE digest = ?`, digest(key))
 		return err
 	})
 }
@@ -217,7 +233,7 @@ func (s *stage) Count(ctx context.Context) (map[bridge.StageStatus]map[bridge.Op
 	counts := map[bridge.StageStatus]map[bridge.Op]int64{}
 	for rows.Next() {
 		var status bridge.StageStatus
-		var op bridge.Op
+		var op int
 		var n int64
 		if err := rows.Scan(&status, &op, &n); err != nil {
 			return nil, err
@@ -225,7 +241,7 @@ func (s *stage) Count(ctx context.Context) (map[bridge.StageStatus]map[bridge.Op
 		if counts[status] == nil {
 			counts[status] = map[bridge.Op]int64{}
 		}
-		counts[status][op] = n
+		counts[status][operations[op]] = n
 	}
 	return counts, rows.Err()
 }

@@ -158,7 +158,7 @@ func fromShop(before, old []formats.Value) []formats.Value {
 }
 
 func (a *Applier) rejectRow(f fate) bridge.RejectRow {
-	return bridge.RejectRow{Drop: a.Drop.ID, Run: a.Run.ID, Entity: a.Feed.Entity.Name, Reject: *f.reject, Row: f.change.Raw}
+	return bridge.RejectRow{Drop: a.Drop.ID, Run: a.Run.ID, Entity: a.Feed.Entity.Name, Reject: *f.reject, Row: f.change.Raw.Row()}
 }
 
 // parkedRow is a change that waits for a parent. One that is parked again keeps the time since when it waits.
@@ -168,5 +168,5 @@ func (a *Applier) parkedRow(c *bridge.Staged, now time.Time) *bridge.ParkedRow {
 		since = c.Parked
 	}
 	return &bridge.ParkedRow{Entity: a.Feed.Entity.Name, Key: c.Key, Feed: a.Drop.Feed, Drop: a.Drop.ID, Run: a.Run.ID, Line: c.Line,
-		Pos: c.Record.Pos, Missing: *c.Missing, Record: c.Record.Values, Remove: c.Remove, Raw: c.Raw, Since: since}
+		Pos: c.Record.Pos, Missing: *c.Missing, Record: c.Record.Values, Remove: c.Remove, Raw: c.Raw.Row(), Since: since}
 }

@@ -287,7 +287,7 @@ func (s *chunkPlan) flush(ctx context.Context) error {
 		case "first":
 			s.Run.Collapsed++
 		case "reject":
-			s.keep(bridge.RejectRow{Row: c.Raw, Reject: formats.Reject{Pos: c.Record.Pos, Key: c.Key, Code: formats.CodeDuplicate,
+			s.keep(bridge.RejectRow{Row: c.Raw.Row(), Reject: formats.Reject{Pos: c.Record.Pos, Key: c.Key, Code: formats.CodeDuplicate,
 				Message: "the key stands in an earlier row of this file already"}})
 		default:
 			s.Run.Collapsed++
@@ -311,6 +311,6 @@ func (s *chunkPlan) reject(ctx context.Context, r *planRow, why *formats.Reject)
 		return nil
 	}
 	s.held += row.Size()
-	s.keep(bridge.RejectRow{Reject: *why, Row: rows.CellsOf(s.columns, row)})
+	s.keep(bridge.RejectRow{Reject: *why, Row: rows.CellsOf(s.columns, row).Row()})
 	return s.flushFullRejects(ctx)
 }

@@ -52,7 +52,8 @@ func (p *Planner) FillParked(ctx context.Context) error {
 
 func parkedChange(f *config.Feed, r bridge.ParkedRow) *bridge.Staged {
 	rec := &formats.Record{Entity: f.Entity, Key: r.Key, Values: r.Record, Remove: r.Remove, Pos: r.Pos}
-	return &bridge.Staged{Change: bridge.Change{Key: r.Key, Record: rec, Line: r.Line}, Remove: r.Remove, Raw: r.Raw, Parked: r.Since}
+	return &bridge.Staged{Change: bridge.Change{Key: r.Key, Record: rec, Line: r.Line}, Remove: r.Remove, Raw: bridge.CellsOf(r.Raw),
+		Parked: r.Since}
 }
 
 // CancelParked drops parked records of earlier drops whose keys come again, since the newer row counts, and those that a

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/formats"
 )
@@ -22,7 +23,7 @@ func EachRecord(ctx context.Context, f *config.Feed, reader formats.Reader,
 	}
 	var row formats.Row
 	var rec formats.Record
-	cells := func() map[string]string { return CellsOf(columns, &row) }
+	cells := func() map[string]string { return CellsOf(columns, &row).Row() }
 	for ctx.Err() == nil {
 		row.Cells, row.Absent = nil, nil
 		rec.Values = rec.Values[:0]
@@ -45,17 +46,17 @@ func EachRecord(ctx context.Context, f *config.Feed, reader formats.Reader,
 }
 
 // CellsOf joins the sender's columns and cells.
-func CellsOf(columns []string, row *formats.Row) map[string]string {
-	m := make(map[string]string, len(row.Cells))
+func CellsOf(columns []string, row *formats.Row) bridge.Cells {
+	cells := make(bridge.Cells, 0, len(row.Cells))
 	for i, c := range row.Cells {
 		switch {
 		case i >= len(columns):
-			m[extraCell(i)] = c
+			cells = append(cells, formats.Value{Field: extraCell(i), Text: c})
 		case row.Absent == nil || !row.Absent[i]:
-			m[columns[i]] = c
+			cells = append(cells, formats.Value{Field: columns[i], Text: c})
 		}
 	}
-	return m
+	return cells
 }
 
 // Cells puts a row's cells back into the order of the columns, as many as the row has: fewer than the header or more.
