@@ -227,7 +227,7 @@ func TestADayInABrowser(t *testing.T) {
 	if errs := value[int](b, `performance.getEntriesByType("resource").filter(r => !r.name.startsWith(location.origin)).length`); errs != 0 {
 		t.Errorf("%d things were asked for elsewhere", errs)
 	}
-	b.rules(t)
+	b.rules()
 
 	b.does(chromedp.Submit(css(`form[action="/logout"]`)))
 	b.sees("Log in")
@@ -241,23 +241,35 @@ func TestADayInABrowser(t *testing.T) {
 	b.sees("Your role does not allow this.")
 }
 
-// With the keyboard alone, in the dark, on a phone and without script the same can be done.
+// With the keyboard alone, in the dark, on a phone and without script the same can be done, on every page there is.
 func TestOtherWaysToReadAPage(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a browser takes seconds")
 	}
-	b := open(t, newSite(t, busy(t)))
+	w := busy(t)
+	long := strings.Repeat("x", 200)
+	w.Drop("products", long+".csv", "sku,name,unit\n"+long+","+long+",ST\n"+long+"2,"+long+","+long+"\nSKU1,Pipe,ST\n")
+	w.Drop("inventory", long+"2.csv", "sku,unit,quantity\n"+long+"3,item,7\n")
+	w.Round()
+	w.Must(w.Ledger.SaveAlarms(t.Context(), bridge.AlarmRound{Alarms: []*bridge.LiveAlarm{{Alarm: bridge.AlarmMissing, Of: "feed prices", N: 1,
+		Text: long, Begun: w.Clock.Now(), Raised: w.Clock.Now()}}}))
+	b := open(t, newSite(t, w))
 	held, _ := b.Last("prices")
 	path := "/drops/" + number(held.ID)
 	b.goes("/")
-	b.logs(operator)
+	b.everyWay()
+	b.logs(admins)
+	for _, page := range b.documents() {
+		b.goes(page)
+		b.everyWay()
+	}
 
 	// The first key leads past the head, and all that can be done has a visible place on the way.
+	b.goes(path + "/approve")
 	b.does(chromedp.KeyEvent(kb.Tab))
 	if got := value[string](b, `document.activeElement.className`); got != "skip" {
 		t.Errorf("the first stop is %q", got)
 	}
-	b.goes(path + "/approve")
 	for range 60 {
 		b.does(chromedp.KeyEvent(kb.Tab))
 		if value[string](b, `document.activeElement.id`) == "why" {
@@ -270,34 +282,9 @@ func TestOtherWaysToReadAPage(t *testing.T) {
 	b.does(chromedp.KeyEvent("agreed"), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(kb.Enter))
 	b.sees("Approved. The drop goes on.")
 	b.Round()
+	b.goes(path)
+	b.everyWay()
 
-	pages := []string{"/", "/drops", path, "/rejects", "/orders", "/orders/A-1001", "/search?q=SKU1", "/feeds", "/feeds/prices", "/exports/orders", "/figures",
-		"/help/start", "/check", path + "/rerun", "/search?q=" + strings.Repeat("x", 190)}
-	b.does(chromedp.EmulateViewport(375, 740, chromedp.EmulateMobile))
-	for _, page := range pages {
-		b.goes(page)
-		if over := value[int](b, `document.documentElement.scrollWidth - 375`); over > 0 {
-			t.Errorf("%s is %d pixels too wide for a phone", page, over)
-		}
-	}
-	b.does(chromedp.EmulateViewport(910, 900))
-	for _, page := range []string{"/", "/drops", "/orders", "/alarms", path} {
-		b.goes(page)
-		if over := value[int](b, `document.documentElement.scrollWidth - 910`); over > 0 {
-			t.Errorf("%s is %d pixels too wide for a tablet", page, over)
-		}
-	}
-	b.does(chromedp.EmulateViewport(1280, 900))
-	b.scheme("dark")
-	for _, page := range pages {
-		b.goes(page)
-		b.rules(t)
-	}
-	b.scheme("light")
-	for _, page := range pages {
-		b.goes(page)
-		b.rules(t)
-	}
 	b.does(func(ctx context.Context, tab *chromedp.Target) (chromedp.Void, error) {
 		_, err := cdp.Call(ctx, tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 		return chromedp.Void{}, err
@@ -311,12 +298,46 @@ func TestOtherWaysToReadAPage(t *testing.T) {
 	}
 }
 
+// documents are one page of each route that has any, and what is shown of what there is not.
+func (b *browser) documents() []string {
+	seen := map[string]bool{}
+	products, _ := b.Last("products")
+	long := strings.Repeat("x", 200)
+	pages := []string{"/search?q=" + long, "/search?q=no" + long[:190], "/rejects?state=all", "/drops/" + number(products.ID), "/drops/999", "/orders/A-1001/render", "/feeds/inventory"}
+	for _, r := range b.requests() {
+		if r.method != http.MethodGet || seen[r.pattern] {
+			continue
+		}
+		seen[r.pattern] = true
+		if kind := b.sends(admins, r).Header().Get("Content-Type"); strings.HasPrefix(kind, "text/html") {
+			pages = append(pages, r.path)
+		}
+	}
+	return pages
+}
+
+// everyWay checks a page on a phone and a tablet, by day and by night.
+func (b *browser) everyWay() {
+	b.t.Helper()
+	for _, width := range []int64{375, 910} {
+		b.does(chromedp.EmulateViewport(width, 800))
+		if over := value[int64](b, `document.documentElement.scrollWidth`) - width; over > 0 {
+			b.t.Errorf("%s is %d pixels too wide for a screen of %d", value[string](b, "location.pathname"), over, width)
+		}
+	}
+	b.does(chromedp.EmulateViewport(1280, 900))
+	for _, colours := range []string{"dark", "light"} {
+		b.scheme(colours)
+		b.rules()
+	}
+}
+
 // rules checks a page by the rules of WCAG 2.2 that can be checked without eyes: contrast of 4.5 (3 for large text), a name for each thing
 // that can be used, a language, one first heading, no id twice, and a label for each field.
-func (b *browser) rules(t *testing.T) {
-	t.Helper()
+func (b *browser) rules() {
+	b.t.Helper()
 	for _, problem := range value[[]string](b, accessible) {
-		t.Errorf("%s: %s", value[string](b, "location.pathname"), problem)
+		b.t.Errorf("%s: %s", value[string](b, "location.pathname"), problem)
 	}
 }
 

@@ -106,12 +106,33 @@ func Static() http.Handler {
 // names by which nobody may come, have been kept away by bridge/web, which also sets the content security policy.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	look := func(path string, h func(*call) error) { mux.Handle("GET "+path, s.serve(admit.Viewer, h)) }
-	alike := func(path, name string, h func(*call) (view, error)) { look(path, s.sharing(name, h)) }
-	work := func(path string, ask, do func(*call) error) {
-		mux.Handle("GET "+path, s.serve(admit.Operator, ask))
-		mux.Handle("POST "+path, s.serve(admit.Operator, do))
+	for _, r := range s.routes() {
+		mux.Handle(r.pattern, s.allowed(r.role, r.answer))
 	}
+	mux.Handle("/", s.allowed(admit.Viewer, s.limited(func(*call) error { return errNoPage })))
+	mux.Handle("GET "+StaticPath, Static())
+	return mux
+}
+
+// route is a pattern of requests, as a ServeMux has it, with who may send them.
+type route struct {
+	pattern string
+	role    admit.Role
+	answer  http.Handler
+}
+
+// routes are all of the page's own.
+func (s *Server) routes() (all []route) {
+	get := func(role admit.Role, path string, answer http.Handler) {
+		all = append(all, route{"GET " + path, role, answer})
+	}
+	look := func(path string, h func(*call) error) { get(admit.Viewer, path, s.limited(h)) }
+	alike := func(path, name string, h func(*call) (view, error)) { look(path, s.sharing(name, h)) }
+	decision := func(role admit.Role, path string, ask, do func(*call) error) {
+		get(role, path, s.limited(ask))
+		all = append(all, route{"POST " + path, role, s.limited(do)})
+	}
+	work := func(path string, ask, do func(*call) error) { decision(admit.Operator, path, ask, do) }
 	drops, orders, works, decide := dropPages{s}, orderPages{s}, workPages{s}, deciding{s}
 	rejects, files := rejectPages{decide}, handingIn{decide}
 	alarms := alarmPages{decide}
@@ -127,7 +148,7 @@ func (s *Server) Handler() http.Handler {
 	work("/rejects/ack", rejects.askAck, rejects.ack)
 	alike("/orders", "orders", orders.showOrders)
 	look("/orders/{id}", orders.showOrder)
-	mux.Handle("GET /orders/{id}/file", s.serve(admit.Operator, orders.orderFile))
+	get(admit.Operator, "/orders/{id}/file", s.limited(orders.orderFile))
 	work("/orders/{id}/{what}", decide.askOrder, decide.decideOrder)
 	look("/search", searching{s}.search)
 	alike("/feeds", "feeds", works.showFeeds)
@@ -137,22 +158,18 @@ func (s *Server) Handler() http.Handler {
 	alike("/exports", "exports", works.showExports)
 	look("/exports/{name}", works.showExport)
 	work("/exports/{name}/{what}", decide.askWork, decide.decideWork)
-	mux.Handle("GET /shop/{what}", s.serve(admit.Admin, decide.askWork))
-	mux.Handle("POST /shop/{what}", s.serve(admit.Admin, decide.decideWork))
-	mux.Handle("GET /shops/{name}/{what}", s.serve(admit.Admin, decide.askWork))
-	mux.Handle("POST /shops/{name}/{what}", s.serve(admit.Admin, decide.decideWork))
+	decision(admit.Admin, "/shop/{what}", decide.askWork, decide.decideWork)
+	decision(admit.Admin, "/shops/{name}/{what}", decide.askWork, decide.decideWork)
 	work("/check", decide.askCheck, decide.check)
 	alike("/figures", "figures", s.showFigures)
 	look("/help", s.showHelp)
 	look("/help/{topic}", s.showTopic)
 	if s.Pictures != nil {
-		mux.Handle("GET /help/pictures/{name}", s.allowed(admit.Viewer, http.StripPrefix("/help", http.FileServerFS(s.Pictures))))
+		get(admit.Viewer, "/help/pictures/{name}", http.StripPrefix("/help", http.FileServerFS(s.Pictures)))
 	}
 	look("/language", s.chooseLanguage)
-	mux.Handle("GET /events", s.allowed(admit.Viewer, http.HandlerFunc(s.watch)))
-	mux.Handle("/", s.serve(admit.Viewer, func(*call) error { return errNoPage }))
-	mux.Handle("GET "+StaticPath, Static())
-	return mux
+	get(admit.Viewer, "/events", http.HandlerFunc(s.watch))
+	return all
 }
 
 var errNoPage = &bridge.Error{Op: "find", Object: "the page", Err: bridge.ErrUnknown, Hint: "go back to today's page"}
@@ -199,9 +216,9 @@ func (s *Server) newCall(w http.ResponseWriter, r *http.Request, who *admit.Call
 	return &call{words: wordsFor(r), w: w, r: r, who: who, desk: &desk}
 }
 
-// serve answers those who have a role, so many at a time.
-func (s *Server) serve(role admit.Role, h func(*call) error) http.Handler {
-	return s.allowed(role, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// limited answers so many at a time.
+func (s *Server) limited(h func(*call) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.URL.RequestURI()) > maxAddress {
 			http.Error(w, "the address is too long", http.StatusRequestURITooLong)
 			return
@@ -224,7 +241,7 @@ func (s *Server) serve(role admit.Role, h func(*call) error) http.Handler {
 		if err := h(c); err != nil {
 			s.fail(c, err)
 		}
-	}))
+	})
 }
 
 // fail tells what is wrong, and what to do.

@@ -140,7 +140,7 @@ func TestAnOrderIsSentAgain(t *testing.T) {
 	}
 }
 
-func downloadOf(t *testing.T, d *document) string {
+func downloadOf(t testing.TB, d *document) string {
 	t.Helper()
 	for _, a := range d.all("a", "", "") {
 		if strings.Contains(attr(a, "href"), "/file?") {

@@ -1,9 +1,11 @@
 package page_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -12,48 +14,117 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/admit"
 	"github.com/orobridge/orobridge/bridge/bridgetest"
+	"github.com/orobridge/orobridge/bridge/operate"
 )
 
-// Every route asks who is there: nobody gets in without a caller, nor one who may see another shop alone; a viewer looks and decides
-// nothing; and a feed's settings, a drop's plan or an order's file tell no secret.
-func TestEveryRouteAsksWhoIsThere(t *testing.T) {
-	s := newSite(t, busy(t))
+// request is one that a route answers.
+type request struct {
+	pattern, method, path string
+	role                  admit.Role // that it takes
+}
+
+// requests are some of each route that the page has: a route of which nobody has said what its blanks may be fails the test.
+func (s *site) requests() (all []request) {
+	s.t.Helper()
 	held, _ := s.Last("prices")
-	drop := "/drops/" + number(held.ID)
-	looks := []string{"/", "/alarms", "/drops", drop, drop + "/rejects.csv", "/rejects", "/rejects.csv", "/orders", "/orders/A-1001", "/search?q=SKU1", "/feeds",
-		"/feeds/prices", "/exports", "/exports/orders", "/figures", "/help", "/help/start",
-		"/help/pictures/a.png"}
-	works := []string{drop + "/approve", drop + "/discard", drop + "/rerun", drop + "/ack", "/rejects/ack", "/orders/A-1001/send", "/orders/A-1001/render",
-		"/feeds/prices/pause", "/feeds/prices/resume", "/feeds/prices/look", "/feeds/prices/upload", "/exports/orders/pause", "/shop/pause", "/check"}
-	other := &admit.Caller{Name: "otto", Role: admit.Admin, Shops: []string{"outlet"}}
-	for _, path := range append(looks, works...) {
-		for who, c := range map[string]*admit.Caller{"nobody": nil, "another shop's": other} {
-			want := map[string]int{"nobody": http.StatusUnauthorized, "another shop's": http.StatusForbidden}[who]
-			if w := s.as(c).ask(httptest.NewRequest("GET", path, nil)); w.Code != want || strings.Contains(w.Body.String(), "prices_2") {
-				t.Errorf("%s gets %d of %s", who, w.Code, path)
-			}
-			if w := s.as(c).post(path, url.Values{"why": {"x"}}); w.Code < 400 {
-				t.Errorf("%s posts to %s and gets %d", who, path, w.Code)
+	blanks := map[string][]string{"/drops/{id}/{what}": {"approve", "discard", "rerun", "retry", "force", "undo", "ack"},
+		"/orders/{id}/{what}": {"send", "render", "has"}, "/feeds/{name}/{what}": {"pause", "resume", "look"},
+		"/exports/{name}/{what}": {"pause", "resume"}, "/shop/{what}": {"pause", "resume"}, "/shops/{name}/{what}": {"pause", "resume"}}
+	named := map[string]string{"/drops/{id}": number(held.ID), "/alarms/{id}": "1", "/orders/{id}": "A-1001", "/feeds/{name}": "prices",
+		"/exports/{name}": "orders", "/shops/{name}": bridge.MainShop, "/help/{topic}": "start", "/help/pictures/{name}": "a.png", "/{$}": ""}
+	_, file, _ := strings.Cut(downloadOf(s.t, s.as(operator).get("/orders/A-1001")), "?")
+	asked := map[string]string{"/orders/{id}/file": "?" + file, "/search": "?q=SKU1", "/language": "?to=en",
+		"/rejects/ack": "?entity=products&code=value&cause=" + url.QueryEscape(s.cause())}
+	for pattern, role := range s.page.Patterns() {
+		method, path, _ := strings.Cut(pattern, " ")
+		query, list := asked[path], blanks[path]
+		if len(list) == 0 {
+			list = []string{""}
+		}
+		for begin, name := range named {
+			if rest, is := strings.CutPrefix(path, begin); is {
+				path = begin[:strings.LastIndexByte(begin, '{')] + name + rest
+				break
 			}
 		}
+		for _, what := range list {
+			full := strings.Replace(path, "{what}", what, 1) + query
+			if strings.ContainsAny(full, "{}") {
+				s.t.Errorf("what may stand in the blanks of %s?", pattern)
+			}
+			all = append(all, request{pattern, method, full, role})
+		}
 	}
-	for _, path := range looks {
-		s.as(viewer).get(strings.TrimSuffix(path, ".csv") + map[bool]string{true: ".csv"}[strings.HasSuffix(path, ".csv")])
+	slices.SortFunc(all, func(a, b request) int { return strings.Compare(a.path+a.method, b.path+b.method) })
+	if len(all) < 60 {
+		s.t.Fatalf("the page has %d routes", len(all))
 	}
+	return all
+}
+
+// cause is that of the first open reject.
+func (s *site) cause() string {
+	s.t.Helper()
+	all, err := (&operate.View{Feeds: s.B.In.Feeds, Ledger: s.Ledger}).Causes(s.t.Context(), bridge.RejectFilter{Open: true})
+	s.Must(err)
+	return all[0].Cause
+}
+
+// sends a request as somebody else, a form with a reason.
+func (s *site) sends(who *admit.Caller, r request) *httptest.ResponseRecorder {
+	s.t.Helper()
+	if r.method == http.MethodPost {
+		return s.as(who).post(r.path, url.Values{"why": {"x"}})
+	}
+	ctx := s.t.Context()
+	if strings.HasPrefix(r.path, "/events") { // it goes on and on
+		short, stop := context.WithCancel(ctx)
+		stop()
+		ctx = short
+	}
+	return s.as(who).ask(httptest.NewRequestWithContext(ctx, r.method, r.path, nil))
+}
+
+// Every route asks who is there: nobody gets in without a caller, nor one who may see another shop alone; whoever has too low a role
+// changes nothing and sees nothing of what is asked for.
+func TestEveryRouteAsksWhoIsThere(t *testing.T) {
+	w := busy(t)
+	w.Must(w.Ledger.SaveAlarms(t.Context(), bridge.AlarmRound{Alarms: []*bridge.LiveAlarm{{Alarm: bridge.AlarmMissing, Of: "feed prices", N: 1,
+		Text: "nothing came", Begun: w.Clock.Now(), Raised: w.Clock.Now()}}}))
+	s := newSite(t, w)
+	all := s.requests()
 	before := s.Lineup()
-	for _, path := range append(works, "/orders/A-1001/file?export=orders&number=1") {
-		if w := s.as(viewer).ask(httptest.NewRequest("GET", path, nil)); w.Code != http.StatusForbidden {
-			t.Errorf("a viewer gets %d of %s", w.Code, path)
+	other := &admit.Caller{Name: "otto", Role: admit.Admin, Shops: []string{"outlet"}}
+	for _, r := range all {
+		for who, of := range map[string]struct {
+			*admit.Caller
+			want int
+		}{"nobody": {nil, http.StatusUnauthorized}, "another shop's": {other, http.StatusForbidden}} {
+			if w := s.sends(of.Caller, r); w.Code != of.want || strings.Contains(w.Body.String(), "prices_2") {
+				t.Errorf("%s gets %d of %s %s", who, w.Code, r.method, r.path)
+			}
 		}
-		if w := s.as(viewer).post(path, url.Values{"why": {"x"}}); w.Code != http.StatusForbidden && !strings.Contains(path, "/file?") {
-			t.Errorf("a viewer posts to %s and gets %d", path, w.Code)
+		for _, c := range []*admit.Caller{viewer, operator} {
+			if c.Role >= r.role {
+				continue
+			}
+			if w := s.sends(c, r); w.Code != http.StatusForbidden || strings.Contains(w.Body.String(), "prices_2") {
+				t.Errorf("a %s gets %d of %s %s", c.Role, w.Code, r.method, r.path)
+			}
 		}
-	}
-	if w := s.as(operator).post("/shop/pause", url.Values{"why": {"x"}}); w.Code != http.StatusForbidden {
-		t.Errorf("an operator pauses the shop: %d", w.Code)
 	}
 	if after := s.Lineup(); strings.Join(before, "\n") != strings.Join(after, "\n") {
-		t.Errorf("a viewer has changed something: %v", after)
+		t.Errorf("somebody has changed something: %v", after)
+	}
+	for _, r := range all {
+		if r.method == http.MethodGet {
+			if w := s.sends(&admit.Caller{Name: "x", Role: r.role}, r); w.Code != http.StatusOK && w.Code != http.StatusSeeOther {
+				t.Errorf("whoever may gets %d of %s: %s", w.Code, r.path, textOf(w.Body.String()))
+			}
+		}
+		if r.method == http.MethodPost && r.role < admit.Operator {
+			t.Errorf("a %s may decide by %s", r.role, r.path)
+		}
 	}
 	if w := s.as(admins).post("/shop/pause", url.Values{"why": {"stocktaking"}, "for": {"1h"}}); w.Code != http.StatusSeeOther {
 		t.Errorf("an admin can't pause the shop: %d", w.Code)
