@@ -164,7 +164,6 @@ func (s *ships) doing(l *state.State, job string) *ship {
 	return nil
 }
 
-
 // at waits for the bridge that does a job.
 func (s *ships) at(job string) (found *ship) {
 	s.t.Helper()
