@@ -14,6 +14,17 @@ import (
 // Secret is a text that never prints. In the config it has three forms: x, x_file and x_env.
 type Secret string
 
+// Lines are the secrets of one place: while one takes the place of another both stand there, one a line, the newer one first.
+func (s Secret) Lines() []Secret {
+	var all []Secret
+	for line := range strings.Lines(string(s)) {
+		if line = strings.TrimRight(line, "\r\n"); line != "" {
+			all = append(all, Secret(line))
+		}
+	}
+	return all
+}
+
 // String hides the secret.
 func (Secret) String() string { return "<secret>" }
 

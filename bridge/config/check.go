@@ -495,9 +495,14 @@ func (k checker) webhook() {
 		k.listen("webhook.listen", "127.0.0.1:8086", w.Listen)
 	}
 	k.apart()
-	if n := len(w.Secret.Reveal()); n > 0 && n < minWebhookSecret && w.Secret.Reveal() != notRead {
-		k.problem("webhook", "make one with: openssl rand -hex 32",
-			"secret has %d bytes, fewer than %d: signatures made with it can be guessed", n, minWebhookSecret)
+	if w.Secret != "" && len(w.Secret.Lines()) == 0 {
+		k.problem("webhook", "make one with: openssl rand -hex 32", "secret has blank lines only")
+	}
+	for _, secret := range w.Secret.Lines() {
+		if n := len(secret.Reveal()); n < minWebhookSecret && w.Secret.Reveal() != notRead {
+			k.problem("webhook", "make one with: openssl rand -hex 32",
+				"secret has %d bytes, fewer than %d: signatures made with it can be guessed", n, minWebhookSecret)
+		}
 	}
 	if w.URL == "" {
 		return

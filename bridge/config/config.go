@@ -147,7 +147,7 @@ type Wrapping struct {
 	Match      string        `yaml:"match" doc:"zip: glob of the files to read, without their folders; all by default"`
 	MaxFiles   int           `yaml:"max_files" jsonschema:"default=100,minimum=1" doc:"zip: so many files at most"`
 	Key        bridge.Secret `yaml:"key" doc:"pgp: private key, armored; several one after the other while keys change"`
-	Passphrase bridge.Secret `yaml:"passphrase" doc:"pgp: passphrase of the private key"`
+	Passphrase bridge.Secret `yaml:"passphrase" doc:"pgp: passphrase of the private key; several, one a line, while keys change"`
 	Signers    []string      `yaml:"signers" jsonschema:"format=path" doc:"pgp: files with the sender's public keys, armored"`
 	Signature  Signature     `yaml:"signature" doc:"pgp: required (the default), or optional: accepts a message that is not signed; a signature that is there must be a signer's; { is: required, fresh: true } takes none twice"`
 	Encryption string        `yaml:"encryption" jsonschema:"default=required,enum=required,enum=optional" doc:"pgp: optional accepts a message that is signed and not encrypted; without key, no other"`
@@ -239,8 +239,8 @@ type Export struct {
 // Encrypt says for whom files are encrypted and who signs them.
 type Encrypt struct {
 	Recipients []string      `yaml:"recipients" jsonschema:"required,format=path" doc:"files with the receivers' public keys, armored"`
-	SignKey    bridge.Secret `yaml:"sign_key" doc:"private key that signs, armored; without one the files are not signed"`
-	Passphrase bridge.Secret `yaml:"passphrase" doc:"passphrase of sign_key"`
+	SignKey    bridge.Secret `yaml:"sign_key" doc:"private key that signs, armored; several one after the other while keys change; without one the files are not signed"`
+	Passphrase bridge.Secret `yaml:"passphrase" doc:"passphrase of sign_key; several, one a line, while keys change"`
 	Armor      bool          `yaml:"armor" doc:"write text instead of bytes"`
 
 	Seal envelope.Seal `yaml:"-"`
@@ -318,14 +318,14 @@ type User struct {
 	Name         string        `yaml:"name" jsonschema:"required" doc:"login name; it stands in the audit, so keep it"`
 	Role         string        `yaml:"role" jsonschema:"required,enum=viewer,enum=operator,enum=admin" doc:"viewer looks, but not at personal data; operator decides; admin also says who else may come"`
 	Shops        []string      `yaml:"shops" doc:"names of the shops that it is about; all by default"`
-	PasswordHash bridge.Secret `yaml:"password_hash" doc:"argon2id hash of the password, as orobridge admin passwd prints it; without one only a trusted proxy can name the user"`
+	PasswordHash bridge.Secret `yaml:"password_hash" doc:"argon2id hash of the password, as orobridge admin passwd prints it; several, one a line, while it changes; without one only a trusted proxy can name the user"`
 }
 
 // Webhook is the intake of the shop's webhooks, which only wake the exports.
 type Webhook struct {
 	Listen string        `yaml:"listen" jsonschema:"default=127.0.0.1:8086" doc:"address and port, for the shop alone"`
 	URL    string        `yaml:"url" doc:"address at which the shop reaches listen, /webhook for its path; the bridge then registers itself there and keeps it so"`
-	Secret bridge.Secret `yaml:"secret" doc:"key of the shop's webhook signatures, 32 bytes or more; without it there is no webhook intake"`
+	Secret bridge.Secret `yaml:"secret" doc:"key of the shop's webhook signatures, 32 bytes or more; without it there is no webhook intake; while it changes two, one a line, the new one first"`
 }
 
 // resolve makes a local path of the config absolute or relative to the working folder: in a config, relative paths are

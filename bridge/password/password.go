@@ -43,8 +43,21 @@ func Hash(password string) (string, error) {
 	return argon2id.CreateHash(password, cost)
 }
 
-// Check says whether a text is a hash that can be used.
-func Check(hash string) error {
+// Check says whether a text is a hash that can be used, or several of them, one a line.
+func Check(hashes string) error {
+	var all []error
+	for _, hash := range lines(hashes) {
+		all = append(all, check(hash))
+	}
+	return errors.Join(all...)
+}
+
+// lines are the hashes of a text: a single one is there at least, though empty.
+func lines(hashes string) []string {
+	return strings.Split(strings.ReplaceAll(strings.TrimSpace(hashes), "\r", ""), "\n")
+}
+
+func check(hash string) error {
 	params, _, key, err := argon2id.DecodeHash(hash)
 	switch {
 	case err != nil:
@@ -68,19 +81,28 @@ var nobody = sync.OnceValue(func() string {
 
 var turns = make(chan struct{}, 2)
 
-// Verify says whether a password is the one of a hash. An empty hash is nobody's: false, after the same time. An error
-// is ctx's.
-func Verify(ctx context.Context, hash, password string) (bool, error) {
+// Verify says whether a password is the one of a hash, or of one of several, one a line, of which each costs a comparison. An empty hash is
+// nobody's: false, after the same time as one. An error is ctx's.
+func Verify(ctx context.Context, hashes, password string) (bool, error) {
 	select {
 	case turns <- struct{}{}:
 		defer func() { <-turns }()
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-	known := hash != "" && Check(hash) == nil && len(password) <= MaxLength
+	for _, hash := range lines(hashes) {
+		if verify(hash, password) {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+func verify(hash, password string) bool {
+	known := hash != "" && check(hash) == nil && len(password) <= MaxLength
 	if !known {
 		hash, password = nobody(), "x"
 	}
 	match, err := argon2id.ComparePasswordAndHash(password, hash)
-	return match && known && err == nil, nil
+	return match && known && err == nil
 }

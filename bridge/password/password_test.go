@@ -40,6 +40,31 @@ func TestHashAndVerify(t *testing.T) {
 	}
 }
 
+// While a password changes its user has two: both are good, each as a line.
+func TestTwoPasswordsAreGoodForAWhile(t *testing.T) {
+	before, err := password.Hash("correct horse")
+	if err != nil {
+		t.Fatal(err)
+	}
+	after, err := password.Hash("battery staple")
+	if err != nil {
+		t.Fatal(err)
+	}
+	both := after + "\r\n" + before + "\n"
+	if err := password.Check(both); err != nil {
+		t.Error(err)
+	}
+	if !verify(t, both, "correct horse") || !verify(t, both, "battery staple") || verify(t, both, "correct staple") || verify(t, both, "") {
+		t.Error("not each of two passwords is good, or another one is")
+	}
+	if verify(t, after, "correct horse") {
+		t.Error("the one before is good for ever")
+	}
+	if password.Check(before+"\nsecret") == nil || password.Check(before+"\n\n"+after) == nil {
+		t.Error("a line that is no hash is taken")
+	}
+}
+
 func TestWhatIsNoPassword(t *testing.T) {
 	for _, text := range []string{"", "short12", strings.Repeat("x", 1025), "two\nlines..", "nul\x00byte..."} {
 		if _, err := password.Hash(text); err == nil {

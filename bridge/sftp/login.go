@@ -145,7 +145,7 @@ type login struct {
 	user     string
 	signers  []ssh.Signer
 	password bridge.Secret
-	offered  bool        // the password was offered, as such or as an answer
+	offered  int         // how many of the passwords were offered, as such or as an answer
 	tried    atomic.Bool // a method was tried
 }
 
@@ -162,26 +162,28 @@ func (l *login) methods() []ssh.AuthMethod {
 		}))
 	}
 	if l.password != "" {
-		methods = append(methods, ssh.PasswordCallback(func() (string, error) {
-			return l.answer()
-		}), ssh.KeyboardInteractive(l.challenge))
+		n := len(l.password.Lines())
+		methods = append(methods, ssh.RetryableAuthMethod(ssh.PasswordCallback(l.answer), n),
+			ssh.RetryableAuthMethod(ssh.KeyboardInteractive(l.challenge), n))
 	}
 	return methods
 }
 
 func (l *login) answer() (string, error) {
-	if l.offered {
+	all := l.password.Lines()
+	if l.offered == len(all) {
 		return "", errOnce
 	}
-	l.offered = true
+	l.offered++
 	l.tried.Store(true)
-	return l.password.Reveal(), nil
+	return all[l.offered-1].Reveal(), nil
 }
 
 // challenge answers keyboard-interactive (RFC 4256): one question that does not echo is the password's. Rounds without a
 // question, and questions that echo (asking for the user's name), are answered as they want.
 func (l *login) challenge(_, _ string, questions []string, echos []bool) ([]string, error) {
 	answers := make([]string, len(questions))
+	asked := false
 	for i := range questions {
 		if echos[i] {
 			answers[i] = l.user
@@ -191,7 +193,10 @@ func (l *login) challenge(_, _ string, questions []string, echos []bool) ([]stri
 		if err != nil {
 			return nil, err
 		}
-		answers[i] = password
+		if asked { // for something else: a code, a new password
+			return nil, errOnce
+		}
+		answers[i], asked = password, true
 	}
 	return answers, nil
 }

@@ -121,6 +121,17 @@ func TestPassword(t *testing.T) {
 			_, err := open(t, cfg).List(t.Context(), "")
 			check(t, err)
 
+			// While it changes, both are offered, the new one first; nobody sees which of them was good.
+			for _, both := range []bridge.Secret{"next-secret\ngeheim", "geheim\nnext-secret"} {
+				cfg.Password = both
+				_, err := open(t, cfg).List(t.Context(), "")
+				check(t, err)
+			}
+
+			cfg.Password = "wrong-secret\nwrong-too"
+			_, err = open(t, cfg).List(t.Context(), "")
+			fails(t, err, bridge.ErrLogin, bridge.Pause)
+
 			cfg.Password = "wrong-secret"
 			r := open(t, cfg)
 			_, err = r.List(t.Context(), "")

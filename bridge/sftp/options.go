@@ -14,7 +14,7 @@ type Options struct {
 	Address          string          `yaml:"address" jsonschema:"required" doc:"host, or host:port"`
 	User             string          `yaml:"user" jsonschema:"required" doc:"user name"`
 	Path             string          `yaml:"path" doc:"folder below which the feeds' folders stand, / by default"`
-	Password         bridge.Secret   `yaml:"password" doc:"password, also for keyboard-interactive"`
+	Password         bridge.Secret   `yaml:"password" doc:"password, also for keyboard-interactive; while it changes two, one a line: the second is offered when the first is refused"`
 	PrivateKey       bridge.Secret   `yaml:"private_key" doc:"private key in PEM or OpenSSH form; usually private_key_file"`
 	Passphrase       bridge.Secret   `yaml:"passphrase" doc:"passphrase of the private key"`
 	CertificateFile  string          `yaml:"certificate_file" jsonschema:"format=path" doc:"certificate of the private key, as ssh-keygen -s writes it; read for each login"`

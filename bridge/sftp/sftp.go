@@ -11,7 +11,7 @@
 //
 //   - The server's key is pinned in a known_hosts file, read anew for each connection. There is no way to switch that off.
 //
-//   - A password is offered once per login, so that a wrong one does not lock the account.
+//   - Each password is offered once per login, so that a wrong one does not lock the account.
 //
 //   - Memory: a fetch holds one chunk (2 MiB), a listing its entries.
 //

@@ -34,7 +34,7 @@ type Options struct {
 type User struct {
 	Name         string        `yaml:"name" jsonschema:"required" doc:"login name"`
 	KeysFile     string        `yaml:"keys_file" jsonschema:"format=path" doc:"public keys that log in, one a line, as in OpenSSH's authorized_keys"`
-	PasswordHash bridge.Secret `yaml:"password_hash" doc:"argon2id hash of the password, as orobridge admin passwd prints it; usually password_hash_file"`
+	PasswordHash bridge.Secret `yaml:"password_hash" doc:"argon2id hash of the password, as orobridge admin passwd prints it; several, one a line, while it changes; usually password_hash_file"`
 	Both         bool          `yaml:"both" doc:"ask for a key and for the password, one after the other; otherwise one of them is enough"`
 	Folder       string        `yaml:"folder" doc:"folder below path that the user sees as /; by default the name; / is all of path"`
 	Allow        []string      `yaml:"allow" doc:"networks to come from, such as 10.1.0.0/16; all by default"`

@@ -49,7 +49,7 @@ const (
 
 // Server answers the shop. Set its fields before the first request.
 type Server struct {
-	Secret bridge.Secret // of the shop's signatures; without one there is no intake
+	Secret bridge.Secret // of the shop's signatures, one a line: each is good; without one there is no intake
 	Wake   func()        // called after believed deliveries, at most once in wakeEvery; it must not block
 	Log    *slog.Logger
 
@@ -186,11 +186,16 @@ func signatureIn(h http.Header) ([]byte, bool) {
 	return given, err == nil && len(given) == sha256.Size
 }
 
-// signed compares a signature with the body's own, in constant time.
+// signed compares a signature with those that the secrets give the body, each in constant time.
 func (s *Server) signed(given, body []byte) bool {
-	mac := hmac.New(sha256.New, []byte(s.Secret.Reveal()))
-	mac.Write(body)
-	return hmac.Equal(given, mac.Sum(nil))
+	for _, secret := range s.Secret.Lines() {
+		mac := hmac.New(sha256.New, []byte(secret.Reveal()))
+		mac.Write(body)
+		if hmac.Equal(given, mac.Sum(nil)) {
+			return true
+		}
+	}
+	return false
 }
 
 // refuse counts and tells the first and then every hundredth refusal, so that nobody floods the log.

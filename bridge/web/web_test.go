@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/orobridge/orobridge/bridge"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -80,6 +82,19 @@ func TestIntake(t *testing.T) {
 	(&Server{Log: slog.New(slog.DiscardHandler)}).Handler().ServeHTTP(w, httptest.NewRequest("POST", "/webhook", strings.NewReader(recorded)))
 	if w.Code != 404 {
 		t.Errorf("without a secret: %d", w.Code)
+	}
+}
+
+// While the secret changes, what is on its way was signed by the one before.
+func TestEachOfTwoSecretsIsGood(t *testing.T) {
+	for secret, want := range map[bridge.Secret]int{"next\nshh": 202, "shh\nnext\n": 202, "next\nother": 401, "\n\n": 401} {
+		r := httptest.NewRequest("POST", HookPath, strings.NewReader(recorded))
+		r.Header.Set("Webhook-Signature", signature)
+		w := httptest.NewRecorder()
+		(&Server{Secret: secret, Wake: func() {}, Log: slog.New(slog.DiscardHandler)}).Handler().ServeHTTP(w, r)
+		if w.Code != want {
+			t.Errorf("%q: status %d, want %d", secret.Reveal(), w.Code, want)
+		}
 	}
 }
 

@@ -243,7 +243,7 @@ func (a *app) assemble(ctx context.Context, c *config.Config, ledger *state.Stat
 		d.Shop = shop
 		facts[d.Name] = func() signs.ShopFacts { return signs.ShopFacts(shop.Noticed()) }
 		if w := c.Webhook; w.URL != "" && len(d.Out.Exports) > 0 {
-			d.Subscribe = func(ctx context.Context) ([]string, error) { return shop.Subscribe(ctx, w.URL, w.Secret) }
+			d.Subscribe = func(ctx context.Context) ([]string, error) { return shop.Subscribe(ctx, w.URL, w.Secret.Lines()[0]) }
 		}
 		if a.shadow {
 			shadow.Cast(d)

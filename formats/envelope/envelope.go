@@ -35,7 +35,7 @@ type Layer struct {
 	Match      string // picks files of a zip by their base names: *.csv; empty: all
 	MaxEntries int    // largest number of files and folders in a zip, 100 by default, at most 65,000
 	Keys       string // private keys that a message may be encrypted to
-	Passphrase string // of the private keys
+	Passphrase string // of the private keys; of several ones several, one a line
 	Signers    string // public keys. A message that is signed must be signed by one of them
 	Optional   bool   // an unsigned message is accepted
 	Plain      bool   // a message that is not encrypted is accepted

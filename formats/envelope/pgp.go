@@ -64,7 +64,14 @@ func readKey(text, passphrase string, private bool) (*crypto.Key, error) {
 	if err != nil || !locked {
 		return key, err
 	}
-	return key.Unlock([]byte(passphrase))
+	all := strings.Split(strings.TrimRight(passphrase, "\r\n"), "\n") // while keys change
+	for i, one := range all {
+		var open *crypto.Key
+		if open, err = key.Unlock([]byte(strings.TrimSuffix(one, "\r"))); err == nil || i == len(all)-1 {
+			return open, err
+		}
+	}
+	return nil, err
 }
 
 func (l *Layer) checkKeys() error {

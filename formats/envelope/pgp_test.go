@@ -126,6 +126,21 @@ func TestKeyFaults(t *testing.T) {
 	}
 }
 
+// While a key changes, files are encrypted to both and signed by both: whoever knows one of each reads and believes them.
+func TestBothKeysAreGoodWhileTheyChange(t *testing.T) {
+	old, next, before, after := newPerson(t, "shop"), newPerson(t, "shop"), newPerson(t, "erp"), newPerson(t, "erp")
+	file := seal(t, Seal{Recipients: before.public + "\n" + after.public, SignKey: next.private + "\n" + old.private,
+		Passphrase: next.passphrase + "\n" + old.passphrase}, "a;b\n")
+	for _, receiver := range []person{before, after} {
+		for _, signer := range []person{old, next} {
+			_, err := unwrap(t, file, Layer{Kind: PGP, Keys: receiver.private, Passphrase: receiver.passphrase, Signers: signer.public})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
 // TestWrap puts files back: what comes out again is what went in, for who may read it.
 func TestWrap(t *testing.T) {
 	shop, erp := newPerson(t, "shop"), newPerson(t, "erp")
@@ -133,6 +148,11 @@ func TestWrap(t *testing.T) {
 	if err := in.Check(); err == nil {
 		t.Error("a key with another passphrase is no fault")
 	}
+	in.Passphrase = shop.passphrase + "\n" + erp.passphrase + "\n"
+	if err := in.Check(); err != nil {
+		t.Errorf("two keys with a passphrase each: %v", err)
+	}
+	in.Passphrase = shop.passphrase
 	in.Keys = shop.private
 	back := Layer{Kind: PGP, Keys: erp.private, Passphrase: erp.passphrase, Signers: shop.public, Optional: true}
 	files := []File{{"a.csv", []byte("A")}, {"b.csv", []byte("B")}}
