@@ -32,7 +32,8 @@ func (a *Applier) RejectLost(ctx context.Context, lost []bridge.ParkedRow) error
 		ended := make([]fate, len(part))
 		for i, p := range part {
 			record := &formats.Record{Entity: a.Feed.Entity, Key: p.Key, Pos: p.Pos}
-			ended[i] = rejected(&bridge.Staged{Change: bridge.Change{Key: p.Key, Record: record, Line: p.Line}, Raw: bridge.CellsOf(p.Raw)}, p.Lost())
+			change := bridge.Change{Key: p.Key, Record: record, Line: p.Line}
+			ended[i] = rejected(&bridge.Staged{Change: change, Raw: bridge.CellsOf(p.Raw)}, p.Lost())
 		}
 		if err := a.settle(ctx, 0, ended, nil); err != nil {
 			return err
