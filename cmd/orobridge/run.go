@@ -79,11 +79,17 @@ func runBeside(ctx context.Context, e *engine) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	e.Alarms.Well = e.ready
-	e.House = []func(context.Context) error{func(ctx context.Context) error {
+	once := []func(context.Context) error{func(ctx context.Context) error {
 		e.Alarms.Signs.Began = time.Now().UTC()
 		return e.Alarms.Run(ctx)
 	}, e.Tell.Run}
 	g, ctx := errgroup.WithContext(ctx)
+	if e.Share != nil { // people and systems are told by one of all bridges
+		e.House, once = once, nil
+	}
+	for _, tell := range once {
+		g.Go(func() error { return tell(ctx) })
+	}
 	g.Go(func() error {
 		defer cancel()
 		return e.relay.Run(ctx)
