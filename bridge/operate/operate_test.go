@@ -279,7 +279,7 @@ func TestModelsKeepTheirNames(t *testing.T) {
 			"id at kind remote user address session known client file target bytes size sha256 seconds whole broken export order text times first_at"},
 		"trace":  {trace, "entity key oro_id content removed drop run line at parked history"},
 		"entry":  {trace.History[0], "at fate drop run line sent detail"},
-		"status": {status, "running shadow feeds exports paused pauses alarms leftovers unmatched alive watched"},
+		"status": {status, "running shadow feeds exports paused pauses alarms leftovers unmatched subscribers alive watched"},
 		"feed":   {status.Feeds[0], "feed entity waiting held blocked parked rejects last_file last_state last_reason last_settled habit reconciled"},
 		"habit":  {status.Feeds[0].Habit, "last usual_seconds"},
 		"alarm": {operate.LiveAlarm{},

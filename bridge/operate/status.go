@@ -29,6 +29,8 @@ type Status struct {
 	Unmatched map[string][]listing.Stranger `json:"unmatched"`
 	// Alive is when a running bridge last said that it is at work; null when none does, or the last one was told to stop.
 	Alive *time.Time `json:"alive"`
+	// Subscribers are the other systems that are told of events; none for who may not see all shops.
+	Subscribers []Subscriber `json:"subscribers"`
 	// Watched are the alarms that nobody has taken note of, in words.
 	Watched []string `json:"watched"`
 }
@@ -78,7 +80,7 @@ type Beside struct {
 func (k *View) Status(ctx context.Context) (*Status, error) {
 	v := &Status{Running: k.Running, Shadow: k.Shadow, Feeds: []FeedStatus{}, Exports: []ExportStatus{},
 		Paused: map[string]string{}, Pauses: []Pause{}, Alarms: map[string]string{}, Leftovers: map[string]string{},
-		Unmatched: map[string][]listing.Stranger{}}
+		Unmatched: map[string][]listing.Stranger{}, Subscribers: []Subscriber{}}
 	notes, err := k.Ledger.Notes(ctx)
 	if err != nil {
 		return nil, err
@@ -102,6 +104,9 @@ func (k *View) Status(ctx context.Context) (*Status, error) {
 		if feed, ok := inbound.LeftoversNote(name); ok && k.ours("feed "+feed) {
 			v.Leftovers[feed] = text + "; " + inbound.LeftoversHint(feed)
 		}
+	}
+	if !k.narrow {
+		v.Subscribers = subscribers(notes)
 	}
 	if t, err := time.Parse(time.RFC3339Nano, notes[bridge.AliveNote]); err == nil {
 		v.Alive = moment(t)

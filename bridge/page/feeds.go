@@ -73,6 +73,7 @@ type oneWork struct {
 	Orders    []operate.Order // the last ones of an export
 	Parked    []operate.Parked
 	MoreWaits bool // there are more parked rows than shown
+	Status    *operate.Status
 }
 
 const lastOnes = 10
@@ -87,7 +88,8 @@ func (s workPages) showFeed(c *call) error {
 	if err != nil {
 		return &bridge.Error{Op: "find", Object: "feed " + name, Err: bridge.ErrUnknown, Hint: "see /feeds"}
 	}
-	v := &oneWork{Name: name, Trouble: t.Paused["feed "+name], Pause: pauseOf(t.Pauses, "feed "+name), Settings: config.Settings(f)}
+	v := &oneWork{Name: name, Trouble: t.Paused["feed "+name], Pause: pauseOf(t.Pauses, "feed "+name), Settings: config.Settings(f),
+		Status: t.Status}
 	for i := range t.Feeds {
 		if t.Feeds[i].Feed == name {
 			v.Feed = &t.Feeds[i]

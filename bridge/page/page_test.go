@@ -264,6 +264,44 @@ func TestAFileIsHandedInAfterItsPlan(t *testing.T) {
 	s.NothingLeft()
 }
 
+// Today tells whom the bridge tells of events, and who does not take them; a feed's page which files no feed takes.
+func TestSubscribersAndStrangersAreShown(t *testing.T) {
+	w := busy(t)
+	since := w.Clock.Now()
+	w.Must(w.Ledger.Note(t.Context(), bridge.SubscriptionNote("wms"), bridge.Subscription{Told: 12}.Note()))
+	w.Must(w.Ledger.Note(t.Context(), bridge.SubscriptionNote("crm"), bridge.Subscription{Told: 7, Tries: 3, Since: since, Trouble: "it answers 503",
+		GivenUp: 2}.Note()))
+	w.Drop("customers", "nobody's.txt", "x")
+	w.Round()
+	s := newSite(t, w)
+	d := s.get("/")
+	d.says("ends", "subscriber wms", "Told up to event 12", "subscriber crm", "3 tries failed since", "it answers 503; 2 events were given up")
+	var bad []string
+	for _, li := range d.all("li", "class", "bad") {
+		bad = append(bad, said(li))
+	}
+	if all := strings.Join(bad, "\n"); !strings.Contains(all, "subscriber crm") || strings.Contains(all, "subscriber wms") {
+		t.Errorf("these are in trouble: %s", all)
+	}
+	s.get("/feeds/customers").says("strangers", "nobody's.txt")
+	s.get("/feeds/prices").lacks("Files that no feed takes")
+}
+
+// What comes later than it ever did of late is told where one looks first.
+func TestAFeedThatIsLaterThanUsualIsTold(t *testing.T) {
+	w := bridgetest.NewWorld(t, feeds)
+	for i := range 8 {
+		w.Drop("inventory", "stock_"+number(int64(i))+".csv", "sku,unit,quantity\nSKU1,item,"+number(int64(i))+"\n")
+		w.Round()
+		w.Must(w.Clock.Wait(t.Context(), time.Hour))
+	}
+	s := newSite(t, w)
+	s.get("/").lacks("later than usual")
+	w.Must(w.Clock.Wait(t.Context(), time.Hour))
+	s.Events.Tell(&bridge.Event{Kind: bridge.DecisionTaken}) // nothing is answered from memory
+	s.get("/").says("feeds", "later than usual")
+}
+
 // A page that several look at is made once for all of them, and nobody is shown what is for somebody else by that.
 func TestPagesAreSharedByThoseWhoSeeTheSame(t *testing.T) {
 	s := newSite(t, busy(t))

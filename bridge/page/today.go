@@ -34,6 +34,7 @@ type feedToday struct {
 	Config *config.Feed
 	Tone   string
 	Did    bridge.Tally
+	Late   bool // it comes later than it did of late
 }
 
 type exportToday struct {
@@ -41,11 +42,13 @@ type exportToday struct {
 	Tone string
 }
 
-// end is the shop or a remote.
+// end is a shop, a remote, or another system that is told of events.
 type end struct {
 	Name, Kind, At string
 	Tone           string
 	Why            string // what is wrong with it
+	Said           string // a message of how far it is, with a number; empty for none
+	N              int64
 }
 
 // alert is something that needs somebody, or that somebody did and should remember.
@@ -101,7 +104,7 @@ func (s *Server) makeToday(ctx context.Context, desk *operate.Desk) (*today, err
 		return nil, err
 	}
 	for i, f := range t.Status.Feeds {
-		x := feedToday{FeedStatus: f, Config: desk.Feeds[i], Did: did[f.Feed]}
+		x := feedToday{FeedStatus: f, Config: desk.Feeds[i], Did: did[f.Feed], Late: f.Habit.Late(now)}
 		x.Tone = t.toneOf(&x)
 		t.Feeds = append(t.Feeds, x)
 	}
@@ -259,7 +262,7 @@ func alarmOf(name string) (of string, kind bridge.Alarm) {
 	return name, ""
 }
 
-// ends tells how the shop and the remotes are, by the trouble of those who need them.
+// ends tells how the shops, the remotes and the subscribers are, by the trouble of those who need them.
 func (s *Server) ends(desk *operate.Desk, v *operate.Status) []end {
 	var all []end
 	for _, shop := range s.Config.Shops() {
@@ -278,6 +281,16 @@ func (s *Server) ends(desk *operate.Desk, v *operate.Status) []end {
 			if x.Remote == name {
 				e.Why = cmp.Or(e.Why, v.Paused["export "+x.Name])
 			}
+		}
+		all = append(all, e)
+	}
+	for _, x := range v.Subscribers {
+		e := end{Name: bridge.SubscriberWork(x.Name), Kind: "events", Tone: "good", Said: "Told up to event %d", N: x.Told}
+		if x.Tries > 0 {
+			e.Why = fmt.Sprintf("%d tries failed since %s: %s", x.Tries, x.Since.Format(time.RFC3339), x.Trouble)
+		}
+		if x.GivenUp > 0 {
+			e.Why = strings.TrimPrefix(fmt.Sprintf("%s; %d events were given up", e.Why, x.GivenUp), "; ")
 		}
 		all = append(all, e)
 	}

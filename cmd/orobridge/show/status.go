@@ -95,6 +95,16 @@ func (p *Pen) PrintStatus(v *operate.Status) error {
 			fmt.Fprintf(p.Stdout, "unmatched: %s: %s: %s\n", Printable(feed), Printable(x.File), Printable(x.Why))
 		}
 	}
+	for _, s := range v.Subscribers {
+		fmt.Fprintf(p.Stdout, "subscriber: %s: told up to event %d", s.Name, s.Told)
+		if s.Tries > 0 {
+			fmt.Fprintf(p.Stdout, "; %d tries failed since %s: %s", s.Tries, Moment(s.Since), Printable(s.Trouble))
+		}
+		if s.GivenUp > 0 {
+			fmt.Fprintf(p.Stdout, "; %d events were given up", s.GivenUp)
+		}
+		fmt.Fprintln(p.Stdout)
+	}
 	for _, alarm := range slices.Sorted(maps.Keys(v.Alarms)) {
 		fmt.Fprintf(p.Stdout, "alarm: %s: %s\n", Printable(alarm), Printable(v.Alarms[alarm]))
 	}
