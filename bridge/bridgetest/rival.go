@@ -1,11 +1,10 @@
 package bridgetest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-
-	"bytes"
 
 	"github.com/orobridge/orobridge/bridge"
 )
@@ -27,15 +26,24 @@ func Rival(w *World) *World {
 // meanwhile it may leave; nothing else may keep it from its end.
 func SleepAt(w *World, step string, n int, meanwhile func()) (slept bool) {
 	w.T.Helper()
-	asleep, awake, ended := make(chan string), make(chan struct{}), make(chan error, 1)
-	w.OnStep(func(name string) {
-		if name != step && step != "" {
-			return
-		}
-		if n--; n == 0 {
-			asleep <- name
-			<-awake
-		}
+	return SleepIn(w, func(sleep func()) {
+		w.OnStep(func(name string) {
+			if name == step || step == "" {
+				if n--; n == 0 {
+					sleep()
+				}
+			}
+		})
+	}, meanwhile)
+}
+
+// SleepIn is [SleepAt] for a bridge that sleeps when it calls what watch is given, once.
+func SleepIn(w *World, watch func(sleep func()), meanwhile func()) (slept bool) {
+	w.T.Helper()
+	asleep, awake, ended := make(chan struct{}), make(chan struct{}), make(chan error, 1)
+	watch(func() {
+		close(asleep)
+		<-awake
 	})
 	go func() { ended <- w.B.Round(context.Background()) }()
 	var err error
@@ -49,7 +57,7 @@ func SleepAt(w *World, step string, n int, meanwhile func()) (slept bool) {
 	w.OnStep(nil)
 	for _, e := range bridge.Joined(err) {
 		if !errors.Is(e, bridge.ErrTakenUp) {
-			w.T.Fatal(fmt.Errorf("slept at %q: %w\n%s", step, e, w.Log))
+			w.T.Fatal(fmt.Errorf("it woke up: %w\n%s", e, w.Log))
 		}
 	}
 	return slept

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -30,6 +31,7 @@ import (
 // Memory is what a running bridge remembers of its exports beside the ledger. Losing it costs a request. An engine that takes over from
 // another one, by another config, has its memory. The zero value is ready.
 type Memory struct {
+	terms   bridge.Terms
 	mu      sync.Mutex
 	deep    map[string]time.Time // last list that reached a day back
 	arrived map[string]time.Time // last list by rising id
@@ -86,7 +88,7 @@ func (o *Memory) set(m *map[string]time.Time, export string, t time.Time) {
 	(*m)[export] = t
 }
 
-// Forget takes away what is remembered of an export, whose config has changed.
+// Forget takes away what is remembered of an export, whose config has changed, or which another bridge may have worked for.
 func (o *Memory) Forget(export string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -123,8 +125,23 @@ func (e *Engine) WakeExports() {
 // Waker is the channel on which an export is woken.
 func (e *Engine) Waker(export string) <-chan struct{} { return e.Memory.waker(export) }
 
+// takeUp takes up what is done for an export: one engine does it at a time (see [bridge.Term]). Whoever comes to it after somebody
+// else forgets what it remembers of it.
+func (e *Engine) takeUp(ctx context.Context, x *config.Export) (within context.Context, done func(), err error) {
+	within, fresh, done, err := e.Memory.terms.TakeUp(ctx, e.Ledger, "export "+x.Name)
+	if fresh {
+		e.Memory.Forget(x.Name)
+	}
+	return within, done, err
+}
+
 // Export makes one round of an export: notice, write, watch. It returns how many orders were new.
 func (e *Engine) Export(ctx context.Context, x *config.Export) (noticed int, err error) {
+	ctx, done, err := e.takeUp(ctx, x)
+	if err != nil {
+		return 0, err
+	}
+	defer done()
 	if _, err := asRestored(e).enter(ctx, x); err != nil {
 		may, noteErr := asRestored(e).mayNotice(ctx, x)
 		if noteErr != nil || !may {
@@ -160,7 +177,7 @@ func (e *Engine) deliver(ctx context.Context, x *config.Export) error {
 	for part := range slices.Chunk(files, deliverAtOnce) {
 		all := make([]*delivery, len(part))
 		for i, f := range part {
-			all[i] = &delivery{Engine: e, x: x, f: f, remote: e.Remotes[x.Remote], target: path.Join(x.Folder, f.Name),
+			all[i] = &delivery{Engine: e, x: x, f: f, remote: bridge.Guarded(e.Remotes[x.Remote]), target: path.Join(x.Folder, f.Name),
 				begun: f.State == bridge.Written, renamed: f.Staged != ""}
 		}
 		if err := e.deliverTogether(ctx, all); err != nil {
@@ -323,7 +340,20 @@ func (d *delivery) stage(ctx context.Context) error {
 
 // stagedName is the temporary name of a file. It carries the ledger's identity: another bridge may write into the folder.
 func stagedName(identity string, f *bridge.Outfile) string {
-	return fmt.Sprintf("%s%s-%s-%010d.part", bridge.OwnPrefix, identity, f.Export, f.Number)
+	return fmt.Sprintf("%s%010d.part", stagedPrefix(identity, f.Export), f.Number)
+}
+
+func stagedPrefix(identity, export string) string {
+	return fmt.Sprintf("%s%s-%s-", bridge.OwnPrefix, identity, export)
+}
+
+// stagedNumber is the number of the file of an export whose temporary name one is; 0 for another name.
+func stagedNumber(identity, export, name string) int64 {
+	digits, ours := strings.CutPrefix(strings.TrimSuffix(name, ".part"), stagedPrefix(identity, export))
+	if n, err := strconv.ParseInt(digits, 10, 64); ours && err == nil && name == stagedName(identity, &bridge.Outfile{Export: export, Number: n}) {
+		return n
+	}
+	return 0
 }
 
 // place gives the staged bytes their name.

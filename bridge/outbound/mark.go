@@ -104,7 +104,7 @@ func (e restoring) setMark(ctx context.Context, x *config.Export) error {
 	if m.name = m.file(x.Name); m.name == was.name {
 		return nil
 	}
-	r := e.Remotes[x.Remote]
+	r := bridge.Guarded(e.Remotes[x.Remote])
 	e.Events.Step("mark")
 	err = fs.ErrNotExist
 	if was.name != "" {

@@ -177,5 +177,10 @@ func (e *Engine) renderAgain(ctx context.Context, x *config.Export, o *bridge.Ow
 
 // Deliver writes what an export owes, in order, without asking the shop for more.
 func (e *Engine) Deliver(ctx context.Context, x *config.Export) error {
+	ctx, done, err := e.takeUp(ctx, x)
+	if err != nil {
+		return err
+	}
+	defer done()
 	return errors.Join(e.deliver(ctx, x), e.tellAlarms(ctx, x))
 }

@@ -36,7 +36,7 @@ func (e *Engine) watchFolder(ctx context.Context, x *config.Export) error {
 		for _, file := range listing {
 			w.there[file.Name] = file
 		}
-		if err := errors.Join(w.pickups(ctx, files), w.returns(ctx)); err != nil {
+		if err := errors.Join(w.pickups(ctx, files), w.returns(ctx), w.sweep(ctx)); err != nil {
 			return err
 		}
 	}
@@ -115,6 +115,29 @@ func (w *watch) inspect(ctx context.Context, f *bridge.Outfile, file bridge.File
 		return why, nil
 	}
 	return "", nil
+}
+
+// sweep takes away bytes that wait for a name which their file has, or had, already: a bridge that was stopped while it wrote them woke
+// up after another one had written the file.
+func (w *watch) sweep(ctx context.Context) error {
+	for name := range w.there {
+		number := stagedNumber(w.Ledger.Identity(), w.x.Name, name)
+		if number == 0 {
+			continue
+		}
+		files, err := w.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: w.x.Name, Number: number})
+		if err != nil {
+			return err
+		}
+		if len(files) == 0 || files[0].State == bridge.OwedNow {
+			continue
+		}
+		err = bridge.Guarded(w.Remotes[w.x.Remote]).Remove(ctx, path.Join(w.x.Folder, name))
+		if err != nil && !bridge.NotThere(err) {
+			return err
+		}
+	}
+	return nil
 }
 
 // returns sees files that were picked up and stand in the folder again.
