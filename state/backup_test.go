@@ -351,7 +351,7 @@ func TestWhatIsDamagedIsFound(t *testing.T) {
 			if strings.Contains(name, "spool") {
 				must(t, os.WriteFile(filepath.Join(dir, "spool", "1"), []byte("other bytes"), 0o600))
 			}
-			all, err := Examine(t.Context(), dir)
+			all, err := Examine(t.Context(), dir, "")
 			must(t, err)
 			for _, f := range all {
 				if f.OK != (f.What != harm.what) || !f.OK && (f.Detail == "" || f.Hint == "") {

@@ -46,8 +46,12 @@ type Files struct {
 	Bytes int64 `json:"bytes"`
 }
 
-// Look tells what a state folder is and holds, beside whoever works with it.
-func Look(ctx context.Context, dir string) (i *Info, err error) {
+// Look tells what a state folder is and holds, and the ledger at an address of PostgreSQL if there is one, beside whoever works with
+// them.
+func Look(ctx context.Context, dir, address string) (i *Info, err error) {
+	if address != "" {
+		return lookAtPostgres(ctx, dir, address)
+	}
 	x, err := examine(ctx, dir)
 	if err != nil {
 		return nil, err
@@ -145,8 +149,12 @@ func spooledFiles(dir string) ([]fs.FileInfo, error) {
 const shownFaults = 5
 
 // Examine reads a state folder from end to end and says what is whole and what is not, beside whoever works with it: pages, indexes
-// and references of the ledger, what has lost what it belongs to, and the hashes of what would be sent somewhere.
-func Examine(ctx context.Context, dir string) (all []bridge.Finding, err error) {
+// and references of the ledger, what has lost what it belongs to, and the hashes of what would be sent somewhere. Of one at an address of
+// PostgreSQL, pages and indexes are its own to check, and the spool is a cache.
+func Examine(ctx context.Context, dir, address string) (all []bridge.Finding, err error) {
+	if address != "" {
+		return examinePostgres(ctx, address)
+	}
 	x, err := examine(ctx, dir)
 	if err != nil {
 		return nil, err

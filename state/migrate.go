@@ -94,8 +94,13 @@ type Migration struct {
 	Took    time.Duration // for all of them
 }
 
-// TryMigrations brings a copy of a folder's ledger up to date, checks it, and throws it away. The bridge may be at work meanwhile.
-func TryMigrations(ctx context.Context, dir string) (m Migration, err error) {
+// TryMigrations brings a copy of a folder's ledger up to date, checks it, and throws it away; of one at an address of PostgreSQL it only
+// tells what it lacks. The bridge may be at work meanwhile.
+func TryMigrations(ctx context.Context, dir, address, _ string) (m Migration, err error) {
+	if address != "" {
+		m.Missing, err = lackedByPostgres(ctx, address)
+		return m, err
+	}
 	path := filepath.Join(dir, ledgerName)
 	if m.Missing, err = sqlite.Pending(ctx, path); err != nil || len(m.Missing) == 0 {
 		return m, err
@@ -114,13 +119,18 @@ func TryMigrations(ctx context.Context, dir string) (m Migration, err error) {
 	return m, errors.Join(l.Check(ctx), l.Close())
 }
 
-// Migrate brings a folder's ledger up to date, after a backup; it takes the folder for itself.
-func Migrate(ctx context.Context, dir, program string) (m Migration, err error) {
-	if m.Missing, err = sqlite.Pending(ctx, filepath.Join(dir, ledgerName)); err != nil {
+// Migrate brings a folder's ledger up to date, after a backup, or the one at an address of PostgreSQL; it takes it for itself.
+func Migrate(ctx context.Context, dir, address, program string) (m Migration, err error) {
+	if address != "" {
+		m.Missing, err = lackedByPostgres(ctx, address)
+	} else {
+		m.Missing, err = sqlite.Pending(ctx, filepath.Join(dir, ledgerName))
+	}
+	if err != nil {
 		return m, err
 	}
 	began := time.Now()
-	s, err := Open(ctx, dir, Options{Program: program})
+	s, err := Open(ctx, dir, Options{Postgres: address, Program: program})
 	if err != nil {
 		return m, err
 	}

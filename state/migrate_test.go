@@ -36,12 +36,12 @@ func TestALedgerOfTheFirstVersionIsBroughtUpToDateAfterABackup(t *testing.T) {
 	if _, err := Open(t.Context(), dir, Options{ReadOnly: true}); err == nil || !strings.Contains(bridge.HintOf(err), "state migrate") {
 		t.Errorf("a reader may not guess: %v", err)
 	}
-	trial, err := TryMigrations(t.Context(), dir)
+	trial, err := TryMigrations(t.Context(), dir, "", "")
 	must(t, err)
 	if after, err := os.ReadFile(filepath.Join(dir, "ledger.db")); err != nil || !slices.Equal(before, after) || len(trial.Missing) == 0 {
 		t.Errorf("the rehearsal of %v has changed the ledger, %v", trial.Missing, err)
 	}
-	m, err := Migrate(t.Context(), dir, "2.0.0")
+	m, err := Migrate(t.Context(), dir, "", "2.0.0")
 	must(t, err)
 	if !slices.Equal(m.Missing, trial.Missing) {
 		t.Errorf("rehearsed %v, played %v", trial.Missing, m.Missing)
@@ -50,7 +50,7 @@ func TestALedgerOfTheFirstVersionIsBroughtUpToDateAfterABackup(t *testing.T) {
 	if drops != 4 || orders != 24 {
 		t.Errorf("%d drops and %d orders", drops, orders)
 	}
-	found, err := Examine(t.Context(), dir)
+	found, err := Examine(t.Context(), dir, "")
 	must(t, err)
 	for _, f := range found {
 		if !f.OK && f.Subject == "ledger" {
@@ -71,10 +71,10 @@ func TestALedgerOfTheFirstVersionIsBroughtUpToDateAfterABackup(t *testing.T) {
 	if done.Schema != "008_made.sql" {
 		t.Errorf("the backup has %s", done.Schema)
 	}
-	if _, err := Migrate(t.Context(), again, "2.0.0"); err != nil {
+	if _, err := Migrate(t.Context(), again, "", "2.0.0"); err != nil {
 		t.Error(err)
 	}
-	if m, err := TryMigrations(t.Context(), dir); err != nil || len(m.Missing) > 0 {
+	if m, err := TryMigrations(t.Context(), dir, "", ""); err != nil || len(m.Missing) > 0 {
 		t.Errorf("once more: %v %v", m, err)
 	}
 }

@@ -101,8 +101,7 @@ func Made(ctx context.Context, dir, address string) (bool, error) {
 	return postgres.Made(ctx, address)
 }
 
-// LookAtPostgres is [Look] for a ledger in PostgreSQL.
-func LookAtPostgres(ctx context.Context, dir, address string) (*Info, error) {
+func lookAtPostgres(ctx context.Context, dir, address string) (*Info, error) {
 	x, err := postgres.Examine(ctx, address)
 	if err != nil {
 		return nil, err
@@ -113,8 +112,7 @@ func LookAtPostgres(ctx context.Context, dir, address string) (*Info, error) {
 	return i, i.lookAround()
 }
 
-// ExaminePostgres is [Examine] for a ledger in PostgreSQL. Pages and indexes are its own to check, and the spool is a cache.
-func ExaminePostgres(ctx context.Context, address string) (all []bridge.Finding, err error) {
+func examinePostgres(ctx context.Context, address string) (all []bridge.Finding, err error) {
 	err = postgres.Faults(ctx, address, func(what string, faults []string) error {
 		all = append(all, finding(what, faults, "put the last dump back; `orobridge help machines` says how"))
 		return ctx.Err()
@@ -122,20 +120,11 @@ func ExaminePostgres(ctx context.Context, address string) (all []bridge.Finding,
 	return all, err
 }
 
-// MigratePostgres brings a ledger in PostgreSQL up to date, taking it for itself; a trial only tells what it lacks.
-func MigratePostgres(ctx context.Context, dir, address, program string, trial bool) (m Migration, err error) {
+// lackedByPostgres are the migrations that the ledger at an address lacks.
+func lackedByPostgres(ctx context.Context, address string) ([]string, error) {
 	x, err := postgres.Examine(ctx, address)
 	if err != nil {
-		return m, err
+		return nil, err
 	}
-	if m.Missing = x.Missing; trial {
-		return m, nil
-	}
-	began := time.Now()
-	s, err := Open(ctx, dir, Options{Postgres: address, Program: program})
-	if err != nil {
-		return m, err
-	}
-	m.Took = time.Since(began)
-	return m, s.Close()
+	return x.Missing, nil
 }

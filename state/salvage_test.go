@@ -34,7 +34,7 @@ func TestWhatCanBeReadOfADamagedLedgerIsSalvaged(t *testing.T) {
 	if len(lost) == 0 || lost["notes"] == "" {
 		t.Errorf("lost: %v", lost)
 	}
-	found, err := Examine(t.Context(), dir)
+	found, err := Examine(t.Context(), dir, "")
 	must(t, err)
 	for _, f := range found {
 		if !f.OK {

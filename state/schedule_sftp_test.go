@@ -117,7 +117,7 @@ func TestBackupsLieOnAnSFTPServer(t *testing.T) {
 	if halves, err := filepath.Glob(filepath.Join(login.Root, "backup", ".*")); err != nil || len(halves) > 0 {
 		t.Errorf("half of one is left over: %v %v", halves, err)
 	}
-	if i, err := Look(t.Context(), plan.State.dir); err != nil || !strings.HasSuffix(i.Backup.Place, "20261121T180000.000Z"+BackupExtension) {
+	if i, err := Look(t.Context(), plan.State.dir, ""); err != nil || !strings.HasSuffix(i.Backup.Place, "20261121T180000.000Z"+BackupExtension) {
 		t.Errorf("the last one is %+v, %v", i.Backup, err)
 	}
 }

@@ -76,7 +76,7 @@ func TestBackupsAreMadeOnScheduleAndTheOldestGo(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(folder, "orobridge-another-20260101T000000Z.tar.zst")); err != nil {
 		t.Error("another bridge's backup is gone")
 	}
-	i, err := Look(t.Context(), s.dir)
+	i, err := Look(t.Context(), s.dir, "")
 	must(t, err)
 	if i.Backup == nil || !strings.HasPrefix(i.Backup.Place, "disk:/backup/orobridge-"+s.Identity()+"-20261121T154000.000Z") || i.Backup.Bytes == 0 {
 		t.Errorf("%+v", i.Backup)

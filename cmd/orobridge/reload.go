@@ -167,6 +167,9 @@ func (l *lives) read(before *config.Config) (*config.Config, error) {
 	if was != is {
 		return nil, fmt.Errorf("state.dir was %s and is %s now: it changes with a restart only", was, is)
 	}
+	if before.State.Postgres.Reveal() != c.State.Postgres.Reveal() {
+		return nil, errors.New("state.postgres is another address now: it changes with a restart only")
+	}
 	for _, w := range c.Warnings {
 		l.log.Warn(w.Error(), "hint", w.Hint)
 	}
@@ -216,7 +219,7 @@ func newReloadCommand(a *app) *cobra.Command {
 		Short: "Let the running bridge read its config again",
 		Long: "reload checks the config and asks the bridge that runs on its state to read it again, with all that it names: secrets, keys,\n" +
 			"certificates, known_hosts. The work at hand is finished as at a stop and goes on by the new config. A config that is not\n" +
-			"good changes nothing, and it is said why; state.dir changes with a restart only. A SIGHUP to the bridge does the same.",
+			"good changes nothing, and it is said why; state changes with a restart only. A SIGHUP to the bridge does the same.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.reload(cmd.Context()) },
 	}

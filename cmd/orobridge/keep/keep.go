@@ -124,11 +124,7 @@ func (v Verbs) check() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			examine := state.Examine
-			if postgres != "" {
-				dir, examine = postgres, state.ExaminePostgres
-			}
-			all, err := examine(cmd.Context(), dir)
+			all, err := state.Examine(cmd.Context(), dir, postgres)
 			if err != nil {
 				return err
 			}
@@ -147,12 +143,7 @@ func (v Verbs) info() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			var i *state.Info
-			if postgres != "" {
-				i, err = state.LookAtPostgres(cmd.Context(), dir, postgres)
-			} else {
-				i, err = state.Look(cmd.Context(), dir)
-			}
+			i, err := state.Look(cmd.Context(), dir, postgres)
 			if err != nil {
 				return err
 			}
@@ -198,18 +189,14 @@ func (v Verbs) migrate() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if postgres != "" {
-				m, err := state.MigratePostgres(cmd.Context(), dir, postgres, v.Version, dry)
-				return errors.Join(err, v.Pen.PrintMigration(m, err))
-			}
+			migrate := state.Migrate
 			if dry {
-				m, err := state.TryMigrations(cmd.Context(), dir)
-				if err == nil && len(m.Missing) > 0 {
-					fmt.Fprintln(v.Pen.Stderr, "nothing was changed; a copy of the ledger came through whole")
-				}
-				return errors.Join(err, v.Pen.PrintMigration(m, err))
+				migrate = state.TryMigrations
 			}
-			m, err := state.Migrate(cmd.Context(), dir, v.Version)
+			m, err := migrate(cmd.Context(), dir, postgres, v.Version)
+			if err == nil && dry && len(m.Missing) > 0 && postgres == "" {
+				fmt.Fprintln(v.Pen.Stderr, "nothing was changed; a copy of the ledger came through whole")
+			}
 			return errors.Join(err, v.Pen.PrintMigration(m, err))
 		},
 	}
