@@ -11,6 +11,8 @@ type Server interface {
 	Observe(tell func(*Event))
 	// Listen opens the address, so that what keeps it from listening is known before Serve answers there.
 	Listen(ctx context.Context) error
+	// Address is where it listens; what the config says before it does.
+	Address() string
 	// Serve listens and answers until ctx ends, and returns when all sessions have ended. An error says what keeps it
 	// from listening.
 	Serve(ctx context.Context) error

@@ -26,6 +26,19 @@ func (c *Config) OpenRemote(name, identity string, log *slog.Logger) (bridge.Rem
 		Own: c.own(name), Log: cmp.Or(log, slog.New(slog.DiscardHandler))})
 }
 
+// RemoteMark marks what [Config.OpenRemote] makes a remote of: with another mark it has to be opened anew. A server of our own goes by
+// the folders of feeds and exports, too.
+func (c *Config) RemoteMark(name string) Mark {
+	r := c.Remotes[name]
+	if r == nil {
+		return Mark{}
+	}
+	if _, serves := r.Options.(bridge.Settling); serves {
+		return MarkOf(r, c.folders(name), c.own(name))
+	}
+	return MarkOf(r)
+}
+
 // own lists the folders of a remote that nobody but the bridge has business in.
 func (c *Config) own(remote string) []string {
 	var all []string

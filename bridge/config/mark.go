@@ -38,6 +38,9 @@ func mark(h hash.Hash, v reflect.Value, local bool) {
 	}
 	if v.CanInterface() {
 		switch x := v.Interface().(type) {
+		case Mark:
+			say("mark", string(x[:]))
+			return
 		case *formats.Entity:
 			say("entity", x.Name)
 			return

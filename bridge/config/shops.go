@@ -39,6 +39,16 @@ func (c *Config) Shops() []*Shop {
 	return all
 }
 
+// ShopBy is the shop of a name; nil when there is none.
+func (c *Config) ShopBy(name string) *Shop {
+	for _, s := range c.Shops() {
+		if s.Name == name {
+			return s
+		}
+	}
+	return nil
+}
+
 // FeedsOf lists the feeds that load into a shop. A feed that says nothing belongs to the only one.
 func (c *Config) FeedsOf(shop *Shop) []*Feed {
 	return slices.DeleteFunc(slices.Clone(c.Feeds), func(f *Feed) bool { return len(f.Shop) > 0 && !slices.Contains(f.Shop, shop.Name) })

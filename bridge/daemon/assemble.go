@@ -55,13 +55,13 @@ func Assemble(c *config.Config, shop *config.Shop, e Ends) *Daemon {
 	d := &Daemon{Name: shop.Name, In: in, Out: out, Ledger: e.Ledger, Clock: e.Clock, Events: e.Events, losses: &losses{},
 		mark: config.MarkOf(shop.Name, shop), marks: map[string]config.Mark{}}
 	for _, f := range in.Feeds {
-		mark := config.MarkOf(d.mark[:], f, c.Remotes[f.Remote])
+		mark := config.MarkOf(d.mark, f, c.RemoteMark(f.Remote))
 		d.marks[feedWork(f.Name)], d.marks[reconcileWork(f.Name)] = mark, mark
 	}
 	for _, x := range out.Exports {
-		d.marks[exportWork(x.Name)] = config.MarkOf(d.mark[:], x, c.Remotes[x.Remote])
+		d.marks[exportWork(x.Name)] = config.MarkOf(d.mark, x, c.RemoteMark(x.Remote))
 	}
-	d.marks[d.of(bridge.ShopWork)], d.marks[d.of(bridge.WebhookWork)] = d.mark, config.MarkOf(d.mark[:], c.Webhook)
+	d.marks[d.of(bridge.ShopWork)], d.marks[d.of(bridge.WebhookWork)] = d.mark, config.MarkOf(d.mark, c.Webhook)
 	return d
 }
 
@@ -69,7 +69,7 @@ func Assemble(c *config.Config, shop *config.Shop, e Ends) *Daemon {
 // events are the same for all.
 func Together(c *config.Config, of func(*config.Shop) Ends) *Bridge {
 	backup := c.State.Backup
-	b := &Bridge{marks: map[string]config.Mark{bridge.BackupWork: config.MarkOf(backup, c.Remotes[backup.To.Remote])}}
+	b := &Bridge{marks: map[string]config.Mark{bridge.BackupWork: config.MarkOf(backup, c.RemoteMark(backup.To.Remote))}}
 	var shared *listings
 	for _, shop := range c.Shops() {
 		e := of(shop)

@@ -25,7 +25,9 @@ type Relay struct {
 	first  sync.WaitGroup // shops that have not begun yet
 	moved  atomic.Int64   // when the schedule last looked for decisions, in unix nanoseconds
 
-	ctx context.Context // of the work; ends with Run
+	ctx   context.Context // of the work; ends with Run
+	fail  context.CancelCauseFunc
+	leave func() // ends what keeps the house, and waits for it
 
 	mu        sync.Mutex
 	bridge    *Bridge
@@ -70,7 +72,10 @@ func (r *Relay) Run(ctx context.Context) error {
 	if err := errors.Join(b.forgetTrouble(ctx, func(string) bool { return true }), b.settle(ctx)); err != nil {
 		return err
 	}
+	ctx, r.fail = context.WithCancelCause(ctx)
+	defer r.fail(nil)
 	r.ctx = ctx
+	r.keepHouse(ctx, b)
 	r.begin(ctx, b.Shops)
 	r.start(ctx, lotsOf(b.legs()))
 	close(r.begun)
@@ -80,10 +85,25 @@ func (r *Relay) Run(ctx context.Context) error {
 	r.turn.Unlock()
 	r.first.Wait()
 	r.work.Wait()
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil
+	r.leave()
+	if cause := context.Cause(ctx); cause != nil {
+		err = cause
 	}
-	return err
+	return ended(ctx, err)
+}
+
+// keepHouse does what else is done once for all shops.
+func (r *Relay) keepHouse(ctx context.Context, b *Bridge) {
+	ctx, end := context.WithCancel(ctx)
+	var house sync.WaitGroup
+	for _, keep := range b.House {
+		house.Go(func() {
+			if err := keep(ctx); err != nil && ctx.Err() == nil {
+				r.fail(err)
+			}
+		})
+	}
+	r.leave = func() { end(); house.Wait() }
 }
 
 func (r *Relay) now() *Bridge {
@@ -214,6 +234,8 @@ func (r *Relay) Next(ctx context.Context, next *Bridge) error {
 	r.mu.Lock()
 	r.bridge = next
 	r.mu.Unlock()
+	r.leave()
+	r.keepHouse(r.ctx, next)
 	if r.doors != nil {
 		r.doors.of(next)
 	}

@@ -30,6 +30,8 @@ func (p *porch) Observe(tell func(*bridge.Event)) { p.tell = tell }
 
 func (p *porch) Listen(context.Context) error { return nil }
 
+func (p *porch) Address() string { return "127.0.0.1:22" }
+
 func (p *porch) Serve(ctx context.Context) error {
 	close(p.serving)
 	<-ctx.Done()

@@ -18,6 +18,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -69,7 +70,8 @@ type Options struct {
 
 // Figures count what happens. They may be asked by several goroutines.
 type Figures struct {
-	Options
+	Options                          // as they were at the beginning
+	scope    atomic.Pointer[Options] // shops, feeds and exports as they are
 	registry *prometheus.Registry
 	stop     func()
 
@@ -130,14 +132,16 @@ func New(o Options) *Figures {
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: prefix + "build_info", Help: "What the program was built from; always 1.",
 			ConstLabels: prometheus.Labels{"version": o.Version, "revision": o.Revision, "goversion": runtime.Version()}},
 			func() float64 { return 1 }))
-	f.begin()
+	f.Follow(o)
 	f.stop = o.Events.Observe(f.observe)
 	return f
 }
 
-// begin has what never happened stand at 0, so that rules find it.
-func (f *Figures) begin() {
-	for _, shop := range f.Shops {
+// Follow has the figures be of the shops, feeds and exports of a config that has been read again; they go on counting. What never
+// happened stands at 0, so that rules find it.
+func (f *Figures) Follow(o Options) {
+	f.scope.Store(&o)
+	for _, shop := range f.scope.Load().Shops {
 		for _, fate := range []string{"done", "refused", "failed"} {
 			f.requests.WithLabelValues(shop, fate)
 		}
@@ -145,17 +149,17 @@ func (f *Figures) begin() {
 		f.requestsAway.WithLabelValues(shop)
 		f.pauses.WithLabelValues(shop)
 	}
-	for _, x := range f.Feeds {
-		f.batches.WithLabelValues(f.ofFeed(x.Name), x.Name, "judged")
-		f.batches.WithLabelValues(f.ofFeed(x.Name), x.Name, "lost")
-		f.batchesAway.WithLabelValues(f.ofFeed(x.Name), x.Name)
+	for _, x := range f.scope.Load().Feeds {
+		f.batches.WithLabelValues(f.scope.Load().ofFeed(x.Name), x.Name, "judged")
+		f.batches.WithLabelValues(f.scope.Load().ofFeed(x.Name), x.Name, "lost")
+		f.batchesAway.WithLabelValues(f.scope.Load().ofFeed(x.Name), x.Name)
 		for _, h := range []*prometheus.HistogramVec{f.batchTime, f.runTime, f.arrivalTime} {
-			h.WithLabelValues(f.ofFeed(x.Name), x.Name)
+			h.WithLabelValues(f.scope.Load().ofFeed(x.Name), x.Name)
 		}
 	}
-	for _, x := range f.Exports {
-		f.writeTime.WithLabelValues(f.ofExport(x.Name), x.Name)
-		f.pickupTime.WithLabelValues(f.ofExport(x.Name), x.Name)
+	for _, x := range f.scope.Load().Exports {
+		f.writeTime.WithLabelValues(f.scope.Load().ofExport(x.Name), x.Name)
+		f.pickupTime.WithLabelValues(f.scope.Load().ofExport(x.Name), x.Name)
 	}
 }
 
@@ -224,21 +228,21 @@ func (f *Figures) observe(e *bridge.Event) {
 	case bridge.BatchSent:
 		f.away(e, true)
 	case bridge.BatchJudged:
-		f.batches.WithLabelValues(f.ofFeed(e.Feed), e.Feed, "judged").Inc()
-		f.batchTime.WithLabelValues(f.ofFeed(e.Feed), e.Feed).Observe(e.Took.Seconds())
+		f.batches.WithLabelValues(f.scope.Load().ofFeed(e.Feed), e.Feed, "judged").Inc()
+		f.batchTime.WithLabelValues(f.scope.Load().ofFeed(e.Feed), e.Feed).Observe(e.Took.Seconds())
 		f.away(e, false)
 	case bridge.BatchLost:
-		f.batches.WithLabelValues(f.ofFeed(e.Feed), e.Feed, "lost").Inc()
+		f.batches.WithLabelValues(f.scope.Load().ofFeed(e.Feed), e.Feed, "lost").Inc()
 		f.away(e, false)
 	case bridge.RunEnded:
-		f.runTime.WithLabelValues(f.ofFeed(e.Feed), e.Feed).Observe(e.Took.Seconds())
+		f.runTime.WithLabelValues(f.scope.Load().ofFeed(e.Feed), e.Feed).Observe(e.Took.Seconds())
 		f.away(e, false)
 	case bridge.DropSettled:
-		f.arrivalTime.WithLabelValues(f.ofFeed(e.Feed), e.Feed).Observe(e.Took.Seconds())
+		f.arrivalTime.WithLabelValues(f.scope.Load().ofFeed(e.Feed), e.Feed).Observe(e.Took.Seconds())
 	case bridge.OrderPickedUp:
-		f.pickupTime.WithLabelValues(f.ofExport(e.Export), e.Export).Observe(e.Took.Seconds())
+		f.pickupTime.WithLabelValues(f.scope.Load().ofExport(e.Export), e.Export).Observe(e.Took.Seconds())
 	case bridge.WorkPaused:
-		f.pauses.WithLabelValues(f.ShopOf(e.Work)).Inc()
+		f.pauses.WithLabelValues(f.scope.Load().ShopOf(e.Work)).Inc()
 	case bridge.LoginRefused:
 		f.refused.Inc()
 	}
@@ -262,7 +266,7 @@ func (f *Figures) away(e *bridge.Event, sent bool) {
 	} else {
 		delete(of, e.Batch)
 	}
-	f.batchesAway.WithLabelValues(f.ofFeed(e.Feed), e.Feed).Set(float64(len(of)))
+	f.batchesAway.WithLabelValues(f.scope.Load().ofFeed(e.Feed), e.Feed).Set(float64(len(of)))
 }
 
 // departures observes how long the orders took that were written since it was last asked. The ledger keeps milliseconds, and more of the
@@ -283,7 +287,7 @@ func (f *Figures) departures(ctx context.Context) error {
 			f.at[p.Of]++
 		}
 		if !p.From.IsZero() && !p.To.Before(p.From) {
-			f.writeTime.WithLabelValues(f.ofExport(p.Of), p.Of).Observe(p.To.Sub(p.From).Seconds())
+			f.writeTime.WithLabelValues(f.scope.Load().ofExport(p.Of), p.Of).Observe(p.To.Sub(p.From).Seconds())
 		}
 		return nil
 	})

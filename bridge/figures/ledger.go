@@ -99,16 +99,16 @@ func (s *scrape) drops() error {
 		}
 		of[c.Feed][c.State] = c
 	}
-	for _, f := range s.Feeds {
+	for _, f := range s.scope.Load().Feeds {
 		var first time.Time
 		for _, state := range bridge.DropStates() {
 			c := of[f.Name][state]
-			s.gauge(drops, float64(c.N), s.ofFeed(f.Name), f.Name, string(state))
+			s.gauge(drops, float64(c.N), s.scope.Load().ofFeed(f.Name), f.Name, string(state))
 			if !c.Oldest.IsZero() && (first.IsZero() || c.Oldest.Before(first)) {
 				first = c.Oldest
 			}
 		}
-		s.gauge(oldest, seconds(first), s.ofFeed(f.Name), f.Name)
+		s.gauge(oldest, seconds(first), s.scope.Load().ofFeed(f.Name), f.Name)
 		last, err := s.Ledger.Drops(s.ctx, bridge.DropFilter{Feed: f.Name, Last: 1, States: []bridge.DropState{bridge.Loaded, bridge.Partial}})
 		if err != nil {
 			return err
@@ -117,7 +117,7 @@ func (s *scrape) drops() error {
 		if len(last) > 0 {
 			at = last[0].SettledAt
 		}
-		s.gauge(success, seconds(at), s.ofFeed(f.Name), f.Name)
+		s.gauge(success, seconds(at), s.scope.Load().ofFeed(f.Name), f.Name)
 	}
 	return nil
 }
@@ -142,23 +142,23 @@ func (s *scrape) rows() error {
 	if err != nil {
 		return err
 	}
-	for _, f := range s.Feeds {
+	for _, f := range s.scope.Load().Feeds {
 		t := all[f.Name]
-		s.counter(runs, t.Runs, s.ofFeed(f.Name), f.Name)
-		s.counter(rowsRead, t.Rows, s.ofFeed(f.Name), f.Name)
+		s.counter(runs, t.Runs, s.scope.Load().ofFeed(f.Name), f.Name)
+		s.counter(rowsRead, t.Rows, s.scope.Load().ofFeed(f.Name), f.Name)
 		for _, n := range []struct {
 			fate string
 			n    int64
 		}{{"created", t.Created}, {"updated", t.Updated}, {"unchanged", t.Unchanged}, {"removed", t.Removed}, {"collapsed", t.Collapsed},
 			{"rejected", t.Rejected}, {"parked", t.Parked}} {
-			s.counter(rowsByFate, n.n, s.ofFeed(f.Name), f.Name, n.fate)
+			s.counter(rowsByFate, n.n, s.scope.Load().ofFeed(f.Name), f.Name, n.fate)
 		}
-		s.gauge(openRejects, float64(rejects[f.Name]), s.ofFeed(f.Name), f.Name)
-		waiting, err := s.Of(s.ofFeed(f.Name)).CountParked(s.ctx, f.Entity.Name)
+		s.gauge(openRejects, float64(rejects[f.Name]), s.scope.Load().ofFeed(f.Name), f.Name)
+		waiting, err := s.Of(s.scope.Load().ofFeed(f.Name)).CountParked(s.ctx, f.Entity.Name)
 		if err != nil {
 			return err
 		}
-		s.gauge(parked, float64(waiting), s.ofFeed(f.Name), f.Name)
+		s.gauge(parked, float64(waiting), s.scope.Load().ofFeed(f.Name), f.Name)
 	}
 	return nil
 }
@@ -185,7 +185,7 @@ func (s *scrape) tally(since time.Time, counts func(bridge.Tally) bool, into map
 }
 
 func (s *scrape) orders() error {
-	for _, x := range s.Exports {
+	for _, x := range s.scope.Load().Exports {
 		c, err := s.Ledger.OutboxCounts(s.ctx, x.Name)
 		if err != nil {
 			return err
@@ -195,9 +195,9 @@ func (s *scrape) orders() error {
 			n     int64
 		}{{bridge.Collected, c.Collected}, {bridge.OwedNow, c.Owed}, {bridge.Written, c.Written}, {bridge.PickedUp, c.PickedUp},
 			{bridge.Answered, c.Answered}, {bridge.Conflict, c.Conflict}, {bridge.Stuck, c.Stuck}} {
-			s.gauge(orders, float64(n.n), s.ofExport(x.Name), x.Name, string(n.state))
+			s.gauge(orders, float64(n.n), s.scope.Load().ofExport(x.Name), x.Name, string(n.state))
 		}
-		s.gauge(alarmed, float64(c.Alarmed), s.ofExport(x.Name), x.Name)
+		s.gauge(alarmed, float64(c.Alarmed), s.scope.Load().ofExport(x.Name), x.Name)
 	}
 	return nil
 }
@@ -213,7 +213,7 @@ func (s *scrape) troubles() error {
 	}
 	count := map[kind]float64{}
 	for _, a := range standing {
-		count[kind{s.ShopOf(a.Works()[0]), a.Alarm}]++
+		count[kind{s.scope.Load().ShopOf(a.Works()[0]), a.Alarm}]++
 	}
 	for k, n := range count {
 		s.gauge(alarms, n, k.shop, string(k.alarm), string(k.alarm.Severity()))
@@ -224,12 +224,12 @@ func (s *scrape) troubles() error {
 	}
 	for name := range notes {
 		if work, ok := bridge.PausedWork(name); ok {
-			s.gauge(paused, 1, s.ShopOf(work), work)
+			s.gauge(paused, 1, s.scope.Load().ShopOf(work), work)
 		}
 	}
 	for _, h := range bridge.Halts(notes) {
 		if !h.Over(s.Clock.Now()) {
-			s.gauge(halted, 1, s.ShopOf(h.Work), h.Work)
+			s.gauge(halted, 1, s.scope.Load().ShopOf(h.Work), h.Work)
 		}
 	}
 	return nil

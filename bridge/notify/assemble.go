@@ -18,8 +18,8 @@ func Assemble(c *config.Config, ledger Ledger, events *bridge.Events, facts map[
 	remotes ...map[string]bridge.Remote) *Keeper {
 	w := &signs.Watcher{Feeds: c.Feeds, Limits: c.Alarms, Ledger: ledger, Disk: c.State.Dir, Ends: ends(c, remotes),
 		Clocks: clocks(c, remotes), Shops: facts, ShopOf: c.ShopOf}
-	events.Observe(w.Hear)
-	return &Keeper{Routes: c.Notify, ShopOf: c.ShopOf, Page: c.Page(), Keep: c.State.Keep.Rows.D(), Ledger: ledger,
+	return &Keeper{stop: events.Observe(w.Hear),
+		Routes: c.Notify, ShopOf: c.ShopOf, Page: c.Page(), Keep: c.State.Keep.Rows.D(), Ledger: ledger,
 		Clock: bridge.SystemClock{}, Events: events, Signs: w, Send: send, Heartbeat: c.Alarms.Heartbeat, Watched: c.Alarms.Watch}
 }
 

@@ -78,12 +78,16 @@ type Keeper struct {
 	// Well says why the bridge is not at work, though this process lives; nil for a bridge that only makes a round.
 	Well func(ctx context.Context) error
 
+	stop   func() // hearing
 	mu     sync.Mutex
 	owed   chan struct{}    // closed and replaced when something is owed
 	looked time.Time        // when a round last went well
 	mute   bool             // no route takes its messages
 	silent map[string]error // of other bridges: how they last answered
 }
+
+// Close ends hearing what happens, for a keeper that [Assemble] has made.
+func (k *Keeper) Close() { k.stop() }
 
 // lookEvery is how often a running bridge looks what is wrong, and tries to send what is owed and due.
 const lookEvery = 10 * time.Second

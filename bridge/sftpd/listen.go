@@ -49,7 +49,7 @@ type server struct {
 	work       sync.WaitGroup
 }
 
-// Listen makes the host keys and opens the address, before [Remote.Serve] answers there.
+// Listen makes the host keys, reads those of users and opens the address, before [Remote.Serve] answers there.
 func (r *Remote) Listen(ctx context.Context) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -64,6 +64,9 @@ func (r *Remote) listen(ctx context.Context) error {
 	if err := r.makeHostKeys(); err != nil {
 		return &bridge.Error{Op: "make host keys", Object: r.name, Fate: bridge.Stop, Err: err,
 			Hint: "give the user that runs the bridge the right to write into " + r.state}
+	}
+	if _, err := r.newServer(); err != nil { // so that it is known now
+		return err
 	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", r.options.Listen)
 	if err != nil {

@@ -125,14 +125,14 @@ func (d *demo) run(ctx context.Context) error {
 	}
 	ctx, d.stop = context.WithCancel(ctx)
 	d.bridge = make(chan error, 1)
-	go func() { d.bridge <- runBeside(ctx, d.engine) }()
+	go func() { d.bridge <- d.engine.run(ctx, nil) }()
 	d.story.Tell("A shop in a box and the bridge, which is the ERP's SFTP server as well, are running.")
 	return nil
 }
 
 // openDoor lets the bridge's SFTP server and its page listen, so that their addresses and the server's keys are known.
 func (d *demo) openDoor(ctx context.Context) error {
-	if err := d.engine.listen(ctx); err != nil {
+	if err := d.engine.listen(ctx, nobody()); err != nil {
 		return err
 	}
 	d.door = d.engine.remotes["erp"].(*sftpd.Remote)

@@ -9,9 +9,9 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"sync/atomic"
+	"syscall"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/api"
@@ -42,7 +42,7 @@ const patience = 10 * time.Second
 // engine is a bridge with its ends opened, and the desk before it.
 type engine struct {
 	*daemon.Bridge
-	relay   *daemon.Relay // who runs it
+	relay   *daemon.Relay // who runs it; nil for a bridge that does a single piece of work
 	Desk    *operate.Desk
 	Alarms  *notify.Keeper
 	Tell    *subscribe.Teller
@@ -56,8 +56,13 @@ type engine struct {
 	hook    net.Listener             // for the shop's webhooks; nil without
 	site    *site.Site               // for people and programs; nil without
 	figures *figures.Figures         // for a collector; nil where nobody listens
-	log     *slog.Logger
+	// counting are the figures of the bridge that is at work.
+	counting *atomic.Pointer[figures.Figures]
+	log      *slog.Logger
 }
+
+// nobody is who was there before the first one.
+func nobody() *engine { return &engine{config: &config.Config{}} }
 
 // look lets a verb look at the ledger, whether or not a bridge is running on it. It needs no secrets: whoever looks may
 // have none.
@@ -209,18 +214,15 @@ func (a *app) engine(ctx context.Context, c *config.Config, log *slog.Logger) (*
 
 // assemble makes the engines of the config's shops on a ledger that is open, and stays so when it fails.
 func (a *app) assemble(ctx context.Context, c *config.Config, ledger *state.State, log *slog.Logger) (*engine, error) {
-	e := &engine{config: c, ledger: ledger, shops: map[string]*oro.Client{}, remotes: map[string]bridge.Remote{},
-		orders: map[string]bridge.Remote{}, log: log}
 	events := &bridge.Events{}
-	if c.Admin != nil {
-		b := readBuild()
-		e.figures = figures.New(figures.Options{Shops: c.ShopNames(), ShopOf: c.ShopOf, Feeds: c.Feeds, Exports: c.Exports, Ledger: ledger,
-			Of: func(shop string) figures.Keys { return ledger.Of(shop) }, Events: events, Clock: bridge.SystemClock{},
-			Dir: c.State.Dir, Version: b.Version, Revision: b.Revision, Log: log})
+	first := nobody()
+	first.Bridge, first.ledger, first.log = &daemon.Bridge{Events: events}, ledger, log
+	first.counting = &atomic.Pointer[figures.Figures]{}
+	e, err := first.next(ctx, a, c)
+	if err != nil {
+		return nil, err
 	}
-	if err := e.open(log); err != nil {
-		return nil, errors.Join(err, e.closeEnds())
-	}
+	e.counting.Store(e.figures)
 	events.Observe(bridge.Calm(bridge.LogEvents(log)))
 	if step := crash.Step(a.env); step != nil {
 		events.Observe(func(event *bridge.Event) {
@@ -229,6 +231,24 @@ func (a *app) assemble(ctx context.Context, c *config.Config, ledger *state.Stat
 			}
 		})
 	}
+	return e, nil
+}
+
+// next makes the engines of a config that may follow on these: those of the ends that are the same are. Until it is handed over to, the
+// one before knows nothing of it.
+func (before *engine) next(ctx context.Context, a *app, c *config.Config) (*engine, error) {
+	ledger, log := before.ledger, before.log
+	e := &engine{config: c, ledger: ledger, log: log, relay: before.relay, counting: before.counting, shops: map[string]*oro.Client{},
+		remotes: map[string]bridge.Remote{}, orders: map[string]bridge.Remote{}}
+	events := before.Events
+	if c.Admin != nil {
+		if e.figures = before.figures; e.figures == nil {
+			e.figures = figures.New(e.counted(events))
+		}
+	}
+	if err := e.open(before, log); err != nil {
+		return nil, errors.Join(err, e.leave(before))
+	}
 	e.Bridge = daemon.Together(c, func(s *config.Shop) daemon.Ends {
 		return daemon.Ends{Ledger: ledger.Of(s.Name), Shop: e.shops[s.Name], Remotes: e.remotes, OrderRemotes: e.orders,
 			Spool: ledger.Spool(), Clock: bridge.SystemClock{}, Events: events}
@@ -236,7 +256,9 @@ func (a *app) assemble(ctx context.Context, c *config.Config, ledger *state.Stat
 	if shared := ledger.Shared(); shared != nil {
 		e.Share = fleet.New(shared, log)
 	}
-	e.relay = daemon.NewRelay(e.Bridge)
+	if e.relay == nil {
+		e.relay = daemon.NewRelay(e.Bridge)
+	}
 	facts := map[string]func() signs.ShopFacts{}
 	for _, d := range e.Shops {
 		shop := e.shops[d.Name]
@@ -257,9 +279,17 @@ func (a *app) assemble(ctx context.Context, c *config.Config, ledger *state.Stat
 	e.Alarms.Ping = e.web.Ping
 	e.Tell = subscribe.Assemble(c, ledger, ledger.Identity(), ledger.Generation(), events, e.web.Event)
 	if err := errors.Join(e.Belong(ctx), e.sit(a)); err != nil {
-		return nil, errors.Join(err, e.closeEnds())
+		return nil, errors.Join(err, e.leave(before))
 	}
 	return e, nil
+}
+
+// counted is what the figures are of.
+func (e *engine) counted(events *bridge.Events) figures.Options {
+	b, c := readBuild(), e.config
+	return figures.Options{Shops: c.ShopNames(), ShopOf: c.ShopOf, Feeds: c.Feeds, Exports: c.Exports, Ledger: e.ledger,
+		Of: func(shop string) figures.Keys { return e.ledger.Of(shop) }, Events: events, Clock: bridge.SystemClock{},
+		Dir: c.State.Dir, Version: b.Version, Revision: b.Revision, Log: e.log}
 }
 
 // sit sets up the desk before the engines, for the shops that the command line names.
@@ -283,42 +313,56 @@ func (e *engine) hurry() {
 	}
 }
 
-// open prepares the ends.
-func (e *engine) open(log *slog.Logger) (err error) {
-	for _, s := range e.config.Shops() {
-		o := oro.Options{Log: log}
-		if e.figures != nil {
-			o.Watch = func() func(int) { return e.figures.Request(s.Name) }
+// open prepares the ends. Those that the one before has, by the same settings, are taken over.
+func (e *engine) open(before *engine, log *slog.Logger) (err error) {
+	c, was := e.config, before.config
+	for _, s := range c.Shops() {
+		if e.shops[s.Name] = before.shops[s.Name]; e.shops[s.Name] != nil && config.MarkOf(s) == config.MarkOf(was.ShopBy(s.Name)) {
+			continue
 		}
+		count := e.counting
+		o := oro.Options{Log: log, Watch: func() func(int) {
+			if f := count.Load(); f != nil {
+				return f.Request(s.Name)
+			}
+			return func(int) {}
+		}}
 		if e.shops[s.Name], err = oro.New(*s, o); err != nil {
 			delete(e.shops, s.Name)
 			return err
 		}
 	}
-	for name := range e.config.Remotes {
-		r, err := e.config.OpenRemote(name, e.ledger.Identity(), log)
-		if err != nil {
+	reach := func(name string, ways, old map[string]bridge.Remote) (err error) {
+		if way := old[name]; way != nil && c.RemoteMark(name) == was.RemoteMark(name) {
+			ways[name] = way
+			return nil
+		}
+		way, err := c.OpenRemote(name, e.ledger.Identity(), log)
+		if err == nil {
+			ways[name] = way
+		}
+		return err
+	}
+	for name := range c.Remotes {
+		if err := reach(name, e.remotes, before.remotes); err != nil {
 			return err
 		}
-		e.remotes[name] = r
 	}
-	if b := e.config.State.Backup; b.Every > 0 && b.To.Remote == "" {
-		if e.backups, err = openFolder(b.To.Folder, e.ledger.Identity()); err != nil {
-			return err
-		}
-	}
-	for _, x := range e.config.Exports {
+	for _, x := range c.Exports {
 		_, serves := e.remotes[x.Remote].(bridge.Server) // there is one of it
 		if e.orders[x.Remote] != nil || serves {
 			continue
 		}
-		r, err := e.config.OpenRemote(x.Remote, e.ledger.Identity(), log)
-		if err != nil {
+		if err := reach(x.Remote, e.orders, before.orders); err != nil {
 			return err
 		}
-		e.orders[x.Remote] = r
 	}
-	return nil
+	if b := c.State.Backup; b.Every > 0 && b.To.Remote == "" {
+		if e.backups = before.backups; e.backups == nil || was.State.Backup.To != b.To {
+			e.backups, err = openFolder(b.To.Folder, e.ledger.Identity())
+		}
+	}
+	return err
 }
 
 // schedule makes backups where the config says.
@@ -332,26 +376,52 @@ func (e *engine) schedule(events *bridge.Events) *state.Schedule {
 	return s
 }
 
-// listen opens the addresses at which partners, the shop and its operators arrive.
-func (e *engine) listen(ctx context.Context) (err error) {
+// listen opens the addresses at which partners, the shop and its operators arrive, but for those where the one before listens: those
+// are taken over, or opened once it has left them.
+func (e *engine) listen(ctx context.Context, before *engine) (err error) {
 	for _, r := range e.remotes {
 		if s, ok := r.(bridge.Server); ok {
-			if err := s.Listen(ctx); err != nil {
+			if err := s.Listen(ctx); err != nil && !(errors.Is(err, syscall.EADDRINUSE) && before.listensAt(s.Address())) {
 				return err
 			}
 		}
 	}
 	if w := e.config.Webhook; w.Secret != "" {
-		if e.hook, err = web.Listen(ctx, w.Listen); err != nil {
-			return err
+		if e.hook = before.hook; e.hook == nil || w != before.config.Webhook {
+			e.hook = nil
+			if !before.listensAt(w.Listen) {
+				if e.hook, err = web.Listen(ctx, w.Listen); err != nil {
+					return err
+				}
+			}
 		}
 	}
 	if e.config.Admin == nil {
 		return nil
 	}
-	e.site, err = site.Listen(ctx, site.Options{Config: e.config.Admin, Ledger: e.ledger, Events: e.Events, Ready: e.ready,
-		Figures: e.figures.Handler(), Page: e.page(), API: e.api(), Uploads: api.Uploads, Log: e.log})
+	if e.site = before.site; e.site == nil || site.Place(e.config.Admin) != site.Place(before.config.Admin) {
+		e.site = nil
+		if !before.listensAt(e.config.Admin.Listen) {
+			e.site, err = site.Listen(ctx, e.stands())
+		}
+	}
 	return err
+}
+
+// listensAt says whether partners, the shop or operators arrive at an address.
+func (e *engine) listensAt(address string) bool {
+	for _, r := range e.remotes {
+		if s, ok := r.(bridge.Server); ok && s.Address() == address {
+			return true
+		}
+	}
+	return e.hook != nil && e.config.Webhook.Listen == address || e.site != nil && e.config.Admin.Listen == address
+}
+
+// stands is what people and programs find.
+func (e *engine) stands() site.Options {
+	return site.Options{Config: e.config.Admin, Ledger: e.ledger, Events: e.Events, Ready: e.ready, Figures: e.figures.Handler(),
+		Page: e.page(), API: e.api(), Uploads: api.Uploads, Log: e.log}
 }
 
 // page is what the operators' window looks at and decides about: this bridge, which is running.
@@ -384,48 +454,43 @@ func (e *engine) ready(ctx context.Context) error {
 	return err
 }
 
-// serve lets partners come to the remotes that are servers, the shop to its webhooks, and operators to their site, until ctx ends.
-func (e *engine) serve(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	if e.hook != nil {
-		s := &web.Server{Secret: e.config.Webhook.Secret, Wake: e.Wake, Log: e.log}
-		g.Go(func() error { return s.Serve(ctx, e.hook) })
-	}
-	if e.site != nil {
-		g.Go(func() error { return e.site.Serve(ctx) })
-	}
-	g.Go(func() error { return e.relay.Serve(ctx) })
-	return g.Wait()
-}
-
 // Close ends all connections and lets go of the ledger.
-func (e *engine) Close() error { return errors.Join(e.closeEnds(), e.ledger.Close()) }
+func (e *engine) Close() error { return errors.Join(e.leave(nobody()), e.ledger.Close()) }
 
-// closeEnds ends all connections.
-func (e *engine) closeEnds() error {
+// leave ends all connections but those that another one has.
+func (e *engine) leave(other *engine) error {
 	var errs []error
-	for _, r := range e.remotes {
-		errs = append(errs, r.Close())
+	for name, r := range e.remotes {
+		if other.remotes[name] != r {
+			errs = append(errs, r.Close())
+		}
 	}
-	for _, r := range e.orders {
-		errs = append(errs, r.Close())
+	for name, r := range e.orders {
+		if other.orders[name] != r {
+			errs = append(errs, r.Close())
+		}
 	}
-	if e.backups != nil {
+	for name, shop := range e.shops {
+		if shop != nil && other.shops[name] != shop {
+			shop.Close()
+		}
+	}
+	if e.backups != nil && e.backups != other.backups {
 		errs = append(errs, e.backups.Close())
 	}
-	for _, shop := range e.shops {
-		shop.Close()
+	if e.Alarms != nil {
+		e.Alarms.Close()
 	}
 	if e.web != nil {
 		e.web.Close()
 	}
-	if e.hook != nil {
+	if e.hook != nil && e.hook != other.hook {
 		_ = e.hook.Close() // whoever served it has closed it already
 	}
-	if e.site != nil {
+	if e.site != nil && e.site != other.site {
 		errs = append(errs, e.site.Close())
 	}
-	if e.figures != nil {
+	if e.figures != nil && e.figures != other.figures {
 		e.figures.Close()
 	}
 	return errors.Join(errs...)

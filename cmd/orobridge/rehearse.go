@@ -110,8 +110,8 @@ func (s *scene) open(ctx context.Context) (err error) {
 	}
 	ctx, s.stop = context.WithCancel(ctx)
 	s.bridge, s.served = make(chan error, 1), make(chan error, 1)
-	go func() { s.served <- s.engine.serve(ctx) }()
-	go func() { s.bridge <- s.engine.Run(ctx) }()
+	go func() { s.served <- s.engine.relay.Serve(ctx) }()
+	go func() { s.bridge <- s.engine.relay.Run(ctx) }()
 	s.shop.Trouble(s.shop.trouble)
 	return nil
 }

@@ -21,9 +21,8 @@ import (
 	"github.com/orobridge/orobridge/state"
 )
 
-// lives are those of a running bridge, one for each config that it has read. A reload ends one as a stop does, with the work at
-// hand recorded, and begins the next on the same ledger, which goes on from there. A config that is not good, or whose ends
-// can't be opened, changes nothing: the bridge goes on by the one before.
+// lives are those of a running bridge, one for each config that it has read. A relay hands over from one to the next: what is the same
+// goes on, ends and listeners among it. A config that is not good, or whose ends can't be opened, changes nothing.
 type lives struct {
 	*app
 	ledger  *state.State
@@ -60,95 +59,98 @@ func (l *lives) run(ctx context.Context, c *config.Config) error {
 	beating.Go(func() { systemd.Beat(ctx, l.ledger) })
 	defer beating.Wait()
 	defer stop()
-	e, err := l.begin(ctx, c)
-	for err == nil {
-		var next *config.Config
-		next, err = l.live(ctx, e)
-		err = errors.Join(err, e.closeEnds())
-		if err != nil || next == nil || ctx.Err() != nil {
-			break
+	e, err := l.assemble(ctx, c, l.ledger, l.log)
+	if err != nil {
+		return err
+	}
+	e.Heed = l.asked
+	l.ShowProgress(e.Events)
+	if err = e.listen(ctx, nobody()); err != nil {
+		return errors.Join(err, e.leave(nobody()))
+	}
+	l.begun(e)
+	last := e
+	err = e.run(ctx, func(ctx context.Context, services *services) {
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-l.hangups:
+				last = l.goOver(ctx, last, services)
+			}
 		}
-		e, err = l.goOver(ctx, e.config, next)
-	}
+	})
 	systemd.Tell(l.log, systemd.Stopping)
-	if e != nil && ctx.Err() != nil {
-		err = errors.Join(err, e.Alarms.Rest(context.WithoutCancel(ctx)))
-	}
-	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return nil
+	err = errors.Join(err, last.leave(nobody()))
+	if ctx.Err() != nil {
+		err = errors.Join(err, last.Alarms.Rest(context.WithoutCancel(ctx)))
+		if errors.Is(err, context.Canceled) {
+			return nil
+		}
 	}
 	return err
 }
 
-// begin opens the ends of a config.
-func (l *lives) begin(ctx context.Context, c *config.Config) (*engine, error) {
-	e, err := l.assemble(ctx, c, l.ledger, l.log)
-	if err != nil {
-		return nil, err
-	}
-	e.Heed = l.asked
-	l.ShowProgress(e.Events)
-	if err := e.listen(ctx); err != nil {
-		return nil, errors.Join(err, e.closeEnds())
-	}
+// begun tells that a bridge is at work.
+func (l *lives) begun(e *engine) {
 	var urls []string
-	for _, s := range c.Shops() {
+	for _, s := range e.config.Shops() {
 		urls = append(urls, s.URL)
 	}
 	what := "running"
 	if l.shadow {
 		what = "running as a shadow, which writes nothing"
 	}
+	c := e.config
 	l.log.Info(what, "feeds", len(c.Feeds), "exports", len(c.Exports), "state", c.State.Dir, "shop", strings.Join(urls, ", "))
 	systemd.Tell(l.log, systemd.Ready)
-	return e, nil
 }
 
-// live runs the bridge until ctx ends, or until a good config has come, which is returned.
-func (l *lives) live(ctx context.Context, e *engine) (next *config.Config, err error) {
-	life, end := context.WithCancel(ctx)
-	defer end()
-	var waiting sync.WaitGroup
-	waiting.Go(func() {
-		for next == nil {
-			select {
-			case <-life.Done():
-				return
-			case <-l.hangups:
-			}
-			c, err := l.read(e.config)
-			if err != nil {
-				l.tell(ctx, e.Events, err, "")
-				continue
-			}
-			next = c
-			end()
+// goOver reads the config again and hands over to the bridge of it, which it returns, or tells why not.
+func (l *lives) goOver(ctx context.Context, before *engine, services *services) *engine {
+	c, err := l.read(before.config)
+	if err == nil {
+		systemd.Tell(l.log, systemd.Reloading())
+		var next *engine
+		if next, err = l.handOver(ctx, before, c, services); err == nil {
+			l.tell(ctx, next.Events, nil, fmt.Sprintf("the config was read again: %d feeds, %d exports", len(c.Feeds), len(c.Exports)))
+			l.begun(next)
+			return next
 		}
-	})
-	if err = runBeside(life, e); life.Err() != nil && errors.Is(err, context.Canceled) {
-		err = nil // it was ended before it had begun
+		systemd.Tell(l.log, systemd.Ready)
 	}
-	end()
-	waiting.Wait()
-	return next, err
+	if ctx.Err() == nil {
+		l.tell(ctx, before.Events, err, "")
+	}
+	return before
 }
 
-// goOver begins the next life, or, when its ends can't be opened, the one before once more.
-func (l *lives) goOver(ctx context.Context, before, next *config.Config) (*engine, error) {
-	systemd.Tell(l.log, systemd.Reloading())
-	e, refused := l.begin(ctx, next)
-	if refused == nil {
-		if err := noteConfig(ctx, next, l.ledger); err != nil {
-			l.log.Error("note which config is in force", "error", err)
-		}
-		l.tell(ctx, e.Events, nil, fmt.Sprintf("the config was read again: %d feeds, %d exports", len(next.Feeds), len(next.Exports)))
-		return e, nil
-	}
-	e, err := l.begin(ctx, before)
+// handOver begins the bridge of a config in the place of another one. An error leaves that one as it is.
+func (l *lives) handOver(ctx context.Context, before *engine, c *config.Config, services *services) (*engine, error) {
+	e, err := before.next(ctx, l.app, c)
 	if err != nil {
-		return nil, errors.Join(refused, err)
+		return nil, err
 	}
-	l.tell(ctx, e.Events, refused, "")
+	e.Heed = l.asked
+	e.keepsHouse()
+	if err = e.listen(ctx, before); err == nil {
+		err = errors.Join(e.Alarms.Begin(ctx), e.Tell.Begin(ctx))
+	}
+	if err == nil {
+		err = e.relay.Next(ctx, e.Bridge)
+	}
+	if err != nil {
+		return nil, errors.Join(err, e.leave(before))
+	}
+	if e.counting.Store(e.figures); e.figures != nil {
+		e.figures.Follow(e.counted(e.Events))
+	}
+	if err := noteConfig(ctx, c, l.ledger); err != nil {
+		l.log.Error("note which config is in force", "error", err)
+	}
+	if err := errors.Join(services.goOver(before, e), before.leave(e)); err != nil {
+		l.log.Error("go over to the config", "error", err)
+	}
 	return e, nil
 }
 

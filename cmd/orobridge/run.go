@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
@@ -70,34 +69,6 @@ func (a *app) runDaemon(ctx context.Context) (err error) {
 
 // errThoughtDead is that others have taken this bridge's work up. It may share it again.
 var errThoughtDead = errors.New("this bridge was thought dead")
-
-// runBeside runs the bridge and, beside it, what others come to. When the bridge ends or one of the others fails, all end.
-func runBeside(ctx context.Context, e *engine) error {
-	if err := errors.Join(e.Alarms.Begin(ctx), e.Tell.Begin(ctx)); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	e.Alarms.Well = e.ready
-	once := []func(context.Context) error{func(ctx context.Context) error {
-		e.Alarms.Signs.Began = time.Now().UTC()
-		return e.Alarms.Run(ctx)
-	}, e.Tell.Run}
-	g, ctx := errgroup.WithContext(ctx)
-	if e.Share != nil { // people and systems are told by one of all bridges
-		e.House, once = once, nil
-	}
-	for _, tell := range once {
-		g.Go(func() error { return tell(ctx) })
-	}
-	g.Go(func() error {
-		defer cancel()
-		return e.relay.Run(ctx)
-	})
-	g.Go(func() error { return e.serve(ctx) })
-	g.Go(func() error { return e.ledger.Watch(ctx) })
-	return g.Wait()
-}
 
 func (a *app) runOnce(ctx context.Context, stable bool) (err error) {
 	c, err := a.config()

@@ -9,6 +9,8 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -38,8 +40,11 @@ type Options struct {
 type Site struct {
 	site     *web.Site
 	listener net.Listener
-	page     *page.Server  // nil without users
 	profiles *web.Profiles // nil when nobody wants them
+	handler  atomic.Pointer[http.Handler]
+
+	mu       sync.Mutex
+	page     *page.Server // nil without users
 	provider *openid.Provider
 }
 
@@ -57,12 +62,11 @@ func Listen(ctx context.Context, o Options) (*Site, error) {
 		return nil, err
 	}
 	o.Log.Info("listening for people and programs", "address", listener.Addr().String(), "tls", s.Keys != nil, "users", len(o.Config.Users))
-	var window *page.Server
-	if len(o.Config.Users) > 0 || o.Config.OIDC != nil {
-		window = page.New(o.Page)
+	all := &Site{site: s, listener: listener}
+	s.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*all.handler.Load()).ServeHTTP(w, r) })
+	if err := all.Show(o); err != nil {
+		return nil, errors.Join(err, all.Close())
 	}
-	all := &Site{site: s, listener: listener, page: window, provider: provider(o.Config)}
-	s.Handler = routes(o, window, all.provider)
 	if o.Config.Pprof != "" {
 		if all.profiles, err = web.ListenProfiles(string(o.Config.Pprof), o.Log); err != nil {
 			return nil, errors.Join(err, all.Close())
@@ -71,14 +75,35 @@ func Listen(ctx context.Context, o Options) (*Site, error) {
 	return all, nil
 }
 
+// Show has other things stand there, of a config that names the same [Place]. Requests that are under way go on; who watches a page
+// is sent away, and comes again.
+func (s *Site) Show(o Options) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	was, asked := s.page, s.provider
+	s.page, s.provider = nil, provider(o.Config)
+	if len(o.Config.Users) > 0 || o.Config.OIDC != nil {
+		s.page = page.New(o.Page)
+	}
+	handler := routes(o, s.page, s.provider)
+	s.handler.Store(&handler)
+	return leave(was, asked)
+}
+
+// Place marks where a site listens and for whom; what stands there is not of it.
+func Place(a *config.Admin) config.Mark {
+	if a == nil {
+		return config.Mark{}
+	}
+	return config.MarkOf(a.Listen, a.Hosts, a.Proxy, a.Pprof, a.TLS.CertFile, a.TLS.KeyFile)
+}
+
 // Address is where it listens.
 func (s *Site) Address() string { return s.listener.Addr().String() }
 
 // Serve answers until ctx ends. Whoever watches a page is sent away then, so that nobody waits for them.
 func (s *Site) Serve(ctx context.Context) error {
-	if s.page != nil {
-		defer context.AfterFunc(ctx, s.page.Leave)()
-	}
+	defer context.AfterFunc(ctx, s.sendAway)()
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return s.site.Serve(ctx, s.listener) })
 	if s.profiles != nil {
@@ -94,13 +119,27 @@ func (s *Site) Close() error {
 	if s.profiles != nil {
 		errs = append(errs, s.profiles.Close())
 	}
-	if s.provider != nil {
-		s.provider.Close()
-	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return errors.Join(append(errs, leave(s.page, s.provider))...)
+}
+
+func (s *Site) sendAway() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.page != nil {
-		errs = append(errs, s.page.Close())
+		s.page.Leave()
 	}
-	return errors.Join(errs...)
+}
+
+func leave(window *page.Server, provider *openid.Provider) error {
+	if provider != nil {
+		provider.Close()
+	}
+	if window == nil {
+		return nil
+	}
+	return window.Close()
 }
 
 // provider prepares to ask who people are; nil where the config has nobody to ask.
