@@ -18,6 +18,7 @@ import (
 type Status struct {
 	Running bool              `json:"running"` // a bridge holds the state now
 	Shadow  bool              `json:"shadow"`  // it is a shadow, which writes nothing
+	Bridges []Bridge          `json:"bridges"` // those that share the work, on a ledger in PostgreSQL
 	Feeds   []FeedStatus      `json:"feeds"`
 	Exports []ExportStatus    `json:"exports"`
 	Paused  map[string]string `json:"paused"` // what waits for trouble to pass, and why
@@ -83,6 +84,9 @@ func (k *View) Status(ctx context.Context) (*Status, error) {
 		Unmatched: map[string][]listing.Stranger{}, Subscribers: []Subscriber{}}
 	notes, err := k.Ledger.Notes(ctx)
 	if err != nil {
+		return nil, err
+	}
+	if v.Bridges, err = bridges(ctx, k.Ledger); err != nil {
 		return nil, err
 	}
 	for _, p := range bridge.Halts(notes) {

@@ -57,6 +57,7 @@ func newRootCommand(a *app) *cobra.Command {
 		newDiscardCommand(a),
 		newAlarmsCommand(a),
 		newAckCommand(a),
+		newDrainCommand(a),
 		newPauseCommand(a),
 		newResumeCommand(a),
 		newRerunCommand(a),

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -34,6 +35,7 @@ func (p *Pen) PrintStatus(v *operate.Status) error {
 		who = "shadow, which writes nothing,"
 	}
 	fmt.Fprintf(p.Stdout, state, who)
+	printBridges(p, v.Bridges)
 	var feeds, exports [][]string
 	for _, s := range v.Feeds {
 		feeds = append(feeds, []string{s.Shop, s.Feed, strconv.Itoa(s.Waiting), strconv.Itoa(s.Held), Decimal(s.Parked), Decimal(s.Rejects),
@@ -118,6 +120,23 @@ func (p *Pen) PrintStatus(v *operate.Status) error {
 		}
 	}
 	return nil
+}
+
+// printBridges says who shares the work, and what each does.
+func printBridges(p *Pen, all []operate.Bridge) {
+	for _, b := range all {
+		doing := strings.Join(b.Doing, ", ")
+		switch {
+		case b.Drained:
+			doing = strings.TrimSuffix("drained, "+doing, ", ")
+		case doing == "":
+			doing = "nothing"
+		}
+		if b.Differs {
+			doing += "; its config is another one"
+		}
+		fmt.Fprintf(p.Stdout, "bridge: %s %s since %s: %s\n", Printable(b.Bridge), Printable(b.Version), Moment(&b.Since), Printable(doing))
+	}
 }
 
 // maxBlocked is how many drops that wait are shown of a feed.

@@ -1,0 +1,69 @@
+package operate
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+// A Bridge is one of those that share the work on a ledger in PostgreSQL.
+type Bridge struct {
+	Bridge  string    `json:"bridge"` // its machine and process: "erp-1:4711"
+	Version string    `json:"version"`
+	Since   time.Time `json:"since"`
+	Seen    time.Time `json:"seen"`    // when it last said that it is there
+	Doing   []string  `json:"doing"`   // the work that is its own now: "imports", "export orders", "house"
+	Drained bool      `json:"drained"` // it hands its work over, and takes none
+	// Differs says that its config has other shops or exports than that of the bridge which came last.
+	Differs bool `json:"differs"`
+}
+
+// bridges lists those that share the work; none where one bridge works alone.
+func bridges(ctx context.Context, l Ledger) ([]Bridge, error) {
+	members, err := l.Bridges(ctx)
+	all := []Bridge{}
+	for _, m := range members {
+		if m.Config != "" { // it has said what it knows: one that works alone never does
+			all = append(all, Bridge{m.Name, m.Version, m.Began, m.Seen, m.Doing, m.Drained, m.Config != members[len(members)-1].Config})
+		}
+	}
+	return all, err
+}
+
+// A Fleet decides which of several bridges works.
+type Fleet struct{ *Desk }
+
+// Drain has a bridge hand its work over, or take work again. It is named as Status names it, or by its machine; without a name it is the
+// one on a machine of which the caller says the name.
+func (k Fleet) Drain(ctx context.Context, name, here string, drained bool) (*Bridge, error) {
+	members, err := k.Ledger.Bridges(ctx)
+	if err != nil {
+		return nil, err
+	}
+	wanted := name
+	if wanted == "" {
+		wanted = here
+	}
+	found := slices.DeleteFunc(members, func(m *bridge.Member) bool {
+		host, _, _ := strings.Cut(m.Name, ":")
+		return m.Config == "" || wanted != m.Name && wanted != host
+	})
+	if len(found) != 1 {
+		return nil, &Mistake{fmt.Sprintf("%d bridges that share their work are called %s", len(found), wanted),
+			"name one as `orobridge status` does; a bridge that works alone is stopped instead"}
+	}
+	m := found[0]
+	text := "drained"
+	if !drained {
+		text = "takes work again"
+	}
+	event := k.By.On(&bridge.Event{At: k.In.Clock.Now(), Kind: bridge.DecisionTaken, Work: "bridge " + m.Name, Text: text})
+	if err := k.Ledger.Drain(ctx, m.ID, drained, event); err != nil {
+		return nil, err
+	}
+	return &Bridge{m.Name, m.Version, m.Began, m.Seen, m.Doing, drained, false}, nil
+}
