@@ -127,7 +127,7 @@ func (e *Engine) Waker(export string) <-chan struct{} { return e.Memory.waker(ex
 
 // takeUp takes up what is done for an export: one engine does it at a time (see [bridge.Term]). Whoever comes to it after somebody
 // else forgets what it remembers of it.
-func (e *Engine) takeUp(ctx context.Context, x *config.Export) (within context.Context, done func(), err error) {
+func takeUp(ctx context.Context, e *Engine, x *config.Export) (within context.Context, done func(), err error) {
 	within, fresh, done, err := e.Memory.terms.TakeUp(ctx, e.Ledger, "export "+x.Name)
 	if fresh {
 		e.Memory.Forget(x.Name)
@@ -137,7 +137,7 @@ func (e *Engine) takeUp(ctx context.Context, x *config.Export) (within context.C
 
 // Export makes one round of an export: notice, write, watch. It returns how many orders were new.
 func (e *Engine) Export(ctx context.Context, x *config.Export) (noticed int, err error) {
-	ctx, done, err := e.takeUp(ctx, x)
+	ctx, done, err := takeUp(ctx, e, x)
 	if err != nil {
 		return 0, err
 	}
@@ -350,10 +350,11 @@ func stagedPrefix(identity, export string) string {
 // stagedNumber is the number of the file of an export whose temporary name one is; 0 for another name.
 func stagedNumber(identity, export, name string) int64 {
 	digits, ours := strings.CutPrefix(strings.TrimSuffix(name, ".part"), stagedPrefix(identity, export))
-	if n, err := strconv.ParseInt(digits, 10, 64); ours && err == nil && name == stagedName(identity, &bridge.Outfile{Export: export, Number: n}) {
-		return n
+	n, err := strconv.ParseInt(digits, 10, 64)
+	if !ours || err != nil || name != stagedName(identity, &bridge.Outfile{Export: export, Number: n}) {
+		return 0
 	}
-	return 0
+	return n
 }
 
 // place gives the staged bytes their name.

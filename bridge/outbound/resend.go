@@ -177,7 +177,7 @@ func (e *Engine) renderAgain(ctx context.Context, x *config.Export, o *bridge.Ow
 
 // Deliver writes what an export owes, in order, without asking the shop for more.
 func (e *Engine) Deliver(ctx context.Context, x *config.Export) error {
-	ctx, done, err := e.takeUp(ctx, x)
+	ctx, done, err := takeUp(ctx, e, x)
 	if err != nil {
 		return err
 	}
