@@ -39,11 +39,12 @@ func (f *file) sync(ctx context.Context, soon bool) error {
 	return err
 }
 
-// statements is a transaction that compiles each statement once, since most repeat themselves for each row.
+// statements is a transaction that compiles each statement once, since most repeat themselves for each row. One that it says once
+// alone is the driver's, which keeps those of earlier transactions.
 type statements struct {
 	tx    *sql.Tx
-	cache map[string]*sql.Stmt
-	whole context.Context // of the transaction, without its end
+	cache map[string]*sql.Stmt // nil: said once
+	whole context.Context      // of the transaction, without its end
 }
 
 // Insert implements ledger.Statements.
@@ -55,9 +56,13 @@ func (s statements) Insert(ctx context.Context, query string, args ...any) (int6
 	return res.LastInsertId()
 }
 
-// statement finds or compiles a statement. The transaction's end closes it.
+// statement finds a statement, or compiles it when it is said a second time. The transaction's end closes it.
 func (s statements) statement(ctx context.Context, query string) (*sql.Stmt, error) {
-	if st := s.cache[query]; st != nil {
+	st, said := s.cache[query]
+	if !said {
+		s.cache[query] = nil
+	}
+	if !said || st != nil {
 		return st, nil
 	}
 	st, err := s.tx.PrepareContext(ctx, query)
@@ -74,14 +79,17 @@ func (s statements) ExecContext(ctx context.Context, query string, args ...any) 
 	if err = errors.Join(err, ctx.Err()); err != nil {
 		return nil, err
 	}
+	if st == nil {
+		return s.tx.ExecContext(s.whole, query, args...)
+	}
 	return st.ExecContext(s.whole, args...)
 }
 
 // QueryRowContext runs a statement that returns one row.
 func (s statements) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
 	st, err := s.statement(ctx, query)
-	if err != nil {
-		return s.tx.QueryRowContext(ctx, query, args...) // fails in the same way, with a Row to say so
+	if err != nil || st == nil { // an error comes again, with a Row to say so
+		return s.tx.QueryRowContext(ctx, query, args...)
 	}
 	return st.QueryRowContext(ctx, args...)
 }
