@@ -4,8 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strconv"
 	"strings"
 
@@ -114,32 +112,10 @@ func (a *app) rowAt(f **config.Feed, source, at string) (cells map[string]string
 			return nil, "", &usageError{err.Error(), "orobridge formats lists the fields of the entity"}
 		}
 	}
-	return a.findRow(*f, path, line)
-}
-
-func (a *app) findRow(f *config.Feed, path string, line int64) (cells map[string]string, where string, err error) {
-	spool, err := os.MkdirTemp("", "orobridge-")
-	if err != nil {
-		return nil, "", err
+	row, err := rows.Find(*f, path, line)
+	if err != nil || row == nil {
+		return nil, "", cmp.Or(err, error(&usageError{fmt.Sprintf("%s has no row that begins on line %d", path, line),
+			"orobridge inspect shows where its rows begin"}))
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(spool)) }()
-	file, err := rows.Open(spool, f, path, nil)
-	if err != nil {
-		return nil, "", err
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	var row formats.Row
-	for {
-		err := file.Next(&row)
-		var bad *formats.Reject
-		switch {
-		case errors.Is(err, io.EOF):
-			return nil, "", &usageError{fmt.Sprintf("%s has no row that begins on line %d", path, line),
-				"orobridge inspect shows where its rows begin"}
-		case err != nil && !errors.As(err, &bad):
-			return nil, "", err
-		case row.Pos.Line == line:
-			return rows.CellsOf(file.Columns(), &row).Row(), row.Pos.String(), nil
-		}
-	}
+	return row.Cells, row.Pos.String(), nil
 }
