@@ -15,6 +15,7 @@ import (
 // TestLandscapes plays each of scripts/landscapes with its files. Nothing goes wrong.
 func TestLandscapes(t *testing.T) {
 	t.Setenv("ORO_CLIENT_SECRET", "demo")
+	t.Setenv("OROBRIDGE_POSTGRES", "postgres://nowhere.invalid/erp") // a rehearsal is none of a ledger's business
 	configs, err := filepath.Glob("../../scripts/landscapes/*/orobridge.yaml")
 	if err != nil || len(configs) < 3 {
 		t.Fatal(configs, err)
@@ -55,14 +56,15 @@ func TestLandscapes(t *testing.T) {
 
 // TestDeployedConfigs: the configs that scripts/deploy brings are good but for the files that the place brings.
 func TestDeployedConfigs(t *testing.T) {
-	for _, name := range []string{"rehearsal", "kustomize"} {
+	t.Setenv("OROBRIDGE_POSTGRES", "postgres://db.example.com/erp")
+	for _, name := range []string{"rehearsal", "kustomize", "machines"} {
 		var out bytes.Buffer
 		data, err := os.ReadFile("../../scripts/deploy/" + name + "/orobridge.yaml")
 		if err != nil {
 			t.Fatal(err)
 		}
 		config := filepath.Join(t.TempDir(), "orobridge.yaml")
-		for _, file := range []string{"known_hosts", "keys/known_hosts", "keys/id_ed25519"} {
+		for _, file := range []string{"known_hosts", "keys/known_hosts", "keys/id_ed25519", "keys/postgres"} {
 			file = filepath.Join(filepath.Dir(config), file)
 			if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte("given\n"), 0o600)); err != nil {
 				t.Fatal(err)

@@ -118,7 +118,7 @@ func (s *scene) open(ctx context.Context) (err error) {
 
 // takeShop puts the box in the place of the shop, and a folder of the stage in that of the state; nothing else listens.
 func (s *scene) takeShop(c *config.Config) {
-	c.State.Dir = filepath.Join(s.stage.Dir, "var")
+	c.State.Dir, c.State.Postgres = filepath.Join(s.stage.Dir, "var"), ""
 	c.Admin, c.Webhook = nil, config.Webhook{}
 	shop := &c.Oro
 	shop.URL, shop.APIPath, shop.TokenPath = s.shop.URL(), "/admin/api", "/oauth2-token"

@@ -343,7 +343,7 @@ func BenchmarkSettle(b *testing.B) {
 	b.ReportMetric(float64(rows)/b.Elapsed().Seconds(), "rows/s")
 }
 
-func fill(b *testing.B, l *Ledger, keys []string) {
+func fill(b testing.TB, l *Ledger, keys []string) {
 	b.Helper()
 	for page := range slices.Chunk(keys, 5000) {
 		done := make([]bridge.Settlement, len(page))

@@ -107,7 +107,9 @@ func (d *database) becameOf(ctx context.Context, number string, unanswered error
 		switch {
 		case err == nil && status.String == "committed":
 			return nil
-		case err == nil && status.String != "in progress": // aborted, or forgotten by a replica that never had it
+		case err == nil && status.String != "in progress": // aborted
+			return unanswered
+		case stateOf(err) == unknownNumber: // a replica that took over has never heard of it
 			return unanswered
 		case err != nil && bridge.FateOf(err) != bridge.Pause:
 			return errors.Join(unanswered, err)

@@ -295,6 +295,47 @@ func (c *Cluster) Kill() error {
 	return errors.Join(err, c.life.Close(), ended(c.done.Wait()))
 }
 
+// Standby starts a replica of a cluster, which follows it and can be promoted.
+func (c *Cluster) Standby() (_ *Cluster, err error) {
+	r := &Cluster{bin: c.bin, as: c.as}
+	if r.dir, err = os.MkdirTemp("", "orobridge-postgres-"); err != nil {
+		return nil, err
+	}
+	if r.as != nil {
+		err = os.Chown(r.dir, int(r.as.Uid), int(r.as.Gid))
+	}
+	if err == nil {
+		copied := r.command("pg_basebackup", "--host="+c.dir, "--username=orobridge", "--pgdata="+r.data(), "--write-recovery-conf",
+			"--checkpoint=fast", "--no-sync")
+		var out []byte
+		if out, err = copied.CombinedOutput(); err != nil {
+			err = fmt.Errorf("pg_basebackup: %w: %s", err, out)
+		}
+	}
+	if err == nil {
+		err = r.Start()
+	}
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(r.dir))
+	}
+	return r, nil
+}
+
+// Either is the address of the one of two clusters that may be written to.
+func (c *Cluster) Either(other *Cluster) string {
+	return c.Address() + url.QueryEscape(","+other.dir) + "&target_session_attrs=read-write"
+}
+
+// Do carries a statement out, as whoever looks after the database does.
+func (c *Cluster) Do(ctx context.Context, statement string) error {
+	conn, err := pgx.Connect(ctx, c.Address())
+	if err != nil {
+		return err
+	}
+	_, err = conn.Exec(ctx, statement)
+	return errors.Join(err, conn.Close(ctx))
+}
+
 // Remove ends the server and takes its folder away.
 func (c *Cluster) Remove() error {
 	return errors.Join(c.life.Close(), ended(c.done.Wait()), os.RemoveAll(c.dir))
