@@ -84,6 +84,8 @@ var rooms = []room{
 
 	{"cmd/orobridge", anything},
 	{"cmd/orobridge/erp", nil},
+	{"cmd/orobridge/build", nil},
+	{"cmd/orobridge/caller", below{"bridge"}},
 	{"cmd/orobridge/crash", nil},
 	{"cmd/orobridge/site", below{"bridge", "bridge/config", "bridge/admit", "bridge/api", "bridge/page", "bridge/web"}},
 	{"cmd/orobridge/systemd", nil},

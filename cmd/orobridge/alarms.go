@@ -12,6 +12,8 @@ import (
 	"github.com/orobridge/orobridge/bridge/notify/post"
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/subscribe"
+	"github.com/orobridge/orobridge/cmd/orobridge/build"
+	"github.com/orobridge/orobridge/cmd/orobridge/caller"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
@@ -126,9 +128,9 @@ func (a *app) tryRoute(ctx context.Context, name string) error {
 	r, s := c.Route(name), c.Subscriber(name)
 	switch {
 	case r != nil:
-		err = notify.Try(ctx, c, r, (&post.Office{}).Send, decider().Who)
+		err = notify.Try(ctx, c, r, (&post.Office{}).Send, caller.Decision().Who)
 	case s != nil:
-		err = subscribe.Try(ctx, s, post.NewWeb(readBuild().Version).Event, decider().Who, time.Now().UTC())
+		err = subscribe.Try(ctx, s, post.NewWeb(build.Read().Version).Event, caller.Decision().Who, time.Now().UTC())
 	default:
 		err = &usageError{fmt.Sprintf("the config has no route or subscriber %q", name),
 			"they stand below notify and subscribers; see `orobridge help alarms`"}

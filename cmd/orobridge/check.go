@@ -12,6 +12,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/cmd/orobridge/caller"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/orobridge/orobridge/state"
 )
@@ -56,7 +57,7 @@ func wakeRunning(ctx context.Context, c *config.Config) (err error) {
 		return err
 	}
 	defer closing(ledger, &err)
-	return ledger.Keep(ctx, decider().On(&bridge.Event{At: time.Now().UTC(),
+	return ledger.Keep(ctx, caller.Decision().On(&bridge.Event{At: time.Now().UTC(),
 		Kind: bridge.DecisionTaken, Text: "checked: what waits is tried again"}))
 }
 

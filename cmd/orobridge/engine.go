@@ -28,6 +28,8 @@ import (
 	"github.com/orobridge/orobridge/bridge/shadow"
 	"github.com/orobridge/orobridge/bridge/subscribe"
 	"github.com/orobridge/orobridge/bridge/web"
+	"github.com/orobridge/orobridge/cmd/orobridge/build"
+	"github.com/orobridge/orobridge/cmd/orobridge/caller"
 	"github.com/orobridge/orobridge/cmd/orobridge/crash"
 	"github.com/orobridge/orobridge/cmd/orobridge/help"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
@@ -86,7 +88,7 @@ func (a *app) look(ctx context.Context, see func(*operate.View) error) (err erro
 	defer closing(ledger, &err)
 	v := &operate.View{Feeds: c.Feeds, Exports: c.Exports, Ledger: witness{ledger, c},
 		Of:      func(shop string) operate.Ledger { return witness{ledger.Of(shop), c} },
-		Running: held(ctx, c), By: decider(), Shadow: a.shadow, Sight: operate.SightOf(c)}
+		Running: held(ctx, c), By: caller.Decision(), Shadow: a.shadow, Sight: operate.SightOf(c)}
 	if *v, err = v.Only(a.shops...); err != nil {
 		return err
 	}
@@ -172,7 +174,7 @@ func openLedger(ctx context.Context, c *config.Config) (*state.State, error) {
 
 // takeLedger takes the ledger of a config, for oneself or to share its work.
 func takeLedger(ctx context.Context, c *config.Config, shares bool) (*state.State, error) {
-	ledger, err := openState(ctx, c, state.Options{Program: readBuild().Version, Shares: shares})
+	ledger, err := openState(ctx, c, state.Options{Program: build.Read().Version, Shares: shares})
 	if err != nil {
 		return nil, err
 	}
@@ -275,7 +277,7 @@ func (before *engine) next(ctx context.Context, a *app, c *config.Config) (*engi
 		e.Backup = e.schedule(events).Due
 	}
 	e.Alarms = notify.Assemble(c, ledger, events, facts, (&post.Office{}).Send, e.remotes, e.orders)
-	e.web = post.NewWeb(readBuild().Version)
+	e.web = post.NewWeb(build.Read().Version)
 	e.Alarms.Ping = e.web.Ping
 	e.Tell = subscribe.Assemble(c, ledger, ledger.Identity(), ledger.Generation(), events, e.web.Event)
 	if err := errors.Join(e.Belong(ctx), e.sit(a)); err != nil {
@@ -286,7 +288,7 @@ func (before *engine) next(ctx context.Context, a *app, c *config.Config) (*engi
 
 // counted is what the figures are of.
 func (e *engine) counted(events *bridge.Events) figures.Options {
-	b, c := readBuild(), e.config
+	b, c := build.Read(), e.config
 	return figures.Options{Shops: c.ShopNames(), ShopOf: c.ShopOf, Feeds: c.Feeds, Exports: c.Exports, Ledger: e.ledger,
 		Of: func(shop string) figures.Keys { return e.ledger.Of(shop) }, Events: events, Clock: bridge.SystemClock{},
 		Dir: c.State.Dir, Version: b.Version, Revision: b.Revision, Log: e.log}
@@ -295,8 +297,8 @@ func (e *engine) counted(events *bridge.Events) figures.Options {
 // sit sets up the desk before the engines, for the shops that the command line names.
 func (e *engine) sit(a *app) error {
 	first, ledger := e.Shops[0], e.ledger
-	e.Desk = &operate.Desk{View: operate.View{Ledger: ledger, Of: func(shop string) operate.Ledger { return ledger.Of(shop) }, By: decider(),
-		Shadow: a.shadow, Sight: operate.SightOf(e.config)}, In: first.In, Out: first.Out}
+	e.Desk = &operate.Desk{View: operate.View{Ledger: ledger, Of: func(shop string) operate.Ledger { return ledger.Of(shop) },
+		By: caller.Decision(), Shadow: a.shadow, Sight: operate.SightOf(e.config)}, In: first.In, Out: first.Out}
 	for _, d := range e.Shops {
 		e.Desk.Feeds, e.Desk.Exports = append(e.Desk.Feeds, d.In.Feeds...), append(e.Desk.Exports, d.Out.Exports...)
 		e.Desk.Each = append(e.Desk.Each, operate.Engines{In: d.In, Out: d.Out})
@@ -428,7 +430,7 @@ func (e *engine) stands() site.Options {
 func (e *engine) page() page.Options {
 	desk := *e.Desk
 	desk.Running = true
-	p := page.Options{Desk: &desk, Config: e.config, Version: readBuild().Version, Log: e.log,
+	p := page.Options{Desk: &desk, Config: e.config, Version: build.Read().Version, Log: e.log,
 		Check: checkup(e.config, e.ledger, e.log, func(operate.Findings) {}).Run}
 	p.Pictures = help.Pictures
 	for _, t := range help.Topics() {
@@ -441,7 +443,7 @@ func (e *engine) page() page.Options {
 func (e *engine) api() http.Handler {
 	desk := *e.Desk
 	desk.Running = true
-	return api.New(api.Options{Desk: &desk, Ledger: e.ledger, Version: readBuild().Version, Folder: e.config.State.Dir,
+	return api.New(api.Options{Desk: &desk, Ledger: e.ledger, Version: build.Read().Version, Folder: e.config.State.Dir,
 		Clock: bridge.SystemClock{}, Log: e.log})
 }
 

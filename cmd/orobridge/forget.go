@@ -1,8 +1,9 @@
 package main
 
 import (
-	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/spf13/cobra"
+
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
 func newForgetCommand(a *app) *cobra.Command {

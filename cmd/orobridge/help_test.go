@@ -15,12 +15,13 @@ import (
 
 	"go.yaml.in/yaml/v4"
 
+	"github.com/spf13/pflag"
+
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/cmd/orobridge/help"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/csv"
-	"github.com/spf13/pflag"
 )
 
 // What the documents say is held against the program: each fragment of a config is read, each command of a console is played by

@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/orobridge/orobridge/cmd/orobridge/build"
 	"github.com/orobridge/orobridge/cmd/orobridge/help"
 )
 
@@ -14,7 +15,7 @@ func newManCommand(*app) *cobra.Command {
 		Hidden: true,
 		Args:   cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return help.WriteManual(args[0], cmd.Root(), readBuild().Version)
+			return help.WriteManual(args[0], cmd.Root(), build.Read().Version)
 		},
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/cmd/orobridge/caller"
 	"github.com/orobridge/orobridge/cmd/orobridge/systemd"
 	"github.com/orobridge/orobridge/state"
 )
@@ -281,5 +282,5 @@ func (a *app) askToReload(ctx context.Context, ledger *state.State) (last int64,
 	}
 	now := time.Now().UTC()
 	return last, ledger.Note(ctx, bridge.ReloadAsked, now.Format(time.RFC3339),
-		decider().On(&bridge.Event{At: now, Kind: bridge.DecisionTaken, Text: "reload: read the config again"}))
+		caller.Decision().On(&bridge.Event{At: now, Kind: bridge.DecisionTaken, Text: "reload: read the config again"}))
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/cmd/orobridge/build"
 	"github.com/orobridge/orobridge/cmd/orobridge/report"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
@@ -37,7 +38,7 @@ func newReportCommand(a *app) *cobra.Command {
 				}}
 			}
 			r := report.Report{Failed: func(to *show.Pen, err error) { a.beside(to).report(err) }, Parts: []report.Part{
-				{Title: "version", Write: func(to *show.Pen) error { return to.PrintJSON(readBuild()) }},
+				{Title: "version", Write: func(to *show.Pen) error { return to.PrintJSON(build.Read()) }},
 				report.Config(a.configPath, kinds), report.Problems(view), report.State(view),
 				looks("status", func(to *show.Pen, desk *operate.View) error {
 					v, err := desk.Status(cmd.Context())

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/cmd/orobridge/build"
 	"github.com/orobridge/orobridge/cmd/orobridge/keep"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
@@ -19,7 +20,7 @@ func newStateCommand(a *app) *cobra.Command {
 		}
 		return c.State.Dir, c.State.Postgres.Reveal(), nil
 	}
-	verbs := keep.Verbs{Pen: show.Keeping{Pen: &a.Pen}, Stdin: a.stdin, Version: readBuild().Version, Place: place}
+	verbs := keep.Verbs{Pen: show.Keeping{Pen: &a.Pen}, Stdin: a.stdin, Version: build.Read().Version, Place: place}
 	cmd.AddCommand(verbs.Commands()...)
 	return cmd
 }

@@ -2,23 +2,11 @@ package main
 
 import (
 	"fmt"
-	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"github.com/orobridge/orobridge/cmd/orobridge/build"
 )
-
-// Set by scripts/release (-ldflags -X): a release says what it is wherever it was built.
-var releaseVersion, releaseRevision string
-
-// build is what `orobridge version` tells.
-type build struct {
-	Version  string `json:"version"`
-	Revision string `json:"revision,omitempty"` // commit
-	Modified bool   `json:"modified,omitempty"` // built from a changed checkout
-	Go       string `json:"go"`
-	Platform string `json:"platform"`
-}
 
 func newVersionCommand(a *app) *cobra.Command {
 	return a.jsonFlag(&cobra.Command{
@@ -26,7 +14,7 @@ func newVersionCommand(a *app) *cobra.Command {
 		Short: "Print what this program was built from",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			b := readBuild()
+			b := build.Read()
 			if a.AsJSON {
 				return a.PrintJSON(b)
 			}
@@ -38,28 +26,4 @@ func newVersionCommand(a *app) *cobra.Command {
 			return nil
 		},
 	})
-}
-
-func readBuild() build {
-	b := build{Version: "unknown", Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
-	if releaseVersion != "" {
-		b.Version, b.Revision = releaseVersion, releaseRevision
-		return b
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return b
-	}
-	if b.Version = info.Main.Version; b.Version == "" || b.Version == "(devel)" {
-		b.Version = "devel"
-	}
-	for _, s := range info.Settings {
-		switch s.Key {
-		case "vcs.revision":
-			b.Revision = s.Value
-		case "vcs.modified":
-			b.Modified = s.Value == "true"
-		}
-	}
-	return b
 }

@@ -1,4 +1,5 @@
-package main
+// Package caller knows who sits at the command line.
+package caller
 
 import (
 	"os"
@@ -8,9 +9,9 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 )
 
-// decider is who gives a verb: the account by its uid, whatever the environment says, and the machine. Behind sudo or su the system
+// Decision is who gives a verb: the account by its uid, whatever the environment says, and the machine. Behind sudo or su the system
 // still knows who had logged in (pam_loginuid(8)), and the audit says it as well.
-func decider() bridge.Decision {
+func Decision() bridge.Decision {
 	name := "unknown"
 	d := bridge.Decision{From: bridge.CommandLine}
 	if u, err := user.Current(); err == nil {
