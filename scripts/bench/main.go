@@ -53,12 +53,16 @@ type figure struct {
 	more      bool // the more the better
 }
 
-func (f figure) String() string {
-	ratio := f.got / f.want
+// ratio is 1 for what is as wanted, and less for what is better.
+func (f figure) ratio() float64 {
 	if f.more {
-		ratio = f.want / f.got
+		return f.want / f.got
 	}
-	return fmt.Sprintf("%-58s %12.1f %12.1f %-8s %6.2f", f.what, f.got, f.want, f.unit, ratio)
+	return f.got / f.want
+}
+
+func (f figure) String() string {
+	return fmt.Sprintf("%-58s %12.1f %12.1f %-8s %6.2f", f.what, f.got, f.want, f.unit, f.ratio())
 }
 
 func (b *bench) run() error {
@@ -79,7 +83,7 @@ func (b *bench) run() error {
 	}
 	began := time.Now()
 	fmt.Printf("%-58s %12s %12s %-8s %6s\n", "", "measured", "wanted", "", "ratio")
-	failed := []error{}
+	failed, all, over := []error{}, 0, 0
 	for _, m := range measures {
 		if !strings.Contains(m.name, b.only) {
 			continue
@@ -87,11 +91,15 @@ func (b *bench) run() error {
 		figures, err := m.measure(b, filepath.Join(b.dir, strings.ReplaceAll(m.name, " ", "-")))
 		for _, f := range figures {
 			fmt.Println(f)
+			if all++; f.ratio() > 1 {
+				over++
+			}
 		}
 		if err != nil {
 			failed = append(failed, fmt.Errorf("%s: %w", m.name, err))
 		}
 	}
+	fmt.Printf("%d of %d figures are not as wanted; ", over, all)
 	fmt.Printf("took %v; the machine's load: %s\n", time.Since(began).Round(time.Second), load())
 	return errors.Join(append(failed, b.closeShop())...)
 }

@@ -36,12 +36,19 @@ var lookedAt = []string{"/", "/drops", "/feeds", "/feeds/prices", "/rejects", "/
 // people loads a file with nobody there, and the like with people who watch and look, and compares.
 func people(b *bench, dir string) ([]figure, error) {
 	n := b.of(50_000, 1_000_000)
-	alone, err := b.loadBeside(dir+"-alone", n, nil)
+	aged := dir + "-aged"
+	if err := os.Mkdir(aged, 0o700); err != nil {
+		return nil, err
+	}
+	if err := age(aged, oldDrops); err != nil {
+		return nil, err
+	}
+	alone, err := b.loadBeside(dir+"-alone", aged, n, nil)
 	if err != nil {
 		return nil, err
 	}
 	var crowd crowd
-	beside, err := b.loadBeside(dir, n, &crowd)
+	beside, err := b.loadBeside(dir, aged, n, &crowd)
 	figures := []figure{
 		{fmt.Sprintf("loading %d rows beside %d watchers and %d looks a second", n, watching, looking),
 			beside.wall.Seconds() / alone.wall.Seconds(),
@@ -73,15 +80,18 @@ const withPage = onDisk + `admin:
   trusted_proxy: { addresses: [127.0.0.1], user_header: X-User }
 `
 
-// loadBeside runs a bridge whose ledger knows many drops on a file of new prices.
-func (b *bench) loadBeside(dir string, rows int, c *crowd) (t took, err error) {
+// loadBeside runs a bridge whose ledger knows many drops, as the one of an aged folder does, on a file of new prices.
+func (b *bench) loadBeside(dir, aged string, rows int, c *crowd) (t took, err error) {
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return t, err
 	}
 	address := free.Addr().String()
-	if err = errors.Join(free.Close(), b.open(rows, 0), b.site(dir, fmt.Sprintf(withPage, address)), age(dir, oldDrops)); err != nil {
+	if err = errors.Join(free.Close(), b.open(rows, 0), b.site(dir, fmt.Sprintf(withPage, address))); err != nil {
 		return t, err
+	}
+	if out, err := exec.Command("cp", "-a", filepath.Join(aged, "var"), dir).CombinedOutput(); err != nil {
+		return t, fmt.Errorf("copy the ledger: %w: %s", err, out)
 	}
 	cmd := exec.Command(b.program(), "run")
 	cmd.Dir = dir
