@@ -46,3 +46,21 @@ notify:
 		}
 	}
 }
+
+// FuzzRedact: what can be shown is YAML, is the same when it is made once more, and holds no secret of the places that have one.
+func FuzzRedact(f *testing.F) {
+	f.Add("oro: { url: 'https://me:s3cret@shop.example.com', client_secret: s3cret }\n")
+	f.Add("remotes:\n  sap: { password: &p s3cret, more: *p }\n")
+	f.Add("a: &a [*a]\n")
+	f.Add("? [s3cret]\n: !!binary s3cret\n--- x\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		once, err := config.Redact([]byte(text), kinds)
+		if err != nil {
+			return
+		}
+		again, err := config.Redact(once, kinds)
+		if err != nil || string(again) != string(once) {
+			t.Errorf("%q is shown as %q, and that as %q, %v", text, once, again, err)
+		}
+	})
+}

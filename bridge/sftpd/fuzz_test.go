@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/pkg/sftp"
+	"golang.org/x/crypto/ssh"
 
 	"github.com/orobridge/orobridge/bridge"
 )
@@ -168,6 +169,24 @@ func FuzzNotes(f *testing.F) {
 		}
 		if got := again.unfinished(); len(got) != want {
 			t.Errorf("%q, then %q", before, got)
+		}
+	})
+}
+
+// FuzzKeys: whatever stands in a file of keys, each line is a key of its own, or the file is refused.
+func FuzzKeys(f *testing.F) {
+	f.Add("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJYbmJEyYtSBTRL1gQBWnKnyMHQJrA6GxgNsjbWMfQcv erp\n# one more\n\n")
+	f.Add("command=\"ls\" ssh-rsa AAAA\r\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		name := filepath.Join(t.TempDir(), "keys")
+		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		keys, err := readKeys(name)
+		for _, k := range keys {
+			if again, _ := ssh.ParsePublicKey(k.Marshal()); err == nil && (again == nil || again.Type() != k.Type()) {
+				t.Errorf("%s of %q is no key", k.Type(), text)
+			}
 		}
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"runtime"
 	"strings"
 	"sync/atomic"
@@ -232,4 +233,28 @@ func TestServeEndsWithItsContext(t *testing.T) {
 	if _, err := Listen(t.Context(), "256.0.0.1:1"); err == nil {
 		t.Error("listened on nothing")
 	}
+}
+
+// FuzzIntake: nobody wakes the exports without the secret, whatever they send; and every answer is one of those that are told.
+func FuzzIntake(f *testing.F) {
+	f.Add("POST", "/webhook", "HMAC-SHA256", signature, recorded)
+	f.Add("POST", "/webhook/", "hmac-sha256", strings.ToUpper(signature), "")
+	f.Add("GET", "/webhook?x=%zz", "", "zz", "{")
+	f.Fuzz(func(t *testing.T, method, path, algorithm, given, body string) {
+		u, err := url.Parse(path)
+		if err != nil || !strings.HasPrefix(path, "/") {
+			return
+		}
+		r := &http.Request{Method: method, URL: u, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), RemoteAddr: "192.0.2.1:1"}
+		r.Header.Set("Webhook-Signature", given)
+		r.Header.Set("Webhook-Signature-Algorithm", algorithm)
+		woken := false
+		s := &Server{Secret: "shh\nanother", Wake: func() { woken = true }, Log: slog.New(slog.DiscardHandler)}
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, r)
+		good := strings.EqualFold(given, sign("shh", body)) || strings.EqualFold(given, sign("another", body))
+		if woken && (!good || method != http.MethodPost) || woken != (w.Code == http.StatusAccepted) || w.Code >= 500 {
+			t.Errorf("status %d, woken: %v", w.Code, woken)
+		}
+	})
 }
