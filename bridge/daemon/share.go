@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -81,9 +82,17 @@ func (r *Relay) live(ctx context.Context, b *Bridge) error {
 		g.Go(func() error { return s.keepAsking(ctx) })
 	}
 	r.mu.Unlock()
+	g.Go(func() error { return keepAll(ctx, []*leg{{unit: b.tidy(), clock: b.Clock, report: b.report}}) })
 	g.Go(func() error { return b.Share.Do(ctx, b.jobs(shops), b.wake) })
 	g.Go(func() error { return r.heed(ctx) })
 	return ended(ctx, g.Wait())
+}
+
+// tidy keeps the spool of this machine small: the house prunes that of its own alone.
+func (b *Bridge) tidy() unit {
+	return unit{name: "spool", least: time.Hour, do: func(ctx context.Context) (due, error) {
+		return due{after: bridge.Day}, b.house().TidySpool(ctx)
+	}}
 }
 
 // jobs are the jobs of all shops, and the house.

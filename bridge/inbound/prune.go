@@ -139,6 +139,11 @@ func (p *pruner) pruneRefused(ctx context.Context) (more bool, err error) {
 	return len(done) > 0 && len(drops) == pruneFiles, errors.Join(errs...)
 }
 
+// TidySpool removes what nobody needs from this machine's spool, where others do the work as well.
+func (e *Engine) TidySpool(ctx context.Context) error {
+	return (&pruner{journal: journal{e}}).pruneSpool(ctx)
+}
+
 // pruneSpool removes what a process that was killed has left in the spool: parts of files, and copies of which the
 // ledger does not know.
 func (p *pruner) pruneSpool(ctx context.Context) error {

@@ -17,8 +17,8 @@ func newDrainCommand(a *app) *cobra.Command {
 	cmd := a.jsonFlag(&cobra.Command{
 		Use:   "drain [BRIDGE]",
 		Short: "Have one of several bridges hand its work over to the others",
-		Long: "drain has a bridge that shares its work with others, on a ledger in PostgreSQL, take nothing more and hand over what it has at\n" +
-			"the next safe point; its page and doors stay open. It is the one on this machine, unless another is named as `orobridge status`\n" +
+		Long: "drain has a bridge that shares its work with others, on a ledger in PostgreSQL, take nothing more and hand over what it has\n" +
+			"at the next safe point; its page and doors stay open. It is the one on this machine, unless another is named as status\n" +
 			"names it. Once status shows that it does nothing, it may be stopped. --undo lets it take work again, and so does its next start.",
 		Example: "  orobridge drain --why 'a new kernel'\n  orobridge drain erp-2 --undo",
 		Args:    cobra.MaximumNArgs(1),
