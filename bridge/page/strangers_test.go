@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/net/html"
 
@@ -15,6 +16,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/admit"
 	"github.com/orobridge/orobridge/bridge/bridgetest"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/formats"
 )
 
 // request is one that a route answers.
@@ -183,6 +185,66 @@ func TestLooksAtPersonsStandInTheAudit(t *testing.T) {
 // hostile are texts that mean harm to a page, a spreadsheet or a reader's eye.
 const hostile = `<img src=x onerror=alert(1)>"'><script>alert(2)</script>{{.}}` + "\u202egnp.exe\x1b[31m"
 
+// harmless wants nothing in a page that somebody else has put there: no script, picture or address of elsewhere.
+func (d *document) harmless() {
+	d.t.Helper()
+	for n := range d.root.Descendants() {
+		if n.Type != html.ElementNode {
+			continue
+		}
+		for _, a := range n.Attr {
+			if strings.HasPrefix(a.Key, "on") || a.Key == "style" || (a.Key == "href" || a.Key == "src") && !strings.HasPrefix(a.Val, "/") &&
+				!strings.HasPrefix(a.Val, "#") && !strings.HasPrefix(a.Val, "?") {
+				d.t.Errorf("<%s %s=%q>", n.Data, a.Key, a.Val)
+			}
+		}
+		if n.Data == "script" && attr(n, "src") != "/static/page.js" || n.Data == "img" || n.Data == "b" {
+			d.t.Errorf("<%s>", n.Data)
+		}
+	}
+	if strings.ContainsAny(d.raw, "\u202e\x1b") {
+		d.t.Error("what is not seen as itself stands in the page")
+	}
+}
+
+// What the shop answers, what the ERP says of an order, and what people write as a reason are shown on each page as they are, too.
+func TestWhatOthersSayDoesNothing(t *testing.T) {
+	w := busy(t)
+	now, drop := w.Clock.Now(), int64(0)
+	if d, _ := w.Last("products"); d != nil {
+		drop = d.ID
+	}
+	w.Must(w.Ledger.SaveAlarms(t.Context(), bridge.AlarmRound{Alarms: []*bridge.LiveAlarm{{Alarm: bridge.AlarmMissing, Of: "feed prices", N: 1,
+		Text: hostile, Begun: now, Raised: now, Decision: bridge.Decision{Who: hostile, Why: hostile}, Snoozed: now.Add(time.Hour)}}}))
+	w.Must(w.Ledger.Note(t.Context(), bridge.PausedNote("feed products"), hostile))
+	w.Must(w.Ledger.Note(t.Context(), bridge.SubscriptionNote("wms"), bridge.Subscription{Tries: 1, Since: now, Trouble: hostile}.Note()))
+	var said []bridge.Settlement
+	for entity, key := range map[string]string{"order_feedback": "A-1001", "products": "SKU1"} {
+		said = append(said, bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: entity, Key: key, Drop: drop, Fate: bridge.FateUpdated,
+			Detail: hostile, Sent: []formats.Value{{Field: "message", Text: hostile}}, At: now}})
+	}
+	w.Must(w.Ledger.Settle(t.Context(), 0, said))
+	w.Must(w.Ledger.RejectRows(t.Context(), []bridge.RejectRow{{Drop: drop, Run: 1, Entity: "products", State: bridge.RejectOpen, Row: map[string]string{
+		hostile: hostile}, Reject: formats.Reject{Key: hostile, Field: "name", Code: formats.CodeShop, Message: hostile}}}))
+	s := newSite(t, w)
+	shown := map[string]bool{}
+	for _, r := range append(s.requests(), request{path: "/drops/" + number(drop), method: http.MethodGet}) {
+		if r.method != http.MethodGet {
+			continue
+		}
+		if a := s.sends(admins, r); strings.HasPrefix(a.Header().Get("Content-Type"), "text/html") {
+			page := parse(t, a.Body.String())
+			page.harmless()
+			shown[r.path] = strings.Contains(textOf(page.raw), "onerror=alert(1)")
+		}
+	}
+	for _, path := range []string{"/", "/alarms", "/alarms/1/ack", "/rejects", "/orders/A-1001", "/drops/" + number(drop), "/search?q=SKU1"} {
+		if !shown[path] {
+			t.Errorf("%s does not show what others say", path)
+		}
+	}
+}
+
 // Names of files, cells, what the shop says and what people search for are shown as they are and do nothing.
 func TestTextsFromOutsideDoNothing(t *testing.T) {
 	w := bridgetest.NewWorld(t, feeds)
@@ -192,29 +254,9 @@ func TestTextsFromOutsideDoNothing(t *testing.T) {
 	s := newSite(t, w)
 	d, _ := s.Last("products")
 	drop := "/drops/" + number(d.ID)
-	clean := func(page *document) {
-		t.Helper()
-		for n := range page.root.Descendants() {
-			if n.Type != html.ElementNode {
-				continue
-			}
-			for _, a := range n.Attr {
-				if strings.HasPrefix(a.Key, "on") || a.Key == "style" || (a.Key == "href" || a.Key == "src") && !strings.HasPrefix(a.Val, "/") &&
-					!strings.HasPrefix(a.Val, "#") && !strings.HasPrefix(a.Val, "?") {
-					t.Errorf("<%s %s=%q>", n.Data, a.Key, a.Val)
-				}
-			}
-			if n.Data == "script" && attr(n, "src") != "/static/page.js" || n.Data == "img" || n.Data == "b" {
-				t.Errorf("<%s>", n.Data)
-			}
-		}
-		if strings.ContainsAny(page.raw, "\u202e\x1b") {
-			t.Error("what is not seen as itself stands in the page")
-		}
-	}
 	for _, path := range []string{"/", "/drops", drop, drop + "/retry", "/rejects", "/rejects?state=all", "/feeds/products", "/feeds",
 		"/search?q=" + url.QueryEscape(hostile), "/drops?word=" + url.QueryEscape(hostile), "/search?q=x"} {
-		clean(s.get(path))
+		s.get(path).harmless()
 	}
 	s.get(drop).says("head", name)
 	for _, path := range []string{"/orders/" + url.PathEscape(hostile), "/feeds/" + url.PathEscape(hostile), "/help/" + url.PathEscape(hostile),
@@ -224,7 +266,7 @@ func TestTextsFromOutsideDoNothing(t *testing.T) {
 		if w.Code < 400 || w.Code >= 500 {
 			t.Errorf("%s is %d", path, w.Code)
 		}
-		clean(parse(t, w.Body.String()))
+		parse(t, w.Body.String()).harmless()
 	}
 	csv := s.ask(httptest.NewRequest("GET", drop+"/rejects.csv", nil)).Body.String()
 	if !strings.Contains(csv, `'=HYPERLINK`) || strings.Contains(csv, `,=HYPERLINK`) || strings.Contains(csv, `,"=`) {
