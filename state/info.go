@@ -211,7 +211,8 @@ func examineSpool(ctx context.Context, dir string, x *sqlite.Examined) (bridge.F
 	slices.Sort(faults)
 	if f.OK = len(faults) == 0; !f.OK {
 		f.Detail = faultText(faults)
-		f.Hint = "a drop that is done with is fetched again when somebody runs it again; have the sender send the others once more"
+		f.Hint = "what a drop needs is fetched again, from where its file stands, when it is loaded or run again; " +
+			"where it stands nowhere, have the sender send it once more"
 	}
 	return f, ctx.Err()
 }
