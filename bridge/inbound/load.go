@@ -279,9 +279,6 @@ func (l *loader) fill(ctx context.Context, p *plan.Planner) error {
 	if p.Run.Kind == bridge.ParkedRun {
 		return p.FillParked(ctx)
 	}
-	if err := l.e.haveBytes(ctx, "load", l.d); err != nil {
-		return err
-	}
 	file, err := l.openRows(ctx)
 	if err != nil {
 		return err
@@ -294,8 +291,12 @@ func (l *loader) fill(ctx context.Context, p *plan.Planner) error {
 	return p.Withdraw(ctx)
 }
 
-// openRows opens the rows that a run of a drop is about: all of its file, or those that its last run rejected.
+// openRows opens the rows that a run of a drop is about: all of its file, or those that its last run rejected. Another machine may
+// have fetched the file.
 func (l *loader) openRows(ctx context.Context) (rows.Source, error) {
+	if err := l.e.haveBytes(ctx, "load", l.d); err != nil {
+		return nil, err
+	}
 	if l.run.Kind == bridge.RetryRun {
 		return l.rejectedRows(ctx)
 	}

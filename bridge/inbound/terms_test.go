@@ -61,3 +61,70 @@ func TestABridgeThatWakesUpChangesNothing(t *testing.T) {
 		})
 	}
 }
+
+// So does one that sleeps right before a file is written, or when it has just moved one: what it did is what the other one found.
+func TestABridgeThatWakesUpInATransferChangesNothing(t *testing.T) {
+	undisturbed := ""
+	for n := 0; n < 4 || os.Getenv("OROBRIDGE_SOAK") != ""; n += 3 {
+		w := bridgetest.NewWorld(t, bridgetest.FeedOf("*.csv", crashFeed+", max_size: 4KB"))
+		w.Stock("SKU1")
+		w.Errand()
+		rival := bridgetest.Rival(w)
+		slept := n > 0 && bridgetest.SleepIn(w, func(sleep func()) {
+			left := n
+			transfer := func() error {
+				if left--; left == 0 {
+					sleep()
+				}
+				return nil
+			}
+			r := w.Spoil()
+			r.OnPut = func(string) error { return transfer() }
+			r.OnMove = func(string, string) error { return transfer() }
+		}, rival.Round)
+		rival.Round()
+		got := w.End()
+		if n == 0 {
+			undisturbed = got
+			continue
+		}
+		if got != undisturbed {
+			t.Fatalf("asleep in transfer %d: the end is\n%s\nundisturbed it is\n%s\n%s\nits rival:\n%s", n, got, undisturbed, w.Log, rival.Log)
+		}
+		if !slept {
+			if n < 10 {
+				t.Errorf("there were fewer than %d transfers", n)
+			}
+			return
+		}
+	}
+}
+
+// An answer reaches its order once, and is one comment there, whoever sleeps meanwhile.
+func TestABridgeThatWakesUpAnswersNoOrderAgain(t *testing.T) {
+	steps := []string{"answer", "applied answer"}
+	if os.Getenv("OROBRIDGE_SOAK") != "" {
+		steps = append(steps, "settle answer", "settled answer")
+	}
+	for _, step := range steps {
+		t.Run("at "+step, func(t *testing.T) {
+			w := answered(t, "")
+			rival := bridgetest.Rival(w)
+			w.Drop("answers", "a1.csv", lineAnswers)
+			if !bridgetest.SleepAt(w, step, 2, rival.Round) {
+				t.Fatal("no answer comes to this step")
+			}
+			w.Round()
+			rival.Round()
+			if _, run := w.Last("answers"); run.Rows != 6 || run.Sum() != 6 || run.Rejected != 0 || run.State != bridge.Done {
+				t.Errorf("%s %+v", run.State, run.Counts)
+			}
+			for order, lines := range map[string]int{"O-0": 2, "O-1": 1, "O-2": 1} {
+				if got := notesOf(w, order); len(got) != 1 || strings.Count(got[0], "<br>") != lines {
+					t.Errorf("%s: %q", order, got)
+				}
+			}
+			w.Want("O-0 v1 #1 answered\nO-1 v1 #2 answered\nO-2 v1 #3 answered")
+		})
+	}
+}
