@@ -196,8 +196,8 @@ func (l *lives) tell(ctx context.Context, events *bridge.Events, refused error, 
 	events.Tell(event)
 }
 
-// asked takes a wish that another process has left in the ledger. It is taken out before it is followed: that ends this life, and the
-// next one would follow it once more.
+// asked takes a wish that another process has left in the ledger. It is taken out before it is followed, so that nobody follows it once
+// more.
 func (l *lives) asked(ctx context.Context) error {
 	notes, err := l.ledger.Notes(ctx)
 	if err != nil || notes[bridge.ReloadAsked] == "" {
@@ -221,8 +221,9 @@ func newReloadCommand(a *app) *cobra.Command {
 		Use:   "reload",
 		Short: "Let the running bridge read its config again",
 		Long: "reload checks the config and asks the bridge that runs on its state to read it again, with all that it names: secrets, keys,\n" +
-			"certificates, known_hosts. The work at hand is finished as at a stop and goes on by the new config. A config that is not\n" +
-			"good changes nothing, and it is said why; state changes with a restart only. A SIGHUP to the bridge does the same.",
+			"certificates, known_hosts. Feeds and exports that are what they were go on; others stop at a safe point, as at a stop, and\n" +
+			"go on by the new config. One that is not good changes nothing, and it is said why; state changes with a restart only. A\n" +
+			"SIGHUP to the bridge does the same.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.reload(cmd.Context()) },
 	}
