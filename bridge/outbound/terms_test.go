@@ -38,12 +38,10 @@ func errand(t *testing.T, sleep func(w *bridgetest.World, meanwhile func())) (go
 		w.Submit("O-2")
 		rival.Round()
 	})
-	for range 3 {
-		for _, b := range []*bridgetest.World{rival, w, w, rival} {
-			w.Tick(2 * time.Minute)
-			b.Round()
-			take()
-		}
+	for _, b := range []*bridgetest.World{rival, w, w, rival} {
+		w.Tick(2 * time.Minute)
+		b.Round()
+		take()
 	}
 	w.Want("O-0 v1 #1 picked_up\nO-1 v1 #2 picked_up\nO-2 v1 #3 picked_up")
 	if alarms := w.Alarms(); len(alarms) > 0 {
@@ -63,8 +61,11 @@ func errand(t *testing.T, sleep func(w *bridgetest.World, meanwhile func())) (go
 // A bridge that was thought dead wakes up at a step while another one has written its orders, and the ERP has taken them.
 func TestABridgeThatWakesUpWritesNoOrder(t *testing.T) {
 	wantGot, wantLeft := errand(t, func(_ *bridgetest.World, meanwhile func()) { meanwhile() })
-	for _, step := range []string{"poll orders", "owe", "owed", "mark", "stage order", "staged order", "write order", "written order",
-		"write marker", "marked order", "pick up order"} {
+	steps := []string{"owe", "stage order", "write order", "written order", "write marker"}
+	if os.Getenv("OROBRIDGE_SOAK") != "" {
+		steps = append(steps, "poll orders", "owed", "mark", "staged order", "marked order", "pick up order")
+	}
+	for _, step := range steps {
 		for n := 1; n == 1 || os.Getenv("OROBRIDGE_SOAK") != ""; n++ {
 			slept := false
 			t.Run("at "+step, func(t *testing.T) {
