@@ -13,10 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
@@ -190,11 +187,11 @@ func (e *Engine) deliver(ctx context.Context, x *config.Export) error {
 // deliverTogether brings some files through the steps, each step in order. A file that meets trouble stops those behind
 // it; those before it go on.
 func (e *Engine) deliverTogether(ctx context.Context, all []*delivery) error {
-	n, trouble := stageAll(ctx, all)
+	all, trouble := each(all, func(d *delivery) error { return d.stage(ctx) })
 	if err := e.saveStep(ctx, "staged order", bridge.OwedNow, all, func(d *delivery) bool { return d.fresh }); err != nil {
 		return errors.Join(trouble, err)
 	}
-	all, err := each(all[:n], func(d *delivery) error { return d.place(ctx) })
+	all, err := each(all, func(d *delivery) error { return d.place(ctx) })
 	trouble = errors.Join(trouble, err)
 	written := func(d *delivery) bool { return d.f.State == bridge.Written && !d.begun }
 	if err := e.saveStep(ctx, "written order", bridge.OwedNow, all, written); err != nil {
@@ -203,40 +200,6 @@ func (e *Engine) deliverTogether(ctx context.Context, all []*delivery) error {
 	all, err = each(all, func(d *delivery) error { return d.mark(ctx) })
 	trouble = errors.Join(trouble, err)
 	return errors.Join(trouble, e.saveStep(ctx, "marked order", bridge.Written, all, func(d *delivery) bool { return d.marked }))
-}
-
-// stageAll stages deliveries and tells how many there are before the first that met trouble. Nobody sees yet which is first, so that
-// two are on their way at once: as many as a remote has connections as a rule. A panic is the caller's.
-func stageAll(ctx context.Context, all []*delivery) (n int, trouble error) {
-	errs, panics := make([]error, len(all)), make([]any, len(all))
-	var stopped atomic.Bool
-	var g errgroup.Group
-	g.SetLimit(2)
-	for i, d := range all {
-		if stopped.Load() {
-			break
-		}
-		g.Go(func() error {
-			defer func() {
-				panics[i] = recover()
-				if errs[i] != nil || panics[i] != nil {
-					stopped.Store(true)
-				}
-			}()
-			errs[i] = d.stage(ctx)
-			return nil
-		})
-	}
-	_ = g.Wait()
-	for i := range all {
-		if panics[i] != nil {
-			panic(panics[i])
-		}
-		if errs[i] != nil {
-			return i, errs[i]
-		}
-	}
-	return len(all), nil
 }
 
 // each does something with deliveries in order and returns those before the first that met trouble.
