@@ -130,14 +130,14 @@ CREATE INDEX runs_drop ON runs (drop_id, id);
 CREATE INDEX runs_old ON runs (ended) WHERE pruned = 0;
 CREATE INDEX runs_started ON runs (started);
 
--- What planning asks for every row: narrow, and answered by the index alone.
+-- What planning asks for every row: narrow, and answered by the index alone, as long as it is vacuumed.
 CREATE TABLE links (
     entity TEXT    NOT NULL,
     key    TEXT    NOT NULL,
     id     BIGINT  NOT NULL,
     print  BIGINT  NOT NULL, -- fingerprint of accepted.content
     PRIMARY KEY (entity, key) INCLUDE (id, print)
-);
+) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02);
 
 -- The other half of a link: what Oro last accepted, and who set it.
 CREATE TABLE accepted (
