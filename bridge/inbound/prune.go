@@ -140,8 +140,9 @@ func (p *pruner) pruneRefused(ctx context.Context) (more bool, err error) {
 }
 
 // TidySpool removes what nobody needs from this machine's spool, where others do the work as well.
-func (e *Engine) TidySpool(ctx context.Context) error {
-	return (&pruner{journal: journal{e}}).pruneSpool(ctx)
+func TidySpool(ctx context.Context, e *Engine) error {
+	return (&pruner{journal: journal{e
+}}).pruneSpool(ctx)
 }
 
 // pruneSpool removes what a process that was killed has left in the spool: parts of files, and copies of which the
