@@ -141,8 +141,7 @@ func (p *pruner) pruneRefused(ctx context.Context) (more bool, err error) {
 
 // TidySpool removes what nobody needs from this machine's spool, where others do the work as well.
 func TidySpool(ctx context.Context, e *Engine) error {
-	return (&pruner{journal: journal{e
-}}).pruneSpool(ctx)
+	return (&pruner{journal: journal{e}}).pruneSpool(ctx)
 }
 
 // pruneSpool removes what a process that was killed has left in the spool: parts of files, and copies of which the
