@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/inbound"
 )
 
 // shared is the life of a bridge that shares its work.
@@ -91,7 +92,7 @@ func (r *Relay) live(ctx context.Context, b *Bridge) error {
 // tidy keeps the spool of this machine small: the house prunes that of its own alone.
 func (b *Bridge) tidy() unit {
 	return unit{name: "spool", least: time.Hour, do: func(ctx context.Context) (due, error) {
-		return due{after: bridge.Day}, b.house().TidySpool(ctx)
+		return due{after: bridge.Day}, inbound.TidySpool(ctx, b.house())
 	}}
 }
 

@@ -27,7 +27,7 @@ const (
 // stays held until so many different people have approved it since it was held last.
 func (e *Engine) Approve(ctx context.Context, d *bridge.Drop, by bridge.Decision) error {
 	j := journal{e}
-	run, err := e.heldRun(ctx, d)
+	run, err := heldRun(ctx, e.Ledger, d)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (e *Engine) Discard(ctx context.Context, f *config.Feed, d *bridge.Drop, by
 	var err error
 	switch from {
 	case bridge.Held:
-		run, err = e.heldRun(ctx, d)
+		run, err = heldRun(ctx, e.Ledger, d)
 	case bridge.Loading: // who loads it stops at the next safe point; when nobody does, this ends it
 		run, err = e.openRun(ctx, d)
 	}
@@ -111,12 +111,12 @@ func (e *Engine) Discard(ctx context.Context, f *config.Feed, d *bridge.Drop, by
 	return j.saveRun(ctx, run, moves, j.verdictOf(d, by, bridge.VerdictDiscard, Discarded))
 }
 
-func (e *Engine) heldRun(ctx context.Context, d *bridge.Drop) (*bridge.Run, error) {
+func heldRun(ctx context.Context, l Ledger, d *bridge.Drop) (*bridge.Run, error) {
 	if d.State != bridge.Held {
 		return nil, &bridge.Error{Op: "decide about", Object: fmt.Sprintf("drop %d", d.ID), Err: fmt.Errorf("it is %s, not held", d.State),
 			Hint: "see `orobridge drops --state held`"}
 	}
-	runs, err := e.Ledger.Runs(ctx, d.ID)
+	runs, err := l.Runs(ctx, d.ID)
 	if err != nil {
 		return nil, err
 	}

@@ -140,7 +140,7 @@ func (p *pruner) pruneRefused(ctx context.Context) (more bool, err error) {
 }
 
 // TidySpool removes what nobody needs from this machine's spool, where others do the work as well.
-func (e *Engine) TidySpool(ctx context.Context) error {
+func TidySpool(ctx context.Context, e *Engine) error {
 	return (&pruner{journal: journal{e}}).pruneSpool(ctx)
 }
 
