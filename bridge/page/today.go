@@ -42,13 +42,13 @@ type exportToday struct {
 	Tone string
 }
 
-// end is a shop, a remote, or another system that is told of events.
+// end is a shop, a remote, another system that is told of events, or one of several bridges.
 type end struct {
 	Name, Kind, At string
 	Tone           string
 	Why            string // what is wrong with it
-	Said           string // a message of how far it is, with a number; empty for none
-	N              int64
+	Said           string // a message of how far it is; empty for none
+	Args           []any
 }
 
 // alert is something that needs somebody, or that somebody did and should remember.
@@ -262,7 +262,7 @@ func alarmOf(name string) (of string, kind bridge.Alarm) {
 	return name, ""
 }
 
-// ends tells how the shops, the remotes and the subscribers are, by the trouble of those who need them.
+// ends tells how the shops, the remotes and the subscribers are, by the trouble of those who need them, and which bridges share the work.
 func (s *Server) ends(desk *operate.Desk, v *operate.Status) []end {
 	var all []end
 	for _, shop := range s.Config.Shops() {
@@ -285,12 +285,25 @@ func (s *Server) ends(desk *operate.Desk, v *operate.Status) []end {
 		all = append(all, e)
 	}
 	for _, x := range v.Subscribers {
-		e := end{Name: bridge.SubscriberWork(x.Name), Kind: "events", Tone: "good", Said: "Told up to event %d", N: x.Told}
+		e := end{Name: bridge.SubscriberWork(x.Name), Kind: "events", Tone: "good", Said: "Told up to event %d", Args: []any{x.Told}}
 		if x.Tries > 0 {
 			e.Why = fmt.Sprintf("%d tries failed since %s: %s", x.Tries, x.Since.Format(time.RFC3339), x.Trouble)
 		}
 		if x.GivenUp > 0 {
 			e.Why = strings.TrimPrefix(fmt.Sprintf("%s; %d events were given up", e.Why, x.GivenUp), "; ")
+		}
+		all = append(all, e)
+	}
+	for _, b := range v.Bridges {
+		if desk.Narrow() { // what it does is also another shop's
+			break
+		}
+		e := end{Name: "bridge " + b.Bridge, Kind: b.Version, Tone: "good", Said: "Does: %s", Args: []any{cmp.Or(strings.Join(b.Doing, ", "), "–")}}
+		if b.Drained {
+			e.Tone, e.Said = "hold", "Hands its work over and takes none. Does: %s"
+		}
+		if b.Differs {
+			e.Why = "its config has other shops or exports than that of the bridge which came last"
 		}
 		all = append(all, e)
 	}

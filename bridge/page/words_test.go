@@ -29,7 +29,7 @@ func spoken(t *testing.T) map[string]bool {
 		t.Fatal(err)
 	}
 	inTemplates := regexp.MustCompile(`(?:\.|\$v\.)T "((?:[^"\\]|\\.)*)"`)
-	inSources := regexp.MustCompile(`(?:\.T\(|alert\{[^}]*What: |Title: |Unit: |First: |Second: |Said: )"([^"]*)"|problem = false, "([^"]*)"|return (?:false|until), "([^"]+)"|Problem = "([^"]*)"`)
+	inSources := regexp.MustCompile(`(?:\.T\(|alert\{[^}]*What: |Title: |Unit: |First: |Second: |Said: |e\.Tone, e\.Said = "hold", )"([^"]*)"|problem = false, "([^"]*)"|return (?:false|until), "([^"]+)"|Problem = "([^"]*)"`)
 	for _, file := range append(files, sources...) {
 		text, err := os.ReadFile(file)
 		if err != nil {
