@@ -298,7 +298,8 @@ func (s *Server) ends(desk *operate.Desk, v *operate.Status) []end {
 		if desk.Narrow() { // what it does is also another shop's
 			break
 		}
-		e := end{Name: "bridge " + b.Bridge, Kind: b.Version, Tone: "good", Said: "Does: %s", Args: []any{cmp.Or(strings.Join(b.Doing, ", "), "–")}}
+		does := cmp.Or(strings.Join(b.Doing, ", "), "–")
+		e := end{Name: "bridge " + b.Bridge, Kind: b.Version, Tone: "good", Said: "Does: %s", Args: []any{does}}
 		if b.Drained {
 			e.Tone, e.Said = "hold", "Hands its work over and takes none. Does: %s"
 		}
