@@ -81,13 +81,15 @@ type Beside struct {
 func (k *View) Status(ctx context.Context) (*Status, error) {
 	v := &Status{Running: k.Running, Shadow: k.Shadow, Feeds: []FeedStatus{}, Exports: []ExportStatus{},
 		Paused: map[string]string{}, Pauses: []Pause{}, Alarms: map[string]string{}, Leftovers: map[string]string{},
-		Unmatched: map[string][]listing.Stranger{}, Subscribers: []Subscriber{}}
+		Unmatched: map[string][]listing.Stranger{}, Subscribers: []Subscriber{}, Bridges: []Bridge{}}
 	notes, err := k.Ledger.Notes(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if v.Bridges, err = bridges(ctx, k.Ledger); err != nil {
-		return nil, err
+	if !k.narrow { // what one does is also another shop's
+		if v.Bridges, err = bridges(ctx, k.Ledger); err != nil {
+			return nil, err
+		}
 	}
 	for _, p := range bridge.Halts(notes) {
 		if !k.ours(p.Work) {

@@ -295,9 +295,6 @@ func (s *Server) ends(desk *operate.Desk, v *operate.Status) []end {
 		all = append(all, e)
 	}
 	for _, b := range v.Bridges {
-		if desk.Narrow() { // what it does is also another shop's
-			break
-		}
 		does := cmp.Or(strings.Join(b.Doing, ", "), "–")
 		e := end{Name: "bridge " + b.Bridge, Kind: b.Version, Tone: "good", Said: "Does: %s", Args: []any{does}}
 		if b.Drained {
