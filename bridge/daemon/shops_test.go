@@ -71,7 +71,7 @@ func TestAFeedStaysWithItsShop(t *testing.T) {
 	})
 	w.Again()
 	err := w.B.Round(t.Context())
-	if err == nil || !strings.Contains(err.Error(), "it belongs to the shop b2b, and the config gives it to outlet") {
+	if err == nil || !strings.Contains(err.Error(), "it belongs to the shop b2b, and the config gives it to the shop outlet") {
 		t.Error(err)
 	}
 	if err := w.B.Belong(t.Context()); err == nil {

@@ -77,6 +77,7 @@ func (k *Desk) RerunRange(ctx context.Context, r Range, o inbound.RerunOptions, 
 	if err != nil {
 		return err
 	}
+	r.Feed = f.Name
 	drops, err := k.within(ctx, r)
 	if err != nil {
 		return err
@@ -118,15 +119,15 @@ func (k *Desk) Load(ctx context.Context, feed, path string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := inOf(k, feed).HandOver(ctx, f, path)
+	d, err := inOf(k, f.Name).HandOver(ctx, f, path)
 	if err != nil {
 		return nil, err
 	}
-	run, err := inOf(k, feed).Load(ctx, f, d)
+	run, err := inOf(k, f.Name).Load(ctx, f, d)
 	if err != nil {
 		return nil, bridge.Within(fmt.Sprintf("drop %d goes on with the next `orobridge run`", d.ID), err)
 	}
-	return newResult(d, run), inOf(k, feed).RetryParked(ctx, f, d.ID)
+	return newResult(d, run), inOf(k, f.Name).RetryParked(ctx, f, d.ID)
 }
 
 // Adoption says how many records of a shop are linked now.
@@ -143,8 +144,8 @@ func (k *Desk) Adopt(ctx context.Context, feed string) (*Adoption, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Adoption{Feed: feed, Entity: f.Entity.Name}
-	v.Adopted, v.Known, err = inOf(k, feed).Adopt(ctx, f)
+	v := &Adoption{Feed: f.Name, Entity: f.Entity.Name}
+	v.Adopted, v.Known, err = inOf(k, f.Name).Adopt(ctx, f)
 	return v, err
 }
 
@@ -161,8 +162,8 @@ func (k *Desk) AdoptLeftovers(ctx context.Context, feed string) (*Leftovers, err
 	if err != nil {
 		return nil, err
 	}
-	moved, left, err := inOf(k, feed).AdoptLeftovers(ctx, f)
-	return &Leftovers{Feed: feed, Moved: append([]string{}, moved...), Left: append([]string{}, left...)}, err
+	moved, left, err := inOf(k, f.Name).AdoptLeftovers(ctx, f)
+	return &Leftovers{Feed: f.Name, Moved: append([]string{}, moved...), Left: append([]string{}, left...)}, err
 }
 
 // decide changes what the ledger says about a drop, and carries that out.

@@ -82,8 +82,8 @@ func newDrop(d *bridge.Drop) Drop {
 }
 
 // Drops lists inbound files and how far they are.
-func (k *View) Drops(ctx context.Context, f bridge.DropFilter) ([]Drop, error) {
-	if err := k.knownFeed(ctx, f.Feed); err != nil {
+func (k *View) Drops(ctx context.Context, f bridge.DropFilter) (_ []Drop, err error) {
+	if f.Feed, err = k.knownFeed(ctx, f.Feed); err != nil {
 		return nil, err
 	}
 	for _, s := range f.States {
@@ -288,7 +288,7 @@ func waitsFor(m *bridge.Missing) string {
 // Parked lists the records of a feed ("": of all) that wait for a parent: at most n of them (0: all); more says that there are
 // others.
 func (k *View) Parked(ctx context.Context, feed string, n int) (list []Parked, more bool, err error) {
-	if err := k.knownFeed(ctx, feed); err != nil {
+	if feed, err = k.knownFeed(ctx, feed); err != nil {
 		return nil, false, err
 	}
 	enough := errors.New("enough")

@@ -23,7 +23,7 @@ func (k Hands) HandIn(ctx context.Context, feed, path string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := inOf(k.Desk, feed).HandOver(ctx, f, path)
+	d, err := inOf(k.Desk, f.Name).HandOver(ctx, f, path)
 	if err != nil {
 		return nil, err
 	}
@@ -35,10 +35,11 @@ func (k Hands) HandIn(ctx context.Context, feed, path string) (*Result, error) {
 
 // LookNow has the running bridge look at once for what a feed's folder holds, and try again whatever waits for trouble to pass.
 func (k Hands) LookNow(ctx context.Context, feed string) error {
-	if _, err := FeedOf(k.Feeds, feed); err != nil {
+	f, err := FeedOf(k.Feeds, feed)
+	if err != nil {
 		return err
 	}
-	return k.keep(ctx, &bridge.Event{At: k.In.Clock.Now(), Kind: bridge.DecisionTaken, Feed: feed, Work: "feed " + feed, Text: "look now"})
+	return k.keep(ctx, &bridge.Event{At: k.In.Clock.Now(), Kind: bridge.DecisionTaken, Feed: f.Name, Work: "feed " + f.Name, Text: "look now"})
 }
 
 // keep enters a decision in the journal, where a running bridge finds it.

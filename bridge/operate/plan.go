@@ -131,7 +131,7 @@ func (k *Desk) Plan(ctx context.Context, feed, path string, o PlanOptions) (*Pla
 	if err != nil {
 		return nil, err
 	}
-	return plan(f.Name, path, o, func(p inbound.PreviewOptions) (*inbound.Preview, error) { return inOf(k, feed).Plan(ctx, f, path, p) })
+	return plan(f.Name, path, o, func(p inbound.PreviewOptions) (*inbound.Preview, error) { return inOf(k, f.Name).Plan(ctx, f, path, p) })
 }
 
 // PlanRerun shows what [Desk.Rerun] would change.
@@ -145,9 +145,11 @@ func (k *Desk) PlanRerun(ctx context.Context, drop int64, r inbound.RerunOptions
 
 // PlanRange shows what [Desk.RerunRange] would change. Each is told of each drop's plan as it comes.
 func (k *Desk) PlanRange(ctx context.Context, in Range, r inbound.RerunOptions, o PlanOptions, each func(*Plan) error) error {
-	if _, err := FeedOf(k.Feeds, in.Feed); err != nil {
+	f, err := FeedOf(k.Feeds, in.Feed)
+	if err != nil {
 		return err
 	}
+	in.Feed = f.Name
 	drops, err := k.within(ctx, in)
 	if err != nil {
 		return err

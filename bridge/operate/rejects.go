@@ -100,13 +100,13 @@ func (k *View) Rejects(ctx context.Context, f bridge.RejectFilter) ([]KeptReject
 	return list, err
 }
 
-func (k *View) eachReject(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error {
+func (k *View) eachReject(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) (err error) {
 	if f.Drop != 0 {
 		if _, err := DropOf(ctx, k, f.Drop); err != nil {
 			return err
 		}
 	}
-	if err := k.knownFeed(ctx, f.Feed); err != nil {
+	if f.Feed, err = k.knownFeed(ctx, f.Feed); err != nil {
 		return err
 	}
 	f.Feeds = k.feeds()

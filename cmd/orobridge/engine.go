@@ -9,6 +9,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -127,7 +128,8 @@ func (a *app) work(ctx context.Context, feed string, open func(context.Context, 
 		return err
 	}
 	if feed != "" {
-		if _, err := operate.FeedOf(c.Feeds, feed); err != nil {
+		of := func(f *config.Feed) bool { return bridge.NamesFeed([]string{feed}, f.Name) }
+		if _, err := operate.FeedOf(c.Feeds, feed); err != nil && !slices.ContainsFunc(c.Feeds, of) {
 			return err
 		}
 	}
