@@ -189,7 +189,11 @@ func (w *Shops) Desk() *operate.Desk {
 	first := w.B.Shops[0]
 	k := &operate.Desk{View: operate.View{Ledger: w.Ledger, Of: func(shop string) operate.Ledger { return w.Ledger.Of(shop) },
 		By: bridge.Decision{Who: "olga"}, Sight: operate.SightOf(w.Settings)}, In: first.In, Out: first.Out}
-	for _, d := range w.B.Shops {
+	daemons := w.B.Shops
+	if w.B.Front != nil {
+		daemons = append([]*daemon.Daemon{w.B.Front}, daemons...)
+	}
+	for _, d := range daemons {
 		k.Feeds, k.Exports = append(k.Feeds, d.In.Feeds...), append(k.Exports, d.Out.Exports...)
 		k.Each = append(k.Each, operate.Engines{In: d.In, Out: d.Out})
 	}

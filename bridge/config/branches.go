@@ -45,7 +45,7 @@ const shopGroup = "shop"
 
 func (f *Feed) branch(shop string) *Feed {
 	b := *f
-	b.Name, b.Shop = bridge.BranchOf(f.Name, shop), Names{shop}
+	b.Name, b.Shop, b.Branches = bridge.BranchOf(f.Name, shop), Names{shop}, nil
 	return &b
 }
 

@@ -14,7 +14,7 @@
 //   - plan.go, inspect.go: what a file would do, and what it holds
 //   - decide.go, handin.go, undo.go, reconcile.go, resend.go, pause.go: decisions about drops, orders and pauses; wait.go: until another
 //     bridge has carried them out
-//   - check.go: whether both ends work; shops.go: of which shops one sees something
+//   - shops.go, parts.go: of which shops one sees something
 //
 // Nothing here prints, parses a command line or opens an end; texts of models are as they came from outside, and whoever
 // shows them makes them harmless for where they are shown.

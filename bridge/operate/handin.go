@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/formats/sniff"
 )
 
@@ -29,6 +30,13 @@ func (k Hands) HandIn(ctx context.Context, feed, path string) (*Result, error) {
 	}
 	if err := k.keep(ctx, d.Event(bridge.DecisionTaken, k.In.Clock.Now(), "handed in")); err != nil {
 		return nil, err
+	}
+	if !k.Running && len(f.Branches) > 0 {
+		parts, err := inbound.Parts(ctx, inOf(k.Desk, f.Name), f, d)
+		if err != nil {
+			return nil, err
+		}
+		return carryOutParts(ctx, k.Desk, d, parts)
 	}
 	return k.carryOut(ctx, f, d)
 }

@@ -127,7 +127,7 @@ func (o PlanOptions) preview(v *Plan, failed *error) inbound.PreviewOptions {
 // Plan shows what loading a local file through a feed would change. Nothing is written, neither to the shop nor to the
 // ledger.
 func (k *Desk) Plan(ctx context.Context, feed, path string, o PlanOptions) (*Plan, error) {
-	f, err := FeedOf(k.Feeds, feed)
+	f, err := oneShop(&k.View, feed)
 	if err != nil {
 		return nil, err
 	}
@@ -140,12 +140,15 @@ func (k *Desk) PlanRerun(ctx context.Context, drop int64, r inbound.RerunOptions
 	if err != nil {
 		return nil, err
 	}
+	if parts, err := partsOf(ctx, &k.View, d); err != nil || len(parts) > 0 {
+		return nil, cmp.Or(err, ofSeveral(&k.View, d, parts))
+	}
 	return k.planDrop(ctx, d, r, o)
 }
 
 // PlanRange shows what [Desk.RerunRange] would change. Each is told of each drop's plan as it comes.
 func (k *Desk) PlanRange(ctx context.Context, in Range, r inbound.RerunOptions, o PlanOptions, each func(*Plan) error) error {
-	f, err := FeedOf(k.Feeds, in.Feed)
+	f, err := oneShop(&k.View, in.Feed)
 	if err != nil {
 		return err
 	}
