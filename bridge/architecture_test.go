@@ -36,13 +36,14 @@ var rooms = []room{
 	{"bridge/inbound/moves", below{"bridge"}},
 	{"bridge/inbound/order", below{"bridge"}},
 	{"bridge/inbound/listing", below{"bridge", "bridge/config"}},
+	{"bridge/inbound/branches", below{"bridge", "bridge/config", "bridge/inbound/order"}},
 	{"bridge/inbound/rows", below{"formats", "bridge", "bridge/config", "bridge/inbound/spool"}},
 	{"bridge/inbound/plan", below{"formats", "bridge", "bridge/config", "bridge/inbound/order", "bridge/inbound/rows"}},
 	{"bridge/inbound/apply", below{"formats", "bridge", "bridge/config", "bridge/inbound/trouble"}},
 	{"bridge/inbound/answers", below{"formats", "bridge", "bridge/config", "bridge/inbound/rows", "bridge/inbound/trouble"}},
 	{"bridge/inbound/papers", below{"formats", "bridge", "bridge/config", "bridge/inbound/rows", "bridge/inbound/spool"}},
 	{"bridge/inbound", below{"formats", "bridge", "bridge/config", "bridge/inbound/spool", "bridge/inbound/moves",
-		"bridge/inbound/trouble", "bridge/inbound/order", "bridge/inbound/listing",
+		"bridge/inbound/trouble", "bridge/inbound/order", "bridge/inbound/listing", "bridge/inbound/branches",
 		"bridge/inbound/rows", "bridge/inbound/plan", "bridge/inbound/apply", "bridge/inbound/answers", "bridge/inbound/papers"}},
 	{"bridge/outbound", below{"formats", "bridge", "bridge/config"}},
 	{"bridge/notify/signs", below{"bridge", "bridge/config", "bridge/expect"}},
@@ -54,6 +55,8 @@ var rooms = []room{
 	{"bridge/shadow", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/outbound", "bridge/daemon"}},
 	{"bridge/operate", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/inbound/listing",
 		"bridge/inbound/order", "bridge/inbound/rows", "bridge/outbound"}},
+	{"bridge/operate/checkup", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/inbound/listing", "bridge/inbound/rows",
+		"bridge/outbound"}},
 	{"bridge/subscribe", below{"bridge", "bridge/config", "bridge/operate"}},
 
 	// Adapters stand beside the journeys and know nothing of them, nor of one another; but sftpd is a door before a folder of dir.
@@ -69,7 +72,8 @@ var rooms = []room{
 	{"state", below{"formats", "bridge"}},
 
 	// What people see stands on the journeys' read models and decisions, and on who is there.
-	{"bridge/page", below{"formats", "bridge", "bridge/admit", "bridge/config", "bridge/inbound", "bridge/inbound/rows", "bridge/operate"}},
+	{"bridge/page", below{"formats", "bridge", "bridge/admit", "bridge/config", "bridge/inbound", "bridge/inbound/rows", "bridge/operate",
+		"bridge/operate/checkup"}},
 
 	{"bridge/oro/orotest", nil},
 	{"bridge/sftp/sftptest", below{"bridge", "bridge/sftpd"}},
@@ -90,8 +94,8 @@ var rooms = []room{
 	{"cmd/orobridge/site", below{"bridge", "bridge/config", "bridge/admit", "bridge/api", "bridge/page", "bridge/web"}},
 	{"cmd/orobridge/systemd", nil},
 	{"cmd/orobridge/help", nil},
-	{"cmd/orobridge/show", below{"formats", "bridge", "bridge/inbound/rows", "bridge/operate", "state", "cmd/orobridge/help"}},
-	{"cmd/orobridge/keep", below{"bridge", "bridge/operate", "state", "cmd/orobridge/show"}},
+	{"cmd/orobridge/show", below{"formats", "bridge", "bridge/inbound/rows", "bridge/operate", "bridge/operate/checkup", "state", "cmd/orobridge/help"}},
+	{"cmd/orobridge/keep", below{"bridge", "bridge/operate", "bridge/operate/checkup", "state", "cmd/orobridge/show"}},
 	{"cmd/orobridge/rehearsal", below{"formats", "bridge", "bridge/config", "bridge/operate", "bridge/oro/orotest", "bridge/sftpd",
 		"cmd/orobridge/erp", "cmd/orobridge/show"}},
 	{"scripts", anything},

@@ -83,6 +83,10 @@ type Drop struct {
 	ListedRows   int64  // rows that the manifest promises; -1 when it does not say
 	ListedSHA256 string // empty when the manifest does not say
 
+	// Front is the drop whose part this one is: the file is for several shops, and this is what one of them makes of it. 0 for a drop
+	// of its own. See package inbound/branches.
+	Front int64
+
 	Previous int64 // an earlier drop of the same name
 	Same     int64 // an earlier drop of the same content
 
@@ -143,6 +147,8 @@ func (c Counts) Sum() int64 {
 type DropFilter struct {
 	Feed     string
 	Feeds    []string // of one of these; nil: of any
+	Front    int64    // the parts of this drop
+	Joined   []string // parts that are of these feeds only while they are held: they are told with their drop otherwise
 	Remote   string
 	Folder   string
 	Name     string

@@ -1,6 +1,9 @@
 package bridge
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // MainShop is the name of the shop of a config that describes only one, by oro. What is its own carries no name: not in the ledger, not
 // in a pause, not in what people read.
@@ -17,6 +20,21 @@ func SplitShop(named string) (name, shop string) {
 		shop = MainShop
 	}
 	return name, shop
+}
+
+// BranchOf is the name of the part of a feed of several shops that loads into one of them: prices@b2b. FrontOf is the reverse: the
+// feed's name as the config has it, prices.
+func BranchOf(feed, shop string) string { return feed + "@" + shop }
+
+// FrontOf is the name that the config has for a feed.
+func FrontOf(feed string) string {
+	name, _, _ := strings.Cut(feed, "@")
+	return name
+}
+
+// NamesFeed says that a feed is one of some that are named, by its own name or by that of the feed whose branch it is.
+func NamesFeed(names []string, feed string) bool {
+	return feed != "" && (slices.Contains(names, feed) || slices.Contains(names, FrontOf(feed)))
 }
 
 // OfShop names a shop's piece of work in the words of pauses, trouble and alarms: "shop", [ShopWork], is all that needs main, and

@@ -42,7 +42,7 @@ type Shops struct {
 	opened  []*oro.Client
 }
 
-// NewShops makes such a world, and opens its bridge. Feeds are written for each shop, with SHOP for its name.
+// NewShops makes such a world, and opens its bridge. Feeds that name SHOP are written for each shop, with its name in that place.
 func NewShops(t testing.TB, names []string, feeds string) *Shops {
 	t.Helper()
 	w := &Shops{T: t, Names: names, Boxes: map[string]*orotest.Shop{}, Folder: t.TempDir(), State: t.TempDir(),
@@ -58,11 +58,11 @@ func NewShops(t testing.TB, names []string, feeds string) *Shops {
 		t.Cleanup(func() { _ = box.Close() }) // a test may have closed it
 		w.Boxes[name] = box
 		shops += fmt.Sprintf("  %s: { url: %s, client_id: demo, client_secret: demo, batch: 100 }\n", name, box.URL())
-		streams += strings.ReplaceAll(lines, "SHOP", name)
-		if len(parts) > 1 {
-			exports += strings.ReplaceAll(parts[1], "SHOP", name)
-		}
 		w.Must(os.MkdirAll(filepath.Join(w.Folder, "orders-"+name), 0o755))
+	}
+	streams += forEach(names, lines)
+	if len(parts) > 1 {
+		exports = forEach(names, parts[1])
 	}
 	if exports != "" {
 		streams += "exports:\n" + exports
@@ -72,6 +72,21 @@ func NewShops(t testing.TB, names []string, feeds string) *Shops {
 	w.Open()
 	t.Cleanup(w.Close)
 	return w
+}
+
+// forEach writes the elements of a list that name SHOP for each shop.
+func forEach(names []string, list string) (text string) {
+	for _, element := range strings.SplitAfter(strings.ReplaceAll(list, "\n  - ", "\n\x00  - "), "\x00") {
+		element = strings.TrimSuffix(element, "\x00")
+		if !strings.Contains(element, "SHOP") {
+			text += element
+			continue
+		}
+		for _, name := range names {
+			text += strings.ReplaceAll(element, "SHOP", name)
+		}
+	}
+	return text
 }
 
 // Must ends the test with an error.
@@ -174,7 +189,11 @@ func (w *Shops) Desk() *operate.Desk {
 	first := w.B.Shops[0]
 	k := &operate.Desk{View: operate.View{Ledger: w.Ledger, Of: func(shop string) operate.Ledger { return w.Ledger.Of(shop) },
 		By: bridge.Decision{Who: "olga"}, Sight: operate.SightOf(w.Settings)}, In: first.In, Out: first.Out}
-	for _, d := range w.B.Shops {
+	daemons := w.B.Shops
+	if w.B.Front != nil {
+		daemons = append([]*daemon.Daemon{w.B.Front}, daemons...)
+	}
+	for _, d := range daemons {
 		k.Feeds, k.Exports = append(k.Feeds, d.In.Feeds...), append(k.Exports, d.Out.Exports...)
 		k.Each = append(k.Each, operate.Engines{In: d.In, Out: d.Out})
 	}

@@ -152,8 +152,8 @@ func (k checker) stream(key, name, remote, folder string, every bridge.Duration)
 
 func (k checker) feed(key string, f *Feed) {
 	k.whose(key, f.Shop)
-	if len(f.Shop) > 1 {
-		k.problem(join(key, "shop"), "write a feed for each", "one feed loads into one shop")
+	if len(f.Shop) > 1 && f.Ready.Manifest != "" && f.Match.HasGroup(shopGroup) {
+		k.problem(join(key, "match"), "write a feed for each shop", "tells shops apart, and a manifest is for all of them")
 	}
 	k.stream(key, f.Name, f.Remote, f.Folder, f.Every)
 	k.ready(key, f)

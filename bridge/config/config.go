@@ -107,10 +107,10 @@ type Remote struct {
 type Feed struct {
 	Name        string          `yaml:"name" jsonschema:"required" doc:"small letters, digits, - and _; it stands in the ledger, so keep it"`
 	Entity      *formats.Entity `yaml:"entity" jsonschema:"required" doc:"what the files hold"`
-	Shop        Names           `yaml:"shop" doc:"name of the shop into which it loads, where there are several"`
+	Shop        Names           `yaml:"shop" doc:"name of the shop into which it loads, where there are several; [b2b, outlet]: each file is loaded into both, or by its name into one of them"`
 	Remote      string          `yaml:"remote" jsonschema:"required" doc:"name of the remote"`
 	Folder      string          `yaml:"folder" jsonschema:"default=/" doc:"folder on the remote"`
-	Match       Pattern         `yaml:"match" jsonschema:"required" doc:"names to load: a glob (products_*.csv), or a regular expression between slashes that has to match the whole name, whose groups date and seq order the drops: /prices_(?P<date>\\d{8})_(?P<seq>\\d+)\\.csv/"`
+	Match       Pattern         `yaml:"match" jsonschema:"required" doc:"names to load: a glob (products_*.csv), or a regular expression between slashes that has to match the whole name, whose groups date and seq order the drops: /prices_(?P<date>\\d{8})_(?P<seq>\\d+)\\.csv/; a group shop says for which of the feed's shops a file is"`
 	Ignore      []string        `yaml:"ignore" doc:"globs of names that are still being written, besides .*, *.tmp, *.part, *.filepart and *.writing"`
 	Every       bridge.Duration `yaml:"every" jsonschema:"default=30s" doc:"between two listings"`
 	Ready       Ready           `yaml:"ready" doc:"when a file is whole; all that is given must hold"`
@@ -136,6 +136,11 @@ type Feed struct {
 	Empty     string          `yaml:"empty" jsonschema:"default=archive,enum=archive,enum=reject,enum=hold,enum=no_rows" doc:"what to do with a file without rows; one that holds something else than the feed reads is rejected, and archived with no_rows"`
 	Expect    *Expect         `yaml:"expect" doc:"when drops have to come: an alarm when one did not; { by: '06:30', days: mon-fri, zone: Europe/Berlin }, or { every: 24h }"`
 	Receipts  []string        `yaml:"receipts" jsonschema:"enum=json,enum=csv,enum=idoc" doc:"receipts to write for each drop, idoc as a STATUS for each IDoc; none by default"`
+
+	// Branches load what the feed takes for several shops, one for each; Front is the feed that takes what a branch loads, empty for one
+	// that takes its files itself. See [Feed.Loads].
+	Branches []*Feed `yaml:"-"`
+	Front    string  `yaml:"-"`
 }
 
 // Wrapping is one wrapping of a feed's files. A reject file is wrapped in the same way; for pgp it is encrypted to the

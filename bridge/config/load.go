@@ -59,6 +59,7 @@ func parseConfig(path string, data []byte, kinds Kinds, env func(string) (string
 		return nil, d.problems
 	}
 	c.Warnings = d.warnings
+	c.Feeds = branched(c.Feeds)
 	return c, nil
 }
 

@@ -49,9 +49,11 @@ func (c *Config) ShopBy(name string) *Shop {
 	return nil
 }
 
-// FeedsOf lists the feeds that load into a shop. A feed that says nothing belongs to the only one.
+// FeedsOf lists the feeds that load into a shop. A feed that says nothing belongs to the only one, a front to none.
 func (c *Config) FeedsOf(shop *Shop) []*Feed {
-	return slices.DeleteFunc(slices.Clone(c.Feeds), func(f *Feed) bool { return len(f.Shop) > 0 && !slices.Contains(f.Shop, shop.Name) })
+	return slices.DeleteFunc(slices.Clone(c.Feeds), func(f *Feed) bool {
+		return len(f.Branches) > 0 || len(f.Shop) > 0 && !slices.Contains(f.Shop, shop.Name)
+	})
 }
 
 // ExportsOf lists the exports that write a shop's orders. An export that says nothing belongs to the only one.

@@ -140,6 +140,7 @@ func (u *Wrapping) UnmarshalText(text []byte) error {
 type Pattern struct {
 	Text string
 	re   *regexp.Regexp // nil for a glob
+	shop string         // which the group shop has to name; empty: any
 }
 
 // String is the pattern as it was written.
@@ -187,7 +188,7 @@ func (p Pattern) Match(name string) (date, seq string, ok bool) {
 		return "", "", ok && p.Text != ""
 	}
 	m := p.re.FindStringSubmatch(name)
-	if m == nil {
+	if m == nil || p.shop != "" && p.Shop(name) != p.shop {
 		return "", "", false
 	}
 	if i := p.re.SubexpIndex("date"); i > 0 {
@@ -197,6 +198,18 @@ func (p Pattern) Match(name string) (date, seq string, ok bool) {
 		seq = m[i]
 	}
 	return date, seq, true
+}
+
+// Shop is the shop for which a file is by its name; empty for a name that says nothing.
+func (p Pattern) Shop(name string) string {
+	if p.re == nil || p.re.SubexpIndex(shopGroup) < 1 {
+		return ""
+	}
+	m := p.re.FindStringSubmatch(name)
+	if m == nil {
+		return ""
+	}
+	return m[p.re.SubexpIndex(shopGroup)]
 }
 
 // HasGroup says whether the pattern is a regular expression with a group of that name.

@@ -81,5 +81,6 @@ func Together(c *config.Config, of func(*config.Shop) Ends) *Bridge {
 		d.listings, d.In.List = shared, shared.list
 		b.Shops = append(b.Shops, d)
 	}
+	b.Front = frontDesk(c, b.Shops[0])
 	return b
 }

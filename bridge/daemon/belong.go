@@ -9,7 +9,11 @@ import (
 )
 
 // A feed and an export belong to one shop for good: what the ledger knows by their names is about that one's records, and an undo, a
-// rerun or a number means them. Whose they are stands in the ledger's notes; without a note they are main's, or new.
+// rerun or a number means them. Whose they are stands in the ledger's notes; without a note they are main's, or new. A feed of several
+// shops may gain and lose some, for each has a branch of it: but it is never one shop's.
+
+// ofSeveral is whose a feed with branches is. No shop has such a name.
+const ofSeveral = "several shops"
 
 func belongNote(work string) string { return "shop of " + work }
 
@@ -20,12 +24,20 @@ type work struct {
 }
 
 func (b *Bridge) works() (all []work) {
+	fronts := map[string]bool{}
 	for _, d := range b.Shops {
 		for _, f := range d.In.Feeds {
-			all = append(all, work{d.Name, feedWork(f.Name), func(ctx context.Context) (bool, error) {
-				drops, err := d.In.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, Last: 1})
-				return len(drops) > 0, err
-			}})
+			known := func(name string) func(ctx context.Context) (bool, error) {
+				return func(ctx context.Context) (bool, error) {
+					drops, err := d.In.Ledger.Drops(ctx, bridge.DropFilter{Feed: name, Last: 1})
+					return len(drops) > 0, err
+				}
+			}
+			front := bridge.FrontOf(f.Name)
+			if all = append(all, work{d.Name, feedWork(f.Name), known(f.Name)}); front != f.Name && !fronts[front] {
+				fronts[front] = true
+				all = append(all, work{ofSeveral, feedWork(front), known(front)})
+			}
 		}
 		for _, x := range d.Out.Exports {
 			all = append(all, work{d.Name, exportWork(x.Name), func(ctx context.Context) (bool, error) {
@@ -74,9 +86,17 @@ func (b *Bridge) eachNew(ctx context.Context, each func(work) error) error {
 		}
 		if bridge.InShop("", was) != bridge.InShop("", w.shop) {
 			errs = append(errs, &bridge.Error{Op: "use", Object: w.name,
-				Err:  fmt.Errorf("it belongs to the shop %s, and the config gives it to %s", was, w.shop),
-				Hint: "give it back, by the name " + was + " below shops; for another shop write a feed or export of another name"})
+				Err:  fmt.Errorf("it belongs to %s, and the config gives it to %s", whose(was), whose(w.shop)),
+				Hint: "give it back, by the name " + was + " below shops; for another shop, or several, write a feed or export of another name"})
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// whose says in words to which shop something belongs.
+func whose(shop string) string {
+	if shop == ofSeveral {
+		return shop
+	}
+	return "the shop " + shop
 }

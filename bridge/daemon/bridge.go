@@ -16,6 +16,7 @@ import (
 // makes backups, and lets partners come. Its fields are set once, before any method is called.
 type Bridge struct {
 	Shops  []*Daemon // one or more
+	Front  *Daemon   // looks after feeds whose files are for several shops; nil when there are none
 	Ledger Ledger
 	Clock  bridge.Clock
 	Events *bridge.Events
@@ -69,6 +70,7 @@ func (b *Bridge) Round(ctx context.Context) error {
 	}
 	b.housed.Store(true)
 	_, _, err := b.endHalts(ctx, nil)
+	frontErr := b.listFronts(ctx)
 	errs := make([]error, len(b.Shops))
 	var shops sync.WaitGroup
 	for i, d := range b.Shops[1:] {
@@ -76,6 +78,7 @@ func (b *Bridge) Round(ctx context.Context) error {
 	}
 	errs[0] = b.Shops[0].round(ctx)
 	shops.Wait()
+	errs = append(errs, frontErr, b.finishFronts(ctx))
 	_, pruneErr := b.pruneDue(ctx)
 	errs = append(errs, bridge.Within("pauses", err), bridge.Within("prune", pruneErr))
 	if b.Backup != nil {
@@ -93,7 +96,7 @@ func (b *Bridge) Rounds(ctx context.Context) error {
 			return err
 		}
 		var until time.Time
-		for _, d := range b.Shops {
+		for _, d := range b.daemons() {
 			first, err := d.settling(ctx)
 			if err != nil {
 				return err
@@ -160,7 +163,7 @@ func (b *Bridge) house() *inbound.Engine {
 	}
 	all := &inbound.Engine{Ledger: first.Ledger, Remotes: first.Remotes, ReadOnly: first.ReadOnly, Spool: first.Spool, Keep: first.Keep,
 		KeepRefused: first.KeepRefused, Clock: first.Clock, Events: first.Events, Memory: first.Memory}
-	for _, d := range b.Shops {
+	for _, d := range b.daemons() {
 		all.Feeds = append(all.Feeds, d.In.Feeds...)
 	}
 	return all

@@ -76,7 +76,8 @@ func newSchedule(d *Daemon) *schedule {
 type schedule struct {
 	*Daemon
 	*turns
-	goesOn bool // with the work of a schedule by an earlier config
+	goesOn bool               // with the work of a schedule by an earlier config
+	all    func() []*schedule // of all shops, and this one
 }
 
 // turns are what the goroutines that work for a shop share, by whatever config they do.
@@ -129,6 +130,7 @@ func (s *schedule) poll(f *config.Feed) unit {
 		}
 		err := s.visit(ctx, f)
 		s.announce(func() { s.polled[f.Name] = true })
+		s.tellBranches(f)
 		return due{f.Every.D(), seen}, err
 	}}
 }
@@ -184,9 +186,10 @@ func (s *schedule) turn(ctx context.Context, f *config.Feed) (found bool, change
 	if err := s.lacks(f.Entity.Name); err != nil {
 		return false, changed, err
 	}
-	work, done := s.underWay.begin(ctx, s.of(bridge.ShopWork), feedWork(f.Name)) // before it is asked, so that no pause slips through
+	works := append(feedWorks(f), s.of(bridge.ShopWork))
+	work, done := s.underWay.begin(ctx, works...) // before it is asked, so that no pause slips through
 	defer done()
-	if halt, err := s.halted(ctx, s.of(bridge.ShopWork), feedWork(f.Name)); err != nil || halt != nil {
+	if halt, err := s.halted(ctx, works...); err != nil || halt != nil {
 		return false, changed, err
 	}
 	work, laidDown, err := s.In.TakeUpLoads(work, f)
@@ -264,7 +267,7 @@ func (s *schedule) parentsLoaded(ctx context.Context, f *config.Feed) (bool, err
 		if open {
 			return false, nil
 		}
-		if halt, err := s.halted(ctx, feedWork(g.Name)); err != nil || halt != nil {
+		if halt, err := s.halted(ctx, feedWorks(g)...); err != nil || halt != nil {
 			if err != nil {
 				return false, err
 			}
@@ -339,8 +342,10 @@ func (d *Daemon) round(ctx context.Context) error {
 	feeds, loads, err := d.unhalted(ctx)
 	failed("pauses", err)
 	for _, f := range feeds {
-		_, err := d.In.Poll(ctx, f)
-		failed("feed "+f.Name, err)
+		if f.Front == "" {
+			_, err := d.In.Poll(ctx, f)
+			failed("feed "+f.Name, err)
+		}
 	}
 	lacks := map[string]error{}
 	for _, f := range loads {
@@ -352,8 +357,10 @@ func (d *Daemon) round(ctx context.Context) error {
 		if failed("feed "+f.Name, lacks[f.Name]); lacks[f.Name] == nil && slices.Contains(loads, f) {
 			failed("feed "+f.Name, d.In.RetryParked(ctx, f, 0))
 		}
-		failed("feed "+f.Name, d.In.FinishAll(ctx, f))
-		failed("feed "+f.Name, d.In.TellLeftovers(ctx, f))
+		if f.Front == "" {
+			failed("feed "+f.Name, d.In.FinishAll(ctx, f))
+			failed("feed "+f.Name, d.In.TellLeftovers(ctx, f))
+		}
 	}
 	for _, f := range d.comparedFeeds() {
 		if slices.Contains(loads, f) {
@@ -401,7 +408,7 @@ func (d *Daemon) unhalted(ctx context.Context) (feeds, loads []*config.Feed, err
 		return nil, nil, err
 	}
 	for _, f := range d.byDependency() {
-		if bridge.HaltedNow(notes, d.Clock.Now(), feedWork(f.Name)) != nil {
+		if bridge.HaltedNow(notes, d.Clock.Now(), feedWorks(f)...) != nil {
 			continue
 		}
 		feeds = append(feeds, f)

@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 )
 
 // What somebody has paused stands still: a feed is neither listed nor loaded, an export notices and writes nothing, and while
@@ -22,6 +23,14 @@ func (d *Daemon) halted(ctx context.Context, works ...string) (*bridge.Halt, err
 }
 
 func feedWork(name string) string { return "feed " + name }
+
+// feedWorks are those whose pause stops a feed: its own, and that of the front whose branch it is.
+func feedWorks(f *config.Feed) []string {
+	if f.Front == "" {
+		return []string{feedWork(f.Name)}
+	}
+	return []string{feedWork(f.Name), feedWork(f.Front)}
+}
 
 func exportWork(name string) string { return "export " + name }
 

@@ -41,6 +41,9 @@ func share(feeds []*config.Feed, remotes map[string]bridge.Remote, clock bridge.
 	l := &listings{remotes: remotes, clock: clock, folders: map[place]*listed{}, after: map[string]time.Time{}}
 	n := map[place]int{}
 	for _, f := range feeds {
+		if f.Front != "" {
+			continue // it lists nothing
+		}
 		if n[placeOf(f)]++; n[placeOf(f)] == 2 {
 			l.folders[placeOf(f)] = &listed{turn: make(chan struct{}, 1)}
 		}

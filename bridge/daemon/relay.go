@@ -66,6 +66,9 @@ type leg struct {
 func (r *Relay) Run(ctx context.Context) error {
 	b := r.now()
 	if b.Share != nil {
+		if err := b.shareable(); err != nil {
+			return err
+		}
 		return r.share(ctx)
 	}
 	b.housed.Store(true)
@@ -76,7 +79,7 @@ func (r *Relay) Run(ctx context.Context) error {
 	defer r.fail(nil)
 	r.ctx = ctx
 	r.keepHouse(ctx, b)
-	r.begin(ctx, b.Shops)
+	r.begin(ctx, b.daemons())
 	r.start(ctx, lotsOf(b.legs()))
 	close(r.begun)
 	err := r.heed(ctx)
@@ -116,6 +119,7 @@ func (r *Relay) now() *Bridge {
 func (r *Relay) begin(ctx context.Context, shops []*Daemon) {
 	for _, d := range shops {
 		s := newSchedule(d)
+		s.all = r.all
 		r.mu.Lock()
 		r.schedules[d.Name] = s
 		r.mu.Unlock()
@@ -251,8 +255,9 @@ func (r *Relay) takeOver(next *Bridge) (legs map[lot]*leg, fresh []*Daemon) {
 	all := next.legs()
 	before := r.schedules
 	r.schedules = map[string]*schedule{}
-	for _, d := range next.Shops {
+	for _, d := range next.daemons() {
 		s, was := newSchedule(d), before[d.Name]
+		s.all = r.all
 		if was == nil || was.mark != d.mark {
 			fresh = append(fresh, d)
 			continue

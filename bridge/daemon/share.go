@@ -56,7 +56,7 @@ func (r *Relay) share(ctx context.Context) error {
 
 // shareNext has the next bridge begin, and returns once the one before has ended. Callers hold the turn.
 func (r *Relay) shareNext(ctx context.Context, next *Bridge) error {
-	if err := next.Belong(ctx); err != nil {
+	if err := errors.Join(next.shareable(), next.Belong(ctx)); err != nil {
 		return err
 	}
 	s := r.shared

@@ -37,7 +37,12 @@ func (s *schedule) units(asked error) []unit {
 func (s *schedule) imports() []unit {
 	var units []unit
 	for _, f := range s.In.Feeds {
-		units = append(units, s.poll(f), s.load(f))
+		if f.Front == "" {
+			units = append(units, s.poll(f))
+		}
+		if len(f.Branches) == 0 {
+			units = append(units, s.load(f))
+		}
 	}
 	for _, f := range s.comparedFeeds() {
 		units = append(units, s.reconcile(f))

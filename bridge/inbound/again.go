@@ -39,6 +39,11 @@ func (p *poller) lookBack(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if len(p.f.Branches) > 0 {
+		if held, err = partsOf(p.e).Held(ctx, p.f); err != nil {
+			return err
+		}
+	}
 	held = slices.DeleteFunc(held, func(d *bridge.Drop) bool { return bridge.NoTime(d.MTime) }) // its content is compared in the end
 	drops = slices.DeleteFunc(append(drops, held...), func(d *bridge.Drop) bool {
 		beyond := bridge.NoTime(d.MTime) && d.Size > maxReads // its content was compared before its last move
@@ -138,9 +143,19 @@ func (s *secondLook) enterAgain(ctx context.Context, file bridge.File) error {
 	if s.d.Size == file.Size {
 		text = fmt.Sprintf("%s has other content than when it was fetched: it is loaded again as it is now", path.Base(s.d.Path))
 	}
-	from := s.d.State
-	if from == bridge.Held { // there is nothing left to decide about it
-		s.d.State, s.d.SettledAt = bridge.Superseded, now
+	moves := []bridge.Move{{Drop: s.d, From: s.d.State}}
+	parts, err := partsOf(s.e).HeldParts(ctx, s.d.ID)
+	if err != nil {
+		return err
+	}
+	for _, part := range parts {
+		part.Reason = also(part.Reason, "its sender went on with the file, which is another drop now")
+		moves = append(moves, bridge.Move{Drop: part, From: part.State})
+	}
+	for _, m := range moves {
+		if m.From == bridge.Held { // there is nothing left to decide about it
+			m.State, m.SettledAt = bridge.Superseded, now
+		}
 	}
 	s.d.Path, s.d.Reason = "", also(s.d.Reason, "its sender went on with the file, which is another drop now")
 	alarm, note := s.alarm(s.d, bridge.AlarmUnfinished, text)
@@ -150,7 +165,7 @@ func (s *secondLook) enterAgain(ctx context.Context, file bridge.File) error {
 	if err := s.e.Ledger.Note(ctx, alarmNote(s.d.Feed, alarm.Alarm), note); err != nil {
 		return err
 	}
-	listing := bridge.Listing{New: []*bridge.Drop{again}, Moves: []bridge.Move{{Drop: s.d, From: from}}, At: now}
+	listing := bridge.Listing{New: []*bridge.Drop{again}, Moves: moves, At: now}
 	return s.told(s.e.Ledger.Listed(ctx, listing, alarm, seen), alarm, seen)
 }
 

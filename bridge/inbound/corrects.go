@@ -16,6 +16,16 @@ import (
 // rejectName is what a reject file's name has of its run.
 var rejectName = regexp.MustCompile(`_r(\d+)_rejects`)
 
+// correctsAny says whether a drop is one of rejects that came back, from whichever of the shops that load it.
+func (p *poller) correctsAny(ctx context.Context, d *bridge.Drop) (bool, error) {
+	for _, f := range p.f.Loads() {
+		if does, err := p.e.poller(f).corrects(ctx, d); err != nil || does {
+			return does, err
+		}
+	}
+	return false, nil
+}
+
 // corrects says whether a drop of a feed whose files hold everything is one of rejects that came back.
 func (p *poller) corrects(ctx context.Context, d *bridge.Drop) (bool, error) {
 	if p.f.Mode != "full" {

@@ -105,10 +105,15 @@ func (e *Engine) Discard(ctx context.Context, f *config.Feed, d *bridge.Drop, by
 	}
 	moves := []bridge.Move{{Drop: d, From: from, Acknowledge: &bridge.RejectEnd{At: now, Decision: by}}}
 	if run == nil {
-		return j.advanceAll(ctx, moves, j.verdictOf(d, by, bridge.VerdictDiscard, Discarded))
+		err = j.advanceAll(ctx, moves, j.verdictOf(d, by, bridge.VerdictDiscard, Discarded))
+	} else {
+		run.State, run.Ended, run.Reason = bridge.Failed, now, run.Reason+"; discarded by "+by.Who
+		err = j.saveRun(ctx, run, moves, j.verdictOf(d, by, bridge.VerdictDiscard, Discarded))
 	}
-	run.State, run.Ended, run.Reason = bridge.Failed, now, run.Reason+"; discarded by "+by.Who
-	return j.saveRun(ctx, run, moves, j.verdictOf(d, by, bridge.VerdictDiscard, Discarded))
+	if err != nil {
+		return err
+	}
+	return partsOf(e).Join(ctx, f, d.Front)
 }
 
 func heldRun(ctx context.Context, l Ledger, d *bridge.Drop) (*bridge.Run, error) {
@@ -176,6 +181,15 @@ func (e *Engine) Rerun(ctx context.Context, d *bridge.Drop, o RerunOptions, by b
 
 // haveBytes brings a drop's bytes back into the spool, from where they stand on the remote.
 func (e *Engine) haveBytes(ctx context.Context, op string, d *bridge.Drop) error {
+	if d.Front != 0 { // the bytes are those of the whole drop
+		whole, err := e.Ledger.Drop(ctx, d.Front)
+		if err != nil {
+			return err
+		}
+		err = e.haveBytes(ctx, op, whole)
+		d.Spool = whole.Spool
+		return err
+	}
 	return spool.Have(ctx, e.Remotes[d.Remote], d, e.Spool, op)
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound/apply"
+	"github.com/orobridge/orobridge/bridge/inbound/branches"
 	"github.com/orobridge/orobridge/bridge/inbound/order"
 	"github.com/orobridge/orobridge/bridge/inbound/spool"
 	"github.com/orobridge/orobridge/bridge/inbound/trouble"
@@ -105,6 +106,11 @@ func (e *Engine) Feed(name string) (*config.Feed, bool) {
 		}
 	}
 	return nil, false
+}
+
+// partsOf keeps drops together with their parts for several shops.
+func partsOf(e *Engine) branches.Keeper {
+	return branches.Keeper{Ledger: e.Ledger, Clock: e.Clock, Events: e.Events}
 }
 
 // waiter is who waits for trouble to pass.

@@ -51,7 +51,7 @@ func fetched(d *bridge.Drop, at time.Time) *bridge.Event {
 
 // recognise finds out whether a drop is a file of rejects that came back, which is the newest that its sender says.
 func (p *poller) recognise(ctx context.Context, d *bridge.Drop) (err error) {
-	if d.Correction, err = p.corrects(ctx, d); err == nil && d.Correction {
+	if d.Correction, err = p.correctsAny(ctx, d); err == nil && d.Correction {
 		d.Rank, err = order.Newest(ctx, p.e.Ledger, d, p.e.Clock.Now())
 	}
 	return err

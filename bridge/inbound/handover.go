@@ -39,10 +39,21 @@ func (e *Engine) HandOver(ctx context.Context, f *config.Feed, file string) (*br
 	if err := e.takeIn(ctx, d, localFile{}, file); err != nil {
 		return nil, err
 	}
-	if d.Correction, err = e.poller(f).corrects(ctx, d); err != nil {
+	if d.Correction, err = e.poller(f).correctsAny(ctx, d); err != nil {
 		return nil, err
 	}
 	return d, journal{e}.advance(ctx, d, bridge.Claimed, fetched(d, e.Clock.Now()))
+}
+
+// Parts gives the branches of a front their parts of a drop that is fetched, and lists them; there are none of another feed's drop.
+func Parts(ctx context.Context, e *Engine, f *config.Feed, d *bridge.Drop) ([]*bridge.Drop, error) {
+	if len(f.Branches) == 0 {
+		return nil, nil
+	}
+	if err := partsOf(e).Part(ctx, f, d); err != nil {
+		return nil, err
+	}
+	return e.Ledger.Drops(ctx, bridge.DropFilter{Front: d.ID})
 }
 
 // takeIn enters a drop that no remote has brought, as the newest of its feed, and copies its bytes into the spool. The drop is

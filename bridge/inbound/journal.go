@@ -215,9 +215,12 @@ func (j journal) end(ctx context.Context, f *config.Feed, d *bridge.Drop, run *b
 	})
 	j.e.Events.Step("ended")
 	if err == nil && away && run != nil {
-		return j.discarded(ctx, d, run)
+		err = j.discarded(ctx, d, run)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return partsOf(j.e).Join(ctx, f, d.Front)
 }
 
 // discarded ends a run whose drop was thrown away meanwhile.

@@ -57,6 +57,9 @@ func (l *loader) load(ctx context.Context) error {
 	if err != nil || l.run == nil {
 		return err
 	}
+	if err := partsOf(l.e).Join(ctx, l.f, l.d.Front); err != nil {
+		return err
+	}
 	before := l.e.Shop.Requests() - l.run.Requests
 	v, err := l.attempt(ctx, resumed)
 	if errors.Is(err, spool.ErrDamaged) {
@@ -431,5 +434,5 @@ func (l *loader) hold(ctx context.Context, reason string) error {
 	l.d.State, l.d.Reason = bridge.Held, reason
 	event := l.runEvent(bridge.DropHeld, l.d, l.run, reason)
 	event.Hint = fmt.Sprintf("look at `orobridge drop %d`, then `orobridge approve %d` or `orobridge discard %d`", l.d.ID, l.d.ID, l.d.ID)
-	return l.saveRun(ctx, l.run, []bridge.Move{{Drop: l.d, From: from}}, event)
+	return errors.Join(l.saveRun(ctx, l.run, []bridge.Move{{Drop: l.d, From: from}}, event), partsOf(l.e).Join(ctx, l.f, l.d.Front))
 }

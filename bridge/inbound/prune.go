@@ -106,7 +106,7 @@ func (p *pruner) pruneDrop(ctx context.Context, d *bridge.Drop) error {
 			}
 		}
 	}
-	if d.Spool != "" {
+	if d.Spool != "" && d.Front == 0 {
 		if err := os.Remove(p.e.spool(d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return spool.Trouble(err)
 		}

@@ -102,9 +102,24 @@ func (n *line) read(ctx context.Context, e *Engine, f *config.Feed) error {
 		drops, err = e.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, States: standing})
 	}
 	n.drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool { return d.Manifest })
+	if err == nil && f.Front != "" && len(n.drops) > 0 {
+		err = n.addComing(ctx, e, f)
+	}
 	order.Sort(n.drops)
 	slices.SortStableFunc(n.drops, func(x, y *bridge.Drop) int { return cmp.Compare(turn(x), turn(y)) })
 	n.size, n.gone = len(drops), 0
+	return err
+}
+
+// addComing puts the drops into a branch's line of which it has no part yet: they have not come whole.
+func (n *line) addComing(ctx context.Context, e *Engine, f *config.Feed) error {
+	coming, err := e.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Front,
+		States: []bridge.DropState{bridge.Seen, bridge.Ready, bridge.Claimed, bridge.Fetched}})
+	for _, d := range coming {
+		if d.State = bridge.Claimed; !d.Manifest {
+			n.drops = append(n.drops, d)
+		}
+	}
 	return err
 }
 
@@ -235,6 +250,9 @@ func (q *queue) addFailed(ctx context.Context) error {
 		return nil
 	}
 	failed, err := q.e.Ledger.Drops(ctx, bridge.DropFilter{Feed: q.f.Name, States: []bridge.DropState{bridge.Rejected}})
+	if err == nil && q.f.Front != "" {
+		failed, err = partsOf(q.e).AddUnparted(ctx, q.f.Front, failed)
+	}
 	for _, d := range failed {
 		undecided := d.DecidedAt.IsZero() && !d.ClaimedAt.IsZero() && d.Remote != bridge.ByHand && !d.Manifest
 		if undecided && (q.newest == nil || order.Compare(d, q.newest) > 0) {
@@ -318,7 +336,7 @@ func (q *queue) gap(ctx context.Context, d *bridge.Drop) (why string, err error)
 	if q.f.Gap.Then == "" || d.State != bridge.Fetched && !held || d.Correction || d.State == bridge.Fetched && d.Gap != "" {
 		return "", nil
 	}
-	missing, err := order.Missing(ctx, q.e.Ledger, d)
+	missing, err := order.Missing(ctx, q.e.Ledger, d, q.f.Front)
 	if err != nil {
 		return "", err
 	}

@@ -39,6 +39,9 @@ func (p *poller) poll(ctx context.Context) (fetched int, err error) {
 	// What an earlier process began comes first: a listing can't tell a file that was moved by half.
 	moved := func() { p.e.movedAt.Store(p.f.Name, p.e.Clock.Now()) }
 	defer moved()
+	if err := p.tend(ctx); err != nil {
+		return 0, err
+	}
 	some, err := p.resumeClaims(ctx)
 	if err != nil {
 		return 0, err
@@ -69,7 +72,15 @@ func (p *poller) poll(ctx context.Context) (fetched int, err error) {
 			drops = slices.DeleteFunc(drops, func(d *bridge.Drop) bool { return d.State != bridge.Seen })
 		}
 	}
-	return fetched, errors.Join(err, p.closeManifests(ctx), p.sweepMarkers(ctx, s), p.lookBack(ctx))
+	return fetched, errors.Join(err, p.tend(ctx), p.closeManifests(ctx), p.sweepMarkers(ctx, s), p.lookBack(ctx))
+}
+
+// tend looks after what the feed's shops have of its drops, where there are several.
+func (p *poller) tend(ctx context.Context) error {
+	if len(p.f.Branches) == 0 {
+		return nil
+	}
+	return partsOf(p.e).Tend(ctx, p.f)
 }
 
 // enter compares a listing with what the ledger knows, all of it and not what is newer than some time stamp: unknown

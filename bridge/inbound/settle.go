@@ -1,6 +1,7 @@
 package inbound
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -99,6 +100,8 @@ type ending struct {
 	d    *bridge.Drop
 	r    bridge.Remote // where the drop stands
 	runs []*bridge.Run
+	// shares are what each shop has made of a drop for several; none of one that is a feed's alone.
+	shares []papers.Share
 }
 
 func (e *Engine) ending(f *config.Feed, d *bridge.Drop) *ending {
@@ -117,7 +120,7 @@ func (n *ending) finish(ctx context.Context) (*step, error) {
 		if n.r, err = n.e.remote(n.d); err != nil {
 			return nil, err
 		}
-		if n.runs, err = n.e.Ledger.Runs(ctx, n.d.ID); err != nil {
+		if err := n.gather(ctx); err != nil {
 			return nil, err
 		}
 		if err := n.answer(ctx); err != nil {
@@ -136,9 +139,70 @@ func (n *ending) finish(ctx context.Context) (*step, error) {
 	return came(n.d, n.d.State, n.event(bridge.DropPutAway, n.d, n.d.Path)), nil
 }
 
+// gather reads the runs of a drop, and those of its parts.
+func (n *ending) gather(ctx context.Context) (err error) {
+	if n.runs, err = n.e.Ledger.Runs(ctx, n.d.ID); err != nil || len(n.f.Branches) == 0 {
+		return err
+	}
+	parts, err := n.e.Ledger.Drops(ctx, bridge.DropFilter{Front: n.d.ID})
+	for _, part := range parts {
+		runs, err := n.e.Ledger.Runs(ctx, part.ID)
+		if err != nil {
+			return err
+		}
+		_, shop := bridge.SplitShop(part.Feed)
+		n.shares, n.runs = append(n.shares, papers.Share{Shop: shop, Drop: part, Runs: runs}), append(n.runs, runs...)
+	}
+	slices.SortFunc(n.runs, func(x, y *bridge.Run) int { return cmp.Compare(x.ID, y.ID) })
+	return err
+}
+
+// answerAll writes what the sender gets of a drop for several shops: the rejects of each run, and receipts that tell of all.
+func (n *ending) answerAll(ctx context.Context) error {
+	if n.d.Spool != "" {
+		if err := n.e.haveBytes(ctx, "answer", n.d); err != nil {
+			return err
+		}
+	}
+	for _, s := range n.shares {
+		for _, run := range s.Due() {
+			paths, err := n.writer(s.Drop).WriteRejects(ctx, run)
+			if err == nil {
+				err = n.e.Ledger.Reported(ctx, n.d.ID, 0, paths)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	paths, err := n.writer(n.d).WriteTogether(ctx, n.shares)
+	if err != nil {
+		return err
+	}
+	n.e.Events.Step("told")
+	if err := n.e.Ledger.Reported(ctx, n.d.ID, 0, paths); err != nil {
+		return err
+	}
+	for _, s := range n.shares {
+		for _, run := range s.Due() {
+			if err := n.e.Ledger.Reported(ctx, s.Drop.ID, run.ID, nil); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (n *ending) writer(d *bridge.Drop) *papers.Writer {
+	return &papers.Writer{Ledger: n.e.Ledger, Clock: n.e.Clock, Events: n.e.Events, Spool: n.e.Spool, Remote: n.r, Feed: n.f, Drop: d}
+}
+
 // answer writes for each run that has ended what the sender gets of it: a file with the rejects, and receipts. A drop that
 // never had a run gets them once as well.
 func (n *ending) answer(ctx context.Context) error {
+	if len(n.shares) > 0 {
+		return n.answerAll(ctx)
+	}
 	if len(n.runs) == 0 {
 		return n.answerRun(ctx, nil)
 	}
@@ -160,8 +224,7 @@ func (n *ending) answerRun(ctx context.Context, run *bridge.Run) error {
 			return err
 		}
 	}
-	w := &papers.Writer{Ledger: n.e.Ledger, Clock: n.e.Clock, Events: n.e.Events, Spool: n.e.Spool, Remote: n.r, Feed: n.f, Drop: n.d}
-	paths, err := w.Write(ctx, run)
+	paths, err := n.writer(n.d).Write(ctx, run)
 	if err != nil {
 		return err
 	}

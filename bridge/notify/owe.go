@@ -70,7 +70,7 @@ func (k *Keeper) wants(to *config.Route, a *bridge.LiveAlarm) bool {
 	}
 	return len(to.Feeds) == 0 || slices.ContainsFunc(a.Works(), func(work string) bool {
 		kind, name, _ := strings.Cut(work, " ")
-		return (kind == "feed" || kind == "export") && slices.Contains(to.Feeds, name)
+		return (kind == "feed" || kind == "export") && bridge.NamesFeed(to.Feeds, name)
 	})
 }
 

@@ -48,17 +48,22 @@ func newResult(d *bridge.Drop, r *bridge.Run) *Result { return ResultOf(newRun(d
 
 // Approve lets a held drop go on in spite of its guards.
 func (k *Desk) Approve(ctx context.Context, drop int64) (*Result, error) {
-	return k.decide(ctx, drop, func(f *config.Feed, d *bridge.Drop) error { return inOf(k, f.Name).Approve(ctx, d, k.By) })
+	held := func(part *bridge.Drop) bool { return part.State == bridge.Held }
+	return k.decide(ctx, drop, held, func(f *config.Feed, d *bridge.Drop) error { return inOf(k, f.Name).Approve(ctx, d, k.By) })
 }
 
 // Discard throws a drop away that is held, waits or was rejected: nothing of it is sent.
 func (k *Desk) Discard(ctx context.Context, drop int64) (*Result, error) {
-	return k.decide(ctx, drop, func(f *config.Feed, d *bridge.Drop) error { return inOf(k, f.Name).Discard(ctx, f, d, k.By) })
+	waits := func(part *bridge.Drop) bool { return !part.State.Settled() || part.State == bridge.Rejected }
+	return k.decide(ctx, drop, waits, func(f *config.Feed, d *bridge.Drop) error { return inOf(k, f.Name).Discard(ctx, f, d, k.By) })
 }
 
 // Rerun loads a settled drop again, or only the rows that its last run rejected.
 func (k *Desk) Rerun(ctx context.Context, drop int64, o inbound.RerunOptions) (*Result, error) {
-	return k.decide(ctx, drop, func(f *config.Feed, d *bridge.Drop) error {
+	over := func(part *bridge.Drop) bool {
+		return part.State.Settled() && (!o.Rejected || part.State == bridge.Partial || part.State == bridge.Rejected)
+	}
+	return k.decide(ctx, drop, over, func(f *config.Feed, d *bridge.Drop) error {
 		_, err := inOf(k, f.Name).Rerun(ctx, d, o, k.By)
 		return err
 	})
@@ -73,10 +78,11 @@ type Range struct {
 // RerunRange loads the drops of a range again, in the order in which they were meant to be loaded. Each is told of each
 // result as it comes.
 func (k *Desk) RerunRange(ctx context.Context, r Range, o inbound.RerunOptions, each func(*Result) error) error {
-	f, err := FeedOf(k.Feeds, r.Feed)
+	f, err := oneShop(&k.View, r.Feed)
 	if err != nil {
 		return err
 	}
+	r.Feed = f.Name
 	drops, err := k.within(ctx, r)
 	if err != nil {
 		return err
@@ -118,15 +124,22 @@ func (k *Desk) Load(ctx context.Context, feed, path string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := inOf(k, feed).HandOver(ctx, f, path)
+	d, err := inOf(k, f.Name).HandOver(ctx, f, path)
 	if err != nil {
 		return nil, err
 	}
-	run, err := inOf(k, feed).Load(ctx, f, d)
+	parts, err := inbound.Parts(ctx, inOf(k, f.Name), f, d)
+	if err != nil {
+		return nil, err
+	}
+	if len(parts) > 0 {
+		return carryOutParts(ctx, k, d, parts)
+	}
+	run, err := inOf(k, f.Name).Load(ctx, f, d)
 	if err != nil {
 		return nil, bridge.Within(fmt.Sprintf("drop %d goes on with the next `orobridge run`", d.ID), err)
 	}
-	return newResult(d, run), inOf(k, feed).RetryParked(ctx, f, d.ID)
+	return newResult(d, run), inOf(k, f.Name).RetryParked(ctx, f, d.ID)
 }
 
 // Adoption says how many records of a shop are linked now.
@@ -139,12 +152,12 @@ type Adoption struct {
 
 // Adopt takes all records of a feed's entity that the shop holds as accepted. No other bridge may be running.
 func (k *Desk) Adopt(ctx context.Context, feed string) (*Adoption, error) {
-	f, err := FeedOf(k.Feeds, feed)
+	f, err := oneShop(&k.View, feed)
 	if err != nil {
 		return nil, err
 	}
-	v := &Adoption{Feed: feed, Entity: f.Entity.Name}
-	v.Adopted, v.Known, err = inOf(k, feed).Adopt(ctx, f)
+	v := &Adoption{Feed: f.Name, Entity: f.Entity.Name}
+	v.Adopted, v.Known, err = inOf(k, f.Name).Adopt(ctx, f)
 	return v, err
 }
 
@@ -161,12 +174,13 @@ func (k *Desk) AdoptLeftovers(ctx context.Context, feed string) (*Leftovers, err
 	if err != nil {
 		return nil, err
 	}
-	moved, left, err := inOf(k, feed).AdoptLeftovers(ctx, f)
-	return &Leftovers{Feed: feed, Moved: append([]string{}, moved...), Left: append([]string{}, left...)}, err
+	moved, left, err := inOf(k, f.Name).AdoptLeftovers(ctx, f)
+	return &Leftovers{Feed: f.Name, Moved: append([]string{}, moved...), Left: append([]string{}, left...)}, err
 }
 
-// decide changes what the ledger says about a drop, and carries that out.
-func (k *Desk) decide(ctx context.Context, drop int64, change func(*config.Feed, *bridge.Drop) error) (*Result, error) {
+// decide changes what the ledger says about a drop, and carries that out. Of a drop for several shops it changes the parts that it fits.
+func (k *Desk) decide(ctx context.Context, drop int64, fits func(part *bridge.Drop) bool,
+	change func(*config.Feed, *bridge.Drop) error) (*Result, error) {
 	d, err := DropOf(ctx, &k.View, drop)
 	if err != nil {
 		return nil, err
@@ -174,6 +188,13 @@ func (k *Desk) decide(ctx context.Context, drop int64, change func(*config.Feed,
 	f, err := FeedOf(k.Feeds, d.Feed)
 	if err != nil {
 		return nil, err
+	}
+	parts, err := partsOf(ctx, &k.View, d)
+	if err != nil {
+		return nil, err
+	}
+	if len(parts) > 0 {
+		return decideParts(ctx, k, d, parts, fits, change)
 	}
 	if err := change(f, d); err != nil {
 		return nil, err
@@ -202,8 +223,24 @@ func (k *Desk) carryOut(ctx context.Context, f *config.Feed, d *bridge.Drop) (*R
 			return nil, err
 		}
 	}
-	unmoved := inOf(k, f.Name).Finish(ctx, f, d)
+	unmoved := finish(ctx, k, f, d)
 	v := newResult(d, run)
 	v.Unmoved = unmoved
 	return v, nil
+}
+
+// finish carries out the last move of a drop, or of the whole drop whose part it is.
+func finish(ctx context.Context, k *Desk, f *config.Feed, d *bridge.Drop) error {
+	if d.Front == 0 {
+		return inOf(k, f.Name).Finish(ctx, f, d)
+	}
+	whole, err := k.Ledger.Drop(ctx, d.Front)
+	if err != nil {
+		return err
+	}
+	e, front := frontOf(k, f)
+	if front == nil {
+		return nil // the config has it no more
+	}
+	return e.Finish(ctx, front, whole)
 }

@@ -14,7 +14,7 @@
 //   - plan.go, inspect.go: what a file would do, and what it holds
 //   - decide.go, handin.go, undo.go, reconcile.go, resend.go, pause.go: decisions about drops, orders and pauses; wait.go: until another
 //     bridge has carried them out
-//   - check.go: whether both ends work; shops.go: of which shops one sees something
+//   - shops.go, parts.go: of which shops one sees something
 //
 // Nothing here prints, parses a command line or opens an end; texts of models are as they came from outside, and whoever
 // shows them makes them harmless for where they are shown.
@@ -147,29 +147,42 @@ type Mistake struct {
 
 func (m *Mistake) Error() string { return m.Message }
 
-// FeedOf finds a feed by its name; the error is a [Mistake].
+// FeedOf finds a feed by its name, or by that of a feed of several shops whose only branch is among them; the error is a [Mistake].
 func FeedOf(feeds []*config.Feed, name string) (*config.Feed, error) {
-	var names []string
+	var names, branches []string
+	var branch *config.Feed
 	for _, f := range feeds {
-		if f.Name == name {
+		switch {
+		case f.Name == name:
 			return f, nil
+		case bridge.FrontOf(f.Name) == name:
+			branch, branches = f, append(branches, f.Name)
 		}
 		names = append(names, f.Name)
 	}
-	return nil, &Mistake{fmt.Sprintf("the config has no feed %q", name), "feeds are: " + strings.Join(names, ", ")}
+	switch len(branches) {
+	case 0:
+		return nil, &Mistake{fmt.Sprintf("the config has no feed %q", name), "feeds are: " + strings.Join(names, ", ")}
+	case 1:
+		return branch, nil
+	}
+	return nil, &Mistake{fmt.Sprintf("feed %s is of several shops", name), "name one of " + strings.Join(branches, ", ")}
 }
 
-// knownFeed says whether a feed stands in the config or in the ledger; "" stands for all. The error is a [Mistake].
-func (k *View) knownFeed(ctx context.Context, name string) error {
-	_, mistake := FeedOf(k.Feeds, name)
-	if name == "" || mistake == nil {
-		return nil
+// knownFeed finds the name of a feed in the config, or else in the ledger; "" stands for all. The error is a [Mistake].
+func (k *View) knownFeed(ctx context.Context, name string) (string, error) {
+	f, mistake := FeedOf(k.Feeds, name)
+	switch {
+	case name == "":
+		return "", nil
+	case mistake == nil:
+		return f.Name, nil
 	}
 	drops, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feed: name, Feeds: k.feeds(), Last: 1})
 	if err != nil || len(drops) > 0 {
-		return err
+		return name, err
 	}
-	return mistake
+	return name, mistake
 }
 
 // ExportOf finds an export by its name; the error is a [Mistake].

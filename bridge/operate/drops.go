@@ -82,8 +82,8 @@ func newDrop(d *bridge.Drop) Drop {
 }
 
 // Drops lists inbound files and how far they are.
-func (k *View) Drops(ctx context.Context, f bridge.DropFilter) ([]Drop, error) {
-	if err := k.knownFeed(ctx, f.Feed); err != nil {
+func (k *View) Drops(ctx context.Context, f bridge.DropFilter) (_ []Drop, err error) {
+	if f.Feed, err = k.knownFeed(ctx, f.Feed); err != nil {
 		return nil, err
 	}
 	for _, s := range f.States {
@@ -92,6 +92,9 @@ func (k *View) Drops(ctx context.Context, f bridge.DropFilter) ([]Drop, error) {
 		}
 	}
 	f.Feeds = k.feeds()
+	if !slices.Contains(joined(k), f.Feed) {
+		f.Joined = joined(k)
+	}
 	drops, err := k.Ledger.Drops(ctx, f)
 	if err != nil {
 		return nil, err
@@ -123,7 +126,8 @@ type DropDetails struct {
 	Run
 	Details  Drop      `json:"details"`
 	Runs     []Run     `json:"runs"`
-	Progress *Progress `json:"progress"` // of the run that is at work; null for none
+	Parts    []Part    `json:"parts,omitempty"` // of a drop for several shops, what each has made of it
+	Progress *Progress `json:"progress"`        // of the run that is at work; null for none
 	// Papers are the paths of what was written for the sender: files of rejects, and receipts.
 	Papers    []string   `json:"papers"`
 	Decisions []Decision `json:"decisions"` // what somebody decided about it
@@ -215,6 +219,7 @@ func (k *View) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetai
 	if err != nil {
 		return nil, err
 	}
+	id = d.ID
 	runs, err := k.Ledger.Runs(ctx, id)
 	if err != nil {
 		return nil, err
@@ -228,6 +233,9 @@ func (k *View) DropDetails(ctx context.Context, id int64, rows bool) (*DropDetai
 		if v.Progress, err = k.progress(ctx, r, time.Now()); err != nil {
 			return nil, err
 		}
+	}
+	if v.Parts, err = partsTold(ctx, k, d); err != nil {
+		return nil, err
 	}
 	if err := k.decided(ctx, v); err != nil {
 		return nil, err
@@ -288,23 +296,25 @@ func waitsFor(m *bridge.Missing) string {
 // Parked lists the records of a feed ("": of all) that wait for a parent: at most n of them (0: all); more says that there are
 // others.
 func (k *View) Parked(ctx context.Context, feed string, n int) (list []Parked, more bool, err error) {
-	if err := k.knownFeed(ctx, feed); err != nil {
+	if feed, err = k.knownFeed(ctx, feed); err != nil {
 		return nil, false, err
 	}
 	enough := errors.New("enough")
 	list = []Parked{}
-	err = k.Ledger.Parked(ctx, feed, time.Time{}, func(p bridge.ParkedRow) error {
-		if feed == "" && !k.ours("feed "+p.Feed) {
+	for _, loads := range loading(k, feed) {
+		err = errors.Join(err, k.Ledger.Parked(ctx, loads, time.Time{}, func(p bridge.ParkedRow) error {
+			if feed == "" && !k.ours("feed "+p.Feed) {
+				return nil
+			}
+			if more = n > 0 && len(list) == n; more {
+				return enough
+			}
+			v := newParked(p)
+			v.Shop = k.told(k.ShopOf(p.Feed))
+			list = append(list, v)
 			return nil
-		}
-		if more = n > 0 && len(list) == n; more {
-			return enough
-		}
-		v := newParked(p)
-		v.Shop = k.told(k.ShopOf(p.Feed))
-		list = append(list, v)
-		return nil
-	})
+		}))
+	}
 	if errors.Is(err, enough) {
 		err = nil
 	}
@@ -318,7 +328,7 @@ func (k *View) Unsettled(ctx context.Context, since time.Time) ([]Drop, error) {
 	if err != nil {
 		return nil, err
 	}
-	settled, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feeds: k.feeds(),
+	settled, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feeds: k.feeds(), Joined: joined(k),
 		States: []bridge.DropState{bridge.Partial, bridge.Rejected}, Last: unsettledAtMost})
 	if err != nil {
 		return nil, err

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/formats/sniff"
 )
 
@@ -23,22 +24,30 @@ func (k Hands) HandIn(ctx context.Context, feed, path string) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	d, err := inOf(k.Desk, feed).HandOver(ctx, f, path)
+	d, err := inOf(k.Desk, f.Name).HandOver(ctx, f, path)
 	if err != nil {
 		return nil, err
 	}
 	if err := k.keep(ctx, d.Event(bridge.DecisionTaken, k.In.Clock.Now(), "handed in")); err != nil {
 		return nil, err
 	}
+	if !k.Running && len(f.Branches) > 0 {
+		parts, err := inbound.Parts(ctx, inOf(k.Desk, f.Name), f, d)
+		if err != nil {
+			return nil, err
+		}
+		return carryOutParts(ctx, k.Desk, d, parts)
+	}
 	return k.carryOut(ctx, f, d)
 }
 
 // LookNow has the running bridge look at once for what a feed's folder holds, and try again whatever waits for trouble to pass.
 func (k Hands) LookNow(ctx context.Context, feed string) error {
-	if _, err := FeedOf(k.Feeds, feed); err != nil {
+	f, err := FeedOf(k.Feeds, feed)
+	if err != nil {
 		return err
 	}
-	return k.keep(ctx, &bridge.Event{At: k.In.Clock.Now(), Kind: bridge.DecisionTaken, Feed: feed, Work: "feed " + feed, Text: "look now"})
+	return k.keep(ctx, &bridge.Event{At: k.In.Clock.Now(), Kind: bridge.DecisionTaken, Feed: f.Name, Work: "feed " + f.Name, Text: "look now"})
 }
 
 // keep enters a decision in the journal, where a running bridge finds it.

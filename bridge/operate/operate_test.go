@@ -19,6 +19,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/dir"
 	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/bridge/operate/checkup"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 )
 
@@ -331,11 +332,11 @@ func TestACheckCountsFilesAsAPollTakesThem(t *testing.T) {
 		w.Drop("products", name, good)
 	}
 	var details []string
-	c := &operate.Checkup{Ledger: w.Ledger, Config: &config.Config{Feeds: w.B.In.Feeds,
+	c := &checkup.Checkup{Ledger: w.Ledger, Config: &config.Config{Feeds: w.B.In.Feeds,
 		Remotes: map[string]*config.Remote{"disk": {Name: "disk", Kind: "dir"}}},
 		Remote: func(name string) (bridge.Remote, error) { return dir.New(name, &dir.Options{Path: w.Folder}) },
-		Shop:   func(*config.Shop) (operate.Shop, error) { return w.Client, nil },
-		Told: func(found operate.Findings) {
+		Shop:   func(*config.Shop) (checkup.Shop, error) { return w.Client, nil },
+		Told: func(found checkup.Findings) {
 			for _, f := range found {
 				if f.Subject == "feed products" && strings.HasPrefix(f.What, "list folder") {
 					details = append(details, f.Detail)
@@ -368,10 +369,10 @@ func TestACheckNamesColumnsThatNoFieldTakes(t *testing.T) {
 	} {
 		w := bridgetest.NewWorld(t, guarded)
 		w.Drop("products", "a.csv", tt.text)
-		c := &operate.Checkup{Ledger: w.Ledger, Config: &config.Config{Feeds: w.B.In.Feeds,
+		c := &checkup.Checkup{Ledger: w.Ledger, Config: &config.Config{Feeds: w.B.In.Feeds,
 			Remotes: map[string]*config.Remote{"disk": {Name: "disk", Kind: "dir"}}},
 			Remote: func(name string) (bridge.Remote, error) { return dir.New(name, &dir.Options{Path: w.Folder}) },
-			Shop:   func(*config.Shop) (operate.Shop, error) { return w.Client, nil }, Told: func(operate.Findings) {}}
+			Shop:   func(*config.Shop) (checkup.Shop, error) { return w.Client, nil }, Told: func(checkup.Findings) {}}
 		all, err := c.Run(t.Context())
 		w.Must(err)
 		i := slices.IndexFunc(all, func(f bridge.Finding) bool { return f.What == "read the head of a.csv" })
@@ -388,10 +389,10 @@ func TestACheckTellsOfFilesThatCanNotBeToldApart(t *testing.T) {
 			w := bridgetest.NewWorld(t, guarded)
 			w.Drop("products", "a.csv", "sku,name,unit\nSKU1,Pipe,item\n")
 			w.Must(os.Chtimes(filepath.Join(w.Folder, "products", "a.csv"), time.Time{}, time.Unix(at, 0)))
-			c := &operate.Checkup{Ledger: w.Ledger, Config: &config.Config{Feeds: w.B.In.Feeds,
+			c := &checkup.Checkup{Ledger: w.Ledger, Config: &config.Config{Feeds: w.B.In.Feeds,
 				Remotes: map[string]*config.Remote{"disk": {Name: "disk", Kind: "dir", ReadOnly: readOnly}}},
 				Remote: func(name string) (bridge.Remote, error) { return dir.New(name, &dir.Options{Path: w.Folder}) },
-				Shop:   func(*config.Shop) (operate.Shop, error) { return w.Client, nil }, Told: func(operate.Findings) {}}
+				Shop:   func(*config.Shop) (checkup.Shop, error) { return w.Client, nil }, Told: func(checkup.Findings) {}}
 			all, err := c.Run(t.Context())
 			w.Must(err)
 			i := slices.IndexFunc(all, func(f bridge.Finding) bool { return f.What == "tell a file from its replacement" })

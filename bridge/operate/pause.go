@@ -27,7 +27,11 @@ func (k *Desk) work(kind, name string) (string, error) {
 	var err error
 	switch kind {
 	case "feed":
-		_, err = FeedOf(k.Feeds, name)
+		f, err := FeedOf(k.Feeds, name)
+		if err != nil {
+			return "", err
+		}
+		name = f.Name
 	case "export":
 		_, err = k.ExportOf(name)
 	default:

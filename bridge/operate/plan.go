@@ -127,11 +127,11 @@ func (o PlanOptions) preview(v *Plan, failed *error) inbound.PreviewOptions {
 // Plan shows what loading a local file through a feed would change. Nothing is written, neither to the shop nor to the
 // ledger.
 func (k *Desk) Plan(ctx context.Context, feed, path string, o PlanOptions) (*Plan, error) {
-	f, err := FeedOf(k.Feeds, feed)
+	f, err := oneShop(&k.View, feed)
 	if err != nil {
 		return nil, err
 	}
-	return plan(f.Name, path, o, func(p inbound.PreviewOptions) (*inbound.Preview, error) { return inOf(k, feed).Plan(ctx, f, path, p) })
+	return plan(f.Name, path, o, func(p inbound.PreviewOptions) (*inbound.Preview, error) { return inOf(k, f.Name).Plan(ctx, f, path, p) })
 }
 
 // PlanRerun shows what [Desk.Rerun] would change.
@@ -140,14 +140,19 @@ func (k *Desk) PlanRerun(ctx context.Context, drop int64, r inbound.RerunOptions
 	if err != nil {
 		return nil, err
 	}
+	if parts, err := partsOf(ctx, &k.View, d); err != nil || len(parts) > 0 {
+		return nil, cmp.Or(err, ofSeveral(&k.View, d, parts))
+	}
 	return k.planDrop(ctx, d, r, o)
 }
 
 // PlanRange shows what [Desk.RerunRange] would change. Each is told of each drop's plan as it comes.
 func (k *Desk) PlanRange(ctx context.Context, in Range, r inbound.RerunOptions, o PlanOptions, each func(*Plan) error) error {
-	if _, err := FeedOf(k.Feeds, in.Feed); err != nil {
+	f, err := oneShop(&k.View, in.Feed)
+	if err != nil {
 		return err
 	}
+	in.Feed = f.Name
 	drops, err := k.within(ctx, in)
 	if err != nil {
 		return err

@@ -47,13 +47,13 @@ type ReconcileOptions struct {
 // Reconcile compares the shop with the ledger. Name is that of a feed, or of an entity that feeds load. Nothing is written to
 // the shop but what a repair sets right.
 func (k *Desk) Reconcile(ctx context.Context, name string, o ReconcileOptions) (*Reconciliation, error) {
+	f, mistake := oneShop(&k.View, name)
 	name, shop, err := inShopOf(&k.Sight, name)
 	if err != nil {
 		return nil, err
 	}
-	f, mistake := FeedOf(k.Feeds, name)
 	for _, x := range k.Feeds {
-		if x.Entity.Name != name || shop != "" && k.ShopOf(x.Name) != shop {
+		if x.Entity.Name != name || shop != "" && k.ShopOf(x.Name) != shop || len(x.Branches) > 0 {
 			continue
 		}
 		if f != nil && f.Entity == x.Entity && k.ShopOf(f.Name) != k.ShopOf(x.Name) {

@@ -100,16 +100,34 @@ func (k *View) Rejects(ctx context.Context, f bridge.RejectFilter) ([]KeptReject
 	return list, err
 }
 
-func (k *View) eachReject(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error {
+func (k *View) eachReject(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) (err error) {
+	var parts []*bridge.Drop
 	if f.Drop != 0 {
-		if _, err := DropOf(ctx, k, f.Drop); err != nil {
+		d, err := DropOf(ctx, k, f.Drop)
+		if err != nil {
+			return err
+		}
+		f.Drop = d.ID
+		if parts, err = partsOf(ctx, k, d); err != nil {
 			return err
 		}
 	}
-	if err := k.knownFeed(ctx, f.Feed); err != nil {
+	if f.Feed, err = k.knownFeed(ctx, f.Feed); err != nil {
 		return err
 	}
 	f.Feeds = k.feeds()
+	if loads := loading(k, f.Feed); len(loads) > 1 {
+		f.Feed, f.Feeds = "", loads
+	}
+	for _, part := range parts {
+		f.Drop = part.ID
+		if err := k.Ledger.Rejects(ctx, f, each); err != nil {
+			return err
+		}
+	}
+	if len(parts) > 0 {
+		return nil
+	}
 	return k.Ledger.Rejects(ctx, f, each)
 }
 
@@ -191,6 +209,9 @@ func (k *Desk) ack(ctx context.Context, drop int64, f bridge.RejectFilter) (*Ack
 	d, err := DropOf(ctx, &k.View, drop)
 	if err != nil {
 		return nil, err
+	}
+	if parts, err := partsOf(ctx, &k.View, d); err != nil || len(parts) > 0 {
+		return nil, cmp.Or(err, ofSeveral(&k.View, d, parts))
 	}
 	v := &Acknowledgement{Drop: drop}
 	if v.Open, err = k.openOf(ctx, drop); err != nil {

@@ -3,6 +3,7 @@ package operate
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,7 +27,7 @@ type Engines struct {
 // Sight is of which shops a view shows something, and whose feeds and exports are. The zero value is that of the only shop there is.
 type Sight struct {
 	shops   []string
-	works   map[string]string // the shop of "feed prices", "export orders": of those that are seen
+	works   map[string]string // the shop of "feed prices", "export orders": of those that are seen; several of a front
 	several bool              // models name the shop
 	narrow  bool              // there are shops of which nothing is seen
 }
@@ -34,6 +35,9 @@ type Sight struct {
 // SightOf is the sight of all of a config's shops.
 func SightOf(c *config.Config) Sight {
 	v := Sight{shops: c.ShopNames(), works: map[string]string{}, several: len(c.Shops()) > 1}
+	for _, f := range c.Fronts() {
+		v.works["feed "+f.Name] = strings.Join(f.Shop, andShop)
+	}
 	for _, s := range c.Shops() {
 		for _, f := range c.FeedsOf(s) {
 			v.works["feed "+f.Name] = s.Name
@@ -44,6 +48,9 @@ func SightOf(c *config.Config) Sight {
 	}
 	return v
 }
+
+// andShop stands between the names of a front's shops.
+const andShop = ", "
 
 // Only is the view of some shops; none: of all. A shop that there is not is a [Mistake].
 func (k View) Only(shops ...string) (View, error) {
@@ -68,7 +75,7 @@ func (k View) SeenBy(shops []string) View {
 	of := k
 	of.narrow, of.works, of.Feeds, of.Exports = true, maps.Clone(k.works), nil, nil
 	of.shops = slices.DeleteFunc(slices.Clone(k.keyed()), hidden)
-	maps.DeleteFunc(of.works, func(_, shop string) bool { return hidden(shop) })
+	maps.DeleteFunc(of.works, func(_, shop string) bool { return slices.ContainsFunc(strings.Split(shop, andShop), hidden) })
 	for _, f := range k.Feeds {
 		if of.ShopOf(f.Name) != "" {
 			of.Feeds = append(of.Feeds, f)
@@ -179,13 +186,18 @@ func (s *Sight) whose() *bridge.Whose {
 	return w
 }
 
-// DropOf finds a drop that a view shows.
+// DropOf finds a drop that a view shows. Of a drop for several shops it is the part of the only one that is seen.
 func DropOf(ctx context.Context, k *View, id int64) (*bridge.Drop, error) {
 	d, err := k.Ledger.Drop(ctx, id)
-	if err == nil && !k.ours("feed "+d.Feed) {
-		return nil, fmt.Errorf("drop %d: %w", id, bridge.ErrUnknown)
+	if err != nil || k.ours("feed "+d.Feed) {
+		return d, err
 	}
-	return d, err
+	parts, err := partsOf(ctx, k, d)
+	parts = slices.DeleteFunc(parts, func(part *bridge.Drop) bool { return !k.ours("feed " + part.Feed) })
+	if err != nil || len(parts) != 1 {
+		return nil, errors.Join(err, fmt.Errorf("drop %d: %w", id, bridge.ErrUnknown))
+	}
+	return parts[0], nil
 }
 
 // keysOf is the ledger with the keys of a shop.

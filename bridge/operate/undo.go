@@ -1,6 +1,7 @@
 package operate
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -51,6 +52,9 @@ func (k *Desk) undo(ctx context.Context, drop int64, o inbound.UndoOptions) (*Un
 	d, err := DropOf(ctx, &k.View, drop)
 	if err != nil {
 		return nil, err
+	}
+	if parts, err := partsOf(ctx, &k.View, d); err != nil || len(parts) > 0 {
+		return nil, cmp.Or(err, ofSeveral(&k.View, d, parts))
 	}
 	f, err := FeedOf(k.Feeds, d.Feed)
 	if err != nil {

@@ -41,8 +41,14 @@ func (k *Desk) followDrop(ctx context.Context, d *bridge.Drop) (*Result, error) 
 	var settled time.Time
 	err := k.await(ctx, func() (bool, error) {
 		now, err := k.Ledger.Drop(ctx, d.ID)
-		if err != nil || !now.State.Settled() && now.State != bridge.Held {
+		if err != nil {
 			return false, err
+		}
+		if !now.State.Settled() && now.State != bridge.Held {
+			parts, err := partsOf(ctx, &k.View, now)
+			if err != nil || !waitForPerson(parts) {
+				return false, err
+			}
 		}
 		runs, err := k.Ledger.Runs(ctx, d.ID)
 		if err != nil {

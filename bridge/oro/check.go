@@ -18,7 +18,7 @@ var orderOrigins = []origin{
 	{"customerusers", "an order's user"}, {"paymentterms", "an order's payment term"},
 }
 
-// Check tries, step by step, what the bridge needs of the shop. See operate.Shop.
+// Check tries, step by step, what the bridge needs of the shop. See checkup.Shop.
 func (c *Client) Check(ctx context.Context, need bridge.Needs) []bridge.Finding {
 	k := &checking{Client: c}
 	if !k.login(ctx) || !k.api(ctx) {

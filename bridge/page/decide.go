@@ -12,6 +12,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/admit"
 	"github.com/orobridge/orobridge/bridge/inbound"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/bridge/operate/checkup"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -424,7 +425,7 @@ func (s deciding) askCheck(c *call) error {
 type checked struct {
 	Can      bool
 	Ran      bool
-	Findings operate.Findings
+	Findings checkup.Findings
 	At       time.Time
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/admit"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/bridge/operate/checkup"
 )
 
 const (
@@ -36,7 +37,7 @@ type Options struct {
 	// Pictures are what topics show, as they name it; nil: none.
 	Pictures fs.FS
 	// Check tries both ends, as `orobridge check` does; nil: the page has no such button.
-	Check   func(context.Context) (operate.Findings, error)
+	Check   func(context.Context) (checkup.Findings, error)
 	Version string
 	Log     *slog.Logger
 }

@@ -158,7 +158,7 @@ func (t *Teller) wants(s *config.Subscriber, e *bridge.Event) bool {
 		!slices.ContainsFunc(shops, func(shop string) bool { return slices.Contains(s.Shops, shop) }) {
 		return false
 	}
-	return len(s.Feeds) == 0 || e.Feed != "" && slices.Contains(s.Feeds, e.Feed) || e.Export != "" && slices.Contains(s.Feeds, e.Export)
+	return len(s.Feeds) == 0 || bridge.NamesFeed(s.Feeds, e.Feed) || e.Export != "" && slices.Contains(s.Feeds, e.Export)
 }
 
 // A Message is the body of a request, by Standard Webhooks. Its JSON is a contract: add to it, change none.

@@ -11,7 +11,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
-	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/bridge/operate/checkup"
 	"github.com/orobridge/orobridge/cmd/orobridge/caller"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/orobridge/orobridge/state"
@@ -62,9 +62,9 @@ func wakeRunning(ctx context.Context, c *config.Config) (err error) {
 }
 
 // checkup prints what it finds as it comes.
-func (a *app) checkup(c *config.Config, ledger *state.State) *operate.Checkup {
+func (a *app) checkup(c *config.Config, ledger *state.State) *checkup.Checkup {
 	subject := "" // of the last line
-	told := func(findings operate.Findings) {
+	told := func(findings checkup.Findings) {
 		for _, f := range findings {
 			if f.Subject != subject {
 				subject = f.Subject
@@ -74,24 +74,24 @@ func (a *app) checkup(c *config.Config, ledger *state.State) *operate.Checkup {
 		}
 	}
 	if a.AsJSON {
-		told = func(operate.Findings) {}
+		told = func(checkup.Findings) {}
 	}
-	k := checkup(c, ledger, a.logger(), told)
+	k := checkupOf(c, ledger, a.logger(), told)
 	k.Offers = func(ctx context.Context, shop string, found bridge.Capabilities) ([]bridge.Loss, error) {
 		return keepOffers(ctx, c, shop, found)
 	}
 	return k
 }
 
-// checkup tries both ends of a config.
-func checkup(c *config.Config, ledger *state.State, log *slog.Logger, told func(operate.Findings)) *operate.Checkup {
-	return &operate.Checkup{Config: c, Ledger: ledger, Told: told,
+// checkupOf tries both ends of a config.
+func checkupOf(c *config.Config, ledger *state.State, log *slog.Logger, told func(checkup.Findings)) *checkup.Checkup {
+	return &checkup.Checkup{Config: c, Ledger: ledger, Told: told,
 		Remote: func(name string) (bridge.Remote, error) { return c.OpenRemote(name, ledger.Identity(), log) },
-		Shop:   func(s *config.Shop) (operate.Shop, error) { return openShop(*s, log) }}
+		Shop:   func(s *config.Shop) (checkup.Shop, error) { return openShop(*s, log) }}
 }
 
 // checked are findings as an exit code; nil when all is well.
-func checked(all operate.Findings) error {
+func checked(all checkup.Findings) error {
 	switch {
 	case all.Failed() == 0:
 		return nil

@@ -9,6 +9,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"slices"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -23,6 +24,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/notify/post"
 	"github.com/orobridge/orobridge/bridge/notify/signs"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/bridge/operate/checkup"
 	"github.com/orobridge/orobridge/bridge/oro"
 	"github.com/orobridge/orobridge/bridge/page"
 	"github.com/orobridge/orobridge/bridge/shadow"
@@ -127,7 +129,8 @@ func (a *app) work(ctx context.Context, feed string, open func(context.Context, 
 		return err
 	}
 	if feed != "" {
-		if _, err := operate.FeedOf(c.Feeds, feed); err != nil {
+		of := func(f *config.Feed) bool { return bridge.NamesFeed([]string{feed}, f.Name) }
+		if _, err := operate.FeedOf(c.Feeds, feed); err != nil && !slices.ContainsFunc(c.Feeds, of) {
 			return err
 		}
 	}
@@ -273,6 +276,9 @@ func (before *engine) next(ctx context.Context, a *app, c *config.Config) (*engi
 			shadow.Cast(d)
 		}
 	}
+	if a.shadow && e.Front != nil {
+		shadow.Cast(e.Front)
+	}
 	if c.State.Backup.Every > 0 {
 		e.Backup = e.schedule(events).Due
 	}
@@ -299,7 +305,11 @@ func (e *engine) sit(a *app) error {
 	first, ledger := e.Shops[0], e.ledger
 	e.Desk = &operate.Desk{View: operate.View{Ledger: ledger, Of: func(shop string) operate.Ledger { return ledger.Of(shop) },
 		By: caller.Decision(), Shadow: a.shadow, Sight: operate.SightOf(e.config)}, In: first.In, Out: first.Out}
-	for _, d := range e.Shops {
+	daemons := e.Shops
+	if e.Front != nil {
+		daemons = append([]*daemon.Daemon{e.Front}, e.Shops...)
+	}
+	for _, d := range daemons {
 		e.Desk.Feeds, e.Desk.Exports = append(e.Desk.Feeds, d.In.Feeds...), append(e.Desk.Exports, d.Out.Exports...)
 		e.Desk.Each = append(e.Desk.Each, operate.Engines{In: d.In, Out: d.Out})
 	}
@@ -431,7 +441,7 @@ func (e *engine) page() page.Options {
 	desk := *e.Desk
 	desk.Running = true
 	p := page.Options{Desk: &desk, Config: e.config, Version: build.Read().Version, Log: e.log,
-		Check: checkup(e.config, e.ledger, e.log, func(operate.Findings) {}).Run}
+		Check: checkupOf(e.config, e.ledger, e.log, func(checkup.Findings) {}).Run}
 	p.Pictures = help.Pictures
 	for _, t := range help.Topics() {
 		p.Topics = append(p.Topics, page.Topic(t))

@@ -16,14 +16,14 @@ import (
 
 const dropColumns = `id, feed, remote, folder, name, path, size, mtime, sha256, state, reason, spool, date, seq, place, gap, corrects,
 	lists, listed_by, listed_rows, listed_sha256, previous, same, finish, decided_by, seen_at, steady_at, listed_at, ready_at, claimed_at,
-	fetched_at, settled_at, decided_at, made`
+	fetched_at, settled_at, decided_at, made, front`
 
 func scanDrop(row interface{ Scan(...any) error }) (*bridge.Drop, error) {
 	d := &bridge.Drop{}
 	err := row.Scan(&d.ID, &d.Feed, &d.Remote, &d.Folder, &d.Name, &d.Path, &d.Size, stamp{&d.MTime}, &d.SHA256, &d.State,
 		&d.Reason, &d.Spool, &d.Date, &d.Seq, &d.Rank, &d.Gap, &d.Correction, &d.Manifest, &d.ListedBy, &d.ListedRows, &d.ListedSHA256,
 		&d.Previous, &d.Same, &d.Finish, &d.DecidedBy, stamp{&d.SeenAt}, stamp{&d.SteadyAt}, stamp{&d.ListedAt}, stamp{&d.ReadyAt},
-		stamp{&d.ClaimedAt}, stamp{&d.FetchedAt}, stamp{&d.SettledAt}, stamp{&d.DecidedAt}, &d.Made)
+		stamp{&d.ClaimedAt}, stamp{&d.FetchedAt}, stamp{&d.SettledAt}, stamp{&d.DecidedAt}, &d.Made, &d.Front)
 	return d, err
 }
 
@@ -62,6 +62,10 @@ func (l dropStore) Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Dr
 	var w where
 	filter(&w, "feed = ?", f.Feed)
 	oneOf(&w, "feed", f.Feeds)
+	filter(&w, "front = ? AND front > 0", f.Front) // in these words, for the index
+	if len(f.Joined) > 0 {
+		w.add("(front = 0 OR state = 'held' OR feed NOT IN (SELECT value FROM json_each(?)))", list(f.Joined))
+	}
 	filter(&w, "remote = ?", f.Remote)
 	filter(&w, "folder = ?", f.Folder)
 	filter(&w, "name = ?", f.Name)
@@ -225,7 +229,7 @@ func insertDrop(ctx context.Context, tx statements, d *bridge.Drop) error {
 	if err != nil {
 		return err
 	}
-	return tx.insert(ctx, &d.ID, newDrop, slices.Concat([]any{d.Feed, d.Remote, d.Folder, d.Name}, indexed(d), others(d))...)
+	return tx.insert(ctx, &d.ID, newDrop, slices.Concat([]any{d.Feed, d.Remote, d.Folder, d.Name, d.Front}, indexed(d), others(d))...)
 }
 
 // What of a drop may change. A statement that sets a column of an index writes that index anew, changed or not, and drops have many
@@ -234,9 +238,10 @@ var (
 	indexedColumns = []string{"path", "sha256", "state", "place", "listed_by", "finish", "seen_at", "settled_at"}
 	otherColumns   = []string{"size", "mtime", "reason", "spool", "date", "seq", "gap", "corrects", "lists", "listed_rows", "listed_sha256",
 		"previous", "same", "decided_by", "steady_at", "listed_at", "ready_at", "claimed_at", "fetched_at", "decided_at", "made"}
-	indexedNow = `SELECT ` + strings.Join(indexedColumns, ", ") + ` FROM drops WHERE id = ?`
-	newDrop    = `INSERT INTO drops (feed, remote, folder, name, ` + strings.Join(slices.Concat(indexedColumns, otherColumns), ", ") +
-		`) VALUES (?, ?, ?, ?` + strings.Repeat(", ?", len(indexedColumns)+len(otherColumns)) + `)`
+	fixedColumns = []string{"feed", "remote", "folder", "name", "front"}
+	indexedNow   = `SELECT ` + strings.Join(indexedColumns, ", ") + ` FROM drops WHERE id = ?`
+	newDrop      = `INSERT INTO drops (` + strings.Join(slices.Concat(fixedColumns, indexedColumns, otherColumns), ", ") +
+		`) VALUES (?, ?, ?, ?, ?` + strings.Repeat(", ?", len(indexedColumns)+len(otherColumns)) + `)`
 )
 
 func indexed(d *bridge.Drop) []any {

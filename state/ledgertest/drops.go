@@ -10,6 +10,7 @@ import (
 var drops = []test{
 	{"a drop comes back as it was entered", func(w *world) {
 		d := wholeDrop()
+		d.Front = 3
 		w.must(w.Listed(w.Context(), bridge.Listing{New: []*bridge.Drop{d}, At: at}))
 		got, err := w.Ledger.Drop(w.Context(), d.ID)
 		w.must(err)
@@ -164,24 +165,30 @@ func dropsAreChosen(w *world) {
 	b := w.drop(bridge.Drop{Name: "b", SHA256: "2", SeenAt: at.Add(time.Hour), State: bridge.Ready})
 	c := w.drop(bridge.Drop{Name: "A", SHA256: "1", SeenAt: at.Add(2 * time.Hour), Folder: "/in"})
 	d := w.drop(bridge.Drop{Name: "a", Feed: "prices", SeenAt: at.Add(3 * time.Hour), State: bridge.Held, Remote: "disk"})
+	e := w.drop(bridge.Drop{Name: "a", Feed: "all@b2b", Front: a.ID, State: bridge.Loaded})
+	f := w.drop(bridge.Drop{Name: "a", Feed: "all@outlet", Front: a.ID, State: bridge.Held})
+	g := w.drop(bridge.Drop{Name: "undo", Feed: "all@b2b", State: bridge.Loaded})
 	for name, x := range map[string]struct {
 		f    bridge.DropFilter
 		want []int64
 	}{
-		"all":                {bridge.DropFilter{}, []int64{a.ID, b.ID, c.ID, d.ID}},
-		"the last two":       {bridge.DropFilter{Last: 2}, []int64{c.ID, d.ID}},
-		"the last of a feed": {bridge.DropFilter{Feed: "products", Last: 1}, []int64{c.ID}},
-		"of a remote":        {bridge.DropFilter{Remote: "disk"}, []int64{d.ID}},
-		"of a folder":        {bridge.DropFilter{Folder: "/in"}, []int64{c.ID}},
-		"of a name":          {bridge.DropFilter{Name: "a"}, []int64{a.ID, d.ID}},
-		"of a content":       {bridge.DropFilter{SHA256: "1"}, []int64{a.ID, c.ID}},
-		"of another content": {bridge.DropFilter{Feed: "products", Other: "1"}, []int64{b.ID}},
-		"after another":      {bridge.DropFilter{After: b.ID}, []int64{c.ID, d.ID}},
-		"in two states":      {bridge.DropFilter{States: []bridge.DropState{bridge.Ready, bridge.Held}}, []int64{b.ID, d.ID}},
-		"seen from and to":   {bridge.DropFilter{From: at.Add(time.Hour), To: at.Add(3 * time.Hour)}, []int64{b.ID, c.ID}},
-		"that owe a move":    {bridge.DropFilter{Owed: true}, []int64{a.ID}},
-		"of no feed":         {bridge.DropFilter{Feed: "customers"}, nil},
-		"by a text of SQL":   {bridge.DropFilter{Name: "a' OR '1'='1"}, nil},
+		"parts of a drop":         {bridge.DropFilter{Front: a.ID}, []int64{e.ID, f.ID}},
+		"but for parts not held":  {bridge.DropFilter{After: d.ID, Joined: []string{"all@b2b", "all@outlet"}}, []int64{f.ID, g.ID}},
+		"but for parts of a feed": {bridge.DropFilter{After: d.ID, Joined: []string{"all@outlet"}}, []int64{e.ID, f.ID, g.ID}},
+		"all":                     {bridge.DropFilter{}, []int64{a.ID, b.ID, c.ID, d.ID, e.ID, f.ID, g.ID}},
+		"the last two":            {bridge.DropFilter{Last: 2}, []int64{f.ID, g.ID}},
+		"the last of a feed":      {bridge.DropFilter{Feed: "products", Last: 1}, []int64{c.ID}},
+		"of a remote":             {bridge.DropFilter{Remote: "disk"}, []int64{d.ID}},
+		"of a folder":             {bridge.DropFilter{Folder: "/in"}, []int64{c.ID}},
+		"of a name":               {bridge.DropFilter{Name: "a"}, []int64{a.ID, d.ID, e.ID, f.ID}},
+		"of a content":            {bridge.DropFilter{SHA256: "1"}, []int64{a.ID, c.ID}},
+		"of another content":      {bridge.DropFilter{Feed: "products", Other: "1"}, []int64{b.ID}},
+		"after another":           {bridge.DropFilter{After: b.ID, Before: e.ID}, []int64{c.ID, d.ID}},
+		"in two states":           {bridge.DropFilter{States: []bridge.DropState{bridge.Ready, bridge.Held}}, []int64{b.ID, d.ID, f.ID}},
+		"seen from and to":        {bridge.DropFilter{From: at.Add(time.Hour), To: at.Add(3 * time.Hour)}, []int64{b.ID, c.ID}},
+		"that owe a move":         {bridge.DropFilter{Owed: true}, []int64{a.ID}},
+		"of no feed":              {bridge.DropFilter{Feed: "customers"}, nil},
+		"by a text of SQL":        {bridge.DropFilter{Name: "a' OR '1'='1"}, nil},
 	} {
 		w.sub(name, func(w *world) {
 			got, err := w.Drops(w.Context(), x.f)

@@ -5,6 +5,7 @@ import (
 	"path"
 	"strings"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 )
 
@@ -46,6 +47,9 @@ func strange(feed *config.Feed, all []*config.Feed, name string) string {
 		if other != name && takes(feed, other) {
 			return fmt.Sprintf("case: %s would match", other)
 		}
+	}
+	if shop := feed.Match.Shop(name); shop != "" {
+		return fmt.Sprintf("shop: it is for %s, and feed %s loads nothing into that", shop, bridge.FrontOf(feed.Name))
 	}
 	if elsewhere != nil {
 		return fmt.Sprintf("folder: feed %s takes such names in %s:%s", elsewhere.Name, elsewhere.Remote, elsewhere.Folder)

@@ -10,8 +10,9 @@ import (
 )
 
 // Missing says which numbers are missing right before a drop. They count within a date where names have one; at a new
-// date they may begin anew, with 0 or 1, or go on. Before the first drop of a feed nothing is missing.
-func Missing(ctx context.Context, ledger Ledger, d *bridge.Drop) (string, error) {
+// date they may begin anew, with 0 or 1, or go on. Before the first drop of a feed nothing is missing. What came to the front of the
+// feed ("": it has none) is not missing, though the feed got no part of it.
+func Missing(ctx context.Context, ledger Ledger, d *bridge.Drop, front string) (string, error) {
 	n, ok := parseSeq(d.Seq)
 	if !ok {
 		return "", nil
@@ -19,6 +20,15 @@ func Missing(ctx context.Context, ledger Ledger, d *bridge.Drop) (string, error)
 	p, err := Last(ctx, ledger, d.Feed, NumberRank(d))
 	if err != nil || p == nil {
 		return "", err
+	}
+	if front != "" {
+		came, err := Last(ctx, ledger, front, NumberRank(d))
+		if err != nil {
+			return "", err
+		}
+		if came != nil && came.Rank > p.Rank {
+			p = came
+		}
 	}
 	from, ok := parseSeq(p.Seq)
 	if !ok {

@@ -25,7 +25,7 @@ const (
 )
 
 // writeDocuments writes a receipt that tells of each document of a drop, and returns its path; empty when there is none.
-func (w *Writer) writeDocuments(ctx context.Context, run *bridge.Run) (string, error) {
+func (w *Writer) writeDocuments(ctx context.Context, run *bridge.Run, tell func(*rows.File) (formats.Receipt, error)) (string, error) {
 	format, ok := w.Feed.Format.(formats.Receipter)
 	if !ok || w.Drop.Spool == "" {
 		return "", nil
@@ -38,12 +38,13 @@ func (w *Writer) writeDocuments(ctx context.Context, run *bridge.Run) (string, e
 	if err != nil {
 		return "", err
 	}
-	at, err := w.putDocuments(ctx, run, format, file)
+	at, err := w.putDocuments(ctx, run, format, file, tell)
 	return at, errors.Join(err, file.Close())
 }
 
-func (w *Writer) putDocuments(ctx context.Context, run *bridge.Run, format formats.Receipter, file *rows.File) (at string, err error) {
-	o, err := w.told(ctx, run, file)
+func (w *Writer) putDocuments(ctx context.Context, run *bridge.Run, format formats.Receipter, file *rows.File,
+	tell func(*rows.File) (formats.Receipt, error)) (at string, err error) {
+	o, err := tell(file)
 	if err != nil {
 		return "", err
 	}

@@ -60,6 +60,15 @@ func (w *Writer) Write(ctx context.Context, run *bridge.Run) (paths []string, er
 	return paths, err
 }
 
+// WriteRejects writes the file with the rejects of a run alone, or why it failed.
+func (w *Writer) WriteRejects(ctx context.Context, run *bridge.Run) (paths []string, err error) {
+	at, err := w.writeRejects(ctx, run)
+	if err != nil || at == "" {
+		return nil, err
+	}
+	return []string{at}, nil
+}
+
 // bytes is the path of the drop's local copy.
 func (w *Writer) bytes() string { return filepath.Join(w.Spool, w.Drop.Spool) }
 

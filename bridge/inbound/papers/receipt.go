@@ -3,10 +3,7 @@ package papers
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"path"
 	"strconv"
 	"time"
 
@@ -14,6 +11,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/formats"
 )
 
@@ -75,7 +73,7 @@ func (w *Writer) writeReceipts(ctx context.Context, run *bridge.Run) (paths []st
 	for _, kind := range w.Feed.Receipts {
 		at := ""
 		if kind == config.DocumentReceipt {
-			at, err = w.writeDocuments(ctx, run)
+			at, err = w.writeDocuments(ctx, run, func(file *rows.File) (formats.Receipt, error) { return w.told(ctx, run, file) })
 		} else {
 			at, err = w.writeReceipt(ctx, run, c, kind)
 		}
@@ -87,16 +85,6 @@ func (w *Writer) writeReceipts(ctx context.Context, run *bridge.Run) (paths []st
 		}
 	}
 	return paths, nil
-}
-
-// writeReceipt writes one receipt and returns its path.
-func (w *Writer) writeReceipt(ctx context.Context, run *bridge.Run, c *receipt, kind string) (string, error) {
-	body, err := c.write(kind)
-	if err != nil {
-		return "", fmt.Errorf("write receipt of drop %d: %w", w.Drop.ID, err)
-	}
-	w.Events.Step("write receipt")
-	return w.put(ctx, path.Join(w.Drop.Folder, w.Feed.Folders.Receipts), receiptName(w.Drop, run, kind), bytes.NewReader(body))
 }
 
 func (w *Writer) receipt(ctx context.Context, run *bridge.Run) (*receipt, error) {
@@ -157,14 +145,9 @@ func orNull(t time.Time) *time.Time {
 
 func (c *receipt) write(kind string) ([]byte, error) {
 	if kind == "csv" {
-		return c.spreadsheet()
+		return spreadsheet(c.rows())
 	}
-	var buf bytes.Buffer
-	e := json.NewEncoder(&buf)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	err := e.Encode(c)
-	return buf.Bytes(), err
+	return indented(c)
 }
 
 // receiptRow is a line of a receipt for spreadsheets: one of kind "file" with the counts, then one of kind "reject" for
@@ -196,7 +179,7 @@ type receiptRow struct {
 	Message   string `csv:"message"`
 }
 
-func (c *receipt) spreadsheet() ([]byte, error) {
+func (c *receipt) rows() []receiptRow {
 	n := func(v int64) string { return strconv.FormatInt(v, 10) }
 	at := func(t *time.Time) string {
 		if t == nil {
@@ -217,6 +200,11 @@ func (c *receipt) spreadsheet() ([]byte, error) {
 		rows = append(rows, receiptRow{Kind: "warning", File: head.File, Drop: head.Drop, Run: head.Run, Line: n(w.Line),
 			Key: formats.Inert(w.Key), Field: formats.Inert(w.Field), Code: w.Code, Message: formats.Inert(w.Message)})
 	}
+	return rows
+}
+
+// spreadsheet is CSV for people.
+func spreadsheet[R any](rows []R) ([]byte, error) {
 	var buf bytes.Buffer
 	buf.WriteString("\ufeff") // without it Excel takes UTF-8 for something else
 	err := gocsv.Marshal(rows, &buf)

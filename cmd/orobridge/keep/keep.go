@@ -14,6 +14,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/bridge/operate/checkup"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/orobridge/orobridge/state"
 )
@@ -128,7 +129,7 @@ func (v Verbs) check() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return v.Pen.PrintExamined(operate.Findings(all))
+			return v.Pen.PrintExamined(checkup.Findings(all))
 		},
 	})
 }

@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/bridge/operate/checkup"
 )
 
 // PrintFinding prints what a check has found.
@@ -20,7 +20,7 @@ func (p *Pen) PrintFinding(f *bridge.Finding) {
 }
 
 // PrintChecked prints how many checks have failed.
-func (p *Pen) PrintChecked(all operate.Findings) error {
+func (p *Pen) PrintChecked(all checkup.Findings) error {
 	if p.AsJSON {
 		if err := p.PrintJSON(all); err != nil {
 			return err

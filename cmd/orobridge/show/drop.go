@@ -53,6 +53,13 @@ func (p *Pen) PrintDrop(v *operate.DropDetails) {
 			CountsLine(r.Counts), r.Requests)
 		p.printLeftOut("  ", r.Skipped, r.Unmapped)
 	}
+	for _, part := range v.Parts {
+		fmt.Fprintf(p.Stdout, "%s as drop %d: %s", part.Shop, part.Drop, part.State)
+		if part.Run.Run != 0 {
+			fmt.Fprintf(p.Stdout, ", run %d: %s", part.Run.Run, CountsLine(part.Counts))
+		}
+		fmt.Fprintln(p.Stdout)
+	}
 	for i, c := range v.Planned {
 		if i == foretoldShown {
 			fmt.Fprintf(p.Stdout, "and %d more changes: see `orobridge drop %d --shadow --rows`\n", len(v.Planned)-i, d.Drop)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge/operate"
+	"github.com/orobridge/orobridge/bridge/operate/checkup"
 	"github.com/orobridge/orobridge/state"
 )
 
@@ -16,7 +17,7 @@ import (
 type Keeping struct{ *Pen }
 
 // PrintExamined prints what was found whole and what was not, which is an error.
-func (p Keeping) PrintExamined(all operate.Findings) error {
+func (p Keeping) PrintExamined(all checkup.Findings) error {
 	for i := range all {
 		if !p.AsJSON {
 			p.PrintFinding(&all[i])

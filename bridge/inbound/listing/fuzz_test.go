@@ -1,10 +1,11 @@
-package inbound
+package listing_test
 
 import (
 	"bytes"
 	"testing"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/inbound/listing"
 )
 
 // FuzzManifest: whatever a sender writes, no name of an entry leaves its folder, none stands twice, and no number is negative but
@@ -14,7 +15,7 @@ func FuzzManifest(f *testing.F) {
 	f.Add([]byte("a.csv\nb.csv\n"))
 	f.Add([]byte("\xef\xbb\xbffile;rows\r\n\"../a\";-1\r\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		entries, err := readManifest(bytes.NewReader(text))
+		entries, err := listing.ReadManifest(bytes.NewReader(text))
 		seen := map[string]bool{}
 		for _, e := range entries {
 			if err != nil || bridge.SafeName(e.Name) != nil || seen[e.Name] || e.Rows < -1 || e.Size < -1 {

@@ -1,4 +1,7 @@
-package operate
+// Package checkup tries whether both ends of a config work: what `orobridge check` does, step by step, and what a page shows of it.
+//
+// What may go in: trying, and what a try has found. What may not: how it is shown, and what is decided (package operate).
+package checkup
 
 import (
 	"context"
@@ -136,6 +139,9 @@ func (c *Checkup) remote(ctx context.Context, rc *config.Remote, add func([]brid
 		return
 	}
 	for _, f := range c.Config.Feeds {
+		if f.Front != "" {
+			continue // its front looks into the folder
+		}
 		if f.Remote == rc.Name {
 			add(c.checkFeed(ctx, r, f, rc.ReadOnly))
 		}
