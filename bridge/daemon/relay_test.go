@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/bridgetest"
 	"github.com/orobridge/orobridge/bridge/daemon"
@@ -243,5 +245,46 @@ func TestTroubleOfAFeedThatIsGoneIsForgotten(t *testing.T) {
 	w.Must(<-done)
 	if err := relay.Next(context.Background(), w.Reread()); !errors.Is(err, context.Canceled) {
 		t.Errorf("after its end: %v", err)
+	}
+}
+
+// TestADoorThatCantBeOpenedIsTriedAgain where it comes with a config that is read: the bridge goes on, tells of it, and opens it at last.
+func TestADoorThatCantBeOpenedIsTriedAgain(t *testing.T) {
+	w := bridgetest.NewShops(t, []string{"b2b"}, ofEach)
+	w.Clock = bridge.SystemClock{}
+	w.Again()
+	var mu sync.Mutex
+	var told []bridge.EventKind
+	w.Events.Observe(func(e *bridge.Event) {
+		if e.Work == "door 127.0.0.1:22" {
+			mu.Lock()
+			told = append(told, e.Kind)
+			mu.Unlock()
+		}
+	})
+	first := w.Reread()
+	was, is := &porch{serving: make(chan struct{})}, &porch{serving: make(chan struct{})}
+	was.Remote = first.Shops[0].In.Remotes["disk"]
+	is.Remote = was.Remote
+	is.taken.Store(1)
+	first.Shops[0].In.Remotes = map[string]bridge.Remote{"disk": was}
+	relay := daemon.NewRelay(first)
+	ctx, stop := context.WithCancel(context.Background())
+	done := make(chan error, 2)
+	go func() { done <- relay.Run(ctx) }()
+	go func() { done <- relay.Serve(ctx) }()
+	<-was.serving
+	next := w.Reread()
+	next.Shops[0].In.Remotes = map[string]bridge.Remote{"disk": is}
+	w.Must(relay.Next(ctx, next))
+	<-is.serving
+	stop()
+	if err := errors.Join(<-done, <-done); err != nil {
+		t.Error(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	if diff := cmp.Diff([]bridge.EventKind{bridge.WorkPaused, bridge.WorkResumed}, told); diff != "" {
+		t.Errorf("what was told (-want +got):\n%s", diff)
 	}
 }

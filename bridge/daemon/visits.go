@@ -65,7 +65,8 @@ func (r *Relay) setDoors(d *doors) {
 	r.doors = d
 }
 
-// of opens the doors of a bridge, leaves those open that were, and closes those that it does not have, which it waits for.
+// of opens the doors of a bridge, leaves those open that were, and closes those that it does not have, which it waits for. A door that
+// can't be opened ends the first bridge, whose config is being tried; of a later one it is tried again, since the others go on.
 func (d *doors) of(b *Bridge) {
 	has := map[bridge.Server]bool{}
 	for _, remote := range b.Shops[0].In.Remotes { // they are of all shops
@@ -91,8 +92,22 @@ func (d *doors) of(b *Bridge) {
 		d.serve(func() error {
 			defer close(now.ended)
 			defer shut()
+			if b != d.Bridge {
+				b.openAtLast(ctx, s)
+			}
 			return s.Serve(ctx)
 		})
+	}
+}
+
+// openAtLast opens a door, and tells what keeps it closed, until it is open or ctx ends.
+func (b *Bridge) openAtLast(ctx context.Context, s bridge.Server) {
+	for failed := 0; ctx.Err() == nil; {
+		err := s.Listen(ctx)
+		if failed = b.report(ctx, "door "+s.Address(), failed, err); err == nil {
+			return
+		}
+		_ = b.Clock.Wait(ctx, bridge.Backoff(max(failed, 1), err, 0.5)) // it fails with ctx
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,13 +23,19 @@ type porch struct {
 	bridge.Remote
 	tell    func(*bridge.Event)
 	serving chan struct{}
+	taken   atomic.Int32 // how often the address is still somebody else's
 }
 
 var _ bridge.Server = (*porch)(nil)
 
 func (p *porch) Observe(tell func(*bridge.Event)) { p.tell = tell }
 
-func (p *porch) Listen(context.Context) error { return nil }
+func (p *porch) Listen(context.Context) error {
+	if p.taken.Add(-1) >= 0 {
+		return &bridge.Error{Op: "listen", Object: p.Address(), Fate: bridge.Stop, Err: errors.New("somebody else listens there")}
+	}
+	return nil
+}
 
 func (p *porch) Address() string { return "127.0.0.1:22" }
 
