@@ -146,7 +146,7 @@ func (e *Engine) openRun(ctx context.Context, d *bridge.Drop) (*bridge.Run, erro
 
 // RerunOptions say which rows of a drop run again, and how.
 type RerunOptions struct {
-	Rejected bool // only those that its last run rejected
+	Rejected bool // only those that its last run rejected, and those that have waited for a parent for too long since
 	Force    bool // send unchanged rows too, and overwrite what newer drops have set
 }
 
@@ -164,9 +164,13 @@ func (e *Engine) Rerun(ctx context.Context, d *bridge.Drop, o RerunOptions, by b
 	run := &bridge.Run{Kind: bridge.ReRun, Force: o.Force, Approved: true}
 	if o.Rejected {
 		run.Kind = bridge.RetryRun
-		if last, err := e.lastRejects(ctx, d, 0); err != nil || last == nil {
-			return nil, errors.Join(err, &bridge.Error{Op: "run again", Object: object, Err: errors.New("its last run rejected no row"),
-				Hint: "see `orobridge rejects`"})
+		last, err := e.lastRejects(ctx, d, 0)
+		if err != nil {
+			return nil, err
+		}
+		if len(last) == 0 {
+			return nil, &bridge.Error{Op: "run again", Object: object, Err: errors.New("its last run rejected no row"),
+				Hint: "see `orobridge rejects`"}
 		}
 	}
 	if err := e.haveBytes(ctx, "run again", d); err != nil {
@@ -193,8 +197,8 @@ func (e *Engine) haveBytes(ctx context.Context, op string, d *bridge.Drop) error
 	return spool.Have(ctx, e.Remotes[d.Remote], d, e.Spool, op)
 }
 
-// lastRejects finds the newest run of a drop, before the given one, that rejected rows; nil if none did.
-func (e *Engine) lastRejects(ctx context.Context, d *bridge.Drop, before int64) (*bridge.Run, error) {
+// lastRejects is [rows.LastRejects] of a drop.
+func (e *Engine) lastRejects(ctx context.Context, d *bridge.Drop, before int64) ([]*bridge.Run, error) {
 	runs, err := e.Ledger.Runs(ctx, d.ID)
 	if err != nil {
 		return nil, err

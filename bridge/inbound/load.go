@@ -313,17 +313,17 @@ func (l *loader) openCopy(signed func(envelope.Signature) error) (*rows.File, er
 	return rows.OpenCopy(l.e.Spool, l.f, l.e.spool(l.d), l.d.SHA256, signed)
 }
 
-// rejectedRows opens the rows that a drop's last run before this one rejected.
+// rejectedRows opens the rows whose last word before this run was that they are rejected.
 func (l *loader) rejectedRows(ctx context.Context) (rows.Source, error) {
 	last, err := l.e.lastRejects(ctx, l.d, l.run.ID)
-	if err != nil || last == nil {
+	if err != nil || len(last) == 0 {
 		return nil, errors.Join(err, fmt.Errorf("drop %d: no run before %d rejected rows", l.d.ID, l.run.ID))
 	}
 	file, err := l.openCopy(nil)
 	if err != nil {
 		return nil, err
 	}
-	spots, err := rows.Spots(ctx, l.e.Ledger, last.ID)
+	spots, err := rows.Spots(ctx, l.e.Ledger, last...)
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
@@ -379,8 +379,8 @@ func (l *loader) earned(ctx context.Context) (bridge.DropState, string, error) {
 		if err != nil {
 			return "", "", err
 		}
-		if last != nil {
-			rejected += last.Rejected
+		for _, r := range last {
+			rejected += r.Rejected
 		}
 	case bridge.RetryRun:
 		accepted, err := l.accepted(ctx)

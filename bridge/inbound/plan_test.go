@@ -331,14 +331,37 @@ func TestOnlyRejectedRowsRunAgain(t *testing.T) {
 	w.Drop("products", "a.csv", "sku,name,unit,brand\nSKU1,Bolt,item,\nSKU2,Nut,item,Acme\n")
 	w.Round()
 	d := w.Expect("products", bridge.Partial, bridge.Counts{Rows: 2, Created: 1, Rejected: 1})
-	if _, err := w.Shop.Add("brands", map[string]any{"defaultTitle": "Acme"}, nil); err != nil {
-		t.Skip("the box can't be given a brand:", err)
+	name, err := w.Shop.Add("localizedfallbackvalues", map[string]any{"string": "Acme"}, nil)
+	if err == nil {
+		_, err = w.Shop.Add("brands", nil, map[string]any{"names": []string{name}})
 	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Clock.Wait(t.Context(), time.Minute) // the shop's small lists are read again when a name is not in them, but not at once
 	if _, err := w.B.In.Rerun(context.Background(), d, inbound.RerunOptions{Rejected: true}, bridge.Decision{}); err != nil {
 		t.Fatal(err)
 	}
 	w.Round()
 	w.Expect("products", bridge.Loaded, bridge.Counts{Rows: 1, Created: 1})
+}
+
+// TestRowsThatWaitedForTooLongRunAgain with the rejected ones: they are rejects then, whichever run has said so, and stay so until then.
+func TestRowsThatWaitedForTooLongRunAgain(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ", park_for: 1h"))
+	w.Stock("SKU1")
+	w.Drop("prices", "a.csv", bridgetest.PriceHead+bridgetest.Price("SKU1", "1")+bridgetest.Price("SKU1", "x")+bridgetest.Price("SKU2", "2"))
+	w.Round()
+	w.Expect("prices", bridge.Partial, bridge.Counts{Rows: 3, Created: 1, Rejected: 1, Parked: 1})
+	w.Clock.Wait(t.Context(), 2*time.Hour)
+	w.Round()
+	d := w.Expect("prices", bridge.Partial, bridge.Counts{Rows: 1, Rejected: 1})
+	w.Stock("SKU2")
+	if _, err := w.B.In.Rerun(t.Context(), d, inbound.RerunOptions{Rejected: true}, bridge.Decision{}); err != nil {
+		t.Fatal(err)
+	}
+	w.Round()
+	w.Expect("prices", bridge.Partial, bridge.Counts{Rows: 2, Created: 1, Rejected: 1})
 }
 
 // A ragged row that runs again is judged as it stands in the file: it is not padded to a row that looks whole.

@@ -88,8 +88,8 @@ func (w *Writer) told(ctx context.Context, run *bridge.Run, file *rows.File) (fo
 	all, before := run.Kind.Whole(), map[rows.Spot]bool{}
 	if run.Kind == bridge.RetryRun {
 		runs, err := w.Ledger.Runs(ctx, w.Drop.ID)
-		if last := rows.LastRejects(runs, run.ID); err == nil && last != nil {
-			before, err = rows.Spots(ctx, w.Ledger, last.ID)
+		if err == nil {
+			before, err = rows.Spots(ctx, w.Ledger, rows.LastRejects(runs, run.ID)...)
 		}
 		if err != nil {
 			return o, err

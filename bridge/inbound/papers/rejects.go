@@ -99,7 +99,7 @@ func (w *Writer) wrappedRejects(ctx context.Context, file *rows.File, run *bridg
 // partRejects writes the rejects of one part.
 func (w *Writer) partRejects(ctx context.Context, columns []string, run *bridge.Run, p rows.Part, to io.Writer) error {
 	if copier, ok := w.Feed.Format.(formats.RejectCopier); ok {
-		failed, err := rows.Spots(ctx, w.Ledger, run.ID)
+		failed, err := rows.Spots(ctx, w.Ledger, run)
 		if err != nil {
 			return err
 		}

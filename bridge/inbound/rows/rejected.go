@@ -26,28 +26,37 @@ type Spot struct {
 // SpotOf is the spot of a position.
 func SpotOf(p formats.Position) Spot { return Spot{p.Part, p.Doc, p.Offset} }
 
-// Spots are those of the rows that a run rejected.
-func Spots(ctx context.Context, l Ledger, run int64) (map[Spot]bool, error) {
+// Spots are those of the rows that runs rejected.
+func Spots(ctx context.Context, l Ledger, runs ...*bridge.Run) (map[Spot]bool, error) {
 	spots := map[Spot]bool{}
-	err := l.Rejects(ctx, bridge.RejectFilter{Run: run}, func(r bridge.RejectRow) error {
-		spots[SpotOf(r.Pos)] = true
-		return nil
-	})
-	return spots, err
-}
-
-// LastRejects finds the newest of a drop's runs, before the given one (0: of all), if it rejected rows; nil if it did not.
-// Runs of parked records do not count.
-func LastRejects(runs []*bridge.Run, before int64) *bridge.Run {
-	for _, r := range slices.Backward(runs) {
-		if (before == 0 || r.ID < before) && r.Kind != bridge.ParkedRun {
-			if r.Rejected > 0 {
-				return r
-			}
+	for _, run := range runs {
+		err := l.Rejects(ctx, bridge.RejectFilter{Run: run.ID}, func(r bridge.RejectRow) error {
+			spots[SpotOf(r.Pos)] = true
 			return nil
+		})
+		if err != nil {
+			return nil, err
 		}
 	}
-	return nil
+	return spots, nil
+}
+
+// LastRejects lists those of a drop's runs, before the given one (0: of all), whose rejects are the last word on their rows: the newest
+// run of rows in the file, and the runs after it of parked records, some of which waited for too long. Runs that rejected nothing are
+// not among them.
+func LastRejects(runs []*bridge.Run, before int64) (last []*bridge.Run) {
+	for _, r := range slices.Backward(runs) {
+		if before != 0 && r.ID >= before {
+			continue
+		}
+		if r.Rejected > 0 {
+			last = append(last, r)
+		}
+		if r.Kind != bridge.ParkedRun {
+			break
+		}
+	}
+	return last
 }
 
 // Only reads of a file's rows those that stand in some spots: a reader's own rules, such as the day from which a price is
