@@ -12,12 +12,16 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 )
 
-// Into moves a file, making the target's folder when it is not there.
+// Into moves a file, making the target's folder when it is not there. Which of the two is missing is asked of the file: somebody else may
+// make the same folder at the same time.
 func Into(ctx context.Context, r bridge.Remote, from, to string) error {
 	err := r.Move(ctx, from, to)
 	if bridge.NotThere(err) {
-		if _, err := r.Stat(ctx, path.Dir(to)); !bridge.NotThere(err) {
-			return errors.Join(err, &bridge.Error{Op: "move", Object: from, File: true, Err: fs.ErrNotExist})
+		if _, gone := r.Stat(ctx, from); gone != nil {
+			if bridge.NotThere(gone) {
+				gone = &bridge.Error{Op: "move", Object: from, File: true, Err: fs.ErrNotExist}
+			}
+			return gone
 		}
 		if err := r.MakeFolder(ctx, path.Dir(to)); err != nil {
 			return err
