@@ -27,11 +27,11 @@ var rotated = map[string]string{
 	"subscribers.secret":          "../../bridge/subscribe/subscribe_test.go s.Secret, s.OldSecret = newKey, oldKey",
 	"subscribers.old_secret":      "../../bridge/subscribe/subscribe_test.go s.Secret, s.OldSecret = newKey, oldKey",
 	// The other end keeps two of these: here one takes the place of the other with a reload, or a restart.
-	"admin.oidc.client_secret": "testdata/script/rotate.txtar exec orobridge reload",
-	"subscribers.url":          "testdata/script/rotate.txtar exec orobridge reload",
-	"notify.url":               "testdata/script/rotate.txtar exec orobridge reload",
-	"alarms.heartbeat.url":     "testdata/script/rotate.txtar exec orobridge reload",
-	"alarms.watch.url":         "testdata/script/rotate.txtar exec orobridge reload",
+	"admin.oidc.client_secret": "testdata/script/addresses.txtar client_secret_file: client",
+	"subscribers.url":          "testdata/script/addresses.txtar name: wms, url_file: wms",
+	"notify.url":               "testdata/script/addresses.txtar name: ops, url_file: ops",
+	"alarms.heartbeat.url":     "testdata/script/addresses.txtar url_file: beat",
+	"alarms.watch.url":         "testdata/script/addresses.txtar name: south, url_file: south",
 	"state.postgres":           "help/operation.md make a second role",
 }
 
