@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"testing"
@@ -161,4 +162,36 @@ func TestAMoveThatLostSomethingIsNotedByItsSums(t *testing.T) {
 	if err == nil || bridge.HintOf(err) == "" || !Exists(dir) {
 		t.Errorf("it was taken for the same: %v", err)
 	}
+}
+
+// TestASecondRoleGoesOnWithTheLedger is how the database's password is changed: PostgreSQL keeps one for a role, so a second role that is
+// a member of the first takes its place with a restart, and the first may not come in any more.
+func TestASecondRoleGoesOnWithTheLedger(t *testing.T) {
+	ctx, dir, address := t.Context(), t.TempDir(), postgrestest.Address(t)
+	postgrestest.Exec(t, address, `CREATE ROLE was LOGIN;
+		DO $$ BEGIN EXECUTE 'GRANT CREATE ON DATABASE ' || quote_ident(current_database()) || ' TO was'; END $$`)
+	t.Cleanup(func() {
+		postgrestest.Exec(t, address, "DROP OWNED BY was, is_now CASCADE; DROP ROLE is_now; DROP ROLE was")
+	})
+	as := func(role string) *State {
+		u, err := url.Parse(address)
+		must(t, err)
+		u.User = url.User(role)
+		s, err := Open(ctx, dir, Options{Postgres: u.String()})
+		must(t, err)
+		return s
+	}
+	s := as("was")
+	identity := s.Identity()
+	must(t, s.Note(ctx, "said", "by the first"))
+	must(t, s.Close())
+	postgrestest.Exec(t, address, "CREATE ROLE is_now LOGIN IN ROLE was; ALTER ROLE was NOLOGIN")
+	s = as("is_now")
+	notes, err := s.Notes(ctx)
+	must(t, err)
+	if s.Identity() != identity || notes["said"] != "by the first" {
+		t.Errorf("ledger %s, and not %s, with %v", s.Identity(), identity, notes)
+	}
+	must(t, s.Note(ctx, "said", "by the second"))
+	must(t, s.Close())
 }

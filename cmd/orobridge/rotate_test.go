@@ -32,7 +32,7 @@ var rotated = map[string]string{
 	"notify.url":               "testdata/script/addresses.txtar name: ops, url_file: ops",
 	"alarms.heartbeat.url":     "testdata/script/addresses.txtar url_file: beat",
 	"alarms.watch.url":         "testdata/script/addresses.txtar name: south, url_file: south",
-	"state.postgres":           "help/operation.md make a second role",
+	"state.postgres":           "../../state/move_test.go TestASecondRoleGoesOnWithTheLedger",
 }
 
 // A secret that the config learns has its line in the table of how two of them are good for a while, and a test that plays it.
