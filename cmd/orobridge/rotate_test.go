@@ -15,7 +15,7 @@ var rotated = map[string]string{
 	"oro.client_secret":           "testdata/script/rotate.txtar client_secret_file: secret-2",
 	"shops.client_secret":         "testdata/script/rotate.txtar client_secret_file: secret-2",
 	"remotes.private_key":         "testdata/script/rotate.txtar private_key_file: next_key",
-	"remotes.passphrase":          "../../bridge/sftp/login_test.go wrong passphrase",
+	"remotes.passphrase":          "testdata/script/rotate.txtar passphrase_file: phrase",
 	"remotes.password":            "testdata/script/passwords.txtar password_file: erp.password",
 	"remotes.users.password_hash": "testdata/script/passwords.txtar password_hash_file: erp.hash",
 	"feeds.unwrap.key":            "../../formats/envelope/pgp_test.go TestBothKeysAreGoodWhileTheyChange",
