@@ -35,14 +35,22 @@ type lives struct {
 func (l *lives) serve(ctx context.Context, c *config.Config) (err error) {
 	l.ledger, err = takeLedger(ctx, c, c.State.Postgres != "")
 	if err != nil {
-		return err
+		return unlessStopped(ctx, err)
 	}
 	defer closing(l.ledger, &err)
 	for _, doubt := range l.ledger.Doubts {
 		l.log.Warn(doubt)
 	}
-	if err = l.run(ctx, c); errors.Is(err, bridge.ErrLocked) && l.ledger.Shared() != nil {
+	if err = unlessStopped(ctx, l.run(ctx, c)); errors.Is(err, bridge.ErrLocked) && l.ledger.Shared() != nil {
 		return errors.Join(errThoughtDead, err)
+	}
+	return err
+}
+
+// unlessStopped is an error but for what a stop leaves, which may come before all of the bridge has begun.
+func unlessStopped(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
 	}
 	return err
 }
@@ -85,9 +93,6 @@ func (l *lives) run(ctx context.Context, c *config.Config) error {
 	err = errors.Join(err, last.leave(nobody()))
 	if ctx.Err() != nil {
 		err = errors.Join(err, last.Alarms.Rest(context.WithoutCancel(ctx)))
-		if errors.Is(err, context.Canceled) {
-			return nil
-		}
 	}
 	return err
 }
