@@ -70,10 +70,16 @@ func (w *Writer) writeReceipts(ctx context.Context, run *bridge.Run) (paths []st
 	if err != nil {
 		return nil, err
 	}
+	return w.writeKinds(ctx, run, c, func(file *rows.File) (formats.Receipt, error) { return w.told(ctx, run, file) })
+}
+
+// writeKinds writes a receipt in each way that the feed asks for; told says of a file what documents are told.
+func (w *Writer) writeKinds(ctx context.Context, run *bridge.Run, c paper,
+	told func(*rows.File) (formats.Receipt, error)) (paths []string, err error) {
 	for _, kind := range w.Feed.Receipts {
 		at := ""
 		if kind == config.DocumentReceipt {
-			at, err = w.writeDocuments(ctx, run, func(file *rows.File) (formats.Receipt, error) { return w.told(ctx, run, file) })
+			at, err = w.writeDocuments(ctx, run, told)
 		} else {
 			at, err = w.writeReceipt(ctx, run, c, kind)
 		}

@@ -8,7 +8,6 @@ import (
 	"path"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/formats"
 )
@@ -63,7 +62,7 @@ type share struct {
 
 // WriteTogether writes the receipts of a drop for several shops, and returns their paths. They tell of the last run of each, and
 // carry the last of all in their names.
-func (w *Writer) WriteTogether(ctx context.Context, shares []Share) (paths []string, err error) {
+func (w *Writer) WriteTogether(ctx context.Context, shares []Share) ([]string, error) {
 	if len(w.Feed.Receipts) == 0 || w.Drop.Manifest {
 		return nil, nil
 	}
@@ -80,23 +79,9 @@ func (w *Writer) WriteTogether(ctx context.Context, shares []Share) (paths []str
 			newest = last
 		}
 	}
-	for _, kind := range w.Feed.Receipts {
-		at := ""
-		if kind == config.DocumentReceipt {
-			at, err = w.writeDocuments(ctx, newest, func(file *rows.File) (formats.Receipt, error) {
-				return w.toldTogether(ctx, shares, newest, file)
-			})
-		} else {
-			at, err = w.writeReceipt(ctx, newest, c, kind)
-		}
-		if err != nil {
-			return nil, err
-		}
-		if at != "" {
-			paths = append(paths, at)
-		}
-	}
-	return paths, nil
+	return w.writeKinds(ctx, newest, c, func(file *rows.File) (formats.Receipt, error) {
+		return w.toldTogether(ctx, shares, newest, file)
+	})
 }
 
 // of writes of a shop's part what is written of a drop.
