@@ -103,9 +103,6 @@ func (l runStore) OpenBatches(ctx context.Context, run int64) ([]*bridge.Batch, 
 		if err != nil {
 			return err
 		}
-		if err != nil {
-			return err
-		}
 		b.Changes, err = decodeChanges(b.Entity, packed)
 		b.Damaged = errors.Is(err, errFlipped)
 		if batches = append(batches, b); b.Damaged {
