@@ -1,7 +1,6 @@
 package postgrestest
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -9,9 +8,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"syscall"
-	"time"
-
-	"github.com/jackc/pgx/v5"
 )
 
 // Pooler is a PgBouncer before a cluster, which pools sessions.
@@ -63,14 +59,8 @@ func (p *Pooler) Start() error {
 		return fmt.Errorf("start PgBouncer (apt-get install pgbouncer): %w", err)
 	}
 	p.life = cmd
-	for range 600 {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		conn, err := pgx.Connect(ctx, p.Address())
-		cancel()
-		if err == nil {
-			return conn.Close(context.Background())
-		}
-		time.Sleep(50 * time.Millisecond)
+	if answers(p.Address()) {
+		return nil
 	}
 	return errors.Join(errors.New("PgBouncer does not answer"), p.Stop())
 }

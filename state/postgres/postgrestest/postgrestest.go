@@ -276,17 +276,25 @@ func (c *Cluster) Start() error {
 		return err
 	}
 	c.done = cmd
-	for range 600 {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-		conn, err := pgx.Connect(ctx, c.Address())
-		cancel()
-		if err == nil {
-			return conn.Close(context.Background())
-		}
-		time.Sleep(50 * time.Millisecond)
+	if answers(c.Address()) {
+		return nil
 	}
 	log, err := os.ReadFile(filepath.Join(c.dir, "log"))
 	return errors.Join(fmt.Errorf("PostgreSQL does not answer: %s", log), err, c.Kill())
+}
+
+// answers waits until somebody answers at an address, half a minute at least.
+func answers(address string) bool {
+	for range 600 {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		conn, err := pgx.Connect(ctx, address)
+		cancel()
+		if err == nil {
+			return conn.Close(context.Background()) == nil
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	return false
 }
 
 // Kill ends the server as a crash does: its connections break, and it recovers when it is started again.
