@@ -76,7 +76,7 @@ func (s dropPages) showDrop(c *call) error {
 	v.Runs, v.Life = lastOf(v.Runs, shownRuns), lastOf(v.Life, shownLife)
 	v.Can = v.decisions()
 	refresh := 0
-	if v.State == bridge.Held {
+	if v.State == bridge.Held && len(v.Parts) == 0 { // each part has a plan of its own
 		v.Plan, v.Pending, err = s.plans.get(ctx, fmt.Sprintf("drop %d %d", id, len(v.Life)), func(ctx context.Context) (*operate.Plan, error) {
 			return c.desk.PlanDrop(ctx, id, operate.PlanOptions{})
 		})

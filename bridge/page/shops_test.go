@@ -142,3 +142,29 @@ func around(text, word string) string {
 	}
 	return text[max(0, i-60):min(len(text), i+60)]
 }
+
+// Whoever sees all of a file's shops sees beside each other what each has made of it.
+func TestADropOfSeveralShopsShowsEach(t *testing.T) {
+	w := bridgetest.NewShops(t, []string{"b2b", "outlet"}, `feeds:
+  - { name: products, shop: [b2b, outlet], entity: products, remote: disk, match: 'products_*.csv', ready: { stable: 0s }, guards: { min_rows: 1 },
+      format: { kind: csv } }
+`)
+	w.Drop("products_1.csv", "sku,name,unit\nSKU8,Nut,item\nSKU9,Bolt,none\n")
+	w.Must(w.B.Round(t.Context()))
+	p := page.New(page.Options{Desk: w.Desk(), Config: w.Settings, Version: "test", Log: slog.New(slog.DiscardHandler)})
+	t.Cleanup(func() { w.Must(p.Close()) })
+	r := httptest.NewRequest("GET", "/drops/1", nil)
+	a := httptest.NewRecorder()
+	p.Handler().ServeHTTP(a, r.WithContext(admit.WithCaller(r.Context(), &admit.Caller{Name: "ada", Role: admit.Admin})))
+	text := textOf(a.Body.String())
+	for _, want := range []string{"Of each shop", "b2b", "outlet"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the page does not say %q: %s", want, text)
+		}
+	}
+	for _, part := range []string{`href="/drops/2"`, `href="/drops/3"`} {
+		if !strings.Contains(a.Body.String(), part) {
+			t.Errorf("no link %s", part)
+		}
+	}
+}
