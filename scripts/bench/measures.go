@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -25,6 +24,7 @@ var measures = []struct {
 	measure func(b *bench, dir string) ([]figure, error)
 }{
 	{"first load", firstLoad},
+	{"state", stateSize},
 	{"plan on PostgreSQL", onPostgres},
 	{"plan in order", func(b *bench, _ string) ([]figure, error) { return b.plan("in key order", 2_000_000, inOrder) }},
 	{"plan in no order", func(b *bench, _ string) ([]figure, error) { return b.plan("in no order", 700_000, scattered) }},
@@ -75,7 +75,7 @@ func write(path string, rows func(*bufio.Writer)) error {
 	return errors.Join(w.Flush(), f.Close())
 }
 
-// firstLoad loads new prices, and the same with one in a hundred changed over SSH, and looks at what the state takes.
+// firstLoad loads new prices, and the same with one in a hundred changed over SSH.
 func firstLoad(b *bench, dir string) ([]figure, error) {
 	n := b.of(20_000, 200_000)
 	erp, err := server(dir)
@@ -89,25 +89,13 @@ func firstLoad(b *bench, dir string) ([]figure, error) {
 `), prices(filepath.Join(dir, "a.csv"), n, 0, inOrder)); err != nil {
 		return nil, err
 	}
-	largest := watch(filepath.Join(dir, "var"))
 	first, err := b.orobridge(dir, "load", "prices", "a.csv")
-	most := largest()
-	if err != nil {
-		return nil, err
-	}
-	file, err := os.Stat(filepath.Join(dir, "a.csv"))
-	if err != nil {
-		return nil, err
-	}
-	ledger, err := os.Stat(filepath.Join(dir, "var", "ledger.db"))
 	if err != nil {
 		return nil, err
 	}
 	figures := []figure{
 		{fmt.Sprintf("first load of %d prices: CPU of a row", n), float64(first.cpu.Microseconds()) / float64(n), 30, "µs", false},
 		{"  peak memory", first.peak, 64, "MB", false},
-		{"  state while it loads, in files", float64(most) / float64(file.Size()), 2, "times", false},
-		{"  ledger afterwards, in files", float64(ledger.Size()) / float64(file.Size()), 2, "times", false},
 	}
 	if err := prices(filepath.Join(erp.root(), "b.csv"), n, 1, inOrder); err != nil {
 		return figures, err
@@ -116,41 +104,6 @@ func firstLoad(b *bench, dir string) ([]figure, error) {
 	wanted := max(0.5, 2*float64(n)/1e6) // starting and logging in take a while, too
 	return append(figures,
 		figure{fmt.Sprintf("daily drop of %d prices over sshd, 1 %% changed", n), daily.wall.Seconds(), wanted, "s", false}), err
-}
-
-// watch looks at how many bytes a folder takes until it is asked for the most.
-func watch(dir string) (most func() int64) {
-	var largest int64
-	ended, stopped := make(chan struct{}), make(chan struct{})
-	go func() {
-		defer close(stopped)
-		for tick := time.NewTicker(50 * time.Millisecond); ; {
-			var size int64
-			_ = filepath.WalkDir(dir, func(_ string, entry fs.DirEntry, err error) error {
-				if err != nil {
-					return nil // it is not there yet, or not any more
-				}
-				if info, err := entry.Info(); err == nil && info.Mode().IsRegular() {
-					size += info.Size()
-				}
-				return nil
-			})
-			if size > largest {
-				largest = size
-			}
-			select {
-			case <-ended:
-				tick.Stop()
-				return
-			case <-tick.C:
-			}
-		}
-	}()
-	return func() int64 {
-		close(ended)
-		<-stopped
-		return largest
-	}
 }
 
 // sshd is OpenSSH's server, as scripts/sshd starts it.
