@@ -16,7 +16,7 @@ CREATE OR REPLACE FUNCTION cut() RETURNS trigger LANGUAGE plpgsql SET search_pat
 	RETURN NEW;
 END $$;
 DO $$ DECLARE t record; BEGIN
-	FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename <> 'bridges' AND tablename NOT LIKE 'river_%' LOOP
+	FOR t IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema() AND tablename NOT IN ('bridges', 'commits') AND tablename NOT LIKE 'river_%' LOOP
 		EXECUTE format('CREATE OR REPLACE TRIGGER cut BEFORE INSERT OR UPDATE OR DELETE ON %I FOR EACH ROW EXECUTE FUNCTION cut()', t.tablename);
 	END LOOP;
 END $$`

@@ -117,6 +117,49 @@ func TestAReplicaTakesOver(t *testing.T) {
 	}
 }
 
+// A replica takes over that has not heard of a commit whose answer was lost, and gives the number that its transaction had to somebody
+// else's, which is committed. The bridge hears that its own is not there.
+func TestACommitThatIsLostWithItsDatabaseIsNotTakenForAnotherOne(t *testing.T) {
+	inSoak(t)
+	primary := cluster(t)
+	standby, err := primary.Standby()
+	must(t, err)
+	t.Cleanup(func() { must(t, standby.Remove()) })
+	l := openAt(t, primary.Either(standby), Options{})
+	must(t, l.Note(t.Context(), "before", "1"))
+	var caughtUp bool
+	for !caughtUp {
+		must(t, admin(t, primary.Address()).QueryRow(t.Context(),
+			"SELECT coalesce(min(replay_lsn) >= pg_current_wal_lsn(), false) FROM pg_stat_replication").Scan(&caughtUp))
+	}
+	must(t, standby.Kill())
+	c, err := l.database.write.Conn(t.Context())
+	must(t, err)
+	number := l.database.commits.Add(1)
+	must(t, l.database.begin(t.Context(), c, number))
+	var transaction string
+	must(t, c.QueryRowContext(t.Context(), "SELECT pg_current_xact_id()::text").Scan(&transaction))
+	must(t, run(t.Context(), c, "COMMIT"))
+	must(t, primary.Kill())
+	t.Cleanup(func() { must(t, primary.Start()) }) // so that it can be removed
+	must(t, standby.Start())
+	must(t, standby.Do(t.Context(), "SELECT pg_promote()"))
+	db, status := admin(t, standby.Address()), ""
+	for status != "committed" { // others come by until one has that number
+		_, err := db.Exec(t.Context(), "SELECT pg_current_xact_id()")
+		must(t, err)
+		if err := db.QueryRow(t.Context(), "SELECT coalesce(pg_xact_status($1::text::xid8), 'forgotten')", transaction).Scan(&status); err != nil &&
+			stateOf(err) != "22023" { // there is none of it yet
+			t.Fatal(err)
+		}
+	}
+	unanswered := pause(errors.New("unanswered"), "wait")
+	if err := l.database.becameOf(t.Context(), number, unanswered); err != unanswered {
+		t.Errorf("it became of it: %v", err)
+	}
+	must(t, closed(c))
+}
+
 // A pooler that hands out whole sessions is as good as the database itself, and may be started anew.
 func TestAPoolerOfSessionsMayStandBetween(t *testing.T) {
 	inSoak(t)

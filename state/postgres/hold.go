@@ -65,6 +65,9 @@ func (h *hold) holder(ctx context.Context, c *pgx.Conn) string {
 // clock is the database's time as the ledger keeps it.
 const clock = "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)"
 
+// commitsKept is how long the number of a last commit is kept of somebody who has gone: nobody doubts so long what became of it.
+const commitsKept = 7 * 24 * time.Hour
+
 // say enters this bridge among those whose writes count. One that works alone is the only one.
 func (h *hold) say(ctx context.Context) error {
 	host, err := os.Hostname()
@@ -78,6 +81,9 @@ func (h *hold) say(ctx context.Context) error {
 	}
 	return errors.Join(inTx(ctx, c, func(exec func(query string, args ...any) error) error {
 		if err := exec(fmt.Sprintf("SELECT turn(%d, '')", h.lock)); err != nil {
+			return err
+		}
+		if err := exec("DELETE FROM commits WHERE at < "+clock+" - ?", commitsKept.Milliseconds()); err != nil {
 			return err
 		}
 		if !h.shares {

@@ -26,6 +26,7 @@ import (
 	"net"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -48,11 +49,13 @@ func (l *Ledger) Of(shop string) *Ledger { return &Ledger{l.Ledger.Of(shop), l.d
 
 // database is the connections to a ledger's database.
 type database struct {
-	config *pgx.ConnConfig
-	schema string
-	lock   int64  // advisory locks of this ledger have this number and the next one
-	word   string // the bridge's id, which each writing transaction says; empty for who writes beside the bridges that work
-	hold   *hold  // nil for who does not hold it
+	config  *pgx.ConnConfig
+	schema  string
+	lock    int64        // advisory locks of this ledger have this number and the next one
+	word    string       // the bridge's id, which each writing transaction says; empty for who writes beside the bridges that work
+	writer  string       // by what its commits are known
+	commits atomic.Int64 // how many it has begun
+	hold    *hold        // nil for who does not hold it
 
 	write, read, find, front, walks *sql.DB
 	links                           block // numbers of links to come
@@ -93,7 +96,7 @@ func connect(address string) (*database, error) {
 	if err != nil { // pgx leaves the password out
 		return nil, &bridge.Error{Op: "read", Object: "state.postgres", Err: err, Hint: "write postgres://user@host:5432/database"}
 	}
-	d := &database{config: c, schema: Schema}
+	d := &database{config: c, schema: Schema, writer: rand.Text()}
 	if named := c.RuntimeParams["search_path"]; named != "" {
 		d.schema = named
 		delete(c.RuntimeParams, "search_path")

@@ -21,7 +21,8 @@ func (d *database) Write(ctx context.Context, _ bool, do func(ledger.Statements)
 	if err != nil {
 		return broken(err)
 	}
-	number, err := d.begin(ctx, c)
+	number := d.commits.Add(1)
+	err = d.begin(ctx, c, number)
 	if err == nil {
 		s := &statements{Conn: c, database: d, words: map[string]string{}}
 		if err = do(s); err == nil {
@@ -74,17 +75,9 @@ func isBroken(c *sql.Conn) (lost bool) {
 	return lost || err != nil
 }
 
-// begin begins a transaction, waits for its turn, and tells its number.
-func (d *database) begin(ctx context.Context, c *sql.Conn) (number string, err error) {
-	err = c.Raw(func(dc any) error {
-		results, err := dc.(*conn).pgx().PgConn().Exec(ctx, fmt.Sprintf("BEGIN; SELECT turn(%d, '%s')", d.lock, d.word)).ReadAll()
-		if err != nil {
-			return dc.(*conn).trouble(ctx, err)
-		}
-		number = string(results[1].Rows[0][0])
-		return nil
-	})
-	return number, err
+// begin begins a transaction with the number of its commit, and waits for its turn.
+func (d *database) begin(ctx context.Context, c *sql.Conn, number int64) error {
+	return run(ctx, c, fmt.Sprintf("BEGIN; SELECT turn(%d, '%s', '%s', %d)", d.lock, d.word, d.writer, number))
 }
 
 // run carries out a statement that is no more than a word.
@@ -99,19 +92,21 @@ func run(ctx context.Context, c *sql.Conn, word string) error {
 }
 
 // becameOf finds out what became of a transaction whose commit was not answered: nil when it was committed. Until the database
-// answers nobody else of this process writes.
-func (d *database) becameOf(ctx context.Context, number string, unanswered error) error {
+// answers nobody else of this process writes. Once it is somebody else's turn the transaction has ended; a database that only
+// repeats another one gives no turns.
+func (d *database) becameOf(ctx context.Context, number int64, unanswered error) error {
 	for n := 1; ; n++ {
-		var status sql.NullString
-		err := d.read.QueryRowContext(ctx, "SELECT pg_xact_status(CAST(CAST(? AS TEXT) AS XID8))", number).Scan(&status)
+		var last int64
+		_, err := d.read.ExecContext(ctx, fmt.Sprintf("SELECT turn(%d, '')", d.lock))
+		if err == nil {
+			err = d.read.QueryRowContext(ctx, "SELECT coalesce(max(number), 0) FROM commits WHERE writer = ?", d.writer).Scan(&last)
+		}
 		switch {
-		case err == nil && status.String == "committed":
+		case err == nil && last == number:
 			return nil
-		case err == nil && status.String != "in progress": // aborted
+		case err == nil:
 			return unanswered
-		case stateOf(err) == unknownNumber: // a replica that took over has never heard of it
-			return unanswered
-		case err != nil && bridge.FateOf(err) != bridge.Pause:
+		case bridge.FateOf(err) != bridge.Pause:
 			return errors.Join(unanswered, err)
 		}
 		wait := time.NewTimer(bridge.Backoff(n, err, 0.5))

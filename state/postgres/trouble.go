@@ -17,9 +17,6 @@ const takenOver = "OB001"
 // lockNotAvailable is the state of the error that a lock was waited for long enough.
 const lockNotAvailable = "55P03"
 
-// unknownNumber is the state of the error that no transaction of a number has begun yet.
-const unknownNumber = "22023"
-
 // stateOf is the state of an error of the database; empty for any other.
 func stateOf(err error) string {
 	var e *pgconn.PgError
