@@ -329,7 +329,7 @@ type User struct {
 // Webhook is the intake of the shop's webhooks, which only wake the exports.
 type Webhook struct {
 	Listen string        `yaml:"listen" jsonschema:"default=127.0.0.1:8086" doc:"address and port, for the shop alone"`
-	URL    string        `yaml:"url" doc:"address at which the shop reaches listen, /webhook for its path; the bridge then registers itself there and keeps it so"`
+	URL    string        `yaml:"url" doc:"address at which the shop reaches listen, /webhook for its path; the bridge then registers itself there and keeps it so. Each of several shops has an address of its own, /webhook/NAME"`
 	Secret bridge.Secret `yaml:"secret" doc:"key of the shop's webhook signatures, 32 bytes or more; without it there is no webhook intake; while it changes two, one a line, the new one first"`
 }
 

@@ -83,6 +83,15 @@ func (c *Config) ShopOf(work string) string {
 	return ""
 }
 
+// HookOf is where a shop tells of orders: webhook.url for the only one, with its name behind that for one of several. It is empty where the
+// bridge registers itself nowhere.
+func (c *Config) HookOf(shop *Shop) string {
+	if c.Webhook.URL == "" || len(c.Several) < 2 {
+		return c.Webhook.URL
+	}
+	return strings.TrimRight(c.Webhook.URL, "/") + "/" + shop.Name
+}
+
 // ShopNames lists the names of the shops.
 func (c *Config) ShopNames() []string {
 	var names []string

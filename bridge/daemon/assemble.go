@@ -61,7 +61,7 @@ func Assemble(c *config.Config, shop *config.Shop, e Ends) *Daemon {
 	for _, x := range out.Exports {
 		d.marks[exportWork(x.Name)] = config.MarkOf(d.mark, x, c.RemoteMark(x.Remote))
 	}
-	d.marks[d.of(bridge.ShopWork)], d.marks[d.of(bridge.WebhookWork)] = d.mark, config.MarkOf(d.mark, c.Webhook)
+	d.marks[d.of(bridge.ShopWork)], d.marks[d.of(bridge.WebhookWork)] = d.mark, config.MarkOf(d.mark, c.Webhook, c.HookOf(shop))
 	return d
 }
 

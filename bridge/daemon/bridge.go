@@ -124,17 +124,28 @@ func (b *Bridge) Recall(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
-// Wake has the exports of all shops ask at once for what is new, whichever bridge has them.
-func (b *Bridge) Wake() {
-	b.wake()
-	if b.Share != nil {
-		b.Share.Wake()
+// Wake has the exports of a shop ask at once for what is new, whichever bridge has them; "" is the only shop there is. It says whether
+// there is such a shop.
+func (b *Bridge) Wake(shop string) bool {
+	if shop == "" && len(b.Shops) == 1 {
+		shop = b.Shops[0].Name
 	}
+	if b.Daemon(shop) == nil {
+		return false
+	}
+	work := bridge.OfShop(bridge.WebhookWork, shop)
+	if b.wake(work); b.Share != nil {
+		b.Share.Wake(work)
+	}
+	return true
 }
 
-func (b *Bridge) wake() {
+// wake is Wake for the exports of the shop whose webhook a piece of work is, in this process.
+func (b *Bridge) wake(work string) {
 	for _, d := range b.Shops {
-		d.Out.WakeExports()
+		if d.of(bridge.WebhookWork) == work {
+			d.Out.WakeExports()
+		}
 	}
 }
 

@@ -78,6 +78,7 @@ type schedule struct {
 	*turns
 	goesOn bool               // with the work of a schedule by an earlier config
 	all    func() []*schedule // of all shops, and this one
+	call   func(work string)  // all bridges that share the work: see [Share.Wake]; nil for one that does all of it
 }
 
 // turns are what the goroutines that work for a shop share, by whatever config they do.
@@ -128,9 +129,9 @@ func (s *schedule) poll(f *config.Feed) unit {
 		if !watched {
 			seen, watched = s.watch(ctx, f), true
 		}
-		err := s.visit(ctx, f)
+		n, err := s.visit(ctx, f)
 		s.announce(func() { s.polled[f.Name] = true })
-		s.tellBranches(f)
+		s.tellBranches(f, n > 0)
 		return due{f.Every.D(), seen}, err
 	}}
 }
@@ -144,20 +145,21 @@ func (s *schedule) watch(ctx context.Context, f *config.Feed) <-chan struct{} {
 	return changed
 }
 
-// visit looks into a feed's folder once, unless somebody has paused the feed. What a lost ledger has left behind is told once.
-func (s *schedule) visit(ctx context.Context, f *config.Feed) error {
+// visit looks into a feed's folder once, unless somebody has paused the feed, and says how many of its drops are to be loaded, or are
+// being. What a lost ledger has left behind is told once.
+func (s *schedule) visit(ctx context.Context, f *config.Feed) (loadable int, err error) {
 	if halt, err := s.halted(ctx, feedWork(f.Name)); err != nil || halt != nil {
-		return err
+		return 0, err
 	}
-	_, err := s.In.Poll(ctx, f)
+	loadable, err = s.In.Poll(ctx, f)
 	err = errors.Join(err, s.In.FinishAll(ctx, f))
 	if _, told := s.told.Load(f.Name); err != nil || told {
-		return err
+		return loadable, err
 	}
 	if err = s.In.TellLeftovers(ctx, f); err == nil {
 		s.told.Store(f.Name, true)
 	}
-	return err
+	return loadable, err
 }
 
 // load loads the drops of a feed, one after the other, as soon as what it depends on has nothing left to load.

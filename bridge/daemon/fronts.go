@@ -31,18 +31,29 @@ func frontDesk(c *config.Config, of *Daemon) *Daemon {
 	return d
 }
 
-// tellBranches tells the shops' schedules that the folder of a front was listed: their branches may have something.
-func (s *schedule) tellBranches(f *config.Feed) {
+// tellBranches tells the shops' schedules that the folder of a front was listed, and those of other bridges when there is something for
+// their branches.
+func (s *schedule) tellBranches(f *config.Feed, some bool) {
 	if len(f.Branches) == 0 {
 		return
 	}
 	for _, other := range s.all() {
-		other.announce(func() {
-			for _, b := range f.Branches {
-				other.polled[b.Name] = true
-			}
-		})
+		other.listed(f.Name)
 	}
+	if some && s.call != nil {
+		s.call(feedWork(f.Name))
+	}
+}
+
+// listed says that the folder of a front was: the shop's branch of it may have something.
+func (s *schedule) listed(front string) {
+	s.announce(func() {
+		for _, f := range s.In.Feeds {
+			if f.Front == front {
+				s.polled[f.Name] = true
+			}
+		}
+	})
 }
 
 // listFronts makes the part of a round that comes before the shops': what is there is taken, and their branches have it.
@@ -77,15 +88,4 @@ func (b *Bridge) daemons() []*Daemon {
 		return b.Shops
 	}
 	return append(b.Shops[:len(b.Shops):len(b.Shops)], b.Front)
-}
-
-// shareable says that the work may be shared with other bridges. A front tells the shops' schedules of this process alone that their
-// branches have something.
-func (b *Bridge) shareable() error {
-	if b.Front == nil {
-		return nil
-	}
-	return &bridge.Error{Op: "share", Object: feedWork(b.Front.In.Feeds[0].Name),
-		Err:  errors.New("its files are for several shops, and the work of such a feed is not shared among bridges yet"),
-		Hint: "write a feed for each shop, with files of its own, or keep the ledger in state.dir"}
 }

@@ -5,11 +5,11 @@ import (
 )
 
 // A Job is work that one bridge does at a time. Its units know of one another, and go on from the ledger wherever they are taken up: all
-// imports of a shop, which wait for one another, share the spool and the shop's pace; an export; and the house, which is what is done
-// once for all shops.
+// imports of a shop, which wait for one another, share the spool and the shop's pace; the fronts, which take the files that are for
+// several shops; an export; and the house, which is what is done once for all shops.
 type Job struct {
-	Kind string // KindImports, KindExport or KindHouse
-	Of   string // the shop or the export; empty for the house
+	Kind string // KindImports, KindFronts, KindExport or KindHouse
+	Of   string // the shop or the export; empty for the fronts and the house
 	// Do works until ctx ends, which is no error, and soon after that returns.
 	Do func(ctx context.Context) error
 }
@@ -17,6 +17,7 @@ type Job struct {
 // The kinds of jobs.
 const (
 	KindImports = "imports"
+	KindFronts  = "fronts"
 	KindExport  = "export"
 	KindHouse   = "house"
 )
@@ -31,9 +32,10 @@ func (j Job) String() string {
 
 // A Share is how several bridges share the jobs of one ledger.
 type Share interface {
-	// Do has the jobs done that fall to this bridge, until ctx ends, which is no error, or until one of them fails. Somebody who wants all
-	// bridges to look at once has woken called in each.
-	Do(ctx context.Context, jobs []Job, woken func()) error
-	// Wake wakes all bridges. It waits for nothing.
-	Wake()
+	// Do has the jobs done that fall to this bridge, until ctx ends, which is no error, or until one of them fails. It hands each call of
+	// [Share.Wake] to called, whichever bridge it comes from.
+	Do(ctx context.Context, jobs []Job, called func(work string)) error
+	// Wake calls all bridges for a piece of work: "webhook b2b" when that shop has something new, "feed prices" when branches of that feed
+	// have. It waits for nothing; a call may be lost.
+	Wake(work string)
 }

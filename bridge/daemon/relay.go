@@ -66,9 +66,6 @@ type leg struct {
 func (r *Relay) Run(ctx context.Context) error {
 	b := r.now()
 	if b.Share != nil {
-		if err := b.shareable(); err != nil {
-			return err
-		}
 		return r.share(ctx)
 	}
 	b.housed.Store(true)
@@ -310,8 +307,8 @@ func (r *Relay) forget(ctx context.Context, ended *leg, notes map[string]string)
 	}
 }
 
-// Wake has the exports of all shops ask at once for what is new.
-func (r *Relay) Wake() { r.now().Wake() }
+// Wake has the exports of a shop ask at once for what is new: see [Bridge.Wake].
+func (r *Relay) Wake(shop string) bool { return r.now().Wake(shop) }
 
 // aliveWithin is how long a schedule may not move before it counts as dead: longer than one transaction of an import takes.
 const aliveWithin = 30 * time.Second

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -56,7 +57,7 @@ func (r *Relay) share(ctx context.Context) error {
 
 // shareNext has the next bridge begin, and returns once the one before has ended. Callers hold the turn.
 func (r *Relay) shareNext(ctx context.Context, next *Bridge) error {
-	if err := errors.Join(next.shareable(), next.Belong(ctx)); err != nil {
+	if err := next.Belong(ctx); err != nil {
 		return err
 	}
 	s := r.shared
@@ -74,19 +75,30 @@ func (r *Relay) shareNext(ctx context.Context, next *Bridge) error {
 // live does a bridge's part until ctx ends.
 func (r *Relay) live(ctx context.Context, b *Bridge) error {
 	g, ctx := errgroup.WithContext(ctx)
-	var shops []*schedule
+	var all []*schedule
 	r.mu.Lock()
 	r.schedules = map[string]*schedule{}
-	for _, d := range b.Shops {
+	for _, d := range b.daemons() {
 		s := newSchedule(d)
-		shops, r.schedules[d.Name] = append(shops, s), s
+		s.all, s.call = r.all, b.Share.Wake
+		all, r.schedules[d.Name] = append(all, s), s
 		g.Go(func() error { return s.keepAsking(ctx) })
 	}
 	r.mu.Unlock()
 	g.Go(func() error { return keepAll(ctx, []*leg{{unit: b.tidy(), clock: b.Clock, report: b.report}}) })
-	g.Go(func() error { return b.Share.Do(ctx, b.jobs(shops), b.wake) })
+	g.Go(func() error { return b.Share.Do(ctx, b.jobs(all), r.called) })
 	g.Go(func() error { return r.heed(ctx) })
 	return ended(ctx, g.Wait())
+}
+
+// called is what the relay does when a bridge calls all of them: see [Share.Wake].
+func (r *Relay) called(work string) {
+	r.now().wake(work)
+	if front, is := strings.CutPrefix(work, feedWork("")); is {
+		for _, s := range r.all() {
+			s.listed(front)
+		}
+	}
 }
 
 // tidy keeps the spool of this machine small: the house prunes that of its own alone.
@@ -96,8 +108,8 @@ func (b *Bridge) tidy() unit {
 	}}
 }
 
-// jobs are the jobs of all shops, and the house.
-func (b *Bridge) jobs(shops []*schedule) (all []Job) {
+// jobs are the jobs of all shops, those of the fronts, and the house.
+func (b *Bridge) jobs(schedules []*schedule) (all []Job) {
 	known := map[string]bool{}
 	add := func(s *schedule, kind, of string, works []string, units func() []unit) {
 		for _, w := range works {
@@ -105,12 +117,16 @@ func (b *Bridge) jobs(shops []*schedule) (all []Job) {
 		}
 		all = append(all, Job{kind, of, func(ctx context.Context) error { return ended(ctx, b.job(ctx, s, works, units())) }})
 	}
-	for _, s := range shops {
-		works := []string{s.of(bridge.ShopWork)}
+	for _, s := range schedules {
+		var works []string
 		for _, u := range s.imports() {
 			works = append(works, u.name)
 		}
-		add(s, KindImports, s.Name, works, s.imports)
+		if s.Daemon == b.Front {
+			add(s, KindFronts, "", works, s.imports)
+			continue
+		}
+		add(s, KindImports, s.Name, append(works, s.of(bridge.ShopWork)), s.imports)
 		for _, x := range s.Out.Exports {
 			add(s, KindExport, x.Name, []string{exportWork(x.Name)}, func() []unit { return []unit{s.export(x)} })
 		}
@@ -130,6 +146,11 @@ func (b *Bridge) job(ctx context.Context, s *schedule, works []string, units []u
 	}
 	for _, work := range works {
 		s.forget(work)
+	}
+	for _, f := range s.In.Feeds {
+		if f.Front != "" {
+			s.listed(f.Front) // by whoever has the fronts, perhaps another bridge: nobody waits for it to do so once more
+		}
 	}
 	s.In.Wake()
 	return keepAll(ctx, s.legs(units))

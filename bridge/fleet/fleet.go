@@ -19,6 +19,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -41,9 +42,9 @@ type Ledger interface {
 	// Pulse says that this bridge is there, which work it knows and what it is doing; takes out those that are not, and lists the others. An
 	// error wrapping bridge.ErrLocked says that this one was taken out.
 	Pulse(ctx context.Context, config string, doing []string) ([]*bridge.Member, error)
-	// Wake wakes all bridges; Heard waits for a time and says whether somebody has.
-	Wake(ctx context.Context) error
-	Heard(ctx context.Context, within time.Duration) bool
+	// Wake calls all bridges for some pieces of work; Heard waits for a time, or for such a call, and says what for.
+	Wake(ctx context.Context, works []string) error
+	Heard(ctx context.Context, within time.Duration) (works []string)
 	// Jobs prepares River's tables, and gives connections to them.
 	Jobs(ctx context.Context) (pool *pgxpool.Pool, schema string, err error)
 }
@@ -53,12 +54,15 @@ type Fleet struct {
 	ledger Ledger
 	log    *slog.Logger
 	second time.Duration // a second, which tests make shorter
-	wakes  chan struct{}
+
+	mu     sync.Mutex
+	calls  map[string]bool // works for which the bridges are to be called
+	called chan struct{}   // told when there are some
 }
 
 // New makes a fleet.
 func New(l Ledger, log *slog.Logger) *Fleet {
-	return &Fleet{l, log, time.Second, make(chan struct{}, 1)}
+	return &Fleet{ledger: l, log: log, second: time.Second, calls: map[string]bool{}, called: make(chan struct{}, 1)}
 }
 
 // How often, and how long, in seconds.
@@ -71,16 +75,19 @@ const (
 )
 
 // Wake implements [daemon.Share].
-func (f *Fleet) Wake() {
+func (f *Fleet) Wake(work string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls[work] = true
 	select {
-	case f.wakes <- struct{}{}:
+	case f.called <- struct{}{}:
 	default:
 	}
 }
 
 // Do implements [daemon.Share]. A database that is away is waited for. An error wrapping bridge.ErrLocked says that this bridge was
 // thought dead: what it did is others' now, and it may begin anew.
-func (f *Fleet) Do(ctx context.Context, jobs []daemon.Job, woken func()) error {
+func (f *Fleet) Do(ctx context.Context, jobs []daemon.Job, called func(work string)) error {
 	pool, schema, err := f.open(ctx)
 	if err != nil {
 		return err
@@ -108,8 +115,8 @@ func (f *Fleet) Do(ctx context.Context, jobs []daemon.Job, woken func()) error {
 			return err
 		default:
 		}
-		if f.ledger.Heard(ctx, pulseEvery*f.second) {
-			woken()
+		for _, work := range f.ledger.Heard(ctx, pulseEvery*f.second) {
+			called(work)
 		}
 	}
 }
@@ -135,14 +142,24 @@ func (f *Fleet) tell(ctx context.Context, err error) {
 	}
 }
 
+// callEvery is how often calls are passed on, ten times a second: many at once are one.
+const callEvery = 10
+
 // call passes calls on to the other bridges. One that is lost costs a few seconds: everybody looks by himself, too.
 func (f *Fleet) call(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-f.wakes:
-			f.tell(ctx, f.ledger.Wake(ctx))
+		case <-f.called:
+			f.mu.Lock()
+			works := slices.Sorted(maps.Keys(f.calls))
+			clear(f.calls)
+			f.mu.Unlock()
+			f.tell(ctx, f.ledger.Wake(ctx, works))
+		}
+		if (bridge.SystemClock{}).Wait(ctx, f.second/callEvery) != nil {
+			return
 		}
 	}
 }
@@ -330,6 +347,7 @@ func (c *crew) work(ctx context.Context) error {
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &worker[imports]{crew: c})
+	river.AddWorker(workers, &worker[fronts]{crew: c})
 	river.AddWorker(workers, &worker[export]{crew: c})
 	river.AddWorker(workers, &worker[house]{crew: c})
 	client, err := river.NewClient(c.driver, &river.Config{ID: c.ledger.ID(), Schema: c.schema, Workers: workers, JobTimeout: -1,

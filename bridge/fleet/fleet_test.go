@@ -23,12 +23,13 @@ type works struct {
 	t    *testing.T
 	mu   sync.Mutex
 	by   map[string]string // the bridge that does a job
+	told map[string]bool   // bridges, each with what it was called for
 	dead map[string]bool   // bridges that do not count any more
 	news chan struct{}     // closed and replaced
 }
 
 func newWorks(t *testing.T) *works {
-	return &works{t: t, by: map[string]string{}, dead: map[string]bool{}, news: make(chan struct{})}
+	return &works{t: t, by: map[string]string{}, told: map[string]bool{}, dead: map[string]bool{}, news: make(chan struct{})}
 }
 
 func (w *works) set(do func()) {
@@ -39,7 +40,7 @@ func (w *works) set(do func()) {
 	w.news = make(chan struct{})
 }
 
-// jobs are those of four shops with an export each, and the house, done by a bridge.
+// jobs are those of four shops with an export each, the fronts, and the house, done by a bridge.
 func (w *works) jobs(by string) (all []daemon.Job) {
 	add := func(kind, of string) {
 		j := daemon.Job{Kind: kind, Of: of}
@@ -64,11 +65,12 @@ func (w *works) jobs(by string) (all []daemon.Job) {
 		add(daemon.KindImports, name)
 		add(daemon.KindExport, name)
 	}
+	add(daemon.KindFronts, "")
 	add(daemon.KindHouse, "")
 	return all
 }
 
-// until waits until bridges have so many jobs each: "AAAAA BBBB", or as many in one of some other ways.
+// until waits until bridges have so many jobs each: "AAAAAA BBBB", or as many in one of some other ways.
 func (w *works) until(ways ...string) {
 	w.t.Helper()
 	limit := time.After(time.Minute)
@@ -95,9 +97,29 @@ func (w *works) until(ways ...string) {
 	}
 }
 
+// untilTold waits until a bridge was called for something: "A feed prices".
+func (w *works) untilTold(what string) {
+	w.t.Helper()
+	limit := time.After(time.Minute)
+	for {
+		w.mu.Lock()
+		told, news := w.told[what], w.news
+		w.mu.Unlock()
+		if told {
+			return
+		}
+		select {
+		case <-news:
+		case <-limit:
+			w.t.Fatalf("nobody told %s", what)
+		}
+	}
+}
+
 // a member is a bridge with a ledger of its own to the same database.
 type member struct {
 	*postgres.Ledger
+	fleet *Fleet
 	stop  func()
 	ended chan error
 
@@ -138,9 +160,10 @@ func join(t *testing.T, address, name string, w *works) *member {
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	m := &member{Ledger: l, ended: make(chan error, 1)}
-	f := New(m, slog.New(slog.DiscardHandler))
-	f.second /= 20
-	go func() { m.ended <- f.Do(ctx, w.jobs(name), func() {}) }()
+	m.fleet = New(m, slog.New(slog.DiscardHandler))
+	m.fleet.second /= 20
+	called := func(work string) { w.set(func() { w.told[name+" "+work] = true }) }
+	go func() { m.ended <- m.fleet.Do(ctx, w.jobs(name), called) }()
 	m.stop = sync.OnceFunc(func() {
 		stop()
 		if err := <-m.ended; err != nil {
@@ -170,19 +193,24 @@ func TestBridgesShareTheWork(t *testing.T) {
 	t.Parallel()
 	address, w := postgrestest.Address(t), newWorks(t)
 	a := join(t, address, "A", w)
-	w.until("AAAAAAAAA")
+	w.until("AAAAAAAAAA")
 	b := join(t, address, "B", w)
-	w.until("AAAAA BBBB")
+	w.until("AAAAAA BBBB")
+	b.fleet.Wake("feed prices")
+	b.fleet.Wake("webhook b2b")
+	for _, told := range []string{"A feed prices", "A webhook b2b", "B feed prices", "B webhook b2b"} {
+		w.untilTold(told)
+	}
 	if err := a.Drain(t.Context(), a.ID(), true); err != nil {
 		t.Fatal(err)
 	}
-	w.until("BBBBBBBBB")
+	w.until("BBBBBBBBBB")
 	if err := a.Drain(t.Context(), a.ID(), false); err != nil {
 		t.Fatal(err)
 	}
-	w.until("AAAA BBBBB")
+	w.until("AAAA BBBBBB")
 	b.stop()
-	w.until("AAAAAAAAA")
+	w.until("AAAAAAAAAA")
 }
 
 // TestABridgeThatStandsStill loses its work to others. When it goes on nothing that it does counts: its end takes no job from anybody.
@@ -190,7 +218,7 @@ func TestABridgeThatStandsStill(t *testing.T) {
 	t.Parallel()
 	address, w := postgrestest.Address(t), newWorks(t)
 	a := join(t, address, "A", w)
-	w.until("AAAAAAAAA")
+	w.until("AAAAAAAAAA")
 	goOn := a.freeze()
 	b := join(t, address, "B", w)
 	w.set(func() { w.dead["A"] = true })
@@ -198,7 +226,7 @@ func TestABridgeThatStandsStill(t *testing.T) {
 		_, err := c.Exec(t.Context(), "UPDATE bridges SET seen = seen - 60000 WHERE id = $1", a.ID())
 		return err
 	})
-	w.until("BBBBBBBBB")
+	w.until("BBBBBBBBBB")
 	goOn()
 	if err := <-a.ended; !errors.Is(err, bridge.ErrLocked) {
 		t.Errorf("it ended with %v", err)
@@ -212,7 +240,7 @@ func TestABridgeThatStandsStill(t *testing.T) {
 		return c.QueryRow(t.Context(), "SELECT count(*) FROM river_job WHERE state = 'running' AND attempted_by[array_length(attempted_by, 1)] = $1",
 			b.ID()).Scan(&running)
 	})
-	if running != 9 {
+	if running != 10 {
 		t.Errorf("%d jobs are running still", running)
 	}
 }

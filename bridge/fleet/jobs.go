@@ -20,11 +20,12 @@ import (
 // River tells jobs apart by their kinds, which have a type each.
 type (
 	imports struct{ of }
+	fronts  struct{ of }
 	export  struct{ of }
 	house   struct{ of }
 )
 
-// of is whose a job is: a shop's, or an export's.
+// of is whose a job is: a shop's, or an export's; nobody's where there is one of its kind.
 type of struct {
 	Of string `json:"of"`
 }
@@ -33,6 +34,9 @@ func (o of) whose() string { return o.Of }
 
 // Kind implements river.JobArgs.
 func (imports) Kind() string { return daemon.KindImports }
+
+// Kind implements river.JobArgs.
+func (fronts) Kind() string { return daemon.KindFronts }
 
 // Kind implements river.JobArgs.
 func (export) Kind() string { return daemon.KindExport }
@@ -50,6 +54,8 @@ func argsOf(j daemon.Job) river.JobArgs {
 	switch o := (of{j.Of}); j.Kind {
 	case daemon.KindImports:
 		return imports{o}
+	case daemon.KindFronts:
+		return fronts{o}
 	case daemon.KindExport:
 		return export{o}
 	default:

@@ -22,12 +22,12 @@ const minSecret = 32
 type webhooks struct{ *api }
 
 // Subscribe makes sure that the shop tells an address of new and changed orders: it subscribes each time anew, since the shop
-// never shows the secret that it has. It says in words what was missing or wrong; nothing when all was well. A secret of less
-// than 32 bytes is refused: whoever guesses it can call the bridge as the shop.
+// never shows the secret that it has, and takes back what it had subscribed to at former addresses. It says in words what was missing or
+// wrong; nothing when all was well. A secret of less than 32 bytes is refused: whoever guesses it can call the bridge as the shop.
 //
 // Webhooks come with 6.1.11 and 7.0.2, and only when the shop has opened them for orders; elsewhere the error's hint says
 // so, and polling alone does the work. Limits: the shop deletes a subscription whose receiver answers 410.
-func (c webhooks) Subscribe(ctx context.Context, address string, secret bridge.Secret) ([]string, error) {
+func (c webhooks) Subscribe(ctx context.Context, address string, secret bridge.Secret, former ...string) ([]string, error) {
 	if n := len(secret.Reveal()); n < minSecret {
 		return nil, &bridge.Error{
 			Op: "subscribe to", Object: strings.Join(webhookTopics, ", "), Fate: bridge.Stop,
@@ -49,6 +49,14 @@ func (c webhooks) Subscribe(ctx context.Context, address string, secret bridge.S
 			return did, err
 		}
 		did = append(did, said...)
+	}
+	for _, old := range former {
+		if old == address {
+			continue
+		}
+		if err := c.Unsubscribe(ctx, old); err != nil {
+			return did, err
+		}
 	}
 	return did, nil
 }

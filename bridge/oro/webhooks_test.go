@@ -34,7 +34,13 @@ func TestSubscribe(t *testing.T) {
 	if did, err = c.Subscribe(t.Context(), address, testSecret); err != nil || !slices.Equal(did, []string{"subscribed to order.created", "switched on order.updated"}) {
 		t.Errorf("repair: %v, %v", did, err)
 	}
-	if err := c.Unsubscribe(t.Context(), address); err != nil || shop.Count("webhooks") != 0 {
+	if did, err = c.Subscribe(t.Context(), address+"/b2b", testSecret, address+"/b2b", address); err != nil || len(did) != 2 || shop.Count("webhooks") != 2 {
+		t.Errorf("at another address: %v, %v, %d subscriptions", did, err, shop.Count("webhooks"))
+	}
+	if held, err := c.subscriptions(t.Context(), address); err != nil || len(held) != 0 {
+		t.Errorf("at the former address: %v, %v", held, err)
+	}
+	if err := c.Unsubscribe(t.Context(), address+"/b2b"); err != nil || shop.Count("webhooks") != 0 {
 		t.Errorf("%v, %d subscriptions", err, shop.Count("webhooks"))
 	}
 	shop.Inject(orotest.Fault{Path: "/admin/api/webhooktopics", Effect: orotest.Respond(404, mediaType, `{"errors":[{"status":"404","title":"resource not accessible exception"}]}`)})

@@ -9,8 +9,8 @@
 // keep strangers' scripts and frames out. Who is there and what they may do is not known here: see bridge/admit.
 //
 // Limits: a delivery of at most maxDelivery bytes, which is read only for a signature of the right form; a request of at most
-// requestTime; at most maxConnections at once, others wait; the exports are woken once in wakeEvery. The intake has no TLS:
-// a proxy in front of it does. What a request to a site may take, see siteTime; of
+// requestTime; at most maxConnections at once, others wait, and of these one address has at most half; a shop's exports are woken once in
+// wakeEvery. The intake has no TLS: a proxy in front of it does. What a request to a site may take, see siteTime; of
 // its connections one address has at most half, but for a trusted proxy.
 package web
 
@@ -36,7 +36,7 @@ import (
 )
 
 const (
-	// HookPath is where the shop delivers.
+	// HookPath is where the only shop delivers; one of several does so at its name below it.
 	HookPath = "/webhook"
 	// maxDelivery is far above a thin delivery's 150 bytes and a full order's 2 KB.
 	maxDelivery    = 64 << 10
@@ -49,19 +49,15 @@ const (
 
 // Server answers the shop. Set its fields before the first request.
 type Server struct {
-	Secret bridge.Secret // of the shop's signatures, one a line: each is good; without one there is no intake
-	Wake   func()        // called after believed deliveries, at most once in wakeEvery; it must not block
-	Log    *slog.Logger
+	Secret bridge.Secret // of the shops' signatures, one a line: each is good; without one there is no intake
+	// Wake is called after believed deliveries of a shop, at most once in wakeEvery, with its name; with "" after those to HookPath itself.
+	// It must not block, and says whether there is such a shop.
+	Wake func(shop string) bool
+	Log  *slog.Logger
 
 	counts counts
-	rest   rest
-}
-
-// rest is the time after a wake in which there is no other.
-type rest struct {
-	mu    sync.Mutex
-	on    bool
-	again bool // a delivery came meanwhile: wake once more at the end
+	mu     sync.Mutex
+	rests  map[string]bool // shops that were woken within wakeEvery; true: a delivery came since, so they are woken once more at its end
 }
 
 // counts are deliveries since the start that were not believed.
@@ -75,6 +71,7 @@ func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
 	if s.Secret != "" {
 		mux.HandleFunc("POST "+HookPath, s.hook)
+		mux.HandleFunc("POST "+HookPath+"/{shop}", s.hook)
 	}
 	return mux
 }
@@ -95,7 +92,7 @@ func listen(ctx context.Context, address, hint string) (net.Listener, error) {
 // Serve answers until ctx ends; then it lets the requests at hand finish, for finishTime. The listener is closed at the end.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	return serve(ctx, &http.Server{Handler: s.Handler(), ReadHeaderTimeout: requestTime, ReadTimeout: requestTime, WriteTimeout: requestTime},
-		listener, maxConnections, s.Log)
+		&fair{Listener: listener, most: maxConnections / 2}, maxConnections, s.Log)
 }
 
 // serve runs a server until ctx ends, with so many connections at once.
@@ -152,29 +149,39 @@ func (s *Server) hook(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, &s.counts.refused, http.StatusUnauthorized, "the signature is wrong")
 		return
 	}
-	s.wake()
+	if !s.wake(r.PathValue("shop")) {
+		s.refuse(w, r, &s.counts.refused, http.StatusNotFound, "there is no such shop")
+		return
+	}
 	w.WriteHeader(http.StatusAccepted)
 }
 
-// wake wakes at once, or, within wakeEvery of the last time, at the end of it: what came meanwhile is not forgotten.
-func (s *Server) wake() {
-	s.rest.mu.Lock()
-	defer s.rest.mu.Unlock()
-	if s.rest.on {
-		s.rest.again = true
-		return
+// wake wakes a shop at once, or, within wakeEvery of the last time, at the end of it: what came meanwhile is not forgotten. It says
+// whether there is such a shop.
+func (s *Server) wake(shop string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, rests := s.rests[shop]; rests {
+		s.rests[shop] = true
+		return true
 	}
-	s.rest.on = true
-	s.Wake()
+	if !s.Wake(shop) {
+		return false
+	}
+	if s.rests == nil {
+		s.rests = map[string]bool{}
+	}
+	s.rests[shop] = false
 	time.AfterFunc(wakeEvery, func() {
-		s.rest.mu.Lock()
-		again := s.rest.again
-		s.rest.on, s.rest.again = false, false
-		s.rest.mu.Unlock()
+		s.mu.Lock()
+		again := s.rests[shop]
+		delete(s.rests, shop)
+		s.mu.Unlock()
 		if again {
-			s.wake()
+			s.wake(shop)
 		}
 	})
+	return true
 }
 
 // signatureIn reads what the shop signs with, an HMAC-SHA256 in hex; false for what has another form.
@@ -202,7 +209,7 @@ func (s *Server) signed(given, body []byte) bool {
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, count *atomic.Int64, status int, why string) {
 	if n := count.Add(1); n%100 == 1 {
 		s.Log.Warn("webhook refused", "from", r.RemoteAddr, "reason", why, "refused", n,
-			"hint", "compare webhook.secret with the secret of the shop's webhook")
+			"hint", "compare webhook.secret with the secret of the shop's webhook, and its address with webhook.url")
 	}
 	w.WriteHeader(status)
 }

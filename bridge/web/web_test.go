@@ -65,7 +65,7 @@ func TestIntake(t *testing.T) {
 			r.Header.Set("Webhook-Signature-Algorithm", test.algorithm)
 			w := httptest.NewRecorder()
 			woken := false
-			s := &Server{Secret: "shh", Wake: func() { woken = true }, Log: slog.New(slog.DiscardHandler)}
+			s := &Server{Secret: "shh", Wake: func(string) bool { woken = true; return true }, Log: slog.New(slog.DiscardHandler)}
 			s.Handler().ServeHTTP(w, r)
 			if w.Code != test.want {
 				t.Errorf("status %d, want %d", w.Code, test.want)
@@ -92,7 +92,7 @@ func TestEachOfTwoSecretsIsGood(t *testing.T) {
 		r := httptest.NewRequest("POST", HookPath, strings.NewReader(recorded))
 		r.Header.Set("Webhook-Signature", signature)
 		w := httptest.NewRecorder()
-		(&Server{Secret: secret, Wake: func() {}, Log: slog.New(slog.DiscardHandler)}).Handler().ServeHTTP(w, r)
+		(&Server{Secret: secret, Wake: func(string) bool { return true }, Log: slog.New(slog.DiscardHandler)}).Handler().ServeHTTP(w, r)
 		if w.Code != want {
 			t.Errorf("%q: status %d, want %d", secret.Reveal(), w.Code, want)
 		}
@@ -102,7 +102,7 @@ func TestEachOfTwoSecretsIsGood(t *testing.T) {
 func TestAFloodOfDeliveriesWakesOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var woken atomic.Int64
-		s := &Server{Secret: "shh", Wake: func() { woken.Add(1) }, Log: slog.New(slog.DiscardHandler)}
+		s := &Server{Secret: "shh", Wake: func(string) bool { woken.Add(1); return true }, Log: slog.New(slog.DiscardHandler)}
 		deliver := func() {
 			r := httptest.NewRequest("POST", HookPath, strings.NewReader(recorded))
 			r.Header.Set("Webhook-Signature", signature)
@@ -136,6 +136,51 @@ func TestAFloodOfDeliveriesWakesOnceASecond(t *testing.T) {
 	})
 }
 
+// TestEachShopHasAnAddressOfItsOwn: whatever comes from one wakes it alone, and keeps no other's delivery from being answered at once.
+func TestEachShopHasAnAddressOfItsOwn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		woken := map[string]int{}
+		s := &Server{Secret: "shh", Log: slog.New(slog.DiscardHandler), Wake: func(shop string) bool {
+			known := shop == "b2b" || shop == "outlet"
+			if known {
+				woken[shop]++
+			}
+			return known
+		}}
+		deliver := func(path, signed string) int {
+			r := httptest.NewRequest("POST", path, strings.NewReader(recorded))
+			r.Header.Set("Webhook-Signature", signed)
+			w := httptest.NewRecorder()
+			s.Handler().ServeHTTP(w, r)
+			return w.Code
+		}
+		for range 100 {
+			if status := deliver(HookPath+"/outlet", signature); status != 202 {
+				t.Fatal(status)
+			}
+		}
+		if len(woken) != 1 || woken["outlet"] != 1 {
+			t.Errorf("a flood of one has woken %v", woken)
+		}
+		if status := deliver(HookPath+"/b2b", signature); status != 202 || woken["b2b"] != 1 {
+			t.Errorf("beside it: %d, %v", status, woken)
+		}
+		for path, want := range map[string]int{"": 404, "/nobodys": 404, "/": 404, "/b2b/outlet": 404} {
+			if status := deliver(HookPath+path, signature); status != want {
+				t.Errorf("%s: %d", path, status)
+			}
+		}
+		if status := deliver(HookPath+"/nobodys", sign("other", recorded)); status != 401 {
+			t.Errorf("a stranger learns which shops there are: %d", status)
+		}
+		time.Sleep(2 * wakeEvery)
+		synctest.Wait()
+		if woken["outlet"] != 2 || woken["b2b"] != 1 || len(s.rests) > 2 {
+			t.Errorf("in the end: %v, %v", woken, s.rests)
+		}
+	})
+}
+
 // A body that tells whether it was read.
 type unread struct{ t *testing.T }
 
@@ -145,7 +190,7 @@ func (u unread) Read([]byte) (int, error) {
 }
 
 func TestABodyIsReadOnlyForASignature(t *testing.T) {
-	s := &Server{Secret: "shh", Wake: func() { t.Error("woken") }, Log: slog.New(slog.DiscardHandler)}
+	s := &Server{Secret: "shh", Wake: func(string) bool { t.Error("woken"); return true }, Log: slog.New(slog.DiscardHandler)}
 	for _, given := range []string{"", "zz", signature[:62], signature + "00", "sha256=" + signature} {
 		r := httptest.NewRequest("POST", HookPath, unread{t})
 		r.Header.Set("Webhook-Signature", given)
@@ -158,7 +203,7 @@ func TestABodyIsReadOnlyForASignature(t *testing.T) {
 }
 
 func TestConnectionsAreLimited(t *testing.T) {
-	s := &Server{Secret: "shh", Wake: func() {}, Log: slog.New(slog.DiscardHandler)}
+	s := &Server{Secret: "shh", Wake: func(string) bool { return true }, Log: slog.New(slog.DiscardHandler)}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -168,8 +213,9 @@ func TestConnectionsAreLimited(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx, counting) }()
 	var idle []net.Conn
-	for range 2 * maxConnections { // they say nothing
-		c, err := net.Dial("tcp", l.Addr().String())
+	for i := range 2 * maxConnections { // they say nothing
+		from := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.IPv4(127, 0, 0, byte(1+i%4))}} // of one address half would be refused
+		c, err := from.Dial("tcp", l.Addr().String())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -209,7 +255,7 @@ func (a *accepting) Accept() (net.Conn, error) {
 }
 
 func TestServeEndsWithItsContext(t *testing.T) {
-	s := &Server{Secret: "shh", Wake: func() {}, Log: slog.New(slog.DiscardHandler)}
+	s := &Server{Secret: "shh", Wake: func(string) bool { return true }, Log: slog.New(slog.DiscardHandler)}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -249,7 +295,7 @@ func FuzzIntake(f *testing.F) {
 		r.Header.Set("Webhook-Signature", given)
 		r.Header.Set("Webhook-Signature-Algorithm", algorithm)
 		woken := false
-		s := &Server{Secret: "shh\nanother", Wake: func() { woken = true }, Log: slog.New(slog.DiscardHandler)}
+		s := &Server{Secret: "shh\nanother", Wake: func(string) bool { woken = true; return true }, Log: slog.New(slog.DiscardHandler)}
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, r)
 		good := strings.EqualFold(given, sign("shh", body)) || strings.EqualFold(given, sign("another", body))

@@ -269,8 +269,10 @@ func (before *engine) next(ctx context.Context, a *app, c *config.Config) (*engi
 		shop := e.shops[d.Name]
 		d.Shop = shop
 		facts[d.Name] = func() signs.ShopFacts { return signs.ShopFacts(shop.Noticed()) }
-		if w := c.Webhook; w.URL != "" && len(d.Out.Exports) > 0 {
-			d.Subscribe = func(ctx context.Context) ([]string, error) { return shop.Subscribe(ctx, w.URL, w.Secret.Lines()[0]) }
+		if w, at := c.Webhook, c.HookOf(c.ShopBy(d.Name)); at != "" && len(d.Out.Exports) > 0 {
+			d.Subscribe = func(ctx context.Context) ([]string, error) {
+				return shop.Subscribe(ctx, at, w.Secret.Lines()[0], w.URL)
+			}
 		}
 		if a.shadow {
 			shadow.Cast(d)

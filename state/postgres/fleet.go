@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -97,23 +99,31 @@ func (h *hold) bury(ctx context.Context, ids []string) error {
 // channel is where bridges wake one another.
 func (d *database) channel() string { return d.schema + "_wake" }
 
-// Wake wakes all bridges that share the ledger: see [Ledger.Heard].
-func (l *Ledger) Wake(ctx context.Context) error {
-	_, err := l.database.read.ExecContext(ctx, "SELECT pg_notify(?, '')", l.database.channel())
-	return err
+// aCall is how many pieces of work one notification names at most: it has less than 8000 bytes, and a name less than 100.
+const aCall = 50
+
+// Wake calls all bridges that share the ledger for some pieces of work: see [Ledger.Heard].
+func (l *Ledger) Wake(ctx context.Context, works []string) error {
+	for some := range slices.Chunk(works, aCall) {
+		_, err := l.database.read.ExecContext(ctx, "SELECT pg_notify(?, ?)", l.database.channel(), strings.Join(some, "\n"))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// Heard waits for a time, and says whether somebody has called [Ledger.Wake] meanwhile.
-func (l *Ledger) Heard(ctx context.Context, within time.Duration) bool {
+// Heard waits for a time, or until somebody calls [Ledger.Wake], and says for which pieces of work.
+func (l *Ledger) Heard(ctx context.Context, within time.Duration) (works []string) {
 	limited, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	if c := l.database.hold.conn; c != nil && !c.IsClosed() {
-		if _, err := c.WaitForNotification(limited); err == nil {
-			return true
+		if n, err := c.WaitForNotification(limited); err == nil {
+			return strings.Split(n.Payload, "\n")
 		}
 	}
 	<-limited.Done()
-	return false
+	return nil
 }
 
 // Jobs prepares the tables of River in the ledger's schema, and gives connections to them that have no power over the jobs any more once
