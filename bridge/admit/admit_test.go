@@ -121,13 +121,13 @@ func people() []*config.User {
 
 // A house is a gate with rooms behind it, one for each role.
 type house struct {
-	*testing.T
+	testing.TB
 	*Gate
 	memory *memory
 	http.Handler
 }
 
-func build(t *testing.T, change func(*Options)) *house {
+func build(t testing.TB, change func(*Options)) *house {
 	m := &memory{sessions: map[string]bridge.Session{}, tokens: map[string]*bridge.Token{}}
 	o := Options{Users: people(), Ledger: m, Log: slog.New(slog.DiscardHandler)}
 	if change != nil {

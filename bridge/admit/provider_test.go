@@ -106,7 +106,7 @@ func (v *vouching) token(w http.ResponseWriter, r *http.Request) {
 }
 
 // grant is what the provider does once somebody has logged in there: it notes what was asked and gives a code.
-func (v *vouching) grant(t *testing.T, location string) (code, state string) {
+func (v *vouching) grant(t testing.TB, location string) (code, state string) {
 	t.Helper()
 	u, err := url.Parse(location)
 	if err != nil || !strings.HasPrefix(location, v.URL+"/auth?") {
@@ -153,7 +153,7 @@ func (h *house) comeBy(v *vouching) *httptest.ResponseRecorder {
 	if w.Code != http.StatusSeeOther {
 		h.Fatalf("not sent to the provider: %d %s", w.Code, w.Body)
 	}
-	code, state := v.grant(h.T, w.Header().Get("Location"))
+	code, state := v.grant(h.TB, w.Header().Get("Location"))
 	return h.ask("GET", CallbackPath+"?code="+code+"&state="+state, "", cookiesOf(w))
 }
 

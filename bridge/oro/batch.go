@@ -208,7 +208,7 @@ func (c *batches) submit(ctx context.Context, p *part) (*operation, error) {
 	if err != nil {
 		return nil, c.whatFailed(ctx, p, err)
 	}
-	return operationOf(&ans.doc.Data[0])
+	return operationOf(&ans.doc.Data[0]), nil
 }
 
 // whatFailed tells a batch that is refused for what it holds from a shop in trouble: of the one, halves may pass; the other
@@ -500,18 +500,25 @@ func (c *batches) operation(ctx context.Context, at string) (*operation, error) 
 	if err != nil {
 		return nil, err
 	}
-	return operationOf(&doc.Data[0])
-}
-
-func operationOf(r *resource) (*operation, error) {
-	op := &operation{id: r.ID, status: r.text("status"), entity: r.text("entityType")}
-	op.created, _ = time.Parse(time.RFC3339, r.text("createdAt")) // zero when it is unreadable
-	if raw, ok := r.attribute("summary"); ok {
-		if err := json.Unmarshal(raw, &op.summary); err != nil {
-			return nil, &bridge.Error{Op: "await", Object: "asyncoperations/" + r.ID, Fate: bridge.Pause, Err: err}
-		}
+	op := operationOf(&doc.Data[0])
+	if raw, ok := doc.Data[0].attribute("summary"); ok {
+		err = json.Unmarshal(raw, &op.summary)
+	}
+	if s := op.summary; err == nil && min(s.Read, s.Written, s.Errors) < 0 {
+		err = fmt.Errorf("it counts %+v", s)
+	}
+	if err != nil {
+		return nil, &bridge.Error{Op: "await", Object: at, Fate: bridge.Pause, Err: err,
+			Hint: "look at the operation in the shop: its counts can't be read, and nobody knows what became of the batch"}
 	}
 	return op, nil
+}
+
+// operationOf reads what is known of an operation before it has ended.
+func operationOf(r *resource) *operation {
+	op := &operation{id: r.ID, status: r.text("status"), entity: r.text("entityType")}
+	op.created, _ = time.Parse(time.RFC3339, r.text("createdAt")) // zero when it is unreadable
+	return op
 }
 
 func (c *batches) failedOperation(ctx context.Context, op *operation) error {
@@ -607,7 +614,7 @@ func attribute(items []errorItem, p *part) (wrong map[int][]errorItem, loose []e
 		steps := strings.Split(strings.TrimPrefix(e.pointer(), "/"), "/")
 		n := -1
 		if len(steps) >= 2 {
-			if i, err := strconv.Atoi(steps[1]); err == nil {
+			if i, err := strconv.Atoi(steps[1]); err == nil && i >= 0 {
 				switch {
 				case steps[0] == "data" && i < len(p.of):
 					n = i

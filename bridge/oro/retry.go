@@ -72,7 +72,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 		return 0
 	}
 	if seconds, err := strconv.Atoi(text); err == nil {
-		return max(0, min(time.Duration(seconds)*time.Second, 24*time.Hour))
+		return time.Duration(max(0, min(seconds, 24*60*60))) * time.Second
 	}
 	if date, err := http.ParseTime(text); err == nil {
 		return max(0, min(date.Sub(now), 24*time.Hour))
