@@ -50,13 +50,13 @@ const (
 // site is a bridge with its API, and somebody who asks.
 type site struct {
 	*bridgetest.World
-	t       *testing.T
+	t       testing.TB
 	handler http.Handler
 	role    admit.Role
 	checked *contract
 }
 
-func newSite(t *testing.T) *site {
+func newSite(t testing.TB) *site {
 	w := bridgetest.NewWorld(t, guarded, orotest.Seed(orotest.Sample))
 	w.Mkdir("users")
 	desk := &operate.Desk{View: operate.View{Feeds: w.B.In.Feeds, Exports: w.B.Out.Exports, Ledger: w.Ledger, Running: true},
@@ -87,15 +87,21 @@ func (s *site) ask(method, path string, body any, header ...string) answer {
 		s.Must(err)
 	}
 	r := httptest.NewRequestWithContext(s.t.Context(), method, api.Path+path, bytes.NewReader(text))
-	r = r.WithContext(admit.WithCaller(r.Context(), &admit.Caller{Name: "token shop-admin", Role: s.role, From: "10.1.0.7", Means: admit.ByToken}))
 	r.Header.Set("Content-Type", kind)
 	for i := 0; i+1 < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
+	return s.send(r, path)
+}
+
+// send sends a request that is made, whose path is below the API's.
+func (s *site) send(r *http.Request, path string) answer {
+	s.t.Helper()
+	r = r.WithContext(admit.WithCaller(r.Context(), &admit.Caller{Name: "token shop-admin", Role: s.role, From: "10.1.0.7", Means: admit.ByToken}))
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)
 	a := answer{w.Code, w.Result().Header, w.Body.Bytes()} // what went out: later changes of w.Header() did not
-	s.checked.hold(s.t, method, path, a)
+	s.checked.hold(s.t, r.Method, path, a)
 	return a
 }
 
@@ -459,6 +465,7 @@ func TestWrongRequestsAreRefused(t *testing.T) {
 // contract is the API's description, and the schemas in it compiled.
 type contract struct {
 	paths    map[string]map[string]operationDoc
+	matches  map[string]*regexp.Regexp // what each of the paths stands for
 	compiler *jsonschema.Compiler
 }
 
@@ -474,7 +481,7 @@ type operationDoc struct {
 const described = "mem:openapi.json"
 
 // describe reads the description as any client does.
-func describe(t *testing.T, h http.Handler) *contract {
+func describe(t testing.TB, h http.Handler) *contract {
 	t.Helper()
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), "GET", api.Path+"/openapi.json", nil))
@@ -488,7 +495,11 @@ func describe(t *testing.T, h http.Handler) *contract {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &contract{doc.Paths, jsonschema.NewCompiler()}
+	c := &contract{doc.Paths, map[string]*regexp.Regexp{}, jsonschema.NewCompiler()}
+	blank := regexp.MustCompile(`\\\{\w+\\\}`)
+	for path := range c.paths {
+		c.matches[path] = regexp.MustCompile("^" + blank.ReplaceAllString(regexp.QuoteMeta(path), `[^/]+`) + "$")
+	}
 	if err := c.compiler.AddResource(described, whole); err != nil {
 		t.Fatal(err)
 	}
@@ -502,13 +513,12 @@ func (c *contract) role(path, method string) admit.Role {
 }
 
 // hold holds an answer against the schema of its operation and status.
-func (c *contract) hold(t *testing.T, method, path string, a answer) {
+func (c *contract) hold(t testing.TB, method, path string, a answer) {
 	t.Helper()
 	path, _, _ = strings.Cut(path, "?")
 	for pattern, item := range c.paths {
-		expr := regexp.MustCompile("^" + regexp.MustCompile(`\\\{\w+\\\}`).ReplaceAllString(regexp.QuoteMeta(pattern), `[^/]+`) + "$")
 		doc, ok := item[strings.ToLower(method)]
-		if !ok || !expr.MatchString(api.Path+path) {
+		if !ok || !c.matches[pattern].MatchString(api.Path+path) {
 			continue
 		}
 		status, kind := strconv.Itoa(a.status), a.header.Get("Content-Type")

@@ -13,15 +13,22 @@ import (
 // Redact makes the text of a config fit to be shown: without the values of secrets, without passwords in addresses, and without
 // comments, in which anything may stand. A value that comes from the environment stays as it is written, ${NAME}. The config
 // need not be good, only YAML.
-func Redact(data []byte, kinds Kinds) ([]byte, error) {
-	var root yaml.Node
-	if err := yaml.Unmarshal(data, &root); err != nil {
-		return nil, fmt.Errorf("read config: %w", err)
-	}
+func Redact(data []byte, kinds Kinds) ([]byte, error) { return redacted(data, secretsOf(kinds)) }
+
+// secretsOf are the keys whose values are secrets.
+func secretsOf(kinds Kinds) map[string]bool {
 	secrets, plain := map[string]bool{}, map[string]bool{}
 	secretKeys(Schema(kinds), "", secrets, plain)
 	for key := range plain {
 		delete(secrets, key) // it is a secret at some places only: below notify, and not below oro
+	}
+	return secrets
+}
+
+func redacted(data []byte, secrets map[string]bool) ([]byte, error) {
+	var root yaml.Node
+	if err := yaml.Unmarshal(data, &root); err != nil {
+		return nil, fmt.Errorf("read config: %w", err)
 	}
 	redact(&root, "", secrets, false)
 	var out bytes.Buffer

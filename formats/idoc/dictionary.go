@@ -231,7 +231,7 @@ func newType(typ, definition, fields string) (*SegmentType, error) {
 		}
 		name, digits, _ := strings.Cut(f, ":")
 		length, err := strconv.Atoi(digits)
-		if err != nil || length < 1 || name == "" {
+		if err != nil || length < 1 || length > sdataLength || name == "" {
 			return nil, fmt.Errorf("field %q is not of the form NAME:LENGTH", f)
 		}
 		t.Fields = append(t.Fields, Field{Name: name, Offset: offset, Length: length, Unconfirmed: unconfirmed})
