@@ -7,11 +7,13 @@ import (
 	"fmt"
 	"io/fs"
 	"math/rand/v2"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -25,227 +27,462 @@ import (
 // ships are processes of the program that share the work of a site, each with a state folder of its own.
 type ships struct {
 	*site
-	rand *rand.Rand
-	all  []*ship
+	rand    *rand.Rand
+	cluster *postgrestest.Cluster
+	all     []*ship
+
+	ledger   *state.State // to look at
+	waves    int          // that were dropped
+	last     int64        // the last drop of those before
+	orders   []string     // that were submitted, each by what stands before its shop's feeds
+	upto     []int        // how many of them were there when each wave was dropped
+	happened map[string]int
+
+	away time.Time // when the database was away last
+	over bool      // nothing happens any more
 }
 
+// ship is one of them.
 type ship struct {
-	name   string
-	config string
-	cmd    *exec.Cmd // nil while none runs
-	log    bytes.Buffer
+	name    string
+	config  string
+	network *sftptest.Proxy // to the database
+	log     *os.File
+
+	cmd   *exec.Cmd  // nil while none runs
+	ended chan error // how it ended
+	until time.Time  // while it stands still, or is cut off, or does not run: when that is over
+	still bool
+	cut   bool
 }
 
-// newShips makes a site whose ledger stands in a database, with an export beside its feeds, and so many bridges.
-func newShips(t *testing.T, address string, n int, options ...orotest.Option) *ships {
-	s := &ships{site: newSite(t, sftptest.Sshd(t).Login, "", patient, options...), rand: chance(t)}
-	s.inPostgres(address)
-	path := filepath.Join(s.dir, "orobridge.yaml")
-	text, err := os.ReadFile(path)
-	if err == nil {
-		err = os.MkdirAll(filepath.Join(s.root, "orders"), 0o755)
+// fleetShops are shops of both releases.
+var fleetShops = []string{"b2b", "outlet"}
+
+// newShips makes a site of two shops whose ledger stands in a database that may be killed, and so many bridges.
+func newShips(t *testing.T, n int, options ...orotest.Option) *ships {
+	s := &ships{site: newSites(t, sftptest.Sshd(t).Login, "", patient, fleetShops, options...), rand: chance(t), happened: map[string]int{}}
+	var err error
+	if s.cluster, err = postgrestest.New(); err != nil {
+		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := s.cluster.Remove(); err != nil {
+			t.Error(err)
+		}
+	})
+	s.inPostgres(postgrestest.Within(t, s.cluster))
+	text, err := os.ReadFile(filepath.Join(s.dir, "orobridge.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	text = bytes.Replace(text, []byte("alarms:"), []byte("exports:\n  - { name: orders, remote: erp, folder: orders, every: 1s, since: all, "+
-		"file: 'ORD_{number}_{identifier}.csv', format: { kind: csv } }\nalarms:"), 1)
 	for i := range n {
 		b := &ship{name: fmt.Sprintf("bridge %d", i+1), config: filepath.Join(s.dir, fmt.Sprintf("orobridge-%d.yaml", i+1))}
+		if b.network, err = sftptest.NewProxy(s.cluster.Socket()); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(b.network.Close)
 		own := bytes.Replace(text, []byte("dir: var,"), fmt.Appendf(nil, "dir: var-%d,", i+1), 1)
-		if err := os.WriteFile(b.config, own, 0o600); err != nil {
+		own = bytes.Replace(own, []byte(s.postgres), []byte(through(t, s.postgres, b.network.Address)), 1)
+		b.log, err = os.Create(filepath.Join(s.dir, fmt.Sprintf("log-%d", i+1)))
+		if err := errors.Join(err, os.WriteFile(b.config, own, 0o600)); err != nil {
 			t.Fatal(err)
 		}
 		s.all = append(s.all, b)
-		t.Cleanup(func() { s.end9(b) })
-	}
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		t.Fatal(err)
+		t.Cleanup(func() { s.kill(b); b.log.Close() })
 	}
 	return s
+}
+
+// through is a database's address by way of a proxy.
+func through(t *testing.T, address, proxy string) string {
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Del("host")
+	q.Set("sslmode", "disable")
+	u.Host, u.RawQuery = proxy, q.Encode()
+	return u.String()
 }
 
 // start starts a bridge.
 func (s *ships) start(b *ship, env ...string) {
 	s.t.Helper()
-	b.cmd = exec.Command(binary(s.t), "--config", b.config, "run")
+	b.cmd, b.ended = exec.Command(binary(s.t), "--config", b.config, "run"), make(chan error, 1)
 	b.cmd.Env = append(os.Environ(), env...)
-	b.cmd.Dir, b.cmd.Stderr = s.dir, &b.log
+	b.cmd.Dir, b.cmd.Stderr = s.dir, b.log
+	fmt.Fprintf(b.log, "--- starts %v\n", env)
 	if err := b.cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
+	go func(cmd *exec.Cmd, ended chan error) { ended <- cmd.Wait() }(b.cmd, b.ended)
 }
 
-// end9 kills a bridge, if it runs.
-func (s *ships) end9(b *ship) {
+// signal sends one to a bridge, if it runs; one that has ended meanwhile is found by whoever looks.
+func (s *ships) signal(b *ship, sig syscall.Signal) {
+	fmt.Fprintf(b.log, "--- %v at %s\n", sig, time.Now().Format(time.StampMilli))
+	_ = b.cmd.Process.Signal(sig)
+}
+
+// kill kills a bridge, if it runs.
+func (s *ships) kill(b *ship) {
 	if b.cmd == nil {
 		return
 	}
-	_ = b.cmd.Process.Kill() // it may have ended
-	_ = b.cmd.Wait()
+	s.signal(b, syscall.SIGKILL)
+	<-b.ended
 	b.cmd = nil
 }
 
-// look opens the ledger to look at it.
-func (s *ships) look() *state.State {
+// look opens the ledger to look at it, once the first bridge has made it.
+func (s *ships) look() {
 	s.t.Helper()
-	for range 600 { // until the first bridge has made it
+	for range 600 {
 		ledger, err := state.Open(s.t.Context(), filepath.Join(s.dir, "var"), state.Options{Postgres: s.postgres, ReadOnly: true})
 		if err == nil {
-			return ledger
+			s.ledger = ledger
+			s.t.Cleanup(func() { ledger.Close() }) // it was only read
+			return
 		}
 		if !errors.Is(err, fs.ErrNotExist) {
 			s.t.Fatal(err)
 		}
-		if err := (bridge.SystemClock{}).Wait(s.t.Context(), 100*time.Millisecond); err != nil {
-			s.t.Fatal(err)
-		}
+		s.pause(100 * time.Millisecond)
 	}
-	s.t.Fatalf("nobody has made the ledger: %s", s.story())
-	return nil
+	s.fail("nobody has made the ledger")
 }
 
-// until waits for something of the ledger, and lets things happen meanwhile.
-func (s *ships) until(what string, limit time.Duration, is func(*state.State) bool, meanwhile func()) {
+func (s *ships) pause(d time.Duration) {
 	s.t.Helper()
-	ledger := s.look()
-	defer ledger.Close() // it was only read
-	for end := time.Now().Add(limit); ; {
-		if is(ledger) {
-			return
-		}
-		if time.Now().After(end) {
-			s.t.Fatalf("%s has not come: %s", what, s.story())
-		}
-		if meanwhile != nil {
-			meanwhile()
-		}
-		if err := (bridge.SystemClock{}).Wait(s.t.Context(), 50*time.Millisecond); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-}
-
-// story is the end of what the bridges have logged.
-func (s *ships) story() string {
-	var told strings.Builder
-	for _, b := range s.all {
-		s.end9(b)
-		text := b.log.String()
-		fmt.Fprintf(&told, "\n--- %s\n%s", b.name, text[max(0, len(text)-6000):])
-	}
-	return told.String()
-}
-
-// settled says that so many files are settled and put away, and nothing is parked that may come in yet.
-func settled(files int) func(*state.State) bool {
-	return func(l *state.State) bool {
-		drops, err := l.Drops(context.Background(), bridge.DropFilter{})
-		return err == nil && len(drops) == files && !slices.ContainsFunc(drops, func(d *bridge.Drop) bool { return !d.State.Settled() || d.Finish != "" })
-	}
-}
-
-// doing finds the bridge that has a job.
-func (s *ships) doing(l *state.State, job string) *ship {
-	members, err := l.Bridges(context.Background())
-	if err != nil {
-		return nil
-	}
-	for _, m := range members {
-		if !slices.ContainsFunc(m.Doing, func(doing string) bool { return strings.HasPrefix(doing, job) }) {
-			continue
-		}
-		for _, b := range s.all {
-			if b.cmd != nil && strings.HasSuffix(m.Name, fmt.Sprintf(":%d", b.cmd.Process.Pid)) {
-				return b
-			}
-		}
-	}
-	return nil
-}
-
-// at waits for the bridge that does a job.
-func (s *ships) at(job string) (found *ship) {
-	s.t.Helper()
-	s.until("a bridge that does "+job, time.Minute, func(l *state.State) bool { found = s.doing(l, job); return found != nil }, nil)
-	return found
-}
-
-// batches are when the shop took changes.
-func (s *ships) batches() (at []time.Time) {
-	for _, r := range s.shop.Journal() {
-		if r.Method == "PATCH" && r.Status == 202 {
-			at = append(at, r.When)
-		}
-	}
-	return at
-}
-
-// ordersOut are the names of order files, as the ERP reads them.
-func (s *ships) ordersOut() (names []string) {
-	s.t.Helper()
-	entries, err := os.ReadDir(filepath.Join(s.root, "orders"))
-	if err != nil {
+	if err := (bridge.SystemClock{}).Wait(s.t.Context(), d); err != nil {
 		s.t.Fatal(err)
 	}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), "ORD_") {
-			names = append(names, e.Name())
-		}
-	}
-	return names
 }
 
-func (s *ships) order(n int) {
+// until waits for something.
+func (s *ships) until(what string, limit time.Duration, is func() bool) {
 	s.t.Helper()
-	if _, err := s.shop.SubmitOrder(orotest.Order{Identifier: fmt.Sprintf("A%05d", n), Currency: "EUR", Customer: "1",
+	for end := time.Now().Add(limit); !is(); s.pause(50 * time.Millisecond) {
+		if time.Now().After(end) {
+			s.fail(what + " has not come")
+		}
+	}
+}
+
+// fail ends the test with the end of what the bridges have logged.
+func (s *ships) fail(why string) {
+	s.t.Helper()
+	var told strings.Builder
+	for _, b := range s.all {
+		s.kill(b)
+		text, err := os.ReadFile(b.log.Name())
+		fmt.Fprintf(&told, "\n--- %s %v\n%s", b.name, err, text[max(0, len(text)-8000):])
+	}
+	s.t.Fatal(why, told.String())
+}
+
+// settled says that all files of the last wave are settled and put away.
+func (s *ships) settled() bool {
+	drops, err := s.ledger.Drops(context.Background(), bridge.DropFilter{After: s.last})
+	if err != nil || s.waves > 0 && len(drops) < len(waves[0])*len(s.boxes) ||
+		slices.ContainsFunc(drops, func(d *bridge.Drop) bool { return !d.State.Settled() || d.Finish != "" }) {
+		return false
+	}
+	for _, d := range drops {
+		s.last = max(s.last, d.ID)
+	}
+	return true
+}
+
+// wave drops the next files, and says of which orders they are the contemporaries.
+func (s *ships) wave() {
+	s.t.Helper()
+	s.upto = append(s.upto, len(s.orders))
+	for prefix := range s.boxes {
+		s.drop(waveOf(s.waves, prefix))
+	}
+	s.waves++
+}
+
+// order has somebody order something.
+func (s *ships) order(site *site, prefix string, n int) {
+	s.t.Helper()
+	if _, err := site.boxes[prefix].SubmitOrder(orotest.Order{Identifier: fmt.Sprintf("%s%05d", prefix, n), Currency: "EUR", Customer: "1",
 		Lines: []orotest.Line{{FreeForm: "Work", Unit: "item", Quantity: "1", Price: "1"}}}); err != nil {
 		s.t.Fatal(err)
 	}
 }
 
-// TestWorkOfADeadBridgeIsTakenUp kills the bridge that loads a file, and then the one that writes orders: the other one goes on with both,
-// and the end is that of one bridge with a file to which nothing happened.
-func TestWorkOfADeadBridgeIsTakenUp(t *testing.T) {
-	u := undisturbedEnd(t)
-	s := newShips(t, postgrestest.Address(t), 2)
-	first, second := s.all[0], s.all[1]
-	s.start(first, "OROBRIDGE_CRASH=2:submitted")
-	s.at("imports")
-	s.start(second)
-	s.drop(waves[0])
-	_ = first.cmd.Wait() // it kills itself
-	killed, taken := time.Now(), len(s.batches())
-	first.cmd = nil
-	s.until("the next batch", time.Minute, func(*state.State) bool { return len(s.batches()) > taken }, nil)
-	t.Logf("the next batch came %s after the kill", s.batches()[taken].Sub(killed).Round(10*time.Millisecond))
-	s.start(first)
-	s.until("the end of the first wave", time.Minute, settled(len(waves[0])), nil)
-	s.order(1)
-	s.until("an order", time.Minute, func(*state.State) bool { return len(s.ordersOut()) == 1 }, nil)
-	writer := s.at("export orders")
-	killed = time.Now()
-	s.end9(writer)
-	s.order(2)
-	s.until("the next order", time.Minute, func(*state.State) bool { return len(s.ordersOut()) == 2 }, nil)
-	t.Logf("the next order came %s after the kill", time.Since(killed).Round(10*time.Millisecond))
-	s.drop(waves[1])
-	s.until("the end of the second wave", time.Minute, settled(len(waves[0])+len(waves[1])), nil)
-	s.same(u)
-}
-
-// same compares the end with that of an undisturbed bridge.
-func (s *ships) same(u *undisturbed) {
+// calm is the end of the same load with one bridge whose ledger is a file, and to which nothing happens.
+func (s *ships) calm() *end {
 	s.t.Helper()
-	e := s.site.end().inTheEnd()
-	for name := range e.Files {
-		if strings.HasPrefix(name, "orders/") {
-			delete(e.Files, name)
+	one := newSites(s.t, sftptest.Sshd(s.t).Login, "", patient, fleetShops)
+	count, at := map[string]int{}, 0
+	order := func(upto int) {
+		for ; at < upto; at++ {
+			prefix := s.orders[at]
+			s.order(one, prefix, count[prefix])
+			count[prefix]++
 		}
 	}
-	delete(e.Shop, "orders") // nobody had submitted any there
-	delete(e.Shop, "orderlineitems")
-	if u.inTheEnd().same(s.t, e); s.t.Failed() {
-		s.t.Log(s.story())
+	for n := range s.waves {
+		order(s.upto[n])
+		for prefix := range one.boxes {
+			one.drop(waveOf(n, prefix))
+		}
+		if one.run(kill{after: forever}) {
+			s.t.Fatal("an undisturbed bridge did not end")
+		}
+	}
+	if order(len(s.orders)); one.run(kill{after: forever}) {
+		s.t.Fatal("an undisturbed bridge did not end")
+	}
+	one.told(bridge.DropSettled, 0)
+	return one.end().inTheEnd()
+}
+
+// A voyage is what is going to happen: how often a bridge is killed, stands still and is cut off from the database, and how often the
+// database is stopped or killed, and for how long.
+type voyage struct {
+	kills, stops, cuts, ends int
+	every                    time.Duration // between what happens to bridges
+	still, without           [2]time.Duration
+	waves                    int // at least
+}
+
+// TestWhateverHappensToTheFleetNothingIsLost has three real processes bring in the load of two shops and write their orders, while chance
+// kills them at named steps and at any moment, has them stand still for longer than others wait, cuts them off from the database, and
+// ends the database itself: the end is that of one bridge with a file to which nothing happened.
+func TestWhateverHappensToTheFleetNothingIsLost(t *testing.T) {
+	v, options := voyage{kills: 2, ends: 1, every: 1500 * time.Millisecond, waves: 2}, []orotest.Option{}
+	if soak() {
+		v = voyage{kills: 200, stops: 50, cuts: 15, ends: 20, every: 6 * time.Second, still: span(40, 120), without: span(0, 60), waves: 2}
+		options = append(options, orotest.Latency(orotest.Delays{Read: 5 * time.Millisecond, Write: 5 * time.Millisecond,
+			Record: map[string]time.Duration{"": 5 * time.Millisecond}}))
+	}
+	s := newShips(t, 3, options...)
+	for _, b := range s.all {
+		s.start(b)
+	}
+	s.look()
+	s.sail(v)
+	s.moor()
+	for again := true; again; again = s.approve() > 0 { // what has begun to wait for its parent, or for a person
+		if s.run(kill{after: forever}) {
+			t.Fatal("the bridge does not end")
+		}
+	}
+	t.Logf("%d waves, %d orders; %v", s.waves, len(s.orders), s.happened)
+	s.calm().same(t, s.site.end().inTheEnd())
+	s.told(bridge.DropSettled, v.kills+v.stops+v.cuts+v.ends*len(s.all))
+	if out, err := s.command("state", "check").CombinedOutput(); err != nil {
+		t.Errorf("state check: %v: %s", err, out)
+	}
+	if t.Failed() {
+		s.fail("")
+	}
+}
+
+func span(from, to int) [2]time.Duration {
+	return [2]time.Duration{time.Duration(from) * time.Second, time.Duration(to) * time.Second}
+}
+
+// within is a time of a span.
+func (s *ships) within(span [2]time.Duration) time.Duration {
+	return span[0] + time.Duration(s.rand.Float64()*float64(span[1]-span[0]))
+}
+
+// sail has everything of a voyage happen, and goes on until the last wave is settled.
+func (s *ships) sail(v voyage) {
+	s.t.Helper()
+	began, told := time.Now(), time.Now()
+	next, end, order, approve, look := began.Add(v.every), began.Add(v.every), began, began, began
+	left := v
+	each := time.Duration(v.kills+v.stops+v.cuts) * v.every / time.Duration(v.ends) // between two ends of the database
+	for {
+		now := time.Now()
+		for _, b := range s.all {
+			s.tend(b, now)
+		}
+		over := left.kills+left.stops+left.cuts+left.ends == 0
+		if now.After(look) {
+			look = now.Add(300 * time.Millisecond)
+			if s.settled() {
+				if over && s.waves >= v.waves {
+					return
+				}
+				s.wave()
+			}
+		}
+		if now.After(order) && !(over && s.waves >= v.waves) {
+			order = now.Add(time.Duration(s.rand.Int64N(int64(2 * v.every))))
+			prefix := fleetShops[s.rand.IntN(len(fleetShops))] + "-"
+			s.order(s.site, prefix, s.orderOf(prefix))
+			s.orders = append(s.orders, prefix)
+		}
+		if now.After(approve) {
+			approve = now.Add(20 * time.Second)
+			s.approveHeld()
+		}
+		if now.After(next) {
+			next = now.Add(time.Duration(s.rand.ExpFloat64() * float64(v.every)))
+			s.disturb(&left)
+		}
+		if left.ends > 0 && now.After(end) {
+			end = now.Add(time.Duration(s.rand.ExpFloat64() * float64(each)))
+			left.ends--
+			s.endDatabase(v)
+		}
+		if now.Sub(told) > time.Minute {
+			told = now
+			s.t.Logf("%s: %d waves, %d orders; %v; left: %+v", now.Sub(began).Round(time.Second), s.waves, len(s.orders), s.happened, left)
+		}
+		if now.Sub(began) > 10*time.Minute+4*time.Duration(v.kills+v.stops+v.cuts)*v.every {
+			s.fail("the voyage has no end")
+		}
+		s.pause(20 * time.Millisecond)
+	}
+}
+
+// moor waits until all bridges are well and know of one another, and has them end in order.
+func (s *ships) moor() {
+	s.t.Helper()
+	s.over = true
+	s.until("the whole fleet", time.Minute, func() bool {
+		for _, b := range s.all {
+			b.until = time.Time{}
+			s.tend(b, time.Now())
+		}
+		there, err := s.ledger.Bridges(context.Background())
+		return err == nil && len(there) == len(s.all) && !slices.ContainsFunc(there, func(m *bridge.Member) bool { return m.Config == "" })
+	})
+	for _, b := range s.all {
+		s.signal(b, syscall.SIGTERM)
+		if err := <-b.ended; err != nil && !killed(err) {
+			s.t.Errorf("%s ended with %v", b.name, err)
+		}
+		b.cmd = nil
+	}
+}
+
+// killed says that a process ended by a signal.
+func killed(err error) bool {
+	var exit *exec.ExitError
+	return errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signaled()
+}
+
+// orderOf counts the orders of a shop.
+func (s *ships) orderOf(prefix string) (n int) {
+	for _, of := range s.orders {
+		if of == prefix {
+			n++
+		}
+	}
+	return n
+}
+
+// tend lets what happened to a bridge be over, and finds out whether it has ended.
+func (s *ships) tend(b *ship, now time.Time) {
+	s.t.Helper()
+	if b.cmd != nil {
+		select {
+		case err := <-b.ended:
+			b.cmd, b.still = nil, false
+			b.until = now.Add(time.Duration(s.rand.Int64N(int64(3 * time.Second))))
+			switch {
+			case killed(err): // at a step
+				s.happened["killed at a step"]++
+			case b.cut || now.Sub(s.away) < 20*time.Second: // it could not begin: whoever looks after services starts it again
+				s.happened["ended by itself"]++
+				b.until = now.Add(time.Second)
+			default:
+				s.fail(fmt.Sprintf("%s has ended by itself: %v", b.name, err))
+			}
+		default:
+		}
+	}
+	if now.Before(b.until) {
+		return
+	}
+	switch {
+	case b.cmd == nil:
+		b.cut = false
+		b.network.Stall(false)
+		var env []string
+		if !s.over && s.rand.IntN(3) == 0 {
+			env = append(env, fmt.Sprintf("OROBRIDGE_CRASH=%d:*", 1+s.rand.IntN(300)))
+		}
+		s.start(b, env...)
+		b.until = now
+	case b.still:
+		b.still = false
+		s.signal(b, syscall.SIGCONT)
+	case b.cut:
+		b.cut = false
+		b.network.Stall(false)
+	}
+}
+
+// disturb has something happen to a bridge, if any is well.
+func (s *ships) disturb(left *voyage) {
+	var well []*ship
+	for _, b := range s.all {
+		if b.cmd != nil && !b.still && !b.cut {
+			well = append(well, b)
+		}
+	}
+	what := left.kills + left.stops + left.cuts
+	if len(well) == 0 || what == 0 {
+		return
+	}
+	b, now := well[s.rand.IntN(len(well))], time.Now()
+	switch n := s.rand.IntN(what); {
+	case n < left.kills:
+		left.kills--
+		s.happened["killed"]++
+		s.kill(b)
+		b.until = now.Add(time.Duration(s.rand.Int64N(int64(5 * time.Second))))
+	case n < left.kills+left.stops:
+		left.stops--
+		s.happened["stopped"]++
+		b.still, b.until = true, now.Add(s.within(left.still))
+		s.signal(b, syscall.SIGSTOP)
+	default:
+		left.cuts--
+		s.happened["cut off"]++
+		b.cut, b.until = true, now.Add(s.within(left.still))
+		b.network.Stall(true)
+	}
+}
+
+// endDatabase kills the database or has it end in order, and starts it again some time later, meanwhile nothing else happens.
+func (s *ships) endDatabase(v voyage) {
+	s.t.Helper()
+	end := s.cluster.Kill
+	if s.rand.IntN(2) == 0 {
+		end = s.cluster.Stop
+	}
+	s.happened["database ended"]++
+	if err := end(); err != nil {
+		s.t.Error(err)
+	}
+	if s.rand.IntN(4) == 0 { // most are back at once
+		s.pause(s.within(v.without))
+	}
+	if err := s.cluster.Start(); err != nil {
+		s.t.Fatal(err)
+	}
+	s.away = time.Now()
+}
+
+// approveHeld is the admin who lets the drops go on in whose loading bridges died so often that they were held.
+func (s *ships) approveHeld() {
+	s.t.Helper()
+	held, err := s.ledger.Drops(context.Background(), bridge.DropFilter{States: []bridge.DropState{bridge.Held}})
+	there := slices.ContainsFunc(s.all, func(b *ship) bool { return b.cmd != nil }) // else it would be loaded right here
+	if err == nil && len(held) > 0 && there {
+		s.happened["approved"] += s.approve()
 	}
 }

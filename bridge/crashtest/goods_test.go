@@ -2,6 +2,7 @@ package crashtest
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -36,6 +37,25 @@ var waves = [][]file{
 		wave(10, "inventory", "inventory_2.csv", stock(5)),
 	},
 }
+
+// waveOf is the n-th wave of a load that goes on and on: the same two again and again, for a shop's feeds, with new customers and
+// products each time. The whole list of offers stays that of the first products.
+func waveOf(n int, prefix string) (files []file) {
+	for _, f := range waves[n%len(waves)] {
+		if season := n / len(waves); season > 0 {
+			f.name = fmt.Sprintf("%d_%s", season, f.name)
+			f.at = f.at.Add(time.Duration(season) * 20 * time.Minute)
+			if f.feed != "offers" {
+				f.body = goods.ReplaceAllString(f.body, fmt.Sprintf("$0-%d", season))
+			}
+		}
+		f.feed = prefix + f.feed
+		files = append(files, f)
+	}
+	return files
+}
+
+var goods = regexp.MustCompile(`\b[CP]\d\d\b`)
 
 const lists = "name,currencies,active\nRetail,EUR USD,1\nOffers,EUR,1\nRetail,EUR USD,1\n"
 

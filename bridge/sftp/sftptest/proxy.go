@@ -3,6 +3,7 @@ package sftptest
 import (
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"time"
 )
@@ -41,7 +42,7 @@ type link struct {
 	gone           bool
 }
 
-// NewProxy starts a proxy in front of a server. Close ends it.
+// NewProxy starts a proxy in front of a server, which is named by its address or by the path of its socket. Close ends it.
 func NewProxy(target string) (*Proxy, error) {
 	listen, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -143,7 +144,11 @@ func (p *Proxy) accept() {
 }
 
 func (p *Proxy) forward(client net.Conn) {
-	server, err := net.Dial("tcp", p.target)
+	network := "tcp"
+	if strings.HasPrefix(p.target, "/") {
+		network = "unix"
+	}
+	server, err := net.Dial(network, p.target)
 	if err != nil {
 		_ = client.Close()
 		return

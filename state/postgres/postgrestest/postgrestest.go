@@ -255,11 +255,14 @@ func (c *Cluster) Address() string {
 	return "postgres:///postgres?user=orobridge&host=" + url.QueryEscape(c.dir)
 }
 
+// Socket is the path of the one at which the server listens.
+func (c *Cluster) Socket() string { return filepath.Join(c.dir, ".s.PGSQL.5432") }
+
 // guard starts the server and ends it, with its folder if need be, once whoever started it is no more.
 const guard = `"$0" "$@" >>log 2>&1 & pid=$!
 read -r last
-kill -QUIT $pid; wait $pid
-[ "$last" = keep ] || rm -rf "$PWD"`
+if [ "$last" = stop ]; then kill -INT $pid; else kill -QUIT $pid; fi; wait $pid
+[ "$last" ] || rm -rf "$PWD"`
 
 // Start starts a cluster that was stopped, and waits until it answers.
 func (c *Cluster) Start() error {
@@ -298,8 +301,13 @@ func answers(address string) bool {
 }
 
 // Kill ends the server as a crash does: its connections break, and it recovers when it is started again.
-func (c *Cluster) Kill() error {
-	_, err := c.life.WriteString("keep\n")
+func (c *Cluster) Kill() error { return c.end("kill") }
+
+// Stop ends the server in order, without waiting for who is connected: their transactions are taken back.
+func (c *Cluster) Stop() error { return c.end("stop") }
+
+func (c *Cluster) end(how string) error {
+	_, err := c.life.WriteString(how + "\n")
 	return errors.Join(err, c.life.Close(), ended(c.done.Wait()))
 }
 
