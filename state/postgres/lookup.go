@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/state/ledger"
 )
 
 // lookingUp has the planner take keys through the index, whatever it thinks of the table: a table that was filled a moment ago counts
@@ -16,9 +17,7 @@ import (
 var lookingUp = []string{"SET enable_seqscan = off", "SET enable_hashjoin = off", "SET enable_mergejoin = off",
 	"SET enable_bitmapscan = off", "SET jit = off"}
 
-// Lookup implements ledger.Edition. Rows are read as they come over the wire, since there are a million of them. Most files have their
-// keys in order, and the ledger has each of them: then one stretch of the index holds all answers, at a fifth of what it costs to look
-// for one key after the other.
+// Lookup implements ledger.Edition. Rows are read as they come over the wire, since there are a million of them.
 func (d *database) Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error {
 	c, err := d.find.Conn(ctx)
 	if err != nil {
@@ -30,12 +29,12 @@ func (d *database) Lookup(ctx context.Context, entity string, keys []string, ref
 	}
 	err = c.Raw(func(dc any) error {
 		find, err := finder{ctx, dc.(*conn).pgx(), storable(entity)}, error(nil)
-		answered := 0
+		stretch := ledger.Stretch{Keys: plain, Refs: refs}
 		if slices.IsSorted(plain) {
-			answered, err = find.stretch(plain, refs)
+			err = find.stretch(&stretch)
 		}
-		if err == nil && answered < len(plain) {
-			err = find.each(plain[answered:], refs[answered:])
+		if rest := stretch.Answered; err == nil && rest < len(plain) {
+			err = find.each(plain[rest:], refs[rest:])
 		}
 		return dc.(*conn).trouble(ctx, err)
 	})
@@ -49,32 +48,21 @@ type finder struct {
 	entity string
 }
 
-// stretch reads what stands between the first and the last of some keys, which are in order, and says how many of them that answers: it
-// ends when there is much that nobody has asked for.
-func (f finder) stretch(keys []string, refs []bridge.LinkRef) (answered int, err error) {
-	most := len(keys) + len(keys)/4
+// stretch reads what stands between the first and the last of some keys.
+func (f finder) stretch(s *ledger.Stretch) error {
 	rows, err := f.conn.Query(f.ctx, `SELECT key, id, print FROM links WHERE entity = $1 AND key >= $2 AND key <= $3
-		ORDER BY entity, key LIMIT $4`, f.entity, keys[0], keys[len(keys)-1], most)
+		ORDER BY entity, key LIMIT $4`, f.entity, s.Keys[0], s.Keys[len(s.Keys)-1], s.Most())
 	if err != nil {
-		return 0, err
+		return err
 	}
 	var key pgtype.DriverBytes
 	var r bridge.LinkRef
-	read := 0
 	_, err = pgx.ForEachRow(rows, []any{&key, &r.ID, &r.Fingerprint}, func() error {
-		read++
-		for answered < len(keys) && keys[answered] < string(key) {
-			answered++
-		}
-		for ; answered < len(keys) && keys[answered] == string(key); answered++ { // a key may stand in a file twice
-			refs[answered] = r
-		}
+		s.See(key, r)
 		return nil
 	})
-	if read < most {
-		answered = len(keys)
-	}
-	return answered, err
+	s.End()
+	return err
 }
 
 // each looks for one key after the other.

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 
 	sqlite3 "github.com/mattn/go-sqlite3"
 
@@ -130,9 +131,44 @@ func trouble(err error) error {
 	return err
 }
 
-// Lookup implements ledger.Edition: one query for all keys, which SQLite takes apart itself, since binding each key would cost more
-// than finding it.
+// Lookup implements ledger.Edition. Keys in their order are answered by a stretch of the index; others by one query for all of them, which
+// SQLite takes apart itself, since binding each key would cost more than finding it.
 func (f *file) Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error {
+	s := ledger.Stretch{Keys: keys, Refs: refs}
+	if slices.IsSorted(keys) {
+		if err := f.stretch(ctx, entity, &s); err != nil {
+			return err
+		}
+	}
+	if s.Answered == len(keys) {
+		return nil
+	}
+	return f.each(ctx, entity, keys[s.Answered:], refs[s.Answered:])
+}
+
+// stretch reads what stands between the first and the last of some keys.
+
+func (f *file) stretch(ctx context.Context, entity string, s *ledger.Stretch) error {
+	rows, err := f.read.QueryContext(ctx, `SELECT key, id, print FROM links WHERE entity = ? AND key >= ? AND key <= ?
+		ORDER BY entity, key LIMIT ?`, entity, s.Keys[0], s.Keys[len(s.Keys)-1], s.Most())
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	var key sql.RawBytes
+	var r bridge.LinkRef
+	for rows.Next() {
+		if err := rows.Scan(&key, &r.ID, &r.Fingerprint); err != nil {
+			return err
+		}
+		s.See(key, r)
+	}
+	s.End()
+	return rows.Err()
+}
+
+// each looks for one key after the other.
+func (f *file) each(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error {
 	rows, err := f.read.QueryContext(ctx, `SELECT j.key, l.id, l.print FROM json_each(?) j
 		CROSS JOIN links l ON l.entity = ? AND l.key = j.value`, ledger.List(keys), entity)
 	if err != nil {
