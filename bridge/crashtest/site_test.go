@@ -39,6 +39,7 @@ type site struct {
 	below string                   // what of it is the site's
 	dir   string                   // of config and state
 	ears  *ears
+	mall  bool // each file is for two shops
 	// postgres is the address of the ledger; without one it is a file.
 	postgres string
 }
@@ -394,7 +395,7 @@ func (s *site) files(owner map[string]string) map[string]string {
 			body = moment.ReplaceAll(body, nil)
 		}
 		name = tag.ReplaceAllStringFunc(name, func(t string) string { return t[:2] + "(" + owner[t] + ")" })
-		if lines[name] != nil && !strings.HasSuffix(name, "_rejects.csv") {
+		if lines[name] != nil && !s.ofRuns(name) {
 			s.t.Errorf("two files of one kind: %s", name)
 		}
 		lines[name] = append(lines[name], strings.SplitAfter(string(body), "\n")...)
@@ -405,7 +406,7 @@ func (s *site) files(owner map[string]string) map[string]string {
 	}
 	files := map[string]string{}
 	for name, l := range lines {
-		if strings.HasSuffix(name, "_rejects.csv") {
+		if s.ofRuns(name) {
 			slices.Sort(l)
 			l = slices.Compact(l)
 		}
@@ -413,6 +414,11 @@ func (s *site) files(owner map[string]string) map[string]string {
 		files[name] = hex.EncodeToString(sum[:4])
 	}
 	return files
+}
+
+// ofRuns says that each run of a file may leave one of a kind: with its rejects, and in a mall with why a shop could not read it.
+func (s *site) ofRuns(name string) bool {
+	return strings.HasSuffix(name, "_rejects.csv") || s.mall && strings.HasSuffix(name, "_error.txt")
 }
 
 // identity is the ledger's, which the bridge's temporary names carry.

@@ -263,3 +263,27 @@ func TestAGuardOfOneShopIsNothingToTheOther(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// TestADamagedCopyOfSeveralShopsIsFetchedAgain: the disk has changed it before either shop has read it, and both load what was sent.
+func TestADamagedCopyOfSeveralShopsIsFetchedAgain(t *testing.T) {
+	w := bridgetest.NewShops(t, []string{"b2b", "outlet"}, both)
+	w.Drop("products_1.csv", "sku,name,unit\nSKU8,Nut,item\nSKU9,Bolt,item\n")
+	stop := w.Events.Observe(func(e *bridge.Event) {
+		if e.Kind == bridge.StepReached && e.Text == "parted" {
+			w.Must(os.WriteFile(filepath.Join(w.Ledger.Spool(), "1"), []byte("sku,name,unit\nSKU8,Nut,item\nSKU9,Colt,item\n"), 0o600))
+		}
+	})
+	defer stop()
+	round(w)
+	want := []string{"products loaded", "products@b2b loaded", "products@outlet loaded"}
+	if diff := cmp.Diff(want, w.Drops()); diff != "" {
+		t.Error(diff)
+	}
+	for _, shop := range w.Names {
+		links, err := w.Ledger.Of(shop).Links(t.Context(), "products", []string{"SKU9"})
+		w.Must(err)
+		if k := links["SKU9"]; k == nil || !slices.ContainsFunc(k.Content, func(v formats.Value) bool { return v.Text == "Bolt" }) {
+			t.Errorf("%s has %+v", shop, k)
+		}
+	}
+}

@@ -185,16 +185,19 @@ func (e *Engine) Rerun(ctx context.Context, d *bridge.Drop, o RerunOptions, by b
 
 // haveBytes brings a drop's bytes back into the spool, from where they stand on the remote.
 func (e *Engine) haveBytes(ctx context.Context, op string, d *bridge.Drop) error {
+	return e.bytes(ctx, op, d, spool.Have)
+}
+
+func (e *Engine) bytes(ctx context.Context, op string, d *bridge.Drop, bring spool.Bring) (err error) {
+	whole := d
 	if d.Front != 0 { // the bytes are those of the whole drop
-		whole, err := e.Ledger.Drop(ctx, d.Front)
-		if err != nil {
+		if whole, err = e.Ledger.Drop(ctx, d.Front); err != nil {
 			return err
 		}
-		err = e.haveBytes(ctx, op, whole)
-		d.Spool = whole.Spool
-		return err
 	}
-	return spool.Have(ctx, e.Remotes[d.Remote], d, e.Spool, op)
+	err = bring(ctx, e.Remotes[d.Remote], whole, e.Spool, op)
+	d.Spool = whole.Spool
+	return err
 }
 
 // lastRejects is [rows.LastRejects] of a drop.

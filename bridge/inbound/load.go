@@ -215,7 +215,7 @@ func (l *loader) attempt(ctx context.Context, resumed bool) (v verdict, err erro
 // attemptAnew fetches the bytes of a drop again whose copy is damaged, and plans them from their beginning: nothing of the damaged ones was
 // sent. A drop of which there are no others is held.
 func (l *loader) attemptAnew(ctx context.Context, why error) (verdict, error) {
-	err := spool.Again(ctx, l.e.Remotes[l.d.Remote], l.d, l.e.Spool, "load")
+	err := l.e.bytes(ctx, "load", l.d, spool.Again)
 	switch {
 	case err == nil:
 		event := l.event(bridge.DropTrouble, l.d, why.Error()+"; it was fetched again")

@@ -25,6 +25,9 @@ func (e *Engine) FinishAll(ctx context.Context, f *config.Feed) error {
 	var errs []error
 	for group := range slices.Chunk(drops, together) {
 		failed := func(d *bridge.Drop, err error) error {
+			if err = moved(err); err == nil { // it was run again meanwhile: its end comes later
+				return nil
+			}
 			e.setbacks.Failed(ofDrop(d), e.Clock.Now(), err)
 			if bridge.OfFile(err) {
 				err = e.ending(f, d).unmoved(ctx, err)

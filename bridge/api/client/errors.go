@@ -77,7 +77,8 @@ func (b *Bridge) refused(resp *http.Response, kind string) error {
 		return b.trouble(fmt.Errorf("it sends elsewhere: %s", formats.Printable(bridge.Shorten(resp.Header.Get("Location"), 200))),
 			"name the bridge's own address by --server; a token is sent nowhere else")
 	case !told && status >= 500:
-		return b.trouble(fmt.Errorf("%w: %w: %s", bridge.ErrUnreachable, errLost, formats.Printable(resp.Status)), "see the proxy before it, and whether it runs")
+		return b.trouble(fmt.Errorf("%w: %w: %s", bridge.ErrUnreachable, errLost, formats.Printable(resp.Status)),
+			"see the proxy before it, and whether it runs")
 	case !told:
 		return b.trouble(fmt.Errorf("%s, and no answer of a bridge's", formats.Printable(resp.Status)),
 			"see --server, and the proxy before it: what is asked stands below "+api.Path)

@@ -18,6 +18,8 @@ import (
 	"strconv"
 	"syscall"
 
+	"golang.org/x/sync/singleflight"
+
 	"github.com/orobridge/orobridge/bridge"
 )
 
@@ -66,6 +68,13 @@ func Have(ctx context.Context, r Source, d *bridge.Drop, folder, op string) erro
 	return Again(ctx, r, d, folder, op)
 }
 
+// Bring is what [Have] and [Again] do.
+type Bring func(ctx context.Context, r Source, d *bridge.Drop, folder, op string) error
+
+// fetching are the copies that are brought back just now: whoever wants the same one meanwhile, as shops do that have parts of one drop,
+// gets it, too.
+var fetching singleflight.Group
+
 // Again brings a drop's bytes back, whatever stands in the folder: there they may be [ErrDamaged].
 func Again(ctx context.Context, r Source, d *bridge.Drop, folder, op string) error {
 	if r == nil || d.Path == "" {
@@ -73,7 +82,14 @@ func Again(ctx context.Context, r Source, d *bridge.Drop, folder, op string) err
 			Hint: "load the file again: orobridge load " + d.Feed + " FILE"}
 	}
 	d.Spool = strconv.FormatInt(d.ID, 10)
-	_, sum, err := Fetch(ctx, r, d.Path, filepath.Join(folder, d.Spool))
+	to := filepath.Join(folder, d.Spool)
+	sum, err, shared := fetching.Do(to, func() (any, error) {
+		_, sum, err := Fetch(ctx, r, d.Path, to)
+		return sum, err
+	})
+	if shared && errors.Is(err, context.Canceled) && ctx.Err() == nil { // it was another one's that was cut
+		return Again(ctx, r, d, folder, op)
+	}
 	if err == nil && d.SHA256 != "" && sum != d.SHA256 {
 		err = &bridge.Error{Op: op, Object: bridge.FileObject(d.Remote, d.Path),
 			Err:  errors.New("the file there is not the one that was fetched"),

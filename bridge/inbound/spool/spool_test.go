@@ -7,8 +7,10 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/inbound/spool"
@@ -66,6 +68,62 @@ func TestACopyThatIsCutShortLeavesNothing(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
 		t.Errorf("%v is left, %v", left, err)
+	}
+}
+
+// once hands out a file to whoever comes while the first one waits, and counts who has come.
+type once struct {
+	come  atomic.Int64
+	begun chan struct{}
+	goOn  chan struct{}
+}
+
+func (o *once) Fetch(ctx context.Context, _ string, w io.Writer) (int64, error) {
+	if o.come.Add(1) == 1 {
+		close(o.begun)
+		select {
+		case <-o.goOn:
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		}
+	}
+	n, err := io.WriteString(w, "sku")
+	return int64(n), err
+}
+
+// Several shops have parts of one drop, and its copy is the same for all: it is brought once, and nobody takes it from under another's
+// hands. Whoever is cut cuts nobody else.
+func TestWhoeverWantsTheSameCopyWaitsForIt(t *testing.T) {
+	for _, cut := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			dir, from := t.TempDir(), &once{begun: make(chan struct{}), goOn: make(chan struct{})}
+			bring := func(ctx context.Context) error {
+				return spool.Have(ctx, from, &bridge.Drop{ID: 7, Path: "p.csv", SHA256: "bc7b047a694516575d0e5e3bcf9dac08b21153554d27465116f40ee55eaf0b53"}, dir, "load")
+			}
+			first, stop := context.WithCancel(t.Context())
+			ended := make(chan error, 2)
+			go func() { ended <- bring(first) }()
+			<-from.begun
+			go func() { ended <- bring(t.Context()) }()
+			synctest.Wait()
+			if cut {
+				stop()
+			} else {
+				close(from.goOn)
+			}
+			for range 2 {
+				if err := <-ended; err != nil && !(cut && errors.Is(err, context.Canceled)) {
+					t.Error(err)
+				}
+			}
+			stop()
+			if text, err := os.ReadFile(filepath.Join(dir, "7")); err != nil || string(text) != "sku" {
+				t.Errorf("%q, %v", text, err)
+			}
+			if n := from.come.Load(); !cut && n != 1 {
+				t.Errorf("it was fetched %d times", n)
+			}
+		})
 	}
 }
 

@@ -1,0 +1,354 @@
+package crashtest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/daemon"
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
+	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
+	"github.com/orobridge/orobridge/state"
+	"github.com/orobridge/orobridge/state/postgres/postgrestest"
+)
+
+// A mall is a site with two shops, b2b and outlet, and each of its files is for both: each shop has to end like the only one of a site.
+type mall struct {
+	*site  // its shop is b2b
+	outlet *orotest.Shop
+	empty  *orotest.Backup // of outlet
+}
+
+// newMall makes a mall of a site's config.
+func newMall(t testing.TB, folder string, options ...orotest.Option) *mall {
+	t.Helper()
+	m := &mall{site: newSite(t, sftptest.Sshd(t).Login, folder, patient, options...)}
+	m.mall = true
+	m.outlet = orotest.New(append([]orotest.Option{orotest.JournalBodies(true)}, options...)...)
+	if err := m.outlet.Start("127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.outlet.Close() })
+	m.empty = m.outlet.Backup()
+	path := filepath.Join(m.dir, "orobridge.yaml")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := regexp.MustCompile(`(?m)^oro: (.*)$`).FindSubmatch(text)
+	other := bytes.Replace(one[1], []byte(m.shop.URL()), []byte(m.outlet.URL()), 1)
+	text = bytes.Replace(text, one[0], fmt.Appendf(nil, "shops:\n  b2b: %s\n  outlet: %s", one[1], other), 1)
+	text = bytes.ReplaceAll(text, []byte("entity: "), []byte("shop: [b2b, outlet], entity: "))
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// ends are what each shop has come to, with the files that both share.
+func (m *mall) ends() map[string]*end {
+	m.t.Helper()
+	ends := map[string]*end{}
+	for name, box := range map[string]*orotest.Shop{"b2b": m.shop, "outlet": m.outlet} {
+		ends[name] = &end{Shop: box.Snapshot(), Drops: map[string]*fate{}, Created: map[string]int{}}
+		m.created(box, "", ends[name].Created)
+	}
+	owners := map[string]string{}
+	m.read(func(l *state.State) error {
+		drops, err := l.Drops(m.t.Context(), bridge.DropFilter{})
+		if err != nil {
+			return err
+		}
+		whole := map[int64]*bridge.Drop{}
+		for _, d := range drops {
+			owners[fmt.Sprintf("_d%d", d.ID)] = d.Name
+			if whole[d.ID] = d; !d.State.Settled() || d.Finish != "" {
+				m.t.Errorf("drop %d, %s of %s, is %s: %s", d.ID, d.Name, d.Feed, d.State, d.Reason)
+			}
+		}
+		for _, d := range drops {
+			if d.Front == 0 {
+				continue
+			}
+			feed, shop := bridge.SplitShop(d.Feed)
+			f, err := fateOf(m.t.Context(), l, d, shop, owners)
+			if err != nil {
+				return err
+			}
+			f.Moved = whole[d.Front].State.Settled() && whole[d.Front].Finish == ""
+			ends[shop].Drops[feed+"/"+d.Name] = f
+		}
+		return nil
+	})
+	files := m.files(owners)
+	for _, e := range ends {
+		e.Files = files
+	}
+	return ends
+}
+
+// fateOf reads what became of one shop's part of a drop, and to whom the runs' numbers belong.
+func fateOf(ctx context.Context, l *state.State, part *bridge.Drop, shop string, owners map[string]string) (*fate, error) {
+	f := &fate{State: part.State}
+	runs, err := l.Runs(ctx, part.ID)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range runs {
+		owners[fmt.Sprintf("_r%d", r.ID)] = part.Name
+		if r.Kind == bridge.FirstRun {
+			f.Load = r.Counts
+			continue
+		}
+		add(&f.Later, r.Counts)
+		f.Later.Parked = 0
+	}
+	err = l.Of(shop).Parked(ctx, part.Feed, time.Time{}, func(p bridge.ParkedRow) error {
+		if p.Drop == part.ID {
+			f.Waiting = append(f.Waiting, p.Key)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return f, l.Rejects(ctx, bridge.RejectFilter{Drop: part.ID}, func(r bridge.RejectRow) error {
+		f.Rejects = append(f.Rejects, fmt.Sprintf("%d %s %s: %s", r.Pos.Line, r.Key, r.Code, r.Message))
+		return nil
+	})
+}
+
+// same compares the ends of some shops with that of the only shop of an undisturbed site.
+func (m *mall) same(u *undisturbed, shops ...string) {
+	m.t.Helper()
+	for name, e := range m.ends() {
+		if slices.Contains(shops, name) {
+			if u.inTheEnd().same(m.t, e.inTheEnd()); m.t.Failed() {
+				m.t.Fatalf("of %s", name)
+			}
+		}
+	}
+}
+
+// held says whether a drop waits for somebody's word.
+func (m *mall) held() (some bool) {
+	m.t.Helper()
+	m.read(func(l *state.State) error {
+		drops, err := l.Drops(m.t.Context(), bridge.DropFilter{States: []bridge.DropState{bridge.Held}})
+		some = len(drops) > 0
+		return err
+	})
+	return some
+}
+
+// plights are what outlet is in while the program is killed: what begins with a wave, and is over with its kills.
+var plights = map[string]func(m *mall, wave int) (over func()){
+	"slow": func(m *mall, _ int) func() {
+		m.outlet.Trouble(orotest.Trouble{Latency: 20 * time.Millisecond})
+		return func() { m.outlet.Trouble(orotest.Trouble{}) }
+	},
+	"stalled": func(m *mall, _ int) func() {
+		m.outlet.StallQueue()
+		return m.outlet.ResumeQueue
+	},
+	"restored": func(m *mall, wave int) func() {
+		if wave > 0 {
+			m.outlet.Restore(m.empty)
+		}
+		return func() {}
+	},
+}
+
+// wave drops a wave, kills the program again and again while outlet is in a plight, and lets it come to its end. It says which kills it
+// came to.
+func (m *mall) wave(w int, plight string, kills ...kill) (died []kill) {
+	m.t.Helper()
+	m.drop(waves[w])
+	over := plights[plight](m, w)
+	for _, k := range kills {
+		if m.run(k) {
+			died = append(died, k)
+		}
+	}
+	over()
+	for again := true; again; again = m.held() && m.approve() > 0 {
+		if m.run(kill{after: forever}) {
+			m.t.Fatal("the bridge does not end")
+		}
+	}
+	return died
+}
+
+// TestKilledWithTwoShopsEachEndsAsIfAlone kills the program while each file goes to two shops, of which one is slow, judges nothing, or is
+// restored: both end like the only shop of a bridge to which nothing happened, with the same files. Of one that was restored that is the
+// business of others; here it is nothing to the other shop.
+func TestKilledWithTwoShopsEachEndsAsIfAlone(t *testing.T) {
+	u := undisturbedEnd(t)
+	if !soak() {
+		m := newMall(t, "both")
+		for w, k := range []kill{{step: "parted", n: 3, after: forever}, {step: "joined", n: 2, after: forever}} {
+			if len(m.wave(w, "slow", k)) == 0 {
+				t.Errorf("the bridge did not come to %s", k)
+			}
+		}
+		m.same(u, "b2b", "outlet")
+		return
+	}
+	chance := chance(t)
+	v := undisturbedMall(t, u)
+	steps := v.firstKills(chance)
+	total, kills := 0, map[string]int{}
+	for i := 0; i < len(steps) || total < 200; i++ {
+		m := newMall(t, fmt.Sprintf("both%d", i), orotest.Version(orotest.Releases()[i%2]))
+		plight := []string{"slow", "stalled", "restored"}[i%3]
+		var history []string
+		for w := range waves {
+			for _, k := range m.wave(w, plight, v.kills(chance, w, steps[i%len(steps)])...) {
+				history = append(history, fmt.Sprintf("wave %d: %s", w+1, k))
+				kills[k.step]++
+				total++
+			}
+		}
+		if m.same(u, "b2b"); plight != "restored" {
+			m.same(u, "outlet")
+		}
+		if t.Failed() {
+			t.Fatalf("trial %d, outlet is %s, killed at\n%s", i, plight, strings.Join(history, "\n"))
+		}
+		m.close()
+	}
+	t.Logf("%d kills: %v", total, kills)
+}
+
+// undisturbedMall is a load of both shops that nothing happens to: its steps, and the time that it takes.
+func undisturbedMall(t *testing.T, u *undisturbed) *undisturbed {
+	t.Helper()
+	m, v := newMall(t, "undisturbed"), &undisturbed{}
+	record := filepath.Join(t.TempDir(), "steps")
+	for _, w := range waves {
+		m.drop(w)
+		began := time.Now()
+		if m.run(kill{after: forever}, "OROBRIDGE_STEPS="+record) {
+			t.Fatal("an undisturbed bridge did not end")
+		}
+		v.took = append(v.took, time.Since(began))
+		text, err := os.ReadFile(record)
+		if err == nil {
+			err = os.Remove(record)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.steps = append(v.steps, strings.Split(strings.TrimSpace(string(text)), "\n"))
+	}
+	m.same(u, "b2b", "outlet")
+	return v
+}
+
+func (m *mall) close() {
+	m.site.close()
+	m.outlet.Close()
+}
+
+// TestTwoBridgesShareAFeedOfTwoShops: one takes the files, and each loads those of one shop. The one that takes them is killed, and the
+// other goes on with all: both shops end like the only one of a bridge to which nothing happened.
+func TestTwoBridgesShareAFeedOfTwoShops(t *testing.T) {
+	u := undisturbedEnd(t)
+	m := newMall(t, "shared")
+	m.inPostgres(postgrestest.Address(t))
+	bridges := []*exec.Cmd{m.bridge(1), m.bridge(2)}
+	taker := m.doing(bridges, daemon.KindFronts)
+	m.doing(bridges[1-taker:2-taker], daemon.KindImports) // each has one of the shops
+	m.drop(waves[0])
+	m.settled(len(waves[0]))
+	if err := bridges[taker].Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = bridges[taker].Wait() // it was killed
+	m.drop(waves[1])
+	m.settled(len(waves[0]) + len(waves[1]))
+	m.same(u, "b2b", "outlet")
+}
+
+// bridge starts the n-th bridge of a mall with a ledger in PostgreSQL.
+func (m *mall) bridge(n int) *exec.Cmd {
+	m.t.Helper()
+	text, err := os.ReadFile(filepath.Join(m.dir, "orobridge.yaml"))
+	path := filepath.Join(m.dir, fmt.Sprintf("orobridge-%d.yaml", n))
+	if err == nil {
+		err = os.WriteFile(path, bytes.Replace(text, []byte("dir: var,"), fmt.Appendf(nil, "dir: var%d,", n), 1), 0o600)
+	}
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	cmd, log := exec.Command(binary(m.t), "--config", path, "run"), &bytes.Buffer{}
+	cmd.Dir, cmd.Stderr = m.dir, log
+	if err := cmd.Start(); err != nil {
+		m.t.Fatal(err)
+	}
+	m.t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it may have ended
+		_ = cmd.Wait()
+		if m.t.Failed() {
+			m.t.Logf("bridge %d:\n%s", n, log)
+		}
+	})
+	return cmd
+}
+
+// until waits for something that the ledger says.
+func (m *mall) until(what string, is func(*state.State) (bool, error)) {
+	m.t.Helper()
+	for end := time.Now().Add(2 * time.Minute); ; {
+		done := false
+		ledger, err := state.Open(m.t.Context(), filepath.Join(m.dir, "var"), state.Options{Postgres: m.postgres, ReadOnly: true})
+		if err == nil { // the first bridge has made it
+			done, err = is(ledger)
+			ledger.Close() // it was only read
+		}
+		if done {
+			return
+		}
+		if time.Now().After(end) {
+			m.t.Fatalf("no %s: %v", what, err)
+		}
+		if err := (bridge.SystemClock{}).Wait(m.t.Context(), 100*time.Millisecond); err != nil {
+			m.t.Fatal(err)
+		}
+	}
+}
+
+// doing waits until one of some bridges has a job of a kind, and says which.
+func (m *mall) doing(bridges []*exec.Cmd, kind string) (n int) {
+	m.t.Helper()
+	m.until("bridge does "+kind, func(l *state.State) (bool, error) {
+		members, err := l.Bridges(m.t.Context())
+		for _, b := range members {
+			n = slices.IndexFunc(bridges, func(c *exec.Cmd) bool { return strings.HasSuffix(b.Name, fmt.Sprintf(":%d", c.Process.Pid)) })
+			if n >= 0 && slices.ContainsFunc(b.Doing, func(job string) bool { return strings.HasPrefix(job, kind) }) {
+				return true, nil
+			}
+		}
+		return false, err
+	})
+	return n
+}
+
+// settled waits until so many files are settled and put away.
+func (m *mall) settled(files int) {
+	m.t.Helper()
+	m.until(fmt.Sprintf("end of %d files", files), func(l *state.State) (bool, error) {
+		drops, err := l.Drops(m.t.Context(), bridge.DropFilter{})
+		open := slices.ContainsFunc(drops, func(d *bridge.Drop) bool { return !d.State.Settled() || d.Finish != "" })
+		return err == nil && len(drops) == 3*files && !open, err
+	})
+}
