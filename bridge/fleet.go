@@ -13,3 +13,11 @@ type Member struct {
 	Doing   []string  // the work that is its own now: "imports", "export orders"
 	Drained bool      // somebody has it hand its work over
 }
+
+// A JobCount is how many of the jobs that bridges share are of a kind and in a state. States are River's: running, available for a bridge
+// to take, scheduled for a second or two later, retryable, and cancelled, of those that no config knows any more.
+type JobCount struct {
+	Kind  string
+	State string
+	Count int
+}

@@ -38,7 +38,8 @@ type ships struct {
 	upto     []int        // how many of them were there when each wave was dropped
 	happened map[string]int
 
-	away time.Time // when the database was away last
+	back time.Time // when the database, which is away, comes back
+	away time.Time // when it was away last
 	over bool      // nothing happens any more
 }
 
@@ -244,21 +245,25 @@ func (s *ships) calm() *end {
 }
 
 // A voyage is what is going to happen: how often a bridge is killed, stands still and is cut off from the database, and how often the
-// database is stopped or killed, and for how long.
+// database is stopped or killed; and for how long.
 type voyage struct {
 	kills, stops, cuts, ends int
-	every                    time.Duration // between what happens to bridges
-	still, without           [2]time.Duration
-	waves                    int // at least
+	lasts                    time.Duration // about
+	still, cut, without      span
+	waves                    int // of files, at least
 }
+
+// span is between two times.
+type span [2]time.Duration
 
 // TestWhateverHappensToTheFleetNothingIsLost has three real processes bring in the load of two shops and write their orders, while chance
 // kills them at named steps and at any moment, has them stand still for longer than others wait, cuts them off from the database, and
 // ends the database itself: the end is that of one bridge with a file to which nothing happened.
 func TestWhateverHappensToTheFleetNothingIsLost(t *testing.T) {
-	v, options := voyage{kills: 2, ends: 1, every: 1500 * time.Millisecond, waves: 2}, []orotest.Option{}
+	v, options := voyage{kills: 2, ends: 1, lasts: 4 * time.Second, waves: 2}, []orotest.Option{}
 	if soak() {
-		v = voyage{kills: 200, stops: 50, cuts: 15, ends: 20, every: 6 * time.Second, still: span(40, 120), without: span(0, 60), waves: 2}
+		v = voyage{kills: 200, stops: 50, cuts: 10, ends: 20, lasts: 40 * time.Minute, still: span{40 * time.Second, 2 * time.Minute},
+			cut: span{5 * time.Second, time.Minute}, without: span{0, time.Minute}, waves: 2}
 		options = append(options, orotest.Latency(orotest.Delays{Read: 5 * time.Millisecond, Write: 5 * time.Millisecond,
 			Record: map[string]time.Duration{"": 5 * time.Millisecond}}))
 	}
@@ -269,14 +274,14 @@ func TestWhateverHappensToTheFleetNothingIsLost(t *testing.T) {
 	s.look()
 	s.sail(v)
 	s.moor()
-	for again := true; again; again = s.approve() > 0 { // what has begun to wait for its parent, or for a person
+	for again := true; again; again = s.approve() > 0 { // whatever has begun to wait for its parent, or for a person
 		if s.run(kill{after: forever}) {
 			t.Fatal("the bridge does not end")
 		}
 	}
 	t.Logf("%d waves, %d orders; %v", s.waves, len(s.orders), s.happened)
 	s.calm().same(t, s.site.end().inTheEnd())
-	s.told(bridge.DropSettled, v.kills+v.stops+v.cuts+v.ends*len(s.all))
+	s.told(bridge.DropSettled, 2*(v.kills+v.stops+v.cuts+v.ends))
 	if out, err := s.command("state", "check").CombinedOutput(); err != nil {
 		t.Errorf("state check: %v: %s", err, out)
 	}
@@ -285,61 +290,73 @@ func TestWhateverHappensToTheFleetNothingIsLost(t *testing.T) {
 	}
 }
 
-func span(from, to int) [2]time.Duration {
-	return [2]time.Duration{time.Duration(from) * time.Second, time.Duration(to) * time.Second}
+// draw is a time of a span.
+func (s *ships) draw(in span) time.Duration {
+	return in[0] + time.Duration(s.rand.Float64()*float64(in[1]-in[0]))
 }
 
-// within is a time of a span.
-func (s *ships) within(span [2]time.Duration) time.Duration {
-	return span[0] + time.Duration(s.rand.Float64()*float64(span[1]-span[0]))
+// A bell rings so often, at times that nobody foresees.
+type bell struct {
+	left  int
+	every time.Duration
+	next  time.Time
+}
+
+func (v voyage) bell(n int) *bell {
+	every := v.lasts / time.Duration(max(n, 1))
+	return &bell{n, every, time.Now().Add(every)}
+}
+
+// ring says whether it rings now; do says whether anything came of it.
+func (b *bell) ring(s *ships, do func() bool) {
+	if now := time.Now(); b.left > 0 && now.After(b.next) && do() {
+		b.left--
+		b.next = now.Add(time.Duration(min(s.rand.ExpFloat64(), 3) * float64(b.every)))
+	}
 }
 
 // sail has everything of a voyage happen, and goes on until the last wave is settled.
 func (s *ships) sail(v voyage) {
 	s.t.Helper()
-	began, told := time.Now(), time.Now()
-	next, end, order, approve, look := began.Add(v.every), began.Add(v.every), began, began, began
-	left := v
-	each := time.Duration(v.kills+v.stops+v.cuts) * v.every / time.Duration(v.ends) // between two ends of the database
-	for {
+	kills, stops, cuts, ends := v.bell(v.kills), v.bell(v.stops), v.bell(v.cuts), v.bell(v.ends)
+	began := time.Now()
+	var look, order, held, told time.Time
+	again := func(at *time.Time, every time.Duration) bool {
 		now := time.Now()
+		ring := now.After(*at)
+		if ring {
+			*at = now.Add(every)
+		}
+		return ring
+	}
+	for {
+		s.tendDatabase()
 		for _, b := range s.all {
-			s.tend(b, now)
+			s.tend(b, time.Now())
 		}
-		over := left.kills+left.stops+left.cuts+left.ends == 0
-		if now.After(look) {
-			look = now.Add(300 * time.Millisecond)
-			if s.settled() {
-				if over && s.waves >= v.waves {
-					return
-				}
-				s.wave()
+		ends.ring(s, func() bool { return s.endDatabase(v) })
+		stops.ring(s, func() bool { return s.stop(s.draw(v.still)) })
+		cuts.ring(s, func() bool { return s.cutOff(s.draw(v.cut)) })
+		kills.ring(s, s.killOne)
+		over := kills.left+stops.left+cuts.left+ends.left == 0 && s.waves >= v.waves
+		if again(&look, 300*time.Millisecond) && s.settled() {
+			if over {
+				return
 			}
+			s.wave()
 		}
-		if now.After(order) && !(over && s.waves >= v.waves) {
-			order = now.Add(time.Duration(s.rand.Int64N(int64(2 * v.every))))
+		if !over && again(&order, time.Duration(s.rand.Int64N(int64(3*time.Second)))) {
 			prefix := fleetShops[s.rand.IntN(len(fleetShops))] + "-"
 			s.order(s.site, prefix, s.orderOf(prefix))
 			s.orders = append(s.orders, prefix)
 		}
-		if now.After(approve) {
-			approve = now.Add(20 * time.Second)
+		if again(&held, 20*time.Second) {
 			s.approveHeld()
 		}
-		if now.After(next) {
-			next = now.Add(time.Duration(s.rand.ExpFloat64() * float64(v.every)))
-			s.disturb(&left)
+		if again(&told, time.Minute) {
+			s.t.Logf("%s: %d waves, %d orders; %v", time.Since(began).Round(time.Second), s.waves, len(s.orders), s.happened)
 		}
-		if left.ends > 0 && now.After(end) {
-			end = now.Add(time.Duration(s.rand.ExpFloat64() * float64(each)))
-			left.ends--
-			s.endDatabase(v)
-		}
-		if now.Sub(told) > time.Minute {
-			told = now
-			s.t.Logf("%s: %d waves, %d orders; %v; left: %+v", now.Sub(began).Round(time.Second), s.waves, len(s.orders), s.happened, left)
-		}
-		if now.Sub(began) > 10*time.Minute+4*time.Duration(v.kills+v.stops+v.cuts)*v.every {
+		if time.Since(began) > 10*time.Minute+3*v.lasts {
 			s.fail("the voyage has no end")
 		}
 		s.pause(20 * time.Millisecond)
@@ -394,7 +411,7 @@ func (s *ships) tend(b *ship, now time.Time) {
 			switch {
 			case killed(err): // at a step
 				s.happened["killed at a step"]++
-			case b.cut || now.Sub(s.away) < 20*time.Second: // it could not begin: whoever looks after services starts it again
+			case b.cut || !s.back.IsZero() || now.Sub(s.away) < 20*time.Second: // it could not begin: whoever looks after services starts it again
 				s.happened["ended by itself"]++
 				b.until = now.Add(time.Second)
 			default:
@@ -425,41 +442,63 @@ func (s *ships) tend(b *ship, now time.Time) {
 	}
 }
 
-// disturb has something happen to a bridge, if any is well.
-func (s *ships) disturb(left *voyage) {
-	var well []*ship
+// well is a bridge to which nothing has happened; nil when there is none.
+func (s *ships) well() *ship {
+	var all []*ship
 	for _, b := range s.all {
 		if b.cmd != nil && !b.still && !b.cut {
-			well = append(well, b)
+			all = append(all, b)
 		}
 	}
-	what := left.kills + left.stops + left.cuts
-	if len(well) == 0 || what == 0 {
-		return
+	if len(all) == 0 {
+		return nil
 	}
-	b, now := well[s.rand.IntN(len(well))], time.Now()
-	switch n := s.rand.IntN(what); {
-	case n < left.kills:
-		left.kills--
-		s.happened["killed"]++
-		s.kill(b)
-		b.until = now.Add(time.Duration(s.rand.Int64N(int64(5 * time.Second))))
-	case n < left.kills+left.stops:
-		left.stops--
-		s.happened["stopped"]++
-		b.still, b.until = true, now.Add(s.within(left.still))
-		s.signal(b, syscall.SIGSTOP)
-	default:
-		left.cuts--
-		s.happened["cut off"]++
-		b.cut, b.until = true, now.Add(s.within(left.still))
-		b.network.Stall(true)
-	}
+	return all[s.rand.IntN(len(all))]
 }
 
-// endDatabase kills the database or has it end in order, and starts it again some time later, meanwhile nothing else happens.
-func (s *ships) endDatabase(v voyage) {
+// killOne kills a bridge.
+func (s *ships) killOne() bool {
+	b := s.well()
+	if b == nil {
+		return false
+	}
+	s.happened["killed"]++
+	s.kill(b)
+	b.until = time.Now().Add(time.Duration(s.rand.Int64N(int64(3 * time.Second))))
+	return true
+}
+
+// stop has a bridge stand still.
+func (s *ships) stop(d time.Duration) bool {
+	b := s.well()
+	if b == nil {
+		return false
+	}
+	s.happened["stopped"]++
+	b.still, b.until = true, time.Now().Add(d)
+	s.signal(b, syscall.SIGSTOP)
+	return true
+}
+
+// cutOff cuts a bridge off from the database.
+func (s *ships) cutOff(d time.Duration) bool {
+	b := s.well()
+	if b == nil {
+		return false
+	}
+	s.happened["cut off"]++
+	b.cut, b.until = true, time.Now().Add(d)
+	fmt.Fprintf(b.log, "--- cut off at %s\n", b.until.Add(-d).Format(time.StampMilli))
+	b.network.Stall(true)
+	return true
+}
+
+// endDatabase kills the database or has it end in order.
+func (s *ships) endDatabase(v voyage) bool {
 	s.t.Helper()
+	if !s.back.IsZero() {
+		return false
+	}
 	end := s.cluster.Kill
 	if s.rand.IntN(2) == 0 {
 		end = s.cluster.Stop
@@ -468,13 +507,23 @@ func (s *ships) endDatabase(v voyage) {
 	if err := end(); err != nil {
 		s.t.Error(err)
 	}
+	s.back = time.Now()
 	if s.rand.IntN(4) == 0 { // most are back at once
-		s.pause(s.within(v.without))
+		s.back = s.back.Add(s.draw(v.without))
+	}
+	return true
+}
+
+// tendDatabase starts the database again once it is time.
+func (s *ships) tendDatabase() {
+	s.t.Helper()
+	if s.back.IsZero() || time.Now().Before(s.back) {
+		return
 	}
 	if err := s.cluster.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.away = time.Now()
+	s.back, s.away = time.Time{}, time.Now()
 }
 
 // approveHeld is the admin who lets the drops go on in whose loading bridges died so often that they were held.
@@ -482,7 +531,7 @@ func (s *ships) approveHeld() {
 	s.t.Helper()
 	held, err := s.ledger.Drops(context.Background(), bridge.DropFilter{States: []bridge.DropState{bridge.Held}})
 	there := slices.ContainsFunc(s.all, func(b *ship) bool { return b.cmd != nil }) // else it would be loaded right here
-	if err == nil && len(held) > 0 && there {
+	if err == nil && len(held) > 0 && there && s.back.IsZero() {
 		s.happened["approved"] += s.approve()
 	}
 }

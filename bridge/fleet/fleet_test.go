@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -200,6 +201,12 @@ func TestBridgesShareTheWork(t *testing.T) {
 	b.fleet.Wake("webhook b2b")
 	for _, told := range []string{"A feed prices", "A webhook b2b", "B feed prices", "B webhook b2b"} {
 		w.untilTold(told)
+	}
+	jobs, err := a.JobCounts(t.Context())
+	want := []bridge.JobCount{{Kind: "export", State: "running", Count: 4}, {Kind: "fronts", State: "running", Count: 1}, {Kind: "house", State: "running", Count: 1},
+		{Kind: "imports", State: "running", Count: 4}}
+	if diff := cmp.Diff(want, jobs); err != nil || diff != "" {
+		t.Error(err, diff)
 	}
 	if err := a.Drain(t.Context(), a.ID(), true); err != nil {
 		t.Fatal(err)

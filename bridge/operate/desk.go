@@ -35,8 +35,10 @@ import (
 // A Ledger is what an operator can look up. Lists are oldest first, and what is asked for by its id and not there is an
 // error wrapping [bridge.ErrUnknown].
 type Ledger interface {
-	// Bridges lists the bridges that share the work; Drain has one hand its work over, or take work again.
+	// Bridges lists the bridges that share the work, JobCounts counts the jobs that they share; Drain has one hand its work over, or
+	// take work again.
 	Bridges(ctx context.Context) ([]*bridge.Member, error)
+	JobCounts(ctx context.Context) ([]bridge.JobCount, error)
 	Drain(ctx context.Context, id string, drained bool, events ...*bridge.Event) error
 	Drop(ctx context.Context, id int64) (*bridge.Drop, error)
 	Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error)

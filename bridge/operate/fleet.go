@@ -22,6 +22,25 @@ type Bridge struct {
 	Differs bool `json:"differs"`
 }
 
+// JobCount is how many of the jobs that bridges share by River are of a kind and in a state.
+type JobCount struct {
+	Kind  string `json:"kind"`  // "imports" of a shop, "export" or "house"
+	State string `json:"state"` // River's: "running", "available" for a bridge to take, "scheduled" for a second later, "cancelled", …
+	Count int    `json:"count"`
+}
+
+// shared fills in who shares the work, and what; nothing where one bridge works alone.
+func (v *Status) shared(ctx context.Context, l Ledger) (err error) {
+	if v.Bridges, err = bridges(ctx, l); err != nil || len(v.Bridges) == 0 {
+		return err
+	}
+	counts, err := l.JobCounts(ctx)
+	for _, c := range counts {
+		v.Jobs = append(v.Jobs, JobCount(c))
+	}
+	return err
+}
+
 // bridges lists those that share the work; none where one bridge works alone.
 func bridges(ctx context.Context, l Ledger) ([]Bridge, error) {
 	members, err := l.Bridges(ctx)
@@ -32,6 +51,25 @@ func bridges(ctx context.Context, l Ledger) ([]Bridge, error) {
 		}
 	}
 	return all, err
+}
+
+// JobsSaid is the jobs in words: "export 2 running; imports 1 available, 1 running"; empty where one bridge works alone.
+func (v *Status) JobsSaid() string {
+	var said strings.Builder
+	kind := ""
+	for _, j := range v.Jobs {
+		switch {
+		case j.Kind == kind:
+			said.WriteString(", ")
+		case kind != "":
+			said.WriteString("; " + j.Kind + " ")
+		default:
+			said.WriteString(j.Kind + " ")
+		}
+		kind = j.Kind
+		fmt.Fprintf(&said, "%d %s", j.Count, j.State)
+	}
+	return said.String()
 }
 
 // A Fleet decides which of several bridges works.

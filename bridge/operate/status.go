@@ -19,6 +19,7 @@ type Status struct {
 	Running bool              `json:"running"` // a bridge holds the state now
 	Shadow  bool              `json:"shadow"`  // it is a shadow, which writes nothing
 	Bridges []Bridge          `json:"bridges"` // those that share the work, on a ledger in PostgreSQL
+	Jobs    []JobCount        `json:"jobs"`    // which they share, by kind and state
 	Feeds   []FeedStatus      `json:"feeds"`
 	Exports []ExportStatus    `json:"exports"`
 	Paused  map[string]string `json:"paused"` // what waits for trouble to pass, and why
@@ -81,13 +82,13 @@ type Beside struct {
 func (k *View) Status(ctx context.Context) (*Status, error) {
 	v := &Status{Running: k.Running, Shadow: k.Shadow, Feeds: []FeedStatus{}, Exports: []ExportStatus{},
 		Paused: map[string]string{}, Pauses: []Pause{}, Alarms: map[string]string{}, Leftovers: map[string]string{},
-		Unmatched: map[string][]listing.Stranger{}, Subscribers: []Subscriber{}, Bridges: []Bridge{}}
+		Unmatched: map[string][]listing.Stranger{}, Subscribers: []Subscriber{}, Bridges: []Bridge{}, Jobs: []JobCount{}}
 	notes, err := k.Ledger.Notes(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if !k.narrow { // what one does is also another shop's
-		if v.Bridges, err = bridges(ctx, k.Ledger); err != nil {
+		if err := v.shared(ctx, k.Ledger); err != nil {
 			return nil, err
 		}
 	}

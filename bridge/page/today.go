@@ -305,6 +305,9 @@ func (s *Server) ends(desk *operate.Desk, v *operate.Status) []end {
 		}
 		all = append(all, e)
 	}
+	if jobs := v.JobsSaid(); jobs != "" {
+		all = append(all, end{Name: "River", Kind: "PostgreSQL", Tone: "good", Said: "Jobs: %s", Args: []any{jobs}})
+	}
 	for i := range all {
 		if all[i].Why != "" {
 			all[i].Tone = "bad"

@@ -410,7 +410,8 @@ func (r *reader) setHeader(names []string, pos formats.Position) error {
 		r.picked = append(r.picked, i)
 	}
 	if len(r.picked) == 0 {
-		return &formats.FileError{Pos: pos, Message: "the header has no column but those that a reject file adds", Hint: "send the whole file again"}
+		return &formats.FileError{Pos: pos, Message: "the header has no column but those that a reject file adds",
+			Hint: "send the whole file again"}
 	}
 	if len(r.picked) == len(names) {
 		r.picked = nil

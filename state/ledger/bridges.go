@@ -33,6 +33,12 @@ func Bridges(ctx context.Context, db *sql.DB) (all []*bridge.Member, err error) 
 	return all, wrap("list bridges", err)
 }
 
+// JobCounts counts the jobs that they share, by kind and state.
+func (s fleetStore) JobCounts(ctx context.Context) ([]bridge.JobCount, error) {
+	all, err := s.edition.JobCounts(ctx)
+	return all, wrap("count jobs", err)
+}
+
 // Drain has a bridge hand its work over, or take work again, and keeps who decided so. A bridge that is not there is
 // [bridge.ErrUnknown].
 func (s fleetStore) Drain(ctx context.Context, id string, drained bool, events ...*bridge.Event) error {

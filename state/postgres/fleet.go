@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -193,4 +194,20 @@ func (d *database) makeJobs(ctx context.Context, pool *pgxpool.Pool) error {
 		_, err = c.Exec(ctx, fence)
 		return err
 	})
+}
+
+// JobCounts implements ledger.Edition.
+func (d *database) JobCounts(ctx context.Context) (all []bridge.JobCount, err error) {
+	var made bool
+	if err := d.read.QueryRowContext(ctx, "SELECT to_regclass('river_job') IS NOT NULL").Scan(&made); err != nil || !made {
+		return nil, err
+	}
+	err = ledger.Walk(ctx, d.read, "SELECT kind, state, count(*) FROM river_job GROUP BY kind, state ORDER BY kind, state", nil,
+		func(rows *sql.Rows) error {
+			var j bridge.JobCount
+			err := rows.Scan(&j.Kind, &j.State, &j.Count)
+			all = append(all, j)
+			return err
+		})
+	return all, err
 }

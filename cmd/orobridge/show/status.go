@@ -35,7 +35,7 @@ func (p *Pen) PrintStatus(v *operate.Status) error {
 		who = "shadow, which writes nothing,"
 	}
 	fmt.Fprintf(p.Stdout, state, who)
-	printBridges(p, v.Bridges)
+	printBridges(p, v)
 	var feeds, exports [][]string
 	for _, s := range v.Feeds {
 		feeds = append(feeds, []string{s.Shop, s.Feed, strconv.Itoa(s.Waiting), strconv.Itoa(s.Held), Decimal(s.Parked), Decimal(s.Rejects),
@@ -122,9 +122,9 @@ func (p *Pen) PrintStatus(v *operate.Status) error {
 	return nil
 }
 
-// printBridges says who shares the work, and what each does.
-func printBridges(p *Pen, all []operate.Bridge) {
-	for _, b := range all {
+// printBridges says who shares the work, what each does, and how the jobs stand.
+func printBridges(p *Pen, v *operate.Status) {
+	for _, b := range v.Bridges {
 		doing := strings.Join(b.Doing, ", ")
 		switch {
 		case b.Drained:
@@ -136,6 +136,9 @@ func printBridges(p *Pen, all []operate.Bridge) {
 			doing += "; its config is another one"
 		}
 		fmt.Fprintf(p.Stdout, "bridge: %s %s since %s: %s\n", Printable(b.Bridge), Printable(b.Version), Moment(&b.Since), Printable(doing))
+	}
+	if jobs := v.JobsSaid(); jobs != "" {
+		fmt.Fprintf(p.Stdout, "jobs: %s\n", Printable(jobs))
 	}
 }
 
