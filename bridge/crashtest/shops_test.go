@@ -2,12 +2,10 @@ package crashtest
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -21,110 +19,47 @@ import (
 	"github.com/orobridge/orobridge/state/postgres/postgrestest"
 )
 
-// A mall is a site with two shops, b2b and outlet, and each of its files is for both: each shop has to end like the only one of a site.
+// A mall is a site with two shops, b2b and outlet, whose files are for both: each shop has to end like the only one of a site.
 type mall struct {
 	*site  // its shop is b2b
 	outlet *orotest.Shop
 	empty  *orotest.Backup // of outlet
 }
 
-// newMall makes a mall of a site's config.
 func newMall(t testing.TB, folder string, options ...orotest.Option) *mall {
 	t.Helper()
-	m := &mall{site: newSite(t, sftptest.Sshd(t).Login, folder, patient, options...)}
-	m.mall = true
-	m.outlet = orotest.New(append([]orotest.Option{orotest.JournalBodies(true)}, options...)...)
-	if err := m.outlet.Start("127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { m.outlet.Close() })
+	m := &mall{site: emptySite(t, sftptest.Sshd(t).Login, folder)}
+	m.site.mall, m.shop, m.outlet = true, m.box("b2b", options), m.box("outlet", options)
 	m.empty = m.outlet.Backup()
-	path := filepath.Join(m.dir, "orobridge.yaml")
-	text, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
+	shops := "shops:"
+	for name, box := range m.boxes {
+		shops += fmt.Sprintf("\n  %s: "+shopConfig, name, box.URL(), patient.request, patient.settle)
 	}
-	one := regexp.MustCompile(`(?m)^oro: (.*)$`).FindSubmatch(text)
-	other := bytes.Replace(one[1], []byte(m.shop.URL()), []byte(m.outlet.URL()), 1)
-	text = bytes.Replace(text, one[0], fmt.Appendf(nil, "shops:\n  b2b: %s\n  outlet: %s", one[1], other), 1)
-	text = bytes.ReplaceAll(text, []byte("entity: "), []byte("shop: [b2b, outlet], entity: "))
-	if err := os.WriteFile(path, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	m.configure(patient, shops, m.feeds("", "shop: [b2b, outlet], ", patient))
 	return m
 }
 
 // ends are what each shop has come to, with the files that both share.
 func (m *mall) ends() map[string]*end {
 	m.t.Helper()
-	ends := map[string]*end{}
-	for name, box := range map[string]*orotest.Shop{"b2b": m.shop, "outlet": m.outlet} {
-		ends[name] = &end{Shop: box.Snapshot(), Drops: map[string]*fate{}, Created: map[string]int{}}
+	fates, owners := map[string]*fate{}, map[string]string{}
+	m.read(func(l *state.State) error { return m.fates(l, fates, owners) })
+	files, ends := m.files(owners), map[string]*end{}
+	for name, box := range m.boxes {
+		ends[name] = &end{Shop: box.Snapshot(), Drops: map[string]*fate{}, Files: files, Created: map[string]int{}}
 		m.created(box, "", ends[name].Created)
 	}
-	owners := map[string]string{}
-	m.read(func(l *state.State) error {
-		drops, err := l.Drops(m.t.Context(), bridge.DropFilter{})
-		if err != nil {
-			return err
+	for name, f := range fates {
+		if !f.Moved {
+			m.t.Errorf("%s is %s, and not put away", name, f.State)
 		}
-		whole := map[int64]*bridge.Drop{}
-		for _, d := range drops {
-			owners[fmt.Sprintf("_d%d", d.ID)] = d.Name
-			if whole[d.ID] = d; !d.State.Settled() || d.Finish != "" {
-				m.t.Errorf("drop %d, %s of %s, is %s: %s", d.ID, d.Name, d.Feed, d.State, d.Reason)
-			}
+		feed, file, _ := strings.Cut(name, "/")
+		front, shop := bridge.SplitShop(feed)
+		if front != feed {
+			ends[shop].Drops[front+"/"+file] = f
 		}
-		for _, d := range drops {
-			if d.Front == 0 {
-				continue
-			}
-			feed, shop := bridge.SplitShop(d.Feed)
-			f, err := fateOf(m.t.Context(), l, d, shop, owners)
-			if err != nil {
-				return err
-			}
-			f.Moved = whole[d.Front].State.Settled() && whole[d.Front].Finish == ""
-			ends[shop].Drops[feed+"/"+d.Name] = f
-		}
-		return nil
-	})
-	files := m.files(owners)
-	for _, e := range ends {
-		e.Files = files
 	}
 	return ends
-}
-
-// fateOf reads what became of one shop's part of a drop, and to whom the runs' numbers belong.
-func fateOf(ctx context.Context, l *state.State, part *bridge.Drop, shop string, owners map[string]string) (*fate, error) {
-	f := &fate{State: part.State}
-	runs, err := l.Runs(ctx, part.ID)
-	if err != nil {
-		return nil, err
-	}
-	for _, r := range runs {
-		owners[fmt.Sprintf("_r%d", r.ID)] = part.Name
-		if r.Kind == bridge.FirstRun {
-			f.Load = r.Counts
-			continue
-		}
-		add(&f.Later, r.Counts)
-		f.Later.Parked = 0
-	}
-	err = l.Of(shop).Parked(ctx, part.Feed, time.Time{}, func(p bridge.ParkedRow) error {
-		if p.Drop == part.ID {
-			f.Waiting = append(f.Waiting, p.Key)
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	return f, l.Rejects(ctx, bridge.RejectFilter{Drop: part.ID}, func(r bridge.RejectRow) error {
-		f.Rejects = append(f.Rejects, fmt.Sprintf("%d %s %s: %s", r.Pos.Line, r.Key, r.Code, r.Message))
-		return nil
-	})
 }
 
 // same compares the ends of some shops with that of the only shop of an undisturbed site.
@@ -137,17 +72,6 @@ func (m *mall) same(u *undisturbed, shops ...string) {
 			}
 		}
 	}
-}
-
-// held says whether a drop waits for somebody's word.
-func (m *mall) held() (some bool) {
-	m.t.Helper()
-	m.read(func(l *state.State) error {
-		drops, err := l.Drops(m.t.Context(), bridge.DropFilter{States: []bridge.DropState{bridge.Held}})
-		some = len(drops) > 0
-		return err
-	})
-	return some
 }
 
 // plights are what outlet is in while the program is killed: what begins with a wave, and is over with its kills.
@@ -180,7 +104,7 @@ func (m *mall) wave(w int, plight string, kills ...kill) (died []kill) {
 		}
 	}
 	over()
-	for again := true; again; again = m.held() && m.approve() > 0 {
+	for again := true; again; again = m.approve() > 0 {
 		if m.run(kill{after: forever}) {
 			m.t.Fatal("the bridge does not end")
 		}
@@ -254,9 +178,11 @@ func undisturbedMall(t *testing.T, u *undisturbed) *undisturbed {
 	return v
 }
 
+// close ends the shops: there are many malls.
 func (m *mall) close() {
-	m.site.close()
-	m.outlet.Close()
+	for _, box := range m.boxes {
+		box.Close()
+	}
 }
 
 // TestTwoBridgesShareAFeedOfTwoShops: one takes the files, and each loads those of one shop. The one that takes them is killed, and the

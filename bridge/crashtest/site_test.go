@@ -39,7 +39,7 @@ type site struct {
 	below string                   // what of it is the site's
 	dir   string                   // of config and state
 	ears  *ears
-	mall  bool // each file is for two shops
+	mall  bool // its files are for all shops
 	// postgres is the address of the ledger; without one it is a file.
 	postgres string
 }

@@ -3,6 +3,7 @@ package inbound
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -343,7 +344,7 @@ func (q *queue) gap(ctx context.Context, d *bridge.Drop) (why string, err error)
 	switch {
 	case held && missing == "":
 		d.State, d.Reason, d.Gap = bridge.Fetched, "", ""
-		return "", moved(q.advance(ctx, d, bridge.Held))
+		return "", errors.Join(moved(q.advance(ctx, d, bridge.Held)), partsOf(q.e).Join(ctx, q.f, d.Front))
 	case held, missing == "":
 		return missing, nil
 	case q.f.Gap.Then == "hold":
@@ -351,7 +352,7 @@ func (q *queue) gap(ctx context.Context, d *bridge.Drop) (why string, err error)
 		q.gaps = append(q.gaps, d.ID)
 		event := q.event(bridge.DropHeld, d, d.Reason)
 		event.Hint = fmt.Sprintf("send what is missing, or go on with `orobridge approve %d`", d.ID)
-		return missing, moved(q.advance(ctx, d, bridge.Fetched, event))
+		return missing, errors.Join(moved(q.advance(ctx, d, bridge.Fetched, event)), partsOf(q.e).Join(ctx, q.f, d.Front))
 	case q.f.Gap.Then == "skip" && q.e.Clock.Now().Before(d.FetchedAt.Add(q.f.Gap.After.D())):
 		return fmt.Sprintf("%s: waits for it until %s", missing, d.FetchedAt.Add(q.f.Gap.After.D()).Format("2006-01-02 15:04:05Z07:00")), nil
 	}

@@ -145,3 +145,41 @@ func TestACustomerOfADropThatIsLoadedIsNotForgotten(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A customer whom one file has brought to several shops is shown once for each, and forgotten in all of them.
+func TestACustomerOfSeveralShopsIsForgottenInAll(t *testing.T) {
+	w := bridgetest.NewShops(t, []string{"b2b", "outlet"}, `feeds:
+  - { name: customers, shop: [b2b, outlet], entity: customers, remote: disk, match: 'customers_*.csv', ready: { stable: 0s }, format: { kind: csv } }
+`)
+	w.Drop("customers_1.csv", "customer_number,name\n4711,Gisela Geheim\n4712,\nC-8,Other Gmbh\n")
+	w.Must(w.B.Round(t.Context()))
+	k := w.Desk()
+	known, err := k.Customer(t.Context(), "4711")
+	w.Must(err)
+	if len(known.Others) != 1 || known.Shop != "b2b" || known.Others[0].Shop != "outlet" || known.Others[0].Content["name"] != "Gisela Geheim" {
+		t.Errorf("it is known as %+v: %+v", known, known.Trace)
+	}
+	if want := []string{"customers", "customers@b2b", "customers@outlet"}; !slices.Equal(known.Feeds, want) {
+		t.Errorf("its feeds are %v", known.Feeds)
+	}
+	refused, err := k.Customer(t.Context(), "4712")
+	w.Must(err)
+	if len(refused.Rejects) != 2 {
+		t.Errorf("%d rejects of a customer whom both shops have refused", len(refused.Rejects))
+	}
+	for _, number := range []string{"4711", "4712"} {
+		gone, err := k.ForgetCustomer(t.Context(), number)
+		w.Must(err)
+		t.Logf("%+v", gone.Forgotten)
+		if _, err := k.Customer(t.Context(), number); !errors.Is(err, bridge.ErrUnknown) {
+			t.Errorf("%s is known still: %v", number, err)
+		}
+	}
+	for _, shop := range w.Names {
+		links, err := w.Ledger.Of(shop).Links(t.Context(), "customers", []string{"4711", "C-8"})
+		w.Must(err)
+		if links["4711"] != nil || links["C-8"] == nil {
+			t.Errorf("%s knows %v", shop, links)
+		}
+	}
+}

@@ -94,6 +94,9 @@ func (w *Writer) of(s Share) *Writer {
 // toldTogether says what to tell of each document: what a shop has against it, which is named; that it is in all of them otherwise.
 func (w *Writer) toldTogether(ctx context.Context, shares []Share, newest *bridge.Run, file *rows.File) (formats.Receipt, error) {
 	o := toldAsOne(w.Drop, newest)
+	if newest != nil {
+		o.Text = "" // where each shop stands with the whole file says nothing of one document
+	}
 	var each []formats.Receipt
 	for _, s := range shares {
 		told, err := w.of(s).told(ctx, s.last(), file)
