@@ -65,7 +65,8 @@ func (c Cells) Row() map[string]string {
 // A Stage holds the changes of one run between planning and sending, on disk, one per key. It does not outlast its run:
 // after a crash the run is planned again. Not safe for concurrent use.
 type Stage interface {
-	// Put adds changes, and returns those whose keys the stage holds already: they were not added.
+	// Put adds changes, and returns those whose keys the stage holds already: they were not added. Their numbers hold until more
+	// are put.
 	Put(ctx context.Context, changes []*Staged) (repeats []*Staged, err error)
 	// Get finds a change by key; nil if there is none.
 	Get(ctx context.Context, key string) (*Staged, error)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -41,8 +42,7 @@ func TestWhatTheBridgeKeepsIsItsOwnWhateverTheUmask(t *testing.T) {
 		s := openIn(t, dir, Options{})
 		must(t, s.Note(t.Context(), "x", "y"))
 		e, _ := formats.EntityByName("products")
-		stage, err := s.NewStage(t.Context(), e, 1)
-		must(t, err)
+		stage := manyStaged(t, s, e)
 		n := 0
 		must(t, filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 			must(t, err)
@@ -63,6 +63,21 @@ func TestWhatTheBridgeKeepsIsItsOwnWhateverTheUmask(t *testing.T) {
 		must(t, stage.Close())
 		syscall.Umask(old)
 	}
+}
+
+// manyStaged is a stage of more changes than are kept in memory.
+func manyStaged(t *testing.T, s *State, e *formats.Entity) bridge.Stage {
+	t.Helper()
+	stage, err := s.NewStage(t.Context(), e, 7)
+	must(t, err)
+	many := make([]*bridge.Staged, 2*fewChanges)
+	for i := range many {
+		key := strconv.Itoa(i)
+		many[i] = &bridge.Staged{Change: bridge.Change{Key: key, Record: &formats.Record{Entity: e, Key: key}}}
+	}
+	_, err = stage.Put(t.Context(), many)
+	must(t, err)
+	return stage
 }
 
 func TestAFolderThatOthersCanWriteToIsRefused(t *testing.T) {
@@ -260,8 +275,10 @@ func TestOldStagesAreSwept(t *testing.T) {
 	s, err := Open(t.Context(), dir, Options{})
 	must(t, err)
 	e, _ := formats.EntityByName("products")
-	stage, err := s.NewStage(t.Context(), e, 7)
-	must(t, err)
+	stage := manyStaged(t, s, e)
+	if there, err := os.ReadDir(s.Spool()); err != nil || len(there) == 0 {
+		t.Fatalf("a stage of many changes has no file: %v", err)
+	}
 	t.Cleanup(func() { _ = stage.Close() }) // of the process that was killed
 	must(t, s.Close())
 	s = openIn(t, dir, Options{})

@@ -17,7 +17,6 @@ import (
 	"syscall"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/state/ledger"
 	"github.com/orobridge/orobridge/state/sqlite"
 )
@@ -182,15 +181,6 @@ func Scratch(ctx context.Context) (*State, error) {
 
 // Spool is the folder of fetched files.
 func (s *State) Spool() string { return filepath.Join(s.dir, "spool") }
-
-// NewStage opens an empty stage for the changes of one run; run 0 is a plan that nobody carries out, and stands in the
-// system's folder for temporary files.
-func (s *State) NewStage(ctx context.Context, e *formats.Entity, run int64) (bridge.Stage, error) {
-	if run == 0 {
-		return sqlite.NewStage(ctx, os.TempDir(), e, run)
-	}
-	return sqlite.NewStage(ctx, s.Spool(), e, run)
-}
 
 // Exists says whether a bridge has worked with a folder.
 func Exists(dir string) bool {

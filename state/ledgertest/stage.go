@@ -4,10 +4,39 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"testing"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
 )
+
+// A Stager opens stages: a ledger does, and whatever else may stand in the place of its own.
+type Stager interface {
+	NewStage(ctx context.Context, e *formats.Entity, run int64) (bridge.Stage, error)
+}
+
+// RunStages has what is asked of stages played alone.
+func RunStages(t *testing.T, open func(t *testing.T) Stager) {
+	for _, test := range stage {
+		t.Run(test.name, func(t *testing.T) {
+			w := &world{T: t, place: func() (Ledger, error) { return staging{stager: open(t)}, nil }}
+			w.Ledger = w.beside()
+			test.play(w)
+		})
+	}
+}
+
+// staging is a ledger of which nothing but stages is asked.
+type staging struct {
+	Ledger
+	stager Stager
+}
+
+func (s staging) NewStage(ctx context.Context, e *formats.Entity, run int64) (bridge.Stage, error) {
+	return s.stager.NewStage(ctx, e, run)
+}
+
+func (staging) Close() error { return nil }
 
 // stageOf opens a stage of prices that the test's end closes.
 func (w *world) stageOf(run int64) bridge.Stage {
@@ -110,6 +139,45 @@ var stage = []test{
 		_, err = s.Put(w.Context(), []*bridge.Staged{staged("a", "5")})
 		w.must(err)
 		w.is([]string{"d", "a"}, w.stagedKeys(s, bridge.Undecided))
+	}},
+	{"a stage that grows keeps what it has", func(w *world) {
+		s, c := w.stageOf(1), staged("a", "1")
+		_, err := s.Put(w.Context(), []*bridge.Staged{staged("gone", "1"), c})
+		w.must(err)
+		w.must(s.Drop(w.Context(), "gone"))
+		c.Status, c.Op, c.OroID, c.Values = bridge.Decided, bridge.Update, "7", values("value", "2")
+		w.must(s.Save(w.Context(), []*bridge.Staged{c}))
+		for range 3 {
+			many := make([]*bridge.Staged, 150)
+			for i := range many {
+				many[i] = staged(fmt.Sprint(i), "1")
+			}
+			repeats, err := s.Put(w.Context(), append(many, staged("a", "3")))
+			w.must(err)
+			w.is("a", repeats[len(repeats)-1].Key)
+		}
+		got, err := s.Get(w.Context(), "a")
+		w.must(err)
+		c.Seq = got.Seq
+		w.is(c, got)
+		c.OroID = "8"
+		w.must(s.Save(w.Context(), []*bridge.Staged{c}))
+		page, err := s.Next(w.Context(), bridge.Decided, 0, 10)
+		w.must(err)
+		w.is([]*bridge.Staged{c}, page)
+		w.is(150, len(w.stagedKeys(s, bridge.Undecided)))
+	}},
+	{"what a stage gives out is the caller's", func(w *world) {
+		s, c := w.stageOf(1), staged("a", "1")
+		_, err := s.Put(w.Context(), []*bridge.Staged{c})
+		w.must(err)
+		c.Record.Values[0].Text, c.Raw[0].Text, c.OroID = "9", "9", "9"
+		for range 2 {
+			got, err := s.Get(w.Context(), "a")
+			w.must(err)
+			w.is("1 1 ", got.Record.Values[0].Text+" "+got.Raw[0].Text+" "+got.OroID)
+			got.Record.Values[0].Text, got.Raw[0].Text, got.OroID = "8", "8", "8"
+		}
 	}},
 	{"a put that is cut puts nothing", func(w *world) {
 		s := w.stageOf(1)
