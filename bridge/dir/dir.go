@@ -133,7 +133,8 @@ func enter(root *os.Root, folders []string) (*os.Root, error) {
 	return at, err
 }
 
-// step opens the folder of that name and no other that a link leads to.
+// step opens the folder of that name and no other that a link leads to. Once it is open nothing else has its number, as something made
+// in the place of what was looked at before may have: so the name is looked at once more.
 func step(at *os.Root, name, p string) (*os.Root, error) {
 	seen, err := at.Lstat(name)
 	if err != nil {
@@ -148,6 +149,9 @@ func step(at *os.Root, name, p string) (*os.Root, error) {
 		return nil, err
 	}
 	opened, err := next.Stat(".")
+	if err == nil {
+		seen, err = at.Lstat(name)
+	}
 	if err == nil && !os.SameFile(seen, opened) {
 		err = fmt.Errorf("%w: %s was replaced while it was opened", bridge.ErrNotFolder, p)
 	}
@@ -255,6 +259,9 @@ func (r *Remote) Fetch(ctx context.Context, p string, w io.Writer) (int64, error
 		}
 		defer f.Close()
 		before, err := f.Stat()
+		if err == nil {
+			seen, err = folder.Lstat(base) // as in step
+		}
 		if err != nil {
 			return err
 		}
