@@ -74,6 +74,60 @@ func TestAKnownKeyThatRepeatsCollapsesToTheLastRow(t *testing.T) {
 	}
 }
 
+// A file in no order is compared with links that are kept in short; whatever is not unchanged comes to the same as in a file in order.
+func TestRowsInNoOrderHaveTheirFatesAsThoseInOrder(t *testing.T) {
+	skus := make([]string, 40)
+	for i := range skus {
+		skus[i] = fmt.Sprintf("SKU%02d", i)
+	}
+	file := func(rows []string) string { return bridgetest.PriceHead + strings.Join(rows, "") }
+	for name, at := range map[string]func(i int) int{
+		"in order":           func(i int) int { return i },
+		"in no order":        func(i int) int { return i * 7 % len(skus) },
+		"from last to first": func(i int) int { return len(skus) - 1 - i },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ", mode: full, on_missing: delete, guards: { max_shrink: 100%, max_rejects: 100% }"))
+			w.Stock(skus...)
+			first := make([]string, 30) // the other ten are new later
+			for i := range first {
+				first[i] = bridgetest.Price(skus[i], "1")
+			}
+			w.Drop("prices", "a.csv", file(first))
+			w.Round()
+			w.Expect("prices", bridge.Loaded, bridge.Counts{Rows: 30, Created: 30})
+
+			rows, again := []string{}, []string{}
+			for n := range skus {
+				switch i := at(n); {
+				case i < 3: // lacks: withdrawn
+				case i < 6:
+					rows = append(rows, bridgetest.Price(skus[i], "not a number"))
+				case i < 10:
+					rows = append(rows, bridgetest.Price(skus[i], "2"))
+				case i < 12: // unchanged, and then another
+					rows, again = append(rows, bridgetest.Price(skus[i], "1")), append(again, bridgetest.Price(skus[i], "3"))
+				case i < 14: // another, and then unchanged
+					rows, again = append(rows, bridgetest.Price(skus[i], "3")), append(again, bridgetest.Price(skus[i], "1"))
+				case i < 16: // unchanged twice
+					rows, again = append(rows, bridgetest.Price(skus[i], "1")), append(again, bridgetest.Price(skus[i], "1"))
+				default:
+					rows = append(rows, bridgetest.Price(skus[i], "1"))
+				}
+			}
+			w.Drop("prices", "b.csv", file(append(rows, again...)))
+			w.Round()
+			w.Expect("prices", bridge.Partial, bridge.Counts{Rows: 43, Created: 10, Updated: 6, Unchanged: 18, Collapsed: 6, Rejected: 3,
+				Withdrawn: 3})
+			for sku, value := range map[string]string{"SKU07": "2", "SKU10": "3", "SKU12": "1", "SKU04": "1", "SKU35": "1"} {
+				if got := w.PriceOf(sku); got != value {
+					t.Errorf("the price of %s is %s, want %s", sku, got, value)
+				}
+			}
+		})
+	}
+}
+
 func TestAFirstDropOnALivingShopSendsOnlyWhatDiffers(t *testing.T) {
 	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ""))
 	list, products := w.Stock("SKU1", "SKU2", "SKU3")

@@ -20,6 +20,26 @@ func (l linkStore) Lookup(ctx context.Context, entity string, keys []string, ref
 	return wrap(fmt.Sprintf("look up %d keys of %s", len(keys), entity), l.edition.Lookup(ctx, l.of(entity), keys, refs))
 }
 
+// CountLinks counts the links of an entity, up to some number.
+func (l linkStore) CountLinks(ctx context.Context, entity string, most int64) (n int64, err error) {
+	err = l.read.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM links WHERE entity = ? LIMIT ?) some`, l.of(entity), most).Scan(&n)
+	return n, wrap("count links of "+entity, err)
+}
+
+// EachRef walks the short forms of all links of an entity.
+func (l linkStore) EachRef(ctx context.Context, entity string, each func(key []byte, ref bridge.LinkRef)) error {
+	var key sql.RawBytes
+	var r bridge.LinkRef
+	err := walk(ctx, l.walks, `SELECT key, id, print FROM links WHERE entity = ?`, []any{l.of(entity)}, func(rows *sql.Rows) error {
+		if err := rows.Scan(&key, &r.ID, &r.Fingerprint); err != nil {
+			return err
+		}
+		each(key, r)
+		return nil
+	})
+	return wrap("walk links of "+entity, err)
+}
+
 const linkColumns = `a.link, a.entity, a.key, a.oro_id, a.content, a.removed, a.feed, a.drop_id, a.run, a.line, a.origins, a.at`
 
 func scanLink(row interface{ Scan(...any) error }, more ...any) (*bridge.Link, error) {

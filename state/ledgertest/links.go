@@ -131,6 +131,24 @@ var links = []test{
 		}
 	}},
 	{"keys that a drop lacks are walked", unseenAreWalked},
+	{"all links of an entity are counted, up to a number, and walked in short", func(w *world) {
+		w.link("products", "A", "größe ☃", "C")
+		w.link("prices", "A")
+		in(w, "b2b").link("products", "B")
+		w.save(&bridge.Link{Entity: "products", Key: "removed", Removed: true})
+		got := map[string]bridge.LinkRef{}
+		w.must(w.EachRef(w.Context(), "products", func(key []byte, r bridge.LinkRef) { got[string(key)] = r }))
+		want := map[string]bridge.LinkRef{}
+		for _, key := range []string{"A", "größe ☃", "C", "removed"} {
+			want[key] = w.ref("products", key)
+		}
+		w.is(want, got)
+		for most, want := range map[int64]int64{100: 4, 4: 4, 3: 3} {
+			n, err := w.CountLinks(w.Context(), "products", most)
+			w.must(err)
+			w.is(want, n)
+		}
+	}},
 	{"many keys are looked up in their order", func(w *world) {
 		var keys []string
 		for i := range 3000 {

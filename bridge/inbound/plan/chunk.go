@@ -17,7 +17,9 @@ type chunk struct {
 	values []formats.Value
 	keys   []string
 	refs   []bridge.LinkRef
-	err    error // of the reader, after the rows; or of the look-up
+	asked  []string // of keys: those about which the ledger is asked
+	places []int    // of asked in refs
+	err    error    // of the reader, after the rows; or of the look-up
 	done   chan struct{}
 }
 
@@ -27,6 +29,7 @@ type planRow struct {
 	reject *formats.Reject
 	cells  [2]int // into chunk.cells
 	values [2]int // into chunk.values
+	print  int64  // fingerprint of the record
 	ref    int    // into chunk.refs; -1 for a reject whose key can't be read
 }
 

@@ -44,6 +44,10 @@ type Ledger interface {
 	order.Ledger
 	// Lookup answers for many keys at once, in their order. It is the hot path of planning.
 	Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error
+	// CountLinks counts the links of an entity up to some number, EachRef walks all of them in short, in no certain order; the key
+	// is the walker's own and is used again.
+	CountLinks(ctx context.Context, entity string, most int64) (int64, error)
+	EachRef(ctx context.Context, entity string, each func(key []byte, ref bridge.LinkRef)) error
 	// Links reads the full links of some keys; what is unknown is left out.
 	Links(ctx context.Context, entity string, keys []string) (map[string]*bridge.Link, error)
 	// Unseen walks the links of an entity that are not removed, whose ids are not in seen, and which a drop of the feed set
@@ -144,12 +148,13 @@ func (p *Planner) Read(ctx context.Context, reader formats.Reader) error {
 		free <- new(chunk)
 	}
 	lookups, ordered := make(chan *chunk, chunksAtOnce), make(chan *chunk, chunksAtOnce)
+	find := p.finder(reader)
 	g, work := errgroup.WithContext(ctx)
 	g.Go(func() error { return parse(work, reader, mapper, free, lookups, ordered) })
 	for range 2 {
 		g.Go(func() error {
 			for c := range lookups {
-				if err := p.Ledger.Lookup(work, p.Feed.Entity.Name, c.keys, c.refs); err != nil && c.err == nil {
+				if err := find.find(work, c); err != nil && c.err == nil {
 					c.err = err
 				}
 				close(c.done)
@@ -158,7 +163,7 @@ func (p *Planner) Read(ctx context.Context, reader formats.Reader) error {
 		})
 	}
 	g.Go(func() error { return p.collect(work, ordered, free) })
-	err = g.Wait()
+	err = errors.Join(g.Wait(), find.close())
 	p.Skipped = rows.AddCounts(rows.AddCounts(map[string]int64{}, reader), mapper)
 	for word, n := range p.without {
 		p.Skipped[word] += n
@@ -241,7 +246,7 @@ func (p *Planner) changedLinks(ctx context.Context, c *chunk) (map[string]*bridg
 	for i := range c.rows {
 		r := &c.rows[i]
 		if r.reject == nil && c.refs[r.ref].ID != 0 &&
-			(p.Run.Force || r.rec.Remove || c.refs[r.ref].Fingerprint != formats.Fingerprint(r.rec.Values)) {
+			(p.Run.Force || r.rec.Remove || c.refs[r.ref].Fingerprint != r.print) {
 			keys = append(keys, r.rec.Key)
 		}
 	}

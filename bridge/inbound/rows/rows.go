@@ -52,6 +52,7 @@ type File struct {
 type Part struct {
 	Name string // as the wrapping has it; empty for the only one
 	Path string // on the local disk
+	size int64
 }
 
 // Open opens a file as a feed reads it. What it is wrapped in is taken off in a folder of the spool. Who is told of good
@@ -83,6 +84,14 @@ func (r *File) Wrapped() bool { return r.dir != "" }
 
 // Parts are the files that came out of the wrapping, or the file itself. They are there until the rows are closed.
 func (r *File) Parts() []Part { return r.parts }
+
+// Size is how many bytes there are to read.
+func (r *File) Size() (size int64) {
+	for _, p := range r.parts {
+		size += p.size
+	}
+	return size
+}
 
 // head reads the head of each part: all of them must have the same columns. An empty part has none.
 func (r *File) head() error {
@@ -120,6 +129,7 @@ func (r *File) open(i int) (err error) {
 	if err != nil {
 		return fmt.Errorf("open %s: %w", filepath.Base(r.parts[i].Path), err)
 	}
+	r.parts[i].size = info.Size()
 	var bytes io.Reader = r.file
 	if r.proof = nil; r.sum != "" && !r.Wrapped() {
 		r.proof = spool.NewProof(r.file, r.sum)

@@ -1,0 +1,91 @@
+package plan
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/maphash"
+	"math"
+	"math/bits"
+
+	"github.com/orobridge/orobridge/bridge"
+)
+
+// known is the links of an entity in short, 16 bytes each: it finds the link whose key and fingerprint are a row's. A link that it lacks
+// is no fault: the ledger is asked about it.
+//
+// Of key and fingerprint it keeps a digest of 96 bits, by hashes whose seeds nobody can know. That of a row which differs from its link
+// can only be found by chance: among a million links, once in 10^22 such rows. Fingerprints themselves are alike once in 10^19.
+type known struct {
+	seeds [2]maphash.Seed
+	slots []byte // of slotSize: digest and number, which is 0 in a free one
+	free  int    // slots
+}
+
+const slotSize = 16
+
+// newKnown has room for so many links, which is given back by close.
+func newKnown(links int64) (*known, error) {
+	n := int(links + links/4 + 1)
+	room, err := takeRoom(n * slotSize)
+	if err != nil {
+		return nil, fmt.Errorf("take memory for %d links: %w", links, err)
+	}
+	return &known{seeds: [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}, slots: room, free: n}, nil
+}
+
+func (k *known) close() error {
+	if k == nil {
+		return nil
+	}
+	return giveRoom(k.slots)
+}
+
+// add takes a link, unless there is no room for it. One that is doubtful matches no row.
+func (k *known) add(key []byte, r bridge.LinkRef) {
+	if r.Doubtful() || r.ID > math.MaxUint32 || k.free <= 1 {
+		return
+	}
+	high, low := digest(maphash.Bytes(k.seeds[0], key), maphash.Bytes(k.seeds[1], key), r.Fingerprint)
+	for at := k.first(high); ; at = k.next(at) {
+		if _, _, link := k.slot(at); link == 0 {
+			binary.NativeEndian.PutUint64(k.slots[at:], high)
+			binary.NativeEndian.PutUint32(k.slots[at+8:], low)
+			binary.NativeEndian.PutUint32(k.slots[at+12:], uint32(r.ID))
+			k.free--
+			return
+		}
+	}
+}
+
+// link is the number of the link that has a key and a fingerprint; 0 where none is known.
+func (k *known) link(key string, print int64) int64 {
+	high, low := digest(maphash.String(k.seeds[0], key), maphash.String(k.seeds[1], key), print)
+	for at := k.first(high); ; at = k.next(at) {
+		if h, l, link := k.slot(at); link == 0 || h == high && l == low {
+			return int64(link)
+		}
+	}
+}
+
+// digest stands for a key and a fingerprint. Two fingerprints under one key have different ones for certain.
+func digest(first, second uint64, print int64) (high uint64, low uint32) {
+	return first ^ uint64(print), uint32(second)
+}
+
+// first is where the slot of a digest would be if all were evenly spread; it is there, or in one of the next.
+func (k *known) first(high uint64) int {
+	n, _ := bits.Mul64(high, uint64(len(k.slots)/slotSize))
+	return int(n) * slotSize
+}
+
+func (k *known) next(at int) int {
+	if at += slotSize; at < len(k.slots) {
+		return at
+	}
+	return 0
+}
+
+func (k *known) slot(at int) (high uint64, low, link uint32) {
+	s := k.slots[at : at+slotSize]
+	return binary.NativeEndian.Uint64(s), binary.NativeEndian.Uint32(s[8:]), binary.NativeEndian.Uint32(s[12:])
+}
