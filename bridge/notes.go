@@ -17,6 +17,23 @@ func PausedWork(note string) (work string, ok bool) { return strings.CutPrefix(n
 // ReloadWork is the piece of work that PausedNote tells of when a changed config was refused: the bridge goes on by the one before.
 const ReloadWork = "reload"
 
+// ReloadOf is that work of one of several bridges, by its name; of one that works alone, whose name is empty, it is ReloadWork itself.
+func ReloadOf(name string) string {
+	if name == "" {
+		return ReloadWork
+	}
+	return ReloadWork + " " + name
+}
+
+// IsReload says whether a piece of work is that of one bridge or another, and ReloadedBy names the bridge.
+func IsReload(work string) bool { return work == ReloadWork || strings.HasPrefix(work, ReloadWork+" ") }
+
+// ReloadedBy names the bridge of which a piece of work is to read its config again; empty for one that works alone.
+func ReloadedBy(work string) string {
+	_, name, _ := strings.Cut(work, " ")
+	return name
+}
+
 // RenewedNote is the name of the ledger's note of when it was put back, as RFC 3339: what it knew then may be older than the world.
 const RenewedNote = "renewed"
 
@@ -44,7 +61,8 @@ func MadeSince(notes map[string]string, entity, id string) bool {
 // BackupWork is the piece of work that PausedNote tells of when no backup could be made.
 const BackupWork = "backup"
 
-// ReloadAsked is the name of the ledger's note by which another process asks the bridge to read its config again.
+// ReloadAsked is the name of the ledger's note by which another process asks all bridges to read their configs again: it says when. Each
+// of them follows it once, and one that begins later has read its config already.
 const ReloadAsked = "reload asked"
 
 const alarmPrefix = "alarm "

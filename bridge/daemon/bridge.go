@@ -196,7 +196,7 @@ func (b *Bridge) forgetTrouble(ctx context.Context, of func(work string) bool) e
 		return err
 	}
 	for name := range notes {
-		if work, ok := bridge.PausedWork(name); !ok || !of(work) || work == bridge.ReloadWork { // a reload's is told by whoever lives through it
+		if work, ok := bridge.PausedWork(name); !ok || !of(work) || bridge.IsReload(work) { // a reload's is told by whoever lives through it
 			continue
 		}
 		if err := b.Ledger.Note(ctx, name, ""); err != nil {

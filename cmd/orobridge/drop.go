@@ -71,7 +71,7 @@ func (a *app) planDrop(ctx context.Context, id int64) error {
 		return a.work(ctx, "", readLedger, func(e *engine) error {
 			d, err := e.ledger.Drop(ctx, id)
 			if err == nil {
-				view := operate.View{Feeds: e.Desk.Feeds, Ledger: witness{e.ledger, e.config}, By: caller.Decision()}
+				view := operate.View{Feeds: e.Desk.Feeds, Ledger: witness(e.ledger, e.config), By: caller.Decision()}
 				err = operate.Looks{View: &view}.Rows(ctx, id, d.Feed, "the plan of its rows")
 			}
 			if err != nil {

@@ -88,8 +88,8 @@ func (a *app) look(ctx context.Context, see func(*operate.View) error) (err erro
 		return err
 	}
 	defer closing(ledger, &err)
-	v := &operate.View{Feeds: c.Feeds, Exports: c.Exports, Ledger: witness{ledger, c},
-		Of:      func(shop string) operate.Ledger { return witness{ledger.Of(shop), c} },
+	v := &operate.View{Feeds: c.Feeds, Exports: c.Exports, Ledger: witness(ledger, c),
+		Of:      func(shop string) operate.Ledger { return witness(ledger.Of(shop), c) },
 		Running: held(ctx, c), By: caller.Decision(), Shadow: a.shadow, Sight: operate.SightOf(c)}
 	if *v, err = v.Only(a.shops...); err != nil {
 		return err
@@ -97,24 +97,9 @@ func (a *app) look(ctx context.Context, see func(*operate.View) error) (err erro
 	return see(v)
 }
 
-// A witness is a ledger opened for reading in which looks at persons' data are entered all the same. Where no bridge has run yet
-// there is none.
-type witness struct {
-	*state.State
-	config *config.Config
-}
-
-// Keep enters events beside whoever holds the ledger.
-func (w witness) Keep(ctx context.Context, events ...*bridge.Event) (err error) {
-	if made, err := state.Made(ctx, w.config.State.Dir, w.config.State.Postgres.Reveal()); err != nil || !made {
-		return err
-	}
-	ledger, err := openState(ctx, w.config, state.Options{Beside: true})
-	if err != nil {
-		return bridge.Within("a look at persons' data has to stand in the audit", err)
-	}
-	defer closing(ledger, &err)
-	return ledger.Keep(ctx, events...)
+// witness is a ledger opened for reading in which looks at persons' data are entered.
+func witness(ledger *state.State, c *config.Config) state.Witness {
+	return state.Witness{State: ledger, Address: c.State.Postgres.Reveal()}
 }
 
 // work opens a bridge on the ledger that open finds and does a piece of work that somebody waits for. A feed that is named

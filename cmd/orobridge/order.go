@@ -22,7 +22,7 @@ func newOrderCommand(a *app) *cobra.Command {
 				return a.work(cmd.Context(), "", readLedgerOrNone, func(e *engine) error {
 					p, err := e.Desk.PreviewOrder(cmd.Context(), args[0], render)
 					if err == nil {
-						view := operate.View{Ledger: witness{e.ledger, e.config}, By: caller.Decision()}
+						view := operate.View{Ledger: witness(e.ledger, e.config), By: caller.Decision()}
 						err = view.Saw(cmd.Context(), bridge.Event{Order: p.Order, Export: p.Export, Text: "what it would be rendered to"})
 					}
 					if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/cmd/orobridge/caller"
+	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/orobridge/orobridge/cmd/orobridge/systemd"
 	"github.com/orobridge/orobridge/state"
 )
@@ -26,22 +27,23 @@ import (
 // goes on, ends and listeners among it. A config that is not good, or whose ends can't be opened, changes nothing.
 type lives struct {
 	*app
+	config  *config.Config // the last one that was good
 	ledger  *state.State
 	log     *slog.Logger
 	hangups chan os.Signal // each is a wish to read the config again
+	heard   *string        // the last wish of another process, such as one that was left before it began; nil before it has looked
 }
 
 // serve is the bridge for as long as the ledger is its own, or its to share.
-func (l *lives) serve(ctx context.Context, c *config.Config) (err error) {
-	l.ledger, err = takeLedger(ctx, c, c.State.Postgres != "")
-	if err != nil {
+func (l *lives) serve(ctx context.Context) (err error) {
+	if err = l.take(ctx); err != nil {
 		return unlessStopped(ctx, err)
 	}
 	defer closing(l.ledger, &err)
 	for _, doubt := range l.ledger.Doubts {
 		l.log.Warn(doubt)
 	}
-	if err = unlessStopped(ctx, l.run(ctx, c)); errors.Is(err, bridge.ErrLocked) && l.ledger.Shared() != nil {
+	if err = unlessStopped(ctx, l.run(ctx, l.config)); errors.Is(err, bridge.ErrLocked) && l.ledger.Shared() != nil {
 		return errors.Join(errThoughtDead, err)
 	}
 	return err
@@ -57,11 +59,14 @@ func unlessStopped(ctx context.Context, err error) error {
 
 // run lives until ctx ends.
 func (l *lives) run(ctx context.Context, c *config.Config) error {
-	if err := l.ledger.Note(ctx, bridge.ReloadAsked, ""); err != nil {
-		return err
+	notes, err := l.ledger.Notes(ctx)
+	for _, work := range []string{bridge.ReloadWork, bridge.ReloadOf(l.ledger.Member())} { // it has read its config now
+		if err = errors.Join(err, l.ledger.Note(ctx, bridge.PausedNote(work), "")); err != nil {
+			return err
+		}
 	}
-	if err := l.ledger.Note(ctx, bridge.PausedNote(bridge.ReloadWork), ""); err != nil {
-		return err
+	if l.heard == nil { // later it is followed, whichever life heard it
+		l.heard = new(notes[bridge.ReloadAsked])
 	}
 	ctx, stop := context.WithCancel(ctx)
 	var beating sync.WaitGroup
@@ -89,12 +94,20 @@ func (l *lives) run(ctx context.Context, c *config.Config) error {
 			}
 		}
 	})
-	systemd.Tell(l.log, systemd.Stopping)
 	err = errors.Join(err, last.leave(nobody()))
 	if ctx.Err() != nil {
-		err = errors.Join(err, last.Alarms.Rest(context.WithoutCancel(ctx)))
+		err = errors.Join(err, l.rest(context.WithoutCancel(ctx), last))
 	}
 	return err
+}
+
+// rest says that this bridge has stopped because it was told to.
+func (l *lives) rest(ctx context.Context, last *engine) error {
+	all, err := l.ledger.Rest(ctx)
+	if err != nil || !all {
+		return err
+	}
+	return last.Alarms.Rest(ctx)
 }
 
 // begun tells that a bridge is at work.
@@ -114,18 +127,19 @@ func (l *lives) begun(e *engine) {
 
 // goOver reads the config again and hands over to the bridge of it, which it returns, or tells why not.
 func (l *lives) goOver(ctx context.Context, before *engine, services *services) *engine {
+	systemd.Tell(l.log, systemd.Reloading())
 	c, err := l.read(before.config)
 	if err == nil {
-		systemd.Tell(l.log, systemd.Reloading())
 		var next *engine
 		if next, err = l.handOver(ctx, before, c, services); err == nil {
+			l.config = c
 			l.tell(ctx, next.Events, nil, fmt.Sprintf("the config was read again: %d feeds, %d exports", len(c.Feeds), len(c.Exports)))
 			l.begun(next)
 			return next
 		}
-		systemd.Tell(l.log, systemd.Ready)
 	}
 	if ctx.Err() == nil {
+		systemd.Tell(l.log, systemd.Ready)
 		l.tell(ctx, before.Events, err, "")
 	}
 	return before
@@ -190,32 +204,29 @@ func (l *lives) tell(ctx context.Context, events *bridge.Events, refused error, 
 		refused = &bridge.Error{Op: "read again", Object: "the config", Err: refused,
 			Hint: "mend it and reload once more; the bridge goes on by the one before"}
 	}
-	event := bridge.Trouble(time.Now().UTC(), bridge.ReloadWork, refused)
+	work := bridge.ReloadOf(l.ledger.Member())
+	event := bridge.Trouble(time.Now().UTC(), work, refused)
 	note := event.Text
 	if refused == nil {
 		event.Text, note = done, ""
 	}
-	if err := l.ledger.Note(ctx, bridge.PausedNote(bridge.ReloadWork), note, event); err != nil {
+	if err := l.ledger.Note(ctx, bridge.PausedNote(work), note, event); err != nil {
 		l.log.Error("note what became of the reload", "error", err)
 	}
 	events.Tell(event)
 }
 
-// asked takes a wish that another process has left in the ledger. It is taken out before it is followed, so that nobody follows it once
-// more.
+// asked looks for a wish that another process has left in the ledger, which is one for every bridge.
 func (l *lives) asked(ctx context.Context) error {
 	notes, err := l.ledger.Notes(ctx)
-	if err != nil || notes[bridge.ReloadAsked] == "" {
-		return err
+	if wish := notes[bridge.ReloadAsked]; err == nil && wish != *l.heard {
+		l.heard = &wish
+		select {
+		case l.hangups <- syscall.SIGHUP:
+		default: // one is waiting already
+		}
 	}
-	if err := l.ledger.Note(ctx, bridge.ReloadAsked, ""); err != nil {
-		return err
-	}
-	select {
-	case l.hangups <- syscall.SIGHUP:
-	default: // one is waiting already
-	}
-	return nil
+	return err
 }
 
 // reloadPatience is how long the verb waits for a bridge to finish the work at hand and to begin anew.
@@ -227,8 +238,8 @@ func newReloadCommand(a *app) *cobra.Command {
 		Short: "Let the running bridge read its config again",
 		Long: "reload checks the config and asks the bridge that runs on its state to read it again, with all that it names: secrets, keys,\n" +
 			"certificates, known_hosts. Feeds and exports that are what they were go on; others stop at a safe point, as at a stop, and\n" +
-			"go on by the new config. One that is not good changes nothing, and it is said why; state changes with a restart only. A\n" +
-			"SIGHUP to the bridge does the same.",
+			"go on by the new config. One that is not good changes nothing, and it is said why; state changes with a restart only. Of\n" +
+			"several bridges that share the state each reads its own config. A SIGHUP does the same to a single bridge.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.reload(cmd.Context()) },
 	}
@@ -250,43 +261,9 @@ func (a *app) reload(ctx context.Context) (err error) {
 		return err
 	}
 	defer closing(ledger, &err)
-	last, err := a.askToReload(ctx, ledger)
-	if err != nil {
-		return err
+	said := show.Reload{To: a.Stderr}
+	if err = operate.Reload(ctx, ledger, caller.Decision(), reloadPatience, said.Say); err == nil && said.Refused {
+		return exit(exitUsage)
 	}
-	waiting, cancel := context.WithTimeout(ctx, reloadPatience)
-	defer cancel()
-	var became *operate.Event
-	desk := &operate.View{Ledger: ledger}
-	err = desk.Follow(waiting, bridge.EventFilter{After: last}, func(e operate.Event) error {
-		if e.Work == bridge.ReloadWork {
-			became = &e
-			cancel()
-		}
-		return nil
-	})
-	switch {
-	case err != nil:
-		return err
-	case became == nil:
-		return &bridge.Error{Op: "wait for", Object: "the bridge",
-			Err:  fmt.Errorf("it has not said within %s that it has read its config", reloadPatience),
-			Hint: "see `orobridge status`: another verb may hold the state, or the bridge finishes a long piece of work"}
-	case became.Kind == bridge.WorkPaused:
-		return &usageError{became.Text, became.Hint}
-	}
-	fmt.Fprintln(a.Stderr, became.Text)
-	return nil
-}
-
-// askToReload leaves the wish in the ledger, as a decision that the bridge hears of within a second, and returns the number of
-// the last event before it.
-func (a *app) askToReload(ctx context.Context, ledger *state.State) (last int64, err error) {
-	last, _, err = ledger.Decided(ctx, 1<<62)
-	if err != nil {
-		return 0, err
-	}
-	now := time.Now().UTC()
-	return last, ledger.Note(ctx, bridge.ReloadAsked, now.Format(time.RFC3339),
-		caller.Decision().On(&bridge.Event{At: now, Kind: bridge.DecisionTaken, Text: "reload: read the config again"}))
+	return err
 }

@@ -57,9 +57,10 @@ func (a *app) runDaemon(ctx context.Context) (err error) {
 	systemd.LimitMemory(log)
 	defer a.Erase()
 	defer log.Info("stopped")
-	l := &lives{app: a, log: log, hangups: hangups}
+	defer context.AfterFunc(ctx, func() { systemd.Tell(log, systemd.Stopping) })()
+	l := &lives{app: a, log: log, hangups: hangups, config: c}
 	for {
-		err := l.serve(ctx, c)
+		err := l.serve(ctx)
 		if !errors.Is(err, errThoughtDead) {
 			return err
 		}

@@ -40,6 +40,21 @@ var dead = fmt.Sprintf(`SELECT id FROM %%s.bridges b WHERE id <> $1 AND (%[1]s -
 // ID is that of this bridge among those that share the ledger.
 func (l *Ledger) ID() string { return l.database.word }
 
+// Name is by what people know this bridge: its machine and its process, "erp-1:4711".
+func (l *Ledger) Name() string { return l.database.name }
+
+// Rest says that this bridge takes no work any more, and whether it is the last one that has any: of several that end at the same time
+// one is.
+func (l *Ledger) Rest(ctx context.Context) (last bool, err error) {
+	err = l.database.Write(ctx, false, func(s ledger.Statements) error {
+		if _, err := s.ExecContext(ctx, `UPDATE bridges SET config = '' WHERE id = ?`, l.ID()); err != nil {
+			return err
+		}
+		return s.QueryRowContext(ctx, `SELECT NOT EXISTS (SELECT 1 FROM bridges WHERE config <> '')`).Scan(&last)
+	})
+	return last, err
+}
+
 // Pulse says that this bridge is there, what work it knows and what of it is its own now; takes out those that are dead; and lists all that
 // are left. An error wrapping bridge.ErrLocked says that it was thought dead itself: nothing that it does counts any more.
 func (l *Ledger) Pulse(ctx context.Context, config string, doing []string) ([]*bridge.Member, error) {
@@ -68,31 +83,59 @@ func (h *hold) pulse(ctx context.Context, config, doing string) error {
 	if tag.RowsAffected() == 0 {
 		return h.gone()
 	}
-	rows, err := h.conn.Query(ctx, fmt.Sprintf(dead, h.schema), h.word)
-	if err != nil {
-		return err
+	return h.buryDead(ctx, h.conn)
+}
+
+// buryDead takes the bridges out that are dead, if there are any. One that works alone says nothing, and ends with its session. What is
+// asked of the rows is the same in all versions.
+func (h *hold) buryDead(ctx context.Context, c *pgx.Conn) error {
+	query := fmt.Sprintf(dead, h.schema)
+	if h.conn == nil { // it does not share the ledger yet
+		query += " AND config <> ''"
 	}
-	ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	var ids []string
+	rows, err := c.Query(ctx, query, h.word)
+	if err == nil {
+		ids, err = pgx.CollectRows(rows, pgx.RowTo[string])
+	}
+	if stateOf(err) == unknownTable { // nobody has made it yet
+		return nil
+	}
 	if err != nil || len(ids) == 0 {
 		return err
 	}
-	return h.bury(ctx, ids)
+	return h.bury(ctx, c, ids)
 }
 
-// bury takes bridges out. It waits for a transaction that one of them has under way, but not for long: the next pulse tries again.
-func (h *hold) bury(ctx context.Context, ids []string) error {
-	err := pgx.BeginFunc(ctx, h.conn, func(tx pgx.Tx) error {
+// takeOut takes the rows of bridges out, and what the ledger says of configs that these have refused: nobody goes by them any more.
+const takeOut = `WITH gone AS (DELETE FROM %[1]s.bridges WHERE %[2]s RETURNING lock, name),
+	said AS (DELETE FROM %[1]s.notes n USING gone WHERE n.name = $1 || gone.name) SELECT lock FROM gone`
+
+var refusals = bridge.PausedNote(bridge.ReloadOf("")) + " "
+
+// bury takes bridges out, and ends the sessions by which they hold the ledger still: a machine that stands still has one that lives. It
+// waits for a transaction that one of them has under way, but not for long: the next pulse tries again.
+func (h *hold) bury(ctx context.Context, c *pgx.Conn, ids []string) error {
+	var locks []int64
+	err := pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
 		for _, statement := range []string{"SET LOCAL search_path = " + h.schema, "SET LOCAL lock_timeout = '2s'",
-			fmt.Sprintf("SELECT turn(%d, '%s')", h.lock, h.word)} {
+			fmt.Sprintf("SELECT turn(%d, '')", h.lock)} {
 			if _, err := tx.Exec(ctx, statement); err != nil {
 				return err
 			}
 		}
-		_, err := tx.Exec(ctx, "DELETE FROM bridges WHERE id = ANY($1)", ids)
+		rows, err := tx.Query(ctx, fmt.Sprintf(takeOut, h.schema, "id = ANY($2)"), refusals, ids)
+		if err == nil {
+			locks, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+		}
 		return err
 	})
 	if stateOf(err) == lockNotAvailable {
 		return nil
+	}
+	if err == nil {
+		_, err = c.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+			AND (classid::bigint << 32 | objid::bigint) = ANY($1)`, locks)
 	}
 	return err
 }

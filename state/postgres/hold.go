@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -22,44 +21,62 @@ type hold struct {
 	conn    *pgx.Conn // nil while it is lost
 }
 
-// take takes the lock, or says who has it.
+// patient has the database end the session of a machine that is gone without a word, and give back what it holds: after half a minute, as
+// the machine gives up the database (see silence).
+const patient = "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 4"
+
+// take takes the lock, or says who has it. Those who are dead have it no longer.
 func (h *hold) take(ctx context.Context) error {
 	c, err := pgx.ConnectConfig(ctx, h.config.Copy())
 	if err != nil {
 		return trouble(ctx, err, true)
 	}
-	lock := "SELECT pg_try_advisory_lock($1)"
-	if h.shares {
-		lock = "SELECT pg_try_advisory_lock_shared($1)"
+	mine, err := h.try(ctx, c)
+	if err == nil && !mine {
+		if err = h.buryDead(ctx, c); err == nil {
+			mine, err = h.try(ctx, c)
+		}
 	}
-	var mine bool
-	err = c.QueryRow(ctx, lock, h.lock+1).Scan(&mine)
 	if err == nil && mine {
-		_, err = c.Exec(ctx, fmt.Sprintf("SELECT pg_advisory_lock(%d); LISTEN %s", h.own, h.channel()))
+		_, err = c.Exec(ctx, fmt.Sprintf("SELECT pg_advisory_lock(%d); LISTEN %s; %s", h.own, h.channel(), patient))
 	}
 	if err != nil {
 		return errors.Join(trouble(ctx, err, c.IsClosed()), end(c))
 	}
 	if !mine {
-		who := h.holder(ctx, c)
 		return errors.Join(&bridge.Error{Op: "lock", Object: h.place(), Err: bridge.ErrLocked,
-			Hint: who + " works with this ledger: stop it, or give this one a ledger of its own"}, end(c))
+			Hint: "stop " + h.others(ctx) + ", or give this one a ledger of its own"}, end(c))
 	}
 	h.conn = c
 	return nil
 }
 
-// holder tells who has the lock, as far as the database does.
-func (h *hold) holder(ctx context.Context, c *pgx.Conn) string {
+// try takes the lock if it is free.
+func (h *hold) try(ctx context.Context, c *pgx.Conn) (mine bool, err error) {
+	lock := "SELECT pg_try_advisory_lock($1)"
+	if h.shares {
+		lock = "SELECT pg_try_advisory_lock_shared($1)"
+	}
+	err = c.QueryRow(ctx, lock, h.lock+1).Scan(&mine)
+	return mine, err
+}
+
+// others names who works with the ledger, as far as the database tells.
+func (d *database) others(ctx context.Context) (names string) {
+	err := d.read.QueryRowContext(ctx, `SELECT coalesce(string_agg(name || ' of version ' || version, ', ' ORDER BY began), '') FROM bridges`).
+		Scan(&names)
+	if err == nil && names != "" {
+		return names
+	}
 	var name, from string
-	err := c.QueryRow(ctx, `SELECT a.application_name, coalesce(host(a.client_addr), 'this machine of the database')
+	err = d.read.QueryRowContext(ctx, `SELECT a.application_name, coalesce(host(a.client_addr), 'this machine of the database')
 		FROM pg_locks k JOIN pg_stat_activity a ON a.pid = k.pid
-		WHERE k.locktype = 'advisory' AND k.granted AND (k.classid::bigint << 32 | k.objid::bigint) = $1 AND k.objsubid = 1 LIMIT 1`,
-		h.lock+1).Scan(&name, &from)
+		WHERE k.locktype = 'advisory' AND k.granted AND (k.classid::bigint << 32 | k.objid::bigint) = ? AND k.objsubid = 1 LIMIT 1`,
+		d.lock+1).Scan(&name, &from)
 	if err != nil {
 		return "another bridge"
 	}
-	return fmt.Sprintf("%s, which came from %s,", name, from)
+	return fmt.Sprintf("%s, which came from %s", name, from)
 }
 
 // clock is the database's time as the ledger keeps it.
@@ -70,11 +87,6 @@ const commitsKept = 7 * 24 * time.Hour
 
 // say enters this bridge among those whose writes count. One that works alone is the only one.
 func (h *hold) say(ctx context.Context) error {
-	host, err := os.Hostname()
-	if err != nil {
-		return fmt.Errorf("name this machine: %w", err)
-	}
-	name := fmt.Sprintf("%s:%d", host, os.Getpid())
 	c, err := h.write.Conn(ctx)
 	if err != nil {
 		return broken(err)
@@ -87,11 +99,11 @@ func (h *hold) say(ctx context.Context) error {
 			return err
 		}
 		if !h.shares {
-			if err := exec("DELETE FROM bridges"); err != nil {
+			if err := exec(fmt.Sprintf(takeOut, h.schema, "true"), refusals); err != nil {
 				return err
 			}
 		}
-		return exec(`INSERT INTO bridges (id, name, version, lock, began, seen) VALUES (?, ?, ?, ?, `+clock+`, `+clock+`)`, h.word, name,
+		return exec(`INSERT INTO bridges (id, name, version, lock, began, seen) VALUES (?, ?, ?, ?, `+clock+`, `+clock+`)`, h.word, h.name,
 			h.version, h.own)
 	}), closed(c))
 }
@@ -132,7 +144,7 @@ func (h *hold) end() error {
 	ctx, cancel := context.WithTimeout(context.Background(), ending)
 	defer cancel()
 	// The end of the session does the same, a moment later; its row goes when others miss it.
-	_, _ = h.conn.Exec(ctx, "DELETE FROM "+h.schema+".bridges WHERE id = $1", h.word)
+	_, _ = h.conn.Exec(ctx, fmt.Sprintf(takeOut, h.schema, "id = $2"), refusals, h.word)
 	_, _ = h.conn.Exec(ctx, "SELECT pg_advisory_unlock_all()")
 	return end(h.conn)
 }
@@ -169,13 +181,17 @@ func (l *Ledger) Watch(ctx context.Context) error {
 }
 
 // Held says whether a bridge holds the ledger at an address. One that can't be reached is held by nobody.
-func Held(ctx context.Context, address string) (held bool) {
+func Held(ctx context.Context, address string) bool {
 	d, err := connect(address)
 	if err != nil {
 		return false
 	}
 	defer d.Close()
-	err = d.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted
+	return d.held(ctx)
+}
+
+func (d *database) held(ctx context.Context) (held bool) {
+	err := d.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted
 		AND (classid::bigint << 32 | objid::bigint) = ? AND objsubid = 1)`, d.lock+1).Scan(&held)
 	return err == nil && held
 }

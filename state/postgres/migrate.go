@@ -111,7 +111,7 @@ func (d *database) apply(ctx context.Context, c *sql.Conn, exec func(string, ...
 	if err != nil {
 		return err
 	}
-	for _, m := range known() {
+	for _, m := range d.known {
 		if applied[m.name] != "" {
 			continue
 		}
@@ -136,7 +136,7 @@ func (d *database) missing(ctx context.Context) (missing []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, m := range known() {
+	for _, m := range d.known {
 		if applied[m.name] == "" {
 			missing = append(missing, m.name)
 		} else if applied[m.name] != m.sum {
@@ -169,6 +169,10 @@ func (d *database) upToDate(ctx context.Context) error {
 		err = &bridge.Error{Op: "open ledger", Object: d.place(),
 			Err:  errors.New("an older program has written it, and its schema is an earlier one"),
 			Hint: "bring it up to date: `orobridge state migrate`, or start `orobridge run` once"}
+		if d.held(ctx) {
+			err.(*bridge.Error).Hint = "look at it by that program while " + d.others(ctx) + " work with it; to bring it up to date, stop them " +
+				"first: `orobridge help machines`"
+		}
 	}
 	return err
 }

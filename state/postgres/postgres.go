@@ -20,10 +20,12 @@ import (
 	"crypto/rand"
 	"database/sql"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"io/fs"
 	mrand "math/rand/v2"
 	"net"
+	"os"
 	"regexp"
 	"strings"
 	"sync/atomic"
@@ -51,8 +53,10 @@ func (l *Ledger) Of(shop string) *Ledger { return &Ledger{l.Ledger.Of(shop), l.d
 type database struct {
 	config  *pgx.ConnConfig
 	schema  string
+	known   []migration  // of this program, in their order
 	lock    int64        // advisory locks of this ledger have this number and the next one
 	word    string       // the bridge's id, which each writing transaction says; empty for who writes beside the bridges that work
+	name    string       // of this machine and process
 	writer  string       // by what its commits are known
 	commits atomic.Int64 // how many it has begun
 	hold    *hold        // nil for who does not hold it
@@ -96,7 +100,11 @@ func connect(address string) (*database, error) {
 	if err != nil { // pgx leaves the password out
 		return nil, &bridge.Error{Op: "read", Object: "state.postgres", Err: err, Hint: "write postgres://user@host:5432/database"}
 	}
-	d := &database{config: c, schema: Schema, writer: rand.Text()}
+	host, err := os.Hostname()
+	if err != nil {
+		return nil, fmt.Errorf("name this machine: %w", err)
+	}
+	d := &database{config: c, schema: Schema, known: known(), name: fmt.Sprintf("%s:%d", host, os.Getpid()), writer: rand.Text()}
 	if named := c.RuntimeParams["search_path"]; named != "" {
 		d.schema = named
 		delete(c.RuntimeParams, "search_path")
@@ -209,7 +217,7 @@ func (d *database) work(ctx context.Context, o Options) error {
 }
 
 // ahead brings a ledger up to date that is going to be shared. Nobody else may work with it meanwhile: bridges of an older version end
-// first, and another one that starts does the same right now.
+// first ([bridge.ErrBehind]), and another one that starts does the same right now.
 func (d *database) ahead(ctx context.Context, program string) error {
 	for n := 1; ; n++ {
 		there, err := d.there(ctx)
@@ -227,9 +235,12 @@ func (d *database) ahead(ctx context.Context, program string) error {
 		if err == nil {
 			return errors.Join(bridge.Within("bring the ledger up to date", d.migrate(ctx)), alone.end())
 		}
-		if !errors.Is(err, bridge.ErrLocked) || n == aheadTries {
-			return errors.Join(err, &bridge.Error{Op: "bring up to date", Object: d.place(), Err: bridge.ErrLocked,
-				Hint: "bridges of an older version work with it: stop them, and start this one again"})
+		if !errors.Is(err, bridge.ErrLocked) {
+			return err
+		}
+		if there && n >= aheadTries { // a ledger that is being made will be there soon
+			return &bridge.Error{Op: "bring up to date", Object: d.place(), Err: fmt.Errorf("%w: %w", bridge.ErrLocked, bridge.ErrBehind),
+				Hint: "drain and stop " + d.others(ctx) + ", and this one goes on: `orobridge help machines`"}
 		}
 		wait := time.NewTimer(aheadEvery)
 		select {
@@ -243,8 +254,8 @@ func (d *database) ahead(ctx context.Context, program string) error {
 
 // A bridge that finds a ledger out of date tries for so long to have it alone.
 const (
-	aheadTries = 20
-	aheadEvery = 500 * time.Millisecond
+	aheadTries = 5
+	aheadEvery = 200 * time.Millisecond
 )
 
 // place names the ledger for people.

@@ -49,7 +49,7 @@ func TestOneBridgeAtATimeHoldsALedger(t *testing.T) {
 	first, err := Open(t.Context(), address, Options{})
 	must(t, err)
 	_, err = Open(t.Context(), address, Options{})
-	if !errors.Is(err, bridge.ErrLocked) || !strings.Contains(bridge.HintOf(err), "orobridge") {
+	if !errors.Is(err, bridge.ErrLocked) || !strings.Contains(bridge.HintOf(err), first.Name()+" of version ") {
 		t.Errorf("a second one: %v, hint %q", err, bridge.HintOf(err))
 	}
 	if !Held(t.Context(), address) {
@@ -57,11 +57,114 @@ func TestOneBridgeAtATimeHoldsALedger(t *testing.T) {
 	}
 	beside := openAt(t, address, Options{Beside: true})
 	must(t, beside.Note(t.Context(), "a", "b"))
+	age(t, address) // it says nothing while it works, and is not thought dead for that
+	if _, err := Open(t.Context(), address, Options{Shares: true}); !errors.Is(err, bridge.ErrLocked) {
+		t.Errorf("one that would share it: %v", err)
+	}
+	must(t, first.Note(t.Context(), "a", "c"))
 	must(t, first.Close())
 	if Held(t.Context(), address) {
 		t.Error("somebody holds it")
 	}
 	openAt(t, address, Options{})
+}
+
+// age has all bridges been silent for a minute.
+func age(t testing.TB, address string) {
+	t.Helper()
+	_, err := admin(t, address).Exec(t.Context(), "UPDATE bridges SET seen = seen - 60000")
+	must(t, err)
+}
+
+// newer opens a ledger by a program with one migration more.
+func newer(t *testing.T, address string, o Options) (*Ledger, error) {
+	t.Helper()
+	d, err := connect(address)
+	must(t, err)
+	d.known = append(d.known, migration{"999_next.sql", "CREATE TABLE next (id BIGINT)", "its sum"})
+	l, err := d.open(t.Context(), o)
+	if err != nil {
+		must(t, d.Close())
+	}
+	return &Ledger{l, d}, err
+}
+
+// A bridge of a newer version leaves a ledger alone with which older ones work, and says so. Once they have ended, or are dead, it brings
+// the ledger up to date; an older one that comes then is refused.
+func TestABridgeOfANewerVersionWaitsForTheOlderOnes(t *testing.T) {
+	t.Parallel()
+	address := postgrestest.Address(t)
+	older := openAt(t, address, Options{Shares: true, Program: "1.0"})
+	db := admin(t, address)
+	t.Cleanup(func() { // the schema is another test's next
+		_, err := db.Exec(context.Background(), "DROP TABLE next; DELETE FROM migrations WHERE name = '999_next.sql'")
+		must(t, err)
+	})
+	pulse := func(l *Ledger) error {
+		_, err := l.Pulse(t.Context(), "its work", nil)
+		return err
+	}
+	must(t, pulse(older))
+	named := older.Name() + " of version 1.0"
+	for name, o := range map[string]Options{"works": {Shares: true}, "works alone": {}, "looks": {ReadOnly: true}} {
+		_, err := newer(t, address, o)
+		if err == nil || !strings.Contains(bridge.HintOf(err), named) || errors.Is(err, bridge.ErrBehind) != (name == "works") {
+			t.Errorf("one that %s: %v, hint %q", name, err, bridge.HintOf(err))
+		}
+	}
+	must(t, errors.Join(pulse(older), older.Note(t.Context(), "a", "b")))
+
+	age(t, address)
+	l, err := newer(t, address, Options{Shares: true, Program: "2.0"})
+	must(t, err)
+	defer func() { must(t, l.Close()) }()
+	if err := errors.Join(pulse(older), older.Note(t.Context(), "a", "")); !errors.Is(err, bridge.ErrLocked) {
+		t.Errorf("one that stood still: %v", err)
+	}
+	notes, err := l.Notes(t.Context())
+	must(t, errors.Join(err, pulse(l)))
+	if notes["a"] != "b" {
+		t.Errorf("the note is %q", notes["a"])
+	}
+	if _, err := Open(t.Context(), address, Options{Shares: true}); err == nil || !strings.Contains(bridge.HintOf(err), "install orobridge 2.0") {
+		t.Errorf("an older one on the newer ledger: %v, hint %q", err, bridge.HintOf(err))
+	}
+}
+
+// Bridges that begin at the same moment, where there is no ledger yet, wait for the one that makes it.
+func TestBridgesMayBeginAtOnce(t *testing.T) {
+	c := cluster(t)
+	opened := make(chan error, 3)
+	for range 3 {
+		go func() {
+			l, err := Open(context.Background(), c.Address(), Options{Shares: true})
+			if err == nil {
+				err = l.Close()
+			}
+			opened <- err
+		}()
+	}
+	for range 3 {
+		if err := <-opened; err != nil && !errors.Is(err, bridge.ErrBehind) { // it comes again
+			t.Error(err)
+		}
+	}
+}
+
+// Of bridges that end because they are told to one is the last.
+func TestOneBridgeEndsLast(t *testing.T) {
+	address := postgrestest.Address(t)
+	a, b := openAt(t, address, Options{Shares: true}), openAt(t, address, Options{Shares: true})
+	for _, l := range []*Ledger{a, b} {
+		_, err := l.Pulse(t.Context(), "its work", nil)
+		must(t, err)
+	}
+	for i, l := range []*Ledger{a, b} {
+		last, err := l.Rest(t.Context())
+		if must(t, err); last != (i == 1) {
+			t.Errorf("bridge %d is the last: %t", i, last)
+		}
+	}
 }
 
 // A bridge whose session the database has lost may wake up when another one has the ledger: it changes nothing, and ends.

@@ -17,6 +17,9 @@ const takenOver = "OB001"
 // lockNotAvailable is the state of the error that a lock was waited for long enough.
 const lockNotAvailable = "55P03"
 
+// unknownTable is the state of the error that there is no such table.
+const unknownTable = "42P01"
+
 // stateOf is the state of an error of the database; empty for any other.
 func stateOf(err error) string {
 	var e *pgconn.PgError

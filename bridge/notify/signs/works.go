@@ -113,7 +113,7 @@ func (w *Watcher) paused(notes map[string]string, standing []*bridge.LiveAlarm) 
 		}
 		s := of(strings.Join(g.works, ", "), bridge.AlarmPaused, int64(len(g.works)), g.texts[0])
 		s.ID = g.id
-		if !slices.Equal(g.works, []string{bridge.ReloadWork}) { // a config that was refused was refused
+		if slices.ContainsFunc(g.works, func(work string) bool { return !bridge.IsReload(work) }) { // a config that was refused was refused
 			s.After = w.Limits.Paused.D()
 		}
 		signs = append(signs, s)

@@ -15,7 +15,8 @@ import (
 
 // What systemd is told (https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html).
 const (
-	Ready    = daemon.SdNotifyReady
+	Ready    = daemon.SdNotifyReady + "\nSTATUS=at work"
+	Standby  = daemon.SdNotifyReady + "\nSTATUS=stands by while bridges of an older version work"
 	Stopping = daemon.SdNotifyStopping
 )
 
@@ -35,6 +36,12 @@ func Tell(log *slog.Logger, what string) {
 type Ledger interface {
 	Decided(ctx context.Context, after int64) (last int64, decided bool, err error)
 }
+
+// Nothing is what a bridge that stands by is alive by.
+type Nothing struct{}
+
+// Decided implements Ledger.
+func (Nothing) Decided(context.Context, int64) (int64, bool, error) { return 0, false, nil }
 
 // Beat tells systemd's watchdog that the bridge is alive, for as long as the ledger answers; an error is an answer, too: trouble is waited
 // out. A bridge whose ledger does not answer any more is started anew.
