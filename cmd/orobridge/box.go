@@ -23,7 +23,7 @@ func (b *boxFlags) add(cmd *cobra.Command, seed string) {
 	cmd.Flags().StringVar(&b.record, "record", "", "`file` that every request is written to, a line each")
 }
 
-// open makes the shop, in its trouble. Closing it closes its record too.
+// open makes the shop, for its trouble, and can make others like it. Closing it closes its record too.
 func (b *boxFlags) open(more ...orotest.Option) (*openedBox, error) {
 	goods, ok := shopGoods[b.seed]
 	if !ok {
@@ -47,13 +47,15 @@ func (b *boxFlags) open(more ...orotest.Option) (*openedBox, error) {
 		opened.record = file
 		opts = append(opts, orotest.Record(file))
 	}
-	opened.Shop = orotest.New(append(opts, more...)...)
+	opened.another = func() *orotest.Shop { return orotest.New(append(opts, more...)...) }
+	opened.Shop = opened.another()
 	return opened, nil
 }
 
 // openedBox is a shop in a box that a verb has opened.
 type openedBox struct {
 	*orotest.Shop
+	another func() *orotest.Shop
 	trouble orotest.Trouble
 	record  io.Closer // nil: nothing is recorded
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -13,6 +12,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/sftpd"
 	"github.com/orobridge/orobridge/cmd/orobridge/rehearsal"
+	"github.com/orobridge/orobridge/formats"
 )
 
 func newRehearseCommand(a *app) *cobra.Command {
@@ -21,7 +21,7 @@ func newRehearseCommand(a *app) *cobra.Command {
 	cmd := a.jsonFlag(&cobra.Command{
 		Use:   "rehearse FOLDER",
 		Short: "Play the config through with files of yours, and say what would go wrong",
-		Long: "rehearse takes feeds and exports from the config and puts stand-ins in the place of their ends: a shop in a box, and\n" +
+		Long: "rehearse takes feeds and exports from the config and puts stand-ins in the place of their ends: boxes for the shops, and\n" +
 			"SFTP servers of its own. It plays the ERP: it drops the files of FOLDER/FEED for each feed, by name, submits an order\n" +
 			"for each export, and picks its file up; at last it drops the answers to orders, for which it submits the orders that they\n" +
 			"name. At a door of the bridge's own it has the rights that the config gives its users. Your servers and your shop are not\n" +
@@ -33,14 +33,16 @@ func newRehearseCommand(a *app) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s := &scene{app: a, shop: shop}
+			defer closing(shop, &err)
+			s := &scene{app: a, stage: rehearsal.Stage{Box: shop.another, Client: shopClient, Secret: shopSecret, Mishaps: shop.trouble}}
 			defer closing(s, &err)
 			if err := s.open(cmd.Context()); err != nil {
 				return err
 			}
-			play := &rehearsal.Play{Files: args[0], Wait: wait, Desk: s.engine.Desk, Shop: shop.Shop,
-				Order: s.engine.shops[config.MainShop].Order, Ended: s.bridge,
-				Stage: &s.stage}
+			play := &rehearsal.Play{Files: args[0], Wait: wait, Desk: s.engine.Desk, Ended: s.bridge, Stage: &s.stage,
+				Order: func(ctx context.Context, shop, identifier string) (*formats.Order, error) {
+					return s.engine.shops[shop].Order(ctx, identifier)
+				}}
 			if err := play.Run(cmd.Context()); err != nil {
 				return err
 			}
@@ -61,7 +63,6 @@ func newRehearseCommand(a *app) *cobra.Command {
 // scene is a bridge between stand-ins, for a rehearsal.
 type scene struct {
 	*app
-	shop   *openedBox
 	stage  rehearsal.Stage
 	engine *engine
 	stop   context.CancelFunc
@@ -83,10 +84,9 @@ func (s *scene) open(ctx context.Context) (err error) {
 	if s.stage.Dir, err = os.MkdirTemp("", "orobridge-rehearsal-"); err != nil {
 		return err
 	}
-	if err := errors.Join(s.shop.Start("127.0.0.1:0"), s.stage.Set(c)); err != nil {
+	if err := s.stage.Set(c); err != nil {
 		return err
 	}
-	s.takeShop(c)
 	log := slog.New(slog.DiscardHandler)
 	if s.verbose {
 		log = s.logger()
@@ -112,18 +112,8 @@ func (s *scene) open(ctx context.Context) (err error) {
 	s.bridge, s.served = make(chan error, 1), make(chan error, 1)
 	go func() { s.served <- s.engine.relay.Serve(ctx) }()
 	go func() { s.bridge <- s.engine.relay.Run(ctx) }()
-	s.shop.Trouble(s.shop.trouble)
+	s.stage.Trouble()
 	return nil
-}
-
-// takeShop puts the box in the place of the shop, and a folder of the stage in that of the state; nothing else listens.
-func (s *scene) takeShop(c *config.Config) {
-	c.State.Dir, c.State.Postgres = filepath.Join(s.stage.Dir, "var"), ""
-	c.Admin, c.Webhook = nil, config.Webhook{}
-	shop := &c.Oro
-	shop.URL, shop.APIPath, shop.TokenPath = s.shop.URL(), "/admin/api", "/oauth2-token"
-	shop.ClientID, shop.ClientSecret = shopClient, shopSecret
-	shop.CAFile, shop.CertFile, shop.KeyFile = "", "", ""
 }
 
 // Close ends everything that was started and removes the folder.
@@ -137,9 +127,5 @@ func (s *scene) Close() error {
 	if s.engine != nil {
 		errs = append(errs, s.engine.Close())
 	}
-	errs = append(errs, s.shop.Close())
-	if s.stage.Dir != "" {
-		errs = append(errs, os.RemoveAll(s.stage.Dir))
-	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, s.stage.Close())...)
 }

@@ -17,17 +17,23 @@ import (
 // maxAnswered is the most orders that the files of answers have submitted.
 const maxAnswered = 200
 
-// orders submits an order for each export, and those that the files of answers name, and takes their files away.
-func (p *Play) orders(ctx context.Context) error {
-	named, err := p.named(ctx)
+// isOf says that a feed or export that names some shops, or none, is of one.
+func isOf(shop string, names ...string) bool {
+	return len(names) == 0 || names[0] == "" || slices.Contains(names, shop)
+}
+
+// orders submits an order to a shop for each of its exports, and those that the files of answers name, and takes their files away.
+func (p *Play) orders(ctx context.Context, shop string) error {
+	named, err := p.named(ctx, shop)
 	if err != nil {
 		return err
 	}
-	exports := p.Desk.Exports
+	box := p.Stage.boxes[shop]
+	exports := slices.DeleteFunc(slices.Clone(p.Desk.Exports), func(x *config.Export) bool { return !isOf(shop, x.Shop) })
 	if len(exports)+len(named) == 0 {
 		return nil
 	}
-	customer, sku := p.Shop.Newest("customers", "id"), p.Shop.Newest("products", "sku")
+	customer, sku := box.Newest("customers", "id"), box.Newest("products", "sku")
 	if customer == "" || sku == "" {
 		where := "orders"
 		if len(exports) > 0 {
@@ -37,7 +43,7 @@ func (p *Play) orders(ctx context.Context) error {
 		return nil
 	}
 	submit := func(identifier string, x *config.Export) error {
-		err := p.submit(identifier, customer, sku, x)
+		err := submitTo(box, identifier, customer, sku, x)
 		if errors.Is(err, orotest.ErrTaken) { // the sample shop has one of that name
 			return nil
 		}
@@ -55,7 +61,7 @@ func (p *Play) orders(ctx context.Context) error {
 	}
 	for _, x := range exports {
 		for _, identifier := range append([]string{"REHEARSAL-" + x.Name}, named...) {
-			if err := p.export(ctx, x, identifier); err != nil {
+			if err := p.export(ctx, shop, x, identifier); err != nil {
 				return err
 			}
 		}
@@ -63,10 +69,10 @@ func (p *Play) orders(ctx context.Context) error {
 	return nil
 }
 
-// named are the orders that the files of answers are about, each once.
-func (p *Play) named(ctx context.Context) (identifiers []string, err error) {
+// named are the orders that the files of answers to a shop's are about, each once.
+func (p *Play) named(ctx context.Context, shop string) (identifiers []string, err error) {
 	for _, f := range p.Desk.Feeds {
-		if !f.Entity.Answers {
+		if !f.Entity.Answers || f.Front != "" || !isOf(shop, f.Shop...) {
 			continue
 		}
 		files, err := p.files(f)
@@ -94,8 +100,8 @@ func (p *Play) named(ctx context.Context) (identifiers []string, err error) {
 	return identifiers, nil
 }
 
-// submit makes an order as a customer does, one that an export is after if it is after a status or currency.
-func (p *Play) submit(identifier, customer, sku string, x *config.Export) error {
+// submitTo makes an order in a shop as a customer does, one that an export is after if it is after a status or currency.
+func submitTo(box *orotest.Shop, identifier, customer, sku string, x *config.Export) error {
 	first := func(l []string) string { return append(slices.Clone(l), "")[0] }
 	address := &orotest.Address{FirstName: "Amanda", LastName: "Cole", Street: "2 Main Street", City: "Rochester",
 		PostalCode: "14608", Country: "US", Region: "US-NY"}
@@ -103,13 +109,13 @@ func (p *Play) submit(identifier, customer, sku string, x *config.Export) error 
 	if slices.Contains(x.Only.InternalStatus, "open") {
 		status = "open"
 	}
-	_, err := p.Shop.SubmitOrder(orotest.Order{Identifier: identifier, PONumber: "PO 1", Customer: customer, Status: status,
+	_, err := box.SubmitOrder(orotest.Order{Identifier: identifier, PONumber: "PO 1", Customer: customer, Status: status,
 		Currency: first(x.Only.Currency), Billing: address, Shipping: address, Lines: []orotest.Line{{SKU: sku, Quantity: "1", Price: "9.99"}}})
 	return err
 }
 
 // export waits until an order's file is written, and takes it away as the ERP would; or says what keeps it back.
-func (p *Play) export(ctx context.Context, x *config.Export, identifier string) error {
+func (p *Play) export(ctx context.Context, shop string, x *config.Export, identifier string) error {
 	made := identifier == "REHEARSAL-"+x.Name
 	if since, err := time.Parse(time.RFC3339, x.Since); err == nil && since.After(time.Now()) {
 		if made {
@@ -117,7 +123,7 @@ func (p *Play) export(ctx context.Context, x *config.Export, identifier string) 
 		}
 		return nil
 	}
-	order, err := p.Order(ctx, identifier)
+	order, err := p.Order(ctx, shop, identifier)
 	if err != nil {
 		return err
 	}

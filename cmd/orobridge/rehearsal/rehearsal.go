@@ -11,16 +11,17 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/operate"
-	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/cmd/orobridge/erp"
 	"github.com/orobridge/orobridge/formats"
 )
@@ -30,9 +31,8 @@ type Play struct {
 	Files string        // folder of the user's files, with a folder for each feed
 	Wait  time.Duration // how long the files of a feed, or the orders of an export, may take
 	Desk  *operate.Desk
-	Shop  *orotest.Shop
-	Order func(ctx context.Context, identifier string) (*formats.Order, error) // as the bridge reads it
-	Ended chan error                                                           // the bridge's end, which is none before the play's
+	Order func(ctx context.Context, shop, identifier string) (*formats.Order, error) // as the bridge reads it
+	Ended chan error                                                                 // the bridge's end, which is none before the play's
 	Stage *Stage
 
 	Outcome
@@ -59,22 +59,16 @@ func (p *Play) wrong(where, code string, count int, format string, args ...any) 
 
 // Run plays all of it. An error is one of the play; what is wrong with the config is in the outcome.
 func (p *Play) Run(ctx context.Context) error {
-	for _, f := range p.Desk.Feeds {
-		if !f.Entity.Answers {
-			if err := p.feed(ctx, f); err != nil {
-				return err
-			}
-		}
-	}
-	if err := p.orders(ctx); err != nil {
+	if err := p.feeds(ctx, false); err != nil {
 		return err
 	}
-	for _, f := range p.Desk.Feeds {
-		if f.Entity.Answers {
-			if err := p.feed(ctx, f); err != nil {
-				return err
-			}
+	for _, shop := range slices.Sorted(maps.Keys(p.Stage.boxes)) {
+		if err := p.orders(ctx, shop); err != nil {
+			return err
 		}
+	}
+	if err := p.feeds(ctx, true); err != nil {
+		return err
 	}
 	for i := range p.Orders { // the answers have come since
 		if err := p.look(ctx, &p.Orders[i]); err != nil {
@@ -84,14 +78,33 @@ func (p *Play) Run(ctx context.Context) error {
 	return nil
 }
 
+// feeds plays the feeds that answer orders, or the others. What a front takes is loaded by its branches.
+func (p *Play) feeds(ctx context.Context, answers bool) error {
+	for _, f := range p.Desk.Feeds {
+		if f.Entity.Answers != answers || f.Front != "" {
+			continue
+		}
+		if err := p.feed(ctx, f); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// folder is where the user's files for a feed are: for branches that take their own, as names say, those of all.
+func (p *Play) folder(f *config.Feed) string { return filepath.Join(p.Files, bridge.FrontOf(f.Name)) }
+
 // files lists the user's files for a feed, by name.
 func (p *Play) files(f *config.Feed) (files []string, err error) {
-	from := filepath.Join(p.Files, f.Name)
+	from := p.folder(f)
 	entries, err := os.ReadDir(from)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	for _, entry := range entries {
+		if _, _, ok := f.Match.Match(strings.TrimSuffix(entry.Name(), f.Ready.Marker)); !ok && bridge.FrontOf(f.Name) != f.Name {
+			continue // another branch's
+		}
 		if entry.Type().IsRegular() {
 			files = append(files, filepath.Join(from, entry.Name()))
 		}
@@ -106,7 +119,7 @@ func (p *Play) feed(ctx context.Context, f *config.Feed) error {
 		return err
 	}
 	if len(files) == 0 {
-		p.wrong(f.Name, "no_files", 0, "nothing was played: put files for it into %s", filepath.Join(p.Files, f.Name))
+		p.wrong(f.Name, "no_files", 0, "nothing was played: put files for it into %s", p.folder(f))
 		return nil
 	}
 	waiting := map[string]bool{}
@@ -194,24 +207,23 @@ func (p *Play) judge(ctx context.Context, f *config.Feed, waiting map[string]boo
 		if err != nil {
 			return err
 		}
-		run := v.Run
-		if len(v.Runs) > 0 {
-			run = v.Runs[0]
+		late := waiting[d.File]
+		if delete(waiting, d.File); late {
+			p.wrong(f.Name, "not_settled", 1, "%s is %s after %s%s", d.File, d.State, p.Wait, behindColon(d.Reason))
 		}
-		p.Runs = append(p.Runs, run)
-		reason := cmp.Or(d.Reason, run.Reason)
-		switch {
-		case waiting[d.File]:
-			delete(waiting, d.File)
-			p.wrong(f.Name, "not_settled", 1, "%s is %s after %s%s", d.File, d.State, p.Wait, behindColon(reason))
-		case d.State == bridge.Held, run.Rows == 0 && d.Reason != "":
-			p.wrong(f.Name, string(d.State), 1, "%s: %s", d.File, reason)
+		if len(v.Parts) == 0 {
+			err = p.judgeOne(ctx, v, late)
 		}
-		rejects, err := p.Desk.Rejects(ctx, bridge.RejectFilter{Drop: d.Drop})
+		for _, part := range v.Parts {
+			of, partErr := p.Desk.DropDetails(ctx, part.Drop, false)
+			if partErr != nil {
+				return partErr
+			}
+			err = errors.Join(err, p.judgeOne(ctx, of, late))
+		}
 		if err != nil {
 			return err
 		}
-		p.group(f.Name, d.File, rejects)
 	}
 	var unseen []string
 	for name := range waiting {
@@ -229,6 +241,23 @@ func (p *Play) judge(ctx context.Context, f *config.Feed, waiting map[string]boo
 		p.wrong(f.Name, "parked", len(parked), "rows wait for what is not there, the first for %s", parked[0].WaitsFor)
 	}
 	return nil
+}
+
+// judgeOne collects what came of a drop that is one shop's.
+func (p *Play) judgeOne(ctx context.Context, v *operate.DropDetails, late bool) error {
+	run := v.Run
+	if len(v.Runs) > 0 {
+		run = v.Runs[0]
+	}
+	p.Runs = append(p.Runs, run)
+	if !late && (v.State == bridge.Held || run.Rows == 0 && v.Reason != "") {
+		p.wrong(run.Feed, string(v.State), 1, "%s: %s", run.File, v.Reason)
+	}
+	rejects, err := p.Desk.Rejects(ctx, bridge.RejectFilter{Drop: run.Drop})
+	if err == nil {
+		p.group(run.Feed, run.File, rejects)
+	}
+	return err
 }
 
 func behindColon(s string) string {

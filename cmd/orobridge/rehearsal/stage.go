@@ -1,6 +1,7 @@
 package rehearsal
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/bridge/sftpd"
 	"github.com/orobridge/orobridge/cmd/orobridge/erp"
 )
@@ -15,12 +17,17 @@ import (
 // pace is how often the bridge looks in a rehearsal, and how long orders wait for others to share a file.
 const pace = bridge.Duration(200 * time.Millisecond)
 
-// Stage has doors in the place of all remotes, and the ERP that comes to them. Its first fields are set once, before any method
-// is called.
+// Stage has doors in the place of all remotes, a box in that of each shop, and the ERP that comes to the doors. Its first fields are set
+// once, before any method is called.
 type Stage struct {
 	Dir     string // of its own
 	Address func(remote string) string
+	Box     func() *orotest.Shop // makes one, where Client logs in with its Secret
+	Client  string
+	Secret  bridge.Secret
+	Mishaps orotest.Trouble // of each box, from [Stage.Trouble] on
 
+	boxes  map[string]*orotest.Shop  // by the shop's name
 	doors  map[string]*sftpd.Options // by remote
 	logins map[login]*erp.ERP
 }
@@ -30,9 +37,22 @@ type login struct{ remote, user string }
 func (s *Stage) key() string                { return filepath.Join(s.Dir, erp.KeyFile) }
 func (s *Stage) hosts(remote string) string { return filepath.Join(s.Dir, remote+".hosts") }
 
-// Set puts the doors into a config, and makes it look often. A remote that is a door keeps its users with what they may do; they
-// all log in by the stage's own key, which is made.
+// Set puts the doors and boxes into a config, and the state into the stage's folder, and makes the config look often; nothing else listens.
+// A remote that is a door keeps its users with what they may do; they all log in by the stage's own key, which is made.
 func (s *Stage) Set(c *config.Config) error {
+	c.State.Dir, c.State.Postgres = filepath.Join(s.Dir, "var"), ""
+	c.Admin, c.Webhook = nil, config.Webhook{}
+	s.boxes = map[string]*orotest.Shop{}
+	for _, shop := range c.Shops() {
+		box := s.Box()
+		s.boxes[shop.Name] = box
+		if err := box.Start("127.0.0.1:0"); err != nil {
+			return err
+		}
+		shop.URL, shop.APIPath, shop.TokenPath = box.URL(), "/admin/api", "/oauth2-token"
+		shop.ClientID, shop.ClientSecret = s.Client, s.Secret
+		shop.CAFile, shop.CertFile, shop.KeyFile = "", "", ""
+	}
 	all := []string{"/**"}
 	s.doors, s.logins = map[string]*sftpd.Options{}, map[login]*erp.ERP{}
 	for name, remote := range c.Remotes {
@@ -93,9 +113,28 @@ func (s *Stage) enter(remote, path string, who func(*sftpd.Options, string) (str
 	return s.logins[at], seen, nil
 }
 
+// Trouble begins the boxes' mishaps.
+func (s *Stage) Trouble() {
+	for _, box := range s.boxes {
+		box.Trouble(s.Mishaps)
+	}
+}
+
 // Leave logs the ERP out.
 func (s *Stage) Leave() {
 	for _, e := range s.logins {
 		e.Close()
 	}
+}
+
+// Close closes the boxes, and removes the folder. No bridge has them any more.
+func (s *Stage) Close() error {
+	var errs []error
+	for _, box := range s.boxes {
+		errs = append(errs, box.Close())
+	}
+	if s.Dir != "" {
+		errs = append(errs, os.RemoveAll(s.Dir))
+	}
+	return errors.Join(errs...)
 }
