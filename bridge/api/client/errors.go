@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -67,10 +68,11 @@ func (b *Bridge) refused(resp *http.Response, kind string) error {
 	if err != nil {
 		return b.unreached(resp.Request.Context(), true, err)
 	}
-	told := kind == p.ContentType("") && json.Unmarshal(text, &p) == nil
+	told := kind == p.ContentType("") && json.Unmarshal(text, &p) == nil && p.Detail != ""
 	detail := formats.Printable(strings.Join(append([]string{p.Detail}, p.Errors...), ": "))
 	passed := func(sentinel error) error {
-		return &refusal{detail, &bridge.Error{Op: "ask", Object: b.base, Err: sentinel, Hint: formats.Printable(p.Hint)}}
+		hint := cmp.Or(formats.Printable(p.Hint), "see the log of the bridge that was asked")
+		return &refusal{detail, &bridge.Error{Op: "ask", Object: b.base, Err: sentinel, Hint: hint}}
 	}
 	switch status := resp.StatusCode; {
 	case status >= 300 && status < 400:
@@ -86,7 +88,7 @@ func (b *Bridge) refused(resp *http.Response, kind string) error {
 		return b.trouble(fmt.Errorf("%w: it does not know the token", bridge.ErrLogin),
 			"the token is another bridge's, has expired or was revoked: see `orobridge token list` on its machine")
 	case status == http.StatusBadRequest, status == http.StatusUnprocessableEntity:
-		return &operate.Mistake{Message: detail, Hint: formats.Printable(p.Hint)}
+		return &operate.Mistake{Message: detail, Hint: cmp.Or(formats.Printable(p.Hint), "see what was asked for")}
 	case status == http.StatusForbidden && p.Hint == "":
 		p.Hint = "ask whoever runs the bridge for a token of that role"
 	case status == http.StatusNotFound:
