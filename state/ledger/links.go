@@ -79,6 +79,27 @@ func (l linkStore) Links(ctx context.Context, entity string, keys []string) (map
 	return links, wrap("read links of "+entity, err)
 }
 
+// Contents walks what Oro last accepted of some links, by their places among these; a link that is gone is left out.
+func (l linkStore) Contents(ctx context.Context, links []int64, each func(i int, content []formats.Value)) error {
+	if len(links) == 0 {
+		return nil
+	}
+	var i int64
+	var text string
+	err := walk(ctx, l.read, `SELECT j.key, a.content FROM json_each(?) j CROSS JOIN accepted a ON a.link = j.value`,
+		[]any{Numbers(links)}, func(rows *sql.Rows) error {
+			if err := rows.Scan(&i, &text); err != nil {
+				return err
+			}
+			content, err := formats.ParseContent(text)
+			if err == nil {
+				each(int(i), content)
+			}
+			return err
+		})
+	return wrap(fmt.Sprintf("read contents of %d links", len(links)), err)
+}
+
 // Unseen walks the links of an entity that are not removed, whose ids are not in seen, and which a drop of the feed set
 // last, in the order of their keys.
 func (l linkStore) Unseen(ctx context.Context, entity, feed string, seen func(int64) bool, each func(*bridge.Link) error) error {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
 )
 
 // save commits a link as it stands.
@@ -148,6 +149,14 @@ var links = []test{
 			w.must(err)
 			w.is(want, n)
 		}
+	}},
+	{"contents are read by the numbers of their links", func(w *world) {
+		w.link("products", "A", "B")
+		a, b := w.ref("products", "A").ID, w.ref("products", "B").ID
+		got := map[int]string{}
+		w.must(w.Contents(w.Context(), []int64{b, b + 100, a, b}, func(i int, content []formats.Value) { got[i] = content[0].Text }))
+		w.is(map[int]string{0: "B", 2: "A", 3: "B"}, got)
+		w.must(w.Contents(w.Context(), nil, nil))
 	}},
 	{"many keys are looked up in their order", func(w *world) {
 		var keys []string

@@ -18,7 +18,7 @@ type chunk struct {
 	keys   []string
 	refs   []bridge.LinkRef
 	asked  []string // of keys: those about which the ledger is asked
-	places []int    // of asked in refs
+	places []int    // where what is asked about stands
 	err    error    // of the reader, after the rows; or of the look-up
 	done   chan struct{}
 }

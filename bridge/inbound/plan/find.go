@@ -15,6 +15,7 @@ import (
 type finder struct {
 	ledger Ledger
 	entity string
+	force  bool  // rows are sent though their links hold what they say
 	size   int64 // bytes of the file; 0: it is not known, and taken for short
 
 	mu      sync.Mutex // guards what follows
@@ -26,7 +27,7 @@ type finder struct {
 type sized interface{ Size() int64 }
 
 func (p *Planner) finder(reader formats.Reader) *finder {
-	f := &finder{ledger: p.Ledger, entity: p.Feed.Entity.Name}
+	f := &finder{ledger: p.Ledger, entity: p.Feed.Entity.Name, force: p.Run.Force}
 	if r, ok := reader.(sized); ok {
 		f.size = r.Size()
 	}
@@ -36,8 +37,41 @@ func (p *Planner) finder(reader formats.Reader) *finder {
 // close gives back what finding took.
 func (f *finder) close() error { return f.known.close() }
 
-// find fills in the links of a chunk's rows.
+// find fills in the links of a chunk's rows: with the fingerprint of a row where its link holds all that it says.
 func (f *finder) find(ctx context.Context, c *chunk) error {
+	if err := f.firstSight(ctx, c); err != nil || f.force {
+		return err
+	}
+	return f.secondSight(ctx, c)
+}
+
+// secondSight looks at what links hold beside what their rows say: where feeds set different fields of a record, that is more.
+func (f *finder) secondSight(ctx context.Context, c *chunk) error {
+	var links []int64
+	c.places = c.places[:0]
+	for i := range c.rows {
+		r := &c.rows[i]
+		if r.reject != nil || r.rec.Remove {
+			continue
+		}
+		if ref := c.refs[r.ref]; ref.ID != 0 && !ref.Doubtful() && ref.Fingerprint != r.print {
+			links, c.places = append(links, ref.ID), append(c.places, i)
+		}
+	}
+	return f.ledger.Contents(ctx, links, func(i int, content []formats.Value) {
+		r := &c.rows[c.places[i]]
+		ref := &c.refs[r.ref]
+		if ref.Fingerprint != formats.Fingerprint(content) {
+			return // it was removed, or is damaged
+		}
+		if differing, _ := bridge.Differing(r.rec.Values, content, false); len(differing) == 0 {
+			ref.Fingerprint = r.print
+		}
+	})
+}
+
+// firstSight fills in the links as the ledger has them.
+func (f *finder) firstSight(ctx context.Context, c *chunk) error {
 	for i := range c.rows {
 		if r := &c.rows[i]; r.reject == nil {
 			r.print = formats.Fingerprint(r.rec.Values)

@@ -48,6 +48,8 @@ type Ledger interface {
 	// is the walker's own and is used again.
 	CountLinks(ctx context.Context, entity string, most int64) (int64, error)
 	EachRef(ctx context.Context, entity string, each func(key []byte, ref bridge.LinkRef)) error
+	// Contents walks what Oro last accepted of some links, by their places among these; a link that is gone is left out.
+	Contents(ctx context.Context, links []int64, each func(i int, content []formats.Value)) error
 	// Links reads the full links of some keys; what is unknown is left out.
 	Links(ctx context.Context, entity string, keys []string) (map[string]*bridge.Link, error)
 	// Unseen walks the links of an entity that are not removed, whose ids are not in seen, and which a drop of the feed set
