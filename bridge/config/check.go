@@ -424,7 +424,7 @@ func (k checker) unique(seen map[string]bool, key, name string) {
 func (k checker) rivals() {
 	for i, f := range k.c.Feeds {
 		for j, g := range k.c.Feeds[:i] {
-			if f.Entity == nil || f.Entity != g.Entity || f.Entity.Answers || !f.Shop.meet(g.Shop) || apart(f, g) {
+			if f.Entity == nil || f.Entity != g.Entity || f.Entity.Answers || !f.Shop.Meet(g.Shop) || apart(f, g) {
 				continue
 			}
 			k.warn(k.element("feeds", i, f.Name), "let each field come from one feed",

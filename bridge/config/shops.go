@@ -22,8 +22,8 @@ func (n *Names) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// meet says that some shop is in both lists; none at all is the only shop there is.
-func (n Names) meet(other Names) bool {
+// Meet says that some shop is in both lists; none at all is the only shop there is, or all of them.
+func (n Names) Meet(other Names) bool {
 	return len(n) == 0 || len(other) == 0 || slices.ContainsFunc(n, func(name string) bool { return slices.Contains(other, name) })
 }
 
@@ -81,6 +81,20 @@ func (c *Config) ShopOf(work string) string {
 		}
 	}
 	return ""
+}
+
+// ShopsOf tells the shops that a piece of work is about: that of [Config.ShopOf], and of a feed whose files are for several all of them.
+// None: it is of no shop.
+func (c *Config) ShopsOf(work string) Names {
+	for _, f := range c.Fronts() {
+		if work == "feed "+f.Name {
+			return f.Shop
+		}
+	}
+	if shop := c.ShopOf(work); shop != "" {
+		return Names{shop}
+	}
+	return nil
 }
 
 // HookOf is where a shop tells of orders: webhook.url for the only one, with its name behind that for one of several. It is empty where the

@@ -19,7 +19,7 @@ func Assemble(c *config.Config, ledger Ledger, events *bridge.Events, facts map[
 	w := &signs.Watcher{Feeds: c.Feeds, Limits: c.Alarms, Ledger: ledger, Disk: c.State.Dir, Ends: ends(c, remotes),
 		Clocks: clocks(c, remotes), Shops: facts, ShopOf: c.ShopOf}
 	return &Keeper{stop: events.Observe(w.Hear),
-		Routes: c.Notify, ShopOf: c.ShopOf, Page: c.Page(), Keep: c.State.Keep.Rows.D(), Ledger: ledger,
+		Routes: c.Notify, ShopsOf: c.ShopsOf, Page: c.Page(), Keep: c.State.Keep.Rows.D(), Ledger: ledger,
 		Clock: bridge.SystemClock{}, Events: events, Signs: w, Send: send, Heartbeat: c.Alarms.Heartbeat, Watched: c.Alarms.Watch}
 }
 

@@ -62,15 +62,15 @@ type Send func(ctx context.Context, r *config.Route, l bridge.Letter) error
 
 // A Keeper keeps the alarms of a bridge. Its fields are set once, before any method is called.
 type Keeper struct {
-	Routes []*config.Route
-	ShopOf func(work string) string // the shop of a piece of work, for routes that hear of some shops only; empty: of no shop
-	Page   string                   // the page's address, for links; empty for none
-	Keep   time.Duration
-	Ledger Ledger
-	Clock  bridge.Clock
-	Events *bridge.Events
-	Signs  *signs.Watcher
-	Send   Send
+	Routes  []*config.Route
+	ShopsOf func(work string) config.Names // the shops that a piece of work is about, for routes that hear of some only; none: all
+	Page    string                         // the page's address, for links; empty for none
+	Keep    time.Duration
+	Ledger  Ledger
+	Clock   bridge.Clock
+	Events  *bridge.Events
+	Signs   *signs.Watcher
+	Send    Send
 
 	Heartbeat config.Heartbeat // without an address there is none
 	Watched   []*config.Watched

@@ -143,7 +143,8 @@ admin: { url: https://bridge.example.com }
 alarms: { disk: 1B }
 `
 
-// newHouse makes a house; routes are the config's notify, in which HOOK stands for the address of a receiver.
+// newHouse makes a house; routes are the config's notify, in which HOOK stands for the address of a receiver. With shops they are all of
+// the config.
 func newHouse(t testing.TB, routes string, hooks ...*receiver) *house {
 	t.Helper()
 	for i, r := range hooks {
@@ -151,7 +152,11 @@ func newHouse(t testing.TB, routes string, hooks ...*receiver) *house {
 	}
 	h := &house{TB: t, clock: &clock{now: morning.Add(-time.Minute)}, dir: t.TempDir(), database: bridgetest.Database(t),
 		send: (&post.Office{}).Send}
-	c, err := config.Parse(filepath.Join(h.dir, "orobridge.yaml"), []byte(feeds+routes), config.Kinds{
+	text := feeds + routes
+	if strings.HasPrefix(routes, "\nshops:") {
+		text = routes
+	}
+	c, err := config.Parse(filepath.Join(h.dir, "orobridge.yaml"), []byte(text), config.Kinds{
 		Remotes: map[string]func() bridge.RemoteOptions{"dir": func() bridge.RemoteOptions { return &dir.Options{} }},
 		Formats: map[string]func() formats.Format{"csv": func() formats.Format { return &csv.Options{} }},
 		Orders:  map[string]func() formats.OrderFormat{"csv": func() formats.OrderFormat { return &csv.OrderOptions{} }},
@@ -177,7 +182,7 @@ func (h *house) open() {
 	w := &signs.Watcher{Feeds: h.config.Feeds, Limits: h.config.Alarms, Ledger: h.ledger, Disk: h.dir,
 		Shops: map[string]func() signs.ShopFacts{config.MainShop: func() signs.ShopFacts { return h.shop }}, ShopOf: h.config.ShopOf}
 	events.Observe(w.Hear)
-	h.keeper = &notify.Keeper{Routes: h.config.Notify, ShopOf: h.config.ShopOf, Page: h.config.Page(), Ledger: h.ledger, Clock: h.clock,
+	h.keeper = &notify.Keeper{Routes: h.config.Notify, ShopsOf: h.config.ShopsOf, Page: h.config.Page(), Ledger: h.ledger, Clock: h.clock,
 		Events: events, Signs: w, Send: func(ctx context.Context, r *config.Route, l bridge.Letter) error { return h.send(ctx, r, l) }}
 }
 
@@ -433,6 +438,57 @@ func TestARouteHearsOfWhatItWants(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A file for several shops concerns the routes of each, as long as no shop has a part of it. What came of the parts each hears by its own,
+// and in no text by the name of another shop.
+func TestARouteOfAShopHearsOfFilesThatAreForIt(t *testing.T) {
+	names := []string{"b2b", "outlet", "third"}
+	of := map[string]*receiver{}
+	text, routes, all := "\nshops:\n", "notify:\n", []*receiver{}
+	for i, name := range names {
+		of[name] = newReceiver(t)
+		all = append(all, of[name])
+		text += fmt.Sprintf("  %s: { url: http://localhost:%d, client_id: demo, client_secret: demo }\n", name, i+1)
+		routes += fmt.Sprintf("  - { name: %s, url: HOOK%d, shops: [%s] }\n", name, i+1, name)
+	}
+	h := newHouse(t, text+`remotes: { disk: { kind: dir, path: drops } }
+feeds:
+  - { name: both, shop: [b2b, outlet], entity: products, remote: disk, folder: both, match: '*.csv', format: { kind: csv } }
+  - { name: own, shop: third, entity: products, remote: disk, folder: own, match: '*.csv', format: { kind: csv } }
+alarms: { disk: 1B }
+`+routes, all...)
+	h.drop("both", bridge.Rejected, "too-large.csv")
+	h.look()
+	h.tells(of["b2b"], "begun feed both rejected 1")
+	h.tells(of["outlet"], "begun feed both rejected 1")
+	h.tells(of["third"])
+	part := func(whole *bridge.Drop, shop string, s bridge.DropState) {
+		t.Helper()
+		now := h.clock.Now()
+		d := &bridge.Drop{Feed: "both@" + shop, Front: whole.ID, Remote: "disk", Folder: "both", Name: whole.Name, State: s, Reason: "no header", ListedRows: -1,
+			SeenAt: now}
+		if s.Settled() {
+			d.SettledAt = now
+		}
+		h.must(h.ledger.Listed(h.Context(), bridge.Listing{New: []*bridge.Drop{d}, At: now}))
+	}
+	gone := h.drop("both", bridge.Rejected, "b2b: rejected; outlet: rejected.csv")
+	part(gone, "b2b", bridge.Rejected)
+	part(gone, "outlet", bridge.Rejected)
+	waits := h.drop("both", bridge.Loading, "b2b: held; outlet: loaded.csv")
+	part(waits, "b2b", bridge.Held)
+	part(waits, "outlet", bridge.Loaded)
+	h.after(30 * time.Minute)
+	b2b, outlet := of["b2b"].took(), of["outlet"].took()
+	slices.Sort(b2b)
+	if want := []string{"begun feed both@b2b held 1", "begun feed both@b2b rejected 1"}; !slices.Equal(b2b, want) {
+		t.Errorf("b2b's route was told %q", b2b)
+	}
+	if want := []string{"begun feed both@outlet rejected 1"}; !slices.Equal(outlet, want) {
+		t.Errorf("outlet's route was told %q", outlet)
+	}
+	h.tells(of["third"])
 }
 
 // partial enters a drop of prices of which two rows of ten were rejected.

@@ -65,19 +65,13 @@ func (k *Keeper) wants(to *config.Route, a *bridge.LiveAlarm) bool {
 		return false
 	case len(to.Kinds) > 0 && !slices.Contains(to.Kinds, string(a.Alarm)):
 		return false
-	case len(to.Shops) > 0 && !slices.ContainsFunc(a.Works(), func(work string) bool { return k.of(work, to.Shops) }):
+	case len(to.Shops) > 0 && !slices.ContainsFunc(a.Works(), func(work string) bool { return k.ShopsOf(work).Meet(to.Shops) }):
 		return false
 	}
 	return len(to.Feeds) == 0 || slices.ContainsFunc(a.Works(), func(work string) bool {
 		kind, name, _ := strings.Cut(work, " ")
 		return (kind == "feed" || kind == "export") && bridge.NamesFeed(to.Feeds, name)
 	})
-}
-
-// of says that a piece of work is of one of some shops; what is of no shop concerns all.
-func (k *Keeper) of(work string, shops []string) bool {
-	shop := k.ShopOf(work)
-	return shop == "" || slices.Contains(shops, shop)
 }
 
 // within says that a route is told now.

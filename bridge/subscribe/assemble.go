@@ -18,6 +18,9 @@ func Assemble(c *config.Config, ledger Ledger, identity string, generation int64
 			streams["export "+x.Name] = append(streams["export "+x.Name], s.Name)
 		}
 	}
+	for _, f := range c.Fronts() {
+		streams["feed "+f.Name] = f.Shop
+	}
 	shopsOf := func(e *bridge.Event) []string {
 		if shops := streams["feed "+e.Feed]; e.Feed != "" {
 			return shops

@@ -48,7 +48,7 @@ type Post func(ctx context.Context, to *config.Subscriber, id string, at time.Ti
 // A Teller tells all subscribers. Its fields are set once, before any method is called.
 type Teller struct {
 	Subscribers []*config.Subscriber
-	ShopsOf     func(*bridge.Event) []string // the shops that an event is of; none: it concerns all
+	ShopsOf     func(*bridge.Event) []string // the shops that an event is of, all of which have to be the subscriber's; none: it concerns all
 	Several     bool                         // there are several shops: an event says of which it is
 	Origin      string                       // what tells this ledger's events from those of others, and of its own earlier lives
 	Ledger      Ledger
@@ -154,8 +154,8 @@ func (t *Teller) wants(s *config.Subscriber, e *bridge.Event) bool {
 	if !slices.Contains(s.Events, string(e.Kind)) || e.Work == bridge.SubscriberWork(s.Name) {
 		return false
 	}
-	if shops := t.ShopsOf(e); len(s.Shops)*len(shops) > 0 &&
-		!slices.ContainsFunc(shops, func(shop string) bool { return slices.Contains(s.Shops, shop) }) {
+	hidden := func(shop string) bool { return len(s.Shops) > 0 && !slices.Contains(s.Shops, shop) }
+	if slices.ContainsFunc(t.ShopsOf(e), hidden) { // of a drop for several shops each hears by its part
 		return false
 	}
 	return len(s.Feeds) == 0 || bridge.NamesFeed(s.Feeds, e.Feed) || e.Export != "" && slices.Contains(s.Feeds, e.Export)

@@ -265,7 +265,7 @@ func (h *house) subscription(name string) bridge.Subscription {
 	return s
 }
 
-// Of several shops a subscriber hears of those that it names, and of what is of none.
+// Of several shops a subscriber hears of those that it names, and of what is of none. Of a drop for several it hears by its part alone.
 func TestASubscriberHearsOfItsShops(t *testing.T) {
 	h, r := newHouse(t, wms)
 	text := strings.NewReplacer("HOOK", r.URL, "KEY", oldKey).Replace(`
@@ -276,6 +276,7 @@ remotes: { disk: { kind: dir, path: drops } }
 feeds:
   - { name: prices, shop: b2b, entity: prices, remote: disk, folder: prices, match: '*.csv', format: { kind: csv } }
   - { name: stock, shop: outlet, entity: inventory, remote: disk, folder: stock, match: '*.csv', format: { kind: csv } }
+  - { name: both, shop: [b2b, outlet], entity: products, remote: disk, folder: both, match: '*.csv', format: { kind: csv } }
 subscribers: [{ name: wms, url: HOOK, secret: KEY, events: [drop settled, alarm raised], shops: [outlet] }]
 `)
 	var err error
@@ -284,6 +285,9 @@ subscribers: [{ name: wms, url: HOOK, secret: KEY, events: [drop settled, alarm 
 	h.again()
 	h.happens("one", bridge.DropSettled, "prices")
 	h.happens("two", bridge.DropSettled, "stock")
+	h.happens("b2b: loaded; outlet: rejected", bridge.DropSettled, "both")
+	h.happens("three", bridge.DropSettled, "both@b2b")
+	h.happens("four", bridge.DropSettled, "both@outlet")
 	for _, work := range []string{"shop b2b", "shop outlet", "bridge"} {
 		h.must(h.ledger.Keep(t.Context(), &bridge.Event{At: h.clock.Now(), Kind: bridge.AlarmRaised, Work: work, Text: work}))
 	}
@@ -291,7 +295,7 @@ subscribers: [{ name: wms, url: HOOK, secret: KEY, events: [drop settled, alarm 
 	if m := r.events[0]; m.Data.Shop != "outlet" {
 		t.Errorf("the event is of shop %q", m.Data.Shop)
 	}
-	h.tells(r, "drop settled stock two", "alarm raised  shop outlet", "alarm raised  bridge")
+	h.tells(r, "drop settled stock two", "drop settled both@outlet four", "alarm raised  shop outlet", "alarm raised  bridge")
 }
 
 const wms = `subscribers: [{ name: wms, url: HOOK/hook, secret: KEY, events: [drop settled, order written] }]`

@@ -50,6 +50,9 @@ func (w *Watcher) open(ctx context.Context, f *config.Feed) ([]Sign, error) {
 	}
 	var waiting []*bridge.Drop
 	for _, state := range []bridge.DropState{bridge.Loading, bridge.Fetched, bridge.Claimed, bridge.Ready} { // each by an index
+		if state == bridge.Loading && len(f.Branches) > 0 {
+			continue // what the shops' parts wait for is a sign of theirs
+		}
 		drops, err := w.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, States: []bridge.DropState{state}, Last: looked})
 		if err != nil {
 			return nil, err
@@ -106,7 +109,7 @@ func (w *Watcher) settled(ctx context.Context, f *config.Feed, now time.Time, no
 		if err != nil {
 			return signs, err
 		}
-		bad, text, err := w.bad(ctx, drops, since, now)
+		bad, text, err := w.bad(ctx, f, drops, since, now)
 		if err != nil {
 			return signs, err
 		}
@@ -126,12 +129,12 @@ func timeNoted(notes map[string]string, name string) time.Time {
 }
 
 // bad are those of some drops that went wrong after a time, and why the first one did. Manifests that were rejected count as well.
-func (w *Watcher) bad(ctx context.Context, drops []*bridge.Drop, after, now time.Time) (bad []*bridge.Drop, text string, err error) {
+func (w *Watcher) bad(ctx context.Context, f *config.Feed, drops []*bridge.Drop, after, now time.Time) (bad []*bridge.Drop, text string, err error) {
 	for _, d := range drops {
 		if !d.SettledAt.After(after) {
 			continue
 		}
-		v, err := w.judge(ctx, d, now)
+		v, err := w.judge(ctx, f, d, now)
 		if err != nil {
 			return nil, "", err
 		}
@@ -147,11 +150,17 @@ func (w *Watcher) bad(ctx context.Context, drops []*bridge.Drop, after, now time
 
 // judge says how a drop went. Of a partial one that is looked up; how many rows were rejected does not change, but whether one of
 // them is still open does.
-func (w *Watcher) judge(ctx context.Context, d *bridge.Drop, now time.Time) (verdict, error) {
-	if d.State == bridge.Rejected {
-		return verdict{bad: true, text: d.Reason}, nil
-	}
+func (w *Watcher) judge(ctx context.Context, f *config.Feed, d *bridge.Drop, now time.Time) (verdict, error) {
 	v, known := w.judged[d.ID]
+	if d.State == bridge.Rejected {
+		v = verdict{settled: d.SettledAt, bad: true, text: d.Reason}
+		if len(f.Branches) == 0 {
+			return v, nil
+		}
+		parts, err := w.Ledger.Drops(ctx, bridge.DropFilter{Front: d.ID, First: 1})
+		v.bad = len(parts) == 0 // what came of the shops' parts are signs of theirs
+		return v, err
+	}
 	if !known || !v.settled.Equal(d.SettledAt) {
 		runs, err := w.Ledger.Runs(ctx, d.ID)
 		if err != nil {
