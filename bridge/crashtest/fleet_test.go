@@ -46,7 +46,7 @@ type ships struct {
 // ship is one of them.
 type ship struct {
 	name    string
-	config  string
+	dir     string          // of its state
 	network *sftptest.Proxy // to the database
 	log     *os.File
 
@@ -73,20 +73,24 @@ func newShips(t *testing.T, n int, options ...orotest.Option) *ships {
 		}
 	})
 	s.inPostgres(postgrestest.Within(t, s.cluster))
-	text, err := os.ReadFile(filepath.Join(s.dir, "orobridge.yaml"))
+	path := filepath.Join(s.dir, "orobridge.yaml") // one for all, as whoever decides something wants it
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	text = bytes.Replace(text, []byte("dir: var, postgres: '"+s.postgres+"'"), []byte("dir: '${SHIP}', postgres: '${DATABASE}'"), 1)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SHIP", "var")
+	t.Setenv("DATABASE", s.postgres)
 	for i := range n {
-		b := &ship{name: fmt.Sprintf("bridge %d", i+1), config: filepath.Join(s.dir, fmt.Sprintf("orobridge-%d.yaml", i+1))}
+		b := &ship{name: fmt.Sprintf("bridge %d", i+1), dir: fmt.Sprintf("var-%d", i+1)}
 		if b.network, err = sftptest.NewProxy(s.cluster.Socket()); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(b.network.Close)
-		own := bytes.Replace(text, []byte("dir: var,"), fmt.Appendf(nil, "dir: var-%d,", i+1), 1)
-		own = bytes.Replace(own, []byte(s.postgres), []byte(through(t, s.postgres, b.network.Address)), 1)
-		b.log, err = os.Create(filepath.Join(s.dir, fmt.Sprintf("log-%d", i+1)))
-		if err := errors.Join(err, os.WriteFile(b.config, own, 0o600)); err != nil {
+		if b.log, err = os.Create(filepath.Join(s.dir, fmt.Sprintf("log-%d", i+1))); err != nil {
 			t.Fatal(err)
 		}
 		s.all = append(s.all, b)
@@ -96,7 +100,7 @@ func newShips(t *testing.T, n int, options ...orotest.Option) *ships {
 }
 
 // through is a database's address by way of a proxy.
-func through(t *testing.T, address, proxy string) string {
+func through(t testing.TB, address, proxy string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
@@ -111,9 +115,9 @@ func through(t *testing.T, address, proxy string) string {
 // start starts a bridge.
 func (s *ships) start(b *ship, env ...string) {
 	s.t.Helper()
-	b.cmd, b.ended = exec.Command(binary(s.t), "--config", b.config, "run"), make(chan error, 1)
-	b.cmd.Env = append(os.Environ(), env...)
-	b.cmd.Dir, b.cmd.Stderr = s.dir, b.log
+	b.cmd, b.ended = s.command("run"), make(chan error, 1)
+	b.cmd.Env = append(append(os.Environ(), "SHIP="+b.dir, "DATABASE="+through(s.t, s.postgres, b.network.Address)), env...)
+	b.cmd.Stderr = b.log
 	fmt.Fprintf(b.log, "--- starts %v\n", env)
 	if err := b.cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -329,15 +333,27 @@ func (s *ships) sail(v voyage) {
 		}
 		return ring
 	}
+	turn := time.Now()
+	was := func(what string) {
+		if d := time.Since(turn); d > 5*time.Second {
+			s.t.Logf("DEBUG %s took %s", what, d)
+		}
+		turn = time.Now()
+	}
 	for {
+		was("pause")
 		s.tendDatabase()
+		was("tend database")
 		for _, b := range s.all {
 			s.tend(b, time.Now())
 		}
+		was("tend")
 		ends.ring(s, func() bool { return s.endDatabase(v) })
+		was("end")
 		stops.ring(s, func() bool { return s.stop(s.draw(v.still)) })
 		cuts.ring(s, func() bool { return s.cutOff(s.draw(v.cut)) })
 		kills.ring(s, s.killOne)
+		was("kill etc")
 		over := kills.left+stops.left+cuts.left+ends.left == 0 && s.waves >= v.waves
 		if again(&look, 300*time.Millisecond) && s.settled() {
 			if over {
@@ -345,14 +361,17 @@ func (s *ships) sail(v voyage) {
 			}
 			s.wave()
 		}
+		was("settled")
 		if !over && again(&order, time.Duration(s.rand.Int64N(int64(3*time.Second)))) {
 			prefix := fleetShops[s.rand.IntN(len(fleetShops))] + "-"
 			s.order(s.site, prefix, s.orderOf(prefix))
 			s.orders = append(s.orders, prefix)
 		}
+		was("order")
 		if again(&held, 20*time.Second) {
 			s.approveHeld()
 		}
+		was("held")
 		if again(&told, time.Minute) {
 			s.t.Logf("%s: %d waves, %d orders; %v", time.Since(began).Round(time.Second), s.waves, len(s.orders), s.happened)
 		}
