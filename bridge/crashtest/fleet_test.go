@@ -39,7 +39,6 @@ type ships struct {
 	happened map[string]int
 
 	back time.Time // when the database, which is away, comes back
-	away time.Time // when it was away last
 	over bool      // nothing happens any more
 }
 
@@ -272,9 +271,11 @@ func TestWhateverHappensToTheFleetNothingIsLost(t *testing.T) {
 			Record: map[string]time.Duration{"": 5 * time.Millisecond}}))
 	}
 	s := newShips(t, 3, options...)
-	for _, b := range s.all {
+	s.endDatabase(voyage{})
+	for _, b := range s.all { // who begins while it is away waits
 		s.start(b)
 	}
+	s.tendDatabase()
 	s.look()
 	s.sail(v)
 	s.moor()
@@ -333,27 +334,15 @@ func (s *ships) sail(v voyage) {
 		}
 		return ring
 	}
-	turn := time.Now()
-	was := func(what string) {
-		if d := time.Since(turn); d > 5*time.Second {
-			s.t.Logf("DEBUG %s took %s", what, d)
-		}
-		turn = time.Now()
-	}
 	for {
-		was("pause")
 		s.tendDatabase()
-		was("tend database")
 		for _, b := range s.all {
 			s.tend(b, time.Now())
 		}
-		was("tend")
 		ends.ring(s, func() bool { return s.endDatabase(v) })
-		was("end")
 		stops.ring(s, func() bool { return s.stop(s.draw(v.still)) })
 		cuts.ring(s, func() bool { return s.cutOff(s.draw(v.cut)) })
 		kills.ring(s, s.killOne)
-		was("kill etc")
 		over := kills.left+stops.left+cuts.left+ends.left == 0 && s.waves >= v.waves
 		if again(&look, 300*time.Millisecond) && s.settled() {
 			if over {
@@ -361,17 +350,14 @@ func (s *ships) sail(v voyage) {
 			}
 			s.wave()
 		}
-		was("settled")
 		if !over && again(&order, time.Duration(s.rand.Int64N(int64(3*time.Second)))) {
 			prefix := fleetShops[s.rand.IntN(len(fleetShops))] + "-"
 			s.order(s.site, prefix, s.orderOf(prefix))
 			s.orders = append(s.orders, prefix)
 		}
-		was("order")
 		if again(&held, 20*time.Second) {
 			s.approveHeld()
 		}
-		was("held")
 		if again(&told, time.Minute) {
 			s.t.Logf("%s: %d waves, %d orders; %v", time.Since(began).Round(time.Second), s.waves, len(s.orders), s.happened)
 		}
@@ -427,15 +413,10 @@ func (s *ships) tend(b *ship, now time.Time) {
 		case err := <-b.ended:
 			b.cmd, b.still = nil, false
 			b.until = now.Add(time.Duration(s.rand.Int64N(int64(3 * time.Second))))
-			switch {
-			case killed(err): // at a step
-				s.happened["killed at a step"]++
-			case b.cut || !s.back.IsZero() || now.Sub(s.away) < 20*time.Second: // it could not begin: whoever looks after services starts it again
-				s.happened["ended by itself"]++
-				b.until = now.Add(time.Second)
-			default:
+			if !killed(err) {
 				s.fail(fmt.Sprintf("%s has ended by itself: %v", b.name, err))
 			}
+			s.happened["killed at a step"]++
 		default:
 		}
 	}
@@ -542,7 +523,7 @@ func (s *ships) tendDatabase() {
 	if err := s.cluster.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.back, s.away = time.Time{}, time.Now()
+	s.back = time.Time{}
 }
 
 // approveHeld is the admin who lets the drops go on in whose loading bridges died so often that they were held.
