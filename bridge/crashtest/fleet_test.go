@@ -39,14 +39,13 @@ type ships struct {
 	happened map[string]int
 
 	back time.Time // when the database, which is away, comes back
-	away time.Time // when it was away last
 	over bool      // nothing happens any more
 }
 
 // ship is one of them.
 type ship struct {
 	name    string
-	config  string
+	dir     string          // of its state
 	network *sftptest.Proxy // to the database
 	log     *os.File
 
@@ -73,20 +72,24 @@ func newShips(t *testing.T, n int, options ...orotest.Option) *ships {
 		}
 	})
 	s.inPostgres(postgrestest.Within(t, s.cluster))
-	text, err := os.ReadFile(filepath.Join(s.dir, "orobridge.yaml"))
+	path := filepath.Join(s.dir, "orobridge.yaml") // one for all, as whoever decides something wants it
+	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	text = bytes.Replace(text, []byte("dir: var, postgres: '"+s.postgres+"'"), []byte("dir: '${SHIP}', postgres: '${DATABASE}'"), 1)
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("SHIP", "var")
+	t.Setenv("DATABASE", s.postgres)
 	for i := range n {
-		b := &ship{name: fmt.Sprintf("bridge %d", i+1), config: filepath.Join(s.dir, fmt.Sprintf("orobridge-%d.yaml", i+1))}
+		b := &ship{name: fmt.Sprintf("bridge %d", i+1), dir: fmt.Sprintf("var-%d", i+1)}
 		if b.network, err = sftptest.NewProxy(s.cluster.Socket()); err != nil {
 			t.Fatal(err)
 		}
 		t.Cleanup(b.network.Close)
-		own := bytes.Replace(text, []byte("dir: var,"), fmt.Appendf(nil, "dir: var-%d,", i+1), 1)
-		own = bytes.Replace(own, []byte(s.postgres), []byte(through(t, s.postgres, b.network.Address)), 1)
-		b.log, err = os.Create(filepath.Join(s.dir, fmt.Sprintf("log-%d", i+1)))
-		if err := errors.Join(err, os.WriteFile(b.config, own, 0o600)); err != nil {
+		if b.log, err = os.Create(filepath.Join(s.dir, fmt.Sprintf("log-%d", i+1))); err != nil {
 			t.Fatal(err)
 		}
 		s.all = append(s.all, b)
@@ -96,7 +99,7 @@ func newShips(t *testing.T, n int, options ...orotest.Option) *ships {
 }
 
 // through is a database's address by way of a proxy.
-func through(t *testing.T, address, proxy string) string {
+func through(t testing.TB, address, proxy string) string {
 	u, err := url.Parse(address)
 	if err != nil {
 		t.Fatal(err)
@@ -111,9 +114,9 @@ func through(t *testing.T, address, proxy string) string {
 // start starts a bridge.
 func (s *ships) start(b *ship, env ...string) {
 	s.t.Helper()
-	b.cmd, b.ended = exec.Command(binary(s.t), "--config", b.config, "run"), make(chan error, 1)
-	b.cmd.Env = append(os.Environ(), env...)
-	b.cmd.Dir, b.cmd.Stderr = s.dir, b.log
+	b.cmd, b.ended = s.command("run"), make(chan error, 1)
+	b.cmd.Env = append(append(os.Environ(), "SHIP="+b.dir, "DATABASE="+through(s.t, s.postgres, b.network.Address)), env...)
+	b.cmd.Stderr = b.log
 	fmt.Fprintf(b.log, "--- starts %v\n", env)
 	if err := b.cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -268,9 +271,11 @@ func TestWhateverHappensToTheFleetNothingIsLost(t *testing.T) {
 			Record: map[string]time.Duration{"": 5 * time.Millisecond}}))
 	}
 	s := newShips(t, 3, options...)
-	for _, b := range s.all {
+	s.endDatabase(voyage{})
+	for _, b := range s.all { // who begins while it is away waits
 		s.start(b)
 	}
+	s.tendDatabase()
 	s.look()
 	s.sail(v)
 	s.moor()
@@ -408,15 +413,10 @@ func (s *ships) tend(b *ship, now time.Time) {
 		case err := <-b.ended:
 			b.cmd, b.still = nil, false
 			b.until = now.Add(time.Duration(s.rand.Int64N(int64(3 * time.Second))))
-			switch {
-			case killed(err): // at a step
-				s.happened["killed at a step"]++
-			case b.cut || !s.back.IsZero() || now.Sub(s.away) < 20*time.Second: // it could not begin: whoever looks after services starts it again
-				s.happened["ended by itself"]++
-				b.until = now.Add(time.Second)
-			default:
+			if !killed(err) {
 				s.fail(fmt.Sprintf("%s has ended by itself: %v", b.name, err))
 			}
+			s.happened["killed at a step"]++
 		default:
 		}
 	}
@@ -523,7 +523,7 @@ func (s *ships) tendDatabase() {
 	if err := s.cluster.Start(); err != nil {
 		s.t.Fatal(err)
 	}
-	s.back, s.away = time.Time{}, time.Now()
+	s.back = time.Time{}
 }
 
 // approveHeld is the admin who lets the drops go on in whose loading bridges died so often that they were held.

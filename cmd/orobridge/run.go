@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
 	"github.com/orobridge/orobridge/cmd/orobridge/systemd"
@@ -61,10 +62,17 @@ func (a *app) runDaemon(ctx context.Context) (err error) {
 	l := &lives{app: a, log: log, hangups: hangups, config: c}
 	for {
 		err := l.serve(ctx)
-		if !errors.Is(err, errThoughtDead) {
+		switch {
+		case errors.Is(err, errThoughtDead):
+			log.Warn("this bridge was thought dead, and others have taken up its work: it begins anew", "error", err)
+		case c.State.Postgres != "" && bridge.FateOf(err) == bridge.Pause && ctx.Err() == nil:
+			log.Warn("the bridge begins once the database is there", "error", err, "hint", bridge.HintOf(err))
+			if (bridge.SystemClock{}).Wait(ctx, time.Second) != nil {
+				return nil
+			}
+		default:
 			return err
 		}
-		log.Warn("this bridge was thought dead, and others have taken up its work: it begins anew", "error", err)
 	}
 }
 

@@ -36,6 +36,8 @@ var measures = []struct {
 	{"a full folder", fullFolder},
 	{"orders", orders},
 	{"people beside a load", people},
+	{"failover", failover},
+	{"scale", scale},
 }
 
 const onDisk = `remotes: { disk: { kind: dir, path: . } }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -113,31 +112,38 @@ const takeOut = `WITH gone AS (DELETE FROM %[1]s.bridges WHERE %[2]s RETURNING l
 
 var refusals = bridge.PausedNote(bridge.ReloadOf("")) + " "
 
-// bury takes bridges out, and ends the sessions by which they hold the ledger still: a machine that stands still has one that lives. It
-// waits for a transaction that one of them has under way, but not for long: the next pulse tries again.
+// bury takes bridges out, and ends their sessions: a machine that stands still has some that live, and the database waits without an end
+// for one that stands in the middle of what it says. A transaction that one of them has under way is waited for, but not for long: the
+// next pulse tries again then.
 func (h *hold) bury(ctx context.Context, c *pgx.Conn, ids []string) error {
-	var locks []int64
-	err := pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
-		for _, statement := range []string{"SET LOCAL search_path = " + h.schema, "SET LOCAL lock_timeout = '2s'",
+	rows, err := c.Query(ctx, "SELECT lock FROM "+h.schema+".bridges WHERE id = ANY($1)", ids)
+	if err != nil {
+		return err
+	}
+	locks, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return err
+	}
+	err = pgx.BeginFunc(ctx, c, func(tx pgx.Tx) error {
+		for _, statement := range []string{"SET LOCAL search_path = " + h.schema, "SET LOCAL lock_timeout = '1s'",
 			fmt.Sprintf("SELECT turn(%d, '')", h.lock)} {
 			if _, err := tx.Exec(ctx, statement); err != nil {
 				return err
 			}
 		}
-		rows, err := tx.Query(ctx, fmt.Sprintf(takeOut, h.schema, "id = ANY($2)"), refusals, ids)
-		if err == nil {
-			locks, err = pgx.CollectRows(rows, pgx.RowTo[int64])
-		}
+		_, err := tx.Exec(ctx, fmt.Sprintf(takeOut, h.schema, "id = ANY($2)"), refusals, ids)
 		return err
 	})
-	if stateOf(err) == lockNotAvailable {
-		return nil
-	}
-	if err == nil {
-		_, err = c.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1
+	if err == nil || stateOf(err) == lockNotAvailable {
+		_, err = c.Exec(ctx, `SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted
 			AND (classid::bigint << 32 | objid::bigint) = ANY($1)`, locks)
 	}
 	return err
+}
+
+// signs has a session hold a lock with others of its bridge by which they are known as its: see bury.
+func (h *hold) signs() string {
+	return fmt.Sprintf("SELECT pg_advisory_lock_shared(%d, %d)", int32(h.own>>32), int32(h.own))
 }
 
 // channel is where bridges wake one another.
@@ -211,16 +217,13 @@ END $$;
 DROP TRIGGER IF EXISTS fence ON river_job;
 CREATE TRIGGER fence BEFORE INSERT OR UPDATE OR DELETE ON river_job FOR EACH STATEMENT EXECUTE FUNCTION bridge_is_there()`
 
-// makeJobs makes River's tables, or brings them up to date; one bridge after the other.
+// makeJobs makes River's tables, or brings them up to date; one bridge after the other. One that stands still meanwhile loses its turn:
+// see frozen.
 func (d *database) makeJobs(ctx context.Context, pool *pgxpool.Pool) error {
-	return pool.AcquireFunc(ctx, func(c *pgxpool.Conn) (err error) {
-		if _, err := c.Exec(ctx, "SELECT pg_advisory_lock($1)", d.lock+2); err != nil {
+	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "SELECT pg_advisory_xact_lock($1)", d.lock+2); err != nil {
 			return err
 		}
-		defer func() {
-			_, unlockErr := c.Exec(context.WithoutCancel(ctx), "SELECT pg_advisory_unlock($1)", d.lock+2)
-			err = errors.Join(err, unlockErr)
-		}()
 		m, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Schema: d.schema, Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			return err
@@ -230,11 +233,11 @@ func (d *database) makeJobs(ctx context.Context, pool *pgxpool.Pool) error {
 			return err
 		}
 		var fenced bool
-		if err := c.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_trigger WHERE tgname = 'fence' AND tgrelid = 'river_job'::regclass)").
+		if err := tx.QueryRow(ctx, "SELECT EXISTS (SELECT 1 FROM pg_trigger WHERE tgname = 'fence' AND tgrelid = 'river_job'::regclass)").
 			Scan(&fenced); err != nil || fenced && len(done.Versions) == 0 {
 			return err
 		}
-		_, err = c.Exec(ctx, fence)
+		_, err = tx.Exec(ctx, fence)
 		return err
 	})
 }

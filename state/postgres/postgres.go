@@ -163,6 +163,9 @@ const frozen = "SET idle_in_transaction_session_timeout = '15s'"
 func (d *database) prepare(ctx context.Context, c *pgx.Conn, more ...string) error {
 	all := append([]string{"SET search_path = " + d.schema, "SET standard_conforming_strings = on", "SET client_encoding = UTF8", frozen},
 		more...)
+	if d.hold != nil {
+		all = append(all, d.hold.signs())
+	}
 	_, err := c.PgConn().Exec(ctx, strings.Join(all, "; ")).ReadAll() // and not as parameters of the session, which poolers refuse
 	return err
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgproto3"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/state/ledger"
@@ -192,6 +193,52 @@ func TestABridgeThatWasThoughtDeadChangesNothing(t *testing.T) {
 	if err := old.database.hold.still(t.Context()); !errors.Is(err, bridge.ErrLocked) {
 		t.Errorf("it may go on where another one has worked meanwhile: %v", err)
 	}
+}
+
+// TestABridgeThatStandsStillHoldsNobodyUp: not in the middle of what it says to the database, which waits for the rest without an end;
+// nor in the middle of a transaction, which the database takes back, and that is nothing but a pause.
+func TestABridgeThatStandsStillHoldsNobodyUp(t *testing.T) {
+	address := postgrestest.Address(t)
+	frozen, other := openAt(t, address, Options{Shares: true}), openAt(t, address, Options{Shares: true})
+	look := admin(t, address)
+	var idle string
+	err := frozen.database.Write(t.Context(), false, func(tx ledger.Statements) error {
+		var pid int
+		must(t, tx.QueryRowContext(t.Context(), "SELECT pg_backend_pid()").Scan(&pid))
+		must(t, tx.QueryRowContext(t.Context(), "SELECT set_config('idle_in_transaction_session_timeout', '1', true)").Scan(&idle))
+		for there := true; there; {
+			must(t, look.QueryRow(t.Context(), "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE pid = $1)", pid).Scan(&there))
+		}
+		return tx.QueryRowContext(t.Context(), "SELECT 'woken'").Scan(&idle)
+	})
+	if bridge.FateOf(err) != bridge.Pause {
+		t.Errorf("it wakes up in a transaction that was taken back: %v", err)
+	}
+
+	c, err := frozen.database.write.Conn(t.Context())
+	must(t, err)
+	t.Cleanup(func() { _ = c.Close() }) // the database has ended it
+	_, err = frozen.database.begin(t.Context(), c)
+	must(t, err)
+	must(t, c.Raw(func(dc any) error {
+		half, err := (&pgproto3.Parse{Query: "SELECT 1"}).Encode(nil)
+		must(t, err)
+		_, err = dc.(*conn).pgx().PgConn().Conn().Write(half) // and no more
+		return err
+	}))
+	_, err = look.Exec(t.Context(), "UPDATE bridges SET seen = seen - 60000 WHERE id = $1", frozen.ID())
+	must(t, err)
+	for n := 1; ; n++ {
+		there, err := other.Pulse(t.Context(), "config", nil)
+		must(t, err)
+		if len(there) == 1 {
+			break
+		}
+		if n == 5 {
+			t.Fatal("what it has begun keeps it among the living")
+		}
+	}
+	must(t, other.Note(t.Context(), "a", "b"))
 }
 
 // A database that dies costs time. What was committed is there, what was not is not, and the bridge goes on by itself.

@@ -20,6 +20,9 @@ const lockNotAvailable = "55P03"
 // unknownTable is the state of the error that there is no such table.
 const unknownTable = "42P01"
 
+// stoodStill is the state of the error by which the database has ended a session that stood still in the middle of a transaction.
+const stoodStill = "25P03"
+
 // stateOf is the state of an error of the database; empty for any other.
 func stateOf(err error) string {
 	var e *pgconn.PgError
@@ -60,6 +63,8 @@ func trouble(ctx context.Context, err error, lost bool) error {
 			Hint: "this one was thought dead: let it end, or begin anew"}
 	case e.Code == "25006":
 		return pause(err, "the database is a replica: name all of its hosts in state.postgres, with target_session_attrs=read-write")
+	case e.Code == stoodStill:
+		return pause(err, "nothing: this machine stood still in the middle of a transaction, which was taken back")
 	case passes:
 		return pause(err, hint)
 	case class == "28" || e.Code == "3D000":
