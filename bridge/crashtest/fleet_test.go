@@ -46,6 +46,7 @@ type ships struct {
 type ship struct {
 	name    string
 	dir     string          // of its state
+	config  string          // the one that all have, or its own: see own
 	network *sftptest.Proxy // to the database
 	log     *os.File
 
@@ -84,7 +85,7 @@ func newShips(t *testing.T, n int, options ...orotest.Option) *ships {
 	t.Setenv("SHIP", "var")
 	t.Setenv("DATABASE", s.postgres)
 	for i := range n {
-		b := &ship{name: fmt.Sprintf("bridge %d", i+1), dir: fmt.Sprintf("var-%d", i+1)}
+		b := &ship{name: fmt.Sprintf("bridge %d", i+1), dir: fmt.Sprintf("var-%d", i+1), config: path}
 		if b.network, err = sftptest.NewProxy(s.cluster.Socket()); err != nil {
 			t.Fatal(err)
 		}
@@ -114,9 +115,15 @@ func through(t testing.TB, address, proxy string) string {
 // start starts a bridge.
 func (s *ships) start(b *ship, env ...string) {
 	s.t.Helper()
-	b.cmd, b.ended = s.command("run"), make(chan error, 1)
+	s.startAs(b, binary(s.t), env...)
+}
+
+// startAs starts a bridge of some version.
+func (s *ships) startAs(b *ship, program string, env ...string) {
+	s.t.Helper()
+	b.cmd, b.ended = exec.Command(program, "--config", b.config, "run"), make(chan error, 1)
 	b.cmd.Env = append(append(os.Environ(), "SHIP="+b.dir, "DATABASE="+through(s.t, s.postgres, b.network.Address)), env...)
-	b.cmd.Stderr = b.log
+	b.cmd.Dir, b.cmd.Stderr = s.dir, b.log
 	fmt.Fprintf(b.log, "--- starts %v\n", env)
 	if err := b.cmd.Start(); err != nil {
 		s.t.Fatal(err)

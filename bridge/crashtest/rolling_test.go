@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/state"
+	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/state/postgres/postgrestest"
 )
 
@@ -64,10 +64,13 @@ func (m *manager) hears(want string) {
 // there waits until so many bridges share the work.
 func (s *ships) there(n int) {
 	s.t.Helper()
-	s.until(fmt.Sprintf("bridge %d", n), time.Minute, func(l *state.State) bool {
-		members, err := l.Bridges(context.Background())
+	if s.ledger == nil {
+		s.look()
+	}
+	s.until(fmt.Sprintf("bridge %d", n), time.Minute, func() bool {
+		members, err := s.ledger.Bridges(context.Background())
 		return err == nil && len(members) == n && !slices.ContainsFunc(members, func(m *bridge.Member) bool { return m.Config == "" })
-	}, nil)
+	})
 }
 
 // says runs a verb by the config of a bridge, and what it says.
@@ -83,6 +86,19 @@ func (s *ships) says(b *ship, args ...string) (said string, code int) {
 	return string(out), cmd.ProcessState.ExitCode()
 }
 
+// own gives a bridge a config of its own, with some lines more.
+func (s *ships) own(b *ship, more string) {
+	s.t.Helper()
+	text, err := os.ReadFile(s.all[0].config)
+	if err == nil {
+		b.config = filepath.Join(s.dir, b.dir+".yaml")
+		err = os.WriteFile(b.config, append(text, more...), 0o600)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 // name is by what a bridge that runs is known.
 func (s *ships) name(b *ship) string {
 	host, err := os.Hostname()
@@ -92,14 +108,12 @@ func (s *ships) name(b *ship) string {
 	return fmt.Sprintf("%s:%d", host, b.cmd.Process.Pid)
 }
 
-// stop ends a bridge in an orderly way.
-func (s *ships) stop(b *ship) {
+// land ends a bridge in an orderly way.
+func (s *ships) land(b *ship) {
 	s.t.Helper()
-	if err := b.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		s.t.Fatal(err)
-	}
-	if err := b.cmd.Wait(); err != nil {
-		s.t.Errorf("%s ends with %v: %s", b.name, err, s.story())
+	s.signal(b, syscall.SIGTERM)
+	if err := <-b.ended; err != nil {
+		s.fail(fmt.Sprintf("%s ends with %v", b.name, err))
 	}
 	b.cmd = nil
 }
@@ -107,26 +121,20 @@ func (s *ships) stop(b *ship) {
 // TestAReloadReachesEveryBridge has each of two bridges read its own config, once: one that is not good is told by the bridge that refuses
 // it. A bridge that comes later has read its config already. One that was thought dead begins anew, which is no stop.
 func TestAReloadReachesEveryBridge(t *testing.T) {
-	address := postgrestest.Address(t)
-	s := newShips(t, address, 3)
+	s := newShips(t, 3)
 	first, second, third := s.all[0], s.all[1], s.all[2]
 	systemd := newManager(t)
 	s.start(first, systemd.env())
 	s.there(1)
+	s.own(second, "")
 	s.start(second)
 	s.there(2)
-	good := func(b *ship) string { return s.name(b) + ": the config was read again: 6 feeds, 1 exports\n" }
+	good := func(b *ship) string { return s.name(b) + ": the config was read again: 12 feeds, 2 exports\n" }
 	if said, code := s.says(first, "reload"); code != 0 || !strings.Contains(said, good(first)) || !strings.Contains(said, good(second)) {
 		t.Errorf("code %d: %s", code, said)
 	}
 
-	text, err := os.ReadFile(second.config)
-	if err == nil {
-		err = os.WriteFile(second.config, append(slices.Clone(text), "nonsense: 1\n"...), 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	s.own(second, "nonsense: 1\n")
 	refusal := "error: " + s.name(second) + ": read again the config: "
 	if said, code := s.says(first, "reload"); code != 2 || !strings.Contains(said, good(first)) || !strings.Contains(said, refusal) {
 		t.Errorf("code %d: %s", code, said)
@@ -136,13 +144,13 @@ func TestAReloadReachesEveryBridge(t *testing.T) {
 	if text := status.Paused["reload "+s.name(second)]; len(status.Paused) != 1 || !strings.Contains(text, "nonsense") {
 		t.Errorf("status: %v", status.Paused)
 	}
-	s.end9(second) // whatever it refused is nobody's any more
+	s.kill(second) // whatever it refused is nobody's any more
 	s.start(third)
-	s.until("the third instead of the second", time.Minute, func(l *state.State) bool {
-		members, err := l.Bridges(context.Background())
+	s.until("the third instead of the second", time.Minute, func() bool {
+		members, err := s.ledger.Bridges(context.Background())
 		is := func(m *bridge.Member) bool { return m.Name == s.name(third) && m.Config != "" }
 		return err == nil && len(members) == 2 && slices.ContainsFunc(members, is)
-	}, nil)
+	})
 	if said, code := s.says(first, "reload"); code != 0 || !strings.Contains(said, good(first)) || !strings.Contains(said, good(third)) {
 		t.Errorf("code %d: %s", code, said)
 	}
@@ -161,17 +169,15 @@ func TestAReloadReachesEveryBridge(t *testing.T) {
 	}
 
 	systemd.hears("RELOADING=1")
-	postgrestest.Exec(t, address, "DELETE FROM bridges WHERE name = '"+s.name(first)+"'")
+	postgrestest.Exec(t, s.postgres, "DELETE FROM bridges WHERE name = '"+s.name(first)+"'")
 	s.there(2)
-	if err := first.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
+	s.signal(first, syscall.SIGTERM)
 	systemd.hears("STOPPING=1")
 	begun := slices.DeleteFunc(systemd.told, func(told string) bool { return !strings.HasPrefix(told, "READY=1") })
 	if len(begun) != 1+3+1 {
 		t.Errorf("systemd heard that it was ready %d times: %q", len(begun), systemd.told)
 	}
-	_ = first.cmd.Wait()
+	<-first.ended
 	first.cmd = nil
 }
 
@@ -208,78 +214,61 @@ func TestBridgesAreUpgradedOneAfterTheOther(t *testing.T) {
 	if !soak() {
 		t.Skip("scripts/soak plays this; TestABridgeOfANewerVersionWaitsForTheOlderOnes of state/postgres plays the ledger's part")
 	}
-	u := undisturbedEnd(t)
-	c, err := postgrestest.New() // a schema of the next version is no other test's
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := c.Remove(); err != nil {
-			t.Error(err)
-		}
-	})
-	s := newShips(t, postgrestest.Within(t, c), 3)
+	s := newShips(t, 3)
 	first, second, newer := s.all[0], s.all[1], s.all[2]
 	s.start(first)
-	s.at("imports")
+	s.there(1)
 	s.start(second)
 	s.there(2)
-	s.drop(waves[0])
+	s.wave()
 
 	port := free(t)
-	text, err := os.ReadFile(newer.config)
-	if err == nil {
-		err = os.WriteFile(newer.config, append(text, fmt.Sprintf("admin: { listen: '127.0.0.1:%d' }\n", port)...), 0o600)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	s.own(newer, fmt.Sprintf("admin: { listen: '127.0.0.1:%d' }\n", port))
 	systemd := newManager(t)
-	newer.cmd = exec.Command(next(t), "--config", newer.config, "run")
-	newer.cmd.Env = append(os.Environ(), systemd.env())
-	newer.cmd.Dir, newer.cmd.Stderr = s.dir, &newer.log
-	if err := newer.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	program := next(t)
+	s.startAs(newer, program, systemd.env())
 	systemd.hears("STATUS=stands by")
-	s.until("the end of the first wave", time.Minute, settled(len(waves[0])), nil)
+	s.until("the end of the first wave", time.Minute, s.settled)
 	ready(t, port)
 
 	if said, code := s.says(second, "drain", s.name(first), "--why", "upgrade"); code != 0 {
 		t.Errorf("drain: %s", said)
 	}
-	s.stop(first)
-	s.drop(waves[1])
-	taken := len(s.batches())
-	s.until("a batch of the second wave", time.Minute, func(*state.State) bool { return len(s.batches()) > taken }, nil)
-	s.end9(second)
+	s.land(first)
+	taken := len(s.shop.Journal())
+	s.wave()
+	s.until("a batch of the second wave", time.Minute, func() bool {
+		return slices.ContainsFunc(s.shop.Journal()[taken:], func(r orotest.Request) bool { return r.Method == http.MethodPatch })
+	})
+	s.kill(second)
 	systemd.hears("STATUS=at work")
 	ready(t, port)
 	s.start(first)
-	if err := first.cmd.Wait(); err == nil || !bytes.Contains(first.log.Bytes(), []byte("install orobridge 9.9 again")) {
+	err := <-first.ended
+	first.cmd = nil
+	if told, lerr := os.ReadFile(first.log.Name()); lerr != nil || err == nil || !bytes.Contains(told, []byte("install orobridge 9.9 again")) {
 		t.Errorf("an older one that comes again ends with %v", err)
 	}
-	first.cmd = nil
 	unsettled := func(d struct{ State bridge.DropState }) bool { return !d.State.Settled() }
-	for began := time.Now(); ; time.Sleep(100 * time.Millisecond) {
-		cmd := exec.Command(newer.cmd.Path, "--config", newer.config, "drops", "--json")
+	for began := time.Now(); ; s.pause(100 * time.Millisecond) {
+		cmd := exec.Command(program, "--config", newer.config, "drops", "--json")
 		cmd.Dir = s.dir
 		out, err := cmd.Output()
 		var drops []struct{ State bridge.DropState }
 		if err = errors.Join(err, json.Unmarshal(out, &drops)); err != nil {
 			t.Fatal(err)
 		}
-		if len(drops) == len(waves[0])+len(waves[1]) && !slices.ContainsFunc(drops, unsettled) {
+		if len(drops) == s.waves*len(waves[0])*len(s.boxes) && !slices.ContainsFunc(drops, unsettled) {
 			break
 		}
 		if time.Since(began) > time.Minute {
-			t.Fatalf("the second wave does not end: %s", s.story())
+			s.fail("the second wave does not end")
 		}
 	}
-	s.stop(newer)
+	s.land(newer)
 	// Whoever looks is of this version again.
 	postgrestest.Exec(t, s.postgres, "DROP TABLE next; DELETE FROM migrations WHERE name = '999_next.sql'")
-	s.same(u)
+	s.calm().same(t, s.site.end().inTheEnd())
 }
 
 // ready wants a bridge to say at its address that it is alive and ready.

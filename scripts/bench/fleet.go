@@ -88,7 +88,8 @@ func (f *fleet) join() (*member, error) {
 	}
 	m := &member{exec.Command(f.b.program(), "run"), network}
 	m.Dir = f.dir
-	m.Env = append(os.Environ(), fmt.Sprintf("SHIP=var-%d", len(f.bridges)), "DATABASE=postgres://orobridge@"+network.Address+"/postgres?sslmode=disable")
+	m.Env = append(os.Environ(), fmt.Sprintf("SHIP=var-%d", len(f.bridges)),
+		"DATABASE=postgres://orobridge@"+network.Address+"/postgres?sslmode=disable")
 	log, err := os.Create(filepath.Join(f.dir, fmt.Sprintf("log-%d", len(f.bridges))))
 	if err != nil {
 		return nil, err
@@ -281,7 +282,8 @@ func (f *fleet) fail(n int, do, after func(*member) error) (batch, order time.Du
 		if batch == 0 && batchesSince(box, began) > 0 {
 			batch = time.Since(began)
 		}
-		if files, err := filepath.Glob(filepath.Join(f.dir, "orders", fmt.Sprintf("ORD_*_A%03d.csv", n))); order == 0 && err == nil && len(files) > 0 {
+		files, err := filepath.Glob(filepath.Join(f.dir, "orders", fmt.Sprintf("ORD_*_A%03d.csv", n)))
+		if order == 0 && err == nil && len(files) > 0 {
 			order = time.Since(began)
 		}
 		return batch > 0 && order > 0
@@ -342,10 +344,12 @@ var eachFeed = []struct{ name, entity, head, row string }{
 func scaleOf(b *bench, dir string, bridges int) (perMinute, busy float64, err error) {
 	each := ""
 	for _, feed := range eachFeed {
-		each += fmt.Sprintf("  - { name: SHOP-%[1]s, shop: SHOP, entity: %[2]s, remote: disk, folder: drops/SHOP-%[1]s, match: '*.csv', every: 1s, "+
+		each += fmt.Sprintf("  - { name: SHOP-%[1]s, shop: SHOP, entity: %[2]s, remote: disk, folder: drops/SHOP-%[1]s, match: '*.csv', "+
+			"every: 1s, "+
 			"ready: { stable: 0s }, format: { kind: csv } }\n", feed.name, feed.entity)
 	}
-	f, err := newFleet(b, dir, manyShops, orotest.Delays{Token: 50 * time.Millisecond, Read: 20 * time.Millisecond, Write: 20 * time.Millisecond,
+	f, err := newFleet(b, dir, manyShops, orotest.Delays{Token: 50 * time.Millisecond, Read: 20 * time.Millisecond,
+		Write:  20 * time.Millisecond,
 		Record: map[string]time.Duration{"": delayOfRow}}, each, "")
 	if err != nil {
 		return 0, 0, err

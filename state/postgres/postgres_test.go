@@ -218,8 +218,7 @@ func TestABridgeThatStandsStillHoldsNobodyUp(t *testing.T) {
 	c, err := frozen.database.write.Conn(t.Context())
 	must(t, err)
 	t.Cleanup(func() { _ = c.Close() }) // the database has ended it
-	_, err = frozen.database.begin(t.Context(), c)
-	must(t, err)
+	must(t, frozen.database.begin(t.Context(), c, frozen.database.commits.Add(1)))
 	must(t, c.Raw(func(dc any) error {
 		half, err := (&pgproto3.Parse{Query: "SELECT 1"}).Encode(nil)
 		must(t, err)

@@ -129,7 +129,8 @@ func timeNoted(notes map[string]string, name string) time.Time {
 }
 
 // bad are those of some drops that went wrong after a time, and why the first one did. Manifests that were rejected count as well.
-func (w *Watcher) bad(ctx context.Context, f *config.Feed, drops []*bridge.Drop, after, now time.Time) (bad []*bridge.Drop, text string, err error) {
+func (w *Watcher) bad(ctx context.Context, f *config.Feed, drops []*bridge.Drop, after, now time.Time) (bad []*bridge.Drop,
+	text string, err error) {
 	for _, d := range drops {
 		if !d.SettledAt.After(after) {
 			continue
