@@ -35,7 +35,7 @@ func TestARowThatAlwaysGetsA500IsIsolatedInMinutes(t *testing.T) {
 	if want := (bridge.Counts{Rows: 300, Created: 299, Rejected: 1}); run.Counts != want {
 		t.Errorf("%+v, want %+v; rejects:\n%s", run.Counts, want, strings.Join(w.Rejects(d), "\n"))
 	}
-	if took > 10*time.Minute { // some thirty waits between tries, each of a length by chance
+	if took > 10*time.Minute { // how long it waits between tries is chance, too
 		t.Errorf("it took %v of the shop's time", took)
 	}
 	t.Logf("isolated in %v", took)
