@@ -22,7 +22,7 @@ func (l linkStore) Lookup(ctx context.Context, entity string, keys []string, ref
 
 // CountLinks counts the links of an entity, up to some number.
 func (l linkStore) CountLinks(ctx context.Context, entity string, most int64) (n int64, err error) {
-	err = l.read.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM links WHERE entity = ? LIMIT ?) some`, l.of(entity), most).Scan(&n)
+	err = l.read.QueryRowContext(ctx, `SELECT count(*) FROM (SELECT 1 FROM links WHERE entity = ? LIMIT ?) few`, l.of(entity), most).Scan(&n)
 	return n, wrap("count links of "+entity, err)
 }
 
@@ -86,8 +86,8 @@ func (l linkStore) Contents(ctx context.Context, links []int64, each func(i int,
 	}
 	var i int64
 	var text string
-	err := walk(ctx, l.read, `SELECT j.key, a.content FROM json_each(?) j CROSS JOIN accepted a ON a.link = j.value`,
-		[]any{Numbers(links)}, func(rows *sql.Rows) error {
+	err := walk(ctx, l.read, `SELECT j.key, a.content FROM json_each(?) j CROSS JOIN accepted a ON a.link = CAST(j.value AS BIGINT)`,
+		[]any{numbers(links)}, func(rows *sql.Rows) error {
 			if err := rows.Scan(&i, &text); err != nil {
 				return err
 			}
