@@ -18,8 +18,8 @@ import (
 	"github.com/orobridge/orobridge/formats"
 )
 
-// priceFile writes n canonical prices, and enters them in the ledger as if the shop had accepted them.
-func priceFile(b testing.TB, w *bridgetest.World, n int, link bool) string {
+// priceFile writes n canonical prices, the rows in the order that at says, and enters them in the ledger as if the shop had accepted them.
+func priceFile(b testing.TB, w *bridgetest.World, n int, at func(row int) int) string {
 	path := filepath.Join(b.TempDir(), "prices.csv")
 	f, err := os.Create(path)
 	if err != nil {
@@ -28,18 +28,16 @@ func priceFile(b testing.TB, w *bridgetest.World, n int, link bool) string {
 	out := bufio.NewWriter(f)
 	fmt.Fprintln(out, "price_list,sku,unit,quantity,currency,value")
 	var page []bridge.Settlement
-	for i := range n {
+	for row := range n {
+		i := at(row)
 		value := fmt.Sprintf("%d.%d", i%900+1, i%9+1)
 		fmt.Fprintf(out, "Retail EUR,SKU-%07d,item,1,EUR,%s\n", i, value)
-		if !link {
-			continue
-		}
 		key := fmt.Sprintf("Retail EUR|SKU-%07d|item|1|EUR", i)
 		link := &bridge.Link{Entity: "prices", Key: key, OroID: "1", Feed: "prices", Drop: 1, Run: 1,
 			Content: []formats.Value{{Field: "value", Text: value}}}
 		page = append(page, bridge.Settlement{Link: link,
 			HistoryEntry: bridge.HistoryEntry{Fate: bridge.FateCreated, Entity: "prices", Key: key, Drop: 1, Run: 1}})
-		if len(page) == 5000 || i == n-1 {
+		if len(page) == 5000 || row == n-1 {
 			if err := w.Ledger.Settle(context.Background(), 0, page); err != nil {
 				b.Fatal(err)
 			}
@@ -56,8 +54,13 @@ func priceFile(b testing.TB, w *bridgetest.World, n int, link bool) string {
 // nothing but encoding/csv for comparison.
 func BenchmarkPlanUnchangedPrices(b *testing.B) {
 	const n = 20_000
+	b.Run("in order", func(b *testing.B) { planUnchanged(b, n, func(row int) int { return row }) })
+	b.Run("in no order", func(b *testing.B) { planUnchanged(b, n, func(row int) int { return row * 7919 % n }) })
+}
+
+func planUnchanged(b *testing.B, n int, at func(row int) int) {
 	w := bridgetest.NewWorld(b, bridgetest.FiveFeeds)
-	path := priceFile(b, w, n, true)
+	path := priceFile(b, w, n, at)
 	feed, _ := w.B.In.Feed("prices")
 	b.ReportAllocs()
 	var planning, reading time.Duration
@@ -67,7 +70,7 @@ func BenchmarkPlanUnchangedPrices(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if v.Run.Unchanged != n {
+		if v.Run.Unchanged != int64(n) {
 			b.Fatalf("%+v", v)
 		}
 		planning += time.Since(began)

@@ -87,7 +87,8 @@ func TestRowsInNoOrderHaveTheirFatesAsThoseInOrder(t *testing.T) {
 		"from last to first": func(i int) int { return len(skus) - 1 - i },
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ", mode: full, on_missing: delete, guards: { max_shrink: 100%, max_rejects: 100% }"))
+			w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices",
+				", mode: full, on_missing: delete, guards: { max_shrink: 100%, max_rejects: 100% }"))
 			w.Stock(skus...)
 			first := make([]string, 30) // the other ten are new later
 			for i := range first {

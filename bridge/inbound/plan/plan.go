@@ -2,8 +2,9 @@
 //
 // A [Planner] reads the rows of one run, compares each with what Oro last accepted under its key, and leaves a stage that
 // holds only what differs. It is a pipeline: one goroutine parses chunks of rows, two look their keys up in the ledger, and
-// the caller's takes the chunks in the file's order. Memory is a few chunks, and one bit for each key of the ledger that the
-// file names. Of a full drop it finds, too, what the file lacks and what of it may be withdrawn.
+// the caller's takes the chunks in the file's order. Memory is a few chunks, one bit for each key of the ledger that the
+// file names, and, for a long file in no order, 20 bytes for each link of its entity where these are no more than a million. Of a
+// full drop it finds, too, what the file lacks and what of it may be withdrawn.
 //
 // What may go in: the comparison of rows with the ledger. What may not: the shop, which package apply asks (but for one
 // question, [Planner.Incomplete], which makes a row another one), and
