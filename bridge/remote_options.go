@@ -20,6 +20,12 @@ type Doubtful interface {
 	Doubts() error
 }
 
+// Placed options are of a remote that stands on the bridge's own machine: bridges that share their work on several have one each.
+type Placed interface {
+	// Apart says what each of them has of its own ("a folder of their own"), and what to do about that.
+	Apart() (what, hint string)
+}
+
 // RemoteSetup is what a remote is told besides its options.
 type RemoteSetup struct {
 	Name     string       // the remote's, in the config

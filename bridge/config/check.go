@@ -118,6 +118,10 @@ func (k checker) remote(key string, r *Remote) {
 	if o, ok := r.Options.(bridge.Doubtful); ok {
 		k.at(key, "", o.Doubts(), k.warn)
 	}
+	if o, ok := r.Options.(bridge.Placed); ok && k.c.State.Postgres != "" {
+		what, hint := o.Apart()
+		k.notes = append(k.notes, k.finding(key, hint, "bridges on several machines have %s", what))
+	}
 }
 
 // anyForm says whether a secret is given in any of its forms, whether or not it could be read.

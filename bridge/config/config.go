@@ -45,6 +45,8 @@ type Config struct {
 	Path string `yaml:"-"`
 	// Warnings are what works but should not stay: a secret that everybody can read, a shop without TLS.
 	Warnings Problems `yaml:"-"`
+	// Notes are what may be right, and only people know: they hear of it when they ask.
+	Notes Problems `yaml:"-"`
 }
 
 // State says where the ledger, the spool and the lock are.

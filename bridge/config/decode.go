@@ -31,6 +31,7 @@ type decoder struct {
 	budget   int             // nodes that may still be visited: aliases can blow a small file up
 	problems Problems
 	warnings Problems
+	notes    Problems
 }
 
 const (

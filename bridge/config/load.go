@@ -58,7 +58,8 @@ func parseConfig(path string, data []byte, kinds Kinds, env func(string) (string
 	if len(d.problems) > 0 {
 		return nil, d.problems
 	}
-	c.Warnings = d.warnings
+	d.notes.sort()
+	c.Warnings, c.Notes = d.warnings, d.notes
 	c.Feeds = branched(c.Feeds)
 	return c, nil
 }

@@ -88,6 +88,15 @@ func (o *Options) filled() *Options {
 	return &all
 }
 
+// Apart implements [bridge.Placed].
+func (o *Options) Apart() (what, hint string) {
+	what, hint = "a folder of their own", "let it be the same folder on all of them, such as a mount"
+	if len(o.HostKeys) == 0 {
+		what, hint = what+" and host keys of their own", hint+", and name the same host_keys"
+	}
+	return what, hint
+}
+
 // Check implements [bridge.RemoteOptions].
 func (o *Options) Check() error {
 	var all []error

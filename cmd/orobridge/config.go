@@ -1,11 +1,10 @@
 package main
 
 import (
-	"fmt"
-
 	"github.com/spf13/cobra"
 
 	"github.com/orobridge/orobridge/bridge/config"
+	"github.com/orobridge/orobridge/cmd/orobridge/report"
 )
 
 func newConfigCommand(a *app) *cobra.Command {
@@ -20,7 +19,7 @@ func newConfigCommand(a *app) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(a.Stderr, "%s is good: %d remotes, %d feeds, %d exports\n", a.configPath, len(c.Remotes), len(c.Feeds), len(c.Exports))
+				report.Good(a.Stderr, a.configPath, c)
 				return nil
 			},
 		},

@@ -8,6 +8,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"time"
@@ -85,6 +86,14 @@ func Problems(view func() (*config.Config, error)) Part {
 		}
 		return nil
 	}}
+}
+
+// Good says that a config is good, and what only people know whether it is meant.
+func Good(w io.Writer, path string, c *config.Config) {
+	fmt.Fprintf(w, "%s is good: %d remotes, %d feeds, %d exports\n", path, len(c.Remotes), len(c.Feeds), len(c.Exports))
+	for _, n := range c.Notes {
+		show.Say(w, "note", n.Error(), n.Hint)
+	}
 }
 
 // State lists the files of the state folder, and of the folders in it how many bytes they hold.
