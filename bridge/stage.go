@@ -68,7 +68,7 @@ type Stage interface {
 	// Put adds changes, and returns those whose keys the stage holds already: they were not added. Their numbers hold until more
 	// are put.
 	Put(ctx context.Context, changes []*Staged) (repeats []*Staged, err error)
-	// Get finds a change by key; nil if there is none.
+	// Get finds a change by key, as long as not all is planned; nil if there is none.
 	Get(ctx context.Context, key string) (*Staged, error)
 	// Save writes back what is known of changes that were read or put: all but their keys, positions, records and rows. Replace
 	// writes all of the change of a key back; Drop takes it away.
@@ -77,7 +77,9 @@ type Stage interface {
 	Drop(ctx context.Context, key string) error
 	// Next returns up to n changes of a status after a sequence number, in order.
 	Next(ctx context.Context, status StageStatus, after int64, n int) ([]*Staged, error)
-	// Count counts changes by status and operation.
+	// Planned says that no more changes are put: what finds them by their keys goes, and so does what has its fate.
+	Planned(ctx context.Context) error
+	// Count counts changes by status and operation. Those that have their fate may be gone once all is planned.
 	Count(ctx context.Context) (map[StageStatus]map[Op]int64, error)
 	// Close removes the stage.
 	Close() error

@@ -113,6 +113,9 @@ func (s *few) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*bri
 	return repeats, nil
 }
 
+// Planned implements bridge.Stage.
+func (s *few) Planned(ctx context.Context) error { return ctx.Err() }
+
 // Get implements bridge.Stage.
 func (s *few) Get(ctx context.Context, key string) (*bridge.Staged, error) {
 	i := s.find(key)

@@ -188,7 +188,7 @@ func (l *loader) attempt(ctx context.Context, resumed bool) (v verdict, err erro
 	if v, err := l.guard(ctx, stage, a.Expected); err != nil || v.state == bridge.Held {
 		return v, err
 	}
-	if err := p.CancelParked(ctx); err != nil {
+	if err := errors.Join(p.CancelParked(ctx), stage.Planned(ctx)); err != nil {
 		return v, err
 	}
 	if err := a.ApplyAll(ctx); err != nil {

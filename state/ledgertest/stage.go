@@ -179,6 +179,23 @@ var stage = []test{
 			got.Record.Values[0].Text, got.Raw[0].Text, got.OroID = "8", "8", "8"
 		}
 	}},
+	{"once all is planned, what has its fate may be gone, and the rest goes on", func(w *world) {
+		s := w.stageOf(1)
+		c := staged("b", "2")
+		_, err := s.Put(w.Context(), []*bridge.Staged{staged("a", "1"), c})
+		w.must(err)
+		w.must(s.Planned(w.Context()))
+		w.is([]string{"a", "b"}, w.stagedKeys(s, bridge.Undecided))
+		c.Status = bridge.Finished
+		w.must(s.Save(w.Context(), []*bridge.Staged{c}))
+		page, err := s.Next(w.Context(), bridge.Undecided, 0, 10)
+		w.must(err)
+		w.is("a", page[0].Key)
+		page[0].Status = bridge.Finished
+		w.must(s.Save(w.Context(), page))
+		w.is([]string(nil), w.stagedKeys(s, bridge.Undecided))
+		w.must(s.Save(w.Context(), page)) // once more
+	}},
 	{"a put that is cut puts nothing", func(w *world) {
 		s := w.stageOf(1)
 		ctx, cancel := context.WithCancel(w.Context())

@@ -1,7 +1,6 @@
 package sqlite
 
 import (
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"slices"
@@ -16,8 +15,8 @@ import (
 )
 
 // packer writes changes small, and reads them again. Names of columns and fields are the same in each: they are kept once, and
-// numbered. A value that stands in the row is not written once more. A long row is compressed by what stands in the first ones,
-// since rows of a file resemble one another.
+// numbered. A value that stands in the row is not written once more. Rows are compressed by what stands in the first ones, since rows of
+// a file resemble one another.
 type packer struct {
 	entity  *formats.Entity
 	names   []string
@@ -27,15 +26,9 @@ type packer struct {
 }
 
 const (
-	longRow    = 128     // bytes from which on a row is compressed
+	longRow    = 128     // bytes of most rows
 	dictionary = 4 << 10 // bytes of the first rows that others are compressed by
 	inReach    = 64      // cells of a row that a value is looked for in
-)
-
-// What stands before a row: as it is, or compressed.
-const (
-	plainRow  = 0
-	packedRow = 1
 )
 
 // learn makes the dictionary, of the first changes that are put.
@@ -46,26 +39,37 @@ func (p *packer) learn(changes []*bridge.Staged) {
 	p.learned = true
 	var sample []byte
 	for _, c := range changes {
-		if sample = append(sample, p.plain(c)...); len(sample) >= dictionary {
+		if sample = append(sample, p.row(c)...); len(sample) >= dictionary {
 			break
 		}
 	}
 	p.dict = s2.MakeDict(sample[:min(len(sample), dictionary)], nil)
 }
 
-// row is what the file says: position, record, and the row itself.
-func (p *packer) row(c *bridge.Staged) []byte {
-	text := p.plain(c)
-	if len(text) >= longRow && p.dict != nil {
-		text = append([]byte{packedRow}, p.dict.Encode(nil, text[1:])...)
+// compress makes packed rows small, with a checksum behind.
+func (p *packer) compress(rows []byte) []byte {
+	if p.dict == nil {
+		return ledger.SealBytes(s2.Encode(nil, rows))
 	}
-	return ledger.SealBytes(text)
+	return ledger.SealBytes(p.dict.Encode(nil, rows))
 }
 
-// plain is a row that is not compressed.
-func (p *packer) plain(c *bridge.Staged) []byte {
+// expand reads what compress wrote.
+func (p *packer) expand(b []byte) ([]byte, error) {
+	b, err := ledger.UnsealBytes(b, "staged rows")
+	if err != nil {
+		return nil, err
+	}
+	if p.dict == nil {
+		return s2.Decode(nil, b)
+	}
+	return p.dict.Decode(nil, b)
+}
+
+// row is what the file says: position, record, and the row itself.
+func (p *packer) row(c *bridge.Staged) []byte {
 	pos := c.Record.Pos
-	w := written{b: append(make([]byte, 0, 2*longRow), plainRow), packer: p}
+	w := written{b: make([]byte, 0, 2*longRow), packer: p}
 	w.number(pos.Line)
 	w.number(pos.Offset)
 	w.text(pos.Segment)
@@ -118,22 +122,11 @@ func (p *packer) known(c *bridge.Staged) []byte {
 		w.values(c.Values)
 		w.values(c.Old)
 	}
-	return ledger.SealBytes(w.b)
+	return w.b
 }
 
 // unpack fills a change, of which status and operation are there, with its row and with what is known of it.
-func (p *packer) unpack(c *bridge.Staged, row, known []byte) error {
-	row, err := ledger.UnsealBytes(row, "staged row")
-	if err != nil || len(row) == 0 {
-		return cmp.Or(err, errCutOff)
-	}
-	text := row[1:]
-	if row[0] == packedRow {
-		if text, err = p.dict.Decode(nil, text); err != nil {
-			return err
-		}
-	}
-	r := p.reading(text)
+func (p *packer) unpack(c *bridge.Staged, r read, known []byte) error {
 	pos := &c.Record.Pos
 	pos.Line, pos.Offset = r.number(), r.number()
 	pos.Segment, pos.Doc, pos.Part = r.text(), r.text(), r.text()
@@ -142,7 +135,7 @@ func (p *packer) unpack(c *bridge.Staged, row, known []byte) error {
 		c.Parked = time.UnixMilli(parked).UTC()
 	}
 	n := r.number()
-	if n < 0 || n > int64(len(text)) {
+	if n < 0 || n > int64(len(r.b)) {
 		return errCutOff
 	}
 	if r.cells = make([]string, 0, min(n, inReach)); n > 0 {
@@ -164,11 +157,7 @@ func (p *packer) unpack(c *bridge.Staged, row, known []byte) error {
 }
 
 func (p *packer) unpackKnown(c *bridge.Staged, known []byte) error {
-	known, err := ledger.UnsealBytes(known, "staged change")
-	if err != nil {
-		return err
-	}
-	r := p.reading(known)
+	r := p.reading(known, string(known))
 	c.Again, c.Verify = r.flags()
 	c.OroID, c.Link, c.Cap, c.Tries = r.text(), r.number(), int(r.number()), int(r.number())
 	if missing := (bridge.Missing{Entity: r.text(), Key: r.text()}); missing.Entity != "" {
@@ -254,7 +243,8 @@ type read struct {
 	err   error
 }
 
-func (p *packer) reading(b []byte) read { return read{b: b, whole: string(b), packer: p} }
+// reading reads bytes of which the text is there as well.
+func (p *packer) reading(b []byte, text string) read { return read{b: b, whole: text, packer: p} }
 
 var errCutOff = errors.New("a change was cut off")
 

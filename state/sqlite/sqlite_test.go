@@ -19,7 +19,7 @@ import (
 
 // A bit that flips on the disk between planning and sending is found out: the run is planned again.
 func TestAStagedChangeThatIsDamagedIsNotSent(t *testing.T) {
-	for _, column := range []string{"row", "known"} {
+	for table, column := range map[string]string{"blocks": "rows", "states": "known"} {
 		s, err := NewStage(t.Context(), t.TempDir(), formats.Products, 1)
 		must(t, err)
 		name := []formats.Value{{Field: "name", Text: "Bolt"}}
@@ -29,8 +29,10 @@ func TestAStagedChangeThatIsDamagedIsNotSent(t *testing.T) {
 		if _, err := s.Next(t.Context(), bridge.Decided, 0, 10); err != nil {
 			t.Error(err)
 		}
-		_, err = s.(*stage).db.Exec(fmt.Sprintf(`UPDATE changes SET %s = CAST(substr(%[1]s, 1, 3) || x'ff' || substr(%[1]s, 5) AS BLOB)`, column))
+		_, err = s.(*stage).db.Exec(fmt.Sprintf(`UPDATE %s SET %[2]s = CAST(substr(%[2]s, 1, 3) || x'ff' || substr(%[2]s, 5) AS BLOB)`,
+			table, column))
 		must(t, err)
+		s.(*stage).read = block{} // of the disk
 		if _, err := s.Next(t.Context(), bridge.Decided, 0, 10); err == nil || !strings.Contains(err.Error(), "it is not what was written") {
 			t.Errorf("a bit of its %s: %v", column, err)
 		}

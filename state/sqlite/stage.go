@@ -1,11 +1,12 @@
 package sqlite
 
 import (
+	"cmp"
 	"context"
-	"crypto/sha256"
 	"database/sql"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"os"
 	"slices"
 
@@ -14,32 +15,38 @@ import (
 	"github.com/orobridge/orobridge/state/ledger"
 )
 
-// stage is a scratch database beside the ledger. It is never synced: a run that was interrupted makes a new one. Changes are read
-// in the order in which they were put, so that an index by status would cost more than it saves.
+// stage is a scratch database beside the ledger. It is never synced: a run that was interrupted makes a new one. Changes stand in
+// blocks, in the order in which they are put and read: what the file says of them, compressed together, and what is known of them, which
+// is found out bit by bit. Once all of a block have their fates it goes, and its room is given back: the ledger grows meanwhile.
 type stage struct {
-	db     *sql.DB
-	path   string
-	packed packer
+	db       *sql.DB
+	path     string
+	packed   packer
+	digest   func(key string) int64
+	last     int64 // sequence number that was given last
+	replaced bool  // some rows stand in replaced
+	planned  bool
+	read     block // that was read last
 }
 
-const stageSchema = `CREATE TABLE changes (
-	seq    INTEGER PRIMARY KEY,
-	digest BLOB    NOT NULL UNIQUE, -- of the key, which stands in the row
-	status INTEGER NOT NULL,
-	op     INTEGER NOT NULL, -- in operations; a number, so that the change does not grow once it is known
-	known  BLOB    NOT NULL, -- what is known of the change, which is found out bit by bit
-	row    BLOB    NOT NULL  -- what the file says, which stays
+const stageSchema = `
+CREATE TABLE blocks ( -- what the file says, which stays
+	last INTEGER PRIMARY KEY, -- sequence number of its last change
+	rows BLOB NOT NULL
+);
+CREATE TABLE replaced ( -- rows that stand in the place of others
+	seq INTEGER PRIMARY KEY,
+	row BLOB NOT NULL
+);
+CREATE TABLE states ( -- of a block's changes
+	last     INTEGER PRIMARY KEY,
+	statuses INTEGER NOT NULL, -- which some of them have, a bit for each
+	known    BLOB    NOT NULL
+);
+CREATE TABLE keys ( -- as long as more are put
+	digest INTEGER PRIMARY KEY, -- of the key, which stands in the row; the next one that is free, if that is another key's
+	seq    INTEGER NOT NULL
 )`
-
-var operations = []bridge.Op{"", bridge.Create, bridge.Update, bridge.Remove}
-
-func operation(op bridge.Op) int { return slices.Index(operations, op) }
-
-// digest stands for a key: no two keys have the same.
-func digest(key string) []byte {
-	sum := sha256.Sum256([]byte(key))
-	return sum[:16]
-}
 
 // NewStage opens an empty stage for the changes of one run in a folder.
 func NewStage(ctx context.Context, dir string, e *formats.Entity, run int64) (bridge.Stage, error) {
@@ -47,7 +54,8 @@ func NewStage(ctx context.Context, dir string, e *formats.Entity, run int64) (br
 	if err != nil {
 		return nil, err
 	}
-	db, err := open(path, "_journal_mode=MEMORY&_synchronous=OFF&_txlock=immediate&_cache_size=-4000&_locking_mode=EXCLUSIVE")
+	db, err := open(path, "_auto_vacuum=incremental&_journal_mode=MEMORY&_synchronous=OFF&_txlock=immediate&_cache_size=-4000&"+
+		"_locking_mode=EXCLUSIVE")
 	if err != nil {
 		return nil, errors.Join(err, remove(path))
 	}
@@ -55,7 +63,9 @@ func NewStage(ctx context.Context, dir string, e *formats.Entity, run int64) (br
 	if _, err := db.ExecContext(ctx, stageSchema); err != nil {
 		return nil, errors.Join(fmt.Errorf("make stage: %w", trouble(err)), db.Close(), remove(path))
 	}
-	return &stage{db: db, path: path, packed: packer{entity: e, numbers: map[string]uint64{}}}, nil
+	seed := maphash.MakeSeed()
+	return &stage{db: db, path: path, packed: packer{entity: e, numbers: map[string]uint64{}},
+		digest: func(key string) int64 { return int64(maphash.String(seed, key)) }}, nil
 }
 
 // StagePrefix begins the names of stages. One that a killed process has left behind is worth nothing.
@@ -85,163 +95,264 @@ func remove(path string) error {
 // Close implements bridge.Stage.
 func (s *stage) Close() error { return errors.Join(s.db.Close(), remove(s.path)) }
 
-func (s *stage) tx(ctx context.Context, f func(*sql.Tx) error) error {
-	if err := inTx(ctx, s.db, f); err != nil {
-		return fmt.Errorf("write stage: %w", trouble(err))
+// writing does something with the stage in one transaction.
+func (s *stage) writing(ctx context.Context, f func(*sql.Tx) error) error {
+	err := inTx(ctx, s.db, f)
+	if err != nil {
+		s.read = block{} // it may be of what was not written
 	}
-	return nil
+	return wrap("write stage", trouble(err))
 }
 
 // Put implements bridge.Stage.
 func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*bridge.Staged, err error) {
 	s.packed.learn(changes)
-	err = s.tx(ctx, func(tx *sql.Tx) error {
-		st, err := tx.PrepareContext(ctx, `INSERT INTO changes (digest, status, op, known, row) VALUES (?, ?, ?, ?, ?)
-			ON CONFLICT DO NOTHING`)
-		if err != nil {
+	var put []*bridge.Staged
+	err = s.writing(ctx, func(tx *sql.Tx) error {
+		if put, repeats, err = s.enter(ctx, tx, changes); err != nil {
 			return err
 		}
-		defer st.Close()
-		whole := context.WithoutCancel(ctx) // as for the ledger's statements
-		for _, c := range changes {
-			res, err := st.ExecContext(whole, digest(c.Key), int(c.Status), operation(c.Op), s.packed.known(c), s.packed.row(c))
+		return s.writeBlocks(ctx, tx, put)
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, c := range put {
+		c.Seq = s.last + int64(i) + 1
+	}
+	s.last += int64(len(put))
+	return repeats, nil
+}
+
+// enter gives the keys of changes the sequence numbers that come next; those that have one are repeats.
+func (s *stage) enter(ctx context.Context, tx *sql.Tx, changes []*bridge.Staged) (put, repeats []*bridge.Staged, err error) {
+	insert, err := tx.PrepareContext(ctx, `INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING`)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer insert.Close()
+	whole := context.WithoutCancel(ctx) // as for the ledger's statements
+	for _, c := range changes {
+		seq := s.last + int64(len(put)) + 1
+		res, err := insert.ExecContext(whole, s.digest(c.Key), seq)
+		if err != nil {
+			return nil, nil, err
+		}
+		n, err := res.RowsAffected()
+		if err != nil {
+			return nil, nil, err
+		}
+		entered := n == 1
+		if !entered {
+			if entered, err = s.enterBeside(ctx, tx, c.Key, seq, put); err != nil {
+				return nil, nil, err
+			}
+		}
+		if entered {
+			put = append(put, c)
+		} else {
+			repeats = append(repeats, c)
+		}
+	}
+	return put, repeats, nil
+}
+
+// enterBeside enters a key whose digest is there, unless the key is. Some changes are being put just now.
+func (s *stage) enterBeside(ctx context.Context, tx *sql.Tx, key string, seq int64, put []*bridge.Staged) (entered bool, err error) {
+	digest, found, err := s.find(ctx, tx, key, put)
+	if err != nil || found > s.last {
+		return false, err
+	}
+	if found != 0 {
+		of, err := s.stateAt(ctx, tx, found)
+		if err != nil || of.status != gone {
+			return false, err
+		}
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO keys VALUES (?1, ?2) ON CONFLICT DO UPDATE SET seq = ?2`, digest, seq)
+	return true, err
+}
+
+// find tells the sequence number of a key, 0 for none, and the digest under which it stands or may be entered.
+func (s *stage) find(ctx context.Context, db asked, key string, put []*bridge.Staged) (digest, seq int64, err error) {
+	for digest = s.digest(key); ; digest++ {
+		err := db.QueryRowContext(ctx, `SELECT seq FROM keys WHERE digest = ?`, digest).Scan(&seq)
+		if errors.Is(err, sql.ErrNoRows) {
+			return digest, 0, nil
+		}
+		if err != nil {
+			return 0, 0, err
+		}
+		if i := seq - s.last - 1; i >= 0 {
+			if put[i].Key == key {
+				return digest, seq, nil
+			}
+			continue
+		}
+		c, err := s.change(ctx, db, seq, state{status: bridge.Finished})
+		if err != nil || c.Key == key {
+			return digest, seq, err
+		}
+	}
+}
+
+// Get implements bridge.Stage.
+func (s *stage) Get(ctx context.Context, key string) (*bridge.Staged, error) {
+	_, seq, err := s.find(ctx, s.db, key, nil)
+	if err != nil || seq == 0 {
+		return nil, wrap("read stage", err)
+	}
+	of, err := s.stateAt(ctx, s.db, seq)
+	if err != nil || of.status == gone {
+		return nil, wrap("read stage", err)
+	}
+	c, err := s.change(ctx, s.db, seq, of)
+	return c, wrap("read stage", err)
+}
+
+// Save implements bridge.Stage.
+func (s *stage) Save(ctx context.Context, changes []*bridge.Staged) error {
+	changes = slices.DeleteFunc(slices.Clone(changes), func(c *bridge.Staged) bool { return c.Seq < 1 || c.Seq > s.last })
+	slices.SortFunc(changes, func(a, b *bridge.Staged) int { return cmp.Compare(a.Seq, b.Seq) })
+	done := false
+	err := s.writing(ctx, func(tx *sql.Tx) error {
+		for len(changes) > 0 {
+			b, err := s.states(ctx, tx, changes[0].Seq)
 			if err != nil {
 				return err
 			}
-			n, err := res.RowsAffected()
-			if err != nil {
-				return err
-			}
-			if n == 0 {
-				repeats = append(repeats, c)
+			if b == nil {
+				changes = changes[1:]
 				continue
 			}
-			if c.Seq, err = res.LastInsertId(); err != nil {
+			for len(changes) > 0 && changes[0].Seq <= b.last {
+				if of := b.of(changes[0].Seq); of.status != gone {
+					*of = s.stateOf(changes[0])
+				}
+				changes = changes[1:]
+			}
+			finished, err := s.writeStates(ctx, tx, b)
+			if done = done || finished; err != nil {
 				return err
 			}
 		}
 		return nil
 	})
-	return repeats, err
+	if err == nil && done {
+		err = s.giveBack(ctx)
+	}
+	return err
+}
+
+// stateOf is what is known of a change: of one that is finished nothing but that matters any more.
+func (s *stage) stateOf(c *bridge.Staged) state {
+	of := state{status: c.Status, op: c.Op}
+	if c.Status != bridge.Finished {
+		of.known = s.packed.known(c)
+	}
+	return of
 }
 
 // Replace implements bridge.Stage.
 func (s *stage) Replace(ctx context.Context, c *bridge.Staged) error {
-	return s.tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `UPDATE changes SET status = ?, op = ?, known = ?, row = ? WHERE digest = ?`,
-			int(c.Status), operation(c.Op), s.packed.known(c), s.packed.row(c), digest(c.Key))
-		return err
-	})
-}
-
-// alike are changes of which the same is known.
-type alike struct {
-	status bridge.StageStatus
-	op     bridge.Op
-	known  string
-}
-
-// Save implements bridge.Stage. Of most changes of a page the same is known, and one statement says so; of one that is finished
-// nothing but that matters any more.
-func (s *stage) Save(ctx context.Context, changes []*bridge.Staged) error {
-	groups := map[alike][]int64{}
-	for _, c := range changes {
-		g := alike{status: c.Status, op: c.Op}
-		if c.Status != bridge.Finished {
-			g.known = string(s.packed.known(c))
-		}
-		groups[g] = append(groups[g], c.Seq)
-	}
-	return s.tx(ctx, func(tx *sql.Tx) error {
-		one, err := tx.PrepareContext(ctx, `UPDATE changes SET status = ?, op = ?, known = ? WHERE seq = ?`)
-		if err != nil {
+	return s.writing(ctx, func(tx *sql.Tx) error {
+		return s.rewrite(ctx, tx, c.Key, func(seq int64, of *state) error {
+			*of = s.stateOf(c)
+			s.replaced, s.read = true, block{}
+			_, err := tx.ExecContext(ctx, `INSERT INTO replaced VALUES (?1, ?2) ON CONFLICT DO UPDATE SET row = ?2`, seq, s.packed.compress(s.packed.row(c)))
 			return err
-		}
-		defer one.Close()
-		for g, seqs := range groups {
-			if len(seqs) == 1 {
-				_, err = one.ExecContext(ctx, int(g.status), operation(g.op), []byte(g.known), seqs[0])
-			} else {
-				_, err = tx.ExecContext(ctx, `UPDATE changes SET status = ?, op = ?, known = ? WHERE seq IN (SELECT value FROM json_each(?))`,
-					int(g.status), operation(g.op), []byte(g.known), ledger.Numbers(seqs))
-			}
-			if err != nil {
-				return err
-			}
-		}
-		return nil
+		})
 	})
-}
-
-const stagedColumns = `seq, status, op, known, row`
-
-func (s *stage) scan(row interface{ Scan(...any) error }) (*bridge.Staged, error) {
-	c := &bridge.Staged{Change: bridge.Change{Record: &formats.Record{}}}
-	var known, text sql.RawBytes
-	var op int
-	if err := row.Scan(&c.Seq, &c.Status, &op, &known, &text); err != nil {
-		return nil, err
-	}
-	c.Op = operations[op]
-	return c, s.packed.unpack(c, text, known)
-}
-
-// Get implements bridge.Stage.
-func (s *stage) Get(ctx context.Context, key string) (c *bridge.Staged, err error) {
-	const query = `SELECT ` + stagedColumns + ` FROM changes WHERE digest = ?`
-	err = ledger.Walk(ctx, s.db, query, []any{digest(key)}, func(rows *sql.Rows) (err error) {
-		c, err = s.scan(rows)
-		return err
-	})
-	return c, wrap("read stage", err)
 }
 
 // Drop implements bridge.Stage.
 func (s *stage) Drop(ctx context.Context, key string) error {
-	return s.tx(ctx, func(tx *sql.Tx) error {
-		_, err := tx.ExecContext(ctx, `DELETE FROM changes WHERE digest = ?`, digest(key))
-		return err
+	return s.writing(ctx, func(tx *sql.Tx) error {
+		return s.rewrite(ctx, tx, key, func(_ int64, of *state) error {
+			*of = state{status: gone}
+			return nil
+		})
 	})
 }
 
-// Next implements bridge.Stage.
-func (s *stage) Next(ctx context.Context, status bridge.StageStatus, after int64, n int) ([]*bridge.Staged, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT `+stagedColumns+` FROM changes WHERE status = ? AND seq > ? ORDER BY seq LIMIT ?`,
-		int(status), after, n)
-	if err != nil {
-		return nil, fmt.Errorf("read stage: %w", err)
+// rewrite changes what is known of a key's change, if there is one.
+func (s *stage) rewrite(ctx context.Context, tx *sql.Tx, key string, change func(seq int64, of *state) error) error {
+	_, seq, err := s.find(ctx, tx, key, nil)
+	if err != nil || seq == 0 {
+		return err
 	}
-	defer rows.Close()
-	var changes []*bridge.Staged
-	for rows.Next() {
-		c, err := s.scan(rows)
-		if err != nil {
-			return nil, fmt.Errorf("read stage: %w", err)
+	b, err := s.states(ctx, tx, seq)
+	if err != nil || b == nil || b.of(seq).status == gone {
+		return err
+	}
+	if err := change(seq, b.of(seq)); err != nil {
+		return err
+	}
+	_, err = s.writeStates(ctx, tx, b)
+	return err
+}
+
+// Planned implements bridge.Stage.
+func (s *stage) Planned(ctx context.Context) error {
+	s.planned = true
+	err := s.writing(ctx, func(tx *sql.Tx) error {
+		if _, err := tx.ExecContext(ctx, `DROP TABLE keys`); err != nil {
+			return err
 		}
-		changes = append(changes, c)
+		return s.forgetFinished(ctx, tx)
+	})
+	if err == nil {
+		err = s.giveBack(ctx)
 	}
-	return changes, rows.Err()
+	return err
+}
+
+// Next implements bridge.Stage.
+func (s *stage) Next(ctx context.Context, status bridge.StageStatus, after int64, n int) (changes []*bridge.Staged, err error) {
+	for seq := after + 1; len(changes) < n; {
+		b, err := s.next(ctx, seq, status)
+		if err != nil || b == nil {
+			return changes, wrap("read stage", err)
+		}
+		for seq = max(seq, b.first()); seq <= b.last && len(changes) < n; seq++ {
+			of := b.of(seq)
+			if of.status != status {
+				continue
+			}
+			c, err := s.change(ctx, s.db, seq, *of)
+			if err != nil {
+				return nil, wrap("read stage", err)
+			}
+			changes = append(changes, c)
+		}
+	}
+	return changes, nil
 }
 
 // Count implements bridge.Stage.
 func (s *stage) Count(ctx context.Context) (map[bridge.StageStatus]map[bridge.Op]int64, error) {
-	rows, err := s.db.QueryContext(ctx, `SELECT status, op, count(*) FROM changes GROUP BY status, op`)
-	if err != nil {
-		return nil, fmt.Errorf("count stage: %w", err)
-	}
-	defer rows.Close()
 	counts := map[bridge.StageStatus]map[bridge.Op]int64{}
-	for rows.Next() {
-		var status bridge.StageStatus
-		var op int
-		var n int64
-		if err := rows.Scan(&status, &op, &n); err != nil {
-			return nil, err
+	err := ledger.Walk(ctx, s.db, `SELECT last, known FROM states`, nil, func(rows *sql.Rows) error {
+		b, err := scanStates(rows)
+		if err != nil {
+			return err
 		}
-		if counts[status] == nil {
-			counts[status] = map[bridge.Op]int64{}
+		for _, of := range b.all {
+			if of.status == gone {
+				continue
+			}
+			if counts[of.status] == nil {
+				counts[of.status] = map[bridge.Op]int64{}
+			}
+			counts[of.status][of.op]++
 		}
-		counts[status][operations[op]] = n
-	}
-	return counts, rows.Err()
+		return nil
+	})
+	return counts, wrap("count stage", err)
+}
+
+// giveBack returns the room of what went to the disk.
+func (s *stage) giveBack(ctx context.Context) error {
+	err := ledger.Walk(ctx, s.db, `PRAGMA incremental_vacuum`, nil, func(*sql.Rows) error { return nil })
+	return wrap("write stage", trouble(err))
 }

@@ -1,0 +1,236 @@
+package sqlite
+
+import (
+	"context"
+	"database/sql"
+	"encoding/binary"
+	"errors"
+	"slices"
+
+	"github.com/klauspost/compress/s2"
+
+	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/state/ledger"
+)
+
+// A block of a stage has so many rows at most, and so many bytes of them but for its first.
+const (
+	blockRows  = 1000
+	blockBytes = 64 << 10
+)
+
+// asked is a stage's database, or a transaction of it.
+type asked interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// block is the rows of one block, as they were packed.
+type block struct {
+	last  int64
+	bytes []byte
+	text  string   // the same
+	rows  [][2]int // where each begins and ends
+}
+
+func (b *block) first() int64 { return b.last - int64(len(b.rows)) + 1 }
+
+// writeBlocks writes changes that are put, with the sequence numbers that come next.
+func (s *stage) writeBlocks(ctx context.Context, db asked, put []*bridge.Staged) error {
+	for last := s.last; len(put) > 0; {
+		var text []byte
+		b := states{last: last}
+		for _, c := range put {
+			row := s.packed.row(c)
+			if n := len(b.all); n > 0 && (n == blockRows || len(text)+len(row) > blockBytes) {
+				break
+			}
+			text = append(binary.AppendUvarint(text, uint64(len(row))), row...)
+			b.all = append(b.all, s.stateOf(c))
+			b.last++
+		}
+		if _, err := db.ExecContext(ctx, `INSERT INTO blocks VALUES (?, ?)`, b.last, s.packed.compress(text)); err != nil {
+			return err
+		}
+		if _, err := s.writeStates(ctx, db, &b); err != nil {
+			return err
+		}
+		last, put = b.last, put[len(b.all):]
+	}
+	return nil
+}
+
+// block reads the block of a sequence number, unless it is the one that was read last.
+func (s *stage) block(ctx context.Context, db asked, seq int64) (*block, error) {
+	if b := &s.read; seq >= b.first() && seq <= b.last {
+		return b, nil
+	}
+	b := &block{}
+	var packed []byte
+	err := db.QueryRowContext(ctx, `SELECT last, rows FROM blocks WHERE last >= ? ORDER BY last LIMIT 1`, seq).Scan(&b.last, &packed)
+	if err != nil {
+		return nil, err
+	}
+	if b.bytes, err = s.packed.expand(packed); err != nil {
+		return nil, err
+	}
+	b.text = string(b.bytes)
+	for at := 0; at < len(b.bytes); {
+		n, size := binary.Uvarint(b.bytes[at:])
+		if at += size; size <= 0 || n > uint64(len(b.bytes)-at) {
+			return nil, errCutOff
+		}
+		b.rows = append(b.rows, [2]int{at, at + int(n)})
+		at += int(n)
+	}
+	if seq < b.first() {
+		return nil, errCutOff
+	}
+	s.read = *b
+	return b, nil
+}
+
+// change is the change of a sequence number.
+func (s *stage) change(ctx context.Context, db asked, seq int64, of state) (*bridge.Staged, error) {
+	c := &bridge.Staged{Seq: seq, Status: of.status, Change: bridge.Change{Op: of.op, Record: &formats.Record{}}}
+	if s.replaced {
+		var packed []byte
+		err := db.QueryRowContext(ctx, `SELECT row FROM replaced WHERE seq = ?`, seq).Scan(&packed)
+		if err == nil {
+			if packed, err = s.packed.expand(packed); err == nil {
+				err = s.packed.unpack(c, s.packed.reading(packed, string(packed)), of.known)
+			}
+			return c, err
+		}
+		if !errors.Is(err, sql.ErrNoRows) {
+			return nil, err
+		}
+	}
+	b, err := s.block(ctx, db, seq)
+	if err != nil {
+		return nil, err
+	}
+	row := b.rows[seq-b.first()]
+	return c, s.packed.unpack(c, s.packed.reading(b.bytes[row[0]:row[1]], b.text[row[0]:row[1]]), of.known)
+}
+
+// state is what is known of a change.
+type state struct {
+	status bridge.StageStatus
+	op     bridge.Op
+	known  []byte
+}
+
+// gone is the status of a change that was dropped.
+const gone = bridge.Finished + 1
+
+var operations = []bridge.Op{"", bridge.Create, bridge.Update, bridge.Remove}
+
+// states are those of a block's changes.
+type states struct {
+	last int64
+	all  []state
+}
+
+func (b *states) first() int64        { return b.last - int64(len(b.all)) + 1 }
+func (b *states) of(seq int64) *state { return &b.all[seq-b.first()] }
+
+// writeStates writes the states of a block. One of which nobody needs anything any more goes.
+func (s *stage) writeStates(ctx context.Context, db asked, b *states) (finished bool, err error) {
+	var text []byte
+	statuses := 0
+	for _, of := range b.all {
+		statuses |= 1 << of.status
+		text = append(text, byte(of.status), byte(slices.Index(operations, of.op)))
+		text = append(binary.AppendUvarint(text, uint64(len(of.known))), of.known...)
+	}
+	if s.planned && statuses&^finishedOnes == 0 {
+		return true, s.forget(ctx, db, b)
+	}
+	_, err = db.ExecContext(ctx, `INSERT INTO states VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET statuses = ?2, known = ?3`,
+		b.last, statuses, ledger.SealBytes(s2.Encode(nil, text)))
+	return false, err
+}
+
+// finishedOnes are the statuses of changes that nobody needs any more, a bit for each.
+const finishedOnes = 1<<bridge.Finished | 1<<gone
+
+// states reads those of the block of a sequence number; nil when it is gone.
+func (s *stage) states(ctx context.Context, db asked, seq int64) (*states, error) {
+	b, err := scanStates(db.QueryRowContext(ctx, `SELECT last, known FROM states WHERE last >= ? ORDER BY last LIMIT 1`, seq))
+	if errors.Is(err, sql.ErrNoRows) || err == nil && seq < b.first() {
+		return nil, nil
+	}
+	return b, err
+}
+
+// stateAt is the state of a change.
+func (s *stage) stateAt(ctx context.Context, db asked, seq int64) (state, error) {
+	b, err := s.states(ctx, db, seq)
+	if err != nil || b == nil {
+		return state{status: gone}, err
+	}
+	return *b.of(seq), nil
+}
+
+// next reads the states of the first block, from a sequence number on, of which some change has a status; nil for none.
+func (s *stage) next(ctx context.Context, seq int64, status bridge.StageStatus) (*states, error) {
+	b, err := scanStates(s.db.QueryRowContext(ctx, `SELECT last, known FROM states WHERE last >= ? AND statuses & ? <> 0
+		ORDER BY last LIMIT 1`, seq, 1<<status))
+	if errors.Is(err, sql.ErrNoRows) {
+		return nil, nil
+	}
+	return b, err
+}
+
+func scanStates(row interface{ Scan(...any) error }) (*states, error) {
+	b := &states{}
+	var packed []byte
+	if err := row.Scan(&b.last, &packed); err != nil {
+		return nil, err
+	}
+	packed, err := ledger.UnsealBytes(packed, "staged changes")
+	if err != nil {
+		return nil, err
+	}
+	text, err := s2.Decode(nil, packed)
+	for err == nil && len(text) > 0 {
+		if len(text) < 3 || int(text[1]) >= len(operations) {
+			return nil, errCutOff
+		}
+		of := state{status: bridge.StageStatus(text[0]), op: operations[text[1]]}
+		n, size := binary.Uvarint(text[2:])
+		if text = text[2:]; size <= 0 || n > uint64(len(text)-size) {
+			return nil, errCutOff
+		}
+		of.known, text = text[size:size+int(n)], text[size+int(n):]
+		b.all = append(b.all, of)
+	}
+	return b, err
+}
+
+// forget takes a block away.
+func (s *stage) forget(ctx context.Context, db asked, b *states) error {
+	for _, query := range []string{`DELETE FROM blocks WHERE last = ?`, `DELETE FROM states WHERE last = ?`} {
+		if _, err := db.ExecContext(ctx, query, b.last); err != nil {
+			return err
+		}
+	}
+	if !s.replaced {
+		return nil
+	}
+	_, err := db.ExecContext(ctx, `DELETE FROM replaced WHERE seq BETWEEN ? AND ?`, b.first(), b.last)
+	return err
+}
+
+// forgetFinished takes all blocks away of which nobody needs anything any more.
+func (s *stage) forgetFinished(ctx context.Context, db asked) error {
+	const finished = ` WHERE last IN (SELECT last FROM states WHERE statuses & ? = 0)`
+	for _, query := range []string{`DELETE FROM blocks` + finished, `DELETE FROM states` + finished} {
+		if _, err := db.ExecContext(ctx, query, ^finishedOnes); err != nil {
+			return err
+		}
+	}
+	return nil
+}
