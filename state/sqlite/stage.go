@@ -259,7 +259,8 @@ func (s *stage) Replace(ctx context.Context, c *bridge.Staged) error {
 		return s.rewrite(ctx, tx, c.Key, func(seq int64, of *state) error {
 			*of = s.stateOf(c)
 			s.replaced, s.read = true, block{}
-			_, err := tx.ExecContext(ctx, `INSERT INTO replaced VALUES (?1, ?2) ON CONFLICT DO UPDATE SET row = ?2`, seq, s.packed.compress(s.packed.row(c)))
+			_, err := tx.ExecContext(ctx, `INSERT INTO replaced VALUES (?1, ?2) ON CONFLICT DO UPDATE SET row = ?2`,
+				seq, s.packed.compress(s.packed.row(c)))
 			return err
 		})
 	})
