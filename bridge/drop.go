@@ -63,7 +63,7 @@ type Drop struct {
 	SHA256 string
 	State  DropState
 	Reason string // why it is held, rejected, superseded, … in words
-	Spool  string // local copy, relative to the spool; empty when pruned
+	Spool  string // local copy, relative to the spool, compressed by zstd if it ends so; empty when pruned
 	Date   string // group "date" of the feed's pattern
 	Seq    string // group "seq"
 	// Rank is the drop's place in the feed's order, compared as text; empty for one that has no place in it. See

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/state/sqlite"
 )
@@ -217,12 +219,25 @@ func examineSpool(ctx context.Context, dir string, x *sqlite.Examined) (bridge.F
 	return f, ctx.Err()
 }
 
+// packedFile is how the names of spooled files end that are compressed: their hashes are of what was fetched.
+const packedFile = ".zst"
+
 func hashOf(ctx context.Context, path string) (sum string, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return "", err
 	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	var bytes io.Reader = &patient{ctx, f}
+	if strings.HasSuffix(path, packedFile) {
+		zip, err := zstd.NewReader(bytes, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+		if err != nil {
+			return "", err
+		}
+		defer zip.Close()
+		bytes = zip
+	}
 	hash := sha256.New()
-	_, err = io.Copy(hash, &patient{ctx, f})
-	return hex.EncodeToString(hash.Sum(nil)), errors.Join(err, f.Close())
+	_, err = io.Copy(hash, bytes)
+	return hex.EncodeToString(hash.Sum(nil)), err
 }

@@ -41,7 +41,7 @@ func (p *poller) corrects(ctx context.Context, d *bridge.Drop) (bool, error) {
 			return wrote, err
 		}
 	}
-	file, err := rows.Open(p.e.Spool, p.f, p.e.spool(d), nil)
+	file, err := rows.OpenCopy(p.e.Spool, p.f, p.e.spool(d), "", nil)
 	if err != nil {
 		return false, nil // planning tells what is wrong with it
 	}

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -16,22 +14,21 @@ import (
 // fetch copies a claimed drop into the spool. A file that has changed since it was listed is watched anew where it
 // stands; one that a sender took back from a remote on which nothing is moved is gone.
 func (p *poller) fetch(ctx context.Context, d *bridge.Drop) (*step, error) {
-	name := strconv.FormatInt(d.ID, 10)
 	r, err := p.e.remote(d)
 	if err != nil {
 		return nil, err
 	}
 	p.e.Events.Step("fetch")
-	size, sum, err := spool.Fetch(ctx, r, d.Path, filepath.Join(p.e.Spool, name))
-	if err != nil || size != d.Size {
+	c, err := spool.Fetch(ctx, r, d.Path, p.e.Spool, d.ID)
+	if err != nil || c.Size != d.Size {
 		return p.changed(ctx, r, d, err)
 	}
 	p.e.Events.Step("fetched")
-	d.State, d.Reason, d.SHA256, d.Spool, d.FetchedAt = bridge.Fetched, "", sum, name, p.e.Clock.Now()
-	if d.ListedSHA256 != "" && d.ListedSHA256 != sum {
+	d.State, d.Reason, d.SHA256, d.Spool, d.FetchedAt = bridge.Fetched, "", c.SHA256, c.Name, p.e.Clock.Now()
+	if d.ListedSHA256 != "" && d.ListedSHA256 != d.SHA256 {
 		d.State = bridge.Claimed
 		return nil, p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected, hint: "have the sender put the file there again",
-			reason: fmt.Sprintf("its sha256 is %s, manifest %d says %s: it was not sent whole", sum, d.ListedBy, d.ListedSHA256)})
+			reason: fmt.Sprintf("its sha256 is %s, manifest %d says %s: it was not sent whole", d.SHA256, d.ListedBy, d.ListedSHA256)})
 	}
 	if err := p.recognise(ctx, d); err != nil {
 		return nil, err

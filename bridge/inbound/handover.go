@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -69,11 +68,11 @@ func (e *Engine) takeIn(ctx context.Context, d *bridge.Drop, from spool.Source, 
 		return err
 	}
 	e.Events.Step("take in")
-	d.Spool = strconv.FormatInt(d.ID, 10)
-	if d.Size, d.SHA256, err = spool.Fetch(ctx, from, path, filepath.Join(e.Spool, d.Spool)); err != nil {
+	c, err := spool.Fetch(ctx, from, path, e.Spool, d.ID)
+	if err != nil {
 		return err
 	}
-	d.State, d.FetchedAt = bridge.Fetched, e.Clock.Now()
+	d.State, d.Spool, d.Size, d.SHA256, d.FetchedAt = bridge.Fetched, c.Name, c.Size, c.SHA256, e.Clock.Now()
 	return nil
 }
 

@@ -3,10 +3,7 @@ package inbound
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
-	"strconv"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/inbound/listing"
@@ -28,15 +25,14 @@ func (p *poller) fetchManifest(ctx context.Context, d *bridge.Drop) (*step, erro
 	if err != nil {
 		return nil, err
 	}
-	name := strconv.FormatInt(d.ID, 10)
 	p.e.Events.Step("fetch")
-	size, sum, err := spool.Fetch(ctx, r, d.Path, filepath.Join(p.e.Spool, name))
-	if err != nil || size != d.Size {
+	c, err := spool.Fetch(ctx, r, d.Path, p.e.Spool, d.ID)
+	if err != nil || c.Size != d.Size {
 		return p.changed(ctx, r, d, err)
 	}
 	p.e.Events.Step("fetched")
-	d.SHA256, d.Spool, d.FetchedAt = sum, name, p.e.Clock.Now()
-	file, err := os.Open(p.e.spool(d))
+	d.SHA256, d.Spool, d.FetchedAt = c.SHA256, c.Name, p.e.Clock.Now()
+	file, err := spool.Open(p.e.spool(d))
 	if err != nil {
 		return nil, spool.Trouble(err)
 	}

@@ -163,7 +163,7 @@ func (p *pruner) pruneSpool(ctx context.Context) error {
 			continue
 		}
 		stale := strings.HasSuffix(entry.Name(), spool.Part)
-		if id, err := strconv.ParseInt(entry.Name(), 10, 64); err == nil {
+		if id, err := strconv.ParseInt(strings.TrimSuffix(entry.Name(), spool.Packed), 10, 64); err == nil {
 			d, err := p.e.Ledger.Drop(ctx, id)
 			stale = errors.Is(err, bridge.ErrUnknown) || err == nil && d.State.Settled() && d.Spool != entry.Name()
 		}

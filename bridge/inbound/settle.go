@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"os"
 	"path"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound/moves"
 	"github.com/orobridge/orobridge/bridge/inbound/papers"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
 )
 
 // FinishAll carries out the last moves that a feed still owes. Trouble with one stands in its drop and does not keep the others.
@@ -135,11 +137,37 @@ func (n *ending) finish(ctx context.Context) (*step, error) {
 		if err := n.putAway(ctx); err != nil {
 			return nil, err
 		}
+		if err := n.makeRoom(ctx); err != nil {
+			return nil, err
+		}
 	}
 	n.d.Reason, _ = cutOwed(n.d.Reason)
 	n.d.Finish = ""
 	n.e.Events.Step("finish recorded")
 	return came(n.d, n.d.State, n.event(bridge.DropPutAway, n.d, n.d.Path)), nil
+}
+
+// makeRoom removes the copy of a large file that was put away: whoever needs it again fetches it from there.
+func (n *ending) makeRoom(ctx context.Context) error {
+	if n.d.Size <= spool.Small || n.d.Path == "" || path.Dir(n.d.Path) == path.Clean(n.d.Folder) {
+		return nil
+	}
+	for _, s := range n.shares { // the same bytes
+		if s.Drop.Spool != "" {
+			n.d.Spool, s.Drop.Spool = s.Drop.Spool, ""
+			if err := moved(n.advance(ctx, s.Drop, s.Drop.State)); err != nil {
+				return err
+			}
+		}
+	}
+	if n.d.Spool == "" {
+		return nil
+	}
+	if err := os.Remove(n.e.spool(n.d)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return spool.Trouble(err)
+	}
+	n.d.Spool = ""
+	return nil
 }
 
 // gather reads the runs of a drop, and those of its parts.

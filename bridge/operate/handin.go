@@ -5,13 +5,13 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
 	"github.com/orobridge/orobridge/formats/sniff"
 )
 
@@ -76,7 +76,7 @@ func (k Hands) Head(ctx context.Context, drop int64) (_ *Head, err error) {
 	if err != nil || d.Spool == "" {
 		return nil, err
 	}
-	file, err := os.Open(filepath.Join(k.In.Spool, d.Spool))
+	file, err := spool.Open(filepath.Join(k.In.Spool, d.Spool))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

@@ -3,13 +3,14 @@ package shadow
 import (
 	"context"
 	"fmt"
-	"os"
+	"io"
 	"path/filepath"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
 	"github.com/orobridge/orobridge/bridge/outbound"
 )
 
@@ -138,7 +139,12 @@ func comparedText(o *bridge.Outfile) string {
 
 // read is a file of theirs, unpacked.
 func (b *beside) read(d *bridge.Drop) (name, text string, err error) {
-	body, err := os.ReadFile(filepath.Join(b.in.Spool, d.Spool))
+	file, err := spool.Open(filepath.Join(b.in.Spool, d.Spool))
+	if err != nil {
+		return "", "", fmt.Errorf("read what was written beside: %w", err)
+	}
+	defer file.Close() // it was only read
+	body, err := io.ReadAll(file)
 	if err != nil {
 		return "", "", fmt.Errorf("read what was written beside: %w", err)
 	}

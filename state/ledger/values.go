@@ -124,7 +124,7 @@ func list[S ~string](texts []S) string {
 
 // content is a content as it is stored.
 func content(values []formats.Value) string {
-	return string(formats.AppendContent(make([]byte, 0, 128), values))
+	return string(formats.AppendShort(make([]byte, 0, 128), values))
 }
 
 // walk runs a reading query and hands its rows on, one by one.

@@ -3,11 +3,9 @@ package papers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path"
-	"path/filepath"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
@@ -30,7 +28,7 @@ func (w *Writer) writeDocuments(ctx context.Context, run *bridge.Run, tell func(
 	if !ok || w.Drop.Spool == "" {
 		return "", nil
 	}
-	file, err := rows.Open(w.Spool, w.Feed, w.bytes(), nil)
+	file, err := rows.OpenCopy(w.Spool, w.Feed, w.bytes(), "", nil)
 	var unreadable *formats.FileError
 	if errors.As(err, &unreadable) {
 		return "", nil // there is no document to tell of
@@ -50,9 +48,9 @@ func (w *Writer) putDocuments(ctx context.Context, run *bridge.Run, format forma
 	}
 	var parts []io.Reader
 	for _, p := range file.Parts() {
-		part, err := os.Open(p.Path)
+		part, err := file.OpenPart(p)
 		if err != nil {
-			return "", fmt.Errorf("open %s: %w", filepath.Base(p.Path), err)
+			return "", err
 		}
 		defer part.Close()
 		parts = append(parts, part)

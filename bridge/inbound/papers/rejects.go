@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path"
-	"path/filepath"
 	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -55,12 +53,12 @@ func (w *Writer) writeRejects(ctx context.Context, run *bridge.Run) (at string, 
 // rejectFile writes the rows that a run rejected, in the form and the wrappings in which they came. It returns
 // [envelope.ErrNobody] when there is nobody whom they could be encrypted to.
 func (w *Writer) rejectFile(ctx context.Context, run *bridge.Run, to io.Writer) error {
-	file, err := rows.Open(w.Spool, w.Feed, w.bytes(), nil)
+	file, err := rows.OpenCopy(w.Spool, w.Feed, w.bytes(), "", nil)
 	if err != nil {
 		return err
 	}
 	if !file.Wrapped() {
-		err = w.partRejects(ctx, file.Columns(), run, file.Parts()[0], to)
+		err = w.partRejects(ctx, file, run, file.Parts()[0], to)
 	} else {
 		err = w.wrappedRejects(ctx, file, run, to)
 	}
@@ -83,7 +81,7 @@ func (w *Writer) wrappedRejects(ctx context.Context, file *rows.File, run *bridg
 			continue
 		}
 		var buf bytes.Buffer
-		if err := w.partRejects(ctx, file.Columns(), run, p, &buf); err != nil {
+		if err := w.partRejects(ctx, file, run, p, &buf); err != nil {
 			return err
 		}
 		files = append(files, envelope.File{Name: p.Name, Body: buf.Bytes()})
@@ -97,24 +95,24 @@ func (w *Writer) wrappedRejects(ctx context.Context, file *rows.File, run *bridg
 }
 
 // partRejects writes the rejects of one part.
-func (w *Writer) partRejects(ctx context.Context, columns []string, run *bridge.Run, p rows.Part, to io.Writer) error {
+func (w *Writer) partRejects(ctx context.Context, file *rows.File, run *bridge.Run, p rows.Part, to io.Writer) error {
 	if copier, ok := w.Feed.Format.(formats.RejectCopier); ok {
 		failed, err := rows.Spots(ctx, w.Ledger, run)
 		if err != nil {
 			return err
 		}
-		file, err := os.Open(p.Path)
+		part, err := file.OpenPart(p)
 		if err != nil {
-			return fmt.Errorf("open %s: %w", filepath.Base(p.Path), err)
+			return err
 		}
-		defer file.Close()
-		_, err = copier.CopyRejects(to, file, w.Feed.Entity, func(at formats.Position) bool {
+		defer part.Close()
+		_, err = copier.CopyRejects(to, part, w.Feed.Entity, func(at formats.Position) bool {
 			at.Part = p.Name
 			return failed[rows.SpotOf(at)]
 		})
 		return err
 	}
-	out, err := w.Feed.Format.Rejects(to, columns)
+	out, err := w.Feed.Format.Rejects(to, file.Columns())
 	if err != nil {
 		return err
 	}
@@ -122,7 +120,7 @@ func (w *Writer) partRejects(ctx context.Context, columns []string, run *bridge.
 		if r.Pos.Part != p.Name {
 			return nil
 		}
-		return out.Write(rows.Cells(columns, r.Row), &r.Reject)
+		return out.Write(rows.Cells(file.Columns(), r.Row), &r.Reject)
 	})
 	return errors.Join(err, out.Close())
 }

@@ -41,8 +41,9 @@ type File struct {
 	corrects bool             // it is a file of rejects that came back
 	counts   map[string]int64 // of the parts that were read to their end
 
-	at     int // of parts
-	file   *os.File
+	at     int  // of parts
+	copied bool // it is a copy in the spool
+	file   io.ReadCloser
 	sum    string         // of the file, of a copy
 	proof  *spool.Proof   // of a copy that is not wrapped
 	reader formats.Reader // nil before the first row of a part
@@ -51,7 +52,7 @@ type File struct {
 // A Part is one file that came out of a drop.
 type Part struct {
 	Name string // as the wrapping has it; empty for the only one
-	Path string // on the local disk
+	Path string // on the local disk, for [File.OpenPart]
 	size int64
 }
 
@@ -59,14 +60,17 @@ type Part struct {
 // signatures (nil: nobody) is told before what was signed is looked at, and may refuse it. The error is a
 // *formats.FileError when the file is at fault.
 func Open(folder string, f *config.Feed, path string, signed func(envelope.Signature) error) (*File, error) {
-	return OpenCopy(folder, f, path, "", signed)
+	return open(folder, &File{feed: f, parts: []Part{{Path: path}}, counts: map[string]int64{}}, signed)
 }
 
 // OpenCopy opens a copy of a file that had a sha256 when it came. Its rows end in [spool.ErrDamaged] when it has another one by now; a
 // wrapped copy has to have it before it is unwrapped. An empty sum says that nobody knows it.
 func OpenCopy(folder string, f *config.Feed, path, sum string, signed func(envelope.Signature) error) (*File, error) {
-	r := &File{feed: f, parts: []Part{{Path: path}}, counts: map[string]int64{}, sum: sum}
-	err := r.unwrap(folder, path, signed)
+	return open(folder, &File{feed: f, parts: []Part{{Path: path}}, counts: map[string]int64{}, copied: true, sum: sum}, signed)
+}
+
+func open(folder string, r *File, signed func(envelope.Signature) error) (*File, error) {
+	err := r.unwrap(folder, signed)
 	if err == nil {
 		err = r.head()
 	}
@@ -120,22 +124,36 @@ func (r *File) head() error {
 	return nil
 }
 
+// OpenPart opens what one of the parts holds.
+func (r *File) OpenPart(p Part) (file io.ReadCloser, err error) {
+	if r.copied && !r.Wrapped() {
+		file, err = spool.Open(p.Path)
+	} else {
+		file, err = os.Open(p.Path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open %s: %w", filepath.Base(p.Path), err)
+	}
+	return file, nil
+}
+
+// readAhead is how many bytes of a file are read at once.
+const readAhead = 256 << 10
+
 // open begins a part.
 func (r *File) open(i int) (err error) {
-	if r.file, err = os.Open(r.parts[i].Path); err != nil {
+	if r.file, err = r.OpenPart(r.parts[i]); err != nil {
+		return err
+	}
+	if r.parts[i].size, err = spool.Size(r.file); err != nil {
 		return fmt.Errorf("open %s: %w", filepath.Base(r.parts[i].Path), err)
 	}
-	info, err := r.file.Stat()
-	if err != nil {
-		return fmt.Errorf("open %s: %w", filepath.Base(r.parts[i].Path), err)
-	}
-	r.parts[i].size = info.Size()
 	var bytes io.Reader = r.file
 	if r.proof = nil; r.sum != "" && !r.Wrapped() {
 		r.proof = spool.NewProof(r.file, r.sum)
 		bytes = r.proof
 	}
-	r.reader, err = r.feed.Format.Open(bufio.NewReaderSize(bytes, int(min(info.Size()+1, 256<<10))), r.feed.Entity)
+	r.reader, err = r.feed.Format.Open(bufio.NewReaderSize(bytes, int(min(r.parts[i].size+1, readAhead))), r.feed.Entity)
 	if r.meantToBeEmpty(err) {
 		r.reader, err = noRows{}, nil
 	}

@@ -17,21 +17,28 @@ import (
 const LeftOver = "unwrapped-*"
 
 // unwrap takes a file out of its wrappings into a folder of its own in the spool, which goes when the rows are closed.
-func (r *File) unwrap(folder, path string, signed func(envelope.Signature) error) error {
+func (r *File) unwrap(folder string, signed func(envelope.Signature) error) error {
 	layers := r.feed.Layers()
 	if len(layers) == 0 {
 		return nil
 	}
-	if err := spool.Check(path, r.sum); r.sum != "" && err != nil {
+	if err := spool.Check(r.parts[0].Path, r.sum); r.sum != "" && err != nil {
 		return err
 	}
-	src, err := os.Open(path)
+	wrapped, err := r.OpenPart(r.parts[0])
 	if err != nil {
-		return fmt.Errorf("open %s: %w", filepath.Base(path), err)
+		return err
 	}
-	defer src.Close()
+	defer wrapped.Close()
 	if r.dir, err = os.MkdirTemp(folder, LeftOver); err != nil {
 		return spool.Trouble(err)
+	}
+	src, plain := wrapped.(*os.File)
+	if !plain {
+		if src, err = r.expand(wrapped); err != nil {
+			return err
+		}
+		defer src.Close()
 	}
 	r.parts = nil
 	err = layers.Unwrap(src, r.dir, func(name string) (io.WriteCloser, error) {
@@ -47,6 +54,23 @@ func (r *File) unwrap(folder, path string, signed func(envelope.Signature) error
 		return refused.why
 	}
 	return notUnwrapped(err, r.dir)
+}
+
+// expand writes a wrapped file, of which the copy is compressed, into the folder, for whoever has to leap about in it. Its name goes at
+// once.
+func (r *File) expand(from io.Reader) (*os.File, error) {
+	file, err := os.CreateTemp(r.dir, "wrapped-*")
+	if err != nil {
+		return nil, spool.Trouble(err)
+	}
+	_, err = io.Copy(file, from)
+	if err == nil {
+		_, err = file.Seek(0, io.SeekStart)
+	}
+	if err = errors.Join(err, os.Remove(file.Name())); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }
 
 // freeName keeps names of parts apart that differ only in their folders.

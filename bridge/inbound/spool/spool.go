@@ -5,6 +5,7 @@
 package spool
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -32,29 +33,38 @@ type Source interface {
 	Fetch(ctx context.Context, path string, w io.Writer) (int64, error)
 }
 
-// Fetch copies a file to a local path, with its size in bytes and its sha256 in hexadecimal digits: temporary name, sync,
-// rename, sync of the folder. What another attempt has left under the temporary name goes, be it a link: the copy is a new
-// file, which nobody else can read.
-func Fetch(ctx context.Context, r Source, from, to string) (size int64, sum string, err error) {
-	if err := os.Remove(to + Part); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return 0, "", Trouble(err)
+// A Copy is a file that was copied into a folder.
+type Copy struct {
+	Name   string // there
+	Size   int64  // bytes that were copied
+	SHA256 string // of these, in hexadecimal digits
+}
+
+// Fetch copies the file of a drop into a folder, to be read by [Open]: temporary name, sync, rename, sync of the folder. What another
+// attempt has left under the temporary name goes, be it a link: the copy is a new file, which nobody else can read.
+func Fetch(ctx context.Context, r Source, from, folder string, drop int64) (c Copy, err error) {
+	name := strconv.FormatInt(drop, 10)
+	part := filepath.Join(folder, name) + Part
+	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return c, Trouble(err)
 	}
-	tmp, err := os.OpenFile(to+Part, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
+	file, err := os.OpenFile(part, os.O_WRONLY|os.O_CREATE|os.O_EXCL|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
-		return 0, "", Trouble(err)
+		return c, Trouble(err)
 	}
-	hash := sha256.New()
-	size, err = r.Fetch(ctx, from, io.MultiWriter(tmp, hash))
+	copied, hash := &writer{file: file}, sha256.New()
+	size, err := r.Fetch(ctx, from, io.MultiWriter(copied, hash))
 	if err == nil {
-		err = Trouble(tmp.Sync())
+		err = Trouble(copied.end())
 	}
-	if err = errors.Join(err, Trouble(tmp.Close())); err != nil {
-		return 0, "", errors.Join(err, os.Remove(tmp.Name()))
+	if err = errors.Join(err, Trouble(file.Close())); err != nil {
+		return c, errors.Join(err, os.Remove(part))
 	}
-	if err := os.Rename(tmp.Name(), to); err != nil {
-		return 0, "", Trouble(err)
+	name += copied.suffix()
+	if err := os.Rename(part, filepath.Join(folder, name)); err != nil {
+		return c, Trouble(err)
 	}
-	return size, hex.EncodeToString(hash.Sum(nil)), Trouble(syncFolder(filepath.Dir(to)))
+	return Copy{name, size, hex.EncodeToString(hash.Sum(nil))}, Trouble(syncFolder(folder))
 }
 
 // Have brings a drop's bytes back into a folder that is a cache: they were pruned there, or another machine has fetched them. They are
@@ -81,16 +91,14 @@ func Again(ctx context.Context, r Source, d *bridge.Drop, folder, op string) err
 		return &bridge.Error{Op: op, Object: "drop " + strconv.FormatInt(d.ID, 10), Err: errors.New("its bytes are not kept on this machine"),
 			Hint: "load the file again: orobridge load " + d.Feed + " FILE"}
 	}
-	d.Spool = strconv.FormatInt(d.ID, 10)
-	to := filepath.Join(folder, d.Spool)
-	sum, err, shared := fetching.Do(to, func() (any, error) {
-		_, sum, err := Fetch(ctx, r, d.Path, to)
-		return sum, err
-	})
+	to := filepath.Join(folder, strconv.FormatInt(d.ID, 10))
+	fetched, err, shared := fetching.Do(to, func() (any, error) { return Fetch(ctx, r, d.Path, folder, d.ID) })
 	if shared && errors.Is(err, context.Canceled) && ctx.Err() == nil { // it was another one's that was cut
 		return Again(ctx, r, d, folder, op)
 	}
-	if err == nil && d.SHA256 != "" && sum != d.SHA256 {
+	c := fetched.(Copy)
+	d.Spool = cmp.Or(c.Name, d.Spool)
+	if err == nil && d.SHA256 != "" && c.SHA256 != d.SHA256 {
 		err = &bridge.Error{Op: op, Object: bridge.FileObject(d.Remote, d.Path),
 			Err:  errors.New("the file there is not the one that was fetched"),
 			Hint: "drop it into the feed's folder if it is to be loaded as it is now"}
@@ -106,7 +114,7 @@ const HintDamaged = "look after the disk of state.dir: `orobridge state check` s
 
 // Check reads a copy and compares it with its sha256 in hexadecimal digits; without one any copy is good.
 func Check(path, sum string) error {
-	file, err := os.Open(path)
+	file, err := Open(path)
 	if err != nil {
 		return Trouble(err)
 	}

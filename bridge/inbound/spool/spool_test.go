@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,9 +43,9 @@ func TestACopyIsANewFileWhateverStandsUnderItsTemporaryName(t *testing.T) {
 			other, to := filepath.Join(dir, "other"), filepath.Join(dir, "7")
 			write(t, other, 0o644)
 			lay(t, to+spool.Part, other)
-			size, sum, err := spool.Fetch(t.Context(), source{text: "sku\n"}, "p.csv", to)
-			if err != nil || size != 4 || len(sum) != 64 {
-				t.Fatalf("%d bytes, sha256 %s, %v", size, sum, err)
+			c, err := spool.Fetch(t.Context(), source{text: "sku\n"}, "p.csv", dir, 7)
+			if err != nil || c.Name != "7" || c.Size != 4 || len(c.SHA256) != 64 {
+				t.Fatalf("%+v, %v", c, err)
 			}
 			info, err := os.Lstat(to)
 			must(t, err)
@@ -63,7 +64,7 @@ func TestACopyIsANewFileWhateverStandsUnderItsTemporaryName(t *testing.T) {
 
 func TestACopyThatIsCutShortLeavesNothing(t *testing.T) {
 	dir := t.TempDir()
-	if _, _, err := spool.Fetch(t.Context(), source{"sk", bridge.ErrUnreachable}, "p.csv", filepath.Join(dir, "7")); err == nil {
+	if _, err := spool.Fetch(t.Context(), source{"sk", bridge.ErrUnreachable}, "p.csv", dir, 7); err == nil {
 		t.Fatal("no error")
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
@@ -124,6 +125,49 @@ func TestWhoeverWantsTheSameCopyWaitsForIt(t *testing.T) {
 				t.Errorf("it was fetched %d times", n)
 			}
 		})
+	}
+}
+
+func TestWhatWouldNotBecomeSmallerIsKeptAsItIs(t *testing.T) {
+	dir, bytes := t.TempDir(), make([]byte, 200_000)
+	rand.NewChaCha8([32]byte{}).Read(bytes)
+	c, err := spool.Fetch(t.Context(), source{text: string(bytes)}, "p.gz", dir, 7)
+	must(t, err)
+	kept, err := os.ReadFile(filepath.Join(dir, "7"))
+	if err != nil || c.Name != "7" || string(kept) != string(bytes) {
+		t.Errorf("%+v, %d bytes, %v", c, len(kept), err)
+	}
+}
+
+// A copy is what was fetched, whatever its size, and takes less room where it is large. Of a damaged one nothing passes for whole.
+func TestALargeCopyIsCompressed(t *testing.T) {
+	for _, rows := range []int{0, 1, 3000, 10_000, 200_000} {
+		dir := t.TempDir()
+		text := strings.Repeat("Retail EUR,SKU-00000000,item,1,EUR,12.50\n", rows)
+		c, err := spool.Fetch(t.Context(), source{text: text}, "p.csv", dir, 7)
+		must(t, err)
+		path := filepath.Join(dir, c.Name)
+		must(t, spool.Check(path, c.SHA256))
+		file, err := spool.Open(path)
+		must(t, err)
+		if size, err := spool.Size(file); err != nil || size != c.Size {
+			t.Errorf("%d rows: it says that it has %d bytes, of %d, %v", rows, size, c.Size, err)
+		}
+		read, err := io.ReadAll(file)
+		if err = errors.Join(err, file.Close()); err != nil || string(read) != text || c.Size != int64(len(text)) {
+			t.Errorf("%d rows: %d bytes come back, of %d, %v", rows, len(read), c.Size, err)
+		}
+		packed, err := os.ReadFile(path)
+		must(t, err)
+		if large := len(text) > 64<<10; large != (len(packed) < len(text)/4) || large != strings.HasSuffix(c.Name, spool.Packed) {
+			t.Errorf("%d bytes are kept in %d, as %s", len(text), len(packed), c.Name)
+		}
+		for _, damaged := range [][]byte{packed[:len(packed)*2/3], append(packed[:len(packed)/2:len(packed)/2], 'x')} {
+			must(t, os.WriteFile(path, damaged, 0o600))
+			if err := spool.Check(path, c.SHA256); len(packed) > 0 && !errors.Is(err, spool.ErrDamaged) {
+				t.Errorf("%d bytes, damaged: %v", len(text), err)
+			}
+		}
 	}
 }
 
