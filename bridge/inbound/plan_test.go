@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -677,4 +678,34 @@ func TestAReducedRowLeavesWhatEarlierRowsOfItsFileSet(t *testing.T) {
 			}
 		}
 	}
+}
+
+// silent is a ledger that does not answer the first look-up.
+type silent struct {
+	inbound.Ledger
+	asked atomic.Bool
+}
+
+func (s *silent) Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error {
+	if s.asked.Swap(true) {
+		return s.Ledger.Lookup(ctx, entity, keys, refs)
+	}
+	return &bridge.Error{Op: "look up", Object: "links", Fate: bridge.Pause, Err: errors.New("the ledger does not answer"), Hint: "wait"}
+}
+
+// A ledger that does not answer when the end of the file has been read, too, is no ledger without links: nothing is taken for new, and
+// nothing is withdrawn.
+func TestALookUpThatFailsAtAFilesEndIsTriedAgain(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ", mode: full, on_missing: delete, guards: { max_shrink: 100%, max_removals: 100% }"))
+	w.Stock("SKU1", "SKU2")
+	w.Drop("prices", "a.csv", bridgetest.PriceHead+bridgetest.Price("SKU1", "1")+bridgetest.Price("SKU2", "1"))
+	w.Round()
+	ledger := &silent{Ledger: w.B.In.Ledger}
+	w.B.In.Ledger = ledger
+	w.Drop("prices", "b.csv", bridgetest.PriceHead+bridgetest.Price("SKU1", "1")+bridgetest.Price("SKU2", "2"))
+	if err := w.B.Round(t.Context()); bridge.FateOf(err) != bridge.Pause || !ledger.asked.Load() {
+		t.Errorf("the round ends with %v", err)
+	}
+	w.Round()
+	w.Expect("prices", bridge.Loaded, bridge.Counts{Rows: 2, Updated: 1, Unchanged: 1})
 }

@@ -157,7 +157,7 @@ func (p *Planner) Read(ctx context.Context, reader formats.Reader) error {
 	for range 2 {
 		g.Go(func() error {
 			for c := range lookups {
-				if err := find.find(work, c); err != nil && c.err == nil {
+				if err := find.find(work, c); err != nil { // which counts more than where the file ends
 					c.err = err
 				}
 				close(c.done)
