@@ -49,27 +49,9 @@ func (p *poller) corrects(ctx context.Context, d *bridge.Drop) (bool, error) {
 	if file.Corrects() {
 		return true, nil
 	}
-	o, err := p.owes(ctx)
+	o, err := rows.OwedBy(ctx, p.e.Ledger, p.f)
 	if err != nil || o == nil {
 		return false, err
 	}
 	return o.Mended(ctx, file)
-}
-
-// owes gathers the open rejects of a feed; nil when there are none.
-func (p *poller) owes(ctx context.Context) (*rows.Owed, error) {
-	o, last := rows.NewOwed(p.f), int64(0)
-	err := p.e.Ledger.Rejects(ctx, bridge.RejectFilter{Feed: p.f.Name, Open: true}, func(r bridge.RejectRow) error {
-		last = max(last, r.Drop)
-		o.Add(&r)
-		return nil
-	})
-	if err != nil || last == 0 {
-		return nil, err
-	}
-	runs, err := p.e.Ledger.Runs(ctx, last)
-	for _, r := range runs {
-		o.Of = max(o.Of, r.Rows)
-	}
-	return o, err
 }

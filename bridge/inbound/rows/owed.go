@@ -14,7 +14,7 @@ import (
 
 // Owed are the rows that drops of a feed still owe: their open rejects, as hashes.
 type Owed struct {
-	Of int64 // rows of the drop that was rejected in part last
+	of int64 // rows of the drop that was rejected in part last
 
 	feed  *config.Feed
 	keys  map[uint64]bool
@@ -24,13 +24,31 @@ type Owed struct {
 
 var keySeed = maphash.MakeSeed()
 
-// NewOwed begins with none of a feed.
-func NewOwed(f *config.Feed) *Owed {
-	return &Owed{feed: f, keys: map[uint64]bool{}, rows: map[int64]bool{}}
+// Rejecteds knows what was rejected.
+type Rejecteds interface {
+	Rejects(ctx context.Context, f bridge.RejectFilter, each func(bridge.RejectRow) error) error
+	Runs(ctx context.Context, drop int64) ([]*bridge.Run, error)
 }
 
-// Add adds a reject.
-func (o *Owed) Add(r *bridge.RejectRow) {
+// OwedBy gathers the open rejects of a feed; nil when there are none.
+func OwedBy(ctx context.Context, l Rejecteds, f *config.Feed) (*Owed, error) {
+	o, last := &Owed{feed: f, keys: map[uint64]bool{}, rows: map[int64]bool{}}, int64(0)
+	err := l.Rejects(ctx, bridge.RejectFilter{Feed: f.Name, Open: true}, func(r bridge.RejectRow) error {
+		last = max(last, r.Drop)
+		o.add(&r)
+		return nil
+	})
+	if err != nil || last == 0 {
+		return nil, err
+	}
+	runs, err := l.Runs(ctx, last)
+	for _, r := range runs {
+		o.of = max(o.of, r.Rows)
+	}
+	return o, err
+}
+
+func (o *Owed) add(r *bridge.RejectRow) {
 	o.rows[hashRow(r.Row)] = true
 	o.keys[maphash.String(keySeed, r.Key)] = true
 	if o.feed.Entity.IsKey(r.Field) || r.Code == formats.CodeQuote || r.Code == formats.CodeRagged {
@@ -58,7 +76,7 @@ func (o *Owed) Mended(ctx context.Context, file *File) (bool, error) {
 		}
 		n++
 		switch {
-		case 2*n > o.Of:
+		case 2*n > o.of:
 			return errAnotherFile
 		case o.keys[maphash.String(keySeed, key)], o.rows[hashRow(raw())]:
 		case loose == 0:
