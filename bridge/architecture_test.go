@@ -236,6 +236,24 @@ func TestFormatsKnowNeitherNetworkNorSQL(t *testing.T) {
 	}
 }
 
+// Readers and writers work in the goroutine that asks them. That is why scripts/test leaves them out under the race detector.
+func TestFormatsStartNoGoroutine(t *testing.T) {
+	for _, pkg := range product(t) {
+		for name, file := range pkg.files {
+			if roomOf(pkg.path).name != "formats" {
+				continue
+			}
+			ast.Inspect(file, func(n ast.Node) bool {
+				call, _ := n.(*ast.SelectorExpr)
+				if _, starts := n.(*ast.GoStmt); starts || call != nil && call.Sel.Name == "Go" {
+					t.Errorf("%s starts a goroutine", name)
+				}
+				return true
+			})
+		}
+	}
+}
+
 // mostMethods is how many methods a type may have: one with more is several.
 const mostMethods = 40
 

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 //go:embed seed/base.json
@@ -19,22 +20,47 @@ var baseGoods []byte
 //go:embed seed/sample.json
 var sampleGoods []byte
 
-// seedling is a record of the seed data. Relations are an id or a list of ids.
+// seedling is a record of the seed data.
 type seedling struct {
 	ID            string                     `json:"id"`
 	Attributes    map[string]json.RawMessage `json:"attributes"`
-	Relationships map[string]json.RawMessage `json:"relationships"`
+	Relationships map[string]seedIDs         `json:"relationships"`
+}
+
+// seedIDs are those that a relation leads to: in the data an id, or a list of ids.
+type seedIDs []string
+
+// UnmarshalJSON implements [json.Unmarshaler].
+func (s *seedIDs) UnmarshalJSON(text []byte) error {
+	if text[0] == '[' {
+		return json.Unmarshal(text, (*[]string)(s))
+	}
+	var id string
+	if err := json.Unmarshal(text, &id); err != nil || id == "" {
+		return err
+	}
+	*s = seedIDs{id}
+	return nil
+}
+
+// Seed data by resource, read once for all shops, which leave it as it is.
+var (
+	baseSeeds   = sync.OnceValue(func() map[string][]seedling { return readSeeds(baseGoods) })
+	sampleSeeds = sync.OnceValue(func() map[string][]seedling { return readSeeds(sampleGoods) })
+)
+
+func readSeeds(text []byte) (all map[string][]seedling) {
+	if err := json.Unmarshal(text, &all); err != nil {
+		panic(fmt.Sprintf("orotest: seed data: %v", err)) // embedded: a mistake of ours
+	}
+	return all
 }
 
 // plant fills a new shop.
 func (s *Shop) plant() {
-	goods := baseGoods
+	all := baseSeeds()
 	if s.seed == Sample {
-		goods = sampleGoods
-	}
-	var all map[string][]seedling
-	if err := json.Unmarshal(goods, &all); err != nil {
-		panic(fmt.Sprintf("orotest: seed data: %v", err)) // embedded: a mistake of ours
+		all = sampleSeeds()
 	}
 	s.plantCountries()
 	names := slices.Sorted(maps.Keys(all))
@@ -66,26 +92,40 @@ func (s *Shop) plant() {
 	}
 }
 
-// plantCountries reads the list of a release: a country or region a line, as in US,USA,United States and, below it,
-// US-NY,NY,New York.
-func (s *holdings) plantCountries() {
-	countries, regions := s.tables["countries"], s.tables["regions"]
-	country := int32(0)
-	lines := bufio.NewScanner(bytes.NewReader(s.release.geography))
+// A territory is a country, or a region of the one before it.
+type territory struct {
+	id     string
+	region bool
+	attrs  []string // as a record has them
+}
+
+// readGeography reads the list of a release: a country or region a line, as in US,USA,United States and, below it, US-NY,NY,New York.
+func readGeography(list []byte) (all []territory) {
+	lines := bufio.NewScanner(bytes.NewReader(list))
 	for lines.Scan() {
 		id, rest, _ := strings.Cut(lines.Text(), ",")
 		short, name, _ := strings.Cut(rest, ",")
+		all = append(all, territory{id, strings.Contains(id, "-"), []string{encode(short), encode(name), "false"}})
+	}
+	return all
+}
+
+// plantCountries plants all countries and regions of the release.
+func (s *holdings) plantCountries() {
+	countries, regions := s.tables["countries"], s.tables["regions"]
+	country := int32(0)
+	for _, at := range s.release.geography() {
 		t := countries
-		if strings.Contains(id, "-") {
+		if at.region {
 			t = regions
 		}
 		r := t.blank()
-		t.identify(r.serial, id)
-		r.attrs[0], r.attrs[1], r.attrs[2] = encode(short), encode(name), "false"
-		if t == countries {
-			country = r.serial
-		} else {
+		t.identify(r.serial, at.id)
+		copy(r.attrs, at.attrs)
+		if at.region {
 			r.ones[0] = country
+		} else {
+			country = r.serial
 		}
 		t.replace(nil, r)
 	}
@@ -124,9 +164,8 @@ func (s *holdings) plantRecord(t *table, seed seedling, records map[place]*recor
 		}
 		r.attrs[f.slot] = value
 	}
-	for name, raw := range seed.Relationships {
+	for name, ids := range seed.Relationships {
 		f := t.byName[name]
-		ids := seedIDs(raw)
 		for _, id := range ids {
 			n := f.target.reach(id)
 			switch f.kind {
@@ -163,27 +202,15 @@ func sprout(t *table, n int32, records map[place]*record) *record {
 	return records[p]
 }
 
-func seedIDs(raw json.RawMessage) []string {
-	var ids []string
-	if json.Unmarshal(raw, &ids) == nil {
-		return ids
-	}
-	var id string
-	if json.Unmarshal(raw, &id) == nil && id != "" {
-		return []string{id}
-	}
-	return nil
-}
-
 // arrange puts inverse relations into the order of the seed data.
 func (s *holdings) arrange(t *table, seed seedling) {
-	for name, raw := range seed.Relationships {
+	for name, ids := range seed.Relationships {
 		f := t.byName[name]
 		if f.kind != inverse || f.source.kind != one {
 			continue
 		}
 		var l []int32
-		for _, id := range seedIDs(raw) {
+		for _, id := range ids {
 			l = append(l, f.target.reach(id))
 		}
 		n := t.reach(seed.ID)

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	_ "embed"
 	"os"
+	"sync"
 )
 
 // Release is a release of OroCommerce that the box can be.
@@ -33,9 +34,9 @@ func (r Release) Known() bool {
 
 // release is how the releases differ, as data.
 type release struct {
-	geography   []byte // countries and regions: see plantCountries
-	pagedLists  bool   // lists of options are cut into pages
-	primaryLast bool   // a new product's units come with the primary one at the end
+	geography   func() []territory // countries and regions, read once for all shops
+	pagedLists  bool               // lists of options are cut into pages
+	primaryLast bool               // a new product's units come with the primary one at the end
 }
 
 //go:embed seed/geography-6.1.csv
@@ -45,8 +46,8 @@ var geography61 []byte
 var geography70 []byte
 
 var releases = map[Release]release{
-	V61: {geography: geography61},
-	V70: {geography: geography70, pagedLists: true, primaryLast: true},
+	V61: {geography: sync.OnceValue(func() []territory { return readGeography(geography61) })},
+	V70: {geography: sync.OnceValue(func() []territory { return readGeography(geography70) }), pagedLists: true, primaryLast: true},
 }
 
 // cutsPages reports whether a list of t is cut into pages.
