@@ -21,8 +21,8 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// migrate applies the numbered files that the ledger does not have yet, each in a transaction with its checksum. before is
-// called ahead of the first one, unless the ledger is new.
+// migrate applies the numbered files that the ledger does not have yet, with their checksums, all of them or none: a ledger is never
+// half another program's. before is called ahead of them, unless the ledger is new.
 func (f *file) migrate(ctx context.Context, before func(ctx context.Context, missing []string) error) error {
 	_, err := f.write.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS migrations
 		(name TEXT PRIMARY KEY, sha256 TEXT NOT NULL, at INTEGER NOT NULL)`)
@@ -38,23 +38,24 @@ func (f *file) migrate(ctx context.Context, before func(ctx context.Context, mis
 			return err
 		}
 	}
-	for _, name := range s.missing {
-		text, err := migrations.ReadFile("migrations/" + name)
-		if err != nil {
-			return err
-		}
-		err = inTx(ctx, f.write, func(tx *sql.Tx) error {
-			if _, err := tx.ExecContext(ctx, string(text)); err != nil {
-				return err
-			}
-			_, err := tx.ExecContext(ctx, `INSERT INTO migrations VALUES (?, ?, ?)`, name, s.sums[name], time.Now().UnixMilli())
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
+	if len(s.missing) == 0 {
+		return nil
 	}
-	return nil
+	return inTx(ctx, f.write, func(tx *sql.Tx) error {
+		for _, name := range s.missing {
+			text, err := migrations.ReadFile("migrations/" + name)
+			if err == nil {
+				_, err = tx.ExecContext(ctx, string(text))
+			}
+			if err == nil {
+				_, err = tx.ExecContext(ctx, `INSERT INTO migrations VALUES (?, ?, ?)`, name, s.sums[name], time.Now().UnixMilli())
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
+		}
+		return nil
+	})
 }
 
 // schema is which migrations a ledger has and lacks, in their order, and the checksums of all that this program knows.
