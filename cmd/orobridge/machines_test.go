@@ -22,7 +22,7 @@ func TestAnyOfTwoMachinesMayDie(t *testing.T) {
 	if !soak {
 		t.Skip("scripts/soak plays this; TestLandscapes plays the config in short")
 	}
-	dir, binary := t.TempDir(), buildProgram(t)
+	dir, binary := t.TempDir(), program(t)
 	t.Setenv("OROBRIDGE", binary)
 	t.Setenv("OROBRIDGE_POSTGRES", postgrestest.Address(t))
 	t.Setenv("ORO_CLIENT_SECRET", "demo")

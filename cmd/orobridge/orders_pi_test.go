@@ -78,26 +78,9 @@ type orderWorld struct {
 	reached  int
 }
 
-var buildOnce = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "orobridge-test-")
-	if err != nil {
-		return "", err
-	}
-	binary := filepath.Join(dir, "orobridge")
-	out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("%w\n%s", err, out)
-	}
-	return binary, nil
-})
-
 func newOrderWorld(t *testing.T, marker, more string, options ...orotest.Option) *orderWorld {
 	t.Helper()
-	binary, err := buildOnce()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &orderWorld{t: t, binary: binary, dir: t.TempDir(), database: bridgetest.Database(t), sshd: sftptest.Sshd(t),
+	w := &orderWorld{t: t, binary: program(t), dir: t.TempDir(), database: bridgetest.Database(t), sshd: sftptest.Sshd(t),
 		shop: orotest.New(append(options, orotest.Seed(orotest.Sample), orotest.Into(&asked), orotest.Version(orotest.Wanted()))...)}
 	if err := w.shop.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)

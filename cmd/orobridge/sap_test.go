@@ -33,11 +33,7 @@ type sapWorld struct {
 
 func newSAPWorld(t *testing.T, streams string, folders ...string) *sapWorld {
 	t.Helper()
-	binary, err := buildOnce()
-	if err != nil {
-		t.Fatal(err)
-	}
-	w := &sapWorld{t: t, binary: binary, sshd: sftptest.Sshd(t), shop: orotest.New(orotest.Into(&asked), orotest.Version(orotest.Wanted()))}
+	w := &sapWorld{t: t, binary: program(t), sshd: sftptest.Sshd(t), shop: orotest.New(orotest.Into(&asked), orotest.Version(orotest.Wanted()))}
 	if err := w.shop.Start("127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}

@@ -226,7 +226,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 func until(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg || len(args) < 2, "until regexp command ...")
 	want := regexp.MustCompile("(?m)" + args[0])
-	for end := time.Now().Add(30 * time.Second); ; time.Sleep(100 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		out := ""
 		if args[1] == "erp" {
 			out, _ = sftpClient(ts, args[2:])
