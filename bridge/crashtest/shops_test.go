@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -277,4 +278,94 @@ func (m *mall) settled(files int) {
 		open := slices.ContainsFunc(drops, func(d *bridge.Drop) bool { return !d.State.Settled() || d.Finish != "" })
 		return err == nil && len(drops) == 3*files && !open, err
 	})
+}
+
+// TestThirtyShopsOverSSH measures the program with thirty shops of five feeds each in one folder of a server, and an export each, while
+// nothing happens: its CPU, memory and connections, and what the shops are asked.
+func TestThirtyShopsOverSSH(t *testing.T) {
+	if !soak() {
+		t.Skip("scripts/soak measures this; TestThirtyShops in bridge/daemon holds in short that a listing is shared")
+	}
+	sshd := sftptest.Sshd(t)
+	proxy, err := sftptest.NewProxy(sshd.Login.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(proxy.Close)
+	login, err := sshd.Login.Via(proxy.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := emptySite(t, login, "thirty")
+	s.folder("out")
+	shops, feeds, exports := "shops:", "", "exports:"
+	for i := range 30 {
+		name := fmt.Sprintf("s%02d", i)
+		shops += fmt.Sprintf("\n  %s: "+shopConfig, name, s.box(name, nil).URL(), patient.request, patient.settle)
+		for _, entity := range []string{"customers", "products", "pricelists", "prices", "inventory"} {
+			feeds += fmt.Sprintf("  - { name: %[1]s-%[2]s, shop: %[1]s, entity: %[2]s, remote: erp, folder: out, match: '%[1]s_%[2]s_*.csv', format: { kind: csv } }\n",
+				name, entity)
+		}
+		exports += fmt.Sprintf("\n  - { name: %[1]s-orders, shop: %[1]s, remote: erp, folder: %[1]s-orders, format: { kind: csv } }", name)
+		s.folder(name + "-orders")
+	}
+	s.configure(patient, shops, feeds+exports)
+	asked := func() (n int) {
+		for _, box := range s.boxes {
+			n += len(box.Journal())
+		}
+		return n
+	}
+	cmd := s.command("run")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill() // it is not to end by itself
+		_ = cmd.Wait()
+	})
+	wait := func(d time.Duration) {
+		if err := (bridge.SystemClock{}).Wait(t.Context(), d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	wait(40 * time.Second) // it begins
+	const look = time.Minute
+	cpu, before := spent(t, cmd.Process.Pid), asked()
+	wait(look)
+	share := (spent(t, cmd.Process.Pid) - cpu).Seconds() / look.Seconds()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", cmd.Process.Pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var memory []string
+	for line := range strings.Lines(string(status)) {
+		if strings.HasPrefix(line, "VmRSS") || strings.HasPrefix(line, "Threads") {
+			memory = append(memory, strings.Join(strings.Fields(line), " "))
+		}
+	}
+	t.Logf("thirty shops with five feeds and an export each: %.1f%% of a core, %s, %d connections to the server, %.1f requests/s",
+		100*share, strings.Join(memory, ", "), proxy.Connections(), float64(asked()-before)/look.Seconds())
+	if share > 0.05 || proxy.Connections() > 4 {
+		t.Errorf("%.1f%% of a core, %d connections", 100*share, proxy.Connections())
+	}
+}
+
+// spent is the CPU time that a process has taken.
+func spent(t *testing.T, pid int) time.Duration {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	var ticks int64
+	for _, field := range fields[11:13] { // utime and stime, in hundredths of a second
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticks += n
+	}
+	return time.Duration(ticks) * 10 * time.Millisecond
 }
