@@ -187,11 +187,11 @@ func (e *Engine) deliver(ctx context.Context, x *config.Export) error {
 // deliverTogether brings some files through the steps, each step in order. A file that meets trouble stops those behind
 // it; those before it go on.
 func (e *Engine) deliverTogether(ctx context.Context, all []*delivery) error {
-	all, trouble := each(all, func(d *delivery) error { return d.stage(ctx) })
+	all, trouble := stageAll(ctx, all)
 	if err := e.saveStep(ctx, "staged order", bridge.OwedNow, all, func(d *delivery) bool { return d.fresh }); err != nil {
 		return errors.Join(trouble, err)
 	}
-	all, err := each(all, func(d *delivery) error { return d.place(ctx) })
+	all, err := placeAll(ctx, all)
 	trouble = errors.Join(trouble, err)
 	written := func(d *delivery) bool { return d.f.State == bridge.Written && !d.begun }
 	if err := e.saveStep(ctx, "written order", bridge.OwedNow, all, written); err != nil {
@@ -269,36 +269,63 @@ type delivery struct {
 // temp is the path of the staged bytes.
 func (d *delivery) temp() string { return path.Join(d.x.Folder, d.f.Staged) }
 
-// stage writes the bytes under a name that nobody reads: hidden, and not among those that are swept away.
-func (d *delivery) stage(ctx context.Context) error {
-	if d.f.State != bridge.OwedNow || d.f.Staged != "" {
-		return nil
+// stageAll writes the bytes of deliveries under names that nobody reads: hidden, and not among those that are swept away. It returns
+// those before the first that met trouble; some behind it may stand there, too.
+func stageAll(ctx context.Context, all []*delivery) ([]*delivery, error) {
+	var fresh []int
+	var files []bridge.Unread
+	var trouble error
+	for i, d := range all {
+		if d.f.State != bridge.OwedNow || d.f.Staged != "" {
+			continue
+		}
+		body, err := d.body(ctx)
+		if err != nil {
+			all, trouble = all[:i], err
+			break
+		}
+		d.Events.Step("stage order")
+		fresh, files = append(fresh, i), append(files, bridge.Unread{Name: stagedName(d.Ledger.Identity(), d.f), Body: body})
 	}
+	if len(files) == 0 {
+		return all, trouble
+	}
+	for n, err := range bridge.PutUnread(ctx, all[0].remote, all[0].x.Folder, files) {
+		d := all[fresh[n]]
+		if errors.Is(err, fs.ErrExist) {
+			err = d.stageAgain(ctx, files[n])
+		}
+		if err != nil {
+			return all[:fresh[n]], err
+		}
+		d.f.Staged, d.fresh = files[n].Name, true
+	}
+	return all, trouble
+}
+
+// body reads the bytes of the file. A disk that has turned a bit shall not have the ERP deliver something else.
+func (d *delivery) body(ctx context.Context) ([]byte, error) {
 	body, err := d.Ledger.Body(ctx, d.f.Export, d.f.Number)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	// A disk that has turned a bit shall not have the ERP deliver something else.
 	if sum := sha256.Sum256(body); hex.EncodeToString(sum[:]) != d.f.SHA256 {
-		return &bridge.Error{Op: "write order", Object: d.f.Name, Err: errors.New("the ledger does not hold the bytes that were made of it"),
+		return nil, &bridge.Error{Op: "write order", Object: d.f.Name, Err: errors.New("the ledger does not hold the bytes that were made of it"),
 			Hint: "see `orobridge state check`; put the last backup back, or make the file anew: `orobridge rerun --order ORDER --render`"}
 	}
-	name := stagedName(d.Ledger.Identity(), d.f)
-	at := path.Join(d.x.Folder, name)
-	d.Events.Step("stage order")
-	err = d.remote.Put(ctx, at, bytes.NewReader(body))
-	if errors.Is(err, fs.ErrExist) { // an attempt that was cut short wrote it
-		if err = sameBytes(ctx, d.remote, at, d.f); errors.Is(err, errOtherBytes) {
-			if err = d.remote.Remove(ctx, at); err == nil {
-				err = d.remote.Put(ctx, at, bytes.NewReader(body))
-			}
+	return body, nil
+}
+
+// stageAgain looks at what stands under the temporary name already: an attempt that was cut short wrote it, or a part of it.
+func (d *delivery) stageAgain(ctx context.Context, file bridge.Unread) error {
+	at := path.Join(d.x.Folder, file.Name)
+	err := sameBytes(ctx, d.remote, at, d.f)
+	if errors.Is(err, errOtherBytes) {
+		if err = d.remote.Remove(ctx, at); err == nil {
+			err = d.remote.Put(ctx, at, bytes.NewReader(file.Body))
 		}
 	}
-	if err != nil {
-		return err
-	}
-	d.f.Staged, d.fresh = name, true
-	return nil
+	return err
 }
 
 // stagedName is the temporary name of a file. It carries the ledger's identity: another bridge may write into the folder.
@@ -320,23 +347,41 @@ func stagedNumber(identity, export, name string) int64 {
 	return n
 }
 
-// place gives the staged bytes their name.
-func (d *delivery) place(ctx context.Context) error {
-	if d.f.State != bridge.OwedNow {
-		return nil
+// placeAll gives staged bytes their names, strictly in order. It returns those before the first that met trouble.
+func placeAll(ctx context.Context, all []*delivery) ([]*delivery, error) {
+	var owed []int
+	var renames []bridge.Rename
+	for i, d := range all {
+		if d.f.State == bridge.OwedNow {
+			d.Events.Step("write order")
+			owed, renames = append(owed, i), append(renames, bridge.Rename{From: d.temp(), To: d.target})
+		}
 	}
-	d.Events.Step("write order")
-	err := d.remote.Move(ctx, d.temp(), d.target)
+	for len(renames) > 0 {
+		n, err := bridge.MoveAll(ctx, all[0].remote, renames)
+		for _, i := range owed[:n] {
+			all[i].written()
+		}
+		if err == nil {
+			break
+		}
+		if err = all[owed[n]].unplaced(ctx, err); err != nil {
+			return all[:owed[n]], err
+		}
+		owed, renames = owed[n+1:], renames[n+1:]
+	}
+	return all, nil
+}
+
+// unplaced finds out what became of a file that could not be given its name.
+func (d *delivery) unplaced(ctx context.Context, why error) error {
 	switch {
-	case errors.Is(err, fs.ErrExist):
+	case errors.Is(why, fs.ErrExist):
 		return d.inTheWay(ctx)
-	case errors.Is(err, fs.ErrNotExist):
-		return d.gone(ctx, err)
-	case err != nil:
-		return err
+	case errors.Is(why, fs.ErrNotExist):
+		return d.gone(ctx, why)
 	}
-	d.written()
-	return nil
+	return why
 }
 
 // inTheWay looks at a file that has the name already: the same bytes are an attempt that was cut short, other ones are

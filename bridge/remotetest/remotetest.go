@@ -51,6 +51,8 @@ func Test(t *testing.T, open func(t *testing.T) Place) {
 		{"put into nothing", testPutNoFolder},
 		{"put sweeps", testPutSweeps},
 		{"move", testMove},
+		{"put unread", testPutUnread},
+		{"move all", testMoveAll},
 		{"remove", testRemove},
 		{"make folder", testMakeFolder},
 		{"names", testNames},
@@ -432,6 +434,106 @@ func testPutSweeps(t *testing.T, p Place) {
 	slices.Sort(want)
 	if d := cmp.Diff(want, p.names(t, ".")); d != "" {
 		t.Error(d)
+	}
+}
+
+// unread makes files with a hidden name and a line each.
+func unread(n int) (files []bridge.Unread) {
+	for i := range n {
+		files = append(files, bridge.Unread{Name: fmt.Sprintf(".f%02d.part", i), Body: fmt.Appendf(nil, "line %d\n", i)})
+	}
+	return files
+}
+
+func testPutUnread(t *testing.T, p Place) {
+	ctx := t.Context()
+	p.write(t, "in/orders/.f03.part", []byte("mine"))
+	files := unread(25)
+	for i, err := range bridge.PutUnread(ctx, p.Remote, "in/orders", files) {
+		if i == 3 {
+			fails(t, err, fs.ErrExist, bridge.FateOf(err))
+		} else if err != nil {
+			t.Errorf("file %d: %v", i, err)
+		}
+	}
+	files[3].Body = []byte("mine")
+	for _, f := range files {
+		if got := p.read(t, "in/orders/"+f.Name); !bytes.Equal(got, f.Body) {
+			t.Errorf("%s holds %q", f.Name, got)
+		}
+	}
+	if names := p.names(t, "in/orders"); len(names) != len(files) {
+		t.Errorf("there are %v", names)
+	}
+	for name, folder := range map[string]string{"a folder that is missing": "nowhere", "a file": "in/orders/.f01.part", "a way out": "../out"} {
+		for i, err := range bridge.PutUnread(ctx, p.Remote, folder, unread(3)) {
+			if err == nil {
+				t.Errorf("file %d stands in %s", i, name)
+			}
+		}
+	}
+	if err := bridge.PutUnread(ctx, p.Remote, "in", []bridge.Unread{{Name: "../x"}})[0]; err == nil {
+		t.Error("a name leaves its folder")
+	}
+	cut, cancel := context.WithCancel(ctx)
+	cancel()
+	for _, err := range bridge.PutUnread(cut, p.Remote, "in", unread(2)) {
+		fails(t, err, context.Canceled, bridge.Pause)
+	}
+}
+
+func testMoveAll(t *testing.T, p Place) {
+	ctx := t.Context()
+	moves := func(of ...int) (all []bridge.Rename) {
+		for _, i := range of {
+			all = append(all, bridge.Rename{From: fmt.Sprintf("in/.f%02d.part", i), To: fmt.Sprintf("in/f%02d.csv", i)})
+		}
+		return all
+	}
+	for _, f := range unread(30) {
+		p.write(t, "in/"+f.Name, f.Body)
+	}
+	p.write(t, "in/f21.csv", []byte("mine"))
+	all := make([]int, 30)
+	for i := range all {
+		all[i] = i
+	}
+	n, err := bridge.MoveAll(ctx, p.Remote, moves(all...))
+	fails(t, err, fs.ErrExist, bridge.FateOf(err))
+	if n != 21 {
+		t.Fatalf("%d files were moved", n)
+	}
+	n, err = bridge.MoveAll(ctx, p.Remote, moves(22, 23, 40, 24))
+	fails(t, err, fs.ErrNotExist, bridge.Stop)
+	if n != 2 {
+		t.Fatalf("%d files were moved", n)
+	}
+	twice := moves(24, 25, 26)
+	twice[1].To = twice[0].To
+	n, err = bridge.MoveAll(ctx, p.Remote, twice)
+	fails(t, err, fs.ErrExist, bridge.FateOf(err))
+	if n != 1 {
+		t.Fatalf("%d files were moved", n)
+	}
+	for i := range 30 {
+		name, want := fmt.Sprintf("in/f%02d.csv", i), fmt.Appendf(nil, "line %d\n", i)
+		if i == 21 {
+			want = []byte("mine")
+		}
+		if i > 24 {
+			name = fmt.Sprintf("in/.f%02d.part", i)
+		}
+		if got := p.read(t, name); !bytes.Equal(got, want) {
+			t.Errorf("%s holds %q", name, got)
+		}
+	}
+	odd := moves(25, 26)
+	odd[1].To = "../out.csv"
+	if n, err = bridge.MoveAll(ctx, p.Remote, odd); n != 1 || err == nil {
+		t.Errorf("%d files were moved, %v", n, err)
+	}
+	if n, err = bridge.MoveAll(ctx, p.Remote, nil); n != 0 || err != nil {
+		t.Errorf("%d files of none were moved, %v", n, err)
 	}
 }
 

@@ -123,17 +123,10 @@ func (s *names) count(p []byte) (entries int64) {
 func (r *Remote) List(ctx context.Context, folder string) ([]bridge.File, error) {
 	var files []bridge.File
 	err := r.do(ctx, "list", folder, func(c *conn, at place) error {
-		if len(at.elements) > 0 {
-			sights, err := c.look(at)
-			if err == nil {
-				err = sights[0].folder(at)
-			}
-			if err != nil {
-				return err
-			}
+		err := c.folder(at)
+		if err == nil {
+			files, err = c.list(c.full(at))
 		}
-		var err error
-		files, err = c.list(c.full(at))
 		return err
 	})
 	return files, err

@@ -43,8 +43,12 @@ func (at place) folder() place { return at.upTo(max(len(at.elements)-1, 0)) }
 
 // beside is the place of another name in the same folder.
 func (at place) beside(name string) place {
-	parents := at.folder().elements
-	return place{at.border, append(parents[:len(parents):len(parents)], name)}
+	return at.folder().inside(name)
+}
+
+// inside is the place of a name in a folder.
+func (at place) inside(name string) place {
+	return place{at.border, append(at.elements[:len(at.elements):len(at.elements)], name)}
 }
 
 // named is how an error names a place.
@@ -232,6 +236,18 @@ func (c *conn) file(full string, s sight) error {
 		return nil
 	}
 	return bridge.WantFile(mode)
+}
+
+// folder returns an error unless a folder stands in the place. What the config names as the remote's own is taken as it is.
+func (c *conn) folder(at place) error {
+	if len(at.elements) == 0 {
+		return nil
+	}
+	sights, err := c.look(at)
+	if err != nil {
+		return err
+	}
+	return sights[0].folder(at)
 }
 
 // absent returns fs.ErrExist when something stands in the place.

@@ -15,7 +15,7 @@
 //
 //   - Memory: a fetch holds one chunk (2 MiB), a listing its entries.
 //
-//   - Put and Move look that the target is absent and then rename: by posix-rename@openssh.com where the server offers it,
+//   - Put, Move and MoveAll look that the target is absent and then rename: by posix-rename@openssh.com where the server offers it,
 //     because there the file has exactly one name at each moment (a plain rename of OpenSSH is a link and an unlink), by
 //     the plain rename otherwise. SFTP has no rename that is atomic and exclusive at once, so writers of one target must
 //     not be two processes; within this process they take turns. No target is ever deleted first.
@@ -286,7 +286,7 @@ func (r *Remote) Put(ctx context.Context, p string, body io.ReadSeeker) error {
 		size, made, err := c.write(c.full(temp), body, r.mode)
 		if err == nil {
 			r.noteClock(made, began, time.Now())
-			err = r.rename(ctx, c, temp, at)
+			_, err = r.rename(ctx, c, [2]place{temp, at})
 		}
 		folder := c.full(at.folder())
 		if err != nil {
@@ -386,34 +386,56 @@ func (e *sizeError) Error() string {
 	return fmt.Sprintf("the server holds %d bytes of %d that were written", e.got, e.want)
 }
 
-// rename gives a regular file a name that nothing has.
-func (r *Remote) rename(ctx context.Context, c *conn, from, to place) error {
+// rename gives regular files names that nothing has, in their order, and says how many have theirs. All are looked at before the first
+// is renamed.
+func (r *Remote) rename(ctx context.Context, c *conn, pairs ...[2]place) (n int, err error) {
 	c.dog.stop() // waiting for the turn is no silence of the server
 	select {
 	case r.turn <- struct{}{}:
 	case <-ctx.Done():
-		return ctx.Err()
+		return 0, ctx.Err()
 	}
 	defer func() { <-r.turn }()
 	c.dog.start()
-	sights, err := c.look(from, to)
-	if err == nil {
-		err = c.file(c.full(from), sights[0])
+	places := make([]place, 0, 2*len(pairs))
+	for _, p := range pairs {
+		places = append(places, p[0], p[1])
 	}
-	if err == nil {
-		err = sights[1].absent()
-	}
+	sights, err := c.look(places...)
 	if err != nil {
-		return err
+		return 0, err
 	}
+	taken := map[string]bool{}
+	for n, p := range pairs {
+		from, to := c.full(p[0]), c.full(p[1])
+		err := c.file(from, sights[2*n])
+		if err == nil {
+			err = sights[2*n+1].absent()
+		}
+		if err == nil && taken[to] {
+			err = fs.ErrExist
+		}
+		if err == nil {
+			err = c.renameTo(from, to)
+		}
+		if err != nil {
+			return n, err
+		}
+		taken[to] = true
+	}
+	return len(pairs), nil
+}
+
+// renameTo renames a file to a name that nothing had when it was looked for.
+func (c *conn) renameTo(from, to string) error {
 	rename := c.files.Rename
 	if _, ok := c.files.HasExtension("posix-rename@openssh.com"); ok {
 		rename = c.files.PosixRename
 	}
-	err = rename(c.full(from), c.full(to))
+	err := rename(from, to)
 	if code(err) == uint32(sftp.ErrSSHFxFailure) {
 		// OpenSSH has no code for a target that came between the look and the rename.
-		if _, lerr := c.lstat(c.full(to)); lerr == nil {
+		if _, lerr := c.lstat(to); lerr == nil {
 			return fs.ErrExist
 		}
 	}
@@ -427,7 +449,7 @@ func (r *Remote) Move(ctx context.Context, from, to string) error {
 		return err
 	}
 	return r.do(ctx, "move", from, func(c *conn, at place) error {
-		if err := r.rename(ctx, c, at, target); err != nil {
+		if _, err := r.rename(ctx, c, [2]place{at, target}); err != nil {
 			return r.explain("move", from+" to "+to, c, err)
 		}
 		return nil
