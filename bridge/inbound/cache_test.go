@@ -66,7 +66,7 @@ func TestALargeArchiveComesOutOfItsCopy(t *testing.T) {
 		fmt.Fprintf(file, "SKU-%06d,Bolt,item,%s\n", i, strings.Repeat("words that describe it ", 2000))
 	}
 	w.Must(z.Close())
-	w.Drop("products", "1.zip", archive.String())
+	w.Drop("products", "1.csv", archive.String())
 	packed := false
 	w.OnStep(func(string) {
 		all, err := filepath.Glob(filepath.Join(w.State, "spool", "*"+spool.Packed))
