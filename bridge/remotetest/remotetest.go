@@ -465,7 +465,8 @@ func testPutUnread(t *testing.T, p Place) {
 	if names := p.names(t, "in/orders"); len(names) != len(files) {
 		t.Errorf("there are %v", names)
 	}
-	for name, folder := range map[string]string{"a folder that is missing": "nowhere", "a file": "in/orders/.f01.part", "a way out": "../out"} {
+	for name, folder := range map[string]string{"a folder that is missing": "nowhere", "a file": "in/orders/.f01.part",
+		"a way out": "../out"} {
 		for i, err := range bridge.PutUnread(ctx, p.Remote, folder, unread(3)) {
 			if err == nil {
 				t.Errorf("file %d stands in %s", i, name)
