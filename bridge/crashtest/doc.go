@@ -4,6 +4,7 @@
 //   - crash_test.go: SIGKILL at every named step and at random moments
 //   - faults_test.go: bad networks, full disks, lost permissions, and a shop in trouble
 //   - month_test.go: a month in minutes, with a disk that is lost and a shop that is restored
+//   - fleet_test.go: several bridges that share one PostgreSQL, and what may happen to them and to it
 //   - promises_test.go: any sequence of drops, outages, crashes and decisions keeps the promises
 //
 // Each has a short form, which is an ordinary test, and a long one: OROBRIDGE_SOAK=1, or scripts/soak. Chance is seeded;

@@ -195,7 +195,7 @@ func (l *Ledger) Jobs(ctx context.Context) (_ *pgxpool.Pool, schema string, err 
 	}
 	if err := d.makeJobs(ctx, pool); err != nil {
 		pool.Close()
-		return nil, "", bridge.Within("prepare the tables of River", trouble(ctx, err, false))
+		return nil, "", bridge.Within("prepare the tables of River", trouble(ctx, err, true)) // by whichever connection
 	}
 	return pool, d.schema, nil
 }

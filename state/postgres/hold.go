@@ -51,6 +51,23 @@ func (h *hold) take(ctx context.Context) error {
 	return nil
 }
 
+// soonTries is how often a ledger is tried that is to be shared, and that another one has alone: it may do so for a moment, which brings it
+// up to date.
+const soonTries = 10
+
+// takeSoon is take for whoever shares a ledger that another one may have alone for a moment.
+func (h *hold) takeSoon(ctx context.Context) error {
+	for n := 1; ; n++ {
+		err := h.take(ctx)
+		if !h.shares || n == soonTries || !errors.Is(err, bridge.ErrLocked) {
+			return err
+		}
+		if err := (bridge.SystemClock{}).Wait(ctx, aheadEvery); err != nil {
+			return err
+		}
+	}
+}
+
 // try takes the lock if it is free.
 func (h *hold) try(ctx context.Context, c *pgx.Conn) (mine bool, err error) {
 	lock := "SELECT pg_try_advisory_lock($1)"

@@ -206,7 +206,7 @@ func (d *database) work(ctx context.Context, o Options) error {
 		}
 	}
 	d.hold = &hold{database: d, shares: o.Shares, version: o.Program, own: mrand.Int64()}
-	if err := d.hold.take(ctx); err != nil {
+	if err := d.hold.takeSoon(ctx); err != nil {
 		return err
 	}
 	if o.Shares {
