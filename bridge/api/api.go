@@ -60,8 +60,31 @@ func New(o Options) http.Handler {
 	s.decisions(a)
 	s.files(a)
 	complete(a.OpenAPI())
-	return mux
+	return strays(mux)
 }
+
+// strays answers with a problem what the API does not have.
+func strays(mux *http.ServeMux) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, pattern := mux.Handler(r)
+		if pattern != "" {
+			mux.ServeHTTP(w, r)
+			return
+		}
+		h.ServeHTTP(&stray{ResponseWriter: w}, r)
+	})
+}
+
+// stray has the mux's own refusals, which are text, told as problems.
+type stray struct{ http.ResponseWriter }
+
+// WriteHeader implements http.ResponseWriter.
+func (w *stray) WriteHeader(status int) {
+	Refuse(w.ResponseWriter, status, "the API has no such operation: "+http.StatusText(status), "see "+Path+"/openapi.json")
+}
+
+// Write implements http.ResponseWriter.
+func (w *stray) Write(text []byte) (int, error) { return len(text), nil }
 
 // config is the API's description, before its operations.
 func (s *server) config() huma.Config {

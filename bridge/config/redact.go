@@ -84,9 +84,9 @@ func redact(n *yaml.Node, within string, secrets map[string]bool, secret bool) {
 		n.Value = userInfo.ReplaceAllString(n.Value, "://<secret>@")
 	case yaml.MappingNode:
 		for i := 0; i+1 < len(n.Content); i += 2 {
+			redact(n.Content[i], "", nil, false)
 			key := n.Content[i].Value
 			named := strings.HasSuffix(key, "_file") || strings.HasSuffix(key, "_env")
-			redact(n.Content[i], "", nil, false)
 			known := secrets[key] || secrets[join(within, key)] || secrets[join(anywhere, key)]
 			redact(n.Content[i+1], key, secrets, secret || known || !named && likeSecret.MatchString(key))
 		}

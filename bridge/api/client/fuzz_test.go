@@ -1,6 +1,7 @@
 package client
 
 import (
+	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -52,8 +53,12 @@ func FuzzAnswers(f *testing.F) {
 		_, resent := b.WouldResend(ctx, "ORD-1", "", time.Time{}, time.Time{})
 		events := b.Events(ctx, bridge.EventFilter{Last: 3}, func(operate.Event) error { return nil })
 		for _, err := range []error{status1, drop, drops, resent, events} {
-			if err != nil && (bridge.HintOf(err) == "" || formats.Printable(err.Error()) != err.Error() || formats.Printable(bridge.HintOf(err)) != bridge.HintOf(err)) {
-				t.Errorf("%q, hint %q", err, bridge.HintOf(err))
+			hint := bridge.HintOf(err)
+			if m := new(operate.Mistake); errors.As(err, &m) {
+				hint = m.Hint
+			}
+			if err != nil && (hint == "" || formats.Printable(err.Error()) != err.Error() || formats.Printable(hint) != hint) {
+				t.Errorf("%q, hint %q", err, hint)
 			}
 		}
 	})
