@@ -152,7 +152,7 @@ func (e *Engine) Export(ctx context.Context, x *config.Export) (noticed int, err
 
 // deliverAtOnce is how many files go through a step together: what they share is the ledger's transaction, for which an
 // import may be in front once.
-const deliverAtOnce = 20
+const deliverAtOnce = ordersAtOnce
 
 // deliver writes what is owed, in order.
 func (e *Engine) deliver(ctx context.Context, x *config.Export) error {

@@ -6,8 +6,9 @@ import (
 	"errors"
 	"io/fs"
 	"slices"
-	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/orobridge/orobridge/bridge"
 )
@@ -20,27 +21,38 @@ var _ bridge.Bulk = (*Remote)(nil)
 // errNotTried is of a file that an operation did not come to.
 var errNotTried = errors.New("not tried")
 
-// PutUnread implements [bridge.Bulk]: all files are written at once, over one connection, without a temporary name.
+// openAtOnce is how many files a connection has open at a time: servers bound that.
+const openAtOnce = 8
+
+// PutUnread implements [bridge.Bulk]: files are written side by side over one connection, without a temporary name. Where that is
+// refused, they are written one after the other: a disk that has room for a few has it for the first.
 func (r *Remote) PutUnread(ctx context.Context, folder string, files []bridge.Unread) []error {
+	for _, f := range files {
+		if err := bridge.SafeName(f.Name); err != nil {
+			return slices.Repeat([]error{bridge.NameError("put", r.name, f.Name, err)}, len(files))
+		}
+	}
 	errs := slices.Repeat([]error{errNotTried}, len(files))
 	err := r.do(ctx, "put", folder, func(c *conn, at place) error {
 		if err := c.folder(at); err != nil {
 			return err
 		}
-		var work sync.WaitGroup
+		var work errgroup.Group
+		work.SetLimit(openAtOnce)
 		for i, f := range files {
-			if err := bridge.SafeName(f.Name); err != nil {
-				errs[i] = bridge.NameError("put", r.name, f.Name, err)
-				continue
-			}
-			work.Go(func() { errs[i] = r.writeUnread(c, at.inside(f.Name), f.Body) })
+			work.Go(func() error {
+				errs[i] = r.writeUnread(c, at.inside(f.Name), f.Body)
+				return nil
+			})
 		}
-		work.Wait()
+		_ = work.Wait() // each error stands in its place
+		if i := slices.IndexFunc(errs, refused); i >= 0 && !slices.ContainsFunc(errs, c.broken) {
+			r.writeInOrder(c, at, files[i:], errs[i:])
+		}
 		for i, err := range errs {
-			if err == nil || c.broken(err) {
-				continue
+			if err != nil && !c.broken(err) {
+				errs[i] = r.explain("put", folder+"/"+files[i].Name, c, err)
 			}
-			errs[i] = r.explain("put", folder+"/"+files[i].Name, c, err)
 		}
 		if i := slices.IndexFunc(errs, c.broken); i >= 0 {
 			return errs[i]
@@ -56,10 +68,42 @@ func (r *Remote) PutUnread(ctx context.Context, folder string, files []bridge.Un
 	return errs
 }
 
-// writeUnread writes a file under a name that nobody reads. Of a name that something has already servers only say that they failed.
+// refused says that a file could not be written, though nothing stands under its name.
+func refused(err error) bool { return err != nil && !errors.Is(err, fs.ErrExist) }
+
+// writeInOrder writes files one after the other, up to the first that is refused: that is the error of those behind it, too.
+func (r *Remote) writeInOrder(c *conn, at place, files []bridge.Unread, errs []error) {
+	for i, f := range files {
+		if errs[i] == nil {
+			errs[i] = ignoreAnswer(c.files.Remove(c.full(at.inside(f.Name))))
+		}
+	}
+	for i, f := range files {
+		if errors.Is(errs[i], fs.ErrExist) {
+			continue
+		}
+		if errs[i] = r.writeUnread(c, at.inside(f.Name), f.Body); refused(errs[i]) {
+			copy(errs[i:], slices.Repeat(errs[i:i+1], len(files)-i))
+			return
+		}
+	}
+}
+
+// writeUnread writes a file under a name that nobody reads, or nothing. Of a name that something has already servers only say that they
+// failed.
 func (r *Remote) writeUnread(c *conn, at place, body []byte) error {
-	began := time.Now()
-	size, made, err := c.write(c.full(at), bytes.NewReader(body), r.mode)
+	full, size, began := c.full(at), int64(len(body)), time.Now()
+	f, err := c.open(full, createExclusive)
+	if err != nil {
+		if c.broken(err) {
+			return err
+		}
+		if _, lerr := c.lstat(full); lerr == nil {
+			return fs.ErrExist
+		}
+		return c.explainFull(c.full(at.folder()), size, err)
+	}
+	made, err := c.fill(f, full, size, bytes.NewReader(body), r.mode)
 	if err == nil {
 		r.noteClock(made, began, time.Now())
 		return nil
@@ -67,10 +111,11 @@ func (r *Remote) writeUnread(c *conn, at place, body []byte) error {
 	if c.broken(err) {
 		return err
 	}
-	if _, lerr := c.lstat(c.full(at)); lerr == nil {
-		return fs.ErrExist
+	err = c.explainFull(c.full(at.folder()), size, err)
+	if left := ignoreAnswer(c.files.Remove(full)); left != nil {
+		return left
 	}
-	return c.explainFull(c.full(at.folder()), size, err)
+	return err
 }
 
 // renamedAtOnce is how many files are looked at together before they are renamed.

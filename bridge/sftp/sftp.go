@@ -309,9 +309,14 @@ func (c *conn) write(full string, body io.ReadSeeker, mode fs.FileMode) (size in
 	}
 	// Write only: some servers refuse to open for reading and writing at once, as Create does.
 	f, err := c.open(full, createExclusive)
-	if err != nil {
-		return size, made, err
+	if err == nil {
+		made, err = c.fill(f, full, size, body, mode)
 	}
+	return size, made, err
+}
+
+// fill writes a file that was made.
+func (c *conn) fill(f *sftp.File, full string, size int64, body io.Reader, mode fs.FileMode) (made time.Time, err error) {
 	if mode != 0 {
 		if err = f.Chmod(mode); serverSaid(err) {
 			err = &modeError{mode, err}
@@ -330,19 +335,19 @@ func (c *conn) write(full string, body io.ReadSeeker, mode fs.FileMode) (size in
 		if serverSaid(err) || errors.As(err, &local) {
 			_ = f.Close()
 		}
-		return size, made, err
+		return made, err
 	}
 	if err := f.Close(); err != nil {
-		return size, made, err
+		return made, err
 	}
 	info, err := c.lstat(full)
 	if err != nil {
-		return size, made, err
+		return made, err
 	}
 	if info.Size() != size {
-		return size, made, &sizeError{want: size, got: info.Size()}
+		return made, &sizeError{want: size, got: info.Size()}
 	}
-	return size, asFile(info).MTime, nil
+	return asFile(info).MTime, nil
 }
 
 // modeError says that the server does not give a file the permissions that the config wants.
