@@ -37,17 +37,18 @@ func (r *Remote) PutUnread(ctx context.Context, folder string, files []bridge.Un
 		if err := c.folder(at); err != nil {
 			return err
 		}
+		b := bulk{r, c, at}
 		var work errgroup.Group
 		work.SetLimit(openAtOnce)
 		for i, f := range files {
 			work.Go(func() error {
-				errs[i] = r.writeUnread(c, at.inside(f.Name), f.Body)
+				errs[i] = b.write(f)
 				return nil
 			})
 		}
 		_ = work.Wait() // each error stands in its place
 		if i := slices.IndexFunc(errs, refused); i >= 0 && !slices.ContainsFunc(errs, c.broken) {
-			r.writeInOrder(c, at, files[i:], errs[i:])
+			b.inOrder(files[i:], errs[i:])
 		}
 		for i, err := range errs {
 			if err != nil && !c.broken(err) {
@@ -71,28 +72,34 @@ func (r *Remote) PutUnread(ctx context.Context, folder string, files []bridge.Un
 // refused says that a file could not be written, though nothing stands under its name.
 func refused(err error) bool { return err != nil && !errors.Is(err, fs.ErrExist) }
 
-// writeInOrder writes files one after the other, up to the first that is refused: that is the error of those behind it, too.
-func (r *Remote) writeInOrder(c *conn, at place, files []bridge.Unread, errs []error) {
+// bulk writes files into a folder over one connection.
+type bulk struct {
+	*Remote
+	c  *conn
+	at place
+}
+
+// inOrder writes files one after the other, up to the first that is refused: that is the error of those behind it, too.
+func (b bulk) inOrder(files []bridge.Unread, errs []error) {
 	for i, f := range files {
 		if errs[i] == nil {
-			errs[i] = ignoreAnswer(c.files.Remove(c.full(at.inside(f.Name))))
+			errs[i] = ignoreAnswer(b.c.files.Remove(b.c.full(b.at.inside(f.Name))))
 		}
 	}
 	for i, f := range files {
 		if errors.Is(errs[i], fs.ErrExist) {
 			continue
 		}
-		if errs[i] = r.writeUnread(c, at.inside(f.Name), f.Body); refused(errs[i]) {
+		if errs[i] = b.write(f); refused(errs[i]) {
 			copy(errs[i:], slices.Repeat(errs[i:i+1], len(files)-i))
 			return
 		}
 	}
 }
 
-// writeUnread writes a file under a name that nobody reads, or nothing. Of a name that something has already servers only say that they
-// failed.
-func (r *Remote) writeUnread(c *conn, at place, body []byte) error {
-	full, size, began := c.full(at), int64(len(body)), time.Now()
+// write writes a file under a name that nobody reads, or nothing. Of a name that something has already servers only say that they failed.
+func (b bulk) write(file bridge.Unread) error {
+	c, full, size, began := b.c, b.c.full(b.at.inside(file.Name)), int64(len(file.Body)), time.Now()
 	f, err := c.open(full, createExclusive)
 	if err != nil {
 		if c.broken(err) {
@@ -101,17 +108,17 @@ func (r *Remote) writeUnread(c *conn, at place, body []byte) error {
 		if _, lerr := c.lstat(full); lerr == nil {
 			return fs.ErrExist
 		}
-		return c.explainFull(c.full(at.folder()), size, err)
+		return c.explainFull(c.full(b.at), size, err)
 	}
-	made, err := c.fill(f, full, size, bytes.NewReader(body), r.mode)
+	made, err := c.fill(f, full, size, bytes.NewReader(file.Body), b.mode)
 	if err == nil {
-		r.noteClock(made, began, time.Now())
+		b.noteClock(made, began, time.Now())
 		return nil
 	}
 	if c.broken(err) {
 		return err
 	}
-	err = c.explainFull(c.full(at.folder()), size, err)
+	err = c.explainFull(c.full(b.at), size, err)
 	if left := ignoreAnswer(c.files.Remove(full)); left != nil {
 		return left
 	}
