@@ -51,8 +51,8 @@ func (h *hold) take(ctx context.Context) error {
 	return nil
 }
 
-// soonTries is how often a ledger is tried that is to be shared, and that another one has alone: it may do so for a moment, which brings it
-// up to date.
+// soonTries is how often a ledger is tried that is to be shared and that another one has alone: it may do so for a moment, to bring it up
+// to date.
 const soonTries = 10
 
 // takeSoon is take for whoever shares a ledger that another one may have alone for a moment.
