@@ -34,6 +34,28 @@ func TestBytesThatAMachineLacksAreFetchedAgain(t *testing.T) {
 	}
 }
 
+// The machine that has put a file away dies before that is recorded; another one, which has none of the bytes, has something to tell of a
+// later run: it finds the file where it is.
+func TestAFileThatWasPutAwayUnnoticedIsFound(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ""))
+	w.Stock("SKU1")
+	w.Drop("prices", "a.csv", bridgetest.OnePrice("1")+bridgetest.Price("SKU1", "x"))
+	if !w.DieAt("finish recorded", 1) {
+		t.Fatal("it was never put away")
+	}
+	d, _ := w.Last("prices")
+	_, err := w.B.In.Rerun(t.Context(), d, inbound.RerunOptions{Force: true}, bridge.Decision{})
+	w.Must(err)
+	if !w.DieAt("write rejects", 1) {
+		t.Fatal("it never came to tell of the second run")
+	}
+	forget(w)
+	w.Round()
+	if d, _ := w.Last("prices"); d.Finish != "" || !strings.Contains(d.Path, "/archive/a_r1") {
+		t.Errorf("it stands at %s: %s", d.Path, d.Reason)
+	}
+}
+
 // What stands there must be what was fetched.
 func TestOtherBytesThanThoseThatWereFetchedAreNotLoaded(t *testing.T) {
 	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ""))

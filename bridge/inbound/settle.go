@@ -188,10 +188,23 @@ func (n *ending) gather(ctx context.Context) (err error) {
 	return err
 }
 
+// haveBytes brings the drop's bytes back, also where an attempt of another machine that was cut short has put the file away already.
+func (n *ending) haveBytes(ctx context.Context) error {
+	was := *n.d
+	err := n.e.haveBytes(ctx, "answer", n.d)
+	if bridge.NotThere(err) && n.search(ctx) == nil && n.d.Path != "" {
+		return n.e.haveBytes(ctx, "answer", n.d)
+	}
+	if err != nil {
+		*n.d = was
+	}
+	return err
+}
+
 // answerAll writes what the sender gets of a drop for several shops: the rejects of each run, and receipts that tell of all.
 func (n *ending) answerAll(ctx context.Context) error {
 	if n.d.Spool != "" {
-		if err := n.e.haveBytes(ctx, "answer", n.d); err != nil {
+		if err := n.haveBytes(ctx); err != nil {
 			return err
 		}
 	}
@@ -228,8 +241,7 @@ func (n *ending) writer(d *bridge.Drop) *papers.Writer {
 	return &papers.Writer{Ledger: n.e.Ledger, Clock: n.e.Clock, Events: n.e.Events, Spool: n.e.Spool, Remote: n.r, Feed: n.f, Drop: d}
 }
 
-// answer writes for each run that has ended what the sender gets of it: a file with the rejects, and receipts. A drop that
-// never had a run gets them once as well.
+// answer writes for each run that has ended what the sender gets of it: rejects and receipts. A drop without a run gets them once, too.
 func (n *ending) answer(ctx context.Context) error {
 	if len(n.shares) > 0 {
 		return n.answerAll(ctx)
@@ -251,7 +263,7 @@ func (n *ending) answer(ctx context.Context) error {
 // answerRun writes what the sender gets of a run, and records what was written: what is old goes by these names.
 func (n *ending) answerRun(ctx context.Context, run *bridge.Run) error {
 	if run != nil && n.d.Spool != "" {
-		if err := n.e.haveBytes(ctx, "answer", n.d); err != nil {
+		if err := n.haveBytes(ctx); err != nil {
 			return err
 		}
 	}
@@ -267,8 +279,7 @@ func (n *ending) answerRun(ctx context.Context, run *bridge.Run) error {
 	return n.e.Ledger.Reported(ctx, n.d.ID, id, paths)
 }
 
-// putAway moves a settled drop, with its marker, out of the way. A file that somebody has taken away meanwhile is not
-// looked for forever.
+// putAway moves a settled drop, with its marker, out of the way. A file that somebody has taken away is not looked for forever.
 func (n *ending) putAway(ctx context.Context) error {
 	folder := path.Join(n.d.Folder, n.d.Finish)
 	if n.d.Path == "" || path.Dir(n.d.Path) == folder {
@@ -307,8 +318,7 @@ func (n *ending) putAway(ctx context.Context) error {
 	}
 }
 
-// search looks for a file that does not stand where the ledger says: an attempt that was cut short may have moved it
-// under the name of an earlier run.
+// search looks for a file that is not where the ledger says: a try that was cut short may have moved it under an earlier run's name.
 func (n *ending) search(ctx context.Context) error {
 	for _, run := range append([]*bridge.Run{nil}, n.runs...) {
 		for _, folder := range []string{n.f.Folders.Archive, n.f.Folders.Rejected} {
