@@ -63,6 +63,8 @@ var (
 	ErrReading = errors.New("the ledger was opened for reading")
 	// ErrLocked: another bridge holds the state (exit code 5).
 	ErrLocked = errors.New("another bridge holds the state")
+	// ErrThoughtDead: others have taken up this bridge's work. One that shares it may begin anew.
+	ErrThoughtDead = fmt.Errorf("%w: this one was thought dead", ErrLocked)
 	// ErrBehind: the ledger is not of this program's version yet, and bridges of an older one work with it.
 	ErrBehind = errors.New("bridges of an older version work with it")
 )

@@ -43,10 +43,7 @@ func (l *lives) serve(ctx context.Context) (err error) {
 	for _, doubt := range l.ledger.Doubts {
 		l.log.Warn(doubt)
 	}
-	if err = unlessStopped(ctx, l.run(ctx, l.config)); errors.Is(err, bridge.ErrLocked) && l.ledger.Shared() != nil {
-		return errors.Join(errThoughtDead, err)
-	}
-	return err
+	return unlessStopped(ctx, l.run(ctx, l.config))
 }
 
 // unlessStopped is an error but for what a stop leaves, which may come before all of the bridge has begun.

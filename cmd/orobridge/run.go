@@ -63,8 +63,8 @@ func (a *app) runDaemon(ctx context.Context) (err error) {
 	for {
 		err := l.serve(ctx)
 		switch {
-		case errors.Is(err, errThoughtDead):
-			log.Warn("this bridge was thought dead, and others have taken up its work: it begins anew", "error", err)
+		case errors.Is(err, bridge.ErrThoughtDead):
+			log.Warn("others have taken up this bridge's work: it begins anew", "error", err)
 		case c.State.Postgres != "" && bridge.FateOf(err) == bridge.Pause && ctx.Err() == nil:
 			log.Warn("the bridge begins once the database is there", "error", err, "hint", bridge.HintOf(err))
 			if (bridge.SystemClock{}).Wait(ctx, time.Second) != nil {
@@ -75,9 +75,6 @@ func (a *app) runDaemon(ctx context.Context) (err error) {
 		}
 	}
 }
-
-// errThoughtDead is that others have taken this bridge's work up. It may share it again.
-var errThoughtDead = errors.New("this bridge was thought dead")
 
 func (a *app) runOnce(ctx context.Context, stable bool) (err error) {
 	c, err := a.config()

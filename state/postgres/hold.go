@@ -149,7 +149,7 @@ func (h *hold) still(ctx context.Context) error {
 
 // gone is the error of a bridge whose work others have taken over.
 func (h *hold) gone() error {
-	return &bridge.Error{Op: "hold", Object: h.place(), Err: bridge.ErrLocked,
+	return &bridge.Error{Op: "hold", Object: h.place(), Err: bridge.ErrThoughtDead,
 		Hint: "another bridge has worked with the ledger meanwhile: let this one end, and start it again if it is to be the one"}
 }
 

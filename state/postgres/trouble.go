@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -59,8 +58,8 @@ func trouble(ctx context.Context, err error, lost bool) error {
 	hint, passes := classes[class]
 	switch {
 	case e.Code == takenOver:
-		return &bridge.Error{Op: "write", Object: "ledger", Err: fmt.Errorf("%w: it has taken the work over", bridge.ErrLocked),
-			Hint: "this one was thought dead: let it end, or begin anew"}
+		return &bridge.Error{Op: "write", Object: "ledger", Err: bridge.ErrThoughtDead,
+			Hint: "others have taken up its work: let it end, or begin anew"}
 	case e.Code == "25006":
 		return pause(err, "the database is a replica: name all of its hosts in state.postgres, with target_session_attrs=read-write")
 	case e.Code == stoodStill:
