@@ -101,7 +101,7 @@ func (t *tokens) renew(ctx context.Context) (string, time.Duration, error) {
 		Expires int    `json:"expires_in"`
 	}
 	if ans.status == http.StatusOK && json.Unmarshal(ans.body, &got) == nil && got.Token != "" {
-		return got.Token, time.Duration(max(got.Expires, 60)) * time.Second, nil
+		return got.Token, time.Duration(max(60, min(got.Expires, 24*60*60))) * time.Second, nil
 	}
 	return "", 0, t.refusal(ans)
 }
