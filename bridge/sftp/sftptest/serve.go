@@ -402,6 +402,13 @@ func (s *Server) SetSpace(n int64) {
 	}
 }
 
+// giveBack has room on the disk again for what was removed.
+func (s *Server) giveBack(n int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.space += n
+}
+
 // SetReadOnly takes the permission to write away, or gives it back.
 func (s *Server) SetReadOnly(on bool) {
 	s.mu.Lock()

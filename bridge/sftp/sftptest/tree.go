@@ -139,10 +139,17 @@ func (t *tree) Filecmd(r *sftp.Request) error {
 	case "Link":
 		return answer(root.Link(p, local(r.Target)))
 	case "Remove":
-		if info, err := root.Lstat(p); err == nil && info.IsDir() {
+		info, err := root.Lstat(p)
+		switch {
+		case err != nil:
+			return answer(err)
+		case info.IsDir():
 			return sftp.ErrSSHFxFailure
 		}
-		return answer(root.Remove(p))
+		if err = root.Remove(p); err == nil {
+			t.server.giveBack(info.Size())
+		}
+		return answer(err)
 	case "Rmdir":
 		if info, err := root.Lstat(p); err == nil && !info.IsDir() {
 			return sftp.ErrSSHFxFailure
