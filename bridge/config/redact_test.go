@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 
@@ -56,7 +57,7 @@ func FuzzRedact(f *testing.F) {
 	secrets := config.SecretsOf(kinds)
 	f.Fuzz(func(t *testing.T, text string) {
 		once, err := config.Redacted([]byte(text), secrets)
-		if err != nil {
+		if err != nil || len(bytes.TrimSpace(once)) == 0 { // nothing is shown as nothing, which is read as null
 			return
 		}
 		again, err := config.Redacted(once, secrets)
