@@ -117,7 +117,7 @@ func TestADamagedParkedRecordStopsOnlyItself(t *testing.T) {
 	w.Drop("prices", "a.csv", bridgetest.PriceHead+bridgetest.Price("SKU1", "1")+bridgetest.Price("SKU2", "2")+bridgetest.Price("SKU3", "3"))
 	w.Round()
 	w.Expect("prices", bridge.Partial, bridge.Counts{Rows: 3, Parked: 3})
-	bridgetest.Harm(w, `UPDATE parked SET record = replace(record, '"2"', '"9"') WHERE key LIKE '%SKU2%'; UPDATE parked SET pos = '{' WHERE key LIKE '%SKU3%'`)
+	bridgetest.Harm(w, `UPDATE parked SET record = replace(record, '2', '9') WHERE key LIKE '%SKU2%'; UPDATE parked SET pos = '{' WHERE key LIKE '%SKU3%'`)
 	w.Drop("products", "p.csv", "sku,name,unit\nSKU1,Bolt,item\nSKU2,Nut,item\nSKU3,Washer,item\n")
 	w.Round()
 	d := w.Expect("prices", bridge.Partial, bridge.Counts{Rows: 3, Created: 1, Rejected: 2})

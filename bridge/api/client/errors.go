@@ -1,7 +1,6 @@
 package client
 
 import (
-	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -71,8 +70,7 @@ func (b *Bridge) refused(resp *http.Response, kind string) error {
 	told := kind == p.ContentType("") && json.Unmarshal(text, &p) == nil && p.Detail != ""
 	detail := formats.Printable(strings.Join(append([]string{p.Detail}, p.Errors...), ": "))
 	passed := func(sentinel error) error {
-		hint := cmp.Or(formats.Printable(p.Hint), "see the log of the bridge that was asked")
-		return &refusal{detail, &bridge.Error{Op: "ask", Object: b.base, Err: sentinel, Hint: hint}}
+		return &refusal{detail, &bridge.Error{Op: "ask", Object: b.base, Err: sentinel, Hint: formats.Printable(p.Hint)}}
 	}
 	switch status := resp.StatusCode; {
 	case status >= 300 && status < 400:
@@ -88,7 +86,7 @@ func (b *Bridge) refused(resp *http.Response, kind string) error {
 		return b.trouble(fmt.Errorf("%w: it does not know the token", bridge.ErrLogin),
 			"the token is another bridge's, has expired or was revoked: see `orobridge token list` on its machine")
 	case status == http.StatusBadRequest, status == http.StatusUnprocessableEntity:
-		return &operate.Mistake{Message: detail, Hint: cmp.Or(formats.Printable(p.Hint), "see what was asked for")}
+		return &operate.Mistake{Message: detail, Hint: formats.Printable(p.Hint)}
 	case status == http.StatusForbidden && p.Hint == "":
 		p.Hint = "ask whoever runs the bridge for a token of that role"
 	case status == http.StatusNotFound:
