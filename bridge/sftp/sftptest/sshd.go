@@ -5,11 +5,13 @@ package sftptest
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -98,14 +100,19 @@ func findSSHD() (string, error) {
 		"sudo apt-get install openssh-server (Debian, Ubuntu), sudo dnf install openssh-server (Fedora)")
 }
 
+// freePort is a port that nobody has, below those that connections to elsewhere are given: one of these could take it meanwhile.
 func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
+	const first, ports, tries = 20_000, 12_000, 50
+	for n := 1; ; n++ {
+		port := strconv.Itoa(first + rand.IntN(ports))
+		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port))
+		if err == nil {
+			return port, l.Close()
+		}
+		if n == tries {
+			return "", err
+		}
 	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	return port, err
 }
 
 // Batch runs commands in the real sftp client (sftp -b -) as the login's user and returns what it printed. It fails the
