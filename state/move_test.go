@@ -115,6 +115,7 @@ func TestAMoveGoesOnWhereItStopped(t *testing.T) {
 	for limit := 5 * time.Millisecond; ; limit = limit * 3 / 2 {
 		ctx, cancel := context.WithTimeout(t.Context(), limit)
 		m, err := MoveToPostgres(ctx, dir, address, "1", movedAt)
+		over := ctx.Err() != nil // whatever it is that does not end well then: a connection may be the first to notice
 		cancel()
 		if err == nil {
 			for _, x := range m.Tables {
@@ -124,7 +125,7 @@ func TestAMoveGoesOnWhereItStopped(t *testing.T) {
 			}
 			break
 		}
-		if cut++; limit > time.Minute || !errors.Is(err, context.DeadlineExceeded) {
+		if cut++; limit > time.Minute || !over {
 			t.Fatal(err)
 		}
 		if made, err := Made(t.Context(), dir, address); err == nil && made {
