@@ -96,24 +96,7 @@ func undisturbedEnd(t testing.TB) *undisturbed {
 	}
 	binary(t) // not in the time that is taken
 	s := newSite(t, sftptest.Sshd(t).Login, "", patient)
-	u := &undisturbed{}
-	record := filepath.Join(t.TempDir(), "steps")
-	for _, w := range waves {
-		s.drop(w)
-		began := time.Now()
-		if s.run(kill{after: forever}, "OROBRIDGE_STEPS="+record) {
-			t.Fatal("an undisturbed bridge did not end")
-		}
-		u.took = append(u.took, time.Since(began))
-		text, err := os.ReadFile(record)
-		if err != nil {
-			t.Fatal(err)
-		}
-		u.steps = append(u.steps, strings.Split(strings.TrimSpace(string(text)), "\n"))
-		if err := os.Remove(record); err != nil {
-			t.Fatal(err)
-		}
-	}
+	u := s.undisturbed()
 	u.end = s.end()
 	s.told(bridge.DropSettled, 0)
 	u.end.same(t, u.end)
@@ -121,6 +104,30 @@ func undisturbedEnd(t testing.TB) *undisturbed {
 		t.FailNow()
 	}
 	reference = u
+	return u
+}
+
+// undisturbed drops each wave and lets the program come to its end: the steps that it takes, and the time.
+func (s *site) undisturbed() *undisturbed {
+	s.t.Helper()
+	u := &undisturbed{}
+	record := filepath.Join(s.t.TempDir(), "steps")
+	for _, w := range waves {
+		s.drop(w)
+		began := time.Now()
+		if s.run(kill{after: forever}, "OROBRIDGE_STEPS="+record) {
+			s.t.Fatal("an undisturbed bridge did not end")
+		}
+		u.took = append(u.took, time.Since(began))
+		text, err := os.ReadFile(record)
+		if err == nil {
+			err = os.Remove(record)
+		}
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		u.steps = append(u.steps, strings.Split(strings.TrimSpace(string(text)), "\n"))
+	}
 	return u
 }
 

@@ -161,24 +161,8 @@ func TestKilledWithTwoShopsEachEndsAsIfAlone(t *testing.T) {
 // undisturbedMall is a load of both shops that nothing happens to: its steps, and the time that it takes.
 func undisturbedMall(t *testing.T, u *undisturbed) *undisturbed {
 	t.Helper()
-	m, v := newMall(t, "undisturbed"), &undisturbed{}
-	record := filepath.Join(t.TempDir(), "steps")
-	for _, w := range waves {
-		m.drop(w)
-		began := time.Now()
-		if m.run(kill{after: forever}, "OROBRIDGE_STEPS="+record) {
-			t.Fatal("an undisturbed bridge did not end")
-		}
-		v.took = append(v.took, time.Since(began))
-		text, err := os.ReadFile(record)
-		if err == nil {
-			err = os.Remove(record)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		v.steps = append(v.steps, strings.Split(strings.TrimSpace(string(text)), "\n"))
-	}
+	m := newMall(t, "undisturbed")
+	v := m.undisturbed()
 	m.same(u, "b2b", "outlet")
 	return v
 }
