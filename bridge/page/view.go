@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,10 +24,33 @@ import (
 //go:embed templates
 var templateFiles embed.FS
 
-// pages are the templates by name, each with the layout around it: read once a page is asked for, since most verbs show none.
-var pages = sync.OnceValue(parseTemplates)
+// pages are the templates of a language by name, each with the layout around it: read once a page is asked for in it, since most verbs
+// show none.
+func pages(lang string) map[string]*template.Template { return inLanguage[lang]() }
 
-func parseTemplates() map[string]*template.Template {
+var inLanguage = func() map[string]func() map[string]*template.Template {
+	all := map[string]func() map[string]*template.Template{}
+	for _, l := range languages {
+		all[l.String()] = sync.OnceValue(func() map[string]*template.Template { return parseTemplates(wordsIn(l)) })
+	}
+	return all
+}()
+
+// constant is a message in a template that is the same for all readers of a language.
+var constant = regexp.MustCompile(`\{\{\$?[a-z]*\.T "([^"%]*)"\}\}`)
+
+// source is a template's text with the constant messages said already: a page has some dozens of them.
+func (w *words) source(name string) string {
+	text, err := templateFiles.ReadFile(path.Join("templates", name))
+	if err != nil {
+		panic(err) // they are in the program
+	}
+	return constant.ReplaceAllStringFunc(string(text), func(message string) string {
+		return template.HTMLEscapeString(w.T(constant.FindStringSubmatch(message)[1]))
+	})
+}
+
+func parseTemplates(w *words) map[string]*template.Template {
 	functions := template.FuncMap{
 		"p":           formats.Printable, // whatever comes from outside
 		"segment":     url.PathEscape,    // of a path
@@ -55,14 +79,16 @@ func parseTemplates() map[string]*template.Template {
 	if err != nil {
 		panic(err) // they are in the program
 	}
-	base := template.Must(template.New("layout.html").Funcs(functions).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
+	base := template.Must(template.New("layout.html").Funcs(functions).Parse(w.source("layout.html")))
+	template.Must(base.New("parts.html").Parse(w.source("parts.html")))
 	all := map[string]*template.Template{}
 	for _, n := range names {
 		name := strings.TrimSuffix(n.Name(), ".html")
 		if name == "layout" || name == "parts" {
 			continue
 		}
-		all[name] = template.Must(template.Must(base.Clone()).ParseFS(templateFiles, path.Join("templates", n.Name())))
+		all[name] = template.Must(base.Clone())
+		template.Must(all[name].New(n.Name()).Parse(w.source(n.Name())))
 	}
 	return all
 }
@@ -177,7 +203,7 @@ func (s *Server) sharing(name string, look func(*call) (view, error)) func(*call
 			}
 			v.of(c, s.Version)
 			var b strings.Builder
-			if err := pages()[name].ExecuteTemplate(&b, "body", v); err != nil {
+			if err := pages(c.Lang)[name].ExecuteTemplate(&b, "body", v); err != nil {
 				return nil, err
 			}
 			return &made{v.Title, v.Live, template.HTML(b.String())}, nil
@@ -196,7 +222,7 @@ func (s *Server) show(c *call, status int, name string, v view) {
 		v.Flash = c.T(did)
 	}
 	var b bytes.Buffer
-	if err := pages()[name].ExecuteTemplate(&b, "layout.html", v); err != nil {
+	if err := pages(c.Lang)[name].ExecuteTemplate(&b, "layout.html", v); err != nil {
 		s.Log.Error("make a page", "path", c.r.URL.Path, "error", err)
 		http.Error(c.w, "this page can't be made", http.StatusInternalServerError)
 		return
@@ -213,7 +239,7 @@ func Login(w http.ResponseWriter, r *http.Request, f admit.Form) {
 	var b bytes.Buffer
 	v := view{words: wordsFor(r), Path: admit.LoginPath, Body: f}
 	v.Title = v.T("Log in")
-	if err := pages()["login"].ExecuteTemplate(&b, "layout.html", v); err != nil {
+	if err := pages(v.Lang)["login"].ExecuteTemplate(&b, "layout.html", v); err != nil {
 		panic(err) // the template has nothing that could fail
 	}
 	_, _ = b.WriteTo(w)

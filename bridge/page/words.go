@@ -88,7 +88,11 @@ func wordsFor(r *http.Request) *words {
 		chosen = c.Value
 	}
 	_, i := language.MatchStrings(matcher, chosen, r.Header.Get("Accept-Language"))
-	return &words{Lang: languages[i].String(), p: message.NewPrinter(languages[i], message.Catalog(texts()))}
+	return wordsIn(languages[i])
+}
+
+func wordsIn(l language.Tag) *words {
+	return &words{Lang: l.String(), p: message.NewPrinter(l, message.Catalog(texts()))}
 }
 
 // chooseLanguage keeps a language for this browser.
