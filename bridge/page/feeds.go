@@ -78,15 +78,27 @@ type oneWork struct {
 
 const lastOnes = 10
 
-func (s workPages) showFeed(c *call) error {
+// feedOf shows a feed. One page is made for all who look at the same time, but where rows are a person's: each look at those is entered.
+func (s workPages) feedOf(c *call) error {
+	if !c.looks().OfPersons(c.r.PathValue("name")) {
+		return s.sharing("feed", s.showFeed)(c)
+	}
+	v, err := s.showFeed(c)
+	if err == nil {
+		s.show(c, http.StatusOK, "feed", v)
+	}
+	return err
+}
+
+func (s workPages) showFeed(c *call) (none view, err error) {
 	t, err := s.works(c)
 	if err != nil {
-		return err
+		return none, err
 	}
 	name := c.r.PathValue("name")
 	f, err := operate.FeedOf(c.desk.Feeds, name)
 	if err != nil {
-		return &bridge.Error{Op: "find", Object: "feed " + name, Err: bridge.ErrUnknown, Hint: "see /feeds"}
+		return none, &bridge.Error{Op: "find", Object: "feed " + name, Err: bridge.ErrUnknown, Hint: "see /feeds"}
 	}
 	v := &oneWork{Name: name, Trouble: t.Paused["feed "+name], Pause: pauseOf(t.Pauses, "feed "+name), Settings: config.Settings(f),
 		Status: t.Status}
@@ -96,30 +108,29 @@ func (s workPages) showFeed(c *call) error {
 		}
 	}
 	if v.Drops, err = c.desk.Drops(c.r.Context(), bridge.DropFilter{Feed: name, Last: lastOnes}); err != nil {
-		return err
+		return none, err
 	}
 	if v.Parked, v.MoreWaits, err = c.desk.Parked(c.r.Context(), name, shownRejects); err != nil {
-		return err
+		return none, err
 	}
 	if c.looks().OfPersons(name) && !c.mayAll() {
 		v.Parked = nil
 	}
 	if err := c.looks().Parked(c.r.Context(), v.Parked); err != nil {
-		return err
+		return none, err
 	}
-	s.show(c, http.StatusOK, "feed", view{Title: c.T("Feed") + " " + name, Live: true, Body: v})
-	return nil
+	return view{Title: c.T("Feed") + " " + name, Live: true, Body: v}, nil
 }
 
-func (s workPages) showExport(c *call) error {
+func (s workPages) showExport(c *call) (none view, err error) {
 	t, err := s.works(c)
 	if err != nil {
-		return err
+		return none, err
 	}
 	name := c.r.PathValue("name")
 	x, err := c.desk.ExportOf(name)
 	if err != nil {
-		return &bridge.Error{Op: "find", Object: "export " + name, Err: bridge.ErrUnknown, Hint: "see /exports"}
+		return none, &bridge.Error{Op: "find", Object: "export " + name, Err: bridge.ErrUnknown, Hint: "see /exports"}
 	}
 	v := &oneWork{Name: name, Trouble: t.Paused["export "+name], Pause: pauseOf(t.Pauses, "export "+name), Settings: config.Settings(x)}
 	for i := range t.Exports {
@@ -128,8 +139,7 @@ func (s workPages) showExport(c *call) error {
 		}
 	}
 	if v.Orders, err = c.desk.Orders(c.r.Context(), bridge.OutboxFilter{Export: name, Last: lastOnes}); err != nil {
-		return err
+		return none, err
 	}
-	s.show(c, http.StatusOK, "export", view{Title: c.T("Export") + " " + name, Live: true, Body: v})
-	return nil
+	return view{Title: c.T("Export") + " " + name, Live: true, Body: v}, nil
 }

@@ -222,6 +222,7 @@ func (s *Server) show(c *call, status int, name string, v view) {
 		v.Flash = c.T(did)
 	}
 	var b bytes.Buffer
+	b.Grow(len(v.Made) + 8<<10)
 	if err := pages(c.Lang)[name].ExecuteTemplate(&b, "layout.html", v); err != nil {
 		s.Log.Error("make a page", "path", c.r.URL.Path, "error", err)
 		http.Error(c.w, "this page can't be made", http.StatusInternalServerError)
