@@ -27,10 +27,14 @@ func main() {
 	flag.StringVar(&b.only, "only", "", "measure only what has this in its name")
 	flag.StringVar(&b.dir, "dir", "", "folder to work in, which is kept; default a temporary one")
 	holds := flag.String("shop", "", "used by itself")
+	at := flag.String("people", "", "used by itself")
 	flag.Parse()
 	do := b.run
-	if *holds != "" {
+	switch {
+	case *holds != "":
 		do = func() error { return serve(*holds) }
+	case *at != "":
+		do = func() error { return visit(*at) }
 	}
 	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)

@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -55,12 +55,12 @@ func people(b *bench, dir string) ([]figure, error) {
 			1.05, "times", false},
 		{fmt.Sprintf("  peak memory, which is %.0f MB with nobody there", alone.peak), beside.peak, 150, "MB", false},
 	}
-	if crowd.failed.Load() > 0 || crowd.news.Load() == 0 {
-		err = errors.Join(err, fmt.Errorf("%d looks failed, %d pieces of news came", crowd.failed.Load(), crowd.news.Load()))
+	if crowd.Failed > 0 || crowd.News == 0 {
+		err = errors.Join(err, fmt.Errorf("%d looks failed, %d pieces of news came", crowd.Failed, crowd.News))
 	}
 	looks := 0
 	for _, path := range lookedAt {
-		took := crowd.took[path]
+		took := crowd.Took[path]
 		slices.Sort(took)
 		looks += len(took)
 		if len(took) > 0 {
@@ -106,14 +106,15 @@ func (b *bench) loadBeside(dir, aged string, rows int, c *crowd) (t took, err er
 	}
 	end := sync.OnceValue(func() error { return errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait()) })
 	defer end()
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	if err := answers(ctx, "http://"+address+"/readyz"); err != nil {
+	if err := answers(context.Background(), "http://"+address+"/readyz"); err != nil {
 		return t, err
 	}
-	var gone func()
+	gone := func() error { return nil }
 	if c != nil {
-		gone = c.come(ctx, "http://"+address)
+		if gone, err = c.come("http://" + address); err != nil {
+			return t, err
+		}
+		defer gone()
 	}
 	began := time.Now()
 	if err := prices(filepath.Join(dir, "new.csv"), rows, 0, inOrder); err != nil {
@@ -132,11 +133,7 @@ func (b *bench) loadBeside(dir, aged string, rows int, c *crowd) (t took, err er
 		time.Sleep(20 * time.Millisecond)
 	}
 	t.wall = time.Since(began)
-	cancel()
-	if gone != nil {
-		gone()
-	}
-	if err := end(); err != nil {
+	if err := errors.Join(gone(), end()); err != nil {
 		return t, err
 	}
 	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
@@ -189,16 +186,33 @@ func age(dir string, drops int) error {
 	return errors.Join(err, ledger.Close())
 }
 
-// crowd are people before a page.
+// crowd are people before a page, in a process of its own: what their browsers cost is neither the bridge's nor, behind everybody else in
+// the queue for a processor, taken from it.
 type crowd struct {
-	news, failed atomic.Int64
 	mu           sync.Mutex
-	took         map[string][]time.Duration
+	News, Failed int64
+	Took         map[string][]time.Duration // of looks, by path
 }
 
-// come has people watch and look until ctx ends; gone waits until they are gone.
-func (c *crowd) come(ctx context.Context, url string) (gone func()) {
-	c.took = map[string][]time.Duration{}
+// come has people watch and look until they are to be gone, which waits for what they saw.
+func (c *crowd) come(url string) (gone func() error, err error) {
+	cmd := exec.Command("nice", "-n", "19", os.Args[0], "-people", url)
+	cmd.Stderr = os.Stderr
+	out, err := cmd.StdoutPipe()
+	stay, inErr := cmd.StdinPipe()
+	if err = errors.Join(err, inErr); err == nil {
+		err = cmd.Start()
+	}
+	return sync.OnceValue(func() error {
+		err := errors.Join(stay.Close(), json.NewDecoder(out).Decode(c))
+		return errors.Join(err, cmd.Wait())
+	}), err
+}
+
+// visit is the process of a crowd: it stays until its input ends, and tells what it saw.
+func visit(url string) error {
+	ctx, leave := context.WithCancel(context.Background())
+	c := crowd{Took: map[string][]time.Duration{}}
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: looking}}
 	get := func(path string) (*http.Response, error) {
 		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url+path, nil)
@@ -211,17 +225,7 @@ func (c *crowd) come(ctx context.Context, url string) (gone func()) {
 	}
 	var all sync.WaitGroup
 	for range watching {
-		all.Go(func() {
-			a, err := get("/events")
-			if err != nil {
-				c.failed.Add(1)
-				return
-			}
-			defer a.Body.Close()
-			for lines := bufio.NewScanner(a.Body); lines.Scan(); {
-				c.news.Add(1)
-			}
-		})
+		all.Go(func() { c.watch(ctx, get) })
 	}
 	all.Go(func() {
 		tick := time.NewTicker(time.Second / looking)
@@ -236,10 +240,32 @@ func (c *crowd) come(ctx context.Context, url string) (gone func()) {
 			all.Go(func() { c.look(ctx, path, get) })
 		}
 	})
-	return func() {
-		all.Wait()
-		client.CloseIdleConnections()
+	_, err := io.Copy(io.Discard, os.Stdin)
+	leave()
+	all.Wait()
+	return errors.Join(err, json.NewEncoder(os.Stdout).Encode(&c))
+}
+
+// watch counts the news that come to a page.
+func (c *crowd) watch(ctx context.Context, get func(string) (*http.Response, error)) {
+	a, err := get("/events")
+	if err != nil {
+		c.saw(func() { c.Failed++ })
+		return
 	}
+	defer a.Body.Close()
+	for lines := bufio.NewScanner(a.Body); lines.Scan(); {
+		c.saw(func() { c.News++ })
+	}
+	if ctx.Err() == nil {
+		c.saw(func() { c.Failed++ })
+	}
+}
+
+func (c *crowd) saw(what func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	what()
 }
 
 func (c *crowd) look(ctx context.Context, path string, get func(string) (*http.Response, error)) {
@@ -255,11 +281,11 @@ func (c *crowd) look(ctx context.Context, path string, get func(string) (*http.R
 	if ctx.Err() != nil {
 		return
 	}
-	if err != nil {
-		c.failed.Add(1)
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.took[path] = append(c.took[path], time.Since(began))
+	c.saw(func() {
+		if err != nil {
+			c.Failed++
+			return
+		}
+		c.Took[path] = append(c.Took[path], time.Since(began))
+	})
 }
