@@ -34,7 +34,7 @@ type pager struct {
 	Newest string // query; empty: this is the newest
 }
 
-// pages makes the queries of a list that shows no more than pageRows: q chooses, last is the key of the oldest row.
+// pagesOf makes the queries of a list that shows no more than pageRows: q chooses, last is the key of the oldest row.
 func pagesOf(q url.Values, more bool, last int64) (p pager) {
 	q = url.Values(http.Header(q).Clone())
 	if q.Has("before") {
