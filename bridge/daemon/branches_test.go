@@ -8,12 +8,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/bridgetest"
 	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/operate"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/formats"
 )
@@ -205,6 +207,34 @@ func TestAFileForTwoShopsSurvivesEveryCut(t *testing.T) {
 		}
 	}
 	t.Logf("%d cuts", cuts)
+}
+
+// TestAnAlarmOfAFileForTwoShopsIsSeenByWhoeverSeesOne: only who sees both decides about it.
+func TestAnAlarmOfAFileForTwoShopsIsSeenByWhoeverSeesOne(t *testing.T) {
+	w := bridgetest.NewShops(t, []string{"b2b", "outlet", "third"}, both+`  - { name: other, shop: third, entity: products, remote: disk, match: 'o*.csv', format: { kind: csv } }
+`)
+	late := &bridge.LiveAlarm{Alarm: bridge.AlarmMissing, Of: "feed products", N: 1, Text: "nothing came by 06:30", Begun: w.Clock.Now(),
+		Raised: w.Clock.Now()}
+	w.Must(w.Ledger.SaveAlarms(t.Context(), bridge.AlarmRound{Alarms: []*bridge.LiveAlarm{late}}))
+	for of, want := range map[string]string{"": "b2b, outlet", "outlet": "outlet", "third": "not seen"} {
+		k := *w.Desk()
+		if of != "" {
+			k.View = k.SeenBy([]string{of})
+		}
+		k.By = bridge.Decision{Who: "olga", Why: "it comes at nine"}
+		alarms, err := operate.Alarms(t.Context(), &k.View, bridge.AlarmFilter{Open: true})
+		w.Must(err)
+		got := "not seen"
+		for _, a := range alarms {
+			got = strings.Join(a.Shops, ", ")
+		}
+		if got != want {
+			t.Errorf("who sees %q sees it as of %s", of, got)
+		}
+		if _, err := (operate.Watch{Desk: &k}).Ack(t.Context(), late.ID, time.Time{}); (err == nil) != (of == "") {
+			t.Errorf("who sees %q decides: %v", of, err)
+		}
+	}
 }
 
 // TestAGuardOfOneShopIsNothingToTheOther: what is held for one is loaded by the other, and decided about by itself.

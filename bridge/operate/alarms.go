@@ -61,7 +61,7 @@ func Alarms(ctx context.Context, k *View, f bridge.AlarmFilter) ([]LiveAlarm, er
 	for _, a := range alarms {
 		v := newLiveAlarm(a)
 		for _, work := range v.Of {
-			if shop := k.told(k.of(work)); shop != "" && !slices.Contains(v.Shops, shop) {
+			if shop := k.told(cmp.Or(k.of(work), k.partly[work])); shop != "" && !slices.Contains(v.Shops, shop) {
 				v.Shops = append(v.Shops, shop)
 			}
 		}
@@ -86,7 +86,7 @@ func ourAlarms(ctx context.Context, k *View, f bridge.AlarmFilter) (ours []*brid
 			return nil, err
 		}
 		for _, a := range alarms {
-			if k.ours(a.Works()...) {
+			if k.concerns(a) {
 				ours = append(ours, a)
 			}
 		}
@@ -107,8 +107,12 @@ func (k Watch) Ack(ctx context.Context, number int64, until time.Time) (*LiveAla
 	if err != nil {
 		return nil, err
 	}
-	if len(alarms) == 0 || !k.ours(alarms[0].Works()...) {
+	switch {
+	case len(alarms) == 0 || !k.concerns(alarms[0]):
 		return nil, &Mistake{fmt.Sprintf("there is no alarm %d", number), "see `orobridge alarms`"}
+	case !k.ours(alarms[0].Works()...):
+		return nil, &Mistake{fmt.Sprintf("alarm %d is about several shops, and you see some of them", number),
+			"ask somebody who sees them all"}
 	}
 	a, now := alarms[0], k.In.Clock.Now()
 	what := fmt.Sprintf("alarm %d acknowledged", number)

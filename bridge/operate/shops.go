@@ -28,6 +28,7 @@ type Engines struct {
 type Sight struct {
 	shops   []string
 	works   map[string]string // the shop of "feed prices", "export orders": of those that are seen; several of a front
+	partly  map[string]string // the seen shops of a front of which not all are
 	several bool              // models name the shop
 	narrow  bool              // there are shops of which nothing is seen
 }
@@ -75,7 +76,15 @@ func (k View) SeenBy(shops []string) View {
 	of := k
 	of.narrow, of.works, of.Feeds, of.Exports = true, maps.Clone(k.works), nil, nil
 	of.shops = slices.DeleteFunc(slices.Clone(k.keyed()), hidden)
-	maps.DeleteFunc(of.works, func(_, shop string) bool { return slices.ContainsFunc(strings.Split(shop, andShop), hidden) })
+	of.partly = map[string]string{}
+	maps.DeleteFunc(of.works, func(work, shop string) bool {
+		shops := strings.Split(shop, andShop)
+		seen := slices.DeleteFunc(slices.Clone(shops), hidden)
+		if len(seen) > 0 && len(seen) < len(shops) {
+			of.partly[work] = strings.Join(seen, andShop)
+		}
+		return len(seen) < len(shops)
+	})
 	for _, f := range k.Feeds {
 		if of.ShopOf(f.Name) != "" {
 			of.Feeds = append(of.Feeds, f)
@@ -135,6 +144,11 @@ func (s *Sight) of(work string) string {
 // ours says that one of some pieces of work is seen.
 func (s *Sight) ours(works ...string) bool {
 	return !s.narrow || slices.ContainsFunc(works, func(work string) bool { return s.of(work) != "" })
+}
+
+// concerns says that an alarm is seen: that a file is late which several shops wait for concerns whoever sees one of them.
+func (s *Sight) concerns(a *bridge.LiveAlarm) bool {
+	return s.ours(a.Works()...) || slices.ContainsFunc(a.Works(), func(work string) bool { return s.partly[work] != "" })
 }
 
 // oursAlarm is ours of a note's alarm, "orders overdue", "feed prices drifted", "shop b2b restored", which has two words at its end at
