@@ -2,6 +2,8 @@ package csv_test
 
 import (
 	"bytes"
+	"cmp"
+	stdcsv "encoding/csv"
 	"errors"
 	"io"
 	"os"
@@ -65,6 +67,43 @@ func FuzzReader(f *testing.F) {
 				t.Fatalf("%+v is not where line %d begins", row.Pos, atLine(data, row.Pos))
 			}
 			last = row.Pos
+		}
+	})
+}
+
+// FuzzCells compares cells with those that encoding/csv finds, wherever it finds no fault in a whole file.
+func FuzzCells(f *testing.F) {
+	f.Add([]byte("1,Pipe,x\r\n\n2,\"a\nb\",\"\"\n3,\r,\r\r\n4\n , \n5,\xff,ä"), uint8(0))
+	f.Add([]byte("1;a;b\n\"2\";'c';d\n3;e;f\r"), uint8(1))
+	f.Add([]byte("1¦ a¦b\n2¦ \"c\"¦d\n3¦e¦f\n"), uint8(2))
+	f.Fuzz(func(t *testing.T, data []byte, choice uint8) {
+		columns := []string{"sku", "name", ""}
+		o := []csv.Options{{}, {Delimiter: ";"}, {Delimiter: "¦", Trim: true}}[int(choice)%3]
+		o.Header, o.Fields = "none", columns
+		rd, err := o.Open(bytes.NewReader(data), formats.Products)
+		if err != nil {
+			return
+		}
+		std := stdcsv.NewReader(bytes.NewReader(bytes.TrimPrefix(data, []byte("\xef\xbb\xbf"))))
+		std.Comma, _ = utf8.DecodeRuneInString(cmp.Or(o.Delimiter, ","))
+		std.FieldsPerRecord, std.TrimLeadingSpace = -1, o.Trim
+		all, err := std.ReadAll()
+		if err != nil || bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
+			return
+		}
+		for _, want := range all {
+			if slices.Equal(want, columns) || slices.Contains(want, formats.RejectLine) || len(want) == 1 && strings.TrimSpace(want[0]) == "" {
+				return // are no rows
+			}
+		}
+		for _, want := range all {
+			var row formats.Row
+			if err := rd.Next(&row); err == io.EOF || len(want) <= len(columns) && !slices.Equal(row.Cells, want) {
+				t.Fatalf("%q becomes %q, %v", want, row.Cells, err)
+			}
+		}
+		if err := rd.Next(new(formats.Row)); err != io.EOF {
+			t.Fatalf("after the last row: %v", err)
 		}
 	})
 }

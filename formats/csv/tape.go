@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// tape hands a stream to encoding/csv and keeps what was handed out since the current row began, so that the row can
+// tape hands a stream out and keeps what was handed out since the current row began, so that the row can
 // be measured, and reading begun again behind its first line. It holds at most the limit and one chunk.
 type tape struct {
 	source  io.Reader
@@ -50,6 +50,20 @@ func (t *tape) Read(p []byte) (int, error) {
 	n := copy(p, t.window[t.next:])
 	t.next += n
 	return n, nil
+}
+
+// line hands out the next line, with its end; nil when it is longer than a chunk, or the last one and has no end.
+func (t *tape) line() []byte {
+	for {
+		rest := t.window[t.next:]
+		if i := bytes.IndexByte(rest, '\n'); i >= 0 && i < chunk {
+			t.next += i + 1
+			return rest[:i+1]
+		}
+		if len(rest) >= chunk || t.fill() != nil {
+			return nil
+		}
+	}
 }
 
 // wide counts the current row's delimiters as far as it was handed out.

@@ -16,7 +16,8 @@ import (
 // onPostgres plans prices that the shop has all accepted, with the ledger in PostgreSQL on the same machine.
 func onPostgres(b *bench, dir string) (_ []figure, err error) {
 	n := b.of(200_000, 1_000_000)
-	if err := errors.Join(b.site(dir, onDisk), b.known(dir, n), prices(filepath.Join(dir, "a.csv"), n, 0, inOrder)); err != nil {
+	err = errors.Join(b.site(dir, onDisk), b.known(dir, "prices", n, knownPrice), prices(filepath.Join(dir, "a.csv"), n, 0, inOrder))
+	if err != nil {
 		return nil, err
 	}
 	cluster, err := postgrestest.New()

@@ -53,6 +53,8 @@ type Edition interface {
 	Write(ctx context.Context, soon bool, do func(Statements) error) error
 	// Lookup answers for many keys at once, in their order; refs are empty before. The entity is named as the ledger names it.
 	Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error
+	// EachRef walks the short forms of an entity's links, in no certain order; the key is used again.
+	EachRef(ctx context.Context, entity string, each func(key []byte, ref bridge.LinkRef)) error
 	// JobCounts counts the jobs by which bridges share their work, by kind and state; none where one works alone.
 	JobCounts(ctx context.Context) ([]bridge.JobCount, error)
 }

@@ -26,18 +26,9 @@ func (l linkStore) CountLinks(ctx context.Context, entity string, most int64) (n
 	return n, wrap("count links of "+entity, err)
 }
 
-// EachRef walks the short forms of all links of an entity.
+// EachRef walks the short forms of all links of an entity, in no certain order; the key is the walker's own and is used again.
 func (l linkStore) EachRef(ctx context.Context, entity string, each func(key []byte, ref bridge.LinkRef)) error {
-	var key sql.RawBytes
-	var r bridge.LinkRef
-	err := walk(ctx, l.walks, `SELECT key, id, print FROM links WHERE entity = ?`, []any{l.of(entity)}, func(rows *sql.Rows) error {
-		if err := rows.Scan(&key, &r.ID, &r.Fingerprint); err != nil {
-			return err
-		}
-		each(key, r)
-		return nil
-	})
-	return wrap("walk links of "+entity, err)
+	return wrap("walk links of "+entity, l.edition.EachRef(ctx, l.of(entity), each))
 }
 
 const linkColumns = `a.link, a.entity, a.key, a.oro_id, a.content, a.removed, a.feed, a.drop_id, a.run, a.line, a.origins, a.at`

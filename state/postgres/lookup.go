@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"slices"
 
@@ -39,6 +40,19 @@ func (d *database) Lookup(ctx context.Context, entity string, keys []string, ref
 		return dc.(*conn).trouble(ctx, err)
 	})
 	return errors.Join(broken(err), closed(c))
+}
+
+// EachRef implements ledger.Edition.
+func (d *database) EachRef(ctx context.Context, entity string, each func(key []byte, ref bridge.LinkRef)) error {
+	var key sql.RawBytes
+	var r bridge.LinkRef
+	return ledger.Walk(ctx, d.walks, `SELECT key, id, print FROM links WHERE entity = ?`, []any{entity}, func(rows *sql.Rows) error {
+		if err := rows.Scan(&key, &r.ID, &r.Fingerprint); err != nil {
+			return err
+		}
+		each(key, r)
+		return nil
+	})
 }
 
 // finder looks keys of an entity up.

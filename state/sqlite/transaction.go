@@ -136,9 +136,10 @@ func trouble(err error) error {
 func (f *file) Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error {
 	s := ledger.Stretch{Keys: keys, Refs: refs}
 	if slices.IsSorted(keys) {
-		if err := f.stretch(ctx, entity, &s); err != nil {
+		if _, err := stretch(ctx, f.read, entity, keys[0], keys[len(keys)-1], s.Most(), s.See); err != nil {
 			return err
 		}
+		s.End()
 	}
 	if s.Answered == len(keys) {
 		return nil
@@ -146,25 +147,18 @@ func (f *file) Lookup(ctx context.Context, entity string, keys []string, refs []
 	return f.each(ctx, entity, keys[s.Answered:], refs[s.Answered:])
 }
 
-// stretch reads what stands between the first and the last of some keys.
-
-func (f *file) stretch(ctx context.Context, entity string, s *ledger.Stretch) error {
-	rows, err := f.read.QueryContext(ctx, `SELECT key, id, print FROM links WHERE entity = ? AND key >= ? AND key <= ?
-		ORDER BY entity, key LIMIT ?`, entity, s.Keys[0], s.Keys[len(s.Keys)-1], s.Most())
-	if err != nil {
-		return err
+// EachRef implements ledger.Edition.
+func (f *file) EachRef(ctx context.Context, entity string, each func(key []byte, ref bridge.LinkRef)) error {
+	const most = 1000
+	behind := []byte{} // a blob: behind all texts
+	last, n, err := []byte(nil), most, error(nil)
+	for from := ""; n == most && err == nil; from = string(last) + "\x00" {
+		n, err = stretch(ctx, f.walks, entity, from, behind, most, func(key []byte, ref bridge.LinkRef) {
+			last = append(last[:0], key...)
+			each(key, ref)
+		})
 	}
-	defer rows.Close()
-	var key sql.RawBytes
-	var r bridge.LinkRef
-	for rows.Next() {
-		if err := rows.Scan(&key, &r.ID, &r.Fingerprint); err != nil {
-			return err
-		}
-		s.See(key, r)
-	}
-	s.End()
-	return rows.Err()
+	return err
 }
 
 // each looks for one key after the other.
