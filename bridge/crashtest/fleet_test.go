@@ -53,6 +53,7 @@ type ship struct {
 	cmd   *exec.Cmd  // nil while none runs
 	ended chan error // how it ended
 	until time.Time  // while it stands still, or is cut off, or does not run: when that is over
+	awake time.Time  // since when it runs, or has woken up
 	still bool
 	cut   bool
 }
@@ -272,7 +273,7 @@ type span [2]time.Duration
 func TestWhateverHappensToTheFleetNothingIsLost(t *testing.T) {
 	v, options := voyage{kills: 2, ends: 1, lasts: 4 * time.Second, waves: 2}, []orotest.Option{}
 	if soak() {
-		v = voyage{kills: 200, stops: 50, cuts: 10, ends: 20, lasts: 40 * time.Minute, still: span{40 * time.Second, 2 * time.Minute},
+		v = voyage{kills: 200, stops: 50, cuts: 10, ends: 20, lasts: 28 * time.Minute, still: span{40 * time.Second, 2 * time.Minute},
 			cut: span{5 * time.Second, time.Minute}, without: span{0, time.Minute}, waves: 2}
 		options = append(options, orotest.Latency(orotest.Delays{Read: 5 * time.Millisecond, Write: 5 * time.Millisecond,
 			Record: map[string]time.Duration{"": 5 * time.Millisecond}}))
@@ -302,12 +303,13 @@ func TestWhateverHappensToTheFleetNothingIsLost(t *testing.T) {
 	}
 }
 
-// draw is a time of a span.
+// draw is a time of a span, more often a short one.
 func (s *ships) draw(in span) time.Duration {
-	return in[0] + time.Duration(s.rand.Float64()*float64(in[1]-in[0]))
+	part := s.rand.Float64()
+	return in[0] + time.Duration(part*part*float64(in[1]-in[0]))
 }
 
-// A bell rings so often, at times that nobody foresees.
+// A bell rings so often, at times that nobody foresees. Once it had to wait it rings the sooner the next time.
 type bell struct {
 	left  int
 	every time.Duration
@@ -323,7 +325,7 @@ func (v voyage) bell(n int) *bell {
 func (b *bell) ring(s *ships, do func() bool) {
 	if now := time.Now(); b.left > 0 && now.After(b.next) && do() {
 		b.left--
-		b.next = now.Add(time.Duration(min(s.rand.ExpFloat64(), 3) * float64(b.every)))
+		b.next = b.next.Add(time.Duration(min(s.rand.ExpFloat64(), 3) * float64(b.every)))
 	}
 }
 
@@ -439,9 +441,9 @@ func (s *ships) tend(b *ship, now time.Time) {
 			env = append(env, fmt.Sprintf("OROBRIDGE_CRASH=%d:*", 1+s.rand.IntN(300)))
 		}
 		s.start(b, env...)
-		b.until = now
+		b.until, b.awake = now, now
 	case b.still:
-		b.still = false
+		b.still, b.awake = false, now
 		s.signal(b, syscall.SIGCONT)
 	case b.cut:
 		b.cut = false
@@ -449,11 +451,11 @@ func (s *ships) tend(b *ship, now time.Time) {
 	}
 }
 
-// well is a bridge to which nothing has happened; nil when there is none.
-func (s *ships) well() *ship {
+// well is a bridge to which nothing has happened for some time; nil when there is none.
+func (s *ships) well(since time.Duration) *ship {
 	var all []*ship
 	for _, b := range s.all {
-		if b.cmd != nil && !b.still && !b.cut {
+		if b.cmd != nil && !b.still && !b.cut && time.Since(b.awake) >= since {
 			all = append(all, b)
 		}
 	}
@@ -465,7 +467,7 @@ func (s *ships) well() *ship {
 
 // killOne kills a bridge.
 func (s *ships) killOne() bool {
-	b := s.well()
+	b := s.well(0)
 	if b == nil {
 		return false
 	}
@@ -475,9 +477,12 @@ func (s *ships) killOne() bool {
 	return true
 }
 
+// aMoment is for how long a bridge works at least before it stands still: one that wakes up is to do what it was about to do.
+const aMoment = 5 * time.Second
+
 // stop has a bridge stand still.
 func (s *ships) stop(d time.Duration) bool {
-	b := s.well()
+	b := s.well(aMoment)
 	if b == nil {
 		return false
 	}
@@ -489,7 +494,7 @@ func (s *ships) stop(d time.Duration) bool {
 
 // cutOff cuts a bridge off from the database.
 func (s *ships) cutOff(d time.Duration) bool {
-	b := s.well()
+	b := s.well(aMoment)
 	if b == nil {
 		return false
 	}
