@@ -70,7 +70,8 @@ func (a Alarm) Watched() bool {
 // BridgeWork is what alarms of the bridge itself and of its machine are of.
 const BridgeWork = "bridge"
 
-// OtherBridge is what alarms of another bridge are of, which this one looks after.
+// OtherBridge is what alarms of another bridge are of, which this one looks after; of one that shares its work with others, by the name of
+// its machine.
 func OtherBridge(name string) string { return BridgeWork + " " + name }
 
 // RouteWork is what alarms of a route are of.

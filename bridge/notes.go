@@ -65,6 +65,14 @@ const BackupWork = "backup"
 // of them follows it once, and one that begins later has read its config already.
 const ReloadAsked = "reload asked"
 
+// MachineNote is the name of the ledger's note of what one of several bridges sees of its machine that is wrong. It goes with the bridge.
+func MachineNote(name string) string { return machinePrefix + name }
+
+const machinePrefix = "machine "
+
+// MachineOf says whether a note of the ledger tells of the machine of a bridge, and of which.
+func MachineOf(note string) (name string, ok bool) { return strings.CutPrefix(note, machinePrefix) }
+
 const alarmPrefix = "alarm "
 
 // AlarmNote is the name of the ledger's note of an alarm of an export, of a feed, or of the shop.

@@ -26,6 +26,8 @@ type Bridge struct {
 	Heed func(ctx context.Context) error
 	// House is what else is done once for all shops, until its context ends.
 	House []func(ctx context.Context) error
+	// Own is what each bridge does by itself that shares the work, whichever of them keeps the house, until its context ends.
+	Own []func(ctx context.Context) error
 	// Share shares the work with other bridges; nil when this one does all of it.
 	Share Share
 

@@ -86,6 +86,9 @@ func (r *Relay) live(ctx context.Context, b *Bridge) error {
 	}
 	r.mu.Unlock()
 	g.Go(func() error { return keepAll(ctx, []*leg{{unit: b.tidy(), clock: b.Clock, report: b.report}}) })
+	for _, do := range b.Own {
+		g.Go(func() error { return do(ctx) })
+	}
 	g.Go(func() error { return b.Share.Do(ctx, b.jobs(all), r.called) })
 	g.Go(func() error { return r.heed(ctx) })
 	return ended(ctx, g.Wait())

@@ -127,6 +127,26 @@ func (k *Keeper) Run(ctx context.Context) error {
 	return err
 }
 
+// Machine looks at this machine until ctx ends, which is no error, where several bridges share the work: each says of its own what is
+// wrong, and one of them makes alarms of it.
+func (k *Keeper) Machine(ctx context.Context) error {
+	err := k.again(ctx, "machine", lookEvery, k.See, nil)
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// See looks at this machine once, and keeps what is wrong with it.
+func (k *Keeper) See(ctx context.Context) error {
+	note, blind := k.Signs.Machine(k.Clock.Now())
+	notes, err := k.Ledger.Notes(ctx)
+	if name := bridge.MachineNote(k.Signs.Bridge); err == nil && blind == nil && notes[name] != note {
+		err = k.Ledger.Note(ctx, name, note)
+	}
+	return errors.Join(blind, err)
+}
+
 // again does a piece of work every so often, and as soon as it is woken. Trouble with it is told, and tried again.
 func (k *Keeper) again(ctx context.Context, what string, every time.Duration, work func(context.Context) error,
 	woken func() <-chan struct{}) error {

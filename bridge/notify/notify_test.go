@@ -834,6 +834,49 @@ func TestWhatTheMachineAndTheShopShowIsTold(t *testing.T) {
 	}
 }
 
+// Where several bridges share the work each looks after its own machine, and the one that keeps the house tells of all. What is wrong with
+// a machine stays one alarm though the bridge on it begins anew; what several see of another end is one.
+func TestEachBridgeLooksAfterItsOwnMachine(t *testing.T) {
+	r := newReceiver(t)
+	h := newHouse(t, ops, r)
+	h.keeper.Signs.Bridge = "north:1"
+	full, shop := h.config.Alarms, signs.ShopFacts{Ahead: 3 * time.Minute}
+	full.Disk = 1 << 60
+	begin := func(name string) *notify.Keeper {
+		return &notify.Keeper{Ledger: h.ledger, Clock: h.clock, Signs: &signs.Watcher{Limits: full, Ledger: h.ledger, Disk: h.dir, Bridge: name,
+			Shops: map[string]func() signs.ShopFacts{config.MainShop: func() signs.ShopFacts { return shop }}}}
+	}
+	south := begin("south:7")
+	see := func() {
+		h.must(errors.Join(h.keeper.See(h.Context()), south.See(h.Context())))
+		h.after(time.Minute)
+	}
+	clock := func(want string) {
+		all, err := h.ledger.LiveAlarms(h.Context(), bridge.AlarmFilter{Open: true})
+		h.must(err)
+		if !slices.ContainsFunc(all, func(a *bridge.LiveAlarm) bool { return a.Alarm == bridge.AlarmClock && strings.HasPrefix(a.Text, want) }) {
+			t.Errorf("no alarm says %q", want)
+		}
+	}
+	see()
+	h.tells(r, "begun bridge south disk 1", "begun shop clock 1")
+	clock("south: the shop's clock is 3m0s ahead of")
+	h.shop.Ahead = 3 * time.Minute
+	see()
+	clock("north, south: the shop's clock is 3m0s ahead of")
+
+	h.must(h.ledger.Note(h.Context(), bridge.MachineNote("south:7"), "")) // as the ledger does once it is gone
+	h.after(time.Minute)
+	clock("north: ")
+	south = begin("south:9")
+	see()
+	h.tells(r)
+	south.Signs.Limits.Disk, shop.Ahead, h.shop.Ahead = 1, 0, 0
+	see()
+	h.after(5 * time.Minute)
+	h.tells(r, "over bridge south disk 1", "over shop clock 1")
+}
+
 func TestASubscriberThatTakesNoEventsIsAnAlarm(t *testing.T) {
 	r := newReceiver(t)
 	h := newHouse(t, ops, r)

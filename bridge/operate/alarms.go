@@ -17,7 +17,7 @@ type LiveAlarm struct {
 	Number       int64           `json:"number"`
 	Alarm        bridge.Alarm    `json:"alarm"`
 	Severity     bridge.Severity `json:"severity"`
-	Of           []string        `json:"of"`              // pieces of work, as pauses name them: "feed prices", "export orders", "shop", "bridge"
+	Of           []string        `json:"of"`              // works, as pauses name them: "feed prices", "shop", "bridge", "bridge erp-2"
 	Shops        []string        `json:"shops,omitempty"` // where there are several
 	Count        int64           `json:"count"`           // of how many drops, orders or files it is
 	Text         string          `json:"text"`

@@ -46,9 +46,10 @@ func (e *engine) run(ctx context.Context, beside func(context.Context, *services
 	return g.Wait()
 }
 
-// keepsHouse has alarms and events told by whoever keeps the house.
+// keepsHouse has alarms and events told by whoever keeps the house, and each bridge look after its machine.
 func (e *engine) keepsHouse() {
-	e.Alarms.Well = e.ready
+	e.Alarms.Well, e.Alarms.Signs.Bridge = e.ready, e.ledger.Member()
+	e.Own = []func(context.Context) error{e.Alarms.Machine}
 	e.House = []func(context.Context) error{func(ctx context.Context) error {
 		e.Alarms.Signs.Began = time.Now().UTC()
 		return e.Alarms.Run(ctx)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -26,7 +27,7 @@ import (
 const (
 	missedFor  = 3 * time.Second
 	silentFor  = 20 * time.Second
-	afterStart = 10 * time.Second // of the database, all sessions of which are new: everybody may come back first
+	afterStart = 10 * time.Second // of the database, all sessions of which are new: everybody may come back first; and of who was away
 )
 
 // dead finds the bridges that are no more.
@@ -73,14 +74,24 @@ func (l *Ledger) Pulse(ctx context.Context, config string, doing []string) ([]*b
 	return ledger.Bridges(ctx, l.database.read)
 }
 
+// pulse says that this bridge is there. One that was away itself, as all are while the database is, leaves others some time to come back,
+// too, before it finds them dead.
 func (h *hold) pulse(ctx context.Context, config, doing string) error {
-	tag, err := h.conn.Exec(ctx, "UPDATE "+h.schema+".bridges SET seen = "+clock+", config = $2, doing = $3 WHERE id = $1", h.word, config,
-		doing)
+	var now, before int64
+	err := h.conn.QueryRow(ctx, fmt.Sprintf(`UPDATE %[1]s.bridges b SET seen = %[2]s, config = $2, doing = $3
+		FROM (SELECT id, seen FROM %[1]s.bridges) last WHERE b.id = $1 AND last.id = b.id RETURNING b.seen, last.seen`, h.schema, clock),
+		h.word, config, doing).Scan(&now, &before)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return h.gone()
+	}
 	if err != nil {
 		return err
 	}
-	if tag.RowsAffected() == 0 {
-		return h.gone()
+	if now-before > missedFor.Milliseconds() {
+		h.spares = now + afterStart.Milliseconds()
+	}
+	if now < h.spares {
+		return nil
 	}
 	return h.buryDead(ctx, h.conn)
 }
@@ -106,11 +117,12 @@ func (h *hold) buryDead(ctx context.Context, c *pgx.Conn) error {
 	return h.bury(ctx, c, ids)
 }
 
-// takeOut takes the rows of bridges out, and what the ledger says of configs that these have refused: nobody goes by them any more.
+// takeOut takes the rows of bridges out, and what the ledger says of configs that these have refused, by which nobody goes any more, and
+// of their machines.
 const takeOut = `WITH gone AS (DELETE FROM %[1]s.bridges WHERE %[2]s RETURNING lock, name),
-	said AS (DELETE FROM %[1]s.notes n USING gone WHERE n.name = $1 || gone.name) SELECT lock FROM gone`
+	said AS (DELETE FROM %[1]s.notes n USING gone WHERE n.name IN ($1 || gone.name, $2 || gone.name)) SELECT lock FROM gone`
 
-var refusals = bridge.PausedNote(bridge.ReloadOf("")) + " "
+var refusals, machines = bridge.PausedNote(bridge.ReloadOf("")) + " ", bridge.MachineNote("")
 
 // bury takes bridges out, and ends their sessions: a machine that stands still has some that live, and the database waits without an end
 // for one that stands in the middle of what it says. A transaction that one of them has under way is waited for, but not for long: the
@@ -131,7 +143,7 @@ func (h *hold) bury(ctx context.Context, c *pgx.Conn, ids []string) error {
 				return err
 			}
 		}
-		_, err := tx.Exec(ctx, fmt.Sprintf(takeOut, h.schema, "id = ANY($2)"), refusals, ids)
+		_, err := tx.Exec(ctx, fmt.Sprintf(takeOut, h.schema, "id = ANY($3)"), refusals, machines, ids)
 		return err
 	})
 	if err == nil || stateOf(err) == lockNotAvailable {

@@ -19,6 +19,7 @@ type hold struct {
 	version string    // of the program
 	own     int64     // the lock by which others see that this one's session lives
 	conn    *pgx.Conn // nil while it is lost
+	spares  int64     // others until then, by the database's clock in milliseconds: see pulse
 }
 
 // patient has the database end the session of a machine that is gone without a word, and give back what it holds: after half a minute, as
@@ -116,7 +117,7 @@ func (h *hold) say(ctx context.Context) error {
 			return err
 		}
 		if !h.shares {
-			if err := exec(fmt.Sprintf(takeOut, h.schema, "true"), refusals); err != nil {
+			if err := exec(fmt.Sprintf(takeOut, h.schema, "true"), refusals, machines); err != nil {
 				return err
 			}
 		}
@@ -161,7 +162,7 @@ func (h *hold) end() error {
 	ctx, cancel := context.WithTimeout(context.Background(), ending)
 	defer cancel()
 	// The end of the session does the same, a moment later; its row goes when others miss it.
-	_, _ = h.conn.Exec(ctx, fmt.Sprintf(takeOut, h.schema, "id = $2"), refusals, h.word)
+	_, _ = h.conn.Exec(ctx, fmt.Sprintf(takeOut, h.schema, "id = $3"), refusals, machines, h.word)
 	_, _ = h.conn.Exec(ctx, "SELECT pg_advisory_unlock_all()")
 	return end(h.conn)
 }

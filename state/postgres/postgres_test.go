@@ -200,6 +200,7 @@ func TestABridgeThatWasThoughtDeadChangesNothing(t *testing.T) {
 func TestABridgeThatStandsStillHoldsNobodyUp(t *testing.T) {
 	address := postgrestest.Address(t)
 	frozen, other := openAt(t, address, Options{Shares: true}), openAt(t, address, Options{Shares: true})
+	must(t, frozen.Note(t.Context(), bridge.MachineNote(frozen.Name()), "its disk is full"))
 	look := admin(t, address)
 	var idle string
 	err := frozen.database.Write(t.Context(), false, func(tx ledger.Statements) error {
@@ -237,7 +238,37 @@ func TestABridgeThatStandsStillHoldsNobodyUp(t *testing.T) {
 			t.Fatal("what it has begun keeps it among the living")
 		}
 	}
+	notes, err := other.Notes(t.Context())
+	if must(t, err); notes[bridge.MachineNote(frozen.Name())] != "" {
+		t.Error("what is wrong with its machine is told still")
+	}
 	must(t, other.Note(t.Context(), "a", "b"))
+}
+
+// Where the database was away from all bridges, the one that is back first leaves the others some time to come back, too.
+func TestABridgeThatWasAwayThinksNobodyDead(t *testing.T) {
+	address := postgrestest.Address(t)
+	first, other := openAt(t, address, Options{Shares: true}), openAt(t, address, Options{Shares: true})
+	there := func() int {
+		all, err := first.Pulse(t.Context(), "its work", nil)
+		must(t, err)
+		return len(all)
+	}
+	there()
+	age(t, address)
+	if n := there(); n != 2 {
+		t.Errorf("%d bridges are there once one is back", n)
+	}
+	if n := there(); n != 2 {
+		t.Errorf("%d bridges are there a moment later", n)
+	}
+	first.database.hold.spares = 0 // when that time has passed
+	if n := there(); n != 1 {
+		t.Errorf("%d bridges are there at last", n)
+	}
+	if _, err := other.Pulse(t.Context(), "its work", nil); !errors.Is(err, bridge.ErrThoughtDead) {
+		t.Errorf("the other one: %v", err)
+	}
 }
 
 // A database that dies costs time. What was committed is there, what was not is not, and the bridge goes on by itself.

@@ -7,6 +7,7 @@
 //   - works.go: work that waits for trouble to pass, orders, the shop's queue
 //   - subscribers.go: other systems that do not hear of events
 //   - machine.go: disk, memory, clocks, certificates and keys
+//   - machines.go: the same of the machines of several bridges
 //
 // What may go in: how something that is wrong is seen. What may not: who is told, when and how.
 package signs
@@ -58,6 +59,9 @@ type Watcher struct {
 	Clocks func() []Clock
 	// Disk is the folder whose disk must have room; empty for none.
 	Disk string
+	// Bridge is the name of this bridge among those that share the work, each of which says what it sees of its machine (see
+	// [Watcher.Machine]); empty for one that works alone.
+	Bridge string
 
 	heard  heard
 	judged map[int64]verdict // of drops that were looked at, as long as they stay as they are
@@ -77,8 +81,14 @@ func (w *Watcher) All(ctx context.Context, now time.Time, notes map[string]strin
 	take(subscribers(notes), nil)
 	take(w.queue(ctx, now, notes))
 	tokens, err := w.tokens(ctx, now)
-	if errs = append(errs, err); err == nil {
+	if errs = append(errs, err); err != nil {
+		return all, errors.Join(errs...)
+	}
+	if w.Bridge == "" {
 		take(w.machine(now, tokens))
+	} else {
+		take(w.ending(now, tokens), nil)
+		take(machines(notes))
 	}
 	return all, errors.Join(errs...)
 }
