@@ -17,6 +17,7 @@ import (
 	"github.com/orobridge/orobridge/bridge/oro"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/state"
+	"github.com/orobridge/orobridge/state/postgres/postgrestest"
 )
 
 // Shops is a world in which one bridge has several shops, each a box of its own, and all files come to one folder.
@@ -37,6 +38,7 @@ type Shops struct {
 	Watch func(shop string) (ended func(status int))
 
 	text    string
+	shares  bool // the work with other bridges
 	remotes map[string]bridge.Remote
 	clients map[string]*oro.Client
 	opened  []*oro.Client
@@ -45,8 +47,33 @@ type Shops struct {
 // NewShops makes such a world, and opens its bridge. Feeds that name SHOP are written for each shop, with its name in that place.
 func NewShops(t testing.TB, names []string, feeds string) *Shops {
 	t.Helper()
-	w := &Shops{T: t, Names: names, Boxes: map[string]*orotest.Shop{}, Folder: t.TempDir(), State: t.TempDir(),
-		Clock: &clock{now: time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)}}
+	w := newShops(t, names, feeds, Database(t), &clock{now: time.Date(2026, 11, 21, 7, 0, 0, 0, time.UTC)})
+	w.Open()
+	t.Cleanup(w.Close)
+	return w
+}
+
+// NewFleet makes such a world for several bridges that share the work on a ledger in PostgreSQL, each with a state folder of its own, and
+// opens them. Their clock is the machine's.
+func NewFleet(t testing.TB, bridges int, names []string, feeds string) (all []*Shops) {
+	t.Helper()
+	first := newShops(t, names, feeds, postgrestest.Address(t), bridge.SystemClock{})
+	first.shares = true
+	for range bridges {
+		w := *first
+		w.State = t.TempDir()
+		w.text = strings.Replace(first.text, first.State, w.State, 1)
+		w.Open()
+		t.Cleanup(w.Close)
+		all = append(all, &w)
+	}
+	return all
+}
+
+// newShops makes such a world, in which no bridge is open.
+func newShops(t testing.TB, names []string, feeds, database string, clock bridge.Clock) *Shops {
+	t.Helper()
+	w := &Shops{T: t, Names: names, Boxes: map[string]*orotest.Shop{}, Folder: t.TempDir(), State: t.TempDir(), Clock: clock}
 	shops, streams := "shops:\n", feeds[:strings.Index(feeds, "\n")+1]
 	parts := strings.SplitN(feeds, "exports:\n", 2)
 	lines, exports := strings.TrimPrefix(parts[0], streams), ""
@@ -67,10 +94,8 @@ func NewShops(t testing.TB, names []string, feeds string) *Shops {
 	if exports != "" {
 		streams += "exports:\n" + exports
 	}
-	w.text = fmt.Sprintf("state: { dir: %s%s }\n%sremotes:\n  disk: { kind: dir, path: %s }\n%s", w.State, StateKey(Database(t)), shops,
+	w.text = fmt.Sprintf("state: { dir: %s%s }\n%sremotes:\n  disk: { kind: dir, path: %s }\n%s", w.State, StateKey(database), shops,
 		w.Folder, streams)
-	w.Open()
-	t.Cleanup(w.Close)
 	return w
 }
 
@@ -103,7 +128,7 @@ func (w *Shops) Open() {
 	var err error
 	w.Settings, err = config.Parse("orobridge.yaml", []byte(w.text), kinds, os.LookupEnv)
 	w.Must(err)
-	w.Ledger, err = state.Open(context.Background(), w.State, state.Options{Postgres: w.Settings.State.Postgres.Reveal()})
+	w.Ledger, err = state.Open(context.Background(), w.State, state.Options{Postgres: w.Settings.State.Postgres.Reveal(), Shares: w.shares})
 	w.Must(err)
 	remote, err := w.Settings.OpenRemote("disk", w.Ledger.Identity(), nil)
 	w.Must(err)

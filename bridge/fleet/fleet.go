@@ -106,6 +106,7 @@ func (f *Fleet) Do(ctx context.Context, jobs []daemon.Job, called func(work stri
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, bridge.ErrLocked):
+			go pool.Close() // the jobs refuse whatever River would say: it is not to try for long, and this bridge begins anew the sooner
 			return err
 		default:
 			f.tell(ctx, err)
