@@ -75,7 +75,7 @@ func trouble(ctx context.Context, err error, lost bool) error {
 	return err
 }
 
-// pause is trouble that passes.
+// pause is trouble that passes: a bridge that runs waits for it, and a verb ends with it.
 func pause(err error, hint string) error {
-	return &bridge.Error{Op: "reach", Object: "PostgreSQL", Fate: bridge.Pause, Err: err, Hint: hint + "; the bridge goes on by itself"}
+	return &bridge.Error{Op: "reach", Object: "PostgreSQL", Fate: bridge.Pause, Err: err, Hint: hint}
 }

@@ -124,7 +124,7 @@ func trouble(err error) error {
 	switch e.Code {
 	case sqlite3.ErrFull, sqlite3.ErrIoErr, sqlite3.ErrBusy, sqlite3.ErrLocked, sqlite3.ErrNomem:
 		return &bridge.Error{Op: "write", Object: "ledger", Fate: bridge.Pause, Err: err,
-			Hint: "make room on the disk of state.dir; the bridge goes on by itself"}
+			Hint: "make room on the disk of state.dir"}
 	case sqlite3.ErrCorrupt, sqlite3.ErrNotADB:
 		return &bridge.Error{Op: "read", Object: "ledger", Err: err, Hint: damagedHint}
 	}

@@ -178,7 +178,7 @@ func Trouble(err error) error {
 	}
 	return &bridge.Error{Op: "write", Object: "spool", Fate: bridge.Pause, Err: err,
 		File: errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT),
-		Hint: "make room on the disk of state.dir; the bridge goes on by itself"}
+		Hint: "make room on the disk of state.dir"}
 }
 
 // HintNeverFits is what to do about a file that [NeverFits].
