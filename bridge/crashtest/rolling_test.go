@@ -249,16 +249,16 @@ func TestBridgesAreUpgradedOneAfterTheOther(t *testing.T) {
 	if told, lerr := os.ReadFile(first.log.Name()); lerr != nil || err == nil || !bytes.Contains(told, []byte("install orobridge 9.9 again")) {
 		t.Errorf("an older one that comes again ends with %v", err)
 	}
-	unsettled := func(d struct{ State bridge.DropState }) bool { return !d.State.Settled() }
+	type drop struct{ Moved bool } // it is settled and put away
 	for began := time.Now(); ; s.pause(100 * time.Millisecond) {
 		cmd := exec.Command(program, "--config", newer.config, "drops", "--json")
 		cmd.Dir = s.dir
 		out, err := cmd.Output()
-		var drops []struct{ State bridge.DropState }
+		var drops []drop
 		if err = errors.Join(err, json.Unmarshal(out, &drops)); err != nil {
 			t.Fatal(err)
 		}
-		if len(drops) == s.waves*len(waves[0])*len(s.boxes) && !slices.ContainsFunc(drops, unsettled) {
+		if len(drops) == s.waves*len(waves[0])*len(s.boxes) && !slices.Contains(drops, drop{}) {
 			break
 		}
 		if time.Since(began) > time.Minute {

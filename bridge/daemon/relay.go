@@ -35,9 +35,11 @@ type Relay struct {
 	lanes     map[lot]*lane
 }
 
-// NewRelay begins with a bridge.
+// NewRelay begins with a bridge, whose schedule counts as at work while it begins.
 func NewRelay(first *Bridge) *Relay {
-	return &Relay{begun: make(chan struct{}), bridge: first, schedules: map[string]*schedule{}, lanes: map[lot]*lane{}}
+	r := &Relay{begun: make(chan struct{}), bridge: first, schedules: map[string]*schedule{}, lanes: map[lot]*lane{}}
+	r.moved.Store(first.Clock.Now().UnixNano())
+	return r
 }
 
 // A lot says which unit one is among those of a bridge. Several may share a name; those that do come in the same order each time.
