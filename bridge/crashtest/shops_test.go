@@ -48,7 +48,7 @@ func (m *mall) ends() map[string]*end {
 	files, ends := m.files(owners), map[string]*end{}
 	for name, box := range m.boxes {
 		ends[name] = &end{Shop: box.Snapshot(), Drops: map[string]*fate{}, Files: files, Created: map[string]int{}}
-		m.created(box, "", ends[name].Created)
+		m.created(box, "", nil, ends[name].Created)
 	}
 	for name, f := range fates {
 		if !f.Moved {

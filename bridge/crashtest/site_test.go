@@ -92,7 +92,11 @@ func (s *site) told(kind bridge.EventKind, kills int) {
 	}
 	s.ears.mu.Lock()
 	defer s.ears.mu.Unlock()
-	if got := slices.Compact(slices.Clone(s.ears.heard)); len(want) == 0 || !slices.Equal(want, got) {
+	got := slices.Compact(slices.Clone(s.ears.heard))
+	if s.postgres != "" { // one of several bridges, which was about to say something when it was stopped, says it once more when it wakes up
+		got = firsts(got)
+	}
+	if len(want) == 0 || !slices.Equal(want, got) {
 		s.t.Errorf("the journal has %d events %v, the other system was told of %v", len(want), want, s.ears.heard)
 	}
 	if again := len(s.ears.heard) - len(want); again > kills {
@@ -112,6 +116,18 @@ func (s *site) told(kind bridge.EventKind, kills int) {
 	if !maps.EqualFunc(owed, s.ears.alarms, func(_ bool, n int) bool { return n <= 1+kills }) || len(owed) == 0 {
 		s.t.Errorf("people were owed %v, and were told %v", owed, s.ears.alarms)
 	}
+}
+
+// firsts are the numbers of a list, each where it stands first.
+func firsts(list []int64) (first []int64) {
+	seen := map[int64]bool{}
+	for _, n := range list {
+		if !seen[n] {
+			first = append(first, n)
+		}
+		seen[n] = true
+	}
+	return first
 }
 
 var folders = []string{"customers", "products", "pricelists", "prices", "offers", "inventory"}
@@ -308,7 +324,7 @@ func (s *site) end() *end {
 		for name, records := range box.Snapshot() {
 			e.Shop[prefix+name] = records
 		}
-		s.created(box, prefix, e.Created)
+		s.created(box, prefix, s.products(prefix), e.Created)
 	}
 	runs := map[string]string{}
 	s.read(func(l *state.State) error { return s.fates(l, e.Drops, runs) })
@@ -431,8 +447,27 @@ func (s *site) identity() (identity string) {
 // foreign is how the names of files begin that are not the feeds'.
 const foreign = "note_"
 
-// created counts how often a shop took a request to create a record.
-func (s *site) created(box *orotest.Shop, prefix string, made map[string]int) {
+// products are the first products of a shop, of which there are offers, by the shop's ids.
+func (s *site) products(prefix string) map[string]string {
+	s.t.Helper()
+	var skus []string
+	for i := range 30 {
+		skus = append(skus, fmt.Sprintf("P%02d", i))
+	}
+	byID := map[string]string{}
+	s.read(func(l *state.State) error {
+		links, err := l.Of(strings.TrimSuffix(prefix, "-")).Links(s.t.Context(), "products", skus)
+		for sku, k := range links {
+			byID[k.OroID] = sku
+		}
+		return err
+	})
+	return byID
+}
+
+// created counts how often a shop took a request to create a record. Prices name their products by id or by sku, as the bridge thinks that
+// the shop takes them.
+func (s *site) created(box *orotest.Shop, prefix string, products map[string]string, made map[string]int) {
 	s.t.Helper()
 	for _, r := range box.Journal() {
 		if r.Method != "PATCH" || r.Status != 202 {
@@ -461,8 +496,15 @@ func (s *site) created(box *orotest.Shop, prefix string, made map[string]int) {
 			case "pricelists":
 				key += d.Attributes.Name
 			case "productprices":
+				var product struct{ ID string }
+				if err := json.Unmarshal(d.Relationships["product"].Data, &product); err != nil {
+					s.t.Fatal(err)
+				}
+				if sku := products[product.ID]; sku != "" {
+					product.ID = sku
+				}
 				key += fmt.Sprintf("%s %s %s of %s in list %s", d.Attributes.Quantity, d.Relationships["unit"].Data, d.Attributes.Currency,
-					d.Relationships["product"].Data, d.Relationships["priceList"].Data)
+					product.ID, d.Relationships["priceList"].Data)
 			}
 			made[key]++
 		}
@@ -509,7 +551,7 @@ func (e *end) same(t testing.TB, got *end) {
 	}
 	for key, n := range got.Created {
 		if n > max(1, e.Created[key]) && !refused(key) {
-			t.Errorf("%s was created %d times", key, n)
+			t.Errorf("%s was created %d times, and %d times by an undisturbed bridge", key, n, e.Created[key])
 		}
 	}
 }
