@@ -1,7 +1,7 @@
 // Package csv reads and writes delimited text: rows in any dialect, files of rejected rows in the same dialect, and
 // orders.
 //
-// Contract: rows come from encoding/csv with their line and byte offset. A row longer than max_row, or with more cells
+// Contract: rows are those that encoding/csv finds, with their line and byte offset. A row longer than max_row, or with more cells
 // than any file has columns, is rejected without being held in memory. A header that comes again is no row; it is counted.
 // A trailer, where the options tell of one, must be there and fit what stands before it. A quote that stands where none
 // can stand, or that never closes, rejects its line; reading goes on with the line after it, so that one bad quote costs

@@ -177,8 +177,10 @@ func (r *reader) read() ([]string, formats.Position, error) {
 		return nil, bad.Pos, bad
 	}
 	for {
-		if cells, pos := r.plain(); cells != nil {
-			return cells, pos, nil
+		if size := r.plain(); size > 0 {
+			pos := formats.Position{Line: r.line, Offset: r.offset}
+			r.offset, r.line = r.offset+int64(size), r.line+1
+			return r.split, pos, nil
 		}
 		r.tape.row = r.offset
 		cells, err := r.csv.Read()
@@ -209,11 +211,11 @@ func (r *reader) read() ([]string, formats.Position, error) {
 	}
 }
 
-// plain reads a row on a line without quotes: there cells end at delimiters, and nowhere else, which takes a fraction of what
-// encoding/csv does. nil says that the next row is not so, or can't be told to be.
-func (r *reader) plain() ([]string, formats.Position) {
+// plain splits a row on a line without quotes, and says how many bytes that has: there cells end at delimiters, and nowhere else, which
+// takes a fraction of what encoding/csv does. 0 says that the next row is not so, or can't be told to be.
+func (r *reader) plain() int {
 	if r.quoted || len(r.tape.comma) > 1 || r.options.Trim {
-		return nil, formats.Position{}
+		return 0
 	}
 	if r.ahead {
 		r.tape.rewind(r.offset)
@@ -222,16 +224,16 @@ func (r *reader) plain() ([]string, formats.Position) {
 	for {
 		r.tape.row = r.offset
 		line := r.tape.line()
-		if n := len(line); n == 0 || n > r.tape.limit || bytes.IndexByte(line, '"') >= 0 {
+		size := len(line)
+		if size == 0 || size > r.tape.limit || bytes.IndexByte(line, '"') >= 0 {
 			r.begin(r.offset, r.line)
-			return nil, formats.Position{}
+			return 0
 		}
-		pos := formats.Position{Line: r.line, Offset: r.offset}
-		r.offset, r.line = r.offset+int64(len(line)), r.line+1
-		if text := string(bytes.TrimSuffix(line[:len(line)-1], carriageReturn)); text != "" {
-			r.split = splitAt(r.split[:0], text, r.tape.comma[0])
-			return r.unswap(r.split), pos
+		if text := string(bytes.TrimSuffix(line[:size-1], carriageReturn)); text != "" {
+			r.split = r.unswap(splitAt(r.split[:0], text, r.tape.comma[0]))
+			return size
 		}
+		r.offset, r.line = r.offset+int64(size), r.line+1
 	}
 }
 
@@ -428,7 +430,6 @@ func (r *reader) readHeader() error {
 // readFields takes the names from the options. A file of rejects begins with a header all the same: it is recognised by
 // the columns that it adds.
 func (r *reader) readFields() error {
-	offset, line := r.offset, r.line
 	names, pos, err := r.read()
 	if bad, ok := err.(*badRow); ok {
 		r.held = bad // reading is behind it already, and what was passed over is gone
@@ -439,8 +440,8 @@ func (r *reader) readFields() error {
 		slices.Contains(names, formats.RejectMessage) {
 		return r.setHeader(names, pos)
 	}
-	if r.held == nil {
-		r.begin(offset, line)
+	if err == nil {
+		r.begin(pos.Offset, pos.Line) // to read it again, as a row
 	}
 	r.columns, r.header, r.width = r.options.Fields, r.options.Fields, len(r.options.Fields)
 	return nil

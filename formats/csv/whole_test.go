@@ -246,3 +246,20 @@ func TestReasonsAreInertAndTheSendersCellsAreNot(t *testing.T) {
 		t.Errorf("got %q, want %q", out.String(), want)
 	}
 }
+
+func TestBlankLinesBeforeTheFirstRowMayBeMany(t *testing.T) {
+	for _, blank := range []string{"\n", "\r\n"} {
+		for _, n := range []int{1, 100_000, 2 << 20} {
+			for _, head := range []csv.Options{{}, {Header: "none", Fields: []string{"sku", "name"}}} {
+				blanks := strings.Repeat(blank, n)
+				at := fmt.Sprintf("%d@%d 1|a", n+1, len(blanks))
+				file := blanks
+				if head.Fields == nil {
+					file += "sku,name\n"
+					at = fmt.Sprintf("%d@%d 1|a", n+2, len(file))
+				}
+				same(t, transcript(t, strings.NewReader(file+"1,a\n"), &head), []string{"sku|name", at})
+			}
+		}
+	}
+}
