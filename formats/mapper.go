@@ -40,7 +40,13 @@ type source struct {
 	constant  bool   // text is a constant
 	otherwise bool   // text is a default
 	text      string // constant or default, canonical
+
+	// What was made canonical last: many cells of a file repeat those of the row before.
+	raw, canon string
 }
+
+// remembered is how long a cell may be of which a source remembers what it is in canonical form.
+const remembered = 64
 
 // Bind fits a mapping to the columns of a file. The error is a *FileError when a field that every record needs comes
 // from nowhere, when two columns feed one field, or when an expression reads a column that the file does not have. A
@@ -371,7 +377,7 @@ func (p *Mapper) setKey(row *Row, rec *Record) error {
 			if first == nil {
 				first, of = bad, s
 			}
-			raw, _ := s.raw(row)
+			raw, _ := s.cell(row)
 			text = cut(trim(strings.ToValidUTF8(raw, "?")))
 		}
 		if i > 0 {
@@ -417,10 +423,10 @@ func (p *Mapper) text(s *source, row *Row) (string, bool, *Reject) {
 	if s.constant {
 		return s.text, true, nil
 	}
-	raw, there := s.raw(row)
+	raw, there := s.cell(row)
 	if s.expr != nil && there {
 		for i, column := range s.expr.columns {
-			p.env.cells[column] = cell(row, s.inputs[i])
+			p.env.cells[column], _ = cell(row, s.inputs[i])
 		}
 		var bad *Reject
 		if raw, bad = s.expr.run(p.env); bad != nil {
@@ -436,6 +442,9 @@ func (p *Mapper) text(s *source, row *Row) (string, bool, *Reject) {
 	if s.values != nil {
 		return s.translate(raw, p.conventions)
 	}
+	if raw == s.raw && raw != "" {
+		return s.canon, true, nil
+	}
 	text, bad := s.field.Canon(raw, p.conventions)
 	if len(text) > 0 && text[0] == '-' && s.field.Kind == Quantity && (s.field.Key || !p.negative) {
 		bad = fault(CodeAmount, "%s is negative", quote(text))
@@ -443,31 +452,30 @@ func (p *Mapper) text(s *source, row *Row) (string, bool, *Reject) {
 			bad.Message += "; allow_negative: true of the feed would load it"
 		}
 	}
+	if bad == nil && len(raw) <= remembered {
+		s.raw, s.canon = raw, text
+	}
 	return text, true, bad
 }
 
-// raw is the text of the cell. An expression has none of its own; it is there when the row carries any of its columns.
-func (s *source) raw(row *Row) (text string, there bool) {
+// cell is the text of the cell. An expression has none of its own; it is there when the row carries any of its columns.
+func (s *source) cell(row *Row) (text string, there bool) {
 	if s.expr == nil {
-		return cell(row, s.column), carriesCell(row, s.column)
+		return cell(row, s.column)
 	}
 	for _, i := range s.inputs {
-		if carriesCell(row, i) {
+		if _, there := cell(row, i); there {
 			return "", true
 		}
 	}
 	return "", len(s.inputs) == 0
 }
 
-func carriesCell(row *Row, i int) bool {
-	return i >= 0 && i < len(row.Cells) && (row.Absent == nil || !row.Absent[i])
-}
-
-func cell(row *Row, i int) string {
-	if !carriesCell(row, i) {
-		return ""
+func cell(row *Row, i int) (text string, there bool) {
+	if i < 0 || i >= len(row.Cells) || row.Absent != nil && row.Absent[i] {
+		return "", false
 	}
-	return row.Cells[i]
+	return row.Cells[i], true
 }
 
 // translate looks a value up in the field's value list.

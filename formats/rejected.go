@@ -57,7 +57,8 @@ func (h *RowHasher) Hash(row *Row) int64 {
 		}
 	}
 	for _, i := range h.order {
-		add(h.columns[i], cell(row, i))
+		text, _ := cell(row, i)
+		add(h.columns[i], text)
 	}
 	for i := len(h.columns); i < len(row.Cells); i++ {
 		add("", row.Cells[i])

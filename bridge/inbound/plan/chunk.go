@@ -103,7 +103,8 @@ func rejectIn(err error) *formats.Reject {
 }
 
 func (c *chunk) add(row *formats.Row, rec *formats.Record, reject *formats.Reject) {
-	r := planRow{reject: reject, ref: -1}
+	c.rows = append(c.rows, planRow{reject: reject, ref: -1})
+	r := &c.rows[len(c.rows)-1]
 	r.cells[0], r.values[0] = len(c.cells), len(c.values)
 	c.cells = append(c.cells, row.Cells...)
 	if row.Absent != nil {
@@ -116,10 +117,9 @@ func (c *chunk) add(row *formats.Row, rec *formats.Record, reject *formats.Rejec
 	if reject == nil {
 		c.values = append(c.values, rec.Values...)
 		r.ref, c.keys = len(c.keys), append(c.keys, rec.Key)
-		r.rec = formats.Record{Entity: rec.Entity, Key: rec.Key, Remove: rec.Remove, Pos: rec.Pos, Warnings: rec.Warnings}
+		r.rec = *rec // fill gives it the chunk's values
 	}
 	r.values[1] = len(c.values)
-	c.rows = append(c.rows, r)
 }
 
 // row gives back a row's cells.
