@@ -55,6 +55,8 @@ type Edition interface {
 	Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error
 	// EachRef walks the short forms of an entity's links, in no certain order; the key is used again.
 	EachRef(ctx context.Context, entity string, each func(key []byte, ref bridge.LinkRef)) error
+	// Contents walks what is kept of what Oro last accepted of some links, by their places among these.
+	Contents(ctx context.Context, links []int64, each func(i int, content string) error) error
 	// JobCounts counts the jobs by which bridges share their work, by kind and state; none where one works alone.
 	JobCounts(ctx context.Context) ([]bridge.JobCount, error)
 }

@@ -75,19 +75,13 @@ func (l linkStore) Contents(ctx context.Context, links []int64, each func(i int,
 	if len(links) == 0 {
 		return nil
 	}
-	var i int64
-	var text string
-	err := walk(ctx, l.read, `SELECT j.key, a.content FROM json_each(?) j CROSS JOIN accepted a ON a.link = CAST(j.value AS BIGINT)`,
-		[]any{numbers(links)}, func(rows *sql.Rows) error {
-			if err := rows.Scan(&i, &text); err != nil {
-				return err
-			}
-			content, err := formats.ParseContent(text)
-			if err == nil {
-				each(int(i), content)
-			}
-			return err
-		})
+	err := l.edition.Contents(ctx, links, func(i int, text string) error {
+		content, err := formats.ParseContent(text)
+		if err == nil {
+			each(i, content)
+		}
+		return err
+	})
 	return wrap(fmt.Sprintf("read contents of %d links", len(links)), err)
 }
 

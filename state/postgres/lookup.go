@@ -55,6 +55,19 @@ func (d *database) EachRef(ctx context.Context, entity string, each func(key []b
 	})
 }
 
+// Contents implements ledger.Edition.
+func (d *database) Contents(ctx context.Context, links []int64, each func(i int, content string) error) error {
+	var i int64
+	var content string
+	return ledger.Walk(ctx, d.read, `SELECT j.key, a.content FROM json_each(?) j CROSS JOIN accepted a ON a.link = CAST(j.value AS BIGINT)`,
+		[]any{ledger.Numbers(links)}, func(rows *sql.Rows) error {
+			if err := rows.Scan(&i, &content); err != nil {
+				return err
+			}
+			return each(int(i), content)
+		})
+}
+
 // finder looks keys of an entity up.
 type finder struct {
 	ctx    context.Context
