@@ -34,6 +34,11 @@ func TestAWrongClock(t *testing.T) {
 			w := bridgetest.NewWorld(t, monthFeeds, orotest.Seed(orotest.Sample))
 			got := map[string]int{}
 			day := 0
+			defer func() {
+				if t.Failed() {
+					t.Logf("%s\n%s", strings.Join(w.Lineup(), "\n"), w.Log)
+				}
+			}()
 			play := func() {
 				t.Helper()
 				day++

@@ -78,7 +78,7 @@ func (s *site) run(k kill, env ...string) (killed bool) {
 	return false
 }
 
-const forever = time.Minute
+const forever = 3 * time.Minute
 
 // undisturbed is a load that nothing happens to: what it leaves behind, and for each wave its steps and its time.
 type undisturbed struct {

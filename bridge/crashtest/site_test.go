@@ -136,7 +136,7 @@ const siteConfig = `
 state: { dir: var }
 %s
 remotes:
-  erp: { kind: sftp, address: '%s', user: %s, private_key_file: '%s', known_hosts_file: '%s', path: '%s', connect_timeout: %s, read_timeout: %[7]s, keep_alive: %[7]s }
+  erp: { kind: sftp, address: '%s', user: %s, private_key_file: '%s', known_hosts_file: '%s', path: '%s', connect_timeout: 10s, read_timeout: %s, keep_alive: %[7]s }
 feeds:
 %[8]s
 alarms: { disk: 1B }

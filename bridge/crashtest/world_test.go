@@ -115,7 +115,7 @@ func (w *world) run(files int, f fault) (hit bool) {
 	w.t.Helper()
 	b, closeAll := w.open()
 	defer closeAll()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	var work sync.WaitGroup
 	work.Go(func() { hit = w.suffer(ctx, f) })
