@@ -145,6 +145,7 @@ func (c Counts) Sum() int64 {
 
 // DropFilter chooses drops; zero fields choose all.
 type DropFilter struct {
+	IDs      []int64 // one of these; nil: any
 	Feed     string
 	Feeds    []string // of one of these; nil: of any
 	Front    int64    // the parts of this drop

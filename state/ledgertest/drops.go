@@ -121,6 +121,7 @@ var drops = []test{
 	}},
 	{"drops are chosen", dropsAreChosen},
 	{"a file is known by its place, name, size and time", placesAreFound},
+	{"drops that nobody has claimed are walked in short", unclaimedAreWalked},
 	{"a feed's order is one of bytes", ranksAreBytes},
 	{"papers of a drop are listed once", func(w *world) {
 		d, r := w.run(bridge.Drop{})
@@ -178,6 +179,8 @@ func dropsAreChosen(w *world) {
 		"all":                     {bridge.DropFilter{}, []int64{a.ID, b.ID, c.ID, d.ID, e.ID, f.ID, g.ID}},
 		"the last two":            {bridge.DropFilter{Last: 2}, []int64{f.ID, g.ID}},
 		"the last of a feed":      {bridge.DropFilter{Feed: "products", Last: 1}, []int64{c.ID}},
+		"of some ids":             {bridge.DropFilter{IDs: []int64{d.ID, 99, a.ID}}, []int64{a.ID, d.ID}},
+		"of no ids":               {bridge.DropFilter{IDs: []int64{}}, nil},
 		"of a remote":             {bridge.DropFilter{Remote: "disk"}, []int64{d.ID}},
 		"of a folder":             {bridge.DropFilter{Folder: "/in"}, []int64{c.ID}},
 		"of a name":               {bridge.DropFilter{Name: "a"}, []int64{a.ID, d.ID, e.ID, f.ID}},
@@ -226,6 +229,22 @@ func placesAreFound(w *world) {
 	places, err = w.Places(w.Context(), "products", "sap", "/out", nil)
 	w.must(err)
 	w.is([]bridge.Place(nil), places)
+}
+
+func unclaimedAreWalked(w *world) {
+	first := w.drop(bridge.Drop{Name: "a.csv", Size: 7, MTime: at, SteadyAt: at, ListedAt: at.Add(time.Minute), Reason: "waits for ü/1"})
+	again := w.drop(bridge.Drop{Name: "a.csv", State: bridge.Ready, Manifest: true})
+	for _, other := range []bridge.Drop{{State: bridge.Claimed}, {Folder: "/in"}, {Remote: "disk"}, {Feed: "prices"}} {
+		w.drop(other)
+	}
+	var got []bridge.Drop
+	w.must(w.Unclaimed(w.Context(), "products", "sap", "/out", func(d *bridge.Drop) { got = append(got, *d) }))
+	w.is([]bridge.Drop{
+		{ID: first.ID, Feed: "products", Remote: "sap", Folder: "/out", State: bridge.Seen, Name: "a.csv", Size: 7, MTime: at,
+			Reason: "waits for ü/1", SteadyAt: at, ListedAt: at.Add(time.Minute)},
+		{ID: again.ID, Feed: "products", Remote: "sap", Folder: "/out", State: bridge.Ready, Name: "a.csv", Manifest: true,
+			Previous: first.ID},
+	}, got)
 }
 
 func ranksAreBytes(w *world) {
