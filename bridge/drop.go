@@ -173,6 +173,8 @@ type Move struct {
 	From DropState
 	// Acknowledge ends the rejects of the drop that are open, with the move; nil leaves them as they are.
 	Acknowledge *RejectEnd
+	// Told are runs of which all is written that the sender gets.
+	Told []int64
 }
 
 // A Listing is what a listing of a feed's folder has brought.

@@ -239,6 +239,11 @@ func moveDrops(ctx context.Context, tx statements, moves []bridge.Move) error {
 		if err := moveDrop(ctx, tx, m); err != nil {
 			return err
 		}
+		for _, run := range m.Told {
+			if _, err := tx.ExecContext(ctx, `UPDATE runs SET told = 1 WHERE id = ?`, run); err != nil {
+				return err
+			}
+		}
 		if m.Acknowledge != nil {
 			if _, err := endRejects(ctx, tx, bridge.RejectFilter{Drop: m.ID}, bridge.RejectAcknowledged, *m.Acknowledge); err != nil {
 				return err

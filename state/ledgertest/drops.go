@@ -78,6 +78,15 @@ var drops = []test{
 		w.must(err)
 		w.is([]bridge.DropState{bridge.Ready, bridge.Claimed}, each(all, func(d *bridge.Drop) bridge.DropState { return d.State }))
 	}},
+	{"a move says of runs that all of them is told, or not at all", func(w *world) {
+		d, run := w.run(bridge.Drop{})
+		told := []bridge.Move{{Drop: d, From: bridge.Fetched, Told: []int64{run.ID}}}
+		w.wraps(w.Advance(w.Context(), told), bridge.ErrMoved)
+		w.is(false, w.lastRun(d).Reported)
+		told[0].From = bridge.Loading
+		w.must(w.Advance(w.Context(), told))
+		w.is(true, w.lastRun(d).Reported)
+	}},
 	{"a move ends the drop's open rejects with it, or not at all", func(w *world) {
 		d, run := w.run(bridge.Drop{})
 		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{rejectOf(run, "A", formats.Position{Line: 2}),

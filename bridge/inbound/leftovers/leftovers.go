@@ -20,6 +20,11 @@ import (
 	"github.com/orobridge/orobridge/bridge/inbound/moves"
 )
 
+// A Ledger tells which files drops have claimed.
+type Ledger interface {
+	Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error)
+}
+
 const prefix = "leftovers "
 
 // NoteOf is the name of the note that tells of a feed's leftovers.
@@ -37,9 +42,7 @@ func Hint(feed string) string {
 }
 
 // List lists a feed's leftovers. A work folder that is not there has none.
-func List(ctx context.Context, ledger interface {
-	Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Drop, error)
-}, r bridge.Remote, f *config.Feed) ([]bridge.File, error) {
+func List(ctx context.Context, ledger Ledger, r bridge.Remote, f *config.Feed) ([]bridge.File, error) {
 	work := path.Join(f.Folder, f.Folders.Work)
 	listing, err := r.List(ctx, work)
 	if bridge.NotThere(err) {
@@ -85,11 +88,42 @@ func Text(f *config.Feed, left []bridge.File) string {
 // workTag is what a claim puts into a file's name.
 var workTag = regexp.MustCompile(`_d\d+(_\d+)?((\.[^.]{1,15}){0,2})$`)
 
-// CameAs is the name with which a leftover came.
-func CameAs(name string) string { return workTag.ReplaceAllString(name, "$2") }
+// Adopt moves a feed's leftovers back into its folder under the names that they came with, where the next listing finds them as new
+// drops. A file whose name is taken there, or is none of the feed's, stays; it comes back in left.
+func Adopt(ctx context.Context, ledger Ledger, r bridge.Remote, f *config.Feed) (moved, left []string, err error) {
+	files, err := List(ctx, ledger, r, f)
+	if err != nil {
+		return nil, nil, err
+	}
+	there := map[string]bool{}
+	for _, file := range files {
+		there[file.Name] = true
+	}
+	for _, file := range files {
+		if f.Ready.Marker != "" && strings.HasSuffix(file.Name, f.Ready.Marker) && there[strings.TrimSuffix(file.Name, f.Ready.Marker)] {
+			continue // goes with its file
+		}
+		name := workTag.ReplaceAllString(file.Name, "$2")
+		_, _, ours := f.Match.Match(name)
+		if !ours && !f.Ready.Lists(name) {
+			left = append(left, file.Name)
+			continue
+		}
+		err := putBack(ctx, r, f, file.Name, name)
+		switch {
+		case errors.Is(err, fs.ErrExist):
+			left = append(left, file.Name)
+		case err != nil:
+			return moved, left, err
+		default:
+			moved = append(moved, name)
+		}
+	}
+	return moved, left, nil
+}
 
-// PutBack moves one leftover, then its marker. One whose marker was lost gets another: it was whole when it was claimed.
-func PutBack(ctx context.Context, r bridge.Remote, f *config.Feed, from, to string) error {
+// putBack moves one leftover, then its marker. One whose marker was lost gets another: it was whole when it was claimed.
+func putBack(ctx context.Context, r bridge.Remote, f *config.Feed, from, to string) error {
 	at, target := path.Join(f.Folder, f.Folders.Work, from), path.Join(f.Folder, to)
 	if err := r.Move(ctx, at, target); err != nil || f.Ready.Marker == "" {
 		return err
