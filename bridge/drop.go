@@ -145,6 +145,7 @@ func (c Counts) Sum() int64 {
 
 // DropFilter chooses drops; zero fields choose all.
 type DropFilter struct {
+	IDs      []int64 // one of these; nil: any
 	Feed     string
 	Feeds    []string // of one of these; nil: of any
 	Front    int64    // the parts of this drop
@@ -172,6 +173,8 @@ type Move struct {
 	From DropState
 	// Acknowledge ends the rejects of the drop that are open, with the move; nil leaves them as they are.
 	Acknowledge *RejectEnd
+	// Told are runs of which all is written that the sender gets.
+	Told []int64
 }
 
 // A Listing is what a listing of a feed's folder has brought.

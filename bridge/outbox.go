@@ -196,6 +196,7 @@ type OutboxFilter struct {
 	Identifier string    //
 	Customer   string    // number
 	Number     int64     // of the file
+	Numbers    []int64   // of one of these files; nil: of any
 	From, To   time.Time // submitted
 	Unanswered time.Time // written before, not answered, and without an alarm of their own
 	Before     int64     // entered before the one of this id

@@ -438,39 +438,8 @@ func (r *Remote) sweep(folder *os.Root, p string) {
 
 // Move renames a file.
 func (r *Remote) Move(ctx context.Context, from, to string) error {
-	target, err := bridge.SplitPath(to)
-	if err != nil {
-		return bridge.NameError("move", r.name, to, err)
-	}
-	return r.do(ctx, "move", from, func(root *os.Root, elements []string) error {
-		parents, base := split(elements)
-		fromFolder, err := enter(root, parents)
-		if err != nil {
-			return err
-		}
-		defer fromFolder.Close()
-		info, err := fromFolder.Lstat(base)
-		if err != nil {
-			return err
-		}
-		if err := bridge.WantFile(info.Mode()); err != nil {
-			return err
-		}
-		parents, newBase := split(target)
-		toFolder, err := enter(root, parents)
-		if err != nil {
-			return fmt.Errorf("the folder %s: %w", path.Dir(to), err)
-		}
-		defer toFolder.Close()
-		err = rename(fromFolder, base, toFolder, newBase)
-		if errors.Is(err, errNoReplace) {
-			err = relink(root, path.Join(elements...), path.Join(target...))
-		}
-		if err != nil {
-			return err
-		}
-		return errors.Join(syncFolder(toFolder), syncFolder(fromFolder))
-	})
+	_, err := r.moveSome(ctx, []bridge.Rename{{From: from, To: to}})
+	return err
 }
 
 // Remove deletes one file, never a folder.

@@ -22,7 +22,7 @@ func (p *poller) resumeClaims(ctx context.Context) (some bool, err error) {
 		return false, err
 	}
 	for _, group := range p.groups(drops) {
-		err := p.each(ctx, group, p.claim, func(_ *bridge.Drop, err error) error {
+		err := p.claimAll(ctx, group, func(_ *bridge.Drop, err error) error {
 			if bridge.OfFile(err) || bridge.FateOf(err) == bridge.Stop {
 				return nil // told when its turn comes
 			}
@@ -61,8 +61,8 @@ func (p *poller) claimAndFetch(ctx context.Context) (fetched int, listed bool, e
 		claimed := slices.DeleteFunc(slices.Clone(group), func(d *bridge.Drop) bool {
 			return d.State == bridge.Fetched || d.State == bridge.Loading
 		})
-		for _, do := range []func(context.Context, *bridge.Drop) (*step, error){p.claim, p.take} {
-			if err := p.each(ctx, claimed, do, failed); err != nil {
+		for _, do := range []func(context.Context, []*bridge.Drop, func(*bridge.Drop, error) error) error{p.claimAll, p.takeAll} {
+			if err := do(ctx, claimed, failed); err != nil {
 				return fetched, false, errors.Join(append(errs, err)...)
 			}
 		}
@@ -99,6 +99,18 @@ func (p *poller) groups(drops []*bridge.Drop) (groups [][]*bridge.Drop) {
 
 // ofDrop is what a drop's trouble is kept under.
 func ofDrop(d *bridge.Drop) string { return fmt.Sprintf("drop %d", d.ID) }
+
+// takeAll is take for some drops, whose copies are kept before that is recorded.
+func (p *poller) takeAll(ctx context.Context, drops []*bridge.Drop, failed func(*bridge.Drop, error) error) error {
+	done, err := stepsOf(ctx, drops, p.take, failed)
+	if len(done) == 0 {
+		return err
+	}
+	if lost := spool.Sync(p.e.Spool); lost != nil {
+		return errors.Join(err, lost)
+	}
+	return errors.Join(err, p.recordAll(ctx, done, failed))
+}
 
 // take fetches a drop that is claimed, or ends one that can't be.
 func (p *poller) take(ctx context.Context, d *bridge.Drop) (*step, error) {
@@ -141,19 +153,38 @@ func (p *poller) stuck(ctx context.Context, d *bridge.Drop, why error) error {
 	return p.advance(ctx, d, d.State, event)
 }
 
-// claim moves a drop into the work folder, its marker first: a marker that stayed behind would make the next file of
-// that name look whole. What an attempt that was cut short has moved stands there already, in the size and time that the
+// claimAll is claim for some drops. Most of them can be moved together: the first that can't, and those behind it, are moved one by one.
+func (p *poller) claimAll(ctx context.Context, drops []*bridge.Drop, failed func(*bridge.Drop, error) error) error {
+	var ready []*bridge.Drop
+	var files []bridge.Rename
+	for _, d := range drops {
+		if d.State == bridge.Ready && d.Remote == p.f.Remote && !p.e.ReadOnly[d.Remote] {
+			p.e.Events.Step("claim")
+			p.e.Events.Step("move to work")
+			ready, files = append(ready, d), append(files, bridge.Rename{From: d.Path, To: p.workPath(d, 1)})
+		}
+	}
+	there := moves.All(ctx, bridge.Guarded(p.e.Remotes[p.f.Remote]), p.f.Ready.Marker, files)
+	for i, d := range ready[:there] {
+		d.Path = files[i].To
+	}
+	return p.each(ctx, drops, func(ctx context.Context, d *bridge.Drop) (*step, error) {
+		return p.claim(ctx, d, slices.Contains(ready[:there], d))
+	}, failed)
+}
+
+// claim moves a drop into the work folder unless it stands there, its marker first: a marker that stayed behind would make the next
+// file of that name look whole. What an attempt that was cut short has moved stands there already, in the size and time that the
 // ledger knows; another file in that place is left alone.
-func (p *poller) claim(ctx context.Context, d *bridge.Drop) (*step, error) {
+func (p *poller) claim(ctx context.Context, d *bridge.Drop, there bool) (*step, error) {
 	if d.State != bridge.Ready {
 		return nil, nil
 	}
-	if !p.e.ReadOnly[d.Remote] {
+	if !there && !p.e.ReadOnly[d.Remote] {
 		r, err := p.e.remote(d)
 		if err != nil {
 			return nil, err
 		}
-		p.e.Events.Step("claim")
 		target, err := p.moveToWork(ctx, r, d)
 		if bridge.NotThere(err) {
 			d.State, d.Reason, d.Path, d.SettledAt = bridge.Vanished, "the file left the folder before it could be claimed", "", p.e.Clock.Now()
@@ -169,11 +200,16 @@ func (p *poller) claim(ctx context.Context, d *bridge.Drop) (*step, error) {
 	return came(d, bridge.Ready, p.event(bridge.DropClaimed, d, "")), nil
 }
 
+// workPath is the n-th path that a drop may have in the work folder.
+func (p *poller) workPath(d *bridge.Drop, n int) string {
+	return path.Join(d.Folder, p.f.Folders.Work, bridge.NumberedName(bridge.DerivedName(d.Name, fmt.Sprintf("_d%d", d.ID)), n))
+}
+
 // moveToWork moves a drop and its marker into the work folder and returns where it stands. An error that is [bridge.NotThere] says
 // that the drop is nowhere.
 func (p *poller) moveToWork(ctx context.Context, r bridge.Remote, d *bridge.Drop) (string, error) {
 	for n := 1; ; n++ {
-		target := path.Join(d.Folder, p.f.Folders.Work, bridge.NumberedName(bridge.DerivedName(d.Name, fmt.Sprintf("_d%d", d.ID)), n))
+		target := p.workPath(d, n)
 		file, err := r.Stat(ctx, target)
 		switch {
 		case err == nil && file.Size == d.Size && bridge.SameTime(file.MTime, d.MTime):

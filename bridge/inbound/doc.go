@@ -35,7 +35,7 @@
 //
 // What stands by itself has a package of its own. Arrows point downwards only: this package imports all of them, plan
 // imports order and rows, papers imports rows and spool, answers imports rows and trouble, apply imports trouble, rows
-// imports spool.
+// imports spool, leftovers imports moves.
 //
 //	plan         what a drop would change: rows against the ledger
 //	apply        a plan on its way to the shop: look-ups, batches, outcomes
@@ -45,6 +45,7 @@
 //	listing      a folder's listing, taken apart
 //	order        which drop comes before which
 //	spool, moves copies on the local disk; how files move on a remote
+//	leftovers    what an earlier ledger had claimed
 //	trouble      waiting until trouble passes
 //
 // # What may go in

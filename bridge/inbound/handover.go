@@ -69,6 +69,9 @@ func (e *Engine) takeIn(ctx context.Context, d *bridge.Drop, from spool.Source, 
 	}
 	e.Events.Step("take in")
 	c, err := spool.Fetch(ctx, from, path, e.Spool, d.ID)
+	if err == nil {
+		err = spool.Sync(e.Spool)
+	}
 	if err != nil {
 		return err
 	}

@@ -73,8 +73,14 @@ const (
 // each does a step with each of some drops and records what they have come to, also when it can't go on: failed decides that,
 // and hears of each error.
 func (j journal) each(ctx context.Context, drops []*bridge.Drop, do func(context.Context, *bridge.Drop) (*step, error),
-	failed func(*bridge.Drop, error) error) (err error) {
-	var done []*step
+	failed func(*bridge.Drop, error) error) error {
+	done, err := stepsOf(ctx, drops, do, failed)
+	return errors.Join(err, j.recordAll(ctx, done, failed))
+}
+
+// stepsOf does a step with each of some drops, until failed says that it can't go on.
+func stepsOf(ctx context.Context, drops []*bridge.Drop, do func(context.Context, *bridge.Drop) (*step, error),
+	failed func(*bridge.Drop, error) error) (done []*step, err error) {
 	for _, d := range drops {
 		s, why := do(ctx, d)
 		if s != nil {
@@ -87,16 +93,22 @@ func (j journal) each(ctx context.Context, drops []*bridge.Drop, do func(context
 			break
 		}
 	}
+	return done, err
+}
+
+// recordAll saves what some drops have come to; somebody may have decided about one of them: the others go on.
+func (j journal) recordAll(ctx context.Context, done []*step, failed func(*bridge.Drop, error) error) error {
 	recorded := j.record(ctx, done)
-	if errors.Is(recorded, bridge.ErrMoved) { // somebody has decided about one of them: the others go on
-		recorded = nil
-		for _, s := range done {
-			if why := j.record(ctx, []*step{s}); why != nil && recorded == nil {
-				recorded = failed(s.Drop, why)
-			}
+	if !errors.Is(recorded, bridge.ErrMoved) {
+		return recorded
+	}
+	recorded = nil
+	for _, s := range done {
+		if why := j.record(ctx, []*step{s}); why != nil && recorded == nil {
+			recorded = failed(s.Drop, why)
 		}
 	}
-	return errors.Join(err, recorded)
+	return recorded
 }
 
 // record saves what some drops have come to.

@@ -9,7 +9,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/bridgetest"
-	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/inbound/leftovers"
 )
 
 // A ledger is lost while a drop is being loaded: its file stands in the work folder, where nobody would look for it.
@@ -42,7 +42,7 @@ feeds:
 		notes, err := w.Ledger.Notes(t.Context())
 		w.Must(err)
 		for name, text := range notes {
-			if feed, ok := inbound.LeftoversNote(name); ok && feed == "products" {
+			if feed, ok := leftovers.Feed(name); ok && feed == "products" {
 				return text
 			}
 		}
@@ -78,7 +78,7 @@ func TestWhatADropHasClaimedIsNoLeftover(t *testing.T) {
 				if name != step {
 					return
 				}
-				left, err := inbound.Leftovers(t.Context(), w.Ledger, w.B.In.Remotes["disk"], w.B.In.Feeds[1])
+				left, err := leftovers.List(t.Context(), w.Ledger, w.B.In.Remotes["disk"], w.B.In.Feeds[1])
 				if err != nil || len(left) > 0 {
 					t.Errorf("%v %v", left, err)
 				}

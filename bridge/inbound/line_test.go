@@ -90,6 +90,45 @@ func TestTheStepsOfSmallFilesAreRecordedTogether(t *testing.T) {
 	}
 }
 
+// moving counts how files are moved.
+type moving struct {
+	bridge.Remote
+	bridge.Bulk
+	alone, together int
+}
+
+func (m *moving) Move(ctx context.Context, from, to string) error {
+	m.alone++
+	return m.Remote.Move(ctx, from, to)
+}
+
+func (m *moving) MoveAll(ctx context.Context, renames []bridge.Rename) (int, error) {
+	m.together++
+	return m.Bulk.MoveAll(ctx, renames)
+}
+
+func TestSmallFilesAreMovedTogether(t *testing.T) {
+	const many = 60
+	for marker, moved := range map[string]int{"": 1, ", marker: .ok": 2} {
+		w := bridgetest.NewWorld(t, bridgetest.FeedOf("*.csv", ", ready: { stable: 0s"+marker+" }"))
+		w.Stock("SKU1")
+		for i := range many {
+			w.Drop("prices", fmt.Sprintf("p%03d.csv", i), bridgetest.OnePrice(fmt.Sprint(i+1)))
+			if marker != "" {
+				w.Drop("prices", fmt.Sprintf("p%03d.csv.ok", i), "")
+			}
+		}
+		folder := w.B.In.Remotes["disk"]
+		m := &moving{Remote: folder, Bulk: folder.(bridge.Bulk)}
+		w.Replace(m)
+		w.Round()
+		// Two groups, to work and away; before the first of each its folder is missing.
+		if m.alone != 0 || m.together != 6 || len(w.Files()) != moved*many || w.PriceOf("SKU1") != fmt.Sprint(many) {
+			t.Errorf("%d files were moved alone, and %d times some together; the price is %s", m.alone, m.together, w.PriceOf("SKU1"))
+		}
+	}
+}
+
 func TestOneThatSomebodyDecidesAboutDoesNotKeepItsGroup(t *testing.T) {
 	w := bridgetest.NewWorld(t, bridgetest.FeedOf("*.csv", ", ready: { stable: 0s }"))
 	w.Stock("SKU1")

@@ -30,6 +30,9 @@ func (p *poller) fetchManifest(ctx context.Context, d *bridge.Drop) (*step, erro
 	if err != nil || c.Size != d.Size {
 		return p.changed(ctx, r, d, err)
 	}
+	if err := spool.Sync(p.e.Spool); err != nil {
+		return nil, err
+	}
 	p.e.Events.Step("fetched")
 	d.SHA256, d.Spool, d.FetchedAt = c.SHA256, c.Name, p.e.Clock.Now()
 	file, err := spool.Open(p.e.spool(d))

@@ -51,6 +51,10 @@ type Ledger interface {
 	Changes(ctx context.Context, drop, run int64, each func(bridge.HistoryEntry) error) error
 	// Events walks the journal, oldest first; it keeps decisions for as long as it is kept itself.
 	Events(ctx context.Context, f bridge.EventFilter, each func(*bridge.Event) error) error
+	// Unclaimed walks the drops of a feed's folder that nobody has claimed yet, in short: their numbers, states, names, sizes, times
+	// (MTime, SteadyAt, ListedAt), reasons, the drops before them, and whether they are manifests. The drop is the walker's own and
+	// is used again; each must not ask the ledger.
+	Unclaimed(ctx context.Context, feed, remote, folder string, each func(*bridge.Drop)) error
 	// Places finds the drops of a feed's folder that were entered with exactly the names, sizes and times of some files,
 	// and did not vanish.
 	Places(ctx context.Context, feed, remote, folder string, files []bridge.File) ([]bridge.Place, error)

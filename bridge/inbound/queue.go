@@ -160,8 +160,11 @@ func nextOf(ctx context.Context, e *Engine, f *config.Feed, drops []*bridge.Drop
 	if err != nil {
 		return nil, err
 	}
-	if q.newest, err = order.Last(ctx, e.Ledger, f.Name, "", bridge.Loaded, bridge.Partial, bridge.Duplicate, bridge.Shadowed); err != nil {
-		return nil, err
+	if f.Mode == "full" || f.OnFailure == "block" { // others ask nobody what was loaded before
+		q.newest, err = order.Last(ctx, e.Ledger, f.Name, "", bridge.Loaded, bridge.Partial, bridge.Duplicate, bridge.Shadowed)
+		if err != nil {
+			return nil, err
+		}
 	}
 	if err := q.supersede(ctx); err != nil {
 		return nil, err

@@ -95,18 +95,25 @@ func (p *poller) enter(ctx context.Context, s *listing.Sifted, at time.Time) (wa
 	for i, file := range s.Files {
 		n.unknown[file.Name] = i
 	}
-	err = p.open(ctx, func(d *bridge.Drop) {
-		i, listed := n.unknown[d.Name]
-		delete(n.unknown, d.Name)
-		switch {
-		case !listed:
-			n.vanish(d)
-		case n.again(d, s.Files[i]) || !p.idle(d, s):
-			waiting = append(waiting, d)
-		}
-	})
+	open, err := n.open(ctx, s)
 	if err != nil {
 		return nil, err
+	}
+	for page := range slices.Chunk(open, openPage) {
+		drops, err := p.e.Ledger.Drops(ctx, bridge.DropFilter{IDs: page})
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range drops {
+			i, listed := n.unknown[d.Name]
+			delete(n.unknown, d.Name)
+			switch {
+			case !listed:
+				n.vanish(d)
+			case n.again(d, s.Files[i]) || !p.idle(d, s):
+				waiting = append(waiting, d)
+			}
+		}
 	}
 	news, err := n.news(ctx, s.Files)
 	if err != nil {
@@ -118,28 +125,8 @@ func (p *poller) enter(ctx context.Context, s *listing.Sifted, at time.Time) (wa
 	return append(waiting, news...), p.told(p.e.Ledger.Listed(ctx, n.listing, n.events...), n.events...)
 }
 
-// openPage is how many drops are looked at together: those that wait in a folder for their markers may be very many.
+// openPage is how many drops are looked at together.
 const openPage = 2000
-
-// open walks the drops of the feed's folder that are not claimed yet.
-func (p *poller) open(ctx context.Context, each func(*bridge.Drop)) error {
-	for _, state := range []bridge.DropState{bridge.Seen, bridge.Ready} {
-		for after, n := int64(0), openPage; n == openPage; {
-			page, err := p.e.Ledger.Drops(ctx, bridge.DropFilter{Feed: p.f.Name, States: []bridge.DropState{state}, After: after, First: openPage})
-			if err != nil {
-				return err
-			}
-			for _, d := range page {
-				if d.Remote == p.f.Remote && d.Folder == p.f.Folder {
-					each(d)
-				}
-				after = d.ID
-			}
-			n = len(page)
-		}
-	}
-	return nil
-}
 
 // idle says that a drop which is listed as it was waits for the same as before. What a manifest lists is known later.
 func (p *poller) idle(d *bridge.Drop, s *listing.Sifted) bool {
@@ -160,12 +147,30 @@ type census struct {
 	events  []*bridge.Event
 }
 
+// open lists the drops of the feed's folder that are not claimed yet and have to be looked at: all but those that are listed as they
+// were, stand for long enough, and wait for the same as before. These may be very many.
+func (n *census) open(ctx context.Context, s *listing.Sifted) (open []int64, err error) {
+	err = n.e.Ledger.Unclaimed(ctx, n.f.Name, n.f.Remote, n.f.Folder, func(d *bridge.Drop) {
+		if i, listed := n.unknown[d.Name]; listed && n.same(d, s.Files[i]) && n.stands(d) && n.idle(d, s) {
+			delete(n.unknown, d.Name)
+			return
+		}
+		open = append(open, d.ID)
+	})
+	return open, err
+}
+
+// same says that a file is listed as it was; once the clock was set back it counts as another one.
+func (n *census) same(d *bridge.Drop, file bridge.File) bool {
+	return d.Size == file.Size && bridge.SameTime(file.MTime, d.MTime) && !n.at.Before(d.SteadyAt)
+}
+
 // again is an open drop that is listed again; it says whether its file has changed. That it was there once more is worth keeping
 // as long as it has to stand there.
 func (n *census) again(d *bridge.Drop, file bridge.File) (changed bool) {
 	stood := n.stands(d)
 	d.ListedAt = n.at
-	if d.Size == file.Size && bridge.SameTime(file.MTime, d.MTime) && !n.at.Before(d.SteadyAt) { // it is once the clock was set back
+	if n.same(d, file) {
 		if !stood {
 			n.listing.Same = append(n.listing.Same, d.ID)
 		}

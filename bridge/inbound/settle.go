@@ -87,8 +87,21 @@ func (j journal) finish(ctx context.Context, f *config.Feed, drops []*bridge.Dro
 		return err
 	}
 	defer done()
+	ends := map[*bridge.Drop]*ending{}
+	if _, err = stepsOf(ctx, drops, func(ctx context.Context, d *bridge.Drop) (*step, error) {
+		n := j.e.ending(f, d)
+		due, err := n.prepare(ctx)
+		if due && err == nil {
+			ends[d] = n
+		}
+		return nil, err
+	}, failed); err != nil {
+		return err
+	}
+	drops = slices.DeleteFunc(slices.Clone(drops), func(d *bridge.Drop) bool { return ends[d] == nil })
+	j.putAwayAll(ctx, f, drops, ends)
 	err = j.each(ctx, drops, func(ctx context.Context, d *bridge.Drop) (*step, error) {
-		s, err := j.e.ending(f, d).finish(ctx)
+		s, err := ends[d].finish(ctx)
 		if err == nil {
 			j.e.setbacks.Failed(ofDrop(d), j.e.Clock.Now(), nil)
 		}
@@ -105,6 +118,7 @@ type ending struct {
 	d    *bridge.Drop
 	r    bridge.Remote // where the drop stands
 	runs []*bridge.Run
+	told []int64 // runs of which nothing was to be written
 	// shares are what each shop has made of a drop for several; none of one that is a feed's alone.
 	shares []papers.Share
 }
@@ -113,27 +127,46 @@ func (e *Engine) ending(f *config.Feed, d *bridge.Drop) *ending {
 	return &ending{journal: journal{e}, f: f, d: d}
 }
 
-func (n *ending) finish(ctx context.Context) (*step, error) {
+// prepare does all that comes before the last move. A drop that is not due was put away meanwhile, or run again: its end comes later.
+func (n *ending) prepare(ctx context.Context) (due bool, err error) {
 	now, err := n.e.Ledger.Drop(ctx, n.d.ID)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
-	if *n.d = *now; n.d.Finish == "" || !n.d.State.Settled() {
-		return nil, nil // done meanwhile, or run again: its end comes later
+	if *n.d = *now; n.d.Finish == "" || !n.d.State.Settled() || n.e.ReadOnly[n.d.Remote] {
+		return n.d.Finish != "" && n.d.State.Settled(), nil
 	}
-	if !n.e.ReadOnly[n.d.Remote] {
-		if n.r, err = n.e.remote(n.d); err != nil {
-			return nil, err
+	if n.r, err = n.e.remote(n.d); err != nil {
+		return false, err
+	}
+	if err := n.gather(ctx); err != nil {
+		return false, err
+	}
+	if err := n.answer(ctx); err != nil {
+		return false, err
+	}
+	return true, (&secondLook{n.journal, n.r, n.d}).look(ctx)
+}
+
+// putAwayAll moves the files of settled drops together, up to the first that can't be moved so; what is left is moved one by one.
+func (j journal) putAwayAll(ctx context.Context, f *config.Feed, drops []*bridge.Drop, ends map[*bridge.Drop]*ending) {
+	var due []*bridge.Drop
+	var files []bridge.Rename
+	for _, d := range drops {
+		if n := ends[d]; n.r != nil && !n.stands() && d.Remote == f.Remote {
+			j.e.Events.Step("finish")
+			j.e.Events.Step("move away")
+			due, files = append(due, d), append(files, bridge.Rename{From: d.Path, To: n.target(1)})
 		}
-		if err := n.gather(ctx); err != nil {
-			return nil, err
-		}
-		if err := n.answer(ctx); err != nil {
-			return nil, err
-		}
-		if err := (&secondLook{n.journal, n.r, n.d}).look(ctx); err != nil {
-			return nil, err
-		}
+	}
+	for i := range moves.All(ctx, bridge.Guarded(j.e.Remotes[f.Remote]), f.Ready.Marker, files) {
+		due[i].Path = files[i].To
+	}
+}
+
+// finish moves the file away unless it was, and says that the drop is done with.
+func (n *ending) finish(ctx context.Context) (*step, error) {
+	if n.r != nil {
 		if err := n.putAway(ctx); err != nil {
 			return nil, err
 		}
@@ -144,7 +177,9 @@ func (n *ending) finish(ctx context.Context) (*step, error) {
 	n.d.Reason, _ = cutOwed(n.d.Reason)
 	n.d.Finish = ""
 	n.e.Events.Step("finish recorded")
-	return came(n.d, n.d.State, n.event(bridge.DropPutAway, n.d, n.d.Path)), nil
+	s := came(n.d, n.d.State, n.event(bridge.DropPutAway, n.d, n.d.Path))
+	s.Told = n.told
+	return s, nil
 }
 
 // makeRoom removes the copy of a large file that was put away: whoever needs it again fetches it from there.
@@ -272,27 +307,39 @@ func (n *ending) answerRun(ctx context.Context, run *bridge.Run) error {
 		return err
 	}
 	n.e.Events.Step("told")
-	id := int64(0)
-	if run != nil {
-		id = run.ID
-	}
-	return n.e.Ledger.Reported(ctx, n.d.ID, id, paths)
-}
-
-// putAway moves a settled drop, with its marker, out of the way. A file that somebody has taken away is not looked for forever.
-func (n *ending) putAway(ctx context.Context) error {
-	folder := path.Join(n.d.Folder, n.d.Finish)
-	if n.d.Path == "" || path.Dir(n.d.Path) == folder {
+	switch {
+	case run == nil:
+		return n.e.Ledger.Reported(ctx, n.d.ID, 0, paths)
+	case len(paths) == 0: // recorded with the last move
+		n.told = append(n.told, run.ID)
 		return nil
 	}
+	return n.e.Ledger.Reported(ctx, n.d.ID, run.ID, paths)
+}
+
+// stands says that the file stands where it is to end, or is nowhere.
+func (n *ending) stands() bool {
+	return n.d.Path == "" || path.Dir(n.d.Path) == path.Join(n.d.Folder, n.d.Finish)
+}
+
+// target is the n-th path that the file may end under.
+func (n *ending) target(try int) string {
 	var last *bridge.Run
 	if len(n.runs) > 0 {
 		last = n.runs[len(n.runs)-1]
 	}
 	name := bridge.DerivedName(n.d.Name, papers.Tag(n.d, last))
+	return path.Join(n.d.Folder, n.d.Finish, bridge.NumberedName(name, try))
+}
+
+// putAway moves a settled drop, with its marker, out of the way. A file that somebody has taken away is not looked for forever.
+func (n *ending) putAway(ctx context.Context) error {
+	if n.stands() {
+		return nil
+	}
 	n.e.Events.Step("finish")
 	for try := 1; ; try++ {
-		target := path.Join(folder, bridge.NumberedName(name, try))
+		target := n.target(try)
 		err := moves.Marker(ctx, n.r, n.f.Ready.Marker, n.d.Path, target)
 		if err == nil {
 			n.e.Events.Step("move away")

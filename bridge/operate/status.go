@@ -11,6 +11,7 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/inbound/leftovers"
 	"github.com/orobridge/orobridge/bridge/inbound/listing"
 )
 
@@ -37,6 +38,9 @@ type Status struct {
 	Watched []string `json:"watched"`
 }
 
+// MostBlocked is how many drops of a feed that wait are looked at: there may be very many.
+const MostBlocked = 1000
+
 // FeedStatus is how a feed stands.
 type FeedStatus struct {
 	Shop    string           `json:"shop,omitempty"` // where there are several
@@ -44,7 +48,7 @@ type FeedStatus struct {
 	Entity  string           `json:"entity"`
 	Waiting int              `json:"waiting"` // drops that are not settled
 	Held    int              `json:"held"`
-	Blocked []string         `json:"blocked"` // drops that can't be loaded now, and why
+	Blocked []string         `json:"blocked"` // drops that can't be loaded now, and why: of the first MostBlocked that wait
 	Parked  int64            `json:"parked"`
 	Rejects int64            `json:"rejects"` // that are open
 	Last    string           `json:"last_file"`
@@ -108,8 +112,8 @@ func (k *View) Status(ctx context.Context) (*Status, error) {
 		if alarm, ok := bridge.AlarmOf(name); ok && k.oursAlarm(alarm) {
 			v.Alarms[alarm] = text
 		}
-		if feed, ok := inbound.LeftoversNote(name); ok && k.ours("feed "+feed) {
-			v.Leftovers[feed] = text + "; " + inbound.LeftoversHint(feed)
+		if feed, ok := leftovers.Feed(name); ok && k.ours("feed "+feed) {
+			v.Leftovers[feed] = text + "; " + leftovers.Hint(feed)
 		}
 	}
 	if !k.narrow {
@@ -156,8 +160,7 @@ func (k *View) Status(ctx context.Context) (*Status, error) {
 
 func (k *View) feedStatus(ctx context.Context, f *config.Feed) (FeedStatus, error) {
 	s := FeedStatus{Shop: k.told(k.ShopOf(f.Name)), Feed: f.Name, Entity: f.Entity.Name, Blocked: []string{}}
-	open, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name,
-		States: bridge.OpenStates()})
+	open, err := k.Ledger.Drops(ctx, bridge.DropFilter{Feed: f.Name, States: bridge.OpenStates(), First: MostBlocked})
 	if err != nil {
 		return s, err
 	}
@@ -169,7 +172,11 @@ func (k *View) feedStatus(ctx context.Context, f *config.Feed) (FeedStatus, erro
 			s.Blocked = append(s.Blocked, fmt.Sprintf("drop %d %s (%s): %s", d.ID, d.Name, d.State, d.Reason))
 		}
 	}
-	s.Waiting = len(open)
+	if s.Waiting = len(open); s.Waiting == MostBlocked {
+		if err := countOpen(ctx, k, &s); err != nil {
+			return s, err
+		}
+	}
 	if s.Parked, err = keysOf(k, k.ShopOf(f.Name)).CountParked(ctx, f.Entity.Name); err != nil {
 		return s, err
 	}
@@ -179,6 +186,22 @@ func (k *View) feedStatus(ctx context.Context, f *config.Feed) (FeedStatus, erro
 	}
 	s.Last, s.State, s.Reason, s.Settled = last[0].Name, last[0].State, last[0].Reason, moment(last[0].SettledAt)
 	return s, nil
+}
+
+// countOpen counts the drops of a feed that are more than are looked at.
+func countOpen(ctx context.Context, k *View, s *FeedStatus) error {
+	counts, err := k.Ledger.DropCounts(ctx)
+	s.Waiting, s.Held = 0, 0
+	for _, c := range counts {
+		switch {
+		case c.Feed != s.Feed || c.State.Settled():
+			continue
+		case c.State == bridge.Held:
+			s.Held += int(c.N)
+		}
+		s.Waiting += int(c.N)
+	}
+	return err
 }
 
 func (k *View) exportStatus(ctx context.Context, x *config.Export) (ExportStatus, error) {

@@ -94,7 +94,15 @@ func (e restoring) setMark(ctx context.Context, x *config.Export) error {
 	was := e.Memory.mark(x.Name)
 	m := mark{identity: e.Ledger.Identity(), generation: e.Ledger.Generation(), number: book.Number, document: book.Document,
 		latest: later(book.At, was.latest)}
-	owed, err := e.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: x.Name, States: []bridge.OwedState{bridge.OwedNow}})
+	files, err := e.Ledger.Outfiles(ctx, bridge.OutfileFilter{Export: x.Name, States: []bridge.OwedState{bridge.OwedNow}})
+	if err != nil {
+		return err
+	}
+	numbers := make([]int64, len(files))
+	for i, f := range files {
+		numbers[i] = f.Number
+	}
+	owed, err := e.Ledger.Outbox(ctx, bridge.OutboxFilter{Export: x.Name, Numbers: numbers})
 	if err != nil {
 		return err
 	}

@@ -62,6 +62,9 @@ func (l dropStore) Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Dr
 	var w where
 	filter(&w, "feed = ?", f.Feed)
 	oneOf(&w, "feed", f.Feeds)
+	if f.IDs != nil {
+		w.add("id IN (SELECT CAST(value AS BIGINT) FROM json_each(?))", numbers(f.IDs))
+	}
 	filter(&w, "front = ? AND front > 0", f.Front) // in these words, for the index
 	if len(f.Joined) > 0 {
 		w.add("(front = 0 OR state = 'held' OR feed NOT IN (SELECT value FROM json_each(?)))", list(f.Joined))
@@ -92,6 +95,28 @@ func (l dropStore) Drops(ctx context.Context, f bridge.DropFilter) ([]*bridge.Dr
 	}
 	drops, err := l.queryDrops(ctx, w.tail("id", f.First, f.Last), w.args...)
 	return inOrder(drops, f.Last), wrap("list drops", err)
+}
+
+// Unclaimed walks the drops of a feed's folder that nobody has claimed yet, in short: what of them tells whether a listing shows them as
+// they were. The drop is the walker's own and is used again.
+func (l dropStore) Unclaimed(ctx context.Context, feed, remote, folder string, each func(*bridge.Drop)) error {
+	for _, state := range []bridge.DropState{bridge.Seen, bridge.Ready} {
+		d := &bridge.Drop{Feed: feed, Remote: remote, Folder: folder, State: state}
+		into := []any{&d.ID, &d.Name, &d.Size, stamp{&d.MTime}, &d.Reason, &d.Manifest, &d.Previous, stamp{&d.SteadyAt}, stamp{&d.ListedAt}}
+		err := walk(ctx, l.read, `SELECT id, name, size, mtime, reason, lists, previous, steady_at, listed_at FROM drops
+			WHERE state = ? AND feed = ? AND remote || '' = ? AND folder || '' = ? ORDER BY id`, // by the index of states
+			[]any{string(state), feed, remote, folder}, func(rows *sql.Rows) error {
+				err := rows.Scan(into...)
+				if err == nil {
+					each(d)
+				}
+				return err
+			})
+		if err != nil {
+			return wrap("list what is not claimed of "+feed, err)
+		}
+	}
+	return nil
 }
 
 // Ranked finds the drop of a feed whose rank is the highest below a bound ("": of all), in one of some states (none: in
@@ -213,6 +238,11 @@ func moveDrops(ctx context.Context, tx statements, moves []bridge.Move) error {
 	for _, m := range moves {
 		if err := moveDrop(ctx, tx, m); err != nil {
 			return err
+		}
+		for _, run := range m.Told {
+			if _, err := tx.ExecContext(ctx, `UPDATE runs SET told = 1 WHERE id = ?`, run); err != nil {
+				return err
+			}
 		}
 		if m.Acknowledge != nil {
 			if _, err := endRejects(ctx, tx, bridge.RejectFilter{Drop: m.ID}, bridge.RejectAcknowledged, *m.Acknowledge); err != nil {

@@ -258,6 +258,9 @@ func (l outboxStore) Outbox(ctx context.Context, f bridge.OutboxFilter) ([]*brid
 		w.add("o.person <> '' AND o.person = ?", l.Pseudonym(f.Customer))
 	}
 	filter(&w, "o.number = ?", f.Number)
+	if f.Numbers != nil {
+		w.add("o.number IN (SELECT CAST(value AS BIGINT) FROM json_each(?))", numbers(f.Numbers))
+	}
 	filter(&w, "o.id < ?", f.Before)
 	filter(&w, "o.id > ?", f.After)
 	filter(&w, "o.submitted >= ?", millis(f.From))
@@ -300,7 +303,7 @@ func (l outboxStore) Outfiles(ctx context.Context, f bridge.OutfileFilter) ([]*b
 		w.add("sha256 = ?", f.SHA256)
 	}
 	if f.Pending {
-		w.add("state IN ('owed', 'written') AND (state = 'owed' OR marked = 0)")
+		w.add("(state = 'owed' OR state = 'written' AND marked = 0)") // in these words, for the index
 	}
 	filter(&w, "number = ?", f.Number)
 	var all []*bridge.Outfile

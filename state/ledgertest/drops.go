@@ -78,6 +78,15 @@ var drops = []test{
 		w.must(err)
 		w.is([]bridge.DropState{bridge.Ready, bridge.Claimed}, each(all, func(d *bridge.Drop) bridge.DropState { return d.State }))
 	}},
+	{"a move says of runs that all of them is told, or not at all", func(w *world) {
+		d, run := w.run(bridge.Drop{})
+		told := []bridge.Move{{Drop: d, From: bridge.Fetched, Told: []int64{run.ID}}}
+		w.wraps(w.Advance(w.Context(), told), bridge.ErrMoved)
+		w.is(false, w.lastRun(d).Reported)
+		told[0].From = bridge.Loading
+		w.must(w.Advance(w.Context(), told))
+		w.is(true, w.lastRun(d).Reported)
+	}},
 	{"a move ends the drop's open rejects with it, or not at all", func(w *world) {
 		d, run := w.run(bridge.Drop{})
 		w.must(w.RejectRows(w.Context(), []bridge.RejectRow{rejectOf(run, "A", formats.Position{Line: 2}),
@@ -121,6 +130,7 @@ var drops = []test{
 	}},
 	{"drops are chosen", dropsAreChosen},
 	{"a file is known by its place, name, size and time", placesAreFound},
+	{"drops that nobody has claimed are walked in short", unclaimedAreWalked},
 	{"a feed's order is one of bytes", ranksAreBytes},
 	{"papers of a drop are listed once", func(w *world) {
 		d, r := w.run(bridge.Drop{})
@@ -178,6 +188,8 @@ func dropsAreChosen(w *world) {
 		"all":                     {bridge.DropFilter{}, []int64{a.ID, b.ID, c.ID, d.ID, e.ID, f.ID, g.ID}},
 		"the last two":            {bridge.DropFilter{Last: 2}, []int64{f.ID, g.ID}},
 		"the last of a feed":      {bridge.DropFilter{Feed: "products", Last: 1}, []int64{c.ID}},
+		"of some ids":             {bridge.DropFilter{IDs: []int64{d.ID, 99, a.ID}}, []int64{a.ID, d.ID}},
+		"of no ids":               {bridge.DropFilter{IDs: []int64{}}, nil},
 		"of a remote":             {bridge.DropFilter{Remote: "disk"}, []int64{d.ID}},
 		"of a folder":             {bridge.DropFilter{Folder: "/in"}, []int64{c.ID}},
 		"of a name":               {bridge.DropFilter{Name: "a"}, []int64{a.ID, d.ID, e.ID, f.ID}},
@@ -226,6 +238,22 @@ func placesAreFound(w *world) {
 	places, err = w.Places(w.Context(), "products", "sap", "/out", nil)
 	w.must(err)
 	w.is([]bridge.Place(nil), places)
+}
+
+func unclaimedAreWalked(w *world) {
+	first := w.drop(bridge.Drop{Name: "a.csv", Size: 7, MTime: at, SteadyAt: at, ListedAt: at.Add(time.Minute), Reason: "waits for ü/1"})
+	again := w.drop(bridge.Drop{Name: "a.csv", State: bridge.Ready, Manifest: true})
+	for _, other := range []bridge.Drop{{State: bridge.Claimed}, {Folder: "/in"}, {Remote: "disk"}, {Feed: "prices"}} {
+		w.drop(other)
+	}
+	var got []bridge.Drop
+	w.must(w.Unclaimed(w.Context(), "products", "sap", "/out", func(d *bridge.Drop) { got = append(got, *d) }))
+	w.is([]bridge.Drop{
+		{ID: first.ID, Feed: "products", Remote: "sap", Folder: "/out", State: bridge.Seen, Name: "a.csv", Size: 7, MTime: at,
+			Reason: "waits for ü/1", SteadyAt: at, ListedAt: at.Add(time.Minute)},
+		{ID: again.ID, Feed: "products", Remote: "sap", Folder: "/out", State: bridge.Ready, Name: "a.csv", Manifest: true,
+			Previous: first.ID},
+	}, got)
 }
 
 func ranksAreBytes(w *world) {

@@ -303,6 +303,8 @@ func ordersAreChosen(w *world) {
 		"by a number of no file":     {bridge.OutboxFilter{Order: "0"}, nil},
 		"by what only begins as one": {bridge.OutboxFilter{Order: "1x"}, nil},
 		"of a file":                  {bridge.OutboxFilter{Export: "orders", Number: 12}, []string{"orders b"}},
+		"of some files":              {bridge.OutboxFilter{Export: "orders", Numbers: []int64{12, 99}}, []string{"orders b"}},
+		"of no files":                {bridge.OutboxFilter{Numbers: []int64{}}, nil},
 		"collected":                  {bridge.OutboxFilter{States: []bridge.OwedState{bridge.Collected}}, []string{"orders 7", "archive a"}},
 		"owed or answered": {bridge.OutboxFilter{States: []bridge.OwedState{bridge.OwedNow, bridge.Answered}},
 			[]string{"orders a", "orders c"}},

@@ -31,6 +31,24 @@ func Into(ctx context.Context, r bridge.Remote, from, to string) error {
 	return err
 }
 
+// All moves files, each behind its marker, and says how many of them have come: the first, in their order. The next one could not be moved
+// at first sight, and has to be looked at.
+func All(ctx context.Context, r bridge.Remote, marker string, files []bridge.Rename) int {
+	each := 1
+	if marker != "" {
+		var both []bridge.Rename
+		for _, f := range files {
+			both = append(both, bridge.Rename{From: Beside(f.From, marker), To: Beside(f.To, marker)}, f)
+		}
+		files, each = both, 2
+	}
+	n, err := bridge.MoveAll(ctx, r, files)
+	if n == 0 && bridge.NotThere(err) && r.MakeFolder(ctx, path.Dir(files[0].To)) == nil {
+		n, _ = bridge.MoveAll(ctx, r, files) // whoever looks at the next one finds out why
+	}
+	return n / each
+}
+
 // Marker moves the marker of a file along with it. One that came again is taken away.
 func Marker(ctx context.Context, r bridge.Remote, marker, from, to string) error {
 	if marker == "" {

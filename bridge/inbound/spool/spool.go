@@ -40,8 +40,9 @@ type Copy struct {
 	SHA256 string // of these, in hexadecimal digits
 }
 
-// Fetch copies the file of a drop into a folder, to be read by [Open]: temporary name, sync, rename, sync of the folder. What another
-// attempt has left under the temporary name goes, be it a link: the copy is a new file, which nobody else can read.
+// Fetch copies the file of a drop into a folder, to be read by [Open]: temporary name, sync, rename. What another attempt has left under
+// the temporary name goes, be it a link: the copy is a new file, which nobody else can read. It outlasts a loss of power once the folder
+// is synced, see [Sync]; until then it may be gone, and never another one.
 func Fetch(ctx context.Context, r Source, from, folder string, drop int64) (c Copy, err error) {
 	name := strconv.FormatInt(drop, 10)
 	part := filepath.Join(folder, name) + Part
@@ -64,7 +65,16 @@ func Fetch(ctx context.Context, r Source, from, folder string, drop int64) (c Co
 	if err := os.Rename(part, filepath.Join(folder, name)); err != nil {
 		return c, Trouble(err)
 	}
-	return Copy{name, size, hex.EncodeToString(hash.Sum(nil))}, Trouble(syncFolder(folder))
+	return Copy{name, size, hex.EncodeToString(hash.Sum(nil))}, nil
+}
+
+// Sync keeps the copies that were fetched into a folder, whatever happens.
+func Sync(folder string) error {
+	dir, err := os.Open(folder)
+	if err != nil {
+		return Trouble(err)
+	}
+	return Trouble(errors.Join(dir.Sync(), dir.Close()))
 }
 
 // Have brings a drop's bytes back into a folder that is a cache: they were pruned there, or another machine has fetched them. They are
@@ -160,14 +170,6 @@ func (p *Proof) End() error {
 		return fmt.Errorf("%w: its sha256 is %s, and was %s", ErrDamaged, sum, p.sum)
 	}
 	return nil
-}
-
-func syncFolder(path string) error {
-	dir, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // Trouble is trouble of the local disk: it passes once somebody has made room. Without room a smaller file may go on. Nil

@@ -15,7 +15,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/config"
-	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/inbound/leftovers"
 	"github.com/orobridge/orobridge/bridge/inbound/listing"
 	"github.com/orobridge/orobridge/bridge/outbound"
 )
@@ -200,11 +200,11 @@ func (p *probe) timeless(f *config.Feed, files []bridge.File) {
 
 // leftovers looks for files that a lost ledger has left in the work folder.
 func (p *probe) leftovers(ctx context.Context, c *Checkup, f *config.Feed) {
-	left, err := inbound.Leftovers(ctx, c.Ledger, p.remote, f)
+	left, err := leftovers.List(ctx, c.Ledger, p.remote, f)
 	if err == nil && len(left) > 0 {
 		err = &bridge.Error{Op: "load", Object: bridge.FileObject(f.Remote, path.Join(f.Folder, f.Folders.Work)),
-			Err:  errors.New(inbound.LeftoversText(f, left)),
-			Hint: inbound.LeftoversHint(f.Name)}
+			Err:  errors.New(leftovers.Text(f, left)),
+			Hint: leftovers.Hint(f.Name)}
 	}
 	p.try("look for leftovers of a lost ledger", "none", err)
 }

@@ -67,7 +67,11 @@ func (p *Pen) PrintStatus(v *operate.Status) error {
 	for _, s := range v.Feeds {
 		for i, text := range s.Blocked {
 			if i == maxBlocked {
-				fmt.Fprintf(p.Stdout, "waits: %s: %d more\n", s.Feed, len(s.Blocked)-i)
+				more := len(s.Blocked) - i
+				if s.Waiting > operate.MostBlocked {
+					more = s.Waiting - i
+				}
+				fmt.Fprintf(p.Stdout, "waits: %s: %d more\n", s.Feed, more)
 				break
 			}
 			fmt.Fprintf(p.Stdout, "waits: %s: %s\n", s.Feed, Printable(text))
