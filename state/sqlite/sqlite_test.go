@@ -214,8 +214,8 @@ func BenchmarkSettle(b *testing.B) {
 		for i := range done {
 			n++
 			key, content := fmt.Sprintf("Retail|SKU-%08d|item|1|EUR", n), []formats.Value{{Field: "value", Text: "19.9"}}
-			done[i] = bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: "prices", Key: key, Fate: bridge.FateCreated, Sent: content},
-				Link: &bridge.Link{Entity: "prices", Key: key, OroID: "1", Content: content}}
+			done[i] = bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: "prices", Key: key, Fate: bridge.FateCreated, Sent: content,
+				Before: []formats.Value{{Field: "value"}}}, Link: &bridge.Link{Entity: "prices", Key: key, OroID: "1", Content: content}}
 		}
 		must(b, l.Settle(context.Background(), 0, done))
 	}
