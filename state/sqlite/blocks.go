@@ -76,7 +76,7 @@ func (s *stage) block(ctx context.Context, db asked, seq int64) (*block, error) 
 	if b.bytes, err = s.packed.expand(packed); err != nil {
 		return nil, err
 	}
-	b.text = string(b.bytes)
+	b.text, b.rows = string(b.bytes), make([][2]int, 0, min(len(b.bytes), blockRows))
 	for at := 0; at < len(b.bytes); {
 		n, size := binary.Uvarint(b.bytes[at:])
 		if at += size; size <= 0 || n > uint64(len(b.bytes)-at) {
@@ -234,6 +234,7 @@ func scanStates(row interface{ Scan(...any) error }) (*states, error) {
 		return nil, err
 	}
 	text, err := s2.Decode(nil, packed)
+	b.all = make([]state, 0, min(len(text)/3, blockRows)) // each has three bytes at least
 	for err == nil && len(text) > 0 {
 		if len(text) < 3 || int(text[1]) >= len(operations) {
 			return nil, errCutOff
