@@ -158,7 +158,16 @@ func (p *parser) resource() (r resource, err error) {
 	return r, err
 }
 
+// room makes a new list where the old one, parts of which are in use, is almost full: it would be copied to grow.
+func room[T any](list []T) []T {
+	if cap(list)-len(list) < 16 {
+		return make([]T, 0, min(max(32, 2*cap(list)), 512))
+	}
+	return list
+}
+
 func (p *parser) attributesOf() ([]attr, error) {
+	p.attributes = room(p.attributes)
 	from := len(p.attributes)
 	err := p.object(func(name string) error {
 		raw, err := p.raw()
@@ -169,6 +178,7 @@ func (p *parser) attributesOf() ([]attr, error) {
 }
 
 func (p *parser) relationshipsOf() ([]relation, error) {
+	p.relationships = room(p.relationships)
 	from := len(p.relationships)
 	err := p.object(func(name string) error {
 		r := relation{name: name}
@@ -186,6 +196,7 @@ func (p *parser) relationshipsOf() ([]relation, error) {
 }
 
 func (p *parser) refsOf() (to refs, many bool, err error) {
+	p.refs = room(p.refs)
 	from := len(p.refs)
 	many, err = p.several(func() error {
 		var to ref

@@ -135,7 +135,7 @@ func (p prices) place(ctx context.Context, records []*formats.Record, product pr
 		}
 		rows[i] = priced{listName: parts[0], sku: parts[1], key: priceKey{unit: parts[2], quantity: plain(parts[3]), currency: parts[4]}}
 		switch {
-		case unlistable(rec, "sku", parts[1]) != nil:
+		case !listable(parts[1]):
 			rows[i].out = &bridge.Outcome{Reject: unlistable(rec, "sku", parts[1])}
 		case !isDecimal(rows[i].key.quantity):
 			rows[i].out = &bridge.Outcome{Reject: reject(rec, "quantity", formats.CodeAmount, "%q is not a quantity", parts[3])}
@@ -150,17 +150,29 @@ func (p prices) place(ctx context.Context, records []*formats.Record, product pr
 			return nil, err
 		}
 	}
+	var last *priced // most rows are of one list and unit
 	for i, rec := range records {
-		if rows[i].out == nil {
-			if err := p.placeOne(ctx, rec, &rows[i], ids); err != nil {
-				return nil, err
-			}
+		row := &rows[i]
+		if row.out != nil {
+			continue
+		}
+		if last != nil && row.listName == last.listName && row.key.unit == last.key.unit {
+			row.key.list = last.key.list
+		} else if err := p.placeOne(ctx, rec, row); err != nil {
+			return nil, err
+		}
+		if row.out != nil {
+			continue
+		}
+		if last = row; ids != nil {
+			row.key.product, row.out = only(ids[row.sku], rec, "sku", bridge.Missing{Entity: formats.Products.Name, Key: row.sku})
 		}
 	}
 	return rows, p.explainCase(ctx, records, rows)
 }
 
-func (p prices) placeOne(ctx context.Context, rec *formats.Record, row *priced, ids map[string][]string) error {
+// placeOne resolves the list and the unit of a price.
+func (p prices) placeOne(ctx context.Context, rec *formats.Record, row *priced) error {
 	lists, err := p.named(ctx, priceListNames, row.listName)
 	if err != nil {
 		return err
@@ -173,11 +185,7 @@ func (p prices) placeOne(ctx context.Context, rec *formats.Record, row *priced, 
 	if bad != nil {
 		row.out = &bridge.Outcome{Reject: bad}
 	}
-	if err != nil || bad != nil || ids == nil {
-		return err
-	}
-	row.key.product, row.out = only(ids[row.sku], rec, "sku", bridge.Missing{Entity: formats.Products.Name, Key: row.sku})
-	return nil
+	return err
 }
 
 // explainCase turns a missing product that the shop has in other case into a reject: it would be missing forever.

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -121,14 +122,28 @@ func (w *wire) do(req *http.Request) (*answer, error) {
 	}
 	w.noticing.see(resp, asked, w.now())
 	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
+	body, err := wholeBody(resp.Body)
 	if err != nil {
 		return nil, err
 	}
-	if len(body) > maxAnswer {
-		return nil, fmt.Errorf("%w: over %d bytes", errTooLarge, maxAnswer)
-	}
 	return &answer{status: resp.StatusCode, header: resp.Header, body: body}, nil
+}
+
+// bodies are buffers for bodies, whose length nobody tells before.
+var bodies = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
+func wholeBody(r io.Reader) ([]byte, error) {
+	b := bodies.Get().(*bytes.Buffer)
+	defer bodies.Put(b)
+	b.Reset()
+	n, err := b.ReadFrom(io.LimitReader(r, maxAnswer+1))
+	if err == nil && n > maxAnswer {
+		err = fmt.Errorf("%w: over %d bytes", errTooLarge, maxAnswer)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return bytes.Clone(b.Bytes()), nil
 }
 
 // idleTimeout is shorter than the keep-alive of the usual web servers (Apache: 5 s). A batch that is written to a connection

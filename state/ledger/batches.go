@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"sync"
 
 	"github.com/klauspost/compress/s2"
 
@@ -35,7 +36,9 @@ const (
 
 // encodeChanges writes what [decodeChanges] reads: by hand, since reflection would cost more than sending does.
 func encodeChanges(changes []*bridge.Change) []byte {
-	text := append(make([]byte, 0, 256*len(changes)), '[')
+	buffer := packing.Get().(*[]byte)
+	defer packing.Put(buffer)
+	text := append((*buffer)[:0], '[')
 	for i, c := range changes {
 		if i > 0 {
 			text = append(text, ',')
@@ -52,10 +55,15 @@ func encodeChanges(changes []*bridge.Change) []byte {
 		text = append(text, '}')
 	}
 	text = append(text, ']')
-	b := make([]byte, 1+s2.MaxEncodedLen(len(text)), 1+s2.MaxEncodedLen(len(text))+4)
-	b[0] = sealedChanges
-	return SealBytes(b[:1+len(s2.Encode(b[1:], text))])
+	whole := len(text)
+	text = slices.Grow(text, s2.MaxEncodedLen(whole))
+	packed := s2.Encode(text[whole:cap(text)], text[:whole])
+	*buffer = text[:0]
+	return SealBytes(append(append(make([]byte, 0, 1+len(packed)+4), sealedChanges), packed...))
 }
+
+// packing are buffers in which changes are written and compressed.
+var packing = sync.Pool{New: func() any { return new([]byte) }}
 
 func appendPosition(b []byte, pos formats.Position) []byte {
 	b = strconv.AppendInt(append(b, `{"Line":`...), pos.Line, 10)

@@ -29,3 +29,6 @@ func ReadNotes(ctx context.Context, db *sql.DB) (map[string]string, error) {
 
 // Numbers is a parameter of many numbers, for json_each.
 func Numbers(ids []int64) string { return numbers(ids) }
+
+// RowsOf are the values of n rows of a statement.
+func RowsOf(n int, row string) string { return rowsOf(n, row) }

@@ -67,6 +67,8 @@ type Statements interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 	// Insert enters a row and gives its number.
 	Insert(ctx context.Context, query string, args ...any) (int64, error)
+	// Numbers gives n numbers that no link has had, for those that are entered before it is asked again.
+	Numbers(ctx context.Context, n int) ([]int64, error)
 }
 
 // Connections read a ledger.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
@@ -155,15 +156,12 @@ func unlink(ctx context.Context, tx statements, entity, key string) error {
 // saveLink writes a link as it stands. One without a number is entered, with the fate that makes it where it tells that itself, and
 // replaces what stands under its key. One whose number is gone meanwhile is entered anew.
 func saveLink(ctx context.Context, tx statements, k *bridge.Link, made bridge.RowFate) error {
-	if err := tx.sure(k.Key); err != nil {
-		return err
-	}
 	if k.ID == 0 {
-		return enterLink(ctx, tx, k, made)
+		return enterLinks(ctx, tx, []*bridge.Link{k}, made)
 	}
 	origins, err := originsOf(k)
 	if err == nil {
-		err = errors.Join(unfold(ctx, tx, k.ID), fillHistory(ctx, tx, k.ID))
+		err = errors.Join(tx.sure(k.Key), unfold(ctx, tx, k.ID), fillHistory(ctx, tx, k.ID))
 	}
 	if err != nil {
 		return err
@@ -175,50 +173,122 @@ func saveLink(ctx context.Context, tx statements, k *bridge.Link, made bridge.Ro
 		return err
 	}
 	gone := k.ID
-	tx.doubt(k.Key, func() error {
+	tx.doubt(func() error {
 		if n, err := res.RowsAffected(); err != nil || n == 1 {
 			return err
 		}
-		if err := enterLink(ctx, tx, k, ""); err != nil {
+		if err := enterLinks(ctx, tx, []*bridge.Link{k}, ""); err != nil {
 			return err
 		}
 		_, err := tx.ExecContext(ctx, `UPDATE history SET link = ? WHERE link = ?`, k.ID, gone)
 		return err
-	})
+	}, k.Key)
 	_, err = tx.ExecContext(ctx, `UPDATE links SET print = ? WHERE entity = ? AND key = ?`, k.Fingerprint(), tx.of(k.Entity), k.Key)
 	return err
 }
 
-// enterLink enters a link that has no number yet, in the place of what stands under its key.
-func enterLink(ctx context.Context, tx statements, k *bridge.Link, made bridge.RowFate) error {
-	origins, err := originsOf(k)
-	if err != nil {
-		return err
+// A first load is nothing but links that are entered, which costs a statement most of what it does: one statement enters linksAtOnce of
+// them, and as few texts of statements as that are kept compiled.
+const linksAtOnce = 25
+
+// entering are the links of the first of some settlements, as many as do no more than enter one by the same fate, alike in all but what
+// each is of, and none under one key with another.
+func entering(settled []bridge.Settlement) (links []*bridge.Link, made bridge.RowFate) {
+	keys := map[string]bool{}
+	for i := range settled {
+		s, fate := &settled[i], bridge.RowFate("")
+		if s.Link != nil && s.Link.ID == 0 && s.Reject == nil && s.Park == nil && !s.Forget && len(s.Owed) == 0 && len(s.Files) == 0 {
+			fate = madeBy(s)
+		}
+		if fate == "" || keys[s.Key] || len(links) > 0 && (fate != made || !alike(s.Link, links[0])) {
+			break
+		}
+		links, made, keys[s.Key] = append(links, s.Link), fate, true
 	}
-	err = tx.insert(ctx, &k.ID, `INSERT INTO accepted (entity, key, oro_id, content, removed, feed, drop_id, run, line, origins, at, made)
-		VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-		tx.of(k.Entity), k.Key, k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At), made)
-	if err != nil {
-		return err
-	}
-	const enter = `INSERT INTO links (entity, key, id, print) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING`
-	key, id, print := k.Key, k.ID, k.Fingerprint()
-	res, err := tx.ExecContext(ctx, enter, tx.of(k.Entity), key, id, print)
-	if err != nil {
-		return err
-	}
-	tx.doubt(k.Key, func() error {
-		if n, err := res.RowsAffected(); err != nil || n == 1 {
+	return links, made
+}
+
+func alike(a, b *bridge.Link) bool {
+	return a.Entity == b.Entity && a.Removed == b.Removed && a.Feed == b.Feed && a.Drop == b.Drop && a.Run == b.Run &&
+		millis(a.At) == millis(b.At) && len(a.Origins) == 0 && len(b.Origins) == 0
+}
+
+// enterLinks enters links that have no numbers yet and are alike, in the places of what stands under their keys.
+func enterLinks(ctx context.Context, tx statements, links []*bridge.Link, made bridge.RowFate) error {
+	for len(links) > 0 {
+		n := linksAtOnce
+		if len(links) < n {
+			n = 1
+		}
+		if err := enterSome(ctx, tx, links[:n], made); err != nil {
 			return err
 		}
-		if err := unlink(ctx, tx, k.Entity, key); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, enter, tx.of(k.Entity), key, id, print)
-		return err
-	})
+		links = links[n:]
+	}
 	return nil
 }
+
+func enterSome(ctx context.Context, tx statements, links []*bridge.Link, made bridge.RowFate) error {
+	of := links[0]
+	origins, err := originsOf(of)
+	for _, k := range links {
+		err = errors.Join(err, tx.sure(k.Key))
+	}
+	if err != nil {
+		return err
+	}
+	numbers, err := tx.Numbers(ctx, len(links))
+	if err != nil {
+		return err
+	}
+	entity := tx.of(of.Entity)
+	accepted := append(make([]any, 0, 8+5*len(links)), entity, of.Removed, of.Feed, of.Drop, of.Run, origins, millis(of.At), string(made))
+	places, keys := append(make([]any, 0, 1+3*len(links)), entity), make([]string, len(links))
+	for i, k := range links {
+		tx.give(&k.ID, numbers[i])
+		accepted = append(accepted, k.ID, k.Key, k.OroID, content(k.Content), k.Line)
+		places, keys[i] = append(places, k.Key, k.ID, k.Fingerprint()), k.Key
+	}
+	_, err = tx.ExecContext(ctx, `INSERT INTO accepted (entity, removed, feed, drop_id, run, origins, at, made,
+		link, key, oro_id, content, line) VALUES `+rowsOf(len(links), `(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?, ?, ?, ?, ?)`), accepted...)
+	if err != nil {
+		return err
+	}
+	enter := func(places ...any) (sql.Result, error) {
+		return tx.ExecContext(ctx, `INSERT INTO links (entity, key, id, print) VALUES `+rowsOf(len(places)/3, `(?1, ?, ?, ?)`)+
+			` ON CONFLICT DO NOTHING`, places...)
+	}
+	res, err := enter(places...)
+	if err != nil {
+		return err
+	}
+	tx.doubt(func() error {
+		if n, err := res.RowsAffected(); err != nil || n == int64(len(keys)) {
+			return err
+		}
+		for i, key := range keys {
+			var stands int64
+			err := tx.QueryRowContext(ctx, `SELECT id FROM links WHERE entity = ? AND key = ?`, entity, key).Scan(&stands)
+			if err != nil {
+				return err
+			}
+			if stands == numbers[i] {
+				continue
+			}
+			if err := unlink(ctx, tx, of.Entity, key); err != nil {
+				return err
+			}
+			if _, err := enter(append([]any{entity}, places[1+3*i:4+3*i]...)...); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, keys...)
+	return nil
+}
+
+// rowsOf are the values of n rows.
+func rowsOf(n int, row string) string { return strings.Repeat(row+", ", n-1) + row }
 
 // originsOf are the origins of a link as they are stored.
 func originsOf(k *bridge.Link) (string, error) {

@@ -22,10 +22,17 @@ func (l rowStore) Settle(ctx context.Context, batch int64, settled []bridge.Sett
 		if err := unpark(ctx, tx, settled); err != nil {
 			return err
 		}
-		for i := range settled {
-			if err := settle(ctx, tx, &settled[i]); err != nil {
-				return fmt.Errorf("%s %s: %w", settled[i].Entity, settled[i].Key, err)
+		for rest := settled; len(rest) > 0; {
+			links, made := entering(rest)
+			n := max(len(links), 1)
+			err := enterLinks(ctx, tx, links, made)
+			if len(links) == 0 {
+				err = settle(ctx, tx, &rest[0])
 			}
+			if err != nil {
+				return fmt.Errorf("%s %s: %w", rest[0].Entity, rest[0].Key, err)
+			}
+			rest = rest[n:]
 		}
 		if batch != 0 {
 			if _, err := tx.ExecContext(ctx, `DELETE FROM batches WHERE id = ?`, batch); err != nil {

@@ -83,12 +83,14 @@ type doubts struct {
 	looks []func() error
 }
 
-// doubt leaves a look for later, at what was done about a key.
-func (s statements) doubt(key string, look func() error) {
+// doubt leaves a look for later, at what was done about some keys.
+func (s statements) doubt(look func() error, keys ...string) {
 	if s.doubts.about == nil {
 		s.doubts.about = map[string]bool{}
 	}
-	s.doubts.about[key] = true
+	for _, key := range keys {
+		s.doubts.about[key] = true
+	}
 	s.doubts.looks = append(s.doubts.looks, look)
 }
 

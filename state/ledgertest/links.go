@@ -115,6 +115,42 @@ var links = []test{
 			w.is(values("name", "second"), last.Sent)
 		}
 	}},
+	{"many links are entered at once, some in the place of others, and one key twice", func(w *world) {
+		w.link("products", "K07", "K30")
+		was := []int64{w.ref("products", "K07").ID, w.ref("products", "K30").ID}
+		var done []bridge.Settlement
+		for i := range 60 {
+			key := fmt.Sprintf("K%02d", i)
+			if i == 40 {
+				key = "K03"
+			}
+			k := &bridge.Link{Entity: "products", Key: key, OroID: fmt.Sprint(i), Feed: "products", Drop: 3, Run: 4, Line: int64(i), At: at}
+			before := k.Lay(values("name", fmt.Sprint(i)), *k)
+			done = append(done, bridge.Settlement{Link: k, HistoryEntry: bridge.HistoryEntry{Entity: "products", Key: key, Fate: bridge.FateCreated,
+				Drop: 3, Run: 4, Line: int64(i), At: at, Sent: k.Content, Before: before}})
+		}
+		w.must(w.Settle(w.Context(), 0, done))
+		numbers := map[int64]bool{was[0]: true, was[1]: true}
+		for i, s := range done {
+			if numbers[s.Link.ID] {
+				w.Errorf("link %d is two keys'", s.Link.ID)
+			}
+			numbers[s.Link.ID] = true
+			if i == 3 { // the later one counts
+				continue
+			}
+			k := w.linked("products", s.Key)
+			s.Link.Origins = nil
+			w.is(s.Link, k)
+			w.is(bridge.LinkRef{ID: k.ID, Fingerprint: k.Fingerprint()}, w.ref("products", s.Key))
+			history, err := w.History(w.Context(), "products", s.Key)
+			w.must(err)
+			w.is(s.HistoryEntry, history[len(history)-1])
+		}
+		fates, err := w.Fates(w.Context(), 4)
+		w.must(err)
+		w.is(map[bridge.RowFate]int64{bridge.FateCreated: 60}, fates)
+	}},
 	{"links are forgotten", func(w *world) {
 		w.link("products", "A", "B", "C")
 		w.link("prices", "A")

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 )
@@ -116,19 +115,15 @@ func (s *statements) QueryRowContext(ctx context.Context, query string, args ...
 	return s.Conn.QueryRowContext(ctx, query, args...)
 }
 
-// Insert implements ledger.Statements. Rows have their numbers in the column id, but for what the shop accepted of a link: of these
-// there are many, so that their numbers are known before they are entered, and nobody waits for them.
+// Insert implements ledger.Statements.
 func (s *statements) Insert(ctx context.Context, query string, args ...any) (number int64, err error) {
-	if rest, ok := strings.CutPrefix(query, "INSERT INTO accepted ("); ok {
-		if number, err = s.database.links.next(ctx, s); err != nil {
-			return 0, err
-		}
-		_, err = s.ExecContext(ctx, "INSERT INTO accepted (link, "+strings.Replace(rest, "VALUES (", "VALUES (?, ", 1),
-			append([]any{number}, args...)...)
-		return number, err
-	}
 	err = s.QueryRowContext(ctx, query+" RETURNING id", args...).Scan(&number)
 	return number, err
+}
+
+// Numbers implements ledger.Statements.
+func (s *statements) Numbers(ctx context.Context, n int) ([]int64, error) {
+	return s.database.links.take(ctx, s, n)
 }
 
 // block is numbers that the database has given out and that nobody has used yet. Who writes has it.
@@ -137,26 +132,28 @@ type block struct{ numbers []int64 }
 // blockSize is how many numbers are taken at once: as many as a batch has changes.
 const blockSize = 500
 
-func (b *block) next(ctx context.Context, s *statements) (int64, error) {
-	if len(b.numbers) == 0 {
-		rows, err := s.QueryContext(ctx, `SELECT nextval(pg_get_serial_sequence('accepted', 'link')) FROM generate_series(1, ?)`, blockSize)
+func (b *block) take(ctx context.Context, s *statements, n int) ([]int64, error) {
+	if len(b.numbers) < n {
+		const next = `SELECT nextval(pg_get_serial_sequence('accepted', 'link')) FROM generate_series(1, ?)`
+		rows, err := s.QueryContext(ctx, next, max(n, blockSize))
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		defer rows.Close()
+		b.numbers = nil
 		for rows.Next() {
-			var n int64
-			if err := rows.Scan(&n); err != nil {
-				return 0, err
+			var number int64
+			if err := rows.Scan(&number); err != nil {
+				return nil, err
 			}
-			b.numbers = append(b.numbers, n)
+			b.numbers = append(b.numbers, number)
 		}
 		if err := rows.Err(); err != nil {
 			b.numbers = nil
-			return 0, err
+			return nil, err
 		}
 	}
-	n := b.numbers[0]
-	b.numbers = b.numbers[1:]
-	return n, nil
+	taken := b.numbers[:n:n]
+	b.numbers = b.numbers[n:]
+	return taken, nil
 }

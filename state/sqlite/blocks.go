@@ -39,8 +39,7 @@ func (b *block) first() int64 { return b.last - int64(len(b.rows)) + 1 }
 // writeBlocks writes changes that are put, with the sequence numbers that come next.
 func (s *stage) writeBlocks(ctx context.Context, db asked, put []*bridge.Staged) error {
 	for last := s.last; len(put) > 0; {
-		var text []byte
-		b := states{last: last}
+		text, b := s.packed.block[:0], &states{last: last, all: make([]state, 0, min(len(put), blockRows))}
 		for _, c := range put {
 			row := s.packed.row(c)
 			if n := len(b.all); n > 0 && (n == blockRows || len(text)+len(row) > blockBytes) {
@@ -50,10 +49,12 @@ func (s *stage) writeBlocks(ctx context.Context, db asked, put []*bridge.Staged)
 			b.all = append(b.all, s.stateOf(c))
 			b.last++
 		}
+		s.packed.block = text
 		if _, err := db.ExecContext(ctx, `INSERT INTO blocks VALUES (?, ?)`, b.last, s.packed.compress(text)); err != nil {
 			return err
 		}
-		if _, err := s.writeStates(ctx, db, &b); err != nil {
+		s.recent.keep(b)
+		if _, err := s.writeStates(ctx, db, b); err != nil {
 			return err
 		}
 		last, put = b.last, put[len(b.all):]
@@ -75,7 +76,7 @@ func (s *stage) block(ctx context.Context, db asked, seq int64) (*block, error) 
 	if b.bytes, err = s.packed.expand(packed); err != nil {
 		return nil, err
 	}
-	b.text = string(b.bytes)
+	b.text, b.rows = string(b.bytes), make([][2]int, 0, min(len(b.bytes), blockRows))
 	for at := 0; at < len(b.bytes); {
 		n, size := binary.Uvarint(b.bytes[at:])
 		if at += size; size <= 0 || n > uint64(len(b.bytes)-at) {
@@ -138,8 +139,7 @@ func (b *states) of(seq int64) *state { return &b.all[seq-b.first()] }
 
 // writeStates writes the states of a block. One of which nobody needs anything any more goes.
 func (s *stage) writeStates(ctx context.Context, db asked, b *states) (finished bool, err error) {
-	var text []byte
-	statuses := 0
+	text, statuses := make([]byte, 0, 24*len(b.all)), 0
 	for _, of := range b.all {
 		statuses |= 1 << of.status
 		text = append(text, byte(of.status), byte(slices.Index(operations, of.op)))
@@ -153,14 +153,49 @@ func (s *stage) writeStates(ctx context.Context, db asked, b *states) (finished 
 	return false, err
 }
 
+// recent are the states of the blocks that were read or put last, as they stand in the database: they are asked for with each batch that a
+// block's changes travel in, of several blocks in turn.
+type recent struct {
+	all  [8]*states
+	next int
+}
+
+func (r *recent) keep(b *states) {
+	r.all[r.next] = b
+	r.next = (r.next + 1) % len(r.all)
+}
+
+func (r *recent) find(seq int64) *states {
+	for _, b := range r.all {
+		if b != nil && b.first() <= seq && seq <= b.last {
+			return b
+		}
+	}
+	return nil
+}
+
+func (r *recent) drop(last int64) {
+	for i, b := range r.all {
+		if b != nil && b.last == last {
+			r.all[i] = nil
+		}
+	}
+}
+
 // finishedOnes are the statuses of changes that nobody needs any more, a bit for each.
 const finishedOnes = 1<<bridge.Finished | 1<<gone
 
 // states reads those of the block of a sequence number; nil when it is gone.
 func (s *stage) states(ctx context.Context, db asked, seq int64) (*states, error) {
+	if b := s.recent.find(seq); b != nil {
+		return b, nil
+	}
 	b, err := scanStates(db.QueryRowContext(ctx, `SELECT last, known FROM states WHERE last >= ? ORDER BY last LIMIT 1`, seq))
 	if errors.Is(err, sql.ErrNoRows) || err == nil && seq < b.first() {
 		return nil, nil
+	}
+	if err == nil {
+		s.recent.keep(b)
 	}
 	return b, err
 }
@@ -176,12 +211,16 @@ func (s *stage) stateAt(ctx context.Context, db asked, seq int64) (state, error)
 
 // next reads the states of the first block, from a sequence number on, of which some change has a status; nil for none.
 func (s *stage) next(ctx context.Context, seq int64, status bridge.StageStatus) (*states, error) {
-	b, err := scanStates(s.db.QueryRowContext(ctx, `SELECT last, known FROM states WHERE last >= ? AND statuses & ? <> 0
-		ORDER BY last LIMIT 1`, seq, 1<<status))
+	var last int64
+	err := s.db.QueryRowContext(ctx, `SELECT last FROM states WHERE last >= ? AND statuses & ? <> 0 ORDER BY last LIMIT 1`,
+		seq, 1<<status).Scan(&last)
 	if errors.Is(err, sql.ErrNoRows) {
 		return nil, nil
 	}
-	return b, err
+	if err != nil {
+		return nil, err
+	}
+	return s.states(ctx, s.db, last)
 }
 
 func scanStates(row interface{ Scan(...any) error }) (*states, error) {
@@ -195,6 +234,7 @@ func scanStates(row interface{ Scan(...any) error }) (*states, error) {
 		return nil, err
 	}
 	text, err := s2.Decode(nil, packed)
+	b.all = make([]state, 0, min(len(text)/3, blockRows)) // each has three bytes at least
 	for err == nil && len(text) > 0 {
 		if len(text) < 3 || int(text[1]) >= len(operations) {
 			return nil, errCutOff
@@ -212,6 +252,7 @@ func scanStates(row interface{ Scan(...any) error }) (*states, error) {
 
 // forget takes a block away.
 func (s *stage) forget(ctx context.Context, db asked, b *states) error {
+	s.recent.drop(b.last)
 	for _, query := range []string{`DELETE FROM blocks WHERE last = ?`, `DELETE FROM states WHERE last = ?`} {
 		if _, err := db.ExecContext(ctx, query, b.last); err != nil {
 			return err
@@ -226,6 +267,7 @@ func (s *stage) forget(ctx context.Context, db asked, b *states) error {
 
 // forgetFinished takes all blocks away of which nobody needs anything any more.
 func (s *stage) forgetFinished(ctx context.Context, db asked) error {
+	s.recent = recent{}
 	const finished = ` WHERE last IN (SELECT last FROM states WHERE statuses & ? = 0)`
 	for _, query := range []string{`DELETE FROM blocks` + finished, `DELETE FROM states` + finished} {
 		if _, err := db.ExecContext(ctx, query, ^finishedOnes); err != nil {

@@ -23,6 +23,9 @@ type packer struct {
 	numbers map[string]uint64
 	dict    *s2.Dict // of the first rows; nil until there are some, or when they are too short for one
 	learned bool
+	one     written  // row that was packed last
+	block   []byte   // that was packed last
+	cells   []string // of the row that was read last
 }
 
 const (
@@ -66,10 +69,10 @@ func (p *packer) expand(b []byte) ([]byte, error) {
 	return p.dict.Decode(nil, b)
 }
 
-// row is what the file says: position, record, and the row itself.
+// row is what the file says: position, record, and the row itself. It stands until another row is packed.
 func (p *packer) row(c *bridge.Staged) []byte {
-	pos := c.Record.Pos
-	w := written{b: make([]byte, 0, 2*longRow), packer: p}
+	pos, w := c.Record.Pos, &p.one
+	w.b, w.cells, w.packer = w.b[:0], w.cells[:0], p
 	w.number(pos.Line)
 	w.number(pos.Offset)
 	w.text(pos.Segment)
@@ -78,7 +81,6 @@ func (p *packer) row(c *bridge.Staged) []byte {
 	w.flags(c.Remove, c.Implied)
 	w.number(ledger.Millis(c.Parked))
 	w.number(int64(len(c.Raw)))
-	w.cells = make([]string, 0, min(len(c.Raw), inReach))
 	for _, cell := range c.Raw {
 		w.name(cell.Field)
 		w.text(cell.Text)
@@ -138,7 +140,7 @@ func (p *packer) unpack(c *bridge.Staged, r read, known []byte) error {
 	if n < 0 || n > int64(len(r.b)) {
 		return errCutOff
 	}
-	if r.cells = make([]string, 0, min(n, inReach)); n > 0 {
+	if r.cells = p.cells[:0]; n > 0 {
 		c.Raw = make(bridge.Cells, n)
 	}
 	for i := range c.Raw {
@@ -149,6 +151,8 @@ func (p *packer) unpack(c *bridge.Staged, r read, known []byte) error {
 	}
 	c.Key = r.key()
 	c.Record.Values = r.values()
+	clear(r.cells)
+	p.cells = r.cells
 	c.Line, c.Record.Entity, c.Record.Key, c.Record.Remove = pos.Line, p.entity, c.Key, c.Remove
 	if r.err != nil || c.Status == bridge.Finished {
 		return r.err

@@ -32,7 +32,7 @@ func TestAStagedChangeThatIsDamagedIsNotSent(t *testing.T) {
 		_, err = s.(*stage).db.Exec(fmt.Sprintf(`UPDATE %s SET %[2]s = CAST(substr(%[2]s, 1, 3) || x'ff' || substr(%[2]s, 5) AS BLOB)`,
 			table, column))
 		must(t, err)
-		s.(*stage).read = block{} // of the disk
+		s.(*stage).read, s.(*stage).recent = block{}, recent{} // of the disk
 		if _, err := s.Next(t.Context(), bridge.Decided, 0, 10); err == nil || !strings.Contains(err.Error(), "it is not what was written") {
 			t.Errorf("a bit of its %s: %v", column, err)
 		}
@@ -214,8 +214,8 @@ func BenchmarkSettle(b *testing.B) {
 		for i := range done {
 			n++
 			key, content := fmt.Sprintf("Retail|SKU-%08d|item|1|EUR", n), []formats.Value{{Field: "value", Text: "19.9"}}
-			done[i] = bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: "prices", Key: key, Fate: bridge.FateCreated, Sent: content},
-				Link: &bridge.Link{Entity: "prices", Key: key, OroID: "1", Content: content}}
+			done[i] = bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: "prices", Key: key, Fate: bridge.FateCreated, Sent: content,
+				Before: []formats.Value{{Field: "value"}}}, Link: &bridge.Link{Entity: "prices", Key: key, OroID: "1", Content: content}}
 		}
 		must(b, l.Settle(context.Background(), 0, done))
 	}

@@ -26,7 +26,8 @@ type stage struct {
 	last     int64 // sequence number that was given last
 	replaced bool  // some rows stand in replaced
 	planned  bool
-	read     block // that was read last
+	read     block  // that was read last
+	recent   recent // states that were looked at
 }
 
 const stageSchema = `
@@ -55,7 +56,7 @@ func NewStage(ctx context.Context, dir string, e *formats.Entity, run int64) (br
 		return nil, err
 	}
 	db, err := open(path, "_auto_vacuum=incremental&_journal_mode=MEMORY&_synchronous=OFF&_txlock=immediate&_cache_size=-4000&"+
-		"_locking_mode=EXCLUSIVE")
+		"_locking_mode=EXCLUSIVE&_stmt_cache_size=32")
 	if err != nil {
 		return nil, errors.Join(err, remove(path))
 	}
@@ -99,7 +100,7 @@ func (s *stage) Close() error { return errors.Join(s.db.Close(), remove(s.path))
 func (s *stage) writing(ctx context.Context, f func(*sql.Tx) error) error {
 	err := inTx(ctx, s.db, f)
 	if err != nil {
-		s.read = block{} // it may be of what was not written
+		s.read, s.recent = block{}, recent{} // they may be of what was not written
 	}
 	return wrap("write stage", trouble(err))
 }
@@ -124,37 +125,64 @@ func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*b
 	return repeats, nil
 }
 
+// keysAtOnce is how many keys one statement enters: a statement for each would cost more than the keys do.
+const keysAtOnce = 25
+
 // enter gives the keys of changes the sequence numbers that come next; those that have one are repeats.
 func (s *stage) enter(ctx context.Context, tx *sql.Tx, changes []*bridge.Staged) (put, repeats []*bridge.Staged, err error) {
-	insert, err := tx.PrepareContext(ctx, `INSERT INTO keys VALUES (?, ?) ON CONFLICT DO NOTHING`)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer insert.Close()
-	whole := context.WithoutCancel(ctx) // as for the ledger's statements
-	for _, c := range changes {
-		seq := s.last + int64(len(put)) + 1
-		res, err := insert.ExecContext(whole, s.digest(c.Key), seq)
-		if err != nil {
-			return nil, nil, err
-		}
-		n, err := res.RowsAffected()
-		if err != nil {
-			return nil, nil, err
-		}
-		entered := n == 1
-		if !entered {
-			if entered, err = s.enterBeside(ctx, tx, c.Key, seq, put); err != nil {
+	put = make([]*bridge.Staged, 0, len(changes))
+	for some := range slices.Chunk(changes, keysAtOnce) {
+		if len(some) == keysAtOnce {
+			n, err := s.enterKeys(ctx, tx, some, s.last+int64(len(put))+1)
+			if err != nil {
 				return nil, nil, err
 			}
+			if n == keysAtOnce {
+				put = append(put, some...)
+				continue
+			}
 		}
-		if entered {
-			put = append(put, c)
-		} else {
-			repeats = append(repeats, c)
+		for _, c := range some {
+			seq := s.last + int64(len(put)) + 1
+			n, err := s.enterKeys(ctx, tx, []*bridge.Staged{c}, seq)
+			entered := n == 1
+			if err == nil && !entered {
+				entered, err = s.enterBeside(ctx, tx, c.Key, seq, put)
+			}
+			if err != nil {
+				return nil, nil, err
+			}
+			if entered {
+				put = append(put, c)
+			} else {
+				repeats = append(repeats, c)
+			}
 		}
 	}
 	return put, repeats, nil
+}
+
+// enterKeys enters the keys of changes whose digests are free, all of them or none, and says how many these were.
+func (s *stage) enterKeys(ctx context.Context, tx *sql.Tx, changes []*bridge.Staged, first int64) (int64, error) {
+	ctx = context.WithoutCancel(ctx) // as for the ledger's statements
+	args := make([]any, 0, 2*len(changes))
+	for i, c := range changes {
+		args = append(args, s.digest(c.Key), first+int64(i))
+	}
+	res, err := tx.ExecContext(ctx, `INSERT INTO keys VALUES `+ledger.RowsOf(len(changes), `(?, ?)`)+` ON CONFLICT DO NOTHING`, args...)
+	if err != nil {
+		return 0, err
+	}
+	n, err := res.RowsAffected()
+	if err != nil || n == int64(len(changes)) {
+		return n, err
+	}
+	for i := 0; n > 0 && i < len(args); i += 2 {
+		if _, err := tx.ExecContext(ctx, `DELETE FROM keys WHERE digest = ? AND seq >= ?`, args[i], first); err != nil {
+			return 0, err
+		}
+	}
+	return 0, nil
 }
 
 // enterBeside enters a key whose digest is there, unless the key is. Some changes are being put just now.

@@ -18,7 +18,7 @@ func (f *file) Write(ctx context.Context, soon bool, do func(ledger.Statements) 
 	err := f.sync(ctx, soon)
 	if err == nil {
 		err = inTx(ctx, f.write, func(tx *sql.Tx) error {
-			return do(statements{tx, map[string]*sql.Stmt{}, context.WithoutCancel(ctx)})
+			return do(statements{tx, map[string]*sql.Stmt{}, context.WithoutCancel(ctx), new(int64)})
 		})
 	}
 	return trouble(err)
@@ -46,6 +46,7 @@ type statements struct {
 	tx    *sql.Tx
 	cache map[string]*sql.Stmt // nil: said once
 	whole context.Context      // of the transaction, without its end
+	last  *int64               // number that a link was given; 0 until one is asked for
 }
 
 // Insert implements ledger.Statements.
@@ -55,6 +56,22 @@ func (s statements) Insert(ctx context.Context, query string, args ...any) (int6
 		return 0, err
 	}
 	return res.LastInsertId()
+}
+
+// Numbers implements ledger.Statements: those behind the highest that a link ever had.
+func (s statements) Numbers(ctx context.Context, n int) ([]int64, error) {
+	if *s.last == 0 {
+		err := s.QueryRowContext(ctx, `SELECT seq FROM sqlite_sequence WHERE name = 'accepted'`).Scan(s.last)
+		if err != nil && !errors.Is(err, sql.ErrNoRows) {
+			return nil, err
+		}
+	}
+	numbers := make([]int64, n)
+	for i := range numbers {
+		*s.last++
+		numbers[i] = *s.last
+	}
+	return numbers, nil
 }
 
 // statement finds a statement, or compiles it when it is said a second time. The transaction's end closes it.

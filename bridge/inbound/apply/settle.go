@@ -94,19 +94,37 @@ func (a *Applier) settlements(ctx context.Context, ended []fate) ([]bridge.Settl
 			keys = append(keys, f.change.Key)
 		}
 	}
-	links, err := a.Ledger.Links(ctx, a.Feed.Entity.Name, keys)
+	links, err := linksOf(ctx, a.Ledger, a.Feed.Entity.Name, keys)
 	if err != nil {
 		return nil, err
 	}
-	settled := make([]bridge.Settlement, len(ended))
+	settled, now := make([]bridge.Settlement, len(ended)), a.Clock.Now()
 	for i, f := range ended {
-		settled[i] = a.settlement(f, links[f.change.Key])
+		settled[i] = a.settlement(f, links[f.change.Key], now)
 	}
 	return settled, nil
 }
 
-func (a *Applier) settlement(f fate, link *bridge.Link) bridge.Settlement {
-	c, now := f.change, a.Clock.Now()
+// linksOf reads the links of some keys. Of most that are created there are none, which the short way tells.
+func linksOf(ctx context.Context, ledger Ledger, entity string, keys []string) (map[string]*bridge.Link, error) {
+	refs := make([]bridge.LinkRef, len(keys))
+	if err := ledger.Lookup(ctx, entity, keys, refs); err != nil {
+		return nil, err
+	}
+	var known []string
+	for i, key := range keys {
+		if refs[i].ID != 0 {
+			known = append(known, key)
+		}
+	}
+	if len(known) == 0 {
+		return nil, nil
+	}
+	return ledger.Links(ctx, entity, known)
+}
+
+func (a *Applier) settlement(f fate, link *bridge.Link, now time.Time) bridge.Settlement {
+	c := f.change
 	s := bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: a.Feed.Entity.Name, Key: c.Key, Drop: a.Drop.ID, Run: a.Run.ID,
 		Line: c.Line, Fate: f.fate, At: now}, Unpark: c.Key}
 	setter := bridge.Link{OroID: c.OroID, Feed: a.Drop.Feed, Drop: a.Drop.ID, Run: a.Run.ID, Line: c.Line, At: now}
