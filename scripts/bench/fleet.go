@@ -329,7 +329,7 @@ const (
 	manyShops   = 30
 	rowsOfDrop  = 20
 	delayOfRow  = 50 * time.Millisecond
-	partOfACore = 0.15
+	partOfACore = 0.25
 )
 
 // eachFeed are the feeds of a shop, and what their files hold: of file N, row I.
@@ -356,23 +356,11 @@ func scaleOf(b *bench, dir string, bridges int) (perMinute, busy float64, err er
 	}
 	defer func() { err = errors.Join(err, f.end()) }()
 	span := time.Duration(b.of(20, 60)) * time.Second
-	for name := range f.boxes {
-		for _, feed := range eachFeed {
-			folder := filepath.Join(dir, "drops", name+"-"+feed.name)
-			if err := os.MkdirAll(folder, 0o755); err != nil {
-				return 0, 0, err
-			}
-			for n := range int(span/time.Second) + 20 {
-				text := feed.head + "\n"
-				for i := range rowsOfDrop {
-					text += fmt.Sprintf(feed.row, n+1, i) + "\n"
-				}
-				if err := os.WriteFile(filepath.Join(folder, fmt.Sprintf("f%03d.csv", n)), []byte(text), 0o600); err != nil {
-					return 0, 0, err
-				}
-			}
-		}
+	stop, err := f.feed()
+	if err != nil {
+		return 0, 0, err
 	}
+	defer func() { err = errors.Join(err, stop()) }()
 	for range bridges {
 		m, err := f.join()
 		if err != nil {
@@ -386,13 +374,67 @@ func scaleOf(b *bench, dir string, bridges int) (perMinute, busy float64, err er
 	if err := until("an even share", func() bool { return f.shared(bridges, "imports", manyShops) }); err != nil {
 		return 0, 0, err
 	}
-	time.Sleep(span / 4) // until all are at work
+	if err := until("the first drop of each feed", func() bool {
+		drops, err := f.ledger.Drops(context.Background(), bridge.DropFilter{States: []bridge.DropState{bridge.Loaded}})
+		return err == nil && len(drops) >= manyShops*len(eachFeed)
+	}); err != nil {
+		return 0, 0, err
+	}
 	began := time.Now()
 	time.Sleep(span)
 	drops, err := f.ledger.Drops(context.Background(), bridge.DropFilter{Settled: began})
 	took := time.Since(began)
 	perMinute = float64(len(drops)) / took.Minutes()
 	return perMinute, perMinute / 60 * rowsOfDrop * delayOfRow.Seconds() / manyShops, err
+}
+
+// feed has a file wait in each feed's folder, and puts the next one there once it was taken, until stop is called.
+func (f *fleet) feed() (stop func() error, err error) {
+	count := map[string]int{} // of files, by folder
+	next := func() error {
+		for name := range f.boxes {
+			for _, feed := range eachFeed {
+				folder := filepath.Join(f.dir, "drops", name+"-"+feed.name)
+				if left, err := filepath.Glob(filepath.Join(folder, "*.csv")); err != nil || len(left) > 0 {
+					continue
+				}
+				count[folder]++
+				text := feed.head + "\n"
+				for i := range rowsOfDrop {
+					text += fmt.Sprintf(feed.row, count[folder], i) + "\n"
+				}
+				path := filepath.Join(folder, fmt.Sprintf("f%04d", count[folder]))
+				if err := errors.Join(os.WriteFile(path, []byte(text), 0o600), os.Rename(path, path+".csv")); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	for name := range f.boxes {
+		for _, feed := range eachFeed {
+			err = errors.Join(err, os.MkdirAll(filepath.Join(f.dir, "drops", name+"-"+feed.name), 0o755))
+		}
+	}
+	if err = errors.Join(err, next()); err != nil {
+		return nil, err
+	}
+	done, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		for {
+			select {
+			case <-done:
+				ended <- nil
+				return
+			case <-time.After(200 * time.Millisecond):
+			}
+			if err := next(); err != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
+	return func() error { close(done); return <-ended }, nil
 }
 
 // throttle lets a process have a part of a core, until stop is called: it stands still for as long as it has had more.

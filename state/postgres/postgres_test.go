@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -268,6 +269,14 @@ func TestABridgeThatWasAwayThinksNobodyDead(t *testing.T) {
 	}
 	if _, err := other.Pulse(t.Context(), "its work", nil); !errors.Is(err, bridge.ErrThoughtDead) {
 		t.Errorf("the other one: %v", err)
+	}
+}
+
+// A database whose socket is not there is down: its ledger was made nevertheless, and verbs do not say that nothing has run yet.
+func TestADatabaseThatIsDownHasALedger(t *testing.T) {
+	_, err := Open(t.Context(), "postgres:///postgres?user=orobridge&host="+t.TempDir(), Options{ReadOnly: true})
+	if bridge.FateOf(err) != bridge.Pause || errors.Is(err, fs.ErrNotExist) || bridge.HintOf(err) != "see that the database is up and can be reached" {
+		t.Errorf("%v, hint %q", err, bridge.HintOf(err))
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"io/fs"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -75,7 +76,11 @@ func trouble(ctx context.Context, err error, lost bool) error {
 	return err
 }
 
-// pause is trouble that passes: a bridge that runs waits for it, and a verb ends with it.
+// pause is trouble that passes: a bridge that runs waits for it, and a verb ends with it. A socket that is not there is not a ledger that
+// nobody has made.
 func pause(err error, hint string) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		err = errors.New(err.Error())
+	}
 	return &bridge.Error{Op: "reach", Object: "PostgreSQL", Fate: bridge.Pause, Err: err, Hint: hint}
 }
