@@ -78,7 +78,7 @@ func Open(ctx context.Context, path string, o Options) (*Ledger, error) {
 }
 
 func (f *file) open(ctx context.Context, o Options) (err error) {
-	if f.read, err = open(f.path, "_query_only=1&_busy_timeout=5000&_cache_size=-4000&_stmt_cache_size=64"); err != nil {
+	if f.read, err = open(f.path, "_query_only=1&_busy_timeout=5000&_cache_size=-2000&_stmt_cache_size=64"); err != nil {
 		return err
 	}
 	f.read.SetMaxOpenConns(2)
