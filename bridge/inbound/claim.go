@@ -106,7 +106,13 @@ func (p *poller) takeAll(ctx context.Context, drops []*bridge.Drop, failed func(
 	if len(done) == 0 {
 		return err
 	}
-	if lost := spool.Sync(p.e.Spool); lost != nil {
+	var copies []string
+	for _, s := range done {
+		if s.Drop.State == bridge.Fetched {
+			copies = append(copies, s.Drop.Spool)
+		}
+	}
+	if lost := spool.Sync(p.e.Spool, copies...); lost != nil {
 		return errors.Join(err, lost)
 	}
 	return errors.Join(err, p.recordAll(ctx, done, failed))

@@ -68,10 +68,7 @@ func (e *Engine) takeIn(ctx context.Context, d *bridge.Drop, from spool.Source, 
 		return err
 	}
 	e.Events.Step("take in")
-	c, err := spool.Fetch(ctx, from, path, e.Spool, d.ID)
-	if err == nil {
-		err = spool.Sync(e.Spool)
-	}
+	c, err := spool.Keep(ctx, from, path, e.Spool, d.ID)
 	if err != nil {
 		return err
 	}

@@ -26,12 +26,9 @@ func (p *poller) fetchManifest(ctx context.Context, d *bridge.Drop) (*step, erro
 		return nil, err
 	}
 	p.e.Events.Step("fetch")
-	c, err := spool.Fetch(ctx, r, d.Path, p.e.Spool, d.ID)
+	c, err := spool.Keep(ctx, r, d.Path, p.e.Spool, d.ID)
 	if err != nil || c.Size != d.Size {
 		return p.changed(ctx, r, d, err)
-	}
-	if err := spool.Sync(p.e.Spool); err != nil {
-		return nil, err
 	}
 	p.e.Events.Step("fetched")
 	d.SHA256, d.Spool, d.FetchedAt = c.SHA256, c.Name, p.e.Clock.Now()

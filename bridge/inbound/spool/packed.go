@@ -74,7 +74,7 @@ func (w *writer) choose() error {
 // to read.
 const sizeFrame = "\x50\x2a\x4d\x18\x08\x00\x00\x00"
 
-// end brings all of the copy to the disk.
+// end writes what is left of the copy.
 func (w *writer) end() error {
 	var err error
 	if w.zip != nil {
@@ -84,7 +84,7 @@ func (w *writer) end() error {
 	} else {
 		_, err = w.file.Write(w.begun)
 	}
-	return errors.Join(err, w.file.Sync())
+	return err
 }
 
 func (w *writer) suffix() string {

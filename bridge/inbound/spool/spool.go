@@ -19,6 +19,7 @@ import (
 	"strconv"
 	"syscall"
 
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sync/singleflight"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -40,9 +41,9 @@ type Copy struct {
 	SHA256 string // of these, in hexadecimal digits
 }
 
-// Fetch copies the file of a drop into a folder, to be read by [Open]: temporary name, sync, rename. What another attempt has left under
-// the temporary name goes, be it a link: the copy is a new file, which nobody else can read. It outlasts a loss of power once the folder
-// is synced, see [Sync]; until then it may be gone, and never another one.
+// Fetch copies the file of a drop into a folder, to be read by [Open]: temporary name, rename. What another attempt has left under the
+// temporary name goes, be it a link: the copy is a new file, which nobody else can read. It outlasts a loss of power once it is synced,
+// see [Sync]; until then it may be gone, or [ErrDamaged].
 func Fetch(ctx context.Context, r Source, from, folder string, drop int64) (c Copy, err error) {
 	name := strconv.FormatInt(drop, 10)
 	part := filepath.Join(folder, name) + Part
@@ -68,13 +69,37 @@ func Fetch(ctx context.Context, r Source, from, folder string, drop int64) (c Co
 	return Copy{name, size, hex.EncodeToString(hash.Sum(nil))}, nil
 }
 
-// Sync keeps the copies that were fetched into a folder, whatever happens.
-func Sync(folder string) error {
-	dir, err := os.Open(folder)
-	if err != nil {
+// syncing is how many copies are brought to the disk at the same time: it writes many small ones in about the time of one.
+const syncing = 16
+
+// Sync keeps copies that were fetched into a folder, by their names there, whatever happens.
+func Sync(folder string, copies ...string) error {
+	var all errgroup.Group
+	all.SetLimit(syncing)
+	for _, name := range copies {
+		all.Go(func() error { return syncAt(filepath.Join(folder, name)) })
+	}
+	if err := all.Wait(); err != nil {
 		return Trouble(err)
 	}
-	return Trouble(errors.Join(dir.Sync(), dir.Close()))
+	return Trouble(syncAt(folder))
+}
+
+func syncAt(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// Keep is [Fetch] of a file that is to outlast a loss of power at once.
+func Keep(ctx context.Context, r Source, from, folder string, drop int64) (Copy, error) {
+	c, err := Fetch(ctx, r, from, folder, drop)
+	if err == nil {
+		err = Sync(folder, c.Name)
+	}
+	return c, err
 }
 
 // Have brings a drop's bytes back into a folder that is a cache: they were pruned there, or another machine has fetched them. They are
