@@ -149,7 +149,7 @@ func (w *World) Open() {
 	if err != nil {
 		w.T.Fatal(err)
 	}
-	w.Client, err = oro.New(cfg.Oro, oro.Options{Now: w.Clock.Now, Sleep: w.Clock.Wait})
+	w.Client, err = oro.New(cfg.Oro, oro.Options{Now: w.now, Sleep: w.Clock.Wait})
 	if err != nil {
 		w.T.Fatal(err)
 	}
@@ -160,6 +160,14 @@ func (w *World) Open() {
 	if w.Shadow {
 		shadow.Cast(w.B)
 	}
+}
+
+// now is the time by the clock of the bridge, which may be wrong.
+func (w *World) now() time.Time {
+	if w.B == nil {
+		return w.Clock.Now()
+	}
+	return w.B.Clock.Now()
 }
 
 type locked struct{ w *World }

@@ -392,7 +392,7 @@ func (c *batches) Drain(ctx context.Context, e *formats.Entity) error {
 		if err != nil {
 			return err
 		}
-		if err := c.drainBefore(ctx, resource, op.id); err != nil {
+		if err := c.drainBefore(ctx, resource, op); err != nil {
 			return err
 		}
 	}
@@ -402,14 +402,15 @@ func (c *batches) Drain(ctx context.Context, e *formats.Entity) error {
 // drainOperations is how many operations before the barrier are looked at, at most.
 const drainOperations = 200
 
-func (c *batches) drainBefore(ctx context.Context, resource, barrier string) error {
-	if _, err := c.await(ctx, barrier, time.Time{}); err != nil && !ended(err) {
+// drainBefore waits for those before a barrier. How old one is the shop's clock tells, by which both were made: the bridge's may be another.
+func (c *batches) drainBefore(ctx context.Context, resource string, barrier *operation) error {
+	if _, err := c.await(ctx, barrier.id, time.Time{}); err != nil && !ended(err) {
 		return &bridge.Error{
 			Op: "drain", Object: resource, Fate: bridge.Pause, Err: errors.Unwrap(err),
 			Hint: "the shop's queue does not move: see that its message consumers run",
 		}
 	}
-	last, err := strconv.Atoi(barrier)
+	last, err := strconv.Atoi(barrier.id)
 	if err != nil {
 		return &bridge.Error{Op: "drain", Object: resource, Fate: bridge.Stop, Err: err}
 	}
@@ -421,12 +422,12 @@ func (c *batches) drainBefore(ctx context.Context, resource, barrier string) err
 			continue // purged, or somebody else's
 		case err != nil:
 			return err
-		case !op.created.IsZero() && c.now().Sub(op.created) > c.settle:
+		case op.before(barrier) > c.settle:
 			return nil
 		case op.entity != resource || (op.status != "new" && op.status != "running"):
 			continue
 		}
-		if _, err := c.await(ctx, op.id, op.created); err != nil && !ended(err) && !errors.Is(err, bridge.ErrOperationLost) {
+		if _, err := c.await(ctx, op.id, c.now().Add(-op.before(barrier))); err != nil && !ended(err) && !errors.Is(err, bridge.ErrOperationLost) {
 			return err
 		}
 	}
@@ -445,6 +446,14 @@ type operation struct {
 	entity  string
 	created time.Time
 	summary summary
+}
+
+// before is how long an operation was made before another one; 0 where the shop does not tell.
+func (op *operation) before(other *operation) time.Duration {
+	if op.created.IsZero() || other.created.IsZero() {
+		return 0
+	}
+	return other.created.Sub(op.created)
 }
 
 // name is what a ledger keeps of an operation: its id, and when it was made, since a restored shop gives ids again.

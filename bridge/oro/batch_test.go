@@ -177,19 +177,25 @@ func TestRefusedBatchIsSplit(t *testing.T) {
 	}
 }
 
+// The clock of the bridge may be wrong by years.
 func TestDrainWaitsForWhatRunsBesideTheBarrier(t *testing.T) {
 	shop, c := newShop(t, orotest.Consumers(2), orotest.Chunk(10), orotest.Latency(orotest.Delays{Record: map[string]time.Duration{"": 2 * time.Millisecond}}))
-	before := shop.Count("customers")
-	shop.Inject(orotest.Fault{Method: http.MethodPatch, Path: apiCustomers, Effect: orotest.After(orotest.ServerError())})
-	if _, _, err := c.Submit(t.Context(), creates(100, 100)); !errors.Is(err, bridge.ErrUncertain) {
-		t.Fatalf("submit: %v", err)
+	right := c.now
+	for i, wrong := range []time.Duration{0, 87600 * time.Hour, -87600 * time.Hour} {
+		c.now = func() time.Time { return right().Add(wrong) }
+		before := shop.Count("customers")
+		shop.Inject(orotest.Fault{Method: http.MethodPatch, Path: apiCustomers, Effect: orotest.After(orotest.ServerError())})
+		if _, _, err := c.Submit(t.Context(), creates(100*(i+1), 100)); !errors.Is(err, bridge.ErrUncertain) {
+			t.Fatalf("submit: %v", err)
+		}
+		if err := c.Drain(t.Context(), formats.Customers); err != nil {
+			t.Fatal(err)
+		}
+		if n := shop.Count("customers") - before; n != 100 {
+			t.Errorf("with a clock that is %v ahead %d customers are there after the drain", wrong, n)
+		}
 	}
-	if err := c.Drain(t.Context(), formats.Customers); err != nil {
-		t.Fatal(err)
-	}
-	if n := shop.Count("customers") - before; n != 100 {
-		t.Errorf("after the drain %d customers are there", n)
-	}
+	c.now = right
 	shop.StallQueue()
 	defer shop.ResumeQueue()
 	c.settle = 20 * time.Millisecond
