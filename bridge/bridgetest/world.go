@@ -149,7 +149,7 @@ func (w *World) Open() {
 	if err != nil {
 		w.T.Fatal(err)
 	}
-	w.Client, err = oro.New(cfg.Oro, oro.Options{Now: w.now, Sleep: w.Clock.Wait})
+	w.Client, err = oro.New(cfg.Oro, oro.Options{Now: clockOf(w), Sleep: w.Clock.Wait})
 	if err != nil {
 		w.T.Fatal(err)
 	}
@@ -162,12 +162,14 @@ func (w *World) Open() {
 	}
 }
 
-// now is the time by the clock of the bridge, which may be wrong.
-func (w *World) now() time.Time {
-	if w.B == nil {
-		return w.Clock.Now()
+// clockOf tells the time by the clock of a world's bridge, which may be wrong.
+func clockOf(w *World) func() time.Time {
+	return func() time.Time {
+		if w.B == nil {
+			return w.Clock.Now()
+		}
+		return w.B.Clock.Now()
 	}
-	return w.B.Clock.Now()
 }
 
 type locked struct{ w *World }

@@ -402,7 +402,8 @@ func (c *batches) Drain(ctx context.Context, e *formats.Entity) error {
 // drainOperations is how many operations before the barrier are looked at, at most.
 const drainOperations = 200
 
-// drainBefore waits for those before a barrier. How old one is the shop's clock tells, by which both were made: the bridge's may be another.
+// drainBefore waits for those before a barrier. How old one is the shop's clock tells, by which both were made: the bridge's may be
+// another.
 func (c *batches) drainBefore(ctx context.Context, resource string, barrier *operation) error {
 	if _, err := c.await(ctx, barrier.id, time.Time{}); err != nil && !ended(err) {
 		return &bridge.Error{
@@ -427,7 +428,8 @@ func (c *batches) drainBefore(ctx context.Context, resource string, barrier *ope
 		case op.entity != resource || (op.status != "new" && op.status != "running"):
 			continue
 		}
-		if _, err := c.await(ctx, op.id, c.now().Add(-op.before(barrier))); err != nil && !ended(err) && !errors.Is(err, bridge.ErrOperationLost) {
+		_, err = c.await(ctx, op.id, c.now().Add(-op.before(barrier)))
+		if err != nil && !ended(err) && !errors.Is(err, bridge.ErrOperationLost) {
 			return err
 		}
 	}
