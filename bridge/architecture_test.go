@@ -51,7 +51,7 @@ var rooms = []room{
 	{"bridge/notify/words", below{"bridge"}},
 	{"bridge/notify", below{"bridge", "bridge/config", "bridge/notify/signs", "bridge/notify/words"}},
 	{"bridge/notify/post", below{"bridge", "bridge/config"}},
-	{"bridge/daemon", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/outbound"}},
+	{"bridge/daemon", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/inbound/spool", "bridge/outbound"}},
 	{"bridge/fleet", below{"bridge", "bridge/daemon"}},
 	{"bridge/shadow", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/inbound/spool", "bridge/outbound", "bridge/daemon"}},
 	{"bridge/operate", below{"formats", "bridge", "bridge/config", "bridge/inbound", "bridge/inbound/leftovers", "bridge/inbound/listing",
@@ -73,7 +73,7 @@ var rooms = []room{
 	{"state", below{"formats", "bridge"}},
 
 	// What people see stands on the journeys' read models and decisions, and on who is there.
-	{"bridge/page", below{"formats", "bridge", "bridge/admit", "bridge/config", "bridge/inbound", "bridge/inbound/rows", "bridge/operate",
+	{"bridge/page", below{"formats", "bridge", "bridge/admit", "bridge/config", "bridge/inbound", "bridge/inbound/spool", "bridge/operate",
 		"bridge/operate/checkup"}},
 
 	{"bridge/oro/orotest", nil},

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/inbound"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
 )
 
 // shared is the life of a bridge that shares its work.
@@ -107,7 +107,7 @@ func (r *Relay) called(work string) {
 // tidy keeps the spool of this machine small: the house prunes that of its own alone.
 func (b *Bridge) tidy() unit {
 	return unit{name: "spool", least: time.Hour, do: func(ctx context.Context) (due, error) {
-		return due{after: bridge.Day}, inbound.TidySpool(ctx, b.house())
+		return due{after: bridge.Day}, spool.Tidy(ctx, b.house().Ledger, b.house().Spool)
 	}}
 }
 

@@ -123,12 +123,6 @@ func (p *poller) take(ctx context.Context, d *bridge.Drop) (*step, error) {
 	switch {
 	case d.State != bridge.Claimed:
 		return nil, nil
-	case d.Remote == bridge.ByHand:
-		d.State, d.Reason, d.SettledAt = bridge.Vanished, "the copying of the file was cut short: load it again", p.e.Clock.Now()
-		if d.Made != "" {
-			d.Reason = fmt.Sprintf("the making of its file was cut short: give the %s again", d.Made)
-		}
-		return came(d, bridge.Claimed, p.event(bridge.DropSettled, d, settledText(d))), nil
 	case d.Size > int64(p.f.MaxSize):
 		return nil, p.end(ctx, p.f, d, nil, verdict{state: bridge.Rejected,
 			hint:   "if the sender's files are meant to be that large, raise max_size of the feed and have it sent again",

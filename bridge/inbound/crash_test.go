@@ -101,12 +101,27 @@ func TestANewFileOfTheSameNameDuringACrashIsADropOfItsOwn(t *testing.T) {
 	}
 }
 
-func TestAnInterruptedHandOverIsTold(t *testing.T) {
+func TestAFileIsHandedOverBesideABridgeThatIsAtWork(t *testing.T) {
 	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ""))
-	d := &bridge.Drop{Feed: "prices", Remote: bridge.ByHand, Name: "a.csv", State: bridge.Claimed, ListedRows: -1, SeenAt: w.Clock.Now()}
-	w.Must(w.Ledger.Listed(t.Context(), bridge.Listing{New: []*bridge.Drop{d}}))
+	w.Stock("SKU1")
+	beside := bridgetest.Rival(w)
+	beside.B.In.Spool = w.B.In.Spool // on the same machine
+	rounds := 0
+	w.OnStep(func(string) {
+		rounds++
+		beside.Round()
+	})
+	file := filepath.Join(t.TempDir(), "a.csv")
+	w.Must(os.WriteFile(file, []byte(bridgetest.OnePrice("1")), 0o600))
+	if _, err := w.B.In.HandOver(t.Context(), w.Feed(), file); err != nil {
+		t.Fatal(err)
+	}
+	w.OnStep(nil)
 	w.Round()
-	w.Stands("a.csv vanished the copying of the file was cut short: load it again")
+	w.Stands("a.csv loaded")
+	if rounds < 2 {
+		t.Errorf("the bridge beside was at work %d times", rounds)
+	}
 }
 
 func TestARunAgainBeforeTheLastMoveIsRecordedFindsItsFile(t *testing.T) {

@@ -41,7 +41,7 @@ func (e *Engine) HandOver(ctx context.Context, f *config.Feed, file string) (*br
 	if d.Correction, err = e.poller(f).correctsAny(ctx, d); err != nil {
 		return nil, err
 	}
-	return d, journal{e}.advance(ctx, d, bridge.Claimed, fetched(d, e.Clock.Now()))
+	return d, journal{e}.enterTaken(ctx, d)
 }
 
 // Parts gives the branches of a front their parts of a drop that is fetched, and lists them; there are none of another feed's drop.
@@ -55,25 +55,26 @@ func Parts(ctx context.Context, e *Engine, f *config.Feed, d *bridge.Drop) ([]*b
 	return e.Ledger.Drops(ctx, bridge.DropFilter{Front: d.ID})
 }
 
-// takeIn enters a drop that no remote has brought, as the newest of its feed, and copies its bytes into the spool. The drop is
-// fetched then, which the caller records.
-func (e *Engine) takeIn(ctx context.Context, d *bridge.Drop, from spool.Source, path string) (err error) {
-	now := e.Clock.Now()
-	d.Remote, d.State, d.ListedRows = bridge.ByHand, bridge.Claimed, -1
-	d.SeenAt, d.SteadyAt, d.ListedAt, d.ReadyAt, d.ClaimedAt = now, now, now, now, now
-	if d.Rank, err = order.Newest(ctx, e.Ledger, d, now); err != nil {
-		return err
-	}
-	if err := e.Ledger.Listed(ctx, bridge.Listing{New: []*bridge.Drop{d}, At: now}); err != nil {
-		return err
-	}
+// takeIn copies the bytes of a drop that no remote has brought into the spool, and makes it the newest of its feed. The ledger does not
+// know of it yet: a drop whose bytes are still coming would be nobody's, while a bridge is at work beside whoever gives it.
+func (e *Engine) takeIn(ctx context.Context, d *bridge.Drop, from spool.Source, path string) error {
 	e.Events.Step("take in")
-	c, err := spool.Keep(ctx, from, path, e.Spool, d.ID)
+	c, err := spool.Take(ctx, from, path, e.Spool)
 	if err != nil {
 		return err
 	}
-	d.State, d.Spool, d.Size, d.SHA256, d.FetchedAt = bridge.Fetched, c.Name, c.Size, c.SHA256, e.Clock.Now()
-	return nil
+	now := e.Clock.Now()
+	d.Remote, d.State, d.Spool, d.Size, d.SHA256, d.ListedRows = bridge.ByHand, bridge.Fetched, c.Name, c.Size, c.SHA256, -1
+	d.SeenAt, d.SteadyAt, d.ListedAt, d.ReadyAt, d.ClaimedAt, d.FetchedAt = now, now, now, now, now, now
+	d.Rank, err = order.Newest(ctx, e.Ledger, d, now)
+	return err
+}
+
+// enterTaken enters a drop that was taken in, and what is told of it.
+func (j journal) enterTaken(ctx context.Context, d *bridge.Drop, also ...*bridge.Event) error {
+	j.e.Events.Step("enter")
+	events := append([]*bridge.Event{fetched(d, d.FetchedAt)}, also...)
+	return j.told(j.e.Ledger.Listed(ctx, bridge.Listing{New: []*bridge.Drop{d}, At: d.SeenAt}, events...), events...)
 }
 
 // localFile is a spool.Source of files of this machine.

@@ -67,7 +67,7 @@ func (j journal) enter(ctx context.Context, f *config.Feed, m *making, name, mad
 	if agreed {
 		what += ", at once"
 	}
-	return d, j.advance(ctx, d, bridge.Claimed, fetched(d, j.e.Clock.Now()), j.decision(d, by, what))
+	return d, j.enterTaken(ctx, d, j.decision(d, by, what))
 }
 
 // undoName is the name of the drop that undoes another one.

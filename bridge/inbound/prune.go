@@ -6,14 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/inbound/moves"
-	"github.com/orobridge/orobridge/bridge/inbound/rows"
 	"github.com/orobridge/orobridge/bridge/inbound/spool"
 )
 
@@ -26,10 +22,7 @@ const (
 	pruneRows  = 20_000
 )
 
-const (
-	prunedNote   = "pruned"   // when the last pass was
-	leftoverTime = bridge.Day // after which a temporary file of the spool belongs to nobody
-)
+const prunedNote = "pruned" // when the last pass was
 
 // PruneDue makes a pass if the last one was a day ago, and returns when to ask again.
 func (e *Engine) PruneDue(ctx context.Context) (wait time.Duration, err error) {
@@ -82,7 +75,7 @@ func (p *pruner) prune(ctx context.Context) (more bool, err error) {
 	}
 	rows, err := p.e.Ledger.Prune(ctx, p.before, pruneRows)
 	told, eventsErr := p.e.Ledger.PruneEvents(ctx, p.before, pruneRows)
-	errs = append(errs, err, eventsErr, p.pruneSpool(ctx))
+	errs = append(errs, err, eventsErr, spool.Tidy(ctx, p.e.Ledger, p.e.Spool))
 	return left == 0 || rows || told, errors.Join(errs...)
 }
 
@@ -137,39 +130,4 @@ func (p *pruner) pruneRefused(ctx context.Context) (more bool, err error) {
 	}
 	errs = append(errs, p.e.Ledger.ForgetDrops(ctx, done))
 	return len(done) > 0 && len(drops) == pruneFiles, errors.Join(errs...)
-}
-
-// TidySpool removes what nobody needs from this machine's spool, where others do the work as well.
-func TidySpool(ctx context.Context, e *Engine) error {
-	return (&pruner{journal: journal{e}}).pruneSpool(ctx)
-}
-
-// pruneSpool removes what a process that was killed has left in the spool: parts of files, and copies of which the
-// ledger does not know.
-func (p *pruner) pruneSpool(ctx context.Context) error {
-	entries, err := os.ReadDir(p.e.Spool)
-	if err != nil {
-		return spool.Trouble(err)
-	}
-	var errs []error
-	for _, entry := range entries {
-		info, err := entry.Info()
-		if unwrapped, _ := filepath.Match(rows.LeftOver, entry.Name()); unwrapped && err == nil && info.IsDir() &&
-			time.Since(info.ModTime()) > leftoverTime {
-			errs = append(errs, os.RemoveAll(filepath.Join(p.e.Spool, entry.Name())))
-			continue
-		}
-		if err != nil || !info.Mode().IsRegular() || time.Since(info.ModTime()) < leftoverTime {
-			continue
-		}
-		stale := strings.HasSuffix(entry.Name(), spool.Part)
-		if id, err := strconv.ParseInt(strings.TrimSuffix(entry.Name(), spool.Packed), 10, 64); err == nil {
-			d, err := p.e.Ledger.Drop(ctx, id)
-			stale = errors.Is(err, bridge.ErrUnknown) || err == nil && d.State.Settled() && d.Spool != entry.Name()
-		}
-		if stale {
-			errs = append(errs, os.Remove(filepath.Join(p.e.Spool, entry.Name())))
-		}
-	}
-	return errors.Join(errs...)
 }

@@ -231,7 +231,7 @@ func TestEachEntityIsUndone(t *testing.T) {
 	}
 }
 
-// TestAnUndoThatWasCutShort tells to give it again: its file can't be loaded from anywhere.
+// Before all of its rows are there, nobody knows of an undo.
 func TestAnUndoThatWasCutShort(t *testing.T) {
 	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ""))
 	w.Stock("SKU1")
@@ -248,10 +248,10 @@ func TestAnUndoThatWasCutShort(t *testing.T) {
 	}()
 	w.Restart()
 	w.Round()
-	w.Stands("a.csv loaded", "undo_drop_1.jsonl vanished the making of its file was cut short: give the undo of drop 1 again")
+	w.Stands("a.csv loaded")
 	undo(w, 1, inbound.UndoOptions{Agreed: true})
 	w.Round()
-	w.Stands("a.csv loaded", "undo_drop_1.jsonl vanished …", "undo_drop_1.jsonl loaded")
+	w.Stands("a.csv loaded", "undo_drop_1.jsonl loaded")
 	if got := len(shopPrices(w)); got != 0 {
 		t.Errorf("%d prices are left", got)
 	}

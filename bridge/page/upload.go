@@ -14,7 +14,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/bridge/inbound/rows"
+	"github.com/orobridge/orobridge/bridge/inbound/spool"
 	"github.com/orobridge/orobridge/bridge/operate"
 )
 
@@ -55,7 +55,7 @@ func (d *drafts) keep(feed, name, who string, r io.Reader) (_ *draft, err error)
 	if err := d.clean(); err != nil {
 		return nil, err
 	}
-	folder, err := os.MkdirTemp(d.folder, rows.LeftOver)
+	folder, err := os.MkdirTemp(d.folder, spool.Unwrapped)
 	if err != nil {
 		return nil, &bridge.Error{Op: "keep", Object: name, Err: err, Hint: "look at the disk of state.dir"}
 	}

@@ -13,9 +13,6 @@ import (
 	"github.com/orobridge/orobridge/formats/envelope"
 )
 
-// LeftOver is the pattern of what a killed bridge may leave in its spool: folders of unwrapped files.
-const LeftOver = "unwrapped-*"
-
 // unwrap takes a file out of its wrappings into a folder of its own in the spool, which goes when the rows are closed.
 func (r *File) unwrap(folder string, signed func(envelope.Signature) error) error {
 	layers := r.feed.Layers()
@@ -30,7 +27,7 @@ func (r *File) unwrap(folder string, signed func(envelope.Signature) error) erro
 		return err
 	}
 	defer wrapped.Close()
-	if r.dir, err = os.MkdirTemp(folder, LeftOver); err != nil {
+	if r.dir, err = os.MkdirTemp(folder, spool.Unwrapped); err != nil {
 		return spool.Trouble(err)
 	}
 	src, plain := wrapped.(*os.File)

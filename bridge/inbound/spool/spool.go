@@ -7,6 +7,7 @@ package spool
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -17,6 +18,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"golang.org/x/sync/errgroup"
@@ -44,9 +46,14 @@ type Copy struct {
 // Fetch copies the file of a drop into a folder, to be read by [Open]: temporary name, rename. What another attempt has left under the
 // temporary name goes, be it a link: the copy is a new file, which nobody else can read. It outlasts a loss of power once it is synced,
 // see [Sync]; until then it may be gone, or [ErrDamaged].
-func Fetch(ctx context.Context, r Source, from, folder string, drop int64) (c Copy, err error) {
+func Fetch(ctx context.Context, r Source, from, folder string, drop int64) (Copy, error) {
 	name := strconv.FormatInt(drop, 10)
-	part := filepath.Join(folder, name) + Part
+	return fetch(ctx, r, from, folder, name, func(string) string { return name })
+}
+
+// fetch copies a file under a temporary name, and gives it the one that follows from its sha256.
+func fetch(ctx context.Context, r Source, from, folder, part string, named func(sum string) string) (c Copy, err error) {
+	part = filepath.Join(folder, part) + Part
 	if err := os.Remove(part); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return c, Trouble(err)
 	}
@@ -62,11 +69,12 @@ func Fetch(ctx context.Context, r Source, from, folder string, drop int64) (c Co
 	if err = errors.Join(err, Trouble(file.Close())); err != nil {
 		return c, errors.Join(err, os.Remove(part))
 	}
-	name += copied.suffix()
+	sum := hex.EncodeToString(hash.Sum(nil))
+	name := named(sum) + copied.suffix()
 	if err := os.Rename(part, filepath.Join(folder, name)); err != nil {
 		return c, Trouble(err)
 	}
-	return Copy{name, size, hex.EncodeToString(hash.Sum(nil))}, nil
+	return Copy{name, size, sum}, nil
 }
 
 // syncing is how many copies are brought to the disk at the same time: it writes many small ones in about the time of one.
@@ -100,6 +108,25 @@ func Keep(ctx context.Context, r Source, from, folder string, drop int64) (Copy,
 		err = Sync(folder, c.Name)
 	}
 	return c, err
+}
+
+// given is how the names of copies begin that were made before their drop had a number.
+const given = "given-"
+
+// Take is [Keep] of a file that becomes a drop once all of it is there.
+func Take(ctx context.Context, r Source, from, folder string) (Copy, error) {
+	mark := strings.ToLower(rand.Text())
+	c, err := fetch(ctx, r, from, folder, given+mark, func(sum string) string { return given + sum + "-" + mark })
+	if err == nil {
+		err = Sync(folder, c.Name)
+	}
+	return c, err
+}
+
+// Taken is the sha256 of a copy that [Take] has made, by its name; false for others.
+func Taken(name string) (sum string, ok bool) {
+	sum, _, dashed := strings.Cut(strings.TrimPrefix(name, given), "-")
+	return sum, dashed && strings.HasPrefix(name, given)
 }
 
 // Have brings a drop's bytes back into a folder that is a cache: they were pruned there, or another machine has fetched them. They are
