@@ -295,7 +295,8 @@ func moveDrop(ctx context.Context, tx statements, m bridge.Move) error {
 	case err != nil:
 		return err
 	case was.State != m.From:
-		return fmt.Errorf("drop %d is %s, not %s: %w", m.ID, was.State, m.From, bridge.ErrMoved)
+		return &bridge.Error{Op: "move", Object: fmt.Sprintf("drop %d", m.ID), Hint: fmt.Sprintf("look at it again: `orobridge drop %d`", m.ID),
+			Err: fmt.Errorf("it is %s by now, not %s: %w", was.State, m.From, bridge.ErrMoved)}
 	}
 	columns, args := slices.Clone(otherColumns), others(m.Drop)
 	before := indexed(&was)

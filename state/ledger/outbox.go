@@ -227,7 +227,8 @@ func saveOutfile(ctx context.Context, tx statements, f bridge.FileMove) error {
 	if n, err := res.RowsAffected(); err != nil || n == 1 {
 		return err
 	}
-	return fmt.Errorf("it is not %s: %w", f.From, bridge.ErrMoved)
+	return &bridge.Error{Op: "move", Object: f.Name, Err: fmt.Errorf("it is not %s by now: %w", f.From, bridge.ErrMoved),
+		Hint: "look at it again: `orobridge orders`"}
 }
 
 func saveOwed(ctx context.Context, tx statements, o *bridge.Owed) error {
