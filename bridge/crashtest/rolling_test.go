@@ -20,6 +20,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
+	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 	"github.com/orobridge/orobridge/state/postgres/postgrestest"
 )
 
@@ -225,8 +226,11 @@ func TestBridgesAreUpgradedOneAfterTheOther(t *testing.T) {
 	s.there(2)
 	s.wave()
 
-	port := free(t)
-	s.own(newer, fmt.Sprintf("admin: { listen: '127.0.0.1:%d' }\n", port))
+	port, err := sftptest.FreePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.own(newer, fmt.Sprintf("admin: { listen: '127.0.0.1:%s' }\n", port))
 	systemd := newManager(t)
 	program := next(t)
 	s.startAs(newer, program, systemd.env())
@@ -247,7 +251,7 @@ func TestBridgesAreUpgradedOneAfterTheOther(t *testing.T) {
 	systemd.hears("STATUS=at work")
 	ready(t, port)
 	s.start(first)
-	err := <-first.ended
+	err = <-first.ended
 	first.cmd = nil
 	if told, lerr := os.ReadFile(first.log.Name()); lerr != nil || err == nil || !bytes.Contains(told, []byte("install orobridge 9.9 again")) {
 		t.Errorf("an older one that comes again ends with %v", err)
@@ -275,10 +279,10 @@ func TestBridgesAreUpgradedOneAfterTheOther(t *testing.T) {
 }
 
 // ready wants a bridge to say at its address that it is alive and ready.
-func ready(t *testing.T, port int) {
+func ready(t *testing.T, port string) {
 	t.Helper()
 	for _, path := range []string{"livez", "readyz"} {
-		answer, err := http.Get(fmt.Sprintf("http://127.0.0.1:%d/%s", port, path))
+		answer, err := http.Get(fmt.Sprintf("http://127.0.0.1:%s/%s", port, path))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -287,15 +291,4 @@ func ready(t *testing.T, port int) {
 			t.Errorf("%s: %s %s %v", path, answer.Status, text, err)
 		}
 	}
-}
-
-// free is a port that nobody listens on.
-func free(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
 }

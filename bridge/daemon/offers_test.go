@@ -143,7 +143,7 @@ func TestABridgeAsksAtItsStartAndGoesOnWhenTheShopIsWhole(t *testing.T) {
 	w.B.Shop = s
 	w.Round()
 	s.change(func(c *bridge.Capabilities) { c.Kits = false })
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var seen []string
 	w.Events.Observe(func(e *bridge.Event) {

@@ -3,7 +3,7 @@ package fleet
 import (
 	"testing"
 
-	"go.uber.org/goleak"
+	"github.com/orobridge/orobridge/state/postgres/postgrestest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { postgrestest.Main(m) }

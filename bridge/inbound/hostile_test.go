@@ -96,7 +96,7 @@ func overSFTP(w *bridgetest.World) bridge.Remote {
 	key, err := os.ReadFile(login.KeyFile)
 	w.Must(err)
 	remote, err := sftp.New("sap", &sftp.Options{Address: login.Address, User: login.User, PrivateKey: bridge.Secret(key),
-		KnownHostsFile: login.KnownHostsFile, ReadTimeout: bridge.Duration(10 * time.Second)})
+		KnownHostsFile: login.KnownHostsFile, ReadTimeout: bridge.Duration(time.Minute)})
 	w.Must(err)
 	w.T.Cleanup(func() { _ = remote.Close() })
 	return remote

@@ -1118,7 +1118,7 @@ func TestARunningKeeperTellsAndEnds(t *testing.T) {
 	r := newReceiver(t)
 	h := newHouse(t, ops, r)
 	h.drop("prices", bridge.Held, "p.csv")
-	ctx, stop := context.WithTimeout(h.Context(), 20*time.Second)
+	ctx, stop := context.WithTimeout(h.Context(), time.Minute)
 	defer stop()
 	works := h.send
 	h.send = func(ctx context.Context, to *config.Route, l bridge.Letter) error {

@@ -38,6 +38,14 @@ func holdsRecords(_ *http.Request, body []byte) bool {
 	return !bytes.HasPrefix(body, []byte(`{"data":[]}`))
 }
 
+// patience is a shop that is waited for as long as a busy machine may need, unless it hangs.
+func patience(fault string) config.Shop {
+	if strings.HasPrefix(fault, "hang") {
+		return config.Shop{Timeout: bridge.Duration(600 * time.Millisecond)}
+	}
+	return config.Shop{Timeout: bridge.Duration(time.Minute)}
+}
+
 func TestNoCreateIsRepeated(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -60,8 +68,7 @@ func TestNoCreateIsRepeated(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			cfg := config.Shop{Timeout: bridge.Duration(200 * time.Millisecond)}
-			shop, c := newShopWith(t, cfg, Options{}, orotest.Seed(orotest.Sample))
+			shop, c := newShopWith(t, patience(tt.name), Options{}, orotest.Seed(orotest.Sample))
 			in := shop.Inject(orotest.Fault{Method: http.MethodPatch, Path: apiCustomers, Times: 100, Match: holdsRecords, Effect: tt.effect})
 			before := shop.Count("customers")
 			_, _, err := c.Submit(t.Context(), creates(100, 3))
@@ -89,8 +96,7 @@ func TestUpdatesAreRepeated(t *testing.T) {
 		"hang": orotest.Hang(), "busy": orotest.TooManyRequests(time.Second),
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := config.Shop{Timeout: bridge.Duration(200 * time.Millisecond)}
-			shop, c := newShopWith(t, cfg, Options{}, orotest.Seed(orotest.Sample))
+			shop, c := newShopWith(t, patience(name), Options{}, orotest.Seed(orotest.Sample))
 			load(t, c, record(formats.Customers, "100", "name", "A"))
 			shop.Inject(orotest.Fault{Method: http.MethodPatch, Path: apiCustomers, Times: 2, Effect: effect})
 			load(t, c, record(formats.Customers, "100", "name", "B"))
@@ -106,8 +112,7 @@ func TestReadsAreRepeated(t *testing.T) {
 		"500": orotest.ServerError(), "cut before": orotest.CutBefore(), "cut in the middle": orotest.CutAfter(200), "hang": orotest.Hang(),
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := config.Shop{Timeout: bridge.Duration(200 * time.Millisecond)}
-			shop, c := newShopWith(t, cfg, Options{}, orotest.Seed(orotest.Sample))
+			shop, c := newShopWith(t, patience(name), Options{}, orotest.Seed(orotest.Sample))
 			in := shop.Inject(orotest.Fault{Method: http.MethodGet, Path: "/admin/api/products", Times: 2, Effect: effect})
 			if got := find(t, c, record(formats.Products, "0RT28", "status", "")); got.Found == nil || in.Hits() != 2 {
 				t.Errorf("found %+v after %d faults", got, in.Hits())

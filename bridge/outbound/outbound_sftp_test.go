@@ -31,7 +31,7 @@ func overSFTP(w *bridgetest.World, options sftptest.Options) *sftptest.Proxy {
 	login, err = login.Via(proxy.Address)
 	w.Must(err)
 	remote, err := sftp.New("sap", &sftp.Options{Address: login.Address, User: login.User, PrivateKey: key(w, login.KeyFile),
-		KnownHostsFile: login.KnownHostsFile, ReadTimeout: bridge.Duration(2 * time.Second)})
+		KnownHostsFile: login.KnownHostsFile, ReadTimeout: bridge.Duration(time.Minute)})
 	w.Must(err)
 	w.T.Cleanup(func() { _ = remote.Close() })
 	w.B.Out.Remotes = map[string]bridge.Remote{"disk": remote}

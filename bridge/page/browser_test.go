@@ -128,7 +128,7 @@ func (b *browser) goes(path string) {
 func (b *browser) sees(texts ...string) {
 	b.t.Helper()
 	for _, text := range texts {
-		for deadline := time.Now().Add(30 * time.Second); ; {
+		for deadline := time.Now().Add(time.Minute); ; {
 			found, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](fmt.Sprintf("!!document.body && document.body.innerText.includes(%q)", text)))
 			if err == nil && found {
 				break

@@ -357,7 +357,7 @@ func TestWatchersHearOfNews(t *testing.T) {
 	<-heard // the stream has begun
 	s.Events.Tell(&bridge.Event{Kind: bridge.Progressed, Feed: "prices", File: "p.csv", Phase: "sending", Done: 3, Total: 9}, &bridge.Event{Kind: bridge.DropSeen})
 	all := ""
-	for deadline := time.After(30 * time.Second); !strings.Contains(all, "event: news"); {
+	for deadline := time.After(time.Minute); !strings.Contains(all, "event: news"); {
 		select {
 		case text := <-heard:
 			all += text

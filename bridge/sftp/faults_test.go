@@ -49,7 +49,7 @@ func names(t *testing.T, l sftptest.Login) []string {
 // until tries again until it works: the moment at which a broken connection is noticed is not the test's to know.
 func until(t *testing.T, f func() error) {
 	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for {
 		err := f()
 		if err == nil {
@@ -198,9 +198,8 @@ func TestStall(t *testing.T) {
 			cfg := loginConfig(t, l)
 			cfg.ReadTimeout = bridge.Duration(500 * time.Millisecond)
 			r := open(t, cfg)
-			_, err := r.List(t.Context(), "")
-			check(t, err)
-			err = operation(r, p)
+			until(t, func() error { _, err := r.List(t.Context(), ""); return err })
+			err := operation(r, p)
 			fails(t, err, os.ErrDeadlineExceeded, bridge.Pause)
 			fails(t, err, bridge.ErrUnreachable, bridge.Pause)
 			p.Stall(false)
@@ -231,11 +230,11 @@ func TestSlowLinkIsNoStall(t *testing.T) {
 	_, l := serve(t, sftptest.Options{})
 	p, l := proxy(t, l)
 	cfg := loginConfig(t, l)
-	cfg.ReadTimeout = bridge.Duration(500 * time.Millisecond)
+	cfg.ReadTimeout = bridge.Duration(2 * time.Second)
 	r := open(t, cfg)
 	_, err := r.List(t.Context(), "")
 	check(t, err)
-	p.Bandwidth(1 << 20)
+	p.Bandwidth(256 << 10)
 	body := random(1 << 20) // twice as long as the silence that is allowed
 	check(t, r.Put(t.Context(), "f.bin", bytes.NewReader(body)))
 	var got bytes.Buffer
@@ -252,7 +251,7 @@ func TestKeepAliveFindsHalfOpen(t *testing.T) {
 	p, l := proxy(t, l)
 	cfg := loginConfig(t, l)
 	cfg.KeepAlive = bridge.Duration(50 * time.Millisecond)
-	cfg.ReadTimeout = bridge.Duration(time.Second)
+	cfg.ReadTimeout = bridge.Duration(3 * time.Second)
 	r := open(t, cfg)
 	_, err := r.List(t.Context(), "")
 	check(t, err)

@@ -56,7 +56,7 @@ func (d *door) quiet(sessions int) {
 // work logs in from an address and moves a file.
 func (d *door) work(from string) {
 	d.t.Helper()
-	tcp, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: 5 * time.Second}).Dial("tcp", d.address)
+	tcp, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: time.Minute}).Dial("tcp", d.address)
 	check(d.t, err)
 	defer tcp.Close()
 	conn, channels, requests, err := ssh.NewClientConn(tcp, d.address, &ssh.ClientConfig{User: "erp",
@@ -77,7 +77,7 @@ func TestManyConnections(t *testing.T) {
 	if *long {
 		n = 10_000
 	}
-	d := serve(t, func(o *sftpd.Options) { o.Limits.HandshakeTimeout = bridge.Duration(2 * time.Second) })
+	d := serve(t) // whose handshakes may take a minute: who was let in keeps his place
 	survives(t, d, func() {
 		var open []net.Conn
 		told := map[string]int{}
@@ -85,7 +85,7 @@ func TestManyConnections(t *testing.T) {
 			c, err := net.Dial("tcp", d.address)
 			check(t, err)
 			open = append(open, c)
-			_ = c.SetReadDeadline(time.Now().Add(5 * time.Second))
+			_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 			line, _ := bufio.NewReader(io.LimitReader(c, 200)).ReadString('\n')
 			told[strings.TrimSpace(line)]++
 			if i == n/2 {
@@ -165,7 +165,7 @@ func TestHalfHandshakes(t *testing.T) {
 				}
 				defer c.Close()
 				_, _ = c.Write(bytes)
-				_ = c.SetReadDeadline(time.Now().Add(20 * time.Second))
+				_ = c.SetReadDeadline(time.Now().Add(time.Minute))
 				var late net.Error
 				if _, err := io.Copy(io.Discard, c); errors.As(err, &late) && late.Timeout() {
 					t.Errorf("%s: the server holds on", name)
@@ -202,7 +202,8 @@ func TestGuessersAreSlowedDown(t *testing.T) {
 func TestWrongUserTakesAsLongAsWrongPassword(t *testing.T) {
 	d := serve(t, func(o *sftpd.Options) { o.Users[0].PasswordHash = hashed(t, "right password") })
 	least := map[string]time.Duration{}
-	for i := range 6 {
+	alike := func() bool { return least["e"] <= 4*least["n"] && least["n"] <= 4*least["e"] }
+	for i := 0; i < 6 || i < 30 && !alike(); i++ { // at best: a busy machine may take its time, but not each time
 		for _, user := range []string{"erp", fmt.Sprint("nobody", i)} {
 			var asked time.Time
 			_, _ = d.dial(user, ssh.PasswordCallback(func() (string, error) {
@@ -216,8 +217,8 @@ func TestWrongUserTakesAsLongAsWrongPassword(t *testing.T) {
 			d.work("127.0.0.1")
 		}
 	}
-	if a, b := least["e"], least["n"]; a > 4*b || b > 4*a {
-		t.Errorf("a user who is there %v, one who is not %v", a, b)
+	if !alike() {
+		t.Errorf("a user who is there %v, one who is not %v", least["e"], least["n"])
 	}
 }
 
@@ -409,7 +410,7 @@ func TestRequestsInAnyOrder(t *testing.T) {
 
 // A client that asks and never listens holds nothing for longer than an idle one.
 func TestTheIdleAndTheDeafAreCutOff(t *testing.T) {
-	d := serve(t, func(o *sftpd.Options) { o.Limits.IdleTimeout = bridge.Duration(400 * time.Millisecond) })
+	d := serve(t, func(o *sftpd.Options) { o.Limits.IdleTimeout = bridge.Duration(2 * time.Second) })
 	d.work("127.0.0.2")
 	check(t, d.Put(t.Context(), "/erp/big", bytes.NewReader(make([]byte, 8<<20))))
 	survives(t, d, func() {

@@ -176,7 +176,7 @@ func (d *door) await(kind bridge.EventKind, n int) []*bridge.Event {
 // until looks again and again.
 func until(t testing.TB, what string, is func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !is(); time.Sleep(2 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !is(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("never: %s", what)
 		}
@@ -189,7 +189,7 @@ func (d *door) dial(user string, auth ...ssh.AuthMethod) (*ssh.Client, error) {
 		auth = []ssh.AuthMethod{ssh.PublicKeys(d.signer)}
 	}
 	return ssh.Dial("tcp", d.address, &ssh.ClientConfig{User: user, Auth: auth, HostKeyCallback: ssh.FixedHostKey(d.host),
-		Timeout: 10 * time.Second})
+		Timeout: time.Minute})
 }
 
 // partner is a client who has logged in.

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 	"github.com/orobridge/orobridge/state/postgres/postgrestest"
 )
 
@@ -95,15 +96,16 @@ func loaded(t *testing.T, dir, binary, file string) bool {
 func freePair(t *testing.T) int {
 	t.Helper()
 	for range 100 {
-		one, err := net.Listen("tcp", "127.0.0.1:0")
+		first, err := sftptest.FreePort()
 		if err != nil {
 			t.Fatal(err)
 		}
-		port := one.Addr().(*net.TCPAddr).Port
-		two, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+1)))
-		_ = one.Close()
-		if err == nil {
-			_ = two.Close()
+		port, err := strconv.Atoi(first)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if next, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+1))); err == nil {
+			_ = next.Close()
 			return port
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
+	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 )
 
 // TestLatency measures how long an order takes from its commit in the shop to its file under its name on a real sshd,
@@ -46,12 +47,11 @@ func TestLatency(t *testing.T) {
 		w.report(took)
 	})
 	t.Run("woken by webhooks alone", func(t *testing.T) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
+		port, err := sftptest.FreePort()
 		if err != nil {
 			t.Fatal(err)
 		}
-		address := l.Addr().String()
-		l.Close()
+		address := net.JoinHostPort("127.0.0.1", port)
 		w := newOrderWorld(t, "", fmt.Sprintf("webhook: { listen: '%s', secret: 0123456789abcdef0123456789abcdef, url: 'http://%s/webhook' }\n", address, address))
 		text, err := os.ReadFile(w.config)
 		if err != nil {
@@ -103,7 +103,7 @@ func (w *orderWorld) customers(rows int) {
 
 func (w *orderWorld) await(what string, done func() bool) {
 	w.t.Helper()
-	for deadline := time.Now().Add(time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			log, _ := os.ReadFile(filepath.Join(w.dir, "log"))
 			w.t.Fatalf("%s did not come\n%s", what, log)

@@ -71,6 +71,7 @@ func TestScripts(t *testing.T) {
 			"sshd":   startSSHD,
 			"sftpd":  startSFTPD,
 			"door":   prepareDoor,
+			"port":   freePorts,
 			"erp":    playERP,
 			"drip":   drip,
 			"exits":  exits,

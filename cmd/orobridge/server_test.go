@@ -23,6 +23,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
+	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 	"github.com/orobridge/orobridge/cmd/orobridge/show"
 )
 
@@ -112,12 +113,11 @@ func newPair(t *testing.T) *pair {
 	p.write("cert.pem", string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: lender.Certificate().Raw})))
 	p.write("key.pem", string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key})))
 	lender.Close()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := sftptest.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := listener.Addr().String()
-	listener.Close()
+	address := net.JoinHostPort("127.0.0.1", port)
 	p.server = "https://" + address
 	p.write("orobridge.yaml", fmt.Sprintf(remoteConfig, shop.URL(), address))
 	if err := os.MkdirAll(filepath.Join(p.dir, "orders"), 0o755); err != nil {

@@ -144,17 +144,26 @@ func startSFTPD(ts *testscript.TestScript, neg bool, args []string) {
 // address, $SFTP_ADDRESS, where the script starts the bridge.
 func prepareDoor(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, neg || len(args) > 0, "door")
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := sftptest.FreePort()
 	ts.Check(err)
-	ts.Check(listener.Close())
 	ts.Check(erp.MakeKey(ts.MkAbs("host_key")))
 	ts.Check(erp.MakeKey(ts.MkAbs("id_erp")))
 	host, _, _, _, err := ssh.ParseAuthorizedKey([]byte(ts.ReadFile("host_key.pub")))
 	ts.Check(err)
-	login := sftptest.Login{Address: listener.Addr().String(), User: "erp", KeyFile: ts.MkAbs("id_erp"),
+	login := sftptest.Login{Address: net.JoinHostPort("127.0.0.1", port), User: "erp", KeyFile: ts.MkAbs("id_erp"),
 		KnownHostsFile: ts.MkAbs("known_hosts"), Folder: "/"}
 	ts.Check(os.WriteFile(login.KnownHostsFile, []byte(sftptest.KnownHost(login.Address, host)+"\n"), 0o600))
 	stageOf(ts).enter(ts, login)
+}
+
+// freePorts puts ports that are free into variables: port ADMIN HOOK.
+func freePorts(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, neg || len(args) == 0, "port NAME ...")
+	for _, name := range args {
+		port, err := sftptest.FreePort()
+		ts.Check(err)
+		ts.Setenv(name, port)
+	}
 }
 
 // playERP runs one command of the real sftp client as the ERP: erp put prices.csv out/prices.csv. What it prints is

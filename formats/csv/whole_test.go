@@ -11,6 +11,7 @@ import (
 
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/csv"
+	"github.com/orobridge/orobridge/formats/hostiletest"
 )
 
 func TestATrailerIsComparedWithWhatStandsBeforeIt(t *testing.T) {
@@ -218,13 +219,13 @@ func TestAHeaderHasAtMostTenThousandColumnsAndTakesLinearTime(t *testing.T) {
 		return b.String() + "sku\n"
 	}
 	for n, fits := range map[int]bool{9_999: true, 10_000: false, 150_000: false} {
-		begin := time.Now()
+		began := hostiletest.Spent()
 		_, err := (&csv.Options{}).Open(strings.NewReader(header(n)), formats.Products)
 		if (err == nil) != fits {
 			t.Errorf("%d columns: %v", n+1, err)
 		}
-		if took := time.Since(begin); took > 2*time.Second {
-			t.Errorf("%d columns take %v", n+1, took)
+		if took := hostiletest.Spent() - began; took > 2*time.Second {
+			t.Errorf("%d columns take %v of a processor", n+1, took)
 		}
 	}
 }

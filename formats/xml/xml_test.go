@@ -13,6 +13,7 @@ import (
 	"golang.org/x/text/encoding/charmap"
 
 	"github.com/orobridge/orobridge/formats"
+	"github.com/orobridge/orobridge/formats/hostiletest"
 )
 
 // stock is a file as an integration tool makes it: own tag names, a decimal comma, fields around the records.
@@ -198,13 +199,13 @@ func BenchmarkReader(b *testing.B) {
 
 // TestManyTextsOfOneElementAreJoinedInLinearTime: each was appended to a new string of all before it.
 func TestManyTextsOfOneElementAreJoinedInLinearTime(t *testing.T) {
-	begin := time.Now()
+	began := hostiletest.Spent()
 	got := dump(options(), "<Stock><Plant><Item>"+strings.Repeat("<Tag>a</Tag>", 300_000)+"</Item></Plant></Stock>")
 	if want := "1 tags=\"" + strings.Repeat("a ", 299_999) + "a\"\n"; got != want {
 		t.Errorf("%.60s", got)
 	}
-	if took := time.Since(begin); took > 3*time.Second {
-		t.Errorf("it took %v", took)
+	if took := hostiletest.Spent() - began; took > 3*time.Second {
+		t.Errorf("it took %v of a processor", took)
 	}
 	if got := dump(options(), "<Stock><Plant><Item>"+strings.Repeat("<Tag>"+strings.Repeat("a", 999)+"</Tag>", 5000)+"</Item><Item no='2'/></Plant></Stock>"); !strings.HasPrefix(got, "REJECT too_long tags 1") || !strings.HasSuffix(got, "1 sku=\"2\"\n") {
 		t.Errorf("%.60s … %s", got, got[len(got)-40:])

@@ -160,7 +160,7 @@ func walksKeepNobody(w *world) {
 	w.must(w.Settle(w.Context(), 0, []bridge.Settlement{parkedOf(d, "A", "X", at), fated(r, "A", bridge.FateCreated)}))
 	w.must(w.RejectRows(w.Context(), []bridge.RejectRow{rejectOf(r, "C", formats.Position{})}))
 	w.must(w.Keep(w.Context(), &bridge.Event{Kind: bridge.Noted}))
-	ctx, cancel := context.WithTimeout(w.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(w.Context(), time.Minute)
 	defer cancel()
 	g, ctx := errgroup.WithContext(ctx)
 	walks := w.walks(ctx, d)

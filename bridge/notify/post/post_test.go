@@ -120,7 +120,7 @@ func mailServer(t *testing.T, refuse string) (address string, mails chan string)
 // serveMail answers one client.
 func serveMail(conn net.Conn, refuse string, mails chan<- string) {
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
 	c := textproto.NewReader(bufio.NewReader(conn))
 	say := func(line string) { _, _ = io.WriteString(conn, line+"\r\n") }
 	say("220 mail.test ESMTP")
@@ -196,7 +196,7 @@ func TestAnErrorHoldsNoSecret(t *testing.T) {
 		"smtp://s3cret-user:s3cret-word@" + closed + "/?from=s3cret@example.com&to=s3cret@example.com",
 		"s3cret", "nothing://s3cret-host/s3cret", "generic+http://%zz-s3cret",
 	} {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		err := (&post.Office{}).Send(ctx, route(url), alarm)
 		cancel()
 		if err == nil {

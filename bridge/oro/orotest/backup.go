@@ -27,13 +27,18 @@ func (s *Shop) Backup() *Backup {
 func (s *Shop) Restore(b *Backup) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.become(b.tables)
+	s.lastOperation, s.operations = b.operation, make(map[int]*operation)
+}
+
+// become fills the shop's tables with copies of what others hold, which serve again.
+func (s *holdings) become(tables map[string]*table) {
 	for name, t := range s.tables {
-		c := b.tables[name].copied() // the backup serves again
+		c := tables[name].copied()
 		t.rows, t.count, t.codes, t.names = c.rows, c.count, c.codes, c.names
 		t.texts, t.refs, t.listed, t.uniques = c.texts, c.refs, c.listed, c.uniques
 	}
-	s.lastOperation, s.spoken = b.operation, nil
-	s.operations = make(map[int]*operation)
+	s.spoken = nil
 }
 
 // copied is a table that later changes of t do not reach.
@@ -54,9 +59,15 @@ func buckets[K comparable](l []map[K][]int32) []map[K][]int32 {
 		if m == nil {
 			continue
 		}
+		n := 0
+		for _, v := range m {
+			n += len(v)
+		}
 		out[i] = make(map[K][]int32, len(m))
+		room := make([]int32, 0, n)
 		for k, v := range m {
-			out[i][k] = slices.Clone(v)
+			room = append(room, v...)
+			out[i][k] = room[len(room)-len(v) : len(room) : len(room)]
 		}
 	}
 	return out

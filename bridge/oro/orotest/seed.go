@@ -56,10 +56,40 @@ func readSeeds(text []byte) (all map[string][]seedling) {
 	return all
 }
 
+// A bed is what new shops are planted from: it is sown once in a process.
+type bed struct {
+	goods   Goods
+	release Release
+}
+
+var beds sync.Map // by bed, its func() map[string]*table
+
+func (b bed) tables() map[string]*table {
+	sown, _ := beds.LoadOrStore(b, sync.OnceValue(func() map[string]*table {
+		s := &holdings{release: releases[b.release], tables: newTables(resources)}
+		s.sow(b.goods)
+		return s.tables
+	}))
+	return sown.(func() map[string]*table)()
+}
+
 // plant fills a new shop.
 func (s *Shop) plant() {
+	s.become(bed{s.seed, s.release.name}.tables())
+	if s.statuses {
+		for _, status := range []string{"open", "processing", "closed", "cancelled"} {
+			s.mustAdd("orderstatuses", map[string]any{"id": status, "name": strings.ToUpper(status[:1]) + status[1:]}, nil)
+		}
+	}
+	for _, k := range s.keys {
+		k.add(s.tables[k.resource])
+	}
+}
+
+// sow fills empty tables.
+func (s *holdings) sow(goods Goods) {
 	all := baseSeeds()
-	if s.seed == Sample {
+	if goods == Sample {
 		all = sampleSeeds()
 	}
 	s.plantCountries()
@@ -83,11 +113,6 @@ func (s *Shop) plant() {
 	for _, name := range names {
 		for _, seed := range all[name] {
 			s.arrange(s.tables[name], seed)
-		}
-	}
-	if s.statuses {
-		for _, status := range []string{"open", "processing", "closed", "cancelled"} {
-			s.mustAdd("orderstatuses", map[string]any{"id": status, "name": strings.ToUpper(status[:1]) + status[1:]}, nil)
 		}
 	}
 }

@@ -26,6 +26,7 @@ type Shop struct {
 	chunk       int
 	syncTimeout time.Duration
 	seed        Goods
+	keys        []uniqueKey
 	wrap        func(net.Listener) net.Listener
 
 	operations    map[int]*operation // these three under the holdings' mutex
@@ -144,12 +145,23 @@ func ExternalStatusManagement(on bool) Option { return func(s *Shop) { s.statuse
 // UniqueKey makes the values of an attribute unique, as an administrator does with the unique keys of entity management.
 // Label is what people call the attribute. The database does not back it: only what was there before is seen.
 func UniqueKey(resource, attribute, label string) Option {
-	return func(s *Shop) {
-		t := s.tables[resource]
-		t.unique = append(slices.Clone(t.unique), unique{fields: []string{attribute}, detail: `Value for field "` + label + `" must be unique`})
-		t.uniques = append(t.uniques, make(map[string]int32))
-		if slot := t.byName[attribute].slot; t.texts[slot] == nil {
-			t.texts[slot] = make(map[string][]int32)
+	return func(s *Shop) { s.keys = append(s.keys, uniqueKey{resource, attribute, label}) }
+}
+
+type uniqueKey struct{ resource, attribute, label string }
+
+func (k uniqueKey) add(t *table) {
+	detail := `Value for field "` + k.label + `" must be unique`
+	t.unique = append(slices.Clone(t.unique), unique{fields: []string{k.attribute}, detail: detail})
+	t.uniques = append(t.uniques, make(map[string]int32))
+	slot := t.byName[k.attribute].slot
+	if t.texts[slot] != nil {
+		return
+	}
+	t.texts[slot] = make(map[string][]int32)
+	for _, r := range t.rows {
+		if r != nil {
+			reindex(t.texts[slot], "", r.attrs[slot], r.serial, false)
 		}
 	}
 }

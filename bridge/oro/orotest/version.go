@@ -34,6 +34,7 @@ func (r Release) Known() bool {
 
 // release is how the releases differ, as data.
 type release struct {
+	name        Release
 	geography   func() []territory // countries and regions, read once for all shops
 	pagedLists  bool               // lists of options are cut into pages
 	primaryLast bool               // a new product's units come with the primary one at the end
@@ -46,8 +47,8 @@ var geography61 []byte
 var geography70 []byte
 
 var releases = map[Release]release{
-	V61: {geography: sync.OnceValue(func() []territory { return readGeography(geography61) })},
-	V70: {geography: sync.OnceValue(func() []territory { return readGeography(geography70) }), pagedLists: true, primaryLast: true},
+	V61: {name: V61, geography: sync.OnceValue(func() []territory { return readGeography(geography61) })},
+	V70: {name: V70, geography: sync.OnceValue(func() []territory { return readGeography(geography70) }), pagedLists: true, primaryLast: true},
 }
 
 // cutsPages reports whether a list of t is cut into pages.

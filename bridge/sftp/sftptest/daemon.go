@@ -38,7 +38,7 @@ type lodging struct {
 
 // lodge makes a lodging for a server whose only user is user.
 func lodge(dir, user string) (*lodging, error) {
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +100,7 @@ func (s *Daemon) Start() error {
 		_ = s.cmd.Wait()
 		close(s.done)
 	}()
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for {
 		if answers(ctx, s.Address) {

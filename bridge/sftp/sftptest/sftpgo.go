@@ -31,7 +31,7 @@ func newSFTPGo(dir string) (*Daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	port, err := FreePort()
 	if err != nil {
 		return nil, err
 	}

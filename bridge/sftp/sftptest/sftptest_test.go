@@ -107,12 +107,19 @@ func TestProxy(t *testing.T) {
 		t.Cleanup(func() { _ = conn.Close() })
 		return conn, bufio.NewReader(conn)
 	}
+	hear := func(conn net.Conn, r *bufio.Reader, within time.Duration) string {
+		_ = conn.SetReadDeadline(time.Now().Add(within))
+		line, _ := r.ReadString('\n')
+		return line
+	}
 	say := func(conn net.Conn, r *bufio.Reader) (string, time.Duration) {
 		start := time.Now()
 		_, _ = conn.Write([]byte("hello\n"))
-		_ = conn.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
-		line, _ := r.ReadString('\n')
-		return line, time.Since(start)
+		return hear(conn, r, time.Minute), time.Since(start)
+	}
+	silent := func(conn net.Conn, r *bufio.Reader) string {
+		_, _ = conn.Write([]byte("hello\n"))
+		return hear(conn, r, 300*time.Millisecond)
 	}
 	conn, r := dial()
 	if line, _ := say(conn, r); line != "hello\n" {
@@ -124,12 +131,11 @@ func TestProxy(t *testing.T) {
 	}
 	p.Latency(0)
 	p.Stall(true)
-	if line, _ := say(conn, r); line != "" {
+	if line := silent(conn, r); line != "" {
 		t.Errorf("stalled: %q", line)
 	}
 	p.Stall(false)
-	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
-	if line, _ := r.ReadString('\n'); line != "hello\n" {
+	if line := hear(conn, r, time.Minute); line != "hello\n" {
 		t.Errorf("after the stall: %q", line)
 	}
 	p.CutAfter(sftptest.Down, 3)
@@ -142,7 +148,7 @@ func TestProxy(t *testing.T) {
 		t.Errorf("after the cut: %q", line)
 	}
 	p.HalfOpen()
-	if line, _ := say(conn, r); line != "" {
+	if line := silent(conn, r); line != "" {
 		t.Errorf("half-open: %q", line)
 	}
 	conn, r = dial()
@@ -151,7 +157,7 @@ func TestProxy(t *testing.T) {
 	}
 	p.Refuse(true)
 	conn, _ = dial()
-	_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(time.Minute))
 	if _, err := conn.Read(make([]byte, 1)); err != io.EOF {
 		t.Errorf("refused: %v", err)
 	}
@@ -160,11 +166,9 @@ func TestProxy(t *testing.T) {
 // scripts/sshd, as the README has it.
 func TestScript(t *testing.T) {
 	dir := t.TempDir()
-	listen, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := sftptest.FreePort()
 	check(t, err)
-	_, port, _ := net.SplitHostPort(listen.Addr().String())
-	check(t, listen.Close())
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "../../../scripts/sshd", dir, port)
 	log, err := cmd.StderrPipe()

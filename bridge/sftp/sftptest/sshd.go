@@ -100,8 +100,9 @@ func findSSHD() (string, error) {
 		"sudo apt-get install openssh-server (Debian, Ubuntu), sudo dnf install openssh-server (Fedora)")
 }
 
-// freePort is a port that nobody has, below those that connections to elsewhere are given: one of these could take it meanwhile.
-func freePort() (string, error) {
+// FreePort is a port of loopback that nobody has, for a server of another process. It is below those that connections to elsewhere are
+// given: one of these could take it meanwhile.
+func FreePort() (string, error) {
 	const first, ports, tries = 20_000, 12_000, 50
 	for n := 1; ; n++ {
 		port := strconv.Itoa(first + rand.IntN(ports))
