@@ -54,6 +54,7 @@ type Memory struct {
 	compared  spool.Compared
 	moments   order.Moments
 	movedAt   sync.Map // by feed, when it moved files in its folder last
+	calm      sync.Map // by feed, the look at its folder that left nothing to do
 	strangers sync.Map // by feed, what was noted of its folder
 	lateAt    sync.Map // by feed, the id of the drop that was looked at last
 	waker     trouble.Waker
@@ -63,7 +64,7 @@ type Memory struct {
 
 // Forget takes away what is remembered of a feed, whose config has changed.
 func (m *Memory) Forget(feed string) {
-	for _, of := range []*sync.Map{&m.lines.all, &m.strangers, &m.lateAt} {
+	for _, of := range []*sync.Map{&m.lines.all, &m.calm, &m.strangers, &m.lateAt} {
 		of.Delete(feed)
 	}
 }

@@ -54,47 +54,16 @@ func (p *poller) fetchManifest(ctx context.Context, d *bridge.Drop) (*step, erro
 	return nil, p.told(p.e.Ledger.Expect(ctx, bridge.Move{Drop: d, From: bridge.Claimed}, entries, event), event)
 }
 
-// awaitedFile is a file that a manifest lists and that has not come yet.
-type awaitedFile struct {
-	bridge.ManifestEntry
-	manifest int64
-	onItsWay bool // a drop of it is ready or claimed
-}
-
-// waitingFor lists what a manifest still waits for. A file has come once a drop of it was fetched that is what the
-// manifest says; one that was other bytes leaves the manifest waiting for the right ones. An entry that a later manifest
-// lists again is not awaited.
-func waitingFor(m *bridge.ManifestList) []awaitedFile {
-	came := map[string]bool{}
-	onItsWay := map[string]bool{}
-	for _, d := range m.Came {
-		switch d.State {
-		case bridge.Seen, bridge.Vanished:
-		case bridge.Ready, bridge.Claimed:
-			onItsWay[d.Name] = true
-		default:
-			came[d.Name] = came[d.Name] || d.SHA256 == "" || d.ListedSHA256 == "" || d.SHA256 == d.ListedSHA256
-		}
-	}
-	var left []awaitedFile
-	for _, entry := range m.Entries {
-		if !came[entry.Name] && !entry.Again {
-			left = append(left, awaitedFile{entry.ManifestEntry, m.ID, onItsWay[entry.Name]})
-		}
-	}
-	return left
-}
-
 // awaited tells by name what a feed's manifests wait for.
-func (p *poller) awaited(ctx context.Context) (map[string]awaitedFile, error) {
+func (p *poller) awaited(ctx context.Context) (map[string]listing.Awaited, error) {
 	if p.f.Ready.Manifest == "" {
 		return nil, nil
 	}
 	lists, err := p.e.Ledger.Manifests(ctx, p.f.Name)
-	byName := map[string]awaitedFile{}
+	byName := map[string]listing.Awaited{}
 	for _, m := range lists {
-		for _, a := range waitingFor(m) {
-			if !a.onItsWay {
+		for _, a := range listing.WaitingFor(m) {
+			if !a.OnItsWay {
 				byName[a.Name] = a
 			}
 		}
@@ -112,28 +81,15 @@ func (p *poller) closeManifests(ctx context.Context) error {
 		return err
 	}
 	for _, m := range lists {
-		left := waitingFor(m)
+		left := listing.WaitingFor(m)
 		if len(left) == 0 {
 			err = p.end(ctx, p.f, m.Drop, nil, verdict{state: bridge.Loaded, reason: "all files that it lists have come"})
 		} else {
-			err = p.explain(ctx, m.Drop, waitsFor(left))
+			err = p.explain(ctx, m.Drop, listing.WaitsFor(left))
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// waitsFor names the first few of the files that have not come.
-func waitsFor(files []awaitedFile) string {
-	const few = 3
-	text := fmt.Sprintf("waits for %d of its files", len(files))
-	for i, a := range files[:min(len(files), few)] {
-		text += []string{": ", ", "}[min(i, 1)] + a.Name
-	}
-	if len(files) > few {
-		text += ", …"
-	}
-	return text
 }

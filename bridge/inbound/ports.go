@@ -51,6 +51,8 @@ type Ledger interface {
 	Changes(ctx context.Context, drop, run int64, each func(bridge.HistoryEntry) error) error
 	// Events walks the journal, oldest first; it keeps decisions for as long as it is kept itself.
 	Events(ctx context.Context, f bridge.EventFilter, each func(*bridge.Event) error) error
+	// Decided tells the number of the last event, and whether one after the given number is a decision that somebody took.
+	Decided(ctx context.Context, after int64) (last int64, decided bool, err error)
 	// Unclaimed walks the drops of a feed's folder that nobody has claimed yet, in short: their numbers, states, names, sizes, times
 	// (MTime, SteadyAt, ListedAt), reasons, the drops before them, and whether they are manifests. The drop is the walker's own and
 	// is used again; each must not ask the ledger.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"path"
 	"slices"
 	"strings"
@@ -53,14 +54,9 @@ func (p *poller) poll(ctx context.Context) (fetched int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	s := listing.Sift(p.f, files)
 	p.e.Events.Step("list")
-	drops, err := p.enter(ctx, s, at)
+	s, drops, err := p.compare(ctx, files, at)
 	if err != nil {
-		return 0, err
-	}
-	p.e.Events.Step("listed")
-	if err := p.tellStrangers(ctx, s); err != nil {
 		return 0, err
 	}
 	for again := true; again; {
@@ -83,26 +79,60 @@ func (p *poller) tend(ctx context.Context) error {
 	return partsOf(p.e).Tend(ctx, p.f)
 }
 
+// calm is a look at a folder that left nothing to do, and the journal's last event before it.
+type calm struct {
+	listing.Look
+	by   *Engine // by another one the config may be another
+	last int64
+}
+
+// compare holds a listing against the ledger, unless the folder shows what left nothing to do the last time, and nobody has decided
+// anything since: of very many files that wait, each poll would find out the same. It returns the drops that are to be watched.
+func (p *poller) compare(ctx context.Context, files []bridge.File, at time.Time) (s *listing.Sifted, waiting []*bridge.Drop, err error) {
+	now, behind := calm{listing.LookAt(files, at), p.e, 0}, int64(math.MaxInt64)
+	was, _ := p.e.calm.Load(p.f.Name)
+	before, same := was.(calm)
+	if same = same && before.by == now.by && now.SameAs(before.Look); same {
+		behind = before.last
+	}
+	last, decided, err := p.e.Ledger.Decided(ctx, behind)
+	if s = (&listing.Sifted{}); err != nil || same && !decided {
+		return s, nil, err
+	}
+	p.e.calm.Delete(p.f.Name)
+	s = listing.Sift(p.f, files)
+	waiting, nothing, err := p.enter(ctx, s, at)
+	if err != nil {
+		return nil, nil, err
+	}
+	p.e.Events.Step("listed")
+	if err = p.tellStrangers(ctx, s); err == nil && nothing && len(s.Refused)+len(s.Markers) == 0 {
+		now.last = last
+		p.e.calm.Store(p.f.Name, now)
+	}
+	return s, waiting, err
+}
+
 // enter compares a listing with what the ledger knows, all of it and not what is newer than some time stamp: unknown
 // files become drops, changed ones start to be watched anew, and those that are gone before they were claimed have
-// vanished. It returns the drops that stand in the folder, are not claimed yet, and may be whole.
-func (p *poller) enter(ctx context.Context, s *listing.Sifted, at time.Time) (waiting []*bridge.Drop, err error) {
+// vanished. It returns the drops that stand in the folder, are not claimed yet, and may be whole; nothing says that all are as they were.
+func (p *poller) enter(ctx context.Context, s *listing.Sifted, at time.Time) (waiting []*bridge.Drop, nothing bool, err error) {
 	n := &census{poller: p, at: at, unknown: make(map[string]int, len(s.Files))}
 	n.listing.At = n.at
 	if n.moment, err = p.e.moments.Of(ctx, p.e.Ledger, p.f.Name, n.at); err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for i, file := range s.Files {
 		n.unknown[file.Name] = i
 	}
 	open, err := n.open(ctx, s)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	for page := range slices.Chunk(open, openPage) {
 		drops, err := p.e.Ledger.Drops(ctx, bridge.DropFilter{IDs: page})
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		for _, d := range drops {
 			i, listed := n.unknown[d.Name]
@@ -117,12 +147,12 @@ func (p *poller) enter(ctx context.Context, s *listing.Sifted, at time.Time) (wa
 	}
 	news, err := n.news(ctx, s.Files)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if err := n.refuse(ctx, s); err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return append(waiting, news...), p.told(p.e.Ledger.Listed(ctx, n.listing, n.events...), n.events...)
+	return append(waiting, news...), len(open)+len(news) == 0, p.told(p.e.Ledger.Listed(ctx, n.listing, n.events...), n.events...)
 }
 
 // openPage is how many drops are looked at together.
@@ -322,7 +352,7 @@ func (p *poller) stands(d *bridge.Drop) bool {
 }
 
 // whole says whether a drop's sender has finished writing it, and what is missing in words if something has to come yet.
-func (p *poller) whole(d *bridge.Drop, markers map[string]bridge.File, awaited map[string]awaitedFile) (why string, ok bool) {
+func (p *poller) whole(d *bridge.Drop, markers map[string]bridge.File, awaited map[string]listing.Awaited) (why string, ok bool) {
 	_, why = p.mustStand(d)
 	if d.Manifest {
 		return why, p.stands(d)
@@ -342,9 +372,9 @@ func (p *poller) whole(d *bridge.Drop, markers map[string]bridge.File, awaited m
 		case !ok:
 			return "waits for a manifest that lists it", false
 		case entry.Size >= 0 && entry.Size != d.Size:
-			return fmt.Sprintf("it has %d bytes, manifest %d says %d", d.Size, entry.manifest, entry.Size), false
+			return fmt.Sprintf("it has %d bytes, manifest %d says %d", d.Size, entry.Manifest, entry.Size), false
 		}
-		d.ListedBy, d.ListedRows, d.ListedSHA256 = entry.manifest, entry.Rows, entry.SHA256
+		d.ListedBy, d.ListedRows, d.ListedSHA256 = entry.Manifest, entry.Rows, entry.SHA256
 	}
 	return why, p.stands(d)
 }

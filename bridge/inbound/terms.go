@@ -31,6 +31,7 @@ func (p *poller) takeUp(ctx context.Context) (within context.Context, done func(
 	if fresh {
 		p.e.movedAt.Store(p.f.Name, p.e.Clock.Now()) // a listing of before may show what somebody else has moved
 		p.e.strangers.Delete(p.f.Name)
+		p.e.calm.Delete(p.f.Name)
 	}
 	return within, done, err
 }
