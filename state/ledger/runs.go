@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
@@ -32,9 +33,9 @@ func (l runStore) StartRun(ctx context.Context, r *bridge.Run, m bridge.Move, ev
 // SaveRun saves counts and state of a run and moves its drop, if there are moves; the batches of a run that is over are
 // forgotten.
 func (l runStore) SaveRun(ctx context.Context, r *bridge.Run, moves []bridge.Move, events ...*bridge.Event) error {
-	save := l.tx
-	if len(moves) == 0 {
-		save = l.soon
+	save := l.soon
+	if slices.ContainsFunc(moves, func(m bridge.Move) bool { return m.Finish == "" }) { // whoever makes a last move confirms it first
+		save = l.tx
 	}
 	return save(ctx, fmt.Sprintf("save run %d", r.ID), func(tx statements) error {
 		if err := moveDrops(ctx, tx, moves); err != nil {

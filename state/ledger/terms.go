@@ -31,6 +31,16 @@ func (d *database) Holds(ctx context.Context, t bridge.Term) error {
 	return holds(t, d.read.QueryRowContext(ctx, latestTerm, t.Work))
 }
 
+// Confirm is Holds in a transaction of its own: whatever was said before is on the disk then.
+func (d *database) Confirm(ctx context.Context, t bridge.Term) error {
+	return d.tx(ctx, "confirm "+t.Work, func(tx statements) error {
+		if _, err := tx.ExecContext(ctx, `UPDATE terms SET number = number WHERE work = ?`, t.Work); err != nil {
+			return err
+		}
+		return holds(t, tx.QueryRowContext(ctx, latestTerm, t.Work))
+	})
+}
+
 const latestTerm = `SELECT number, worker FROM terms WHERE work = ?`
 
 // inTerm refuses a transaction of a term that is over. Writers come one after the other: nobody takes the work up until it is done.

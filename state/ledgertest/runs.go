@@ -132,6 +132,9 @@ var batches = []test{
 		sent := &bridge.Event{Kind: bridge.BatchSent, Run: r.ID}
 		w.must(w.OpenBatch(w.Context(), r.ID, first, sent))
 		w.must(w.OpenBatch(w.Context(), r.ID, second))
+		runs, err := w.Runs(w.Context(), r.Drop)
+		w.must(err)
+		w.is(true, runs[0].Approved) // a run that sends was let pass
 		w.is(first.ID, w.journaled(bridge.EventFilter{})[0].Batch)
 		first.Operation = "29"
 		w.must(w.SetOperation(w.Context(), first, &bridge.Event{Kind: bridge.Noted}))

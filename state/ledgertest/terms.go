@@ -25,7 +25,9 @@ var terms = []test{
 			w.Errorf("%+v, after %+v", second, first)
 		}
 		w.wraps(w.Holds(w.Context(), first), bridge.ErrTakenUp)
+		w.wraps(w.Confirm(w.Context(), first), bridge.ErrTakenUp)
 		w.must(w.Holds(w.Context(), second))
+		w.must(w.Confirm(w.Context(), second))
 		third := taken(w, w.Ledger, "load products", first)
 		w.wraps(other.Holds(w.Context(), second), bridge.ErrTakenUp)
 		w.is(third.Worker, first.Worker)
@@ -55,10 +57,12 @@ var terms = []test{
 		_, err := w.TakeUp(late, "finish products", bridge.Term{})
 		w.wraps(err, bridge.ErrTakenUp)
 		w.wraps(bridge.StillMine(late), bridge.ErrTakenUp)
+		w.wraps(bridge.Confirmed(late), bridge.ErrTakenUp)
 		w.is(before, w.everything())
 
 		within := bridge.InTerm(w.Context(), latest, other)
 		w.must(bridge.StillMine(within))
+		w.must(bridge.Confirmed(within))
 		w.must(bridge.StillMine(w.Context()))
 		w.must(other.Note(within, "noted", "in time"))
 		w.must(w.Note(w.Context(), "decided", "by a person"))

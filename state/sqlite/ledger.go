@@ -23,7 +23,7 @@ import (
 
 // The write-ahead log is carried over once it has so many pages, and keeps so many bytes on the disk then.
 const (
-	carriedOver = 256
+	carriedOver = 500
 	keptLog     = 2 << 20
 )
 

@@ -284,6 +284,8 @@ func TestWhatMustOutlastALossOfPowerIsSynced(t *testing.T) {
 	l, ctx := openIn(t, t.TempDir()), t.Context()
 	drop := &bridge.Drop{Feed: "prices", Name: "a.csv", State: bridge.Fetched}
 	run, batch := &bridge.Run{State: bridge.Running}, &bridge.Batch{Entity: "prices"}
+	term, err := l.TakeUp(ctx, "put away prices", bridge.Term{})
+	must(t, err)
 	move := func() bridge.Move { return bridge.Move{Drop: drop, From: drop.State} }
 	for _, c := range []struct {
 		what string
@@ -300,6 +302,8 @@ func TestWhatMustOutlastALossOfPowerIsSynced(t *testing.T) {
 		{"what was written", func() error { return l.Reported(ctx, drop.ID, run.ID, nil) }, normal},
 		{"a drop's step", func() error { return l.Advance(ctx, []bridge.Move{move()}) }, full},
 		{"a run's end", func() error { run.State = bridge.Done; return l.SaveRun(ctx, run, []bridge.Move{move()}) }, full},
+		{"a run's end before a last move", func() error { drop.Finish = "archive"; return l.SaveRun(ctx, run, []bridge.Move{move()}) }, normal},
+		{"what is confirmed", func() error { return l.Confirm(ctx, term) }, full},
 	} {
 		must(t, c.do())
 		var level int

@@ -148,10 +148,19 @@ func trouble(err error) error {
 	return err
 }
 
-// Lookup implements ledger.Edition. Keys in their order are answered by a stretch of the index; others by one query for all of them, which
-// SQLite takes apart itself, since binding each key would cost more than finding it.
+// Lookup implements ledger.Edition. A key alone, as that of a small file, is asked for by itself. Keys in their order are answered by a
+// stretch of the index; others by one query for all of them, which SQLite takes apart itself, since binding each key would cost more than
+// finding it.
 func (f *file) Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error {
 	s := ledger.Stretch{Keys: keys, Refs: refs}
+	if len(keys) == 1 {
+		err := f.read.QueryRowContext(ctx, `SELECT id, print FROM links WHERE entity = ? AND key = ?`, entity, keys[0]).
+			Scan(&refs[0].ID, &refs[0].Fingerprint)
+		if errors.Is(err, sql.ErrNoRows) {
+			err = nil
+		}
+		return err
+	}
 	if slices.IsSorted(keys) {
 		if _, err := stretch(ctx, f.read, entity, keys[0], keys[len(keys)-1], s.Most(), s.See); err != nil {
 			return err

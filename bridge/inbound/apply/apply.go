@@ -62,8 +62,8 @@ type Ledger interface {
 	Lookup(ctx context.Context, entity string, keys []string, refs []bridge.LinkRef) error
 	Links(ctx context.Context, entity string, keys []string) (map[string]*bridge.Link, error)
 	Forget(ctx context.Context, entity string, keys []string) error
-	// OpenBatch records a batch before it is sent, and numbers it. SetOperation records the shop's operation of it.
-	// OpenBatches lists the batches of a run whose outcome is not known.
+	// OpenBatch records a batch before it is sent, and numbers it, and that its run was let pass. SetOperation records the
+	// shop's operation of it. OpenBatches lists the batches of a run whose outcome is not known.
 	OpenBatch(ctx context.Context, run int64, b *bridge.Batch, events ...*bridge.Event) error
 	SetOperation(ctx context.Context, b *bridge.Batch, events ...*bridge.Event) error
 	OpenBatches(ctx context.Context, run int64) ([]*bridge.Batch, error)
