@@ -196,3 +196,46 @@ func BenchmarkPollOfAFullFolder(b *testing.B) {
 	}
 	b.ReportMetric(many*float64(b.N)/b.Elapsed().Seconds(), "files/s")
 }
+
+// confirming knows which ends of runs may still be lost with the power.
+type confirming struct {
+	inbound.Ledger
+	unsure map[int64]bool // by drop
+	ends   int
+}
+
+func (c *confirming) SaveRun(ctx context.Context, r *bridge.Run, moves []bridge.Move, events ...*bridge.Event) error {
+	if r.State == bridge.Done {
+		c.unsure[r.Drop] = true
+		c.ends++
+	}
+	return c.Ledger.SaveRun(ctx, r, moves, events...)
+}
+
+func (c *confirming) Confirm(ctx context.Context, t bridge.Term) error {
+	clear(c.unsure)
+	return c.Ledger.Confirm(ctx, t)
+}
+
+// A run's end may wait for the next thing that the ledger is told; what its sender gets, and the last move, wait for it.
+func TestNoDropIsPutAwayBeforeItsEndIsOnTheDisk(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedOf("*.csv", ", ready: { stable: 0s }, receipts: [json]"))
+	w.Stock("SKU1")
+	for i := range 60 {
+		w.Drop("prices", fmt.Sprintf("p%03d.csv", i), bridgetest.OnePrice(fmt.Sprint(i+1)))
+	}
+	c := &confirming{Ledger: w.B.In.Ledger, unsure: map[int64]bool{}}
+	w.B.In.Ledger = c
+	w.OnStep(func(name string) {
+		switch name {
+		case "write receipt", "told", "move away", "finish recorded":
+			if len(c.unsure) > 0 {
+				t.Errorf("at %s the ends of %d drops may be lost", name, len(c.unsure))
+			}
+		}
+	})
+	w.Round()
+	if c.ends != 60 || len(w.Files()) != 120 {
+		t.Errorf("%d runs have ended, and there are %d files", c.ends, len(w.Files()))
+	}
+}
