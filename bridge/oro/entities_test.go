@@ -136,6 +136,37 @@ func TestProducts(t *testing.T) {
 	}
 }
 
+// A shop that takes skus for ids is asked for new prices by them: what was remembered of products' ids does not matter, and these are
+// asked for once.
+func TestPricesAreFoundBySKU(t *testing.T) {
+	shop, c := newShop(t)
+	load(t, c, record(formats.Products, "T-1", "name", "A", "unit", "item"), record(formats.Products, "T-2", "name", "B", "unit", "item"))
+	c.skus.set("T-1", find(t, c, record(formats.Products, "T-2")).Found.OroID) // as it was before a restore
+	var prices []*formats.Record
+	for _, sku := range []string{"T-1", "T-2", "0RT28"} {
+		prices = append(prices, record(formats.Prices, formats.JoinKey("Default Price List", sku, "item", "7", "USD"), "value", "1"))
+	}
+	began := len(shop.Journal())
+	b := plan(t, c, prices...)
+	for i, o := range send(t, c, b) {
+		if o.OroID == "" {
+			t.Errorf("%s: %s", prices[i].Key, show(o))
+		}
+	}
+	if left := plan(t, c, prices...); len(left.Changes) > 0 {
+		t.Errorf("a price is not found: %+v", left.Changes[0])
+	}
+	asked := 0
+	for _, r := range shop.Journal()[began:] {
+		if r.Method == http.MethodGet && strings.Contains(r.Path, "/products?") && strings.Contains(r.Path, "filter") {
+			asked++
+		}
+	}
+	if asked != 1 {
+		t.Errorf("products were asked for %d times", asked)
+	}
+}
+
 func TestPriceListsAndPrices(t *testing.T) {
 	shop, c := newShop(t)
 	load(t, c, record(formats.PriceLists, "ERP", "currencies", "USD EUR", "active", "1"))

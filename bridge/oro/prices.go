@@ -28,7 +28,7 @@ var priceDescriptor = descriptor{
 // pricesPerProduct is how many prices of one list a product is expected to have, for the size of a page.
 const pricesPerProduct = 10
 
-// A priceKey is a price's key with the parents' ids in it.
+// A priceKey is a price's key with the parents' ids in it. In ext_id mode the product's is its sku.
 type priceKey struct {
 	list, product, unit, quantity, currency string
 }
@@ -64,16 +64,24 @@ func (p prices) find(ctx context.Context, records []*formats.Record) ([]bridge.L
 	return answers, nil
 }
 
-// look finds the prices that the shop holds under the records' keys. Products are found by the ids that earlier answers told;
-// each price says its product's sku, and where one is another's the ids are asked for anew. So they are where a price is not
-// found, unless there may be none.
+// look finds the prices that the shop holds under the records' keys. Where the shop takes skus for ids, prices are found by their
+// products' skus, and the shop is asked whether it has the products only where it may lack them. Elsewhere products are found by the ids
+// that earlier answers told; each price says its product's sku, and where one is another's the ids are asked for anew. So they are where
+// a price is not found, unless there may be none.
 func (p prices) look(ctx context.Context, records []*formats.Record, mayLack bool) ([]priced, map[priceKey]*resource, error) {
+	ext, err := p.hasExtID(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	if ext {
+		return p.lookBySKU(ctx, records, mayLack)
+	}
 	for product := remembered; ; product = asked {
 		rows, err := p.place(ctx, records, product)
 		if err != nil {
 			return nil, nil, err
 		}
-		held, skus, err := p.held(ctx, rows)
+		held, skus, err := p.held(ctx, rows, priceQuery)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -85,6 +93,22 @@ func (p prices) look(ctx context.Context, records []*formats.Record, mayLack boo
 			return rows, held, nil
 		}
 	}
+}
+
+func (p prices) lookBySKU(ctx context.Context, records []*formats.Record, mayLack bool) ([]priced, map[priceKey]*resource, error) {
+	product := bySKU
+	if mayLack {
+		product = remembered
+	}
+	rows, err := p.place(ctx, records, product)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range rows {
+		rows[i].key.product = rows[i].sku
+	}
+	held, _, err := p.held(ctx, rows, priceQueryBySKU)
+	return rows, held, err
 }
 
 // A productID says where the id of a price's product comes from.
@@ -212,7 +236,7 @@ func (p prices) explainCase(ctx context.Context, records []*formats.Record, rows
 }
 
 // held reads the prices of the rows' products, list by list, nil where there is none, and the skus of those that have some, by id.
-func (p prices) held(ctx context.Context, rows []priced) (map[priceKey]*resource, map[string]string, error) {
+func (p prices) held(ctx context.Context, rows []priced, q query) (map[priceKey]*resource, map[string]string, error) {
 	byList := make(map[string][]string)
 	held, skus := make(map[priceKey]*resource, len(rows)), make(map[string]string)
 	for i := range rows {
@@ -222,7 +246,7 @@ func (p prices) held(ctx context.Context, rows []priced) (map[priceKey]*resource
 		}
 	}
 	for list, ids := range byList {
-		q := priceQuery.with("filter[priceList]", list)
+		q := q.with("filter[priceList]", list)
 		err := p.lookup(ctx, "productprices", "product", unique(ids), q, pricesPerProduct, func(doc *document) error {
 			for i := range doc.Included {
 				skus[doc.Included[i].ID] = doc.Included[i].text("sku")
@@ -243,8 +267,15 @@ func (p prices) held(ctx context.Context, rows []priced) (map[priceKey]*resource
 	return held, skus, nil
 }
 
-// priceQuery asks for prices with their product's sku: its id alone does not say which product it is.
-var priceQuery = query{"include": "product", "fields[products]": "sku"}
+// priceFields are what is asked of prices.
+const priceFields = "quantity,value,currency,product,unit"
+
+// priceQuery asks for prices with their product's sku: its id alone does not say which product it is. priceQueryBySKU asks a shop to
+// which the sku is the id.
+var (
+	priceQuery      = query{"fields[productprices]": priceFields, "include": "product", "fields[products]": "sku"}
+	priceQueryBySKU = query{"fields[productprices]": priceFields, integrationType: "ext_id"}
+)
 
 func keyOfPrice(list string, r *resource) priceKey {
 	return priceKey{list, r.one("product").ID, r.one("unit").ID, r.decimal("quantity"), r.text("currency")}
@@ -385,7 +416,7 @@ func (p prices) value(out *bundle, i int, ch *bridge.Change) (string, bool) {
 
 // fill looks up the ids that changes lack.
 func (p prices) fill(ctx context.Context, changes []*bridge.Change, rows []priced) error {
-	held, _, err := p.held(ctx, rows)
+	held, _, err := p.held(ctx, rows, priceQuery)
 	if err != nil {
 		return err
 	}

@@ -32,13 +32,15 @@ const (
 	pageSize = 1000
 )
 
-// A query is what follows the question mark.
+// A query is what follows the question mark. [integrationType] is a part of it, though it travels in the header: it says what ids are.
 type query map[string]string
 
 func (q query) String() string {
 	values := make(url.Values, len(q))
 	for k, v := range q {
-		values.Set(k, v)
+		if k != integrationType {
+			values.Set(k, v)
+		}
 	}
 	return values.Encode()
 }
@@ -114,12 +116,15 @@ func (c *api) get(ctx context.Context, path string, q query) (*document, error) 
 // do sends one request and returns the answer when the shop did what it was asked, and a *bridge.Error otherwise.
 func (c *api) do(ctx context.Context, method, path string, q query, body []byte, e effect, header http.Header) (*answer, error) {
 	to := c.base + "/" + path
-	if len(q) > 0 {
-		to += "?" + q.String()
+	if text := q.String(); text != "" {
+		to += "?" + text
 	}
 	h := http.Header{"Accept": {mediaType}, "Content-Type": {mediaType}, "X-Include": {"noHateoas"}, "User-Agent": {"orobridge"}}
 	for k, v := range header {
 		h[k] = v
+	}
+	if mode := q[integrationType]; mode != "" {
+		h.Set(integrationType, mode)
 	}
 	op := map[string]string{http.MethodGet: "read", http.MethodPatch: "write", http.MethodPost: "add", http.MethodDelete: "remove"}[method]
 	if err := c.pauses.check(op, path, c.now()); err != nil {

@@ -23,8 +23,10 @@ type stage struct {
 	path     string
 	packed   packer
 	digest   func(key string) int64
-	last     int64 // sequence number that was given last
-	replaced bool  // some rows stand in replaced
+	last     int64  // sequence number that was given last
+	highest  string // key that was put last, while they come in order: what is behind it is new
+	indexed  bool   // they do not: keys has all of them
+	replaced bool   // some rows stand in replaced
 	planned  bool
 	read     block  // that was read last
 	recent   recent // states that were looked at
@@ -44,7 +46,7 @@ CREATE TABLE states ( -- of a block's changes
 	statuses INTEGER NOT NULL, -- which some of them have, a bit for each
 	known    BLOB    NOT NULL
 );
-CREATE TABLE keys ( -- as long as more are put
+CREATE TABLE keys ( -- as long as more are put; most files have theirs in order, and need none
 	digest INTEGER PRIMARY KEY, -- of the key, which stands in the row; the next one that is free, if that is another key's
 	seq    INTEGER NOT NULL
 )`
@@ -108,15 +110,25 @@ func (s *stage) writing(ctx context.Context, f func(*sql.Tx) error) error {
 // Put implements bridge.Stage.
 func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*bridge.Staged, err error) {
 	s.packed.learn(changes)
-	var put []*bridge.Staged
+	if !s.rises(changes) {
+		if err := s.index(ctx); err != nil {
+			return nil, err
+		}
+	}
+	put := changes
 	err = s.writing(ctx, func(tx *sql.Tx) error {
-		if put, repeats, err = s.enter(ctx, tx, changes); err != nil {
-			return err
+		if s.indexed {
+			if put, repeats, err = s.enter(ctx, tx, changes, s.last+1); err != nil {
+				return err
+			}
 		}
 		return s.writeBlocks(ctx, tx, put)
 	})
 	if err != nil {
 		return nil, err
+	}
+	if len(put) > 0 {
+		s.highest = max(s.highest, put[len(put)-1].Key)
 	}
 	for i, c := range put {
 		c.Seq = s.last + int64(i) + 1
@@ -125,15 +137,52 @@ func (s *stage) Put(ctx context.Context, changes []*bridge.Staged) (repeats []*b
 	return repeats, nil
 }
 
+// rises says that the keys of changes are behind all that were put, and each behind the one before.
+func (s *stage) rises(changes []*bridge.Staged) bool {
+	highest := s.highest
+	for _, c := range changes {
+		if c.Key <= highest {
+			return false
+		}
+		highest = c.Key
+	}
+	return true
+}
+
+// index enters the keys that were put in order, unless that is done.
+func (s *stage) index(ctx context.Context) error {
+	if s.indexed {
+		return nil
+	}
+	err := s.writing(ctx, func(tx *sql.Tx) error {
+		for seq := int64(1); seq <= s.last; {
+			first, changes := seq, make([]*bridge.Staged, 0, blockRows)
+			for ; seq <= s.last && len(changes) < blockRows; seq++ {
+				c, err := s.change(ctx, tx, seq, state{status: bridge.Finished})
+				if err != nil {
+					return err
+				}
+				changes = append(changes, c)
+			}
+			if _, _, err := s.enter(ctx, tx, changes, first); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	s.indexed = err == nil
+	return err
+}
+
 // keysAtOnce is how many keys one statement enters: a statement for each would cost more than the keys do.
 const keysAtOnce = 25
 
-// enter gives the keys of changes the sequence numbers that come next; those that have one are repeats.
-func (s *stage) enter(ctx context.Context, tx *sql.Tx, changes []*bridge.Staged) (put, repeats []*bridge.Staged, err error) {
+// enter gives the keys of changes the sequence numbers from the first on; those that have one are repeats.
+func (s *stage) enter(ctx context.Context, tx *sql.Tx, changes []*bridge.Staged, first int64) (put, repeats []*bridge.Staged, err error) {
 	put = make([]*bridge.Staged, 0, len(changes))
 	for some := range slices.Chunk(changes, keysAtOnce) {
 		if len(some) == keysAtOnce {
-			n, err := s.enterKeys(ctx, tx, some, s.last+int64(len(put))+1)
+			n, err := s.enterKeys(ctx, tx, some, first+int64(len(put)))
 			if err != nil {
 				return nil, nil, err
 			}
@@ -143,7 +192,7 @@ func (s *stage) enter(ctx context.Context, tx *sql.Tx, changes []*bridge.Staged)
 			}
 		}
 		for _, c := range some {
-			seq := s.last + int64(len(put)) + 1
+			seq := first + int64(len(put))
 			n, err := s.enterKeys(ctx, tx, []*bridge.Staged{c}, seq)
 			entered := n == 1
 			if err == nil && !entered {
@@ -226,6 +275,12 @@ func (s *stage) find(ctx context.Context, db asked, key string, put []*bridge.St
 
 // Get implements bridge.Stage.
 func (s *stage) Get(ctx context.Context, key string) (*bridge.Staged, error) {
+	if !s.indexed && key > s.highest {
+		return nil, nil
+	}
+	if err := s.index(ctx); err != nil {
+		return nil, err
+	}
 	_, seq, err := s.find(ctx, s.db, key, nil)
 	if err != nil || seq == 0 {
 		return nil, wrap("read stage", err)
@@ -283,42 +338,43 @@ func (s *stage) stateOf(c *bridge.Staged) state {
 
 // Replace implements bridge.Stage.
 func (s *stage) Replace(ctx context.Context, c *bridge.Staged) error {
-	return s.writing(ctx, func(tx *sql.Tx) error {
-		return s.rewrite(ctx, tx, c.Key, func(seq int64, of *state) error {
-			*of = s.stateOf(c)
-			s.replaced, s.read = true, block{}
-			_, err := tx.ExecContext(ctx, `INSERT INTO replaced VALUES (?1, ?2) ON CONFLICT DO UPDATE SET row = ?2`,
-				seq, s.packed.compress(s.packed.row(c)))
-			return err
-		})
+	return s.rewrite(ctx, c.Key, func(tx *sql.Tx, seq int64, of *state) error {
+		*of = s.stateOf(c)
+		s.replaced, s.read = true, block{}
+		_, err := tx.ExecContext(ctx, `INSERT INTO replaced VALUES (?1, ?2) ON CONFLICT DO UPDATE SET row = ?2`,
+			seq, s.packed.compress(s.packed.row(c)))
+		return err
 	})
 }
 
 // Drop implements bridge.Stage.
 func (s *stage) Drop(ctx context.Context, key string) error {
-	return s.writing(ctx, func(tx *sql.Tx) error {
-		return s.rewrite(ctx, tx, key, func(_ int64, of *state) error {
-			*of = state{status: gone}
-			return nil
-		})
+	return s.rewrite(ctx, key, func(_ *sql.Tx, _ int64, of *state) error {
+		*of = state{status: gone}
+		return nil
 	})
 }
 
 // rewrite changes what is known of a key's change, if there is one.
-func (s *stage) rewrite(ctx context.Context, tx *sql.Tx, key string, change func(seq int64, of *state) error) error {
-	_, seq, err := s.find(ctx, tx, key, nil)
-	if err != nil || seq == 0 {
+func (s *stage) rewrite(ctx context.Context, key string, change func(tx *sql.Tx, seq int64, of *state) error) error {
+	if err := s.index(ctx); err != nil {
 		return err
 	}
-	b, err := s.states(ctx, tx, seq)
-	if err != nil || b == nil || b.of(seq).status == gone {
+	return s.writing(ctx, func(tx *sql.Tx) error {
+		_, seq, err := s.find(ctx, tx, key, nil)
+		if err != nil || seq == 0 {
+			return err
+		}
+		b, err := s.states(ctx, tx, seq)
+		if err != nil || b == nil || b.of(seq).status == gone {
+			return err
+		}
+		if err := change(tx, seq, b.of(seq)); err != nil {
+			return err
+		}
+		_, err = s.writeStates(ctx, tx, b)
 		return err
-	}
-	if err := change(seq, b.of(seq)); err != nil {
-		return err
-	}
-	_, err = s.writeStates(ctx, tx, b)
-	return err
+	})
 }
 
 // Planned implements bridge.Stage.

@@ -66,6 +66,35 @@ func TestKeysOfAStageThatShareADigestAreToldApart(t *testing.T) {
 	}
 }
 
+// Keys that come in order are entered once one comes that is not behind the others, and all of them then.
+func TestKeysInOrderAreEnteredOnceOneIsNot(t *testing.T) {
+	s := newStage(t)
+	entered := func() (n int) {
+		must(t, s.db.QueryRow(`SELECT count(*) FROM keys`).Scan(&n))
+		return n
+	}
+	for from := 1000; from < 4000; from += 1000 {
+		repeats, err := s.Put(t.Context(), many(from, from+1000))
+		must(t, err)
+		if len(repeats) != 0 || entered() != 0 {
+			t.Fatalf("%d repeats, %d keys entered", len(repeats), entered())
+		}
+	}
+	if c, err := s.Get(t.Context(), "SKU-4000"); err != nil || c != nil || entered() != 0 {
+		t.Errorf("a key behind all others: %v, %v, %d keys entered", c, err, entered())
+	}
+	repeats, err := s.Put(t.Context(), []*bridge.Staged{product(4000), product(1700), product(999), product(999)})
+	must(t, err)
+	if len(repeats) != 2 || repeats[0].Key != "SKU-1700" || repeats[1].Key != "SKU-999" || entered() != 3002 {
+		t.Errorf("repeats %v, %d keys entered", repeats, entered())
+	}
+	for key, seq := range map[string]int64{"SKU-1000": 1, "SKU-2500": 1501, "SKU-3999": 3000, "SKU-4000": 3001, "SKU-999": 3002} {
+		if c, err := s.Get(t.Context(), key); err != nil || c == nil || c.Seq != seq {
+			t.Errorf("%s: %v, %v", key, c, err)
+		}
+	}
+}
+
 // Pages of any size come back in order, whatever the blocks in which they were put.
 func TestAStageIsReadInPagesOfAnySize(t *testing.T) {
 	s := newStage(t)
