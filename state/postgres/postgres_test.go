@@ -275,7 +275,8 @@ func TestABridgeThatWasAwayThinksNobodyDead(t *testing.T) {
 // A database whose socket is not there is down: its ledger was made nevertheless, and verbs do not say that nothing has run yet.
 func TestADatabaseThatIsDownHasALedger(t *testing.T) {
 	_, err := Open(t.Context(), "postgres:///postgres?user=orobridge&host="+t.TempDir(), Options{ReadOnly: true})
-	if bridge.FateOf(err) != bridge.Pause || errors.Is(err, fs.ErrNotExist) || bridge.HintOf(err) != "see that the database is up and can be reached" {
+	if bridge.FateOf(err) != bridge.Pause || !errors.Is(err, bridge.ErrUnreachable) || errors.Is(err, fs.ErrNotExist) ||
+		bridge.HintOf(err) != "see that the database is up and can be reached" {
 		t.Errorf("%v, hint %q", err, bridge.HintOf(err))
 	}
 }
