@@ -11,6 +11,7 @@ type Member struct {
 	Began   time.Time // by the database's clock, as Seen
 	Seen    time.Time // when it last said that it is there
 	Doing   []string  // the work that is its own now: "imports", "export orders"
+	Long    []string  // of this, what takes long
 	Drained bool      // somebody has it hand its work over
 }
 

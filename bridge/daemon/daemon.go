@@ -257,6 +257,18 @@ func (s *schedule) setLoading(entity string, on bool) {
 	s.announce(func() { s.loading[entity] = on })
 }
 
+// loads says whether anything is being loaded.
+func (s *schedule) loads() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, on := range s.loading {
+		if on {
+			return true
+		}
+	}
+	return false
+}
+
 // parentsLoaded says that nothing is left to load of the feeds that a feed's entity depends on.
 func (s *schedule) parentsLoaded(ctx context.Context, f *config.Feed) (bool, error) {
 	for _, g := range s.In.Feeds {

@@ -10,8 +10,11 @@ import (
 type Job struct {
 	Kind string // KindImports, KindFronts, KindExport or KindHouse
 	Of   string // the shop or the export; empty for the fronts and the house
-	// Do works until ctx ends, which is no error, and soon after that returns.
+	// Do works until ctx ends, which is no error, and soon after that returns. After [bridge.WithNotice] has given notice it does so, too,
+	// once what is under way is done: a load ends between two batches, with none on its way.
 	Do func(ctx context.Context) error
+	// Loads says whether a file is being loaded now; nil for a job in which none ever is.
+	Loads func() bool
 }
 
 // The kinds of jobs.

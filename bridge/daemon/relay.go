@@ -152,18 +152,18 @@ func (r *Relay) start(ctx context.Context, legs map[lot]*leg) {
 // leftAlone is how long a unit rests that another bridge has taken up, so that the two do not take it from each other in turns.
 const leftAlone = 30 * time.Second
 
-// run does a leg's unit again and again until ctx ends, or until the lane has another leg. A unit that fails is tried again within
-// seconds at first, then with growing distance; how often it has failed is handed on.
+// run does a leg's unit again and again until ctx ends or notice is given, or until the lane has another leg. A unit that fails is tried
+// again within seconds at first, then with growing distance; how often it has failed is handed on.
 func (l *lane) run(ctx context.Context, g *leg, failed int) int {
-	ctx, end := context.WithCancel(ctx)
+	until, end := bridge.UntilNotice(ctx)
 	defer end()
-	for ctx.Err() == nil && l.leg.Load() == g {
+	for until.Err() == nil && l.leg.Load() == g {
 		var woken <-chan struct{}
 		if g.woken {
 			woken = g.wakes()
 		}
 		next, err := g.do(ctx)
-		if ctx.Err() != nil {
+		if until.Err() != nil {
 			break
 		}
 		if errors.Is(err, bridge.ErrTakenUp) {
@@ -175,7 +175,7 @@ func (l *lane) run(ctx context.Context, g *leg, failed int) int {
 		if next.after <= 0 {
 			continue
 		}
-		if bridge.WaitOr(ctx, g.clock, next.after, woken, next.or) != nil {
+		if bridge.WaitOr(until, g.clock, next.after, woken, next.or) != nil {
 			break
 		}
 	}

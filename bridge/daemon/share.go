@@ -118,7 +118,9 @@ func (b *Bridge) jobs(schedules []*schedule) (all []Job) {
 		for _, w := range works {
 			known[w] = true
 		}
-		all = append(all, Job{kind, of, func(ctx context.Context) error { return ended(ctx, b.job(ctx, s, works, units())) }})
+		all = append(all, Job{Kind: kind, Of: of, Do: func(ctx context.Context) error {
+			return ended(ctx, b.job(ctx, s, works, units()))
+		}})
 	}
 	for _, s := range schedules {
 		var works []string
@@ -130,14 +132,20 @@ func (b *Bridge) jobs(schedules []*schedule) (all []Job) {
 			continue
 		}
 		add(s, KindImports, s.Name, append(works, s.of(bridge.ShopWork)), s.imports)
+		all[len(all)-1].Loads = s.loads
 		for _, x := range s.Out.Exports {
 			add(s, KindExport, x.Name, []string{exportWork(x.Name)}, func() []unit { return []unit{s.export(x)} })
 		}
 	}
-	return append(all, Job{KindHouse, "", func(ctx context.Context) error { return ended(ctx, b.keepHouse(ctx, known)) }})
+	return append(all, Job{Kind: KindHouse, Do: func(ctx context.Context) error {
+		ctx, end := bridge.UntilNotice(ctx)
+		defer end()
+		return ended(ctx, b.keepHouse(ctx, known))
+	}})
 }
 
-// job does some units of a shop until ctx ends. What is remembered of them says nothing any more: another bridge has done them since.
+// job does some units of a shop until ctx ends, or notice is given. What is remembered of them says nothing any more: another bridge has
+// done them since.
 func (b *Bridge) job(ctx context.Context, s *schedule, works []string, units []unit) error {
 	if err := b.beginAnew(ctx, func(work string) bool { return slices.Contains(works, work) }); err != nil {
 		return err
@@ -174,7 +182,7 @@ func (b *Bridge) keepHouse(ctx context.Context, known map[string]bool) error {
 	return g.Wait()
 }
 
-// keepAll does units again and again until ctx ends.
+// keepAll does units again and again until ctx ends, or notice is given.
 func keepAll(ctx context.Context, legs []*leg) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, u := range legs {

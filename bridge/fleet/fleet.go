@@ -2,11 +2,13 @@
 // bridge/daemon is a row of River's, and whichever bridge fetches it does it, until it ends or has to hand it over.
 //
 // Contract. A job is done by one bridge at a time. Its row is unique over all states in which it lives, and is snoozed, never completed.
-// Bridges with the same work share it evenly: one that has more than its part gives a job back, and one that is drained all of them;
-// each ends as when the bridge is stopped, with the work at hand recorded. A job that no config knows any more is cancelled.
+// Bridges with the same work share it evenly (see part.go): one that has more than its part gives a job back where another one has less to
+// do, and one that is drained all of them. A job is given back at its next safe point, which a load has between any two of its batches: it
+// ends with none on its way, and whoever takes it up plans anew from the ledger. One for which nobody has more time stays where it is,
+// with its stage, for as long as it takes, and plans once. A job that no config knows any more is cancelled.
 //
 // River rescues a job whose worker is gone by its time alone, an hour later. Here each bridge says every second that it is there, and the
-// ledger takes out those that are not: 3 seconds after their session has ended, 20 after they fell silent. What such a one was doing is
+// ledger takes out those that are not: 3 seconds after their session has ended, 10 after they fell silent. What such a one was doing is
 // rescued at once, by River's own statement, and the database refuses whatever it may write still, in the ledger and among the jobs. So a
 // job has no time limit, and no row is ever taken from a bridge that is there.
 //
@@ -39,9 +41,9 @@ import (
 type Ledger interface {
 	// ID is that of this bridge.
 	ID() string
-	// Pulse says that this bridge is there, which work it knows and what it is doing; takes out those that are not, and lists the others. An
-	// error wrapping bridge.ErrLocked says that this one was taken out.
-	Pulse(ctx context.Context, config string, doing []string) ([]*bridge.Member, error)
+	// Pulse says that this bridge is there, which work it knows, what it is doing and what of that takes long; takes out those that are
+	// not, and lists the others. An error wrapping bridge.ErrLocked says that this one was taken out.
+	Pulse(ctx context.Context, config string, doing, long []string) ([]*bridge.Member, error)
 	// Wake calls all bridges for some pieces of work; Heard waits for a time, or for such a call, and says what for.
 	Wake(ctx context.Context, works []string) error
 	Heard(ctx context.Context, within time.Duration) (works []string)
@@ -73,6 +75,9 @@ const (
 	handOver   = 2  // a job that was given back leaves itself to others for so long
 	noRoom     = 1  // one that is more than this bridge's part
 )
+
+// lastBatch is for how long a job goes on at most that was given notice: a shop may take its time over a batch. Then it is cut.
+const lastBatch = 15 * time.Second
 
 // Wake implements [daemon.Share].
 func (f *Fleet) Wake(work string) {
@@ -182,21 +187,26 @@ type crew struct {
 	missed  map[int64]time.Time // jobs that count as ours and are not, since when
 
 	mu    sync.Mutex
-	share map[string]int   // how many of a kind are this bridge's part
-	mine  map[string]*held // by the job's name
+	share map[string]int       // what of a kind is this bridge's part, by weight
+	mine  map[string]*held     // by the job's name
+	long  map[string]time.Time // jobs that take long: when that was last said
 }
 
 // held is a job that this bridge has.
 type held struct {
-	id   int64
-	kind string
-	end  context.CancelFunc
-	over bool // it was told to end
+	daemon.Job
+	id    int64
+	give  context.CancelFunc // notice
+	cut   context.CancelFunc
+	over  time.Time     // since when it has notice
+	loads time.Duration // for how long it has loaded more than not
+	asked time.Time     // when that was found out
 }
 
 func newCrew(f *Fleet, jobs []daemon.Job, driver *riverpgxv5.Driver, schema string) *crew {
 	c := &crew{Fleet: f, jobs: map[string]daemon.Job{}, driver: driver, schema: schema, failed: make(chan error, 1),
-		stopped: make(chan struct{}), missed: map[int64]time.Time{}, share: map[string]int{}, mine: map[string]*held{}}
+		stopped: make(chan struct{}), missed: map[int64]time.Time{}, share: map[string]int{}, mine: map[string]*held{},
+		long: map[string]time.Time{}}
 	close(c.stopped)
 	for _, j := range jobs {
 		c.jobs[j.String()] = j
@@ -207,19 +217,21 @@ func newCrew(f *Fleet, jobs []daemon.Job, driver *riverpgxv5.Driver, schema stri
 
 // pulse is what happens every second.
 func (c *crew) pulse(ctx context.Context) error {
-	there, err := c.ledger.Pulse(ctx, c.config, c.doing())
+	there, err := c.say(ctx)
 	if err != nil {
 		return err
 	}
 	me, ids, peers := c.among(there)
-	if me == nil || me.Drained {
-		c.part(0)
+	drained := me == nil || me.Drained
+	c.part(drained, peers)
+	switch doing, _ := c.doing(); {
+	case !drained:
+		err = c.work(ctx)
+	case len(doing) == 0:
 		c.rest()
-	} else {
-		c.part(peers)
-		if err := c.work(ctx); err != nil {
-			return err
-		}
+	}
+	if err != nil {
+		return err
 	}
 	if slices.Equal(ids, c.members) && time.Since(c.looked) < lookEvery*c.second {
 		return nil
@@ -231,89 +243,65 @@ func (c *crew) pulse(ctx context.Context) error {
 	return nil
 }
 
-// among finds this bridge among all, and counts those that share its work.
-func (c *crew) among(all []*bridge.Member) (me *bridge.Member, ids []string, peers int) {
+// say says that this bridge is there.
+func (c *crew) say(ctx context.Context) ([]*bridge.Member, error) {
+	doing, long := c.doing()
+	return c.ledger.Pulse(ctx, c.config, doing, long)
+}
+
+// among finds this bridge among all, and those that share its work with it.
+func (c *crew) among(all []*bridge.Member) (me *bridge.Member, ids []string, peers []*bridge.Member) {
 	for _, m := range all {
 		ids = append(ids, m.ID)
-		if m.ID == c.ledger.ID() {
+		switch {
+		case m.ID == c.ledger.ID():
 			me = m
-			me.Config = c.config
-		}
-		if m.Config == c.config && !m.Drained {
-			peers++
+		case m.Config == c.config && !m.Drained:
+			peers = append(peers, m)
 		}
 	}
 	return me, ids, peers
 }
 
-// part says how much is this bridge's part of the work, and has one job of a kind end of which it has more.
-func (c *crew) part(peers int) {
+// doing names the jobs that this bridge has, and those of them that take long.
+func (c *crew) doing() (all, long []string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	count := map[string]int{}
-	for _, j := range c.jobs {
-		count[j.Kind]++
-	}
-	for kind, n := range count {
-		c.share[kind] = 0
-		if peers > 0 {
-			c.share[kind] = (n + peers - 1) / peers
+	for name, h := range c.mine {
+		all = append(all, name)
+		if h.long(c.second) {
+			long = append(long, name)
 		}
 	}
-	has := map[string]int{}
-	for _, h := range c.mine {
-		if !h.over {
-			has[h.kind]++
-		}
-	}
-	for _, h := range c.mine {
-		if more := has[h.kind] - c.share[h.kind]; more > 0 && !h.over {
-			h.over = true
-			h.end()
-			has[h.kind] = c.share[h.kind] // the next one a second later
-			if peers == 0 {
-				has[h.kind] += more - 1
-			}
-		}
-	}
-}
-
-// doing names the jobs that this bridge has.
-func (c *crew) doing() (names []string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for name := range c.mine {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
+	slices.Sort(all)
+	slices.Sort(long)
+	return all, long
 }
 
 // begin takes a job for this bridge; nil when it has its part already.
 func (c *crew) begin(ctx context.Context, j daemon.Job, id int64) (context.Context, *held) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n := 0
-	for _, h := range c.mine {
-		if h.kind == j.Kind {
-			n++
-		}
-	}
-	if n >= c.share[j.Kind] || c.mine[j.String()] != nil {
+	if c.weigh(j.Kind) >= c.share[j.Kind] || c.mine[j.String()] != nil {
 		return nil, nil
 	}
-	ctx, end := context.WithCancel(ctx)
-	h := &held{id: id, kind: j.Kind, end: end}
+	ctx, cut := context.WithCancel(ctx)
+	ctx, give := bridge.WithNotice(ctx)
+	h := &held{Job: j, id: id, give: give, cut: cut, asked: time.Now()}
+	if c.weight(j.String()) > 1 {
+		h.loads = longAfter * c.second // it took long where it comes from
+	}
 	c.mine[j.String()] = h
 	return ctx, h
 }
 
 // end gives a job back.
-func (c *crew) end(j daemon.Job, h *held) {
+func (c *crew) end(h *held) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	h.end()
-	delete(c.mine, j.String())
+	h.give()
+	h.cut()
+	delete(c.mine, h.String())
 }
 
 // do does a job for as long as it is this bridge's, and says how River goes on with it.
@@ -326,7 +314,7 @@ func (c *crew) do(ctx context.Context, name string, id int64) error {
 	if h == nil {
 		return river.JobSnooze(noRoom * c.second)
 	}
-	defer c.end(j, h)
+	defer c.end(h)
 	if err := j.Do(ctx); err != nil {
 		select {
 		case c.failed <- bridge.Within(name, err):
@@ -390,7 +378,7 @@ func (c *crew) dismiss(ctx context.Context) {
 		case <-c.stopped:
 			return
 		case <-tick.C:
-			if _, err := c.ledger.Pulse(ctx, c.config, c.doing()); !errors.Is(err, bridge.ErrLocked) {
+			if _, err := c.say(ctx); !errors.Is(err, bridge.ErrLocked) {
 				c.tell(ctx, err)
 			}
 		}
@@ -407,7 +395,7 @@ func (c *crew) look(ctx context.Context) error {
 		return err
 	}
 	// Who is there now was there when it fetched what is running.
-	there, err := c.ledger.Pulse(ctx, c.config, c.doing())
+	there, err := c.say(ctx)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -26,11 +27,13 @@ type works struct {
 	by   map[string]string // the bridge that does a job
 	told map[string]bool   // bridges, each with what it was called for
 	dead map[string]bool   // bridges that do not count any more
+	long map[string]bool   // jobs in which files are being loaded
 	news chan struct{}     // closed and replaced
 }
 
 func newWorks(t *testing.T) *works {
-	return &works{t: t, by: map[string]string{}, told: map[string]bool{}, dead: map[string]bool{}, news: make(chan struct{})}
+	return &works{t: t, by: map[string]string{}, told: map[string]bool{}, dead: map[string]bool{},
+		long: map[string]bool{}, news: make(chan struct{})}
 }
 
 func (w *works) set(do func()) {
@@ -45,6 +48,11 @@ func (w *works) set(do func()) {
 func (w *works) jobs(by string) (all []daemon.Job) {
 	add := func(kind, of string) {
 		j := daemon.Job{Kind: kind, Of: of}
+		j.Loads = func() bool {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			return w.long[j.String()]
+		}
 		j.Do = func(ctx context.Context) error {
 			w.set(func() {
 				if other := w.by[j.String()]; other != "" && !w.dead[other] {
@@ -52,7 +60,9 @@ func (w *works) jobs(by string) (all []daemon.Job) {
 				}
 				w.by[j.String()] = by
 			})
-			<-ctx.Done()
+			until, end := bridge.UntilNotice(ctx)
+			defer end()
+			<-until.Done()
 			w.set(func() {
 				if w.by[j.String()] == by {
 					delete(w.by, j.String())
@@ -71,50 +81,47 @@ func (w *works) jobs(by string) (all []daemon.Job) {
 	return all
 }
 
-// until waits until bridges have so many jobs each: "AAAAAA BBBB", or as many in one of some other ways.
-func (w *works) until(ways ...string) {
+// wait waits until something is so, which is asked with the lock held.
+func (w *works) wait(is func() bool, told func() string) {
 	w.t.Helper()
 	limit := time.After(time.Minute)
 	for {
 		w.mu.Lock()
-		n, news := map[string]int{}, w.news
+		so, news, text := is(), w.news, told()
+		w.mu.Unlock()
+		if so {
+			return
+		}
+		select {
+		case <-news:
+		case <-limit:
+			w.t.Fatal(text)
+		}
+	}
+}
+
+// until waits until bridges have so many jobs each: "AAAAAA BBBB".
+func (w *works) until(way string) {
+	w.t.Helper()
+	now := func() string {
+		n := map[string]int{}
 		for _, by := range w.by {
 			n[by]++
 		}
-		w.mu.Unlock()
 		var parts []string
 		for by, jobs := range n {
 			parts = append(parts, strings.Repeat(by, jobs))
 		}
 		slices.Sort(parts)
-		if slices.Contains(ways, strings.Join(parts, " ")) {
-			return
-		}
-		select {
-		case <-news:
-		case <-limit:
-			w.t.Fatalf("the jobs are done by %q, and not %q", parts, ways)
-		}
+		return strings.Join(parts, " ")
 	}
+	w.wait(func() bool { return now() == way }, func() string { return fmt.Sprintf("the jobs are done by %q, and not %q", now(), way) })
 }
 
 // untilTold waits until a bridge was called for something: "A feed prices".
 func (w *works) untilTold(what string) {
 	w.t.Helper()
-	limit := time.After(time.Minute)
-	for {
-		w.mu.Lock()
-		told, news := w.told[what], w.news
-		w.mu.Unlock()
-		if told {
-			return
-		}
-		select {
-		case <-news:
-		case <-limit:
-			w.t.Fatalf("nobody told %s", what)
-		}
-	}
+	w.wait(func() bool { return w.told[what] }, func() string { return "nobody told " + what })
 }
 
 // a member is a bridge with a ledger of its own to the same database.
@@ -129,14 +136,14 @@ type member struct {
 }
 
 // Pulse implements Ledger.
-func (m *member) Pulse(ctx context.Context, config string, doing []string) ([]*bridge.Member, error) {
+func (m *member) Pulse(ctx context.Context, config string, doing, long []string) ([]*bridge.Member, error) {
 	m.mu.Lock()
 	frozen := m.frozen
 	m.mu.Unlock()
 	if frozen != nil {
 		<-frozen
 	}
-	return m.Ledger.Pulse(ctx, config, doing)
+	return m.Ledger.Pulse(ctx, config, doing, long)
 }
 
 func (m *member) freeze() (goOn func()) {
@@ -218,6 +225,38 @@ func TestBridgesShareTheWork(t *testing.T) {
 	w.until("AAAA BBBBBB")
 	b.stop()
 	w.until("AAAAAAAAAA")
+}
+
+// TestWhatTakesLongIsShared evenly, too: two shops that have very much to load are not left to the bridge that happens to have both, and
+// each bridge has as many shops as before.
+func TestWhatTakesLongIsShared(t *testing.T) {
+	t.Parallel()
+	address, w := postgrestest.Address(t), newWorks(t)
+	join(t, address, "A", w)
+	w.until("AAAAAAAAAA")
+	join(t, address, "B", w)
+	w.until("AAAAAA BBBB")
+	shops := func() (n, long map[string]int) {
+		n, long = map[string]int{}, map[string]int{}
+		for job, by := range w.by {
+			if strings.HasPrefix(job, daemon.KindImports) {
+				n[by]++
+			}
+			if w.long[job] {
+				long[by]++
+			}
+		}
+		return n, long
+	}
+	w.set(func() {
+		for job, by := range w.by {
+			w.long[job] = by == "A" && strings.HasPrefix(job, daemon.KindImports)
+		}
+	})
+	w.wait(func() bool {
+		n, long := shops()
+		return n["A"] == 2 && n["B"] == 2 && long["A"] == 1 && long["B"] == 1
+	}, func() string { return fmt.Sprint("the shops are done by ", w.by, ", these take long: ", w.long) })
 }
 
 // TestABridgeThatStandsStill loses its work to others. When it goes on nothing that it does counts: its end takes no job from anybody.

@@ -19,13 +19,13 @@ func (s fleetStore) Bridges(ctx context.Context) (all []*bridge.Member, err erro
 
 // Bridges is [Ledger.Bridges] on some connections.
 func Bridges(ctx context.Context, db *sql.DB) (all []*bridge.Member, err error) {
-	err = walk(ctx, db, `SELECT id, name, version, config, began, seen, doing, drained FROM bridges ORDER BY began, id`, nil,
+	err = walk(ctx, db, `SELECT id, name, version, config, began, seen, doing, long, drained FROM bridges ORDER BY began, id`, nil,
 		func(rows *sql.Rows) error {
 			m := &bridge.Member{}
-			var doing string
-			err := rows.Scan(&m.ID, &m.Name, &m.Version, &m.Config, stamp{&m.Began}, stamp{&m.Seen}, &doing, &m.Drained)
+			var doing, long []byte
+			err := rows.Scan(&m.ID, &m.Name, &m.Version, &m.Config, stamp{&m.Began}, stamp{&m.Seen}, &doing, &long, &m.Drained)
 			if err == nil {
-				err = json.Unmarshal([]byte(doing), &m.Doing)
+				err = cmp.Or(json.Unmarshal(doing, &m.Doing), json.Unmarshal(long, &m.Long))
 			}
 			all = append(all, m)
 			return err

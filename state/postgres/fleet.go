@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -26,7 +25,7 @@ import (
 // ledger and among the jobs. All times are the database's.
 const (
 	missedFor  = 3 * time.Second
-	silentFor  = 20 * time.Second
+	silentFor  = 10 * time.Second
 	afterStart = 10 * time.Second // of the database, all sessions of which are new: everybody may come back first; and of who was away
 )
 
@@ -55,20 +54,17 @@ func (l *Ledger) Rest(ctx context.Context) (last bool, err error) {
 	return last, err
 }
 
-// Pulse says that this bridge is there, what work it knows and what of it is its own now; takes out those that are dead; and lists all that
-// are left. An error wrapping bridge.ErrLocked says that it was thought dead itself: nothing that it does counts any more.
-func (l *Ledger) Pulse(ctx context.Context, config string, doing []string) ([]*bridge.Member, error) {
+// Pulse says that this bridge is there, what work it knows, what of it is its own now and what of that takes long; takes out those that are
+// dead; and lists all that are left. An error wrapping bridge.ErrLocked says that it was thought dead itself: nothing that it does counts
+// any more.
+func (l *Ledger) Pulse(ctx context.Context, config string, doing, long []string) ([]*bridge.Member, error) {
 	h := l.database.hold
 	if err := h.still(ctx); err != nil {
 		return nil, err
 	}
-	text, err := json.Marshal(append([]string{}, doing...))
-	if err != nil {
-		return nil, err
-	}
 	limited, cancel := context.WithTimeout(ctx, silence)
 	defer cancel()
-	if err := h.pulse(limited, config, string(text)); err != nil {
+	if err := h.pulse(limited, config, doing, long); err != nil {
 		return nil, trouble(ctx, err, h.conn.IsClosed())
 	}
 	return ledger.Bridges(ctx, l.database.read)
@@ -76,11 +72,12 @@ func (l *Ledger) Pulse(ctx context.Context, config string, doing []string) ([]*b
 
 // pulse says that this bridge is there. One that was away itself, as all are while the database is, leaves others some time to come back,
 // too, before it finds them dead.
-func (h *hold) pulse(ctx context.Context, config, doing string) error {
+func (h *hold) pulse(ctx context.Context, config string, doing, long []string) error {
 	var now, before int64
-	err := h.conn.QueryRow(ctx, fmt.Sprintf(`UPDATE %[1]s.bridges b SET seen = %[2]s, config = $2, doing = $3
+	err := h.conn.QueryRow(ctx, fmt.Sprintf(`UPDATE %[1]s.bridges b SET seen = %[2]s, config = $2, doing = to_json($3::text[]),
+		long = to_json($4::text[])
 		FROM (SELECT id, seen FROM %[1]s.bridges) last WHERE b.id = $1 AND last.id = b.id RETURNING b.seen, last.seen`, h.schema, clock),
-		h.word, config, doing).Scan(&now, &before)
+		h.word, config, append([]string{}, doing...), append([]string{}, long...)).Scan(&now, &before)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return h.gone()
 	}

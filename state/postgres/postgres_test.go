@@ -103,7 +103,7 @@ func TestABridgeOfANewerVersionWaitsForTheOlderOnes(t *testing.T) {
 		must(t, err)
 	})
 	pulse := func(l *Ledger) error {
-		_, err := l.Pulse(t.Context(), "its work", nil)
+		_, err := l.Pulse(t.Context(), "its work", nil, nil)
 		return err
 	}
 	must(t, pulse(older))
@@ -158,7 +158,7 @@ func TestOneBridgeEndsLast(t *testing.T) {
 	address := postgrestest.Address(t)
 	a, b := openAt(t, address, Options{Shares: true}), openAt(t, address, Options{Shares: true})
 	for _, l := range []*Ledger{a, b} {
-		_, err := l.Pulse(t.Context(), "its work", nil)
+		_, err := l.Pulse(t.Context(), "its work", nil, nil)
 		must(t, err)
 	}
 	for i, l := range []*Ledger{a, b} {
@@ -230,7 +230,7 @@ func TestABridgeThatStandsStillHoldsNobodyUp(t *testing.T) {
 	_, err = look.Exec(t.Context(), "UPDATE bridges SET seen = seen - 60000 WHERE id = $1", frozen.ID())
 	must(t, err)
 	for n := 1; ; n++ {
-		there, err := other.Pulse(t.Context(), "config", nil)
+		there, err := other.Pulse(t.Context(), "config", nil, nil)
 		must(t, err)
 		if len(there) == 1 {
 			break
@@ -251,7 +251,7 @@ func TestABridgeThatWasAwayThinksNobodyDead(t *testing.T) {
 	address := postgrestest.Address(t)
 	first, other := openAt(t, address, Options{Shares: true}), openAt(t, address, Options{Shares: true})
 	there := func() int {
-		all, err := first.Pulse(t.Context(), "its work", nil)
+		all, err := first.Pulse(t.Context(), "its work", nil, nil)
 		must(t, err)
 		return len(all)
 	}
@@ -267,7 +267,7 @@ func TestABridgeThatWasAwayThinksNobodyDead(t *testing.T) {
 	if n := there(); n != 1 {
 		t.Errorf("%d bridges are there at last", n)
 	}
-	if _, err := other.Pulse(t.Context(), "its work", nil); !errors.Is(err, bridge.ErrThoughtDead) {
+	if _, err := other.Pulse(t.Context(), "its work", nil, nil); !errors.Is(err, bridge.ErrThoughtDead) {
 		t.Errorf("the other one: %v", err)
 	}
 }
@@ -275,7 +275,8 @@ func TestABridgeThatWasAwayThinksNobodyDead(t *testing.T) {
 // A database whose socket is not there is down: its ledger was made nevertheless, and verbs do not say that nothing has run yet.
 func TestADatabaseThatIsDownHasALedger(t *testing.T) {
 	_, err := Open(t.Context(), "postgres:///postgres?user=orobridge&host="+t.TempDir(), Options{ReadOnly: true})
-	if bridge.FateOf(err) != bridge.Pause || errors.Is(err, fs.ErrNotExist) || bridge.HintOf(err) != "see that the database is up and can be reached" {
+	if bridge.FateOf(err) != bridge.Pause || !errors.Is(err, bridge.ErrUnreachable) || errors.Is(err, fs.ErrNotExist) ||
+		bridge.HintOf(err) != "see that the database is up and can be reached" {
 		t.Errorf("%v, hint %q", err, bridge.HintOf(err))
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"io/fs"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -82,5 +83,6 @@ func pause(err error, hint string) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		err = errors.New(err.Error())
 	}
+	err = fmt.Errorf("%w: %w", bridge.ErrUnreachable, err)
 	return &bridge.Error{Op: "reach", Object: "PostgreSQL", Fate: bridge.Pause, Err: err, Hint: hint}
 }

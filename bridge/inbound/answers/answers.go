@@ -210,8 +210,8 @@ func (a *Applier) lost(ctx context.Context, p bridge.ParkedRow) error {
 // order that the bridge never sent waits for it, for park_for at most; so does one that tells only a number of the ERP's which no
 // answer has given to an order yet.
 func (a *Applier) reply(ctx context.Context, reply []*row) error {
-	if len(reply) == 0 {
-		return nil
+	if err := bridge.Noticed(ctx); err != nil || len(reply) == 0 {
+		return err
 	}
 	key := reply[0].Key
 	missing := bridge.Missing{Entity: bridge.Orders, Key: key}

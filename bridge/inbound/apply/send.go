@@ -18,7 +18,10 @@ func (a *Applier) sendAll(ctx context.Context) error {
 	g.SetLimit(a.Pace.Most())
 	var failed error
 	for after := int64(0); work.Err() == nil; {
-		if failed = a.Still(work); failed != nil {
+		if failed = bridge.Noticed(work); failed == nil {
+			failed = a.Still(work)
+		}
+		if failed != nil {
 			break
 		}
 		batch, err := a.next(work, after)

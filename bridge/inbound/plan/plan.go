@@ -122,8 +122,8 @@ func (p *Planner) Later(ctx context.Context, drop int64) (bool, error) {
 func (p *Planner) Scope() string { return p.scopes.String() }
 
 func (p *Planner) still(ctx context.Context) error {
-	if p.Still == nil {
-		return nil
+	if err := bridge.Noticed(ctx); err != nil || p.Still == nil {
+		return err
 	}
 	return p.Still(ctx)
 }
