@@ -61,9 +61,12 @@ type ship struct {
 // fleetShops are shops of both releases.
 var fleetShops = []string{"b2b", "outlet"}
 
+// sailors are patient, and several: each of them lists a dozen folders so often.
+var sailors = limits{request: patient.request, settle: patient.settle, server: patient.server, every: time.Second}
+
 // newShips makes a site of two shops whose ledger stands in a database that may be killed, and so many bridges.
 func newShips(t *testing.T, n int, options ...orotest.Option) *ships {
-	s := &ships{site: newSites(t, sftptest.Sshd(t).Login, "", patient, fleetShops, options...), rand: chance(t), happened: map[string]int{}}
+	s := &ships{site: newSites(t, sftptest.Sshd(t).Login, "", sailors, fleetShops, options...), rand: chance(t), happened: map[string]int{}}
 	var err error
 	if s.cluster, err = postgrestest.New(); err != nil {
 		t.Fatal(err)
@@ -230,7 +233,7 @@ func (s *ships) order(site *site, prefix string, n int) {
 // calm is the end of the same load with one bridge whose ledger is a file, and to which nothing happens.
 func (s *ships) calm() *end {
 	s.t.Helper()
-	one := newSites(s.t, sftptest.Sshd(s.t).Login, "", patient, fleetShops)
+	one := newSites(s.t, sftptest.Sshd(s.t).Login, "", sailors, fleetShops)
 	count, at := map[string]int{}, 0
 	order := func(upto int) {
 		for ; at < upto; at++ {
