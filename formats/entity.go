@@ -188,11 +188,17 @@ func escapeKeyPart(b []byte, part string) []byte {
 }
 
 // SplitKey takes a key of several parts apart. One of a single part is that part, and is not to be split: it may hold "|".
-func SplitKey(key string) []string {
+func SplitKey(key string) []string { return AppendParts(nil, key) }
+
+// AppendParts is SplitKey behind other texts.
+func AppendParts(parts []string, key string) []string {
 	if strings.IndexByte(key, '\\') < 0 {
-		return strings.Split(key, "|")
+		parts = slices.Grow(parts, strings.Count(key, "|")+1)
+		for part := range strings.SplitSeq(key, "|") {
+			parts = append(parts, part)
+		}
+		return parts
 	}
-	var parts []string
 	var b strings.Builder
 	for i := 0; i < len(key); i++ {
 		switch key[i] {

@@ -84,6 +84,9 @@ func rejectCase(rec *formats.Record, sku, twin string) *formats.Reject {
 
 // unique leaves each key once, in order.
 func unique(keys []string) []string {
+	if rising(keys) {
+		return keys
+	}
 	seen := make(map[string]bool, len(keys))
 	once := make([]string, 0, len(keys))
 	for _, k := range keys {
@@ -93,6 +96,16 @@ func unique(keys []string) []string {
 		}
 	}
 	return once
+}
+
+// rising says that each key is behind the one before, as those of most files are.
+func rising(keys []string) bool {
+	for i := 1; i < len(keys); i++ {
+		if keys[i] <= keys[i-1] {
+			return false
+		}
+	}
+	return true
 }
 
 // unlistable refuses a key that can't be looked up: without a look-up nothing keeps the shop from holding it twice.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -126,15 +127,21 @@ func (p *parser) raw() (json.RawMessage, error) {
 	return json.RawMessage(p.body[end-int64(len(value)) : end : end]), err
 }
 
+// mostExpected is how many records room is made for at once.
+const mostExpected = 1000
+
 func (p *parser) resources() (resources, error) {
-	var all resources
+	all := make(resources, 0, 1)
 	many, err := p.several(func() error {
+		begun := p.InputOffset()
 		r, err := p.resource()
-		all = append(all, r)
+		if all = append(all, r); len(all) == 1 { // the others are about as long
+			all = slices.Grow(all, min((len(p.body)-int(begun))/int(p.InputOffset()-begun+1), mostExpected))
+		}
 		return err
 	})
-	if many && all == nil {
-		all = resources{}
+	if !many && len(all) == 0 {
+		return nil, err
 	}
 	return all, err
 }

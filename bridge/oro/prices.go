@@ -151,9 +151,9 @@ func (p prices) productIDs(ctx context.Context, skus []string, from productID) (
 // place resolves the parents of price records: lists, products and units.
 func (p prices) place(ctx context.Context, records []*formats.Record, product productID) ([]priced, error) {
 	rows, skus := make([]priced, len(records)), make([]string, 0, len(records))
+	var parts []string
 	for i, rec := range records {
-		parts := formats.SplitKey(rec.Key)
-		if len(parts) != 5 {
+		if parts = formats.AppendParts(parts[:0], rec.Key); len(parts) != 5 {
 			rows[i].out = &bridge.Outcome{Reject: reject(rec, "", formats.CodeKey, "the key of a price has five parts, not %d", len(parts))}
 			continue
 		}
@@ -347,6 +347,7 @@ func (p prices) encode(ctx context.Context, changes []*bridge.Change) (*bundle, 
 		}
 	}
 	out, batch := new(bundle), &part{resource: "productprices", extID: ext}
+	batch.data, batch.of = make([]item, 0, len(changes)), make([]int, 0, len(changes))
 	gone := make(map[string][]string) // list → ids
 	for i, ch := range changes {
 		switch row := &rows[i]; {
@@ -457,18 +458,20 @@ func (p prices) remove(ctx context.Context, gone map[string][]string) error {
 }
 
 func (p prices) ids(ctx context.Context, keys []string) (map[string][]string, error) {
-	records := make([]*formats.Record, len(keys))
+	all, records := make([]formats.Record, len(keys)), make([]*formats.Record, len(keys))
 	for i, k := range keys {
-		records[i] = &formats.Record{Entity: formats.Prices, Key: k}
+		all[i].Entity, all[i].Key = formats.Prices, k
+		records[i] = &all[i]
 	}
 	rows, held, err := p.look(ctx, records, false)
 	if err != nil {
 		return nil, err
 	}
-	found := make(map[string][]string, len(keys))
+	found, ids := make(map[string][]string, len(keys)), make([]string, len(keys))
 	for i := range rows {
 		if price := held[rows[i].key]; price != nil && rows[i].out == nil {
-			found[keys[i]] = []string{price.ID}
+			ids[i] = price.ID
+			found[keys[i]] = ids[i : i+1 : i+1]
 		}
 	}
 	return found, nil

@@ -194,7 +194,7 @@ const linksAtOnce = 25
 // entering are the links of the first of some settlements, as many as do no more than enter one by the same fate, alike in all but what
 // each is of, and none under one key with another.
 func entering(settled []bridge.Settlement) (links []*bridge.Link, made bridge.RowFate) {
-	keys := map[string]bool{}
+	var keys map[string]bool
 	for i := range settled {
 		s, fate := &settled[i], bridge.RowFate("")
 		if s.Link != nil && s.Link.ID == 0 && s.Reject == nil && s.Park == nil && !s.Forget && len(s.Owed) == 0 && len(s.Files) == 0 {
@@ -202,6 +202,9 @@ func entering(settled []bridge.Settlement) (links []*bridge.Link, made bridge.Ro
 		}
 		if fate == "" || keys[s.Key] || len(links) > 0 && (fate != made || !alike(s.Link, links[0])) {
 			break
+		}
+		if links == nil {
+			links, keys = make([]*bridge.Link, 0, len(settled)), make(map[string]bool, len(settled))
 		}
 		links, made, keys[s.Key] = append(links, s.Link), fate, true
 	}

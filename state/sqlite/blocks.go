@@ -94,7 +94,12 @@ func (s *stage) block(ctx context.Context, db asked, seq int64) (*block, error) 
 
 // change is the change of a sequence number.
 func (s *stage) change(ctx context.Context, db asked, seq int64, of state) (*bridge.Staged, error) {
-	c := &bridge.Staged{Seq: seq, Status: of.status, Change: bridge.Change{Op: of.op, Record: &formats.Record{}}}
+	made := &struct { // at once
+		bridge.Staged
+		of formats.Record
+	}{}
+	c := &made.Staged
+	c.Seq, c.Status, c.Op, c.Record = seq, of.status, of.op, &made.of
 	if s.replaced {
 		var packed []byte
 		err := db.QueryRowContext(ctx, `SELECT row FROM replaced WHERE seq = ?`, seq).Scan(&packed)

@@ -57,7 +57,7 @@ func NewStage(ctx context.Context, dir string, e *formats.Entity, run int64) (br
 	if err != nil {
 		return nil, err
 	}
-	db, err := open(path, "_auto_vacuum=incremental&_journal_mode=MEMORY&_synchronous=OFF&_txlock=immediate&_cache_size=-4000&"+
+	db, err := open(path, "_auto_vacuum=incremental&_journal_mode=MEMORY&_synchronous=OFF&_txlock=immediate&_cache_size=-1000&"+
 		"_locking_mode=EXCLUSIVE&_stmt_cache_size=32")
 	if err != nil {
 		return nil, errors.Join(err, remove(path))
@@ -153,6 +153,9 @@ func (s *stage) rises(changes []*bridge.Staged) bool {
 func (s *stage) index(ctx context.Context) error {
 	if s.indexed {
 		return nil
+	}
+	if _, err := s.db.ExecContext(ctx, `PRAGMA cache_size = -4000`); err != nil { // each key is on another page
+		return wrap("write stage", trouble(err))
 	}
 	err := s.writing(ctx, func(tx *sql.Tx) error {
 		for seq := int64(1); seq <= s.last; {
