@@ -72,7 +72,7 @@ const (
 	pulseEvery = 1
 	lookEvery  = 10 // at all jobs, when nobody has come or gone
 	lostAfter  = 60 // a job that counts as this bridge's and is not: River tries for 40 s to say that it has ended
-	handOver   = 2  // a job that was given back leaves itself to others for so long
+	handOver   = 1  // a job that was given back leaves itself to others for so long
 	noRoom     = 1  // one that is more than this bridge's part
 )
 
@@ -187,7 +187,7 @@ type crew struct {
 	missed  map[int64]time.Time // jobs that count as ours and are not, since when
 
 	mu    sync.Mutex
-	share map[string]int       // what of a kind is this bridge's part, by weight
+	share map[string]amount    // what of a kind is this bridge's part
 	mine  map[string]*held     // by the job's name
 	long  map[string]time.Time // jobs that take long: when that was last said
 }
@@ -205,7 +205,7 @@ type held struct {
 
 func newCrew(f *Fleet, jobs []daemon.Job, driver *riverpgxv5.Driver, schema string) *crew {
 	c := &crew{Fleet: f, jobs: map[string]daemon.Job{}, driver: driver, schema: schema, failed: make(chan error, 1),
-		stopped: make(chan struct{}), missed: map[int64]time.Time{}, share: map[string]int{}, mine: map[string]*held{},
+		stopped: make(chan struct{}), missed: map[int64]time.Time{}, share: map[string]amount{}, mine: map[string]*held{},
 		long: map[string]time.Time{}}
 	close(c.stopped)
 	for _, j := range jobs {
@@ -282,14 +282,14 @@ func (c *crew) doing() (all, long []string) {
 func (c *crew) begin(ctx context.Context, j daemon.Job, id int64) (context.Context, *held) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.weigh(j.Kind) >= c.share[j.Kind] || c.mine[j.String()] != nil {
+	if !c.room(j.String()) || c.mine[j.String()] != nil {
 		return nil, nil
 	}
 	ctx, cut := context.WithCancel(ctx)
 	ctx, give := bridge.WithNotice(ctx)
 	h := &held{Job: j, id: id, give: give, cut: cut, asked: time.Now()}
-	if c.weight(j.String()) > 1 {
-		h.loads = longAfter * c.second // it took long where it comes from
+	if c.takesLong(j.String()) {
+		h.loads = longMost * c.second // where it comes from
 	}
 	c.mine[j.String()] = h
 	return ctx, h

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"iter"
 	"maps"
 	"slices"
 	"time"
@@ -8,38 +9,49 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 )
 
-// What is even. Each job weighs one, and ten once it takes long: a shop whose files have been loaded for ten seconds has more to do than
-// one that waits for some. Bridges say which of theirs do, and each reckons for itself what its part is: of each kind of jobs, what all of
-// them weigh by the number of bridges. It takes jobs while it has less, and gives one back, a second after the other, while it has more
-// and the job would make another bridge's load no larger than its own was.
+// What is even. Of each kind of jobs every bridge has as many as the others, or one less, and as many of those that take long: a shop whose
+// files have been loaded for ten seconds. Bridges say which of theirs do, and each reckons for itself what its part is. It takes a job
+// while it has less than its part, and gives one back, a second after the other, while it has more and another bridge would still have
+// fewer than it had. A job that takes long is taken by who has too few of these, whatever else he has: what is too much then costs nothing
+// to give back.
 
-// How long, in seconds, and how much.
+// How long, in seconds.
 const (
 	longAfter = 10 // of loading, less what was not
-	longSaid  = 5  // what was said of a job holds while it is on its way from one bridge to another
-	longMost  = 20 // of loading that count: a job that has none any more weighs less soon
-	heavy     = 10
+	longMost  = 20 // of loading that count: a job that has none any more does not take long soon after
+	longSaid  = 20 // what was said of a job holds while it is on its way from one bridge to another
 )
 
-// long says that the job takes long.
-func (h *held) long(second time.Duration) bool { return h.loads >= longAfter*second }
+// amount is how many jobs of a kind there are, and how many of them take long.
+type amount struct{ all, long int }
 
-// weight is that of a job. Callers hold the lock.
-func (c *crew) weight(name string) int {
-	if _, long := c.long[name]; long {
-		return heavy
+// amounts counts jobs by their kinds. Callers hold the lock.
+func (c *crew) amounts(names iter.Seq[string]) map[string]amount {
+	sums := map[string]amount{}
+	for name := range names {
+		sum := sums[c.jobs[name].Kind]
+		if sum.all++; c.takesLong(name) {
+			sum.long++
+		}
+		sums[c.jobs[name].Kind] = sum
 	}
-	return 1
+	return sums
 }
 
-// weigh is what the jobs of a kind weigh that this bridge has. Callers hold the lock.
-func (c *crew) weigh(kind string) (sum int) {
-	for name, h := range c.mine {
-		if h.Kind == kind {
-			sum += c.weight(name)
-		}
+// takesLong says whether a job does, whoever has it. Callers hold the lock.
+func (c *crew) takesLong(name string) bool {
+	_, long := c.long[name]
+	return long
+}
+
+// room says whether this bridge has less than its part of such jobs as one is. Callers hold the lock.
+func (c *crew) room(name string) bool {
+	kind := c.jobs[name].Kind
+	has, share := c.amounts(maps.Keys(c.mine))[kind], c.share[kind]
+	if c.takesLong(name) {
+		return has.long < share.long
 	}
-	return sum
+	return has.all < share.all
 }
 
 // part finds out what this bridge's part of the work is beside some others, and gives notice to a job of each kind of which it has more,
@@ -49,27 +61,19 @@ func (c *crew) part(drained bool, peers []*bridge.Member) {
 	defer c.mu.Unlock()
 	now := time.Now()
 	c.hear(now, peers)
-	total, least := map[string]int{}, map[string]int{}
-	for name, j := range c.jobs {
-		total[j.Kind] += c.weight(name)
-	}
-	for kind := range total {
-		least[kind] = c.least(kind, peers)
-		if c.share[kind] = 0; !drained {
-			c.share[kind] = (total[kind] + len(peers)) / (len(peers) + 1)
+	for kind, total := range c.amounts(maps.Keys(c.jobs)) {
+		if c.share[kind] = (amount{}); !drained {
+			n := len(peers) + 1
+			c.share[kind] = amount{(total.all + n - 1) / n, (total.long + n - 1) / n}
 		}
 	}
-	mine := map[string]int{} // of what has no notice
+	mine, least := c.amounts(c.unnoticed()), c.least(peers)
 	for name, h := range c.mine {
-		if h.over.IsZero() {
-			mine[h.Kind] += c.weight(name)
+		has, share, other := mine[h.Kind], c.share[h.Kind], least[h.Kind]
+		more := has.all > share.all && other.all+1 < has.all
+		if c.takesLong(name) {
+			more = has.long > share.long && other.long+1 < has.long
 		}
-	}
-	names := slices.Sorted(maps.Keys(c.mine))
-	slices.SortStableFunc(names, func(x, y string) int { return c.weight(y) - c.weight(x) }) // the heaviest first
-	for _, name := range names {
-		h := c.mine[name]
-		more := mine[h.Kind] > c.share[h.Kind] && least[h.Kind]+c.weight(name) < mine[h.Kind]
 		switch {
 		case !h.over.IsZero():
 			if now.Sub(h.over) > lastBatch {
@@ -78,7 +82,18 @@ func (c *crew) part(drained bool, peers []*bridge.Member) {
 		case drained, more:
 			h.over = now
 			h.give()
-			mine[h.Kind] = 0 // the next one a second later
+			mine[h.Kind] = amount{} // the next one a second later
+		}
+	}
+}
+
+// unnoticed are the jobs of this bridge to which no notice was given. Callers hold the lock.
+func (c *crew) unnoticed() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for name, h := range c.mine {
+			if h.over.IsZero() && !yield(name) {
+				return
+			}
 		}
 	}
 }
@@ -103,17 +118,19 @@ func (c *crew) hear(now time.Time, peers []*bridge.Member) {
 	maps.DeleteFunc(c.long, func(_ string, said time.Time) bool { return now.Sub(said) > longSaid*c.second })
 }
 
-// least is what the jobs of a kind weigh that the bridge has which has the least of them. Callers hold the lock.
-func (c *crew) least(kind string, peers []*bridge.Member) (least int) {
+// long says that the job takes long.
+func (h *held) long(second time.Duration) bool { return h.loads >= longAfter*second }
+
+// least is how many jobs of each kind some bridge has, and how many that take long, which has the fewest. Callers hold the lock.
+func (c *crew) least(peers []*bridge.Member) (least map[string]amount) {
 	for i, m := range peers {
-		sum := 0
-		for _, name := range m.Doing {
-			if c.jobs[name].Kind == kind {
-				sum += c.weight(name)
-			}
+		has := c.amounts(slices.Values(m.Doing))
+		if i == 0 {
+			least = has
+			continue
 		}
-		if i == 0 || sum < least {
-			least = sum
+		for kind, l := range least {
+			least[kind] = amount{min(l.all, has[kind].all), min(l.long, has[kind].long)}
 		}
 	}
 	return least

@@ -328,8 +328,8 @@ func scale(b *bench, dir string) (figures []figure, err error) {
 const (
 	manyShops   = 30
 	rowsOfDrop  = 20
-	delayOfRow  = 50 * time.Millisecond
-	partOfACore = 0.25
+	delayOfRow  = 100 * time.Millisecond // of a shop, one row after the other
+	partOfACore = 0.15
 )
 
 // eachFeed are the feeds of a shop, and what their files hold: of file N, row I.
@@ -345,7 +345,7 @@ func scaleOf(b *bench, dir string, bridges int) (perMinute, busy float64, err er
 	each := ""
 	for _, feed := range eachFeed {
 		each += fmt.Sprintf("  - { name: SHOP-%[1]s, shop: SHOP, entity: %[2]s, remote: disk, folder: drops/SHOP-%[1]s, match: '*.csv', "+
-			"every: 1s, "+
+			"every: 30s, "+ // it is told when a file comes
 			"ready: { stable: 0s }, format: { kind: csv } }\n", feed.name, feed.entity)
 	}
 	f, err := newFleet(b, dir, manyShops, orotest.Delays{Token: 50 * time.Millisecond, Read: 20 * time.Millisecond,

@@ -10,6 +10,9 @@ import (
 // DecideAll looks up what is undecided, page by page.
 func (a *Applier) DecideAll(ctx context.Context) error {
 	for after := int64(0); ; {
+		if err := bridge.Noticed(ctx); err != nil {
+			return err
+		}
 		page, err := a.Stage.Next(ctx, bridge.Undecided, after, lookUpRows)
 		if err != nil || len(page) == 0 {
 			return err
