@@ -29,8 +29,8 @@ func stretch(ctx context.Context, db *sql.DB, entity, from string, to any, most 
 	return n, err
 }
 
-// Contents implements ledger.Edition. Links that were made in the order of a file stand one behind the other; others are looked for by their
-// numbers.
+// Contents implements ledger.Edition. Links that were made in the order of a file stand one behind the other; others are looked for by
+// their numbers.
 func (f *file) Contents(ctx context.Context, links []int64, each func(i int, content string) error) error {
 	if from, to := links[0], links[len(links)-1]; slices.IsSorted(links) && to-from < int64(len(links)+len(links)/4) {
 		return packing{"content", []string{"link"}}.each(ctx, f.read, `FROM accepted WHERE link BETWEEN ? AND ?`, []any{from, to},
@@ -46,7 +46,8 @@ func (f *file) Contents(ctx context.Context, links []int64, each func(i int, con
 		func(content []byte, of []int64) error { return each(int(of[0]), string(content)) })
 }
 
-// packing has SQLite pack a text and numbers of many rows into a few texts: to take each row over by itself would cost more than to find it.
+// packing has SQLite pack a text and numbers of many rows into a few texts: to take each row over by itself would cost more than to find
+// it.
 type packing struct {
 	text    string
 	numbers []string
