@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/orobridge/orobridge/formats/internal/texts"
 )
 
 // Mapper turns the rows of one file into records. It is not safe for concurrent use.
@@ -24,6 +26,7 @@ type Mapper struct {
 	strict      bool // an incomplete address rejects its row
 	warned      map[string]int64
 
+	texts texts.Maker
 	key   []byte // of the current row
 	keyed bool   // it is whole
 }
@@ -390,7 +393,7 @@ func (p *Mapper) setKey(row *Row, rec *Record) error {
 		}
 	}
 	if len(p.keys) > 1 {
-		rec.Key = string(p.key)
+		rec.Key = p.texts.Text(p.key)
 	}
 	if first != nil {
 		return p.locate(first, of, row, rec)
@@ -424,6 +427,9 @@ func (p *Mapper) text(s *source, row *Row) (string, bool, *Reject) {
 		return s.text, true, nil
 	}
 	raw, there := s.cell(row)
+	if raw == s.raw && raw != "" {
+		return s.canon, true, nil
+	}
 	if s.expr != nil && there {
 		for i, column := range s.expr.columns {
 			p.env.cells[column], _ = cell(row, s.inputs[i])
@@ -440,10 +446,8 @@ func (p *Mapper) text(s *source, row *Row) (string, bool, *Reject) {
 		return "", false, nil
 	}
 	if s.values != nil {
-		return s.translate(raw, p.conventions)
-	}
-	if raw == s.raw && raw != "" {
-		return s.canon, true, nil
+		text, bad := s.translate(raw, p.conventions)
+		return s.remember(raw, text, bad)
 	}
 	text, bad := s.field.Canon(raw, p.conventions)
 	if len(text) > 0 && text[0] == '-' && s.field.Kind == Quantity && (s.field.Key || !p.negative) {
@@ -452,10 +456,15 @@ func (p *Mapper) text(s *source, row *Row) (string, bool, *Reject) {
 			bad.Message += "; allow_negative: true of the feed would load it"
 		}
 	}
-	if bad == nil && len(raw) <= remembered {
-		s.raw, s.canon = raw, text
+	return s.remember(raw, text, bad)
+}
+
+// remember keeps what a cell has become, unless it is bad or long; the row carries it. What an expression gives is no cell.
+func (s *source) remember(raw, canon string, bad *Reject) (string, bool, *Reject) {
+	if bad == nil && len(raw) <= remembered && s.expr == nil {
+		s.raw, s.canon = raw, canon
 	}
-	return text, true, bad
+	return canon, true, bad
 }
 
 // cell is the text of the cell. An expression has none of its own; it is there when the row carries any of its columns.
@@ -479,22 +488,21 @@ func cell(row *Row, i int) (text string, there bool) {
 }
 
 // translate looks a value up in the field's value list.
-func (s *source) translate(raw string, c Conventions) (string, bool, *Reject) {
+func (s *source) translate(raw string, c Conventions) (string, *Reject) {
 	value, bad := clean(raw, nil)
 	if bad != nil {
-		return "", true, bad
+		return "", bad
 	}
 	if text, ok := s.values[value]; ok {
-		return text, true, nil
+		return text, nil
 	}
 	if value == "" {
-		text, bad := s.field.Canon("", c)
-		return text, true, bad
+		return s.field.Canon("", c)
 	}
 	const most = 8
 	known := slices.Sorted(maps.Keys(s.values))
 	if len(known) > most {
 		known = append(known[:most], fmt.Sprintf("… (%d)", len(s.values)))
 	}
-	return "", true, fault(CodeValue, "%s is not in values: %s, which has %s", quote(value), s.name, strings.Join(known, ", "))
+	return "", fault(CodeValue, "%s is not in values: %s, which has %s", quote(value), s.name, strings.Join(known, ", "))
 }

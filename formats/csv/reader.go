@@ -14,6 +14,7 @@ import (
 
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/formats/internal/charset"
+	"github.com/orobridge/orobridge/formats/internal/texts"
 )
 
 // rawInReject is how much of a row that can't be taken apart a reject keeps, in bytes.
@@ -42,6 +43,7 @@ type reader struct {
 	width   int      // cells of a whole row in the file
 	picked  []int    // the file's cells that are columns, in order; nil for all
 	split   []string // cells of a row that is plain, reused
+	texts   texts.Maker
 	cells   []string // picked ones, reused
 	absent  []bool   // reused
 	held    *badRow  // the first row, which was bad where a header could have stood
@@ -229,8 +231,8 @@ func (r *reader) plain() int {
 			r.begin(r.offset, r.line)
 			return 0
 		}
-		if text := string(bytes.TrimSuffix(line[:size-1], carriageReturn)); text != "" {
-			r.split = r.unswap(splitAt(r.split[:0], text, r.tape.comma[0]))
+		if line = bytes.TrimSuffix(line[:size-1], carriageReturn); len(line) > 0 {
+			r.split = r.unswap(splitAt(r.split[:0], r.texts.Text(line), r.tape.comma[0]))
 			return size
 		}
 		r.offset, r.line = r.offset+int64(size), r.line+1

@@ -193,6 +193,24 @@ var links = []test{
 		w.must(w.Contents(w.Context(), []int64{b, b + 100, a, b}, func(i int, content []formats.Value) { got[i] = content[0].Text }))
 		w.is(map[int]string{0: "B", 2: "A", 3: "B"}, got)
 		w.must(w.Contents(w.Context(), nil, nil))
+
+		keys := make([]string, 100)
+		for i := range keys {
+			keys[i] = fmt.Sprintf("SKU%03d", i)
+		}
+		w.link("products", keys...) // one number behind the other
+		first, told, asked := w.ref("products", keys[0]).ID, 0, []int64(nil)
+		w.must(w.Forget(w.Context(), "products", keys[7:8]))
+		for i := range keys {
+			asked = append(asked, first+int64(i))
+		}
+		asked = append(asked, asked[99], asked[99]+1)
+		w.must(w.Contents(w.Context(), asked, func(i int, content []formats.Value) {
+			if told++; content[0].Text != keys[min(i, 99)] || i == 7 || i > 100 {
+				w.Errorf("link %d says %v", i, content)
+			}
+		}))
+		w.is(100, told)
 	}},
 	{"many keys are looked up in their order", func(w *world) {
 		var keys []string

@@ -45,7 +45,7 @@ func (c *chunk) reset() {
 func parse(ctx context.Context, reader formats.Reader, mapper *formats.Mapper, free <-chan *chunk, lookups, ordered chan<- *chunk) error {
 	defer close(lookups)
 	defer close(ordered)
-	for {
+	for before := (*chunk)(nil); ; {
 		var c *chunk
 		select {
 		case c = <-free:
@@ -53,7 +53,9 @@ func parse(ctx context.Context, reader formats.Reader, mapper *formats.Mapper, f
 			return ctx.Err()
 		}
 		c.reset()
+		c.makeRoom(before)
 		c.fill(reader, mapper)
+		before = c
 		ended := c.err != nil
 		// Both channels hold as many chunks as there are: sending never blocks.
 		ordered <- c
@@ -62,6 +64,15 @@ func parse(ctx context.Context, reader formats.Reader, mapper *formats.Mapper, f
 			return nil
 		}
 	}
+}
+
+// makeRoom makes a chunk that was never filled as large as the one before it: to let it grow row by row would take several times that.
+func (c *chunk) makeRoom(before *chunk) {
+	if before == nil || cap(c.rows) > 0 {
+		return
+	}
+	c.rows, c.cells = slices.Grow(c.rows, len(before.rows)), slices.Grow(c.cells, len(before.cells))
+	c.values, c.keys = slices.Grow(c.values, len(before.values)), slices.Grow(c.keys, len(before.keys))
 }
 
 // fill reads up to chunkRows rows.

@@ -10,22 +10,22 @@ import (
 	"github.com/orobridge/orobridge/bridge"
 )
 
-// known is the links of an entity in short, 16 bytes each: it finds the link whose key and fingerprint are a row's. A link that it lacks
+// known is the links of an entity in short, 14 bytes each: it finds the link whose key and fingerprint are a row's. A link that it lacks
 // is no fault: the ledger is asked about it.
 //
-// Of key and fingerprint it keeps a digest of 96 bits, by hashes whose seeds nobody can know. That of a row which differs from its link
-// can only be found by chance: among a million links, once in 10^22 such rows. Fingerprints themselves are alike once in 10^19.
+// Of key and fingerprint it keeps a digest of 80 bits, by hashes whose seeds nobody can know. That of a row which differs from its link
+// can only be found by chance: among a million links, once in 10^18 such rows. Fingerprints themselves are alike once in 10^19.
 type known struct {
 	seeds [2]maphash.Seed
 	slots []byte // of slotSize: digest and number, which is 0 in a free one
 	free  int    // slots
 }
 
-const slotSize = 16
+const slotSize = 14
 
 // newKnown has room for so many links, which is given back by close.
 func newKnown(links int64) (*known, error) {
-	n := int(links + links/4 + 1)
+	n := int(links + links/8 + 2)
 	room, err := takeRoom(n * slotSize)
 	if err != nil {
 		return nil, fmt.Errorf("take memory for %d links: %w", links, err)
@@ -49,8 +49,8 @@ func (k *known) add(key []byte, r bridge.LinkRef) {
 	for at := k.first(high); ; at = k.next(at) {
 		if _, _, link := k.slot(at); link == 0 {
 			binary.NativeEndian.PutUint64(k.slots[at:], high)
-			binary.NativeEndian.PutUint32(k.slots[at+8:], low)
-			binary.NativeEndian.PutUint32(k.slots[at+12:], uint32(r.ID))
+			binary.NativeEndian.PutUint16(k.slots[at+8:], low)
+			binary.NativeEndian.PutUint32(k.slots[at+10:], uint32(r.ID))
 			k.free--
 			return
 		}
@@ -68,8 +68,8 @@ func (k *known) link(key string, print int64) int64 {
 }
 
 // digest stands for a key and a fingerprint. Two fingerprints under one key have different ones for certain.
-func digest(first, second uint64, print int64) (high uint64, low uint32) {
-	return first ^ uint64(print), uint32(second)
+func digest(first, second uint64, print int64) (high uint64, low uint16) {
+	return first ^ uint64(print), uint16(second)
 }
 
 // first is where the slot of a digest would be if all were evenly spread; it is there, or in one of the next.
@@ -85,7 +85,7 @@ func (k *known) next(at int) int {
 	return 0
 }
 
-func (k *known) slot(at int) (high uint64, low, link uint32) {
+func (k *known) slot(at int) (high uint64, low uint16, link uint32) {
 	s := k.slots[at : at+slotSize]
-	return binary.NativeEndian.Uint64(s), binary.NativeEndian.Uint32(s[8:]), binary.NativeEndian.Uint32(s[12:])
+	return binary.NativeEndian.Uint64(s), binary.NativeEndian.Uint16(s[8:]), binary.NativeEndian.Uint32(s[10:])
 }

@@ -50,7 +50,10 @@ func (s *scopes) add(rec *formats.Record) {
 	if scope == s.last && scope != "" {
 		return
 	}
-	s.last, s.named[scope] = scope, true
+	s.last = scope
+	if !s.named[scope] {
+		s.named[strings.Clone(scope)] = true // it is a piece of a row's key, which shares its memory with others
+	}
 	if len(s.named) > maxScopes {
 		s.all = true
 	}
