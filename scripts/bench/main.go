@@ -160,7 +160,11 @@ func (b *bench) orobridge(dir string, args ...string) (took, error) {
 	if err != nil {
 		return took{}, fmt.Errorf("orobridge %s: %w: %s", strings.Join(args, " "), err, out[max(0, len(out)-2000):])
 	}
-	state := cmd.ProcessState
+	return cost(cmd.ProcessState, wall)
+}
+
+// cost is what a process that has ended has cost in some time.
+func cost(state *os.ProcessState, wall time.Duration) (took, error) {
 	usage, ok := state.SysUsage().(*syscall.Rusage)
 	if !ok {
 		return took{}, errors.New("the operating system does not tell what a process has cost")

@@ -136,12 +136,7 @@ func (b *bench) loadBeside(dir, aged string, rows int, c *crowd) (t took, err er
 	if err := errors.Join(gone(), end()); err != nil {
 		return t, err
 	}
-	usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return t, errors.New("the operating system does not tell what a process has cost")
-	}
-	t.cpu, t.peak = cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime(), float64(usage.Maxrss)/1024
-	return t, nil
+	return cost(cmd.ProcessState, t.wall)
 }
 
 // answers waits until something answers.
