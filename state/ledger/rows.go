@@ -315,7 +315,7 @@ func (l rowStore) RowLines(ctx context.Context, drop int64, each func(bridge.Row
 		FROM runs r JOIN history h ON h.run = r.id LEFT JOIN accepted a ON a.link = h.link WHERE r.drop_id = ?1
 		UNION ALL SELECT a.run, a.line, a.key, a.made, '' FROM runs r JOIN accepted a ON a.run = r.id AND a.made <> '' WHERE r.drop_id = ?1
 		UNION ALL SELECT run, line, key, 'rejected', code || ': ' || message FROM rejects WHERE drop_id = ?1 AND planned = 1
-		ORDER BY 1, 2, 3, 4`, []any{drop}, func(rows *sql.Rows) error {
+		ORDER BY 1, 2, 3, 4, 5`, []any{drop}, func(rows *sql.Rows) error {
 		var x bridge.RowLine
 		if err := rows.Scan(&x.Run, &x.Line, &x.Key, &x.Fate, &x.Detail); err != nil {
 			return err
