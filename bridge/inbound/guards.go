@@ -23,7 +23,10 @@ func (l *loader) guard(ctx context.Context, stage bridge.Stage, expected int64) 
 	if err != nil {
 		return v, err
 	}
-	var removals int64
+	var removals, decided int64
+	for _, n := range counts[bridge.Decided] {
+		decided += n
+	}
 	for _, ops := range counts {
 		removals += ops[bridge.Remove]
 	}
@@ -77,8 +80,8 @@ func (l *loader) guard(ctx context.Context, stage bridge.Stage, expected int64) 
 	}
 	if len(reasons) == 0 {
 		// After a crash the plan is what is left of it, with what the shop has refused meanwhile: guards are asked once. The first batch
-		// says that they were.
-		if l.run.Approved = true; len(counts[bridge.Decided]) > 0 {
+		// says that they were; where it is not the only one, people are told meanwhile how much there is to do.
+		if l.run.Approved = true; decided > 0 && decided <= int64(l.e.Batch) {
 			return v, nil
 		}
 		return v, l.saveRun(ctx, l.run, nil)

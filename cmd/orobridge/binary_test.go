@@ -92,16 +92,20 @@ func memory(pid int) int64 {
 	return n << 10
 }
 
-// The demo ends within the time that somebody waits for one.
+// The demo ends within the time that somebody waits for one: a minute, of which a machine with nothing else to do needs a fifth. One that
+// is busy is held to what the demo takes of a processor, and to three minutes.
 func TestDemoTime(t *testing.T) {
-	binary, began := program(t), time.Now()
-	out, code, _ := play(t, t.TempDir(), binary, "demo", "--once", "--json")
+	cmd := exec.Command(program(t), "demo", "--once", "--json")
+	cmd.Dir = t.TempDir()
+	began := time.Now()
+	out, err := cmd.Output()
 	took := time.Since(began)
-	if code != exitDone || !json.Valid(out) {
-		t.Errorf("exit code %d, %s", code, out)
+	if err != nil || !json.Valid(out) {
+		t.Fatalf("%v, %s", err, out)
 	}
-	if t.Logf("%s", took.Round(time.Millisecond)); took > time.Minute {
-		t.Errorf("the demo took %s", took)
+	spent := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	if t.Logf("%s, of a processor %s", took.Round(time.Millisecond), spent); spent > 20*time.Second || took > 3*time.Minute {
+		t.Errorf("the demo took %s, of a processor %s", took, spent)
 	}
 }
 
