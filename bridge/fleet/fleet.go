@@ -56,6 +56,7 @@ type Fleet struct {
 	ledger Ledger
 	log    *slog.Logger
 	second time.Duration // a second, which tests make shorter
+	last   time.Duration // for how long a job goes on at most that was given notice
 
 	mu     sync.Mutex
 	calls  map[string]bool // works for which the bridges are to be called
@@ -64,7 +65,7 @@ type Fleet struct {
 
 // New makes a fleet.
 func New(l Ledger, log *slog.Logger) *Fleet {
-	return &Fleet{ledger: l, log: log, second: time.Second, calls: map[string]bool{}, called: make(chan struct{}, 1)}
+	return &Fleet{ledger: l, log: log, second: time.Second, last: lastBatch, calls: map[string]bool{}, called: make(chan struct{}, 1)}
 }
 
 // How often, and how long, in seconds.
@@ -76,7 +77,7 @@ const (
 	noRoom     = 1  // one that is more than this bridge's part
 )
 
-// lastBatch is for how long a job goes on at most that was given notice: a shop may take its time over a batch. Then it is cut.
+// lastBatch is how long a shop may take over the last batch of a load that was given notice. Then the job is cut.
 const lastBatch = 15 * time.Second
 
 // Wake implements [daemon.Share].

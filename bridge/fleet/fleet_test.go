@@ -84,7 +84,7 @@ func (w *works) jobs(by string) (all []daemon.Job) {
 // wait waits until something is so, which is asked with the lock held.
 func (w *works) wait(is func() bool, told func() string) {
 	w.t.Helper()
-	limit := time.After(time.Minute)
+	limit := time.After(5 * time.Minute)
 	for {
 		w.mu.Lock()
 		so, news, text := is(), w.news, told()

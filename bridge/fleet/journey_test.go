@@ -82,7 +82,7 @@ func (j *journey) begin(i int) (stop func(), ended chan error) {
 		}
 	})
 	f := New(pulsing{w.Ledger.Shared(), func() { j.pulsed(i) }}, slog.New(slog.DiscardHandler))
-	f.second /= 20
+	f.second, f.last = f.second/20, time.Hour
 	w.B.Share = f
 	ctx, stop := context.WithCancel(context.Background())
 	ended = make(chan error, 1)
@@ -93,7 +93,7 @@ func (j *journey) begin(i int) (stop func(), ended chan error) {
 // until waits for so many events: "drop settled b2b-products", and by which bridge if it says so.
 func (j *journey) until(n int, what string) {
 	j.Helper()
-	for limit := time.After(time.Minute); ; {
+	for limit := time.After(5 * time.Minute); ; {
 		j.mu.Lock()
 		got, told := j.count[what], fmt.Sprint(j.count)
 		j.mu.Unlock()
@@ -137,8 +137,8 @@ func (j *journey) counted(what string) int {
 func TestALoadIsHandedOver(t *testing.T) {
 	t.Parallel()
 	j := newJourney(t)
-	const batches = 16
-	settle := make(chan struct{}, 4) // so many batches of the first bridge at once; none while it waits for the second one
+	const batches = 10
+	settle := make(chan struct{}, 2) // so many batches of the first bridge at once; none while it waits for the second one
 	j.settle = func(by int) {
 		if by == 0 {
 			<-settle

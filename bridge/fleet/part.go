@@ -76,7 +76,7 @@ func (c *crew) part(drained bool, peers []*bridge.Member) {
 		}
 		switch {
 		case !h.over.IsZero():
-			if now.Sub(h.over) > lastBatch {
+			if now.Sub(h.over) > c.last {
 				h.cut()
 			}
 		case drained, more:
