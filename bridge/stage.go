@@ -75,7 +75,8 @@ type Stage interface {
 	Save(ctx context.Context, changes []*Staged) error
 	Replace(ctx context.Context, c *Staged) error
 	Drop(ctx context.Context, key string) error
-	// Next returns up to n changes of a status after a sequence number, in order.
+	// Next returns up to n changes of a status after a sequence number, in order: fewer where they are large, and none where there are no
+	// more.
 	Next(ctx context.Context, status StageStatus, after int64, n int) ([]*Staged, error)
 	// Planned says that no more changes are put: what finds them by their keys goes, and so does what has its fate.
 	Planned(ctx context.Context) error

@@ -277,29 +277,41 @@ func twoFeeds(b *bench, dir string) ([]figure, error) {
 		2, "times", false}}, nil
 }
 
-// wideRows reads a file as a feed does in which one row has a cell of a MiB, and one has 200 columns' worth of text.
+// wideRows reads a file as a feed does whose rows have 204 columns, one of them a cell of almost a MiB, and plans such a file of products
+// that are all new.
 func wideRows(b *bench, dir string) ([]figure, error) {
-	n := b.of(100_000, 1_000_000)
-	head := "sku,name,unit,description"
-	for i := range 200 {
-		head += fmt.Sprintf(",attr.field_%d", i)
-	}
-	err := errors.Join(b.site(dir, strings.Replace(onDisk, "name: prices, entity: prices", "name: products, entity: products", 1)),
-		write(filepath.Join(dir, "a.csv"), func(w *bufio.Writer) {
-			fmt.Fprintln(w, head)
-			for i := range n {
-				text := "Some words that describe it"
-				if i == n/2 {
-					text = strings.Repeat("long ", 1<<20/5-10)
-				}
-				fmt.Fprintf(w, "%s,Product,item,%s%s\n", sku(i), text, strings.Repeat(",x", 200))
-			}
-		}))
+	n, created := b.of(100_000, 1_000_000), b.of(5_000, 100_000)
+	err := errors.Join(b.open(1, 0), b.site(dir, strings.ReplaceAll(onDisk, "prices", "products")), wideFile(filepath.Join(dir, "a.csv"), n),
+		wideFile(filepath.Join(dir, "b.csv"), created))
 	if err != nil {
 		return nil, err
 	}
-	t, err := b.orobridge(dir, "inspect", "a.csv", "--feed", "products")
-	return []figure{{fmt.Sprintf("memory: %d rows of 204 columns, one of a MiB", n), t.peak, 100, "MB", false}}, err
+	read, err := b.orobridge(dir, "inspect", "a.csv", "--feed", "products")
+	if err != nil {
+		return nil, err
+	}
+	planned, err := b.orobridge(dir, "plan", "--counts", "products", "b.csv")
+	return []figure{
+		{fmt.Sprintf("memory: %d rows of 204 columns, one of a MiB", n), read.peak, 100, "MB", false},
+		{fmt.Sprintf("  planning %d of them, all new", created), planned.peak, 100, "MB", false},
+	}, err
+}
+
+func wideFile(path string, rows int) error {
+	return write(path, func(w *bufio.Writer) {
+		fmt.Fprint(w, "sku,name,unit,description")
+		for i := range 200 {
+			fmt.Fprintf(w, ",attr.field_%d", i)
+		}
+		for i := range rows {
+			text := "Some words that describe it"
+			if i == rows/2 {
+				text = strings.Repeat("long ", (1<<20-1000)/5)
+			}
+			fmt.Fprintf(w, "\n%s,Product,item,%s%s", sku(i), text, strings.Repeat(",x", 200))
+		}
+		fmt.Fprintln(w)
+	})
 }
 
 func smallFiles(b *bench, dir string) ([]figure, error) {

@@ -395,14 +395,18 @@ func (s *stage) Planned(ctx context.Context) error {
 	return err
 }
 
+// pageBytes bounds what [stage.Next] hands out at once: rows may have very many cells.
+const pageBytes = 4 << 20
+
 // Next implements bridge.Stage.
 func (s *stage) Next(ctx context.Context, status bridge.StageStatus, after int64, n int) (changes []*bridge.Staged, err error) {
-	for seq := after + 1; len(changes) < n; {
+	size := 0
+	for seq := after + 1; len(changes) < n && size < pageBytes; {
 		b, err := s.next(ctx, seq, status)
 		if err != nil || b == nil {
 			return changes, wrap("read stage", err)
 		}
-		for seq = max(seq, b.first()); seq <= b.last && len(changes) < n; seq++ {
+		for seq = max(seq, b.first()); seq <= b.last && len(changes) < n && size < pageBytes; seq++ {
 			of := b.of(seq)
 			if of.status != status {
 				continue
@@ -412,9 +416,22 @@ func (s *stage) Next(ctx context.Context, status bridge.StageStatus, after int64
 				return nil, wrap("read stage", err)
 			}
 			changes = append(changes, c)
+			size += sizeOf(c)
 		}
 	}
 	return changes, nil
+}
+
+// sizeOf is about how many bytes of memory a change takes.
+func sizeOf(c *bridge.Staged) (size int) {
+	const strings = 32 // two of them, without their bytes
+	for _, values := range [][]formats.Value{c.Raw, c.Record.Values} {
+		size += strings * len(values)
+		for _, v := range values {
+			size += len(v.Text)
+		}
+	}
+	return size
 }
 
 // Count implements bridge.Stage.

@@ -125,6 +125,30 @@ func TestAStageIsReadInPagesOfAnySize(t *testing.T) {
 	}
 }
 
+func TestAPageOfLargeChangesHasFewOfThem(t *testing.T) {
+	s := newStage(t)
+	all := many(0, 5)
+	for _, c := range all {
+		for i := range 30_000 { // some 2 MB of cells
+			c.Raw = append(c.Raw, formats.Value{Field: fmt.Sprint(i), Text: strings.Repeat("x", 40)})
+		}
+	}
+	_, err := s.Put(t.Context(), all)
+	must(t, err)
+	var pages []int
+	for after := int64(0); ; {
+		page, err := s.Next(t.Context(), bridge.Undecided, after, 1000)
+		must(t, err)
+		if len(page) == 0 {
+			break
+		}
+		pages, after = append(pages, len(page)), page[len(page)-1].Seq
+	}
+	if d := cmp.Diff([]int{2, 2, 1}, pages); d != "" {
+		t.Error("(-want +got)\n", d)
+	}
+}
+
 // What has its fate goes while the rest is on its way, and the file becomes smaller.
 func TestAStageGivesRoomBackAsItIsSent(t *testing.T) {
 	s := newStage(t)

@@ -29,7 +29,7 @@ import (
 
 const (
 	chunkRows    = 1000
-	chunkBytes   = 8 << 20 // of cells: rows may be as long as their format allows
+	chunkBytes   = 512 << 10 // of cells: rows may be as long as their format allows
 	chunksAtOnce = 4
 )
 
