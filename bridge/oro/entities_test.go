@@ -136,34 +136,53 @@ func TestProducts(t *testing.T) {
 	}
 }
 
-// A shop that takes skus for ids is asked for new prices by them: what was remembered of products' ids does not matter, and these are
-// asked for once.
-func TestPricesAreFoundBySKU(t *testing.T) {
-	shop, c := newShop(t)
-	load(t, c, record(formats.Products, "T-1", "name", "A", "unit", "item"), record(formats.Products, "T-2", "name", "B", "unit", "item"))
-	c.skus.set("T-1", find(t, c, record(formats.Products, "T-2")).Found.OroID) // as it was before a restore
-	var prices []*formats.Record
-	for _, sku := range []string{"T-1", "T-2", "0RT28"} {
-		prices = append(prices, record(formats.Prices, formats.JoinKey("Default Price List", sku, "item", "7", "USD"), "value", "1"))
+// Where the shop takes skus for ids, new prices are looked for by them: their products are not asked for again. A shop that does not take
+// several of them at once is asked as others are.
+func TestNewPricesAreFoundBySKU(t *testing.T) {
+	several := func(r *http.Request, _ []byte) bool {
+		return r.Header.Get(integrationType) != "" && strings.Contains(r.URL.Query().Get("filter[product]"), ",")
 	}
-	began := len(shop.Journal())
-	b := plan(t, c, prices...)
-	for i, o := range send(t, c, b) {
-		if o.OroID == "" {
-			t.Errorf("%s: %s", prices[i].Key, show(o))
-		}
-	}
-	if left := plan(t, c, prices...); len(left.Changes) > 0 {
-		t.Errorf("a price is not found: %+v", left.Changes[0])
-	}
-	asked := 0
-	for _, r := range shop.Journal()[began:] {
-		if r.Method == http.MethodGet && strings.Contains(r.Path, "/products?") && strings.Contains(r.Path, "filter") {
-			asked++
-		}
-	}
-	if asked != 1 {
-		t.Errorf("products were asked for %d times", asked)
+	for name, c := range map[string]struct {
+		effect orotest.Effect // of a request for the prices of several skus
+		asked  int            // so often for products once prices are sent
+	}{
+		"at once":         {nil, 0},
+		"each is one":     {orotest.Respond(http.StatusOK, "application/vnd.api+json", `{"data":[]}`), 1},
+		"none is allowed": {orotest.Respond(http.StatusBadRequest, "application/vnd.api+json", `{"errors":[{"status":"400"}]}`), 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			shop, client := newShop(t)
+			load(t, client, record(formats.Products, "T-1", "name", "A", "unit", "item"), record(formats.Products, "T-2", "name", "B", "unit", "item"))
+			if c.effect != nil {
+				shop.Inject(orotest.Fault{Path: "/admin/api/productprices", Match: several, Times: 100, Effect: c.effect})
+			}
+			var prices []*formats.Record
+			for _, sku := range []string{"T-1", "T-2", "0RT28"} {
+				prices = append(prices, record(formats.Prices, formats.JoinKey("Default Price List", sku, "item", "7", "USD"), "value", "1"))
+			}
+			b := plan(t, client, prices...)
+			for _, sku := range []string{"T-1", "T-2", "0RT28"} {
+				client.skus.drop(sku) // there were too many to remember them
+			}
+			began := len(shop.Journal())
+			for i, o := range send(t, client, b) {
+				if o.OroID == "" {
+					t.Errorf("%s: %s", prices[i].Key, show(o))
+				}
+			}
+			asked := 0
+			for _, r := range shop.Journal()[began:] {
+				if r.Method == http.MethodGet && strings.Contains(r.Path, "/products?") && strings.Contains(r.Path, "filter") {
+					asked++
+				}
+			}
+			if asked != c.asked {
+				t.Errorf("products were asked for %d times, want %d", asked, c.asked)
+			}
+			if left := plan(t, client, prices...); len(left.Changes) > 0 {
+				t.Errorf("a price is not found: %+v", left.Changes[0])
+			}
+		})
 	}
 }
 

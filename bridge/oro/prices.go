@@ -64,17 +64,16 @@ func (p prices) find(ctx context.Context, records []*formats.Record) ([]bridge.L
 	return answers, nil
 }
 
-// look finds the prices that the shop holds under the records' keys. Where the shop takes skus for ids, prices are found by their
-// products' skus, and the shop is asked whether it has the products only where it may lack them. Elsewhere products are found by the ids
-// that earlier answers told; each price says its product's sku, and where one is another's the ids are asked for anew. So they are where
-// a price is not found, unless there may be none.
+// look finds the prices that the shop holds under the records' keys. Products are found by the ids that earlier answers told; each price
+// says its product's sku, and where one is another's the ids are asked for anew. So they are where a price is not found, unless there may
+// be none. Prices that are there for certain are looked for by their products' skus first, where the shop takes these for ids: a load of
+// more products than are remembered would ask for each of them once more.
 func (p prices) look(ctx context.Context, records []*formats.Record, mayLack bool) ([]priced, map[priceKey]*resource, error) {
-	ext, err := p.hasExtID(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	if ext {
-		return p.lookBySKU(ctx, records, mayLack)
+	if !mayLack {
+		rows, held, err := p.lookBySKU(ctx, records)
+		if err != nil || rows != nil {
+			return rows, held, err
+		}
 	}
 	for product := remembered; ; product = asked {
 		rows, err := p.place(ctx, records, product)
@@ -95,12 +94,13 @@ func (p prices) look(ctx context.Context, records []*formats.Record, mayLack boo
 	}
 }
 
-func (p prices) lookBySKU(ctx context.Context, records []*formats.Record, mayLack bool) ([]priced, map[priceKey]*resource, error) {
-	product := bySKU
-	if mayLack {
-		product = remembered
+// lookBySKU finds prices by their products' skus: all of them, or none. No recording shows that a filter takes several skus for a
+// product; what it answers is believed where it is whole.
+func (p prices) lookBySKU(ctx context.Context, records []*formats.Record) ([]priced, map[priceKey]*resource, error) {
+	if ext, err := p.hasExtID(ctx); err != nil || !ext {
+		return nil, nil, err
 	}
-	rows, err := p.place(ctx, records, product)
+	rows, err := p.place(ctx, records, bySKU)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -108,7 +108,13 @@ func (p prices) lookBySKU(ctx context.Context, records []*formats.Record, mayLac
 		rows[i].key.product = rows[i].sku
 	}
 	held, _, err := p.held(ctx, rows, priceQueryBySKU)
-	return rows, held, err
+	switch {
+	case err != nil && bridge.FateOf(err) == bridge.Pause:
+		return nil, nil, err
+	case err != nil, slices.ContainsFunc(rows, func(r priced) bool { return r.out == nil && held[r.key] == nil }):
+		return nil, nil, nil // the other way finds them, or says what is wrong
+	}
+	return rows, held, nil
 }
 
 // A productID says where the id of a price's product comes from.
