@@ -13,7 +13,6 @@
 package dir
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -23,6 +22,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -187,9 +187,12 @@ func (r *Remote) List(ctx context.Context, folder string) ([]bridge.File, error)
 	if err != nil {
 		return nil, err
 	}
-	slices.SortFunc(files, func(x, y bridge.File) int { return cmp.Compare(x.Name, y.Name) })
+	slices.SortFunc(files, func(x, y bridge.File) int { return strings.Compare(x.Name, y.Name) })
 	return files, nil
 }
+
+// entriesAtOnce is how many entries of a folder are read at once.
+const entriesAtOnce = 1000
 
 // list reads a folder piece by piece, so that what it holds in memory is what it returns.
 func (r *Remote) list(ctx context.Context, folder *os.Root) (files []bridge.File, err error) {
@@ -199,10 +202,7 @@ func (r *Remote) list(ctx context.Context, folder *os.Root) (files []bridge.File
 	}
 	defer f.Close()
 	for until := time.Now().Add(listingTime); ; {
-		infos, err := f.Readdir(1000)
-		for _, info := range infos {
-			files = append(files, asFile(info))
-		}
+		files, err = more(f, files)
 		switch {
 		case err == io.EOF:
 			return files, nil
