@@ -33,10 +33,10 @@ const byBytes = `DO $$ DECLARE c record; BEGIN
 	END LOOP;
 END $$`
 
-// there says whether the schema holds a ledger.
+// there says whether the schema holds a ledger: whether its tables can be named. A ledger that another bridge has made right now stands in
+// pg_tables a moment before that: sessions hear of new names once the transaction can be seen.
 func (d *database) there(ctx context.Context) (found bool, err error) {
-	err = d.read.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM pg_tables WHERE schemaname = ? AND tablename = 'migrations')`, d.schema).
-		Scan(&found)
+	err = d.read.QueryRowContext(ctx, `SELECT to_regclass('migrations') IS NOT NULL`).Scan(&found)
 	return found, err
 }
 
