@@ -191,9 +191,6 @@ func (r *Remote) List(ctx context.Context, folder string) ([]bridge.File, error)
 	return files, nil
 }
 
-// entriesAtOnce is how many entries of a folder are read at once.
-const entriesAtOnce = 1000
-
 // list reads a folder piece by piece, so that what it holds in memory is what it returns.
 func (r *Remote) list(ctx context.Context, folder *os.Root) (files []bridge.File, err error) {
 	f, err := folder.Open(".")
@@ -202,7 +199,10 @@ func (r *Remote) list(ctx context.Context, folder *os.Root) (files []bridge.File
 	}
 	defer f.Close()
 	for until := time.Now().Add(listingTime); ; {
-		files, err = more(f, files)
+		infos, err := f.Readdir(1000)
+		for _, info := range infos {
+			files = append(files, asFile(info))
+		}
 		switch {
 		case err == io.EOF:
 			return files, nil
