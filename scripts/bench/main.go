@@ -5,8 +5,8 @@
 //	go run ./scripts/bench -only plan   what has this in its name
 //
 // It builds the program and runs it as a user would, against the shop in a box and OpenSSH's server, both on loopback and outside
-// the process that is measured. CPU time and peak memory are the operating system's figures for the finished process, its start
-// included. A ratio of 1 is as wanted, below is better. Figures of a busy machine say little: look at its load first.
+// the process that is measured, which a small process starts. CPU time and peak memory are the operating system's figures for the finished
+// process, its start included. A ratio of 1 is as wanted, below is better. Figures of a busy machine say little: look at its load first.
 package main
 
 import (
@@ -17,7 +17,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -30,6 +29,7 @@ func main() {
 	flag.StringVar(&b.dir, "dir", "", "folder to work in, which is kept; default a temporary one")
 	holds := flag.String("shop", "", "used by itself")
 	at := flag.String("people", "", "used by itself")
+	program := flag.String("start", "", "used by itself")
 	flag.Parse()
 	do := b.run
 	switch {
@@ -37,6 +37,8 @@ func main() {
 		do = func() error { return serve(*holds) }
 	case *at != "":
 		do = func() error { return visit(*at) }
+	case *program != "":
+		do = func() error { return between(*program, flag.Args()) }
 	}
 	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
@@ -139,38 +141,6 @@ func (b *bench) of(quick, long int) int {
 }
 
 func (b *bench) program() string { return filepath.Join(b.dir, "orobridge") }
-
-// took is what a process has cost.
-type took struct {
-	wall, cpu time.Duration
-	peak      float64 // MB
-}
-
-// orobridge runs the program in a folder. Exit code 3 is none of its business.
-func (b *bench) orobridge(dir string, args ...string) (took, error) {
-	cmd := exec.Command(b.program(), args...)
-	cmd.Dir = dir
-	began := time.Now()
-	out, err := cmd.CombinedOutput()
-	wall := time.Since(began)
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() == 3 {
-		err = nil
-	}
-	if err != nil {
-		return took{}, fmt.Errorf("orobridge %s: %w: %s", strings.Join(args, " "), err, out[max(0, len(out)-2000):])
-	}
-	return cost(cmd.ProcessState, wall)
-}
-
-// cost is what a process that has ended has cost in some time.
-func cost(state *os.ProcessState, wall time.Duration) (took, error) {
-	usage, ok := state.SysUsage().(*syscall.Rusage)
-	if !ok {
-		return took{}, errors.New("the operating system does not tell what a process has cost")
-	}
-	return took{wall, state.UserTime() + state.SystemTime(), float64(usage.Maxrss) / 1024}, nil
-}
 
 // site makes a folder with a config, and the folder "drops" in it.
 func (b *bench) site(dir, rest string) error {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -12,7 +13,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -384,16 +384,15 @@ func (b *bench) polls(dir, config, drops string, files int) (each, peak float64,
 
 // running is a bridge that runs for some time.
 func (b *bench) running(dir string, long time.Duration) (t took, err error) {
-	cmd := exec.Command(b.program(), "run")
-	cmd.Dir = dir
-	if err := cmd.Start(); err != nil {
+	p, err := b.start(dir, io.Discard, "run")
+	if err != nil {
 		return t, err
 	}
 	time.Sleep(long)
-	if err := errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait()); err != nil {
+	if err := p.stop(); err != nil {
 		return t, err
 	}
-	return cost(cmd.ProcessState, long)
+	return p.ended()
 }
 
 // orders writes orders that are owed all at once to a server reached by SSH.

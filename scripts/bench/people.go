@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
@@ -93,18 +92,20 @@ func (b *bench) loadBeside(dir, aged string, rows int, c *crowd) (t took, err er
 	if out, err := exec.Command("cp", "-a", filepath.Join(aged, "var"), dir).CombinedOutput(); err != nil {
 		return t, fmt.Errorf("copy the ledger: %w: %s", err, out)
 	}
-	cmd := exec.Command(b.program(), "run")
-	cmd.Dir = dir
 	out, err := os.Create(filepath.Join(dir, "log"))
 	if err != nil {
 		return t, err
 	}
 	defer out.Close()
-	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
+	p, err := b.start(dir, out, "run")
+	if err != nil {
 		return t, err
 	}
-	end := sync.OnceValue(func() error { return errors.Join(cmd.Process.Signal(syscall.SIGTERM), cmd.Wait()) })
+	end := sync.OnceValues(func() (took, error) {
+		stopErr := p.stop()
+		cost, err := p.ended()
+		return cost, errors.Join(stopErr, err)
+	})
 	defer end()
 	if err := answers(context.Background(), "http://"+address+"/readyz"); err != nil {
 		return t, err
@@ -132,11 +133,11 @@ func (b *bench) loadBeside(dir, aged string, rows int, c *crowd) (t took, err er
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	t.wall = time.Since(began)
-	if err := errors.Join(gone(), end()); err != nil {
-		return t, err
-	}
-	return cost(cmd.ProcessState, t.wall)
+	took := time.Since(began)
+	err = gone()
+	t, endErr := end()
+	t.wall = took
+	return t, errors.Join(err, endErr)
 }
 
 // answers waits until something answers.
