@@ -52,6 +52,9 @@ var namedCodes = []string{formats.CodeValue, formats.CodeReference, formats.Code
 // rowsOwn is what of a message differs from row to row: quoted texts and numbers.
 var rowsOwn = regexp.MustCompile(`"(?:[^"\\]|\\.)*"…?|0x[0-9a-f]+|[0-9]+(?:[.,][0-9]+)*`)
 
+// rowsMany is a list of what differs from row to row.
+var rowsMany = regexp.MustCompile(`…(?:(?:, |; | )…)+`)
+
 // causeOf says why a row was rejected without what is its own, so that a thousand rows with one fault have one cause.
 func causeOf(r *formats.Reject) string {
 	message := r.Message
@@ -63,7 +66,7 @@ func causeOf(r *formats.Reject) string {
 		}
 	}
 	if !slices.Contains(namedCodes, r.Code) {
-		message = rowsOwn.ReplaceAllString(message, "…")
+		message = rowsMany.ReplaceAllString(rowsOwn.ReplaceAllString(message, "…"), "…")
 	}
 	if r.Field == "" {
 		return message

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/orobridge/orobridge/formats"
 )
@@ -21,13 +22,18 @@ type shape struct {
 	kind  string // of its targets
 	many  bool
 	first byte // of an attribute's JSON: '"', 't' for booleans, '0' for numbers
+	asked time.Time
 }
 
-// shapes keeps what was learned.
+// shapes keeps what was learned, also that no product tells it: a file may have hundreds of columns that the shop has no attribute for,
+// each in every row. It is asked for those again after [listRefresh].
 type shapes struct {
 	mu sync.Mutex
 	of map[string]shape
 }
+
+// maxShapes is how many attributes are kept: names come from files.
+const maxShapes = 10_000
 
 func wysiwygText(raw json.RawMessage) string {
 	var w struct {
@@ -55,7 +61,7 @@ func (h *held) attr(name string) string {
 func (c *directory) shape(ctx context.Context, name string) (shape, error) {
 	c.shapes.mu.Lock()
 	defer c.shapes.mu.Unlock()
-	if s, ok := c.shapes.of[name]; ok {
+	if s, ok := c.shapes.of[name]; ok && (s.known || c.now().Sub(s.asked) < listRefresh) {
 		return s, nil
 	}
 	q := query{"fields[products]": name, "page[size]": "1"}
@@ -68,12 +74,11 @@ func (c *directory) shape(ctx context.Context, name string) (shape, error) {
 	if err != nil {
 		return shape{}, err
 	}
-	if s.known {
-		if c.shapes.of == nil {
-			c.shapes.of = make(map[string]shape)
-		}
-		c.shapes.of[name] = s
+	s.asked = c.now()
+	if c.shapes.of == nil || len(c.shapes.of) >= maxShapes {
+		c.shapes.of = make(map[string]shape)
 	}
+	c.shapes.of[name] = s
 	return s, nil
 }
 

@@ -2,6 +2,7 @@ package oro
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/config"
 	"github.com/orobridge/orobridge/bridge/oro/orotest"
 	"github.com/orobridge/orobridge/formats"
 )
@@ -305,7 +307,7 @@ func TestOwnAttributes(t *testing.T) {
 	_, c := newShop(t)
 	c.shapes.of = map[string]shape{
 		"color": {known: true, link: true, kind: "colors"}, "sizes": {known: true, link: true, many: true, kind: "sizes"},
-		"odd": {link: true}, "text": {known: true, first: '"'}, "count": {known: true, first: '0'}, "flag": {known: true, first: 't'},
+		"odd": {link: true, asked: c.now()}, "text": {known: true, first: '"'}, "count": {known: true, first: '0'}, "flag": {known: true, first: 't'},
 	}
 	write := func(field, text string) string {
 		rec := record(formats.Products, "S", field, text)
@@ -326,5 +328,42 @@ func TestOwnAttributes(t *testing.T) {
 		if got := write(in[0], in[1]); !strings.Contains(got, want) {
 			t.Errorf("%v: %s, want %s", in, got, want)
 		}
+	}
+}
+
+// A column that the shop has no attribute for is asked for once and not in each row: a file of 10,000 rows with 200 of them took hours. What
+// the shop says of all of them in each row is kept in part.
+func TestUnknownAttributesAreAskedForOnce(t *testing.T) {
+	const rows, columns = 50, 200
+	plain := Options{Transport: newTransport(4)} // no recording asks for these columns
+	shop, c := newShopWith(t, config.Shop{}, plain, orotest.Seed(orotest.Sample))
+	now := time.Now()
+	c.now = func() time.Time { return now }
+	cells := []string{"name", "Pump", "unit", "item"}
+	for i := range columns {
+		cells = append(cells, fmt.Sprintf("attr.column_%d", i), "x")
+	}
+	var records []*formats.Record
+	for i := range rows {
+		records = append(records, record(formats.Products, fmt.Sprintf("WIDE-%d", i), cells...))
+	}
+	sent := func() int {
+		before := shop.Requests()
+		for _, o := range send(t, c, plan(t, c, records...)) {
+			if said := show(o); !strings.Contains(said, `extra fields: "column_0", "column_1"`) || len(said) > maxMessage+100 {
+				t.Fatalf("%d bytes: %.200s", len(said), said)
+			}
+		}
+		return shop.Requests() - before
+	}
+	if n := sent(); n > 2*columns+20 {
+		t.Errorf("%d requests for the first batch", n)
+	}
+	if n := sent(); n > 20 {
+		t.Errorf("%d requests for the second batch", n)
+	}
+	now = now.Add(listRefresh)
+	if n := sent(); n < columns {
+		t.Errorf("%d requests for a batch after %v: an attribute that was made meanwhile is not seen", n, listRefresh)
 	}
 }

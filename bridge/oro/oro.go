@@ -188,5 +188,16 @@ func reject(ch *formats.Record, field, code, format string, args ...any) *format
 	if ch == nil {
 		ch = new(formats.Record) // what is asked is only whether
 	}
-	return &formats.Reject{Pos: ch.Pos, Key: ch.Key, Field: field, Code: code, Message: fmt.Sprintf(format, args...)}
+	return &formats.Reject{Pos: ch.Pos, Key: ch.Key, Field: field, Code: code, Message: bounded(fmt.Sprintf(format, args...))}
+}
+
+// maxMessage is the most bytes that are kept of what the shop says about a row: it names each of a thousand columns that it does not know,
+// for every row.
+const maxMessage = 1000
+
+func bounded(message string) string {
+	if len(message) <= maxMessage {
+		return message
+	}
+	return bridge.Shorten(message, maxMessage) + "…"
 }
