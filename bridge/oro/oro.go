@@ -193,7 +193,7 @@ func reject(ch *formats.Record, field, code, format string, args ...any) *format
 
 // maxMessage is the most bytes that are kept of what the shop says about a row: it names each of a thousand columns that it does not know,
 // for every row.
-const maxMessage = 1000
+const maxMessage = 500
 
 func bounded(message string) string {
 	if len(message) <= maxMessage {
