@@ -32,7 +32,7 @@ func (l linkStore) EachRef(ctx context.Context, entity string, each func(key []b
 	return wrap("walk links of "+entity, l.edition.EachRef(ctx, l.of(entity), each))
 }
 
-const linkColumns = `a.link, a.entity, a.key, a.oro_id, a.content, a.removed, a.feed, a.drop_id, a.run, a.line, a.origins, a.at`
+const linkColumns = `a.link, l.entity, l.key, a.oro_id, a.content, a.removed, a.feed, a.drop_id, a.run, a.line, a.origins, a.at`
 
 func scanLink(row interface{ Scan(...any) error }, more ...any) (*bridge.Link, error) {
 	k := &bridge.Link{}

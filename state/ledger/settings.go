@@ -137,7 +137,7 @@ func longID(short string) string {
 		return short
 	}
 	uuid, err := base64.RawURLEncoding.DecodeString(id[:shortLength])
-	if err != nil {
+	if err != nil || len(uuid) != 16 { // base64 leaves ends of lines out
 		return short
 	}
 	text := hex.EncodeToString(uuid)
