@@ -166,13 +166,13 @@ func saveLink(ctx context.Context, tx statements, k *bridge.Link, made bridge.Ro
 	if err != nil {
 		return err
 	}
-	setting, key, err := tx.setting(ctx, k, "")
+	of, key, err := tx.setting(ctx, k, "")
 	if err != nil {
 		return err
 	}
 	res, err := tx.ExecContext(ctx, `UPDATE accepted SET
 		setting = ?, key = ?, oro_id = ?, content = ?, removed = ?, made = 0, line = ?, origins = ? WHERE link = ?`,
-		setting, key, shortID(k.OroID), content(k.Content), k.Removed, k.Line, origins, k.ID)
+		of, key, shortID(k.OroID), content(k.Content), k.Removed, k.Line, origins, k.ID)
 	if err != nil {
 		return err
 	}
@@ -252,12 +252,12 @@ func enterSome(ctx context.Context, tx statements, links []*bridge.Link, made br
 	accepted := append(make([]any, 0, 3+6*len(links)), of.Removed, made != "", origins)
 	places, keys := append(make([]any, 0, 1+3*len(links)), entity), make([]string, len(links))
 	for i, k := range links {
-		setting, rest, err := tx.setting(ctx, k, made)
+		set, rest, err := tx.setting(ctx, k, made)
 		if err != nil {
 			return err
 		}
 		tx.give(&k.ID, numbers[i])
-		accepted = append(accepted, k.ID, setting, rest, shortID(k.OroID), content(k.Content), k.Line)
+		accepted = append(accepted, k.ID, set, rest, shortID(k.OroID), content(k.Content), k.Line)
 		places, keys[i] = append(places, k.Key, k.ID, k.Fingerprint()), k.Key
 	}
 	_, err = tx.ExecContext(ctx, `INSERT INTO accepted (removed, made, origins, link, setting, key, oro_id, content, line) VALUES `+

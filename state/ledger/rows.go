@@ -293,10 +293,13 @@ func (l rowStore) History(ctx context.Context, entity, key string) ([]bridge.His
 func historyOf(stored, told string) string {
 	return `SELECT coalesce(s.entity, h.entity) AS entity, coalesce(s.head || a.key || s.tail, h.key) AS key, h.drop_id, h.run, h.line, h.fate,
 		iif(h.sent = '', coalesce(a.content, '{}'), h.sent), h.before, h.detail, h.at, h.id AS step
-		FROM history h LEFT JOIN accepted a ON a.link = h.link LEFT JOIN settings s ON s.id = a.setting ` + stored + `
+		FROM history h` + linkOfStep + ` ` + stored + `
 		UNION ALL SELECT a.entity, a.key, a.drop_id, a.run, a.line, a.made, a.content, '', '', a.at, ` + strconv.Itoa(madeStep) + `
 		FROM linked a ` + told + ` AND a.made <> '' ORDER BY entity, key, step`
 }
+
+// linkOfStep is the link of an entry of history (h), and its setting: an outer join of "linked" would be made for all links.
+const linkOfStep = ` LEFT JOIN accepted a ON a.link = h.link LEFT JOIN settings s ON s.id = a.setting`
 
 func scanHistory(rows *sql.Rows) (e bridge.HistoryEntry, err error) {
 	var sent, before string
@@ -326,8 +329,8 @@ func scanHistory(rows *sql.Rows) (e bridge.HistoryEntry, err error) {
 // RowLines walks what is known of single rows of a drop, by run and line. What planning refused is among the rejects
 // only, everything else in the history.
 func (l rowStore) RowLines(ctx context.Context, drop int64, each func(bridge.RowLine) error) error {
-	err := walk(ctx, l.walks, `SELECT h.run, h.line, coalesce(s.head || a.key || s.tail, h.key), h.fate, h.detail FROM runs r JOIN history h ON h.run = r.id
-		LEFT JOIN accepted a ON a.link = h.link LEFT JOIN settings s ON s.id = a.setting WHERE r.drop_id = ?1
+	err := walk(ctx, l.walks, `SELECT h.run, h.line, coalesce(s.head || a.key || s.tail, h.key), h.fate, h.detail
+		FROM runs r JOIN history h ON h.run = r.id`+linkOfStep+` WHERE r.drop_id = ?1
 		UNION ALL SELECT a.run, a.line, a.key, a.made, '' FROM runs r JOIN linked a ON a.run = r.id AND a.made <> '' WHERE r.drop_id = ?1
 		UNION ALL SELECT run, line, key, 'rejected', code || ': ' || message FROM rejects WHERE drop_id = ?1 AND planned = 1
 		ORDER BY 1, 2, 3, 4, 5`, []any{drop}, func(rows *sql.Rows) error {
