@@ -335,6 +335,7 @@ func TestWhatIsDamagedIsFound(t *testing.T) {
 		"a bit of an order":       {"hashes of order files", `UPDATE outfiles SET body = x'00'`},
 		"a bit of a link":         {"fingerprints of links", `UPDATE accepted SET content = '{"name":"Bolz"}'`},
 		"an order's file":         {"orders have their files", `DELETE FROM outfiles`},
+		"a bit of a setting":      {"links are whole", `UPDATE settings SET tail = 'x'`},
 		"half a link":             {"links are whole", `DELETE FROM accepted`},
 		"a number":                {"numbers go on behind the highest", `UPDATE cursors SET number = 0`},
 		"a drop":                  {"references", `PRAGMA foreign_keys = off; DELETE FROM drops`},

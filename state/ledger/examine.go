@@ -48,8 +48,8 @@ var orphans = []Fault{
 	{"numbers go on behind the highest", `SELECT 'file ' || f.number || ' of ' || f.export || ' is beyond the last number, ' || c.number
 		FROM outfiles f JOIN cursors c ON c.export = f.export WHERE f.number > c.number`},
 	{"links are whole", `SELECT 'link ' || l.entity || ' ' || l.key || ' has lost what the shop accepted' FROM links l
-		WHERE NOT EXISTS (SELECT 1 FROM accepted a WHERE a.link = l.id AND a.entity = l.entity AND a.key = l.key)
-		UNION ALL SELECT 'what the shop accepted of ' || a.entity || ' ' || a.key || ' has lost its link' FROM accepted a
+		WHERE NOT EXISTS (SELECT 1 FROM linked a WHERE a.link = l.id AND a.entity = l.entity AND a.key = l.key)
+		UNION ALL SELECT 'what the shop accepted of ' || a.entity || ' ' || a.key || ' has lost its link' FROM linked a
 		WHERE NOT EXISTS (SELECT 1 FROM links l WHERE l.entity = a.entity AND l.key = a.key AND l.id = a.link)`},
 	{"batches have their runs", `SELECT 'batch ' || id || ' is of run ' || run || ', which is not there' FROM batches b
 		WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = b.run)`},
@@ -118,7 +118,7 @@ func bodies(ctx context.Context, db *sql.DB) (faults []string, err error) {
 
 // links compares what the shop accepted with the fingerprints by which rows count as unchanged. A link that is doubtful has none.
 func links(ctx context.Context, db *sql.DB) (faults []string, err error) {
-	err = walk(ctx, db, `SELECT a.entity, a.key, a.content, a.removed, l.print FROM accepted a
+	err = walk(ctx, db, `SELECT a.entity, a.key, a.content, a.removed, l.print FROM linked a
 		JOIN links l ON l.entity = a.entity AND l.key = a.key WHERE l.print <> 0`, nil, func(rows *sql.Rows) error {
 		var entity, key, content string
 		var print int64

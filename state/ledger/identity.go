@@ -96,8 +96,9 @@ func Renew(ctx context.Context, tx interface {
 		{`DELETE FROM notes WHERE name = ?`, []any{bridge.AliveNote}}, // whoever was at work then is not now
 		{DoubtLinks, nil},
 		{`DELETE FROM notes WHERE name LIKE ?`, []any{bridge.RenewedTopPrefix + "%"}},
-		{`INSERT INTO notes SELECT '` + bridge.RenewedTopPrefix + `' || entity, CAST(max(CAST(oro_id AS BIGINT)) AS TEXT) FROM accepted
-			WHERE oro_id <> '' AND trim(oro_id, '0123456789') = '' GROUP BY entity`, nil},
+		{`INSERT INTO notes SELECT '` + bridge.RenewedTopPrefix + `' || l.entity, CAST(max(CAST(a.oro_id AS BIGINT)) AS TEXT)
+			FROM links l CROSS JOIN accepted a ON a.link = l.id
+			WHERE a.oro_id <> '' AND trim(a.oro_id, '0123456789') = '' GROUP BY l.entity`, nil},
 		{`INSERT INTO events (at, kind, rest) VALUES (?, ?, ?)`, []any{millis(at), string(bridge.Noted), string(rest)}},
 	} {
 		if _, err := tx.ExecContext(ctx, step.query, step.args...); err != nil {

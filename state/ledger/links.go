@@ -32,7 +32,7 @@ func (l linkStore) EachRef(ctx context.Context, entity string, each func(key []b
 	return wrap("walk links of "+entity, l.edition.EachRef(ctx, l.of(entity), each))
 }
 
-const linkColumns = `a.link, a.entity, a.key, a.oro_id, a.content, a.removed, a.feed, a.drop_id, a.run, a.line, a.origins, a.at`
+const linkColumns = `a.link, l.entity, l.key, a.oro_id, a.content, a.removed, a.feed, a.drop_id, a.run, a.line, a.origins, a.at`
 
 func scanLink(row interface{ Scan(...any) error }, more ...any) (*bridge.Link, error) {
 	k := &bridge.Link{}
@@ -42,7 +42,7 @@ func scanLink(row interface{ Scan(...any) error }, more ...any) (*bridge.Link, e
 	if err != nil {
 		return nil, err
 	}
-	k.Entity = bare(k.Entity)
+	k.Entity, k.OroID = bare(k.Entity), longID(k.OroID)
 	if origins != "" {
 		if err := json.Unmarshal([]byte(origins), &k.Origins); err != nil {
 			return nil, fmt.Errorf("read origins of %s: %w", k.Key, err)
@@ -56,7 +56,7 @@ func scanLink(row interface{ Scan(...any) error }, more ...any) (*bridge.Link, e
 func (l linkStore) Links(ctx context.Context, entity string, keys []string) (map[string]*bridge.Link, error) {
 	links := make(map[string]*bridge.Link, len(keys))
 	err := walk(ctx, l.read, `SELECT `+linkColumns+`, l.print FROM json_each(?) j CROSS JOIN links l ON l.entity = ? AND l.key = j.value
-		CROSS JOIN accepted a ON a.link = l.id`, []any{list(keys), l.of(entity)}, func(rows *sql.Rows) error {
+		CROSS JOIN linked a ON a.link = l.id`, []any{list(keys), l.of(entity)}, func(rows *sql.Rows) error {
 		var print int64
 		k, err := scanLink(rows, &print)
 		if err != nil {
@@ -89,7 +89,7 @@ func (l linkStore) Contents(ctx context.Context, links []int64, each func(i int,
 // Unseen walks the links of an entity that are not removed, whose ids are not in seen, and which a drop of the feed set
 // last, in the order of their keys.
 func (l linkStore) Unseen(ctx context.Context, entity, feed string, seen func(int64) bool, each func(*bridge.Link) error) error {
-	err := walk(ctx, l.walks, `SELECT `+linkColumns+` FROM links l CROSS JOIN accepted a ON a.link = l.id
+	err := walk(ctx, l.walks, `SELECT `+linkColumns+` FROM links l CROSS JOIN linked a ON a.link = l.id
 		WHERE l.entity = ? AND a.feed = ? AND a.removed = 0 ORDER BY l.entity, l.key`,
 		[]any{l.of(entity), feed}, func(rows *sql.Rows) error {
 			k, err := scanLink(rows)
@@ -108,7 +108,7 @@ func (l linkStore) OroIDs(ctx context.Context, entity string, keys []string) (ma
 		CROSS JOIN accepted a ON a.link = l.id`, []any{list(keys), l.of(entity)}, func(rows *sql.Rows) error {
 		var key, id string
 		err := rows.Scan(&key, &id)
-		ids[key] = id
+		ids[key] = longID(id)
 		return err
 	})
 	return ids, wrap("read ids of "+entity, err)
@@ -166,9 +166,13 @@ func saveLink(ctx context.Context, tx statements, k *bridge.Link, made bridge.Ro
 	if err != nil {
 		return err
 	}
+	of, key, err := tx.setting(ctx, k, "")
+	if err != nil {
+		return err
+	}
 	res, err := tx.ExecContext(ctx, `UPDATE accepted SET
-		oro_id = ?, content = ?, removed = ?, feed = ?, drop_id = ?, run = ?, line = ?, origins = ?, at = ?, made = '' WHERE link = ?`,
-		k.OroID, content(k.Content), k.Removed, k.Feed, k.Drop, k.Run, k.Line, origins, millis(k.At), k.ID)
+		setting = ?, key = ?, oro_id = ?, content = ?, removed = ?, made = 0, line = ?, origins = ? WHERE link = ?`,
+		of, key, shortID(k.OroID), content(k.Content), k.Removed, k.Line, origins, k.ID)
 	if err != nil {
 		return err
 	}
@@ -245,15 +249,19 @@ func enterSome(ctx context.Context, tx statements, links []*bridge.Link, made br
 		return err
 	}
 	entity := tx.of(of.Entity)
-	accepted := append(make([]any, 0, 8+5*len(links)), entity, of.Removed, of.Feed, of.Drop, of.Run, origins, millis(of.At), string(made))
+	accepted := append(make([]any, 0, 3+6*len(links)), of.Removed, made != "", origins)
 	places, keys := append(make([]any, 0, 1+3*len(links)), entity), make([]string, len(links))
 	for i, k := range links {
+		set, rest, err := tx.setting(ctx, k, made)
+		if err != nil {
+			return err
+		}
 		tx.give(&k.ID, numbers[i])
-		accepted = append(accepted, k.ID, k.Key, k.OroID, content(k.Content), k.Line)
+		accepted = append(accepted, k.ID, set, rest, shortID(k.OroID), content(k.Content), k.Line)
 		places, keys[i] = append(places, k.Key, k.ID, k.Fingerprint()), k.Key
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO accepted (entity, removed, feed, drop_id, run, origins, at, made,
-		link, key, oro_id, content, line) VALUES `+rowsOf(len(links), `(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?, ?, ?, ?, ?)`), accepted...)
+	_, err = tx.ExecContext(ctx, `INSERT INTO accepted (removed, made, origins, link, setting, key, oro_id, content, line) VALUES `+
+		rowsOf(len(links), `(?1, ?2, ?3, ?, ?, ?, ?, ?, ?)`), accepted...)
 	if err != nil {
 		return err
 	}

@@ -83,6 +83,9 @@ func (l rowStore) Erase(ctx context.Context, entity, key string, feeds []string,
 				return err
 			}
 		}
+		if _, err := tx.ExecContext(ctx, sweepSettings); err != nil { // one may hold parts of the key
+			return err
+		}
 		return keep(ctx, tx, events)
 	})
 	return n, err

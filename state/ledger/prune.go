@@ -30,7 +30,7 @@ func (l runStore) Prune(ctx context.Context, ended time.Time, n int) (more bool,
 			for _, query := range []string{`DELETE FROM rejects WHERE id IN (SELECT id FROM rejects WHERE run = ? LIMIT ?)`,
 				`DELETE FROM warnings WHERE id IN (SELECT id FROM warnings WHERE run = ? LIMIT ?)`,
 				`DELETE FROM history WHERE id IN (SELECT id FROM history WHERE run = ? LIMIT ?)`,
-				`UPDATE accepted SET made = '' WHERE link IN (SELECT link FROM accepted WHERE run = ? AND made <> '' LIMIT ?)`} {
+				`UPDATE settings SET fate = '' WHERE id IN (SELECT id FROM settings WHERE run = ? AND fate <> '' LIMIT ?)`} {
 				res, err := tx.ExecContext(ctx, query, run, left)
 				if err != nil {
 					return err
@@ -46,7 +46,8 @@ func (l runStore) Prune(ctx context.Context, ended time.Time, n int) (more bool,
 			}
 		}
 		more = len(runs) == n
-		return nil
+		_, err := tx.ExecContext(ctx, sweepSettings)
+		return err
 	})
 	return more, err
 }
@@ -114,7 +115,7 @@ func (l outboxStore) PruneOrders(ctx context.Context, export string, before time
 				WHERE ` + gone + ` AND NOT EXISTS (SELECT 1 FROM outbox p WHERE p.export = o.export AND p.oro_id = o.oro_id
 				AND p.number NOT IN (SELECT CAST(value AS BIGINT) FROM json_each(?2))) GROUP BY o.export, o.oro_id
 				ON CONFLICT (export, oro_id) DO UPDATE SET updated = excluded.updated, again = 0, ignored = 1`,
-			done + `UPDATE accepted SET made = '' WHERE made <> '' AND link IN (SELECT l.id FROM done d
+			done + `UPDATE accepted SET made = 0 WHERE made = 1 AND link IN (SELECT l.id FROM done d
 				CROSS JOIN links l ON l.entity = '` + l.of(bridge.Orders) + `' AND l.key = d.key)`,
 			done + `DELETE FROM history WHERE entity = '` + l.of(bridge.Orders) + `' AND link IS NULL AND key IN (SELECT key FROM done)
 				OR link IN (SELECT l.id FROM done d CROSS JOIN links l ON l.entity = '` + l.of(bridge.Orders) + `' AND l.key = d.key)`,

@@ -22,6 +22,7 @@ func (l rowStore) Settle(ctx context.Context, batch int64, settled []bridge.Sett
 		if err := unpark(ctx, tx, settled); err != nil {
 			return err
 		}
+		tx.shared.ends = endsOfLinks(settled)
 		for rest := settled; len(rest) > 0; {
 			links, made := entering(rest)
 			n := max(len(links), 1)
@@ -41,6 +42,17 @@ func (l rowStore) Settle(ctx context.Context, batch int64, settled []bridge.Sett
 		}
 		return keep(ctx, tx, events)
 	})
+}
+
+// endsOfLinks are those of the keys of all links that are settled.
+func endsOfLinks(settled []bridge.Settlement) ends {
+	keys := make([]string, 0, len(settled))
+	for i := range settled {
+		if k := settled[i].Link; k != nil {
+			keys = append(keys, k.Key)
+		}
+	}
+	return endsOf(keys)
 }
 
 // unpark takes away the parked rows that settlements name. There are none as a rule: then nothing is looked for.
@@ -126,7 +138,7 @@ func fillHistory(ctx context.Context, tx statements, link int64) error {
 // leaveHistory writes down all that a link's history leaves to the link, before the link goes.
 func leaveHistory(ctx context.Context, tx statements, link int64) error {
 	_, err := tx.ExecContext(ctx, `UPDATE history SET link = NULL, entity = a.entity, key = a.key, sent = iif(sent = '', a.content, sent)
-		FROM accepted a WHERE a.link = ?1 AND history.link = ?1`, link)
+		FROM linked a WHERE a.link = ?1 AND history.link = ?1`, link)
 	return err
 }
 
@@ -158,19 +170,19 @@ func unfold(ctx context.Context, tx statements, link int64) error {
 
 // unfoldKey does so for the link of a key, if it has one, which stays as it is.
 func unfoldKey(ctx context.Context, tx statements, entity, key string) error {
-	const those = `made <> '' AND link IN (SELECT id FROM links WHERE entity = ?1 AND key = ?2)`
+	const those = `link IN (SELECT id FROM links WHERE entity = ?1 AND key = ?2)`
 	if err := tx.sure(key); err != nil {
 		return err
 	}
 	_, err := tx.ExecContext(ctx, enterMade+those, tx.of(entity), key)
 	if err == nil {
-		_, err = tx.ExecContext(ctx, `UPDATE accepted SET made = '' WHERE `+those, tx.of(entity), key)
+		_, err = tx.ExecContext(ctx, `UPDATE accepted SET made = 0 WHERE made = 1 AND `+those, tx.of(entity), key)
 	}
 	return err
 }
 
 const enterMade = `INSERT INTO history (entity, key, link, drop_id, run, line, fate, sent, before, detail, at)
-	SELECT '', '', link, drop_id, run, line, made, content, '', '', at FROM accepted WHERE made <> '' AND `
+	SELECT '', '', link, drop_id, run, line, made, content, '', '', at FROM linked WHERE made <> '' AND `
 
 // isAdopted says whether the values that are kept with a step are those that were found: what was adopted was not sent.
 func isAdopted(fate bridge.RowFate, kept []formats.Value) bool {
@@ -198,8 +210,11 @@ const (
 	historyOfLink = ` FROM json_each(?1) j CROSS JOIN links l ON l.entity = ?2 AND l.key = j.value
 		CROSS JOIN history h ON h.link = l.id `
 	historyInLink = ` FROM json_each(?1) j CROSS JOIN links l ON l.entity = ?2 AND l.key = j.value
-		CROSS JOIN accepted a ON a.link = l.id AND a.made <> '' `
+		CROSS JOIN linked a ON a.link = l.id AND a.made <> '' `
 )
+
+// madeInRun are the links that a run (?1) has made and that tell it themselves, in indexes alone.
+const madeInRun = ` FROM settings s CROSS JOIN accepted a ON a.setting = s.id AND a.made = 1 WHERE s.run = ?1 AND s.fate <> ''`
 
 // Settled tells the fate that a run has already given to some of the keys of its entity.
 func (l rowStore) Settled(ctx context.Context, entity string, run int64, keys []string) (map[string]bridge.RowFate, error) {
@@ -222,7 +237,7 @@ func (l rowStore) Settled(ctx context.Context, entity string, run int64, keys []
 func (l rowStore) Fates(ctx context.Context, run int64) (map[bridge.RowFate]int64, error) {
 	fates := map[bridge.RowFate]int64{}
 	err := walk(ctx, l.read, `SELECT fate, count(*) FROM (SELECT fate FROM history WHERE run = ?1
-		UNION ALL SELECT made FROM accepted WHERE run = ?1 AND made <> '') steps GROUP BY fate`, []any{run}, func(rows *sql.Rows) error {
+		UNION ALL SELECT s.fate`+madeInRun+`) steps GROUP BY fate`, []any{run}, func(rows *sql.Rows) error {
 		var fate bridge.RowFate
 		var n int64
 		err := rows.Scan(&fate, &n)
@@ -235,7 +250,7 @@ func (l rowStore) Fates(ctx context.Context, run int64) (map[bridge.RowFate]int6
 // Judged counts the fates that a run has given, in indexes alone, and the changes in its batches whose outcome is not known.
 func (l rowStore) Judged(ctx context.Context, run int64) (fates, open int64, err error) {
 	err = l.read.QueryRowContext(ctx, `SELECT (SELECT count(*) FROM history WHERE run = ?1)
-		+ (SELECT count(*) FROM accepted WHERE run = ?1 AND made <> ''),
+		+ (SELECT count(*)`+madeInRun+`),
 		(SELECT coalesce(sum(n), 0) FROM batches WHERE run = ?1)`, run).Scan(&fates, &open)
 	return fates, open, wrap(fmt.Sprintf("count what run %d has done", run), err)
 }
@@ -276,12 +291,15 @@ func (l rowStore) History(ctx context.Context, entity, key string) ([]bridge.His
 // historyOf is a query of entries of history, key by key and oldest first, chosen by what stands behind its tables: those of history
 // itself, and those that links tell. What is not kept with an entry stands in its link.
 func historyOf(stored, told string) string {
-	return `SELECT coalesce(a.entity, h.entity) AS entity, coalesce(a.key, h.key) AS key, h.drop_id, h.run, h.line, h.fate,
+	return `SELECT coalesce(s.entity, h.entity) AS entity, coalesce(s.head || a.key || s.tail, h.key) AS key, h.drop_id, h.run, h.line, h.fate,
 		iif(h.sent = '', coalesce(a.content, '{}'), h.sent), h.before, h.detail, h.at, h.id AS step
-		FROM history h LEFT JOIN accepted a ON a.link = h.link ` + stored + `
+		FROM history h` + linkOfStep + ` ` + stored + `
 		UNION ALL SELECT a.entity, a.key, a.drop_id, a.run, a.line, a.made, a.content, '', '', a.at, ` + strconv.Itoa(madeStep) + `
-		FROM accepted a ` + told + ` AND a.made <> '' ORDER BY entity, key, step`
+		FROM linked a ` + told + ` AND a.made <> '' ORDER BY entity, key, step`
 }
+
+// linkOfStep is the link of an entry of history (h), and its setting: an outer join of "linked" would be made for all links.
+const linkOfStep = ` LEFT JOIN accepted a ON a.link = h.link LEFT JOIN settings s ON s.id = a.setting`
 
 func scanHistory(rows *sql.Rows) (e bridge.HistoryEntry, err error) {
 	var sent, before string
@@ -311,9 +329,9 @@ func scanHistory(rows *sql.Rows) (e bridge.HistoryEntry, err error) {
 // RowLines walks what is known of single rows of a drop, by run and line. What planning refused is among the rejects
 // only, everything else in the history.
 func (l rowStore) RowLines(ctx context.Context, drop int64, each func(bridge.RowLine) error) error {
-	err := walk(ctx, l.walks, `SELECT h.run, h.line, coalesce(a.key, h.key), h.fate, h.detail
-		FROM runs r JOIN history h ON h.run = r.id LEFT JOIN accepted a ON a.link = h.link WHERE r.drop_id = ?1
-		UNION ALL SELECT a.run, a.line, a.key, a.made, '' FROM runs r JOIN accepted a ON a.run = r.id AND a.made <> '' WHERE r.drop_id = ?1
+	err := walk(ctx, l.walks, `SELECT h.run, h.line, coalesce(s.head || a.key || s.tail, h.key), h.fate, h.detail
+		FROM runs r JOIN history h ON h.run = r.id`+linkOfStep+` WHERE r.drop_id = ?1
+		UNION ALL SELECT a.run, a.line, a.key, a.made, '' FROM runs r JOIN linked a ON a.run = r.id AND a.made <> '' WHERE r.drop_id = ?1
 		UNION ALL SELECT run, line, key, 'rejected', code || ': ' || message FROM rejects WHERE drop_id = ?1 AND planned = 1
 		ORDER BY 1, 2, 3, 4, 5`, []any{drop}, func(rows *sql.Rows) error {
 		var x bridge.RowLine

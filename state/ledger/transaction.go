@@ -45,7 +45,7 @@ func (d *database) inTurn(ctx context.Context, m manner, what string, do func(st
 		if err := inTerm(ctx, s); err != nil {
 			return err
 		}
-		tx := statements{s, &numbers, &open, ""}
+		tx := statements{s, &numbers, &open, &sharing{settings: map[setting]int64{}}, ""}
 		if err := do(tx); err != nil {
 			return err
 		}
@@ -73,7 +73,14 @@ type statements struct {
 	Statements
 	numbers *[]given
 	doubts  *doubts
+	shared  *sharing
 	shop    string // whose entities it names
+}
+
+// sharing is what the links that a transaction sets have in common: the ends of their keys, and the settings that it has entered.
+type sharing struct {
+	ends     ends
+	settings map[setting]int64
 }
 
 // doubts are looks at what statements did that are left for later, since whoever looks waits for the database, and the keys that they

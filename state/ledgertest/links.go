@@ -2,6 +2,7 @@ package ledgertest
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -151,6 +152,7 @@ var links = []test{
 		w.must(err)
 		w.is(map[bridge.RowFate]int64{bridge.FateCreated: 60}, fates)
 	}},
+	{"links that are set together keep their own keys, ids and setters", setTogether},
 	{"links are forgotten", func(w *world) {
 		w.link("products", "A", "B", "C")
 		w.link("prices", "A")
@@ -228,6 +230,48 @@ var links = []test{
 		w.is(bridge.LinkRef{}, refs[len(keys)])
 	}},
 	{"keys in order are looked up among few and among many others", keysInOrder},
+}
+
+func setTogether(w *world) {
+	prices := []string{"R|größe|item", "R|gr|item", "R||item", "R|item", "R|grö|item", "R|größe \x01|item", "R|ße|item",
+		"R|R|item|item", "R|1|item"}
+	page := func(drop int64, keys ...string) (all []*bridge.Link) {
+		var settled []bridge.Settlement
+		for i, key := range keys {
+			k := &bridge.Link{Entity: "prices", Key: key}
+			if known := w.linked("prices", key); known != nil {
+				k = known
+			}
+			id := fmt.Sprintf("c3d9b7df-a576-25a4-c630-%012d-%d", i, drop)
+			before := k.Lay(values("value", fmt.Sprint(drop, ".", i)), bridge.Link{OroID: id, Feed: "prices", Drop: drop + int64(i/8), Run: drop,
+				Line: int64(i), At: at})
+			settled = append(settled, bridge.Settlement{HistoryEntry: bridge.HistoryEntry{Entity: k.Entity, Key: key, Drop: k.Drop, Run: k.Run,
+				Line: k.Line, Fate: bridge.FateCreated, Sent: k.Content, Before: before, At: at}, Link: k})
+			k.Origins = nil
+			all = append(all, k)
+		}
+		w.must(w.Settle(w.Context(), 0, settled))
+		return all
+	}
+	told := func(links ...[]*bridge.Link) {
+		w.Helper()
+		for _, k := range slices.Concat(links...) {
+			w.is(k, w.linked("prices", k.Key))
+			w.is(bridge.LinkRef{ID: k.ID, Fingerprint: k.Fingerprint()}, w.ref("prices", k.Key))
+		}
+		w.is(prices[0], got(w.History(w.Context(), "prices", prices[0]))(w)[0].Key)
+	}
+	first := page(1, prices...)
+	told(first)
+	second := page(20, append([]string{"R|2|item", "another"}, prices[5:]...)...)
+	w.again()
+	told(first[:5], second)
+	third := page(40, prices[0])
+	told(first[1:5], second, third)
+	ids := got(w.OroIDs(w.Context(), "prices", prices[:1]))(w)
+	w.is(third[0].OroID, ids[prices[0]])
+	w.must(w.Forget(w.Context(), "prices", prices[1:]))
+	told(second[:2], third)
 }
 
 func keysInOrder(w *world) {

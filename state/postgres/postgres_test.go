@@ -432,7 +432,7 @@ func TestTheSchemaIsThatOfTheFile(t *testing.T) {
 		slices.Sort(all)
 		return all
 	}
-	want := columns(file, `SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type = 'table'`)
+	want := columns(file, `SELECT m.name, c.name FROM sqlite_master m, pragma_table_info(m.name) c WHERE m.type IN ('table', 'view')`)
 	got := columns(l.database.read, `SELECT table_name, column_name FROM information_schema.columns
 		WHERE table_schema = current_schema() AND table_name NOT LIKE 'river_%' AND table_name <> 'commits'`)
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -26,7 +26,7 @@ func init() {
 		if err := c.RegisterFunc("cut", ask, false); err != nil {
 			return err
 		}
-		for _, table := range []string{"drops", "papers", "manifest_files", "runs", "links", "accepted", "history", "rejects", "warnings", "parked", "batches", "cursors",
+		for _, table := range []string{"drops", "papers", "manifest_files", "runs", "links", "accepted", "settings", "history", "rejects", "warnings", "parked", "batches", "cursors",
 			"sightings", "outfiles", "outbox", "events", "notes", "sessions", "tokens", "audit", "alarms", "messages"} {
 			for _, op := range []string{"INSERT", "UPDATE", "DELETE"} {
 				if _, err := c.Exec(fmt.Sprintf(`CREATE TEMP TRIGGER cut_%s_%s BEFORE %s ON main.%s BEGIN SELECT cut(); END`, table, op, op, table), nil); err != nil {

@@ -23,8 +23,8 @@ import (
 
 // The write-ahead log is carried over once it has so many pages, and keeps so many bytes on the disk then.
 const (
-	carriedOver = 500
-	keptLog     = 2 << 20
+	carriedOver = 125
+	keptLog     = 512 << 10
 )
 
 // Ledger is an open ledger: one file.

@@ -249,7 +249,7 @@ func mendSalvaged(ctx context.Context, into *Ledger) (all []Salvaged, err error)
 			}
 		}
 		for _, query := range []string{
-			`DELETE FROM links WHERE NOT EXISTS (SELECT 1 FROM accepted a
+			`DELETE FROM links WHERE NOT EXISTS (SELECT 1 FROM linked a
 				WHERE a.link = links.id AND a.entity = links.entity AND a.key = links.key)`,
 			`DELETE FROM accepted WHERE NOT EXISTS (SELECT 1 FROM links l WHERE l.id = accepted.link)`,
 			`DELETE FROM batches WHERE NOT EXISTS (SELECT 1 FROM runs r WHERE r.id = batches.run)`,

@@ -158,10 +158,10 @@ func TestDamagedRowsAreErrors(t *testing.T) {
 		damage string
 		read   func(*Ledger) error
 	}{
-		"content": {`INSERT INTO links VALUES ('products', 'A', 1, 0); INSERT INTO accepted (link, entity, key, oro_id, content, at)
-			VALUES (1, 'products', 'A', '', '{', 0)`, func(l *Ledger) error { _, err := l.Links(ctx, "products", []string{"A"}); return err }},
-		"origins": {`INSERT INTO links VALUES ('products', 'A', 1, 0); INSERT INTO accepted (link, entity, key, oro_id, content, origins, at)
-			VALUES (1, 'products', 'A', '', '{}', '{', 0)`, func(l *Ledger) error { _, err := l.Links(ctx, "products", []string{"A"}); return err }},
+		"content": {`INSERT INTO links VALUES ('products', 'A', 1, 0); INSERT INTO settings VALUES (1, 'products', '', '', '', 0, 0, 0, '');
+			INSERT INTO accepted (link, setting, key, oro_id, content) VALUES (1, 1, 'A', '', '{')`, func(l *Ledger) error { _, err := l.Links(ctx, "products", []string{"A"}); return err }},
+		"origins": {`INSERT INTO links VALUES ('products', 'A', 1, 0); INSERT INTO settings VALUES (1, 'products', '', '', '', 0, 0, 0, '');
+			INSERT INTO accepted (link, setting, key, oro_id, content, origins) VALUES (1, 1, 'A', '', '{}', '{')`, func(l *Ledger) error { _, err := l.Links(ctx, "products", []string{"A"}); return err }},
 		"history": {`INSERT INTO history VALUES (1, NULL, 'products', 'A', 0, 0, 0, '', '{', '{}', '', 0)`,
 			func(l *Ledger) error { _, err := l.History(ctx, "products", "A"); return err }},
 		"a batch":   {`INSERT INTO batches VALUES (1, 1, 'products', '', '[', 0, 1)`, func(l *Ledger) error { _, err := l.OpenBatches(ctx, 1); return err }},
