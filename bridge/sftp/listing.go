@@ -1,11 +1,11 @@
 package sftp
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -44,7 +44,7 @@ func (c *conn) list(full string) ([]bridge.File, error) {
 		files[i] = asFile(info)
 		infos[i] = nil
 	}
-	slices.SortStableFunc(files, func(x, y bridge.File) int { return cmp.Compare(x.Name, y.Name) })
+	slices.SortFunc(files, func(x, y bridge.File) int { return strings.Compare(x.Name, y.Name) })
 	return slices.CompactFunc(files, func(x, y bridge.File) bool { return x.Name == y.Name }), nil
 }
 
