@@ -105,9 +105,11 @@ func (l *listing) take(packet []byte) ([]byte, error) {
 			return nil, errGarbled
 		}
 	}
-	l.mu.Lock()
-	l.pages = append(l.pages, page)
-	l.mu.Unlock()
+	if len(page) > 0 {
+		l.mu.Lock()
+		l.pages = append(l.pages, page)
+		l.mu.Unlock()
+	}
 	packet = packet[:nameHead]
 	binary.BigEndian.PutUint32(packet, nameHead-lengthSize)
 	binary.BigEndian.PutUint32(packet[nameHead-4:], 0)
