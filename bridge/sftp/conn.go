@@ -2,10 +2,12 @@ package sftp
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"io/fs"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,24 +31,72 @@ type conn struct {
 
 	configured, root string // the remote's root in the config, and what the server calls it
 
-	listingTime time.Duration         // of a whole listing
-	budget      atomic.Int64          // bytes that may still come in; below 0 without limit
-	entries     atomic.Int64          // names that may still come in; below 0 without limit
-	why         atomic.Pointer[error] // for which the connection was cut; nil for what the watchdog or a context did
+	listingTime time.Duration           // of a whole listing
+	listing     atomic.Pointer[listing] // that is under way
+	why         atomic.Pointer[error]   // for which the connection was cut; nil for what the watchdog or a context did
 }
 
-// input is the server's side of the SFTP session: each byte shows that the server is there.
+// input is the server's side of the SFTP session, as pkg/sftp gets it: while a folder is listed, packets come whole and without names.
 type input struct {
-	io.Reader
-	c     *conn
-	names names
+	live
+	length [lengthSize]byte
+	head   []byte // of the packet that passes
+	rest   int64  // of it, behind the head
 }
 
-func (in *input) Read(p []byte) (int, error) {
-	n, err := in.Reader.Read(p)
-	if n > 0 {
-		in.c.dog.progress()
-		if !in.c.spend(&in.c.budget, int64(n)) || !in.c.spend(&in.c.entries, in.names.count(p[:n])) {
+func (in *input) Read(p []byte) (n int, err error) {
+	if len(in.head) == 0 && in.rest == 0 {
+		if err := in.begin(); err != nil {
+			return 0, err
+		}
+	}
+	if len(in.head) > 0 {
+		n = copy(p, in.head)
+		in.head = in.head[n:]
+		return n, nil
+	}
+	n, err = in.live.Read(p[:min(int64(len(p)), in.rest)])
+	in.rest -= int64(n)
+	return n, err
+}
+
+// begin begins the next packet.
+func (in *input) begin() error {
+	if _, err := io.ReadFull(&in.live, in.length[:]); err != nil {
+		return err
+	}
+	in.head, in.rest = in.length[:], int64(binary.BigEndian.Uint32(in.length[:]))
+	l := in.c.listing.Load()
+	if l == nil || in.rest > maxPacket {
+		return nil
+	}
+	l.packet = append(l.packet[:0], in.head...)
+	l.packet = slices.Grow(l.packet, int(in.rest))[:lengthSize+in.rest]
+	_, err := io.ReadFull(&in.live, l.packet[lengthSize:])
+	if err == nil {
+		in.rest = 0
+		if in.head, err = l.take(l.packet); err != nil {
+			in.c.cut(err)
+		}
+	}
+	return err
+}
+
+// live is the server's side of the SFTP session as it comes: each byte shows that the server is there.
+type live struct {
+	from io.Reader
+	c    *conn
+}
+
+func (r *live) Read(p []byte) (int, error) {
+	n, err := r.from.Read(p)
+	if n == 0 {
+		return 0, err
+	}
+	r.c.dog.progress()
+	if l := r.c.listing.Load(); l != nil {
+		if l.bytes -= n; l.bytes < 0 {
+			r.c.cut(errCrowded)
 			return 0, io.ErrUnexpectedEOF
 		}
 	}
@@ -84,7 +134,7 @@ func (c *conn) start() error {
 	}
 	// What nobody reads would fill the window of the channel.
 	c.work.Go(func() { _, _ = io.Copy(io.Discard, stderr) })
-	c.files, err = sftp.NewClientPipe(&input{Reader: out, c: c}, in)
+	c.files, err = sftp.NewClientPipe(&input{live: live{out, c}}, in)
 	return err
 }
 

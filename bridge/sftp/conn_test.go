@@ -70,7 +70,7 @@ func TestInputIsLimited(t *testing.T) {
 		t.Fatal(err)
 	}
 	err := r.do(context.Background(), "list", "f.bin", func(c *conn, at place) error {
-		c.budget.Store(100_000)
+		c.listing.Store(&listing{bytes: 100_000})
 		_, err := c.read(c.full(at), 1<<20, io.Discard)
 		return err
 	})

@@ -102,8 +102,6 @@ func (r *Remote) handshake(tcp net.Conn, pins *pins, signers []ssh.Signer) (*con
 	}
 	c := &conn{tcp: tcp, ssh: ssh.NewClient(sshConn, channels, requests), gone: make(chan struct{}), listingTime: r.listingTime}
 	c.dog = &watchdog{limit: r.readTimeout, bite: func() { _ = tcp.Close() }}
-	c.budget.Store(-1)
-	c.entries.Store(-1)
 	c.work.Go(func() {
 		_ = c.ssh.Wait()
 		close(c.gone)

@@ -64,6 +64,9 @@ func (r *Remote) explain(op, p string, c *conn, err error) *bridge.Error {
 	case c.whyCut() == errSlow:
 		e.Err = fmt.Errorf("%w: %w: more than %s", bridge.ErrUnreachable, errSlow, c.listingTime)
 		e.Hint = "the server is slow, or the folder too full: move old files out of it"
+	case c.whyCut() == errGarbled:
+		e.Err = fmt.Errorf("%w: %w", bridge.ErrUnreachable, errGarbled)
+		e.Hint = "ask the server's operator what answers there"
 	case c.dog.bit():
 		e.Err = fmt.Errorf("%w: no answer for %s: %w", bridge.ErrUnreachable, r.readTimeout, os.ErrDeadlineExceeded)
 		e.Hint = "the server or the network is stuck; it is tried again"

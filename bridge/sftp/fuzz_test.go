@@ -8,9 +8,12 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
+	"testing/iotest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/pkg/sftp"
 	"golang.org/x/crypto/ssh"
 
@@ -80,39 +83,20 @@ func (a answering) serve(in io.Reader, out io.WriteCloser) {
 }
 
 // FuzzListing: whatever a server says of a folder and of a file in it, a listing is in order, within its bounds and of names that stand
-// once each; and names are counted alike in however many pieces they come.
+// once each; and it is what pkg/sftp would make of the same answers, in however many pieces they come.
 func FuzzListing(f *testing.F) {
 	listed := func(entries ...sftptest.Entry) []byte { return sftptest.Request{}.Names(entries...)[9:] }
 	file := sftptest.FileAttrs(5, 0o100644, 1_700_000_000)
+	all := slices.Concat(sftptest.Number(0x8000000f), make([]byte, 28), sftptest.Number(1), sftptest.Text("a"), sftptest.Text("b"))
 	f.Add(byte(sftptest.Name), listed(sftptest.Entry{Name: "b.csv", Attrs: file}, sftptest.Entry{Name: "a.csv", Attrs: sftptest.SizeOnly(7)}), file)
 	f.Add(byte(sftptest.Name), listed(sftptest.Entry{Name: "../x", Attrs: sftptest.FileAttrs(math.MaxUint64, 0o120777, 0)}), sftptest.Number(1<<31))
+	f.Add(byte(sftptest.Name), listed(sftptest.Entry{Name: "..", Attrs: all}, sftptest.Entry{Name: "out", Attrs: sftptest.FileAttrs(0, 0o040755, 1)}), all)
 	f.Add(byte(sftptest.Name), append(sftptest.Number(math.MaxUint32), 0, 0, 0, 1, 'x'), file[:7])
 	f.Add(byte(sftptest.Attrs), file, append(sftptest.Number(1<<31), sftptest.Number(math.MaxUint32)...))
 	f.Fuzz(func(t *testing.T, kind byte, listed, attrs []byte) {
-		fromClient, in := io.Pipe()
-		out, toClient := io.Pipe()
-		c := &conn{dog: &watchdog{limit: time.Hour, bite: func() {}}, gone: make(chan struct{}), listingTime: time.Hour}
-		c.tcp, _ = net.Pipe()
-		c.budget.Store(-1)
-		c.entries.Store(-1)
-		done := make(chan struct{})
-		go func() {
-			answering{listed, attrs, kind}.serve(fromClient, toClient)
-			close(done)
-		}()
-		defer func() {
-			_ = errors.Join(c.tcp.Close(), in.Close(), out.Close())
-			<-done
-		}()
-		var err error
-		if c.files, err = sftp.NewClientPipe(&input{Reader: out, c: c}, in); err != nil {
-			t.Fatal(err)
-		}
-		defer c.files.Close()
+		server := answering{listed, attrs, kind}
+		c := server.client(t, func(out io.Reader, c *conn) io.Reader { return &input{live: live{out, c}} })
 		files, err := c.list("/out")
-		if err == nil && len(files) > bridge.MaxListing {
-			t.Errorf("%d files", len(files))
-		}
 		for i, file := range files {
 			if file.Size < 0 || i > 0 && files[i-1].Name >= file.Name {
 				t.Errorf("%+v", file)
@@ -121,17 +105,48 @@ func FuzzListing(f *testing.F) {
 		if info, err := c.files.Lstat("/out/f"); err == nil && asFile(info).Size < 0 {
 			t.Errorf("%+v", asFile(info))
 		}
-		var whole, pieces names
-		stream := sftptest.Request{}.Answer(kind, listed)
-		n := whole.count(append(stream, stream...))
-		var m int64
-		for _, b := range append(stream, stream...) {
-			m += pieces.count([]byte{b})
+		c = server.client(t, func(out io.Reader, c *conn) io.Reader {
+			return iotest.OneByteReader(&input{live: live{iotest.OneByteReader(out), c}})
+		})
+		pieces, piecesErr := c.list("/out")
+		if diff := cmp.Diff(files, pieces); diff != "" || (err == nil) != (piecesErr == nil) {
+			t.Errorf("in pieces: %v, %v\n%s", err, piecesErr, diff)
 		}
-		if m != n {
-			t.Errorf("%d names in one piece, %d in many", n, m)
+		c = server.client(t, func(out io.Reader, _ *conn) io.Reader { return out })
+		infos, plainErr := c.files.ReadDir("/out")
+		var plain []bridge.File
+		for _, info := range infos {
+			plain = append(plain, asFile(info))
+		}
+		if plainErr != nil {
+			plain = nil
+		}
+		if diff := cmp.Diff(files, inOrder(plain)); diff != "" || (err == nil) != (plainErr == nil) {
+			t.Errorf("by pkg/sftp: %v, %v\n%s", err, plainErr, diff)
 		}
 	})
+}
+
+// client is one of this server, which gets what the server says in some way.
+func (a answering) client(t *testing.T, way func(out io.Reader, c *conn) io.Reader) *conn {
+	t.Helper()
+	fromClient, in := io.Pipe()
+	out, toClient := io.Pipe()
+	c := &conn{dog: &watchdog{limit: time.Hour, bite: func() {}}, gone: make(chan struct{}), listingTime: time.Hour}
+	c.tcp, _ = net.Pipe()
+	c.work.Go(func() { a.serve(fromClient, toClient) })
+	t.Cleanup(func() {
+		_ = errors.Join(c.tcp.Close(), in.Close(), out.Close())
+		c.work.Wait()
+		if c.files != nil {
+			_ = c.files.Close()
+		}
+	})
+	var err error
+	if c.files, err = sftp.NewClientPipe(way(out, c), in); err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // FuzzKey: whatever stands in the place of a key, with whatever passphrase, there is one or an error that says what to do.

@@ -150,6 +150,9 @@ func TestListingThatDoesNotEnd(t *testing.T) {
 		{"by its count", func(_ int, q sftptest.Request) []byte {
 			return q.Answer(sftptest.Name, sftptest.Number(math.MaxUint32))
 		}, nil, bridge.Stop},
+		{"but with a name that does not", func(_ int, q sftptest.Request) []byte {
+			return q.Answer(sftptest.Name, sftptest.Number(2), sftptest.Number(1000), []byte("f.csv"))
+		}, bridge.ErrUnreachable, bridge.Pause},
 		{"in one packet", func(_ int, q sftptest.Request) []byte {
 			return append([]byte{0xff, 0xff, 0xff, 0xff, sftptest.Name}, make([]byte, 1<<20)...)
 		}, bridge.ErrUnreachable, bridge.Pause},

@@ -1,19 +1,21 @@
 package sftp
 
 import (
-	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
+	"path"
 	"slices"
-	"sync/atomic"
+	"strings"
+	"sync"
 	"time"
+
+	"github.com/pkg/sftp"
 
 	"github.com/orobridge/orobridge/bridge"
 )
 
-// maxListing bounds the bytes of one listing: MaxListing names of 100 characters, each with OpenSSH's line for people. pkg/sftp
-// needs some 150 bytes of memory a name beside its characters, and none for the rest.
+// maxListing bounds the bytes of one listing: MaxListing names of 100 characters, each with OpenSSH's line for people.
 const maxListing = 64 << 20
 
 // listingTime bounds a whole listing, however much comes: a server that sends a name now and then holds nobody up.
@@ -23,29 +25,40 @@ const listingTime = 2 * time.Minute
 var (
 	errCrowded = errors.New("more entries than a folder may have")
 	errSlow    = errors.New("the listing takes too long")
+	errGarbled = errors.New("the listing breaks off within a name or its attributes")
 )
+
+// listing is one that is under way. Its names are taken out of the server's answers as they come, and pkg/sftp, which asks for them, gets
+// answers without any: it makes four pieces of memory of each, and a folder in which very many files wait is listed again and again.
+type listing struct {
+	entries int64  // that may still come
+	bytes   int    // that may still come
+	packet  []byte // the one that came last
+
+	mu    sync.Mutex
+	pages [][]bridge.File
+}
 
 // list reads a folder.
 func (c *conn) list(full string) ([]bridge.File, error) {
-	c.entries.Store(bridge.MaxListing + 2) // "." and ".."
-	c.budget.Store(maxListing)
+	l := &listing{entries: bridge.MaxListing + 2, bytes: maxListing} // "." and ".."
+	c.listing.Store(l)
 	late := time.AfterFunc(c.listingTime, func() { c.cut(errSlow) })
-	defer func() {
-		late.Stop()
-		c.entries.Store(-1)
-		c.budget.Store(-1)
-	}()
-	infos, err := c.files.ReadDir(full)
+	defer late.Stop()
+	_, err := c.files.ReadDir(full)
+	c.listing.Store(nil)
 	if err != nil {
 		return nil, err
 	}
-	files := make([]bridge.File, len(infos))
-	for i, info := range infos {
-		files[i] = asFile(info)
-		infos[i] = nil
-	}
-	slices.SortStableFunc(files, func(x, y bridge.File) int { return cmp.Compare(x.Name, y.Name) })
-	return slices.CompactFunc(files, func(x, y bridge.File) bool { return x.Name == y.Name }), nil
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return inOrder(slices.Concat(l.pages...)), nil
+}
+
+// inOrder sorts files by name, each name once.
+func inOrder(files []bridge.File) []bridge.File {
+	slices.SortFunc(files, func(x, y bridge.File) int { return strings.Compare(x.Name, y.Name) })
+	return slices.CompactFunc(files, func(x, y bridge.File) bool { return x.Name == y.Name })
 }
 
 // cut ends the connection for a reason.
@@ -62,61 +75,98 @@ func (c *conn) whyCut() error {
 	return nil
 }
 
-// spend takes what has come off the budgets of a listing.
-func (c *conn) spend(budget *atomic.Int64, n int64) bool {
-	b := budget.Load()
-	if b < 0 {
-		return true
-	}
-	if b < n {
-		c.cut(errCrowded)
-		return false
-	}
-	budget.CompareAndSwap(b, b-n)
-	return true
-}
-
-// names counts the entries that packets announce as they pass, before pkg/sftp makes anything of them.
-type names struct {
-	head []byte // of the packet that begins
-	rest int64  // of the packet that passes
-}
-
-// nameHead is the beginning of a packet with names (draft-ietf-secsh-filexfer-02, section 7): length, type, request, count.
+// A packet begins with its length, of what follows, its type, and the number of the request; one with names goes on with their count
+// (draft-ietf-secsh-filexfer-02, sections 3 and 7).
 const (
-	nameHead = 13
-	typeName = 104
+	lengthSize = 4
+	nameHead   = 13
+	typeName   = 104
+	maxPacket  = 256 << 10 // of pkg/sftp, which reads none that is longer
 )
 
-func (s *names) count(p []byte) (entries int64) {
-	for len(p) > 0 {
-		if s.rest > 0 {
-			n := min(s.rest, int64(len(p)))
-			s.rest -= n
-			p = p[n:]
-			continue
-		}
-		want := 5
-		if len(s.head) >= 5 {
-			want = nameHead
-		}
-		n := min(want-len(s.head), len(p))
-		s.head = append(s.head, p[:n]...)
-		p = p[n:]
-		if len(s.head) < want {
-			continue
-		}
-		length := int64(binary.BigEndian.Uint32(s.head))
-		if want == 5 && s.head[4] == typeName && length >= nameHead-4 {
-			continue // its count has yet to come
-		}
-		if want == nameHead {
-			entries += int64(binary.BigEndian.Uint32(s.head[9:]))
-		}
-		s.rest = max(length+4-int64(len(s.head)), 0)
-		s.head = s.head[:0]
+// take takes the names out of a packet, if it has any, and returns what is left of it.
+func (l *listing) take(packet []byte) ([]byte, error) {
+	if len(packet) < nameHead || packet[lengthSize] != typeName {
+		return packet, nil
 	}
-	return entries
+	rest := reader{packet[nameHead-4:], true}
+	n := int64(rest.number())
+	if l.entries -= n; l.entries < 0 {
+		return nil, errCrowded
+	}
+	page := make([]bridge.File, 0, min(n, int64(len(rest.b)/minEntry)))
+	for range n {
+		name := string(rest.text())
+		rest.text() // a line for people
+		if stat := rest.attributes(); name != "." && name != ".." {
+			page = append(page, fileOf(path.Base(name), &stat))
+		}
+		if !rest.whole {
+			return nil, errGarbled
+		}
+	}
+	if len(page) > 0 {
+		l.mu.Lock()
+		l.pages = append(l.pages, page)
+		l.mu.Unlock()
+	}
+	packet = packet[:nameHead]
+	binary.BigEndian.PutUint32(packet, nameHead-lengthSize)
+	binary.BigEndian.PutUint32(packet[nameHead-4:], 0)
+	return packet, nil
+}
+
+// minEntry is the least that an entry takes: two texts and the flags of its attributes, all empty.
+const minEntry = 12
+
+// reader takes a packet apart. Behind the packet's end there are zeros, and it is not whole.
+type reader struct {
+	b     []byte
+	whole bool
+}
+
+func (r *reader) bytes(n uint64) []byte {
+	if uint64(len(r.b)) < n {
+		r.b, r.whole = nil, false
+		return nil
+	}
+	b := r.b[:n]
+	r.b = r.b[n:]
+	return b
+}
+
+func (r *reader) number() uint32 {
+	if b := r.bytes(4); b != nil {
+		return binary.BigEndian.Uint32(b)
+	}
+	return 0
+}
+
+func (r *reader) text() []byte { return r.bytes(uint64(r.number())) }
+
+// attributes are those of section 5.
+func (r *reader) attributes() (stat sftp.FileStat) {
+	flags := r.number()
+	if flags&0x1 != 0 {
+		stat.Size = uint64(r.number())<<32 | uint64(r.number())
+	}
+	if flags&0x2 != 0 {
+		r.bytes(8) // owner and group
+	}
+	if flags&0x4 != 0 {
+		stat.Mode = r.number()
+	}
+	if flags&0x8 != 0 {
+		r.number() // the time of the last access
+		stat.Mtime = r.number()
+	}
+	if flags&0x80000000 != 0 {
+		for n := r.number(); n > 0 && r.whole; n-- {
+			r.text()
+			r.text()
+		}
+	}
+	return stat
 }
 
 // List returns the entries of a folder.

@@ -267,31 +267,35 @@ const (
 	typeFile = 0x8000
 )
 
+// statOf is what the server told of it.
+func statOf(info fs.FileInfo) *sftp.FileStat { return info.Sys().(*sftp.FileStat) }
+
 // modeOf is the mode of what stands there; not known where the server sends no permissions, or no type with them.
 func modeOf(info fs.FileInfo) (mode fs.FileMode, known bool) {
 	if info == nil {
 		return 0, false
 	}
-	stat, ok := info.Sys().(*sftp.FileStat)
-	if !ok || stat.Mode&typeBits == 0 {
-		return info.Mode(), false
-	}
-	if mode = info.Mode(); mode.IsRegular() && stat.Mode&typeBits != typeFile {
-		mode |= fs.ModeIrregular // a type of which pkg/sftp knows nothing
-	}
-	return mode, true
+	return modeIn(statOf(info))
 }
 
-func asFile(info fs.FileInfo) bridge.File {
-	f := bridge.File{Name: info.Name(), Size: info.Size(), Dir: info.IsDir()}
-	if f.Size < 0 { // more than an int64 holds: too large for whoever asks
-		f.Size = math.MaxInt64
+func modeIn(stat *sftp.FileStat) (mode fs.FileMode, known bool) {
+	mode = stat.FileMode()
+	if mode.IsRegular() && stat.Mode&typeBits != typeFile {
+		mode |= fs.ModeIrregular // a type of which pkg/sftp knows nothing
 	}
-	if mode, known := modeOf(info); known {
-		f.Special = !mode.IsDir() && !mode.IsRegular()
+	return mode, stat.Mode&typeBits != 0
+}
+
+func asFile(info fs.FileInfo) bridge.File { return fileOf(info.Name(), statOf(info)) }
+
+// fileOf is a file of which the server tells these attributes.
+func fileOf(name string, stat *sftp.FileStat) bridge.File {
+	f := bridge.File{Name: name, Size: int64(min(stat.Size, math.MaxInt64))} // more than an int64 holds is too large for whoever asks
+	if mode, known := modeIn(stat); known {
+		f.Dir, f.Special = mode.IsDir(), !mode.IsDir() && !mode.IsRegular()
 	}
 	// 0 is what servers without times send, and what a missing time looks like.
-	if stat, ok := info.Sys().(*sftp.FileStat); ok && stat.Mtime != 0 {
+	if stat.Mtime != 0 {
 		f.MTime = time.Unix(int64(stat.Mtime), 0).UTC()
 	}
 	return f

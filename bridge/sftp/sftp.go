@@ -32,7 +32,7 @@
 //     into a folder there can still put a link in the place of a file between the look and the opening; a fetch notices it, by
 //     another lstat afterwards, unless it is taken back by then and the other file has exactly as many bytes.
 //
-//   - Names come as pkg/sftp gives them: of a name with a slash, which no server may send, what stands behind the last one.
+//   - Names come as pkg/sftp would give them: of a name with a slash, which no server may send, what stands behind the last one.
 //
 // Not supported: GSSAPI, jump hosts, servers that send no sizes.
 package sftp
