@@ -13,7 +13,7 @@ import (
 // Go's scheduler wakes a thread for each hand-over, which finds nothing to do: that took a third of the server's processor time, and a
 // processor from a client on the same machine. So the goroutine that reads for such a client lets those go first whom it has handed a
 // packet, and waits for the next one in its thread, outside of Go's poller: it takes the spare processor, and nobody is woken for that.
-// One does so at a time, and for a moment only, so that what else is to be done waits for no longer.
+// One does so at a time, for a moment only, and not where others took long to let it go on: what else is to be done comes first.
 
 // moment is how soon a prompt client asks again.
 const moment = time.Millisecond
@@ -41,7 +41,7 @@ func (c *promptConn) Read(p []byte) (int, error) {
 	began := time.Now()
 	if c.prompt {
 		runtime.Gosched()
-		if awaiting.CompareAndSwap(false, true) {
+		if time.Since(began) < moment && awaiting.CompareAndSwap(false, true) {
 			await(c.raw, moment)
 			awaiting.Store(false)
 		}
