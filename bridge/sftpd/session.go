@@ -49,7 +49,7 @@ func (c *connection) serve() {
 	until := time.Now().Add(c.options.Limits.HandshakeTimeout.D())
 	_ = c.tcp.SetDeadline(until)
 	l := &login{server: c.server, address: c.address, ctx: ctx}
-	client := greet(c.tcp, until)
+	client := greet(newPromptConn(c.tcp), until)
 	config := l.config()
 	config.Ciphers = client.ciphers(config.Ciphers)
 	conn, channels, requests, err := ssh.NewServerConn(&watchedConn{client, cancel}, config)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
+	"github.com/orobridge/orobridge/bridge/sftpd"
 )
 
 // long is what scripts/sftpd asks for: the sizes of the issue, and for how long strangers hammer.
@@ -23,6 +24,7 @@ var long = flag.Bool("long", false, "large files, many files, many attackers")
 
 // TestBesideOpenSSH moves files with OpenSSH's client to and from this server and OpenSSH's own, in turns, so that both
 // meet the same machine. Its figures are worth something with -long alone and on a quiet machine; here it shows that all of it works.
+// Files that were closed settle as the config has it where it says nothing.
 func TestBesideOpenSSH(t *testing.T) {
 	size, files, rounds := 8<<20, 50, 1
 	if *long {
@@ -34,7 +36,7 @@ func TestBesideOpenSSH(t *testing.T) {
 	for i := range files {
 		check(t, os.WriteFile(filepath.Join(local, "small", fmt.Sprintf("ORD_%05d.csv", i)), bytes.Repeat([]byte("row\n"), 512), 0o644))
 	}
-	d := serve(t)
+	d := serve(t, func(o *sftpd.Options) { o.Stable = bridge.Duration(2 * time.Second) })
 	sshd := sftptest.Sshd(t)
 	servers := []struct {
 		name   string
