@@ -51,7 +51,7 @@ func (s *site) run(k kill, env ...string) (killed bool) {
 	cmd := s.command(args...)
 	var log bytes.Buffer
 	cmd.Stderr = &log
-	cmd.Env = append(os.Environ(), env...)
+	cmd.Env = append(cmd.Env, env...)
 	if k.step != "" {
 		cmd.Env = append(cmd.Env, fmt.Sprintf("OROBRIDGE_CRASH=%d:%s", k.n, k.step))
 	}
@@ -165,6 +165,7 @@ func TestTheLoadHasAllKindsOfRows(t *testing.T) {
 // it again, until it is done. Each trial has a site of its own, and begins with a kill at one step.
 func TestKilledAnywhereTheEndIsTheSame(t *testing.T) {
 	u := undisturbedEnd(t)
+	beside(t)
 	chance := chance(t)
 	steps := u.firstKills(chance)
 	wanted, trials := 15, 3

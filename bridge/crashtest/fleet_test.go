@@ -86,8 +86,7 @@ func newShips(t *testing.T, n int, options ...orotest.Option) *ships {
 	if err := os.WriteFile(path, text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("SHIP", "var")
-	t.Setenv("DATABASE", s.postgres)
+	s.env = []string{"SHIP=var", "DATABASE=" + s.postgres}
 	for i := range n {
 		b := &ship{name: fmt.Sprintf("bridge %d", i+1), dir: fmt.Sprintf("var-%d", i+1), config: path}
 		if b.network, err = sftptest.NewProxy(s.cluster.Socket()); err != nil {
@@ -125,9 +124,9 @@ func (s *ships) start(b *ship, env ...string) {
 // startAs starts a bridge of some version.
 func (s *ships) startAs(b *ship, program string, env ...string) {
 	s.t.Helper()
-	b.cmd, b.ended = exec.Command(program, "--config", b.config, "run"), make(chan error, 1)
-	b.cmd.Env = append(append(os.Environ(), "SHIP="+b.dir, "DATABASE="+through(s.t, s.postgres, b.network.Address)), env...)
-	b.cmd.Dir, b.cmd.Stderr = s.dir, b.log
+	b.cmd, b.ended = s.commandOf(program, b.config, "run"), make(chan error, 1)
+	b.cmd.Env = append(append(b.cmd.Env, "SHIP="+b.dir, "DATABASE="+through(s.t, s.postgres, b.network.Address)), env...)
+	b.cmd.Stderr = b.log
 	fmt.Fprintf(b.log, "--- starts %v\n", env)
 	if err := b.cmd.Start(); err != nil {
 		s.t.Fatal(err)
@@ -274,6 +273,7 @@ type span [2]time.Duration
 // kills them at named steps and at any moment, has them stand still for longer than others wait, cuts them off from the database, and
 // ends the database itself: the end is that of one bridge with a file to which nothing happened.
 func TestWhateverHappensToTheFleetNothingIsLost(t *testing.T) {
+	beside(t)
 	v, options := voyage{kills: 2, ends: 1, lasts: 4 * time.Second, waves: 2}, []orotest.Option{}
 	if soak() {
 		v = voyage{kills: 200, stops: 50, cuts: 10, ends: 20, lasts: 28 * time.Minute, still: span{40 * time.Second, 2 * time.Minute},

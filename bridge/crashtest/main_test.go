@@ -31,6 +31,14 @@ func TestMain(m *testing.M) {
 // soak says that the long forms are asked for.
 func soak() bool { return os.Getenv("OROBRIDGE_SOAK") != "" }
 
+// beside has a test that waits more than it works go on beside others like it. The soak plays one after the other: its figures are those
+// of one.
+func beside(t *testing.T) {
+	if !soak() {
+		t.Parallel()
+	}
+}
+
 // chance is a source of chance that can be played again. The short form plays the same trials each time, so that a change is
 // judged by what it changes; the soak draws new ones.
 func chance(t testing.TB) *rand.Rand {

@@ -29,6 +29,7 @@ func (s *site) inPostgres(address string) {
 // wave and started again once the bridge has noticed: the end is that of a bridge with a file to which nothing happened.
 func TestADatabaseThatIsKilledEndsInTheUndisturbedState(t *testing.T) {
 	u := undisturbedEnd(t)
+	beside(t)
 	cluster, err := postgrestest.New()
 	if err != nil {
 		t.Fatal(err)

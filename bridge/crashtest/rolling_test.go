@@ -77,8 +77,7 @@ func (s *ships) there(n int) {
 // says runs a verb by the config of a bridge, and what it says.
 func (s *ships) says(b *ship, args ...string) (said string, code int) {
 	s.t.Helper()
-	cmd := exec.Command(binary(s.t), append([]string{"--config", b.config}, args...)...)
-	cmd.Dir = s.dir
+	cmd := s.commandOf(binary(s.t), b.config, args...)
 	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -122,6 +121,7 @@ func (s *ships) land(b *ship) {
 // TestAReloadReachesEveryBridge has each of two bridges read its own config, once: one that is not good is told by the bridge that refuses
 // it. A bridge that comes later has read its config already. One that was thought dead begins anew, which is no stop.
 func TestAReloadReachesEveryBridge(t *testing.T) {
+	beside(t)
 	s := newShips(t, 3)
 	first, second, third := s.all[0], s.all[1], s.all[2]
 	systemd := newManager(t)
@@ -258,9 +258,7 @@ func TestBridgesAreUpgradedOneAfterTheOther(t *testing.T) {
 	}
 	type drop struct{ Moved bool } // it is settled and put away
 	for began := time.Now(); ; s.pause(100 * time.Millisecond) {
-		cmd := exec.Command(program, "--config", newer.config, "drops", "--json")
-		cmd.Dir = s.dir
-		out, err := cmd.Output()
+		out, err := s.commandOf(program, newer.config, "drops", "--json").Output()
 		var drops []drop
 		if err = errors.Join(err, json.Unmarshal(out, &drops)); err != nil {
 			t.Fatal(err)

@@ -178,6 +178,7 @@ func (m *mall) close() {
 // other goes on with all: both shops end like the only one of a bridge to which nothing happened.
 func TestTwoBridgesShareAFeedOfTwoShops(t *testing.T) {
 	u := undisturbedEnd(t)
+	beside(t)
 	m := newMall(t, "shared")
 	m.inPostgres(postgrestest.Address(t))
 	bridges := []*exec.Cmd{m.bridge(1), m.bridge(2)}
@@ -205,8 +206,8 @@ func (m *mall) bridge(n int) *exec.Cmd {
 	if err != nil {
 		m.t.Fatal(err)
 	}
-	cmd, log := exec.Command(binary(m.t), "--config", path, "run"), &bytes.Buffer{}
-	cmd.Dir, cmd.Stderr = m.dir, log
+	cmd, log := m.commandOf(binary(m.t), path, "run"), &bytes.Buffer{}
+	cmd.Stderr = log
 	if err := cmd.Start(); err != nil {
 		m.t.Fatal(err)
 	}

@@ -42,6 +42,7 @@ type site struct {
 	mall  bool // its files are for all shops
 	// postgres is the address of the ledger; without one it is a file.
 	postgres string
+	env      []string // what the config names, of the programs that are started on it
 }
 
 // ears are another system that is told of events, and a route by which people are told of alarms: it takes all that comes, and remembers
@@ -251,8 +252,13 @@ func (s *site) drop(files []file) {
 
 // command prepares the program on the site's config.
 func (s *site) command(args ...string) *exec.Cmd {
-	cmd := exec.Command(binary(s.t), append([]string{"--config", filepath.Join(s.dir, "orobridge.yaml")}, args...)...)
-	cmd.Dir = s.dir
+	return s.commandOf(binary(s.t), filepath.Join(s.dir, "orobridge.yaml"), args...)
+}
+
+// commandOf prepares some version of the program on some config.
+func (s *site) commandOf(program, config string, args ...string) *exec.Cmd {
+	cmd := exec.Command(program, append([]string{"--config", config}, args...)...)
+	cmd.Dir, cmd.Env = s.dir, append(os.Environ(), s.env...)
 	return cmd
 }
 

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/state"
 )
@@ -150,15 +151,11 @@ func ended(err error) error {
 }
 
 func server(dir string) (*sshd, error) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := sftptest.FreePort()
 	if err != nil {
 		return nil, err
 	}
-	address := free.Addr().String()
-	_, port, err := net.SplitHostPort(address)
-	if err = errors.Join(err, free.Close()); err != nil {
-		return nil, err
-	}
+	address := net.JoinHostPort("127.0.0.1", port)
 	s := &sshd{exec.Command("scripts/sshd", filepath.Join(dir, "sshd"), port), filepath.Join(dir, "sshd"), address}
 	if err := s.Start(); err != nil {
 		return nil, err

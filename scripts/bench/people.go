@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
 	"github.com/orobridge/orobridge/state"
 )
 
@@ -81,12 +82,12 @@ const withPage = onDisk + `admin:
 
 // loadBeside runs a bridge whose ledger knows many drops, as the one of an aged folder does, on a file of new prices.
 func (b *bench) loadBeside(dir, aged string, rows int, c *crowd) (t took, err error) {
-	free, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := sftptest.FreePort()
 	if err != nil {
 		return t, err
 	}
-	address := free.Addr().String()
-	if err = errors.Join(free.Close(), b.open(rows, 0), b.site(dir, fmt.Sprintf(withPage, address))); err != nil {
+	address := net.JoinHostPort("127.0.0.1", port)
+	if err = errors.Join(b.open(rows, 0), b.site(dir, fmt.Sprintf(withPage, address))); err != nil {
 		return t, err
 	}
 	if out, err := exec.Command("cp", "-a", filepath.Join(aged, "var"), dir).CombinedOutput(); err != nil {
