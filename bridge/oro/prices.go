@@ -409,7 +409,7 @@ func (p prices) encodeCreate(out *bundle, batch *part, i int, ch *bridge.Change,
 	if !ok {
 		return
 	}
-	it := item{kind: "productprices", attrs: make([]member, 0, 3), rels: make([]member, 0, 3)}
+	it := item{kind: "productprices", attrs: make([]byte, 0, 96), rels: make([]byte, 0, 256)}
 	it.raw("quantity", row.key.quantity)
 	it.set("value", value)
 	it.set("currency", row.key.currency)
@@ -429,7 +429,7 @@ func (p prices) encodeUpdate(out *bundle, batch *part, i int, ch *bridge.Change)
 		return
 	}
 	currency, _ := ch.Record.Get("currency")
-	it := item{kind: "productprices", id: ch.OroID, meta: "update", attrs: make([]member, 0, 2)}
+	it := item{kind: "productprices", id: ch.OroID, meta: "update", attrs: make([]byte, 0, 64)}
 	it.set("value", value)
 	it.set("currency", currency)
 	batch.add(i, it)
