@@ -409,7 +409,7 @@ func (p prices) encodeCreate(out *bundle, batch *part, i int, ch *bridge.Change,
 	if !ok {
 		return
 	}
-	it := item{kind: "productprices", attrs: make([]byte, 0, 96), rels: make([]byte, 0, 256)}
+	it := item{kind: "productprices", attrs: make([]byte, 0, 64), rels: make([]byte, 0, 192)}
 	it.raw("quantity", row.key.quantity)
 	it.set("value", value)
 	it.set("currency", row.key.currency)

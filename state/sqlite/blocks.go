@@ -220,28 +220,38 @@ func (s *stage) next(ctx context.Context, seq int64, status bridge.StageStatus) 
 
 func scanStates(row interface{ Scan(...any) error }) (*states, error) {
 	b := &states{}
+	err := eachState(row, &b.last, func(of state, left int) {
+		if b.all == nil {
+			b.all = make([]state, 0, min(1+left/3, blockRows)) // each has three bytes at least
+		}
+		b.all = append(b.all, of)
+	})
+	return b, err
+}
+
+// eachState reads the states of a block, with how many bytes are left behind each.
+func eachState(row interface{ Scan(...any) error }, last *int64, each func(of state, left int)) error {
 	var packed []byte
-	if err := row.Scan(&b.last, &packed); err != nil {
-		return nil, err
+	if err := row.Scan(last, &packed); err != nil {
+		return err
 	}
 	packed, err := ledger.UnsealBytes(packed, "staged changes")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	text, err := s2.Decode(nil, packed)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	b.all = make([]state, 0, min(len(text)/3, blockRows)) // each has three bytes at least
 	for r := (read{rest: string(text)}); r.rest != ""; {
 		status, op := r.unsigned(), r.count(len(operations))
 		known := r.text()
 		if r.err != nil {
-			return nil, r.err
+			return r.err
 		}
-		b.all = append(b.all, state{bridge.StageStatus(status), operations[op], known})
+		each(state{bridge.StageStatus(status), operations[op], known}, len(r.rest))
 	}
-	return b, nil
+	return nil
 }
 
 // forget takes a block away.

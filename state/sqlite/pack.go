@@ -211,8 +211,8 @@ func (p *packer) unpackKnown(c *bridge.Staged, known string) error {
 	r := read{rest: known, packer: p}
 	c.Again, c.Verify = r.flags()
 	c.OroID, c.Link, c.Cap, c.Tries = r.text(), r.number(), int(r.number()), int(r.number())
-	if missing := (bridge.Missing{Entity: r.text(), Key: r.text()}); missing.Entity != "" {
-		c.Missing = &missing
+	if entity, key := r.text(), r.text(); entity != "" {
+		c.Missing = &bridge.Missing{Entity: entity, Key: key}
 	}
 	switch r.number() {
 	case recordValues:
