@@ -16,8 +16,8 @@ import (
 	"github.com/orobridge/orobridge/formats"
 )
 
-// How a running operation is asked for: after half the time that the batch before took, then less and less often; of the first one soon,
-// since a small batch takes a second.
+// How a running operation is asked for: after half the time that it is expected to take, then every quarter of that, and less and less
+// often after twice the time. The first one is asked for soon, since a small batch takes a second.
 const (
 	firstPoll = 5 * time.Millisecond
 	lastPoll  = 5 * time.Second
@@ -512,7 +512,7 @@ func (c *batches) await(ctx context.Context, id string, sent time.Time, records 
 			return nil, failure("await", at, err)
 		}
 	}
-	for wait := max(first/2, firstPoll); ; wait = min(2*wait, lastPoll) {
+	for wait := max(first/2, firstPoll); ; {
 		op, err := c.operation(ctx, at)
 		switch {
 		case statusOf(err) == http.StatusNotFound:
@@ -531,6 +531,9 @@ func (c *batches) await(ctx context.Context, id string, sent time.Time, records 
 		}
 		if err := c.sleep(ctx, wait); err != nil {
 			return nil, failure("await", at, err)
+		}
+		if c.now().Sub(begun) > 4*first { // twice what was expected
+			wait = min(2*wait, lastPoll)
 		}
 	}
 }
