@@ -339,7 +339,7 @@ type cache struct {
 }
 
 // skuCacheSize bounds how many skus are kept in each half of the cache.
-const skuCacheSize = 10_000
+const skuCacheSize = 5_000
 
 func newCache(size int) *cache {
 	return &cache{size: size, young: make(map[string]string)}
