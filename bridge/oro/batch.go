@@ -497,6 +497,16 @@ func (c *batches) expected(records int) time.Duration {
 	return last.time * time.Duration(min(records, last.records)) / time.Duration(last.records)
 }
 
+// learn keeps how long the shop took. One batch that took very long is not believed: a machine that stands still says nothing of the next.
+func (c *batches) learn(records int, took time.Duration) {
+	if before := c.expected(records); before > 0 {
+		took = min(took, 2*before)
+	}
+	if records > 0 {
+		c.lately.Store(&taken{records, took})
+	}
+}
+
 // await waits for the end of one operation of so many records, at most until the batch is settle old.
 func (c *batches) await(ctx context.Context, id string, sent time.Time, records int) (*operation, error) {
 	at := "asyncoperations/" + id
@@ -520,9 +530,7 @@ func (c *batches) await(ctx context.Context, id string, sent time.Time, records 
 		case err != nil:
 			return nil, err
 		case op.status == "success":
-			if records > 0 {
-				c.lately.Store(&taken{records, c.now().Sub(begun)})
-			}
+			c.learn(records, c.now().Sub(begun))
 			return op, nil
 		case op.status != "new" && op.status != "running":
 			return nil, c.failedOperation(ctx, op)
