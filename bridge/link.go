@@ -55,9 +55,12 @@ func (k *Link) Origin(field string) int64 {
 // Lay lays the fields of a newer record over the link's own and returns what those of them were that it changes. The
 // fields are sorted. A link remembers which drop set each field.
 func (k *Link) Lay(fields []formats.Value, setter Link) (before []formats.Value) {
-	origins := map[string]int64{}
+	var origins map[string]int64 // of most links there are none
 	for _, v := range k.Content {
 		if from := k.Origin(v.Field); from != setter.Drop {
+			if origins == nil {
+				origins = make(map[string]int64)
+			}
 			origins[v.Field] = from
 		}
 	}

@@ -248,8 +248,8 @@ func (r *Record) Get(field string) (string, bool) {
 			if r.Entity.singleKey() {
 				return r.Key, true
 			}
-			parts := SplitKey(r.Key)
-			if n < len(parts) {
+			var room [8]string
+			if parts := AppendParts(room[:0], r.Key); n < len(parts) {
 				return parts[n], true
 			}
 			return "", false

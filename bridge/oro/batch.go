@@ -9,13 +9,15 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/formats"
 )
 
-// How a running operation is asked for: soon at first, since a small batch takes a second, then less and less often.
+// How a running operation is asked for: after half the time that it is expected to take, then every quarter of that, and less and less
+// often after twice the time. The first one is asked for soon, since a small batch takes a second.
 const (
 	firstPoll = 5 * time.Millisecond
 	lastPoll  = 5 * time.Second
@@ -79,7 +81,8 @@ const (
 type batches struct {
 	*api
 	settle   time.Duration // how long the shop may take for a batch
-	skus     *cache        // ids of products
+	lately   atomic.Pointer[taken]
+	skus     *cache // ids of products
 	entities map[string]entity
 }
 
@@ -278,8 +281,9 @@ func parseOperation(text string, changes int) (id string, p *part, err error) {
 	p = new(part)
 	id, layout, ok := strings.Cut(text, "@")
 	if !ok {
-		for i := range changes {
-			p.of = append(p.of, i)
+		p.of = make([]int, changes)
+		for i := range p.of {
+			p.of[i] = i
 		}
 		return id, p, nil
 	}
@@ -326,7 +330,7 @@ func (c *batches) Await(ctx context.Context, b *bridge.Batch) ([]bridge.Outcome,
 		client: c, entity: ent, changes: complete(b),
 		outcomes: make([]bridge.Outcome, len(b.Changes)), clash: make(map[int][]errorItem), doubt: make(map[int]bool),
 	}
-	sent := make(map[int]bool)
+	sent := make([]bool, len(b.Changes))
 	for _, text := range strings.Split(b.Operation, "+") {
 		if text == noOperation {
 			continue
@@ -342,7 +346,7 @@ func (c *batches) Await(ctx context.Context, b *bridge.Batch) ([]bridge.Outcome,
 			continue
 		}
 		id, made, timed := strings.Cut(id, "~")
-		op, err := c.await(ctx, id, b.Sent)
+		op, err := c.await(ctx, id, b.Sent, len(p.of))
 		if err != nil {
 			return nil, err
 		}
@@ -405,7 +409,7 @@ const drainOperations = 200
 // drainBefore waits for those before a barrier. How old one is the shop's clock tells, by which both were made: the bridge's may be
 // another.
 func (c *batches) drainBefore(ctx context.Context, resource string, barrier *operation) error {
-	if _, err := c.await(ctx, barrier.id, time.Time{}); err != nil && !ended(err) {
+	if _, err := c.await(ctx, barrier.id, time.Time{}, 0); err != nil && !ended(err) {
 		return &bridge.Error{
 			Op: "drain", Object: resource, Fate: bridge.Pause, Err: errors.Unwrap(err),
 			Hint: "the shop's queue does not move: see that its message consumers run",
@@ -428,7 +432,7 @@ func (c *batches) drainBefore(ctx context.Context, resource string, barrier *ope
 		case op.entity != resource || (op.status != "new" && op.status != "running"):
 			continue
 		}
-		_, err = c.await(ctx, op.id, c.now().Add(-op.before(barrier)))
+		_, err = c.await(ctx, op.id, c.now().Add(-op.before(barrier)), 0)
 		if err != nil && !ended(err) && !errors.Is(err, bridge.ErrOperationLost) {
 			return err
 		}
@@ -477,8 +481,34 @@ type summary struct {
 
 var errPurged = errors.New("it was purged")
 
-// await waits for the end of one operation, at most until the batch is settle old.
-func (c *batches) await(ctx context.Context, id string, sent time.Time) (*operation, error) {
+// taken is how long the shop took for so many records.
+type taken struct {
+	records int
+	time    time.Duration
+}
+
+// expected is how long the shop may be thought to take for so many records: not longer than for the batch that ended last, however many
+// it had, since much of that may be waiting; 0 where nobody knows.
+func (c *batches) expected(records int) time.Duration {
+	last := c.lately.Load()
+	if last == nil {
+		return 0
+	}
+	return last.time * time.Duration(min(records, last.records)) / time.Duration(last.records)
+}
+
+// learn keeps how long the shop took. One batch that took very long is not believed: a machine that stands still says nothing of the next.
+func (c *batches) learn(records int, took time.Duration) {
+	if before := c.expected(records); before > 0 {
+		took = min(took, 2*before)
+	}
+	if records > 0 {
+		c.lately.Store(&taken{records, took})
+	}
+}
+
+// await waits for the end of one operation of so many records, at most until the batch is settle old.
+func (c *batches) await(ctx context.Context, id string, sent time.Time, records int) (*operation, error) {
 	at := "asyncoperations/" + id
 	if sent.IsZero() {
 		sent = c.now()
@@ -486,7 +516,13 @@ func (c *batches) await(ctx context.Context, id string, sent time.Time) (*operat
 	lost := func(why error) error {
 		return &bridge.Error{Op: "await", Object: at, Fate: bridge.Pause, Err: fmt.Errorf("%w: %w", bridge.ErrOperationLost, why)}
 	}
-	for wait := firstPoll; ; wait = min(2*wait, lastPoll) {
+	begun, first := c.now(), min(c.expected(records)/2, lastPoll)
+	if first > 0 {
+		if err := c.sleep(ctx, first); err != nil {
+			return nil, failure("await", at, err)
+		}
+	}
+	for wait := max(first/2, firstPoll); ; {
 		op, err := c.operation(ctx, at)
 		switch {
 		case statusOf(err) == http.StatusNotFound:
@@ -494,6 +530,7 @@ func (c *batches) await(ctx context.Context, id string, sent time.Time) (*operat
 		case err != nil:
 			return nil, err
 		case op.status == "success":
+			c.learn(records, c.now().Sub(begun))
 			return op, nil
 		case op.status != "new" && op.status != "running":
 			return nil, c.failedOperation(ctx, op)
@@ -502,6 +539,9 @@ func (c *batches) await(ctx context.Context, id string, sent time.Time) (*operat
 		}
 		if err := c.sleep(ctx, wait); err != nil {
 			return nil, failure("await", at, err)
+		}
+		if c.now().Sub(begun) > 4*first { // twice what was expected
+			wait = min(2*wait, lastPoll)
 		}
 	}
 }
@@ -711,7 +751,7 @@ func (r *reading) reject(ch *bridge.Change, said []errorItem) *formats.Reject {
 
 // settle fills in the ids of what was accepted, and finds out about the creates whose key exists.
 func (r *reading) settle(ctx context.Context) error {
-	var keys []string
+	keys := make([]string, 0, len(r.changes))
 	for i, ch := range r.changes {
 		if r.outcomes[i] == (bridge.Outcome{}) {
 			if _, refused := r.clash[i]; !refused && ch.OroID != "" {

@@ -180,52 +180,49 @@ func joinWords(items []errorItem) string {
 	return strings.Join(said, "; ")
 }
 
-// An item is a record on its way to the shop, its members in the order in which they were set.
+// An item is a record on its way to the shop, its attributes and relationships as JSON, in the order in which they were set.
 type item struct {
 	kind, id string
 	meta     string // "update" or "upsert"
-	attrs    []member
-	rels     []member
-}
-
-type member struct {
-	name string
-	json []byte
+	attrs    []byte
+	rels     []byte
 }
 
 // set adds a text attribute; an empty text is null.
 func (it *item) set(name, text string) {
+	it.attrs = appendName(it.attrs, name)
 	if text == "" {
-		it.raw(name, "null")
+		it.attrs = append(it.attrs, "null"...)
 		return
 	}
-	it.attrs = append(it.attrs, member{name, appendText(make([]byte, 0, len(text)+2), text)})
+	it.attrs = appendText(it.attrs, text)
 }
 
 // raw adds an attribute that is JSON already.
 func (it *item) raw(name, value string) {
-	it.attrs = append(it.attrs, member{name, []byte(value)})
+	it.attrs = append(appendName(it.attrs, name), value...)
 }
 
 // point adds a to-one relationship; an empty id clears it.
 func (it *item) point(name, kind, id string) {
+	it.rels = append(appendName(it.rels, name), `{"data":`...)
 	if id == "" {
-		it.rels = append(it.rels, member{name, []byte("null")})
+		it.rels = append(it.rels, "null}"...)
 		return
 	}
-	it.rels = append(it.rels, member{name, appendRef(make([]byte, 0, len(`{"type":"","id":""}`)+len(kind)+len(id)), ref{kind, id})})
+	it.rels = append(appendRef(it.rels, ref{kind, id}), '}')
 }
 
 // points adds a to-many relationship: the whole list.
 func (it *item) points(name string, to refs) {
-	data := append(make([]byte, 0, 2+40*len(to)), '[')
+	it.rels = append(appendName(it.rels, name), `{"data":[`...)
 	for i, r := range to {
 		if i > 0 {
-			data = append(data, ',')
+			it.rels = append(it.rels, ',')
 		}
-		data = appendRef(data, r)
+		it.rels = appendRef(it.rels, r)
 	}
-	it.rels = append(it.rels, member{name, append(data, ']')})
+	it.rels = append(it.rels, "]}"...)
 }
 
 func (it *item) empty() bool { return len(it.attrs) == 0 && len(it.rels) == 0 }
@@ -243,25 +240,21 @@ func (it *item) append(b []byte) []byte {
 		b = append(b, it.meta...)
 		b = append(b, `":true}`...)
 	}
-	b = appendMembers(b, "attributes", it.attrs, "", "")
-	b = appendMembers(b, "relationships", it.rels, `{"data":`, `}`)
+	if len(it.attrs) > 0 {
+		b = append(append(append(b, `,"attributes":{`...), it.attrs...), '}')
+	}
+	if len(it.rels) > 0 {
+		b = append(append(append(b, `,"relationships":{`...), it.rels...), '}')
+	}
 	return append(b, '}')
 }
 
-func appendMembers(b []byte, name string, members []member, before, after string) []byte {
-	for i, m := range members {
-		if i == 0 {
-			b = append(append(append(b, `,"`...), name...), `":{`...)
-		} else {
-			b = append(b, ',')
-		}
-		b = appendText(b, m.name)
-		b = append(append(append(append(b, ':'), before...), m.json...), after...)
-	}
+// appendName adds the name of a member behind the members before it.
+func appendName(members []byte, name string) []byte {
 	if len(members) > 0 {
-		b = append(b, '}')
+		members = append(members, ',')
 	}
-	return b
+	return append(appendText(members, name), ':')
 }
 
 func appendRef(b []byte, r ref) []byte {

@@ -339,7 +339,7 @@ type cache struct {
 }
 
 // skuCacheSize bounds how many skus are kept in each half of the cache.
-const skuCacheSize = 10_000
+const skuCacheSize = 5_000
 
 func newCache(size int) *cache {
 	return &cache{size: size, young: make(map[string]string)}
@@ -368,7 +368,7 @@ func (c *cache) put(key, id string) {
 	if len(c.young) >= c.size {
 		c.old, c.young = c.young, make(map[string]string, c.size/4)
 	}
-	c.young[key] = id
+	c.young[strings.Clone(key)] = id // which is a part of a longer one as a rule
 }
 
 func (c *cache) drop(key string) {

@@ -6,7 +6,7 @@
 // never part of an error or a log line.
 //
 // Limits. The client keeps in memory: one token, the shop's small lists (units, groups, categories, …), and at most twice
-// [skuCacheSize] ids of products. Answers are bounded by [maxAnswer], look-ups by 100 keys and 7,500 bytes of URL.
+// [skuCacheSize] ids of products. Answers are bounded by [maxAnswer], look-ups by [keysPerLookup] and [bytesPerLookup].
 //
 // What it knows of the shop was seen on OroCommerce 6.1.11 and read in the sources of oroinc/platform,
 // oroinc/customer-portal and oroinc/orocommerce; comments say which where it matters.

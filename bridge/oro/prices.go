@@ -1,6 +1,7 @@
 package oro
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -48,7 +49,7 @@ func (p prices) find(ctx context.Context, records []*formats.Record) ([]bridge.L
 	answers := make([]bridge.Lookup, len(records))
 	for i, rec := range records {
 		row := &rows[i]
-		switch price := held[row.key]; {
+		switch price := held[i]; {
 		case row.out != nil:
 			answers[i] = bridge.Lookup{Missing: row.out.Missing, Reject: row.out.Reject}
 		case price != nil:
@@ -68,7 +69,7 @@ func (p prices) find(ctx context.Context, records []*formats.Record) ([]bridge.L
 // says its product's sku, and where one is another's the ids are asked for anew. So they are where a price is not found, unless there may
 // be none. Prices that are there for certain are looked for by their products' skus first, where the shop takes these for ids: a load of
 // more products than are remembered would ask for each of them once more.
-func (p prices) look(ctx context.Context, records []*formats.Record, mayLack bool) ([]priced, map[priceKey]*resource, error) {
+func (p prices) look(ctx context.Context, records []*formats.Record, mayLack bool) ([]priced, []*resource, error) {
 	if !mayLack {
 		rows, held, err := p.lookBySKU(ctx, records)
 		if err != nil || rows != nil {
@@ -84,11 +85,11 @@ func (p prices) look(ctx context.Context, records []*formats.Record, mayLack boo
 		if err != nil {
 			return nil, nil, err
 		}
-		wrong := func(r priced) bool {
-			sku, told := skus[r.key.product]
-			return r.out == nil && (told && sku != r.sku || held[r.key] == nil && !mayLack)
+		wrong := func(i int) bool {
+			sku, told := skus[rows[i].key.product]
+			return told && sku != rows[i].sku || held[i] == nil && !mayLack
 		}
-		if product == asked || !slices.ContainsFunc(rows, wrong) {
+		if product == asked || !anyPlaced(rows, wrong) {
 			return rows, held, nil
 		}
 	}
@@ -96,7 +97,7 @@ func (p prices) look(ctx context.Context, records []*formats.Record, mayLack boo
 
 // lookBySKU finds prices by their products' skus: all of them, or none. No recording shows that a filter takes several skus for a
 // product; what it answers is believed where it is whole.
-func (p prices) lookBySKU(ctx context.Context, records []*formats.Record) ([]priced, map[priceKey]*resource, error) {
+func (p prices) lookBySKU(ctx context.Context, records []*formats.Record) ([]priced, []*resource, error) {
 	if ext, err := p.hasExtID(ctx); err != nil || !ext {
 		return nil, nil, err
 	}
@@ -111,10 +112,20 @@ func (p prices) lookBySKU(ctx context.Context, records []*formats.Record) ([]pri
 	switch {
 	case err != nil && bridge.FateOf(err) == bridge.Pause:
 		return nil, nil, err
-	case err != nil, slices.ContainsFunc(rows, func(r priced) bool { return r.out == nil && held[r.key] == nil }):
+	case err != nil, anyPlaced(rows, func(i int) bool { return held[i] == nil }):
 		return nil, nil, nil // the other way finds them, or says what is wrong
 	}
 	return rows, held, nil
+}
+
+// anyPlaced says whether something is so of one of the rows whose parents are there.
+func anyPlaced(rows []priced, is func(i int) bool) bool {
+	for i := range rows {
+		if rows[i].out == nil && is(i) {
+			return true
+		}
+	}
+	return false
 }
 
 // A productID says where the id of a price's product comes from.
@@ -128,28 +139,34 @@ const (
 
 // productIDs finds the ids of products.
 func (p prices) productIDs(ctx context.Context, skus []string, from productID) (map[string][]string, error) {
-	found := make(map[string][]string, len(skus))
-	var ask []string
-	for _, sku := range skus {
-		if found[sku] != nil {
-			continue
+	known := make(map[string]string)
+	ask := skus
+	if from == remembered {
+		ask = make([]string, 0, len(skus))
+		for _, sku := range skus {
+			if id, ok := p.skus.get(sku); ok {
+				known[sku] = id
+			} else {
+				ask = append(ask, sku)
+			}
 		}
-		if id, ok := p.skus.get(sku); ok && from == remembered {
-			found[sku] = []string{id}
-			continue
-		}
-		ask = append(ask, sku)
 	}
-	ids, err := p.parents(ctx, formats.Products, ask)
+	found, err := p.parents(ctx, formats.Products, ask)
 	if err != nil {
 		return nil, err
 	}
 	for _, sku := range ask {
-		if found[sku] = ids[sku]; len(found[sku]) == 1 {
-			p.skus.set(sku, found[sku][0])
+		if ids := found[sku]; len(ids) == 1 {
+			p.skus.set(sku, ids[0])
 		} else {
 			p.skus.drop(sku)
 		}
+	}
+	if found == nil {
+		found = make(map[string][]string, len(known))
+	}
+	for sku, id := range known {
+		found[sku] = []string{id}
 	}
 	return found, nil
 }
@@ -241,17 +258,21 @@ func (p prices) explainCase(ctx context.Context, records []*formats.Record, rows
 	return nil
 }
 
-// held reads the prices of the rows' products, list by list, nil where there is none, and the skus of those that have some, by id.
-func (p prices) held(ctx context.Context, rows []priced, q query) (map[priceKey]*resource, map[string]string, error) {
-	byList := make(map[string][]string)
-	held, skus := make(map[priceKey]*resource, len(rows)), make(map[string]string)
+// held reads the rows' prices, list by list, nil where there is none, and the skus of the products that have some, by id.
+func (p prices) held(ctx context.Context, rows []priced, q query) ([]*resource, map[string]string, error) {
+	byList := make(map[string][]int)
 	for i := range rows {
-		if k := rows[i].key; rows[i].out == nil {
-			byList[k.list] = append(byList[k.list], k.product)
-			held[k] = nil
+		if list := rows[i].key.list; rows[i].out == nil {
+			byList[list] = append(byList[list], i)
 		}
 	}
-	for list, ids := range byList {
+	held, skus := make([]*resource, len(rows)), make(map[string]string)
+	for list, of := range byList {
+		ids := make([]string, len(of))
+		for i, row := range of {
+			ids[i] = rows[row].key.product
+		}
+		slices.SortFunc(of, func(a, b int) int { return cmp.Compare(rows[a].key.product, rows[b].key.product) })
 		q := q.with("filter[priceList]", list)
 		err := p.lookup(ctx, "productprices", "product", unique(ids), q, pricesPerProduct, func(doc *document) error {
 			for i := range doc.Included {
@@ -260,8 +281,13 @@ func (p prices) held(ctx context.Context, rows []priced, q query) (map[priceKey]
 			for i := range doc.Data {
 				r := &doc.Data[i]
 				k := keyOfPrice(list, r)
-				if _, wanted := held[k]; wanted {
-					held[k] = r
+				at, _ := slices.BinarySearchFunc(of, k.product, func(row int, product string) int {
+					return cmp.Compare(rows[row].key.product, product)
+				})
+				for ; at < len(of) && rows[of[at]].key.product == k.product; at++ {
+					if row := of[at]; rows[row].key == k {
+						held[row] = r
+					}
 				}
 			}
 			return nil
@@ -383,7 +409,7 @@ func (p prices) encodeCreate(out *bundle, batch *part, i int, ch *bridge.Change,
 	if !ok {
 		return
 	}
-	it := item{kind: "productprices", attrs: make([]member, 0, 3), rels: make([]member, 0, 3)}
+	it := item{kind: "productprices", attrs: make([]byte, 0, 64), rels: make([]byte, 0, 192)}
 	it.raw("quantity", row.key.quantity)
 	it.set("value", value)
 	it.set("currency", row.key.currency)
@@ -403,7 +429,7 @@ func (p prices) encodeUpdate(out *bundle, batch *part, i int, ch *bridge.Change)
 		return
 	}
 	currency, _ := ch.Record.Get("currency")
-	it := item{kind: "productprices", id: ch.OroID, meta: "update", attrs: make([]member, 0, 2)}
+	it := item{kind: "productprices", id: ch.OroID, meta: "update", attrs: make([]byte, 0, 64)}
 	it.set("value", value)
 	it.set("currency", currency)
 	batch.add(i, it)
@@ -428,7 +454,7 @@ func (p prices) fill(ctx context.Context, changes []*bridge.Change, rows []price
 		return err
 	}
 	for i, ch := range changes {
-		if price := held[rows[i].key]; price != nil && ch.Op != bridge.Create && ch.OroID == "" {
+		if price := held[i]; price != nil && ch.Op != bridge.Create && ch.OroID == "" {
 			ch.OroID = price.ID
 		}
 	}
@@ -469,13 +495,13 @@ func (p prices) ids(ctx context.Context, keys []string) (map[string][]string, er
 		all[i].Entity, all[i].Key = formats.Prices, k
 		records[i] = &all[i]
 	}
-	rows, held, err := p.look(ctx, records, false)
+	_, held, err := p.look(ctx, records, false)
 	if err != nil {
 		return nil, err
 	}
 	found, ids := make(map[string][]string, len(keys)), make([]string, len(keys))
-	for i := range rows {
-		if price := held[rows[i].key]; price != nil && rows[i].out == nil {
+	for i, price := range held {
+		if price != nil {
 			ids[i] = price.ID
 			found[keys[i]] = ids[i : i+1 : i+1]
 		}

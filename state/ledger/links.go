@@ -235,6 +235,21 @@ func enterLinks(ctx context.Context, tx statements, links []*bridge.Link, made b
 	return nil
 }
 
+// entry is a statement that enters a row, and the one that enters linksAtOnce of them.
+type entry [2]string
+
+func newEntry(before, row, behind string) entry {
+	return entry{before + row + behind, before + rowsOf(linksAtOnce, row) + behind}
+}
+
+func (e entry) of(rows int) string { return e[rows/linksAtOnce] }
+
+var (
+	enterAccepted = newEntry(`INSERT INTO accepted (removed, made, origins, link, setting, key, oro_id, content, line) VALUES `,
+		`(?1, ?2, ?3, ?, ?, ?, ?, ?, ?)`, ``)
+	enterPlaces = newEntry(`INSERT INTO links (entity, key, id, print) VALUES `, `(?1, ?, ?, ?)`, ` ON CONFLICT DO NOTHING`)
+)
+
 func enterSome(ctx context.Context, tx statements, links []*bridge.Link, made bridge.RowFate) error {
 	of := links[0]
 	origins, err := originsOf(of)
@@ -257,17 +272,15 @@ func enterSome(ctx context.Context, tx statements, links []*bridge.Link, made br
 			return err
 		}
 		tx.give(&k.ID, numbers[i])
-		accepted = append(accepted, k.ID, set, rest, shortID(k.OroID), content(k.Content), k.Line)
-		places, keys[i] = append(places, k.Key, k.ID, k.Fingerprint()), k.Key
+		id := any(k.ID)
+		accepted = append(accepted, id, set, rest, shortID(k.OroID), content(k.Content), k.Line)
+		places, keys[i] = append(places, k.Key, id, k.Fingerprint()), k.Key
 	}
-	_, err = tx.ExecContext(ctx, `INSERT INTO accepted (removed, made, origins, link, setting, key, oro_id, content, line) VALUES `+
-		rowsOf(len(links), `(?1, ?2, ?3, ?, ?, ?, ?, ?, ?)`), accepted...)
-	if err != nil {
+	if _, err = tx.ExecContext(ctx, enterAccepted.of(len(links)), accepted...); err != nil {
 		return err
 	}
 	enter := func(places ...any) (sql.Result, error) {
-		return tx.ExecContext(ctx, `INSERT INTO links (entity, key, id, print) VALUES `+rowsOf(len(places)/3, `(?1, ?, ?, ?)`)+
-			` ON CONFLICT DO NOTHING`, places...)
+		return tx.ExecContext(ctx, enterPlaces.of(len(places)/3), places...)
 	}
 	res, err := enter(places...)
 	if err != nil {

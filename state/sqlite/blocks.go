@@ -10,7 +10,6 @@ import (
 	"github.com/klauspost/compress/s2"
 
 	"github.com/orobridge/orobridge/bridge"
-	"github.com/orobridge/orobridge/formats"
 	"github.com/orobridge/orobridge/state/ledger"
 )
 
@@ -28,10 +27,8 @@ type asked interface {
 
 // block is the rows of one block, as they were packed.
 type block struct {
-	last  int64
-	bytes []byte
-	text  string   // the same
-	rows  [][2]int // where each begins and ends
+	last int64
+	rows []string
 }
 
 func (b *block) first() int64 { return b.last - int64(len(b.rows)) + 1 }
@@ -73,19 +70,16 @@ func (s *stage) block(ctx context.Context, db asked, seq int64) (*block, error) 
 	if err != nil {
 		return nil, err
 	}
-	if b.bytes, err = s.packed.expand(packed); err != nil {
+	text, err := s.packed.expand(packed)
+	if err != nil {
 		return nil, err
 	}
-	b.text, b.rows = string(b.bytes), make([][2]int, 0, min(len(b.bytes), blockRows))
-	for at := 0; at < len(b.bytes); {
-		n, size := binary.Uvarint(b.bytes[at:])
-		if at += size; size <= 0 || n > uint64(len(b.bytes)-at) {
-			return nil, errCutOff
-		}
-		b.rows = append(b.rows, [2]int{at, at + int(n)})
-		at += int(n)
+	b.rows = make([]string, 0, min(len(text), blockRows))
+	r := read{rest: text}
+	for r.rest != "" {
+		b.rows = append(b.rows, r.text())
 	}
-	if seq < b.first() {
+	if r.err != nil || seq < b.first() {
 		return nil, errCutOff
 	}
 	s.read = *b
@@ -94,18 +88,15 @@ func (s *stage) block(ctx context.Context, db asked, seq int64) (*block, error) 
 
 // change is the change of a sequence number.
 func (s *stage) change(ctx context.Context, db asked, seq int64, of state) (*bridge.Staged, error) {
-	made := &struct { // at once
-		bridge.Staged
-		of formats.Record
-	}{}
-	c := &made.Staged
-	c.Seq, c.Status, c.Op, c.Record = seq, of.status, of.op, &made.of
+	c := s.packed.change()
+	c.Seq, c.Status, c.Op = seq, of.status, of.op
 	if s.replaced {
 		var packed []byte
 		err := db.QueryRowContext(ctx, `SELECT row FROM replaced WHERE seq = ?`, seq).Scan(&packed)
 		if err == nil {
-			if packed, err = s.packed.expand(packed); err == nil {
-				err = s.packed.unpack(c, s.packed.reading(packed, string(packed)), of.known)
+			row, err := s.packed.expand(packed)
+			if err == nil {
+				err = s.packed.unpack(c, row, of.known)
 			}
 			return c, err
 		}
@@ -117,15 +108,14 @@ func (s *stage) change(ctx context.Context, db asked, seq int64, of state) (*bri
 	if err != nil {
 		return nil, err
 	}
-	row := b.rows[seq-b.first()]
-	return c, s.packed.unpack(c, s.packed.reading(b.bytes[row[0]:row[1]], b.text[row[0]:row[1]]), of.known)
+	return c, s.packed.unpack(c, b.rows[seq-b.first()], of.known)
 }
 
 // state is what is known of a change.
 type state struct {
 	status bridge.StageStatus
 	op     bridge.Op
-	known  []byte
+	known  string
 }
 
 // gone is the status of a change that was dropped.
@@ -230,29 +220,38 @@ func (s *stage) next(ctx context.Context, seq int64, status bridge.StageStatus) 
 
 func scanStates(row interface{ Scan(...any) error }) (*states, error) {
 	b := &states{}
+	err := eachState(row, &b.last, func(of state, left int) {
+		if b.all == nil {
+			b.all = make([]state, 0, min(1+left/3, blockRows)) // each has three bytes at least
+		}
+		b.all = append(b.all, of)
+	})
+	return b, err
+}
+
+// eachState reads the states of a block, with how many bytes are left behind each.
+func eachState(row interface{ Scan(...any) error }, last *int64, each func(of state, left int)) error {
 	var packed []byte
-	if err := row.Scan(&b.last, &packed); err != nil {
-		return nil, err
+	if err := row.Scan(last, &packed); err != nil {
+		return err
 	}
 	packed, err := ledger.UnsealBytes(packed, "staged changes")
 	if err != nil {
-		return nil, err
+		return err
 	}
 	text, err := s2.Decode(nil, packed)
-	b.all = make([]state, 0, min(len(text)/3, blockRows)) // each has three bytes at least
-	for err == nil && len(text) > 0 {
-		if len(text) < 3 || int(text[1]) >= len(operations) {
-			return nil, errCutOff
-		}
-		of := state{status: bridge.StageStatus(text[0]), op: operations[text[1]]}
-		n, size := binary.Uvarint(text[2:])
-		if text = text[2:]; size <= 0 || n > uint64(len(text)-size) {
-			return nil, errCutOff
-		}
-		of.known, text = text[size:size+int(n)], text[size+int(n):]
-		b.all = append(b.all, of)
+	if err != nil {
+		return err
 	}
-	return b, err
+	for r := (read{rest: string(text)}); r.rest != ""; {
+		status, op := r.unsigned(), r.count(len(operations))
+		known := r.text()
+		if r.err != nil {
+			return r.err
+		}
+		each(state{bridge.StageStatus(status), operations[op], known}, len(r.rest))
+	}
+	return nil
 }
 
 // forget takes a block away.

@@ -23,9 +23,46 @@ type packer struct {
 	numbers map[string]uint64
 	dict    *s2.Dict // of the first rows; nil until there are some, or when they are too short for one
 	learned bool
-	one     written  // row that was packed last
-	block   []byte   // that was packed last
-	cells   []string // of the row that was read last
+	one     written         // row that was packed last
+	block   []byte          // that was packed last
+	plain   []byte          // that was expanded last
+	noted   []byte          // known of the change that was packed last
+	last    string          // the same
+	cells   []string        // of the row that was read last
+	made    []made          // room for changes that are read
+	room    []formats.Value // and for their cells and values
+}
+
+// made is a change and its record.
+type made struct {
+	bridge.Staged
+	of formats.Record
+}
+
+// One piece of room has so many changes, or values.
+const (
+	madeAtOnce   = 32
+	valuesAtOnce = 256
+)
+
+// change makes a change with a record.
+func (p *packer) change() *bridge.Staged {
+	if len(p.made) == 0 {
+		p.made = make([]made, madeAtOnce)
+	}
+	c := &p.made[0]
+	p.made, c.Record = p.made[1:], &c.of
+	return &c.Staged
+}
+
+// values makes room for n values.
+func (p *packer) values(n int64) []formats.Value {
+	if n > int64(len(p.room)) {
+		p.room = make([]formats.Value, max(n, valuesAtOnce))
+	}
+	values := p.room[:n:n]
+	p.room = p.room[n:]
+	return values
 }
 
 const (
@@ -58,15 +95,21 @@ func (p *packer) compress(rows []byte) []byte {
 }
 
 // expand reads what compress wrote.
-func (p *packer) expand(b []byte) ([]byte, error) {
+func (p *packer) expand(b []byte) (string, error) {
 	b, err := ledger.UnsealBytes(b, "staged rows")
 	if err != nil {
-		return nil, err
+		return "", err
 	}
 	if p.dict == nil {
-		return s2.Decode(nil, b)
+		b, err = s2.Decode(p.plain, b)
+	} else {
+		b, err = p.dict.Decode(p.plain, b)
 	}
-	return p.dict.Decode(nil, b)
+	if err != nil {
+		return "", err
+	}
+	p.plain = b
+	return string(b), nil
 }
 
 // row is what the file says: position, record, and the row itself. It stands until another row is packed.
@@ -100,9 +143,9 @@ const (
 	otherValues
 )
 
-// known is what was found out about a change.
-func (p *packer) known(c *bridge.Staged) []byte {
-	w := written{b: make([]byte, 0, 16), packer: p}
+// known is what was found out about a change. Of one change after the other that is mostly the same.
+func (p *packer) known(c *bridge.Staged) string {
+	w := written{b: p.noted[:0], packer: p}
 	w.flags(c.Again, c.Verify)
 	w.text(c.OroID)
 	w.number(c.Link)
@@ -124,11 +167,15 @@ func (p *packer) known(c *bridge.Staged) []byte {
 		w.values(c.Values)
 		w.values(c.Old)
 	}
-	return w.b
+	if p.noted = w.b; string(w.b) != p.last {
+		p.last = string(w.b)
+	}
+	return p.last
 }
 
 // unpack fills a change, of which status and operation are there, with its row and with what is known of it.
-func (p *packer) unpack(c *bridge.Staged, r read, known []byte) error {
+func (p *packer) unpack(c *bridge.Staged, row, known string) error {
+	r := read{rest: row, packer: p}
 	pos := &c.Record.Pos
 	pos.Line, pos.Offset = r.number(), r.number()
 	pos.Segment, pos.Doc, pos.Part = r.text(), r.text(), r.text()
@@ -137,11 +184,11 @@ func (p *packer) unpack(c *bridge.Staged, r read, known []byte) error {
 		c.Parked = time.UnixMilli(parked).UTC()
 	}
 	n := r.number()
-	if n < 0 || n > int64(len(r.b)) {
+	if n < 0 || n > int64(len(r.rest)) {
 		return errCutOff
 	}
 	if r.cells = p.cells[:0]; n > 0 {
-		c.Raw = make(bridge.Cells, n)
+		c.Raw = p.values(n)
 	}
 	for i := range c.Raw {
 		c.Raw[i] = formats.Value{Field: r.name(), Text: r.text()}
@@ -160,12 +207,12 @@ func (p *packer) unpack(c *bridge.Staged, r read, known []byte) error {
 	return p.unpackKnown(c, known)
 }
 
-func (p *packer) unpackKnown(c *bridge.Staged, known []byte) error {
-	r := p.reading(known, string(known))
+func (p *packer) unpackKnown(c *bridge.Staged, known string) error {
+	r := read{rest: known, packer: p}
 	c.Again, c.Verify = r.flags()
 	c.OroID, c.Link, c.Cap, c.Tries = r.text(), r.number(), int(r.number()), int(r.number())
-	if missing := (bridge.Missing{Entity: r.text(), Key: r.text()}); missing.Entity != "" {
-		c.Missing = &missing
+	if entity, key := r.text(), r.text(); entity != "" {
+		c.Missing = &bridge.Missing{Entity: entity, Key: key}
 	}
 	switch r.number() {
 	case recordValues:
@@ -240,28 +287,34 @@ func (w *written) key(key string) {
 
 // read is what is being unpacked. After an error all that follows is empty. Texts are parts of the whole one.
 type read struct {
-	b     []byte
-	whole string
+	rest string
 	*packer
 	cells []string
 	err   error
 }
 
-// reading reads bytes of which the text is there as well.
-func (p *packer) reading(b []byte, text string) read { return read{b: b, whole: text, packer: p} }
-
 var errCutOff = errors.New("a change was cut off")
 
-func (r *read) fail() { r.b, r.err = nil, errCutOff }
+func (r *read) fail() { r.rest, r.err = "", errCutOff }
 
-func (r *read) number() int64 {
-	n, size := binary.Varint(r.b)
-	if size <= 0 {
-		r.fail()
-		return 0
+// unsigned reads a number as [binary.AppendUvarint] writes it.
+func (r *read) unsigned() (n uint64) {
+	for i := 0; i < len(r.rest) && i < binary.MaxVarintLen64; i++ {
+		b := r.rest[i]
+		n |= uint64(b&0x7f) << (7 * i)
+		if b < 0x80 {
+			r.rest = r.rest[i+1:]
+			return n
+		}
 	}
-	r.b = r.b[size:]
-	return n
+	r.fail()
+	return 0
+}
+
+// number reads one as [binary.AppendVarint] writes it.
+func (r *read) number() int64 {
+	n := r.unsigned()
+	return int64(n>>1) ^ -int64(n&1)
 }
 
 func (r *read) flags() (one, two bool) {
@@ -271,24 +324,23 @@ func (r *read) flags() (one, two bool) {
 
 // count reads a number that is below a bound.
 func (r *read) count(bound int) int {
-	n, size := binary.Uvarint(r.b)
-	if size <= 0 || n >= uint64(bound) {
+	n := r.unsigned()
+	if r.err != nil || n >= uint64(bound) {
 		r.fail()
 		return -1
 	}
-	r.b = r.b[size:]
 	return int(n)
 }
 
 func (r *read) text() string {
-	n := r.count(len(r.b) + 1)
-	if n < 0 || n > len(r.b) {
+	n := r.count(len(r.rest) + 1)
+	if n < 0 || n > len(r.rest) {
 		r.fail()
 		return ""
 	}
-	at := len(r.whole) - len(r.b)
-	r.b = r.b[n:]
-	return r.whole[at : at+n]
+	text := r.rest[:n]
+	r.rest = r.rest[n:]
+	return text
 }
 
 func (r *read) name() string {
@@ -301,11 +353,11 @@ func (r *read) name() string {
 
 func (r *read) values() []formats.Value {
 	n := r.number()
-	if n < 0 || n > int64(len(r.b)) {
+	if n < 0 || n > int64(len(r.rest)) {
 		r.fail()
 		return nil
 	}
-	values := make([]formats.Value, n)
+	values := r.packer.values(n)
 	for i := range values {
 		values[i].Field, values[i].Text = r.name(), r.cell()
 	}
@@ -329,7 +381,7 @@ func (r *read) key() string {
 	if n == 1 {
 		return r.cell()
 	}
-	if n < 0 || n > int64(len(r.b)) {
+	if n < 0 || n > int64(len(r.rest)) {
 		r.fail()
 		return ""
 	}

@@ -438,20 +438,15 @@ func sizeOf(c *bridge.Staged) (size int) {
 func (s *stage) Count(ctx context.Context) (map[bridge.StageStatus]map[bridge.Op]int64, error) {
 	counts := map[bridge.StageStatus]map[bridge.Op]int64{}
 	err := ledger.Walk(ctx, s.db, `SELECT last, known FROM states`, nil, func(rows *sql.Rows) error {
-		b, err := scanStates(rows)
-		if err != nil {
-			return err
-		}
-		for _, of := range b.all {
+		return eachState(rows, new(int64), func(of state, _ int) {
 			if of.status == gone {
-				continue
+				return
 			}
 			if counts[of.status] == nil {
 				counts[of.status] = map[bridge.Op]int64{}
 			}
 			counts[of.status][of.op]++
-		}
-		return nil
+		})
 	})
 	return counts, wrap("count stage", err)
 }

@@ -190,10 +190,15 @@ func revive(c *bridge.Staged) {
 
 // staged copies a row out of its chunk.
 func (s *chunkPlan) staged(r *planRow, status bridge.StageStatus) *bridge.Staged {
-	rec := r.rec
+	made := &struct { // at once
+		bridge.Staged
+		rec formats.Record
+	}{rec: r.rec}
+	rec := &made.rec
 	rec.Values = slices.Clone(r.rec.Values)
-	return &bridge.Staged{Change: bridge.Change{Key: rec.Key, Record: &rec, Line: rec.Pos.Line}, Remove: rec.Remove, Status: status,
+	made.Staged = bridge.Staged{Change: bridge.Change{Key: rec.Key, Record: rec, Line: rec.Pos.Line}, Remove: rec.Remove, Status: status,
 		Raw: rows.CellsOf(s.columns, s.c.row(r))}
+	return &made.Staged
 }
 
 // repeat handles a key that came before in this file: the feed's policy says which row counts.
