@@ -26,7 +26,7 @@ const (
 	mediaType = "application/vnd.api+json"
 	// keysPerLookup and bytesPerLookup cut look-ups: the web server in front of the shop refuses an address of more than
 	// about 8 KB (414).
-	keysPerLookup  = 500
+	keysPerLookup  = 250
 	bytesPerLookup = 7000
 	// pageSize is for walking lists; the shop answers pages of thousands.
 	pageSize = 1000
