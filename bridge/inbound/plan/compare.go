@@ -3,6 +3,7 @@ package plan
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/inbound/rows"
@@ -69,6 +70,8 @@ func (s *chunkPlan) spare(r *planRow) {
 		s.nameless++
 	case s.c.refs[r.ref].ID != 0:
 		s.spared.Add(s.c.refs[r.ref].ID)
+	case s.refused != nil:
+		s.refused[strings.Clone(s.c.keys[r.ref])] = true
 	}
 }
 

@@ -62,15 +62,13 @@ func (p *Planner) CancelParked(ctx context.Context) error {
 	if p.Run.Kind == bridge.ParkedRun {
 		return nil
 	}
-	var gone, parked []string
+	var parked []string
+	var lacked []bool // unless the drop names it
 	err := p.Ledger.Parked(ctx, "", time.Time{}, func(r bridge.ParkedRow) error {
-		switch {
-		case r.Entity != p.Feed.Entity.Name, r.Drop == p.Drop.ID, p.later[r.Key]:
-		case p.Withdraws() && r.Feed == p.Feed.Name:
-			gone = append(gone, r.Key)
-		default:
-			parked = append(parked, r.Key)
+		if r.Entity != p.Feed.Entity.Name || r.Drop == p.Drop.ID || p.later[r.Key] {
+			return nil
 		}
+		parked, lacked = append(parked, r.Key), append(lacked, p.lacks(&r))
 		return nil
 	})
 	if err != nil {
@@ -85,6 +83,14 @@ func (p *Planner) CancelParked(ctx context.Context) error {
 			return err
 		}
 	}
+	var gone []string
+	for i, key := range parked {
+		if len(named) > 0 && named[0] == key {
+			named = named[1:]
+		} else if lacked[i] {
+			gone = append(gone, key)
+		}
+	}
 	for part := range slices.Chunk(gone, chunkRows) {
 		if _, err := p.Ledger.Unpark(ctx, p.Feed.Entity.Name, part, p.withdrawn(part)...); err != nil {
 			return err
@@ -92,6 +98,11 @@ func (p *Planner) CancelParked(ctx context.Context) error {
 		p.Run.Add(bridge.FateWithdrawn, int64(len(part)))
 	}
 	return nil
+}
+
+// lacks says that what waits is withdrawn unless the drop has a row of it, as what the shop has is: see [Planner.Withdraw].
+func (p *Planner) lacks(r *bridge.ParkedRow) bool {
+	return p.Withdraws() && r.Feed == p.Feed.Name && p.nameless == 0 && !p.refused[r.Key] && p.scopes.has(r.Entity, r.Key, r.Record)
 }
 
 // withdrawn tells that keys wait no longer, so that an older drop which runs again does not have them wait anew.

@@ -51,6 +51,8 @@ type Ledger interface {
 	EachRef(ctx context.Context, entity string, each func(key []byte, ref bridge.LinkRef)) error
 	// Contents walks what Oro last accepted of some links, by their places among these; a link that is gone is left out.
 	Contents(ctx context.Context, links []int64, each func(i int, content []formats.Value)) error
+	// CountParked counts what waits of an entity.
+	CountParked(ctx context.Context, entity string) (int64, error)
 	// Links reads the full links of some keys; what is unknown is left out.
 	Links(ctx context.Context, entity string, keys []string) (map[string]*bridge.Link, error)
 	// Unseen walks the links of an entity that are not removed, whose ids are not in seen, and which a drop of the feed set
@@ -95,9 +97,10 @@ type Planner struct {
 	Lost    []bridge.ParkedRow // that are damaged in the ledger: they count as rows, and have no fate yet
 
 	columns  []string
-	seen     LinkSet // links that the file names
-	spared   LinkSet // links that only rejected rows name
-	kept     LinkSet // links of which a row was left alone, since a later drop has set all that it says
+	seen     LinkSet         // links that the file names
+	spared   LinkSet         // links that only rejected rows name
+	refused  map[string]bool // keys without a link that rejected rows name; nil where none waits for its parent
+	kept     LinkSet         // links of which a row was left alone, since a later drop has set all that it says
 	order    *order.Order
 	nameless int64   // rejected rows whose key can't be read
 	scopes   *scopes // in which the file says everything; nil when nothing is withdrawn
@@ -144,6 +147,13 @@ func (p *Planner) Read(ctx context.Context, reader formats.Reader) error {
 	}
 	if p.later, err = p.parkedLater(ctx); err != nil {
 		return err
+	}
+	if p.scopes != nil {
+		if n, err := p.Ledger.CountParked(ctx, p.Feed.Entity.Name); err != nil {
+			return err
+		} else if n > 0 {
+			p.refused = map[string]bool{}
+		}
 	}
 
 	free := make(chan *chunk, chunksAtOnce)

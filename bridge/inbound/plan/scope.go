@@ -59,13 +59,13 @@ func (s *scopes) add(rec *formats.Record) {
 	}
 }
 
-// has says whether a link is inside of what the file names.
-func (s *scopes) has(k *bridge.Link) bool {
+// has says whether a record is inside of what the file names.
+func (s *scopes) has(entity, key string, values []formats.Value) bool {
 	if s.all {
 		return true
 	}
-	e, ok := formats.EntityByName(k.Entity)
-	return ok && s.named[s.of(e, k.Key, k.Content)]
+	e, ok := formats.EntityByName(entity)
+	return ok && s.named[s.of(e, key, values)]
 }
 
 // of is the scope of a record: the texts of its fields, of which some are parts of its key.

@@ -38,7 +38,7 @@ func (p *Planner) Withdraw(ctx context.Context) error {
 	}
 	named := func(id int64) bool { return p.seen.Has(id) || p.spared.Has(id) }
 	err := p.Ledger.Unseen(ctx, p.Feed.Entity.Name, p.Feed.Name, named, func(k *bridge.Link) error {
-		if !p.scopes.has(k) {
+		if !p.scopes.has(k.Entity, k.Key, k.Content) {
 			return nil
 		}
 		if later, err := p.order.Later(ctx, k.Drop); err != nil || later {
