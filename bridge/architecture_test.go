@@ -27,6 +27,7 @@ var rooms = []room{
 	{"formats", nil},
 	{"bridge", below{"formats"}},
 	{"bridge/password", nil},
+	{"bridge/prompt", nil},
 	{"bridge/expect", nil},
 	{"bridge/config", below{"formats", "bridge", "bridge/password", "bridge/expect"}},
 
@@ -62,8 +63,8 @@ var rooms = []room{
 
 	// Adapters stand beside the journeys and know nothing of them, nor of one another; but sftpd is a door before a folder of dir.
 	{"bridge/dir", below{"bridge"}},
-	{"bridge/sftp", below{"formats", "bridge", "bridge/config"}},
-	{"bridge/sftpd", below{"formats", "bridge", "bridge/config", "bridge/password", "bridge/dir"}},
+	{"bridge/sftp", below{"formats", "bridge", "bridge/config", "bridge/prompt"}},
+	{"bridge/sftpd", below{"formats", "bridge", "bridge/config", "bridge/password", "bridge/prompt", "bridge/dir"}},
 	{"bridge/oro", below{"formats", "bridge", "bridge/config"}},
 	{"bridge/web", below{"bridge"}},
 	{"bridge/figures", below{"formats", "bridge", "bridge/config"}},

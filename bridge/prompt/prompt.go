@@ -1,4 +1,15 @@
-package sftpd
+// Package prompt waits well for who answers at once.
+//
+// A client that moves small files waits for each answer before it asks again, which it does within a fraction of a millisecond; so does a
+// server that is asked for one page of a folder after the other. What they say passes through half a dozen goroutines of x/crypto and
+// pkg/sftp, and as long as the process has a processor to spare Go's scheduler wakes a thread for each hand-over, which finds nothing to do:
+// that took a third of the processor time, and a processor from whoever else is on the machine. So the goroutine that reads lets those go
+// first whom it has handed a packet, and waits for the next one in its thread, outside of Go's poller: it takes the spare processor, and
+// nobody is woken for that. One does so at a time, for a moment only, and not where others took long to let it go on: what else is to be
+// done comes first.
+//
+// On other systems than Linux it waits as everybody does.
+package prompt
 
 import (
 	"net"
@@ -8,36 +19,29 @@ import (
 	"time"
 )
 
-// A client that moves small files waits for each answer before it asks again, which it does within a fraction of a millisecond.
-// What it asks passes through half a dozen goroutines of x/crypto and pkg/sftp, and as long as the process has a processor to spare
-// Go's scheduler wakes a thread for each hand-over, which finds nothing to do: that took a third of the server's processor time, and a
-// processor from a client on the same machine. So the goroutine that reads for such a client lets those go first whom it has handed a
-// packet, and waits for the next one in its thread, outside of Go's poller: it takes the spare processor, and nobody is woken for that.
-// One does so at a time, for a moment only, and not where others took long to let it go on: what else is to be done comes first.
-
-// moment is how soon a prompt client asks again.
+// moment is how soon a prompt one says more.
 const moment = time.Millisecond
 
 // awaiting says that somebody waits in a thread.
 var awaiting atomic.Bool
 
-// promptConn is a connection of a client that may be prompt.
-type promptConn struct {
+// Conn is a connection to one that may be prompt.
+type Conn struct {
 	net.Conn
 	raw    syscall.RawConn // nil: it always waits in Go's poller
 	prompt bool            // the last read took all there was, and that came within a moment
 }
 
-// newPromptConn stands before a TCP connection. With one processor alone there is none to spare.
-func newPromptConn(tcp net.Conn) *promptConn {
-	c := &promptConn{Conn: tcp}
+// New stands before a TCP connection. With one processor alone there is none to spare.
+func New(tcp net.Conn) *Conn {
+	c := &Conn{Conn: tcp}
 	if t, ok := tcp.(syscall.Conn); ok && runtime.GOMAXPROCS(0) > 1 {
 		c.raw, _ = t.SyscallConn()
 	}
 	return c
 }
 
-func (c *promptConn) Read(p []byte) (int, error) {
+func (c *Conn) Read(p []byte) (int, error) {
 	began := time.Now()
 	if c.prompt {
 		runtime.Gosched()

@@ -1,6 +1,6 @@
 //go:build !linux
 
-package sftpd
+package prompt
 
 import (
 	"syscall"

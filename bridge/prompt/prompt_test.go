@@ -1,4 +1,4 @@
-package sftpd
+package prompt
 
 import (
 	"errors"
@@ -10,7 +10,7 @@ import (
 )
 
 // pair is a connection over loopback: a client's end, and the server's that waits for a prompt one.
-func pair(t *testing.T) (client net.Conn, server *promptConn) {
+func pair(t *testing.T) (client net.Conn, server *Conn) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
@@ -20,7 +20,7 @@ func pair(t *testing.T) (client net.Conn, server *promptConn) {
 	tcp, err := l.Accept()
 	must(t, err)
 	t.Cleanup(func() { _, _ = client.Close(), tcp.Close() })
-	return client, newPromptConn(tcp)
+	return client, New(tcp)
 }
 
 func must(t *testing.T, err error) {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/prompt"
 )
 
 // A stage is how far a dial came.
@@ -91,7 +92,7 @@ func (r *Remote) handshake(tcp net.Conn, pins *pins, signers []ssh.Signer) (*con
 		Config:            ssh.Config{KeyExchanges: r.algorithms.KeyExchanges, Ciphers: r.algorithms.Ciphers, MACs: r.algorithms.MACs},
 		ClientVersion:     "SSH-2.0-orobridge",
 	}
-	sshConn, channels, requests, err := ssh.NewClientConn(tcp, r.address, config)
+	sshConn, channels, requests, err := ssh.NewClientConn(prompt.New(tcp), r.address, config)
 	switch {
 	case keyErr != nil:
 		return nil, identifying, keyErr

@@ -22,7 +22,7 @@
 //   - options.go, rights.go: the config, and who may do what
 //   - listen.go: connections, and how many of them
 //   - greeting.go, login.go, hostkeys.go, algorithms.go: who is who, and by which cipher
-//   - session.go, packets.go, prompt.go: one connection
+//   - session.go, packets.go: one connection
 //   - tree.go, trail.go, transfer.go, coverage.go, quota.go: its requests
 //   - arrivals.go, notes.go: which files are whole
 //   - events.go: what is told of it all

@@ -19,6 +19,7 @@ import (
 	"golang.org/x/crypto/ssh"
 
 	"github.com/orobridge/orobridge/bridge"
+	"github.com/orobridge/orobridge/bridge/prompt"
 )
 
 // Channels, which are SFTP sessions, of one connection: OpenSSH's MaxSessions.
@@ -49,7 +50,7 @@ func (c *connection) serve() {
 	until := time.Now().Add(c.options.Limits.HandshakeTimeout.D())
 	_ = c.tcp.SetDeadline(until)
 	l := &login{server: c.server, address: c.address, ctx: ctx}
-	client := greet(newPromptConn(c.tcp), until)
+	client := greet(prompt.New(c.tcp), until)
 	config := l.config()
 	config.Ciphers = client.ciphers(config.Ciphers)
 	conn, channels, requests, err := ssh.NewServerConn(&watchedConn{client, cancel}, config)
