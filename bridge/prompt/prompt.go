@@ -2,9 +2,9 @@
 //
 // A client that moves small files waits for each answer before it asks again, which it does within a fraction of a millisecond; so does a
 // server that is asked for one page of a folder after the other. What they say passes through half a dozen goroutines of x/crypto and
-// pkg/sftp, and as long as the process has a processor to spare Go's scheduler wakes a thread for each hand-over, which finds nothing to do:
-// that took a third of the processor time, and a processor from whoever else is on the machine. So the goroutine that reads lets those go
-// first whom it has handed a packet, and waits for the next one in its thread, outside of Go's poller: it takes the spare processor, and
+// pkg/sftp, and as long as the process has a processor to spare Go's scheduler wakes a thread for each hand-over, which finds nothing to
+// do: that took a third of the processor time, and a processor from whoever else is on the machine. So the goroutine that reads lets those
+// go first whom it has handed a packet, and waits for the next one in its thread, outside of Go's poller: it takes the spare processor, and
 // nobody is woken for that. One does so at a time, for a moment only, and not where others took long to let it go on: what else is to be
 // done comes first.
 //
