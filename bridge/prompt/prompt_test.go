@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -30,12 +31,16 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// Whoever waits for a prompt client hears all it says, alone or beside others who wait for theirs, and its end.
+// Whoever waits for a prompt client hears all it says, alone or beside others who wait for theirs, and its end; also where their connections
+// leave Go's poller while they talk.
 func TestAPromptClientIsHeard(t *testing.T) {
 	const clients, words = 4, 500
 	said := make(chan error)
-	for range clients {
+	for i := range clients {
 		client, server := pair(t)
+		if i%2 == 0 {
+			server.Apart()
+		}
 		go func() { // the client: it waits for each answer
 			for i := range words {
 				answer := []byte{0}
@@ -80,3 +85,54 @@ func TestAPromptClientThatFallsSilent(t *testing.T) {
 		t.Errorf("closed: %v", err)
 	}
 }
+
+// A connection that has left Go's poller is closed while somebody waits for it, and while somebody writes what nobody reads.
+func TestAConnectionApartIsClosed(t *testing.T) {
+	client, server := pair(t)
+	server.Apart()
+	echo := make(chan error)
+	go func() {
+		_, err := io.Copy(server, server)
+		echo <- err
+	}()
+	for i := 0; server.own.Load() == nil && i < 10_000; i++ {
+		_, err := client.Write([]byte{1})
+		must(t, err)
+		_, err = io.ReadFull(client, make([]byte, 1))
+		must(t, err)
+	}
+	if server.own.Load() == nil && runtime.GOOS == "linux" && runtime.GOMAXPROCS(0) > 1 {
+		t.Fatal("it has not left")
+	}
+	must(t, server.Close())
+	if err := <-echo; err != nil && !errors.Is(err, net.ErrClosed) {
+		t.Errorf("it ended with %v", err)
+	}
+	if _, err := server.Write([]byte{1}); err == nil {
+		t.Error("something was written after the end")
+	}
+	if _, err := client.Read(make([]byte, 1)); err == nil {
+		t.Error("the client has not heard the end")
+	}
+
+	client, server = pair(t)
+	server.prompt = true
+	server.Apart()
+	go func() { _, _ = client.Write([]byte{1}) }()
+	_, err := io.ReadFull(server, make([]byte, 1))
+	must(t, err)
+	wrote := make(chan error)
+	go func() {
+		_, err := io.Copy(server, endless{})
+		wrote <- err
+	}()
+	must(t, server.Close())
+	if err := <-wrote; err == nil {
+		t.Error("all was written")
+	}
+}
+
+// endless is a text without end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }

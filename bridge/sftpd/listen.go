@@ -13,6 +13,7 @@ import (
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/bridge/password"
+	"github.com/orobridge/orobridge/bridge/prompt"
 )
 
 // Handshakes under way at once: of strangers, of those who are expected, and of one address. Connections beyond are told so
@@ -153,7 +154,7 @@ func (s *server) accept(listener net.Listener) {
 			}
 			continue
 		}
-		c := &connection{server: s, tcp: tcp, address: addressOf(tcp), began: time.Now()}
+		c := &connection{server: s, tcp: prompt.New(tcp), address: addressOf(tcp), began: time.Now()}
 		c.expected = s.expects(c.address)
 		if reason := s.admit(c); reason != "" {
 			s.refuseStranger(c.address, "", reason)

@@ -28,7 +28,7 @@ const maxChannels = 10
 // connection is one client's.
 type connection struct {
 	*server
-	tcp      net.Conn
+	tcp      *prompt.Conn
 	address  netip.Addr
 	began    time.Time
 	entered  bool // its login is over; the server's lock guards it
@@ -50,7 +50,7 @@ func (c *connection) serve() {
 	until := time.Now().Add(c.options.Limits.HandshakeTimeout.D())
 	_ = c.tcp.SetDeadline(until)
 	l := &login{server: c.server, address: c.address, ctx: ctx}
-	client := greet(prompt.New(c.tcp), until)
+	client := greet(c.tcp, until)
 	config := l.config()
 	config.Ciphers = client.ciphers(config.Ciphers)
 	conn, channels, requests, err := ssh.NewServerConn(&watchedConn{client, cancel}, config)
@@ -61,6 +61,7 @@ func (c *connection) serve() {
 	}
 	defer conn.Close()
 	_ = c.tcp.SetDeadline(time.Time{})
+	c.tcp.Apart()
 	c.account = conn.Permissions.ExtraData[accountData{}].(*account)
 	method := conn.Permissions.ExtraData[methodData{}].(string)
 	c.id = hex.EncodeToString(conn.SessionID()[:8])
