@@ -24,6 +24,7 @@ type notes struct {
 
 	mu   sync.Mutex
 	open map[string]bool
+	line []byte   // the last one: its memory is used again
 	file *os.File // nil before the first line
 	size int64
 	busy bool // it could not be shortened: not again and again
@@ -69,7 +70,7 @@ func (n *notes) unfinished() []string {
 func (n *notes) begin(p string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if err := n.write("+ " + strconv.Quote(p) + "\n"); err != nil {
+	if err := n.write('+', p); err != nil {
 		return fmt.Errorf("note the upload: %w", err)
 	}
 	n.open[p] = true
@@ -84,7 +85,7 @@ func (n *notes) end(p string) {
 		return
 	}
 	delete(n.open, p)
-	if err := n.write("- " + strconv.Quote(p) + "\n"); err != nil {
+	if err := n.write('-', p); err != nil {
 		n.log.Warn("an upload that is whole will be taken for unfinished after a restart", "file", p, "error", err)
 	}
 }
@@ -96,7 +97,8 @@ func (n *notes) moved(from, to string) {
 	n.end(from)
 }
 
-func (n *notes) write(line string) error {
+// write one line. Callers hold the lock.
+func (n *notes) write(sign byte, p string) error {
 	if n.file == nil || n.size > maxNotes && !n.busy {
 		n.shorten()
 	}
@@ -107,19 +109,24 @@ func (n *notes) write(line string) error {
 		}
 		n.file = f
 	}
-	written, err := n.file.WriteString(line)
+	n.line = appendNote(n.line[:0], sign, p)
+	written, err := n.file.Write(n.line)
 	n.size += int64(written)
 	return err
 }
 
+func appendNote(text []byte, sign byte, p string) []byte {
+	return append(strconv.AppendQuote(append(text, sign, ' '), p), '\n')
+}
+
 // shorten writes the file anew with the lines that matter; where that fails the old one goes on.
 func (n *notes) shorten() {
-	var text strings.Builder
+	var text []byte
 	for _, p := range slices.Sorted(maps.Keys(n.open)) {
-		text.WriteString("+ " + strconv.Quote(p) + "\n")
+		text = appendNote(text, '+', p)
 	}
 	temp := n.name + ".new"
-	err := os.WriteFile(temp, []byte(text.String()), 0o600)
+	err := os.WriteFile(temp, text, 0o600)
 	if err == nil {
 		err = os.Rename(temp, n.name)
 	}

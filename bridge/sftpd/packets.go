@@ -47,9 +47,10 @@ type packets struct {
 	channel io.ReadWriteCloser
 	active  func()
 
-	begun bool   // the first packets have passed
-	left  int    // bytes of the present packet that are still to be read
-	ahead []byte // read from the channel, not by the server yet
+	begun bool    // the first packets have passed
+	left  int     // bytes of the present packet that are still to be read
+	head  [5]byte // its length and type
+	ahead []byte  // read from the channel, not by the server yet
 
 	told    bool // the version has passed
 	out     []byte
@@ -86,7 +87,7 @@ func (p *packets) Read(into []byte) (int, error) {
 // next begins a packet.
 func (p *packets) next() error {
 	for {
-		head := make([]byte, 5)
+		head := p.head[:]
 		if n, err := io.ReadFull(p.channel, head); err != nil {
 			p.ahead = head[:n] // the server tells a cut packet from the end
 			if n > 0 {

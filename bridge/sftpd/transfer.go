@@ -341,22 +341,24 @@ func (t *tree) finish(f *os.File, info fs.FileInfo, whole bool, sum *running, e 
 	if info != nil {
 		v.Size = info.Size()
 	}
-	if known := sum.of(v.Size); whole && known != "" {
-		e.SHA256 = known
-		_ = f.Close()
-		t.tell(e, v)
-		return
+	if whole {
+		if e.SHA256 = sum.of(v.Size); e.SHA256 == "" {
+			t.hash(f, e, v)
+			return
+		}
 	}
+	_ = f.Close()
+	t.tell(e, v)
+}
+
+// hash takes the hash of a whole file when its turn comes, closes the file and tells the transfer.
+func (t *tree) hash(f *os.File, e bridge.Event, v bridge.Visit) {
 	job := func(hash bool) {
 		if hash {
 			e.SHA256 = hashOf(f)
 		}
 		_ = f.Close()
 		t.tell(e, v)
-	}
-	if !whole {
-		job(false)
-		return
 	}
 	t.hasher.take(v.Size, func() { job(v.Size < largeHash || !t.stopping()) }, func() { job(false) })
 }
