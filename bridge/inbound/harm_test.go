@@ -136,6 +136,52 @@ func TestADropThatKillsTheBridgeIsHeld(t *testing.T) {
 	w.Stands("a.csv loaded")
 }
 
+// A drop that is run again has as many lives as a new one.
+func TestADropThatIsRunAgainMayKillTheBridgeTwice(t *testing.T) {
+	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ""))
+	w.Stock("SKU1")
+	w.Drop("prices", "a.csv", bridgetest.OnePrice("1"))
+	w.Round()
+	d, _ := w.Last("prices")
+	_, err := w.B.In.Rerun(t.Context(), d, inbound.RerunOptions{}, bridge.Decision{Who: "somebody"})
+	w.Must(err)
+	for range 2 {
+		if !w.DieAt("planned", 1) {
+			t.Fatal("the step was not reached")
+		}
+	}
+	w.Round()
+	w.Stands("a.csv loaded")
+}
+
+// A bridge that is told to stop has not died, however often that comes and at whatever step of a load.
+func TestADropIsNotHeldForStops(t *testing.T) {
+	var steps []string
+	world := func() *bridgetest.World {
+		w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ""))
+		w.Stock("SKU1")
+		w.Drop("prices", "a.csv", bridgetest.OnePrice("1"))
+		return w
+	}
+	w := world()
+	w.OnStep(func(name string) { steps = append(steps, name) })
+	w.Round()
+	if !slices.Contains(steps, "end") {
+		t.Fatalf("nothing was loaded: %q", steps)
+	}
+	slices.Sort(steps)
+	for _, step := range slices.Compact(steps) {
+		w := world()
+		for range 4 {
+			cutAt(w, step)
+		}
+		w.Round()
+		if d, _ := w.Last("prices"); d.State != bridge.Loaded {
+			t.Errorf("stopped at %s: %s %s", step, d.State, d.Reason)
+		}
+	}
+}
+
 // Discarding works on a drop that is being loaded: nothing more of it is sent.
 func TestADropIsDiscardedWhileItIsLoaded(t *testing.T) {
 	w := bridgetest.NewWorld(t, bridgetest.FeedWith("prices", ""))

@@ -166,7 +166,7 @@ func (j journal) saveRun(ctx context.Context, run *bridge.Run, moves []bridge.Mo
 // ErrMoved.
 func (j journal) startRun(ctx context.Context, run *bridge.Run, d *bridge.Drop) error {
 	from := d.State
-	run.Drop, run.State, run.Attempts, run.Started = d.ID, bridge.Running, 1, j.e.Clock.Now()
+	run.Drop, run.State, run.Started = d.ID, bridge.Running, j.e.Clock.Now()
 	d.State, d.Reason = bridge.Loading, ""
 	event := j.event(bridge.RunStarted, d, string(run.Kind))
 	return j.told(j.e.Ledger.StartRun(ctx, run, bridge.Move{Drop: d, From: from}, event), event)

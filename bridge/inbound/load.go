@@ -39,13 +39,15 @@ type loader struct {
 	f   *config.Feed
 	d   *bridge.Drop
 	run *bridge.Run // nil until it is known that the drop needs one
+
+	deaths int // of the bridge in earlier attempts
 }
 
 func (e *Engine) loader(f *config.Feed, d *bridge.Drop, run *bridge.Run) *loader {
 	if d.Made != "" {
 		f = madeFeed(f)
 	}
-	return &loader{journal{e}, f, d, run}
+	return &loader{journal: journal{e}, f: f, d: d, run: run}
 }
 
 func (l *loader) load(ctx context.Context) error {
@@ -54,9 +56,17 @@ func (l *loader) load(ctx context.Context) error {
 		return l.hold(ctx, fmt.Sprintf("the bridge died %d times while it loaded this drop, perhaps for want of memory: "+
 			"look at the file before it is tried again", l.run.Attempts))
 	}
-	if err != nil || l.run == nil {
-		return err
+	if err == nil && l.run != nil {
+		err = l.carryOut(ctx, resumed)
 	}
+	if err != nil && l.run != nil {
+		err = errors.Join(err, l.interrupted(context.WithoutCancel(ctx)))
+	}
+	return err
+}
+
+// carryOut takes the run to the drop's end.
+func (l *loader) carryOut(ctx context.Context, resumed bool) error {
 	if err := partsOf(l.e).Join(ctx, l.f, l.d.Front); err != nil {
 		return err
 	}
@@ -69,9 +79,8 @@ func (l *loader) load(ctx context.Context) error {
 	switch {
 	case errors.Is(err, errDiscarded):
 		return l.discarded(ctx, l.d, l.run)
-	case err != nil: // its counts are kept until it goes on
-		l.run.Attempts-- // it ended in an orderly way
-		return errors.Join(err, l.saveRun(context.WithoutCancel(ctx), l.run, nil))
+	case err != nil:
+		return err
 	case v.state == bridge.Held:
 		return l.hold(ctx, v.reason)
 	}
@@ -79,6 +88,17 @@ func (l *loader) load(ctx context.Context) error {
 		return err
 	}
 	return l.clearAlarms(ctx, l.f, l.d)
+}
+
+// interrupted says of a run that did not come to its end that the bridge has not died of it: it was told to stop, or is in trouble. Its
+// counts are kept until it goes on.
+func (l *loader) interrupted(ctx context.Context) error {
+	run, err := l.e.openRun(ctx, l.d)
+	if err != nil || run == nil || run.ID != l.run.ID { // it was not begun, or its end is in the ledger
+		return err
+	}
+	l.run.State, l.run.Reason, l.run.Ended, l.run.Attempts = run.State, run.Reason, run.Ended, l.deaths
+	return l.saveRun(ctx, l.run, nil)
 }
 
 // due finds or starts the run that the drop needs. A drop that says what an earlier one said is a duplicate and needs none.
@@ -100,7 +120,7 @@ func (l *loader) due(ctx context.Context) (resumed bool, err error) {
 		return false, l.end(ctx, l.f, l.d, nil, verdict{state: bridge.Duplicate,
 			reason: fmt.Sprintf("the same content as drop %d: nothing was sent", l.d.Same)})
 	}
-	l.run = &bridge.Run{Kind: bridge.FirstRun, Approved: l.d.Made != "" && l.d.DecidedBy != ""}
+	l.run = &bridge.Run{Kind: bridge.FirstRun, Approved: l.d.Made != "" && l.d.DecidedBy != "", Attempts: 1}
 	if l.e.Shadow {
 		l.run.Kind = bridge.ShadowRun
 	}
@@ -114,7 +134,7 @@ const deadly = 3
 // again counts that an interrupted run is taken up. What has killed the bridge that often would kill it again: such a drop
 // is held.
 func (l *loader) again(ctx context.Context) error {
-	if l.run.Attempts >= deadly {
+	if l.deaths = l.run.Attempts; l.deaths >= deadly {
 		return errDeadly
 	}
 	l.run.Attempts++
