@@ -165,7 +165,7 @@ func TestAShopThatStallsOrIsRestored(t *testing.T) {
 }
 
 // TestShopsSurviveEveryCut: the bridge of two shops is cut at its first step, at its second, and so on, and opened again each time. Each
-// shop has its records and each order its file, once.
+// shop has its records and each order its file, once, and no cut counts as a death.
 func TestShopsSurviveEveryCut(t *testing.T) {
 	w := bridgetest.NewShops(t, []string{"b2b", "outlet"}, ofEach)
 	var want []string
@@ -232,9 +232,26 @@ func cutEverywhere(w *bridgetest.Shops) (cuts int) {
 			return int(at)
 		}
 		w.Again()
+		hasNotDied(w)
 	}
 	w.T.Fatal("it comes to no end")
 	return 0
+}
+
+// hasNotDied says that no run counts a death of the bridge, which was only told to stop: after three of them its drop is held.
+func hasNotDied(w *bridgetest.Shops) {
+	w.T.Helper()
+	drops, err := w.Ledger.Drops(w.T.Context(), bridge.DropFilter{States: []bridge.DropState{bridge.Loading}})
+	w.Must(err)
+	for _, d := range drops {
+		runs, err := w.Ledger.Runs(w.T.Context(), d.ID)
+		w.Must(err)
+		for _, r := range runs {
+			if r.Attempts != 0 {
+				w.T.Errorf("drop %d of %s: %d deaths in its run %d", d.ID, d.Feed, r.Attempts, r.ID)
+			}
+		}
+	}
 }
 
 // counting counts how often the feeds' folder is listed.
