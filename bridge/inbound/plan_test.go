@@ -412,7 +412,9 @@ func TestRowsThatWaitedForTooLongRunAgain(t *testing.T) {
 	w.Clock.Wait(t.Context(), 2*time.Hour)
 	w.Round()
 	d := w.Expect("prices", bridge.Partial, bridge.Counts{Rows: 1, Rejected: 1})
-	w.Stock("SKU2")
+	if _, err := w.Shop.AddProduct("SKU2", "Nut", orotest.Unit{Code: "item"}); err != nil { // and no second list of the same name
+		t.Fatal(err)
+	}
 	if _, err := w.B.In.Rerun(t.Context(), d, inbound.RerunOptions{Rejected: true}, bridge.Decision{}); err != nil {
 		t.Fatal(err)
 	}
