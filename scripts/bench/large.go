@@ -1,105 +1,72 @@
 package main
 
 import (
-	"encoding/binary"
+	"bufio"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 
-	"github.com/orobridge/orobridge/bridge/sftp/sftptest"
+	"golang.org/x/sys/unix"
 )
 
 const (
-	head    = "price_list,sku,unit,quantity,currency,value\n"
-	sameRow = "Retail EUR,SKU-00000000,item,1,EUR,12.50\n"
+	head        = "price_list,sku,unit,quantity,currency,value\n"
+	bytesOfARow = 40 // of a price, at least
 )
 
-// A generator serves a file by SFTP that stands on no disk: a header and so many rows which all repeat one key. In the folder
-// there is a hole of that size; what is read of it is made up.
-type generator struct {
-	*sftptest.Server
-	config string // remotes
-}
-
-func generate(dir string, rows int) (*generator, error) {
-	root := filepath.Join(dir, "erp")
-	size := int64(len(head)) + int64(rows)*int64(len(sameRow))
-	path := filepath.Join(root, "a.csv")
-	err := errors.Join(os.MkdirAll(root, 0o755), os.WriteFile(path, nil, 0o600), os.Truncate(path, size))
-	key, keyErr := sftptest.NewKey()
-	if err = errors.Join(err, keyErr); err != nil {
-		return nil, err
-	}
-	server, err := sftptest.Serve(sftptest.Options{Root: root, HostKey: key, Users: map[string]sftptest.User{"erp": {Password: "erp"}},
-		Lie: func(q sftptest.Request) []byte { return madeUp(q, size) }})
-	if err != nil {
-		return nil, err
-	}
-	known := filepath.Join(dir, "known_hosts")
-	err = os.WriteFile(known, []byte(sftptest.KnownHost(server.Address, key.PublicKey())+"\n"), 0o600)
-	if err != nil {
-		return nil, errors.Join(err, server.Close())
-	}
-	return &generator{server, fmt.Sprintf("remotes:\n  erp: { kind: sftp, address: '%s', user: erp, password: erp, known_hosts_file: '%s' }\n",
-		server.Address, known)}, nil
-}
-
-// madeUp answers a request to read; the server answers all others, and what is asked for behind the file's end.
-func madeUp(q sftptest.Request, size int64) []byte {
-	place := 4 + len(q.Path()) // an offset of 8 bytes and a length of 4 stand behind the handle
-	if q.Type != sftptest.Read || len(q.Body) < place+12 {
-		return nil
-	}
-	from := int64(binary.BigEndian.Uint64(q.Body[place:]))
-	to := min(from+int64(binary.BigEndian.Uint32(q.Body[place+8:])), size)
-	if from >= to {
-		return nil
-	}
-	var text strings.Builder
-	for at := from; at < to; {
-		piece := sameRow
-		if at < int64(len(head)) {
-			piece = head[at:]
-		} else {
-			piece = piece[(at-int64(len(head)))%int64(len(sameRow)):]
-		}
-		piece = piece[:min(int64(len(piece)), to-at)]
-		text.WriteString(piece)
-		at += int64(len(piece))
-	}
-	return q.Answer(sftptest.Data, sftptest.Text(text.String()))
-}
-
-// largeFile loads a file over SFTP, and one of 10 MB. The rows repeat one key, so that the file is all that is large.
+// largeFile has sshd hold a file of prices that the shop has, and one of 10 MB before. The large one has some 10 GB, or what the disk
+// allows: it says the same prices again and again, since to have the shop accept so many first would take hours.
 func largeFile(b *bench, dir string) ([]figure, error) {
-	const few = 10_000_000 / len(sameRow)
-	n := b.of(2_000_000, 240_000_000) // of some 10 GB
-	if err := b.open(1, 0); err != nil {
+	const few = 10_000_000 / bytesOfARow
+	known, n := b.of(50_000, 10_000_000), b.of(2_000_000, 240_000_000)
+	var disk unix.Statfs_t
+	if err := unix.Statfs(b.dir, &disk); err != nil {
+		return nil, fmt.Errorf("see how much room is on the disk: %w", err)
+	}
+	n = min(n, int(int64(disk.Bavail)*disk.Bsize/bytesOfARow/4)) // the file, its copy, and as much to spare
+	erp, err := server(dir)
+	if err != nil {
 		return nil, err
 	}
-	var peaks []float64
-	for _, rows := range []int{few, n} {
-		site := filepath.Join(dir, fmt.Sprint(rows))
-		erp, err := generate(site, rows)
-		if err != nil {
-			return nil, err
-		}
-		err = b.site(site, erp.config+`feeds:
-  - { name: prices, entity: prices, remote: erp, folder: /, match: '*.csv', format: { kind: csv }, ready: { stable: 0s }, max_size: 100GiB }
-`)
-		if err != nil {
-			return nil, errors.Join(err, erp.Close())
-		}
-		t, err := b.orobridge(site, "run", "--once")
-		if err = errors.Join(err, erp.Close(), os.RemoveAll(filepath.Join(site, "var"))); err != nil {
-			return nil, err
-		}
-		peaks = append(peaks, t.peak)
+	defer erp.stop()
+	remote, err := onServer(erp)
+	at, ledgerErr := b.ledgerOf(known)
+	if err := errors.Join(err, ledgerErr, b.open(1, 0), b.site(at, remote+onSSH)); err != nil {
+		return nil, err
 	}
-	return []figure{
-		{fmt.Sprintf("memory: a file of %d rows over SFTP to one of %d", n, few), peaks[1] / peaks[0], 1.1, "times", false},
-		{"  peak memory", peaks[1], 64, "MB", false},
-	}, nil
+	var figures []figure
+	peak := 0.0
+	for _, rows := range []int{few, n} {
+		path := filepath.Join(erp.root(), fmt.Sprintf("%d.csv", rows))
+		if err := again(path, rows, known); err != nil {
+			return figures, err
+		}
+		t, err := b.orobridge(at, "run", "--once")
+		if err = errors.Join(err, os.RemoveAll(filepath.Join(erp.root(), "archive"))); err != nil {
+			return figures, err
+		}
+		if peak == 0 {
+			peak = t.peak
+			continue
+		}
+		figures = []figure{
+			{fmt.Sprintf("memory: a file of %d rows over sshd to one of %d", n, few), t.peak / peak, 1.1, "times", false},
+			{"  peak memory", t.peak, 64, "MB", false},
+		}
+	}
+	return figures, nil
+}
+
+// again writes a file that says the prices below a number in their order, and then again, until it has so many rows.
+func again(path string, rows, prices int) error {
+	return write(path, func(w *bufio.Writer) {
+		_, _ = w.WriteString(head) // the writer keeps its error
+		var row []byte
+		for n := range rows {
+			i := n % prices
+			row = fmt.Appendf(row[:0], "Retail EUR,%s,item,1,EUR,%s\n", sku(i), value(i, 0))
+			_, _ = w.Write(row)
+		}
+	})
 }

@@ -59,7 +59,7 @@ func priceKey(i int) string      { return "Retail EUR|" + sku(i) + "|item|1|EUR"
 // prices writes a file of prices. Every hundredth of them is changed, if change is not 0.
 func prices(path string, rows, change int, at func(n, of int) int) error {
 	return write(path, func(w *bufio.Writer) {
-		fmt.Fprintln(w, "price_list,sku,unit,quantity,currency,value")
+		fmt.Fprint(w, head)
 		for n := range rows {
 			i := at(n, rows)
 			changed := 0
@@ -207,13 +207,20 @@ func knownPrice(i int) (key string, content []formats.Value) {
 	return priceKey(i), []formats.Value{{Field: "value", Text: value(i, 0)}}
 }
 
-// planOf plans a file of prices that the shop has all accepted. The ledger for so many is made once.
+// ledgerOf is a folder with a ledger of so many prices that the shop has accepted. It is made once.
+func (b *bench) ledgerOf(n int) (dir string, err error) {
+	dir = filepath.Join(b.dir, fmt.Sprintf("plan-%d", n))
+	if _, err := os.Stat(dir); err == nil {
+		return dir, nil
+	}
+	return dir, b.known(dir, "prices", n, knownPrice)
+}
+
+// planOf plans a file of prices that the shop has all accepted.
 func (b *bench) planOf(n int, at func(n, of int) int) (took, error) {
-	dir := filepath.Join(b.dir, fmt.Sprintf("plan-%d", n))
-	if _, err := os.Stat(dir); err != nil {
-		if err := errors.Join(b.site(dir, onDisk), b.known(dir, "prices", n, knownPrice)); err != nil {
-			return took{}, err
-		}
+	dir, err := b.ledgerOf(n)
+	if err = errors.Join(err, b.site(dir, onDisk)); err != nil {
+		return took{}, err
 	}
 	if err := prices(filepath.Join(dir, "a.csv"), n, 0, at); err != nil {
 		return took{}, err
