@@ -5,12 +5,14 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/orobridge/orobridge/bridge"
 	"github.com/orobridge/orobridge/state/ledger"
 )
+
+var errOrder = errors.New("links are not read in their order")
 
 // stretch reads the short forms of an entity's links from one key to another, in order, and says how many there were.
 func stretch(ctx context.Context, db *sql.DB, entity, from string, to any, most int,
@@ -20,7 +22,7 @@ func stretch(ctx context.Context, db *sql.DB, entity, from string, to any, most 
 		`FROM (SELECT key, id, print FROM links WHERE entity = ? AND key >= ? AND key <= ? ORDER BY entity, key LIMIT ?)`,
 		[]any{entity, from, to, most}, func(key []byte, of []int64) error {
 			if n > 0 && bytes.Compare(before, key) >= 0 {
-				return errPacked // SQLite would pack otherwise than in the order in which it finds
+				return errOrder // SQLite would pack otherwise than in the order in which it finds
 			}
 			n, before = n+1, key
 			each(key, bridge.LinkRef{ID: of[0], Fingerprint: of[1]})
@@ -47,7 +49,7 @@ func (f *file) Contents(ctx context.Context, links []int64, each func(i int, con
 }
 
 // packing has SQLite pack a text and numbers of many rows into a few texts: to take each row over by itself would cost more than to find
-// it.
+// it. No text of the ledger has a NUL; where the disk has put one there, rows are taken over one by one.
 type packing struct {
 	text    string
 	numbers []string
@@ -55,55 +57,76 @@ type packing struct {
 
 // each walks the rows of a query that says what stands behind the columns. Text and numbers are the query's own: they are gone afterwards.
 func (k packing) each(ctx context.Context, db *sql.DB, from string, args []any, each func(text []byte, numbers []int64) error) error {
-	query := fmt.Sprintf(`SELECT CAST(group_concat(%s, '') AS BLOB), CAST(group_concat(octet_length(%[1]s)) AS BLOB)`, k.text)
+	query := `SELECT CAST(group_concat(` + k.text + `, char(0)) AS BLOB)`
 	for _, n := range k.numbers {
 		query += `, CAST(group_concat(` + n + `) AS BLOB)`
 	}
-	return ledger.Walk(ctx, db, query+" "+from, args, func(rows *sql.Rows) error {
+	whole := true
+	err := ledger.Walk(ctx, db, query+" "+from, args, func(rows *sql.Rows) error {
 		p := packed{numbers: make([]sql.RawBytes, len(k.numbers))}
-		into := []any{&p.texts, &p.sizes}
+		into := []any{&p.texts}
 		for i := range p.numbers {
 			into = append(into, &p.numbers[i])
 		}
 		if err := rows.Scan(into...); err != nil { // all are NULL where there is no row
 			return err
 		}
+		if whole = p.whole(); !whole {
+			return nil
+		}
 		return p.each(each)
+	})
+	if err != nil || whole {
+		return err
+	}
+	return k.one(ctx, db, from, args, each)
+}
+
+// one takes the rows over one by one.
+func (k packing) one(ctx context.Context, db *sql.DB, from string, args []any, each func(text []byte, numbers []int64) error) error {
+	var text sql.RawBytes
+	numbers := make([]int64, len(k.numbers))
+	into := []any{&text}
+	for i := range numbers {
+		into = append(into, &numbers[i])
+	}
+	query := `SELECT CAST(` + k.text + ` AS BLOB), ` + strings.Join(k.numbers, ", ")
+	return ledger.Walk(ctx, db, query+" "+from, args, func(rows *sql.Rows) error {
+		if err := rows.Scan(into...); err != nil {
+			return err
+		}
+		return each(text, numbers)
 	})
 }
 
-// packed is rows as SQLite packs them: texts one behind the other, numbers as digits with commas between them.
+// packed is rows as SQLite packs them: texts with a NUL between them, numbers as digits with commas between them.
 type packed struct {
-	texts, sizes sql.RawBytes
-	numbers      []sql.RawBytes
+	texts   sql.RawBytes
+	numbers []sql.RawBytes
 }
 
-var errPacked = errors.New("rows are not packed as they are read")
+// whole says that there are as many texts as numbers of each kind.
+func (p packed) whole() bool {
+	texts := bytes.Count(p.texts, []byte{0})
+	for _, n := range p.numbers {
+		if bytes.Count(n, []byte{','}) != texts || len(n) == 0 && len(p.texts) > 0 {
+			return false
+		}
+	}
+	return true
+}
 
 func (p packed) each(each func(text []byte, numbers []int64) error) error {
 	row := make([]int64, len(p.numbers))
-	for len(p.sizes) > 0 {
-		size := take(&p.sizes)
-		if size < 0 || size > int64(len(p.texts)) {
-			return errPacked
-		}
+	for len(p.numbers[0]) > 0 {
+		text, rest, _ := bytes.Cut(p.texts, []byte{0})
+		p.texts = rest
 		for i := range p.numbers {
-			if len(p.numbers[i]) == 0 {
-				return errPacked
-			}
 			row[i] = take(&p.numbers[i])
 		}
-		if err := each(p.texts[:size], row); err != nil {
+		if err := each(text, row); err != nil {
 			return err
 		}
-		p.texts = p.texts[size:]
-	}
-	left := len(p.texts)
-	for _, n := range p.numbers {
-		left += len(n)
-	}
-	if left > 0 {
-		return errPacked
 	}
 	return nil
 }

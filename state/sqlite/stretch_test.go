@@ -1,34 +1,48 @@
 package sqlite
 
 import (
+	"context"
 	"database/sql"
-	"errors"
 	"fmt"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
 
+// Rows are taken over as they are, one that the disk has put a NUL into as well.
 func TestPackedRowsAreTakenApart(t *testing.T) {
-	good := packed{texts: []byte("AB\n,CD"), sizes: []byte("1,3,0,2"), numbers: []sql.RawBytes{[]byte("7,8,0,9"),
-		[]byte("-9223372036854775808,0,-1,9223372036854775807")}}
-	var got []string
-	err := good.each(func(text []byte, numbers []int64) error {
-		got = append(got, fmt.Sprintf("%q %d", text, numbers))
-		return nil
-	})
-	want := []string{`"A" [7 -9223372036854775808]`, `"B\n," [8 0]`, `"" [0 -1]`, `"CD" [9 9223372036854775807]`}
-	if diff := cmp.Diff(want, got); err != nil || diff != "" {
-		t.Error(err, diff)
+	db, err := sql.Open("sqlite3", filepath.Join(t.TempDir(), "rows.db"))
+	if err != nil {
+		t.Fatal(err)
 	}
-	for name, bad := range map[string]packed{
-		"a text lacks":     {texts: []byte("A"), sizes: []byte("1,1"), numbers: []sql.RawBytes{[]byte("1,2"), []byte("1,2")}},
-		"a size lacks":     {texts: []byte("AB"), sizes: []byte("1"), numbers: []sql.RawBytes{[]byte("1"), []byte("1")}},
-		"a number is left": {texts: []byte("A"), sizes: []byte("1"), numbers: []sql.RawBytes{[]byte("1,2"), []byte("1")}},
-		"a number lacks":   {texts: []byte("AB"), sizes: []byte("1,1"), numbers: []sql.RawBytes{[]byte("1"), []byte("1,2")}},
+	defer db.Close()
+	for _, rows := range [][]string{
+		nil,
+		{`'A', 7, -9223372036854775808`},
+		{`'', 0, -1`},
+		{`'A', 7, 1`, `'B' || char(10) || ',', 8, 0`, `'', 0, -1`, `'CD', 9, 9223372036854775807`, `'', 1, 1`},
+		{`'A', 7, 1`, `'B' || char(0) || 'C', 8, 0`, `'', 0, -1`},
+		{`char(0), 7, 1`},
 	} {
-		if err := bad.each(func([]byte, []int64) error { return nil }); !errors.Is(err, errPacked) {
-			t.Errorf("%s: %v", name, err)
+		query := `FROM (SELECT '' AS text, 0 AS one, 0 AS two WHERE FALSE`
+		var want, got []string
+		for _, row := range rows {
+			query += ` UNION ALL SELECT ` + row
+			var text string
+			var one, two int64
+			if err := db.QueryRow(`SELECT `+row).Scan(&text, &one, &two); err != nil {
+				t.Fatal(err)
+			}
+			want = append(want, fmt.Sprintf("%q %d %d", text, one, two))
+		}
+		err := packing{"text", []string{"one", "two"}}.each(context.Background(), db, query+`)`, nil, func(text []byte, of []int64) error {
+			got = append(got, fmt.Sprintf("%q %d %d", text, of[0], of[1]))
+			return nil
+		})
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%s: %v %s", strings.Join(rows, "; "), err, diff)
 		}
 	}
 }

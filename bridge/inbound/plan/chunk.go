@@ -28,14 +28,12 @@ type planRow struct {
 	rec    formats.Record
 	reject *formats.Reject
 	cells  [2]int // into chunk.cells
-	values [2]int // into chunk.values
 	print  int64  // fingerprint of the record
 	ref    int    // into chunk.refs; -1 for a reject whose key can't be read
 }
 
+// reset empties a chunk. What it held stands there until it is written over: that is less than to clear it.
 func (c *chunk) reset() {
-	clear(c.rows)
-	clear(c.cells)
 	c.rows, c.cells, c.absent, c.values, c.keys, c.refs = c.rows[:0], c.cells[:0], c.absent[:0], c.values[:0], c.keys[:0], c.refs[:0]
 	c.err, c.done = nil, make(chan struct{})
 }
@@ -78,27 +76,21 @@ func (c *chunk) makeRoom(before *chunk) {
 // fill reads up to chunkRows rows.
 func (c *chunk) fill(reader formats.Reader, mapper *formats.Mapper) {
 	var row formats.Row
-	var rec formats.Record
 	for size := 0; len(c.rows) < chunkRows && size < chunkBytes; size += row.Size() {
 		row.Cells, row.Absent = nil, nil
+		r := c.next()
 		err := reader.Next(&row)
-		reject := rejectIn(err)
-		if reject != nil {
-			mapper.Reject(&row, reject)
+		if r.reject = rejectIn(err); r.reject != nil {
+			mapper.Reject(&row, r.reject)
 		} else if err == nil {
-			rec.Values = rec.Values[:0]
-			err = mapper.Record(&row, &rec)
-			reject = rejectIn(err)
+			err = mapper.Record(&row, &r.rec)
+			r.reject = rejectIn(err)
 		}
-		if err != nil && reject == nil {
-			c.err = err
+		if err != nil && r.reject == nil {
+			c.err, c.rows = err, c.rows[:len(c.rows)-1]
 			break
 		}
-		c.add(&row, &rec, reject)
-	}
-	for i := range c.rows {
-		r := &c.rows[i]
-		r.rec.Values = c.values[r.values[0]:r.values[1]:r.values[1]]
+		c.take(r, &row)
 	}
 	c.refs = slices.Grow(c.refs, len(c.keys))[:len(c.keys)]
 }
@@ -113,24 +105,34 @@ func rejectIn(err error) *formats.Reject {
 	return reject
 }
 
-func (c *chunk) add(row *formats.Row, rec *formats.Record, reject *formats.Reject) {
-	c.rows = append(c.rows, planRow{reject: reject, ref: -1})
-	r := &c.rows[len(c.rows)-1]
-	r.cells[0], r.values[0] = len(c.cells), len(c.values)
+// next makes room for a row, whose record is read into the chunk's values. What stood there before may still do so.
+func (c *chunk) next() *planRow {
+	n := len(c.rows)
+	c.rows = slices.Grow(c.rows, 1)[:n+1]
+	r := &c.rows[n]
+	r.rec.Values = c.values[len(c.values):]
+	return r
+}
+
+// take keeps what was read into a row that next has made.
+func (c *chunk) take(r *planRow, row *formats.Row) {
+	r.cells[0] = len(c.cells)
 	c.cells = append(c.cells, row.Cells...)
 	if row.Absent != nil {
 		c.absent = append(append(c.absent, make([]bool, r.cells[0]-len(c.absent))...), row.Absent...)
 	}
 	r.cells[1] = len(c.cells)
-	if reject != nil && reject.Keyed {
-		r.ref, c.keys = len(c.keys), append(c.keys, reject.Key)
+	switch {
+	case r.reject == nil:
+		from := len(c.values)
+		c.values = append(c.values, r.rec.Values...) // which stand there already, unless there was no room
+		r.rec.Values = c.values[from:len(c.values):len(c.values)]
+		r.ref, c.keys = len(c.keys), append(c.keys, r.rec.Key)
+	case r.reject.Keyed:
+		r.rec, r.ref, c.keys = formats.Record{}, len(c.keys), append(c.keys, r.reject.Key)
+	default:
+		r.rec, r.ref = formats.Record{}, -1
 	}
-	if reject == nil {
-		c.values = append(c.values, rec.Values...)
-		r.ref, c.keys = len(c.keys), append(c.keys, rec.Key)
-		r.rec = *rec // fill gives it the chunk's values
-	}
-	r.values[1] = len(c.values)
 }
 
 // row gives back a row's cells.
