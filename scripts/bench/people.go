@@ -35,7 +35,7 @@ var lookedAt = []string{"/", "/drops", "/feeds", "/feeds/prices", "/rejects", "/
 
 // people loads a file with nobody there, and the like with people who watch and look, and compares.
 func people(b *bench, dir string) ([]figure, error) {
-	n := b.of(50_000, 1_000_000)
+	n := b.of(25_000, 1_000_000)
 	aged := dir + "-aged"
 	if err := os.Mkdir(aged, 0o700); err != nil {
 		return nil, err

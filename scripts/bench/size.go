@@ -17,7 +17,7 @@ import (
 // knows none of them. Bytes are those of a row of the file; the second load has the first one's ledger and its copy of the file beside
 // its own.
 func stateSize(b *bench, dir string) ([]figure, error) {
-	n := b.of(100_000, 1_000_000)
+	n := b.of(20_000, 1_000_000)
 	if err := b.open(n, 0); err != nil {
 		return nil, err
 	}
