@@ -3,7 +3,7 @@
 // A [Planner] reads the rows of one run, compares each with what Oro last accepted under its key, and leaves a stage that
 // holds only what differs. It is a pipeline: one goroutine parses chunks of rows, two look their keys up in the ledger, and
 // the caller's takes the chunks in the file's order. Memory is a few chunks, one bit for each key of the ledger that the
-// file names, and, for a long file in no order, 16 bytes for each link of its entity where these are no more than a million. Of a
+// file names, and, for a long file in no order, 14 bytes for each link of its entity where these are no more than a million. Of a
 // full drop it finds, too, what the file lacks and what of it may be withdrawn.
 //
 // What may go in: the comparison of rows with the ledger. What may not: the shop, which package apply asks (but for one
@@ -30,7 +30,7 @@ import (
 const (
 	chunkRows    = 1000
 	chunkBytes   = 512 << 10 // of cells: rows may be as long as their format allows
-	chunksAtOnce = 4
+	chunksAtOnce = 5
 )
 
 // What is kept of a run's rejects. Those beyond are counted, and kept nowhere.
