@@ -118,9 +118,9 @@ func (p packed) whole() bool {
 
 func (p packed) each(each func(text []byte, numbers []int64) error) error {
 	row := make([]int64, len(p.numbers))
-	for len(p.numbers[0]) > 0 {
-		text, rest, _ := bytes.Cut(p.texts, []byte{0})
-		p.texts = rest
+	for rest := p.texts; len(p.numbers[0]) > 0; {
+		var text []byte
+		text, rest, _ = bytes.Cut(rest, []byte{0})
 		for i := range p.numbers {
 			row[i] = take(&p.numbers[i])
 		}

@@ -46,15 +46,18 @@ func (p *Pace) take(ctx context.Context) (int, error) {
 	}
 }
 
-// give gives a place back. took is how long a batch of so many records was on its way beside others, with beside counting
-// itself; trouble says that it met some.
-func (p *Pace) give(took time.Duration, records, beside int, trouble bool) {
+// give gives a place back. took is how long a batch of so many records was on its way, behind others, with behind counting itself;
+// trouble says that it met some.
+//
+// A batch may have waited for those before it, where the shop takes one after the other, or for those behind it as well, where it works at
+// several at once. Neither is the shop being slow: the best time is counted in the first way, and a slow one in the second.
+func (p *Pace) give(took time.Duration, records, behind int, trouble bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	beside := max(behind, p.used)
 	p.used--
-	// A queue that is shared makes each batch wait for the others: that is not the shop being slow.
-	cost := took / time.Duration(max(1, records)*max(1, beside))
-	p.limit, p.best = nextPace(p.limit, float64(p.max), p.best, cost, trouble)
+	each := took / time.Duration(max(1, records))
+	p.limit, p.best = nextPace(p.limit, float64(p.max), p.best, each/time.Duration(behind), each/time.Duration(beside), trouble)
 	close(p.freed)
 	p.freed = make(chan struct{})
 }
@@ -62,14 +65,15 @@ func (p *Pace) give(took time.Duration, records, beside int, trouble bool) {
 // slow is how many times the best time of a record is slow.
 const slow = 3
 
-// nextPace is the policy: half as many after trouble or when a record takes much longer than it can, else a little more.
-// The best time is forgotten slowly, so that a shop that has become slower for good is not taken for a slow one forever.
-func nextPace(limit, most float64, best, cost time.Duration, trouble bool) (float64, time.Duration) {
+// nextPace is the policy: half as many after trouble or when a record takes much longer than it can, else a little more. What a record
+// took is told twice: as it may be the best, and as it is compared with that. The best time is forgotten slowly, so that a shop that has
+// become slower for good is not taken for a slow one forever.
+func nextPace(limit, most float64, best, good, cost time.Duration, trouble bool) (float64, time.Duration) {
 	if trouble {
 		return max(1, limit/2), best
 	}
-	if best == 0 || cost < best {
-		best = cost
+	if best == 0 || good < best {
+		best = good
 	} else {
 		best += best / 20
 	}

@@ -124,14 +124,14 @@ func judgement(ended []fate) string {
 
 // paced carries a batch when it is its turn.
 func (a *Applier) paced(ctx context.Context, b *bridge.Batch) ([]bridge.Outcome, error) {
-	beside, err := a.Pace.take(ctx)
+	behind, err := a.Pace.take(ctx)
 	if err != nil {
 		return nil, err
 	}
 	began := a.Clock.Now()
 	tries := 0
 	outcomes, err := a.carry(ctx, b, &tries)
-	a.Pace.give(a.Clock.Now().Sub(began), len(b.Changes), beside, err != nil || tries > 2)
+	a.Pace.give(a.Clock.Now().Sub(began), len(b.Changes), behind, err != nil || tries > 2)
 	return outcomes, err
 }
 
