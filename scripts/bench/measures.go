@@ -95,7 +95,7 @@ const onSSH = `feeds:
 
 // firstLoad loads new prices.
 func firstLoad(b *bench, dir string) ([]figure, error) {
-	n := b.of(20_000, 200_000)
+	n := b.of(50_000, 200_000)
 	first, err := b.loadNew(dir, onDisk, n)
 	return []figure{
 		{fmt.Sprintf("first load of %d prices: CPU of a row", n), float64(first.cpu.Microseconds()) / float64(n), 30, "µs", false},

@@ -14,10 +14,9 @@ import (
 
 // stateSize loads two versions of a file, of which one row in a hundred differs, as they come every day, and looks at what the state
 // folder takes while it does and after each: of products with texts, in rows of some 286 bytes, and of prices, in rows of 41. The shop
-// knows none of them. Bytes are those of a row of the file; the second load has the first one's ledger and its copy of the file beside
-// its own.
+// knows none of them. The second load has the first one's ledger and its copy of the file beside its own.
 func stateSize(b *bench, dir string) ([]figure, error) {
-	n := b.of(20_000, 1_000_000)
+	n := b.of(50_000, 1_000_000)
 	if err := b.open(n, 0); err != nil {
 		return nil, err
 	}
@@ -52,23 +51,18 @@ func (b *bench) sizeOf(dir, entity string, n int, write func(path string, rows, 
 			return all, err
 		}
 		largest := watch(state)
-		took, err := b.orobridge(dir, "run", "--once")
+		_, err = b.orobridge(dir, "run", "--once")
 		most, watchErr := largest()
 		left, leftErr := bytesIn(state)
 		if err = errors.Join(err, watchErr, leftErr); err != nil {
 			return all, err
 		}
-		row := float64(file.Size()) / float64(n)
-		if version == 0 {
-			all = append(all, figure{fmt.Sprintf("state: %d %s of %.0f bytes: CPU of a row", n, entity, row),
-				float64(took.cpu.Microseconds()) / float64(n), 30, "µs", false})
+		of := func(what string, bytes int64) figure {
+			return figure{what, float64(bytes) / float64(file.Size()), 2, "times", false}
 		}
-		in := func(what string, bytes int64) figure {
-			each := float64(bytes) / float64(n)
-			return figure{fmt.Sprintf("  %s, %.0f bytes a row, in files", what, each), each / row, 2, "times", false}
-		}
-		when := []string{"first load", "second load"}[version]
-		all = append(all, in("while its "+when+" goes on", most), in("after its "+when, left))
+		while := []string{fmt.Sprintf("state of %d %s of %d bytes, while they load", n, entity, file.Size()/int64(n)),
+			"  while they load again"}[version]
+		all = append(all, of(while, most), of("  afterwards", left))
 	}
 	return all, nil
 }
