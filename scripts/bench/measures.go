@@ -224,8 +224,9 @@ func (b *bench) ledgerOf(n int) (dir string, err error) {
 	return dir, b.known(dir, "prices", n, knownPrice)
 }
 
-// planOf plans a file of prices that the shop has all accepted.
-func (b *bench) planOf(n int, at func(n, of int) int) (took, error) {
+// planOf plans a file of prices that the shop has all accepted. Of several times the quickest counts, and the highest peak: planning takes
+// no second, and machines have other things to do.
+func (b *bench) planOf(n, times int, at func(n, of int) int) (quickest took, err error) {
 	dir, err := b.ledgerOf(n)
 	if err = errors.Join(err, b.site(dir, onDisk)); err != nil {
 		return took{}, err
@@ -233,13 +234,25 @@ func (b *bench) planOf(n int, at func(n, of int) int) (took, error) {
 	if err := prices(filepath.Join(dir, "a.csv"), n, 0, at); err != nil {
 		return took{}, err
 	}
-	return b.orobridge(dir, "plan", "prices", "a.csv")
+	peak := 0.0
+	for range times {
+		t, err := b.orobridge(dir, "plan", "prices", "a.csv")
+		if err != nil {
+			return took{}, err
+		}
+		peak = max(peak, t.peak)
+		if quickest.wall == 0 || t.wall < quickest.wall {
+			quickest = t
+		}
+	}
+	quickest.peak = peak
+	return quickest, nil
 }
 
 // plan plans unchanged prices in an order.
 func (b *bench) plan(how string, wanted float64, at func(n, of int) int) ([]figure, error) {
 	n := b.of(500_000, 1_000_000)
-	t, err := b.planOf(n, at)
+	t, err := b.planOf(n, 3, at)
 	return []figure{
 		{fmt.Sprintf("planning %d unchanged prices %s", n, how), float64(n) / t.wall.Seconds(), wanted, "rows/s", true},
 		{"  of a second of CPU", float64(n) / t.cpu.Seconds(), wanted, "rows", true},
@@ -249,11 +262,11 @@ func (b *bench) plan(how string, wanted float64, at func(n, of int) int) ([]figu
 
 func tenTimes(b *bench, _ string) ([]figure, error) {
 	n := b.of(50_000, 1_000_000)
-	one, err := b.planOf(n, inOrder)
+	one, err := b.planOf(n, 1, inOrder)
 	if err != nil {
 		return nil, err
 	}
-	ten, err := b.planOf(10*n, inOrder)
+	ten, err := b.planOf(10*n, 1, inOrder)
 	return []figure{
 		{fmt.Sprintf("planning %d rows against %d", 10*n, n), ten.wall.Seconds() / one.wall.Seconds(), 11, "times", false},
 		{"  in CPU", ten.cpu.Seconds() / one.cpu.Seconds(), 11, "times", false},
