@@ -14,8 +14,8 @@ import (
 // is no fault: the ledger is asked about it.
 //
 // One hash of a key says where its slot is, and another one is kept there, laid over the fingerprint: nobody can know their seeds. A row
-// that differs from its link is compared with some forty slots at most, as full as these are, and found in one of them by chance once in
-// 10^17 times. Fingerprints themselves are alike once in 10^19.
+// that differs from its link is compared with some forty slots, as full as these are, and found in one of them by chance once in 10^17
+// times. Fingerprints themselves are alike once in 10^19.
 type known struct {
 	seeds [2]maphash.Seed
 	slots []byte // of slotSize: what is kept of key and fingerprint, and the link's number, which is 0 in a free one
