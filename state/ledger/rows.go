@@ -128,10 +128,11 @@ func record(ctx context.Context, tx statements, e *bridge.HistoryEntry, link *br
 	return err
 }
 
-// fillHistory writes down what a link says where its history leaves that to the link, before the link says something else.
+// fillHistory writes down what a link says where its history leaves that to the link, before the link says something else. Only the last
+// step can: each one before was filled in when the link was saved for the next. A price that changes every day has hundreds.
 func fillHistory(ctx context.Context, tx statements, link int64) error {
 	_, err := tx.ExecContext(ctx, `UPDATE history SET sent = (SELECT content FROM accepted WHERE link = ?1)
-		WHERE link = ?1 AND sent = ''`, link)
+		WHERE id = (SELECT max(id) FROM history WHERE link = ?1) AND sent = ''`, link)
 	return err
 }
 

@@ -354,7 +354,7 @@ CREATE TABLE history (
     at      BIGINT  NOT NULL
 );
 CREATE INDEX history_key ON history (key, entity) WHERE link IS NULL;
-CREATE INDEX history_link ON history (link) WHERE link IS NOT NULL;
+CREATE INDEX history_link ON history (link, id) WHERE link IS NOT NULL;
 CREATE INDEX history_run ON history (run);
 
 CREATE TABLE sessions (
