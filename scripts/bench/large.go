@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
@@ -10,10 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-const (
-	head        = "price_list,sku,unit,quantity,currency,value\n"
-	bytesOfARow = 40 // of a price, at least
-)
+const bytesOfARow = 40 // of a price, at least
 
 // largeFile has sshd hold a file of prices that the shop has, and one of 10 MB before. The large one has some 10 GB, or what the disk
 // allows: it says the same prices again and again, since to have the shop accept so many first would take hours.
@@ -35,38 +31,20 @@ func largeFile(b *bench, dir string) ([]figure, error) {
 	if err := errors.Join(err, ledgerErr, b.open(1, 0), b.site(at, remote+onSSH)); err != nil {
 		return nil, err
 	}
-	var figures []figure
-	peak := 0.0
+	var peaks []float64
 	for _, rows := range []int{few, n} {
-		path := filepath.Join(erp.root(), fmt.Sprintf("%d.csv", rows))
-		if err := again(path, rows, known); err != nil {
-			return figures, err
+		again := func(n, _ int) int { return n % known }
+		if err := prices(filepath.Join(erp.root(), fmt.Sprintf("%d.csv", rows)), rows, 0, again); err != nil {
+			return nil, err
 		}
 		t, err := b.orobridge(at, "run", "--once")
 		if err = errors.Join(err, os.RemoveAll(filepath.Join(erp.root(), "archive"))); err != nil {
-			return figures, err
+			return nil, err
 		}
-		if peak == 0 {
-			peak = t.peak
-			continue
-		}
-		figures = []figure{
-			{fmt.Sprintf("memory: a file of %d rows over sshd to one of %d", n, few), t.peak / peak, 1.1, "times", false},
-			{"  peak memory", t.peak, 64, "MB", false},
-		}
+		peaks = append(peaks, t.peak)
 	}
-	return figures, nil
-}
-
-// again writes a file that says the prices below a number in their order, and then again, until it has so many rows.
-func again(path string, rows, prices int) error {
-	return write(path, func(w *bufio.Writer) {
-		_, _ = w.WriteString(head) // the writer keeps its error
-		var row []byte
-		for n := range rows {
-			i := n % prices
-			row = fmt.Appendf(row[:0], "Retail EUR,%s,item,1,EUR,%s\n", sku(i), value(i, 0))
-			_, _ = w.Write(row)
-		}
-	})
+	return []figure{
+		{fmt.Sprintf("memory: a file of %d rows over sshd to one of %d", n, few), peaks[1] / peaks[0], 1.1, "times", false},
+		{"  peak memory", peaks[1], 64, "MB", false},
+	}, nil
 }

@@ -67,7 +67,7 @@ func priceKey(i int) string      { return "Retail EUR|" + sku(i) + "|item|1|EUR"
 // prices writes a file of prices. Every hundredth of them is changed, if change is not 0.
 func prices(path string, rows, change int, at func(n, of int) int) error {
 	return write(path, func(w *bufio.Writer) {
-		fmt.Fprint(w, head)
+		fmt.Fprintln(w, "price_list,sku,unit,quantity,currency,value")
 		for n := range rows {
 			i := at(n, rows)
 			changed := 0
